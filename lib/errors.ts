@@ -156,7 +156,11 @@ export class ReconnectGivenUpError extends RxwireError {
     readonly attempts: number,
     cause: unknown,
   ) {
-    super('ERR_RECONNECT_GIVEN_UP', `gave up after ${attempts} attempt${attempts === 1 ? '' : 's'} to reconnect: ${describe(cause)}`, cause);
+    super(
+      'ERR_RECONNECT_GIVEN_UP',
+      `gave up after ${attempts} attempt${attempts === 1 ? '' : 's'} to reconnect: ${describe(cause)}`,
+      cause,
+    );
   }
 }
 

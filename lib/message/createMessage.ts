@@ -18,7 +18,11 @@ export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload'
  * console.log(message.type, message.priority); // prints: system.ping 2
  */
 export function createMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options?: MessageOptions): Message<T>;
-export function createMessage<T extends string, P>(type: T extends MessageType ? never : T, payload: P, options?: MessageOptions): Message<T, P>;
+export function createMessage<T extends string, P>(
+  type: T extends MessageType ? never : T,
+  payload: P,
+  options?: MessageOptions,
+): Message<T, P>;
 export function createMessage(type: string, payload: unknown, options: MessageOptions = {}): Message<string, unknown> {
   const { scheduler = asyncScheduler, id = nanoid(), timestamp = scheduler.now(), source = '', ...rest } = options;
   return { id, type, timestamp, version: ENVELOPE_VERSION, source, payload, ...rest };
