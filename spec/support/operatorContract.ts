@@ -46,7 +46,12 @@ export function operatorContract<T>(makeOperator: () => OperatorFunction<T, unkn
     if (passesError) {
       it('error: passes it through', async () => {
         const boom = new Error('boom');
-        const { seen } = record(concat(values(), throwError(() => boom)).pipe(makeOperator()));
+        const { seen } = record(
+          concat(
+            values(),
+            throwError(() => boom),
+          ).pipe(makeOperator()),
+        );
         await jest.advanceTimersByTimeAsync(LONG);
         expect(seen.at(-1)).toEqual({ error: boom });
         expect(jest.getTimerCount()).toBe(0);
