@@ -1,0 +1,19 @@
+/** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { root, runTool } from './support/run.js';
+
+interface Manifest {
+  readonly browser: Readonly<Record<string, string>>;
+}
+
+process.chdir(root);
+await rm('dist', { recursive: true, force: true });
+await Promise.all(['tsconfig.build.json', 'tsconfig.cjs.json'].map((config) => runTool('typescript/bin/tsc', '-p', config)));
+
+// Bundlers read the nearest manifest only: it has to repeat what the package's own says of these files.
+const { browser } = JSON.parse(await readFile('package.json', 'utf8')) as Manifest;
+const swaps = Object.entries(browser)
+  .filter(([file]) => file.startsWith('./dist/cjs/'))
+  .map((pair) => pair.map((file) => file.replace('dist/cjs/', '')));
+const manifest = { type: 'commonjs', sideEffects: false, browser: Object.fromEntries(swaps) as unknown };
+await writeFile('dist/cjs/package.json', `${JSON.stringify(manifest, null, 2)}\n`);
