@@ -1,0 +1,88 @@
+import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const clock = (name) => ({ name, message: 'Time is an option: take a scheduler.' });
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/', '.tmp/']),
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'error',
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
+      'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
+      '@typescript-eslint/ban-ts-comment': ['error', { 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 5 }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // An open map of types: `keyof Map & string` is no mistake.
+      '@typescript-eslint/no-redundant-type-constituents': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true, allowNullish: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    rules: {
+      'max-lines': ['error', { max: 150, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'setImmediate', 'performance', 'requestAnimationFrame'].map(clock),
+      ],
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: clock().message }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: clock().message },
+        {
+          selector: ':not(AssignmentPattern) > MemberExpression[object.name="Math"][property.name="random"]',
+          message: 'Chance is an option: take a `random`, with Math.random as its default value.',
+        },
+        {
+          selector: 'NewExpression[callee.name="Observable"]:has(CallExpression[callee.property.name="subscribe"])',
+          message: 'Compose built-in operators, or use internal/operate: a bare Observable around `subscribe` leaks and loses errors.',
+        },
+        {
+          selector: 'ClassDeclaration:not([superClass])',
+          message: 'Functions and closures; classes are for errors and for the Subject.',
+        },
+      ],
+    },
+  },
+  {
+    files: ['scripts/**', 'docs/examples/**', 'spec/bench/**'],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['spec/**', 'marbles/**'],
+    rules: {
+      // A test hands functions about, breaks types on purpose and looks into what it knows to be there.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off', // jest's matchers are `any`
+      '@typescript-eslint/unbound-method': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'MemberExpression[object.name=/^(it|test|describe)$/][property.name=/^(skip|only|todo)$/]',
+          message: 'Every test runs.',
+        },
+      ],
+    },
+  },
+  {
+    // The configuration files of jest and eslint have to be default exports.
+    files: ['*.config.{js,ts}'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { 'no-restricted-exports': 'off' },
+  },
+  {
+    files: ['**/*.{js,mjs,cjs}'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { parserOptions: { projectService: false } },
+  },
+  prettier,
+);
