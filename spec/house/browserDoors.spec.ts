@@ -1,0 +1,95 @@
+import { build } from 'esbuild';
+import { existsSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { createContext, runInContext } from 'node:vm';
+import { importsOf, libImports, reachable, show, type Import } from './imports.js';
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly browser: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+const nodeDoors = ['server', 'node', 'nats'];
+const doors = Object.keys(manifest.exports)
+  .filter((door) => door !== './package.json')
+  .map((door) => (door === '.' ? 'index.ts' : `${door.slice(2)}/index.ts`));
+const browserDoors = doors.filter((door) => !nodeDoors.includes(door.replace('/index.ts', '')));
+
+/** `ws` is for Node; only the file that the `browser` field swaps away may ask for it, and only when it is needed. */
+const isForNode = ({ specifier, from, lazy }: Import): boolean =>
+  specifier === 'ws'
+    ? !(lazy && from === 'link/nodeWebSocket.ts')
+    : specifier.startsWith('node:') || builtinModules.includes(specifier.split('/')[0] ?? '');
+
+const packageOf = (specifier: string): string => (/^(@[^/]+\/)?[^/]+/.exec(specifier) ?? [specifier])[0];
+
+describe.each(browserDoors)('the browser door lib/%s', (door) => {
+  it('imports nothing of Node', () => {
+    expect(reachable(door, libImports()).filter(isForNode).map(show)).toEqual([]);
+  });
+
+  it('can be imported where there is no global but those of the language', async () => {
+    const { outputFiles } = await build({
+      entryPoints: [`lib/${door}`],
+      bundle: true,
+      write: false,
+      format: 'iife',
+      globalName: 'door',
+      platform: 'browser',
+      external: ['ws'],
+      logLevel: 'error',
+    });
+    const context = createContext({});
+    runInContext(outputFiles[0]!.text, context);
+    expect(runInContext('Object.keys(door).length', context)).toBeGreaterThan(0);
+  });
+});
+
+describe('the doors', () => {
+  it.each(doors)('lib/%s exists', (door) => {
+    expect(existsSync(`lib/${door}`)).toBe(true);
+  });
+
+  it('stand on the packages that the manifest names, and on Node', () => {
+    const named = { ...manifest.dependencies, ...manifest.peerDependencies };
+    const strange = libImports().filter(
+      ({ specifier, file }) => file === undefined && !specifier.startsWith('node:') && !(packageOf(specifier) in named),
+    );
+    expect(strange.map(show)).toEqual([]);
+  });
+
+  it('have a twin for every file that the browser field swaps', () => {
+    const sources = Object.entries(manifest.browser)
+      .flat()
+      .map((file) => file.replace(/^\.\/dist\/(esm|cjs)\/(.*)\.js$/, 'lib/$2.ts'));
+    expect(sources.filter((file) => !existsSync(file))).toEqual([]);
+  });
+});
+
+describe('the check of the browser doors', () => {
+  it.each([
+    ['a builtin', 'link/a.ts', `import { createHash } from 'node:crypto';`],
+    ['a builtin under its old name', 'link/a.ts', `import fs from 'fs/promises';`],
+    ['ws', 'link/a.ts', `const ws = await import('ws');`],
+    ['ws, loaded with the module', 'link/nodeWebSocket.ts', `import WebSocket from 'ws';`],
+  ])('refuses %s', (_, file, text) => {
+    expect(importsOf(file, text).filter(isForNode)).toHaveLength(1);
+  });
+
+  it('allows the one lazy ws', () => {
+    expect(importsOf('link/nodeWebSocket.ts', `await import('ws');`).filter(isForNode)).toEqual([]);
+  });
+
+  it('sees what is imported by way of another file, and not what is only a type', () => {
+    const files = {
+      'index.ts': `export * from './a.js';`,
+      'a.ts': `import 'node:fs'; import type { B } from './b.js';`,
+      'b.ts': `import 'ws';`,
+    };
+    const imports = Object.entries(files).flatMap(([file, source]) => importsOf(file, source));
+    expect(reachable('index.ts', imports).map(({ specifier }) => specifier)).toEqual(['./a.js', 'node:fs']);
+  });
+});
