@@ -1,0 +1,99 @@
+import { take, type Observable, type Subscription } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import type { MarbleContext, MarbleEvent, MarbleLine, MarbleRecording, MarbleSpec, MarbleStrings, MarbleValues } from './marbleSpec.js';
+import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
+import { marksOf, type Comparison } from './marbleText.js';
+
+/** How long a pipeline may go on after its last marble, in ms, and how much it may emit: one that never ends must not hang the test. */
+const PATIENCE = 3_600_000;
+const MAX_EVENTS = 10_000;
+
+type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, MarbleStrings>;
+/** A pipeline whose types are no longer of interest: the caller's compiler has seen to them. */
+export type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
+
+/** Runs the pipeline in virtual time: what was seen, and beside it what was to be seen. */
+export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: MarbleRecording; comparisons: Comparison[] } {
+  const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
+  assertDistinct([...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
+  const scheduler = new TestScheduler(() => true);
+  const now = () => scheduler.frame;
+
+  return scheduler.run(({ cold, hot, flush }) => {
+    const open = (role: MarbleLine['role'], name: string, marbles: string) => {
+      const isHot = marbles.includes('^');
+      return watch((isHot ? hot : cold)(marbles, meaning(marbles, values), error), role, name, isHot, now);
+    };
+    const durations = mapValues(time, durationOf);
+    const main = open('source', 'source', source);
+    const further = mapValues(inputs, (marbles, name) => open('input', name, marbles));
+    const noted = mapValues(outputs, () => [] as MarbleEvent[]);
+    const context = {
+      ...durations,
+      ...mapValues(further, ({ stream }) => stream),
+      ...mapValues(noted, (events) => (value: unknown) => void events.push({ frame: now(), kind: 'next', value })),
+    } as AnyContext;
+
+    const end = Math.max(...[source, expected, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
+    const window = parseWindow(unsub);
+    const seen: MarbleEvent[] = [];
+    subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
+    scheduler.maxFrames = end + PATIENCE;
+    flush();
+    assertEnded(scheduler, seen);
+
+    const outputLines = Object.entries(noted).map(([name, events]) => line('output', name, events));
+    const result = { ...line('result', 'result', seen), windows: [window] };
+    const lines = [main.line(), ...Object.values(further).map((input) => input.line()), ...outputLines, result];
+    const expectedOf = (name: string) => parseEvents(outputs[name] ?? '', values, error);
+    return {
+      recording: { ...(operator !== undefined && { operator }), time: durations, values, lines, end },
+      comparisons: [
+        { name: 'result', actual: seen, expected: parseEvents(expected, values, error) },
+        ...outputLines.map(({ name, events }) => ({ name, actual: events, expected: expectedOf(name) })),
+        ...(subs === undefined ? [] : compareWindows(main.line(), typeof subs === 'string' ? [subs] : subs)),
+      ],
+    };
+  });
+}
+
+function line(role: MarbleLine['role'], name: string, events: readonly MarbleEvent[]): MarbleLine {
+  return { role, name, hot: false, events, windows: [] };
+}
+
+function subscribeWithin(
+  scheduler: TestScheduler,
+  { from, to }: { from: number; to: number },
+  result: Observable<unknown>,
+  seen: MarbleEvent[],
+) {
+  const note = (kind: MarbleEvent['kind'], value?: unknown) => void seen.push({ frame: scheduler.frame, kind, value });
+  let subscription: Subscription | undefined;
+  scheduler.schedule(() => {
+    subscription = result.subscribe({
+      next: (value) => note('next', value),
+      error: (cause) => note('error', cause),
+      complete: () => note('complete'),
+    });
+  }, from);
+  if (to !== Infinity) scheduler.schedule(() => subscription?.unsubscribe(), to);
+}
+
+function assertEnded(scheduler: TestScheduler, seen: readonly MarbleEvent[]): void {
+  const unended = seen.length > MAX_EVENTS ? `emitted ${MAX_EVENTS} times` : `still waiting ${PATIENCE} ms after its last marble`;
+  if (seen.length > MAX_EVENTS || scheduler.actions.length > 0)
+    throw new Error(`the pipeline does not end: ${unended}; unsubscribe from it with "unsub"`);
+}
+
+function assertDistinct(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`"${twice}" names two things among time, inputs and outputs`);
+}
+
+function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Comparison[] {
+  const expected = subs.map(parseWindow);
+  return Array.from({ length: Math.max(windows.length, expected.length) }, (_, index) => {
+    const [mine, theirs] = [windows[index], expected[index]];
+    return { name: `subscription ${index + 1}`, actual: mine ? marksOf(mine) : [], expected: theirs ? marksOf(theirs) : [] };
+  });
+}

@@ -1,0 +1,105 @@
+import { differences, show } from './marbleDifference.js';
+import type { MarbleEvent, MarbleValues, MarbleWindow } from './marbleSpec.js';
+
+/** What was expected of a line, and what was seen there. */
+export interface Comparison {
+  readonly name: string;
+  readonly expected: readonly Mark[];
+  readonly actual: readonly Mark[];
+}
+
+/** A notification, or an end of a subscription's window. */
+export type Mark = MarbleEvent | { readonly frame: number; readonly kind: 'subscribe' | 'unsubscribe' };
+
+interface Row {
+  readonly label: string;
+  readonly cells: ReadonlyMap<number, string>;
+  /** Of a subscription: nothing is drawn outside of it. */
+  readonly starts: number;
+  readonly ends: number;
+}
+
+export function marksOf({ from, to }: MarbleWindow): Mark[] {
+  const unsubscribed = to === Infinity ? [] : [{ frame: to, kind: 'unsubscribe' as const }];
+  return [{ frame: from, kind: 'subscribe' }, ...unsubscribed];
+}
+
+/** Draws what differs on one axis of time, and says how; `undefined` when nothing does. */
+export function explain(comparisons: readonly Comparison[], values: MarbleValues): string | undefined {
+  const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
+  if (failed.length === 0) return undefined;
+
+  const rows = failed.flatMap(({ name, expected, actual, wrong }) => [
+    toRow(`${name} expected`, expected, values),
+    toRow(`${name} actual`, actual, values),
+    { label: '', cells: new Map([...wrong.keys()].map((frame) => [frame, '^'])), starts: Infinity, ends: -1 },
+  ]);
+  const reasons = failed.flatMap(({ name, wrong }) =>
+    [...wrong].flatMap(([frame, texts]) => texts.map((text) => `  ${name}, at ${frame} ms: ${text}`)),
+  );
+  return [...draw(rows), '', ...reasons].join('\n');
+}
+
+function wrongFrames({ expected, actual }: Comparison): Map<number, string[]> {
+  const frames = [...new Set([...expected, ...actual].map(({ frame }) => frame))].sort((a, b) => a - b);
+  const compared = frames.map((frame) => [frame, compareFrame(at(frame, actual), at(frame, expected))] as const);
+  return new Map(compared.filter(([, texts]) => texts.length > 0));
+}
+
+function compareFrame(actual: readonly Mark[], expected: readonly Mark[]): string[] {
+  return Array.from({ length: Math.max(actual.length, expected.length) }, (_, index) => {
+    const [mine, theirs] = [actual[index], expected[index]];
+    if (mine && theirs && mine.kind === theirs.kind) return differences(valueOf(mine), valueOf(theirs));
+    return [`expected ${say(theirs)}, got ${say(mine)}`];
+  }).flat();
+}
+
+function at(frame: number, marks: readonly Mark[]): Mark[] {
+  return marks.filter((mark) => mark.frame === frame);
+}
+
+function valueOf(mark: Mark): unknown {
+  return 'value' in mark ? mark.value : undefined;
+}
+
+function say(mark: Mark | undefined): string {
+  if (!mark) return 'nothing';
+  return mark.kind === 'next' || mark.kind === 'error' ? `${mark.kind} ${show(valueOf(mark))}` : mark.kind;
+}
+
+function toRow(label: string, marks: readonly Mark[], values: MarbleValues): Row {
+  const cells = new Map<number, string>();
+  for (const mark of marks) cells.set(mark.frame, (cells.get(mark.frame) ?? '') + letterOf(mark, values));
+  for (const [frame, text] of cells) if ([...text].length > 1) cells.set(frame, `(${text})`);
+  const start = marks.find(({ kind }) => kind === 'subscribe');
+  const end = marks.find(({ kind }) => kind === 'complete' || kind === 'error' || kind === 'unsubscribe');
+  return { label, cells, starts: start?.frame ?? 0, ends: end?.frame ?? Infinity };
+}
+
+function letterOf(mark: Mark, values: MarbleValues): string {
+  if (mark.kind !== 'next') return { error: '#', complete: '|', subscribe: '^', unsubscribe: '!' }[mark.kind];
+  const letter = Object.keys(values).find((key) => differences(mark.value, values[key]).length === 0);
+  return letter ?? (typeof mark.value === 'string' && [...mark.value].length === 1 ? mark.value : '?');
+}
+
+/** Every frame at which something happens is a column as wide as its widest cell; the time between is dashes, or said when it is long. */
+function draw(rows: readonly Row[]): string[] {
+  const frames = [...new Set([0, ...rows.flatMap(({ cells }) => [...cells.keys()])])].sort((a, b) => a - b);
+  const margin = Math.max(...rows.map(({ label }) => label.length), 'ms'.length) + 4;
+  const lines = rows.map(({ label }) => `  ${label}`.padEnd(margin));
+  let axis = '  ms'.padEnd(margin);
+
+  frames.forEach((frame, index) => {
+    const width = Math.max(...rows.map(({ cells }) => [...(cells.get(frame) ?? '-')].length));
+    const idle = (frames[index + 1] ?? frame + 1) - frame - 1;
+    const gap = idle > 20 ? ` ${idle}ms ` : '-'.repeat(idle);
+    const column = lines[0]?.length ?? margin;
+    if (axis.length < column || index === 0) axis = axis.padEnd(column) + String(frame);
+    rows.forEach((row, number) => {
+      const runs = frame >= row.starts && frame < row.ends;
+      const cell = (row.cells.get(frame) ?? (runs ? '-' : ' ')).padEnd(width, runs ? '-' : ' ');
+      lines[number] += cell + (runs ? gap : ' '.repeat(gap.length));
+    });
+  });
+  return [axis, ...lines].map((line) => line.trimEnd());
+}

@@ -1,0 +1,59 @@
+import { filter, map, take, tap, throttleTime, withLatestFrom, type Observable } from 'rxjs';
+import { marble, runMarble, type MarbleRecording } from '../../lib/testing/index.js';
+
+interface Receipt {
+  readonly id: string;
+}
+const receipt: Receipt = { id: '1' };
+
+marble('letters are strings, time is a number', { source: '-a-|', expected: '-a-|', time: { window: '----|' } }, (source, { window }) => {
+  const letters: Observable<string> = source;
+  return letters.pipe(throttleTime(window));
+});
+
+marble('values give the source their type', { source: '-a-b-|', expected: '-1-2-|', values: { a: { id: 1 }, b: { id: 2 } } }, (source) => {
+  const ids: Observable<{ id: number }> = source;
+  // @ts-expect-error a value of the source is no string
+  const letters: Observable<string> = source;
+  return letters && ids.pipe(map(({ id }) => String(id)));
+});
+
+marble(
+  'a value that is only expected is not the source’s',
+  { source: '-a-|', expected: '-r-|', values: { a: 1, r: receipt } },
+  (source) => {
+    const numbers: Observable<number> = source;
+    return numbers.pipe(map(() => receipt));
+  },
+);
+
+marble('a letter without a value is a string', { source: '-a-b 10ms |', expected: '-a-b 10ms |', values: { a: 1 } }, (source) => {
+  const mixed: Observable<number | string> = source;
+  // @ts-expect-error b is a string
+  const numbers: Observable<number> = source;
+  return numbers && mixed;
+});
+
+marble(
+  'inputs are Observables, outputs are functions',
+  { source: '-a-|', expected: '-r-|', values: { a: 1, r: receipt }, inputs: { acks: 'r' }, outputs: { sent: '-a' }, time: { wait: '-|' } },
+  (source, { acks, sent, wait }) => {
+    const receipts: Observable<Receipt> = acks;
+    const ms: number = wait;
+    return source.pipe(
+      tap(sent),
+      withLatestFrom(receipts.pipe(take(ms))),
+      map(([, latest]) => latest),
+      filter(Boolean),
+    );
+  },
+);
+
+// @ts-expect-error "window" is not among the times
+marble('names are checked', { source: '-a-|', expected: '-a-|', time: { wait: '-|' } }, (source, { window }) => source.pipe(take(window)));
+// @ts-expect-error a spec must expect something
+marble('expected is required', { source: '-a-|' }, (source) => source);
+// @ts-expect-error a pipeline returns an Observable
+marble('a pipeline is no subscription', { source: '-a-|', expected: '-a-|' }, (source) => source.subscribe());
+
+export const recording: MarbleRecording = runMarble({ source: '-a-|', expected: '-a-|' }, (source) => source);
