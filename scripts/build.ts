@@ -1,6 +1,6 @@
 /** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { root, runTool } from './support/run.js';
+import { root, tool } from './support/run.js';
 
 interface Manifest {
   readonly browser: Readonly<Record<string, string>>;
@@ -8,7 +8,7 @@ interface Manifest {
 
 process.chdir(root);
 await rm('dist', { recursive: true, force: true });
-await Promise.all(['tsconfig.build.json', 'tsconfig.cjs.json'].map((config) => runTool('typescript/bin/tsc', '-p', config)));
+await Promise.all(['tsconfig.build.json', 'tsconfig.cjs.json'].map((config) => tool('typescript/bin/tsc', '-p', config)));
 
 // Bundlers read the nearest manifest only: it has to repeat what the package's own says of these files.
 const { browser } = JSON.parse(await readFile('package.json', 'utf8')) as Manifest;
