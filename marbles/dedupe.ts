@@ -1,0 +1,24 @@
+import { marble } from '../lib/testing/index.js';
+import { dedupe } from '../lib/operators/dedupe.js';
+
+marble(
+  'drops a value that was first seen less than ttl ago',
+  { source: '-a-abab-b--|', expected: '-a--ba--b--|', subs: '^----------!', time: { ttl: '----|' } },
+  (source, { ttl }) => source.pipe(dedupe({ key: (letter) => letter, ttl })),
+);
+
+marble('does not extend the ttl at a repeat', { source: 'aaaaaaaaa|', expected: 'a---a---a|', time: { ttl: '----|' } }, (source, { ttl }) =>
+  source.pipe(dedupe({ key: (letter) => letter, ttl })),
+);
+
+marble(
+  'forgets the oldest key when maxSize is reached',
+  { source: '-abcbab|', expected: '-abc-ab|', time: { ttl: '------------|' } },
+  (source, { ttl }) => source.pipe(dedupe({ key: (letter) => letter, ttl, maxSize: 2 })),
+);
+
+marble(
+  'reports what it drops',
+  { source: '-a-ab-b|', expected: '-a--b--|', outputs: { duplicates: '---a--b' }, time: { ttl: '------|' } },
+  (source, { ttl, duplicates }) => source.pipe(dedupe({ key: (letter) => letter, ttl, onDuplicate: duplicates })),
+);
