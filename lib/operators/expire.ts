@@ -1,0 +1,30 @@
+import { asyncScheduler, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { isExpired } from '../message/expiry.js';
+import type { Message } from '../message/types.js';
+
+export interface ExpireOptions<T> {
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** Told of each message that is dropped. */
+  readonly onExpired?: (message: T) => void;
+}
+
+/**
+ * Drops a message whose `ttl` has passed when it comes by: `timestamp + ttl <= now`. One without a `ttl` always passes.
+ *
+ *     source    -a-b-a-|     (a: timestamp 0, ttl 5 ms; b: no ttl)
+ *     expire    -a-b---|
+ *
+ * A throw of `onExpired` is delivered as an error.
+ *
+ * @example
+ * messages$.pipe(expire({ onExpired: (m) => console.log(`${m.id} came too late`) })).subscribe(draw);
+ */
+export function expire<T extends Pick<Message, 'timestamp' | 'ttl'>>(options: ExpireOptions<T> = {}): MonoTypeOperatorFunction<T> {
+  const { scheduler = asyncScheduler, onExpired } = options;
+  return filter((message) => {
+    if (!isExpired(message, scheduler.now())) return true;
+    onExpired?.(message);
+    return false;
+  });
+}
