@@ -1,0 +1,24 @@
+import { filter, type OperatorFunction } from 'rxjs';
+import type { Message, MessageType } from '../message/types.js';
+
+/** The message of a type; of several types, the union that `type` tells apart. */
+export type MessageOf<T extends string> = T extends string ? Message<T> : never;
+
+/**
+ * Passes messages of the given types on, and the rest not. The type of `payload` follows; of a type that nobody declared, it is `unknown`.
+ *
+ *     source           -a-b-c-a-|
+ *     ofType('a')      -a-----a-|
+ *
+ * @param types Whole names: no patterns.
+ * @example
+ * messages$.pipe(ofType('execution.output')).subscribe((message) => draw(message.payload.data));
+ * @example
+ * messages$.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
+ *   if (message.type === 'execution.error') console.warn(message.payload.error.message);
+ * });
+ */
+export function ofType<T extends MessageType | (string & {})>(...types: [T, ...T[]]): OperatorFunction<Message, MessageOf<T>> {
+  const wanted = new Set<string>(types);
+  return filter((message): message is MessageOf<T> & Message => wanted.has(message.type));
+}
