@@ -21,6 +21,7 @@ const load = (name: string): unknown => {
 };
 
 describe('retryBackoff, by the tests of backoff-rxjs', () => {
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- it is a test file of a package of ours
-  new Function('require', 'exports', outputText)(load, {});
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- it is how a CommonJS module is run
+  const run = new Function('require', 'exports', outputText) as (require: typeof load, exports: object) => void;
+  run(load, {});
 });

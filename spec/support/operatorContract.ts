@@ -24,7 +24,7 @@ const LONG = 60_000;
  * must emit something for two values and a completion, and something synchronously for {@link LIMIT} values.
  */
 export function operatorContract<T>(makeOperator: () => OperatorFunction<T, unknown>, options: ContractOptions<T> = {}): void {
-  const { value = (index) => index as unknown as T, throwing = {}, passesError = true } = options;
+  const { value = (index) => index as T, throwing = {}, passesError = true } = options;
   const values = (): Observable<T> => of(value(0), value(1));
 
   describe('keeps the operator contract', () => {

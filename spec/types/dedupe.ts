@@ -15,4 +15,4 @@ of(1).pipe(dedupe());
 // @ts-expect-error the same with other options
 of(1).pipe(dedupe({ ttl: 1 }));
 // @ts-expect-error the key function sees the source's type
-messages$.pipe(dedupe({ key: (message) => message.payload.nothing }));
+messages$.pipe(dedupe({ key: (message) => String(message.payload.nothing) }));

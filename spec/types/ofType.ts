@@ -1,9 +1,11 @@
-import { EMPTY, type Observable } from 'rxjs';
+import { EMPTY, type Observable, type ObservedValueOf } from 'rxjs';
 import type { ExecutionError, ExecutionOutput, Message } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const exactly = <A, B>(_: Equal<A, B>): void => undefined;
+declare function exactly<A, B>(same: Equal<A, B>): void;
+type PayloadIn<O extends Observable<Message>> = ObservedValueOf<O>['payload'];
 
 // An application's own types, added where the map is, and where users find it.
 declare module '../../lib/message/types.js' {
@@ -12,38 +14,39 @@ declare module '../../lib/message/types.js' {
   }
 }
 
+declare const anyType: string;
 const messages$: Observable<Message> = EMPTY;
 
-const one$ = messages$.pipe(ofType('execution.output'));
+export const one$ = messages$.pipe(ofType('execution.output'));
 exactly<typeof one$, Observable<Message<'execution.output', ExecutionOutput>>>(true);
 
-const several$ = messages$.pipe(ofType('execution.output', 'execution.error'));
+export const several$ = messages$.pipe(ofType('execution.output', 'execution.error'));
 exactly<typeof several$, Observable<Message<'execution.output', ExecutionOutput> | Message<'execution.error', ExecutionError>>>(true);
 several$.subscribe((message) => {
   if (message.type === 'execution.error') exactly<typeof message.payload, ExecutionError>(true);
   else exactly<typeof message.payload, ExecutionOutput>(true);
 });
 
-const unknown$ = messages$.pipe(ofType('x'));
+export const unknown$ = messages$.pipe(ofType('x'));
 exactly<typeof unknown$, Observable<Message<'x', unknown>>>(true);
 
-const own$ = messages$.pipe(ofType('chat.said'));
+export const own$ = messages$.pipe(ofType('chat.said'));
 exactly<typeof own$, Observable<Message<'chat.said', { readonly text: string }>>>(true);
 
 // What was narrowed before can be narrowed further.
-const further$ = several$.pipe(ofType('execution.error'));
+export const further$ = several$.pipe(ofType('execution.error'));
 exactly<typeof further$, Observable<Message<'execution.error', ExecutionError>>>(true);
 
 // A type known only at run time.
-const dynamic$ = messages$.pipe(ofType('a' as string));
+export const dynamic$ = messages$.pipe(ofType(anyType));
 exactly<typeof dynamic$, Observable<Message>>(true);
 
 // @ts-expect-error an output has no error
-one$.subscribe((message) => message.payload.error);
+export type ErrorOfOne = PayloadIn<typeof one$>['error'];
 // @ts-expect-error of two types, a field that only one has
-several$.subscribe((message) => message.payload.error);
+export type ErrorOfSeveral = PayloadIn<typeof several$>['error'];
 // @ts-expect-error no payload is known for this type
-unknown$.subscribe((message) => message.payload.text);
+export type TextOfUnknown = PayloadIn<typeof unknown$>['text'];
 // @ts-expect-error at least one type
 ofType();
 // @ts-expect-error types are strings

@@ -1,4 +1,4 @@
-import { retryBackoff as original, type RetryBackoffConfig as OriginalConfig } from 'backoff-rxjs';
+import type { retryBackoff as original, RetryBackoffConfig as OriginalConfig } from 'backoff-rxjs';
 import { of, type Observable } from 'rxjs';
 import { exponentialDelay, linearDelay, retryBackoff, type RetryBackoffConfig } from '../../lib/operators/retryBackoff.js';
 
@@ -11,9 +11,10 @@ export const texts: Observable<string> = of('a').pipe(retrying);
 export const dropIn: typeof original = retryBackoff;
 export const config = (given: OriginalConfig): RetryBackoffConfig => given;
 
-class HttpError extends Error {
-  readonly status = 503;
+interface HttpError {
+  readonly status: number;
 }
+// eslint-disable-next-line @typescript-eslint/no-unsafe-member-access -- users of the original write this
 retryBackoff({ initialInterval: 1, shouldRetry: (error) => error.status >= 500 });
 retryBackoff({ initialInterval: 1, shouldRetry: (error: HttpError) => error.status >= 500 });
 retryBackoff({ initialInterval: 1, backoffDelay: linearDelay });
@@ -23,4 +24,4 @@ retryBackoff({ initialInterval: 1, backoffDelay: (iteration, initialInterval) =>
 // @ts-expect-error there is nothing to grow from
 retryBackoff({ maxRetries: 3 });
 // @ts-expect-error the error of an attempt is unknown
-retryBackoff({ initialInterval: 1, onRetry: ({ error }) => error.message });
+retryBackoff({ initialInterval: 1, onRetry: ({ error }) => String(error.message) });
