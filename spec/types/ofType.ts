@@ -7,8 +7,8 @@ type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ?
 declare function exactly<A, B>(same: Equal<A, B>): void;
 type PayloadIn<O extends Observable<Message>> = ObservedValueOf<O>['payload'];
 
-// An application's own types, added where the map is, and where users find it.
-declare module '../../lib/message/types.js' {
+// An application adds its own types to the map, always by this name: TypeScript loses them when the map is reached by two paths.
+declare module 'rxwire' {
   interface MessageTypes {
     'chat.said': { readonly text: string };
   }
