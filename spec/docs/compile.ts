@@ -14,9 +14,10 @@ export interface Compiled {
   readonly needs: readonly string[];
 }
 
-const PRELUDE = './prelude.js';
+const PRELUDE = './spec/docs/prelude.js';
 const MODULES = ['rxjs', 'rxwire/testing', 'rxwire/server', 'rxwire'];
-const folder = resolve('spec/docs');
+/** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
+const pathOf = (index: number): string => resolve(`example${index}.ts`);
 
 /**
  * Checks all examples as one program. What an example uses without saying where it comes from is put before its first line: from the
@@ -25,19 +26,21 @@ const folder = resolve('spec/docs');
 export function compile(examples: readonly Example[], prelude: readonly string[]): readonly Compiled[] {
   const options = compilerOptions();
   const host = ts.createCompilerHost(options);
-  const sources = examples.map(({ file }) => file).filter((file) => file.endsWith('.ts'));
-  const surface = ts.createProgram([`${folder}/prelude.ts`, ...sources], options, host);
+  const own = examples.map(({ file }) => (file.endsWith('.ts') ? `./${file.replace(/\.ts$/, '.js')}` : PRELUDE));
+  const resolved = (module: string): string =>
+    ts.resolveModuleName(module, pathOf(0), options, host).resolvedModule?.resolvedFileName ?? '';
+  const surface = ts.createProgram([PRELUDE, ...MODULES, ...own].map(resolved), options, host);
 
   const known = new Map(prelude.map((name) => [name, PRELUDE]));
-  for (const module of MODULES) for (const name of exportsOf(surface, module, options, host)) known.set(name, module);
-  const whole = examples.map((example) => {
-    const module = example.file.replace(/^lib\/(.*)\.ts$/, '../../lib/$1.js');
-    const own = module === example.file ? [] : exportsOf(surface, module, options, host);
-    return header(freeNames(example.code), new Map([...own.map((name) => [name, module] as const), ...known])) + example.code;
+  for (const module of MODULES) for (const name of exportsOf(surface, resolved(module))) known.set(name, module);
+  const whole = examples.map(({ code }, index) => {
+    const module = own[index]!;
+    const beside = module === PRELUDE ? [] : exportsOf(surface, resolved(module)).map((name) => [name, module] as const);
+    return header(freeNames(code), new Map([...beside, ...known])) + code;
   });
 
-  const files = new Map(whole.map((text, index) => [`${folder}/example${index}.ts`, text]));
-  const program = ts.createProgram([`${folder}/prelude.ts`, ...files.keys()], options, serving(host, files), surface);
+  const files = new Map(whole.map((text, index) => [pathOf(index), text]));
+  const program = ts.createProgram([resolved(PRELUDE), ...files.keys()], options, serving(host, files), surface);
   return [...files].map(([path, text], index) => {
     const example = examples[index]!;
     const source = program.getSourceFile(path);
@@ -62,9 +65,8 @@ function compilerOptions(): ts.CompilerOptions {
   return { ...config.options, noUnusedLocals: false, noUnusedParameters: false, verbatimModuleSyntax: false, experimentalDecorators: true };
 }
 
-function exportsOf(program: ts.Program, module: string, options: ts.CompilerOptions, host: ts.CompilerHost): readonly string[] {
-  const resolved = ts.resolveModuleName(module, `${folder}/prelude.ts`, options, host).resolvedModule;
-  const source = resolved && program.getSourceFile(resolved.resolvedFileName);
+function exportsOf(program: ts.Program, file: string): readonly string[] {
+  const source = program.getSourceFile(file);
   const checker = program.getTypeChecker();
   const symbol = source && checker.getSymbolAtLocation(source);
   return symbol ? checker.getExportsOfModule(symbol).map(({ name }) => name) : [];

@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { delay, of, type Observable } from 'rxjs';
-import { createMessage } from '../../lib/message/createMessage.js';
-import type { Message } from '../../lib/message/types.js';
+import { connect, createMessage, webSocket, type Message, type Wire } from '../../lib/index.js';
 
 /** What the examples of the docs may use without saying where it comes from. */
 export interface Prelude {
@@ -11,6 +10,8 @@ export interface Prelude {
   readonly outgoing$: Observable<Message>;
   /** Something that can be loaded. */
   readonly load$: Observable<string>;
+  /** A wire to a server that runs what `execution.start` asks for. */
+  readonly wire: Wire;
   readonly httpServer: Server;
   /** Stores a value, and emits it when that is done. */
   readonly save: <T>(value: T) => Observable<T>;
@@ -18,14 +19,15 @@ export interface Prelude {
   readonly draw: (value: unknown) => void;
 }
 
-/** Makes each of them when it is asked for, fresh for every example. */
-export const makers: { readonly [Name in keyof Prelude]: () => Prelude[Name] } = {
+/** Makes each of them when it is asked for, fresh for every example; `url` is where the server is. */
+export const makers: { readonly [Name in keyof Prelude]: (url: string) => Prelude[Name] } = {
   messages$: () =>
     of<Message[]>(
       createMessage('execution.output', { executionId: 'e1', sandboxId: 's1', data: '42\n' }, { target: 'console' }),
       createMessage('execution.complete', { executionId: 'e1', sandboxId: 's1' }, { target: 'console' }),
     ),
   outgoing$: () => of<Message[]>(createMessage('execution.start', { executionId: 'e1', sandboxId: 's1', data: 'console.log(6 * 7)' })),
+  wire: (url) => connect({ link: webSocket(url) }),
   load$: () => of('loaded'),
   httpServer: () => createServer(),
   save: () => (value) => of(value).pipe(delay(1)),

@@ -4,6 +4,7 @@ import type { Compiled } from './compile.js';
 import { expectedOutput } from './extract.js';
 import { makers } from './prelude.js';
 import { openStage } from './stage.js';
+import { freePort, openTown, PORT } from './town.js';
 
 type Module = Readonly<Record<string, unknown>>;
 type Script = (require: (name: string) => unknown, exports: object, console: object, ...needs: unknown[]) => Promise<void>;
@@ -21,8 +22,9 @@ export async function run({ example, script, needs }: Compiled, patience = 5_000
   const modules = await load(script);
   const stage = openStage();
   try {
-    const values = needs.map((name) => makers[name as keyof typeof makers]());
-    const body = new AsyncFunction('require', 'exports', 'console', ...needs, script);
+    const port = await portFor(script, needs);
+    const values = needs.map((name) => makers[name as keyof typeof makers](`ws://127.0.0.1:${port}/wire`));
+    const body = new AsyncFunction('require', 'exports', 'console', ...needs, script.replaceAll(PORT, port));
     await body((name) => modules.get(name), {}, { log: print, info: print, warn: print, error: print }, ...values);
     await stage.runTests();
     for (let waited = 0; waited < patience && words(printed).length < expected.length && stage.failures.length === 0; waited += 5)
@@ -35,15 +37,23 @@ export async function run({ example, script, needs }: Compiled, patience = 5_000
   if (expected !== '') expect(words(printed)).toBe(expected);
 }
 
+/** A port with a server behind it, for an example that talks to one; a free port, for one that brings its own. */
+async function portFor(script: string, needs: readonly string[]): Promise<string> {
+  if (/\.listen\(/.test(script)) return freePort();
+  return needs.includes('wire') || script.includes(PORT) ? openTown() : PORT;
+}
+
 /** Lines as they are compared: a comment says `a b` for two lines, and an object may take several. */
 function words(lines: readonly string[]): string {
   return lines.join(' ').replaceAll(/\s+/g, ' ').trim();
 }
 
-/** The modules that a script requires, as CommonJS sees them. */
+/** The modules that a script requires, as CommonJS sees them; relative ones from the top of the repository. */
 async function load(script: string): Promise<ReadonlyMap<string, Module>> {
   const names = new Set([...script.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name = '']) => name));
   return new Map(
-    await Promise.all([...names].map(async (name) => [name, { ...((await import(name)) as Module), __esModule: true }] as const)),
+    await Promise.all(
+      [...names].map(async (name) => [name, { ...((await import(name.replace(/^\.\//, '../../'))) as Module), __esModule: true }] as const),
+    ),
   );
 }

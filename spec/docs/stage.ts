@@ -1,4 +1,5 @@
 import { Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 type Callback = (...args: unknown[]) => unknown;
 type Timer = (callback: Callback, ...args: unknown[]) => unknown;
@@ -26,9 +27,10 @@ export function openStage(): Stage {
       for (const body of tests) await body();
     },
     close: async () => {
+      await servers.close();
+      await pause(10); // the clients notice, and want to reconnect
       timers.stop();
       restore();
-      await servers.close();
     },
   };
 }
