@@ -1,0 +1,107 @@
+/** npm run check:package: packs the built package, installs it where nothing of this repository is, and uses it as its users do. */
+import { build } from 'esbuild';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
+import { root, run, tool } from './support/run.js';
+
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+const core =
+  'connect, webSocket, memoryLink, msgpack, json, createMessage, ofType, retryBackoff, dedupe, batchByKey, priorityMerge, ackWithin';
+
+/** What every user's program does, whatever the way the package is loaded. */
+const use = `
+const missing = [${core}].filter((one) => typeof one !== 'function').length;
+if (missing > 0) throw new Error(missing + ' exports are no functions');
+const seen: string[] = [];
+of('a', 'b', 'a').pipe(dedupe({ key: (letter) => letter })).subscribe((letter) => seen.push(letter));
+if (seen.join() !== 'a,b') throw new Error('dedupe has let through ' + seen.join());
+`;
+const untyped = use.replace(': string[]', '');
+
+/** In a fresh folder: the tarball, and beside it what it needs, each in the version that is installed here. */
+async function install(folder: string): Promise<void> {
+  const manifest = await read<Manifest>('package.json');
+  const beside = { ...manifest.dependencies, ...manifest.peerDependencies, '@types/node': '', '@types/ws': '' };
+  const pinned = Object.keys(beside).map(async (name) => [name, (await read<Manifest>(`node_modules/${name}/package.json`)).version]);
+  await run('npm', ['pack', '--silent', '--pack-destination', folder]);
+  const dependencies = { ...Object.fromEntries(await Promise.all(pinned)), rxwire: `file:rxwire-${manifest.version}.tgz` } as unknown;
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
+  await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
+  await tool('@arethetypeswrong/cli/dist/index.js', join(folder, `rxwire-${manifest.version}.tgz`), '--format', 'table-flipped');
+}
+
+/** Loads every door as an ES module and as CommonJS. */
+async function load(folder: string): Promise<void> {
+  const doors = `[typeof listen, typeof marble].forEach((type) => { if (type !== 'function') throw new Error('a door is shut'); });`;
+  await write(folder, {
+    'load.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { listen } from 'rxwire/server';
+      import { marble } from 'rxwire/testing'; ${untyped} ${doors}`,
+    'load.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); const { listen } = require('rxwire/server');
+      const { marble } = require('rxwire/testing'); ${untyped} ${doors}`,
+  });
+  await run(process.execPath, ['load.mjs'], folder);
+  await run(process.execPath, ['--disable-warning=ExperimentalWarning', 'load.cjs'], folder);
+}
+
+/** Type-checks users: with a bundler and no types of Node, and on Node as either kind of module. Declarations are checked too. */
+async function typecheck(folder: string): Promise<void> {
+  const browser = `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { marble } from 'rxwire/testing'; ${use} marble;`;
+  const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; listen(createServer()).subscribe(); ${browser}`;
+  await write(folder, { 'browser/main.ts': browser, 'node/esm.mts': node, 'node/cjs.cts': node });
+  const options = { target: 'ES2022', strict: true, noEmit: true, skipLibCheck: false, rootDir: '.' };
+  const dom = { ...options, module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'], types: [] };
+  const server = { ...options, module: 'node16', lib: ['ES2022'], types: ['node'] };
+  for (const [name, compilerOptions] of [['browser', dom] as const, ['node', server] as const]) {
+    await write(folder, { [`${name}/tsconfig.json`]: JSON.stringify({ compilerOptions }) });
+    await tool('typescript/bin/tsc', '-p', join(folder, name));
+  }
+}
+
+/** Bundles for a browser, from ES modules and from CommonJS, and runs the operators where there is only JavaScript. */
+async function bundle(folder: string): Promise<void> {
+  await write(folder, {
+    'bundle.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; ${untyped}`,
+    'bundle.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); ${untyped}`,
+  });
+  for (const entry of ['bundle.mjs', 'bundle.cjs']) {
+    const entryPoints = [join(folder, entry)];
+    const { outputFiles, metafile } = await build({
+      entryPoints,
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'browser',
+      format: 'iife',
+    });
+    const strange = Object.keys(metafile.inputs).filter((file) => file.includes('/ws/') || file.includes('nodeWebSocket'));
+    if (strange.length > 0) throw new Error(`${entry} bundles what is for Node: ${strange.join(', ')}`);
+    runInContext(outputFiles[0]?.text ?? '', createContext({}));
+  }
+}
+
+async function read<T>(file: string): Promise<T> {
+  return JSON.parse(await readFile(join(root, file), 'utf8')) as T;
+}
+
+async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(join(folder, name, '..'), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'rxwire-package-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+await tool('publint/src/cli.js');
+for (const step of [install, load, typecheck, bundle]) {
+  await step(folder);
+  console.log(`${step.name}: ok`);
+}
