@@ -16,7 +16,7 @@ export interface RecentKeys {
 /**
  * The memory of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
- * A clock that is set back counts as standing still meanwhile, so that no key is remembered longer than others.
+ * When the clock is set back, that counts as no time, so that no key is remembered for longer.
  */
 export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions): RecentKeys {
   const keys = new Set<unknown>();

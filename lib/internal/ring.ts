@@ -1,4 +1,4 @@
-/** A first-in, first-out queue: O(1) at any length, and as small as what it holds (an array that is shifted is neither). */
+/** A first-in, first-out queue: O(1) at any length, which an array that is shifted is not. */
 export interface Ring<T> {
   readonly size: number;
   push(value: T): void;
@@ -6,12 +6,11 @@ export interface Ring<T> {
   peek(): T | undefined;
   /** Takes the oldest. */
   shift(): T | undefined;
-  clear(): void;
 }
 
 const SMALLEST = 16;
 
-/** An empty {@link Ring}. It doubles when full and starts small again when cleared. */
+/** An empty {@link Ring}. It doubles when full. */
 export function createRing<T>(): Ring<T> {
   // A power of two slots, so that an index wraps by a mask.
   let slots = new Array<T | undefined>(SMALLEST);
@@ -40,9 +39,6 @@ export function createRing<T>(): Ring<T> {
       head = (head + 1) & (slots.length - 1);
       size--;
       return value;
-    },
-    clear() {
-      [slots, head, size] = [new Array<T | undefined>(SMALLEST), 0, 0];
     },
   };
 }
