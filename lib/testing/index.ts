@@ -1,6 +1,7 @@
-export { collectMarbles, marble, runMarble, type MarbleDiagram } from './marble.js';
+export { collectMarbles, marble, runMarble } from './marble.js';
 export type {
   MarbleContext,
+  MarbleDiagram,
   MarbleEvent,
   MarbleLine,
   MarblePipeline,
@@ -11,3 +12,4 @@ export type {
   MarbleValues,
   MarbleWindow,
 } from './marbleSpec.js';
+export { renderMarbles } from './svg.js';

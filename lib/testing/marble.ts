@@ -1,14 +1,11 @@
-import type { MarblePipeline, MarbleRecording, MarbleSpec, MarbleStrings, MarbleValues } from './marbleSpec.js';
+import type { MarbleDiagram, MarblePipeline, MarbleRecording, MarbleSpec, MarbleStrings, MarbleValues } from './marbleSpec.js';
 import { record, type AnyPipeline } from './marbleRun.js';
 import { explain } from './marbleText.js';
 
+/** No names at all: what a spec without them is inferred as. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
 type None = Readonly<Record<never, never>>;
 type Test = (title: string, run: () => void) => unknown;
-
-/** A titled recording: what one call of `marble` shows. */
-export interface MarbleDiagram extends MarbleRecording {
-  readonly title: string;
-}
 
 /** Set while {@link collectMarbles} loads a file. */
 let collected: MarbleDiagram[] | undefined;
@@ -30,7 +27,7 @@ export function marble<
   Source extends string,
   Values extends MarbleValues = None,
   Time extends MarbleStrings = None,
-  Inputs extends MarbleStrings = None,
+  const Inputs extends MarbleStrings = None,
   Outputs extends MarbleStrings = None,
 >(
   title: string,
@@ -38,13 +35,20 @@ export function marble<
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): void {
   const run = () => runMarble(spec, pipeline);
-  if (collected) {
-    collected.push({ title, ...run() });
-    return;
+  const { it, test } = globalThis as { it?: unknown; test?: unknown };
+  const register = [it, test].find((candidate): candidate is Test => typeof candidate === 'function');
+  if (collected) collected.push({ title, ...named(title, run) });
+  else if (register) register(title, () => void run());
+  else named(title, run);
+}
+
+/** Where no runner says which test has failed, the error does. */
+function named<T>(title: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new Error(`${title}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-  const { it, test = it } = globalThis as { it?: Test; test?: Test };
-  if (test) test(title, () => void run());
-  else run();
 }
 
 /**
@@ -59,7 +63,7 @@ export function runMarble<
   Source extends string,
   Values extends MarbleValues = None,
   Time extends MarbleStrings = None,
-  Inputs extends MarbleStrings = None,
+  const Inputs extends MarbleStrings = None,
   Outputs extends MarbleStrings = None,
 >(
   spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
@@ -75,7 +79,10 @@ export function runMarble<
  * Runs the marbles that a file states while it is loaded, instead of registering them as tests.
  *
  * @example
- * const diagrams = await collectMarbles(() => import('./marbles/dedupe.js'));
+ * const diagrams = await collectMarbles(async () => {
+ *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+ * });
+ * console.log(diagrams.map(({ title }) => title)); // prints: [ 'shouts' ]
  */
 export async function collectMarbles(load: () => Promise<unknown>): Promise<readonly MarbleDiagram[]> {
   const diagrams: MarbleDiagram[] = [];

@@ -45,7 +45,6 @@ function inspect(value: unknown, depth: number): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
   if (!isObject(value)) return String(value);
-  if (isMatcher(value)) return String(value);
   if (value instanceof Error) return `${value.name}(${JSON.stringify(value.message)})`;
   if (value instanceof Date) return `Date(${String(+value)})`;
   if (depth === 0) return '…';

@@ -1,6 +1,15 @@
 import { take, type Observable, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import type { MarbleContext, MarbleEvent, MarbleLine, MarbleRecording, MarbleSpec, MarbleStrings, MarbleValues } from './marbleSpec.js';
+import type {
+  MarbleContext,
+  MarbleEvent,
+  MarbleLine,
+  MarbleRecording,
+  MarbleSpec,
+  MarbleStrings,
+  MarbleValues,
+  MarbleWindow,
+} from './marbleSpec.js';
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
 
@@ -34,20 +43,27 @@ export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: Ma
       ...mapValues(noted, (events) => (value: unknown) => void events.push({ frame: now(), kind: 'next', value })),
     } as AnyContext;
 
-    const end = Math.max(...[source, expected, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
+    const last = Math.max(...[source, expected, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
     const window = parseWindow(unsub);
     const seen: MarbleEvent[] = [];
     subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
-    scheduler.maxFrames = end + PATIENCE;
+    scheduler.maxFrames = last + PATIENCE;
     flush();
     assertEnded(scheduler, seen);
 
     const outputLines = Object.entries(noted).map(([name, events]) => line('output', name, events));
-    const result = { ...line('result', 'result', seen), windows: [window] };
+    const ended = seen.find(({ kind }) => kind !== 'next')?.frame ?? Infinity;
+    const result = { ...line('result', 'result', seen), windows: [{ from: window.from, to: Math.min(window.to, ended) }] };
     const lines = [main.line(), ...Object.values(further).map((input) => input.line()), ...outputLines, result];
     const expectedOf = (name: string) => parseEvents(outputs[name] ?? '', values, error);
     return {
-      recording: { ...(operator !== undefined && { operator }), time: durations, values, lines, end },
+      recording: {
+        ...(operator !== undefined && { operator }),
+        time: durations,
+        values,
+        lines,
+        end: Math.max(last, ...lines.flatMap(framesOf)),
+      },
       comparisons: [
         { name: 'result', actual: seen, expected: parseEvents(expected, values, error) },
         ...outputLines.map(({ name, events }) => ({ name, actual: events, expected: expectedOf(name) })),
@@ -61,12 +77,11 @@ function line(role: MarbleLine['role'], name: string, events: readonly MarbleEve
   return { role, name, hot: false, events, windows: [] };
 }
 
-function subscribeWithin(
-  scheduler: TestScheduler,
-  { from, to }: { from: number; to: number },
-  result: Observable<unknown>,
-  seen: MarbleEvent[],
-) {
+function framesOf({ events, windows }: MarbleLine): number[] {
+  return [...events.map(({ frame }) => frame), ...windows.flatMap(({ from, to }) => (to === Infinity ? from : [from, to]))];
+}
+
+function subscribeWithin(scheduler: TestScheduler, { from, to }: MarbleWindow, result: Observable<unknown>, seen: MarbleEvent[]) {
   const note = (kind: MarbleEvent['kind'], value?: unknown) => void seen.push({ frame: scheduler.frame, kind, value });
   let subscription: Subscription | undefined;
   scheduler.schedule(() => {

@@ -74,6 +74,8 @@ export interface MarbleEvent {
   readonly kind: 'next' | 'error' | 'complete';
   /** The value, or the error. */
   readonly value?: unknown;
+  /** Of a hot stream: nobody was subscribed. */
+  readonly missed?: boolean;
 }
 
 /** From the subscription to the unsubscription (`Infinity`: never). */
@@ -101,4 +103,9 @@ export interface MarbleRecording {
   readonly lines: readonly MarbleLine[];
   /** The last frame that any line speaks of. */
   readonly end: number;
+}
+
+/** A recording with a title: what one call of `marble` has shown. */
+export interface MarbleDiagram extends MarbleRecording {
+  readonly title: string;
 }

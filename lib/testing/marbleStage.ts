@@ -10,7 +10,7 @@ type TestStream = Observable<unknown> & { readonly messages: TestMessages; reado
 
 /** The values of the letters of a string, for RxJS gives `undefined` to a letter that it finds no value for. */
 export function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
-  return { ...Object.fromEntries([...marbles].map((letter) => [letter, letter])), ...values };
+  return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
 }
 
 export function parseEvents(marbles: string, values: MarbleValues, error: unknown): MarbleEvent[] {
@@ -52,13 +52,10 @@ export function watch(test: TestStream, role: MarbleLine['role'], name: string, 
   const noted = test.pipe(
     tap({ next: (value) => note('next', value), error: (cause) => note('error', cause), complete: () => note('complete') }),
   );
-  const line = (): MarbleLine => ({
-    role,
-    name,
-    hot,
-    events: hot ? toEvents(test.messages) : emitted,
-    windows: test.subscriptions.map(toWindow),
-  });
+  const got = ({ frame, kind, value }: MarbleEvent) =>
+    emitted.some((event) => event.frame === frame && event.kind === kind && Object.is(event.value, value));
+  const all = () => toEvents(test.messages).map((event) => (got(event) ? event : { ...event, missed: true }));
+  const line = (): MarbleLine => ({ role, name, hot, events: hot ? all() : emitted, windows: test.subscriptions.map(toWindow) });
   return { stream: noted, line };
 }
 

@@ -70,7 +70,7 @@ function say(mark: Mark | undefined): string {
 function toRow(label: string, marks: readonly Mark[], values: MarbleValues): Row {
   const cells = new Map<number, string>();
   for (const mark of marks) cells.set(mark.frame, (cells.get(mark.frame) ?? '') + letterOf(mark, values));
-  for (const [frame, text] of cells) if ([...text].length > 1) cells.set(frame, `(${text})`);
+  for (const [frame, text] of cells) if (lengthOf(text) > 1) cells.set(frame, `(${text})`);
   const start = marks.find(({ kind }) => kind === 'subscribe');
   const end = marks.find(({ kind }) => kind === 'complete' || kind === 'error' || kind === 'unsubscribe');
   return { label, cells, starts: start?.frame ?? 0, ends: end?.frame ?? Infinity };
@@ -79,27 +79,42 @@ function toRow(label: string, marks: readonly Mark[], values: MarbleValues): Row
 function letterOf(mark: Mark, values: MarbleValues): string {
   if (mark.kind !== 'next') return { error: '#', complete: '|', subscribe: '^', unsubscribe: '!' }[mark.kind];
   const letter = Object.keys(values).find((key) => differences(mark.value, values[key]).length === 0);
-  return letter ?? (typeof mark.value === 'string' && [...mark.value].length === 1 ? mark.value : '?');
+  return letter ?? (typeof mark.value === 'string' && lengthOf(mark.value) === 1 ? mark.value : '?');
 }
 
 /** Every frame at which something happens is a column as wide as its widest cell; the time between is dashes, or said when it is long. */
 function draw(rows: readonly Row[]): string[] {
   const frames = [...new Set([0, ...rows.flatMap(({ cells }) => [...cells.keys()])])].sort((a, b) => a - b);
-  const margin = Math.max(...rows.map(({ label }) => label.length), 'ms'.length) + 4;
+  const margin = Math.max(...rows.map(({ label }) => label.length)) + 4;
   const lines = rows.map(({ label }) => `  ${label}`.padEnd(margin));
-  let axis = '  ms'.padEnd(margin);
+  const columns = new Map<number, number>();
 
   frames.forEach((frame, index) => {
-    const width = Math.max(...rows.map(({ cells }) => [...(cells.get(frame) ?? '-')].length));
+    const width = Math.max(...rows.map(({ cells }) => lengthOf(cells.get(frame) ?? '-')));
     const idle = (frames[index + 1] ?? frame + 1) - frame - 1;
     const gap = idle > 20 ? ` ${idle}ms ` : '-'.repeat(idle);
-    const column = lines[0]?.length ?? margin;
-    if (axis.length < column || index === 0) axis = axis.padEnd(column) + String(frame);
-    rows.forEach((row, number) => {
-      const runs = frame >= row.starts && frame < row.ends;
-      const cell = (row.cells.get(frame) ?? (runs ? '-' : ' ')).padEnd(width, runs ? '-' : ' ');
-      lines[number] += cell + (runs ? gap : ' '.repeat(gap.length));
+    columns.set(frame, lines[0]?.length ?? margin);
+    rows.forEach(({ cells, starts, ends }, number) => {
+      const runs = frame >= starts && frame < ends;
+      const cell = cells.get(frame) ?? (runs ? '-' : ' ');
+      lines[number] =
+        (lines[number] ?? '') + cell + (runs ? '-' : ' ').repeat(width - lengthOf(cell)) + (runs ? gap : ' '.repeat(gap.length));
     });
   });
-  return [axis, ...lines].map((line) => line.trimEnd());
+  const wrong = rows.filter(({ label }) => label === '').flatMap(({ cells }) => [...cells.keys()]);
+  return [drawAxis(columns, [...wrong, ...frames]), ...lines].map((line) => line.trimEnd());
+}
+
+/** The times of the columns, as far as there is room: first of those that come first. */
+function drawAxis(columns: ReadonlyMap<number, number>, frames: readonly number[]): string {
+  return [...new Set(frames)].reduce((axis, frame) => {
+    const [column, text] = [columns.get(frame) ?? 0, String(frame)];
+    const free = axis.slice(column - 1, column + text.length + 1).trim() === '';
+    return free ? axis.slice(0, column).padEnd(column) + text + axis.slice(column + text.length) : axis;
+  }, '  ms');
+}
+
+/** Code points, as RxJS counts letters. */
+function lengthOf(text: string): number {
+  return Array.from(text).length;
 }

@@ -1,4 +1,4 @@
-import { filter, map, take, tap, throttleTime, withLatestFrom, type Observable } from 'rxjs';
+import { map, merge, of, take, tap, throttleTime, withLatestFrom, type Observable } from 'rxjs';
 import { marble, runMarble, type MarbleRecording } from '../../lib/testing/index.js';
 
 interface Receipt {
@@ -15,7 +15,7 @@ marble('values give the source their type', { source: '-a-b-|', expected: '-1-2-
   const ids: Observable<{ id: number }> = source;
   // @ts-expect-error a value of the source is no string
   const letters: Observable<string> = source;
-  return letters && ids.pipe(map(({ id }) => String(id)));
+  return merge(letters, ids);
 });
 
 marble(
@@ -31,7 +31,7 @@ marble('a letter without a value is a string', { source: '-a-b 10ms |', expected
   const mixed: Observable<number | string> = source;
   // @ts-expect-error b is a string
   const numbers: Observable<number> = source;
-  return numbers && mixed;
+  return merge(numbers, mixed);
 });
 
 marble(
@@ -44,16 +44,18 @@ marble(
       tap(sent),
       withLatestFrom(receipts.pipe(take(ms))),
       map(([, latest]) => latest),
-      filter(Boolean),
     );
   },
 );
 
-// @ts-expect-error "window" is not among the times
-marble('names are checked', { source: '-a-|', expected: '-a-|', time: { wait: '-|' } }, (source, { window }) => source.pipe(take(window)));
+marble('names are checked', { source: '-a-|', expected: '-a-|', time: { wait: '-|' } }, (source, context) => {
+  // @ts-expect-error "window" is not among the times
+  const ms: unknown = context.window;
+  return merge(source, of(ms));
+});
 // @ts-expect-error a spec must expect something
 marble('expected is required', { source: '-a-|' }, (source) => source);
 // @ts-expect-error a pipeline returns an Observable
-marble('a pipeline is no subscription', { source: '-a-|', expected: '-a-|' }, (source) => source.subscribe());
+marble('a pipeline is no subscription', { source: '-a-|', expected: '-a-|' }, () => 'a');
 
 export const recording: MarbleRecording = runMarble({ source: '-a-|', expected: '-a-|' }, (source) => source);

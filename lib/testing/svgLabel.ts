@@ -1,0 +1,41 @@
+import { differences, show } from './marbleDifference.js';
+import type { MarbleValues } from './marbleSpec.js';
+import { shorten } from './svgText.js';
+
+/** What a marble says: a text, or marbles within a marble. */
+export interface Label {
+  readonly text: string;
+  readonly parts: readonly Label[];
+}
+
+const MAX_TEXT = 14;
+const MAX_PART_TEXT = 6;
+const MAX_PARTS = 6;
+
+/**
+ * A text for a plain value; for an array, and for an object that holds one, a label for each element; the letter of `values` that stands for any other
+ * object, and a short form of it where there is none.
+ */
+export function labelOf(value: unknown, values: MarbleValues): Label {
+  if (Array.isArray(value)) return { text: '', parts: several(value, values) };
+  if (typeof value !== 'object' || value === null) return { text: shorten(String(value), MAX_TEXT), parts: [] };
+  const { key, items } = value as { key?: unknown; items?: unknown };
+  if (Array.isArray(items)) return { text: key === undefined ? '' : nameOf(labelOf(key, values)), parts: several(items, values) };
+  return { text: letterOf(value, values) ?? shorten(show(value).replaceAll(/[{}"]/g, '').trim(), MAX_TEXT), parts: [] };
+}
+
+/** The letter that stands for an object. */
+export function letterOf(value: object, values: MarbleValues): string | undefined {
+  const letters = Object.keys(values);
+  return letters.find((letter) => values[letter] === value) ?? letters.find((letter) => differences(value, values[letter]).length === 0);
+}
+
+/** The same for equal labels: what a marble's colour goes by. */
+export function nameOf({ text, parts }: Label): string {
+  return parts.length === 0 ? text : `${text}[${parts.map(nameOf).join(' ')}]`;
+}
+
+function several(values: readonly unknown[], meanings: MarbleValues): Label[] {
+  const labels = values.slice(0, MAX_PARTS).map((value) => ({ text: shorten(nameOf(labelOf(value, meanings)), MAX_PART_TEXT), parts: [] }));
+  return values.length > MAX_PARTS ? [...labels, { text: '…', parts: [] }] : labels;
+}

@@ -1,0 +1,88 @@
+import type { MarbleDiagram, MarbleEvent, MarbleLine, MarbleValues } from './marbleSpec.js';
+import { labelOf, type Label } from './svgLabel.js';
+import { monoWidth, shorten } from './svgText.js';
+
+export const WIDTH = 800;
+export const PADDING = 24;
+export const RADIUS = 14;
+export const FONT = 13;
+export const SMALL = 11;
+/** From one level of a lane to the next. */
+export const LEVEL = 2 * RADIUS + 4;
+export const PART_RADIUS = 9;
+
+/** A marble where it is drawn: `at` its time, around `x`; level 0 is on the line, the others hang below it. */
+export interface Placed {
+  readonly event: MarbleEvent;
+  readonly label: Label;
+  readonly at: number;
+  readonly x: number;
+  readonly width: number;
+  readonly level: number;
+}
+
+/** Where time is drawn: marbles keep between `left` and `right`. */
+export interface Axis {
+  readonly left: number;
+  readonly right: number;
+  readonly scale: number;
+  readonly end: number;
+  readonly xOf: (frame: number) => number;
+}
+
+/** Room for the arrow of a stream that goes on. */
+const ARROW = 24;
+/** Letters of the name of a stream. */
+export const MAX_NAME = 16;
+
+/** Where the names of the streams end. */
+export function marginOf(diagrams: readonly MarbleDiagram[]): number {
+  const names = diagrams.flatMap(({ lines }) => lines.map(({ name }) => monoWidth(shorten(name, MAX_NAME), FONT)));
+  return PADDING + Math.max(0, ...names) + 14;
+}
+
+/** A diagram is as wide as the picture, whatever its time. */
+export function axisOf({ end }: MarbleDiagram, left: number): Axis {
+  const right = WIDTH - PADDING;
+  const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
+  return { left, right, scale, end, xOf: (frame) => left + RADIUS + frame * scale };
+}
+
+/** Puts each marble at its time, and below the line where it would cover one that is already there. */
+export function place(line: MarbleLine, values: MarbleValues, { left, right, xOf }: Axis): Placed[] {
+  const ends: number[] = [];
+  let last: Placed | undefined;
+  return line.events
+    .filter(({ frame, kind }) => frame >= 0 && kind !== 'complete')
+    .map((event) => {
+      const label: Label = event.kind === 'error' ? { text: '', parts: [] } : labelOf(event.value, values);
+      const width = event.kind === 'error' ? 2 * RADIUS - 6 : labelWidth(label);
+      const at = xOf(event.frame);
+      const x = Math.max(left + width / 2, Math.min(at, right - width / 2));
+      // Values of one instant read from the line downwards.
+      let level = last?.event.frame === event.frame ? last.level + 1 : 0;
+      while ((ends[level] ?? -Infinity) > x - width / 2 - 2) level++;
+      ends[level] = x + width / 2;
+      last = { event, label, at, x, width, level };
+      return last;
+    });
+}
+
+/** A marble is round, and a pill when it says more than fits. */
+export function labelWidth(label: Label): number {
+  if (label.parts.length === 0) return Math.max(2 * RADIUS, monoWidth(label.text, FONT) + 14);
+  const text = label.text ? monoWidth(label.text, SMALL) + 8 : 0;
+  return text + label.parts.reduce((sum, part) => sum + partWidth(part) + 3, 0) + 7;
+}
+
+/** One label within another is drawn smaller; of its own parts only the text is left. */
+export function partWidth(part: Label): number {
+  return Math.max(2 * PART_RADIUS, monoWidth(part.text, SMALL) + 8);
+}
+
+/** Steps of 1, 2 or 5 times a power of ten, none closer than `room`. */
+export function tickStep(scale: number, room: number): number {
+  const least = room / scale;
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;
+}

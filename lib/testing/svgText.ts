@@ -1,0 +1,65 @@
+/** Fonts are the reader's: widths are estimated, generously. */
+const MONO_WIDTH = 0.62;
+const SANS_WIDTH = 0.56;
+
+/** Text that is safe inside an element or an attribute; what XML forbids becomes U+FFFD. */
+export function escape(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
+    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+export function monoWidth(text: string, size: number): number {
+  return unitsOf(text) * size * MONO_WIDTH;
+}
+
+export function sansWidth(text: string, size: number): number {
+  return unitsOf(text) * size * SANS_WIDTH;
+}
+
+/** Characters, where one outside of Latin, Greek and Cyrillic counts twice: ideographs and emoji are wide. */
+function unitsOf(text: string): number {
+  return Array.from(text).reduce(
+    (sum, character) => sum + ((character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character) ? 2 : 1),
+    0,
+  );
+}
+
+/** At most `limit` characters, the last an ellipsis when something was cut. */
+export function shorten(text: string, limit: number): string {
+  const characters = Array.from(text);
+  return characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : text;
+}
+
+/** Breaks at spaces, and words that are longer than a line anywhere. */
+export function wrap(text: string, fits: (line: string) => boolean): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
+    else lines.push(...chop(word, fits));
+  }
+  return lines;
+}
+
+function chop(word: string, fits: (line: string) => boolean): string[] {
+  const pieces = [''];
+  for (const character of word) {
+    const longer = `${pieces.at(-1)}${character}`;
+    if (fits(longer) || longer === character) pieces[pieces.length - 1] = longer;
+    else pieces.push(character);
+  }
+  return pieces;
+}
+
+/** Coordinates to a tenth: enough for the eye, and the same bytes each time. */
+export function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** An element of SVG; attributes that are `undefined` are left out. */
+export function element(name: string, attributes: Readonly<Record<string, string | number | undefined>>, content = ''): string {
+  const given = Object.entries(attributes).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
+  const text = given.map(([key, value]) => ` ${key}="${typeof value === 'number' ? round(value) : escape(value)}"`).join('');
+  return content ? `<${name}${text}>${content}</${name}>` : `<${name}${text}/>`;
+}
