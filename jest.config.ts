@@ -12,6 +12,11 @@ const config: Config = {
     '^rxwire/(server|testing)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
+  // Jest leaves one core to itself unless told otherwise.
+  maxWorkers: '100%',
+  collectCoverageFrom: ['lib/**/*.ts'],
+  coverageReporters: ['text-summary'],
+  coverageThreshold: { global: { lines: 90, branches: 85 } },
 };
 
 export default config;
