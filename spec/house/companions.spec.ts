@@ -1,0 +1,20 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+const operators = readdirSync('lib/operators').map((file) => file.replace('.ts', ''));
+
+describe.each(operators)('the operator %s', (name) => {
+  it.each([`spec/operators/${name}.spec.ts`, `spec/types/${name}.ts`, `marbles/${name}.ts`, `docs/operators/${name}.md`])(
+    'has %s',
+    (file) => {
+      expect(existsSync(file)).toBe(true);
+    },
+  );
+
+  it('passes the contract of every operator', () => {
+    expect(readFileSync(`spec/operators/${name}.spec.ts`, 'utf8')).toContain('operatorContract(');
+  });
+
+  it('is exported by the main door', () => {
+    expect(readFileSync('lib/index.ts', 'utf8')).toMatch(new RegExp(`\\b${name}\\b[^;]*from './operators/${name}.js'`));
+  });
+});

@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+
+/** Real programs that tests drive, each a Debian package; an environment variable may lead elsewhere. */
+const programs = {
+  chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+} as const;
+
+/**
+ * A `describe` that needs a program: gives its path. Where it is missing, says what to install and skips the suite; in CI the suite fails.
+ */
+export function describeWith(program: keyof typeof programs, title: string, body: (path: string) => void): void {
+  const path = programs[program];
+  if (existsSync(path)) {
+    describe(title, () => body(path));
+  } else if (process.env['CI'] === 'true') {
+    it(title, () => {
+      throw new Error(`needs ${path}: apt-get install ${program}`);
+    });
+  } else {
+    process.stderr.write(
+      `skipped "${title}": no ${path}. Install it (apt-get install ${program}), or name it in ${program.toUpperCase()}.\n`,
+    );
+    // eslint-disable-next-line no-restricted-syntax -- the one place where a test may be skipped, and it says so
+    describe.skip(title, () => body(path));
+  }
+}
