@@ -1,5 +1,4 @@
 import type { SchedulerLike } from 'rxjs';
-import { createRing } from './ring.js';
 
 export interface RecentKeysOptions {
   readonly ttl: number;
@@ -13,6 +12,12 @@ export interface RecentKeys {
   seen(key: unknown): boolean;
 }
 
+interface Entry {
+  readonly key: unknown;
+  readonly until: number;
+  next: Entry | undefined;
+}
+
 /**
  * The memory of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
@@ -20,21 +25,29 @@ export interface RecentKeys {
  */
 export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions): RecentKeys {
   const keys = new Set<unknown>();
-  // Oldest first, so what expires or has to make room is always at the head; a Set's own iterator would walk over all it has deleted.
-  const order = createRing<{ readonly key: unknown; readonly until: number }>();
+  // A list in order of coming: what expires or makes room is at its head. A Set's own iterator would walk over all that it has deleted.
+  let oldest: Entry | undefined;
+  let newest: Entry | undefined;
   const clock = steadyClock(scheduler);
 
-  const forgetOldest = (): void => void keys.delete(order.shift()?.key);
+  const forget = (entry: Entry): void => {
+    keys.delete(entry.key);
+    oldest = entry.next;
+    entry.next = undefined; // or a dead entry would keep all later ones from being collected early
+  };
 
   return {
     seen(key) {
       const now = clock();
-      for (let oldest = order.peek(); oldest && oldest.until <= now; oldest = order.peek()) forgetOldest();
+      while (oldest && oldest.until <= now) forget(oldest);
       if (keys.has(key)) return true;
 
-      if (keys.size >= maxSize) forgetOldest();
+      if (oldest && keys.size >= maxSize) forget(oldest);
       keys.add(key);
-      order.push({ key, until: now + ttl });
+      const entry = { key, until: now + ttl, next: undefined };
+      if (oldest && newest) newest.next = entry;
+      else oldest = entry;
+      newest = entry;
       return false;
     },
   };
