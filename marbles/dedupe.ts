@@ -13,12 +13,12 @@ marble('does not extend the ttl at a repeat', { source: 'aaaaaaaaa|', expected: 
 
 marble(
   'forgets the oldest key when maxSize is reached',
-  { source: '-abcbab|', expected: '-abc-ab|', time: { ttl: '------------|' } },
-  (source, { ttl }) => source.pipe(dedupe({ key: (letter) => letter, ttl, maxSize: 2 })),
+  { operator: 'dedupe(maxSize: 2)', source: '-abcbab|', expected: '-abc-ab|' },
+  (source) => source.pipe(dedupe({ key: (letter) => letter, maxSize: 2 })),
 );
 
 marble(
   'reports what it drops',
-  { source: '-a-ab-b|', expected: '-a--b--|', outputs: { duplicates: '---a--b' }, time: { ttl: '------|' } },
-  (source, { ttl, duplicates }) => source.pipe(dedupe({ key: (letter) => letter, ttl, onDuplicate: duplicates })),
+  { operator: 'dedupe(onDuplicate: duplicates)', source: '-a-ab-b|', expected: '-a--b--|', outputs: { duplicates: '---a--b' } },
+  (source, { duplicates }) => source.pipe(dedupe({ key: (letter) => letter, onDuplicate: duplicates })),
 );

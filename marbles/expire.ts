@@ -17,6 +17,7 @@ marble(
   {
     source: '  -a--a-a|',
     expected: '-a-----|',
+    operator: 'expire(onExpired: expired)',
     outputs: { expired: '----a-a' },
     values: { a: { timestamp: 0, ttl: 2 } },
   },

@@ -8,10 +8,14 @@ const values = {
   c: createMessage('chat.said', { text: 'hello' }),
 };
 
-marble('passes on the messages of one type', { source: '-a-b-c-a-|', expected: '-a-----a-|', subs: '^--------!', values }, (source) =>
-  source.pipe(ofType('system.ping')),
+marble(
+  'passes on the messages of one type',
+  { operator: "ofType('system.ping')", source: '-a-b-c-a-|', expected: '-a-----a-|', subs: '^--------!', values },
+  (source) => source.pipe(ofType('system.ping')),
 );
 
-marble('passes on the messages of several types', { source: '-a-b-c-a-|', expected: '-a---c-a-|', values }, (source) =>
-  source.pipe(ofType('system.ping', 'chat.said')),
+marble(
+  'passes on the messages of several types',
+  { operator: "ofType('system.ping', 'chat.said')", source: '-a-b-c-a-|', expected: '-a---c-a-|', values },
+  (source) => source.pipe(ofType('system.ping', 'chat.said')),
 );

@@ -21,29 +21,54 @@ marble(
 
 marble(
   'waits evenly longer with linearDelay',
-  { source: '-a-#', expected: '-a---a----a-----a-#', time: { initialInterval: '-|' } },
+  {
+    operator: 'retryBackoff(initialInterval: 1 ms, backoffDelay: linearDelay)',
+    source: '-a-#',
+    expected: '-a---a----a-----a-#',
+    time: { initialInterval: '-|' },
+  },
   (source, { initialInterval }) => source.pipe(retryBackoff({ initialInterval, maxRetries: 3, backoffDelay: linearDelay })),
 );
 
 marble(
   'starts over after a value, with resetOnSuccess',
-  { source: '-a-#', expected: '-a---a---a---a---', unsub: '----------------!', time: { initialInterval: '-|' } },
+  {
+    operator: 'retryBackoff(initialInterval: 1 ms, resetOnSuccess: true)',
+    source: '-a-#',
+    expected: '-a---a---a---a---',
+    unsub: '----------------!',
+    time: { initialInterval: '-|' },
+  },
   (source, { initialInterval }) => source.pipe(retryBackoff({ initialInterval, resetOnSuccess: true })),
 );
 
-marble('passes the error on when shouldRetry says so, without waiting', { source: '-a-#', expected: '-a-#', subs: '^--!' }, (source) =>
-  source.pipe(retryBackoff({ initialInterval: 1, shouldRetry: (error) => error !== 'error' })),
+marble(
+  'passes the error on when shouldRetry says so, without waiting',
+  { operator: 'retryBackoff(shouldRetry: () => false)', source: '-a-#', expected: '-a-#', subs: '^--!' },
+  (source) => source.pipe(retryBackoff({ initialInterval: 1, shouldRetry: () => false })),
 );
 
 marble(
   'tells onRetry how long it will wait',
-  { source: '-#', expected: '-----------#', outputs: { delays: '-a-b--c' }, values: { a: 1, b: 2, c: 4 } },
+  {
+    operator: 'retryBackoff(initialInterval: 1 ms, onRetry: delays)',
+    source: '-#',
+    expected: '-----------#',
+    outputs: { delays: '-a-b--c' },
+    values: { a: 1, b: 2, c: 4 },
+  },
   (source, { delays }) => source.pipe(retryBackoff({ initialInterval: 1, maxRetries: 3, onRetry: ({ delay }) => delays(delay) })),
 );
 
 marble(
   'waits a random part of the delay, with jitter',
-  { source: '-#', expected: '-----------#', outputs: { delays: '-a-b--c' }, values: { a: 1, b: 2, c: 4 } },
+  {
+    operator: 'retryBackoff(initialInterval: 2 ms, jitter: 1, random: () => 0.5)',
+    source: '-#',
+    expected: '-----------#',
+    outputs: { delays: '-a-b--c' },
+    values: { a: 1, b: 2, c: 4 },
+  },
   (source, { delays }) => {
     const onRetry = ({ delay }: { delay: number }) => delays(delay);
     return source.pipe(retryBackoff({ initialInterval: 2, maxRetries: 3, jitter: 1, random: () => 0.5, onRetry }));
