@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ERR_INVALID_MESSAGE'
   | 'ERR_NO_WEBSOCKET'
   | 'ERR_OVERFLOW'
+  | 'ERR_PEER_GONE'
   | 'ERR_RECONNECT_GIVEN_UP'
   | 'ERR_SESSION_LOST'
   | 'ERR_UNSUPPORTED'
@@ -149,6 +150,15 @@ export class OverflowError extends RxwireError {
   }
 }
 
+/** A client did not come back in time: its wire has ended. */
+export class PeerGoneError extends RxwireError {
+  override readonly name = 'PeerGoneError';
+  /** @param timeout How long it was waited for, in ms. */
+  constructor(readonly timeout: number) {
+    super('ERR_PEER_GONE', `the peer has not come back within ${timeout} ms`);
+  }
+}
+
 /** Reconnecting has ended without success; `cause` is the last failure. */
 export class ReconnectGivenUpError extends RxwireError {
   override readonly name = 'ReconnectGivenUpError';
@@ -175,8 +185,8 @@ export class SessionLostError extends RxwireError {
 /** Asked for what this version or this peer cannot do. */
 export class UnsupportedError extends RxwireError {
   override readonly name = 'UnsupportedError';
-  constructor(message: string) {
-    super('ERR_UNSUPPORTED', message);
+  constructor(message: string, cause?: unknown) {
+    super('ERR_UNSUPPORTED', message, cause);
   }
 }
 

@@ -12,3 +12,11 @@ export type Link<Out, In = Out> = (outgoing: Observable<Out>) => Observable<In>;
 
 /** Turns a link for `B` into a link for `A`: framing, acks, metering. Layers compose with `pipe`. */
 export type Layer<A, B = A> = (link: Link<B>) => Link<A>;
+
+/** What a link may tell of itself, for {@link ConnectionState}. */
+export interface DescribedLink {
+  /** What carries it: `websocket`. */
+  readonly protocol?: string;
+  /** Where it leads. */
+  readonly endpoint?: string;
+}

@@ -139,7 +139,7 @@ export interface HelloPayload {
   readonly session: string;
   /** True when the client has been connected under this session before. */
   readonly resume: boolean;
-  readonly delivery: Delivery;
+  readonly delivery: Exclude<Delivery, 'exactly-once'>;
 }
 
 /** The server's answer to `system.hello`. */

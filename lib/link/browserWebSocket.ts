@@ -1,0 +1,9 @@
+import { defer, of, throwError, type Observable } from 'rxjs';
+import { NoWebSocketError } from '../errors.js';
+import type { WebSocketConstructor } from './socket.js';
+
+/** The browser's own WebSocket; takes the place of `nodeWebSocket.ts` in browsers' bundles. */
+export const platformWebSocket: Observable<WebSocketConstructor> = /* @__PURE__ */ defer(() => {
+  const { WebSocket } = globalThis as { WebSocket?: WebSocketConstructor };
+  return WebSocket ? of(WebSocket) : throwError(() => new NoWebSocketError());
+});

@@ -1,0 +1,36 @@
+import { of, switchMap } from 'rxjs';
+import { assertPositive } from '../internal/assert.js';
+import type { DescribedLink, Frame, Link } from './link.js';
+import { platformWebSocket } from './nodeWebSocket.js';
+import { socketLink, type SocketOptions, type WebSocketConstructor } from './socket.js';
+
+export interface WebSocketOptions extends SocketOptions {
+  /** Subprotocols to offer. @default none */
+  readonly protocols?: string | readonly string[];
+  /** The class to use. @default the browser's; on Node that of the package `ws` */
+  readonly WebSocket?: WebSocketConstructor;
+}
+
+/**
+ * A link over a WebSocket: each subscription opens one. Text frames and bytes, as they come.
+ *
+ * It completes when either side closes with 1000, and errors with a `ConnectionLostError` that tells the close code
+ * otherwise. Unsubscribing closes with 4000: the peer may expect to see us again.
+ *
+ * @param url `ws:` or `wss:`.
+ * @throws {TypeError} At call time, when `url` is not an address of a WebSocket.
+ * @example
+ * const echo = webSocket('ws://127.0.0.1:4870/wire', { openTimeout: 5_000 });
+ */
+export function webSocket(url: string | URL, options: WebSocketOptions = {}): Link<Frame> & DescribedLink {
+  const { protocols = [], WebSocket, maxBuffered, openTimeout } = options;
+  const address = String(url);
+  assertPositive('webSocket', { maxBuffered, openTimeout });
+  if (!/^wss?:\/\/./i.test(address)) throw new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${address}`);
+
+  const link: Link<Frame> = (outgoing) =>
+    (WebSocket ? of(WebSocket) : platformWebSocket).pipe(
+      switchMap((Socket) => socketLink(() => new Socket(address, [protocols].flat() as string[]), options)(outgoing)),
+    );
+  return Object.assign(link, { protocol: 'websocket', endpoint: address });
+}

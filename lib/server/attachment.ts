@@ -1,0 +1,82 @@
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  ignoreElements,
+  merge,
+  mergeMap,
+  of,
+  Subject,
+  takeUntil,
+  tap,
+  timer,
+  type Observable,
+  type Observer,
+  type SchedulerLike,
+} from 'rxjs';
+import { ConnectionLostError } from '../errors.js';
+import { endOf } from '../internal/endOf.js';
+import { CloseCode } from '../link/closeCode.js';
+import type { Frame, Link } from '../link/link.js';
+
+/** One connection of a client, whose first frame has come. */
+export interface Attachment {
+  readonly first: Frame;
+  /** What remains of the connection: it begins with `first`, and can be subscribed once. */
+  readonly link: Link<Frame>;
+  readonly close: (code: CloseCode, reason: string) => void;
+}
+
+export interface AttachmentOptions {
+  readonly helloTimeout: number;
+  readonly scheduler: SchedulerLike;
+  /** Told why a connection ended before its first frame. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** Emits once, when the first frame has come, and lives as long as the connection. */
+export function attachment(link: Link<Frame>, { helloTimeout, scheduler, onRefused }: AttachmentOptions): Observable<Attachment> {
+  return defer(() => {
+    const toPeer$ = new Subject<Frame>();
+    const fromPeer$ = new Subject<Frame>();
+    const first$ = new Subject<void>();
+    let attached = false;
+
+    const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
+    const attach = (first: Frame): Attachment => ({
+      ...{ first, close },
+      link: (outgoing) =>
+        merge(concat(of(first), fromPeer$), outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements())),
+    });
+    const receive = (frame: Frame): Attachment[] => {
+      if (attached) {
+        fromPeer$.next(frame);
+        return [];
+      }
+      attached = true;
+      first$.next();
+      return [attach(frame)];
+    };
+    const lose = (error: unknown): Observable<never> => {
+      if (attached) fromPeer$.error(error);
+      else onRefused(error);
+      return EMPTY;
+    };
+    const tooLate$ = timer(helloTimeout, scheduler).pipe(
+      takeUntil(first$),
+      tap(() => close(CloseCode.HELLO_TIMEOUT, 'no hello')),
+      ignoreElements(),
+    );
+    return merge(tooLate$, link(toPeer$).pipe(tap({ complete: () => fromPeer$.complete() }), mergeMap(receive), catchError(lose)));
+  });
+}
+
+/** To `tap`, a Subject's own `subscribe` and `unsubscribe` would be two more handlers. */
+function observerOf<T>(subject: Subject<T>): Observer<T> {
+  return {
+    next: (value) => subject.next(value),
+    error: (error) => subject.error(error),
+    complete: () => subject.complete(),
+  };
+}

@@ -1,0 +1,15 @@
+import type { RxwireError } from '../errors.js';
+import type { Receipt } from '../message/receipt.js';
+
+/** What a session tells whoever watches it; messages themselves are not among it. */
+export type SessionEvent =
+  | { readonly kind: 'open' }
+  /** The link was lost, and the other side may come back. */
+  | { readonly kind: 'lost'; readonly error: unknown }
+  /** The link was lost; `delay` ms from now it is opened again, for the `attempt`th time since it last worked. */
+  | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
+  | { readonly kind: 'receipt'; readonly receipt: Receipt }
+  | { readonly kind: 'error'; readonly error: RxwireError };
+
+/** Takes the events of a session. Must not throw. */
+export type Report = (event: SessionEvent) => void;

@@ -1,0 +1,57 @@
+import type { SchedulerLike } from 'rxjs';
+import { MessageDroppedError, type DropReason, type RxwireError } from '../errors.js';
+import { createPriorityQueue } from '../internal/priorityQueue.js';
+import { isExpired } from '../message/expiry.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
+import type { Report } from './events.js';
+
+interface OutboxOptions {
+  readonly maxQueued: number;
+  readonly scheduler: SchedulerLike;
+  readonly report: Report;
+}
+
+/** What is to be sent: it waits here by priority, and stays known until it is done. Tells of every step of each message. */
+export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
+  const waiting = createPriorityQueue<Message>('outbox', maxQueued, 'drop-oldest');
+  const pending = new Map<string, Message>();
+
+  const tell = (receipt: Receipt): void => report({ kind: 'receipt', receipt });
+  const fail = (id: string, error: RxwireError, status: 'dead' | 'expired' = 'dead'): void => {
+    pending.delete(id);
+    tell({ id, status, error });
+    report({ kind: 'error', error });
+  };
+  const drop = (id: string, reason: DropReason): void =>
+    fail(id, new MessageDroppedError(id, reason), reason === 'expired' ? 'expired' : 'dead');
+
+  return {
+    /** Messages that are not done: waiting, or in flight. */
+    size: (): number => pending.size,
+    /** A message that is here already is the same message. */
+    accept(message: Message): void {
+      if (pending.has(message.id)) return;
+      pending.set(message.id, message);
+      tell({ id: message.id, status: 'queued' });
+      const dropped = waiting.push(message, message.priority, scheduler.now());
+      if (dropped) drop(dropped.value.id, 'overflow');
+    },
+    /** The next to send, if any. What has expired meanwhile is dropped. */
+    take(): Message | undefined {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        if (!isExpired(next.value, scheduler.now())) return next.value;
+        drop(next.value.id, 'expired');
+      }
+      return undefined;
+    },
+    settle(receipt: Receipt): void {
+      if (receipt.status !== 'sent') pending.delete(receipt.id);
+      tell(receipt);
+    },
+    /** Handed to a link, and never thought of again. */
+    forget: (id: string): void => void pending.delete(id),
+    fail,
+    abandon: (): void => [...pending.keys()].forEach((id) => drop(id, 'closed')),
+  };
+}

@@ -1,0 +1,42 @@
+import { catchError, defer, identity, throwError, type MonoTypeOperatorFunction } from 'rxjs';
+import { ConnectionLostError, ReconnectGivenUpError, RxwireError } from '../errors.js';
+import { isReconnectable } from '../link/closeCode.js';
+import { retryBackoff, type RetryBackoffConfig } from '../operators/retryBackoff.js';
+import type { Report } from './events.js';
+
+/** How to reconnect: as `retryBackoff`, from 0.5 to 30 s with full jitter unless said otherwise; `false`: not at all. */
+export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
+
+/**
+ * Opens a link again when it is lost, unless the close code says that this is of no use. What arrives resets the delay: a
+ * peer that accepts and closes at once is not hammered.
+ */
+export function reconnecting<T>(options: ReconnectOptions, report: Report): MonoTypeOperatorFunction<T> {
+  if (options === false) return identity;
+  return (source) =>
+    defer(() => {
+      let attempts = 0;
+      return source.pipe(
+        retryBackoff({
+          initialInterval: 500,
+          maxInterval: 30_000,
+          jitter: 1,
+          resetOnSuccess: true,
+          shouldRetry: isTemporary,
+          ...options,
+          onRetry: (retry) => {
+            attempts = retry.attempt;
+            report({ kind: 'retry', ...retry });
+            options.onRetry?.(retry);
+          },
+        }),
+        catchError((error: unknown) => throwError(() => (isTemporary(error) ? new ReconnectGivenUpError(attempts, error) : error))),
+      );
+    });
+}
+
+/** Whether a lost link may be had again. Errors of links that know nothing of close codes are worth an attempt. */
+export function isTemporary(error: unknown): boolean {
+  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode);
+  return !(error instanceof RxwireError);
+}

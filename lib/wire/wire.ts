@@ -1,0 +1,173 @@
+import {
+  asyncScheduler,
+  BehaviorSubject,
+  delay,
+  asapScheduler,
+  Subject,
+  type Observable,
+  type Observer,
+  type SchedulerLike,
+  Subscription,
+} from 'rxjs';
+import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
+import { CloseCode } from '../link/closeCode.js';
+import type { Link } from '../link/link.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Delivery, Message } from '../message/types.js';
+import type { Report, SessionEvent } from '../session/events.js';
+import { createStateKeeper, type ConnectionState } from './connectionState.js';
+import { noTraffic, type Traffic } from './traffic.js';
+
+/** What a wire lends to the link it is made of. */
+export interface WireParts {
+  /** True from when somebody subscribed to the wire on. */
+  readonly listening$: Observable<boolean>;
+  readonly traffic: Traffic;
+  readonly report: Report;
+}
+
+export interface WireSetup {
+  readonly id: string;
+  readonly protocol: string;
+  readonly endpoint: string;
+  readonly delivery: Delivery;
+  readonly scheduler?: SchedulerLike;
+  /** Makes the link for messages. */
+  readonly open: (parts: WireParts) => Link<Message>;
+}
+
+/**
+ * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. It is made by {@link connect} or
+ * by `listen`, and is open from then on.
+ *
+ * Messages that come before the first subscriber wait for it. `error` and `unsubscribe` let go at once, without draining.
+ */
+export class Wire extends Subject<Message> {
+  /** Names this wire; `source` of what it sends, where that is empty. */
+  readonly id: string;
+  readonly delivery: Delivery;
+  /** How the wire is: now, at each change, and each second while its counters move. Completes after its end. */
+  readonly state$: Observable<ConnectionState>;
+  /** What becomes of each message that was sent, step by step. Completes with the wire. */
+  readonly receipts$: Observable<Receipt>;
+  /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
+  readonly errors$: Observable<RxwireError>;
+
+  private readonly outgoing$ = new Subject<Message>();
+  private readonly listening$ = new BehaviorSubject(false);
+  private readonly settled$ = new Subject<Receipt>();
+  private readonly failures$ = new Subject<RxwireError>();
+  private readonly keeper: ReturnType<typeof createStateKeeper>;
+  private readonly traffic = noTraffic();
+  private ending = false;
+  private ended = false;
+  private readonly connection = new Subscription();
+
+  constructor({ id, protocol, endpoint, delivery, scheduler = asyncScheduler, open }: WireSetup) {
+    super();
+    this.id = id;
+    this.delivery = delivery;
+    this.keeper = createStateKeeper({ id, protocol, endpoint }, this.traffic, scheduler);
+    this.state$ = this.keeper.state$;
+    this.receipts$ = this.settled$.asObservable();
+    this.errors$ = this.failures$.asObservable();
+
+    const link = open({
+      // Not at once: further subscribers of the same moment must not miss what waited.
+      listening$: this.listening$.pipe(delay(0, asapScheduler)),
+      traffic: this.traffic,
+      report: (event) => this.report(event),
+    });
+    this.connection.add(
+      link(this.outgoing$).subscribe({
+        next: (message) => this.deliver(message),
+        error: (error: unknown) => this.fail(error),
+        complete: () => this.end(),
+      }),
+    );
+  }
+
+  /** How the wire is now. */
+  get state(): ConnectionState {
+    return this.keeper.snapshot();
+  }
+
+  /** Sends a message: it goes out as soon as there is a connection. */
+  override next(message: Message): void {
+    if (this.ending) return this.refuse(message);
+    this.traffic.messagesSent++;
+    this.outgoing$.next(message.source ? message : { ...message, source: this.id });
+  }
+
+  /** Sends what is still to be sent, waits for its acks, then closes. */
+  override complete(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.keeper.disconnecting();
+    this.outgoing$.complete();
+  }
+
+  /** Lets go at once; subscribers get the error. */
+  override error(error: unknown): void {
+    this.fail(error);
+  }
+
+  /** Lets go at once; subscribers get nothing more. */
+  override unsubscribe(): void {
+    this.finish(false);
+    super.unsubscribe();
+  }
+
+  override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
+  override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
+    const subscription = super.subscribe(...args);
+    if (!this.listening$.value) this.listening$.next(true);
+    return subscription;
+  }
+
+  private deliver(message: Message): void {
+    this.traffic.messagesReceived++;
+    super.next(message);
+  }
+
+  private fail(error: unknown): void {
+    this.finish(true, error);
+    super.error(error);
+  }
+
+  private end(): void {
+    this.finish(false);
+    super.complete();
+  }
+
+  private finish(failed: boolean, error?: unknown): void {
+    if (this.ended) return;
+    this.ended = this.ending = true;
+    this.connection.unsubscribe();
+    if (failed) this.report({ kind: 'error', error: asRxwireError(error) });
+    this.keeper.end(failed, error);
+    this.settled$.complete();
+    this.failures$.complete();
+  }
+
+  private refuse({ id }: Message): void {
+    const error = new WireClosedError(id);
+    this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
+    this.report({ kind: 'error', error });
+  }
+
+  private report(event: SessionEvent): void {
+    this.keeper.watch(event);
+    if (event.kind === 'receipt') {
+      this.traffic.latency = event.receipt.latency ?? this.traffic.latency;
+      this.settled$.next(event.receipt);
+    } else if (event.kind !== 'open') {
+      this.traffic.errors++;
+      this.failures$.next(asRxwireError(event.error));
+    }
+  }
+}
+
+function asRxwireError(error: unknown): RxwireError {
+  return error instanceof RxwireError ? error : new ConnectionLostError(CloseCode.ABNORMAL, String(error), false, error);
+}
