@@ -1,0 +1,46 @@
+import { defer, EMPTY, filter, finalize, map, merge, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
+import { createMessage, MessagePriority, ofType, type Wire } from 'rxwire';
+import type { ExecutionMessage } from './messages.js';
+
+/**
+ * Runs a program at the other end of the wire and emits what it answers; the last message tells how the program ended.
+ * Unsubscribing before that stops it.
+ *
+ * @throws {SessionLostError} Delivered when the server has forgotten this client, and its program with it.
+ */
+export function execute(wire: Wire, code: string, sandboxId: string): Observable<ExecutionMessage> {
+  return defer(() => {
+    const names = { executionId: crypto.randomUUID(), sandboxId };
+    const start = createMessage('execution.start', { ...names, data: code }, { priority: MessagePriority.HIGH });
+    const stop = createMessage('execution.stop', names, { priority: MessagePriority.CRITICAL });
+
+    let isOver = false;
+    const over = (): boolean => (isOver = true);
+    const answers$: Observable<ExecutionMessage> = wire.pipe(
+      ofType('execution.output', 'execution.complete', 'execution.error'),
+      filter((message) => message.correlationId === start.id),
+    );
+    return merge(answers$, send(wire, start)).pipe(
+      takeWhile((message) => message.type === 'execution.output', true),
+      takeUntil(sessionLost(wire)),
+      tap({ complete: over, error: over }),
+      finalize(() => isOver || wire.next(stop)),
+    );
+  });
+}
+
+function send(wire: Wire, message: Parameters<Wire['next']>[0]): Observable<never> {
+  return defer(() => {
+    wire.next(message);
+    return EMPTY;
+  });
+}
+
+function sessionLost(wire: Wire): Observable<never> {
+  return wire.errors$.pipe(
+    filter((error) => error.code === 'ERR_SESSION_LOST'),
+    map((error) => {
+      throw error;
+    }),
+  );
+}

@@ -1,0 +1,58 @@
+import { catchError, defer, exhaustMap, filter, fromEvent, map, merge, of, share, startWith } from 'rxjs';
+import { connect, msgpack, webSocket } from 'rxwire';
+import { countDelivery } from '../delivery.js';
+import { showConnection } from './connection.js';
+import { byId, make, setText, the } from './dom.js';
+import { createEditor } from './editor.js';
+import { entry, eventsOf } from './events.js';
+import { showLatency } from './latency.js';
+import { runPrograms } from './program.js';
+import { samples } from './samples.js';
+import { addEntry } from './timeline.js';
+
+/** Names this page, so that the server knows which connection to cut. */
+const id = crypto.randomUUID();
+
+const wire = connect({
+  link: webSocket(`ws://${location.host}/wire?console=${id}`),
+  codec: msgpack(),
+  delivery: 'at-least-once',
+  reconnect: { initialInterval: 1_000, maxInterval: 5_000 },
+});
+
+if (/Mac|iPhone|iPad/.test(navigator.platform)) setText(byId('run-hint'), '⌘ + Enter');
+
+const editor = createEditor();
+const picker = the('example', HTMLSelectElement);
+picker.append(...samples.map(({ title }) => make('option', title)));
+fromEvent(picker, 'change')
+  .pipe(
+    startWith(0),
+    map(() => samples[picker.selectedIndex]?.code ?? ''),
+  )
+  .subscribe(editor.load);
+
+showConnection(wire);
+showLatency(wire);
+const messages$ = runPrograms(wire, editor, id).pipe(share());
+
+messages$.pipe(countDelivery()).subscribe((delivery) => {
+  for (const name of ['received', 'lost', 'doubled'] as const) {
+    const counter = byId(name);
+    setText(counter, delivery[name].toLocaleString('en'));
+    if (name !== 'received') counter.dataset['good'] = String(delivery[name] === 0);
+  }
+});
+
+/** `POST /cut` breaks the connection where the server has it: to both ends it looks like an accident. */
+const cuts$ = fromEvent(byId('cut'), 'click').pipe(
+  exhaustMap(() =>
+    defer(() => fetch(`/cut?console=${id}`, { method: 'POST' })).pipe(
+      filter(({ ok }) => !ok),
+      map(() => entry('bad', 'There was nothing to cut')),
+      catchError(() => of(entry('bad', 'The server does not answer'))),
+      startWith(entry('bad', 'You cut the connection')),
+    ),
+  ),
+);
+merge(cuts$, eventsOf(wire)).subscribe(addEntry);

@@ -1,0 +1,45 @@
+import { filter, interval, map, scan, startWith, tap, withLatestFrom } from 'rxjs';
+import { createMessage, MessagePriority, type Wire } from 'rxwire';
+import { byId, setText, the } from './dom.js';
+
+const [WIDTH, HEIGHT, BARS] = [180, 44, 36];
+const OFFLINE = 10;
+
+/** Shows the latency now, and second by second as bars; a second without a connection is a mark of another colour. */
+export function showLatency(wire: Wire): void {
+  const latency$ = wire.receipts$.pipe(
+    map(({ latency }) => latency),
+    filter((latency) => latency !== undefined),
+    tap((latency) => setText(byId('latency'), latency < 1 ? '< 1 ms' : `${Math.round(latency)} ms`)),
+  );
+  interval(1_000)
+    .pipe(
+      tap(() => measure(wire)),
+      withLatestFrom(latency$),
+      map(([, latency]) => (wire.state.status === 'connected' ? latency : undefined)),
+      scan((bars, latency) => [...bars.slice(1 - BARS), latency], [] as (number | undefined)[]),
+      startWith([]),
+    )
+    .subscribe(draw);
+}
+
+/** Sends something to be acked. Not from a page that nobody sees: browsers slow its clock down. */
+function measure(wire: Wire): void {
+  if (wire.state.status !== 'connected' || document.hidden) return;
+  wire.next(createMessage('system.ping', { timestamp: Date.now() }, { priority: MessagePriority.LOW, ttl: 2_000 }));
+}
+
+function draw(bars: readonly (number | undefined)[]): void {
+  const known = bars.filter((latency) => latency !== undefined);
+  // Less than 4 ms is noise: it should not look like a mountain.
+  const top = Math.max(4, ...known);
+  const paths = { empty: '', bar: '', offline: '' };
+  for (let slot = 0; slot < BARS; slot++) {
+    const index = slot - (BARS - bars.length);
+    const latency = bars[index];
+    const kind = index < 0 ? 'empty' : latency === undefined ? 'offline' : 'bar';
+    const height = kind === 'offline' ? OFFLINE : Math.max(2, ((latency ?? 0) / top) * HEIGHT);
+    paths[kind] += `M${((slot + 0.5) * WIDTH) / BARS},${HEIGHT}V${HEIGHT - height}`;
+  }
+  for (const [kind, path] of Object.entries(paths)) the(`spark-${kind}`, SVGPathElement).setAttribute('d', path);
+}
