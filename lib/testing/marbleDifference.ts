@@ -1,3 +1,9 @@
+/** What jest, vitest and jasmine make with `expect.any(…)` and the like. */
+interface Matcher {
+  asymmetricMatch(actual: unknown): boolean;
+  toAsymmetricMatcher?(): string;
+}
+
 /** How a value is shown in a message: on one line, at most `limit` characters. */
 export function show(value: unknown, limit = 120): string {
   const text = inspect(value, 4);
@@ -37,14 +43,16 @@ function parts(value: object): Map<unknown, unknown> {
 /** By name, for there may be several realms: a test runner's and Node's. */
 function kindOf(value: object): string {
   const constructor: unknown = value.constructor;
-  return typeof constructor === 'function' ? constructor.name : Object.prototype.toString.call(value);
+  return typeof constructor === 'function' ? constructor.name : 'Object';
 }
 
 function inspect(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value);
+  if (Object.is(value, -0)) return '-0';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
   if (!isObject(value)) return String(value);
+  if (isMatcher(value)) return value.toAsymmetricMatcher?.() ?? 'a matcher';
   if (value instanceof Error) return `${value.name}(${JSON.stringify(value.message)})`;
   if (value instanceof Date) return `Date(${String(+value)})`;
   if (depth === 0) return '…';
@@ -52,7 +60,8 @@ function inspect(value: unknown, depth: number): string {
     ([key, item]) => [typeof key === 'string' ? key : inspect(key, 1), inspect(item, depth - 1)] as const,
   );
   if (Array.isArray(value) || ArrayBuffer.isView(value) || value instanceof Set) return `[${entries.map(([, item]) => item).join(', ')}]`;
-  return entries.length === 0 ? '{}' : `{ ${entries.map(([key, item]) => `${key}: ${item}`).join(', ')} }`;
+  const name = ['Object', 'Map'].includes(kindOf(value)) ? '' : `${kindOf(value)} `;
+  return entries.length === 0 ? `${name}{}` : `${name}{ ${entries.map(([key, item]) => `${key}: ${item}`).join(', ')} }`;
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {
@@ -63,6 +72,6 @@ function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-function isMatcher(value: unknown): value is { asymmetricMatch(actual: unknown): boolean } {
+function isMatcher(value: unknown): value is Matcher {
   return isObject(value) && 'asymmetricMatch' in value && typeof value.asymmetricMatch === 'function';
 }

@@ -11,6 +11,8 @@ export interface Comparison {
 /** A notification, or an end of a subscription's window. */
 export type Mark = MarbleEvent | { readonly frame: number; readonly kind: 'subscribe' | 'unsubscribe' };
 
+const MAX_REASONS = 20;
+
 interface Row {
   readonly label: string;
   readonly cells: ReadonlyMap<number, string>;
@@ -37,7 +39,8 @@ export function explain(comparisons: readonly Comparison[], values: MarbleValues
   const reasons = failed.flatMap(({ name, wrong }) =>
     [...wrong].flatMap(([frame, texts]) => texts.map((text) => `  ${name}, at ${frame} ms: ${text}`)),
   );
-  return [...draw(rows), '', ...reasons].join('\n');
+  const more = reasons.length > MAX_REASONS ? [`  and ${reasons.length - MAX_REASONS} more`] : [];
+  return [...draw(rows), '', ...reasons.slice(0, MAX_REASONS), ...more].join('\n');
 }
 
 function wrongFrames({ expected, actual }: Comparison): Map<number, string[]> {

@@ -10,7 +10,7 @@ export type ColourOf = (name: string) => string;
 export function drawLine(line: MarbleLine, placed: readonly Placed[], y: number, axis: Axis, colourOf: ColourOf): string {
   const runs = line.role === 'output' ? [{ from: 0, to: axis.end }] : line.windows;
   return [
-    drawRest(line, y, axis),
+    line.role === 'output' ? '' : drawRest(line, y, axis),
     ...runs.map((run) => drawRun(run, 'line', y, axis)),
     ...line.windows.map((window) => drawWindow(window, line, y, axis)),
     ...line.events.filter(({ kind }) => kind === 'complete').map(({ frame }) => bar(axis.xOf(frame), y)),

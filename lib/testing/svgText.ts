@@ -1,6 +1,6 @@
 /** Fonts are the reader's: widths are estimated, generously. */
 const MONO_WIDTH = 0.62;
-const SANS_WIDTH = 0.56;
+const SANS_WIDTH = 0.62;
 
 /** Text that is safe inside an element or an attribute; what XML forbids becomes U+FFFD. */
 export function escape(text: string): string {

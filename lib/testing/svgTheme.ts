@@ -14,7 +14,6 @@ export const STYLE = [
   '.mb .grid{stroke:var(--grid)}',
   '.mb .tick{stroke:var(--rest)}',
   '.mb .small{font-size:11px}',
-  '.mb .lane{font-size:13px}',
   '.mb .line,.mb .idle,.mb .end{stroke:var(--line);stroke-width:2;fill:none}',
   '.mb .idle{stroke:var(--rest)}',
   '.mb .disc{stroke:var(--card);stroke-width:1.5}',
