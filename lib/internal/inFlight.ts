@@ -25,7 +25,7 @@ interface InFlightOptions<T> {
 /** The messages that wait for their acks: one Map from id to waiter, and one time to wake at. */
 export function inFlight<T extends { readonly id: string }>(options: InFlightOptions<T>) {
   const { timeout, retries, backoffDelay, scheduler, send, acked, dead, wake } = options;
-  const waiters = new Map<string, Waiter<T>>();
+  const waiters = new Map<unknown, Waiter<T>>();
   let online = false;
   let wakeAt = Infinity;
 
@@ -44,12 +44,12 @@ export function inFlight<T extends { readonly id: string }>(options: InFlightOpt
       waiters.set(message.id, waiter);
       if (online) attempt(waiter);
     },
-    settle(id: string, failure?: Error): void {
+    settle(id: unknown, failure?: Error): void {
       const waiter = waiters.get(id);
       if (!waiter) return;
       waiters.delete(id);
       if (failure) dead(waiter.message, failure);
-      else acked({ id, status: 'acked', attempts: waiter.attempts, latency: scheduler.now() - waiter.since });
+      else acked({ id: waiter.message.id, status: 'acked', attempts: waiter.attempts, latency: scheduler.now() - waiter.since });
     },
     /** Sends again what waited too long, buries what has no attempt left, and asks for the next time. */
     inspect(): void {

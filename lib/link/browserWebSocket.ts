@@ -1,6 +1,6 @@
 import { defer, of, throwError, type Observable } from 'rxjs';
 import { NoWebSocketError } from '../errors.js';
-import type { WebSocketConstructor } from './socket.js';
+import type { WebSocketConstructor } from './guardedSocket.js';
 
 /** The browser's own WebSocket; takes the place of `nodeWebSocket.ts` in browsers' bundles. */
 export const platformWebSocket: Observable<WebSocketConstructor> = /* @__PURE__ */ defer(() => {

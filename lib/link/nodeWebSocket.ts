@@ -1,6 +1,6 @@
 import { catchError, defer, from, map, of, throwError, type Observable } from 'rxjs';
 import { NoWebSocketError } from '../errors.js';
-import type { WebSocketConstructor } from './socket.js';
+import type { WebSocketConstructor } from './guardedSocket.js';
 
 /**
  * The WebSocket of this runtime. On Node that is the package `ws`, loaded when the first connection opens; where it is not

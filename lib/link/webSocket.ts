@@ -2,7 +2,8 @@ import { of, switchMap } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
-import { socketLink, type SocketOptions, type WebSocketConstructor } from './socket.js';
+import type { WebSocketConstructor } from './guardedSocket.js';
+import { socketLink, type SocketOptions } from './socket.js';
 
 export interface WebSocketOptions extends SocketOptions {
   /** Subprotocols to offer. @default none */
@@ -30,7 +31,7 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Li
 
   const link: Link<Frame> = (outgoing) =>
     (WebSocket ? of(WebSocket) : platformWebSocket).pipe(
-      switchMap((Socket) => socketLink(() => new Socket(address, [protocols].flat() as string[]), options)(outgoing)),
+      switchMap((Socket) => socketLink(() => new Socket(address, [protocols].flat<unknown>() as string[]), options)(outgoing)),
     );
   return Object.assign(link, { protocol: 'websocket', endpoint: address });
 }

@@ -107,7 +107,7 @@ export function ackWithin<T extends { readonly id: string }>(
 
       const alarm$ = wake$.pipe(switchMap((at) => (at === Infinity ? NEVER : timer(Math.max(0, at - scheduler.now()), scheduler))));
       const clock$ = alarm$.pipe(tap(() => flight.inspect()));
-      const acked$ = ackStream.pipe(tap((ack) => settle(ack, flight.settle)));
+      const acked$ = ackStream.pipe(tap((ack) => settle(ack, flight)));
       const link$ = online$.pipe(tap((online) => flight.switchOnline(online)));
       return merge(
         receipts$,
@@ -117,12 +117,11 @@ export function ackWithin<T extends { readonly id: string }>(
     });
 }
 
-function settle(ack: unknown, done: (id: string, failure?: Error) => void): void {
-  if (typeof ack === 'string') return done(ack);
+function settle(ack: unknown, flight: { settle(id: unknown, failure?: Error): void }): void {
+  if (typeof ack === 'string') flight.settle(ack);
   const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
-  if (type === 'ack') done(correlationId ?? '');
-  else if (status === 'acked') done(id as string);
-  else if (error) done(id as string, error);
+  if (type === 'ack') flight.settle(correlationId);
+  else if (status === 'acked' || error) flight.settle(id, error);
 }
 
 function sendVia<T>(acks: AckSource<T>): (message: T) => void {

@@ -7,7 +7,7 @@ import { msgpack } from '../codec/msgpack.js';
 import { DecodeError, RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { CloseCode } from '../link/closeCode.js';
-import { socketLink, type WebSocketLike } from '../link/socket.js';
+import { socketLink } from '../link/socket.js';
 import type { WireOptions } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 import { attachment, type Attachment } from './attachment.js';
@@ -70,7 +70,7 @@ export function listen(server: Server, options: ListenOptions = {}): Observable<
     };
     return upgrades(server, { path, origins }).pipe(
       accept(sockets, { path, origins }),
-      map((socket) => socketLink(() => socket as unknown as WebSocketLike, maxBuffered === undefined ? {} : { maxBuffered })),
+      map((socket) => socketLink(() => socket, maxBuffered === undefined ? {} : { maxBuffered })),
       mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
       mergeMap(admit),
       finalize(wires.close),

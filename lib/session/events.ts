@@ -1,4 +1,3 @@
-import type { RxwireError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
 
 /** What a session tells whoever watches it; messages themselves are not among it. */
@@ -9,7 +8,7 @@ export type SessionEvent =
   /** The link was lost; `delay` ms from now it is opened again, for the `attempt`th time since it last worked. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
-  | { readonly kind: 'error'; readonly error: RxwireError };
+  | { readonly kind: 'error'; readonly error: unknown };
 
 /** Takes the events of a session. Must not throw. */
 export type Report = (event: SessionEvent) => void;

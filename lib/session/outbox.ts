@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { MessageDroppedError, type DropReason, type RxwireError } from '../errors.js';
+import { MessageDroppedError, type DropReason } from '../errors.js';
 import { createPriorityQueue } from '../internal/priorityQueue.js';
 import { isExpired } from '../message/expiry.js';
 import type { Receipt } from '../message/receipt.js';
@@ -15,10 +15,10 @@ interface OutboxOptions {
 /** What is to be sent: it waits here by priority, and stays known until it is done. Tells of every step of each message. */
 export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
   const waiting = createPriorityQueue<Message>('outbox', maxQueued, 'drop-oldest');
-  const pending = new Map<string, Message>();
+  const pending = new Set<string>();
 
   const tell = (receipt: Receipt): void => report({ kind: 'receipt', receipt });
-  const fail = (id: string, error: RxwireError, status: 'dead' | 'expired' = 'dead'): void => {
+  const fail = (id: string, error: Error, status: 'dead' | 'expired' = 'dead'): void => {
     pending.delete(id);
     tell({ id, status, error });
     report({ kind: 'error', error });
@@ -29,10 +29,12 @@ export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
   return {
     /** Messages that are not done: waiting, or in flight. */
     size: (): number => pending.size,
+    /** Messages that were taken, and are not done. */
+    inFlight: (): number => pending.size - waiting.size,
     /** A message that is here already is the same message. */
-    accept(message: Message): void {
+    accept: (message: Message): void => {
       if (pending.has(message.id)) return;
-      pending.set(message.id, message);
+      pending.add(message.id);
       tell({ id: message.id, status: 'queued' });
       const dropped = waiting.push(message, message.priority, scheduler.now());
       if (dropped) drop(dropped.value.id, 'overflow');
@@ -45,13 +47,13 @@ export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
       }
       return undefined;
     },
-    settle(receipt: Receipt): void {
-      if (receipt.status !== 'sent') pending.delete(receipt.id);
+    /** Passes a receipt on; with a final one the message is done. */
+    settle(receipt: Receipt, isFinal: boolean): void {
+      if (isFinal) pending.delete(receipt.id);
       tell(receipt);
     },
-    /** Handed to a link, and never thought of again. */
-    forget: (id: string): void => void pending.delete(id),
     fail,
-    abandon: (): void => [...pending.keys()].forEach((id) => drop(id, 'closed')),
+    /** Drops all that is not done. */
+    abandon: (): void => [...pending].forEach((id) => drop(id, 'closed')),
   };
 }

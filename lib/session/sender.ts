@@ -1,10 +1,11 @@
 import {
+  concat,
   defer,
   finalize,
   ignoreElements,
   merge,
+  of,
   Subject,
-  switchMap,
   takeUntil,
   tap,
   timer,
@@ -12,7 +13,6 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import type { RxwireError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { ackWithin } from '../operators/ackWithin.js';
@@ -46,69 +46,43 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
     defer(() => {
       const outbox = createOutbox(options);
       const sending$ = new Subject<Message>();
-      const ended$ = new Subject<void>();
       const drained$ = new Subject<void>();
       let online = false;
-      let inFlight = 0;
       let ending = false;
 
       const start = (message: Message): void => {
+        outbox.settle({ id: message.id, status: 'sent', attempts: 1 }, !acks);
         if (acks) sending$.next(message);
         else send(message);
-        outbox.settle({ id: message.id, status: 'sent', attempts: 1 });
-        if (!acks) outbox.forget(message.id);
       };
       const pump = (): void => {
-        while (online && inFlight < window) {
+        while (online && outbox.inFlight() < window) {
           const message = outbox.take();
           if (!message) break;
-          if (acks) inFlight++;
           start(message);
         }
         if (ending && outbox.size() === 0) drained$.next();
       };
-      const free = (): void => {
-        inFlight--;
+      const bury = ({ id }: { readonly id: string }, error: Error | undefined): void => {
+        if (error) outbox.fail(id, error);
         pump();
       };
-      const bury = (message: Message, error: Error): void => {
-        outbox.fail(message.id, error as RxwireError);
-        free();
-      };
-      const settle = (receipt: Receipt): void => {
-        outbox.settle(receipt);
-        free();
-      };
 
-      const inFlight$ = sending$.pipe(
-        ackWithin(settled$, ackTimeout, { retries: maxRetries, maxInFlight: window, online$, send, onDead: bury, scheduler }),
-        tap(settle),
+      const retrying = { retries: maxRetries, maxInFlight: window, online$, send, onDead: bury, scheduler };
+      const acked$ = sending$.pipe(
+        ackWithin(settled$, ackTimeout, retrying),
+        tap((receipt) => outbox.settle(receipt, true)),
       );
-      const unsendable$ = settled$.pipe(tap((receipt) => 'error' in receipt && outbox.fail(receipt.id, receipt.error as RxwireError)));
+      const unsendable$ = settled$.pipe(tap((receipt) => bury(receipt, (receipt as Partial<Receipt>).error)));
+      const ended$ = defer(() => {
+        ending = true;
+        return concat(of(undefined), timer(drainTimeout, scheduler).pipe(tap(() => drained$.next())));
+      });
       return merge(
-        acks ? inFlight$ : unsendable$,
+        acks ? acked$ : unsendable$,
         // After the line above: what was in flight goes out again before what has waited.
-        online$.pipe(
-          tap((value) => (online = value)),
-          tap(pump),
-        ),
-        ended$.pipe(
-          tap(pump),
-          switchMap(() => timer(drainTimeout, scheduler)),
-          tap(() => drained$.next()),
-        ),
-        source.pipe(
-          tap({
-            next: (message) => {
-              outbox.accept(message);
-              pump();
-            },
-            complete: () => {
-              ending = true;
-              ended$.next();
-            },
-          }),
-        ),
-      ).pipe(takeUntil(drained$), ignoreElements(), finalize(outbox.abandon));
+        online$.pipe(tap((value) => (online = value))),
+        concat(source.pipe(tap(outbox.accept)), ended$),
+      ).pipe(tap(pump), takeUntil(drained$), ignoreElements(), finalize(outbox.abandon));
     });
 }

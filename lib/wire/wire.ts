@@ -94,7 +94,10 @@ export class Wire extends Subject<Message> {
 
   /** Sends a message: it goes out as soon as there is a connection. */
   override next(message: Message): void {
-    if (this.ending) return this.refuse(message);
+    if (this.ending) {
+      this.refuse(message);
+      return;
+    }
     this.traffic.messagesSent++;
     this.outgoing$.next(message.source ? message : { ...message, source: this.id });
   }

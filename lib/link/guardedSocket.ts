@@ -1,0 +1,107 @@
+import { EMPTY, throwError, type Observable } from 'rxjs';
+import type { WebSocketLike as SocketHandlers } from 'rxjs-websockets';
+import { ConnectionLostError, UnsupportedError } from '../errors.js';
+import { CloseCode } from './closeCode.js';
+
+/** What a link needs of a WebSocket: the browser's, that of `ws`, or one of your own. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+  /** Ends it without waiting for the peer; only `ws` can. */
+  terminate?(): void;
+}
+
+/** A class of WebSockets. */
+export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
+
+interface CloseEvent {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+const OPEN = 1;
+
+/** One socket as `rxjs-websockets` shall see it, and what that library does not ask of it. */
+export interface GuardedSocket {
+  /** For `makeWebSocket`. */
+  readonly open: () => SocketHandlers;
+  /** A socket that a server has accepted is open already, and will not say so again. */
+  readonly announceOpen: () => Observable<never>;
+  /** Bytes that wait for the peer. */
+  readonly buffered: () => number;
+  readonly closeCleanly: () => void;
+  /** An error that carries a close code tells the peer why. */
+  readonly closeWith: (error: unknown) => void;
+  /** Makes of the library's error what the close event says: the end, or a loss with its code. */
+  readonly explain: (error: unknown) => Observable<never>;
+}
+
+export function guardSocket(make: () => WebSocketLike): GuardedSocket {
+  let socket: WebSocketLike | undefined;
+  let closed: CloseEvent | undefined;
+  let failure: unknown;
+  let goodbye: readonly [code: number, reason: string] = [CloseCode.ABANDONED, ''];
+
+  const close = (): void => {
+    // Who reads too slowly will not read a close frame either.
+    if (goodbye[0] === (CloseCode.SLOW_READER as number) && socket?.terminate) socket.terminate();
+    else socket?.close(...goodbye);
+  };
+  const send = (data: unknown): void => socket?.send(data as string);
+  const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send, close };
+
+  const listen = (opened: WebSocketLike): void => {
+    opened.binaryType = 'arraybuffer';
+    opened.onopen = (event) => void handlers.onopen?.(event);
+    opened.onmessage = (event) => void handlers.onmessage?.(event);
+    // An error says nothing that the close event, which always follows, does not say better.
+    opened.onerror = (event: { error?: unknown }) => void (failure = event.error);
+    opened.onclose = (event: CloseEvent) => {
+      closed = event;
+      handlers.onclose?.(event);
+    };
+  };
+
+  return {
+    open: () => {
+      socket = create(make);
+      listen(socket);
+      return handlers;
+    },
+    announceOpen: () => {
+      if (socket?.readyState === OPEN) handlers.onopen?.(undefined);
+      return EMPTY;
+    },
+    buffered: () => socket?.bufferedAmount ?? 0,
+    closeCleanly: () => socket?.close(CloseCode.NORMAL),
+    closeWith: (error) => {
+      if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
+    },
+    explain: (error) => {
+      if (!closed) return throwError(() => error);
+      const { code, reason, wasClean } = closed;
+      if (code === CloseCode.NORMAL) return EMPTY;
+      return throwError(() => new ConnectionLostError(code, reason || messageOf(failure), wasClean, failure));
+    },
+  };
+}
+
+function create(make: () => WebSocketLike): WebSocketLike {
+  try {
+    return make();
+  } catch (cause) {
+    throw new UnsupportedError(`this address cannot be opened: ${messageOf(cause)}`, cause);
+  }
+}
+
+function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : '';
+}
