@@ -56,13 +56,14 @@ describe('the check of an example', () => {
     mistyped: `\nconst n: number = 'text';`,
     undeclared: `nowhere$.subscribe();`,
     augments: `declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }\ncreateMessage('chat.said', { text: 'hi' });`,
+    unaware: `createMessage('chat.said', 'any text');`,
     commonJs: `import { join } from 'node:path';\nconsole.log(join('a', 'b')); // prints: a/b`,
   };
   const examples = Object.values(codes).map((code): Example => ({ file: 'a.md', line: 10, code, runs: true }));
   const compiled = compile(examples, Object.keys(makers));
   const the = (name: keyof typeof codes): Compiled => compiled[Object.keys(codes).indexOf(name)]!;
 
-  it.each(['right', 'late', 'augments', 'commonJs'] as const)('passes one that is %s', async (name) => {
+  it.each(['right', 'late', 'augments', 'unaware', 'commonJs'] as const)('passes one that is %s', async (name) => {
     expect(the(name).faults).toEqual([]);
     await run(the(name));
   });

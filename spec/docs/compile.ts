@@ -20,7 +20,7 @@ const MODULES = ['rxjs', 'rxwire/testing', 'rxwire/server', 'rxwire'];
 const pathOf = (index: number): string => resolve(`example${index}.ts`);
 
 /**
- * Checks all examples as one program. What an example uses without saying where it comes from is put before its first line: from the
+ * Checks examples. What one uses without saying where it comes from is put before its first line: from the
  * prelude, a door of the library, rxjs, or the module whose docstring it is.
  */
 export function compile(examples: readonly Example[], prelude: readonly string[]): readonly Compiled[] {
@@ -40,9 +40,14 @@ export function compile(examples: readonly Example[], prelude: readonly string[]
   });
 
   const files = new Map(whole.map((text, index) => [pathOf(index), text]));
-  const program = ts.createProgram([resolved(PRELUDE), ...files.keys()], options, serving(host, files), surface);
+  const programFor = (paths: readonly string[]): ts.Program =>
+    ts.createProgram([resolved(PRELUDE), ...paths], options, serving(host, files), surface);
+  // One program for all is quick; but what an example adds to the library's types must not reach the others.
+  const isApart = (path: string): boolean => files.get(path)?.includes('declare module') ?? false;
+  const together = programFor([...files.keys()].filter((path) => !isApart(path)));
   return [...files].map(([path, text], index) => {
     const example = examples[index]!;
+    const program = isApart(path) ? programFor([path]) : together;
     const source = program.getSourceFile(path);
     const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
     return {
