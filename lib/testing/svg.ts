@@ -34,10 +34,11 @@ export function renderMarbles(name: string, diagrams: readonly MarbleDiagram[]):
   return `${element('svg', root, [title, element('style', {}, STYLE), card, content.draw(PADDING)].join('\n'))}\n`;
 }
 
-/** The same letter has the same colour in every picture, as long as no other letter of the diagram has taken it. */
+/** A letter, large or small, has the same colour in every picture, as long as no other letter of the diagram has taken it. */
 function palette(): ColourOf {
   const slots: string[] = [];
-  return (name) => {
+  return (label) => {
+    const name = label.toLowerCase();
     const preferred = Array.from(name).reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 3) % COLOURS.length;
     const order = COLOURS.map((_, index) => (preferred + index) % COLOURS.length);
     const slot = order.find((index) => slots[index] === name) ?? order.find((index) => slots[index] === undefined) ?? preferred;

@@ -27,6 +27,8 @@ export interface Axis {
   readonly right: number;
   readonly scale: number;
   readonly end: number;
+  /** When the result ends. */
+  readonly until: number;
   readonly xOf: (frame: number) => number;
 }
 
@@ -42,10 +44,11 @@ export function marginOf(diagrams: readonly MarbleDiagram[]): number {
 }
 
 /** A diagram is as wide as the picture, whatever its time. */
-export function axisOf({ end }: MarbleDiagram, left: number): Axis {
+export function axisOf({ lines, end }: MarbleDiagram, left: number): Axis {
   const right = WIDTH - PADDING;
   const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
-  return { left, right, scale, end, xOf: (frame) => left + RADIUS + frame * scale };
+  const until = lines.find(({ role }) => role === 'result')?.windows[0]?.to ?? Infinity;
+  return { left, right, scale, end, until, xOf: (frame) => left + RADIUS + frame * scale };
 }
 
 /** Puts each marble at its time, and below the line where it would cover one that is already there. */

@@ -32,10 +32,11 @@ function drawRun({ from, to }: MarbleWindow, name: string, y: number, { end, xOf
   return element('path', { class: name, d: `M${round(xOf(from))} ${y}H${stop}` });
 }
 
-/** A subscription from the start until the end says nothing, and is not marked. */
-function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { xOf }: Axis): string {
+/** Marks a subscription and its end, but for what goes without saying: from the start, at its own end, and of an input at the end of the result. */
+function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { until, xOf }: Axis): string {
   const subscribed = (from > 0 || windows.length > 1) && role !== 'result';
-  const unsubscribed = to !== Infinity && !events.some(({ frame, kind }) => frame === to && kind !== 'next');
+  const ended = events.some(({ frame, kind }) => frame === to && kind !== 'next') || (role === 'input' && to === until);
+  const unsubscribed = to !== Infinity && !ended;
   return [
     subscribed ? element('path', { class: 'subscribe', d: `M${round(xOf(from))} ${y - 16}l-5 -9h10z` }) : '',
     unsubscribed ? element('path', { class: 'unsubscribe', d: `M${round(xOf(to))} ${y - 25}l-5 9h10zm0 9v16` }) : '',
