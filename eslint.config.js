@@ -3,7 +3,15 @@ import prettier from 'eslint-config-prettier';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const clock = (name) => ({ name, message: 'Time is an option: take a scheduler.' });
+const timeMessage = 'Time is an option: take a scheduler.';
+const clocks = ['setTimeout', 'setInterval', 'setImmediate', 'performance', 'requestAnimationFrame'].map((name) => ({
+  name,
+  message: timeMessage,
+}));
+const platform = ['Buffer', 'process', 'global', 'require', 'window', 'document', 'localStorage'].map((name) => ({
+  name,
+  message: 'This floor runs everywhere: look it up on globalThis, and do without it.',
+}));
 
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/', '.tmp/']),
@@ -30,14 +38,11 @@ export default defineConfig(
     rules: {
       'max-lines': ['error', { max: 150, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
-      'no-restricted-globals': [
-        'error',
-        ...['setTimeout', 'setInterval', 'setImmediate', 'performance', 'requestAnimationFrame'].map(clock),
-      ],
-      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: clock().message }],
+      'no-restricted-globals': ['error', ...clocks],
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: timeMessage }],
       'no-restricted-syntax': [
         'error',
-        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: clock().message },
+        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: timeMessage },
         {
           selector: ':not(AssignmentPattern) > MemberExpression[object.name="Math"][property.name="random"]',
           message: 'Chance is an option: take a `random`, with Math.random as its default value.',
@@ -52,6 +57,11 @@ export default defineConfig(
         },
       ],
     },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/server/**', 'lib/node/**', 'lib/nats/**'],
+    rules: { 'no-restricted-globals': ['error', ...clocks, ...platform] },
   },
   {
     files: ['scripts/**', 'docs/examples/**', 'spec/bench/**'],
