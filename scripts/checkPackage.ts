@@ -48,7 +48,7 @@ async function load(folder: string): Promise<void> {
       const { marble } = require('rxwire/testing'); ${untyped} ${doors}`,
   });
   await run(process.execPath, ['load.mjs'], folder);
-  await run(process.execPath, ['--disable-warning=ExperimentalWarning', 'load.cjs'], folder);
+  await run(process.execPath, ['load.cjs'], folder);
 }
 
 /** Type-checks users: with a bundler and no types of Node, and on Node as either kind of module. Declarations are checked too. */

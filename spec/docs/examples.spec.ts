@@ -5,11 +5,12 @@ import { examplesOf, unchecked } from './extract.js';
 import { makers } from './prelude.js';
 import { run } from './run.js';
 
-const files = [
-  ...readdirSync('.').filter((file) => file.endsWith('.md')),
-  ...['docs', 'lib'].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file))),
-].filter((file) => /\.(md|ts)$/.test(file) && !file.startsWith(join('docs', 'examples')));
-const texts = files.sort().map((file) => [file, readFileSync(file, 'utf8')] as const);
+const below = (folder: string, ending: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file));
+const files = [...readdirSync('.').filter((file) => file.endsWith('.md')), ...below('docs', '.md'), ...below('lib', '.ts')];
+const texts = files.map((file) => [file, readFileSync(file, 'utf8')] as const);
 const compiled = compile(
   texts.flatMap(([file, text]) => examplesOf(file, text)),
   Object.keys(makers),
