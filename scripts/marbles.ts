@@ -16,21 +16,20 @@ async function namesIn(folder: string, ending: string): Promise<readonly string[
 
 await mkdir(pictures, { recursive: true });
 const [marbles, drawn] = [await namesIn(`${root}marbles/`, '.ts'), await namesIn(pictures, '.svg')];
-const stale: string[] = [];
+let stale = 0;
 
 for (const name of [...new Set([...marbles, ...drawn])].sort()) {
   const file = `${pictures}${name}.svg`;
   const diagrams = marbles.includes(name) ? await collectMarbles(() => import(`${root}marbles/${name}.ts`)) : [];
   const fresh = diagrams.length > 0 ? renderMarbles(name, diagrams) : undefined;
   if ((drawn.includes(name) ? await readFile(file, 'utf8') : undefined) === fresh) continue;
-  stale.push(name);
-  if (check) continue;
-  if (fresh === undefined) await rm(file);
-  else await writeFile(file, fresh);
+  stale++;
+  if (!check) await (fresh === undefined ? rm(file) : writeFile(file, fresh));
+  const done = fresh === undefined ? 'removed' : 'drawn';
+  console.log(`docs/marbles/${name}.svg ${check ? 'is not what its marbles do' : done}`);
 }
 
-for (const name of stale) console.log(`docs/marbles/${name}.svg ${check ? 'is not what its marbles do' : 'drawn'}`);
-if (check && stale.length > 0) {
+if (check && stale > 0) {
   console.error('run npm run docs:marbles');
   process.exitCode = 1;
 }

@@ -10,40 +10,61 @@ export function show(value: unknown, limit = 120): string {
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }
 
+/** Two objects whose parts are being compared: met again inside, they form a cycle. */
+type Pair = readonly [actual: object, expected: object];
+
 /** Where two values differ, as `path: expected …, got …`; nothing when they are deeply equal. Matchers such as jest's `expect.any(…)` may be expected. */
-export function differences(actual: unknown, expected: unknown, path = '', open: ReadonlySet<unknown> = new Set()): string[] {
+export function differences(actual: unknown, expected: unknown, path = '', open: readonly Pair[] = []): string[] {
   if (isMatcher(expected) ? expected.asymmetricMatch(actual) : Object.is(actual, expected)) return [];
   const different = [`${path ? `${path}: ` : ''}expected ${show(expected)}, got ${show(actual)}`];
   if (!isObject(actual) || !isObject(expected) || isMatcher(expected) || kindOf(actual) !== kindOf(expected)) return different;
-  if (typeof actual === 'function' || (actual instanceof Date && +actual !== +(expected as Date))) return different;
-  if (open.has(actual)) return [];
+  if (open.some(([one, other]) => one === actual && other === expected)) return [];
 
-  const [mine, theirs] = [parts(actual), parts(expected)];
+  const [mine, theirs] = [partsOf(actual), partsOf(expected)];
+  if (!mine || !theirs) return different;
   return [...new Set([...theirs.keys(), ...mine.keys()])].flatMap((key) => {
-    const inner =
-      typeof key === 'number' ? `${path}[${key}]` : path ? `${path}.${show(key).replaceAll('"', '')}` : show(key).replaceAll('"', '');
+    const inner = pathTo(key, path);
     if (!mine.has(key)) return [`${inner}: expected ${show(theirs.get(key))}, got nothing`];
     if (!theirs.has(key)) return [`${inner}: expected nothing, got ${show(mine.get(key))}`];
-    return differences(mine.get(key), theirs.get(key), inner, new Set([...open, actual]));
+    return differences(mine.get(key), theirs.get(key), inner, [...open, [actual, expected]]);
   });
 }
 
-/** What an object is made of: its elements, entries or own properties, and what an error says. */
-function parts(value: object): Map<unknown, unknown> {
-  if (value instanceof Map) return new Map(value as Map<unknown, unknown>);
-  if (value instanceof Set) return new Map([...value].map((item) => [item, item]));
-  if (Array.isArray(value)) return new Map(value.map((item, index) => [index, item]));
-  if (ArrayBuffer.isView(value)) return new Map([...bytesOf(value)].map((byte, index) => [index, byte]));
-  if (value instanceof ArrayBuffer) return parts(new Uint8Array(value));
-  const own = Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
-  const said = value instanceof Error ? ['name', 'message', ...('cause' in value ? ['cause'] : [])] : [];
-  return new Map([...said, ...own].map((key) => [key, (value as Record<PropertyKey, unknown>)[key]]));
+function pathTo(key: unknown, path: string): string {
+  if (typeof key === 'number') return `${path}[${key}]`;
+  const name = typeof key === 'string' ? key : show(key);
+  return path ? `${path}.${name}` : name;
 }
 
-/** By name, for there may be several realms: a test runner's and Node's. */
+/** What an object is made of: elements, entries, or own properties. None for one that shows nothing, as a WeakMap: it equals only itself. */
+function partsOf(value: object): Map<unknown, unknown> | undefined {
+  if (ArrayBuffer.isView(value)) return indexed([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
+  if (Array.isArray(value)) return indexed(value);
+  const tag = tagOf(value);
+  if (tag === 'ArrayBuffer') return indexed([...new Uint8Array(value as ArrayBuffer)]);
+  if (tag === 'Map') return new Map(value as Map<unknown, unknown>);
+  if (tag === 'Set') return new Map([...(value as Set<unknown>)].map((item) => [item, item]));
+  if (tag === 'Date') return new Map([['time', Number(value)]]);
+  if (tag === 'RegExp') return new Map([['pattern', (value as RegExp).toString()]]);
+
+  const hidden = tag === 'Error' ? ['name', 'message', 'cause', 'errors'].filter((key) => key in value) : [];
+  const own = Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+  if (own.length + hidden.length === 0 && kindOf(value) !== 'Object') return undefined;
+  return new Map([...hidden, ...own].map((key) => [key, (value as Record<PropertyKey, unknown>)[key]]));
+}
+
+function indexed(items: readonly unknown[]): Map<unknown, unknown> {
+  return new Map(items.map((item, index) => [index, item]));
+}
+
+/** Names, and not `instanceof`: there may be several realms, such as a test runner's and Node's. */
 function kindOf(value: object): string {
   const constructor: unknown = value.constructor;
   return typeof constructor === 'function' ? constructor.name : 'Object';
+}
+
+function tagOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 function inspect(value: unknown, depth: number): string {
@@ -53,19 +74,16 @@ function inspect(value: unknown, depth: number): string {
   if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
   if (!isObject(value)) return String(value);
   if (isMatcher(value)) return value.toAsymmetricMatcher?.() ?? 'a matcher';
-  if (value instanceof Error) return `${value.name}(${JSON.stringify(value.message)})`;
-  if (value instanceof Date) return `Date(${String(+value)})`;
+  const [kind, tag, inner] = [kindOf(value), tagOf(value), partsOf(value)];
+  if (tag === 'Error') return `${(value as Error).name}(${JSON.stringify((value as Error).message)})`;
+  if (tag === 'Date' || tag === 'RegExp') return `${kind}(${String(inner?.values().next().value)})`;
+  if (!inner) return `a ${kind}`;
   if (depth === 0) return '…';
-  const entries = [...parts(value)].map(
-    ([key, item]) => [typeof key === 'string' ? key : inspect(key, 1), inspect(item, depth - 1)] as const,
-  );
-  if (Array.isArray(value) || ArrayBuffer.isView(value) || value instanceof Set) return `[${entries.map(([, item]) => item).join(', ')}]`;
-  const name = ['Object', 'Map'].includes(kindOf(value)) ? '' : `${kindOf(value)} `;
-  return entries.length === 0 ? `${name}{}` : `${name}{ ${entries.map(([key, item]) => `${key}: ${item}`).join(', ')} }`;
-}
 
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const items = [...inner].map(([key, item]) => [typeof key === 'string' ? key : inspect(key, 1), inspect(item, depth - 1)] as const);
+  if (Array.isArray(value) || ArrayBuffer.isView(value) || tag === 'Set') return `[${items.map(([, item]) => item).join(', ')}]`;
+  const name = kind === 'Object' || kind === 'Map' ? '' : `${kind} `;
+  return items.length === 0 ? `${name}{}` : `${name}{ ${items.map(([key, item]) => `${key}: ${item}`).join(', ')} }`;
 }
 
 function isObject(value: unknown): value is object {

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { differences, show } from '../../lib/testing/marbleDifference.js';
 
 class Point {
@@ -18,6 +19,8 @@ describe('differences', () => {
     ['bytes', Uint8Array.of(1, 2), Uint8Array.of(1, 2)],
     ['buffers', Uint8Array.of(1).buffer, Uint8Array.of(1).buffer],
     ['dates', new Date(5), new Date(5)],
+    ['patterns', /a/g, /a/g],
+    ['errors of several realms', runInNewContext('new RangeError("a")'), new RangeError('a')],
     ['errors', new RangeError('a', { cause: { b: 1 } }), new RangeError('a', { cause: { b: 1 } })],
     ['objects without a prototype', Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
     ['instances', new Point(1), new Point(1)],
@@ -38,7 +41,12 @@ describe('differences', () => {
     ['sets', new Set([1]), new Set([1, 2]), '[2]: expected 2, got nothing'],
     ['bytes', Uint8Array.of(1, 2), Uint8Array.of(1, 3), '[1]: expected 3, got 2'],
     ['classes', new Point(1), { x: 1 }, 'expected { x: 1 }, got Point { x: 1 }'],
-    ['dates', new Date(5), new Date(6), 'expected Date(6), got Date(5)'],
+    ['dates', new Date(5), new Date(6), 'time: expected 6, got 5'],
+    ['patterns', /a/, /a/g, 'pattern: expected "/a/g", got "/a/"'],
+    ['what shows nothing', new WeakSet(), new WeakSet(), 'expected a WeakSet, got a WeakSet'],
+    ['several errors', new AggregateError([1], 'a'), new AggregateError([2], 'a'), 'errors[0]: expected 2, got 1'],
+    ['errors of another realm', runInNewContext('new Error("a")'), new Error('b'), 'message: expected "b", got "a"'],
+    ['a cycle and what is none', cycle(), { self: { self: 1 } }, 'self.self: expected 1, got { self: { self: { self: { self: … } } } }'],
     ['classes of errors', new RangeError('a'), new TypeError('a'), 'expected TypeError("a"), got RangeError("a")'],
     ['messages', new Error('a'), new Error('b'), 'message: expected "b", got "a"'],
     ['causes', new Error('a', { cause: 1 }), new Error('a'), 'cause: expected nothing, got 1'],
