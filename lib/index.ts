@@ -20,14 +20,8 @@ export { dedupe, type DedupeOptions } from './operators/dedupe.js';
 export { expire, type ExpireOptions } from './operators/expire.js';
 export { ofType, type MessageOf } from './operators/ofType.js';
 export { priorityMerge, type PriorityMergeOptions } from './operators/priorityMerge.js';
-export {
-  exponentialDelay,
-  linearDelay,
-  retryBackoff,
-  type BackoffDelay,
-  type RetryAttempt,
-  type RetryBackoffConfig,
-} from './operators/retryBackoff.js';
+export { exponentialDelay, linearDelay } from './internal/delays.js';
+export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffConfig } from './operators/retryBackoff.js';
 export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelopes.js';
 export type { Report, SessionEvent } from './session/events.js';

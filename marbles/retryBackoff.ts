@@ -1,5 +1,6 @@
 import { marble } from '../lib/testing/index.js';
-import { linearDelay, retryBackoff } from '../lib/operators/retryBackoff.js';
+import { linearDelay } from '../lib/internal/delays.js';
+import { retryBackoff } from '../lib/operators/retryBackoff.js';
 
 marble(
   'waits twice as long after each error',

@@ -2,7 +2,6 @@ import { RxwireError } from './rxwireError.js';
 
 /** The connection could not be opened, or was lost. */
 export class ConnectionLostError extends RxwireError {
-  override readonly name = 'ConnectionLostError';
   /** @param closeCode See {@link CloseCode}; 1006 when the connection ended without one. */
   constructor(
     readonly closeCode: number,
@@ -16,7 +15,6 @@ export class ConnectionLostError extends RxwireError {
 
 /** This runtime has no WebSocket, and the package `ws` is not installed. */
 export class NoWebSocketError extends RxwireError {
-  override readonly name = 'NoWebSocketError';
   constructor(cause?: unknown) {
     super('ERR_NO_WEBSOCKET', 'no WebSocket here: install the package "ws", or pass one as webSocket(url, { WebSocket })', cause);
   }
@@ -24,7 +22,6 @@ export class NoWebSocketError extends RxwireError {
 
 /** A client did not come back in time: its wire has ended. */
 export class PeerGoneError extends RxwireError {
-  override readonly name = 'PeerGoneError';
   /** @param timeout How long it was waited for, in ms. */
   constructor(readonly timeout: number) {
     super('ERR_PEER_GONE', `the peer has not come back within ${timeout} ms`);
@@ -33,22 +30,16 @@ export class PeerGoneError extends RxwireError {
 
 /** Reconnecting has ended without success; `cause` is the last failure. */
 export class ReconnectGivenUpError extends RxwireError {
-  override readonly name = 'ReconnectGivenUpError';
   constructor(
     readonly attempts: number,
     cause: unknown,
   ) {
-    super(
-      'ERR_RECONNECT_GIVEN_UP',
-      `gave up after ${attempts} attempt${attempts === 1 ? '' : 's'} to reconnect: ${describe(cause)}`,
-      cause,
-    );
+    super('ERR_RECONNECT_GIVEN_UP', `not reconnected, attempts: ${attempts}`, cause);
   }
 }
 
 /** The peer no longer knows this connection: what it had sent but not delivered is gone. */
 export class SessionLostError extends RxwireError {
-  override readonly name = 'SessionLostError';
   constructor() {
     super('ERR_SESSION_LOST', 'the peer has forgotten this connection: what it still had to send is lost');
   }
@@ -56,7 +47,6 @@ export class SessionLostError extends RxwireError {
 
 /** Asked for what this version or this peer cannot do. */
 export class UnsupportedError extends RxwireError {
-  override readonly name = 'UnsupportedError';
   constructor(message: string, cause?: unknown) {
     super('ERR_UNSUPPORTED', message, cause);
   }
@@ -64,12 +54,7 @@ export class UnsupportedError extends RxwireError {
 
 /** The wire was completed or has failed: nothing can be sent any more. */
 export class WireClosedError extends RxwireError {
-  override readonly name = 'WireClosedError';
   constructor(readonly id: string) {
     super('ERR_WIRE_CLOSED', `message ${id} was not sent: the wire is closed`);
   }
-}
-
-function describe(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

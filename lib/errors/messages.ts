@@ -2,20 +2,18 @@ import { RxwireError } from './rxwireError.js';
 
 /** No ack came in time, and no attempt was left. */
 export class AckTimeoutError extends RxwireError {
-  override readonly name = 'AckTimeoutError';
   /** @param attempts How often the message was sent. */
   constructor(
     readonly id: string,
     readonly attempts: number,
     readonly timeout: number,
   ) {
-    super('ERR_ACK_TIMEOUT', `no ack for message ${id} within ${timeout} ms, sent ${attempts} time${attempts === 1 ? '' : 's'}`);
+    super('ERR_ACK_TIMEOUT', `no ack for ${id} within ${timeout} ms, attempts: ${attempts}`);
   }
 }
 
 /** A function given by the application threw; `cause` is what it threw. */
 export class CallbackError extends RxwireError {
-  override readonly name = 'CallbackError';
   constructor(
     readonly callback: string,
     cause: unknown,
@@ -26,7 +24,6 @@ export class CallbackError extends RxwireError {
 
 /** Bytes came that are no frame of the codec. They were dropped. */
 export class DecodeError extends RxwireError {
-  override readonly name = 'DecodeError';
   constructor(
     readonly codec: string,
     reason: string,
@@ -41,7 +38,6 @@ export type DropReason = 'overflow' | 'expired' | 'closed';
 
 /** A message left the wire unsent, or was given up; `id` names it. */
 export class MessageDroppedError extends RxwireError {
-  override readonly name = 'MessageDroppedError';
   constructor(
     readonly id: string,
     readonly reason: DropReason,
@@ -52,7 +48,6 @@ export class MessageDroppedError extends RxwireError {
 
 /** A message holds something that the codec cannot carry. It was not sent. */
 export class EncodeError extends RxwireError {
-  override readonly name = 'EncodeError';
   constructor(
     readonly codec: string,
     reason: string,
@@ -64,7 +59,6 @@ export class EncodeError extends RxwireError {
 
 /** A frame exceeds the limit. It was neither sent nor read. */
 export class FrameTooLargeError extends RxwireError {
-  override readonly name = 'FrameTooLargeError';
   /** @param size Bytes (of a text frame: characters). */
   constructor(
     readonly size: number,
@@ -76,7 +70,6 @@ export class FrameTooLargeError extends RxwireError {
 
 /** What came is no message: `path` names the field, as in `[3].headers`. */
 export class InvalidMessageError extends RxwireError {
-  override readonly name = 'InvalidMessageError';
   constructor(
     readonly path: string,
     reason: string,
@@ -87,7 +80,6 @@ export class InvalidMessageError extends RxwireError {
 
 /** A buffer is full, and its policy is `error`. */
 export class OverflowError extends RxwireError {
-  override readonly name = 'OverflowError';
   constructor(
     readonly buffer: string,
     readonly limit: number,

@@ -23,11 +23,11 @@ export type ErrorCode =
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
  */
 export class RxwireError extends Error {
-  override readonly name: string = 'RxwireError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message, { cause });
     this.code = code;
+    this.name = `RxwireError [${code}]`;
   }
 }

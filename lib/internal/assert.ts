@@ -1,19 +1,17 @@
 type Numbers = Readonly<Record<string, number | undefined>>;
 
 /** Refuses options that are not a number above zero (`Infinity` is one). Options left `undefined` pass. */
-export function assertPositive(owner: string, options: Numbers, unit = ''): void {
-  check(owner, options, (value) => value > 0, `> 0${unit}`);
+export function assertPositive(owner: string, options: Numbers): void {
+  for (const name in options) {
+    const value = options[name] ?? 1;
+    if (!(value > 0)) throw new RangeError(`${owner}: "${name}" must be > 0, got ${value}`);
+  }
 }
 
 /** Refuses options that are not a number of zero or more (`Infinity` is one). Options left `undefined` pass. */
-export function assertNotNegative(owner: string, options: Numbers, unit = ''): void {
-  check(owner, options, (value) => value >= 0, `>= 0${unit}`);
-}
-
-function check(owner: string, options: Numbers, holds: (value: number) => boolean, rule: string): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && !(typeof value === 'number' && holds(value))) {
-      throw new RangeError(`${owner}: "${name}" must be ${rule}, got ${String(value)}`);
-    }
+export function assertNotNegative(owner: string, options: Numbers): void {
+  for (const name in options) {
+    const value = options[name] ?? 0;
+    if (!(value >= 0)) throw new RangeError(`${owner}: "${name}" must be >= 0, got ${value}`);
   }
 }

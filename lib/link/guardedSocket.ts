@@ -1,7 +1,7 @@
 import { EMPTY, throwError, type Observable } from 'rxjs';
 import type { WebSocketLike as SocketHandlers } from 'rxjs-websockets';
 import { ConnectionLostError, UnsupportedError } from '../errors.js';
-import { CloseCode } from './closeCode.js';
+import { ABANDONED, NORMAL, SLOW_READER } from './closeCode.js';
 
 /** What a link needs of a WebSocket: the browser's, that of `ws`, or one of your own. */
 export interface WebSocketLike {
@@ -48,11 +48,11 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   let socket: WebSocketLike | undefined;
   let closed: CloseEvent | undefined;
   let failure: unknown;
-  let goodbye: readonly [code: number, reason: string] = [CloseCode.ABANDONED, ''];
+  let goodbye: readonly [code: number, reason: string] = [ABANDONED, ''];
 
   const close = (): void => {
     // Who reads too slowly will not read a close frame either.
-    if (goodbye[0] === (CloseCode.SLOW_READER as number) && socket?.terminate) socket.terminate();
+    if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
     else socket?.close(...goodbye);
   };
   const send = (data: unknown): void => socket?.send(data as string);
@@ -81,14 +81,14 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
       return EMPTY;
     },
     buffered: () => socket?.bufferedAmount ?? 0,
-    closeCleanly: () => socket?.close(CloseCode.NORMAL),
+    closeCleanly: () => socket?.close(NORMAL),
     closeWith: (error) => {
       if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
     },
     explain: (error) => {
       if (!closed) return throwError(() => error);
       const { code, reason, wasClean } = closed;
-      if (code === CloseCode.NORMAL) return EMPTY;
+      if (code === NORMAL) return EMPTY;
       return throwError(() => new ConnectionLostError(code, reason || messageOf(failure), wasClean, failure));
     },
   };

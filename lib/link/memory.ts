@@ -14,7 +14,7 @@ import {
 } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { endOf } from '../internal/endOf.js';
-import { CloseCode } from './closeCode.js';
+import { ABANDONED } from './closeCode.js';
 import type { Link } from './link.js';
 
 export interface MemoryLinkOptions {
@@ -50,7 +50,7 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
 
       const leave = (): void => {
         if (mine.includes(end)) mine.splice(mine.indexOf(end), 1);
-        peer?.inbox.error(new ConnectionLostError(CloseCode.ABANDONED, ''));
+        peer?.inbox.error(new ConnectionLostError(ABANDONED, ''));
       };
       const sent$ = end.peer$.pipe(
         tap((found) => (peer = found)),

@@ -1,7 +1,7 @@
 import { catchError, defer, map, merge, mergeWith, NEVER, Subject, switchMap, tap, throwError, timeout, type Observable } from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
-import { CloseCode } from './closeCode.js';
+import { ABNORMAL, SLOW_READER } from './closeCode.js';
 import { guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 
@@ -32,13 +32,13 @@ export function socketLink(make: () => WebSocketLike, options: SocketOptions = {
         return NEVER;
       };
       const checkRoom = (): void => {
-        if (socket.buffered() > maxBuffered) throw new ConnectionLostError(CloseCode.SLOW_READER, 'the peer reads too slowly');
+        if (socket.buffered() > maxBuffered) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
       };
       const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse));
 
       const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
         mergeWith(defer(socket.announceOpen)),
-        timeout({ first: openTimeout, with: () => throwError(() => new ConnectionLostError(CloseCode.ABNORMAL, 'did not open in time')) }),
+        timeout({ first: openTimeout, with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'did not open in time')) }),
       );
       return merge(
         refused$,

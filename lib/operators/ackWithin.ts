@@ -3,8 +3,6 @@ import {
   defer,
   ignoreElements,
   merge,
-  NEVER,
-  of,
   Subject,
   switchMap,
   takeUntil,
@@ -14,19 +12,18 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { OverflowError } from '../errors.js';
+import { AckTimeoutError, OverflowError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { inFlight } from '../internal/inFlight.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
-import { exponentialDelay } from './retryBackoff.js';
+import { exponentialDelay } from '../internal/delays.js';
 
 /** What says that a message has arrived: its id, an `ack` message naming it, or a receipt of a wire. */
 export type Ack = string | { readonly type: string; readonly correlationId?: string } | Receipt;
 
 /** Where acks come from: a wire, a Subject that also sends (as RxJS's own `webSocket`), or any stream of acks. */
 export type AckSource<T> =
-  { readonly receipts$: Observable<Receipt>; next(message: T): void } | (Observable<unknown> & { next?(message: T): void });
+  { readonly receipts$: Observable<Receipt>; next(message: T): void } | (Observable<unknown> & { next?(message: never): void });
 
 export interface AckWithinOptions<T> {
   /** How often a message is sent again at most when no ack comes. @default 0 */
@@ -35,14 +32,19 @@ export interface AckWithinOptions<T> {
   readonly backoffDelay?: (attempt: number, timeout: number) => number;
   /** Sends a message. @default `next` of the source of acks */
   readonly send?: (message: T) => void;
-  /** False while nothing can be sent: no time runs. When it turns true all that waits is sent again, in order. @default always true */
-  readonly online$?: Observable<boolean>;
   /** Gets what no ack came for, and the stream goes on. @default the stream ends with the error */
   readonly onDead?: (message: T, error: Error) => void;
   /** Messages that may wait at once; one more is an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
   /** Where the time comes from. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
+}
+
+interface Waiter<T> {
+  readonly message: T;
+  readonly since: number;
+  attempts: number;
+  deadline: number;
 }
 
 /**
@@ -69,62 +71,76 @@ export function ackWithin<T extends { readonly id: string }>(
   options: AckWithinOptions<T> = {},
 ): OperatorFunction<T, Receipt> {
   const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = asyncScheduler } = options;
-  const { online$ = of(true), send = sendVia(acks), onDead } = options;
-  const ackStream: Observable<unknown> = 'receipts$' in acks ? acks.receipts$ : acks;
+  const { send = acks.next && ((message) => acks.next?.(message as never)), onDead = raise } = options;
+  const ack$: Observable<unknown> = 'receipts$' in acks ? acks.receipts$ : acks;
   assertPositive('ackWithin', { timeout, maxInFlight });
   assertNotNegative('ackWithin', { retries });
+  if (!send) throw new TypeError('ackWithin: "send" is needed, these acks cannot');
 
   return (source) =>
     defer(() => {
+      const waiting = new Map<unknown, Waiter<T>>();
       const receipts$ = new Subject<Receipt>();
-      const settled$ = new Subject<void>();
-      const wake$ = new Subject<number>();
-      let sourceDone = false;
+      const done$ = new Subject<void>();
+      // One alarm for all: it wakes at the earliest deadline, and looks at everything that waits.
+      const alarm$ = new Subject<number>();
+      let wakeAt = Infinity;
+      let ended = false;
 
-      const flight = inFlight<T>({
-        ...{ timeout, retries, backoffDelay, scheduler, send },
-        acked: (receipt) => receipts$.next(receipt),
-        dead: (message, error) => {
-          if (!onDead) throw error;
-          onDead(message, error);
-        },
-        wake: (at) => wake$.next(at),
-      });
+      const wake = (deadline: number): void => {
+        if (deadline < wakeAt) alarm$.next((wakeAt = deadline));
+      };
+      const attempt = (waiter: Waiter<T>): void => {
+        waiter.deadline = scheduler.now() + backoffDelay(waiter.attempts++, timeout);
+        wake(waiter.deadline);
+        send(waiter.message);
+      };
       const start = (message: T): void => {
-        if (flight.has(message.id)) return;
-        if (flight.size() >= maxInFlight) throw new OverflowError('ackWithin', maxInFlight);
-        flight.start(message);
+        if (waiting.has(message.id)) return;
+        if (waiting.size >= maxInFlight) throw new OverflowError('ackWithin', maxInFlight);
+        const waiter = { message, since: scheduler.now(), attempts: 0, deadline: 0 };
+        waiting.set(message.id, waiter);
+        attempt(waiter);
       };
-      const finish = (): void => {
-        if (!sourceDone || flight.size() > 0) return;
-        settled$.next();
-        receipts$.complete();
-      };
-      const complete = (): void => {
-        sourceDone = true;
+      const settle = (id: unknown, failure?: Error): void => {
+        const waiter = waiting.get(id);
+        if (!waiter) return;
+        waiting.delete(id);
+        if (failure) onDead(waiter.message, failure);
+        else receipts$.next({ id: waiter.message.id, status: 'acked', attempts: waiter.attempts, latency: scheduler.now() - waiter.since });
         finish();
       };
-
-      const alarm$ = wake$.pipe(switchMap((at) => (at === Infinity ? NEVER : timer(Math.max(0, at - scheduler.now()), scheduler))));
-      const clock$ = alarm$.pipe(tap(() => flight.inspect()));
-      const acked$ = ackStream.pipe(tap((ack) => settle(ack, flight)));
-      const link$ = online$.pipe(tap((online) => flight.switchOnline(online)));
-      return merge(
-        receipts$,
-        merge(clock$, acked$, link$).pipe(tap(finish), takeUntil(settled$), ignoreElements()),
-        source.pipe(tap({ next: start, complete }), ignoreElements()),
+      const inspect = (): void => {
+        wakeAt = Infinity;
+        for (const [id, waiter] of waiting) {
+          if (waiter.deadline > scheduler.now()) wake(waiter.deadline);
+          else if (waiter.attempts <= retries) attempt(waiter);
+          else settle(id, new AckTimeoutError(waiter.message.id, waiter.attempts, timeout));
+        }
+      };
+      const read = (ack: unknown): void => {
+        const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
+        settle(type === 'ack' ? correlationId : status === 'acked' || error ? id : ack, error);
+      };
+      const finish = (): void => {
+        if (ended && waiting.size === 0) done$.next();
+      };
+      const end = (): void => {
+        ended = true;
+        finish();
+      };
+      const effects$ = merge(
+        alarm$.pipe(
+          switchMap((at) => timer(at - scheduler.now(), scheduler)),
+          tap(inspect),
+        ),
+        ack$.pipe(tap(read)),
+        source.pipe(tap({ next: start, complete: end })),
       );
+      return merge(receipts$, effects$.pipe(ignoreElements())).pipe(takeUntil(done$));
     });
 }
 
-function settle(ack: unknown, flight: { settle(id: unknown, failure?: Error): void }): void {
-  if (typeof ack === 'string') flight.settle(ack);
-  const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
-  if (type === 'ack') flight.settle(correlationId);
-  else if (status === 'acked' || error) flight.settle(id, error);
-}
-
-function sendVia<T>(acks: AckSource<T>): (message: T) => void {
-  if (!acks.next) throw new TypeError('ackWithin: "send" is needed, as these acks are no Subject that sends');
-  return (message) => acks.next?.(message);
+function raise(_: unknown, error: Error): never {
+  throw error;
 }

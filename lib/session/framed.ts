@@ -2,7 +2,7 @@ import { defer, merge, mergeMap, Subject, tap } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError, DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { CloseCode } from '../link/closeCode.js';
+import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
@@ -64,7 +64,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
           return [batch];
         } catch (error) {
           onBadFrame?.(asError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause)));
-          if (++bad >= maxBadFrames) refused$.error(new ConnectionLostError(CloseCode.BAD_FRAMES, `${bad} bad frames`));
+          if (++bad >= maxBadFrames) refused$.error(new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`));
           return [];
         }
       };

@@ -16,10 +16,15 @@ interface OutboxOptions {
 export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
   const waiting = createPriorityQueue<Message>('outbox', maxQueued, 'drop-oldest');
   const pending = new Set<string>();
+  const inFlight = new Map<string, Message>();
 
   const tell = (receipt: Receipt): void => report({ kind: 'receipt', receipt });
-  const fail = (id: string, error: Error, status: 'dead' | 'expired' = 'dead'): void => {
+  const done = (id: string): void => {
     pending.delete(id);
+    inFlight.delete(id);
+  };
+  const fail = (id: string, error: Error, status: 'dead' | 'expired' = 'dead'): void => {
+    done(id);
     tell({ id, status, error });
     report({ kind: 'error', error });
   };
@@ -29,8 +34,8 @@ export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
   return {
     /** Messages that are not done: waiting, or in flight. */
     size: (): number => pending.size,
-    /** Messages that were taken, and are not done. */
-    inFlight: (): number => pending.size - waiting.size,
+    /** What was taken and is not done, in order. */
+    inFlight: inFlight as ReadonlyMap<string, Message>,
     /** A message that is here already is the same message. */
     accept: (message: Message): void => {
       if (pending.has(message.id)) return;
@@ -42,14 +47,18 @@ export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
     /** The next to send, if any. What has expired meanwhile is dropped. */
     take(): Message | undefined {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
-        if (!isExpired(next.value, scheduler.now())) return next.value;
-        drop(next.value.id, 'expired');
+        const message = next.value;
+        if (isExpired(message, scheduler.now())) drop(message.id, 'expired');
+        else {
+          inFlight.set(message.id, message);
+          return message;
+        }
       }
       return undefined;
     },
     /** Passes a receipt on; with a final one the message is done. */
     settle(receipt: Receipt, isFinal: boolean): void {
-      if (isFinal) pending.delete(receipt.id);
+      if (isFinal) done(receipt.id);
       tell(receipt);
     },
     fail,

@@ -1,11 +1,13 @@
 import {
   concat,
   defer,
+  EMPTY,
   finalize,
   ignoreElements,
   merge,
   of,
   Subject,
+  switchMap,
   takeUntil,
   tap,
   timer,
@@ -50,16 +52,13 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
       let online = false;
       let ending = false;
 
-      const start = (message: Message): void => {
-        outbox.settle({ id: message.id, status: 'sent', attempts: 1 }, !acks);
-        if (acks) sending$.next(message);
-        else send(message);
-      };
       const pump = (): void => {
-        while (online && outbox.inFlight() < window) {
+        while (online && outbox.inFlight.size < window) {
           const message = outbox.take();
           if (!message) break;
-          start(message);
+          outbox.settle({ id: message.id, status: 'sent', attempts: 1 }, !acks);
+          if (acks) sending$.next(message);
+          else send(message);
         }
         if (ending && outbox.size() === 0) drained$.next();
       };
@@ -68,21 +67,25 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
         pump();
       };
 
-      const retrying = { retries: maxRetries, maxInFlight: window, online$, send, onDead: bury, scheduler };
-      const acked$ = sending$.pipe(
-        ackWithin(settled$, ackTimeout, retrying),
+      // On each connection what is in flight goes out again, in order, before what has waited.
+      const acked$ = defer(() => concat([...outbox.inFlight.values()], sending$)).pipe(
+        ackWithin(settled$, ackTimeout, { retries: maxRetries, maxInFlight: window, send, onDead: bury, scheduler }),
         tap((receipt) => outbox.settle(receipt, true)),
       );
       const unsendable$ = settled$.pipe(tap((receipt) => bury(receipt, (receipt as Partial<Receipt>).error)));
+      const connection$ = online$.pipe(
+        tap((value) => (online = value)),
+        switchMap((value) => merge(value && acks ? acked$ : EMPTY, of(undefined))),
+      );
       const ended$ = defer(() => {
         ending = true;
         return concat(of(undefined), timer(drainTimeout, scheduler).pipe(tap(() => drained$.next())));
       });
-      return merge(
-        acks ? acked$ : unsendable$,
-        // After the line above: what was in flight goes out again before what has waited.
-        online$.pipe(tap((value) => (online = value))),
-        concat(source.pipe(tap(outbox.accept)), ended$),
-      ).pipe(tap(pump), takeUntil(drained$), ignoreElements(), finalize(outbox.abandon));
+      return merge(acks ? EMPTY : unsendable$, connection$, concat(source.pipe(tap(outbox.accept)), ended$)).pipe(
+        tap(pump),
+        takeUntil(drained$),
+        ignoreElements(),
+        finalize(outbox.abandon),
+      );
     });
 }

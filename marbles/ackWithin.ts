@@ -1,0 +1,42 @@
+import { map } from 'rxjs';
+import { ackWithin } from '../lib/operators/ackWithin.js';
+import { marble } from '../lib/testing/index.js';
+
+const values = { A: { id: 'a' }, B: { id: 'b' }, C: { id: 'c' } };
+const idOf = ({ id }: { readonly id: string }) => id;
+
+marble(
+  'sends, and emits a receipt when the ack comes',
+  {
+    ...{ source: ' -A-B------|', inputs: { acks: '----a-b' }, outputs: { sent: '-A-B' } },
+    ...{ expected: '----a-b---|', time: { timeout: '-----|' }, values },
+  },
+  (source, { acks, sent, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent }), map(idOf)),
+);
+
+marble(
+  'waits after the source for the acks that are missing',
+  {
+    ...{ source: ' -A|', inputs: { acks: '-----a' }, outputs: { sent: '-A' } },
+    ...{ expected: '-----(a|)', time: { timeout: '-----|' }, values },
+  },
+  (source, { acks, sent, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent }), map(idOf)),
+);
+
+marble(
+  'sends again when no ack comes, and waits twice as long each time',
+  {
+    ...{ source: ' A------------|', inputs: { acks: '-----------a' }, outputs: { sent: 'A--A-----A' } },
+    ...{ expected: '-----------a-|', time: { timeout: '---|' }, values },
+  },
+  (source, { acks, sent, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent, retries: 3 }), map(idOf)),
+);
+
+marble(
+  'passes on as dead what no ack comes for, and goes on',
+  {
+    ...{ source: ' A--B-------|', inputs: { acks: '----b' }, outputs: { sent: 'A-AB', dead: '------A' } },
+    ...{ expected: '----b------|', time: { timeout: '--|' }, values },
+  },
+  (source, { acks, sent, dead, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent, retries: 1, onDead: dead }), map(idOf)),
+);
