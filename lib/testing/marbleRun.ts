@@ -62,7 +62,7 @@ export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: Ma
         time: durations,
         values,
         lines,
-        end: Math.max(last, ...lines.flatMap(framesOf)),
+        end: Math.max(...lines.flatMap((one) => framesOf(one, last))),
       },
       comparisons: [
         { name: 'result', actual: seen, expected: parseEvents(expected, values, error) },
@@ -77,8 +77,9 @@ function line(role: MarbleLine['role'], name: string, events: readonly MarbleEve
   return { role, name, hot: false, events, windows: [] };
 }
 
-function framesOf({ events, windows }: MarbleLine): number[] {
-  return [...events.map(({ frame }) => frame), ...windows.flatMap(({ from, to }) => (to === Infinity ? from : [from, to]))];
+/** What is never unsubscribed from lasts as long as the marbles do. */
+function framesOf({ events, windows }: MarbleLine, last: number): number[] {
+  return [0, ...events.map(({ frame }) => frame), ...windows.flatMap(({ from, to }) => [from, to === Infinity ? last : to])];
 }
 
 function subscribeWithin(scheduler: TestScheduler, { from, to }: MarbleWindow, result: Observable<unknown>, seen: MarbleEvent[]) {

@@ -101,7 +101,7 @@ export interface MarbleRecording {
   readonly values: MarbleValues;
   /** The source, the inputs, the outputs, the result. */
   readonly lines: readonly MarbleLine[];
-  /** The last frame that any line speaks of. */
+  /** The frame at which all has ended; where something goes on, the one that the marbles reach. */
   readonly end: number;
 }
 

@@ -245,6 +245,15 @@ describe('collectMarbles', () => {
     ]);
   });
 
+  it('ends when all has ended, or where the marbles end', async () => {
+    const diagrams = await collectMarbles(async () => {
+      marble('ended', { source: 'a-----------|', expected: '(a|)' }, (source) => source.pipe(take(1)));
+      marble('open', { source: 'a-----------', expected: 'a-' }, (source) => source);
+      await Promise.resolve();
+    });
+    expect(diagrams.map(({ end }) => end)).toEqual([0, 12]);
+  });
+
   it('fails with the title of marbles that are wrong, and collects no longer', async () => {
     const load = async () => {
       marble('is wrong', { source: '|', expected: '-|' }, (source) => source);
