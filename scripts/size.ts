@@ -1,4 +1,4 @@
-/** npm run size: what an import adds to a browser bundle, minified and gzipped, rxjs left out; fails over budget. */
+/** npm run size: what an import adds to a browser bundle that has RxJS already, minified and gzipped; fails over budget. */
 import { build } from 'esbuild';
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -15,21 +15,36 @@ const budgets: readonly (readonly [names: string, bytes: number])[] = [
   ['connect, webSocket, json', 5 * KIB],
 ];
 
-/** Bundles the built package as its users' bundlers do: by name, through its `exports` and `browser` fields. */
-async function sizeOf(names: string): Promise<number> {
+/** A bundle for browsers of what is exported by name; `rxwire` is the built package, found through its `exports` and `browser` fields. */
+async function bundle(exported: string, external: string[] = []): Promise<Uint8Array> {
   const { outputFiles } = await build({
-    stdin: { contents: `export { ${names} } from 'rxwire';`, resolveDir: root },
+    stdin: { contents: exported, resolveDir: root },
     bundle: true,
     minify: true,
     write: false,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    external: ['rxjs'],
+    external,
     tsconfigRaw: {}, // the project's own would lead back to lib/
     logLevel: 'error',
   });
-  return gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
+  return outputFiles[0]?.contents ?? new Uint8Array();
+}
+
+const zipped = (bytes: Uint8Array): number => gzipSync(bytes, { level: 9 }).length;
+
+/** What of RxJS these names use. */
+async function rxjsOf(names: string): Promise<string> {
+  const text = new TextDecoder().decode(await bundle(`export { ${names} } from 'rxwire';`, ['rxjs']));
+  const imports = [...text.matchAll(/import\s*\{([^}]*)\}\s*from\s*"rxjs"/g)].flatMap(([, list = '']) => list.split(','));
+  return [...new Set(imports.map((one) => one.trim().split(' as ')[0]))].join(', ');
+}
+
+/** What these names add to a bundle that has the same parts of RxJS without them. */
+async function sizeOf(names: string): Promise<number> {
+  const rxjs = `export { ${await rxjsOf(names)} } from 'rxjs';`;
+  return zipped(await bundle(`${rxjs} export { ${names} } from 'rxwire';`)) - zipped(await bundle(rxjs));
 }
 
 function row(names: string, bytes: number, budget: number): string {
