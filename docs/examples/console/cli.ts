@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { fromEvent, ignoreElements, lastValueFrom, map, merge, takeUntil, tap } from 'rxjs';
+import { fromEvent, ignoreElements, last, lastValueFrom, map, merge, takeUntil, tap } from 'rxjs';
 import { connect, msgpack, webSocket, type Wire } from 'rxwire';
 import { execute } from './client.js';
 import type { ExecutionMessage } from './messages.js';
@@ -55,12 +55,12 @@ async function run(url: string, code: string): Promise<number> {
     reconnect: { initialInterval: 200, maxInterval: 2_000, maxRetries: 5 },
   });
   const interrupted$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'), fromEvent(process.stdout, 'error'));
-  const exitCode$ = execute(wire, code, 'cli').pipe(tap(print), map(exitCodeOf), takeUntil(interrupted$));
+  const exitCode$ = execute(wire, code, 'cli').pipe(tap(print), last(), map(exitCodeOf), takeUntil(interrupted$));
   try {
     return await lastValueFrom(exitCode$, { defaultValue: 130 });
   } catch (error) {
     const { status } = wire.state;
-    throw status === 'error' ? new Error(`cannot reach ${url}: ${(error as Error).message}`, { cause: error }) : error;
+    throw status === 'error' ? new Error(`cannot reach ${url}: ${rootOf(error)}`, { cause: error }) : error;
   } finally {
     await close(wire);
   }
@@ -73,6 +73,12 @@ function print(message: ExecutionMessage): void {
 
 function exitCodeOf(message: ExecutionMessage): number {
   return message.type === 'execution.complete' ? (message.payload.data?.exitCode ?? 0) : 1;
+}
+
+/** What began it. */
+function rootOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : rootOf(error.cause);
 }
 
 /** Drains, then waits for the end. */

@@ -31,6 +31,11 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
 
   const assets = page ? await buildPage() : new Map<string, never>();
   const server = createServer(createHandler({ assets, hosts, cut }));
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   const door = createDoor(server, hosts, pages);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -39,11 +44,15 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
     .pipe(mergeMap((wire) => serve(wire, limits)))
     .subscribe();
   const close = async (): Promise<void> => {
+    if (!server.listening) return;
     const closed = once(server, 'close');
     serving.unsubscribe();
     server.close();
     server.closeAllConnections();
+    // A client that does not answer the goodbye must not keep the server.
+    const impatience = setTimeout(() => connections.forEach((socket) => socket.destroy()), 1_000);
     await closed;
+    clearTimeout(impatience);
   };
   return { url: `http://${hosts()[0]}`, close };
 }
@@ -89,10 +98,10 @@ async function main(): Promise<void> {
 function explain(error: NodeJS.ErrnoException): void {
   const port = process.env['PORT'] ?? 4870;
   const hints: Record<string, string> = {
-    EADDRINUSE: `port ${port} is taken: stop what uses it, or choose another with PORT=4871 npm start`,
+    EADDRINUSE: `port ${port} is taken: stop what uses it, or choose another with PORT=${Number(port) + 1} npm start`,
     ERR_SOCKET_BAD_PORT: `PORT must be a number from 0 to 65535, got ${port}`,
   };
-  console.error(hints[error.code ?? ''] ?? error);
+  console.error(`rxwire: ${hints[error.code ?? ''] ?? error.message}`);
   process.exitCode = 1;
 }
 
