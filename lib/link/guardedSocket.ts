@@ -44,7 +44,8 @@ export interface GuardedSocket {
   readonly explain: (error: unknown) => Observable<never>;
 }
 
-export function guardSocket(make: () => WebSocketLike): GuardedSocket {
+/** @param fail Gets what sending throws: the library would let it escape. */
+export function guardSocket(make: () => WebSocketLike, fail: (error: unknown) => void): GuardedSocket {
   let socket: WebSocketLike | undefined;
   let closed: CloseEvent | undefined;
   let failure: unknown;
@@ -53,9 +54,15 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   const close = (): void => {
     // Who reads too slowly will not read a close frame either.
     if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
-    else socket?.close(...goodbye);
+    else closeFor(socket, ...goodbye);
   };
-  const send = (data: unknown): void => socket?.send(data as string);
+  const send = (data: unknown): void => {
+    try {
+      socket?.send(data as string);
+    } catch (error) {
+      fail(error);
+    }
+  };
   const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send, close };
 
   const listen = (opened: WebSocketLike): void => {
@@ -102,6 +109,17 @@ function create(make: () => WebSocketLike): WebSocketLike {
   }
 }
 
+function closeFor(socket: WebSocketLike | undefined, code: number, reason: string): void {
+  try {
+    socket?.close(code, reason);
+  } catch {
+    // Not every code and reason may travel, and browsers send fewer of them than servers.
+    socket?.close(ABANDONED);
+  }
+}
+
 function messageOf(failure: unknown): string {
-  return failure instanceof Error ? failure.message : '';
+  const { message, code } = Object(failure) as { readonly message?: unknown; readonly code?: unknown };
+  // When none of a host's addresses answers, there is a code but no text.
+  return String(message || code || '');
 }

@@ -1,4 +1,19 @@
-import { catchError, defer, map, merge, mergeWith, NEVER, Subject, switchMap, tap, throwError, timeout, type Observable } from 'rxjs';
+import {
+  catchError,
+  defer,
+  finalize,
+  map,
+  merge,
+  mergeWith,
+  NEVER,
+  Subject,
+  switchMap,
+  takeUntil,
+  tap,
+  throwError,
+  timeout,
+  type Observable,
+} from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { ABNORMAL, SLOW_READER } from './closeCode.js';
@@ -23,18 +38,20 @@ export function socketLink(make: () => WebSocketLike, options: SocketOptions = {
   const { maxBuffered = 16 * 1024 * 1024, openTimeout = 10_000 } = options;
   return (outgoing) =>
     defer(() => {
-      const socket = guardSocket(make);
       const refused$ = new Subject<never>();
+      const left$ = new Subject<void>();
 
       const refuse = (error: unknown): Observable<never> => {
         socket.closeWith(error);
         refused$.error(error);
         return NEVER;
       };
+      const socket = guardSocket(make, refuse);
       const checkRoom = (): void => {
         if (socket.buffered() > maxBuffered) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
       };
-      const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse));
+      // The library does not leave what it is just about to subscribe to.
+      const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse), takeUntil(left$));
 
       const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
         mergeWith(defer(socket.announceOpen)),
@@ -46,6 +63,9 @@ export function socketLink(make: () => WebSocketLike, options: SocketOptions = {
           switchMap((exchange) => exchange(guarded$ as Observable<string>)),
           map((data) => (typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer))),
         ),
-      ).pipe(catchError(socket.explain));
+      ).pipe(
+        catchError(socket.explain),
+        finalize(() => left$.next()),
+      );
     });
 }

@@ -10,7 +10,7 @@ import {
   Subscription,
 } from 'rxjs';
 import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
-import { CloseCode } from '../link/closeCode.js';
+import { ABNORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
@@ -172,5 +172,5 @@ export class Wire extends Subject<Message> {
 }
 
 function asRxwireError(error: unknown): RxwireError {
-  return error instanceof RxwireError ? error : new ConnectionLostError(CloseCode.ABNORMAL, String(error), false, error);
+  return error instanceof RxwireError ? error : new ConnectionLostError(ABNORMAL, String(error), false, error);
 }
