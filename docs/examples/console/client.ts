@@ -1,4 +1,4 @@
-import { defer, EMPTY, filter, finalize, map, merge, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, filter, finalize, map, merge, switchMap, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 import { createMessage, MessagePriority, ofType, type Wire } from 'rxwire';
 import type { ExecutionMessage } from './messages.js';
 
@@ -22,7 +22,7 @@ export function execute(wire: Wire, code: string, sandboxId: string): Observable
     );
     return merge(answers$, send(wire, start)).pipe(
       takeWhile((message) => message.type === 'execution.output', true),
-      takeUntil(sessionLost(wire)),
+      takeUntil(lossOf(wire, start.id)),
       tap({ complete: over, error: over }),
       finalize(() => isOver || wire.next(stop)),
     );
@@ -36,8 +36,11 @@ function send(wire: Wire, message: Parameters<Wire['next']>[0]): Observable<neve
   });
 }
 
-function sessionLost(wire: Wire): Observable<never> {
-  return wire.errors$.pipe(
+/** Fails when the server forgets what it had acked: what it has not had yet, the wire sends to its successor. */
+function lossOf(wire: Wire, id: string): Observable<never> {
+  return wire.receipts$.pipe(
+    filter((receipt) => receipt.id === id && receipt.status === 'acked'),
+    switchMap(() => wire.errors$),
     filter((error) => error.code === 'ERR_SESSION_LOST'),
     map((error) => {
       throw error;
