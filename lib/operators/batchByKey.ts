@@ -1,0 +1,70 @@
+import { asyncScheduler, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { createOpenBatches } from '../internal/openBatches.js';
+import { operate } from '../internal/operate.js';
+
+/** Items of one key, in the order in which they came. */
+export interface Batch<K, T> {
+  readonly key: K;
+  /** One at least. */
+  readonly items: readonly [T, ...T[]];
+}
+
+export interface BatchByKeyOptions {
+  /** Items that make a batch full. @default 100 */
+  readonly maxSize?: number;
+  /** How long the first item of a batch waits at most, in ms; with `asapScheduler`, 0 is the end of the microtask. @default 1_000 */
+  readonly maxWait?: number;
+  /** Batches open at once; when one more is opened, the oldest is emitted early. @default 10_000 */
+  readonly maxKeys?: number;
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Collects items by key, and emits a batch when it is full, or `maxWait` ms after its first item.
+ *
+ *     source        -a-A-b-a-------|
+ *     batchByKey    ---x-------y-z-|     (maxSize: 2, maxWait: 6 ms; x is aA, y is b, z is a)
+ *
+ * When the source completes or fails, what is open is emitted first, the oldest batch first. One timer serves all keys, and there is none while no
+ * batch is open. A subscriber may feed the source while it gets a batch: what it adds comes in later batches.
+ *
+ * @param key Names the batch of an item; keys are equal as in a `Map`. A throw is delivered as an error.
+ * @throws {RangeError} At call time, if `maxWait` is negative, or another number is not positive.
+ * @example
+ * messages$.pipe(batchByKey((message) => message.target, { maxWait: 50 })).subscribe(({ key, items }) => console.log(key, items.length));
+ */
+export function batchByKey<T, K>(key: (value: T) => K, options: BatchByKeyOptions = {}): OperatorFunction<T, Batch<K, T>> {
+  const { maxSize = 100, maxWait = 1_000, maxKeys = 10_000, scheduler = asyncScheduler } = options;
+  assertPositive('batchByKey', { maxSize, maxKeys });
+  assertNotNegative('batchByKey', { maxWait });
+
+  return operate((subscriber) => {
+    const batches = createOpenBatches<K, T>(subscriber, maxWait, scheduler);
+    const { byKey } = batches;
+
+    const openOrClose = (lane: K, value: T): void => {
+      const batch = batches.latest ?? { key: lane, items: [value], since: scheduler.now() };
+      byKey.set(lane, (batches.latest = batch));
+      if (batch.items.length >= maxSize) batches.close(batch);
+      batches.closeWhile(() => byKey.size > maxKeys);
+      batches.settle();
+    };
+    const fail = (error: unknown): void => batches.finish(() => subscriber.error(error));
+
+    return {
+      next(value) {
+        try {
+          const lane = key(value);
+          if (!batches.latest || batches.latest.key !== lane) batches.latest = byKey.get(lane);
+          if (!batches.latest || batches.latest.items.push(value) >= maxSize) openOrClose(lane, value);
+        } catch (error) {
+          fail(error);
+        }
+      },
+      error: fail,
+      complete: () => batches.finish(() => subscriber.complete()),
+    };
+  });
+}
