@@ -1,0 +1,111 @@
+import {
+  asyncScheduler,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  merge,
+  mergeMap,
+  noop,
+  Subject,
+  tap,
+  type ObservableInput,
+  type ObservedValueOf,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import type { DropReason } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
+import { createWaitingRoom } from '../internal/waitingRoom.js';
+
+export type { OverflowPolicy };
+
+export interface PriorityMergeOptions<T> {
+  /** Inner streams that run at once. Priorities order only what has to wait, so keep it low. @default 4 */
+  readonly concurrency?: number;
+  /** How urgent a value is that has to wait: the nearest of `MessagePriority` counts, or NORMAL if it is no number. @default its field `priority` */
+  readonly priority?: (value: T) => number | undefined;
+  /** Values that wait at most. @default 1_000 */
+  readonly maxSize?: number;
+  /** How long a value waits at most, in ms. @default 60_000 */
+  readonly maxAge?: number;
+  /** What gives way when one more than `maxSize` would wait. @default 'drop-oldest' */
+  readonly overflow?: OverflowPolicy;
+  /** Told of each value that is dropped, and why: `overflow`, `expired`, or `closed` if the stream ends while it waits. */
+  readonly onDrop?: (value: T, reason: DropReason) => void;
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * A `mergeMap` whose waiting room is a bounded priority queue: the most urgent starts next, and among equals what came first.
+ *
+ *     source           -abC-------|
+ *     priorityMerge    ----a--C--b|     (concurrency: 1, each takes 3 ms, C is urgent)
+ *
+ * Everything is O(1), however many wait. One timer drops what waits for too long. A throw of a callback is delivered as an error; when the stream
+ * has ended already, one of `onDrop` comes out where it was unsubscribed, as with `finalize`. An `onDrop` that has thrown is not called again.
+ *
+ * @param project Makes the inner stream of a value when its turn has come.
+ * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {OverflowError} Delivered, with `overflow: 'error'`.
+ * @example
+ * outgoing$.pipe(priorityMerge((message) => save(message), { concurrency: 1, onDrop: (m, reason) => console.warn(m.id, reason) })).subscribe(draw);
+ */
+export function priorityMerge<T, O extends ObservableInput<unknown>>(
+  project: (value: T, index: number) => O,
+  options: PriorityMergeOptions<T> = {},
+): OperatorFunction<T, ObservedValueOf<O>> {
+  const { concurrency = 4, priority = priorityOf, maxSize = 1_000, maxAge = 60_000, overflow = 'drop-oldest' } = options;
+  const { onDrop = noop, scheduler = asyncScheduler } = options;
+  assertPositive('priorityMerge', { concurrency, maxSize, maxAge });
+
+  return (source) =>
+    defer(() => {
+      const started = new Subject<T>();
+      const queue = createPriorityQueue<T>('priorityMerge', maxSize, overflow);
+      const onError = (error: unknown): void => started.error(error);
+      const room = createWaitingRoom<T>({ queue, maxAge, scheduler, onDrop, onError });
+      let active = 0;
+      let isDone = false;
+      let isAdvancing = false;
+
+      const start = (value: T): void => {
+        active++;
+        started.next(value);
+      };
+      // A loop, not a recursion: inner streams that complete at once come back here.
+      const advance = (): void => {
+        if (isAdvancing) return;
+        isAdvancing = true;
+        while (active < concurrency && started.observed) {
+          const next = room.leave();
+          if (!next) break;
+          start(next.value);
+        }
+        isAdvancing = false;
+        if (isDone && active === 0) started.complete();
+      };
+      const end = (): void => {
+        active--;
+        advance();
+      };
+      const arrive = (value: T): void => {
+        if (active < concurrency && room.isEmpty()) start(value);
+        else room.enter(value, priority(value));
+      };
+      const finish = (): void => {
+        isDone = true;
+        advance();
+      };
+
+      const results = started.pipe(mergeMap((value, index) => from(project(value, index)).pipe(finalize(end))));
+      const arrivals = source.pipe(tap({ next: arrive, complete: finish }), ignoreElements());
+      return merge(results, arrivals).pipe(finalize(() => room.close()));
+    });
+}
+
+function priorityOf(value: unknown): number | undefined {
+  return (value as { readonly priority?: number } | null | undefined)?.priority;
+}
