@@ -16,10 +16,14 @@ const compiled = compile(
   Object.keys(makers),
 );
 
-it.each(compiled.map((one) => [`${one.example.file}:${one.example.line}`, one] as const))('%s', async (_, one) => {
-  expect(one.faults).toEqual([]);
-  if (one.example.runs) await run(one);
-});
+it.each(compiled.map((one) => [`${one.example.file}:${one.example.line}`, one] as const))(
+  '%s',
+  async (_, one) => {
+    expect(one.faults).toEqual([]);
+    if (one.example.runs) await run(one);
+  },
+  15_000,
+);
 
 it('leaves no code of the docs unchecked', () => {
   expect(texts.flatMap(([file, text]) => unchecked(file, text))).toEqual([]);
