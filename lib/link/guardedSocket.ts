@@ -119,7 +119,7 @@ function closeFor(socket: WebSocketLike | undefined, code: number, reason: strin
 }
 
 function messageOf(failure: unknown): string {
-  const { message, code } = Object(failure) as { readonly message?: unknown; readonly code?: unknown };
+  const { message, code } = Object(failure) as { readonly message?: string; readonly code?: string };
   // When none of a host's addresses answers, there is a code but no text.
-  return String(message || code || '');
+  return message || code || '';
 }

@@ -1,10 +1,12 @@
 import {
   asapScheduler,
+  catchError,
   defer,
   finalize,
   ignoreElements,
   merge,
   observeOn,
+  of,
   ReplaySubject,
   Subject,
   switchMap,
@@ -52,19 +54,21 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
         if (mine.includes(end)) mine.splice(mine.indexOf(end), 1);
         peer?.inbox.error(new ConnectionLostError(ABANDONED, ''));
       };
+      const ended$ = endOf(end.inbox).pipe(catchError(() => of(true)));
       const sent$ = end.peer$.pipe(
         tap((found) => (peer = found)),
         switchMap(({ inbox }) =>
           outgoing.pipe(
             tap({
               next: (value) => inbox.next(value),
-              error: (error: unknown) => inbox.error(error),
+              // Any other error is of no concern to the peer: to it, this end has left.
+              error: (error: unknown) => error instanceof ConnectionLostError && inbox.error(error),
               complete: () => {
                 inbox.complete();
                 end.inbox.complete();
               },
             }),
-            takeUntil(endOf(end.inbox)),
+            takeUntil(ended$),
             ignoreElements(),
           ),
         ),

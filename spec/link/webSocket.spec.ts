@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { jest } from '@jest/globals';
+import { firstValueFrom, NEVER, Observable, of, Subject } from 'rxjs';
+import { WebSocket } from 'ws';
+import { ConnectionLostError, NoWebSocketError, UnsupportedError } from '../../lib/errors.js';
+import { platformWebSocket } from '../../lib/link/browserWebSocket.js';
+import { webSocket } from '../../lib/link/webSocket.js';
+import { socketServer } from '../support/peer.js';
+import { record } from '../support/record.js';
+import { tcpProxy } from '../support/tcpProxy.js';
+
+/** A port where nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe('webSocket', () => {
+  let server: Awaited<ReturnType<typeof socketServer>>;
+  beforeEach(async () => void (server = await socketServer()));
+  afterEach(() => server.close());
+
+  it('opens when it is subscribed, and once for each subscription', async () => {
+    const link = webSocket(server.url);
+    const received$ = link(of('hello'));
+    expect(server.server.clients.size).toBe(0);
+    const [first, second] = [record(received$), record(received$)];
+    expect(await Promise.all([first.ended, second.ended])).toEqual(['complete', 'complete']);
+    expect(await (await server.peer(1)).frames(1)).toEqual(['hello']);
+  });
+
+  it('subscribes to outgoing only once it is open', async () => {
+    const outgoing = new Subject<string>();
+    const link = record(webSocket(server.url)(outgoing));
+    expect(outgoing.observed).toBe(false);
+    const { socket } = await server.peer();
+    socket.send('welcome');
+    await link.take(1);
+    expect(outgoing.observed).toBe(true);
+    link.subscription.unsubscribe();
+  });
+
+  it('leaves outgoing even if it is left while it subscribes to it', async () => {
+    const released = jest.fn();
+    const outgoing = new Observable<string>((subscriber) => {
+      subscriber.add(released);
+      link.unsubscribe();
+    });
+    const link = webSocket(server.url)(outgoing).subscribe();
+    expect(await (await server.peer()).ended).toEqual({ code: 4000, reason: '' });
+    expect(released).toHaveBeenCalledTimes(1);
+  });
+
+  it('opens nothing when it is unsubscribed at once', async () => {
+    record(webSocket(server.url)(NEVER)).subscription.unsubscribe();
+    const link = record(webSocket(server.url)(NEVER));
+    await server.peer();
+    expect(server.server.clients.size).toBe(1);
+    link.subscription.unsubscribe();
+  });
+
+  it('offers the subprotocols', async () => {
+    const link = record(webSocket(server.url, { protocols: ['a', 'b'] })(of()));
+    expect((await server.peer()).socket.protocol).toBe('a');
+    await link.ended;
+  });
+
+  it('tells what carries it, and where it leads', () => {
+    const { protocol, endpoint } = webSocket(new URL('wss://example.org/wire'));
+    expect({ protocol, endpoint }).toEqual({ protocol: 'websocket', endpoint: 'wss://example.org/wire' });
+  });
+
+  it('fails with 1006 when the connection is reset', async () => {
+    const proxy = await tcpProxy(server.port);
+    const link = record(webSocket(`ws://127.0.0.1:${proxy.port}/`)(NEVER));
+    await server.peer();
+    proxy.cut();
+    expect(await link.ended).toMatchObject({ closeCode: 1006, wasClean: false });
+    await proxy.close();
+  });
+
+  it.each(['127.0.0.1', 'localhost'])('fails with the cause when %s refuses the connection', async (host) => {
+    const error = await record(webSocket(`ws://${host}:${await closedPort()}`)(NEVER)).ended;
+    expect(error).toBeInstanceOf(ConnectionLostError);
+    expect(error).toMatchObject({ closeCode: 1006, wasClean: false, reason: expect.stringContaining('ECONNREFUSED') });
+    expect((error as Error).cause).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('fails when it does not open in time, and leaves nothing behind', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const accepted = once(silent, 'connection');
+    const { port } = silent.address() as AddressInfo;
+    const link = record(webSocket(`ws://127.0.0.1:${port}`, { openTimeout: 50 })(NEVER));
+    const [socket] = (await accepted) as [Socket];
+    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'did not open in time'));
+    await once(socket.resume(), 'close');
+    silent.close();
+  });
+
+  it.each(['http://127.0.0.1', '/wire', 'ws://', ''])('refuses the address %p when called', (url) => {
+    expect(() => webSocket(url)).toThrow(new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${url}`));
+  });
+
+  it.each([{ maxBuffered: 0 }, { openTimeout: NaN }])('refuses %p when called', (options) => {
+    expect(() => webSocket(server.url, options)).toThrow(RangeError);
+  });
+
+  it('fails with an UnsupportedError when the class refuses the address', async () => {
+    const error = await record(webSocket('ws://127.0.0.1/#fragment')(NEVER)).ended;
+    expect(error).toBeInstanceOf(UnsupportedError);
+    expect((error as Error).cause).toBeInstanceOf(SyntaxError);
+  });
+
+  it('fails with an UnsupportedError when given what is no class', async () => {
+    const error = await record(webSocket(server.url, { WebSocket: {} as never })(NEVER)).ended;
+    expect(error).toBeInstanceOf(UnsupportedError);
+    expect(error).toMatchObject({ message: expect.stringContaining('not a constructor') });
+  });
+});
+
+describe('platformWebSocket of a browser', () => {
+  afterEach(() => void Reflect.deleteProperty(globalThis, 'WebSocket'));
+
+  it('is the global WebSocket', async () => {
+    Object.assign(globalThis, { WebSocket });
+    expect(await firstValueFrom(platformWebSocket)).toBe(WebSocket);
+  });
+
+  it('fails with a NoWebSocketError where there is none', async () => {
+    await expect(firstValueFrom(platformWebSocket)).rejects.toBeInstanceOf(NoWebSocketError);
+  });
+});
