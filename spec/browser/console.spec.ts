@@ -59,7 +59,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
 
     await button('Cut the connection').click();
     await shows('#state', 'Reconnecting');
-    await shows('#outcome', 'Offline, the program runs on');
+    await shows('#outcome', 'Offline, waiting to resume');
     await shows('#state', 'Connected');
     await shows('#outcome', 'Exit code 0');
 

@@ -17,7 +17,8 @@ const wire = connect({
   link: webSocket(`ws://${location.host}/wire?console=${id}`),
   codec: msgpack(),
   delivery: 'at-least-once',
-  reconnect: { initialInterval: 1_000, maxInterval: 5_000 },
+  // Without chance: one page has nobody to keep out of step with.
+  reconnect: { initialInterval: 1_000, maxInterval: 5_000, jitter: 0 },
 });
 
 if (/Mac|iPhone|iPad/.test(navigator.platform)) setText(byId('run-hint'), '⌘ + Enter');

@@ -38,7 +38,7 @@ function draw(bars: readonly (number | undefined)[]): void {
     const index = slot - (BARS - bars.length);
     const latency = bars[index];
     const kind = index < 0 ? 'empty' : latency === undefined ? 'offline' : 'bar';
-    const height = kind === 'offline' ? OFFLINE : Math.max(2, ((latency ?? 0) / top) * HEIGHT);
+    const height = kind === 'offline' ? OFFLINE : Math.max(2, Math.sqrt((latency ?? 0) / top) * HEIGHT);
     paths[kind] += `M${((slot + 0.5) * WIDTH) / BARS},${HEIGHT}V${HEIGHT - height}`;
   }
   for (const [kind, path] of Object.entries(paths)) the(`spark-${kind}`, SVGPathElement).setAttribute('d', path);

@@ -53,7 +53,7 @@ export function runPrograms(wire: Wire, editor: Editor, sandboxId: string): Obse
 
 const progress: Readonly<Partial<Record<ConnectionStatus, string>>> = {
   connecting: 'Waiting for the connection',
-  reconnecting: 'Offline, the program runs on',
+  reconnecting: 'Offline, waiting to resume',
 };
 
 /** While a program runs: for how long, and whether its output can reach the page. */

@@ -11,7 +11,7 @@ export const samples: readonly Sample[] = [
 import { setTimeout } from 'node:timers/promises';
 
 for (let n = 1; n <= 80; n++) {
-  console.log(String(n).padStart(2), '▪'.repeat(24 + 22 * Math.sin(n / 5)));
+  console.log(String(n).padStart(2), '▪'.repeat(18 + 17 * Math.sin(n / 5)));
   await setTimeout(100);
 }
 `,
