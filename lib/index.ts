@@ -15,7 +15,7 @@ export type { Receipt, ReceiptStatus } from './message/receipt.js';
 export type * from './message/types.js';
 export { parseMessage } from './message/validate.js';
 export { ackWithin, type Ack, type AckSource, type AckWithinOptions } from './operators/ackWithin.js';
-export { batchByKey, type BatchByKeyOptions } from './operators/batchByKey.js';
+export { batchByKey, type Batch, type BatchByKeyOptions } from './operators/batchByKey.js';
 export { dedupe, type DedupeOptions } from './operators/dedupe.js';
 export { expire, type ExpireOptions } from './operators/expire.js';
 export { ofType, type MessageOf } from './operators/ofType.js';

@@ -56,6 +56,6 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
-  // Protocol error, unsupported or invalid data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
-  return ![1002, 1003, 1007, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
+  // Normal, protocol error, unsupported or invalid data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
+  return ![1000, 1002, 1003, 1007, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }

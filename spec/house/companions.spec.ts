@@ -11,7 +11,7 @@ describe.each(operators)('the operator %s', (name) => {
   );
 
   it('passes the contract of every operator', () => {
-    expect(readFileSync(`spec/operators/${name}.spec.ts`, 'utf8')).toContain('operatorContract(');
+    expect(readFileSync(`spec/operators/${name}.spec.ts`, 'utf8')).toMatch(/operatorContract(<\w+>)?\(/);
   });
 
   it('is exported by the main door', () => {
