@@ -77,6 +77,7 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
   const { greeting, listening$ = of(true), unsendable$ = NEVER, report = () => undefined } = options;
   assertPositive('envelopes', { ackTimeout, window, maxQueued, maxHeld, dedupeTtl, dedupeSize });
   assertNotNegative('envelopes', { maxRetries, drainTimeout });
+  const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler);
   const acks = delivery === 'at-least-once';
 
   return (link) => (outgoing) =>
@@ -88,11 +89,11 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
       const end = (): void => done$.next();
 
       const received$ = link(writer.toPeer$).pipe(
-        reconnecting(reconnect, report),
+        reconnected,
         map(takeControl(control$)),
         receiver({
           ...{ acks, listening$, maxHeld, ttl: dedupeTtl, maxRemembered: dedupeSize, scheduler, report },
-          ack: (id) => send(createMessage('ack', null, { correlationId: id })),
+          ack: (id) => send(createMessage('ack', null, { correlationId: id, scheduler })),
         }),
         tap({ complete: end }),
       );

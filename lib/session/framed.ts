@@ -7,7 +7,7 @@ import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
 export interface FramedOptions {
-  /** Bytes a frame may have (text: characters), in either direction; larger ones are refused unread. @default 1 MiB */
+  /** Bytes a frame may have, in either direction; larger ones are refused unread. @default 1 MiB */
   readonly maxFrame?: number;
   /** Frames in a row that cannot be decoded before the link is given up with close code 4400. @default 3 */
   readonly maxBadFrames?: number;
@@ -29,11 +29,18 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   const { maxFrame = 1024 * 1024, maxBadFrames = 3, onBadFrame, onUnsendable } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
+  const checkSize = (frame: Frame): void => {
+    const { length } = frame;
+    // Text travels as UTF-8, a character of it in up to 3 bytes: only where that matters they are counted.
+    const isUnsure = typeof frame === 'string' && length <= maxFrame && length * 3 > maxFrame;
+    const size = isUnsure ? new TextEncoder().encode(frame).length : length;
+    if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
+  };
   const encode = (batch: readonly Message[]): Frame[] => {
     try {
       const frame = codec.encode(batch);
-      if (frame.length <= maxFrame) return [frame];
-      throw new FrameTooLargeError(frame.length, maxFrame);
+      checkSize(frame);
+      return [frame];
     } catch (error) {
       const middle = batch.length >> 1;
       // One message must not take the others of its batch with it: halve until it is alone.
@@ -46,7 +53,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
     }
   };
   const decode = (frame: Frame): readonly Message[] => {
-    if (frame.length > maxFrame) throw new FrameTooLargeError(frame.length, maxFrame);
+    checkSize(frame);
     if (codec.binary === (typeof frame === 'string'))
       throw new DecodeError(codec.name, `a ${typeof frame === 'string' ? 'text' : 'binary'} frame`);
     return codec.decode(frame);

@@ -40,8 +40,8 @@ export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
     accept: (message: Message): void => {
       if (pending.has(message.id)) return;
       pending.add(message.id);
-      tell({ id: message.id, status: 'queued' });
       const dropped = waiting.push(message, message.priority, scheduler.now());
+      tell({ id: message.id, status: 'queued' });
       if (dropped) drop(dropped.value.id, 'overflow');
     },
     /** The next to send, if any. What has expired meanwhile is dropped. */

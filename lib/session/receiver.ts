@@ -1,5 +1,7 @@
 import {
+  concat,
   defer,
+  EMPTY,
   filter,
   merge,
   mergeMap,
@@ -31,7 +33,7 @@ export interface ReceiverOptions {
   readonly report: Report;
 }
 
-/** Each message once, in order, and acked when it was emitted. A repeat is acked again and dropped. */
+/** Each message once, in order, and acked once it was emitted. A repeat is acked again and dropped. */
 export function receiver(options: ReceiverOptions): OperatorFunction<readonly Message[], Message> {
   const { acks, listening$, maxHeld, ttl, maxRemembered: maxSize, scheduler, ack, report } = options;
 
@@ -41,27 +43,32 @@ export function receiver(options: ReceiverOptions): OperatorFunction<readonly Me
       const held = new Map<string, Message>();
       let listening = false;
 
-      // Acks leave at the end of the microtask; what is returned here is emitted before that.
-      const release = (message: Message): Message[] => {
-        if (acks) ack(message.id);
-        return recent.seen(message.id) ? [] : [message];
+      const release = (messages: readonly Message[]): Observable<Message> =>
+        concat(
+          messages.filter(({ id }) => !recent.seen(id)),
+          defer(() => {
+            if (acks) messages.forEach(({ id }) => ack(id));
+            return EMPTY;
+          }),
+        );
+      const hold = (messages: readonly Message[]): Observable<never> => {
+        for (const message of messages) {
+          if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
+          else report({ kind: 'error', error: new OverflowError('messages before the first subscriber', maxHeld) });
+        }
+        return EMPTY;
       };
-      const hold = (message: Message): Message[] => {
-        if (held.size < maxHeld) held.set(message.id, message);
-        else report({ kind: 'error', error: new OverflowError('messages before the first subscriber', maxHeld) });
-        return [];
-      };
-      const flush = (): Message[] => {
+      const flush = (): Observable<Message> => {
         listening = true;
-        const messages = [...held.values()].flatMap(release);
+        const messages = [...held.values()];
         held.clear();
-        return messages;
+        return release(messages);
       };
 
       const ended$ = new Subject<void>();
       return merge(
         batches.pipe(
-          mergeMap((batch) => batch.flatMap((message) => (listening ? release(message) : hold(message)))),
+          mergeMap((batch) => (listening ? release(batch) : hold(batch))),
           tap({ complete: () => ended$.next() }),
         ),
         listening$.pipe(filter(Boolean), take(1), mergeMap(flush), takeUntil(ended$)),

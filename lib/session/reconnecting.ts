@@ -1,7 +1,7 @@
-import { catchError, defer, identity, throwError, type MonoTypeOperatorFunction } from 'rxjs';
+import { catchError, defer, identity, tap, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, ReconnectGivenUpError, RxwireError } from '../errors.js';
 import { isReconnectable } from '../link/closeCode.js';
-import { retryBackoff, type RetryBackoffConfig } from '../operators/retryBackoff.js';
+import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../operators/retryBackoff.js';
 import type { Report } from './events.js';
 
 /** How to reconnect: as `retryBackoff`, from 0.5 to 30 s with full jitter unless said otherwise; `false`: not at all. */
@@ -10,26 +10,34 @@ export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 /**
  * Opens a link again when it is lost, unless the close code says that this is of no use. What arrives resets the delay: a
  * peer that accepts and closes at once is not hammered.
+ *
+ * @throws {RangeError} At call time, if a number is out of range.
  */
-export function reconnecting<T>(options: ReconnectOptions, report: Report): MonoTypeOperatorFunction<T> {
+export function reconnecting<T>(options: ReconnectOptions, report: Report, scheduler: SchedulerLike): MonoTypeOperatorFunction<T> {
   if (options === false) return identity;
+  const config = {
+    initialInterval: 500,
+    maxInterval: 30_000,
+    jitter: 1,
+    resetOnSuccess: true,
+    shouldRetry: isTemporary,
+    scheduler,
+    ...options,
+  };
+  // Called for its checks: below it is called only when somebody subscribes.
+  retryBackoff(config);
+
   return (source) =>
     defer(() => {
       let attempts = 0;
+      const onRetry = (retry: RetryAttempt): void => {
+        attempts = retry.attempt;
+        report({ kind: 'retry', ...retry });
+        options.onRetry?.(retry);
+      };
       return source.pipe(
-        retryBackoff({
-          initialInterval: 500,
-          maxInterval: 30_000,
-          jitter: 1,
-          resetOnSuccess: true,
-          shouldRetry: isTemporary,
-          ...options,
-          onRetry: (retry) => {
-            attempts = retry.attempt;
-            report({ kind: 'retry', ...retry });
-            options.onRetry?.(retry);
-          },
-        }),
+        tap(() => (attempts = 0)),
+        retryBackoff({ ...config, onRetry }),
         catchError((error: unknown) => throwError(() => (isTemporary(error) ? new ReconnectGivenUpError(attempts, error) : error))),
       );
     });

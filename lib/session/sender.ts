@@ -10,11 +10,11 @@ import {
   switchMap,
   takeUntil,
   tap,
-  timer,
   type Observable,
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
+import { after } from '../internal/after.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { ackWithin } from '../operators/ackWithin.js';
@@ -51,8 +51,12 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
       const drained$ = new Subject<void>();
       let online = false;
       let ending = false;
+      let pumping = false;
 
       const pump = (): void => {
+        // What is sent in answer to a receipt comes after what is being sent.
+        if (pumping) return;
+        pumping = true;
         while (online && outbox.inFlight.size < window) {
           const message = outbox.take();
           if (!message) break;
@@ -60,6 +64,7 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
           if (acks) sending$.next(message);
           else send(message);
         }
+        pumping = false;
         if (ending && outbox.size() === 0) drained$.next();
       };
       const bury = ({ id }: { readonly id: string }, error: Error | undefined): void => {
@@ -79,7 +84,7 @@ export function sender(options: SenderOptions): OperatorFunction<Message, never>
       );
       const ended$ = defer(() => {
         ending = true;
-        return concat(of(undefined), timer(drainTimeout, scheduler).pipe(tap(() => drained$.next())));
+        return concat(of(undefined), after(drainTimeout, scheduler).pipe(tap(() => drained$.next())));
       });
       return merge(acks ? EMPTY : unsendable$, connection$, concat(source.pipe(tap(outbox.accept)), ended$)).pipe(
         tap(pump),
