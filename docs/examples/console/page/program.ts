@@ -1,24 +1,31 @@
 import {
+  animationFrameScheduler,
   catchError,
+  connect,
   defer,
   EMPTY,
   exhaustMap,
   finalize,
   fromEvent,
+  ignoreElements,
   interval,
   map,
   merge,
+  takeLast,
   takeUntil,
   tap,
   using,
   type Observable,
 } from 'rxjs';
-import type { ConnectionStatus, Wire } from 'rxwire';
+import { batchByKey, ofType, type ConnectionStatus, type Wire } from 'rxwire';
 import { execute } from '../client.js';
 import type { ExecutionMessage } from '../messages.js';
 import { byId, setText } from './dom.js';
 import type { Editor } from './editor.js';
 import { createTerminal } from './terminal.js';
+
+/** Output is painted once a frame: a program may print far more often than that. */
+const PER_FRAME = { maxSize: 256, maxWait: 0, scheduler: animationFrameScheduler };
 
 /** Runs what is in the editor at each press of Run, shows what comes back, and emits it. */
 export function runPrograms(wire: Wire, editor: Editor, sandboxId: string): Observable<ExecutionMessage> {
@@ -26,15 +33,23 @@ export function runPrograms(wire: Wire, editor: Editor, sandboxId: string): Obse
   const clicks$ = fromEvent(byId('run'), 'click');
   const stop$ = clicks$.pipe(tap(() => showOutcome('bad', 'Stopped')));
 
-  const show = (message: ExecutionMessage): void => {
-    if (message.type === 'execution.output') terminal.print(message.payload.data, message.payload.stream ?? 'stdout');
-    else showEnd(message);
-  };
+  const show = (messages$: Observable<ExecutionMessage>): Observable<ExecutionMessage> =>
+    merge(
+      messages$.pipe(
+        ofType('execution.output'),
+        batchByKey(() => 0, PER_FRAME),
+        tap(({ items }) => terminal.print(items.map(({ payload }) => payload))),
+        ignoreElements(),
+      ),
+      // The last of all, when the output before it has been painted.
+      messages$.pipe(ofType('execution.complete', 'execution.error'), takeLast(1), tap(showEnd), ignoreElements()),
+      messages$,
+    );
   const run$ = defer(() => {
     terminal.clear();
     return execute(wire, editor.code, sandboxId).pipe(
       takeUntil(stop$),
-      tap(show),
+      connect(show),
       catchError((error: Error) => {
         showOutcome('bad', error.message);
         return EMPTY;
