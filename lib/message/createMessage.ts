@@ -10,7 +10,8 @@ export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload'
 }
 
 /**
- * Makes a message: a fresh id, the time, the envelope's version. `type` decides what `payload` must be.
+ * Makes a message: a fresh id, the time, the envelope's version. `type` decides what `payload` must be. Nothing is checked
+ * here: a codec refuses to encode what a peer would not accept.
  *
  * @param options Any other field of the envelope: `priority`, `ttl`, `target`, `headers`, …
  * @example
@@ -24,6 +25,6 @@ export function createMessage<T extends string, P>(
   options?: MessageOptions,
 ): Message<T, P>;
 export function createMessage(type: string, payload: unknown, options: MessageOptions = {}): Message<string, unknown> {
-  const { scheduler = asyncScheduler, id = nanoid(), timestamp = scheduler.now(), source = '', ...rest } = options;
-  return { id, type, timestamp, version: ENVELOPE_VERSION, source, payload, ...rest };
+  const { scheduler = asyncScheduler, id = nanoid<string>(), source = '', timestamp, ...rest } = options;
+  return { id, type, timestamp: timestamp ?? scheduler.now(), version: ENVELOPE_VERSION, source, payload, ...rest };
 }

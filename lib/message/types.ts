@@ -81,7 +81,8 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly metadata?: MessageMetadata;
 }
 
-interface Execution {
+/** What all messages about an execution say. */
+export interface Execution {
   readonly executionId: string;
   readonly sandboxId: string;
 }
