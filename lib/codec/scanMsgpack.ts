@@ -1,0 +1,94 @@
+export interface ScanLimits {
+  /** Containers within containers. */
+  readonly maxDepth: number;
+  /** What costs more than its bytes: arrays, maps and each of their entries, binaries, dates. */
+  readonly maxNodes: number;
+}
+
+const SCALAR = 0;
+const BINARY = 1;
+const ARRAY = 2;
+const MAP = 3;
+const OTHER = 4;
+
+/** What each of the tokens 0xc0 to 0xdf begins; text counts as scalar. */
+const KINDS = [0, 4, 0, 0, 1, 1, 1, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 0, 0, 0, 2, 2, 3, 3];
+/** How many bytes that takes or, from 0xd9 on and of a binary, its length. */
+const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4];
+
+/**
+ * Reads the structure of one MessagePack value without building it: what is broken, or small on the wire and huge in
+ * memory, is refused before anything is allocated for it.
+ *
+ * @returns What is wrong with it; `undefined` when nothing is.
+ */
+export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimits): string | undefined {
+  /** How many values each container around this one still has to come. */
+  const outer: number[] = [];
+  let values = 1;
+  let nodes = 0;
+  let at = 0;
+
+  for (;;) {
+    while (values === 0) {
+      const rest = outer.pop();
+      if (rest === undefined) return at === bytes.length ? undefined : 'bytes after the end';
+      values = rest;
+    }
+    values--;
+    if (at >= bytes.length) return 'truncated';
+    const token = bytes[at++] as number;
+    if (token < 0x80 || token >= 0xe0) continue;
+
+    let kind = token < 0x90 ? MAP : token < 0xa0 ? ARRAY : SCALAR;
+    let length = token & (token < 0xa0 ? 0x0f : 0x1f);
+    if (token >= 0xc0) {
+      kind = KINDS[token - 0xc0] as number;
+      length = WIDTHS[token - 0xc0] as number;
+      if (kind === OTHER) {
+        length = extensionLength(bytes, at);
+        if (length === 0) return `unknown token or extension 0x${token.toString(16)}`;
+      } else if (kind === BINARY || token >= 0xd9) {
+        const width = length;
+        length = readInteger(bytes, at, width);
+        at += width;
+      }
+    }
+
+    if (kind === ARRAY || kind === MAP) {
+      if (outer.length === maxDepth) return `nesting deeper than ${maxDepth} levels`;
+      outer.push(values);
+      values = kind === MAP ? 2 * length : length;
+      nodes += kind === MAP ? 1 + length : 1;
+    } else {
+      at += length;
+      if (kind === BINARY || kind === OTHER) nodes++;
+    }
+    if (nodes > maxNodes) return `more than ${maxNodes} nodes`;
+    if (at > bytes.length || values > bytes.length - at) return 'truncated';
+  }
+}
+
+/** Of the two extensions there are, `undefined` (type 0) and dates (type -1), the bytes after the token; 0 for any other. */
+function extensionLength(bytes: Uint8Array, at: number): number {
+  const token = bytes[at - 1];
+  const type = bytes[at];
+  if (token === 0xd4 && type === 0) return 2;
+  if (token === 0xd6 && type === 0xff) return 5;
+  if (token === 0xd7 && type === 0xff) return 9;
+  if (token === 0xc7 && type === 12 && bytes[at + 1] === 0xff && isDate(bytes, at + 2)) return 14;
+  return 0;
+}
+
+/** A timestamp of 96 bits can name times that no Date has. */
+function isDate(bytes: Uint8Array, at: number): boolean {
+  const nanoseconds = readInteger(bytes, at, 4) | 0;
+  const seconds = (readInteger(bytes, at + 4, 4) | 0) * 2 ** 32 + readInteger(bytes, at + 8, 4);
+  return Math.abs(nanoseconds / 1e6 + seconds * 1_000) <= 8.64e15;
+}
+
+function readInteger(bytes: Uint8Array, at: number, width: number): number {
+  let value = 0;
+  for (let index = at; index < at + width; index++) value = value * 256 + (bytes[index] ?? 0);
+  return value;
+}

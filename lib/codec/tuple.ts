@@ -1,0 +1,25 @@
+import { InvalidMessageError } from '../errors.js';
+import type { Message } from '../message/types.js';
+
+/** How many fields every message has. */
+const REQUIRED = 6;
+
+/**
+ * A message as an array: the place says which field it is, so no names travel. What comes last is missing most often, and
+ * is cut; what is missing before that is `null`.
+ */
+export function toTuple(message: Message): readonly unknown[] {
+  const { id, type, timestamp, version, source, payload } = message;
+  const { correlationId = null, target = null, priority = null, ttl = null, replyTo = null, headers = null, metadata = null } = message;
+  const tuple = [id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata];
+  while (tuple.length > REQUIRED && tuple[tuple.length - 1] === null) tuple.pop();
+  return tuple;
+}
+
+/** The fields of a tuple, unchecked; those of a later version that it may have beyond ours are left out. */
+export function fromTuple(tuple: unknown, path: string): Readonly<Record<keyof Message, unknown>> {
+  if (!Array.isArray(tuple)) throw new InvalidMessageError(path, 'must be an array of fields');
+  const fields: readonly unknown[] = tuple;
+  const [id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata] = fields;
+  return { id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata };
+}

@@ -1,0 +1,165 @@
+import fc from 'fast-check';
+import type { Codec } from '../../lib/codec/codec.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { faults, messages, nested, sample } from './messages.js';
+import { mutations } from './mutations.js';
+
+type Frame = string | Uint8Array;
+
+export interface CodecContractOptions {
+  /** Payloads that arrive as they are. */
+  readonly payload: fc.Arbitrary<unknown>;
+  /** Frames that are refused as such. */
+  readonly hostile: Readonly<Record<string, () => Frame>>;
+  /** Frames that can be decoded, to what is no message. */
+  readonly foreign: Readonly<Record<string, () => Frame>>;
+  /** Frames that are accepted, and as large and as much work as can be. */
+  readonly heavy: Readonly<Record<string, () => Frame>>;
+}
+
+/**
+ * How long a frame may take, in ms; the fastest of three runs, since others use the machine too. Alone, and outside of jest, a
+ * mebibyte takes 0.1 s at most; what grows faster than its frame would take minutes.
+ */
+const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
+
+/** Registers the tests that every codec passes. */
+export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Codec, options: CodecContractOptions): void {
+  const { payload, hostile, foreign, heavy } = options;
+  const codec = makeCodec();
+
+  describe('keeps the codec contract', () => {
+    it('brings back what it was given', () => {
+      fc.assert(
+        fc.property(fc.array(messages(payload), { maxLength: 5 }), (batch) => expect(codec.decode(codec.encode(batch))).toEqual(batch)),
+      );
+    });
+
+    it('says what its frames are', () => {
+      expect(typeof codec.encode([sample()])).toBe(codec.binary ? 'object' : 'string');
+      expect(codec.encode([sample()]) instanceof Uint8Array).toBe(codec.binary);
+    });
+
+    it('encodes an empty batch', () => {
+      expect(codec.decode(codec.encode([]))).toEqual([]);
+    });
+
+    it('makes null of a payload that is missing', () => {
+      expect(codec.decode(codec.encode([createMessage('a', undefined)]))[0]?.payload).toBeNull();
+    });
+
+    it('sends the fields of the envelope, and no others', () => {
+      const [message] = codec.decode(codec.encode([{ ...sample(), admin: true } as Message]));
+      expect(message).toEqual(sample());
+    });
+
+    it('keeps maxBatch, both ways', () => {
+      const [two, three] = [2, 3].map((length) => Array.from({ length }, sample));
+      const small = makeCodec({ maxBatch: 2 });
+      expect(small.decode(small.encode(two!))).toEqual(two);
+      expect(() => small.encode(three!)).toThrow(EncodeError);
+      expect(() => small.decode(codec.encode(three!))).toThrow(DecodeError);
+    });
+
+    it('refuses a maxBatch that is not positive when called', () => {
+      expect(() => makeCodec({ maxBatch: 0 })).toThrow(new RangeError(`${codec.name}: "maxBatch" must be > 0, got 0`));
+    });
+
+    it('carries 32 levels, and no more', () => {
+      const deep = [createMessage('a', nested(32))];
+      expect(codec.decode(codec.encode(deep))).toEqual(deep);
+      expect(() => codec.encode([createMessage('a', nested(33))])).toThrow(EncodeError);
+    });
+
+    it('gives headers no prototype', () => {
+      const [message] = codec.decode(codec.encode([createMessage('a', null, { headers: { toString: 'x' } })]));
+      expect(Object.getPrototypeOf(message?.headers)).toBeNull();
+      expect(Object.entries(message?.headers ?? {})).toEqual([['toString', 'x']]);
+    });
+
+    it('leaves no key __proto__ in a payload', () => {
+      const own = JSON.parse('{ "list": [{ "__proto__": { "admin": true }, "kept": 1 }] }') as unknown;
+      const [message] = codec.decode(codec.encode([createMessage('a', own)]));
+      const [item] = (message as Message<'a', { list: object[] }>).payload.list;
+      expect(Object.hasOwn(item!, '__proto__')).toBe(false);
+      expect(item).toMatchObject({ kept: 1 });
+      expect(item).not.toHaveProperty('admin');
+    });
+
+    it('neither changes what it is given nor keeps hold of it', () => {
+      const batch = Object.freeze([deepFreeze(sample())]);
+      const frame = codec.encode(batch);
+      const before = frame.slice();
+      codec.encode([createMessage('b', 'x'.repeat(frame.length))]);
+      expect(frame).toEqual(before);
+
+      const decoded = codec.decode(frame);
+      if (typeof frame !== 'string') frame.fill(0);
+      expect(decoded).toEqual(batch);
+    });
+
+    it.each(Object.entries(faults))('refuses to encode %s, and says where it is', (_, makeFault) => {
+      const message = createMessage('a', { list: [1, makeFault()] });
+      expect(() => codec.encode([sample(), message])).toThrow(EncodeError);
+      expect(() => codec.encode([sample(), message])).toThrow(`${codec.name}: cannot carry [1].payload.list[1]`);
+    });
+
+    it('refuses to encode an envelope that no peer would accept', () => {
+      expect(() => codec.encode([sample(), createMessage('not a name', null)])).toThrow(InvalidMessageError);
+    });
+
+    it.each([
+      ...Object.entries(hostile).map(([title, makeFrame]) => [title, makeFrame, DecodeError] as const),
+      ...Object.entries(foreign).map(([title, makeFrame]) => [title, makeFrame, InvalidMessageError] as const),
+    ])('refuses %s in good time', (_, makeFrame, Refusal) => {
+      const frame = makeFrame();
+      const { error, time } = attempt(codec, frame);
+      expect(error).toBeInstanceOf(Refusal);
+      expect(time).toBeLessThan(maxTime(frame));
+    });
+
+    it.each(Object.entries(heavy))('decodes %s in good time', (_, makeFrame) => {
+      const frame = makeFrame();
+      const { batch, time } = attempt(codec, frame);
+      expect(batch).toHaveLength(1);
+      expect(time).toBeLessThan(maxTime(frame));
+    });
+
+    it('survives 5,000 mutations of good frames, and can send on whatever it makes of them', () => {
+      const frames = fc
+        .sample(fc.array(messages(payload), { minLength: 1, maxLength: 5 }), { numRuns: 50, seed: 1 })
+        .map((batch) => codec.encode(batch));
+      const prototype = Object.getOwnPropertyNames(Object.prototype);
+
+      for (const frame of mutations(frames, 5_000)) {
+        const { batch, error, time } = attempt(codec, frame);
+        if (batch) expect(codec.decode(codec.encode(batch))).toEqual(batch);
+        else if (!(error instanceof DecodeError || error instanceof InvalidMessageError)) throw error;
+        if (time >= maxTime(frame)) throw new Error(`took ${time} ms: ${JSON.stringify(frame)}`);
+      }
+      expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(prototype);
+    });
+  });
+}
+
+function attempt(codec: Codec, frame: Frame): { batch?: readonly Message[]; error?: unknown; time: number } {
+  let result: { batch?: readonly Message[]; error?: unknown } = {};
+  let time = Infinity;
+  for (let run = 0; run < 3 && time >= maxTime(frame); run++) {
+    const start = performance.now();
+    try {
+      result = { batch: codec.decode(frame) };
+    } catch (error) {
+      result = { error };
+    }
+    time = Math.min(time, performance.now() - start);
+  }
+  return { ...result, time };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
+}

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { pack, Packr, type Options } from 'msgpackr';
+import { msgpack } from '../../lib/codec/msgpack.js';
+import { DecodeError, EncodeError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { codecContract } from './contract.js';
+import { nested, sample } from './messages.js';
+
+const MEBIBYTE = 1024 * 1024;
+/** The frame of one message whose payload is these bytes. */
+const around = (...payload: readonly number[]): Uint8Array =>
+  Uint8Array.of(0x91, 0x96, 0xa1, 0x61, 0xa1, 0x61, 0x00, 0x01, 0xa0, ...payload);
+/** The frame of one message whose payload is an array of `item`, a mebibyte of them. */
+const filled = (item: readonly number[]): Uint8Array => {
+  const count = Math.floor((MEBIBYTE - 14) / item.length);
+  const frame = new Uint8Array(14 + count * item.length);
+  frame.set([...around(0xdd), count >>> 24, count >>> 16, count >>> 8, count]);
+  for (let index = 0; index < count; index++) frame.set(item, 14 + index * item.length);
+  return frame;
+};
+/** The same, as msgpackr writes it when it may. */
+const packed = (options: Options, payload: unknown): Uint8Array => new Uint8Array(new Packr(options).pack([['a', 'a', 0, 1, '', payload]]));
+const encoded = (payload: unknown): Uint8Array => msgpack().encode([createMessage('a', payload)]) as Uint8Array;
+const sent = (payload: unknown): unknown => msgpack().decode(encoded(payload))[0]?.payload;
+
+const payload = fc
+  .letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5, depthSize: 'small' },
+      fc.constantFrom(null, true, false, undefined),
+      fc.integer(),
+      fc.double().map((value) => value + 0),
+      fc.string({ unit: 'binary' }),
+      fc.date({ noInvalidDate: true }),
+      fc.uint8Array(),
+      fc.bigInt({ min: 2n ** 53n + 1n, max: 2n ** 64n - 1n }),
+      fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) - 1n }),
+      fc.array(tie('value')),
+      fc.dictionary(
+        fc.string({ unit: 'binary' }).filter((key) => key !== '__proto__'),
+        tie('value'),
+      ),
+    ),
+  }))
+  .value.map((value) => value ?? null);
+
+describe('msgpack', () => {
+  codecContract(msgpack, {
+    payload,
+    hostile: {
+      'no bytes': () => new Uint8Array(),
+      text: () => '[]',
+      'a truncated frame': () => around(0xc0).subarray(0, -1),
+      'bytes after the end': () => around(0xc0, 0xc0),
+      'a map in place of a batch': () => Uint8Array.of(0x80),
+      'the 33rd level': () => around(...new Array<number>(32).fill(0x91), 0x90),
+      'the token that is never used': () => around(0xc1),
+      'an array longer than its frame': () => around(0xdd, 0xff, 0xff, 0xff, 0xff),
+      'a map longer than its frame': () => around(0xdf, 0x7f, 0xff, 0xff, 0xff, 0x01),
+      'a text longer than its frame': () => around(0xdb, 0xff, 0xff, 0xff, 0xff, 0x61),
+      'bytes longer than their frame': () => around(0xc6, 0xff, 0xff, 0xff, 0xff, 0x61),
+      'a length that is cut': () => around(0xdd, 0xff),
+      'a key that is an array': () => around(0x81, 0x90, 0xc0),
+      'a record definition': () => packed({ useRecords: true }, { a: 1 }),
+      'a reference': () => {
+        const cycle: unknown[] = [];
+        cycle.push(cycle);
+        return packed({ structuredClone: true, useRecords: false }, cycle);
+      },
+      'a RegExp': () => packed({ moreTypes: true }, /(a+)+/),
+      'an Error': () => packed({ moreTypes: true }, new Error('a')),
+      'a Set': () => packed({ moreTypes: true }, new Set([1])),
+      'a huge BigInt': () => packed({ useBigIntExtension: true }, 2n ** 8_000n),
+      'bundled strings': () => packed({ bundleStrings: true }, ['a long string', 'another one']),
+      'an extension nobody knows': () => around(0xd5, 0x50, 0x00, 0x00),
+      'a date of one byte': () => around(0xd4, 0xff, 0xff),
+      'a date that is no Date': () => around(0xc7, 12, 0xff, 0, 0, 0, 0, 0, 0, 0x08, 0, 0, 0, 0, 0),
+      'a date just after the last one': () => around(0xc7, 12, 0xff, 0, 0x0f, 0x42, 0x40, 0, 0, 0x07, 0xdb, 0xa8, 0x21, 0x80, 0x00),
+      'a mebibyte of empty maps': () => filled([0x80]),
+      'a mebibyte of empty arrays': () => filled([0x90]),
+      'a mebibyte of empty binaries': () => filled([0xc4, 0x00]),
+      'a mebibyte of dates': () => filled([0xd6, 0xff, 0, 0, 0, 0]),
+      'a mebibyte of maps of one': () => filled([0x81, 0xa1, 0x61, 0x00]),
+      'a mebibyte of array tokens': () => new Uint8Array(MEBIBYTE).fill(0x91),
+    },
+    foreign: {
+      'a message that is a map': () => new Uint8Array(pack([sample()])),
+      'a message with too few fields': () => Uint8Array.of(0x91, 0x91, 0xa1, 0x61),
+    },
+    heavy: {
+      'a mebibyte of texts': () => filled([0xa2, 0x61, 0x62]),
+      'a mebibyte of broken UTF-8': () => filled([0xa3, 0xff, 0xff, 0xff]),
+      'a mebibyte of integers': () => filled([0x01]),
+      'a mebibyte of BigInts': () => filled([0xd3, 0x7f, 0, 0, 0, 0, 0, 0, 0]),
+      '90,000 empty binaries': () => encoded(Array.from({ length: 90_000 }, () => new Uint8Array())),
+      '90,000 keys': () => encoded(Object.fromEntries(Array.from({ length: 90_000 }, (_, index) => [`k${index}`, 0]))),
+      '45,000 maps of different shapes': () => encoded(Array.from({ length: 45_000 }, (_, index) => ({ [`k${index}`]: 0 }))),
+    },
+  });
+
+  it('makes tuples, cut after the last field that is there', () => {
+    const short = createMessage('ack', null, { id: 'a', timestamp: 1, correlationId: 'b' });
+    expect(msgpack().encode([short])).toEqual(new Uint8Array(pack([['a', 'ack', 1, 1, '', null, 'b']])));
+    expect(msgpack().encode([sample()]).length).toBeLessThan(JSON.stringify(sample()).length * 0.7);
+  });
+
+  it('ignores fields that a later version may have', () => {
+    const tuple = ['a', 'ack', 1, 1, '', 'hello', null, null, null, null, null, null, null, 'later'];
+    expect(msgpack().decode(pack([tuple]))).toStrictEqual([
+      { id: 'a', type: 'ack', timestamp: 1, version: 1, source: '', payload: 'hello' },
+    ]);
+  });
+
+  it.each([
+    [0n, 0],
+    [-5n, -5],
+    [2n ** 53n, 2 ** 53],
+    [2n ** 53n + 1n, 2n ** 53n + 1n],
+    [2n ** 64n - 1n, 2n ** 64n - 1n],
+    [-(2n ** 63n), -(2n ** 63n)],
+  ])('brings the BigInt %p back as %p', (given, expected) => {
+    expect(sent({ value: given })).toStrictEqual({ value: expected });
+  });
+
+  it.each([
+    ['bytes', Uint8Array.of(1, 2, 3)],
+    ['a Buffer', Buffer.of(1, 2, 3)],
+  ])('brings %s back as a Uint8Array of its own', (_, bytes) => {
+    const frame = Buffer.from(encoded(bytes));
+    const [message] = msgpack().decode(frame);
+    frame.fill(0xff);
+    expect(message?.payload).toStrictEqual(Uint8Array.of(1, 2, 3));
+    expect(Buffer.isBuffer(message?.payload)).toBe(false);
+  });
+
+  it('reads a frame that is a part of a larger buffer, and leaves no mark on it', () => {
+    const frame = msgpack().encode([sample()]) as Uint8Array;
+    const buffer = Buffer.concat([Buffer.alloc(7, 0xc1), frame, Buffer.alloc(7, 0xc1)]);
+    const part = buffer.subarray(7, 7 + frame.length);
+    expect(msgpack().decode(part)).toEqual([sample()]);
+    expect(part).not.toHaveProperty('dataView');
+  });
+
+  it('carries more keys than fit in 16 bits', () => {
+    const many = Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`k${index}`, 0]));
+    expect(Object.keys(sent(many) as object)).toHaveLength(70_000);
+  });
+
+  it('keeps maxNodes, both ways', () => {
+    const small = msgpack({ maxNodes: 10 });
+    const arrays = (length: number): Message[] => [
+      createMessage(
+        'a',
+        Array.from({ length }, () => []),
+      ),
+    ];
+    // Batch, tuple and payload are three.
+    expect(small.decode(small.encode(arrays(7)))).toHaveLength(1);
+    expect(() => small.encode(arrays(8))).toThrow(new EncodeError('msgpack', 'more than 10 nodes'));
+    expect(() => small.decode(msgpack().encode(arrays(8)))).toThrow(new DecodeError('msgpack', 'more than 10 nodes'));
+    expect(() => msgpack({ maxNodes: 0 })).toThrow(new RangeError('msgpack: "maxNodes" must be > 0, got 0'));
+  });
+
+  it('calls no toJSON that came from a peer', () => {
+    const fields = { constructor: 'a', toJSON: 'b', hasOwnProperty: 'c' };
+    expect(sent(fields)).toEqual(fields);
+  });
+
+  it('goes on after a frame that it refused', () => {
+    const codec = msgpack();
+    expect(() => codec.decode(around(0x81, 0x90, 0xc0))).toThrow(DecodeError);
+    expect(() => codec.encode([createMessage('a', nested(33))])).toThrow(EncodeError);
+    expect(codec.decode(codec.encode([sample()]))).toEqual([sample()]);
+  });
+
+  it('names the error of msgpackr as the cause', () => {
+    let thrown: unknown;
+    try {
+      msgpack().decode(around(0x81, 0x90, 0xc0));
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'ERR_DECODE', codec: 'msgpack', cause: expect.any(Error) });
+  });
+});

@@ -1,0 +1,39 @@
+type Frame = string | Uint8Array;
+
+/** `count` frames that were good once: cut, doubled, overwritten, joined. The same ones in each run. */
+export function* mutations(frames: readonly Frame[], count: number): Generator<Frame> {
+  const random = mulberry32(1);
+  const below = (limit: number): number => Math.floor(random() * limit);
+
+  for (let made = 0; made < count; made++) {
+    let frame = frames[below(frames.length)]!;
+    for (let changes = below(4); changes >= 0; changes--) {
+      const at = below(frame.length + 1);
+      const size = below(8);
+      const other = frames[below(frames.length)]!;
+      const from = below(other.length);
+      const insert = [() => other.slice(from, from + size), () => frame.slice(at, at + size), () => unit(other, below(256))][below(3)]!();
+      const skip = [0, size, insert.length, frame.length][below(4)]!;
+      frame = join(frame.slice(0, at), insert, frame.slice(at + skip));
+    }
+    yield frame;
+  }
+}
+
+function unit(like: Frame, code: number): Frame {
+  return typeof like === 'string' ? String.fromCharCode(code) : Uint8Array.of(code);
+}
+
+function join(...parts: readonly Frame[]): Frame {
+  if (parts.every((part) => typeof part === 'string')) return parts.join('');
+  return Uint8Array.from(parts.flatMap((part) => [...(part as Uint8Array)]));
+}
+
+function mulberry32(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
