@@ -50,6 +50,10 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Co
       expect(codec.decode(codec.encode([createMessage('a', undefined)]))[0]?.payload).toBeNull();
     });
 
+    it('brings -0 back as 0', () => {
+      expect(codec.decode(codec.encode([createMessage('a', -0)]))[0]?.payload).toBe(0);
+    });
+
     it('sends the fields of the envelope, and no others', () => {
       const [message] = codec.decode(codec.encode([{ ...sample(), admin: true } as Message]));
       expect(message).toEqual(sample());

@@ -69,6 +69,10 @@ describe('json', () => {
     expect(sent(new Point())).toStrictEqual({ x: 1 });
   });
 
+  it('carries lone surrogates', () => {
+    expect(sent('a\ud800')).toBe('a\ud800');
+  });
+
   it.each([NaN, Infinity, -Infinity])('refuses %p, which would become null', (value) => {
     expect(() => sent({ value })).toThrow(new EncodeError('json', `cannot carry [0].payload.value: ${value}`));
   });

@@ -142,6 +142,14 @@ describe('msgpack', () => {
     expect(part).not.toHaveProperty('dataView');
   });
 
+  it.each([10, 100])('replaces a lone surrogate, in a text of %i', (length) => {
+    expect(sent(`\ud800${'a'.repeat(length)}`)).toBe(`\ufffd${'a'.repeat(length)}`);
+  });
+
+  it('renames a key named __proto__', () => {
+    expect(sent(JSON.parse('{ "__proto__": 1 }'))).toEqual({ __proto_: 1 });
+  });
+
   it('carries more keys than fit in 16 bits', () => {
     const many = Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`k${index}`, 0]));
     expect(Object.keys(sent(many) as object)).toHaveLength(70_000);
