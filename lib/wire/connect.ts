@@ -5,6 +5,7 @@ import { json } from '../codec/json.js';
 import { UnsupportedError } from '../errors.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
+import { NAME_PATTERN } from '../message/limits.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import { envelopes, type EnvelopeOptions } from '../session/envelopes.js';
@@ -36,6 +37,7 @@ export interface ConnectOptions extends WireOptions {
  * dropped by the peer's wire when it comes twice. With `at-most-once` it is sent once, and nobody asks.
  *
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if `id` is no name.
  * @throws {UnsupportedError} At call time, for `delivery: 'exactly-once'`, which this version does not have.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {ConnectionLostError} Delivered, when a close code says that reconnecting is of no use.
@@ -48,6 +50,7 @@ export function connect(options: ConnectOptions): Wire {
   const { link, codec = json(), delivery = 'at-least-once', id = nanoid(), scheduler = asyncScheduler } = options;
   if (delivery === 'exactly-once')
     throw new UnsupportedError('connect: "delivery" cannot be exactly-once yet; at-least-once never loses, and drops repeats');
+  if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   const session = nanoid(SECRET_LENGTH);
   let resume = false;

@@ -1,15 +1,5 @@
-import {
-  BehaviorSubject,
-  distinctUntilChanged,
-  ignoreElements,
-  interval,
-  last,
-  map,
-  merge,
-  takeUntil,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { endOf } from '../internal/endOf.js';
 import type { SessionEvent } from '../session/events.js';
 import type { Traffic } from './traffic.js';
 
@@ -64,35 +54,33 @@ const SAMPLE_INTERVAL = 1_000;
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
 export function createStateKeeper(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
   const createdAt = scheduler.now();
-  const changes$ = new BehaviorSubject<Changing>({ status: 'connecting', reconnectAttempts: 0 });
+  const changes$ = new ReplaySubject<Changing>(1);
+  let current: Changing = { status: 'connecting', reconnectAttempts: 0 };
   let connectedAt = Infinity;
 
   const snapshot = (): ConnectionState => {
     const now = scheduler.now();
     const uptime = connectedAt === Infinity ? 0 : now - connectedAt;
     const { lastActivity = createdAt, ...counts } = traffic;
-    return { ...identity, ...changes$.value, createdAt, lastActivity, metrics: { ...counts, uptime } };
+    return { ...identity, ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
   };
   const change = (next: Changing): void => {
     connectedAt = next.status === 'connected' ? scheduler.now() : next.status === 'disconnecting' ? connectedAt : Infinity;
-    changes$.next(next);
+    changes$.next((current = next));
   };
+  change(current);
 
-  const state$: Observable<ConnectionState> = merge(
-    changes$,
-    interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(changes$.pipe(ignoreElements(), last(null, null)))),
-  ).pipe(
+  const state$: Observable<ConnectionState> = merge(changes$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(changes$)))).pipe(
     map(snapshot),
-    distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && a.lastActivity === b.lastActivity),
+    distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
   );
 
   return {
     state$,
     snapshot,
-    status: (): ConnectionStatus => changes$.value.status,
     watch(event: SessionEvent): void {
       // A wire that drains may reconnect for it, but never goes back to life.
-      if (changes$.value.status === 'disconnecting') return;
+      if (current.status === 'disconnecting') return;
       if (event.kind === 'open') change({ status: 'connected', reconnectAttempts: 0 });
       if (event.kind === 'lost') change({ status: 'reconnecting', reconnectAttempts: 0, error: event.error });
       if (event.kind === 'retry') {
@@ -102,8 +90,14 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
     },
     disconnecting: (): void => change({ status: 'disconnecting', reconnectAttempts: 0 }),
     end(failed: boolean, error?: unknown): void {
-      change({ status: failed ? 'error' : 'disconnected', reconnectAttempts: changes$.value.reconnectAttempts, ...(failed && { error }) });
+      change({ status: failed ? 'error' : 'disconnected', reconnectAttempts: current.reconnectAttempts, ...(failed && { error }) });
       changes$.complete();
     },
   };
+}
+
+/** Grows when any of the counters does. */
+function tally({ metrics }: ConnectionState): number {
+  const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
+  return bytesSent + bytesReceived + messagesSent + messagesReceived + errors;
 }

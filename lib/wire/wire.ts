@@ -14,6 +14,7 @@ import { ABNORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
+import { parseMessage } from '../message/validate.js';
 import type { Report, SessionEvent } from '../session/events.js';
 import { createStateKeeper, type ConnectionState } from './connectionState.js';
 import { noTraffic, type Traffic } from './traffic.js';
@@ -94,12 +95,10 @@ export class Wire extends Subject<Message> {
 
   /** Sends a message: it goes out as soon as there is a connection. */
   override next(message: Message): void {
-    if (this.ending) {
-      this.refuse(message);
-      return;
-    }
+    const valid = this.check(message);
+    if (!valid) return;
     this.traffic.messagesSent++;
-    this.outgoing$.next(message.source ? message : { ...message, source: this.id });
+    this.outgoing$.next(valid);
   }
 
   /** Sends what is still to be sent, waits for its acks, then closes. */
@@ -153,10 +152,18 @@ export class Wire extends Subject<Message> {
     this.failures$.complete();
   }
 
-  private refuse({ id }: Message): void {
-    const error = new WireClosedError(id);
-    this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
-    this.report({ kind: 'error', error });
+  /** What no peer would take does not leave: it would take the other messages of its frame with it. */
+  private check(message: Message): Message | undefined {
+    const { id, source } = message;
+    try {
+      if (this.ending) throw new WireClosedError(id);
+      return parseMessage({ ...message, source: source || this.id });
+    } catch (cause) {
+      const error = cause as RxwireError;
+      this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
+      this.report({ kind: 'error', error });
+      return undefined;
+    }
   }
 
   private report(event: SessionEvent): void {
