@@ -2,25 +2,13 @@ import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import {
-  filter,
-  firstValueFrom,
-  from,
-  interval,
-  lastValueFrom,
-  map,
-  ReplaySubject,
-  take,
-  tap,
-  timeout,
-  toArray,
-  type Observable,
-} from 'rxjs';
+import { filter, firstValueFrom, from, lastValueFrom, map, ReplaySubject, tap, toArray, type Observable } from 'rxjs';
 import { execute } from '../../docs/examples/console/client.js';
 import { countDelivery } from '../../docs/examples/console/delivery.js';
 import type { ExecutionMessage } from '../../docs/examples/console/messages.js';
 import { startConsole, type Console, type ConsoleOptions } from '../../docs/examples/console/server.js';
 import { connect, createMessage, msgpack, ofType, webSocket, type Wire } from '../../lib/index.js';
+import { eventually, isAlive } from './consoleSupport.js';
 
 interface Answer {
   readonly status: number | undefined;
@@ -56,16 +44,6 @@ const endOf = (messages: readonly ExecutionMessage[]): unknown => {
   const last = messages.at(-1);
   return last?.type === 'execution.error' ? last.payload.error.code : last?.type;
 };
-const eventually = (holds: () => boolean): Promise<unknown> => firstValueFrom(interval(5).pipe(filter(holds), take(1), timeout(5_000)));
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 /** Starts a program that prints its process id, and runs on. */
 function keepRunning(wire: Wire) {
   const messages$ = new ReplaySubject<ExecutionMessage>();
@@ -170,6 +148,13 @@ describe('the console, over a real wire', () => {
     await server.close();
     await start({ port: Number(new URL(server.url).port) });
     await expect(all(messages$)).rejects.toMatchObject({ code: 'ERR_SESSION_LOST' });
+  });
+
+  it('tells a client that its program could not be sent', async () => {
+    await start();
+    const wire = open();
+    await expect(all(execute(wire, ' '.repeat(2_000_000), 'box'))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
+    expect((await all(execute(wire, 'console.log(1)', 'box'))).map(textOf)).toEqual(['1\n', '']);
   });
 
   it('runs a few at once, lets some wait, and refuses the rest', async () => {

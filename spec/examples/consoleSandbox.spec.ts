@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { catchError, filter, firstValueFrom, interval, lastValueFrom, map, of, take, tap, timeout, toArray } from 'rxjs';
+import { catchError, firstValueFrom, lastValueFrom, map, of, tap, toArray } from 'rxjs';
 import { runCode, SandboxError, type SandboxEvent, type SandboxOptions } from '../../docs/examples/console/sandbox.js';
+import { eventually, isAlive } from './consoleSupport.js';
 
 interface Run {
   readonly stdout: string;
@@ -33,16 +34,6 @@ async function run(code: string, options: SandboxOptions = {}): Promise<Run> {
 const whoami = `console.log(JSON.stringify({ pid: process.pid, folder: process.cwd() }));`;
 const parse = (event: SandboxEvent): { pid: number; folder: string } =>
   JSON.parse(event.kind === 'output' ? event.data : '{}') as { pid: number; folder: string };
-
-const eventually = (holds: () => boolean): Promise<unknown> => firstValueFrom(interval(5).pipe(filter(holds), take(1), timeout(5_000)));
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 describe('runCode', () => {
   it('runs a program and tells its exit code', async () => {

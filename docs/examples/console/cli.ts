@@ -59,8 +59,8 @@ async function run(url: string, code: string): Promise<number> {
   try {
     return await lastValueFrom(exitCode$, { defaultValue: 130 });
   } catch (error) {
-    const { status } = wire.state;
-    throw status === 'error' ? new Error(`cannot reach ${url}: ${rootOf(error)}`, { cause: error }) : error;
+    const { status, error: reason } = wire.state;
+    throw status === 'error' ? new Error(`cannot reach ${url}: ${rootOf(reason)}`, { cause: error }) : error;
   } finally {
     await close(wire);
   }

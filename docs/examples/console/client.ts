@@ -1,4 +1,4 @@
-import { defer, EMPTY, filter, finalize, map, merge, switchMap, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, filter, finalize, map, merge, of, switchMap, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 import { createMessage, MessagePriority, ofType, type Wire } from 'rxwire';
 import type { ExecutionMessage } from './messages.js';
 
@@ -7,6 +7,7 @@ import type { ExecutionMessage } from './messages.js';
  * Unsubscribing before that stops it.
  *
  * @throws {SessionLostError} Delivered when the server has forgotten this client, and its program with it.
+ * @throws {RxwireError} Delivered when the start cannot be delivered.
  */
 export function execute(wire: Wire, code: string, sandboxId: string): Observable<ExecutionMessage> {
   return defer(() => {
@@ -36,12 +37,15 @@ function send(wire: Wire, message: Parameters<Wire['next']>[0]): Observable<neve
   });
 }
 
-/** Fails when the server forgets what it had acked: what it has not had yet, the wire sends to its successor. */
+/**
+ * Fails when the start cannot be delivered, or when the server forgets what it had acked. What it has not had yet, the wire
+ * sends to its successor.
+ */
 function lossOf(wire: Wire, id: string): Observable<never> {
+  const forgotten$ = wire.errors$.pipe(filter(({ code }) => code === 'ERR_SESSION_LOST'));
   return wire.receipts$.pipe(
-    filter((receipt) => receipt.id === id && receipt.status === 'acked'),
-    switchMap(() => wire.errors$),
-    filter((error) => error.code === 'ERR_SESSION_LOST'),
+    filter((receipt) => receipt.id === id),
+    switchMap(({ status, error }): Observable<Error> => (error ? of(error) : status === 'acked' ? forgotten$ : EMPTY)),
     map((error) => {
       throw error;
     }),

@@ -27,7 +27,8 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   const { port = 4870, page = true, ...limits } = options;
   const pages = new Map<string, Socket>();
   const cut = (id: string): boolean => pages.get(id)?.resetAndDestroy() !== undefined;
-  const hosts = (): string[] => ['127.0.0.1', 'localhost'].map((name) => `${name}:${(server.address() as AddressInfo).port}`);
+  const hosts = (): string[] =>
+    ['127.0.0.1', 'localhost'].map((name) => new URL(`http://${name}:${(server.address() as AddressInfo).port}`).host);
 
   const assets = page ? await buildPage() : new Map<string, never>();
   const server = createServer(createHandler({ assets, hosts, cut }));

@@ -26,7 +26,7 @@ export function showLatency(wire: Wire): void {
 /** Sends something to be acked. Not from a page that nobody sees: browsers slow its clock down. */
 function measure(wire: Wire): void {
   if (wire.state.status !== 'connected' || document.hidden) return;
-  wire.next(createMessage('system.ping', { timestamp: Date.now() }, { priority: MessagePriority.LOW, ttl: 2_000 }));
+  wire.next(createMessage('system.ping', { timestamp: Date.now() }, { priority: MessagePriority.LOW }));
 }
 
 function draw(bars: readonly (number | undefined)[]): void {
