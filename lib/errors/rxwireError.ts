@@ -23,11 +23,16 @@ export type ErrorCode =
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
  */
 export class RxwireError extends Error {
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-    this.name = `RxwireError [${code}]`;
+  /** @param details What is known of this one failure: they become fields, and the text is made of them. */
+  constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(
+      Object.entries(details)
+        .map((detail) => detail.join(': '))
+        .join(', '),
+      { cause },
+    );
+    Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 }

@@ -1,4 +1,4 @@
-/** A first-in, first-out queue: O(1) at any length, which an array that is shifted is not. */
+/** A first-in, first-out queue: O(1) amortised at any length, which an array that is shifted is not. */
 export interface Ring<T> {
   readonly size: number;
   push(value: T): void;
@@ -8,37 +8,26 @@ export interface Ring<T> {
   shift(): T | undefined;
 }
 
-const SMALLEST = 16;
-
-/** An empty {@link Ring}. It doubles when full. */
+/** An empty {@link Ring}: two stacks, of which one is turned over when the other is empty. */
 export function createRing<T>(): Ring<T> {
-  // A power of two slots, so that an index wraps by a mask.
-  let slots = new Array<T | undefined>(SMALLEST);
-  let head = 0;
-  let size = 0;
-
-  const grow = (): void => {
-    const larger = new Array<T | undefined>(slots.length * 2);
-    for (let index = 0; index < size; index++) larger[index] = slots[(head + index) & (slots.length - 1)];
-    [slots, head] = [larger, 0];
+  let coming: T[] = [];
+  let going: T[] = [];
+  const turn = (): void => {
+    if (going.length === 0) [coming, going] = [going, coming.reverse()];
   };
 
   return {
     get size() {
-      return size;
+      return coming.length + going.length;
     },
-    push(value) {
-      if (size === slots.length) grow();
-      slots[(head + size++) & (slots.length - 1)] = value;
+    push: (value) => void coming.push(value),
+    peek() {
+      turn();
+      return going.at(-1);
     },
-    peek: () => slots[head],
     shift() {
-      if (size === 0) return undefined;
-      const value = slots[head];
-      slots[head] = undefined; // or it would be kept alive
-      head = (head + 1) & (slots.length - 1);
-      size--;
-      return value;
+      turn();
+      return going.pop();
     },
   };
 }

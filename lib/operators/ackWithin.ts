@@ -1,12 +1,15 @@
 import {
   asyncScheduler,
+  concat,
   defer,
-  ignoreElements,
+  filter,
+  map,
   merge,
+  noop,
+  of,
   Subject,
   switchMap,
-  takeUntil,
-  tap,
+  takeWhile,
   timer,
   type Observable,
   type OperatorFunction,
@@ -14,9 +17,9 @@ import {
 } from 'rxjs';
 import { AckTimeoutError, OverflowError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { exponentialDelay } from '../internal/delays.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
-import { exponentialDelay } from '../internal/delays.js';
 
 /** What says that a message has arrived: its id, an `ack` message naming it, or a receipt of a wire. */
 export type Ack = string | { readonly type: string; readonly correlationId?: string } | Receipt;
@@ -40,11 +43,11 @@ export interface AckWithinOptions<T> {
   readonly scheduler?: SchedulerLike;
 }
 
-interface Waiter<T> {
-  readonly message: T;
-  readonly since: number;
-  attempts: number;
-  deadline: number;
+/** One message that waits for its ack. */
+interface Waiter {
+  /** Sends it, first and whenever it is due; gives up when no attempt is left. */
+  readonly check: () => void;
+  readonly settle: (error?: Error) => Receipt | undefined;
 }
 
 /**
@@ -70,75 +73,67 @@ export function ackWithin<T extends { readonly id: string }>(
   timeout: number,
   options: AckWithinOptions<T> = {},
 ): OperatorFunction<T, Receipt> {
-  const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = asyncScheduler } = options;
-  const { send = acks.next && ((message) => acks.next?.(message as never)), onDead = raise } = options;
-  const ack$: Observable<unknown> = 'receipts$' in acks ? acks.receipts$ : acks;
+  const { retries, maxInFlight, send = acks.next?.bind(acks) as ((message: T) => void) | undefined } = options;
   assertPositive('ackWithin', { timeout, maxInFlight });
   assertNotNegative('ackWithin', { retries });
-  if (!send) throw new TypeError('ackWithin: "send" is needed, these acks cannot');
+  if (!send) throw new TypeError('ackWithin: "send" is missing');
+  const ack$ = 'receipts$' in acks ? acks.receipts$ : acks;
 
-  return (source) =>
-    defer(() => {
-      const waiting = new Map<unknown, Waiter<T>>();
-      const receipts$ = new Subject<Receipt>();
-      const done$ = new Subject<void>();
-      // One alarm for all: it wakes at the earliest deadline, and looks at everything that waits.
-      const alarm$ = new Subject<number>();
-      let wakeAt = Infinity;
-      let ended = false;
+  return (source) => defer(() => follow(source, ack$, timeout, { ...options, send }));
+}
 
-      const wake = (deadline: number): void => {
-        if (deadline < wakeAt) alarm$.next((wakeAt = deadline));
-      };
-      const attempt = (waiter: Waiter<T>): void => {
-        waiter.deadline = scheduler.now() + backoffDelay(waiter.attempts++, timeout);
-        wake(waiter.deadline);
-        send(waiter.message);
-      };
-      const start = (message: T): void => {
-        if (waiting.has(message.id)) return;
-        if (waiting.size >= maxInFlight) throw new OverflowError('ackWithin', maxInFlight);
-        const waiter = { message, since: scheduler.now(), attempts: 0, deadline: 0 };
-        waiting.set(message.id, waiter);
-        attempt(waiter);
-      };
-      const settle = (id: unknown, failure?: Error): void => {
-        const waiter = waiting.get(id);
-        if (!waiter) return;
-        waiting.delete(id);
-        if (failure) onDead(waiter.message, failure);
-        else receipts$.next({ id: waiter.message.id, status: 'acked', attempts: waiter.attempts, latency: scheduler.now() - waiter.since });
-        finish();
-      };
-      const inspect = (): void => {
-        wakeAt = Infinity;
-        for (const [id, waiter] of waiting) {
-          if (waiter.deadline > scheduler.now()) wake(waiter.deadline);
-          else if (waiter.attempts <= retries) attempt(waiter);
-          else settle(id, new AckTimeoutError(waiter.message.id, waiter.attempts, timeout));
-        }
-      };
-      const read = (ack: unknown): void => {
-        const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
-        settle(type === 'ack' ? correlationId : status === 'acked' || error ? id : ack, error);
-      };
-      const finish = (): void => {
-        if (ended && waiting.size === 0) done$.next();
-      };
-      const end = (): void => {
-        ended = true;
-        finish();
-      };
-      const effects$ = merge(
-        alarm$.pipe(
-          switchMap((at) => timer(at - scheduler.now(), scheduler)),
-          tap(inspect),
-        ),
-        ack$.pipe(tap(read)),
-        source.pipe(tap({ next: start, complete: end })),
-      );
-      return merge(receipts$, effects$.pipe(ignoreElements())).pipe(takeUntil(done$));
-    });
+function follow<T extends { readonly id: string }>(
+  source: Observable<T>,
+  ack$: Observable<unknown>,
+  timeout: number,
+  options: AckWithinOptions<T>,
+): Observable<Receipt> {
+  const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = asyncScheduler } = options;
+  const { send = noop, onDead = raise } = options;
+  const waiting = new Map<unknown, Waiter>();
+  // One timer for all: it fires at the earliest deadline, and what is due then is sent again.
+  const alarm$ = new Subject<number>();
+  let earliest = Infinity;
+  let ended = false;
+
+  const start = (message: T): undefined => {
+    const { id } = message;
+    if (waiting.has(id)) return;
+    if (waiting.size >= maxInFlight) throw new OverflowError('ackWithin', maxInFlight);
+    const since = scheduler.now();
+    let deadline = since;
+    let attempts = 0;
+
+    const settle = (error?: Error): Receipt | undefined => {
+      waiting.delete(id);
+      if (!error) return { id, status: 'acked', attempts, latency: scheduler.now() - since };
+      onDead(message, error);
+      return undefined;
+    };
+    const check = (): void => {
+      const isDue = deadline <= scheduler.now();
+      if (isDue && attempts > retries) return void settle(new AckTimeoutError(id, attempts, timeout));
+      if (isDue) deadline = scheduler.now() + backoffDelay(attempts++, timeout);
+      if (deadline < earliest) alarm$.next((earliest = deadline));
+      if (isDue) send(message);
+    };
+    waiting.set(id, { check, settle });
+    check();
+  };
+  const checkAll = (): undefined => {
+    earliest = Infinity;
+    waiting.forEach(({ check }) => check());
+  };
+  const read = (ack: unknown): Receipt | undefined => {
+    const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
+    return waiting.get(type === 'ack' ? correlationId : status === 'acked' || error ? id : ack)?.settle(error);
+  };
+  const wait = (deadline: number) => timer(deadline - scheduler.now(), scheduler);
+  const end = () => of(void (ended = true));
+  return merge(ack$.pipe(map(read)), alarm$.pipe(switchMap(wait), map(checkAll)), concat(source.pipe(map(start)), defer(end))).pipe(
+    takeWhile(() => !ended || waiting.size > 0, true),
+    filter((receipt) => receipt !== undefined),
+  );
 }
 
 function raise(_: unknown, error: Error): never {

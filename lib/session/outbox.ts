@@ -1,68 +1,62 @@
-import type { SchedulerLike } from 'rxjs';
+import { Subject, type SchedulerLike } from 'rxjs';
 import { MessageDroppedError, type DropReason } from '../errors.js';
-import { createPriorityQueue } from '../internal/priorityQueue.js';
 import { isExpired } from '../message/expiry.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Report } from './events.js';
-
-interface OutboxOptions {
-  readonly maxQueued: number;
-  readonly scheduler: SchedulerLike;
-  readonly report: Report;
-}
+import { createLanes } from './lanes.js';
 
 /** What is to be sent: it waits here by priority, and stays known until it is done. Tells of every step of each message. */
-export function createOutbox({ maxQueued, scheduler, report }: OutboxOptions) {
-  const waiting = createPriorityQueue<Message>('outbox', maxQueued, 'drop-oldest');
+export function createOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
+  const { push, shiftMostUrgent, shiftLeastUrgent } = createLanes();
   const pending = new Set<string>();
   const inFlight = new Map<string, Message>();
+  const settled$ = new Subject<void>();
 
-  const tell = (receipt: Receipt): void => report({ kind: 'receipt', receipt });
-  const done = (id: string): void => {
-    pending.delete(id);
-    inFlight.delete(id);
+  const tell = (receipt: Receipt): void => {
+    report({ kind: 'receipt', receipt });
+    if (receipt.error) report({ kind: 'error', error: receipt.error });
   };
-  const fail = (id: string, error: Error, status: 'dead' | 'expired' = 'dead'): void => {
-    done(id);
-    tell({ id, status, error });
-    report({ kind: 'error', error });
+  const settle = (receipt: Receipt): void => {
+    pending.delete(receipt.id);
+    inFlight.delete(receipt.id);
+    tell(receipt);
+    settled$.next();
   };
   const drop = (id: string, reason: DropReason): void =>
-    fail(id, new MessageDroppedError(id, reason), reason === 'expired' ? 'expired' : 'dead');
+    settle({ id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
 
   return {
-    /** Messages that are not done: waiting, or in flight. */
-    size: (): number => pending.size,
+    /** Messages that are not done: they wait, or are in flight. */
+    pending: pending as ReadonlySet<string>,
     /** What was taken and is not done, in order. */
     inFlight: inFlight as ReadonlyMap<string, Message>,
+    /** Emits when a message is done. */
+    settled$,
     /** A message that is here already is the same message. */
     accept: (message: Message): void => {
-      if (pending.has(message.id)) return;
-      pending.add(message.id);
-      const dropped = waiting.push(message, message.priority, scheduler.now());
-      tell({ id: message.id, status: 'queued' });
-      if (dropped) drop(dropped.value.id, 'overflow');
+      const { id } = message;
+      if (pending.has(id)) return;
+      pending.add(id);
+      push(message);
+      tell({ id, status: 'queued' });
+      const dropped = pending.size - inFlight.size > maxQueued && shiftLeastUrgent();
+      if (dropped) drop(dropped.id, 'overflow');
     },
     /** The next to send, if any. What has expired meanwhile is dropped. */
-    take(): Message | undefined {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const message = next.value;
-        if (isExpired(message, scheduler.now())) drop(message.id, 'expired');
-        else {
-          inFlight.set(message.id, message);
-          return message;
-        }
-      }
-      return undefined;
+    take: (): Message | undefined => {
+      let message = shiftMostUrgent();
+      for (; message && isExpired(message, scheduler.now()); message = shiftMostUrgent()) drop(message.id, 'expired');
+      if (message) inFlight.set(message.id, message);
+      return message;
     },
-    /** Passes a receipt on; with a final one the message is done. */
-    settle(receipt: Receipt, isFinal: boolean): void {
-      if (isFinal) done(receipt.id);
-      tell(receipt);
-    },
-    fail,
+    /** Passes a receipt on. */
+    tell,
+    /** Passes the last receipt of a message on. */
+    settle,
     /** Drops all that is not done. */
-    abandon: (): void => [...pending].forEach((id) => drop(id, 'closed')),
+    abandon: () => pending.forEach((id) => drop(id, 'closed')),
   };
 }
+
+export type Outbox = ReturnType<typeof createOutbox>;

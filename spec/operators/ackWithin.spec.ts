@@ -147,7 +147,7 @@ describe('ackWithin', () => {
   });
 
   it('refuses acks that cannot send, when called', () => {
-    expect(() => ackWithin(NEVER, 10)).toThrow(new TypeError('ackWithin: "send" is needed, these acks cannot'));
+    expect(() => ackWithin(NEVER, 10)).toThrow(new TypeError('ackWithin: "send" is missing'));
   });
 
   it.each([{ timeout: 0 }, { timeout: NaN }])('refuses %p when called', ({ timeout }) => {

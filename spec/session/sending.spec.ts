@@ -163,6 +163,19 @@ describe('envelopes: what is sent', () => {
       expect(errors()).toEqual([new MessageDroppedError('brief', 'expired')]);
     });
 
+    it('is dropped before what is more urgent', async () => {
+      const { peer, outgoing, errors } = openSession({ maxQueued: 2 }, false);
+      const { LOW, HIGH } = MessagePriority;
+      outgoing.next(message('high', { priority: HIGH }));
+      outgoing.next(message('normal'));
+      outgoing.next(message('low', { priority: LOW }));
+      outgoing.next(message('high too', { priority: HIGH }));
+      expect(errors()).toEqual([new MessageDroppedError('low', 'overflow'), new MessageDroppedError('normal', 'overflow')]);
+      peer.setUp(true);
+      await wait(100);
+      expect(peer.got()).toEqual(['high high too']);
+    });
+
     it('is dropped when it has waited longest and more than maxQueued wait', async () => {
       const { peer, send, receipts, errors } = openSession({ maxQueued: 2 }, false);
       send('a', 'b', 'c');

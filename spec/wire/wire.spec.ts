@@ -185,8 +185,8 @@ describe('Wire', () => {
       wire.next(message('a'));
       await wait();
       expect(errors.values.map((error) => error.message)).toEqual([
-        expect.stringContaining('type must be'),
-        expect.stringContaining('headers must'),
+        expect.stringContaining('type, reason: must be'),
+        expect.stringContaining('headers, reason: must'),
       ]);
       expect(receipts.values.slice(0, 2)).toEqual([
         { id: 'bad', status: 'dead', error: errors.values[0] },
