@@ -1,9 +1,6 @@
 import { InvalidMessageError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
-/** How many fields every message has. */
-const REQUIRED = 6;
-
 /**
  * A message as an array: the place says which field it is, so no names travel. What comes last is missing most often, and
  * is cut; what is missing before that is `null`.
@@ -12,7 +9,7 @@ export function toTuple(message: Message): readonly unknown[] {
   const { id, type, timestamp, version, source, payload } = message;
   const { correlationId = null, target = null, priority = null, ttl = null, replyTo = null, headers = null, metadata = null } = message;
   const tuple = [id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata];
-  while (tuple.length > REQUIRED && tuple[tuple.length - 1] === null) tuple.pop();
+  while (tuple[tuple.length - 1] === null) tuple.pop();
   return tuple;
 }
 

@@ -58,17 +58,6 @@ describe('json', () => {
     });
   });
 
-  it('carries the fields of objects of a class', () => {
-    class Point {
-      readonly x = 1;
-      #secret = 2;
-      get y(): number {
-        return this.#secret;
-      }
-    }
-    expect(sent(new Point())).toStrictEqual({ x: 1 });
-  });
-
   it('carries lone surrogates', () => {
     expect(sent('a\ud800')).toBe('a\ud800');
   });

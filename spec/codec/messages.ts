@@ -50,7 +50,13 @@ export const faults: Readonly<Record<string, () => unknown>> = {
   'a Float64Array': () => new Float64Array(1),
   'a DataView': () => new DataView(new ArrayBuffer(8)),
   'a BigInt of 65 bits': () => 2n ** 64n,
-  'an object with a toJSON of its own': () => new URL('http://127.0.0.1/'),
+  'a URL': () => new URL('http://127.0.0.1/'),
+  'an object of a class with a toJSON': () =>
+    new (class {
+      toJSON(): string {
+        return 'a';
+      }
+    })(),
 };
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 128 });

@@ -102,6 +102,8 @@ describe('msgpack', () => {
   it('makes tuples, cut after the last field that is there', () => {
     const short = createMessage('ack', null, { id: 'a', timestamp: 1, correlationId: 'b' });
     expect(msgpack().encode([short])).toEqual(new Uint8Array(pack([['a', 'ack', 1, 1, '', null, 'b']])));
+    const { length } = msgpack().encode([createMessage('ack', null, { id: 'a', timestamp: 1 })]);
+    expect(length).toBe(pack([['a', 'ack', 1, 1, '']]).length);
     expect(msgpack().encode([sample()]).length).toBeLessThan(JSON.stringify(sample()).length * 0.7);
   });
 

@@ -70,11 +70,11 @@ describe('parseMessage', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['undefined', undefined, 'message must be an object'],
-    ['null', null, 'message must be an object'],
-    ['a string', '{}', 'message must be an object'],
-    ['an array', [], 'message must be an object'],
-    ['a function', () => valid, 'message must be an object'],
+    ['undefined', undefined, ' must be an object'],
+    ['null', null, ' must be an object'],
+    ['a string', '{}', ' must be an object'],
+    ['an array', [], ' must be an object'],
+    ['a function', () => valid, ' must be an object'],
     ['no id', { ...valid, id: undefined }, 'id must be a string of 1 to 256 characters'],
     ['a number as id', { ...valid, id: 1 }, 'id must be a string of 1 to 256 characters'],
     ['an empty id', { ...valid, id: '' }, 'id must be a string of 1 to 256 characters'],
@@ -128,11 +128,12 @@ describe('parseMessage', () => {
     ['a compressed that is a text', { ...valid, metadata: { compressed: 'no' } }, 'metadata.compressed must be true or false'],
     ['an encrypted that is an object', { ...valid, metadata: { encrypted: {} } }, 'metadata.encrypted must be true or false'],
   ])('refuses %s', (_, value, message) => {
-    expect(refusal(value).message).toContain(message);
+    const { path, reason } = refusal(value);
+    expect(`${path} ${reason}`).toContain(message);
   });
 
   it('says where it was', () => {
-    expect(refusal(null, '[3]')).toMatchObject({ code: 'ERR_INVALID_MESSAGE', path: '[3]', message: '[3] must be an object' });
+    expect(refusal(null, '[3]')).toMatchObject({ code: 'ERR_INVALID_MESSAGE', path: '[3]', reason: 'must be an object' });
     expect(refusal({ ...valid, id: 1 }, '[3]').path).toBe('[3].id');
     expect(refusal({ ...valid, headers: { a: 1 } }, '[3]').path).toBe('[3].headers.a');
     expect(refusal(null).path).toBe('');
