@@ -10,12 +10,12 @@ import {
   Subject,
   takeUntil,
   tap,
-  timer,
   type Observable,
   type Observer,
   type SchedulerLike,
 } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
+import { after } from '../internal/after.js';
 import { endOf } from '../internal/endOf.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
@@ -47,7 +47,8 @@ export function attachment(link: Link<Frame>, { helloTimeout, scheduler, onRefus
     const attach = (first: Frame): Attachment => ({
       ...{ first, close },
       link: (outgoing) =>
-        merge(concat(of(first), fromPeer$), outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements())),
+        // Ready to answer before the first frame is read.
+        merge(outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements()), concat(of(first), fromPeer$)),
     });
     const receive = (frame: Frame): Attachment[] => {
       if (attached) {
@@ -60,11 +61,14 @@ export function attachment(link: Link<Frame>, { helloTimeout, scheduler, onRefus
     };
     const lose = (error: unknown): Observable<never> => {
       if (attached) fromPeer$.error(error);
-      else onRefused(error);
+      else {
+        fromPeer$.complete();
+        onRefused(error);
+      }
       return EMPTY;
     };
-    const tooLate$ = timer(helloTimeout, scheduler).pipe(
-      takeUntil(first$),
+    const tooLate$ = after(helloTimeout, scheduler).pipe(
+      takeUntil(merge(first$, endOf(fromPeer$))),
       tap(() => close(CloseCode.HELLO_TIMEOUT, 'no hello')),
       ignoreElements(),
     );

@@ -12,11 +12,11 @@ import {
   takeUntil,
   tap,
   throwError,
-  timer,
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
 import { PeerGoneError } from '../errors.js';
+import { after } from '../internal/after.js';
 import { endOf } from '../internal/endOf.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
@@ -26,7 +26,7 @@ import type { Attachment } from './attachment.js';
 
 /** The place of one client on the server; its connections come and go. */
 export interface Berth {
-  /** The connections, the latest at once. An error ends the wire, completion too. */
+  /** The connections, the latest at once. An error ends the wire; completion too, as the server stops. */
   readonly attachments$: BehaviorSubject<Attachment>;
   /** Whether the client can say that it has come back. Who cannot is a new client each time. */
   readonly returns: boolean;
@@ -48,14 +48,22 @@ export function takeOver({ attachments$ }: Berth, newer: Attachment): void {
   older.close(CloseCode.SUPERSEDED, 'another connection took over');
 }
 
-/** A link that outlives its connections: it waits for the client to come back, and changes over to each newer one. */
+/**
+ * A link that outlives its connections: it waits for the client to come back, and changes over to each newer one. When it
+ * ends before its client has said goodbye, it closes the connection.
+ */
 export function berthLink(berth: Berth, { detachedTimeout, scheduler, report, onDetached, onAttached }: BerthOptions): Link<Frame> {
   return (outgoing) =>
     defer(() => {
       const ended$ = new Subject<void>();
       const lost$ = new Subject<void>();
-      const attached = (): void => onAttached(berth);
+      let current: Attachment | undefined;
+      let goodbye: readonly [code: CloseCode, reason: string] = [CloseCode.ABANDONED, ''];
 
+      const attach = (attachment: Attachment): void => {
+        current = attachment;
+        onAttached(berth);
+      };
       const lose = (error: unknown): Observable<never> => {
         if (!berth.returns || !isTemporary(error)) throw error;
         report({ kind: 'lost', error });
@@ -63,14 +71,20 @@ export function berthLink(berth: Berth, { detachedTimeout, scheduler, report, on
         onDetached(berth);
         return EMPTY;
       };
-      const gone$ = timer(detachedTimeout, scheduler).pipe(mergeMap(() => throwError(() => new PeerGoneError(detachedTimeout))));
+      const stop = (): void => {
+        goodbye = [CloseCode.GOING_AWAY, 'the server stops'];
+      };
+      const gone$ = after(detachedTimeout, scheduler).pipe(mergeMap(() => throwError(() => new PeerGoneError(detachedTimeout))));
       const frames$ = berth.attachments$.pipe(
-        tap(attached),
+        tap(attach),
         switchMap(({ link }) => link(outgoing).pipe(tap({ complete: () => ended$.next() }), catchError(lose))),
       );
       return merge(lost$.pipe(switchMap(() => gone$.pipe(takeUntil(newer(berth))))), frames$).pipe(
-        takeUntil(merge(ended$, endOf(berth.attachments$))),
-        finalize(attached),
+        takeUntil(merge(ended$, endOf(berth.attachments$).pipe(tap(stop)))),
+        finalize(() => {
+          onAttached(berth);
+          current?.close(...goodbye);
+        }),
       );
     });
 }

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { asyncScheduler, defer, finalize, map, mergeMap, type Observable } from 'rxjs';
+import { asyncScheduler, defer, finalize, map, merge, mergeMap, NEVER, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
@@ -8,6 +8,7 @@ import { DecodeError, RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { CloseCode } from '../link/closeCode.js';
 import { socketLink } from '../link/socket.js';
+import { envelopes } from '../session/envelopes.js';
 import type { WireOptions } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 import { attachment, type Attachment } from './attachment.js';
@@ -51,6 +52,8 @@ export function listen(server: Server, options: ListenOptions = {}): Observable<
   const { helloTimeout = 5_000, detachedTimeout = 120_000, maxDetached = 1_000, maxBuffered, scheduler = asyncScheduler } = options;
   assertPositive('listen', { helloTimeout, detachedTimeout, maxFrame, maxBuffered });
   assertNotNegative('listen', { maxDetached });
+  // Called for its checks: each wire calls it again, too late for whoever made a mistake.
+  envelopes(options);
 
   return defer(() => {
     const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
@@ -68,12 +71,13 @@ export function listen(server: Server, options: ListenOptions = {}): Observable<
         return [];
       }
     };
-    return upgrades(server, { path, origins }).pipe(
+    const wires$ = upgrades(server, { path, origins }).pipe(
       accept(sockets, { path, origins }),
       map((socket) => socketLink(() => socket, maxBuffered === undefined ? {} : { maxBuffered })),
       mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
       mergeMap(admit),
-      finalize(wires.close),
     );
+    // Left first, so that the wires can still say goodbye.
+    return merge(NEVER.pipe(finalize(wires.close)), wires$);
   });
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { bindCallback, filter, fromEvent, map, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
+import { filter, fromEvent, ignoreElements, merge, tap, type Observable, type OperatorFunction } from 'rxjs';
 import type { WebSocket, WebSocketServer } from 'ws';
 
 /** A request to leave HTTP for a WebSocket. */
@@ -16,28 +16,35 @@ export interface Admission {
   readonly origins: readonly string[];
 }
 
+/** The requests that were for none of the wires so far, and how many of them have said so. */
+const declined = /* @__PURE__ */ new WeakMap<IncomingMessage, number>();
+
 /** The requests for `path`. Others are left to whoever else listens, and refused when nobody does. */
 export function upgrades(server: Server, { path }: Admission): Observable<Upgrade> {
   return fromEvent(server, 'upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => ({ request, socket, head })).pipe(
     filter((upgrade) => {
-      const wanted = upgrade.request.url?.split('?', 1)[0] === path;
-      if (!wanted && server.listenerCount('upgrade') === 1) refuse(upgrade, 404);
-      return wanted;
+      const { request } = upgrade;
+      if (request.url?.split('?', 1)[0] === path) return true;
+      const times = (declined.get(request) ?? 0) + 1;
+      declined.set(request, times);
+      if (times === server.listenerCount('upgrade')) refuse(upgrade, 404);
+      return false;
     }),
   );
 }
 
 /** Lets in those whose origin is allowed, as open sockets. */
 export function accept(sockets: WebSocketServer, { origins }: Admission): OperatorFunction<Upgrade, WebSocket> {
+  // What is no proper handshake is answered by `ws`, and calls nothing back.
+  const open = ({ request, socket, head }: Upgrade): void =>
+    sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted));
+
   return (upgrades$) =>
-    upgrades$.pipe(
-      filter((upgrade) => {
-        const allowed = isAllowed(upgrade.request, origins);
-        if (!allowed) refuse(upgrade, 403);
-        return allowed;
-      }),
-      mergeMap(({ request, socket, head }) =>
-        bindCallback(sockets.handleUpgrade.bind(sockets))(request, socket, head).pipe(map(([accepted]) => accepted)),
+    merge(
+      fromEvent(sockets, 'connection') as Observable<WebSocket>,
+      upgrades$.pipe(
+        tap((upgrade) => (isAllowed(upgrade.request, origins) ? open(upgrade) : refuse(upgrade, 403))),
+        ignoreElements(),
       ),
     );
 }
@@ -55,5 +62,7 @@ function isAllowed({ headers }: IncomingMessage, origins: readonly string[]): bo
 function refuse({ socket }: Upgrade, status: number): void {
   // Without a listener, a client that is gone already would take the process with it.
   socket.on('error', () => socket.destroy());
+  // A client that does not close its side would keep the socket.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

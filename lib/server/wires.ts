@@ -2,7 +2,6 @@ import { nanoid } from 'nanoid';
 import { BehaviorSubject, catchError, EMPTY, finalize, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { PeerGoneError } from '../errors.js';
-import { CloseCode } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
@@ -24,12 +23,15 @@ interface WiresOptions extends WireOptions {
 export function createWires(options: WiresOptions) {
   const { codecs, endpoint, detachedTimeout, maxDetached, scheduler } = options;
   const berths = new Map<string | symbol, Berth>();
-  const detached = new Set<Berth>();
+  // Since when, the longest first.
+  const detached = new Map<Berth, number>();
 
   const onDetached = (berth: Berth): void => {
-    detached.add(berth);
-    const [oldest] = detached;
-    if (detached.size > maxDetached) oldest?.attachments$.error(new PeerGoneError(detachedTimeout));
+    const now = scheduler.now();
+    detached.set(berth, now);
+    if (detached.size <= maxDetached) return;
+    const [[oldest, since] = [berth, now]] = detached;
+    oldest.attachments$.error(new PeerGoneError(now - since));
   };
   const onAttached = (berth: Berth): void => void detached.delete(berth);
 
@@ -40,7 +42,7 @@ export function createWires(options: WiresOptions) {
 
     const id = nanoid();
     const { delivery = 'at-least-once' } = hello ?? {};
-    const settings = { ...options, ...(hello && { greeting: welcome(id) }), delivery, reconnect: false } as const;
+    const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), delivery, reconnect: false } as const;
     const leave = (): void => void berths.delete(key);
     return new Wire({
       ...{ id, endpoint, delivery, scheduler, protocol: 'websocket' },
@@ -62,19 +64,16 @@ export function createWires(options: WiresOptions) {
     },
     /** Ends them all; the clients may look for another server. */
     close: (): void => {
-      for (const { attachments$ } of [...berths.values()]) {
-        attachments$.value.close(CloseCode.GOING_AWAY, 'the server stops');
-        attachments$.complete();
-      }
+      for (const { attachments$ } of [...berths.values()]) attachments$.complete();
     },
   };
 }
 
 /** Tells a client on each connection whether it found its wire again. */
-function welcome(source: string): () => Message {
+function welcome(source: string, scheduler: SchedulerLike): () => Message {
   let resumed = false;
   return () => {
-    const message = createMessage('system.welcome', { resumed }, { source });
+    const message = createMessage('system.welcome', { resumed }, { source, scheduler });
     resumed = true;
     return message;
   };
