@@ -65,7 +65,7 @@ export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimit
       if (kind === BINARY || kind === OTHER) nodes++;
     }
     if (nodes > maxNodes) return `more than ${maxNodes} nodes`;
-    if (at > bytes.length || values > bytes.length - at) return 'truncated';
+    if (at > bytes.length) return 'truncated';
   }
 }
 

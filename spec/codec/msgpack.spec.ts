@@ -169,7 +169,16 @@ describe('msgpack', () => {
     expect(small.decode(small.encode(arrays(7)))).toHaveLength(1);
     expect(() => small.encode(arrays(8))).toThrow(new EncodeError('msgpack', 'more than 10 nodes'));
     expect(() => small.decode(msgpack().encode(arrays(8)))).toThrow(new DecodeError('msgpack', 'more than 10 nodes'));
+    expect(() => small.encode([createMessage('a', { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8 })])).toThrow(EncodeError);
     expect(() => msgpack({ maxNodes: 0 })).toThrow(new RangeError('msgpack: "maxNodes" must be > 0, got 0'));
+  });
+
+  it.each([
+    ['a cut frame', around(0xc0).subarray(0, -1), 'truncated'],
+    ['bytes after the end', around(0xc0, 0xc0), 'bytes after the end'],
+    ['an extension', around(0xd5, 0x50, 0x00, 0x00), 'unknown token or extension 0xd5'],
+  ])('sees %s before msgpackr does', (_, frame, reason) => {
+    expect(() => msgpack().decode(frame)).toThrow(new DecodeError('msgpack', reason));
   });
 
   it('calls no toJSON that came from a peer', () => {
