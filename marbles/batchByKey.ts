@@ -12,7 +12,7 @@ const values = {
 marble(
   'emits a batch when it is full, or maxWait after its first item',
   {
-    operator: 'batchByKey(maxSize: 2, maxWait: 5ms)',
+    operator: 'batchByKey(maxSize: 2, maxWait: 5 ms)',
     source: '-a-Ab-a------|',
     expected: '---x-----y-z-|',
     values,

@@ -10,7 +10,7 @@ const priority = (letter: string): MessagePriority => (letter < 'a' ? MessagePri
 const send = (letter: string): Observable<string> => timer(3).pipe(map(() => letter));
 
 marble(
-  'starts the most urgent of what waits, equals as they came, and completes when all is done',
+  'starts the most urgent of what waits, and equals as they came',
   { operator: 'priorityMerge(takes 3 ms, concurrency: 1)', source: '-abcDE|', expected: '----a--D--E--b--(c|)', subs: '^-----!' },
   (source) => source.pipe(priorityMerge(send, { concurrency: 1, priority })),
 );
