@@ -48,8 +48,7 @@ export interface ConnectOptions extends WireOptions {
  */
 export function connect(options: ConnectOptions): Wire {
   const { link, codec = json(), delivery = 'at-least-once', id = nanoid(), scheduler = asyncScheduler } = options;
-  if (delivery === 'exactly-once')
-    throw new UnsupportedError('connect: "delivery" cannot be exactly-once yet; at-least-once never loses, and drops repeats');
+  if (delivery === 'exactly-once') throw new UnsupportedError('connect: "delivery" cannot be exactly-once yet');
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   const session = nanoid(SECRET_LENGTH);
@@ -60,14 +59,8 @@ export function connect(options: ConnectOptions): Wire {
     return hello;
   };
   const { protocol = 'custom', endpoint = '' } = link;
-  return new Wire({
-    id,
-    protocol,
-    endpoint,
-    delivery,
-    scheduler,
-    open: (parts) => assemble(link, codec, { ...options, delivery, greeting }, parts),
-  });
+  const open = (parts: WireParts): Link<Message> => assemble(link, codec, { ...options, delivery, greeting }, parts);
+  return new Wire({ id, protocol, endpoint, delivery, scheduler, open });
 }
 
 /** 43 characters of 6 bits: 258 random bits. */
@@ -75,14 +68,13 @@ const SECRET_LENGTH = 43;
 
 /** The whole pipeline of a wire, from frames up to messages. */
 export function assemble(link: Link<Frame>, codec: Codec, options: WireOptions & EnvelopeOptions, parts: WireParts): Link<Message> {
-  const { maxFrame, scheduler = asyncScheduler } = options;
   const { listening$, traffic, report } = parts;
   const unsendable$ = new Subject<Receipt>();
 
   return pipe(
-    counted(traffic, scheduler),
+    counted(traffic, options.scheduler),
     framed(codec, {
-      ...(maxFrame !== undefined && { maxFrame }),
+      ...options,
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),

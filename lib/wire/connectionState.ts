@@ -1,4 +1,4 @@
-import { distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type SchedulerLike } from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import type { SessionEvent } from '../session/events.js';
 import type { Traffic } from './traffic.js';
@@ -46,7 +46,7 @@ interface Identity {
   readonly endpoint: string;
 }
 
-type Changing = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemptAt' | 'error'>;
+type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemptAt' | 'error'>;
 
 /** While somebody looks, the numbers are read this often, in ms. */
 const SAMPLE_INTERVAL = 1_000;
@@ -54,50 +54,48 @@ const SAMPLE_INTERVAL = 1_000;
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
 export function createStateKeeper(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
   const createdAt = scheduler.now();
-  const changes$ = new ReplaySubject<Changing>(1);
-  let current: Changing = { status: 'connecting', reconnectAttempts: 0 };
+  const changes$ = new ReplaySubject<Change>(1);
+  let current: Change;
   let connectedAt = Infinity;
 
   const snapshot = (): ConnectionState => {
-    const now = scheduler.now();
-    const uptime = connectedAt === Infinity ? 0 : now - connectedAt;
     const { lastActivity = createdAt, ...counts } = traffic;
+    // Not connected is connected in the future.
+    const uptime = Math.max(0, scheduler.now() - connectedAt);
     return { ...identity, ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
   };
-  const change = (next: Changing): void => {
-    connectedAt = next.status === 'connected' ? scheduler.now() : next.status === 'disconnecting' ? connectedAt : Infinity;
-    changes$.next((current = next));
+  const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
+    if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;
+    changes$.next((current = { status, reconnectAttempts: 0, ...details }));
   };
-  change(current);
-
-  const state$: Observable<ConnectionState> = merge(changes$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(changes$)))).pipe(
-    map(snapshot),
-    distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
-  );
+  change('connecting');
 
   return {
-    state$,
+    state$: merge(changes$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(changes$)))).pipe(
+      map(snapshot),
+      distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
+    ),
     snapshot,
-    watch(event: SessionEvent): void {
+    watch: (event: SessionEvent): void => {
       // A wire that drains may reconnect for it, but never goes back to life.
       if (current.status === 'disconnecting') return;
-      if (event.kind === 'open') change({ status: 'connected', reconnectAttempts: 0 });
-      if (event.kind === 'lost') change({ status: 'reconnecting', reconnectAttempts: 0, error: event.error });
+      if (event.kind === 'open') change('connected');
+      if (event.kind === 'lost') change('reconnecting', { error: event.error });
       if (event.kind === 'retry') {
-        const { attempt, delay, error } = event;
-        change({ status: 'reconnecting', reconnectAttempts: attempt, nextAttemptAt: scheduler.now() + delay, error });
+        const { attempt: reconnectAttempts, delay, error } = event;
+        change('reconnecting', { reconnectAttempts, nextAttemptAt: scheduler.now() + delay, error });
       }
     },
-    disconnecting: (): void => change({ status: 'disconnecting', reconnectAttempts: 0 }),
-    end(failed: boolean, error?: unknown): void {
-      change({ status: failed ? 'error' : 'disconnected', reconnectAttempts: current.reconnectAttempts, ...(failed && { error }) });
+    change,
+    /** The last change of all. */
+    end: (status: ConnectionStatus, details?: Partial<Change>): void => {
+      change(status, { reconnectAttempts: current.reconnectAttempts, ...details });
       changes$.complete();
     },
   };
 }
 
 /** Grows when any of the counters does. */
-function tally({ metrics }: ConnectionState): number {
-  const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
+function tally({ metrics: { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } }: ConnectionState): number {
   return bytesSent + bytesReceived + messagesSent + messagesReceived + errors;
 }

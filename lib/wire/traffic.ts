@@ -1,4 +1,4 @@
-import { tap, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, tap, type SchedulerLike } from 'rxjs';
 import type { Frame, Layer } from '../link/link.js';
 
 /** What went over a wire, counted where it passes. */
@@ -18,7 +18,7 @@ export function noTraffic(): Traffic {
 }
 
 /** Counts the bytes of a link, and notes when the last ones passed. */
-export function counted(traffic: Traffic, scheduler: SchedulerLike): Layer<Frame> {
+export function counted(traffic: Traffic, scheduler: SchedulerLike = asyncScheduler): Layer<Frame> {
   const count = (direction: 'bytesSent' | 'bytesReceived') => (frame: Frame) => {
     traffic[direction] += frame.length;
     traffic.lastActivity = scheduler.now();

@@ -16,7 +16,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import { parseMessage } from '../message/validate.js';
 import type { Report, SessionEvent } from '../session/events.js';
-import { createStateKeeper, type ConnectionState } from './connectionState.js';
+import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
 import { noTraffic, type Traffic } from './traffic.js';
 
 /** What a wire lends to the link it is made of. */
@@ -54,126 +54,113 @@ export class Wire extends Subject<Message> {
   /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
   readonly errors$: Observable<RxwireError>;
 
-  private readonly outgoing$ = new Subject<Message>();
-  private readonly listening$ = new BehaviorSubject(false);
-  private readonly settled$ = new Subject<Receipt>();
-  private readonly failures$ = new Subject<RxwireError>();
-  private readonly keeper: ReturnType<typeof createStateKeeper>;
-  private readonly traffic = noTraffic();
-  private ending = false;
-  private ended = false;
-  private readonly connection = new Subscription();
+  readonly #outgoing$ = new Subject<Message>();
+  readonly #listening$ = new BehaviorSubject(false);
+  readonly #receipts$ = new Subject<Receipt>();
+  readonly #errors$ = new Subject<RxwireError>();
+  readonly #traffic = noTraffic();
+  readonly #connection = new Subscription();
+  readonly #keeper: ReturnType<typeof createStateKeeper>;
+  #isEnding = false;
 
   constructor({ id, protocol, endpoint, delivery, scheduler = asyncScheduler, open }: WireSetup) {
     super();
     this.id = id;
     this.delivery = delivery;
-    this.keeper = createStateKeeper({ id, protocol, endpoint }, this.traffic, scheduler);
-    this.state$ = this.keeper.state$;
-    this.receipts$ = this.settled$.asObservable();
-    this.errors$ = this.failures$.asObservable();
+    this.#keeper = createStateKeeper({ id, protocol, endpoint }, this.#traffic, scheduler);
+    this.state$ = this.#keeper.state$;
+    this.receipts$ = this.#receipts$.asObservable();
+    this.errors$ = this.#errors$.asObservable();
 
     const link = open({
       // Not at once: further subscribers of the same moment must not miss what waited.
-      listening$: this.listening$.pipe(delay(0, asapScheduler)),
-      traffic: this.traffic,
-      report: (event) => this.report(event),
+      listening$: this.#listening$.pipe(delay(0, asapScheduler)),
+      traffic: this.#traffic,
+      report: (event) => this.#report(event),
     });
-    this.connection.add(
-      link(this.outgoing$).subscribe({
-        next: (message) => this.deliver(message),
-        error: (error: unknown) => this.fail(error),
-        complete: () => this.end(),
+    this.#connection.add(
+      link(this.#outgoing$).subscribe({
+        next: (message) => {
+          this.#traffic.messagesReceived++;
+          super.next(message);
+        },
+        error: (error: unknown) => this.error(error),
+        complete: () => {
+          this.#end('disconnected');
+          super.complete();
+        },
       }),
     );
   }
 
   /** How the wire is now. */
   get state(): ConnectionState {
-    return this.keeper.snapshot();
+    return this.#keeper.snapshot();
   }
 
   /** Sends a message: it goes out as soon as there is a connection. */
   override next(message: Message): void {
-    const valid = this.check(message);
-    if (!valid) return;
-    this.traffic.messagesSent++;
-    this.outgoing$.next(valid);
+    const { id, source } = message;
+    let checked: Message;
+    try {
+      if (this.#isEnding) throw new WireClosedError(id);
+      // What no peer would take does not leave: it would take the other messages of its frame with it.
+      checked = parseMessage({ ...message, source: source || this.id });
+    } catch (cause) {
+      const error = cause as RxwireError;
+      this.#report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
+      this.#report({ kind: 'error', error });
+      return;
+    }
+    this.#traffic.messagesSent++;
+    this.#outgoing$.next(checked);
   }
 
   /** Sends what is still to be sent, waits for its acks, then closes. */
   override complete(): void {
-    if (this.ending) return;
-    this.ending = true;
-    this.keeper.disconnecting();
-    this.outgoing$.complete();
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#keeper.change('disconnecting');
+    this.#outgoing$.complete();
   }
 
   /** Lets go at once; subscribers get the error. */
   override error(error: unknown): void {
-    this.fail(error);
+    this.#end('error', { error });
+    super.error(error);
   }
 
   /** Lets go at once; subscribers get nothing more. */
   override unsubscribe(): void {
-    this.finish(false);
+    this.#end('disconnected');
     super.unsubscribe();
   }
 
   override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
   override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
     const subscription = super.subscribe(...args);
-    if (!this.listening$.value) this.listening$.next(true);
+    if (!this.#listening$.value) this.#listening$.next(true);
     return subscription;
   }
 
-  private deliver(message: Message): void {
-    this.traffic.messagesReceived++;
-    super.next(message);
+  #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
+    if (this.#connection.closed) return;
+    this.#isEnding = true;
+    this.#connection.unsubscribe();
+    if (failure) this.#report({ kind: 'error', ...failure });
+    this.#keeper.end(status, failure);
+    this.#receipts$.complete();
+    this.#errors$.complete();
   }
 
-  private fail(error: unknown): void {
-    this.finish(true, error);
-    super.error(error);
-  }
-
-  private end(): void {
-    this.finish(false);
-    super.complete();
-  }
-
-  private finish(failed: boolean, error?: unknown): void {
-    if (this.ended) return;
-    this.ended = this.ending = true;
-    this.connection.unsubscribe();
-    if (failed) this.report({ kind: 'error', error: asRxwireError(error) });
-    this.keeper.end(failed, error);
-    this.settled$.complete();
-    this.failures$.complete();
-  }
-
-  /** What no peer would take does not leave: it would take the other messages of its frame with it. */
-  private check(message: Message): Message | undefined {
-    const { id, source } = message;
-    try {
-      if (this.ending) throw new WireClosedError(id);
-      return parseMessage({ ...message, source: source || this.id });
-    } catch (cause) {
-      const error = cause as RxwireError;
-      this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
-      this.report({ kind: 'error', error });
-      return undefined;
-    }
-  }
-
-  private report(event: SessionEvent): void {
-    this.keeper.watch(event);
+  #report(event: SessionEvent): void {
+    this.#keeper.watch(event);
     if (event.kind === 'receipt') {
-      this.traffic.latency = event.receipt.latency ?? this.traffic.latency;
-      this.settled$.next(event.receipt);
+      this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
+      this.#receipts$.next(event.receipt);
     } else if (event.kind !== 'open') {
-      this.traffic.errors++;
-      this.failures$.next(asRxwireError(event.error));
+      this.#traffic.errors++;
+      this.#errors$.next(asRxwireError(event.error));
     }
   }
 }
