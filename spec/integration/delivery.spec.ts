@@ -1,52 +1,108 @@
-import { filter, firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
-import { msgpack } from '../../lib/codec/msgpack.js';
+import { filter, firstValueFrom, lastValueFrom } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionStatus } from '../../lib/wire/connectionState.js';
-import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
+import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
 
 const COUNT = 10_000;
 const CUTS = 20;
-const reconnect = { initialInterval: 5, maxInterval: 20 };
 
 const status = (wire: Wire, wanted: ConnectionStatus) => firstValueFrom(wire.state$.pipe(filter((state) => state.status === wanted)));
 
-describe('at-least-once over a real socket', () => {
-  it.each([msgpack(), json()])('loses and doubles none of 10,000 messages while the connection is cut 20 times ($name)', async (codec) => {
-    const received: unknown[] = [];
-    const server = await wireServer((wire) => wire.subscribe(({ payload }) => received.push(payload)));
-    const proxy = await tcpProxy(server.port);
-    const wire = connect({ link: webSocket(`ws://127.0.0.1:${proxy.port}/wire`), codec, reconnect });
-    const acked = lastValueFrom(
-      wire.receipts$.pipe(
-        filter(({ status }) => status === 'acked'),
-        take(COUNT),
-        toArray(),
-      ),
-    );
+const nextAck = (wire: Wire) => firstValueFrom(wire.receipts$.pipe(filter((receipt) => receipt.status === 'acked')));
 
+/** A wire and its peer on a server, over a real socket, through a proxy that can cut them. */
+async function pair(options: Partial<ConnectOptions> = {}) {
+  let accept: (wire: Wire) => void;
+  const accepted = new Promise<Wire>((resolve) => (accept = resolve));
+  const server = await wireServer((wire) => accept(wire));
+  const proxy = await tcpProxy(server.port);
+  const link = webSocket(`ws://127.0.0.1:${proxy.port}/wire`);
+  const near = connect({ link, reconnect: { initialInterval: 5, maxInterval: 20 }, ...options });
+  const far = await accepted;
+  return {
+    proxy,
+    near: { wire: near, got: record(near), errors: record(near.errors$) },
+    far: { wire: far, got: record(far), errors: record(far.errors$) },
+    close: async (): Promise<void> => {
+      near.complete();
+      await Promise.all([lastValueFrom(near.state$), lastValueFrom(far.state$)]);
+      await proxy.close();
+      await server.close();
+    },
+  };
+}
+
+const count = (wire: Wire, number: number): void => wire.next(createMessage('test.count', number));
+
+const payloads = (values: readonly { readonly payload: unknown }[]): readonly unknown[] => values.map(({ payload }) => payload);
+
+const numbers = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
+
+describe('at-least-once over a real socket', () => {
+  it.each([
+    { from: 'client', codec: msgpack() },
+    { from: 'client', codec: json() },
+    { from: 'server', codec: msgpack() },
+    { from: 'server', codec: json() },
+    { from: 'client and server', codec: json() },
+  ])('loses, doubles and reorders none of 10,000 messages of the $from, in 20 cuts ($codec.name)', async ({ from, codec }) => {
+    const { proxy, near, far, close } = await pair({ codec });
+    const routes = [...(from.includes('client') ? [[near, far] as const] : []), ...(from.includes('server') ? [[far, near] as const] : [])];
     let cuts = 0;
-    for (let sent = 0; sent < COUNT; sent++) {
-      wire.next(createMessage('test.count', sent));
-      if (sent % (COUNT / CUTS) === 0) {
-        await status(wire, 'connected');
-        // Some have arrived, some are on their way.
-        await firstValueFrom(wire.receipts$.pipe(filter((receipt) => receipt.status === 'acked')));
-        cuts += proxy.cut();
-        await status(wire, 'reconnecting');
-      }
+    for (const number of numbers(COUNT)) {
+      for (const [sender] of routes) count(sender.wire, number);
+      if (number % (COUNT / CUTS) > 0) continue;
+      await Promise.all([status(near.wire, 'connected'), status(far.wire, 'connected')]);
+      // Some have arrived, some are on their way.
+      await Promise.all(routes.map(([sender]) => nextAck(sender.wire)));
+      cuts += proxy.cut();
+      await status(near.wire, 'reconnecting');
     }
-    await acked;
+    for (const [, receiver] of routes) await receiver.got.take(COUNT);
+    await close();
 
     expect(cuts).toBe(CUTS);
-    expect(received).toEqual(Array.from({ length: COUNT }, (_, index) => index));
-    wire.complete();
-    await lastValueFrom(wire.state$);
-    await proxy.close();
-    await server.close();
+    for (const [, receiver] of routes) expect(payloads(receiver.got.values)).toEqual(numbers(COUNT));
+    const codes = [...near.errors.values, ...far.errors.values].map(({ code }) => code);
+    expect(new Set(codes)).toEqual(new Set(['ERR_CONNECTION_LOST']));
+  });
+
+  it('delivers what a connection swallowed that was half-open, and then reset', async () => {
+    const { proxy, near, far, close } = await pair();
+    for (let time = 0; time < 3; time++) {
+      proxy.freeze();
+      for (const { wire } of [near, far]) {
+        count(wire, time * 2);
+        count(wire, time * 2 + 1);
+      }
+      await Promise.all([status(near.wire, 'connected'), status(far.wire, 'connected')]);
+      expect(near.got.values.length + far.got.values.length).toBe(time * 4);
+      proxy.cut();
+      await Promise.all([near.got.take(time * 2 + 2), far.got.take(time * 2 + 2)]);
+    }
+    expect(payloads(near.got.values)).toEqual(numbers(6));
+    expect(payloads(far.got.values)).toEqual(numbers(6));
+    await close();
+  });
+
+  it('sends again over a new connection what the server had not acked when it was superseded', async () => {
+    const { proxy, near, far, close } = await pair();
+    count(far.wire, 0);
+    await near.got.take(1);
+    proxy.freeze();
+    count(far.wire, 1);
+    // The client sees the loss, the server does not: to it the old connection is alive.
+    proxy.cutNear();
+    await near.got.take(2);
+    expect(payloads(near.got.values)).toEqual([0, 1]);
+    expect(far.errors.values).toEqual([]);
+    await close();
   });
 });
