@@ -46,12 +46,17 @@ describe('priorityQueue', () => {
       property(integer({ min: 1, max: 40 }), array(step, { maxLength: 300, size: 'max' }), (maxSize, steps) => {
         const queue = createPriorityQueue<number>('test', maxSize, overflow);
         const model = createModel(maxSize, overflow);
-        steps.forEach((step, index) => {
-          if (typeof step === 'string') expect(queue[step]()?.value).toBe(model[step]());
-          else expect(attempt(() => queue.push(index, step.push, 0))).toBe(model.push(index, step.push));
-          expect(queue.size).toBe(model.size());
-          expect(queue.peekOldest()?.value).toBe(model.peekOldest());
-        });
+        const did = steps.map((step, index) => [
+          typeof step === 'string' ? queue[step]()?.value : attempt(() => queue.push(index, step.push, 0)),
+          queue.size,
+          queue.peekOldest()?.value,
+        ]);
+        const should = steps.map((step, index) => [
+          typeof step === 'string' ? model[step]() : model.push(index, step.push),
+          model.size(),
+          model.peekOldest(),
+        ]);
+        expect(did).toEqual(should);
       }),
     );
   });
