@@ -17,14 +17,14 @@ export function createOutbox(maxQueued: number, scheduler: SchedulerLike, report
     report({ kind: 'receipt', receipt });
     if (receipt.error) report({ kind: 'error', error: receipt.error });
   };
-  const settle = (receipt: Receipt): void => {
-    pending.delete(receipt.id);
-    inFlight.delete(receipt.id);
-    tell(receipt);
+  const settle = (id: string, receipt?: Receipt): void => {
+    pending.delete(id);
+    inFlight.delete(id);
+    if (receipt) tell(receipt);
     settled$.next();
   };
   const drop = (id: string, reason: DropReason): void =>
-    settle({ id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
+    settle(id, { id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
 
   return {
     /** Messages that are not done: they wait, or are in flight. */
@@ -52,7 +52,7 @@ export function createOutbox(maxQueued: number, scheduler: SchedulerLike, report
     },
     /** Passes a receipt on. */
     tell,
-    /** Passes the last receipt of a message on. */
+    /** A message is done; passes its last receipt on, unless that was told before. */
     settle,
     /** Drops all that is not done. */
     abandon: () => pending.forEach((id) => drop(id, 'closed')),

@@ -48,13 +48,15 @@ export function sending(options: EnvelopeOptions) {
       if (isPumping) return;
       isPumping = true;
       for (let message; sending$.observed && inFlight.size < window && (message = take());) {
-        (isAcked ? tell : settle)({ id: message.id, status: 'sent', attempts: 1 });
+        const { id } = message;
+        tell({ id, status: 'sent', attempts: 1 });
         sending$.next(message);
+        if (!isAcked) settle(id);
       }
       isPumping = false;
     };
     const end = (receipt: Receipt): void => {
-      settle(receipt);
+      settle(receipt.id, receipt);
       pump();
     };
     const onDead = ({ id }: Message, error: Error): void => end({ id, status: 'dead', error });

@@ -1,4 +1,4 @@
-import { asapScheduler, asyncScheduler, defer, EMPTY, merge, of, Subject, takeUntil, timer, type Observable } from 'rxjs';
+import { asapScheduler, asyncScheduler, concat, defer, EMPTY, merge, of, Subject, takeUntil, timer, type Observable } from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import type { Message } from '../message/types.js';
 import type { EnvelopeOptions } from './options.js';
@@ -21,7 +21,8 @@ export function createWriter({ greeting, scheduler = asyncScheduler }: EnvelopeO
   return {
     /** For a link to subscribe to while it is open. What it shall do as long is `work$`. */
     toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
-      merge(greeting ? of([greeting()]) : EMPTY, batches$, work$).pipe(takeUntil(endOf(batches$))),
+      // Greeted even when there is only a goodbye left to say: it tells whose.
+      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(endOf(batches$)))),
     /** Into the next batch; lost when there is no link. */
     send: (message: Message): void => {
       if (batch.push(message) === 1) asapScheduler.schedule(flush);

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { MessageDroppedError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './session.js';
 
 describe('envelopes: the end', () => {
@@ -100,14 +101,17 @@ describe('envelopes: the end', () => {
   });
 
   it('connects again for its goodbye when the link is lost before the other side has agreed', async () => {
-    const { peer, outgoing, received } = openSession();
+    const greeting = () => createMessage('system.hello', { session: 's', resume: true, delivery: 'at-least-once' });
+    const { peer, outgoing, received } = openSession({ greeting });
     peer.ignoreGoodbye();
     outgoing.complete();
     peer.lose();
+    expect(peer.got()).toEqual(['system.hello']);
     await wait(99);
     expect(received.isOver()).toBe(false);
     await wait(1);
-    expect(peer.connections()).toBe(2);
+    // Whose goodbye it is, the peer knows by the greeting.
+    expect([peer.connections(), peer.got()]).toEqual([2, ['system.hello']]);
     await wait(5_000);
     expect(await received.ended).toBe('complete');
   });
@@ -128,6 +132,17 @@ describe('envelopes: the end', () => {
     received.subscription.unsubscribe();
     expect([outgoing.observed, peer.isLeft()]).toEqual([false, true]);
     expect(errors()).toEqual([new MessageDroppedError('a', 'closed')]);
+  });
+
+  it('waits for a connection at most once too', async () => {
+    const { peer, outgoing, send, received, receipts } = openSession({ delivery: 'at-most-once' }, false);
+    send('a', 'b');
+    outgoing.complete();
+    peer.setUp(true);
+    await wait(100);
+    expect(peer.got()).toEqual(['a b']);
+    expect(await received.ended).toBe('complete');
+    expect(receipts()).toEqual(['a queued', 'b queued', 'a sent', 'b sent']);
   });
 
   it('needs no ack at most once', async () => {
