@@ -19,7 +19,7 @@ export { batchByKey, type Batch, type BatchByKeyOptions } from './operators/batc
 export { dedupe, type DedupeOptions } from './operators/dedupe.js';
 export { expire, type ExpireOptions } from './operators/expire.js';
 export { ofType, type MessageOf } from './operators/ofType.js';
-export { priorityMerge, type PriorityMergeOptions } from './operators/priorityMerge.js';
+export { priorityMerge, type OverflowPolicy, type PriorityMergeOptions } from './operators/priorityMerge.js';
 export { exponentialDelay, linearDelay } from './internal/delays.js';
 export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffConfig } from './operators/retryBackoff.js';
 export { unbatch } from './operators/unbatch.js';

@@ -12,15 +12,6 @@ export class AckTimeoutError extends RxwireError {
   }
 }
 
-/** A function given by the application threw; `cause` is what it threw. */
-export class CallbackError extends RxwireError {
-  declare readonly callback: string;
-
-  constructor(callback: string, cause: unknown) {
-    super('ERR_CALLBACK', { callback, reason: String(cause) }, cause);
-  }
-}
-
 /** Bytes came that are no frame of the codec. They were dropped. */
 export class DecodeError extends RxwireError {
   declare readonly codec: string;

@@ -1,7 +1,6 @@
 /** The stable codes of all errors; each has a heading in docs/errors.md. */
 export type ErrorCode =
   | 'ERR_ACK_TIMEOUT'
-  | 'ERR_CALLBACK'
   | 'ERR_CONNECTION_LOST'
   | 'ERR_DECODE'
   | 'ERR_DROPPED'
@@ -30,7 +29,7 @@ export class RxwireError extends Error {
     super(
       Object.entries(details)
         .map((detail) => detail.join(': '))
-        .join(', '),
+        .join(', ') || code,
       { cause },
     );
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
