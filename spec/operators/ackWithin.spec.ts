@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { concat, firstValueFrom, from, lastValueFrom, map, NEVER, of, Subject, toArray, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { AckTimeoutError, MessageDroppedError, OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -72,6 +73,22 @@ describe('ackWithin', () => {
   it('waits as backoffDelay says', () => {
     expect(run(of(item('a')), 10, { retries: 2, backoffDelay: linearDelay }).sent).toEqual(['a at 0', 'a at 10', 'a at 30']);
     expect(run(of(item('a')), 10, { retries: 2, backoffDelay: () => 7 }).sent).toEqual(['a at 0', 'a at 7', 'a at 14']);
+  });
+
+  it('waits for longer than a timer can', () => {
+    const month = 30 * 24 * 3_600_000;
+    expect(run(of(item('a')), month).out).toEqual([new AckTimeoutError('a', 1, month)]);
+    jest.useFakeTimers({ now: 0 });
+    const out: unknown[] = [];
+    const subscription = of(item('a'))
+      .pipe(ackWithin(NEVER, month, { send: mute, onDead: (message) => out.push(message) }))
+      .subscribe();
+    jest.advanceTimersByTime(month - 1);
+    expect(out).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(out).toEqual([item('a')]);
+    subscription.unsubscribe();
+    jest.useRealTimers();
   });
 
   it('has one timer, whatever is in flight', () => {
