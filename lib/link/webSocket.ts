@@ -24,9 +24,9 @@ export interface WebSocketOptions extends SocketOptions {
  * const echo = webSocket('ws://127.0.0.1:4870/wire', { openTimeout: 5_000 });
  */
 export function webSocket(url: string | URL, options: WebSocketOptions = {}): Link<Frame> & DescribedLink {
-  const { protocols = [], WebSocket, maxBuffered, openTimeout } = options;
+  const { protocols = [], WebSocket, maxBuffered, stallTimeout, openTimeout } = options;
   const address = String(url);
-  assertPositive('webSocket', { maxBuffered, openTimeout });
+  assertPositive('webSocket', { maxBuffered, stallTimeout, openTimeout });
   if (!/^wss?:\/\/./i.test(address)) throw new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${address}`);
 
   const link: Link<Frame> = (outgoing) =>

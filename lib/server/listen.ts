@@ -28,8 +28,10 @@ export interface ListenOptions extends Omit<WireOptions, 'reconnect'> {
   readonly detachedTimeout?: number;
   /** Wires that may wait so at once; past that the longest waiting ends. @default 1_000 */
   readonly maxDetached?: number;
-  /** Bytes that may wait for a slow client; past that its connection ends with 4413. @default 16 MiB */
+  /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
+  /** How long more than that may wait, in ms; if something is sent to it then, its connection ends with 4413. @default 10_000 */
+  readonly stallTimeout?: number;
   /** Told of connections that ended before they became a wire. */
   readonly onRefused?: (error: RxwireError) => void;
 }
@@ -49,8 +51,14 @@ export interface ListenOptions extends Omit<WireOptions, 'reconnect'> {
  */
 export function listen(server: Server, options: ListenOptions = {}): Observable<Wire> {
   const { path = '/wire', origins = [], codecs = [json(), msgpack()], maxFrame = 1024 * 1024, onRefused } = options;
-  const { helloTimeout = 5_000, detachedTimeout = 120_000, maxDetached = 1_000, maxBuffered, scheduler = asyncScheduler } = options;
-  assertPositive('listen', { helloTimeout, detachedTimeout, maxFrame, maxBuffered });
+  const { helloTimeout = 5_000, detachedTimeout = 120_000, maxDetached = 1_000, scheduler = asyncScheduler } = options;
+  assertPositive('listen', {
+    helloTimeout,
+    detachedTimeout,
+    maxFrame,
+    maxBuffered: options.maxBuffered,
+    stallTimeout: options.stallTimeout,
+  });
   assertNotNegative('listen', { maxDetached });
   // Called for its checks: each wire calls it again, too late for whoever made a mistake.
   envelopes(options);
@@ -73,7 +81,7 @@ export function listen(server: Server, options: ListenOptions = {}): Observable<
     };
     const wires$ = upgrades(server, { path, origins }).pipe(
       accept(sockets, { path, origins }),
-      map((socket) => socketLink(() => socket, maxBuffered === undefined ? {} : { maxBuffered })),
+      map((socket) => socketLink(() => socket, options)),
       mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
       mergeMap(admit),
     );

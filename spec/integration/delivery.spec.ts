@@ -80,6 +80,16 @@ describe('at-least-once over a real socket', () => {
     },
   );
 
+  it('carries more in one go than may wait in a socket', async () => {
+    const { near, far, close } = await pair();
+    const text = 'x'.repeat(100_000);
+    for (let sent = 0; sent < 300; sent++) near.wire.next(createMessage('test.large', text));
+    await far.got.take(300);
+    await close();
+    expect(near.errors.values).toEqual([]);
+    expect(far.got.values).toHaveLength(300);
+  });
+
   it('delivers what a connection swallowed that was half-open, and then reset', async () => {
     const { proxy, near, far, close } = await pair();
     for (let time = 0; time < 3; time++) {

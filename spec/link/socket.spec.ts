@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import { concat, finalize, NEVER, of, Subject, throwError } from 'rxjs';
+import { concat, finalize, NEVER, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket } from 'ws';
 import { ConnectionLostError, OverflowError } from '../../lib/errors.js';
 import { socketServer } from '../support/peer.js';
@@ -110,17 +110,46 @@ describe.each(ends)('a link over the socket of %s', (_, openAt) => {
     expect(await peer.ended).toEqual({ code: 4000, reason: '' });
   });
 
-  it('gives up a peer that reads too slowly, without waiting for it', async () => {
-    const outgoing = new Subject<string>();
-    const { link, peer, socket } = await open(outgoing, { maxBuffered: 100_000 });
-    peer.socket.pause();
+  describe('whose peer reads too slowly', () => {
     const large = 'x'.repeat(1_000_000);
-    for (let sent = 0; sent < 100 && outgoing.observed; sent++) outgoing.next(large);
-    expect(await link.ended).toMatchObject({ closeCode: 4413, reason: 'the peer reads too slowly' });
-    expect(outgoing.observed).toBe(false);
-    if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
-    peer.socket.resume();
-    expect(await peer.ended).toMatchObject({ code: 1006 });
+
+    /** A link with more in its socket than the system takes, and a clock in the hands of the test. */
+    async function stalled() {
+      const scheduler = new VirtualTimeScheduler();
+      const outgoing = new Subject<string>();
+      const opened = await open(outgoing, { maxBuffered: 100_000, scheduler });
+      opened.peer.socket.pause();
+      let sent = 0;
+      for (; opened.socket.bufferedAmount < 1_000_000; sent++) outgoing.next(large);
+      return { ...opened, scheduler, outgoing, sent };
+    }
+
+    it('gives it up after 10 s, without waiting for its goodbye', async () => {
+      const { link, peer, socket, scheduler, outgoing } = await stalled();
+      outgoing.next('late');
+      scheduler.frame = 9_999;
+      outgoing.next('later');
+      expect(outgoing.observed).toBe(true);
+      scheduler.frame = 10_000;
+      outgoing.next('too late');
+      expect(await link.ended).toMatchObject({ closeCode: 4413, reason: 'the peer reads too slowly' });
+      expect(outgoing.observed).toBe(false);
+      if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
+      peer.socket.resume();
+      expect(await peer.ended).toMatchObject({ code: 1006 });
+    });
+
+    it('goes on when the peer has caught up in time', async () => {
+      const { link, peer, socket, scheduler, outgoing, sent } = await stalled();
+      outgoing.next('late');
+      peer.socket.resume();
+      await peer.frames(sent + 1);
+      expect(socket.bufferedAmount).toBe(0);
+      scheduler.frame = 10_000;
+      outgoing.next('in time');
+      expect((await peer.frames(sent + 2)).at(-1)).toBe('in time');
+      link.subscription.unsubscribe();
+    });
   });
 
   it('leaves nothing behind', async () => {

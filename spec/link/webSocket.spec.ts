@@ -107,7 +107,7 @@ describe('webSocket', () => {
     expect(() => webSocket(url)).toThrow(new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${url}`));
   });
 
-  it.each([{ maxBuffered: 0 }, { openTimeout: NaN }])('refuses %p when called', (options) => {
+  it.each([{ maxBuffered: 0 }, { stallTimeout: 0 }, { openTimeout: NaN }])('refuses %p when called', (options) => {
     expect(() => webSocket(server.url, options)).toThrow(RangeError);
   });
 
