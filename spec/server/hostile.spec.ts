@@ -5,6 +5,7 @@ import { ConnectionLostError, DecodeError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import { rawClient } from '../support/peer.js';
+import { seeded } from '../support/seeded.js';
 import { frame, got, greetedClient, hello, message, secret, serve } from './serve.js';
 
 // That nothing is thrown or rejected where nobody sees it needs no test of its own: jest fails on it.
@@ -116,17 +117,6 @@ describe('listen: hostile clients', () => {
     expect(await got(client, 2)).toEqual(['system.welcome', 'ack:alive']);
   });
 });
-
-/** A small generator of chance that can be repeated (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Random bytes, or a good frame in which some bytes have changed. */
 function mutated(random: () => number): Uint8Array | string {

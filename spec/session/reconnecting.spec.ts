@@ -87,6 +87,16 @@ describe('envelopes: a link that is lost', () => {
     expect(onRetry.mock.calls).toMatchObject([[{ attempt: 1, delay: 10 }], [{ attempt: 2, delay: 20 }]]);
   });
 
+  it.each(['onRetry', 'shouldRetry', 'backoffDelay'])('is given up when %s throws, with that as the cause', async (callback) => {
+    const boom = new Error('boom');
+    const fail = (): never => {
+      throw boom;
+    };
+    const { peer, received } = openSession({ reconnect: { [callback]: fail } });
+    peer.lose();
+    expect(await received.ended).toMatchObject({ code: 'ERR_RECONNECT_GIVEN_UP', cause: boom });
+  });
+
   it('costs what the peer had still to send, when the peer has forgotten us', async () => {
     const { peer, errors } = openSession();
     peer.send(welcome(false));
