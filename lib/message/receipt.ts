@@ -6,9 +6,9 @@ export interface Receipt {
   /** The message's. */
   readonly id: string;
   readonly status: ReceiptStatus;
-  /** How often it was sent. */
+  /** How often it was sent; in the receipt of a wire, over its latest connection. */
   readonly attempts?: number;
-  /** From first sending to the ack, in ms. */
+  /** From first sending (by a wire: over its latest connection) to the ack, in ms. */
   readonly latency?: number;
   /** Why it is `dead` or `expired`. */
   readonly error?: Error;

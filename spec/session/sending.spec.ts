@@ -129,6 +129,16 @@ describe('envelopes: what is sent', () => {
       expect(errors()).toEqual([]);
     });
 
+    it('is counted and timed anew', async () => {
+      const { peer, send, events } = openSession({ ackTimeout: 10 });
+      send('a');
+      await wait(15);
+      peer.lose();
+      await wait(100 + 7);
+      peer.send(ack('a'));
+      expect(events.at(-1)).toEqual({ kind: 'receipt', receipt: { id: 'a', status: 'acked', attempts: 1, latency: 7 } });
+    });
+
     it('is not resent when it was only about to be', async () => {
       const { peer, send } = openSession();
       send('a');
