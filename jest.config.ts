@@ -3,6 +3,7 @@ import type { Config } from 'jest';
 
 const config: Config = {
   testEnvironment: 'node',
+  setupFilesAfterEnv: ['<rootDir>/spec/support/seed.ts'],
   roots: ['<rootDir>/spec', '<rootDir>/marbles'],
   testMatch: ['<rootDir>/spec/**/*.spec.ts', '<rootDir>/marbles/*.ts'],
   extensionsToTreatAsEsm: ['.ts'],

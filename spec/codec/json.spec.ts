@@ -16,7 +16,11 @@ const sent = (payload: unknown): unknown => payloadOf(json().encode([createMessa
 
 describe('json', () => {
   codecContract(json, {
-    payload: fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('__proto__')),
+    // The sign of -0 does not travel, and keys named __proto__ are removed.
+    payload: fc
+      .jsonValue({ maxDepth: 5 })
+      .map((value): unknown => JSON.parse(JSON.stringify(value)))
+      .filter((value) => !JSON.stringify(value).includes('__proto__')),
     hostile: {
       'no text': () => '',
       'no JSON': () => '{"id":',
