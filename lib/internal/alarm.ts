@@ -1,6 +1,9 @@
 import type { SchedulerLike, Unsubscribable } from 'rxjs';
 
-/** The longest delay that timers can keep; beyond it they fire after 1 ms. */
+/**
+ * The longest delay that timers can keep; a longer one fires after 1 ms:
+ * https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html (delays are signed 32-bit).
+ */
 export const MAX_DELAY = 2 ** 31 - 1;
 
 /** One timer for a whole structure. */

@@ -10,13 +10,12 @@ import {
   Subject,
   switchMap,
   takeWhile,
-  timer,
   type Observable,
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
 import { AckTimeoutError, OverflowError } from '../errors.js';
-import { MAX_DELAY } from '../internal/alarm.js';
+import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/delays.js';
 import type { Receipt } from '../message/receipt.js';
@@ -129,7 +128,7 @@ function follow<T extends { readonly id: string }>(
     const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
     return waiting.get(type === 'ack' ? correlationId : status === 'acked' || error ? id : ack)?.settle(error);
   };
-  const wait = (deadline: number) => timer(Math.min(deadline - scheduler.now(), MAX_DELAY), scheduler);
+  const wait = (deadline: number) => after(deadline - scheduler.now(), scheduler);
   const end = () => of(void (ended = true));
   return merge(ack$.pipe(map(read)), alarm$.pipe(switchMap(wait), map(checkAll)), concat(source.pipe(map(start)), defer(end))).pipe(
     takeWhile(() => !ended || waiting.size > 0, true),

@@ -1,4 +1,5 @@
 import { asyncScheduler, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { MAX_DELAY } from '../internal/alarm.js';
 import { assertNotNegative } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/delays.js';
 
@@ -39,9 +40,6 @@ export interface RetryBackoffConfig {
   readonly random?: () => number;
 }
 
-/** A longer timer fires after 1 ms: https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html (delays are signed 32-bit). */
-const LONGEST_DELAY = 2 ** 31 - 1;
-
 /**
  * Subscribes again after an error, each time after a longer wait. A drop-in for the operator of this name in backoff-rxjs 7.
  *
@@ -76,7 +74,7 @@ export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: O
   if (jitter > 1) throw new RangeError(`retryBackoff: "jitter" must be <= 1, got ${jitter}`);
 
   const delayOf = (iteration: number): number => {
-    const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, LONGEST_DELAY);
+    const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, MAX_DELAY);
     return delay > 0 ? delay * (1 - jitter + jitter * random()) : 0;
   };
   const wait = (error: unknown, attempt: number): Observable<unknown> => {

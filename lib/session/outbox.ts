@@ -58,5 +58,3 @@ export function createOutbox(maxQueued: number, scheduler: SchedulerLike, report
     abandon: () => pending.forEach((id) => drop(id, 'closed')),
   };
 }
-
-export type Outbox = ReturnType<typeof createOutbox>;
