@@ -23,7 +23,7 @@ export { priorityMerge, type OverflowPolicy, type PriorityMergeOptions } from '.
 export { exponentialDelay, linearDelay } from './internal/delays.js';
 export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffConfig } from './operators/retryBackoff.js';
 export { unbatch } from './operators/unbatch.js';
-export { envelopes, type EnvelopeOptions } from './session/envelopes.js';
+export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export type { Report, SessionEvent } from './session/events.js';
 export { framed, type FramedOptions } from './session/framed.js';
 export type { ReconnectOptions } from './session/reconnecting.js';

@@ -33,6 +33,15 @@ export class PeerGoneError extends RxwireError {
   }
 }
 
+/** The peer does what the protocol forbids. The connection was closed. */
+export class ProtocolError extends RxwireError {
+  declare readonly reason: string;
+
+  constructor(reason: string) {
+    super('ERR_PROTOCOL', { reason });
+  }
+}
+
 /** Reconnecting has ended without success; `cause` is the last failure. */
 export class ReconnectGivenUpError extends RxwireError {
   declare readonly attempts: number;

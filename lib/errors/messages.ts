@@ -75,3 +75,26 @@ export class OverflowError extends RxwireError {
     super('ERR_OVERFLOW', { buffer, limit });
   }
 }
+
+/** What a store cannot do any more, or has lost. */
+export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
+
+/** A store failed: there is no room, another owner has taken over, it was cleared, or holds what nobody wrote. */
+export class StoreError extends RxwireError {
+  declare readonly store: string;
+  declare readonly fault: StoreFault;
+
+  /** @param store Which one: `indexeddb`, `lmdb`, `web-storage`. */
+  constructor(store: string, fault: StoreFault, cause?: unknown) {
+    super('ERR_STORE', { store, fault }, cause);
+  }
+}
+
+/** The peer no longer knows whether it had this message, which was to have its effect once: it was not sent again. */
+export class InDoubtError extends RxwireError {
+  declare readonly id: string;
+
+  constructor(id: string) {
+    super('ERR_IN_DOUBT', { id });
+  }
+}

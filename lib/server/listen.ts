@@ -8,7 +8,7 @@ import { DecodeError, RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { CloseCode } from '../link/closeCode.js';
 import { socketLink } from '../link/socket.js';
-import { envelopes } from '../session/envelopes.js';
+import { envelopes } from '../session/envelope/envelopes.js';
 import type { WireOptions } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 import { attachment, type Attachment } from './attachment.js';

@@ -8,7 +8,7 @@ import { createMessage } from '../message/createMessage.js';
 import { NAME_PATTERN } from '../message/limits.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import { envelopes, type EnvelopeOptions } from '../session/envelopes.js';
+import { envelopes, type EnvelopeOptions } from '../session/envelope/envelopes.js';
 import { framed } from '../session/framed.js';
 import { counted } from './traffic.js';
 import { Wire, type WireParts } from './wire.js';

@@ -8,7 +8,7 @@ export const floors: readonly (readonly string[])[] = [
   ['link'],
   ['session'],
   ['wire'],
-  ['index', 'server', 'testing', 'node', 'angular', 'nats'],
+  ['index', 'server', 'testing', 'indexeddb', 'node', 'angular', 'nats'],
 ];
 
 /** The room of a file: its folder, or its own name when it lies on top of lib/. */

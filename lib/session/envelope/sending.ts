@@ -15,11 +15,11 @@ import {
   tap,
 } from 'rxjs';
 import type { Observable } from 'rxjs';
-import { after } from '../internal/after.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import type { Receipt } from '../message/receipt.js';
-import type { Message } from '../message/types.js';
-import { ackWithin } from '../operators/ackWithin.js';
+import { after } from '../../internal/after.js';
+import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { Message } from '../../message/types.js';
+import { ackWithin } from '../../operators/ackWithin.js';
 import type { EnvelopeOptions } from './options.js';
 import { createOutbox } from './outbox.js';
 import { createWriter } from './writer.js';

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
 import { VirtualTimeScheduler } from 'rxjs';
-import { ConnectionLostError, OverflowError, ReconnectGivenUpError, SessionLostError } from '../../lib/errors.js';
-import { createMessage } from '../../lib/message/createMessage.js';
-import { envelopes } from '../../lib/session/envelopes.js';
-import { isTemporary } from '../../lib/session/reconnecting.js';
+import { ConnectionLostError, OverflowError, ReconnectGivenUpError, SessionLostError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { envelopes } from '../../../lib/session/envelope/envelopes.js';
+import { isTemporary } from '../../../lib/session/reconnecting.js';
 import { message, openSession, wait } from './session.js';
 
 const welcome = (resumed: boolean) => createMessage('system.welcome', { resumed });

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { BehaviorSubject, NEVER } from 'rxjs';
-import { OverflowError } from '../../lib/errors.js';
-import { createMessage } from '../../lib/message/createMessage.js';
+import { OverflowError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './session.js';
 
 describe('envelopes: what is received', () => {

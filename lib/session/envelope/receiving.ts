@@ -1,8 +1,8 @@
 import { asyncScheduler, EMPTY, endWith, filter, from, merge, mergeMap, noop, of, take, tap, type Observable, type Subject } from 'rxjs';
-import { OverflowError, SessionLostError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
-import { createRecentKeys } from '../internal/recentKeys.js';
-import type { Message } from '../message/types.js';
+import { OverflowError, SessionLostError } from '../../errors.js';
+import { assertPositive } from '../../internal/assert.js';
+import { createRecentKeys } from '../../internal/recentKeys.js';
+import type { Message } from '../../message/types.js';
 import type { EnvelopeOptions } from './options.js';
 
 /**

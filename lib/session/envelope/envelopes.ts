@@ -1,10 +1,10 @@
 import { asyncScheduler, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
-import type { Layer } from '../link/link.js';
-import { createMessage } from '../message/createMessage.js';
-import type { Message } from '../message/types.js';
+import type { Layer } from '../../link/link.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { Message } from '../../message/types.js';
 import type { EnvelopeOptions } from './options.js';
 import { receiving } from './receiving.js';
-import { reconnecting } from './reconnecting.js';
+import { reconnecting } from '../reconnecting.js';
 import { sending } from './sending.js';
 
 export type { EnvelopeOptions } from './options.js';

@@ -1,6 +1,6 @@
 import { asapScheduler, asyncScheduler, concat, defer, EMPTY, merge, of, Subject, takeUntil, timer, type Observable } from 'rxjs';
-import { endOf } from '../internal/endOf.js';
-import type { Message } from '../message/types.js';
+import { endOf } from '../../internal/endOf.js';
+import type { Message } from '../../message/types.js';
 import type { EnvelopeOptions } from './options.js';
 
 /** Messages in one batch at most: a quarter of the window. */

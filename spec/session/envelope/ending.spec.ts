@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
-import { MessageDroppedError } from '../../lib/errors.js';
-import { createMessage } from '../../lib/message/createMessage.js';
+import { MessageDroppedError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './session.js';
 
 describe('envelopes: the end', () => {

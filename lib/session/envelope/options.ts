@@ -1,8 +1,8 @@
 import type { Observable, SchedulerLike } from 'rxjs';
-import type { Receipt } from '../message/receipt.js';
-import type { Delivery, Message } from '../message/types.js';
-import type { Report } from './events.js';
-import type { ReconnectOptions } from './reconnecting.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { Delivery, Message } from '../../message/types.js';
+import type { Report } from '../events.js';
+import type { ReconnectOptions } from '../reconnecting.js';
 
 export interface EnvelopeOptions {
   /** @default 'at-least-once' */

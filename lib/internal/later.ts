@@ -1,0 +1,15 @@
+import { defaultIfEmpty, isObservable, take, type Observable, type Subscription } from 'rxjs';
+
+/** A value now, or one that an Observable emits later: no tick is waited where none is needed, and virtual time reaches the rest. */
+export type Later<T> = T | Observable<T>;
+
+/** Calls `next` with the value, at once where it is there already. What comes after the first one is left alone. */
+export function whenReady<T>(
+  later: Later<T>,
+  next: (value: T) => void,
+  error: (reason: unknown) => void,
+): Subscription | undefined {
+  if (isObservable(later)) return later.pipe(defaultIfEmpty(undefined as T), take(1)).subscribe({ next, error });
+  next(later);
+  return undefined;
+}

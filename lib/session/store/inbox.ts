@@ -1,0 +1,57 @@
+import type { Later } from '../../internal/later.js';
+import type { Message } from '../../message/types.js';
+
+/** How far the messages of one sender are processed. */
+export interface Cursor {
+  /** All numbers up to here are. */
+  readonly done: number;
+  /** Those above it that are as well, in rising order: handlers may finish out of order. */
+  readonly finished: readonly number[];
+}
+
+/** What an inbox knows of one sender. */
+export interface InboxRecord {
+  readonly cursor: Cursor;
+  /** What the session wants to find again: plain data, opaque to the inbox. */
+  readonly session?: unknown;
+}
+
+/** A message that could not be processed, and why. */
+export interface DeadLetter {
+  readonly message: Message;
+  /** The code of the error where it has one, else its text. */
+  readonly reason: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+  /** When it was given up, in ms since the epoch. */
+  readonly at: number;
+}
+
+/** One message that is done, and what is to be written with that. */
+export interface Completion<Tx> {
+  /** Writes what the message brings about. A throw undoes the whole transaction. */
+  readonly effect?: ((transaction: Tx) => void) | undefined;
+  /** It has failed for good: it is kept here instead. */
+  readonly deadLetter?: DeadLetter | undefined;
+}
+
+/**
+ * Where a receiver keeps how far it got. What a message brings about and the cursor that says so are one transaction: after a crash,
+ * both are there or neither is. Implement it over a database of your own, and its transactions are yours in `effect`.
+ *
+ * There is one call at a time of `commit` for each sender.
+ */
+export interface Inbox<Tx = unknown> {
+  /** What is known of this sender, if anything. */
+  load(pid: string): Later<InboxRecord | undefined>;
+  /**
+   * Runs the effects in order and stores the cursor, all in one transaction; answers when that would survive a crash.
+   *
+   * @throws What an effect throws, delivered; then nothing of it was stored.
+   */
+  commit(pid: string, cursor: Cursor, completions: readonly Completion<Tx>[]): Later<void>;
+  /** Stores what the session wants to find again. */
+  remember(pid: string, session: unknown): Later<void>;
+  /** Forgets a sender that has said goodbye. */
+  forget(pid: string): Later<void>;
+}
