@@ -27,6 +27,9 @@ export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js
 export type { Report, SessionEvent } from './session/events.js';
 export { framed, type FramedOptions } from './session/framed.js';
 export type { ReconnectOptions } from './session/reconnecting.js';
+export type * from './session/store/inbox.js';
+export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
+export type * from './session/store/outboxStore.js';
 export { connect, type ConnectOptions, type WireOptions } from './wire/connect.js';
 export type { ConnectionMetrics, ConnectionState, ConnectionStatus } from './wire/connectionState.js';
 export type { Traffic } from './wire/traffic.js';

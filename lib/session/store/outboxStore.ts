@@ -30,6 +30,8 @@ export interface OutboxContents {
   readonly acked: number;
   /** In order. */
   readonly batches: readonly StoredBatch[];
+  /** The highest number it knows to have been given, also where the batch is lost: it must not be given again. */
+  readonly last?: number | undefined;
   readonly ticket?: Ticket | undefined;
 }
 
