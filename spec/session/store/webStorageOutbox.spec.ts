@@ -1,0 +1,264 @@
+import { StoreError } from '../../../lib/errors.js';
+import { webStorageOutbox } from '../../../lib/session/store/webStorageOutbox.js';
+import { batch, faultOf, faultsOf, ready } from '../../support/outboxCases.js';
+import { outboxContract } from '../../support/outboxContract.js';
+import { fakeStorage } from './fakeStorage.js';
+
+const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(255);
+
+/** An open outbox, and where it lies. */
+async function outbox(quota?: number) {
+  const storage = fakeStorage(quota);
+  const store = webStorageOutbox('a', { storage });
+  const told = faultsOf(store);
+  const { pid } = await ready(store.open());
+  const batches = async () => (await ready(webStorageOutbox('a', { storage }).open())).batches;
+  return { storage, store, told, pid, batches };
+}
+
+describe('webStorageOutbox', () => {
+  outboxContract(() => {
+    const storage = fakeStorage();
+    const damage = (part: string): void => {
+      for (const key of storage.items.keys()) if (key.includes(part)) storage.items.set(key, '{ "first": ');
+    };
+    return {
+      store: () => webStorageOutbox('a', { storage }),
+      corrupt: (last) => damage(`batch:a:${last}`),
+      corruptHead: () => damage('head:'),
+    };
+  });
+
+  it('answers at once', () => {
+    const store = webStorageOutbox('a', { storage: fakeStorage() });
+    expect(store.open()).toMatchObject({ epoch: 1, acked: 0, batches: [] });
+    expect(store.append([batch(1)])).toBeUndefined();
+    expect(store.trim(1)).toBeUndefined();
+  });
+
+  it('has limits', () => {
+    expect(webStorageOutbox('a')).toMatchObject({ isDurable: true, maxMessages: 10_000, maxBytes: 2 * 1024 * 1024 });
+    expect(() => webStorageOutbox('a', { maxBytes: 0 })).toThrow(new RangeError('webStorageOutbox: "maxBytes" must be > 0, got 0'));
+    expect(() => webStorageOutbox('a', { maxMessages: 0 })).toThrow(new RangeError('webStorageOutbox: "maxMessages" must be > 0, got 0'));
+  });
+
+  it('shares a storage with what is not its own', async () => {
+    const { storage, store, batches } = await outbox();
+    storage.setItem('theirs', 'kept');
+    const others = ['a:1', 'batch:a', ''].map((name) => webStorageOutbox(name, { storage }));
+    for (const other of others) {
+      await ready(other.open());
+      await ready(other.append([batch(1, 1, 'other')]));
+    }
+    await ready(store.append([batch(1), batch(2)]));
+    await ready(store.replace(1, [batch(2, 1, 'mine')]));
+    expect(await batches()).toEqual([batch(2, 1, 'mine')]);
+    for (const name of ['a:1', 'batch:a', ''])
+      expect((await ready(webStorageOutbox(name, { storage }).open())).batches).toEqual([batch(1, 1, 'other')]);
+    expect(storage.getItem('theirs')).toBe('kept');
+  });
+
+  describe('when the storage is full', () => {
+    it('stores none of what it was given, and keeps what was there', async () => {
+      const { store, batches } = await outbox(5_000);
+      await ready(store.append([batch(1, 1, bytes(300))]));
+      expect(await faultOf(() => store.append([batch(2), batch(3, 1, bytes(10_000))]))).toBe('quota');
+      expect(await batches()).toEqual([batch(1, 1, bytes(300))]);
+    });
+
+    it('takes the same again once there is room', async () => {
+      const { store, batches } = await outbox(5_000);
+      await ready(store.append([batch(1, 1, bytes(3_000))]));
+      const more = [batch(2), batch(3, 1, bytes(3_000))];
+      expect(await faultOf(() => store.append(more))).toBe('quota');
+      await ready(store.trim(1));
+      await ready(store.append(more));
+      expect(await batches()).toEqual(more);
+    });
+
+    it('can still say what is acked, and who it is', async () => {
+      const { storage, store, batches } = await outbox();
+      await ready(store.append(Array.from({ length: 12 }, (_, index) => batch(index + 1))));
+      storage.quota = 0;
+      await ready(store.remember({ sid: 's'.repeat(43), rt: 'r'.repeat(43) }));
+      await ready(store.trim(11));
+      expect(await batches()).toEqual([batch(12)]);
+      const { acked, ticket } = await ready(webStorageOutbox('a', { storage }).open());
+      expect([acked, ticket?.rt]).toEqual([11, 'r'.repeat(43)]);
+    });
+
+    it('leaves all as it was when there is no room for what is to replace it', async () => {
+      const { storage, store, batches } = await outbox(5_000);
+      await ready(store.append([batch(1), batch(2)]));
+      expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))]))).toBe('quota');
+      expect(await batches()).toEqual([batch(1), batch(2)]);
+      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ acked: 0 });
+    });
+
+    it('needs no room for both of what replaces and is replaced', async () => {
+      const { store, batches } = await outbox(5_000);
+      await ready(store.append([batch(1, 1, bytes(3_000))]));
+      await ready(store.replace(0, [batch(1, 1, bytes(3_100))]));
+      expect(await batches()).toEqual([batch(1, 1, bytes(3_100))]);
+    });
+
+    it('tells so when not even its head has room', async () => {
+      const store = webStorageOutbox('a', { storage: fakeStorage(100) });
+      expect(await faultOf(() => store.open())).toBe('quota');
+    });
+
+    it('knows the error of older browsers', async () => {
+      const storage = fakeStorage();
+      const store = webStorageOutbox('a', { storage });
+      await ready(store.open());
+      storage.setItem = () => {
+        throw new DOMException('It is full.', 'NS_ERROR_DOM_QUOTA_REACHED');
+      };
+      expect(await faultOf(() => store.append([batch(1)]))).toBe('quota');
+    });
+  });
+
+  describe('when it is cleared while it is open', () => {
+    it('tells, and goes on as the same sender', async () => {
+      const { storage, store, told, pid, batches } = await outbox();
+      await ready(store.append([batch(1), batch(2)]));
+      await ready(store.remember({ sid: 's', rt: 'r' }));
+      await ready(store.trim(1));
+      storage.items.clear();
+      await ready(store.append([batch(3)]));
+      expect(told).toEqual(['evicted']);
+      await ready(store.trim(2));
+      expect(await batches()).toEqual([batch(3)]);
+      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ pid, acked: 2, ticket: { sid: 's', rt: 'r' } });
+      expect(told).toEqual(['evicted']);
+    });
+
+    it('keeps later owners apart: its epoch is still taken', async () => {
+      const { storage, store } = await outbox();
+      storage.items.clear();
+      await ready(store.append([batch(1)]));
+      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ epoch: 2 });
+    });
+
+    it('is fenced when another sender has moved in', async () => {
+      const { storage, store, told, batches } = await outbox();
+      storage.items.clear();
+      await ready(webStorageOutbox('a', { storage }).open());
+      expect(await faultOf(() => store.append([batch(1)]))).toBe('fenced');
+      expect(told).toEqual(['fenced']);
+      expect(await batches()).toEqual([]);
+    });
+
+    it('mends a head that was damaged', async () => {
+      const { storage, store, told, pid, batches } = await outbox();
+      await ready(store.append([batch(1)]));
+      storage.items.set('rxwire:head:a', '{}');
+      await ready(store.append([batch(2)]));
+      expect(told).toEqual(['corrupt']);
+      expect(await batches()).toEqual([batch(1), batch(2)]);
+      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ pid });
+    });
+  });
+
+  describe('when records are corrupt', () => {
+    it.each([
+      ['is no JSON', '{'],
+      ['is of another shape', '[1]'],
+      ['is nothing', 'null'],
+      ['is not of this number', '{"first":3,"delivery":"exactly-once","frame":"x"}'],
+      ['begins before the one before ends', '{"first":1,"delivery":"exactly-once","frame":"x"}'],
+      ['has a number that is none', '{"first":1.5,"delivery":"exactly-once","frame":"x"}'],
+      ['is of an unknown level', '{"first":2,"delivery":"twice","frame":"x"}'],
+      ['has no frame', '{"first":2,"delivery":"exactly-once"}'],
+      ['has a frame that is none', '{"first":2,"delivery":"exactly-once","frame":{}}'],
+      ['has wrong base64', '{"first":2,"delivery":"exactly-once","bytes":"@@"}'],
+    ])('leaves out one that %s', async (_, text) => {
+      const { storage, store } = await outbox();
+      await ready(store.append([batch(1), batch(2), batch(3)]));
+      storage.items.set('rxwire:batch:a:2', text);
+      const next = webStorageOutbox('a', { storage });
+      const told = faultsOf(next);
+      expect((await ready(next.open())).batches).toEqual([batch(1), batch(3)]);
+      expect(told).toEqual(['corrupt']);
+    });
+
+    it.each(['{}', '[]', '7', '{"pid":"","epoch":1,"acked":0}', '{"pid":"p","epoch":-1,"acked":0}', '{"pid":"p","epoch":1}', ''])(
+      'begins anew with the head %s',
+      async (text) => {
+        const { storage, store, pid } = await outbox();
+        await ready(store.append([batch(1)]));
+        storage.items.set('rxwire:head:a', text);
+        const next = webStorageOutbox('a', { storage });
+        const told = faultsOf(next);
+        const contents = await ready(next.open());
+        expect(contents).toMatchObject({ epoch: 1, acked: 0, batches: [] });
+        expect(contents.pid).not.toBe(pid);
+        expect(told).toEqual(['corrupt']);
+        expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
+      },
+    );
+
+    it('begins anew when batches are left without a head', async () => {
+      const { storage, store } = await outbox();
+      await ready(store.append([batch(1)]));
+      storage.items.delete('rxwire:head:a');
+      const next = webStorageOutbox('a', { storage });
+      const told = faultsOf(next);
+      expect(await ready(next.open())).toMatchObject({ epoch: 1, batches: [] });
+      expect(told).toEqual(['corrupt']);
+      expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
+    });
+
+    it('takes a ticket that is corrupt for none', async () => {
+      const { storage, store, pid } = await outbox();
+      await ready(store.append([batch(1)]));
+      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 0, ticket: { sid: 1 } }));
+      const contents = await ready(webStorageOutbox('a', { storage }).open());
+      expect(contents).toMatchObject({ pid, epoch: 2, batches: [batch(1)] });
+      expect(contents.ticket).toBeUndefined();
+    });
+
+    it('leaves out what was acked when the page died before it was removed', async () => {
+      const { storage, store, pid, told, batches } = await outbox();
+      await ready(store.append([batch(1), batch(2)]));
+      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 1 }));
+      expect(await batches()).toEqual([batch(2)]);
+      expect(told).toEqual([]);
+    });
+  });
+
+  describe('where no storage can be used', () => {
+    it('fails to open, for want of localStorage', async () => {
+      const error = await ready(webStorageOutbox('a').open()).catch((reason: unknown) => reason);
+      expect(error).toEqual(new StoreError('web-storage', 'failed'));
+      expect((error as Error).cause).toEqual(new Error('There is no localStorage.'));
+    });
+
+    it('fails to open when the browser refuses it', async () => {
+      const refusal = new DOMException('Access is denied.', 'SecurityError');
+      const denied = {
+        get(): never {
+          throw refusal;
+        },
+        configurable: true,
+      };
+      Object.defineProperty(globalThis, 'localStorage', denied);
+      try {
+        const error = await ready(webStorageOutbox('a').open()).catch((reason: unknown) => reason);
+        expect(error).toMatchObject({ fault: 'failed', cause: refusal });
+      } finally {
+        Reflect.deleteProperty(globalThis, 'localStorage');
+      }
+    });
+
+    it('is looked for when it is opened, not before', async () => {
+      const store = webStorageOutbox('a');
+      Object.defineProperty(globalThis, 'localStorage', { value: fakeStorage(), configurable: true });
+      try {
+        expect(await ready(store.open())).toMatchObject({ epoch: 1 });
+      } finally {
+        Reflect.deleteProperty(globalThis, 'localStorage');
+      }
+    });
+  });
+});
