@@ -1,0 +1,111 @@
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
+
+interface Schema extends DBSchema {
+  /** What the outbox keeps of itself, under {@link HEAD_KEY}. */
+  head: { key: string; value: unknown };
+  /** Batches, under the numbers of their last messages. */
+  batches: { key: number; value: unknown };
+}
+
+export type Transaction = IDBPTransaction<Schema, ('head' | 'batches')[], 'readwrite'>;
+
+export const HEAD_KEY = 'head';
+
+const VERSION = 1;
+/** What comes of a connection that was taken away: a transaction cannot be begun, or ends. */
+const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError'];
+
+/** A database that is opened when it is first needed, and again whenever it was taken away. */
+export interface Database {
+  /**
+   * Does its work in one transaction, and answers when that would survive a crash of the machine; what fails leaves nothing behind. It is
+   * done again when the database was taken away meanwhile. `work` waits for nothing but its own requests.
+   */
+  transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** @param onLost Told when the browser took the database away: it was deleted, evicted, or is to be upgraded. */
+export function createDatabase(name: string, onLost: () => void): Database {
+  let connection: Promise<IDBPDatabase<Schema>> | undefined;
+  let isClosed = false;
+
+  const connect = (): Promise<IDBPDatabase<Schema>> => {
+    if (isClosed) throw new Error('It is closed.');
+    const opening = openDB<Schema>(name, VERSION, {
+      upgrade(database) {
+        database.createObjectStore('head');
+        database.createObjectStore('batches');
+      },
+      // Somebody wants to delete it, or has a newer version: we must not be in the way.
+      blocking: () => lose(opening),
+      terminated: () => lose(opening),
+    });
+    // The next who needs it tries again.
+    opening.catch(() => forget(opening));
+    return opening;
+  };
+  const forget = (one: typeof connection): void => {
+    one?.then(
+      (database) => database.close(),
+      () => undefined,
+    );
+    if (connection === one) connection = undefined;
+  };
+  const lose = (one: typeof connection): void => {
+    const isOurs = connection === one;
+    forget(one);
+    if (isOurs && !isClosed) onLost();
+  };
+
+  return {
+    async transact(work) {
+      const first = (connection ??= connect());
+      try {
+        return await run(await first, work);
+      } catch (error) {
+        if (!LOST.includes((error as Error).name)) throw error;
+      }
+      forget(first);
+      return run(await (connection ??= connect()), work);
+    },
+    close() {
+      isClosed = true;
+      forget(connection);
+    },
+  };
+}
+
+async function run<T>(database: IDBPDatabase<Schema>, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  const transaction = database.transaction(['head', 'batches'], 'readwrite', { durability: 'strict' });
+  const hasCommitted = ending(transaction);
+  let failure: Error | undefined;
+  const result = await work(transaction).catch((error: unknown) => {
+    failure = error as Error;
+    abort(transaction);
+  });
+  if (await hasCommitted) return result as T;
+  throw transaction.error ?? failure ?? new DOMException('The transaction was undone.', 'AbortError');
+}
+
+/**
+ * Whether it was committed: only `complete` says so. A request that has succeeded may still be undone, and where there is no room left, the
+ * transaction is aborted without any request having failed.
+ */
+function ending(transaction: Transaction): Promise<boolean> {
+  // The library has a promise for it that also fails at the error of a request, and must not be left alone.
+  transaction.done.catch(() => undefined);
+  return new Promise((resolve) => {
+    transaction.oncomplete = () => resolve(true);
+    transaction.onabort = () => resolve(false);
+  });
+}
+
+/** Undoes it, if the browser has not yet. */
+function abort(transaction: Transaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has.
+  }
+}

@@ -1,0 +1,1 @@
+export { indexedDbOutbox, type IndexedDbOutboxOptions } from './indexedDbOutbox.js';
