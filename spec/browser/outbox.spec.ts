@@ -1,0 +1,223 @@
+import { jest } from '@jest/globals';
+import { build } from 'esbuild';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { describeWith } from '../support/debian.js';
+import { outboxCases } from '../support/outboxCases.js';
+import type { Kind, Toolbox } from './outboxPage.js';
+
+jest.setTimeout(30_000);
+
+const ORIGIN = 'http://localhost';
+const kinds: readonly Kind[] = ['indexedDB', 'localStorage'];
+
+describeWith('chromium', 'outboxes in a browser', (executablePath) => {
+  let browser: Browser;
+  let script: string;
+  let context: BrowserContext;
+  let page: Page;
+  /** What the pages complain of: errors that nobody caught, promises that nobody minds. */
+  let complaints: string[];
+
+  beforeAll(async () => {
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
+    const entryPoints = ['spec/browser/outboxPage.ts'];
+    const options = { entryPoints, bundle: true, write: false, format: 'iife', target: 'es2022' } as const;
+    const [built, launched] = await Promise.all([build(options), chromium.launch({ executablePath, args })]);
+    script = built.outputFiles[0]!.text;
+    browser = launched;
+  });
+  afterAll(() => browser.close());
+
+  beforeEach(async () => {
+    complaints = [];
+    context = await browser.newContext();
+    await context.route(`${ORIGIN}/**`, (route) => route.fulfill({ contentType: 'text/html', body: `<script>${script}</script>` }));
+    page = await openPage();
+  });
+  afterEach(async () => {
+    await context.close();
+    expect(complaints).toEqual([]);
+  });
+
+  async function openPage(path = '/'): Promise<Page> {
+    const opened = await context.newPage();
+    opened.setDefaultTimeout(10_000);
+    opened.on('pageerror', ({ message }) => complaints.push(message));
+    await opened.goto(ORIGIN + path);
+    return opened;
+  }
+
+  type Answer<Name extends keyof Toolbox> = Awaited<ReturnType<Toolbox[Name]>>;
+  async function on<Name extends keyof Toolbox>(one: Page, name: Name, ...args: Parameters<Toolbox[Name]>): Promise<Answer<Name>> {
+    const call = ([method, values]: readonly [Name, unknown[]]): unknown =>
+      (window.toolbox[method] as (...all: unknown[]) => unknown)(...values);
+    return one.evaluate<Answer<Name>, never>(call as never, [name, args] as never);
+  }
+  const tells = (one: Page, fault: string) => one.waitForFunction((wanted) => window.toolbox.told().includes(wanted), fault);
+  const devtools = () => context.newCDPSession(page);
+
+  describe.each(kinds)('%s', (kind) => {
+    it.each(Object.keys(outboxCases))('keeps the outbox contract: %s', (title) => on(page, 'check', kind, title));
+
+    it('outlives a reload', async () => {
+      const { pid } = await on(page, 'open', kind);
+      await on(page, 'append', 1);
+      await on(page, 'append', 2);
+      await on(page, 'trim', 1);
+      await on(page, 'remember', 'secret');
+      await page.reload();
+      const ticket = { sid: 's', rt: 'secret' };
+      expect(await on(page, 'open', kind)).toEqual({ pid, epoch: 2, acked: 1, last: 2, batches: [2], ticket });
+    });
+
+    it('lets a second tab wait until the first is gone', async () => {
+      const { pid } = await on(page, 'open', kind);
+      const second = await openPage();
+      await on(second, 'ask', kind);
+      await second.waitForFunction(async () => (await window.toolbox.locks()).pending?.length === 1);
+      expect(await on(second, 'isOpen')).toBe(false);
+      await on(page, 'append', 1);
+      await page.close();
+
+      await second.waitForFunction(() => window.toolbox.isOpen());
+      expect(await on(second, 'append', 2)).toBeUndefined();
+      await second.reload();
+      expect(await on(second, 'open', kind)).toMatchObject({ pid, epoch: 3, batches: [1, 2] });
+    });
+
+    it('lets a second tab take over when the first closes it', async () => {
+      await on(page, 'open', kind);
+      const second = await openPage();
+      await on(second, 'ask', kind);
+      await second.waitForFunction(async () => (await window.toolbox.locks()).pending?.length === 1);
+      await on(page, 'close');
+      await second.waitForFunction(() => window.toolbox.isOpen());
+      expect(await on(second, 'append', 1)).toBeUndefined();
+    });
+
+    it('fences the tab whose lock is stolen', async () => {
+      await on(page, 'open', kind);
+      await on(page, 'append', 1);
+      const thief = await openPage();
+      expect(await on(thief, 'open', kind, { steal: true })).toMatchObject({ epoch: 2, batches: [1] });
+      await tells(page, 'fenced');
+      expect(await on(page, 'append', 2)).toBe('fenced');
+      expect(await on(page, 'replace', 1, [])).toBe('fenced');
+      expect(await on(thief, 'append', 2)).toBeUndefined();
+      await thief.reload();
+      expect(await on(thief, 'open', kind)).toMatchObject({ epoch: 3, batches: [1, 2] });
+    });
+
+    it('goes by epochs alone without locks', async () => {
+      await on(page, 'open', kind, { locks: false });
+      const second = await openPage();
+      expect(await on(second, 'open', kind, { locks: false })).toMatchObject({ epoch: 2 });
+      expect(await on(page, 'append', 1)).toBe('fenced');
+      expect(await on(page, 'told')).toEqual(['fenced']);
+    });
+
+    it('goes on as the same sender when the storage of the site is cleared', async () => {
+      const { pid } = await on(page, 'open', kind);
+      await on(page, 'append', 1);
+      await on(page, 'trim', 1);
+      await on(page, 'append', 2);
+      await (await devtools()).send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'all' });
+      if (kind === 'localStorage') await page.waitForFunction(() => localStorage.length === 0);
+      else await tells(page, 'evicted');
+      expect(await on(page, 'append', 3)).toBeUndefined();
+      expect(await on(page, 'told')).toEqual(['evicted']);
+      await page.reload();
+      expect(await on(page, 'open', kind)).toMatchObject({ pid, epoch: 2, acked: 1, batches: [3] });
+    });
+
+    it('fails to open where a page may keep nothing', async () => {
+      const headers = { 'content-security-policy': "sandbox allow-scripts; script-src 'unsafe-inline'" };
+      await context.route(`${ORIGIN}/sandboxed`, (route) =>
+        route.fulfill({ contentType: 'text/html', headers, body: `<script>${script}</script>` }),
+      );
+      const sandboxed = await openPage('/sandboxed');
+      expect(await on(sandboxed, 'openFault', kind)).toBe('failed');
+    });
+  });
+
+  describe('localStorage that is full', () => {
+    it('keeps what is there, and takes more when there is room again', async () => {
+      await on(page, 'open', 'localStorage');
+      const million = 1_000_000;
+      expect(await on(page, 'append', 1, million)).toBeUndefined();
+      expect(await on(page, 'append', 2, million)).toBeUndefined();
+      expect(await on(page, 'append', 3, million)).toBeUndefined();
+      expect(await on(page, 'append', 4, million)).toBe('quota');
+      expect(await on(page, 'trim', 2)).toBeUndefined();
+      expect(await on(page, 'append', 4, million)).toBeUndefined();
+      await page.reload();
+      expect(await on(page, 'open', 'localStorage')).toMatchObject({ acked: 2, batches: [3, 4] });
+    });
+  });
+
+  describe('IndexedDB', () => {
+    it('stores what it is given in one transaction, a strict one', async () => {
+      await on(page, 'open', 'indexedDB');
+      expect(await on(page, 'transactionsOf', [1, 2, 3])).toEqual([{ durability: 'strict' }]);
+    });
+
+    it('does nothing that nobody has subscribed to', async () => {
+      await on(page, 'open', 'indexedDB');
+      await on(page, 'appendUnsubscribed', 1);
+      await on(page, 'append', 2);
+      await page.reload();
+      expect(await on(page, 'open', 'indexedDB')).toMatchObject({ batches: [2] });
+    });
+
+    it('keeps what is there when there is no room, and takes more when there is', async () => {
+      const cdp = await devtools();
+      // Before the first write: what room there is, the browser remembers for a while.
+      await cdp.send('Storage.overrideQuotaForOrigin', { origin: ORIGIN, quotaSize: 500_000 });
+      await on(page, 'open', 'indexedDB');
+      expect(await on(page, 'append', 1, 100_000)).toBeUndefined();
+      expect(await on(page, 'append', 2, 1_000_000)).toBe('quota');
+      await cdp.send('Storage.overrideQuotaForOrigin', { origin: ORIGIN });
+      expect(await on(page, 'append', 2, 1_000_000)).toBeUndefined();
+      await page.reload();
+      expect(await on(page, 'open', 'indexedDB')).toMatchObject({ epoch: 2, batches: [1, 2] });
+    });
+
+    it('lets another page delete the database, and begins a new one as the same sender', async () => {
+      const { pid } = await on(page, 'open', 'indexedDB');
+      await on(page, 'append', 1);
+      await on(page, 'remember', 'secret');
+      const other = await openPage();
+      expect(await on(other, 'deleteDatabase')).toBe('done');
+      await tells(page, 'evicted');
+      expect(await on(page, 'append', 2)).toBeUndefined();
+      expect(await on(page, 'told')).toEqual(['evicted']);
+      await page.reload();
+      expect(await on(page, 'open', 'indexedDB')).toMatchObject({ pid, epoch: 2, batches: [2], ticket: { rt: 'secret' } });
+    });
+
+    it('takes back all that it had when it is told to after an eviction', async () => {
+      await on(page, 'open', 'indexedDB');
+      await on(page, 'append', 1);
+      await on(page, 'append', 2);
+      await on(await openPage(), 'deleteDatabase');
+      await tells(page, 'evicted');
+      await on(page, 'replace', 0, [1, 2]);
+      await page.reload();
+      expect(await on(page, 'open', 'indexedDB')).toMatchObject({ batches: [1, 2] });
+    });
+
+    it('is not in the way of a newer version, and says that it can do no more', async () => {
+      await on(page, 'open', 'indexedDB');
+      const newer = await openPage();
+      expect(await on(newer, 'upgradeDatabase')).toBe('done');
+      await tells(page, 'failed');
+      expect(await on(page, 'append', 1)).toBe('failed');
+      expect(await on(newer, 'openFault', 'localStorage')).toBeUndefined();
+    });
+
+    it('does not take a database from a newer version', async () => {
+      expect(await on(page, 'upgradeDatabase')).toBe('done');
+      expect(await on(page, 'openFault', 'indexedDB')).toBe('failed');
+    });
+  });
+});

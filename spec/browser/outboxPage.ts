@@ -1,0 +1,118 @@
+/** The page of outbox.spec.ts: outboxes over what the browser really has. */
+import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
+import type { OutboxContents, OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
+import { batch, faultOf, faultsOf, outboxCases, ready, type OutboxPlace } from '../support/outboxCases.js';
+
+export type Kind = 'indexedDB' | 'localStorage';
+type Options = Pick<IndexedDbOutboxOptions, 'locks' | 'steal'>;
+
+const makers: Readonly<Record<Kind, (name: string, options?: Options) => OutboxStore>> = {
+  indexedDB: indexedDbOutbox,
+  localStorage: webStorageOutbox,
+};
+
+let store: OutboxStore;
+let told: readonly string[] = [];
+let contents: OutboxContents | undefined;
+
+/** What the test asks the page to do; one outbox at a time is open. */
+const toolbox = {
+  /** Runs one case of the contract in a fresh place. */
+  check: (kind: Kind, title: string) => outboxCases[title]!(place(kind, `contract ${title}`)),
+
+  /** Opens, and answers what it holds once it does. */
+  async open(kind: Kind, options: Options = {}) {
+    contents = undefined;
+    store = makers[kind]('a', options);
+    told = faultsOf(store);
+    contents = await ready(store.open());
+    return { ...contents, batches: contents.batches.map(({ first }) => first) };
+  },
+
+  /** Asks for the outbox, and does not wait for it; tells of a failure by `fault`. */
+  ask(kind: Kind, options: Options = {}) {
+    const opening = toolbox.open(kind, options);
+    opening.catch(() => undefined);
+  },
+  isOpen: () => contents !== undefined,
+  openFault: (kind: Kind) => faultOf(() => makers[kind]('a').open()),
+
+  /** Appends one batch; answers the fault, if any. */
+  append: (first: number, length = 1) => faultOf(() => store.append([batch(first, 1, new Uint8Array(length).fill(255))])),
+  trim: (acked: number) => faultOf(() => store.trim(acked)),
+  remember: (rt: string) => faultOf(() => store.remember({ sid: 's', rt })),
+  replace: (acked: number, firsts: readonly number[]) =>
+    faultOf(() =>
+      store.replace(
+        acked,
+        firsts.map((first) => batch(first)),
+      ),
+    ),
+  close: () => store.close(),
+  told: () => told,
+
+  /** Appends, and answers how the browser was asked for each transaction. */
+  async transactionsOf(firsts: readonly number[]) {
+    const { transaction } = IDBDatabase.prototype;
+    const asked: (IDBTransactionOptions | undefined)[] = [];
+    IDBDatabase.prototype.transaction = function (stores, mode, options) {
+      asked.push(options);
+      return transaction.call(this, stores, mode, options);
+    };
+    await ready(store.append(firsts.map((first) => batch(first))));
+    IDBDatabase.prototype.transaction = transaction;
+    return asked;
+  },
+
+  /** Calls that nobody subscribes to do nothing. */
+  appendUnsubscribed(first: number) {
+    store.append([batch(first)]);
+  },
+
+  /** As other pages do: deletes the database, or makes it one of a newer version; answers whether it was in the way. */
+  deleteDatabase: () => settled(indexedDB.deleteDatabase('rxwire:a')),
+  upgradeDatabase: () => settled(indexedDB.open('rxwire:a', 2)),
+  locks: () => navigator.locks.query(),
+};
+
+declare global {
+  interface Window {
+    readonly toolbox: typeof toolbox;
+  }
+}
+Object.assign(window, { toolbox });
+
+function place(kind: Kind, name: string): OutboxPlace {
+  const makeStore = (): OutboxStore => makers[kind](name, { locks: false });
+  if (kind === 'indexedDB')
+    return {
+      store: makeStore,
+      corrupt: (last) => damage(`rxwire:${name}`, 'batches', last),
+      corruptHead: () => damage(`rxwire:${name}`, 'head', 'head'),
+    };
+  return {
+    store: makeStore,
+    corrupt: (last) => localStorage.setItem(`rxwire:batch:${name}:${last}`, '{'),
+    corruptHead: () => localStorage.setItem(`rxwire:head:${name}`, '{'),
+  };
+}
+
+async function damage(database: string, storeName: string, key: IDBValidKey): Promise<void> {
+  const request = indexedDB.open(database);
+  await settled(request);
+  const transaction = request.result.transaction(storeName, 'readwrite');
+  transaction.objectStore(storeName).put('damaged', key);
+  await new Promise((resolve) => (transaction.oncomplete = resolve));
+  request.result.close();
+}
+
+function settled(request: IDBOpenDBRequest): Promise<'done' | 'blocked' | 'failed'> {
+  return new Promise((resolve) => {
+    request.onsuccess = () => resolve('done');
+    request.onblocked = () => resolve('blocked');
+    request.onerror = () => resolve('failed');
+  });
+}
+
+export type Toolbox = typeof toolbox;
