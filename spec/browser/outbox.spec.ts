@@ -28,17 +28,16 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   });
   afterAll(() => browser.close());
 
-  beforeEach(async () => {
+  async function openContext(): Promise<void> {
     complaints = [];
     context = await browser.newContext();
     await context.route(`${ORIGIN}/**`, (route) => route.fulfill({ contentType: 'text/html', body: `<script>${script}</script>` }));
     page = await openPage();
-  });
-  afterEach(async () => {
+  }
+  async function closeContext(): Promise<void> {
     await context.close();
     expect(complaints).toEqual([]);
-  });
-
+  }
   async function openPage(path = '/'): Promise<Page> {
     const opened = await context.newPage();
     opened.setDefaultTimeout(10_000);
@@ -56,8 +55,17 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   const tells = (one: Page, fault: string) => one.waitForFunction((wanted) => window.toolbox.told().includes(wanted), fault);
   const devtools = () => context.newCDPSession(page);
 
+  describe.each(kinds)('%s keeps the outbox contract', (kind) => {
+    // One page for all: each case has a place of its own in it.
+    beforeAll(openContext);
+    afterAll(closeContext);
+
+    it.each(Object.keys(outboxCases))('%s', (title) => on(page, 'check', kind, title));
+  });
+
   describe.each(kinds)('%s', (kind) => {
-    it.each(Object.keys(outboxCases))('keeps the outbox contract: %s', (title) => on(page, 'check', kind, title));
+    beforeEach(openContext);
+    afterEach(closeContext);
 
     it('outlives a reload', async () => {
       const { pid } = await on(page, 'open', kind);
@@ -141,6 +149,9 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   });
 
   describe('localStorage that is full', () => {
+    beforeEach(openContext);
+    afterEach(closeContext);
+
     it('keeps what is there, and takes more when there is room again', async () => {
       await on(page, 'open', 'localStorage');
       const million = 1_000_000;
@@ -156,6 +167,9 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   });
 
   describe('IndexedDB', () => {
+    beforeEach(openContext);
+    afterEach(closeContext);
+
     it('stores what it is given in one transaction, a strict one', async () => {
       await on(page, 'open', 'indexedDB');
       expect(await on(page, 'transactionsOf', [1, 2, 3])).toEqual([{ durability: 'strict' }]);

@@ -1,4 +1,5 @@
 import { StoreError } from '../../../lib/errors.js';
+import type { LocksLike } from '../../../lib/session/store/exclusive.js';
 import { webStorageOutbox } from '../../../lib/session/store/webStorageOutbox.js';
 import { batch, faultOf, faultsOf, ready } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
@@ -9,10 +10,10 @@ const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(255);
 /** An open outbox, and where it lies. */
 async function outbox(quota?: number) {
   const storage = fakeStorage(quota);
-  const store = webStorageOutbox('a', { storage });
+  const store = webStorageOutbox('a', { storage, locks: false });
   const told = faultsOf(store);
   const { pid } = await ready(store.open());
-  const batches = async () => (await ready(webStorageOutbox('a', { storage }).open())).batches;
+  const batches = async () => (await ready(webStorageOutbox('a', { storage, locks: false }).open())).batches;
   return { storage, store, told, pid, batches };
 }
 
@@ -23,14 +24,14 @@ describe('webStorageOutbox', () => {
       for (const key of storage.items.keys()) if (key.includes(part)) storage.items.set(key, '{ "first": ');
     };
     return {
-      store: () => webStorageOutbox('a', { storage }),
+      store: () => webStorageOutbox('a', { storage, locks: false }),
       corrupt: (last) => damage(`batch:a:${last}`),
       corruptHead: () => damage('head:'),
     };
   });
 
   it('answers at once', () => {
-    const store = webStorageOutbox('a', { storage: fakeStorage() });
+    const store = webStorageOutbox('a', { storage: fakeStorage(), locks: false });
     expect(store.open()).toMatchObject({ epoch: 1, acked: 0, batches: [] });
     expect(store.append([batch(1)])).toBeUndefined();
     expect(store.trim(1)).toBeUndefined();
@@ -45,7 +46,7 @@ describe('webStorageOutbox', () => {
   it('shares a storage with what is not its own', async () => {
     const { storage, store, batches } = await outbox();
     storage.setItem('theirs', 'kept');
-    const others = ['a:1', 'batch:a', ''].map((name) => webStorageOutbox(name, { storage }));
+    const others = ['a:1', 'batch:a', ''].map((name) => webStorageOutbox(name, { storage, locks: false }));
     for (const other of others) {
       await ready(other.open());
       await ready(other.append([batch(1, 1, 'other')]));
@@ -54,7 +55,7 @@ describe('webStorageOutbox', () => {
     await ready(store.replace(1, [batch(2, 1, 'mine')]));
     expect(await batches()).toEqual([batch(2, 1, 'mine')]);
     for (const name of ['a:1', 'batch:a', ''])
-      expect((await ready(webStorageOutbox(name, { storage }).open())).batches).toEqual([batch(1, 1, 'other')]);
+      expect((await ready(webStorageOutbox(name, { storage, locks: false }).open())).batches).toEqual([batch(1, 1, 'other')]);
     expect(storage.getItem('theirs')).toBe('kept');
   });
 
@@ -83,7 +84,7 @@ describe('webStorageOutbox', () => {
       await ready(store.remember({ sid: 's'.repeat(43), rt: 'r'.repeat(43) }));
       await ready(store.trim(11));
       expect(await batches()).toEqual([batch(12)]);
-      const { acked, ticket } = await ready(webStorageOutbox('a', { storage }).open());
+      const { acked, ticket } = await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect([acked, ticket?.rt]).toEqual([11, 'r'.repeat(43)]);
     });
 
@@ -92,7 +93,7 @@ describe('webStorageOutbox', () => {
       await ready(store.append([batch(1), batch(2)]));
       expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))]))).toBe('quota');
       expect(await batches()).toEqual([batch(1), batch(2)]);
-      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ acked: 0 });
+      expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ acked: 0 });
     });
 
     it('needs no room for both of what replaces and is replaced', async () => {
@@ -103,13 +104,13 @@ describe('webStorageOutbox', () => {
     });
 
     it('tells so when not even its head has room', async () => {
-      const store = webStorageOutbox('a', { storage: fakeStorage(100) });
+      const store = webStorageOutbox('a', { storage: fakeStorage(100), locks: false });
       expect(await faultOf(() => store.open())).toBe('quota');
     });
 
     it('knows the error of older browsers', async () => {
       const storage = fakeStorage();
-      const store = webStorageOutbox('a', { storage });
+      const store = webStorageOutbox('a', { storage, locks: false });
       await ready(store.open());
       storage.setItem = () => {
         throw new DOMException('It is full.', 'NS_ERROR_DOM_QUOTA_REACHED');
@@ -129,7 +130,11 @@ describe('webStorageOutbox', () => {
       expect(told).toEqual(['evicted']);
       await ready(store.trim(2));
       expect(await batches()).toEqual([batch(3)]);
-      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ pid, acked: 2, ticket: { sid: 's', rt: 'r' } });
+      expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({
+        pid,
+        acked: 2,
+        ticket: { sid: 's', rt: 'r' },
+      });
       expect(told).toEqual(['evicted']);
     });
 
@@ -137,13 +142,13 @@ describe('webStorageOutbox', () => {
       const { storage, store } = await outbox();
       storage.items.clear();
       await ready(store.append([batch(1)]));
-      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ epoch: 2 });
+      expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ epoch: 2 });
     });
 
     it('is fenced when another sender has moved in', async () => {
       const { storage, store, told, batches } = await outbox();
       storage.items.clear();
-      await ready(webStorageOutbox('a', { storage }).open());
+      await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect(await faultOf(() => store.append([batch(1)]))).toBe('fenced');
       expect(told).toEqual(['fenced']);
       expect(await batches()).toEqual([]);
@@ -156,7 +161,7 @@ describe('webStorageOutbox', () => {
       await ready(store.append([batch(2)]));
       expect(told).toEqual(['corrupt']);
       expect(await batches()).toEqual([batch(1), batch(2)]);
-      expect(await ready(webStorageOutbox('a', { storage }).open())).toMatchObject({ pid });
+      expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ pid });
     });
   });
 
@@ -176,7 +181,7 @@ describe('webStorageOutbox', () => {
       const { storage, store } = await outbox();
       await ready(store.append([batch(1), batch(2), batch(3)]));
       storage.items.set('rxwire:batch:a:2', text);
-      const next = webStorageOutbox('a', { storage });
+      const next = webStorageOutbox('a', { storage, locks: false });
       const told = faultsOf(next);
       expect((await ready(next.open())).batches).toEqual([batch(1), batch(3)]);
       expect(told).toEqual(['corrupt']);
@@ -188,7 +193,7 @@ describe('webStorageOutbox', () => {
         const { storage, store, pid } = await outbox();
         await ready(store.append([batch(1)]));
         storage.items.set('rxwire:head:a', text);
-        const next = webStorageOutbox('a', { storage });
+        const next = webStorageOutbox('a', { storage, locks: false });
         const told = faultsOf(next);
         const contents = await ready(next.open());
         expect(contents).toMatchObject({ epoch: 1, acked: 0, batches: [] });
@@ -202,7 +207,7 @@ describe('webStorageOutbox', () => {
       const { storage, store } = await outbox();
       await ready(store.append([batch(1)]));
       storage.items.delete('rxwire:head:a');
-      const next = webStorageOutbox('a', { storage });
+      const next = webStorageOutbox('a', { storage, locks: false });
       const told = faultsOf(next);
       expect(await ready(next.open())).toMatchObject({ epoch: 1, batches: [] });
       expect(told).toEqual(['corrupt']);
@@ -213,7 +218,7 @@ describe('webStorageOutbox', () => {
       const { storage, store, pid } = await outbox();
       await ready(store.append([batch(1)]));
       storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 0, ticket: { sid: 1 } }));
-      const contents = await ready(webStorageOutbox('a', { storage }).open());
+      const contents = await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect(contents).toMatchObject({ pid, epoch: 2, batches: [batch(1)] });
       expect(contents.ticket).toBeUndefined();
     });
@@ -227,9 +232,18 @@ describe('webStorageOutbox', () => {
     });
   });
 
+  it('lets one tab at a time be its owner', async () => {
+    const names: string[] = [];
+    const locks: LocksLike = { request: (name, _, granted) => (names.push(name), Promise.resolve(granted())) };
+    const store = webStorageOutbox('a', { storage: fakeStorage(), locks });
+    await ready(store.open());
+    expect(names).toEqual(['rxwire:web-storage:a']);
+    store.close();
+  });
+
   describe('where no storage can be used', () => {
     it('fails to open, for want of localStorage', async () => {
-      const error = await ready(webStorageOutbox('a').open()).catch((reason: unknown) => reason);
+      const error = await ready(webStorageOutbox('a', { locks: false }).open()).catch((reason: unknown) => reason);
       expect(error).toEqual(new StoreError('web-storage', 'failed'));
       expect((error as Error).cause).toEqual(new Error('There is no localStorage.'));
     });
@@ -244,7 +258,7 @@ describe('webStorageOutbox', () => {
       };
       Object.defineProperty(globalThis, 'localStorage', denied);
       try {
-        const error = await ready(webStorageOutbox('a').open()).catch((reason: unknown) => reason);
+        const error = await ready(webStorageOutbox('a', { locks: false }).open()).catch((reason: unknown) => reason);
         expect(error).toMatchObject({ fault: 'failed', cause: refusal });
       } finally {
         Reflect.deleteProperty(globalThis, 'localStorage');
@@ -252,7 +266,7 @@ describe('webStorageOutbox', () => {
     });
 
     it('is looked for when it is opened, not before', async () => {
-      const store = webStorageOutbox('a');
+      const store = webStorageOutbox('a', { locks: false });
       Object.defineProperty(globalThis, 'localStorage', { value: fakeStorage(), configurable: true });
       try {
         expect(await ready(store.open())).toMatchObject({ epoch: 1 });
