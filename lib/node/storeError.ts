@@ -29,6 +29,10 @@ export async function commitFailure(reason: unknown): Promise<unknown> {
 }
 
 function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return Infinity; // then it was not for that
+  }
 }

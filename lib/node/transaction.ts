@@ -63,7 +63,7 @@ export function createTransaction(environment: Environment): LmdbTransaction {
 }
 
 /** Runs a function of the user's. */
-export type Perform = (effect: (transaction: LmdbTransaction) => void) => void;
+export type Perform = (effect: (transaction: LmdbTransaction) => unknown) => void;
 
 /** `write` of the environment, but what an effect throws undoes everything and is the error, as it was thrown. */
 export function writeWithEffects<T>(environment: Environment, work: (perform: Perform) => T): Observable<T> {
@@ -72,7 +72,7 @@ export function writeWithEffects<T>(environment: Environment, work: (perform: Pe
     let thrown: { readonly reason: unknown } | undefined;
     const perform: Perform = (effect) => {
       try {
-        const returned: unknown = effect(transaction);
+        const returned = effect(transaction);
         if (isThenable(returned)) throw new TypeError('an effect returned a promise: it may not wait for anything');
       } catch (reason) {
         thrown = { reason };

@@ -20,3 +20,11 @@ export async function tamper(path: string, name: string, change: (database: Data
   change(root.openDB<Buffer>({ name, encoding: 'binary' }));
   await root.close();
 }
+
+/** What LMDB tells of a database; its folder may be open. */
+export function statsOf(path: string, name: string): Readonly<Record<'entryCount' | 'lastTxnId', number>> {
+  const root = open({ path, noSubdir: false, overlappingSync: false, maxDbs: 128 });
+  const stats = root.openDB({ name }).getStats();
+  void root.close();
+  return stats as ReturnType<typeof statsOf>;
+}

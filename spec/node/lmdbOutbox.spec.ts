@@ -1,20 +1,203 @@
+import { symlinkSync } from 'node:fs';
+import { relative } from 'node:path';
+import { VirtualTimeScheduler } from 'rxjs';
 import { lmdbOutbox } from '../../lib/node/lmdbOutbox.js';
-import type { OutboxPlace } from '../support/outboxCases.js';
+import { lmdbStore } from '../../lib/node/lmdbStore.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { batch, faultOf, ready, type OutboxPlace } from '../support/outboxCases.js';
 import { outboxContract } from '../support/outboxContract.js';
-import { folder, tamper } from './folder.js';
+import { folder, statsOf, tamper } from './folder.js';
+
+const DAY = 86_400_000;
+
+/** A place in a folder that nobody has used, for outboxes of this name. */
+function placeOf(name: string, makeStore: (path: string) => OutboxStore): OutboxPlace {
+  const path = folder();
+  return {
+    store: () => makeStore(path),
+    corrupt: (last) =>
+      tamper(path, 'rxwire.batches', (database) => {
+        for (const key of [...database.getKeys()] as [string, number, number][]) {
+          if (key[1] + key[2] - 1 === last) database.putSync(key, Buffer.from('garbage'));
+        }
+      }),
+    corruptHead: () => tamper(path, 'rxwire.heads', (database) => database.putSync(name, Buffer.from([0xc1, 0xff]))),
+  };
+}
 
 describe('lmdbOutbox', () => {
-  outboxContract(() => {
+  outboxContract(() => placeOf('outbox', (path) => lmdbOutbox({ path })));
+
+  it('takes as many messages and bytes as it may, and no more', async () => {
+    const outbox = lmdbOutbox({ path: folder(), maxMessages: 10, maxBytes: 100 });
+    await ready(outbox.open());
+    await ready(outbox.append([batch(1, 4, 'x'.repeat(40)), batch(5, 4, 'x'.repeat(40))]));
+    expect(await faultOf(() => outbox.append([batch(9, 3, '')]))).toBe('quota');
+    expect(await faultOf(() => outbox.append([batch(9, 1, 'ä'.repeat(11))]))).toBe('quota');
+    await ready(outbox.append([batch(9, 2, 'ä'.repeat(10))]));
+    expect(await faultOf(() => outbox.append([batch(11, 1, '')]))).toBe('quota');
+    outbox.close();
+  });
+
+  it('counts what it holds when it is opened, trimmed, and replaced', async () => {
     const path = folder();
-    return {
-      store: () => lmdbOutbox({ path }),
-      corrupt: (last) =>
-        tamper(path, 'rxwire.batches', (database) => {
-          for (const key of [...database.getKeys()] as [string, number, number][]) {
-            if (key[1] + key[2] - 1 === last) database.putSync(key, Buffer.from('garbage'));
-          }
-        }),
-      corruptHead: () => tamper(path, 'rxwire.heads', (database) => database.putSync('outbox', Buffer.from([0xc1, 0xff]))),
-    } satisfies OutboxPlace;
+    const outbox = lmdbOutbox({ path, maxMessages: 10 });
+    await ready(outbox.open());
+    await ready(outbox.append([batch(1, 4), batch(5, 4)]));
+    outbox.close();
+    await ready(outbox.open());
+    expect(await faultOf(() => outbox.append([batch(9, 3)]))).toBe('quota');
+    await Promise.all([ready(outbox.append([batch(9, 2)])), ready(outbox.trim(4))]);
+    expect(await faultOf(() => outbox.append([batch(11, 5)]))).toBe('quota');
+    await ready(outbox.append([batch(11, 4)]));
+
+    expect(await faultOf(() => outbox.replace(14, [batch(15, 11)]))).toBe('quota');
+    await ready(outbox.replace(14, [batch(15, 6)]));
+    expect(await faultOf(() => outbox.append([batch(21, 5)]))).toBe('quota');
+    await ready(outbox.append([batch(21, 4)]));
+    outbox.close();
+    expect(await ready(outbox.open())).toMatchObject({ acked: 14, last: 24, batches: [batch(15, 6), batch(21, 4)] });
+    outbox.close();
+  });
+
+  it('is another sender for each name', async () => {
+    const path = folder();
+    const [ann, ben] = ['ann', 'ben'].map((name) => lmdbOutbox({ path, name })) as [OutboxStore, OutboxStore];
+    const pids = [(await ready(ann.open())).pid, (await ready(ben.open())).pid];
+    expect(pids[0]).not.toBe(pids[1]);
+    await ready(ann.append([batch(1)]));
+    await ready(ben.replace(0, [batch(1), batch(2)]));
+    await ready(ben.trim(1));
+    ann.close();
+    expect(await ready(ann.open())).toMatchObject({ pid: pids[0], batches: [batch(1)] });
+    ann.close();
+    ben.close();
+  });
+
+  it('shares one transaction with all that write to the same folder', async () => {
+    const path = folder();
+    const elsewhere = `${folder()}/link`;
+    symlinkSync(path, elsewhere);
+    const paths = [path, `${path}/`, relative('.', path), elsewhere];
+    const outboxes = paths.map((one, index) => lmdbOutbox({ path: one, name: `outbox ${index}` }));
+    await Promise.all(outboxes.map((outbox) => ready(outbox.open())));
+    const before = statsOf(path, 'rxwire.heads').lastTxnId;
+    await Promise.all(outboxes.map((outbox) => ready(outbox.append([batch(1), batch(2)]))));
+    expect(statsOf(path, 'rxwire.heads').lastTxnId - before).toBe(1);
+    outboxes.forEach((outbox) => outbox.close());
+  });
+
+  it('writes what it was given before it was closed, also when it is opened again meanwhile', async () => {
+    const path = folder();
+    const outbox = lmdbOutbox({ path });
+    await ready(outbox.open());
+    const appended = ready(outbox.append([batch(1)]));
+    outbox.close();
+    const contents = await ready(outbox.open());
+    await appended;
+    expect(contents).toMatchObject({ epoch: 2, batches: [batch(1)] });
+    outbox.close();
+  });
+
+  it('does nothing until it is subscribed to', async () => {
+    const outbox = lmdbOutbox({ path: folder() });
+    await ready(outbox.open());
+    outbox.append([batch(1)]);
+    outbox.close();
+    expect(await ready(outbox.open())).toMatchObject({ batches: [] });
+    outbox.close();
+  });
+
+  it('delivers that its folder cannot be made', async () => {
+    const outbox = lmdbOutbox({ path: '/dev/null/outbox' });
+    expect(await faultOf(() => outbox.open())).toBe('failed');
+    outbox.close();
+  });
+
+  it.each(['maxMessages', 'maxBytes'])('refuses a %s that is not positive when called', (option) => {
+    expect(() => lmdbOutbox({ path: 'never', [option]: 0 })).toThrow(new RangeError(`lmdbOutbox: "${option}" must be > 0, got 0`));
+  });
+
+  it.each(['', 'a\0b', 'x'.repeat(256)])('refuses the name %j', (name) => {
+    expect(() => lmdbOutbox({ path: 'never', name })).toThrow(TypeError);
+  });
+});
+
+describe('the outboxes of lmdbStore', () => {
+  outboxContract(() =>
+    placeOf('ann', (path) => {
+      const store = lmdbStore({ path });
+      store.close(); // an outbox holds on to the folder itself
+      return store.outbox('ann');
+    }),
+  );
+
+  it('fit in a server: one for each pid', async () => {
+    const store = lmdbStore({ path: folder() });
+    const options: { readonly outbox: (pid: string) => OutboxStore } = { outbox: (pid) => store.outbox(pid) };
+    const [ann, ben] = [options.outbox('ann'), options.outbox('ben')];
+    expect(await ready(ann.open())).toMatchObject({ epoch: 1 });
+    expect(await ready(ben.open())).toMatchObject({ epoch: 1 });
+    store.close();
+    await ready(ann.append([batch(1)])); // it is open still
+    ann.close();
+    ben.close();
+  });
+
+  it('are kept while they are in use, and 30 days more', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const path = folder();
+    const store = lmdbStore({ path, scheduler });
+    const [used, left] = [store.outbox('used'), store.outbox('left')];
+    await ready(used.open());
+    await ready(used.append([batch(1)]));
+    await ready(left.open());
+    await ready(left.append([batch(1), batch(2)]));
+    left.close();
+    scheduler.frame = 29 * DAY;
+    await ready(used.append([batch(2)]));
+
+    scheduler.frame = 31 * DAY;
+    const other = store.outbox('other');
+    await ready(other.open());
+    expect(await faultOf(() => used.append([batch(3)]))).toBeUndefined();
+    expect(await ready(left.open())).toMatchObject({ epoch: 1, batches: [] });
+    expect(statsOf(path, 'rxwire.batches').entryCount).toBe(3);
+    expect(statsOf(path, 'rxwire.ages').entryCount).toBe(3);
+    for (const outbox of [used, left, other]) outbox.close();
+    store.close();
+  });
+
+  it('make room for a new one when there are too many', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const store = lmdbStore({ path: folder(), scheduler, maxOutboxes: 2 });
+    const [ann, ben, cid] = ['ann', 'ben', 'cid'].map((name) => store.outbox(name)) as [OutboxStore, OutboxStore, OutboxStore];
+    for (const [day, outbox] of [ann, ben, cid].entries()) {
+      scheduler.frame = day * DAY;
+      await ready(outbox.open());
+    }
+    expect(await faultOf(() => ann.append([batch(1)]))).toBe('fenced');
+    expect(await faultOf(() => ben.append([batch(1)]))).toBeUndefined();
+    for (const outbox of [ann, ben, cid]) outbox.close();
+    store.close();
+  });
+
+  it('are not dropped by what is left in the index of a head that could not be read', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const path = folder();
+    const before = lmdbStore({ path, scheduler }).outbox('ann');
+    await ready(before.open());
+    before.close();
+    await tamper(path, 'rxwire.heads', (database) => database.putSync('ann', Buffer.from([0xc1])));
+    scheduler.frame = 20 * DAY;
+    const store = lmdbStore({ path, scheduler });
+    const ann = store.outbox('ann');
+    await ready(ann.open());
+    scheduler.frame = 40 * DAY;
+    const other = store.outbox('other');
+    await ready(other.open());
+    expect(await faultOf(() => ann.append([batch(1)]))).toBeUndefined();
+    for (const outbox of [ann, other]) outbox.close();
+    store.close();
   });
 });

@@ -1,0 +1,62 @@
+/** A process over the folder in argv, for the tests of what others of its kind do to it: tsx child.ts job folder. */
+import { once } from 'node:events';
+import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
+import { batch, faultOf, ready } from '../support/outboxCases.js';
+
+const [job = '', path = ''] = process.argv.slice(2);
+const say = (...words: unknown[]): boolean => process.stdout.write(`${words.join(' ')}\n`);
+
+const jobs: Readonly<Record<string, () => Promise<void>>> = {
+  /** Three senders at once, each going on where its cursor is: one message, one effect. Says what is answered. */
+  async receive() {
+    const { inbox, table } = lmdbStore({ path });
+    const effects = table<number>('effects');
+    const run = async (pid: string): Promise<never> => {
+      for (let next = ((await ready(inbox.load(pid)))?.cursor.done ?? 0) + 1; ; next++) {
+        const effect = (transaction: LmdbTransaction): void =>
+          transaction.put(effects, [pid, next], (transaction.get(effects, [pid, next]) ?? 0) + 1);
+        await ready(inbox.commit(pid, { done: next, finished: [] }, [{ effect }]));
+        say(pid, next);
+      }
+    };
+    await Promise.all(['ann', 'ben', 'cid'].map(run));
+  },
+
+  /** Appends batches of three, and trims all but the last ten messages. Says what is answered. */
+  async send() {
+    const outbox = lmdbOutbox({ path });
+    let { last = 0 } = await ready(outbox.open());
+    for (;;) {
+      await ready(outbox.append([batch(last + 1, 3)]));
+      last += 3;
+      say('appended', last);
+      await ready(outbox.trim(last - 10));
+      say('trimmed', last - 10);
+    }
+  },
+
+  /** Becomes the owner of the outbox, says so, and appends once more when it is told anything. */
+  async own() {
+    const outbox = lmdbOutbox({ path });
+    const { epoch, last = 0 } = await ready(outbox.open());
+    say('owner', epoch);
+    await once(process.stdin, 'data');
+    say('appended', await faultOf(() => outbox.append([batch(last + 1)])));
+    process.exit();
+  },
+
+  /** Appends until there is no more room on the disk; then makes some, and appends again. Says how that went. */
+  async fill() {
+    const outbox = lmdbOutbox({ path });
+    await ready(outbox.open());
+    let last = 0;
+    let fault: unknown;
+    while (last < 100 && fault === undefined) fault = await faultOf(() => outbox.append([batch(++last, 1, 'x'.repeat(50_000))]));
+    say('full', last, fault);
+    say('trimmed', await faultOf(() => outbox.trim(last - 1)));
+    say('appended', await faultOf(() => outbox.append([batch(last)])));
+    outbox.close();
+  },
+};
+
+await jobs[job]?.();

@@ -1,0 +1,285 @@
+import { firstValueFrom, VirtualTimeScheduler, type Observable } from 'rxjs';
+import { lmdbStore, type LmdbStore, type LmdbStoreOptions } from '../../lib/node/lmdbStore.js';
+import type { LmdbTransaction } from '../../lib/node/transaction.js';
+import type { Completion } from '../../lib/session/store/inbox.js';
+import { ready } from '../support/outboxCases.js';
+import { folder, statsOf, tamper } from './folder.js';
+
+const DAY = 86_400_000;
+const effects = (...all: ((transaction: LmdbTransaction) => void)[]): Completion<LmdbTransaction>[] => all.map((effect) => ({ effect }));
+const cursor = (done: number, ...finished: number[]) => ({ done, finished });
+
+describe('the inbox of lmdbStore', () => {
+  const stores: LmdbStore[] = [];
+  const openStore = (options: Partial<LmdbStoreOptions> = {}): LmdbStore => {
+    const store = lmdbStore({ path: folder(), ...options });
+    stores.push(store);
+    return store;
+  };
+  afterEach(() => stores.splice(0).forEach((store) => store.close()));
+
+  it('knows nothing of a sender that is new', async () => {
+    expect(await ready(openStore().inbox.load('ann'))).toBeUndefined();
+  });
+
+  it('keeps the cursor and the session of each sender, also when it is opened again', async () => {
+    const path = folder();
+    const before = openStore({ path });
+    await ready(before.inbox.commit('ann', cursor(7, 9, 10), []));
+    await ready(before.inbox.remember('ann', { sid: 's', n: 3, more: [1n, null] }));
+    await ready(before.inbox.remember('ben', 'x'));
+    await ready(before.inbox.commit('ann', cursor(10), []));
+    before.close();
+
+    const { inbox } = openStore({ path });
+    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(10), session: { sid: 's', n: 3, more: [1n, null] } });
+    expect(await ready(inbox.load('ben'))).toEqual({ cursor: cursor(0), session: 'x' });
+  });
+
+  it('forgets a sender that has said goodbye', async () => {
+    const { inbox } = openStore();
+    await ready(inbox.commit('ann', cursor(7), []));
+    await ready(inbox.forget('ann'));
+    await ready(inbox.forget('nobody'));
+    expect(await ready(inbox.load('ann'))).toBeUndefined();
+  });
+
+  it('runs the effects in order, each seeing what those before have written', async () => {
+    const { inbox, table } = openStore();
+    const log = table<string>('log');
+    const append = (letter: string) => (transaction: LmdbTransaction) =>
+      transaction.put(log, 'all', (transaction.get(log, 'all') ?? '') + letter);
+    await ready(inbox.commit('ann', cursor(3), effects(append('a'), append('b'), append('c'))));
+    expect(log.get('all')).toBe('abc');
+  });
+
+  it('undoes all effects, the cursor and the dead letters when one throws, and delivers that as it is', async () => {
+    const { inbox, table, deadLetters } = openStore();
+    const log = table<string>('log');
+    await ready(
+      inbox.commit(
+        'ann',
+        cursor(1),
+        effects((transaction) => transaction.put(log, 1, 'one')),
+      ),
+    );
+    const boom = { not: 'even an error' };
+    const completions: Completion<LmdbTransaction>[] = [
+      ...effects((transaction) => {
+        transaction.put(log, 1, 'changed');
+        transaction.put(log, 2, 'two');
+        transaction.remove(log, 1);
+      }),
+      { deadLetter: { message: {} as never, reason: 'r', attempts: 1, at: 0 } },
+      ...effects(() => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever is thrown
+        throw boom;
+      }),
+    ];
+    await expect(ready(inbox.commit('ann', cursor(4), completions))).rejects.toBe(boom);
+    expect(log.entries()).toEqual([[1, 'one']]);
+    expect(deadLetters.size).toBe(0);
+    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(1), session: undefined });
+  });
+
+  it('does what others have asked for when the effect of one throws', async () => {
+    const { inbox, table } = openStore();
+    const log = table<string>('log');
+    const put = (key: string) => effects((transaction) => transaction.put(log, key, 'here'));
+    const fail = effects((transaction) => {
+      transaction.put(log, 'ben', 'here');
+      throw new Error('no');
+    });
+    const results = await Promise.allSettled(
+      [inbox.commit('ann', cursor(1), put('ann')), inbox.commit('ben', cursor(1), fail), inbox.commit('cid', cursor(1), put('cid'))].map(
+        ready,
+      ),
+    );
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(log.entries().map(([key]) => key)).toEqual(['ann', 'cid']);
+    expect(await ready(inbox.load('ben'))).toBeUndefined();
+  });
+
+  it('writes for all senders in one transaction', async () => {
+    const path = folder();
+    const { inbox, table } = openStore({ path });
+    const log = table<number>('log');
+    const before = transactionsOf(path);
+    const commits = Array.from({ length: 100 }, (_, index) =>
+      ready(
+        inbox.commit(
+          `sender ${index}`,
+          cursor(1),
+          effects((transaction) => transaction.put(log, index, index)),
+        ),
+      ),
+    );
+    await Promise.all(commits);
+    expect(log.entries()).toHaveLength(100);
+    expect(transactionsOf(path) - before).toBe(1);
+  });
+
+  it('refuses an effect that waits', async () => {
+    const { inbox, table } = openStore();
+    const log = table<string>('log');
+    let late: unknown;
+    const waiting: (transaction: LmdbTransaction) => unknown = async (transaction) => {
+      transaction.put(log, 1, 'one');
+      await Promise.resolve();
+      try {
+        transaction.put(log, 2, 'two');
+      } catch (error) {
+        late = error;
+      }
+    };
+    await expect(ready(inbox.commit('ann', cursor(1), effects(waiting)))).rejects.toThrow(TypeError);
+    expect(late).toEqual(new Error('the transaction has ended: an effect may not wait for anything'));
+    expect(log.entries()).toEqual([]);
+  });
+
+  it('refuses to open a table within a transaction', async () => {
+    const { inbox, table } = openStore();
+    await expect(
+      ready(
+        inbox.commit(
+          'ann',
+          cursor(1),
+          effects(() => void table('late')),
+        ),
+      ),
+    ).rejects.toThrow('before the transaction');
+  });
+
+  it('tells a value that cannot be stored, and undoes the rest', async () => {
+    const { inbox, table } = openStore();
+    const log = table('log');
+    const effect = (transaction: LmdbTransaction): void => {
+      transaction.put(log, 1, 'one');
+      transaction.put(log, 'x'.repeat(5_000), 'key too long');
+    };
+    await expect(ready(inbox.commit('ann', cursor(1), effects(effect)))).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
+    expect(log.entries()).toEqual([]);
+  });
+
+  it('delivers the failure of a store that is closed', async () => {
+    const { inbox, results, close } = lmdbStore({ path: folder() });
+    close();
+    close();
+    for (const call of [() => inbox.load('a'), () => inbox.commit('a', cursor(1), []), () => results.get('a'), () => results.put('a', 1)]) {
+      await expect(ready(call() as Observable<unknown>)).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
+    }
+  });
+
+  it('takes a record that nobody can read for none, and tells', async () => {
+    const path = folder();
+    const before = lmdbStore({ path });
+    await ready(before.inbox.commit('ann', cursor(7), []));
+    await ready(before.inbox.commit('ben', cursor(7), []));
+    before.close();
+    await tamper(path, 'rxwire.senders', (database) => {
+      database.putSync('ann', Buffer.from([0xc1]));
+      database.putSync('ben', Buffer.from([0x91, 0x01]));
+    });
+
+    const { inbox, faults$ } = openStore({ path });
+    const told: unknown[] = [];
+    faults$.subscribe(({ store, fault }) => told.push([store, fault]));
+    expect([await ready(inbox.load('ann')), await ready(inbox.load('ben'))]).toEqual([undefined, undefined]);
+    expect(told).toEqual([
+      ['lmdb', 'corrupt'],
+      ['lmdb', 'corrupt'],
+    ]);
+    await ready(inbox.commit('ann', cursor(1), []));
+    expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(1) });
+  });
+
+  it('emits once, and completes', async () => {
+    const { inbox } = openStore();
+    const values: unknown[] = [];
+    await new Promise<void>((complete) => {
+      (inbox.commit('ann', cursor(1), []) as Observable<void>).subscribe({ next: (value) => values.push(value), complete });
+    });
+    expect(values).toEqual([undefined]);
+  });
+
+  describe('with a clock', () => {
+    it('forgets a sender that was silent for 30 days, and not before', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const { inbox } = openStore({ scheduler });
+      await ready(inbox.commit('ann', cursor(7), []));
+      scheduler.frame = 29 * DAY;
+      await ready(inbox.remember('ann', 's'));
+      scheduler.frame = 59 * DAY - 1;
+      expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(7), session: 's' });
+      scheduler.frame = 59 * DAY;
+      expect(await ready(inbox.load('ann'))).toBeUndefined();
+      await ready(inbox.commit('ann', cursor(1), []));
+      expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(1), session: undefined });
+    });
+
+    it('cleans up what is old, a few at a time, as new senders come', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const path = folder();
+      const { inbox } = openStore({ path, scheduler, cursorTtl: DAY });
+      for (let index = 0; index < 40; index++) await ready(inbox.commit(`old ${index}`, cursor(1), []));
+      scheduler.frame = 2 * DAY;
+      await ready(inbox.commit('new', cursor(1), []));
+      expect(sizeOf(path, 'rxwire.senders')).toBe(40 - 16 + 1);
+      await ready(inbox.commit('newer', cursor(1), []));
+      await ready(inbox.commit('newest', cursor(1), []));
+      expect(sizeOf(path, 'rxwire.senders')).toBe(3);
+      expect(sizeOf(path, 'rxwire.ages')).toBe(3);
+    });
+
+    it('makes room for a new sender by forgetting the one that was silent for longest', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const path = folder();
+      const { inbox } = openStore({ path, scheduler, maxSenders: 2 });
+      for (const [day, pid] of ['ann', 'ben', 'ann', 'cid'].entries()) {
+        scheduler.frame = day * DAY;
+        await ready(inbox.commit(pid, cursor(day + 1), []));
+      }
+      expect(await ready(inbox.load('ben'))).toBeUndefined();
+      expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(3) });
+      expect(await ready(inbox.load('cid'))).toMatchObject({ cursor: cursor(4) });
+      expect(sizeOf(path, 'rxwire.ages')).toBe(2);
+    });
+  });
+
+  it.each(['cursorTtl', 'maxSenders', 'outboxTtl', 'maxOutboxes', 'maxDeadLetters', 'resultTtl', 'maxResults', 'maxMessages', 'maxBytes'])(
+    'refuses a %s that is not positive when called',
+    (option) => {
+      expect(() => lmdbStore({ path: folder(), [option]: 0 })).toThrow(new RangeError(`lmdbStore: "${option}" must be > 0, got 0`));
+    },
+  );
+
+  it.each(['', 'a\0b', 'x'.repeat(256), 'rxwire.heads'])('refuses to name a table %j', (name) => {
+    expect(() => openStore().table(name)).toThrow(TypeError);
+  });
+});
+
+describe('transact', () => {
+  it('writes without a message, all or nothing', async () => {
+    const { table, transact, close } = lmdbStore({ path: folder() });
+    const accounts = table<number>('accounts');
+    const move = (from: string, to: string, amount: number) =>
+      transact((transaction) => {
+        transaction.put(accounts, to, (transaction.get(accounts, to) ?? 0) + amount);
+        const rest = (transaction.get(accounts, from) ?? 0) - amount;
+        if (rest < 0) throw new RangeError('too little');
+        transaction.put(accounts, from, rest);
+      });
+    await firstValueFrom(transact((transaction) => transaction.put(accounts, 'ann', 10)));
+    await firstValueFrom(move('ann', 'ben', 4));
+    await expect(firstValueFrom(move('ann', 'ben', 7))).rejects.toThrow(new RangeError('too little'));
+    expect(accounts.entries()).toEqual([
+      ['ann', 6],
+      ['ben', 4],
+    ]);
+    expect(accounts.entries({ start: 'ann', reverse: false, limit: 1 })).toEqual([['ann', 6]]);
+    close();
+  });
+});
+
+const sizeOf = (path: string, name: string): number => statsOf(path, name).entryCount;
+const transactionsOf = (path: string): number => statsOf(path, 'rxwire.ages').lastTxnId;
