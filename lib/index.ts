@@ -34,7 +34,8 @@ export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOu
 export type * from './session/store/outboxStore.js';
 export type { StorageLike } from './session/store/storageArea.js';
 export { webStorageOutbox, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
-export { connect, type ConnectOptions, type WireOptions } from './wire/connect.js';
+export { connect, type ConnectOptions } from './wire/connect.js';
+export type { WireOptions } from './wire/wireOptions.js';
 export type { ConnectionMetrics, ConnectionState, ConnectionStatus } from './wire/connectionState.js';
 export type { Traffic } from './wire/traffic.js';
 export { Wire, type WireParts, type WireSetup } from './wire/wire.js';

@@ -12,6 +12,10 @@ export const BAD_FRAMES = 4400;
 export const HELLO_TIMEOUT = 4408;
 /** Another connection has taken over this wire. */
 export const SUPERSEDED = 4409;
+/** Something that was sent has not come: a new connection is to bring it. */
+export const GAP = 4410;
+/** Nothing was heard for too long. */
+export const SILENT = 4411;
 /** The peer reads too slowly: too many bytes wait for it. */
 export const SLOW_READER = 4413;
 
@@ -42,6 +46,8 @@ export const CloseCode = {
   FORBIDDEN: 4403,
   HELLO_TIMEOUT,
   SUPERSEDED,
+  GAP,
+  SILENT,
   SLOW_READER,
 } as const;
 

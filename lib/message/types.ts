@@ -79,6 +79,8 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly priority?: MessagePriority;
   readonly headers?: MessageHeaders;
   readonly metadata?: MessageMetadata;
+  /** How surely it must arrive, where that differs from its wire's. It is for the sender's own session: it does not travel. */
+  readonly delivery?: Delivery;
 }
 
 /** What all messages about an execution say. */

@@ -1,1 +1,2 @@
 export { listen, type ListenOptions } from './listen.js';
+export { serve, type ServeOptions } from './serve.js';

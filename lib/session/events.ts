@@ -8,6 +8,8 @@ export type SessionEvent =
   /** The link was lost; `delay` ms from now it is opened again, for the `attempt`th time since it last worked. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
+  /** From sending to ack, in ms, of what was acked just now. */
+  | { readonly kind: 'latency'; readonly latency: number }
   | { readonly kind: 'error'; readonly error: unknown };
 
 /** Takes the events of a session. Must not throw. */

@@ -14,15 +14,17 @@ import { ABNORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import { parseMessage } from '../message/validate.js';
 import type { Report, SessionEvent } from '../session/events.js';
 import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
 import { noTraffic, type Traffic } from './traffic.js';
+import { createWaiters } from './waiters.js';
 
 /** What a wire lends to the link it is made of. */
 export interface WireParts {
   /** True from when somebody subscribed to the wire on. */
   readonly listening$: Observable<boolean>;
+  /** Whether anybody wants receipts. */
+  readonly isWatched: () => boolean;
   readonly traffic: Traffic;
   readonly report: Report;
 }
@@ -59,6 +61,7 @@ export class Wire extends Subject<Message> {
   readonly #receipts$ = new Subject<Receipt>();
   readonly #errors$ = new Subject<RxwireError>();
   readonly #traffic = noTraffic();
+  readonly #waiters = createWaiters();
   readonly #connection = new Subscription();
   readonly #keeper: ReturnType<typeof createStateKeeper>;
   #isEnding = false;
@@ -75,6 +78,7 @@ export class Wire extends Subject<Message> {
     const link = open({
       // Not at once: further subscribers of the same moment must not miss what waited.
       listening$: this.#listening$.pipe(delay(0, asapScheduler)),
+      isWatched: () => this.#receipts$.observed || this.#waiters.size > 0,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
     });
@@ -100,20 +104,28 @@ export class Wire extends Subject<Message> {
 
   /** Sends a message: it goes out as soon as there is a connection. */
   override next(message: Message): void {
-    const { id, source } = message;
-    let checked: Message;
-    try {
-      if (this.#isEnding) throw new WireClosedError(id);
-      // What no peer would take does not leave: it would take the other messages of its frame with it.
-      checked = parseMessage({ ...message, source: source || this.id });
-    } catch (cause) {
-      const error = cause as RxwireError;
+    const { id } = message;
+    if (this.#isEnding) {
+      const error = new WireClosedError(id);
       this.#report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
       this.#report({ kind: 'error', error });
       return;
     }
     this.#traffic.messagesSent++;
-    this.#outgoing$.next(checked);
+    this.#outgoing$.next(message.source ? message : { ...message, source: this.id });
+  }
+
+  /**
+   * Sends a message, and tells when it is processed; at-most-once: when it was sent.
+   *
+   * @throws {RxwireError} Rejects with the reason, when it is given up; with `ERR_WIRE_CLOSED`, when the wire ends before.
+   * @example
+   * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
+   */
+  send(message: Message): Promise<Receipt> {
+    const receipt = this.#waiters.wait(message.id, (message.delivery ?? this.delivery) !== 'at-most-once');
+    this.next(message);
+    return receipt;
   }
 
   /** Sends what is still to be sent, waits for its acks, then closes. */
@@ -149,6 +161,7 @@ export class Wire extends Subject<Message> {
     this.#connection.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#keeper.end(status, failure);
+    this.#waiters.close((id) => new WireClosedError(id));
     this.#receipts$.complete();
     this.#errors$.complete();
   }
@@ -157,8 +170,10 @@ export class Wire extends Subject<Message> {
     this.#keeper.watch(event);
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
+      this.#waiters.settle(event.receipt);
       this.#receipts$.next(event.receipt);
-    } else if (event.kind !== 'open') {
+    } else if (event.kind === 'latency') this.#traffic.latency = event.latency;
+    else if (event.kind !== 'open') {
       this.#traffic.errors++;
       this.#errors$.next(asRxwireError(event.error));
     }

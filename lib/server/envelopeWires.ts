@@ -1,40 +1,29 @@
 import { nanoid } from 'nanoid';
-import { BehaviorSubject, catchError, EMPTY, finalize, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { PeerGoneError } from '../errors.js';
-import type { Link } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { assemble, type WireOptions } from '../wire/connect.js';
-import { Wire, type WireParts } from '../wire/wire.js';
+import { overEnvelopes } from '../wire/overEnvelopes.js';
+import type { WireOptions } from '../wire/wireOptions.js';
+import { Wire } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
 import { berthLink, takeOver, type Berth } from './berth.js';
-import { readHello, type Introduction } from './hello.js';
+import { readHello, type Introduction } from './envelopeHello.js';
+import type { Mooring } from './mooring.js';
+import { quiet } from './quiet.js';
 
-interface WiresOptions extends WireOptions {
+export interface WiresOptions extends WireOptions {
   readonly codecs: readonly Codec[];
   readonly endpoint: string;
   readonly detachedTimeout: number;
-  readonly maxDetached: number;
+  readonly mooring: Mooring;
   readonly scheduler: SchedulerLike;
 }
 
 /** All wires of a server, by the secrets of their clients: who comes back finds the wire it had. */
-export function createWires(options: WiresOptions) {
-  const { codecs, endpoint, detachedTimeout, maxDetached, scheduler } = options;
+export function createEnvelopeWires(options: WiresOptions) {
+  const { codecs, endpoint, detachedTimeout, scheduler, mooring } = options;
   const berths = new Map<string | symbol, Berth>();
-  // Since when, the longest first.
-  const detached = new Map<Berth, number>();
-
-  const onDetached = (berth: Berth): void => {
-    const now = scheduler.now();
-    detached.set(berth, now);
-    if (detached.size <= maxDetached) return;
-    const [[oldest, since] = [berth, now]] = detached;
-    oldest.attachments$.error(new PeerGoneError(now - since));
-  };
-  const onAttached = (berth: Berth): void => void detached.delete(berth);
-
   const open = (attachment: Attachment, { codec, hello }: Introduction): Wire => {
     const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: hello !== undefined };
     const key = hello?.session ?? Symbol();
@@ -47,8 +36,8 @@ export function createWires(options: WiresOptions) {
     return new Wire({
       ...{ id, endpoint, delivery, scheduler, protocol: 'websocket' },
       open: (parts) => {
-        const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, onDetached, onAttached });
-        return quiet(assemble(link, codec, settings, parts), parts, leave);
+        const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
+        return quiet(overEnvelopes(link, codec, settings, parts), parts, leave);
       },
     });
   };
@@ -77,16 +66,4 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
     resumed = true;
     return message;
   };
-}
-
-/** That a client goes is no failure of the server: its wire completes, and the reason is among its errors. */
-function quiet(link: Link<Message>, { report }: WireParts, leave: () => void): Link<Message> {
-  return (outgoing) =>
-    link(outgoing).pipe(
-      catchError((error: unknown) => {
-        report({ kind: 'error', error });
-        return EMPTY;
-      }),
-      finalize(leave),
-    );
 }

@@ -1,0 +1,95 @@
+import { nanoid } from 'nanoid';
+import { BehaviorSubject } from 'rxjs';
+import type { Codec } from '../../codec/codec.js';
+import { ProtocolError } from '../../errors.js';
+import type { Frame, Link } from '../../link/link.js';
+import type { Delivery, Message } from '../../message/types.js';
+import { readFrame } from '../../session/frames.js';
+import type { Hello } from '../../session/handshake.js';
+import { running } from '../../session/running.js';
+import type { InboxRecord } from '../../session/store/inbox.js';
+import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
+import { counted } from '../../wire/traffic.js';
+import { Wire, type WireParts } from '../../wire/wire.js';
+import type { Attachment } from '../attachment.js';
+import { berthLink, type Berth } from '../berth.js';
+import type { WiresOptions } from '../envelopeWires.js';
+import { quiet } from '../quiet.js';
+import { createPeer, parsePeerRecord, type Peer } from './peer.js';
+import { createServerSide } from './serverSide.js';
+
+export interface GuestOptions extends WiresOptions {
+  /** How often each side must be heard, in ms. */
+  readonly pingInterval: number;
+}
+
+/** What was stored of a client. */
+export interface Kept {
+  readonly record: InboxRecord | undefined;
+  readonly store: OutboxStore;
+  readonly contents: OutboxContents;
+}
+
+/** A client that is known in this process. */
+export interface Guest {
+  readonly peer: Peer;
+  readonly berth: Berth;
+}
+
+/** Who may enter, by what was stored of it. */
+export function recall({ record, contents: { ticket } }: Kept): Peer {
+  const known = parsePeerRecord(record?.session);
+  return createPeer(known, ticket !== undefined && ticket.sid === known?.sid);
+}
+
+/** The codec that both know and the client likes best. */
+export function agreeOn({ codecs: offered }: Hello, codecs: readonly Codec[]): Codec | undefined {
+  return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
+}
+
+/** The hello that a connection began with. */
+export function helloOf(first: Frame): Hello {
+  const frame = readFrame(first);
+  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  return frame.hello;
+}
+
+export interface Arrival {
+  readonly attachment: Attachment;
+  readonly hello: Hello;
+  readonly codec: Codec;
+  readonly peer: Peer;
+  readonly kept: Kept;
+}
+
+/** The wire of a client that was not here, or not since the server started. `onLeft`: it has ended. */
+export function createGuest(arrival: Arrival, options: GuestOptions, onLeft: () => void): readonly [Guest, Wire] {
+  const { attachment, hello, peer } = arrival;
+  const { endpoint, scheduler } = options;
+  const { delivery } = hello;
+  const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: true };
+  const open = (parts: WireParts): Link<Message> => quiet(overBerth(berth, arrival, { ...options, delivery }, parts), parts, onLeft);
+  const wire = new Wire({ id: nanoid(), endpoint, delivery, scheduler, protocol: 'websocket', open });
+  return [{ peer, berth }, wire];
+}
+
+function overBerth(
+  berth: Berth,
+  { hello: { pid }, codec, peer, kept }: Arrival,
+  options: GuestOptions & { readonly delivery: Delivery },
+  parts: WireParts,
+): Link<Message> {
+  const { detachedTimeout, scheduler, mooring } = options;
+  const { traffic, ...watched } = parts;
+  const { store, contents, record } = kept;
+  const settings = { ...options, ...watched };
+  const link = counted(traffic, scheduler)(berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring }));
+  const hello = (): Hello => helloOf(berth.attachments$.value.first);
+
+  return (outgoing) =>
+    running(outgoing, store, settings, (connected) => {
+      const setup = { pid, peer, codec, store, contents, hello, cursor: record?.cursor };
+      const side = createServerSide(setup, connected, settings);
+      return { endpoint: side, connections$: side.over(link) };
+    });
+}

@@ -1,0 +1,93 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { nanoid } from 'nanoid';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Hello } from '../../session/handshake.js';
+
+/** What a server knows of a client apart from its messages: plain data, for an inbox to store. */
+export interface PeerRecord {
+  /** The session it was welcomed to last. */
+  readonly sid: string;
+  /** Digests of the tokens it may show: the one of the last welcome, and the one before until that was used. */
+  readonly tokens: readonly string[];
+  /** Its latest hello. */
+  readonly epoch: number;
+  readonly n: number;
+  /** Whether it was seen to have got a welcome: from then on its numbers are those we know. */
+  readonly isConfirmed: boolean;
+}
+
+/** What to tell a client. */
+export interface Greeting {
+  readonly sid: string;
+  readonly rt: string;
+  readonly known: boolean;
+  readonly resumed: boolean;
+}
+
+/** One client, across its connections, the server's restarts, and attempts of others to be it. */
+export interface Peer {
+  readonly record: PeerRecord;
+  /** Why this hello is refused, if it is. */
+  refusal(hello: Hello): CloseCode | undefined;
+  /** A hello that was not refused is answered with a new token. */
+  greet(hello: Hello): Greeting;
+  /** It has used the token of the last welcome. */
+  confirm(): void;
+}
+
+/** 43 characters of 6 bits hold 256 bits. */
+const TOKEN_LENGTH = 43;
+
+/**
+ * @param known What was stored of it; nothing, when it is new.
+ * @param canResume Whether what was sent to it in that session is still here.
+ */
+export function createPeer(known: PeerRecord | undefined, canResume: boolean): Peer {
+  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false };
+  let isResumable = canResume;
+
+  return {
+    get record() {
+      return record;
+    },
+    refusal({ epoch, n, rt = '' }) {
+      if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
+      if (record.tokens.length > 0 && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
+      return undefined;
+    },
+    greet({ epoch, n, sid: shown, rt: used = '', rx }) {
+      const resumed = isResumable && shown === record.sid && rx !== undefined;
+      const isConfirmed = record.isConfirmed || shown === record.sid;
+      const sid = resumed ? record.sid : nanoid(22);
+      const rt = nanoid(TOKEN_LENGTH);
+      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed };
+      isResumable = true;
+      return { sid, rt, known: isConfirmed, resumed };
+    },
+    confirm() {
+      record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true };
+    },
+  };
+}
+
+/** A stolen record opens no session. */
+function digest(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}
+
+function isSame(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+
+/** What an inbox gave back may be of another version, or nobody's. */
+export function parsePeerRecord(value: unknown): PeerRecord | undefined {
+  const { sid, tokens, epoch, n, isConfirmed } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
+  if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
+  return {
+    sid,
+    epoch,
+    n,
+    tokens: tokens.filter((token) => typeof token === 'string' && token.length === 43),
+    isConfirmed: isConfirmed === true,
+  };
+}

@@ -1,0 +1,84 @@
+import type { Codec } from '../../codec/codec.js';
+import { ProtocolError } from '../../errors.js';
+import type { Connection } from '../../session/connection.js';
+import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
+import { controlFrame } from '../../session/frames.js';
+import type { Hello, Welcome } from '../../session/handshake.js';
+import type { EndpointOptions } from '../../session/options.js';
+import type { Cursor } from '../../session/store/inbox.js';
+import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
+import type { Peer } from './peer.js';
+
+export interface ServerSideOptions extends EndpointOptions {
+  /** How often each side must be heard, in ms. */
+  readonly pingInterval: number;
+}
+
+/** What is there of a client before its wire is. */
+export interface ServerSideSetup {
+  readonly pid: string;
+  readonly peer: Peer;
+  readonly codec: Codec;
+  readonly store: OutboxStore;
+  readonly contents: OutboxContents;
+  /** How far its messages were processed, where that was stored. */
+  readonly cursor: Cursor | undefined;
+  /** That of the connection that is about to open. */
+  readonly hello: () => Hello;
+}
+
+/** The server's side of the handshake. The hello was read already: this answers it. */
+export function createServerSide(
+  { pid, peer, codec, store, contents, cursor, hello }: ServerSideSetup,
+  parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>,
+  options: ServerSideOptions,
+): Endpoint {
+  const { pingInterval: ping, window = 1_024, windowBytes: bytes = 1024 * 1024, inbox } = options;
+  const { wait, fail } = parts;
+  /** Of the connection there is, until it is agreed. */
+  let pending: Agreement | undefined;
+  let isHelloRead = false;
+
+  const remember = (then: () => void): void => {
+    const { sid, tokens } = peer.record;
+    const rest = (): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
+    wait(() => store.remember({ sid, rt: tokens.join(' ') }), rest, fail);
+  };
+  const greet = (connection: Connection): void => {
+    const { n, rx: theirs = 0, ...allowance } = hello();
+    const greeting = peer.greet(hello());
+    const { known, resumed } = greeting;
+    const { rx } = endpoint.incoming.receiver;
+    const welcome: Welcome = { ...greeting, n, rx, known, window, bytes, ping, codec: codec.name };
+    pending = { rx: resumed ? theirs : 0, isKnown: resumed, allowance, ping };
+    isHelloRead = false;
+    remember(() => {
+      if (!endpoint.isCurrent(connection)) return;
+      connection.welcome();
+      connection.send(controlFrame('welcome', welcome));
+    });
+  };
+  const endpoint = createEndpoint(
+    {
+      ...parts,
+      ...{ codec, store, peer: () => pid, onOpen: greet },
+      onHandshake({ kind }) {
+        // The first one was read before there was a connection to speak of.
+        if (kind === 'welcome' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);
+        isHelloRead = true;
+      },
+      onEarly(connection) {
+        if (!pending) return;
+        const agreement = pending;
+        pending = undefined;
+        // It has got the welcome: what is sent from now on has somewhere to go.
+        peer.confirm();
+        endpoint.resume(agreement, () => endpoint.agree(connection, agreement));
+      },
+    },
+    options,
+  );
+  if (cursor) endpoint.incoming.receiver.begin(cursor);
+  endpoint.outgoing.begin(contents);
+  return endpoint;
+}

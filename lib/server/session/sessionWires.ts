@@ -1,0 +1,91 @@
+import { catchError, EMPTY, map, mergeMap, type Observable } from 'rxjs';
+import { UnsupportedError } from '../../errors.js';
+import { asObservable } from '../../internal/later.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Frame } from '../../link/link.js';
+import type { Hello } from '../../session/handshake.js';
+import { memoryOutbox } from '../../session/store/memoryOutbox.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
+import type { Wire } from '../../wire/wire.js';
+import type { Attachment } from '../attachment.js';
+import { takeOver } from '../berth.js';
+import { agreeOn, createGuest, helloOf, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
+import type { Peer } from './peer.js';
+
+export interface SessionWiresOptions extends GuestOptions {
+  /** Where what is sent to a client is kept until it is acked. */
+  readonly outbox?: (pid: string) => OutboxStore;
+  /** Told why a client was not let in. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** Whether a first frame is for us. */
+export function isSessionFrame(frame: Frame): boolean {
+  return typeof frame === 'string' && frame.startsWith('["hello",');
+}
+
+/** All wires of a server whose clients speak the session protocol, by the names of the clients' outboxes. */
+export function createSessionWires(options: SessionWiresOptions) {
+  const { codecs, onRefused } = options;
+  /** `undefined` while it is being found out what was stored. */
+  const guests = new Map<string, Guest | undefined>();
+
+  const refuse = ({ close }: Attachment, code: CloseCode, error: unknown): [] => {
+    close(code, error instanceof Error ? error.message : '');
+    onRefused(error);
+    return [];
+  };
+  const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
+    const code = peer.refusal(hello);
+    if (code !== undefined) refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
+    return code !== undefined;
+  };
+  const receive = (attachment: Attachment, hello: Hello, kept: Kept): Wire[] => {
+    const peer = recall(kept);
+    const codec = agreeOn(hello, codecs);
+    guests.delete(hello.pid);
+    if (!codec) return refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
+    if (isRefused(attachment, hello, peer)) return [];
+    let hasLeft = false;
+    const onLeft = (): void => {
+      hasLeft = true;
+      guests.delete(hello.pid);
+    };
+    const [guest, wire] = createGuest({ attachment, hello, codec, peer, kept }, options, onLeft);
+    if (!hasLeft) guests.set(hello.pid, guest);
+    return [wire];
+  };
+  const look = (attachment: Attachment, hello: Hello): Observable<Wire> => {
+    guests.set(hello.pid, undefined);
+    return load(hello, options).pipe(
+      mergeMap((kept) => receive(attachment, hello, kept)),
+      catchError((error: unknown) => {
+        guests.delete(hello.pid);
+        return refuse(attachment, CloseCode.INTERNAL_ERROR, error);
+      }),
+    );
+  };
+
+  return {
+    /** Emits the wire of a new client; completes without one, when the client was known and has its wire already. */
+    admit(attachment: Attachment): Observable<Wire> {
+      const hello = helloOf(attachment.first);
+      const guest = guests.get(hello.pid);
+      if (!guests.has(hello.pid)) return look(attachment, hello);
+      if (!guest) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));
+      else if (!isRefused(attachment, hello, guest.peer)) takeOver(guest.berth, attachment);
+      return EMPTY;
+    },
+    /** Ends them all; the clients may look for another server. */
+    close: (): void => {
+      for (const guest of [...guests.values()]) guest?.berth.attachments$.complete();
+    },
+  };
+}
+
+function load({ pid }: Hello, { inbox, outbox = () => memoryOutbox() }: SessionWiresOptions): Observable<Kept> {
+  const store = outbox(pid);
+  return asObservable(() => inbox?.load(pid)).pipe(
+    mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
+  );
+}

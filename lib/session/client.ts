@@ -1,0 +1,88 @@
+import { noop } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import { ProtocolError, SessionLostError } from '../errors.js';
+import type { Connection } from './connection.js';
+import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
+import { controlFrame } from './frames.js';
+import { PROTOCOL_VERSION, type Hello, type Welcome } from './handshake.js';
+import type { EndpointOptions } from './options.js';
+import type { HandshakeFrame } from './reading.js';
+import type { InboxRecord } from './store/inbox.js';
+import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
+
+/** What a client is given. */
+export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait'> {
+  readonly codec: Codec;
+  readonly store: OutboxStore;
+}
+
+interface State {
+  pid: string;
+  epoch: number;
+  /** How many connections this owner of the outbox has opened. */
+  attempts: number;
+  ticket: Ticket | undefined;
+  /** Whether we know what we have accepted from the server in the session of the ticket. */
+  remembers: boolean;
+}
+
+/** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
+export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
+  const { store, wait, fail } = parts;
+  const { inbox, report = noop } = options;
+  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, remembers: false };
+
+  const enter = ({ sid, rt, rx, known, resumed, ping, ...allowance }: Welcome, connection: Connection): void => {
+    if (!resumed) {
+      if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
+      endpoint.incoming.receiver.begin({ done: 0, finished: [] });
+    }
+    Object.assign(state, { ticket: { sid, rt }, remembers: true });
+    connection.welcome();
+    const agreement = { rx, isKnown: known, allowance, ping };
+    const agree = (): void => endpoint.agree(connection, agreement);
+    // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
+    endpoint.resume(agreement, () => wait(() => store.remember({ sid, rt }), agree, fail));
+  };
+  const endpoint = createEndpoint(
+    {
+      ...parts,
+      peer: () => state.ticket?.sid ?? '',
+      onOpen: (connection) => connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options))),
+      onHandshake: (frame, connection) => enter(welcomeIn(frame, connection, state, parts.codec), connection),
+    },
+    options,
+  );
+
+  const begin = (contents: OutboxContents): void => {
+    const { pid, epoch, ticket } = contents;
+    const recall = (record: InboxRecord | undefined): void => {
+      Object.assign(state, { pid, epoch, ticket, remembers: record !== undefined });
+      if (record) endpoint.incoming.receiver.begin(record.cursor);
+      endpoint.outgoing.begin(contents);
+      onReady();
+    };
+    wait(() => (ticket ? inbox?.load(ticket.sid) : undefined), recall, fail);
+  };
+  wait(() => store.open(), begin, fail);
+  return endpoint;
+}
+
+function hello(state: State, { incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
+  const { delivery = 'at-least-once', window = 1_024, windowBytes = 1024 * 1024 } = options;
+  const { pid, epoch, ticket, remembers } = state;
+  return {
+    ...{ v: PROTOCOL_VERSION, pid, epoch, n: ++state.attempts, ...ticket },
+    ...(remembers && { rx: incoming.receiver.rx }),
+    ...{ window, bytes: windowBytes, codecs: [name], delivery },
+  };
+}
+
+/** @throws {ProtocolError} When the frame is no answer to our hello. */
+function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, { attempts }: State, { name }: Codec): Welcome {
+  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
+  const { n, codec } = frame.welcome;
+  if (n !== attempts) throw new ProtocolError('a welcome for another hello');
+  if (codec !== name) throw new ProtocolError('a codec that was not offered');
+  return frame.welcome;
+}

@@ -1,0 +1,73 @@
+import { defer, finalize, merge, Subject, switchMap, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { endOf } from '../internal/endOf.js';
+import type { Frame } from '../link/link.js';
+import { heartbeat } from './heartbeat.js';
+
+/** One connection of a session, while it is open. */
+export interface Connection {
+  send(frame: Frame): void;
+  /** Says goodbye. */
+  close(): void;
+  /** Ends it, and tells the other side why. */
+  fail(error: unknown): void;
+  /** Something came. */
+  hear(): void;
+  /** The other side may send: what comes before that breaks the rules. */
+  welcome(): void;
+  readonly isWelcome: boolean;
+  /** We may send. From now on each side must be heard every `ping` ms. */
+  agree(ping: number): void;
+  readonly isAgreed: boolean;
+}
+
+export interface ConnectionOptions {
+  readonly onOpen: (connection: Connection) => void;
+  readonly onClosed: (connection: Connection) => void;
+  /** Whether there is a reason to ask the other side even though it is heard. */
+  readonly isWaiting: () => boolean;
+  readonly ping: () => void;
+  readonly scheduler: SchedulerLike;
+}
+
+/** What goes to the other side, for a link to subscribe to while it is open: each time it is another connection. */
+export function connection({ onOpen, onClosed, isWaiting, ping, scheduler }: ConnectionOptions): Observable<Frame> {
+  return defer(() => {
+    const frames$ = new Subject<Frame>();
+    const agreed$ = new Subject<number>();
+    let isHeard = true;
+    let isWelcome = false;
+    let isAgreed = false;
+
+    const wasHeard = (): boolean => {
+      const was = isHeard;
+      isHeard = false;
+      return was;
+    };
+    const mine: Connection = {
+      send: (frame) => frames$.next(frame),
+      close: () => frames$.complete(),
+      fail: (error) => frames$.error(error),
+      hear: () => void (isHeard = true),
+      welcome: () => void (isWelcome = true),
+      get isWelcome() {
+        return isWelcome;
+      },
+      agree(every) {
+        isAgreed = true;
+        agreed$.next(every);
+      },
+      get isAgreed() {
+        return isAgreed;
+      },
+    };
+    const beat$ = agreed$.pipe(switchMap((every) => heartbeat({ every, wasHeard, isWaiting, ping, scheduler })));
+    const open$ = defer(() => {
+      onOpen(mine);
+      return [];
+    });
+    return merge(frames$, beat$.pipe(takeUntil(endOf(frames$))), open$).pipe(
+      takeUntil(endOf(frames$)),
+      finalize(() => onClosed(mine)),
+    );
+  });
+}

@@ -1,0 +1,105 @@
+import { asyncScheduler, map, noop, type Observable } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import type { Link, Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { connection, type Connection } from './connection.js';
+import type { Allowance } from './flight.js';
+import { controlFrame, type SessionFrame } from './frames.js';
+import { createIncoming, type Incoming } from './incoming.js';
+import type { EndpointOptions } from './options.js';
+import { createOutgoing, type Outgoing } from './outgoing.js';
+import { createReader, type HandshakeFrame } from './reading.js';
+import type { OutboxStore } from './store/outboxStore.js';
+import type { Wait } from './storing.js';
+
+/** What both sides know of each other when a connection has been opened. */
+export interface Agreement {
+  /** The highest number the other side has accepted from us. */
+  readonly rx: number;
+  /** Whether it has our numbers at all. */
+  readonly isKnown: boolean;
+  readonly allowance: Allowance;
+  /** How often each side must be heard, in ms. */
+  readonly ping: number;
+}
+
+/** What an endpoint is given. */
+export interface EndpointParts {
+  readonly codec: Codec;
+  readonly store: OutboxStore;
+  readonly wait: Wait;
+  readonly emit: (message: Message) => void;
+  /** The session cannot go on. */
+  readonly fail: (error: unknown) => void;
+  /** Names the other side to the inbox. */
+  readonly peer: () => string;
+  /** A connection is open. */
+  readonly onOpen: (connection: Connection) => void;
+  /** @throws {RxwireError} When the connection cannot go on. */
+  readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
+  /** Called with each frame that comes before we may send. @default nothing is done */
+  readonly onEarly?: (connection: Connection) => void;
+}
+
+/** One side of a session, over one connection after the other. Client and server differ only in the handshake. */
+export interface Endpoint {
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
+  /** Whether this is the connection there is. */
+  isCurrent(connection: Connection): boolean;
+  /** Finds out what is to be sent (again), and calls back. */
+  resume(agreement: Agreement, ready: () => void): void;
+  /** We may send. */
+  agree(connection: Connection, agreement: Agreement): void;
+  /** Says goodbye over the connection there is; false when there is none. */
+  close(): boolean;
+  /** Uses a link. Emits what kind of frame has come, each time. */
+  over(link: Link<Frame>): Observable<SessionFrame['kind'] | undefined>;
+}
+
+export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
+  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
+  const { onOpen, onHandshake, onEarly = noop } = parts;
+  let current: Connection | undefined;
+
+  const sendAck = (done: number): void => {
+    if (current?.isAgreed) current.send(controlFrame('ack', done, window));
+  };
+  const outgoing = createOutgoing(parts, options);
+  const incoming = createIncoming({ ...parts, sendAck }, options);
+  const read = createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly });
+
+  const toPeer$ = connection({
+    onOpen(opened) {
+      current = opened;
+      onOpen(opened);
+    },
+    onClosed(closed) {
+      if (current !== closed) return;
+      current = undefined;
+      outgoing.detach();
+    },
+    isWaiting: outgoing.flight.isStuck,
+    ping: () => current?.send(controlFrame('ping', outgoing.flight.sent)),
+    scheduler,
+  });
+
+  return {
+    outgoing,
+    incoming,
+    isCurrent: (one) => one === current,
+    resume: ({ rx, isKnown }, ready) => outgoing.resume(rx, isKnown, ready),
+    agree(agreed, { rx, allowance, ping }) {
+      if (agreed !== current) return;
+      agreed.agree(ping);
+      report({ kind: 'open' });
+      incoming.acknowledge();
+      outgoing.attach((frame) => agreed.send(frame), rx, allowance);
+    },
+    close() {
+      current?.close();
+      return current !== undefined;
+    },
+    over: (link) => link(toPeer$).pipe(map((frame) => current && read(frame, current))),
+  };
+}

@@ -1,0 +1,117 @@
+import { ProtocolError } from '../errors.js';
+import type { Delivery } from '../message/types.js';
+
+/** The version of the session protocol. */
+export const PROTOCOL_VERSION = 1;
+
+/** How a client opens a connection. */
+export interface Hello {
+  readonly v: number;
+  /** Names the client's outbox. */
+  readonly pid: string;
+  /** How many owners the outbox has had. */
+  readonly epoch: number;
+  /** How many connections this owner has opened. */
+  readonly n: number;
+  /** The session it comes back to, and the token that proves that it is its own. */
+  readonly sid?: string;
+  readonly rt?: string;
+  /** The highest number it has accepted from the server in that session; absent when it has forgotten. */
+  readonly rx?: number;
+  /** Messages and bytes that may be on their way to the client, unacked. */
+  readonly window: number;
+  readonly bytes: number;
+  /** The codecs it knows, the best first. */
+  readonly codecs: readonly string[];
+  /** What the client asks for by default, in both directions. */
+  readonly delivery: Delivery;
+}
+
+/** How the server answers. */
+export interface Welcome {
+  /** That of the hello. */
+  readonly n: number;
+  readonly sid: string;
+  readonly rt: string;
+  /** The highest number the server has accepted from the client. */
+  readonly rx: number;
+  /** Whether the server knew the client's numbers. */
+  readonly known: boolean;
+  /** Whether the server's own numbers go on where they were. */
+  readonly resumed: boolean;
+  /** Messages and bytes that may be on their way to the server, unacked. */
+  readonly window: number;
+  readonly bytes: number;
+  /** How often each side must be heard, in ms. */
+  readonly ping: number;
+  /** The one codec for both directions. */
+  readonly codec: string;
+}
+
+const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
+/** 21 characters of 6 bits hold 126 random bits: nobody guesses them. */
+const SECRET = /^[\w-]{21,128}$/;
+
+/** @throws {ProtocolError} */
+export function parseHello(value: unknown): Hello {
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, delivery } = Object(value) as Unchecked<Hello>;
+  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
+  const areNames = Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string');
+  check(areNames && DELIVERIES.includes(delivery), 'hello');
+  return {
+    v,
+    pid: secret(pid),
+    epoch: positive(epoch),
+    n: positive(n),
+    window: positive(window),
+    bytes: positive(bytes),
+    codecs: codecs as string[],
+    delivery: delivery as Delivery,
+    ...(sid != null && { sid: secret(sid) }),
+    ...(rt != null && { rt: secret(rt) }),
+    ...(rx != null && { rx: whole(rx) }),
+  };
+}
+
+/** @throws {ProtocolError} */
+export function parseWelcome(value: unknown): Welcome {
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, codec } = Object(value) as Unchecked<Welcome>;
+  check(typeof codec === 'string', 'welcome');
+  return {
+    n: positive(n),
+    sid: secret(sid),
+    rt: secret(rt),
+    rx: whole(rx),
+    known: known === true,
+    resumed: resumed === true,
+    window: positive(window),
+    bytes: positive(bytes),
+    ping: positive(ping),
+    codec: codec as string,
+  };
+}
+
+type Unchecked<T> = { readonly [K in keyof T]?: unknown };
+
+function check(isRight: boolean, frame: string): void {
+  if (!isRight) throw new ProtocolError(`a ${frame} with a wrong field`);
+}
+
+function secret(value: unknown): string {
+  check(typeof value === 'string' && SECRET.test(value), 'handshake');
+  return value as string;
+}
+
+/** No number is higher: there is room for a million a second for a century. */
+const MAX_NUMBER = 2 ** 52;
+
+/** @throws {ProtocolError} When it is no whole number from 0. */
+export function whole(value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_NUMBER) return value as number;
+  throw new ProtocolError('a number that is none');
+}
+
+/** @throws {ProtocolError} When it is no whole number from 1. */
+function positive(value: unknown): number {
+  return whole(value) || whole(NaN);
+}

@@ -1,0 +1,92 @@
+import { asapScheduler, noop } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import { ConnectionLostError, DecodeError } from '../errors.js';
+import { createAlarm } from '../internal/alarm.js';
+import { BAD_FRAMES, GAP } from '../link/closeCode.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import type { Outcome } from './claims.js';
+import { createCommits } from './commits.js';
+import { decodeBody } from './encoding.js';
+import { createGate, type Gate } from './gate.js';
+import type { EndpointOptions } from './options.js';
+import type { Progress } from './progress.js';
+import { createReceiver, type Receiver } from './receiver.js';
+import type { Wait } from './storing.js';
+
+/** All that one side receives: it is accepted, handed over, processed, and acked. */
+export interface Incoming {
+  readonly receiver: Receiver;
+  readonly gate: Gate;
+  /**
+   * Takes a batch.
+   *
+   * @throws {RxwireError} When the connection cannot go on.
+   */
+  read(first: number, count: number, body: Frame): void;
+  /** An ack goes out at the end of the microtask. */
+  readonly acknowledge: () => void;
+}
+
+export interface IncomingParts {
+  readonly codec: Codec;
+  readonly wait: Wait;
+  readonly emit: (message: Message) => void;
+  /** Names the other side to the inbox. */
+  readonly peer: () => string;
+  readonly sendAck: (done: number) => void;
+  /** The session cannot go on. */
+  readonly fail: (error: unknown) => void;
+}
+
+export function createIncoming({ codec, wait, emit, peer, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
+  const { window = 1_024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
+  const gate = createGate(emit, 2 * window, (error) => report({ kind: 'error', error }));
+  const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
+  const acknowledge = (): void => acks.set(0);
+  let bad = 0;
+
+  const commits = inbox && createCommits({ inbox, pid: peer, wait, onDone: acknowledge, onFailed: fail });
+  const commitSoon = createAlarm(microtask, () => commits?.run());
+  const onSettled = (number: number, outcomes: readonly Outcome[], progress: Progress): void => {
+    // The end of one session is no progress of the next.
+    if (progress !== receiver.progress) return;
+    if (commits) {
+      commits.add(number, outcomes, progress);
+      commitSoon.set(0);
+    } else {
+      progress.mark(number);
+      acknowledge();
+    }
+  };
+  const receiver = createReceiver({ window, hand: gate.hand, onSettled });
+
+  const decode = (first: number, count: number, body: Frame): readonly Message[] => {
+    try {
+      const messages = decodeBody(codec, body);
+      if (messages.length !== count) throw new DecodeError(codec.name, `${messages.length} messages, where ${count} were announced`);
+      bad = 0;
+      return messages;
+    } catch (error) {
+      report({ kind: 'error', error });
+      if (++bad >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`);
+      // It is still to come: what follows it cannot be taken.
+      if (first > 0) throw new ConnectionLostError(GAP, `${first} could not be read`);
+      return [];
+    }
+  };
+
+  return {
+    receiver,
+    gate,
+    acknowledge,
+    read(first, count, body) {
+      if (first > 0) acknowledge();
+      // A repeat is not worth reading.
+      if (first > 0 && first + count <= receiver.rx + 1) return;
+      const messages = decode(first, count, body);
+      if (first > 0) receiver.accept(first, messages);
+      else for (const message of messages) gate.hand(message, noop);
+    },
+  };
+}

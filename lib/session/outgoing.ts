@@ -1,0 +1,95 @@
+import { asapScheduler, asyncScheduler, noop } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import { StoreError } from '../errors.js';
+import { createAlarm } from '../internal/alarm.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { restored } from './batches.js';
+import { createEncoder } from './encoding.js';
+import { createFlight, type Allowance, type Flight } from './flight.js';
+import { createLedger, type Ledger } from './ledger.js';
+import type { EndpointOptions } from './options.js';
+import { createSender, type Sender } from './sender.js';
+import { createSendQueue } from './sendQueue.js';
+import type { OutboxContents, OutboxStore } from './store/outboxStore.js';
+import type { Wait } from './storing.js';
+
+/** All that one side sends: it waits, gets its number, flies, and is acked. */
+export interface Outgoing {
+  readonly ledger: Ledger;
+  readonly flight: Flight;
+  readonly accept: (message: Message) => void;
+  /** Takes over what a store had kept. */
+  begin(contents: OutboxContents): void;
+  /** Finds out what is to be sent behind `rx`; see {@link Sender.resume}. */
+  readonly resume: Sender['resume'];
+  /** There is a connection, and the other side has accepted all up to `rx`. */
+  attach(transmit: (frame: Frame) => void, rx: number, allowance: Allowance): void;
+  detach(): void;
+  /** @throws {ProtocolError} When `done` was never sent. */
+  acknowledge(done: number, credit: number): void;
+}
+
+export interface OutgoingParts {
+  readonly codec: Codec;
+  readonly store: OutboxStore;
+  readonly wait: Wait;
+}
+
+export function createOutgoing({ codec, store, wait }: OutgoingParts, options: EndpointOptions): Outgoing {
+  const { delivery = 'at-least-once', maxFrame = 1024 * 1024, maxQueued = 10_000, overflow = 'drop-lowest' } = options;
+  const { scheduler = asyncScheduler, microtask = asapScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
+  const ledger = createLedger({ report, isWatched, onDead });
+  const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
+  const flight = createFlight(ledger, scheduler);
+  const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
+  const sender = createSender({ queue, flight, ledger, store, encode, wait });
+  const complain = (error: unknown): void => report({ kind: 'error', error });
+  let send: ((frame: Frame) => void) | undefined;
+  let isReady = false;
+
+  const pump = (): void => {
+    if (!isReady) return;
+    if (send) sender.pumpUnsure(send);
+    sender.pump();
+  };
+  const turn = createAlarm(microtask, pump);
+
+  return {
+    ledger,
+    flight,
+    accept(message) {
+      if (!ledger.open(message)) return;
+      queue.push(message);
+      turn.set(0);
+    },
+    begin(contents) {
+      const kept = restored(contents, codec, (cause) => complain(new StoreError('outbox', 'corrupt', cause)));
+      for (const { messages } of kept) messages.forEach(ledger.open);
+      sender.begin(contents.acked, kept, contents.ticket !== undefined);
+      isReady = true;
+      pump();
+    },
+    resume: sender.resume,
+    attach(transmit, rx, allowance) {
+      send = transmit;
+      flight.attach(transmit, rx, allowance);
+      pump();
+    },
+    detach() {
+      send = undefined;
+      flight.detach();
+    },
+    acknowledge(done, credit) {
+      const latency = flight.acknowledge(done, credit);
+      if (latency !== undefined) {
+        report({ kind: 'latency', latency });
+        wait(() => store.trim(flight.acked), noop, complain);
+      }
+      pump();
+    },
+  };
+}
+
+/** What a frame holds besides its body. */
+const HEADER_ROOM = 64;

@@ -1,0 +1,55 @@
+import { ConnectionLostError, ProtocolError } from '../errors.js';
+import { BAD_FRAMES } from '../link/closeCode.js';
+import type { Frame } from '../link/link.js';
+import type { Connection } from './connection.js';
+import { checkSize } from './encoding.js';
+import type { Report } from './events.js';
+import { readFrame, type SessionFrame } from './frames.js';
+import type { Incoming } from './incoming.js';
+import type { Outgoing } from './outgoing.js';
+
+export type HandshakeFrame = Extract<SessionFrame, { readonly kind: 'hello' | 'welcome' }>;
+
+export interface ReaderOptions {
+  readonly incoming: Incoming;
+  readonly outgoing: Outgoing;
+  readonly maxFrame: number;
+  readonly report: Report;
+  readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
+  /** Called with each frame that comes before we may send. */
+  readonly onEarly: (connection: Connection) => void;
+}
+
+/** Takes what comes over a connection, and tells what it was. What breaks a rule ends the connection: nothing of it is taken. */
+export function createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly }: ReaderOptions) {
+  const take = (frame: SessionFrame, connection: Connection): void => {
+    if (frame.kind === 'hello' || frame.kind === 'welcome') {
+      onHandshake(frame, connection);
+      return;
+    }
+    if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
+    if (!connection.isAgreed) onEarly(connection);
+    if (frame.kind === 'msg') incoming.read(frame.first, frame.count, frame.body);
+    else if (frame.kind === 'ack') outgoing.acknowledge(frame.done, frame.credit);
+    else {
+      incoming.acknowledge();
+      if (frame.kind === 'skip') incoming.receiver.skip(frame.numbers);
+      else incoming.receiver.expect(frame.sent);
+    }
+  };
+
+  return (raw: Frame, connection: Connection): SessionFrame['kind'] | undefined => {
+    connection.hear();
+    try {
+      checkSize(raw, maxFrame);
+      const frame = readFrame(raw);
+      take(frame, connection);
+      return frame.kind;
+    } catch (error) {
+      const isLoss = error instanceof ConnectionLostError;
+      if (!isLoss) report({ kind: 'error', error });
+      connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
+      return undefined;
+    }
+  };
+}

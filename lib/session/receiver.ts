@@ -1,0 +1,83 @@
+import { ConnectionLostError, ProtocolError } from '../errors.js';
+import { GAP } from '../link/closeCode.js';
+import type { Message } from '../message/types.js';
+import type { Outcome } from './claims.js';
+import { createProgress, type Progress } from './progress.js';
+import type { Cursor } from './store/inbox.js';
+
+/** Called when a message is processed. */
+export type Settle = (outcomes: readonly Outcome[]) => void;
+
+export interface ReceiverOptions {
+  /** Messages that may be accepted and not processed. */
+  readonly window: number;
+  /** Hands a message over; `settle` is for those that have a number. */
+  readonly hand: (message: Message, settle: Settle) => void;
+  /** Called with each number that is processed. It is done once it is marked in `progress`. */
+  readonly onSettled: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
+}
+
+/** The other side's messages: each number once, in order. docs/protocol.md, "Receiver". */
+export interface Receiver {
+  /** All up to here is accepted. */
+  readonly rx: number;
+  readonly progress: Progress;
+  /**
+   * Takes a batch; what of it was accepted before is dropped.
+   *
+   * @throws {ConnectionLostError} When something before it is missing.
+   * @throws {ProtocolError} When it is more than was allowed.
+   */
+  accept(first: number, messages: readonly Message[]): void;
+  /** Takes it that these numbers will not come. */
+  skip(numbers: readonly number[]): void;
+  /** @throws {ConnectionLostError} When that many were sent, and have not come. */
+  expect(sent: number): void;
+  /** Begins where the cursor is. */
+  begin(cursor: Cursor): void;
+}
+
+export function createReceiver({ window, hand, onSettled }: ReceiverOptions): Receiver {
+  let rx = 0;
+  let progress = createProgress({ done: 0, finished: [] });
+  const skipped = new Set<number>();
+
+  /** Takes the next number; a message whose effect is there already, or that is not to come, has none now. */
+  const take = (message?: Message): void => {
+    const number = ++rx;
+    const mine = progress;
+    if (skipped.delete(number) || !message) onSettled(number, [], mine);
+    else if (!mine.has(number)) hand(message, (outcomes) => onSettled(number, outcomes, mine));
+  };
+  const takeSkipped = (): void => {
+    while (skipped.has(rx + 1)) take();
+  };
+
+  return {
+    get rx() {
+      return rx;
+    },
+    get progress() {
+      return progress;
+    },
+    accept(first, messages) {
+      if (first > rx + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
+      const last = first + messages.length - 1;
+      if (last > progress.done + window && first > progress.done + 1) throw new ProtocolError('more than the window');
+      for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) take(messages[index]);
+      takeSkipped();
+    },
+    skip(numbers) {
+      for (const number of numbers) if (number > rx && number <= rx + window) skipped.add(number);
+      takeSkipped();
+    },
+    expect(sent) {
+      if (sent > rx) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
+    },
+    begin(cursor) {
+      progress = createProgress(cursor);
+      rx = cursor.done;
+      skipped.clear();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { InDoubtError, type RxwireError } from '../errors.js';
+import type { Later } from '../internal/later.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { lastOf, numbered, type Batch } from './batches.js';
+import type { Encoded } from './encoding.js';
+import type { Flight } from './flight.js';
+import { batchFrame, MAX_BATCH } from './frames.js';
+import type { Ledger } from './ledger.js';
+import type { SendQueue } from './sendQueue.js';
+import { createStoring, type Wait } from './storing.js';
+import type { OutboxStore } from './store/outboxStore.js';
+
+export interface SenderOptions {
+  readonly queue: SendQueue;
+  readonly flight: Flight;
+  readonly ledger: Ledger;
+  readonly store: OutboxStore;
+  /** Makes frames of messages, as few as the limits allow. Those that cannot be sent are told, and left out. */
+  readonly encode: (messages: readonly Message[]) => readonly Encoded[];
+  readonly wait: Wait;
+}
+
+/** Gives messages their numbers, and stores them with these; what comes during a write goes into the next. */
+export interface Sender {
+  /** Numbers what may be numbered now, and sends what may be sent. */
+  pump(): void;
+  /** Sends at-most-once messages, without a number. */
+  pumpUnsure(transmit: (frame: Frame) => void): void;
+  /** Begins behind `acked`, with what a store had kept. `mayBeSent`: an owner before us may have sent it. */
+  begin(acked: number, batches: readonly Batch[], mayBeSent: boolean): void;
+  /**
+   * The other side has accepted all up to `rx`. Where it does not go on where we are, what it may have had is in doubt: that is given up
+   * at exactly-once, and gets a new number at at-least-once.
+   *
+   * @param isKnown Whether it has our numbers at all.
+   * @param ready Called when all that is unacked is behind `rx`, and stored so.
+   */
+  readonly resume: (rx: number, isKnown: boolean, ready: () => void) => void;
+}
+
+export function createSender(options: SenderOptions): Sender {
+  const { queue, flight, ledger, store, encode, wait } = options;
+  const storing = createStoring(wait, () => sender.pump());
+  let last = 0;
+  let isPumping = false;
+
+  const keep = (batches: readonly Batch[], write: () => Later<void>): void => {
+    const before = last;
+    last = Math.max(last, ...batches.map(lastOf));
+    storing.run(
+      write,
+      () => batches.forEach(flight.add),
+      (error) => {
+        last = before;
+        for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error: error as RxwireError });
+      },
+    );
+  };
+  const number = (free: number): void => {
+    const { messages, delivery } = queue.take(free);
+    const batches = messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
+    if (batches.length > 0) keep(batches, () => store.append(batches));
+  };
+  const restart = (rx: number): void => {
+    const batches = renumbered(rx, options);
+    last = rx;
+    keep(batches, () => store.replace(rx, batches));
+  };
+
+  const sender: Sender = {
+    pump() {
+      if (isPumping) return;
+      isPumping = true;
+      for (let free = room(last, options); !storing.isBusy && free > 0 && queue.size > 0; free = room(last, options)) number(free);
+      isPumping = false;
+      flight.flush();
+    },
+    pumpUnsure: (transmit) => sendUnsure(transmit, options),
+    begin(acked, batches, mayBeSent) {
+      last = Math.max(acked, ...batches.map(lastOf));
+      flight.begin(acked, mayBeSent ? last : acked, batches);
+    },
+    resume(rx, isKnown, ready) {
+      storing.whenIdle(() => {
+        if (rx < flight.acked || rx > last || !(isKnown || flight.sent === 0)) restart(rx);
+        storing.whenIdle(ready);
+      });
+    },
+  };
+  return sender;
+}
+
+/** What outlives the process is numbered as soon as it comes; else numbers are for what can go out at once. */
+function room(last: number, { flight, store }: SenderOptions): number {
+  const free = flight.bytes < store.maxBytes ? store.maxMessages - (last - flight.acked) : 0;
+  return Math.min(MAX_BATCH, free, store.isDurable ? free : flight.room(last));
+}
+
+function sendUnsure(transmit: (frame: Frame) => void, { queue, ledger, encode }: SenderOptions): void {
+  for (let taken = queue.takeUnsure(MAX_BATCH); taken.length > 0; taken = queue.takeUnsure(MAX_BATCH)) {
+    for (const { messages, body } of encode(taken)) {
+      transmit(batchFrame(0, messages.length, body));
+      for (const { id } of messages) ledger.close(id, 'sent');
+    }
+  }
+}
+
+/** What can be sent again of all that is unacked, with numbers from `rx` on. */
+function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): readonly Batch[] {
+  const { acked, sent } = flight;
+  let next = rx + 1;
+  return flight.clear(rx).flatMap(({ first, messages, delivery }) => {
+    const unacked = messages.slice(Math.max(0, acked + 1 - first));
+    if (delivery === 'exactly-once' && first <= sent) {
+      for (const { id } of unacked) ledger.close(id, 'dead', { error: new InDoubtError(id) });
+      return [];
+    }
+    const batches = numbered(unacked.length > 0 ? encode(unacked) : [], next, delivery);
+    next += batches.reduce((sum, { count }) => sum + count, 0);
+    return batches;
+  });
+}

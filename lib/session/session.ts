@@ -1,0 +1,46 @@
+import { asyncScheduler, noop, ReplaySubject, switchMap, take } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import type { Frame, Layer } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { checkOptions } from './checkOptions.js';
+import { createClient } from './client.js';
+import type { EndpointOptions } from './options.js';
+import { reconnecting, type ReconnectOptions } from './reconnecting.js';
+import { running } from './running.js';
+import { memoryOutbox } from './store/memoryOutbox.js';
+import type { OutboxStore } from './store/outboxStore.js';
+
+export interface SessionOptions extends EndpointOptions {
+  /** @default from 0.5 to 30 s with full jitter, for ever */
+  readonly reconnect?: ReconnectOptions;
+  /** Where the numbered messages are kept until they are acked. @default memoryOutbox() */
+  readonly outbox?: OutboxStore;
+}
+
+/**
+ * Messages over links that fail: each arrives once, and in order, for as long as both sides remember one another. The client's side; a
+ * server that `listen`s has the other one. docs/protocol.md tells how.
+ *
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @example
+ * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
+ */
+export function session(codec: Codec, options: SessionOptions = {}): Layer<Message, Frame> {
+  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox() } = options;
+  checkOptions('session', options);
+  const reconnected = reconnecting<unknown>(reconnect, report, scheduler);
+
+  return (link) => (outgoing) =>
+    running(outgoing, outbox, options, (parts) => {
+      const opened$ = new ReplaySubject<void>(1);
+      const endpoint = createClient({ ...parts, codec, store: outbox }, options, () => opened$.next());
+      return {
+        endpoint,
+        connections$: opened$.pipe(
+          take(1),
+          switchMap(() => endpoint.over(link)),
+          reconnected,
+        ),
+      };
+    });
+}

@@ -1,0 +1,46 @@
+import { noop } from 'rxjs';
+import type { Later } from '../internal/later.js';
+
+/** Does what takes time, for as long as the session lives. */
+export type Wait = <T>(later: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
+
+/** One write at a time. */
+export interface Storing {
+  readonly isBusy: boolean;
+  /** Must not be called while it is busy. */
+  run(write: () => Later<void>, done: () => void, failed: (error: unknown) => void): void;
+  /** Calls back when it is not busy, before anything else is written. Who asks later takes the place of who has asked. */
+  whenIdle(task: () => void): void;
+}
+
+/** @param goOn Called after each write. */
+export function createStoring(wait: Wait, goOn: () => void): Storing {
+  let isBusy = false;
+  let next = noop;
+
+  const end = (then: () => void): void => {
+    isBusy = false;
+    then();
+    const task = next;
+    next = noop;
+    task();
+    goOn();
+  };
+  return {
+    get isBusy() {
+      return isBusy;
+    },
+    run(write, done, failed) {
+      isBusy = true;
+      wait(
+        write,
+        () => end(done),
+        (error) => end(() => failed(error)),
+      );
+    },
+    whenIdle(task) {
+      if (isBusy) next = task;
+      else task();
+    },
+  };
+}

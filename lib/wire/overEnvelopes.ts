@@ -1,0 +1,29 @@
+import { pipe, Subject } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import type { Frame, Link } from '../link/link.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
+import { envelopes, type EnvelopeOptions } from '../session/envelope/envelopes.js';
+import { framed } from '../session/framed.js';
+import { counted } from './traffic.js';
+import type { WireParts } from './wire.js';
+
+/** A wire's messages over a link for frames, for peers that know only envelopes and `ack` messages. */
+export function overEnvelopes(
+  link: Link<Frame>,
+  codec: Codec,
+  options: EnvelopeOptions & { readonly maxFrame?: number },
+  { listening$, traffic, report }: WireParts,
+): Link<Message> {
+  const unsendable$ = new Subject<Receipt>();
+
+  return pipe(
+    counted(traffic, options.scheduler),
+    framed(codec, {
+      ...options,
+      onBadFrame: (error) => report({ kind: 'error', error }),
+      onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
+    }),
+    envelopes({ ...options, listening$, unsendable$, report }),
+  )(link);
+}

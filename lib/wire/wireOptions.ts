@@ -1,0 +1,15 @@
+import type { EnvelopeOptions } from '../session/envelope/options.js';
+import type { EndpointOptions } from '../session/options.js';
+import type { ReconnectOptions } from '../session/reconnecting.js';
+
+type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report'>;
+type Endpoint = Omit<EndpointOptions, 'delivery' | 'listening$' | 'isWatched' | 'report'>;
+
+/**
+ * What `connect` and `listen` have in common. `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and `dedupeSize` are for the envelope
+ * protocol, which needs them.
+ */
+export interface WireOptions extends Endpoint, Envelope {
+  /** @default from 0.5 to 30 s with full jitter, for ever */
+  readonly reconnect?: ReconnectOptions;
+}
