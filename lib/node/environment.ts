@@ -1,4 +1,5 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
@@ -41,6 +42,7 @@ export function openEnvironment(folder: string): Environment {
 
 function createEnvironment(path: string) {
   const root = openRoot(path);
+  [path, dirname(path)].forEach(syncFolder);
   const tables = new Map<string, Database<unknown, LmdbKey>>();
   let holders = 0;
   let isClosed = false;
@@ -92,4 +94,12 @@ function openRoot(path: string): RootDatabase {
     // With it, each failed commit also rejects a promise that nobody can get hold of, which ends the process.
     eventTurnBatching: false,
   });
+}
+
+/** A new file is there after a power failure only if its folder says so. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return; // where folders cannot be opened
+  const folder = openSync(path, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }

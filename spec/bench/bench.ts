@@ -80,13 +80,14 @@ function measure(prepare: Prepare): number {
   return performance.now() - start;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle) - 1] ?? NaN)) / 2;
 }
 
-function perSecond(rate: number): string {
+/** A rate, in words. */
+export function perSecond(rate: number): string {
   const [value, unit] = rate >= 1e6 ? [rate / 1e6, 'M/s'] : [rate / 1e3, 'k/s'];
   return `${value.toPrecision(3)} ${unit}`;
 }
