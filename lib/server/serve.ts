@@ -54,13 +54,13 @@ export function serve(links$: Observable<Link<Frame>>, options: ServeOptions & {
   return defer(() => {
     const refused = (error: unknown): void =>
       onRefused?.(error instanceof RxwireError ? error : new DecodeError('hello', 'not readable', error));
-    const { admit, close } = createHost(options, refused);
+    const host = createHost(options, refused);
     const wires$ = links$.pipe(
       mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
-      mergeMap(admit),
+      mergeMap((arrived) => host.admit(arrived)),
     );
     // Left first, so that the wires can still say goodbye.
-    return merge(NEVER.pipe(finalize(close)), wires$);
+    return merge(NEVER.pipe(finalize(() => host.close())), wires$);
   });
 }
 

@@ -36,15 +36,11 @@ export interface OutgoingParts {
   readonly wait: Wait;
 }
 
-export function createOutgoing({ codec, store, wait }: OutgoingParts, options: EndpointOptions): Outgoing {
-  const { delivery = 'at-least-once', maxFrame = 1024 * 1024, maxQueued = 10_000, overflow = 'drop-lowest' } = options;
-  const { scheduler = asyncScheduler, microtask = asapScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
-  const ledger = createLedger({ report, isWatched, onDead });
-  const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
-  const flight = createFlight(ledger, scheduler);
-  const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
-  const sender = createSender({ queue, flight, ledger, store, encode, wait });
+export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): Outgoing {
+  const { microtask = asapScheduler, report = noop } = options;
+  const { codec, store, wait } = parts;
   const complain = (error: unknown): void => report({ kind: 'error', error });
+  const { ledger, queue, flight, sender } = createSending(parts, options);
   let send: ((frame: Frame) => void) | undefined;
   let isReady = false;
 
@@ -93,3 +89,13 @@ export function createOutgoing({ codec, store, wait }: OutgoingParts, options: E
 
 /** What a frame holds besides its body. */
 const HEADER_ROOM = 64;
+
+function createSending({ codec, store, wait }: OutgoingParts, options: EndpointOptions) {
+  const { delivery = 'at-least-once', maxFrame = 1024 * 1024, maxQueued = 10_000, overflow = 'drop-lowest' } = options;
+  const { scheduler = asyncScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
+  const ledger = createLedger({ report, isWatched, onDead });
+  const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
+  const flight = createFlight(ledger, scheduler);
+  const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
+  return { ledger, queue, flight, sender: createSender({ queue, flight, ledger, store, encode, wait }) };
+}

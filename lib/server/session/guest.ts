@@ -54,31 +54,28 @@ export function helloOf(first: Frame): Hello {
   return frame.hello;
 }
 
+/** A client with its first connection. */
+export function createGuest(attachment: Attachment, peer: Peer): Guest {
+  return { peer, berth: { attachments$: new BehaviorSubject(attachment), returns: true } };
+}
+
 export interface Arrival {
-  readonly attachment: Attachment;
   readonly hello: Hello;
   readonly codec: Codec;
-  readonly peer: Peer;
   readonly kept: Kept;
 }
 
 /** The wire of a client that was not here, or not since the server started. `onLeft`: it has ended. */
-export function createGuest(arrival: Arrival, options: GuestOptions, onLeft: () => void): readonly [Guest, Wire] {
-  const { attachment, hello, peer } = arrival;
+export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, onLeft: () => void): Wire {
   const { endpoint, scheduler } = options;
-  const { delivery } = hello;
-  const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: true };
-  const open = (parts: WireParts): Link<Message> => quiet(overBerth(berth, arrival, { ...options, delivery }, parts), parts, onLeft);
-  const wire = new Wire({ id: nanoid(), endpoint, delivery, scheduler, protocol: 'websocket', open });
-  return [{ peer, berth }, wire];
+  const { delivery } = arrival.hello;
+  const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, delivery }, parts), parts, onLeft);
+  return new Wire({ id: nanoid(), endpoint, delivery, scheduler, protocol: 'websocket', open });
 }
 
-function overBerth(
-  berth: Berth,
-  { hello: { pid }, codec, peer, kept }: Arrival,
-  options: GuestOptions & { readonly delivery: Delivery },
-  parts: WireParts,
-): Link<Message> {
+type Settings = GuestOptions & { readonly delivery: Delivery };
+
+function overBerth({ berth, peer }: Guest, { hello: { pid }, codec, kept }: Arrival, options: Settings, parts: WireParts): Link<Message> {
   const { detachedTimeout, scheduler, mooring } = options;
   const { traffic, ...watched } = parts;
   const { store, contents, record } = kept;

@@ -9,7 +9,7 @@ import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Wire } from '../../wire/wire.js';
 import type { Attachment } from '../attachment.js';
 import { takeOver } from '../berth.js';
-import { agreeOn, createGuest, helloOf, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
+import { agreeOn, createGuest, helloOf, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
 import type { Peer } from './peer.js';
 
 export interface SessionWiresOptions extends GuestOptions {
@@ -26,13 +26,12 @@ export function isSessionFrame(frame: Frame): boolean {
 
 /** All wires of a server whose clients speak the session protocol, by the names of the clients' outboxes. */
 export function createSessionWires(options: SessionWiresOptions) {
-  const { codecs, onRefused } = options;
   /** `undefined` while it is being found out what was stored. */
   const guests = new Map<string, Guest | undefined>();
 
   const refuse = ({ close }: Attachment, code: CloseCode, error: unknown): [] => {
     close(code, error instanceof Error ? error.message : '');
-    onRefused(error);
+    options.onRefused(error);
     return [];
   };
   const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
@@ -42,18 +41,13 @@ export function createSessionWires(options: SessionWiresOptions) {
   };
   const receive = (attachment: Attachment, hello: Hello, kept: Kept): Wire[] => {
     const peer = recall(kept);
-    const codec = agreeOn(hello, codecs);
+    const codec = agreeOn(hello, options.codecs);
     guests.delete(hello.pid);
     if (!codec) return refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
     if (isRefused(attachment, hello, peer)) return [];
-    let hasLeft = false;
-    const onLeft = (): void => {
-      hasLeft = true;
-      guests.delete(hello.pid);
-    };
-    const [guest, wire] = createGuest({ attachment, hello, codec, peer, kept }, options, onLeft);
-    if (!hasLeft) guests.set(hello.pid, guest);
-    return [wire];
+    const guest = createGuest(attachment, peer);
+    guests.set(hello.pid, guest);
+    return [openWire(guest, { hello, codec, kept }, options, () => guests.delete(hello.pid))];
   };
   const look = (attachment: Attachment, hello: Hello): Observable<Wire> => {
     guests.set(hello.pid, undefined);

@@ -1,4 +1,18 @@
-import { defer, EMPTY, finalize, isObservable, merge, Observable, of, ReplaySubject, Subject, Subscription, switchMap } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  isObservable,
+  merge,
+  Observable,
+  of,
+  ReplaySubject,
+  Subject,
+  Subscription,
+  switchMap,
+  throwError,
+} from 'rxjs';
 import { StoreError } from '../../errors.js';
 import type { OutboxContents, OutboxStore } from './outboxStore.js';
 
@@ -42,6 +56,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
     tenure.unsubscribe();
     const mine = held(locks, `rxwire:${name}`, steal)
       .pipe(
+        catchError((cause: unknown) => throwError(() => lockError(cause))),
         switchMap(() => {
           const contents = store.open();
           return isObservable(contents) ? contents : of(contents);
@@ -53,7 +68,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
           contents$.next(contents);
           contents$.complete();
         },
-        error: (error: unknown) => (isOpen ? stolen$.next(lockError(error)) : contents$.error(lockError(error))),
+        error: (error: StoreError) => (isOpen ? stolen$.next(error) : contents$.error(error)),
       });
     tenure = mine;
     // Who only wanted the contents leaves when they are there: the lock is held on. Who leaves before wants neither.
@@ -95,7 +110,6 @@ function held(locks: LocksLike, name: string, steal: boolean): Observable<void> 
 
 /** What the API rejects with when a lock is stolen is an `AbortError`. */
 function lockError(cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
   return new StoreError('web-locks', (cause as Error).name === 'AbortError' ? 'fenced' : 'failed', cause);
 }
 

@@ -48,7 +48,9 @@ export function takeOver(found: unknown, entries: readonly (readonly [last: numb
 export function faultOf(found: unknown, { pid, epoch }: Head): 'fenced' | 'evicted' | 'corrupt' | undefined {
   const head = readHead(found);
   if (!head) return found === undefined ? 'evicted' : 'corrupt';
-  return head.pid !== pid || head.epoch > epoch ? 'fenced' : undefined;
+  if (head.pid !== pid || head.epoch > epoch) return 'fenced';
+  // An older owner has made it anew, after it was cleared.
+  return head.epoch < epoch ? 'evicted' : undefined;
 }
 
 /** The key of a batch: the number of its last message. */

@@ -67,10 +67,14 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
     attempt(() => {
       if (!tenure) throw new StoreError(STORE, 'failed', new Error('It is not open.'));
       const fault = faultOf(tenure.area.head(), tenure.head);
-      if (fault) tell(fault);
-      if (fault === 'fenced') throw new StoreError(STORE, fault);
-      if (fault) tenure.area.setHead(tenure.head);
-      work(tenure);
+      try {
+        if (fault === 'fenced') throw new StoreError(STORE, fault);
+        if (fault) tenure.area.setHead(tenure.head);
+        work(tenure);
+      } finally {
+        // At last: who is told may put back at once what is lost.
+        if (fault) tell(fault);
+      }
     });
 
   return {
