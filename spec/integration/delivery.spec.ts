@@ -26,6 +26,7 @@ async function pair(options: Partial<ConnectOptions> = {}) {
   const link = webSocket(`ws://127.0.0.1:${proxy.port}/wire`);
   const near = connect({ link, reconnect: { initialInterval: 5, maxInterval: 20 }, ...options });
   const far = await accepted;
+  await Promise.all([status(near, 'connected'), status(far, 'connected')]);
   return {
     proxy,
     near: { wire: near, got: record(near), errors: record(near.errors$) },
@@ -45,17 +46,19 @@ const payloads = (values: readonly { readonly payload: unknown }[]): readonly un
 
 const numbers = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
 
-describe('at-least-once over a real socket', () => {
+describe('over a real socket', () => {
   it.each([
-    { from: 'client', codec: msgpack() },
-    { from: 'client', codec: json() },
-    { from: 'server', codec: msgpack() },
-    { from: 'server', codec: json() },
-    { from: 'client and server', codec: json() },
-  ])(
-    'loses and doubles none of 10,000 messages while the connection is cut 20 times (from $from, $codec.name)',
-    async ({ from, codec }) => {
-      const { proxy, near, far, close } = await pair({ codec });
+    { delivery: 'exactly-once', from: 'client', codec: msgpack() },
+    { delivery: 'exactly-once', from: 'server', codec: json() },
+    { delivery: 'exactly-once', from: 'client and server', codec: json() },
+    { delivery: 'at-least-once', from: 'client', codec: json() },
+    { delivery: 'at-least-once', from: 'server', codec: msgpack() },
+    { delivery: 'at-least-once', from: 'client', codec: json(), protocol: 'envelope' },
+    { delivery: 'at-least-once', from: 'client and server', codec: msgpack(), protocol: 'envelope' },
+  ] as const)(
+    'loses and doubles none of 10,000 messages while the connection is cut 20 times ($delivery from $from, $codec.name, $protocol)',
+    async ({ from, ...options }) => {
+      const { proxy, near, far, close } = await pair(options);
       const routes = [
         ...(from.includes('client') ? [[near, far] as const] : []),
         ...(from.includes('server') ? [[far, near] as const] : []),
@@ -80,45 +83,47 @@ describe('at-least-once over a real socket', () => {
     },
   );
 
-  it('carries more in one go than may wait in a socket', async () => {
-    const { near, far, close } = await pair();
-    const text = 'x'.repeat(100_000);
-    for (let sent = 0; sent < 300; sent++) near.wire.next(createMessage('test.large', text));
-    await far.got.take(300);
-    await close();
-    expect(near.errors.values).toEqual([]);
-    expect(far.got.values).toHaveLength(300);
-  });
+  describe.each(['session', 'envelope'] as const)('by the %s protocol', (protocol) => {
+    it('carries more in one go than may wait in a socket', async () => {
+      const { near, far, close } = await pair({ protocol });
+      const text = 'x'.repeat(100_000);
+      for (let sent = 0; sent < 300; sent++) near.wire.next(createMessage('test.large', text));
+      await far.got.take(300);
+      await close();
+      expect(near.errors.values).toEqual([]);
+      expect(far.got.values).toHaveLength(300);
+    });
 
-  it('delivers what a connection swallowed that was half-open, and then reset', async () => {
-    const { proxy, near, far, close } = await pair();
-    for (let time = 0; time < 3; time++) {
-      proxy.freeze();
-      for (const { wire } of [near, far]) {
-        count(wire, time * 2);
-        count(wire, time * 2 + 1);
+    it('delivers what a connection swallowed that was half-open, and then reset', async () => {
+      const { proxy, near, far, close } = await pair({ protocol });
+      for (let time = 0; time < 3; time++) {
+        proxy.freeze();
+        for (const { wire } of [near, far]) {
+          count(wire, time * 2);
+          count(wire, time * 2 + 1);
+        }
+        await Promise.all([status(near.wire, 'connected'), status(far.wire, 'connected')]);
+        expect(near.got.values.length + far.got.values.length).toBe(time * 4);
+        proxy.cut();
+        await Promise.all([near.got.take(time * 2 + 2), far.got.take(time * 2 + 2)]);
       }
-      await Promise.all([status(near.wire, 'connected'), status(far.wire, 'connected')]);
-      expect(near.got.values.length + far.got.values.length).toBe(time * 4);
-      proxy.cut();
-      await Promise.all([near.got.take(time * 2 + 2), far.got.take(time * 2 + 2)]);
-    }
-    expect(payloads(near.got.values)).toEqual(numbers(6));
-    expect(payloads(far.got.values)).toEqual(numbers(6));
-    await close();
-  });
+      expect(payloads(near.got.values)).toEqual(numbers(6));
+      expect(payloads(far.got.values)).toEqual(numbers(6));
+      await close();
+    });
 
-  it('sends again over a new connection what the server had not acked when it was superseded', async () => {
-    const { proxy, near, far, close } = await pair();
-    count(far.wire, 0);
-    await near.got.take(1);
-    proxy.freeze();
-    count(far.wire, 1);
-    // The client sees the loss, the server does not: to it the old connection is alive.
-    proxy.cutNear();
-    await near.got.take(2);
-    expect(payloads(near.got.values)).toEqual([0, 1]);
-    expect(far.errors.values).toEqual([]);
-    await close();
+    it('sends again over a new connection what the server had not acked when it was superseded', async () => {
+      const { proxy, near, far, close } = await pair({ protocol });
+      count(far.wire, 0);
+      await near.got.take(1);
+      proxy.freeze();
+      count(far.wire, 1);
+      // The client sees the loss, the server does not: to it the old connection is alive.
+      proxy.cutNear();
+      await near.got.take(2);
+      expect(payloads(near.got.values)).toEqual([0, 1]);
+      expect(far.errors.values).toEqual([]);
+      await close();
+    });
   });
 });

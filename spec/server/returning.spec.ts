@@ -105,7 +105,7 @@ describe('listen: a client that loses its connection', () => {
     const session = secret();
     const link = webSocket(url);
     const greeted: typeof link = (outgoing) => link(concat(of(frame(hello(session))), outgoing.pipe(skip(1))));
-    const first = record(connect({ link: greeted, reconnect: { initialInterval: 1 } }));
+    const first = record(connect({ link: greeted, protocol: 'envelope', reconnect: { initialInterval: 1 } }));
     await wire();
     await greetedClient(url, session, { resume: true });
     expect(await first.ended).toEqual(new ConnectionLostError(4409, 'another connection took over'));

@@ -19,7 +19,7 @@ describe('connect', () => {
     /** The frames that a wire sends over two connections. */
     async function framesOf(options: Omit<ConnectOptions, 'link'>): Promise<readonly Frame[]> {
       const { near, far, cut } = cuttableLinks();
-      const wire = connect({ link: near, reconnect: { initialInterval: 1, jitter: 0 }, ...options });
+      const wire = connect({ link: near, protocol: 'envelope', reconnect: { initialInterval: 1, jitter: 0 }, ...options });
       const first = record(far(NEVER));
       await wait();
       cut();
@@ -102,8 +102,8 @@ describe('connect', () => {
     });
   });
 
-  it('refuses exactly-once when called', () => {
-    expect(() => connect({ link: () => of(), delivery: 'exactly-once' })).toThrow(UnsupportedError);
+  it('refuses exactly-once over envelopes when called', () => {
+    expect(() => connect({ link: () => of(), protocol: 'envelope', delivery: 'exactly-once' })).toThrow(UnsupportedError);
   });
 
   it.each<[string, Omit<ConnectOptions, 'link'>]>([

@@ -10,9 +10,9 @@ import { cuttableLinks, message, wait, wirePair } from './wires.js';
 function watchedPair() {
   const { near, far, cut } = cuttableLinks();
   const reconnect = { initialInterval: 100, jitter: 0 };
-  const wire = connect({ link: near, reconnect });
+  const wire = connect({ link: near, protocol: 'envelope', reconnect });
   const state = statuses(wire);
-  return { wire, state, cut, peer: connect({ link: far, reconnect }) };
+  return { wire, state, cut, peer: connect({ link: far, protocol: 'envelope', reconnect }) };
 }
 
 const statuses = (wire: Wire) =>

@@ -34,10 +34,10 @@ export function cuttableLinks() {
 
 const reconnect = { initialInterval: 100, maxInterval: 100, jitter: 0 };
 
-/** Two wires that are each other's peer, in this process. */
+/** Two wires that are each other's peer, in this process, by the one protocol that needs no server. */
 export function wirePair(options: Omit<ConnectOptions, 'link'> = {}) {
   const { near, far, cut } = cuttableLinks();
-  const wire = connect({ link: near, id: 'near', reconnect, ...options });
-  const peer = connect({ link: far, id: 'far', reconnect });
+  const wire = connect({ link: near, id: 'near', protocol: 'envelope', reconnect, ...options });
+  const peer = connect({ link: far, id: 'far', protocol: 'envelope', reconnect });
   return { wire, peer, cut };
 }
