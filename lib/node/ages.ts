@@ -9,8 +9,8 @@ export interface AgesOptions {
   readonly ttl: number;
   /** Keys kept at most. */
   readonly maxKeys: number;
-  /** Into how many steps `ttl` is cut: a key in steady use moves in the index once a step. */
-  readonly steps: number;
+  /** How exactly the index tells times apart, in ms: a key in steady use moves in it no more often than that. */
+  readonly step: number;
   readonly scheduler: SchedulerLike;
   /** How many keys there are now. */
   readonly count: () => number;
@@ -44,8 +44,7 @@ const MAX_SWEEP = 16;
 
 /** An index by time over the keys of another database. */
 export function createAges(index: Database<true, LmdbKey>, options: AgesOptions): Ages {
-  const { kind, ttl, maxKeys, steps, scheduler, count, atOf, drop } = options;
-  const width = ttl / steps;
+  const { kind, ttl, maxKeys, step: width, scheduler, count, atOf, drop } = options;
   const stepOf = (at: number): number => Math.floor(at / width);
 
   const sweep = (now: number, room: number): void => {

@@ -29,7 +29,8 @@ interface Row {
   readonly at: number;
 }
 
-const STEPS = 720; // hours of 30 days
+/** Steps of the index in a ttl: hours of 30 days. */
+const STEPS = 720;
 const START: Cursor = { done: 0, finished: [] };
 
 export function createInbox(options: InboxOptions): Inbox<LmdbTransaction> {
@@ -79,7 +80,7 @@ function senderAges({ environment: { databases }, ttl, maxSenders, scheduler }: 
     kind: 'sender',
     ttl,
     maxKeys: maxSenders,
-    steps: STEPS,
+    step: ttl / STEPS,
     scheduler,
     count: () => countOf(senders),
     atOf: (pid) => {

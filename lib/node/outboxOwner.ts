@@ -28,7 +28,8 @@ export interface Owner {
   remember(ticket: Ticket): Observable<void>;
 }
 
-const STEPS = 720; // hours of 30 days
+/** Steps of the index in a ttl: hours of 30 days. */
+const STEPS = 720;
 
 export function createOwner(environment: Environment, options: OwnerOptions): Owner {
   const rows = createOutboxRows(environment.databases, options.name, outboxAges(environment.databases, options));
@@ -96,7 +97,7 @@ function outboxAges({ heads, batches, ages }: Databases, { ttl, maxOutboxes, sch
     kind: 'outbox',
     ttl,
     maxKeys: maxOutboxes,
-    steps: STEPS,
+    step: ttl / STEPS,
     scheduler,
     count: () => countOf(heads),
     atOf: (name) => {

@@ -30,7 +30,7 @@ export function createResults({ environment, ttl, maxResults, scheduler }: Resul
     kind: 'result',
     ttl,
     maxKeys: maxResults,
-    steps: ttl, // to the millisecond: a result is stored once, and the oldest shall go first
+    step: 1, // a result is stored once, and the oldest shall go first
     scheduler,
     count: () => countOf(results),
     atOf: (key) => rowOf(key)?.at,
