@@ -12,8 +12,10 @@ export type Transaction = IDBPTransaction<Schema, ('head' | 'batches')[], 'readw
 export const HEAD_KEY = 'head';
 
 const VERSION = 1;
-/** What comes of a connection that was taken away: a transaction cannot be begun, or ends. */
-const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError'];
+/** What comes of a connection that is being taken away: it opens no more, or its transactions do not begin, or do not end well. */
+const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
+/** One for the connection that was lost, one for opening while the browser still clears up, one for what comes then. */
+const ATTEMPTS = 3;
 
 /** A database that is opened when it is first needed, and again whenever it was taken away. */
 export interface Database {
@@ -60,14 +62,15 @@ export function createDatabase(name: string, onLost: () => void): Database {
 
   return {
     async transact(work) {
-      const first = (connection ??= connect());
-      try {
-        return await run(await first, work);
-      } catch (error) {
-        if (!LOST.includes((error as Error).name)) throw error;
+      for (let attempt = 1; ; attempt++) {
+        const one = (connection ??= connect());
+        try {
+          return await run(await one, work);
+        } catch (error) {
+          if (attempt === ATTEMPTS || !LOST.includes((error as Error).name)) throw error;
+          forget(one);
+        }
       }
-      forget(first);
-      return run(await (connection ??= connect()), work);
     },
     close() {
       isClosed = true;
@@ -78,26 +81,30 @@ export function createDatabase(name: string, onLost: () => void): Database {
 
 async function run<T>(database: IDBPDatabase<Schema>, work: (transaction: Transaction) => Promise<T>): Promise<T> {
   const transaction = database.transaction(['head', 'batches'], 'readwrite', { durability: 'strict' });
-  const hasCommitted = ending(transaction);
+  const committed = ending(database, transaction);
   let failure: Error | undefined;
-  const result = await work(transaction).catch((error: unknown) => {
+  const worked = work(transaction).catch((error: unknown) => {
     failure = error as Error;
     abort(transaction);
   });
-  if (await hasCommitted) return result as T;
+  if (await committed) return (await worked) as T;
   throw transaction.error ?? failure ?? new DOMException('The transaction was undone.', 'AbortError');
 }
 
 /**
- * Whether it was committed: only `complete` says so. A request that has succeeded may still be undone, and where there is no room left, the
- * transaction is aborted without any request having failed.
+ * Whether it was committed: only `complete` says so. A request that has succeeded may still be undone; where there is no room left, the
+ * transaction is aborted without any request having failed; and where the browser takes the database away, no more is heard of it at all.
  */
-function ending(transaction: Transaction): Promise<boolean> {
+function ending(database: IDBPDatabase<Schema>, transaction: Transaction): Promise<boolean> {
   // The library has a promise for it that also fails at the error of a request, and must not be left alone.
   transaction.done.catch(() => undefined);
   return new Promise((resolve) => {
-    transaction.oncomplete = () => resolve(true);
-    transaction.onabort = () => resolve(false);
+    const end = ({ type }: Event): void => {
+      database.removeEventListener('close', end);
+      resolve(type === 'complete');
+    };
+    for (const type of ['complete', 'abort'] as const) transaction.addEventListener(type, end);
+    database.addEventListener('close', end);
   });
 }
 

@@ -209,6 +209,21 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(await on(page, 'open', 'indexedDB')).toMatchObject({ pid, epoch: 2, batches: [2], ticket: { rt: 'secret' } });
     });
 
+    it('fails no write when it is cleared in the middle of many', async () => {
+      const { pid } = await on(page, 'open', 'indexedDB');
+      const cdp = await devtools();
+      const firsts = Array.from({ length: 300 }, (_, index) => index + 1);
+      const writing = on(page, 'appendAll', firsts);
+      await cdp.send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'indexeddb' });
+      expect(await writing).toEqual([]);
+      await tells(page, 'evicted');
+      await page.reload();
+      const { batches, ...contents } = await on(page, 'open', 'indexedDB');
+      expect(contents).toMatchObject({ pid, epoch: 2, last: 300 });
+      // Dense from where it was cleared on.
+      expect(batches).toEqual(firsts.slice(300 - batches.length));
+    });
+
     it('takes back all that it had when it is told to after an eviction', async () => {
       await on(page, 'open', 'indexedDB');
       await on(page, 'append', 1);

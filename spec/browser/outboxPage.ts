@@ -40,6 +40,12 @@ const toolbox = {
 
   /** Appends one batch; answers the fault, if any. */
   append: (first: number, length = 1) => faultOf(() => store.append([batch(first, 1, new Uint8Array(length).fill(255))])),
+  /** Appends one after the other; answers the faults. */
+  async appendAll(firsts: readonly number[]) {
+    const faults: unknown[] = [];
+    for (const first of firsts) faults.push(await toolbox.append(first));
+    return faults.filter((fault) => fault !== undefined);
+  },
   trim: (acked: number) => faultOf(() => store.trim(acked)),
   remember: (rt: string) => faultOf(() => store.remember({ sid: 's', rt })),
   replace: (acked: number, firsts: readonly number[]) =>

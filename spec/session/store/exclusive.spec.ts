@@ -110,6 +110,13 @@ describe('exclusive', () => {
     expect(queue()).toEqual({ held: false, pending: 0 });
   });
 
+  it('passes on how its store fails', async () => {
+    const { locks } = fakeLocks();
+    const failure = new DOMException('Of its own.', 'AbortError');
+    const store = exclusive({ ...memoryOutbox(), open: () => throwError(() => failure) }, 'a', { locks });
+    await expect(ready(store.open())).rejects.toBe(failure);
+  });
+
   it('lets go of the lock when it is left before its store has opened', async () => {
     const { locks, queue } = fakeLocks();
     const { subscription } = ask(exclusive({ ...memoryOutbox(), open: () => NEVER }, 'a', { locks }));

@@ -145,6 +145,26 @@ describe('webStorageOutbox', () => {
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ epoch: 2 });
     });
 
+    it('fences an older owner that writes first', async () => {
+      const { storage, store: stale, batches } = await outbox();
+      const owner = webStorageOutbox('a', { storage, locks: false });
+      await ready(owner.open());
+      storage.items.clear();
+      await ready(stale.append([batch(1, 1, 'stale')]));
+      await ready(owner.append([batch(1, 1, 'owner')]));
+      expect(await faultOf(() => stale.append([batch(2, 1, 'stale')]))).toBe('fenced');
+      expect(await batches()).toEqual([batch(1, 1, 'owner')]);
+    });
+
+    it('may be told at once to store all again', async () => {
+      const { storage, store, batches } = await outbox();
+      await ready(store.append([batch(1)]));
+      store.faults$?.subscribe(() => void store.replace(0, [batch(1), batch(2)]));
+      storage.items.clear();
+      await ready(store.append([batch(2)]));
+      expect(await batches()).toEqual([batch(1), batch(2)]);
+    });
+
     it('is fenced when another sender has moved in', async () => {
       const { storage, store, told, batches } = await outbox();
       storage.items.clear();
