@@ -21,7 +21,7 @@ export interface LocksLike {
   request(
     name: string,
     options: { readonly steal?: boolean; readonly signal?: AbortSignal },
-    callback: () => Promise<void> | undefined,
+    callback: () => Promise<void>,
   ): Promise<unknown>;
 }
 
@@ -98,8 +98,7 @@ function held(locks: LocksLike, name: string, steal: boolean): Observable<void> 
     const waiting = new AbortController();
     const holding = new Promise<void>((letGo) => subscriber.add(letGo));
     subscriber.add(() => waiting.abort());
-    const granted = (): Promise<void> | undefined => {
-      if (subscriber.closed) return undefined;
+    const granted = (): Promise<void> => {
       subscriber.next();
       return holding;
     };

@@ -21,7 +21,8 @@ export function fakeStorage(quota = 5_000_000): FakeStorage {
     get length() {
       return items.size;
     },
-    key: (index) => [...items.keys()][index] ?? null,
+    // In an order of its own, as in Chromium.
+    key: (index) => [...items.keys()].sort()[index] ?? null,
     getItem: (key) => items.get(key) ?? null,
     setItem(key, value) {
       const growth = key.length + value.length - sizeOf(key);

@@ -252,6 +252,14 @@ describe('webStorageOutbox', () => {
     });
   });
 
+  it('leaves nothing behind of what is acked, nor of what was replaced', async () => {
+    const { storage, store } = await outbox();
+    await ready(store.append([batch(1), batch(2), batch(3), batch(4)]));
+    await ready(store.replace(0, [batch(1), batch(2, 7)]));
+    await ready(store.trim(8));
+    expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
+  });
+
   it('lets one tab at a time be its owner', async () => {
     const names: string[] = [];
     const locks: LocksLike = { request: (name, _, granted) => (names.push(name), Promise.resolve(granted())) };
