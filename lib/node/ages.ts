@@ -20,12 +20,10 @@ export interface AgesOptions {
   readonly drop: (key: string) => void;
 }
 
-/** When keys were used last, so that the old ones can be found without looking at the others. All of it inside of transactions, but `isOld`. */
+/** When keys were used last, so that the old ones can be found without looking at the others. All but `isOld` is for the inside of a transaction. */
 export interface Ages {
   /** Whether what was used at `at` has been left alone for too long. */
   isOld(at: number): boolean;
-  /** Whether `at` is so long ago that the key must move in the index. */
-  isDue(at: number): boolean;
   /**
    * Notes that a key is in use, and makes room when it is new.
    *
@@ -48,29 +46,26 @@ export function createAges(index: Database<true, LmdbKey>, options: AgesOptions)
   const stepOf = (at: number): number => Math.floor(at / width);
 
   const sweep = (now: number, room: number): void => {
-    const oldest = index.getKeys({ start: [kind], end: [kind, Infinity], limit: MAX_SWEEP }).map((entry) => entry as unknown as Entry);
-    for (const [, step, key] of [...oldest]) {
+    const oldest = [...index.getKeys({ start: [kind], end: [kind, Infinity], limit: MAX_SWEEP })] as unknown as Entry[];
+    for (const [, step, key] of oldest) {
       const isOverdue = (step + 1) * width + ttl <= now;
       if (!isOverdue && count() <= room) return;
-      void index.remove([kind, step, key]);
+      index.removeSync([kind, step, key]);
       // An entry may outlive its key, when what the key stood for could not be read any more.
       if (step === stepOf(atOf(key) ?? NaN)) drop(key);
     }
   };
-  const isDue = (at: number): boolean => stepOf(at) !== stepOf(scheduler.now());
-
   return {
     isOld: (at) => at + ttl <= scheduler.now(),
-    isDue,
     touch(key, before) {
       const now = scheduler.now();
-      if (before !== undefined && !isDue(before)) return now;
-      if (before !== undefined) void index.remove([kind, stepOf(before), key]);
+      if (before !== undefined && stepOf(before) === stepOf(now)) return now;
+      if (before !== undefined) index.removeSync([kind, stepOf(before), key]);
       // Before it is in the index itself: of one step, the first in the order of keys is dropped.
       sweep(now, before === undefined ? maxKeys - 1 : maxKeys);
-      void index.put([kind, stepOf(now), key], true);
+      index.putSync([kind, stepOf(now), key], true);
       return now;
     },
-    remove: (key, at) => void index.remove([kind, stepOf(at), key]),
+    remove: (key, at) => void index.removeSync([kind, stepOf(at), key]),
   };
 }

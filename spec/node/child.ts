@@ -47,7 +47,8 @@ const jobs: Readonly<Record<string, () => Promise<void>>> = {
 
   /** Appends until there is no more room on the disk; then makes some, and appends again. Says how that went. */
   async fill() {
-    console.error = () => undefined; // LMDB prints each failure
+    // eslint-disable-next-line no-console -- LMDB prints each failure
+    console.error = () => undefined;
     const outbox = lmdbOutbox({ path });
     await ready(outbox.open());
     let last = 0;

@@ -161,6 +161,20 @@ describe('the inbox of lmdbStore', () => {
     expect(log.entries()).toEqual([]);
   });
 
+  it('writes what it was given before it was closed', async () => {
+    const path = folder();
+    const { inbox, close } = lmdbStore({ path });
+    let second: Promise<void> | undefined;
+    const effect = (): void => {
+      second = ready(inbox.commit('ben', cursor(2), [])); // waits for the transaction that is running
+      close();
+    };
+    await ready(inbox.commit('ann', cursor(1), effects(effect)));
+    await second;
+    const again = openStore({ path }).inbox;
+    expect([await ready(again.load('ann')), await ready(again.load('ben'))]).toMatchObject([{ cursor: cursor(1) }, { cursor: cursor(2) }]);
+  });
+
   it('delivers the failure of a store that is closed', async () => {
     const { inbox, results, close } = lmdbStore({ path: folder() });
     close();
