@@ -26,10 +26,13 @@ export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffCo
 export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export type { Report, SessionEvent } from './session/events.js';
+export { session, type SessionOptions } from './session/session.js';
+export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';
 export type { ReconnectOptions } from './session/reconnecting.js';
 export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
 export type * from './session/store/inbox.js';
+export { memoryResults, type MemoryResultsOptions, type ResultStore } from './session/store/resultStore.js';
 export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
 export type * from './session/store/outboxStore.js';
 export type { StorageLike } from './session/store/storageArea.js';

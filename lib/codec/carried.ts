@@ -21,7 +21,7 @@ export interface CarriedOptions {
 export function carried(batch: readonly unknown[], { codec, maxBatch, carries, Failure }: CarriedOptions): readonly Message[] {
   if (batch.length > maxBatch) throw new Failure(codec, `${batch.length} messages, where ${maxBatch} are the limit`);
   return batch.map((value, index) => {
-    const message = parseMessage(value, `[${index}]`);
+    const message = parseMessage(value, index);
     const fault = faultIn(message.payload, carries);
     if (fault) throw new Failure(codec, `cannot carry [${index}].payload${fault}`);
     return message;

@@ -70,10 +70,7 @@ export function msgpack(options: MsgpackOptions = {}): Codec {
       const batch = unpack(frame as Uint8Array);
       if (!Array.isArray(batch)) throw new DecodeError('msgpack', 'not an array of messages');
       if (batch.length > maxBatch) throw new DecodeError('msgpack', `${batch.length} messages, where ${maxBatch} are the limit`);
-      return batch.map((tuple, index) => {
-        const path = `[${index}]`;
-        return parseMessage(fromTuple(tuple, path), path);
-      });
+      return batch.map((tuple, index) => parseMessage(fromTuple(tuple, index), index));
     },
   };
 }

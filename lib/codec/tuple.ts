@@ -14,8 +14,8 @@ export function toTuple(message: Message): readonly unknown[] {
 }
 
 /** The fields of a tuple, unchecked; those of a later version that it may have beyond ours are left out. */
-export function fromTuple(tuple: unknown, path: string): Readonly<Record<Exclude<keyof Message, 'delivery'>, unknown>> {
-  if (!Array.isArray(tuple)) throw new InvalidMessageError(path, 'must be an array of fields');
+export function fromTuple(tuple: unknown, index: number): Readonly<Record<Exclude<keyof Message, 'delivery'>, unknown>> {
+  if (!Array.isArray(tuple)) throw new InvalidMessageError(`[${index}]`, 'must be an array of fields');
   const fields: readonly unknown[] = tuple;
   const [id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata] = fields;
   return { id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata };

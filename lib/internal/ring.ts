@@ -6,6 +6,8 @@ export interface Ring<T> {
   peek(): T | undefined;
   /** Takes the oldest. */
   shift(): T | undefined;
+  /** All, the oldest first. */
+  values(): readonly T[];
 }
 
 /** An empty {@link Ring}: two stacks, of which one is turned over when the other is empty. */
@@ -29,5 +31,6 @@ export function createRing<T>(): Ring<T> {
       turn();
       return going.pop();
     },
+    values: () => [...[...going].reverse(), ...coming],
   };
 }

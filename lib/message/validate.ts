@@ -3,6 +3,9 @@ import { MAX_HEADERS, MAX_HEADER_CHARACTERS, MAX_ID_LENGTH, NAME_PATTERN } from 
 import type { MessagePriority } from './priority.js';
 import type { Message, MessageHeaders, MessageMetadata } from './types.js';
 
+/** A text is made of an index only when there is something to say. */
+type Path = string | number;
+
 type Fields = Readonly<Record<string, unknown>>;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -14,13 +17,13 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
  * Headers become an object without a prototype, so that no name (`__proto__`, `toString`) means more than it says.
  *
  * @param value Plain data, as a codec produces it.
- * @param path Where `value` was found, for the error: `[3]`.
+ * @param path Where `value` was found, for the error: `[3]`, or its index 3.
  * @throws {InvalidMessageError} Names the field; never shows what was in it.
  * @example
  * const message = parseMessage({ id: 'a1', type: 'chat.said', timestamp: 0, version: 1, payload: 'hello', admin: true });
  * console.log(message.payload, 'admin' in message); // prints: hello false
  */
-export function parseMessage(value: unknown, path = ''): Message {
+export function parseMessage(value: unknown, path: Path = ''): Message {
   // Written out field by field: a table of rules costs twice the time, and each received message passes here.
   const { id, type, timestamp, version, source, payload, target, correlationId, replyTo, ttl, priority, headers, metadata } = record(
     value,
@@ -44,7 +47,7 @@ export function parseMessage(value: unknown, path = ''): Message {
   return message;
 }
 
-function headersOf(value: unknown, path: string, field: string): MessageHeaders {
+function headersOf(value: unknown, path: Path, field: string): MessageHeaders {
   const given = record(value, path, field);
   const names = Object.keys(given);
   if (names.length > MAX_HEADERS) refuse(path, field, `must be ${MAX_HEADERS} at most`);
@@ -70,9 +73,9 @@ const METADATA = {
   persistent: boolean,
   compressed: boolean,
   encrypted: boolean,
-} satisfies { readonly [K in keyof MessageMetadata]-?: (value: unknown, path: string, field: string) => MessageMetadata[K] };
+} satisfies { readonly [K in keyof MessageMetadata]-?: (value: unknown, path: Path, field: string) => MessageMetadata[K] };
 
-function metadataOf(value: unknown, path: string, field: string): MessageMetadata {
+function metadataOf(value: unknown, path: Path, field: string): MessageMetadata {
   const given = record(value, path, field);
   const metadata: Record<string, unknown> = {};
   for (const [key, parse] of Object.entries(METADATA)) {
@@ -81,46 +84,47 @@ function metadataOf(value: unknown, path: string, field: string): MessageMetadat
   return metadata;
 }
 
-function record(value: unknown, path: string, field = ''): Fields {
+function record(value: unknown, path: Path, field = ''): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
   return refuse(path, field, 'must be an object');
 }
 
-function text(value: unknown, path: string, field: string): string {
+function text(value: unknown, path: Path, field: string): string {
   if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value;
   return refuse(path, field, `must be a string of 1 to ${MAX_ID_LENGTH} characters`);
 }
 
-function name(value: unknown, path: string, field: string): string {
+function name(value: unknown, path: Path, field: string): string {
   if (typeof value === 'string' && NAME_PATTERN.test(value)) return value;
   return refuse(path, field, `must be a string that matches ${NAME_PATTERN.source}`);
 }
 
-function notNegative(value: unknown, path: string, field: string): number {
+function notNegative(value: unknown, path: Path, field: string): number {
   if (Number.isFinite(value) && (value as number) >= 0) return value as number;
   return refuse(path, field, 'must be a number >= 0');
 }
 
-function positive(value: unknown, path: string, field: string): number {
+function positive(value: unknown, path: Path, field: string): number {
   if (Number.isFinite(value) && (value as number) > 0) return value as number;
   return refuse(path, field, 'must be a number > 0');
 }
 
-function positiveInteger(value: unknown, path: string, field: string): number {
+function positiveInteger(value: unknown, path: Path, field: string): number {
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
   return refuse(path, field, 'must be a whole number > 0');
 }
 
-function priorityOf(value: unknown, path: string, field: string): MessagePriority {
+function priorityOf(value: unknown, path: Path, field: string): MessagePriority {
   if (value === 0 || value === 1 || value === 2 || value === 3) return value;
   return refuse(path, field, 'must be 0, 1, 2 or 3');
 }
 
-function boolean(value: unknown, path: string, field: string): boolean {
+function boolean(value: unknown, path: Path, field: string): boolean {
   if (typeof value === 'boolean') return value;
   return refuse(path, field, 'must be true or false');
 }
 
-function refuse(path: string, field: string, rule: string): never {
-  throw new InvalidMessageError(path && field ? `${path}.${field}` : path || field, rule);
+function refuse(path: Path, field: string, rule: string): never {
+  const place = typeof path === 'number' ? `[${path}]` : path;
+  throw new InvalidMessageError(place && field ? `${place}.${field}` : place || field, rule);
 }

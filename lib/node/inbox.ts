@@ -65,12 +65,6 @@ export function createInbox(options: InboxOptions): Inbox<LmdbTransaction> {
         return deadLetters.add(completions.flatMap(({ deadLetter }) => deadLetter ?? []));
       }).pipe(map((dropped) => deadLetters.tellDropped(dropped))),
     remember: (pid, session) => environment.write(() => change(pid, { session })),
-    forget: (pid) =>
-      environment.write(() => {
-        const row = readValue(senders, pid);
-        if (isRow(row)) ages.remove(pid, row.at);
-        senders.removeSync(pid);
-      }),
   };
 }
 

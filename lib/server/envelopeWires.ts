@@ -31,7 +31,7 @@ export function createEnvelopeWires(options: WiresOptions) {
 
     const id = nanoid();
     const { delivery = 'at-least-once' } = hello ?? {};
-    const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), delivery, reconnect: false } as const;
+    const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
     const leave = (): void => void berths.delete(key);
     return new Wire({
       ...{ id, endpoint, delivery, scheduler, protocol: 'websocket' },

@@ -53,12 +53,16 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: L
 }
 
 /** Batches as a store kept them; where it has lost some, their numbers are skipped. Tells of those that cannot be read. */
-export function restored({ acked, batches: stored }: OutboxContents, codec: Codec, onCorrupt: (cause: unknown) => void): readonly Batch[] {
+export function restored(
+  { acked, last = 0, batches: stored }: OutboxContents,
+  codec: Codec,
+  onCorrupt: (cause: unknown) => void,
+): readonly Batch[] {
   const batches: Batch[] = [];
   let next = acked + 1;
   const skipTo = (first: number): void => {
     for (; next < first; next += MAX_BATCH) batches.push(hole(next, Math.min(MAX_BATCH, first - next)));
-    next = first;
+    next = Math.max(next, first);
   };
   for (const batch of stored) {
     const messages = readBack(batch, codec, onCorrupt);
@@ -67,6 +71,7 @@ export function restored({ acked, batches: stored }: OutboxContents, codec: Code
     batches.push({ ...batch, messages, mayExpire: messages.some(({ ttl }) => ttl !== undefined), sentAt: 0 });
     next = lastOf(batch) + 1;
   }
+  skipTo(last + 1);
   return batches;
 }
 

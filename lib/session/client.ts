@@ -22,6 +22,8 @@ interface State {
   /** How many connections this owner of the outbox has opened. */
   attempts: number;
   ticket: Ticket | undefined;
+  /** The name of the server's wire. */
+  server: string;
   /** Whether we know what we have accepted from the server in the session of the ticket. */
   remembers: boolean;
 }
@@ -30,14 +32,14 @@ interface State {
 export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
   const { store, wait, fail } = parts;
   const { inbox, report = noop } = options;
-  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, remembers: false };
+  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false };
 
-  const enter = ({ sid, rt, rx, known, resumed, ping, ...allowance }: Welcome, connection: Connection): void => {
+  const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
       endpoint.incoming.receiver.begin({ done: 0, finished: [] });
     }
-    Object.assign(state, { ticket: { sid, rt }, remembers: true });
+    Object.assign(state, { ticket: { sid, rt }, server, remembers: true });
     connection.welcome();
     const agreement = { rx, isKnown: known, allowance, ping };
     const agree = (): void => endpoint.agree(connection, agreement);
@@ -48,6 +50,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     {
       ...parts,
       peer: () => state.ticket?.sid ?? '',
+      source: () => state.server,
       onOpen: (connection) => connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options))),
       onHandshake: (frame, connection) => enter(welcomeIn(frame, connection, state, parts.codec), connection),
     },
@@ -68,13 +71,13 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   return endpoint;
 }
 
-function hello(state: State, { incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
+function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
   const { delivery = 'at-least-once', window = 1_024, windowBytes = 1024 * 1024 } = options;
   const { pid, epoch, ticket, remembers } = state;
   return {
     ...{ v: PROTOCOL_VERSION, pid, epoch, n: ++state.attempts, ...ticket },
     ...(remembers && { rx: incoming.receiver.rx }),
-    ...{ window, bytes: windowBytes, codecs: [name], delivery },
+    ...{ window, bytes: windowBytes, codecs: [name], id, delivery },
   };
 }
 

@@ -1,3 +1,4 @@
+import { nanoid } from 'nanoid';
 import { asyncScheduler, map, noop, type Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { Link, Frame } from '../link/link.js';
@@ -33,6 +34,8 @@ export interface EndpointParts {
   readonly fail: (error: unknown) => void;
   /** Names the other side to the inbox. */
   readonly peer: () => string;
+  /** Names it to the application. */
+  readonly source: () => string;
   /** A connection is open. */
   readonly onOpen: (connection: Connection) => void;
   /** @throws {RxwireError} When the connection cannot go on. */
@@ -45,6 +48,8 @@ export interface EndpointParts {
 export interface Endpoint {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
+  /** Names this side. */
+  readonly id: string;
   /** Whether this is the connection there is. */
   isCurrent(connection: Connection): boolean;
   /** Finds out what is to be sent (again), and calls back. */
@@ -58,7 +63,7 @@ export interface Endpoint {
 }
 
 export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
-  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
+  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop, id = nanoid() } = options;
   const { onOpen, onHandshake, onEarly = noop } = parts;
   let current: Connection | undefined;
 
@@ -85,6 +90,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
   });
 
   return {
+    id,
     outgoing,
     incoming,
     isCurrent: (one) => one === current,

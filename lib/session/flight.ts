@@ -40,6 +40,8 @@ export interface Flight {
   acknowledge(done: number, credit: number): number | undefined;
   /** Whether something is on its way, and nothing was acked since the last call. */
   readonly isStuck: () => boolean;
+  /** All batches, in order. */
+  all(): readonly Batch[];
   /** Takes all batches out; numbers up to `acked` are done. */
   clear(acked: number): readonly Batch[];
 }
@@ -81,7 +83,7 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
     add: (batch) => put(state, batch, state.acked),
     room: (last) => (state.transmit && state.bytesFlying < state.bytesAllowed ? state.limit - last : 0),
     attach(transmit, rx, { window, bytes }) {
-      const batches = drain(state);
+      const batches = all(state);
       Object.assign(state, nothing(), { transmit, limit: state.acked + window, bytesAllowed: bytes });
       for (const batch of batches) put(state, batch, rx);
     },
@@ -102,8 +104,9 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
       looked = state.acked;
       return isStuck;
     },
+    all: () => all(state),
     clear(acked) {
-      const batches = drain(state);
+      const batches = all(state);
       Object.assign(state, nothing(), { acked, sent: acked });
       return batches;
     },
@@ -121,10 +124,8 @@ function put(state: State, batch: Batch, rx: number): void {
   if (isAccepted) state.bytesFlying += length;
 }
 
-function drain({ flying, waiting }: State): readonly Batch[] {
-  const batches: Batch[] = [];
-  for (const ring of [flying, waiting]) for (let batch = ring.shift(); batch; batch = ring.shift()) batches.push(batch);
-  return batches;
+function all({ flying, waiting }: State): readonly Batch[] {
+  return [...flying.values(), ...waiting.values()];
 }
 
 /** Takes the next batch to send, if it may be. One that alone is larger than the window goes when nothing else is on its way. */
@@ -152,8 +153,9 @@ function settleUpTo(done: number, state: State, ledger: Ledger, now: number): nu
     const { first, messages, frame, sentAt } = batch;
     const end = Math.min(messages.length, done + 1 - first);
     latency = now - sentAt;
+    const details = { latency };
     for (let index = Math.max(0, state.acked + 1 - first); index < end; index++)
-      ledger.close((messages[index] as Message).id, 'acked', { latency });
+      ledger.close((messages[index] as Message).id, 'acked', details);
     if (lastOf(batch) > done) break;
     state.flying.shift();
     state.bytes -= frame.length;

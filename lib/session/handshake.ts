@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors.js';
+import { NAME_PATTERN } from '../message/limits.js';
 import type { Delivery } from '../message/types.js';
 
 /** The version of the session protocol. */
@@ -23,6 +24,8 @@ export interface Hello {
   readonly bytes: number;
   /** The codecs it knows, the best first. */
   readonly codecs: readonly string[];
+  /** The name of the client's wire: the source of messages that name none. */
+  readonly id: string;
   /** What the client asks for by default, in both directions. */
   readonly delivery: Delivery;
 }
@@ -46,6 +49,8 @@ export interface Welcome {
   readonly ping: number;
   /** The one codec for both directions. */
   readonly codec: string;
+  /** The name of the server's wire. */
+  readonly id: string;
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
@@ -54,7 +59,7 @@ const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
-  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, delivery } = Object(value) as Unchecked<Hello>;
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, delivery } = Object(value) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
   const areNames = Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string');
   check(areNames && DELIVERIES.includes(delivery), 'hello');
@@ -66,6 +71,7 @@ export function parseHello(value: unknown): Hello {
     window: positive(window),
     bytes: positive(bytes),
     codecs: codecs as string[],
+    id: name(id),
     delivery: delivery as Delivery,
     ...(sid != null && { sid: secret(sid) }),
     ...(rt != null && { rt: secret(rt) }),
@@ -75,7 +81,7 @@ export function parseHello(value: unknown): Hello {
 
 /** @throws {ProtocolError} */
 export function parseWelcome(value: unknown): Welcome {
-  const { n, sid, rt, rx, known, resumed, window, bytes, ping, codec } = Object(value) as Unchecked<Welcome>;
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, codec, id } = Object(value) as Unchecked<Welcome>;
   check(typeof codec === 'string', 'welcome');
   return {
     n: positive(n),
@@ -88,6 +94,7 @@ export function parseWelcome(value: unknown): Welcome {
     bytes: positive(bytes),
     ping: positive(ping),
     codec: codec as string,
+    id: name(id),
   };
 }
 
@@ -95,6 +102,11 @@ type Unchecked<T> = { readonly [K in keyof T]?: unknown };
 
 function check(isRight: boolean, frame: string): void {
   if (!isRight) throw new ProtocolError(`a ${frame} with a wrong field`);
+}
+
+function name(value: unknown): string {
+  check(typeof value === 'string' && NAME_PATTERN.test(value), 'handshake');
+  return value as string;
 }
 
 function secret(value: unknown): string {

@@ -34,12 +34,14 @@ export interface IncomingParts {
   readonly emit: (message: Message) => void;
   /** Names the other side to the inbox. */
   readonly peer: () => string;
+  /** Names it to the application. */
+  readonly source: () => string;
   readonly sendAck: (done: number) => void;
   /** The session cannot go on. */
   readonly fail: (error: unknown) => void;
 }
 
-export function createIncoming({ codec, wait, emit, peer, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
+export function createIncoming({ codec, wait, emit, peer, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
   const { window = 1_024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const gate = createGate(emit, 2 * window, (error) => report({ kind: 'error', error }));
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
@@ -85,6 +87,9 @@ export function createIncoming({ codec, wait, emit, peer, sendAck, fail }: Incom
       // A repeat is not worth reading.
       if (first > 0 && first + count <= receiver.rx + 1) return;
       const messages = decode(first, count, body);
+      const from = source();
+      // Just decoded, and nobody else's yet.
+      for (const message of messages as readonly { source: string }[]) message.source ||= from;
       if (first > 0) receiver.accept(first, messages);
       else for (const message of messages) gate.hand(message, noop);
     },

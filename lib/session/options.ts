@@ -7,6 +7,8 @@ import type { Inbox } from './store/inbox.js';
 
 /** What both sides of a session may choose. */
 export interface EndpointOptions {
+  /** Names this side, and is the `source` of messages that name none. @default 21 random characters */
+  readonly id?: string;
   /** What is promised for messages that do not say it themselves. @default 'at-least-once' */
   readonly delivery?: Delivery;
   /** Bytes a frame may have, in either direction. @default 1 MiB */

@@ -13,6 +13,7 @@ import { createSender, type Sender } from './sender.js';
 import { createSendQueue } from './sendQueue.js';
 import type { OutboxContents, OutboxStore } from './store/outboxStore.js';
 import type { Wait } from './storing.js';
+import { sendUnsure } from './unsure.js';
 
 /** All that one side sends: it waits, gets its number, flies, and is acked. */
 export interface Outgoing {
@@ -23,6 +24,8 @@ export interface Outgoing {
   begin(contents: OutboxContents): void;
   /** Finds out what is to be sent behind `rx`; see {@link Sender.resume}. */
   readonly resume: Sender['resume'];
+  /** The store has lost what it had. */
+  readonly storeAgain: () => void;
   /** There is a connection, and the other side has accepted all up to `rx`. */
   attach(transmit: (frame: Frame) => void, rx: number, allowance: Allowance): void;
   detach(): void;
@@ -40,13 +43,14 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
   const { microtask = asapScheduler, report = noop } = options;
   const { codec, store, wait } = parts;
   const complain = (error: unknown): void => report({ kind: 'error', error });
-  const { ledger, queue, flight, sender } = createSending(parts, options);
+  const sending = createSending(parts, options);
+  const { ledger, queue, flight, sender } = sending;
   let send: ((frame: Frame) => void) | undefined;
   let isReady = false;
 
   const pump = (): void => {
     if (!isReady) return;
-    if (send) sender.pumpUnsure(send);
+    if (send) sendUnsure(send, sending);
     sender.pump();
   };
   const turn = createAlarm(microtask, pump);
@@ -67,6 +71,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       pump();
     },
     resume: sender.resume,
+    storeAgain: sender.storeAgain,
     attach(transmit, rx, allowance) {
       send = transmit;
       flight.attach(transmit, rx, allowance);
@@ -97,5 +102,5 @@ function createSending({ codec, store, wait }: OutgoingParts, options: EndpointO
   const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
   const flight = createFlight(ledger, scheduler);
   const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
-  return { ledger, queue, flight, sender: createSender({ queue, flight, ledger, store, encode, wait }) };
+  return { ledger, queue, flight, encode, sender: createSender({ queue, flight, ledger, store, encode, wait }) };
 }

@@ -6,7 +6,6 @@ import {
   finalize,
   ignoreElements,
   merge,
-  NEVER,
   noop,
   of,
   Subject,
@@ -57,12 +56,17 @@ export function running(
     const { endpoint, connections$ } = start({ emit: (message) => messages$.next(message), fail, wait });
 
     const onFault = (error: { readonly fault: string }): void => {
-      if (error.fault === 'fenced') fail(error);
-      else report({ kind: 'error', error });
+      if (error.fault === 'fenced') {
+        fail(error);
+        return;
+      }
+      report({ kind: 'error', error });
+      if (error.fault === 'evicted') endpoint.outgoing.storeAgain();
     };
-    const side$ = merge((store.faults$ ?? NEVER).pipe(tap(onFault)), listening$.pipe(tap((is) => is && endpoint.incoming.gate.open())));
+    waits.add((store.faults$ ?? EMPTY).subscribe(onFault));
+    waits.add(listening$.subscribe((is) => is && endpoint.incoming.gate.open()));
     const work$ = merge(endOf(connections$), endOf(sending(outgoing, endpoint, store, options)));
-    return merge(messages$, side$.pipe(ignoreElements())).pipe(
+    return messages$.pipe(
       takeUntil(work$),
       finalize(() => {
         waits.unsubscribe();

@@ -34,7 +34,7 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
   const levelOf = (message: Message): Delivery => message.delivery ?? delivery;
   const shift = (queue: typeof sure): Message | undefined => {
     for (let waiting = queue.shift(); waiting; waiting = queue.shift()) {
-      if (!isExpired(waiting.value, scheduler.now())) return waiting.value;
+      if (waiting.value.ttl === undefined || !isExpired(waiting.value, scheduler.now())) return waiting.value;
       ledger.drop(waiting.value.id, 'expired');
     }
     return undefined;
@@ -47,7 +47,8 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
     push(message) {
       const queue = isSure(levelOf(message)) ? sure : unsure;
       try {
-        const dropped = queue.push(message, message.priority, scheduler.now());
+        // Nobody asks here since when it waits: that is what its ttl is for.
+        const dropped = queue.push(message, message.priority, 0);
         if (dropped) ledger.drop(dropped.value.id, 'overflow');
       } catch (error) {
         ledger.close(message.id, 'dead', { error: error as OverflowError });

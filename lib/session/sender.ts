@@ -1,11 +1,11 @@
+import { noop } from 'rxjs';
 import { InDoubtError, type RxwireError } from '../errors.js';
 import type { Later } from '../internal/later.js';
-import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { lastOf, numbered, type Batch } from './batches.js';
 import type { Encoded } from './encoding.js';
 import type { Flight } from './flight.js';
-import { batchFrame, MAX_BATCH } from './frames.js';
+import { MAX_BATCH } from './frames.js';
 import type { Ledger } from './ledger.js';
 import type { SendQueue } from './sendQueue.js';
 import { createStoring, type Wait } from './storing.js';
@@ -25,8 +25,6 @@ export interface SenderOptions {
 export interface Sender {
   /** Numbers what may be numbered now, and sends what may be sent. */
   pump(): void;
-  /** Sends at-most-once messages, without a number. */
-  pumpUnsure(transmit: (frame: Frame) => void): void;
   /** Begins behind `acked`, with what a store had kept. `mayBeSent`: an owner before us may have sent it. */
   begin(acked: number, batches: readonly Batch[], mayBeSent: boolean): void;
   /**
@@ -37,29 +35,29 @@ export interface Sender {
    * @param ready Called when all that is unacked is behind `rx`, and stored so.
    */
   readonly resume: (rx: number, isKnown: boolean, ready: () => void) => void;
+  /** Stores once more all that is unacked. */
+  readonly storeAgain: () => void;
 }
 
 export function createSender(options: SenderOptions): Sender {
-  const { queue, flight, ledger, store, encode, wait } = options;
-  const storing = createStoring(wait, () => sender.pump());
+  const { queue, flight, ledger, store, wait } = options;
   let last = 0;
   let isPumping = false;
+  let isLost = false;
+  const storing = createStoring(wait, () => {
+    if (isLost) sender.storeAgain();
+    sender.pump();
+  });
 
   const keep = (batches: readonly Batch[], write: () => Later<void>): void => {
-    const before = last;
-    last = Math.max(last, ...batches.map(lastOf));
-    storing.run(
-      write,
-      () => batches.forEach(flight.add),
-      (error) => {
-        last = before;
-        for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error: error as RxwireError });
-      },
-    );
+    const stored = (): void => {
+      batches.forEach(flight.add);
+      last = Math.max(last, ...batches.map(lastOf));
+    };
+    storing.run(write, stored, (error) => bury(batches, error as RxwireError, ledger));
   };
   const number = (free: number): void => {
-    const { messages, delivery } = queue.take(free);
-    const batches = messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
+    const batches = taken(free, last, options);
     if (batches.length > 0) keep(batches, () => store.append(batches));
   };
   const restart = (rx: number): void => {
@@ -76,10 +74,14 @@ export function createSender(options: SenderOptions): Sender {
       isPumping = false;
       flight.flush();
     },
-    pumpUnsure: (transmit) => sendUnsure(transmit, options),
     begin(acked, batches, mayBeSent) {
       last = Math.max(acked, ...batches.map(lastOf));
       flight.begin(acked, mayBeSent ? last : acked, batches);
+    },
+    storeAgain() {
+      isLost = storing.isBusy;
+      // All of it is in memory, too: when this fails as well, only a crash would lose it.
+      if (!isLost) storing.run(() => store.replace(flight.acked, flight.all()), noop, noop);
     },
     resume(rx, isKnown, ready) {
       storing.whenIdle(() => {
@@ -91,19 +93,19 @@ export function createSender(options: SenderOptions): Sender {
   return sender;
 }
 
+function bury(batches: readonly Batch[], error: RxwireError, ledger: Ledger): void {
+  for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error });
+}
+
 /** What outlives the process is numbered as soon as it comes; else numbers are for what can go out at once. */
 function room(last: number, { flight, store }: SenderOptions): number {
   const free = flight.bytes < store.maxBytes ? store.maxMessages - (last - flight.acked) : 0;
   return Math.min(MAX_BATCH, free, store.isDurable ? free : flight.room(last));
 }
 
-function sendUnsure(transmit: (frame: Frame) => void, { queue, ledger, encode }: SenderOptions): void {
-  for (let taken = queue.takeUnsure(MAX_BATCH); taken.length > 0; taken = queue.takeUnsure(MAX_BATCH)) {
-    for (const { messages, body } of encode(taken)) {
-      transmit(batchFrame(0, messages.length, body));
-      for (const { id } of messages) ledger.close(id, 'sent');
-    }
-  }
+function taken(free: number, last: number, { queue, encode }: SenderOptions): readonly Batch[] {
+  const { messages, delivery } = queue.take(free);
+  return messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
 }
 
 /** What can be sent again of all that is unacked, with numbers from `rx` on. */

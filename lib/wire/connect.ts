@@ -51,30 +51,26 @@ export function connect(options: ConnectOptions): Wire {
   const { link, delivery = 'at-least-once', id = nanoid(), scheduler = asyncScheduler, protocol = 'session' } = options;
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
-  const open = protocol === 'session' ? overSession(options) : overEnvelope({ ...options, id });
-  return new Wire({ id, delivery, scheduler, protocol: link.protocol ?? 'custom', endpoint: link.endpoint ?? '', open });
+  const open = (protocol === 'session' ? overSession : overEnvelope)({ ...options, id });
+  return new Wire({ ...options, id, delivery, scheduler, protocol: link.protocol ?? 'custom', endpoint: link.endpoint ?? '', open });
 }
 
-function overSession({ link, codec = json(), ...options }: ConnectOptions): (parts: WireParts) => Link<Message> {
+type Settings = ConnectOptions & { readonly id: string };
+
+function overSession({ link, codec = json(), ...options }: Settings): (parts: WireParts) => Link<Message> {
   return ({ traffic, ...parts }) => session(codec, { ...options, ...parts })(counted(traffic, options.scheduler)(link));
 }
 
 /** 43 characters of 6 bits: 258 random bits. */
 const SECRET_LENGTH = 43;
 
-function overEnvelope({
-  link,
-  codec = json(),
-  delivery = 'at-least-once',
-  id = '',
-  ...options
-}: ConnectOptions): (parts: WireParts) => Link<Message> {
+function overEnvelope({ link, codec = json(), delivery = 'at-least-once', ...options }: Settings): (parts: WireParts) => Link<Message> {
   if (delivery === 'exactly-once') throw new UnsupportedError('connect: "delivery" cannot be exactly-once with envelopes');
-  const { scheduler } = options;
+  const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);
   let resume = false;
   const greeting = (): Message => {
-    const hello = createMessage('system.hello', { session: secret, resume, delivery }, { source: id, ...(scheduler && { scheduler }) });
+    const hello = createMessage('system.hello', { session: secret, resume, delivery }, { source, ...(scheduler && { scheduler }) });
     resume = true;
     return hello;
   };

@@ -1,4 +1,4 @@
-import { pipe, Subject } from 'rxjs';
+import { map, pipe, Subject } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
@@ -12,12 +12,11 @@ import type { WireParts } from './wire.js';
 export function overEnvelopes(
   link: Link<Frame>,
   codec: Codec,
-  options: EnvelopeOptions & { readonly maxFrame?: number },
+  { id, ...options }: EnvelopeOptions & { readonly id: string; readonly maxFrame?: number },
   { listening$, traffic, report }: WireParts,
 ): Link<Message> {
   const unsendable$ = new Subject<Receipt>();
-
-  return pipe(
+  const messages = pipe(
     counted(traffic, options.scheduler),
     framed(codec, {
       ...options,
@@ -26,4 +25,5 @@ export function overEnvelopes(
     }),
     envelopes({ ...options, listening$, unsendable$, report }),
   )(link);
+  return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

@@ -35,6 +35,7 @@ export interface WireSetup {
   readonly endpoint: string;
   readonly delivery: Delivery;
   readonly scheduler?: SchedulerLike;
+  readonly microtask?: SchedulerLike;
   /** Makes the link for messages. */
   readonly open: (parts: WireParts) => Link<Message>;
 }
@@ -66,7 +67,7 @@ export class Wire extends Subject<Message> {
   readonly #keeper: ReturnType<typeof createStateKeeper>;
   #isEnding = false;
 
-  constructor({ id, protocol, endpoint, delivery, scheduler = asyncScheduler, open }: WireSetup) {
+  constructor({ id, protocol, endpoint, delivery, scheduler = asyncScheduler, microtask = asapScheduler, open }: WireSetup) {
     super();
     this.id = id;
     this.delivery = delivery;
@@ -77,7 +78,7 @@ export class Wire extends Subject<Message> {
 
     const link = open({
       // Not at once: further subscribers of the same moment must not miss what waited.
-      listening$: this.#listening$.pipe(delay(0, asapScheduler)),
+      listening$: this.#listening$.pipe(delay(0, microtask)),
       isWatched: () => this.#receipts$.observed || this.#waiters.size > 0,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
@@ -112,7 +113,7 @@ export class Wire extends Subject<Message> {
       return;
     }
     this.#traffic.messagesSent++;
-    this.#outgoing$.next(message.source ? message : { ...message, source: this.id });
+    this.#outgoing$.next(message);
   }
 
   /**
@@ -167,13 +168,15 @@ export class Wire extends Subject<Message> {
   }
 
   #report(event: SessionEvent): void {
-    this.#keeper.watch(event);
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#waiters.settle(event.receipt);
       this.#receipts$.next(event.receipt);
-    } else if (event.kind === 'latency') this.#traffic.latency = event.latency;
-    else if (event.kind !== 'open') {
+      return;
+    }
+    if (event.kind === 'latency') this.#traffic.latency = event.latency;
+    this.#keeper.watch(event);
+    if ('error' in event) {
       this.#traffic.errors++;
       this.#errors$.next(asRxwireError(event.error));
     }

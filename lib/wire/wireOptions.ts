@@ -3,7 +3,7 @@ import type { EndpointOptions } from '../session/options.js';
 import type { ReconnectOptions } from '../session/reconnecting.js';
 
 type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report'>;
-type Endpoint = Omit<EndpointOptions, 'delivery' | 'listening$' | 'isWatched' | 'report'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
 
 /**
  * What `connect` and `listen` have in common. `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and `dedupeSize` are for the envelope

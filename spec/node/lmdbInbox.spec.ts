@@ -36,14 +36,6 @@ describe('the inbox of lmdbStore', () => {
     expect(await ready(inbox.load('ben'))).toEqual({ cursor: cursor(0), session: 'x' });
   });
 
-  it('forgets a sender that has said goodbye', async () => {
-    const { inbox } = openStore();
-    await ready(inbox.commit('ann', cursor(7), []));
-    await ready(inbox.forget('ann'));
-    await ready(inbox.forget('nobody'));
-    expect(await ready(inbox.load('ann'))).toBeUndefined();
-  });
-
   it('runs the effects in order, each seeing what those before have written', async () => {
     const { inbox, table } = openStore();
     const log = table<string>('log');

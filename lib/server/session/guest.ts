@@ -69,11 +69,12 @@ export interface Arrival {
 export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, onLeft: () => void): Wire {
   const { endpoint, scheduler } = options;
   const { delivery } = arrival.hello;
-  const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, delivery }, parts), parts, onLeft);
-  return new Wire({ id: nanoid(), endpoint, delivery, scheduler, protocol: 'websocket', open });
+  const id = nanoid();
+  const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, id, delivery }, parts), parts, onLeft);
+  return new Wire({ ...options, id, endpoint, delivery, scheduler, protocol: 'websocket', open });
 }
 
-type Settings = GuestOptions & { readonly delivery: Delivery };
+type Settings = GuestOptions & { readonly id: string; readonly delivery: Delivery };
 
 function overBerth({ berth, peer }: Guest, { hello: { pid }, codec, kept }: Arrival, options: Settings, parts: WireParts): Link<Message> {
   const { detachedTimeout, scheduler, mooring } = options;

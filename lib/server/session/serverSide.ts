@@ -49,7 +49,7 @@ export function createServerSide(
     const greeting = peer.greet(hello());
     const { known, resumed } = greeting;
     const { rx } = endpoint.incoming.receiver;
-    const welcome: Welcome = { ...greeting, n, rx, known, window, bytes, ping, codec: codec.name };
+    const welcome: Welcome = { ...greeting, n, rx, known, window, bytes, ping, codec: codec.name, id: endpoint.id };
     pending = { rx: resumed ? theirs : 0, isKnown: resumed, allowance, ping };
     isHelloRead = false;
     remember(() => {
@@ -61,7 +61,7 @@ export function createServerSide(
   const endpoint = createEndpoint(
     {
       ...parts,
-      ...{ codec, store, peer: () => pid, onOpen: greet },
+      ...{ codec, store, peer: () => pid, source: () => hello().id, onOpen: greet },
       onHandshake({ kind }) {
         // The first one was read before there was a connection to speak of.
         if (kind === 'welcome' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);

@@ -52,6 +52,4 @@ export interface Inbox<Tx = unknown> {
   commit(pid: string, cursor: Cursor, completions: readonly Completion<Tx>[]): Later<void>;
   /** Stores what the session wants to find again. */
   remember(pid: string, session: unknown): Later<void>;
-  /** Forgets a sender that has said goodbye. */
-  forget(pid: string): Later<void>;
 }
