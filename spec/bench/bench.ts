@@ -32,7 +32,7 @@ export interface Result {
 }
 
 /** What is measured, one after the other, each in a process of its own. */
-export type Suite = readonly (() => Result)[];
+export type Suite = readonly (() => Result | Promise<Result>)[];
 
 /** Runs of each side in a round, of which the fastest counts. */
 const TRIES = 3;

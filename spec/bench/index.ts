@@ -7,6 +7,8 @@ import { isMet, table } from './table.js';
 
 const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   operators: () => import('./operators.js'),
+  wire: () => import('./wire.js'),
+  lmdb: () => import('./lmdb.js'),
 };
 
 async function load(name: string): Promise<Suite> {
@@ -40,5 +42,5 @@ async function runAll(names: readonly string[]): Promise<void> {
 }
 
 const [name, index] = process.argv.slice(2);
-if (process.send) process.send((await load(name ?? ''))[Number(index)]?.(), () => process.exit());
+if (process.send) process.send(await (await load(name ?? ''))[Number(index)]?.(), () => process.exit());
 else await runAll(process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites));

@@ -2,27 +2,19 @@ import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, wri
 import { join } from 'node:path';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
-import { median, perSecond, type Result } from './bench.js';
+import type { Result, Suite } from './bench.js';
+import { compareWays, type Way } from './ways.js';
 
-/** Something that is stored for good, message by message or many at once. */
-interface Way {
-  /** Messages a run stores. */
-  readonly messages: number;
-  run(): Promise<void>;
-  end(): void;
-}
-
-const ROUNDS = 9;
 const PAYLOAD = 'x'.repeat(100);
 
 /** On the disk that the repository is on: where temporary files go may be memory. */
-function makeFolder(): string {
+export function makeFolder(): string {
   mkdirSync('.tmp', { recursive: true });
   return mkdtempSync(join('.tmp', 'bench-'));
 }
 
 /** The least that survives a power failure: each message is appended to a file, and flushed. */
-function flushPerMessage(): Way {
+export function flushPerMessage(): Way {
   const folder = makeFolder();
   const file = openSync(join(folder, 'log'), 'a');
   const messages = 300;
@@ -94,35 +86,11 @@ function inboxOf(senders: number): Way {
   };
 }
 
-/** Runs both in turns, and compares within each round: what slows the disk down for a while slows down both. */
-async function compare(name: string, ours: Way, theirs: Way, goal?: number): Promise<Result> {
-  const rates: (readonly [ours: number, theirs: number])[] = [];
-  await rateOf(ours); // the first run compiles, and the file grows
-  for (let round = 0; round < ROUNDS; round++) rates.push([await rateOf(ours), await rateOf(theirs)]);
-  ours.end();
-  theirs.end();
-  const ratios = rates.map(([our, their]) => our / their);
-  return {
-    name,
-    baseline: 'one flush a message',
-    ours: perSecond(median(rates.map(([rate]) => rate))),
-    theirs: perSecond(median(rates.map(([, rate]) => rate))),
-    ratio: median(ratios),
-    min: Math.min(...ratios),
-    max: Math.max(...ratios),
-    ...(goal !== undefined && { goal }),
-  };
-}
+const compared = (name: string, ours: Way, theirs: Way, goal?: number): Promise<Result> =>
+  compareWays({ name, baseline: 'one flush a message', ours, theirs, goal });
 
-/** Messages a second. */
-async function rateOf({ messages, run }: Way): Promise<number> {
-  const start = performance.now();
-  await run();
-  return (1_000 * messages) / (performance.now() - start);
-}
-
-export const suite: readonly (() => Promise<Result>)[] = [
-  async () => compare('lmdbOutbox, batches of 64', await outboxWith(64), flushPerMessage()),
-  async () => compare('lmdbOutbox, batches of 256', await outboxWith(256), flushPerMessage(), 15),
-  () => compare('lmdbStore, inbox of 64 senders', inboxOf(64), flushPerMessage()),
+export const suite: Suite = [
+  async () => compared('lmdbOutbox, batches of 64', await outboxWith(64), flushPerMessage()),
+  async () => compared('lmdbOutbox, batches of 256', await outboxWith(256), flushPerMessage(), 15),
+  () => compared('lmdbStore, inbox of 64 senders', inboxOf(64), flushPerMessage()),
 ];
