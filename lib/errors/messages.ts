@@ -66,6 +66,15 @@ export class InvalidMessageError extends RxwireError {
   }
 }
 
+/** The peer gave up messages that it had promised: they had expired, or its buffers were full. What follows comes after a gap. */
+export class MessagesMissedError extends RxwireError {
+  declare readonly count: number;
+
+  constructor(count: number) {
+    super('ERR_MISSED', { count });
+  }
+}
+
 /** A buffer is full, and its policy is `error`. */
 export class OverflowError extends RxwireError {
   declare readonly buffer: string;

@@ -78,6 +78,7 @@ export function restored(
 function readBack({ first, count, frame }: StoredBatch, codec: Codec, onCorrupt: (cause: unknown) => void): readonly Message[] | undefined {
   try {
     const read = readFrame(frame);
+    if (read.kind === 'skip') return [];
     const messages = read.kind === 'msg' && read.first === first ? decodeBody(codec, read.body) : [];
     if (messages.length === count) return messages;
     onCorrupt(undefined);
@@ -87,7 +88,8 @@ function readBack({ first, count, frame }: StoredBatch, codec: Codec, onCorrupt:
   return undefined;
 }
 
-function hole(first: number, count: number): Batch {
+/** Numbers without messages. */
+export function hole(first: number, count: number): Batch {
   const numbers = Array.from({ length: count }, (_, index) => first + index);
   return { first, count, frame: controlFrame('skip', numbers), delivery: 'at-least-once', messages: [], mayExpire: false, sentAt: 0 };
 }

@@ -1,6 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, DecodeError } from '../errors.js';
+import { ConnectionLostError, DecodeError, MessagesMissedError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -61,7 +61,8 @@ export function createIncoming({ codec, wait, emit, peer, source, sendAck, fail 
       acknowledge();
     }
   };
-  const receiver = createReceiver({ window, hand: gate.hand, onSettled });
+  const onMissed = (count: number): void => report({ kind: 'error', error: new MessagesMissedError(count) });
+  const receiver = createReceiver({ window, hand: gate.hand, onSettled, onMissed });
 
   const decode = (first: number, count: number, body: Frame): readonly Message[] => {
     try {

@@ -14,6 +14,8 @@ export interface ReceiverOptions {
   /** Hands a message over; `settle` is for those that have a number. */
   readonly hand: (message: Message, settle: Settle) => void;
   /** Called with each number that is processed. It is done once it is marked in `progress`. */
+  /** Called when that many messages were given up by the other side. */
+  readonly onMissed: (count: number) => void;
   readonly onSettled: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
 }
 
@@ -37,20 +39,23 @@ export interface Receiver {
   begin(cursor: Cursor): void;
 }
 
-export function createReceiver({ window, hand, onSettled }: ReceiverOptions): Receiver {
+export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOptions): Receiver {
   let rx = 0;
   let progress = createProgress({ done: 0, finished: [] });
   const skipped = new Set<number>();
 
-  /** Takes the next number; a message whose effect is there already, or that is not to come, has none now. */
+  /** Takes the next number. What is skipped has no message; what has had its effect has none now. */
   const take = (message?: Message): void => {
     const number = ++rx;
     const mine = progress;
-    if (skipped.delete(number) || !message) onSettled(number, [], mine);
+    skipped.delete(number);
+    if (!message) onSettled(number, [], mine);
     else if (!mine.has(number)) hand(message, (outcomes) => onSettled(number, outcomes, mine));
   };
   const takeSkipped = (): void => {
+    const before = rx;
     while (skipped.has(rx + 1)) take();
+    if (rx > before) onMissed(rx - before);
   };
 
   return {
@@ -64,8 +69,11 @@ export function createReceiver({ window, hand, onSettled }: ReceiverOptions): Re
       if (first > rx + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
       const last = first + messages.length - 1;
       if (last > progress.done + window && first > progress.done + 1) throw new ProtocolError('more than the window');
-      for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) take(messages[index]);
       takeSkipped();
+      for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) {
+        take(messages[index]);
+        takeSkipped();
+      }
     },
     skip(numbers) {
       for (const number of numbers) if (number > rx && number <= rx + window) skipped.add(number);

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import type { OverflowError } from '../errors.js';
+import type { DropReason, OverflowError } from '../errors.js';
 import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
 import { isExpired } from '../message/expiry.js';
 import type { Delivery, Message } from '../message/types.js';
@@ -16,11 +16,13 @@ export interface SendQueueOptions {
 
 /** Messages that have no numbers yet: the most urgent first, and in order of coming within a priority. */
 export interface SendQueue {
-  /** Messages of the levels that are numbered. */
-  readonly size: number;
+  /** Whether there is nothing to be numbered. */
+  readonly isEmpty: boolean;
   push(message: Message): void;
   /** Takes up to `max` messages of one level that is numbered. */
   take(max: number): { readonly messages: readonly Message[]; readonly delivery: Level };
+  /** How many were dropped since the last call, `max` at most: they get numbers, too, so that the other side knows what it missed. */
+  takeDropped(max: number): number;
   /** Takes up to `max` at-most-once messages. */
   takeUnsure(max: number): readonly Message[];
 }
@@ -30,26 +32,31 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
   const unsure = createPriorityQueue<Message>('the outbox', maxQueued, overflow);
   /** Taken already, when it was seen to be of another level than those before it. */
   let next: Message | undefined;
+  let dropped = 0;
 
   const levelOf = (message: Message): Delivery => message.delivery ?? delivery;
+  const drop = (message: Message, reason: DropReason): void => {
+    if (isSure(levelOf(message))) dropped++;
+    ledger.drop(message.id, reason);
+  };
   const shift = (queue: typeof sure): Message | undefined => {
     for (let waiting = queue.shift(); waiting; waiting = queue.shift()) {
       if (waiting.value.ttl === undefined || !isExpired(waiting.value, scheduler.now())) return waiting.value;
-      ledger.drop(waiting.value.id, 'expired');
+      drop(waiting.value, 'expired');
     }
     return undefined;
   };
 
   return {
-    get size() {
-      return sure.size + (next ? 1 : 0);
+    get isEmpty() {
+      return !next && sure.size + dropped === 0;
     },
     push(message) {
       const queue = isSure(levelOf(message)) ? sure : unsure;
       try {
         // Nobody asks here since when it waits: that is what its ttl is for.
-        const dropped = queue.push(message, message.priority, 0);
-        if (dropped) ledger.drop(dropped.value.id, 'overflow');
+        const given = queue.push(message, message.priority, 0);
+        if (given) drop(given.value, 'overflow');
       } catch (error) {
         ledger.close(message.id, 'dead', { error: error as OverflowError });
       }
@@ -64,10 +71,17 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
       }
       return { messages, delivery: level as Level };
     },
-    takeUnsure(max) {
-      const messages: Message[] = [];
-      for (let message = shift(unsure); message; message = shift(unsure)) if (messages.push(message) === max) break;
-      return messages;
+    takeDropped(max) {
+      const count = Math.min(dropped, max);
+      dropped -= count;
+      return count;
     },
+    takeUnsure: (max) => upTo(max, () => shift(unsure)),
   };
+}
+
+function upTo(max: number, next: () => Message | undefined): readonly Message[] {
+  const messages: Message[] = [];
+  for (let message = next(); message; message = next()) if (messages.push(message) === max) break;
+  return messages;
 }

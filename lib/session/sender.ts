@@ -2,7 +2,7 @@ import { noop } from 'rxjs';
 import { InDoubtError, type RxwireError } from '../errors.js';
 import type { Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
-import { lastOf, numbered, type Batch } from './batches.js';
+import { hole, lastOf, numbered, type Batch } from './batches.js';
 import type { Encoded } from './encoding.js';
 import type { Flight } from './flight.js';
 import { MAX_BATCH } from './frames.js';
@@ -70,7 +70,7 @@ export function createSender(options: SenderOptions): Sender {
     pump() {
       if (isPumping) return;
       isPumping = true;
-      for (let free = room(last, options); !storing.isBusy && free > 0 && queue.size > 0; free = room(last, options)) number(free);
+      for (let free = room(last, options); !storing.isBusy && free > 0 && !queue.isEmpty; free = room(last, options)) number(free);
       isPumping = false;
       flight.flush();
     },
@@ -104,6 +104,8 @@ function room(last: number, { flight, store }: SenderOptions): number {
 }
 
 function taken(free: number, last: number, { queue, encode }: SenderOptions): readonly Batch[] {
+  const dropped = queue.takeDropped(free);
+  if (dropped > 0) return [hole(last + 1, dropped)];
   const { messages, delivery } = queue.take(free);
   return messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
 }
