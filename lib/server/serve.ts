@@ -19,8 +19,6 @@ import { createSessionWires, isSessionFrame } from './session/sessionWires.js';
 export interface ServeOptions extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use. @default [json(), msgpack()] */
   readonly codecs?: readonly Codec[];
-  /** How long the first frame of a connection may take, in ms. @default 5_000 */
-  readonly helloTimeout?: number;
   /** How long a wire waits for its client to come back, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
   /** Wires that may wait so at once; past that the longest waiting ends. @default 1_000 */

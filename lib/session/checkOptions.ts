@@ -3,7 +3,7 @@ import type { EndpointOptions } from './options.js';
 
 /** @throws {RangeError} When a number is out of range. */
 export function checkOptions(owner: string, options: EndpointOptions): void {
-  const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, drainTimeout } = options;
-  assertPositive(owner, { maxFrame, window, windowBytes, maxQueued, maxBadFrames });
+  const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout, drainTimeout } = options;
+  assertPositive(owner, { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout });
   assertNotNegative(owner, { drainTimeout });
 }

@@ -1,5 +1,8 @@
-import { defer, finalize, merge, Subject, switchMap, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, finalize, map, merge, Subject, switchMap, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { ConnectionLostError } from '../errors.js';
+import { after } from '../internal/after.js';
 import { endOf } from '../internal/endOf.js';
+import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import { heartbeat } from './heartbeat.js';
 
@@ -26,11 +29,13 @@ export interface ConnectionOptions {
   /** Whether there is a reason to ask the other side even though it is heard. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
+  /** How long the handshake may take, in ms: until then no heartbeat finds that nothing arrives. */
+  readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;
 }
 
 /** What goes to the other side, for a link to subscribe to while it is open: each time it is another connection. */
-export function connection({ onOpen, onClosed, isWaiting, ping, scheduler }: ConnectionOptions): Observable<Frame> {
+export function connection({ onOpen, onClosed, isWaiting, ping, helloTimeout, scheduler }: ConnectionOptions): Observable<Frame> {
   return defer(() => {
     const frames$ = new Subject<Frame>();
     const agreed$ = new Subject<number>();
@@ -61,11 +66,17 @@ export function connection({ onOpen, onClosed, isWaiting, ping, scheduler }: Con
       },
     };
     const beat$ = agreed$.pipe(switchMap((every) => heartbeat({ every, wasHeard, isWaiting, ping, scheduler })));
+    const late$ = after(helloTimeout, scheduler).pipe(
+      takeUntil(agreed$),
+      map((): never => {
+        throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
+      }),
+    );
     const open$ = defer(() => {
       onOpen(mine);
       return [];
     });
-    return merge(frames$, beat$.pipe(takeUntil(endOf(frames$))), open$).pipe(
+    return merge(frames$, merge(beat$, late$).pipe(takeUntil(endOf(frames$))), open$).pipe(
       takeUntil(endOf(frames$)),
       finalize(() => onClosed(mine)),
     );

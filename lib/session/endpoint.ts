@@ -63,7 +63,8 @@ export interface Endpoint {
 }
 
 export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
-  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop, id = nanoid() } = options;
+  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
+  const { id = nanoid(), helloTimeout = 5_000 } = options;
   const { onOpen, onHandshake, onEarly = noop } = parts;
   let current: Connection | undefined;
 
@@ -86,6 +87,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     },
     isWaiting: outgoing.flight.isStuck,
     ping: () => current?.send(controlFrame('ping', outgoing.flight.sent)),
+    helloTimeout,
     scheduler,
   });
 

@@ -23,6 +23,8 @@ export interface EndpointOptions {
   readonly overflow?: OverflowPolicy;
   /** Bad frames in a row until the connection is given up with close code 4400. @default 3 */
   readonly maxBadFrames?: number;
+  /** How long a connection may take until both sides know of each other, in ms; else it is closed with 4408. @default 5_000 */
+  readonly helloTimeout?: number;
   /** How long the end may be delayed by what is not acked yet, in ms. @default 10_000 */
   readonly drainTimeout?: number;
   /** Where it is kept how far received messages are processed, and what they bring about. @default nowhere: it ends with the process */
