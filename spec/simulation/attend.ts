@@ -1,0 +1,121 @@
+import type { RxwireError, Wire } from '../../lib/index.js';
+import { createMessage, type Message } from '../../lib/index.js';
+import type { Memory } from './checks/deliveries.js';
+import type { Context } from './context.js';
+import { createHandler } from './handler.js';
+import type { Sender } from './journal.js';
+import type { Life } from './life.js';
+import type { Side } from './network.js';
+
+/** The application around one wire. */
+export interface Attended {
+  readonly wire: Wire;
+  readonly life: Life;
+  readonly isEnded: () => boolean;
+  /** Messages that were sent and have no outcome. */
+  readonly unsettled: ReadonlySet<string>;
+  /** Messages that were claimed, and are not finished. */
+  readonly claimed: () => number;
+  send(message: Message): void;
+}
+
+export interface AttendOptions {
+  readonly wire: Wire;
+  readonly life: Life;
+  readonly side: Side;
+  /** Names what keeps the order of what is sent. */
+  readonly stream: string;
+  readonly memory: () => Memory;
+  readonly onError?: (error: RxwireError) => void;
+  readonly onEnd: (error?: unknown) => void;
+}
+
+/** Watches a wire, handles what it brings, and sends. */
+export function attend({ wire, life, side, stream, memory, onError, onEnd }: AttendOptions, context: Context): Attended {
+  const { chance, plan, journal, deliveries, say, violate, isCalm } = context;
+  const sender: Sender = { side, life, stream };
+  const unsettled = new Set<string>();
+  let claimed = 0;
+  let isEnded = false;
+
+  wire.receipts$.subscribe((receipt) => {
+    if (!life.isAlive()) return;
+    if (receipt.status !== 'queued' && receipt.status !== 'sent') say(life.name, () => `${receipt.id} is ${receipt.status} ${(receipt.error as RxwireError | undefined)?.code ?? ''}`);
+    const level = journal.of(receipt.id).level;
+    if (receipt.status === 'queued') unsettled.add(receipt.id);
+    else if (receipt.status !== 'sent' || level === 'at-most-once') unsettled.delete(receipt.id);
+    deliveries.receipt(receipt, wire, sender);
+  });
+  wire.errors$.subscribe((error) => {
+    if (!life.isAlive()) return;
+    onError?.(error);
+    const why = surprise(error, context);
+    if (why) violate('surprise', `${life.name}: ${why}: ${error.code} ${error.message}`);
+  });
+  const end = (error?: unknown): void => {
+    isEnded = true;
+    if (life.isAlive()) onEnd(error);
+  };
+  const handle = createHandler({
+    ...{ life, side, plan: plan[side], chance, journal, memory, isCalm },
+    onHanded(id, remembered) {
+      say(life.name, () => `gets ${id}`);
+      deliveries.handed(id, remembered);
+    },
+    onEffect: (id) => deliveries.effect(id, side),
+    onBuried: deliveries.buried,
+    onClaimed: (change) => void (claimed += change),
+  });
+  // Messages that come before somebody listens wait for that.
+  const listen = (): void => void wire.subscribe({ next: handle, error: end, complete: end });
+  const isLate = chance.hit(0.2);
+  if (isLate) life.scheduler.schedule(listen, chance.skewed(0, 1_000));
+  else listen();
+
+  return {
+    ...{ wire, life, unsettled },
+    isEnded: () => isEnded,
+    claimed: () => claimed,
+    send(message) {
+      const level = message.delivery ?? wire.delivery;
+      journal.add(message, level, sender);
+      context.counts.messages++;
+      say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
+      wire.next(message);
+    },
+  };
+}
+
+/** A message as an application makes it. */
+export function compose(id: string, side: Side, { chance, clock, plan }: Context): Message {
+  const mine = plan[side];
+  const delivery = chance.hit(0.4) ? chance.pick(['at-most-once', 'at-least-once', 'exactly-once'] as const) : undefined;
+  return createMessage('sim.said', 'x'.repeat(Math.floor(chance.skewed(0, mine.payload))), {
+    ...{ id, timestamp: clock.now(), priority: chance.pick([0, 1, 1, 1, 2, 3] as const) },
+    ...(delivery && { delivery }),
+    ...(chance.hit(mine.expiring) && { ttl: chance.whole(10, 3_000) }),
+  });
+}
+
+/** Errors that a wire may tell of under these faults. */
+function surprise({ code, ...error }: RxwireError, { plan }: Context): string | undefined {
+  const { closeCode, fault } = error as { readonly closeCode?: number; readonly fault?: string };
+  switch (code) {
+    case 'ERR_CONNECTION_LOST':
+      // A gap, on a link that keeps the order.
+      if (closeCode === 4410) return plan.link.isLossy ? undefined : 'a gap';
+      return [1001, 1006, 1013, 4000, 4408, 4409, 4411].includes(closeCode ?? 0) ? undefined : 'a close code';
+    case 'ERR_STORE':
+      return fault === 'quota' || fault === 'fenced' ? undefined : 'a store';
+    case 'ERR_MISSED':
+    case 'ERR_SESSION_LOST':
+    case 'ERR_DROPPED':
+    case 'ERR_OVERFLOW':
+    case 'ERR_IN_DOUBT':
+    case 'ERR_PEER_GONE':
+    case 'ERR_WIRE_CLOSED':
+      return undefined;
+    default:
+      return 'an error';
+  }
+}

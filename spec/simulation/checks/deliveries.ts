@@ -1,0 +1,99 @@
+import type { RxwireError } from '../../../lib/index.js';
+import type { Receipt } from '../../../lib/message/receipt.js';
+import { isDone, type Entry, type Journal, type Sender } from '../journal.js';
+import { other, type Side } from '../network.js';
+import type { Plan, SidePlan } from '../plan.js';
+import type { Violate } from './violation.js';
+
+/** A receiver, for as long as it remembers what it had. */
+export interface Memory {
+  readonly side: Side;
+}
+
+/** When receivers last may have forgotten what they had. */
+export interface Forgetting {
+  readonly lastBy: Record<Side, number>;
+}
+
+export interface DeliveryOptions {
+  readonly journal: Journal;
+  readonly plan: Plan;
+  readonly now: () => number;
+  readonly forgetting: Forgetting;
+  readonly violate: Violate;
+}
+
+/** What senders were promised, and told, against what receivers got. */
+export function createDeliveryChecks({ journal, plan, now, forgetting, violate }: DeliveryOptions) {
+  /** The last message that was handed over for the first time, by its sender, level and priority. */
+  const latest = new Map<string, number>();
+
+  const checkOrder = ({ level, message, order, sender }: Entry): void => {
+    if (level === 'at-most-once' && plan.link.isLossy) return;
+    const stream = level === 'at-most-once' ? sender.life.name : sender.stream;
+    const key = `${stream} ${level} ${message.priority}`;
+    if (order < (latest.get(key) ?? -1)) violate('order', `${message.id} comes after a later one (${key})`);
+    latest.set(key, order);
+  };
+  const checkRepeat = ({ level, message: { id }, handed, effects, isBuried }: Entry, memory: Memory): void => {
+    const isForgotten = !handed.includes(memory);
+    if (level === 'at-most-once') violate('atMostOnce', `${id} is handed over twice`);
+    else if (!isForgotten) violate(level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce', `${id} is handed over twice to the same receiver`);
+    else if (level === 'exactly-once' && (effects > 0 || isBuried) && !isSplit(plan[memory.side])) {
+      violate('exactlyOnce', `${id} is handed over again after its effect`);
+    }
+  };
+  const deadFor = (entry: Entry, { code, ...error }: RxwireError & { readonly reason?: string; readonly fault?: string }): string | undefined => {
+    const { level, flown, flownSince, sender } = entry;
+    const mine = plan[sender.side];
+    if (code === 'ERR_IN_DOUBT') {
+      if (level !== 'exactly-once') return 'it could have been sent again';
+      return flown > 0 && forgetting.lastBy[other(sender.side)] >= flownSince ? undefined : 'nobody has forgotten it';
+    }
+    if (code === 'ERR_DROPPED' && error.reason === 'overflow') return flown === 0 && mine.maxQueued < 10_000 ? undefined : 'there was room';
+    if (code === 'ERR_OVERFLOW') return flown === 0 && mine.overflow === 'error' ? undefined : 'there was room';
+    if (code === 'ERR_STORE') return flown === 0 && (mine.noRoom > 0 || error.fault === 'fenced') ? undefined : 'it was stored';
+    return code === 'ERR_DROPPED' || code === 'ERR_WIRE_CLOSED' ? undefined : `it says ${code}`;
+  };
+  const lie = (entry: Entry, { status, error }: Receipt): string | undefined => {
+    const { level, message } = entry;
+    if (status === 'acked' && level === 'at-most-once') return 'nobody acks it';
+    if (status === 'acked' && !isDone(entry)) return 'its receiver is not through with it';
+    if (status === 'expired') return message.timestamp + (message.ttl ?? Infinity) <= now() ? undefined : 'it has time';
+    return status === 'dead' ? deadFor(entry, error as RxwireError) : undefined;
+  };
+
+  return {
+    handed(id: string, memory: Memory): void {
+      const entry = journal.of(id);
+      if (entry.handed.length === 0) checkOrder(entry);
+      else checkRepeat(entry, memory);
+      if (!plan.link.isLossy && [...entry.outcomes.values()].includes('expired')) violate('expired', `${id} is handed over`);
+      entry.handed.push(memory);
+    },
+    effect(id: string, side: Side): void {
+      const entry = journal.of(id);
+      if (++entry.effects > 1 && entry.level === 'exactly-once' && !isSplit(plan[side])) violate('exactlyOnce', `${id} has its effect twice`);
+    },
+    buried: (id: string): void => void (journal.of(id).isBuried = true),
+    receipt(receipt: Receipt, wire: object, sender: Sender): void {
+      const { id, status } = receipt;
+      const entry = journal.of(id);
+      if (!isFinal(receipt, entry)) return;
+      const before = entry.outcomes.get(wire);
+      if (before) violate('outcome', `${id} is ${status} for ${sender.life.name}, and was ${before}`);
+      entry.outcomes.set(wire, status);
+      const why = lie(entry, receipt);
+      if (why) violate(status === 'acked' ? 'acked' : 'outcome', `${id} is ${status}, and ${why}`);
+    },
+  };
+}
+
+function isFinal({ status }: Receipt, { level }: Entry): boolean {
+  return status === 'acked' || status === 'expired' || status === 'dead' || (status === 'sent' && level === 'at-most-once');
+}
+
+/** Whether effects are elsewhere than the cursor: then a crash in between repeats them, at every level. */
+export function isSplit({ inbox, handler }: SidePlan): boolean {
+  return inbox === 'durable' && handler === 'at once';
+}

@@ -1,0 +1,31 @@
+import type { Attended } from '../attend.js';
+import { isDone, type Entry, type Journal } from '../journal.js';
+import type { OutboxRecord } from '../outbox.js';
+import type { Violate } from './violation.js';
+
+export interface EndingOptions {
+  readonly journal: Journal;
+  readonly applications: readonly Attended[];
+  /** Those whose owners are here. */
+  readonly outboxes: readonly OutboxRecord[];
+  readonly violate: Violate;
+}
+
+/** Called when the faults have stopped for long enough. */
+export function checkDrained({ journal, applications, outboxes, violate }: EndingOptions): void {
+  for (const { life, unsettled } of applications) {
+    if (unsettled.size > 0) violate('drains', `${life.name} still has ${[...unsettled].join(' ')}`);
+  }
+  for (const { batches } of outboxes) {
+    if (batches.length > 0) violate('drains', `an outbox still has the numbers from ${batches[0]?.first} on`);
+  }
+  for (const entry of journal.entries.values()) checkOutcome(entry, violate);
+}
+
+function checkOutcome(entry: Entry, violate: Violate): void {
+  const { message, sender, outcomes, level } = entry;
+  const isLost = outcomes.size === 0;
+  if (isLost && sender.life.isAlive()) violate('outcome', `nothing became of ${message.id}`);
+  const isAcked = [...outcomes.values()].includes('acked');
+  if (isAcked && !isDone(entry)) violate(level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce', `${message.id} was acked, and had no effect`);
+}

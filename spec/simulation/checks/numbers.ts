@@ -1,0 +1,161 @@
+import type { Codec, Frame } from '../../../lib/index.js';
+import { readFrame, type SessionFrame } from '../../../lib/session/frames.js';
+import type { Hello, Welcome } from '../../../lib/session/handshake.js';
+import { isDone, type Entry, type Journal } from '../journal.js';
+import { other, type Connection, type Side } from '../network.js';
+import type { Violate } from './violation.js';
+
+/** The numbers of one sender: who has got, done and acked which. */
+interface Space {
+  /** What the receiver was brought under each number that it has not acked. */
+  brought: Map<number, string>;
+  /** The highest number that the receiver has acked, and that its sender knows to be acked. */
+  acked: number;
+  known: number;
+}
+
+/** One direction of a connection. */
+interface Flow {
+  /** What both agreed on at its beginning. */
+  rx: number;
+  window: number;
+  bytes: number;
+  /** The highest number that was sent over it, in order. */
+  last: number | undefined;
+  readonly skipped: Set<number>;
+  readonly flying: { readonly last: number; readonly size: number }[];
+}
+
+interface Talk {
+  hello?: Hello;
+  /** When it was welcomed. */
+  since: number;
+  readonly flows: Partial<Record<Side, Flow>>;
+}
+
+export interface NumberOptions {
+  readonly codec: Codec;
+  readonly journal: Journal;
+  readonly violate: Violate;
+  /** Whether the server may have forgotten a client since it was last asked. */
+  readonly hasForgotten: (pid: string) => boolean;
+  readonly now: () => number;
+}
+
+const SKIPPED = 'skipped';
+
+/** Looks into the frames that travel: the numbers of messages, and the acks. */
+export function createNumberChecks({ codec, journal, violate, hasForgotten, now }: NumberOptions) {
+  const spaces = new Map<string, Space>();
+  const talks = new WeakMap<Connection, Talk>();
+
+  const spaceOf = (sender: Side, { hello }: Talk): Space => {
+    const key = `${sender} ${hello?.pid}`;
+    const space = spaces.get(key) ?? { brought: new Map<number, string>(), acked: 0, known: 0 };
+    spaces.set(key, space);
+    return space;
+  };
+  const welcome = ({ rx, known, resumed, window, bytes }: Welcome, talk: Talk): void => {
+    const { hello } = talk;
+    if (!hello) return;
+    const theirs = resumed ? (hello.rx ?? 0) : 0;
+    talk.since = now();
+    talk.flows.client = newFlow(rx, window, bytes);
+    talk.flows.server = newFlow(theirs, hello.window, hello.bytes);
+    const up = spaceOf('client', talk);
+    const isForgotten = hasForgotten(hello.pid);
+    if (rx < up.acked && !isForgotten) violate('acked', `the server has ${rx}, and has acked ${up.acked}`);
+    begin(up, rx, rx < up.acked);
+    const down = spaceOf('server', talk);
+    begin(down, theirs, !resumed);
+    down.known = resumed && theirs >= down.known ? down.known : theirs;
+    if (!known || rx < up.known) up.known = rx;
+  };
+  const launch = (first: number, count: number, size: number, talk: Talk, from: Side): void => {
+    const flow = talk.flows[from];
+    if (!flow) return violate('surprise', `${from} sends before the handshake`);
+    const last = first + count - 1;
+    let next = (flow.last ?? flow.rx) + 1;
+    while (flow.skipped.has(next) && next < first) next++;
+    const isNext = flow.last === undefined ? first <= next && last >= next : first === next;
+    if (!isNext) violate('resent', `${from} sends ${first} to ${last}, where ${next} is next`);
+    flow.last = last;
+    const { known } = spaceOf(from, talk);
+    while (flow.flying[0] && flow.flying[0].last <= known) flow.flying.shift();
+    const bytes = flow.flying.reduce((sum, { size: mine }) => sum + mine, size);
+    // A batch that alone is larger than the window goes when nothing else is on its way.
+    const isAlone = flow.flying.length === 0 && first <= known + 1;
+    if (last - known > flow.window && !isAlone) violate('window', `${from} sends ${last}, where ${known} is acked of ${flow.window}`);
+    if (bytes > flow.bytes && flow.flying.length > 0) violate('window', `${from} has ${bytes} bytes on their way, of ${flow.bytes}`);
+    flow.flying.push({ last, size });
+  };
+  const acknowledge = (done: number, talk: Talk, by: Side): void => {
+    const space = spaceOf(other(by), talk);
+    for (let number = space.acked + 1; number <= done; number++) {
+      const id = space.brought.get(number);
+      space.brought.delete(number);
+      if (id === undefined) violate('dense', `${by} acks ${done}, and never got ${number}`);
+      else if (id !== SKIPPED && !isDone(journal.of(id))) violate('acked', `${by} acks ${done}, and is not through with ${number}: ${id}`);
+    }
+    space.acked = Math.max(space.acked, done);
+  };
+  const bring = (first: number, ids: readonly string[], talk: Talk, from: Side): void => {
+    const { brought, acked } = spaceOf(from, talk);
+    ids.forEach((id, index) => {
+      const number = first + index;
+      if (number > acked && brought.get(number) !== SKIPPED) brought.set(number, id);
+    });
+  };
+
+  return {
+    talkOf(connection: Connection): Talk {
+      const talk = talks.get(connection) ?? { flows: {}, since: 0 };
+      talks.set(connection, talk);
+      return talk;
+    },
+    sent(connection: Connection, from: Side, frame: SessionFrame, size: number): void {
+      const talk = this.talkOf(connection);
+      if (frame.kind === 'hello') talk.hello = frame.hello;
+      else if (frame.kind === 'welcome') welcome(frame.welcome, talk);
+      else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
+      else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
+      else if (frame.kind === 'msg') {
+        for (const id of idsIn(frame.body, codec)) fly(journal.of(id), talk);
+        if (frame.first > 0) launch(frame.first, frame.count, size, talk, from);
+      }
+    },
+    taken(connection: Connection, by: Side, frame: SessionFrame): void {
+      const talk = this.talkOf(connection);
+      if (frame.kind === 'ack') {
+        const space = spaceOf(by, talk);
+        space.known = Math.max(space.known, frame.done);
+      } else if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));
+      else if (frame.kind === 'msg' && frame.first > 0) bring(frame.first, idsIn(frame.body, codec), talk, other(by));
+    },
+  };
+}
+
+function newFlow(rx: number, window: number, bytes: number): Flow {
+  return { rx, window, bytes, last: undefined, skipped: new Set(), flying: [] };
+}
+
+function fly(entry: Entry, { since }: Talk): void {
+  if (entry.flown++ === 0) entry.flownSince = since;
+}
+
+/** What was brought and not accepted has not been brought. */
+function begin(space: Space, rx: number, isAnew: boolean): void {
+  if (isAnew) Object.assign(space, { acked: rx, brought: new Map<number, string>() });
+  for (const number of space.brought.keys()) if (number > rx) space.brought.delete(number);
+}
+
+function bringSkipped(numbers: readonly number[], { brought, acked }: Space): void {
+  for (const number of numbers) if (number > acked) brought.set(number, SKIPPED);
+}
+
+/** The messages in a frame or its body. */
+export function idsIn(frame: Frame, codec: Codec): readonly string[] {
+  if (typeof frame === 'string') return [...frame.matchAll(/"id":"(\w+)"/g)].map(([, id = '']) => id);
+  const read = frame[0] === 1 ? readFrame(frame) : undefined;
+  return codec.decode(read?.kind === 'msg' ? read.body : frame).map(({ id }) => id);
+}

@@ -1,0 +1,23 @@
+/** The invariants of a session, and what else must hold, by name. */
+export const INVARIANTS = {
+  dense: '(1) effects are the dense prefix 1..done',
+  acked: '(2) acked ≤ done',
+  window: '(3) sent − acked ≤ window',
+  attachment: '(4) never two live attachments',
+  drains: '(5) when faults stop, the outbox drains',
+  atMostOnce: '(6) an at-most-once message has at most one effect',
+  bounded: '(7) every buffer is bounded',
+  exactlyOnce: 'an exactly-once message has one effect, or its sender is told why not',
+  atLeastOnce: 'an at-least-once message has an effect, and a second one only when its receiver has forgotten the first',
+  order: 'messages of one level and priority keep their order',
+  outcome: 'each message has one outcome, and the true one',
+  expired: 'what has expired is not handed over',
+  secret: 'only who has the token comes back',
+  resent: 'what is accepted is not sent again, and the rest without a gap',
+  surprise: 'nothing else goes wrong',
+} as const;
+
+export type Invariant = keyof typeof INVARIANTS;
+
+/** Says that an invariant does not hold. */
+export type Violate = (invariant: Invariant, detail: string) => void;

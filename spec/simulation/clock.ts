@@ -1,0 +1,97 @@
+import { Subscription, type SchedulerAction, type SchedulerLike } from 'rxjs';
+
+/** What is due at one time runs in this order: microtasks come before all else. */
+type Lane = 'microtask' | 'timer';
+
+interface Due {
+  readonly time: number;
+  readonly lane: Lane;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Virtual time: it passes only in `run`, and as fast as what is due can be done. */
+export interface Clock {
+  /** In ms. */
+  readonly now: () => number;
+  /** Runs a task `delay` ms from now. */
+  after(delay: number, task: () => void): void;
+  /** Runs a task before anything else that is due. */
+  soon(task: () => void): void;
+  /** Lets time pass, for as long as `goOn` says. */
+  run(until: number, goOn: () => boolean): void;
+  /** A scheduler for RxJS whose tasks run only while `isAlive` says so; `count` is told how many more wait. */
+  scheduler(lane: Lane, isAlive: () => boolean, count: (change: 1 | -1) => void): SchedulerLike;
+}
+
+/** A heap, where RxJS's own `VirtualTimeScheduler` sorts all that waits each time. */
+export function createClock(): Clock {
+  const heap: Due[] = [];
+  let time = 0;
+  let order = 0;
+
+  const add = (lane: Lane, delay: number, run: () => void): void => {
+    push(heap, { time: time + Math.max(0, delay), lane, order: order++, run });
+  };
+  return {
+    now: () => time,
+    after: (delay, task) => add('timer', delay, task),
+    soon: (task) => add('microtask', 0, task),
+    run(until, goOn) {
+      for (let [next] = heap; next && next.time <= until && goOn(); [next] = heap) {
+        pop(heap);
+        time = next.time;
+        next.run();
+      }
+      if (goOn()) time = until;
+    },
+    scheduler: (lane, isAlive, count) => ({
+      now: () => time,
+      schedule<T>(work: (this: SchedulerAction<T>, state?: T) => void, delay = 0, state?: T): Subscription {
+        const action = new Subscription() as SchedulerAction<T>;
+        action.add(() => isWaiting && count(-1));
+        let isWaiting = false;
+        action.schedule = (next, wait = 0) => {
+          isWaiting = true;
+          count(1);
+          add(lane, wait, () => {
+            if (action.closed || !isAlive()) return;
+            isWaiting = false;
+            count(-1);
+            work.call(action, next);
+          });
+          return action;
+        };
+        return action.schedule(state, delay);
+      },
+    }),
+  };
+}
+
+function isEarlier(a: Due, b: Due): boolean {
+  if (a.time !== b.time) return a.time < b.time;
+  return a.lane === b.lane ? a.order < b.order : a.lane === 'microtask';
+}
+
+function push(heap: Due[], due: Due): void {
+  let index = heap.length;
+  for (; index > 0; index = (index - 1) >> 1) {
+    const parent = heap[(index - 1) >> 1]!;
+    if (isEarlier(parent, due)) break;
+    heap[index] = parent;
+  }
+  heap[index] = due;
+}
+
+function pop(heap: Due[]): void {
+  const last = heap.pop();
+  if (!last || heap.length === 0) return;
+  let index = 0;
+  for (let child = 1; child < heap.length; child = 2 * index + 1) {
+    if (child + 1 < heap.length && isEarlier(heap[child + 1]!, heap[child]!)) child++;
+    if (isEarlier(last, heap[child]!)) break;
+    heap[index] = heap[child]!;
+    index = child;
+  }
+  heap[index] = last;
+}

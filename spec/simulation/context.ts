@@ -1,0 +1,53 @@
+import { json, msgpack, type Codec } from '../../lib/index.js';
+import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
+import type { Violate } from './checks/violation.js';
+import type { Chance } from './chance.js';
+import type { Clock } from './clock.js';
+import type { Journal } from './journal.js';
+import { createLife, type Life } from './life.js';
+import type { Network, Side } from './network.js';
+import type { Plan } from './plan.js';
+
+/** What all parts of one run have in common. */
+export interface Context {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly plan: Plan;
+  readonly journal: Journal;
+  readonly network: Network;
+  readonly deliveries: ReturnType<typeof createDeliveryChecks>;
+  readonly forgetting: Forgetting;
+  /** How often the server may have forgotten its clients. */
+  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
+  readonly violate: Violate;
+  /** For whoever reads what happened. */
+  readonly say: (who: string, what: () => string) => void;
+  /** Whether there are no faults any more. */
+  readonly isCalm: () => boolean;
+}
+
+export const codecs: Readonly<Record<Plan['codec'], Codec>> = { json: json(), msgpack: msgpack() };
+
+/** Begins a life that ends in a crash some day, unless it becomes calm before; `restart` begins the next one. */
+export function beginLife(side: Side, number: number, context: Context, restart: () => void): Life {
+  const { clock, chance, plan, counts, isCalm, say } = context;
+  const name = `${side} ${number}`;
+  say(name, () => 'starts');
+  return createLife({
+    ...{ clock, chance, name },
+    crash: () => (isCalm() ? 0 : plan[side].crash),
+    onCrash() {
+      counts.crashes++;
+      say(name, () => 'crashes');
+      noteForgetting(side, context);
+      clock.after(chance.skewed(20, 4_000), restart);
+    },
+  });
+}
+
+/** Called when one side may not know any more what it has received. */
+export function noteForgetting(side: Side, { clock, plan, forgetting, counts }: Context): void {
+  if (side === 'server' && plan.server.inbox === 'durable') return;
+  forgetting.lastBy[side] = clock.now();
+  if (side === 'server') counts.forgotten++;
+}

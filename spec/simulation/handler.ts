@@ -1,0 +1,78 @@
+import type { Message } from '../../lib/index.js';
+import { claim, type Outcome } from '../../lib/session/claims.js';
+import type { Memory } from './checks/deliveries.js';
+import type { Chance } from './chance.js';
+import type { Journal } from './journal.js';
+import type { Life } from './life.js';
+import type { Side } from './network.js';
+import type { SidePlan } from './plan.js';
+import type { Transaction } from './inbox.js';
+
+export interface HandlerOptions {
+  readonly life: Life;
+  readonly side: Side;
+  readonly plan: SidePlan;
+  readonly chance: Chance;
+  readonly journal: Journal;
+  readonly memory: () => Memory;
+  readonly onHanded: (id: string, memory: Memory) => void;
+  readonly onEffect: (id: string) => void;
+  readonly onBuried: (id: string) => void;
+  /** How many messages are claimed: one more, or one less. */
+  readonly onClaimed: (change: 1 | -1) => void;
+  /** Whether nothing fails any more. */
+  readonly isCalm: () => boolean;
+}
+
+/** What an application does with a message: at once, or later and in any order; sometimes it fails, and tries again. */
+export function createHandler(options: HandlerOptions): (message: Message) => void {
+  const { life, plan, chance, journal, memory, onHanded, onEffect, onClaimed } = options;
+
+  const later = (message: Message, finish: (outcome: Outcome) => void): void => {
+    let attempts = 0;
+    const end = (): void => {
+      attempts++;
+      const isFailing = chance.hit(plan.failing) && !options.isCalm();
+      const retry = (): void => void life.scheduler.schedule(end, 50);
+      if (isFailing && attempts < 3 && plan.inbox === 'none') return retry();
+      if (!life.step()) return;
+      onClaimed(-1);
+      if (plan.inbox === 'none') finishHere(message.id, isFailing, finish, options);
+      else {
+        const onFailed = (): void => {
+          onClaimed(1);
+          retry();
+        };
+        finish(isFailing && attempts > 2 ? buried(message, attempts) : { effect: effectOf(message.id, isFailing), onFailed });
+      }
+    };
+    onClaimed(1);
+    life.scheduler.schedule(end, chance.skewed(0, plan.handling));
+  };
+  return (message) => {
+    onHanded(message.id, memory());
+    // Nobody waits for what may be lost.
+    const isUnsure = journal.of(message.id).level === 'at-most-once';
+    const finish = plan.handler === 'later' && !isUnsure ? claim(message) : undefined;
+    if (finish) later(message, finish);
+    else if (life.step()) onEffect(message.id);
+  };
+}
+
+/** What it brings about is not in the inbox's hands: it comes first, and may be there without the message being acked. */
+function finishHere(id: string, isFailing: boolean, finish: (outcome: Outcome) => void, { life, onEffect, onBuried }: HandlerOptions): void {
+  if (isFailing) onBuried(id);
+  else onEffect(id);
+  if (life.step()) finish({});
+}
+
+function effectOf(id: string, isFailing: boolean): (transaction: unknown) => void {
+  return (transaction) => {
+    (transaction as Transaction)(id);
+    if (isFailing) throw new Error('the transaction is undone');
+  };
+}
+
+function buried(message: Message, attempts: number): Outcome {
+  return { deadLetter: { message, reason: 'it fails each time', attempts, at: 0 } };
+}

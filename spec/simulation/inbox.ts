@@ -1,0 +1,33 @@
+import type { Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
+import type { Disk } from './disk.js';
+import type { Life } from './life.js';
+
+/** What an effect may do in its transaction: say whose it is. */
+export type Transaction = (id: string) => void;
+
+export interface InboxOptions {
+  readonly disk: Disk;
+  /** What is on the disk, by sender. */
+  readonly records: Map<string, InboxRecord>;
+  /** Told which messages have had their effect, or were buried, in a transaction that is committed. */
+  readonly onEffects: (ids: readonly string[]) => void;
+  readonly onBuried: (ids: readonly string[]) => void;
+}
+
+/** Effects and the cursor in one transaction, which outlives processes. */
+export function durableInbox(life: Life, { disk, records, onEffects, onBuried }: InboxOptions): Inbox<Transaction> {
+  const recordOf = (sender: string): InboxRecord => records.get(sender) ?? { cursor: { done: 0, finished: [] } };
+  return {
+    load: (sender) => disk.write(life, () => records.get(sender)),
+    commit: (sender, cursor, completions) =>
+      disk.write(life, () => {
+        const effects: string[] = [];
+        // A throw undoes all of it.
+        for (const { effect } of completions) effect?.((id) => void effects.push(id));
+        records.set(sender, { ...recordOf(sender), cursor });
+        onEffects(effects);
+        onBuried(completions.flatMap(({ deadLetter }) => deadLetter?.message.id ?? []));
+      }),
+    remember: (sender, session) => disk.write(life, () => void records.set(sender, { ...recordOf(sender), session })),
+  };
+}

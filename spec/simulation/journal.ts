@@ -1,0 +1,65 @@
+import type { Delivery, Message } from '../../lib/index.js';
+import type { ReceiptStatus } from '../../lib/message/receipt.js';
+import type { Life } from './life.js';
+import type { Side } from './network.js';
+
+/** Who sends: a wire, in a life of a process. */
+export interface Sender {
+  readonly side: Side;
+  readonly life: Life;
+  /** Names what keeps its order: an outbox that outlives it, or the wire. */
+  readonly stream: string;
+}
+
+/** All that is known of one message. */
+export interface Entry {
+  readonly message: Message;
+  readonly level: Delivery;
+  /** Its place among all that were sent. */
+  readonly order: number;
+  readonly sender: Sender;
+  /** Whether a durable outbox has it. */
+  isStored: boolean;
+  /** How often it was put on a link, and when that connection was agreed on. */
+  flown: number;
+  flownSince: number;
+  /** To whom it was handed, each time: the same for as long as the receiver remembers what it had. */
+  readonly handed: object[];
+  /** How often it had its effect. */
+  effects: number;
+  /** Its receiver could not process it, and has said so for good. */
+  isBuried: boolean;
+  /** Its last receipt from each wire that had it. */
+  readonly outcomes: Map<Life | object, ReceiptStatus>;
+}
+
+/** The truth about all messages, which no process knows. */
+export interface Journal {
+  readonly entries: ReadonlyMap<string, Entry>;
+  add(message: Message, level: Delivery, sender: Sender): Entry;
+  /** @throws {RangeError} When nobody has sent it. */
+  of(id: string): Entry;
+}
+
+export function createJournal(): Journal {
+  const entries = new Map<string, Entry>();
+  return {
+    entries,
+    add(message, level, sender) {
+      const entry: Entry = {
+        ...{ message, level, sender, order: entries.size },
+        ...{ isStored: false, flown: 0, flownSince: 0, handed: [], effects: 0, isBuried: false, outcomes: new Map() },
+      };
+      entries.set(message.id, entry);
+      return entry;
+    },
+    of(id) {
+      const entry = entries.get(id);
+      if (!entry) throw new RangeError(`a message that nobody sent: ${id}`);
+      return entry;
+    },
+  };
+}
+
+/** Whether its receiver is through with it. */
+export const isDone = ({ effects, isBuried }: Entry): boolean => effects > 0 || isBuried;

@@ -1,0 +1,73 @@
+import type { Codec } from '../../lib/index.js';
+import { StoreError } from '../../lib/errors.js';
+import type { OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
+import { idsIn } from './checks/numbers.js';
+import type { Chance } from './chance.js';
+import type { Disk } from './disk.js';
+import type { Life } from './life.js';
+
+/** What is on a disk of one outbox. */
+export interface OutboxRecord {
+  readonly pid: string;
+  epoch: number;
+  acked: number;
+  last: number;
+  batches: readonly StoredBatch[];
+  ticket: Ticket | undefined;
+}
+
+export interface OutboxOptions {
+  readonly chance: Chance;
+  readonly disk: Disk;
+  readonly record: OutboxRecord;
+  /** How often there is no room. */
+  readonly noRoom: () => number;
+  /** Told of messages that are stored. */
+  readonly onStored: (ids: readonly string[]) => void;
+  readonly codec: Codec;
+}
+
+export function newRecord(chance: Chance): OutboxRecord {
+  return { pid: chance.name(), epoch: 0, acked: 0, last: 0, batches: [], ticket: undefined };
+}
+
+/** An outbox that outlives processes: each opens it anew, and fences those before it. */
+export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStored, codec }: OutboxOptions): OutboxStore {
+  let epoch = 0;
+
+  const write = (work: () => void) =>
+    disk.write(life, () => {
+      if (record.epoch !== epoch) throw new StoreError('simulated', 'fenced');
+      work();
+    });
+  return {
+    isDurable: true,
+    maxMessages: 200,
+    maxBytes: 100_000,
+    open: () =>
+      disk.write(life, () => {
+        epoch = ++record.epoch;
+        return { ...record };
+      }),
+    append: (batches) =>
+      write(() => {
+        if (chance.hit(noRoom())) throw new StoreError('simulated', 'quota');
+        record.batches = [...record.batches, ...batches];
+        record.last = lastOf(batches.at(-1)!);
+        onStored(batches.flatMap(({ frame }) => idsIn(frame, codec)));
+      }),
+    trim: (acked) =>
+      write(() => {
+        record.acked = Math.max(record.acked, acked);
+        record.batches = record.batches.filter((batch) => lastOf(batch) > acked);
+      }),
+    replace: (acked, batches) =>
+      write(() => {
+        Object.assign(record, { acked, batches, last: Math.max(acked, ...batches.map(lastOf)) });
+      }),
+    remember: (ticket) => write(() => void (record.ticket = ticket)),
+    close: () => undefined,
+  };
+}
+
+const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;

@@ -1,0 +1,99 @@
+import type { Delivery } from '../../lib/index.js';
+import type { OverflowPolicy } from '../../lib/internal/priorityQueue.js';
+import type { Chance } from './chance.js';
+
+/** What one seed is about: drawn before it begins. */
+export interface Plan {
+  readonly codec: 'json' | 'msgpack';
+  /** How long faults and traffic last, in ms. */
+  readonly storm: number;
+  readonly delivery: Delivery;
+  readonly link: LinkPlan;
+  readonly client: SidePlan;
+  readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number };
+}
+
+export interface LinkPlan {
+  /** How long a frame travels, in ms. */
+  readonly latency: readonly [least: number, most: number];
+  /** Whether frames are lost, doubled and reordered one by one, and not only with their connection. */
+  readonly isLossy: boolean;
+  /** Between two faults of a connection, in ms, on average. */
+  readonly faultEvery: number;
+  /** How many attempts to connect fail. */
+  readonly refused: number;
+}
+
+export interface SidePlan {
+  /** Whether what it sends outlives it. */
+  readonly outbox: 'memory' | 'durable';
+  /** Whether it outlives it how far it has processed what it received, and with which effects. */
+  readonly inbox: 'none' | 'durable';
+  /** How long a commit takes, in ms, at most; 0: it answers at once. */
+  readonly commit: number;
+  /** Whether a handler is done at once, or claims the message, and finishes when it likes. */
+  readonly handler: 'at once' | 'later';
+  /** How long a handler takes, in ms, at most. */
+  readonly handling: number;
+  /** How many handlers fail at first, or for good. */
+  readonly failing: number;
+  /** How often it dies when it does something that others could see. */
+  readonly crash: number;
+  /** How often an outbox has no room. */
+  readonly noRoom: number;
+  readonly bursts: number;
+  /** Messages in one burst at most. */
+  readonly burst: number;
+  readonly payload: number;
+  /** How many messages have a ttl. */
+  readonly expiring: number;
+  readonly window: number;
+  readonly windowBytes: number;
+  readonly maxQueued: number;
+  readonly overflow: OverflowPolicy;
+}
+
+const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once'];
+
+export function drawPlan(chance: Chance): Plan {
+  const { hit, pick, whole } = chance;
+  const isLossy = hit(0.15);
+  const side = { isLossy, crash: pick([0, 0.001, 0.004]) };
+  const server = drawSide(chance, side);
+  return {
+    codec: hit(0.8) ? 'json' : 'msgpack',
+    storm: whole(5_000, 30_000),
+    delivery: pick(LEVELS),
+    link: { latency: [1, pick([3, 30, 300])], isLossy, faultEvery: pick([800, 3_000, 10_000, Infinity]), refused: pick([0, 0.2, 0.5]) },
+    client: drawSide(chance, { ...side, crash: pick([0, 0.001, 0.004]) }),
+    server: {
+      ...server,
+      // The numbers of what it sends are of no use to clients that it does not know any more.
+      outbox: server.inbox === 'durable' ? server.outbox : 'memory',
+      detachedTimeout: pick([1_500, 60_000, 60_000]),
+      pingInterval: whole(400, 2_000),
+    },
+  };
+}
+
+function drawSide({ hit, pick, whole }: Chance, { isLossy, crash }: { isLossy: boolean; crash: number }): SidePlan {
+  return {
+    outbox: pick(['memory', 'durable']),
+    inbox: pick(['none', 'durable']),
+    commit: pick([0, 5, 100]),
+    handler: pick(['at once', 'later']),
+    handling: pick([10, 200, 1_500]),
+    failing: pick([0, 0.1]),
+    crash,
+    noRoom: hit(0.1) ? 0.05 : 0,
+    bursts: whole(2, 12),
+    burst: pick([1, 5, 25]),
+    payload: pick([10, 10, 2_000]),
+    // On a link that reorders, a frame may come before the one that says which of its messages have expired.
+    expiring: isLossy ? 0 : pick([0, 0.3]),
+    window: pick([4, 8, 64, 1_024]),
+    windowBytes: pick([500, 10_000, 1_048_576]),
+    maxQueued: pick([3, 20, 10_000]),
+    overflow: pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error']),
+  };
+}

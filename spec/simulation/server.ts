@@ -1,0 +1,79 @@
+import { Subject } from 'rxjs';
+import type { Frame, Link, Wire } from '../../lib/index.js';
+import { serve } from '../../lib/server/serve.js';
+import type { InboxRecord } from '../../lib/session/store/inbox.js';
+import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { attend, type Attended } from './attend.js';
+import { beginLife, codecs, noteForgetting, type Context } from './context.js';
+import { createDisk } from './disk.js';
+import { durableInbox } from './inbox.js';
+import type { Life } from './life.js';
+import { durableOutbox, newRecord, type OutboxRecord } from './outbox.js';
+
+/** A server, over all its lives. */
+export interface Server {
+  /** Its applications, one for each client that it serves now. */
+  readonly current: () => readonly Attended[];
+  readonly life: () => Life | undefined;
+  /** What it has stored for its clients. */
+  readonly outboxes: ReadonlyMap<string, OutboxRecord>;
+  start(): void;
+}
+
+export function createServer(context: Context): Server {
+  const { chance, clock, plan, journal, network, deliveries, isCalm } = context;
+  const mine = plan.server;
+  const disk = createDisk(clock, chance, mine.commit);
+  const outboxes = new Map<string, OutboxRecord>();
+  const records = new Map<string, InboxRecord>();
+  let life: Life | undefined;
+  let wires: Attended[] = [];
+  let lives = 0;
+  let count = 0;
+
+  const outboxOf = (owner: Life, pid: string): OutboxStore => {
+    if (mine.outbox === 'memory') return memoryOutbox();
+    const record = outboxes.get(pid) ?? newRecord(chance);
+    outboxes.set(pid, record);
+    return durableOutbox(owner, {
+      ...{ chance, disk, record, codec: codecs[plan.codec] },
+      noRoom: () => (isCalm() ? 0 : mine.noRoom),
+      onStored: (ids) => ids.forEach((id) => (journal.of(id).isStored = true)),
+    });
+  };
+  const inboxOf = (owner: Life) =>
+    durableInbox(owner, {
+      ...{ disk, records },
+      onEffects: (ids) => ids.forEach((id) => deliveries.effect(id, 'server')),
+      onBuried: (ids) => ids.forEach(deliveries.buried),
+    });
+  const welcome = (wire: Wire, owner: Life): void => {
+    const memory = { side: 'server' as const };
+    const attended = attend(
+      {
+        ...{ wire, life: owner, side: 'server', stream: `server wire ${++count}` },
+        memory: () => memory,
+        onEnd: () => noteForgetting('server', context),
+      },
+      context,
+    );
+    wires = [...wires.filter(isServed), attended];
+  };
+  const start = (): void => {
+    if (life?.isAlive()) return;
+    const born = beginLife('server', ++lives, context, start);
+    life = born;
+    const links$ = new Subject<Link<Frame>>();
+    serve(links$, {
+      ...{ codecs: [codecs[plan.codec]], scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
+      ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
+      ...{ window: mine.window, windowBytes: mine.windowBytes, maxQueued: mine.maxQueued, overflow: mine.overflow },
+      outbox: (pid) => outboxOf(born, pid),
+      ...(mine.inbox === 'durable' && { inbox: inboxOf(born) }),
+    }).subscribe((wire) => welcome(wire, born));
+    network.listen(born, (link) => links$.next(link));
+  };
+  const isServed = (attended: Attended): boolean => attended.life.isAlive() && !attended.isEnded();
+  return { current: () => wires.filter(isServed), life: () => life, outboxes, start };
+}

@@ -1,0 +1,22 @@
+import { compose, type Attended } from './attend.js';
+import type { Context } from './context.js';
+import type { Side } from './network.js';
+
+/** Sends in bursts, at random times of the storm, from whoever runs then on one side. */
+export function sendBursts(side: Side, applications: () => readonly Attended[], context: Context): void {
+  const { chance, clock, plan } = context;
+  const { bursts, burst } = plan[side];
+  let count = 0;
+
+  const send = (): void => {
+    // A crash in the middle of a burst takes the rest of it along.
+    const application = applications().at(-1);
+    if (application) application.send(compose(`${side.slice(0, 1)}${++count}`, side, context));
+  };
+  for (let index = 0; index < bursts; index++) {
+    const at = chance.random() * plan.storm;
+    const size = chance.whole(1, burst);
+    const gap = chance.pick([0, 0, 3, 50]);
+    for (let nth = 0; nth < size; nth++) clock.after(at + nth * gap, send);
+  }
+}

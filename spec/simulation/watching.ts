@@ -1,0 +1,58 @@
+import type { Codec, Frame } from '../../lib/index.js';
+import { readFrame, type SessionFrame } from '../../lib/session/frames.js';
+import type { createAttachmentChecks } from './checks/attachments.js';
+import { idsIn, type createNumberChecks } from './checks/numbers.js';
+import type { Connection, Side, Watcher } from './network.js';
+
+export interface WatchingOptions {
+  readonly codec: Codec;
+  readonly numbers: ReturnType<typeof createNumberChecks>;
+  readonly attachments: ReturnType<typeof createAttachmentChecks>;
+  readonly say: (who: string, what: () => string) => void;
+}
+
+/** Looks into all frames, for the checks and for whoever reads what happened. */
+export function createWatcher({ codec, numbers, attachments, say }: WatchingOptions): Watcher {
+  const tell = (connection: Connection, side: Side, does: string, frame: Frame): void => {
+    say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec)}`);
+  };
+  return {
+    opened: (connection) => say('network', () => `${connection.name} opens`),
+    sent(connection, from, raw) {
+      tell(connection, from, '->', raw);
+      const frame = readFrame(raw);
+      numbers.sent(connection, from, frame, raw.length);
+      const { hello } = numbers.talkOf(connection);
+      if (!hello || from === 'client') return;
+      attachments.used(connection, hello);
+      if (frame.kind === 'welcome') attachments.welcomed(connection, hello);
+    },
+    taken(connection, by, raw) {
+      tell(connection, by, '<-', raw);
+      numbers.taken(connection, by, readFrame(raw));
+      const { hello } = numbers.talkOf(connection);
+      if (hello && by === 'server') attachments.used(connection, hello);
+    },
+  };
+}
+
+function describe(frame: SessionFrame, codec: Codec): string {
+  switch (frame.kind) {
+    case 'msg':
+      return `msg ${frame.first} to ${frame.first + frame.count - 1}: ${idsIn(frame.body, codec).join(' ')}`;
+    case 'skip':
+      return `skip ${frame.numbers.join(' ')}`;
+    case 'ack':
+      return `ack ${frame.done}, ${frame.credit} more`;
+    case 'ping':
+      return `ping, sent ${frame.sent}`;
+    case 'hello': {
+      const { pid, epoch, n, sid = '-', rx = '-' } = frame.hello;
+      return `hello of ${pid.slice(0, 4)} epoch ${epoch} n ${n} sid ${sid.slice(0, 4)} rx ${rx}`;
+    }
+    case 'welcome': {
+      const { sid, rx, known, resumed } = frame.welcome;
+      return `welcome to ${sid.slice(0, 4)} rx ${rx}${known ? ' known' : ''}${resumed ? ' resumed' : ''}`;
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { createAttachmentChecks } from './checks/attachments.js';
+import { checkApplication, checkOutbox } from './checks/bounds.js';
+import { createDeliveryChecks } from './checks/deliveries.js';
+import { checkDrained } from './checks/ending.js';
+import { createNumberChecks } from './checks/numbers.js';
+import type { Invariant, Violate } from './checks/violation.js';
+import { createChance } from './chance.js';
+import { createClient, type Client } from './client.js';
+import { createClock } from './clock.js';
+import { codecs, type Context } from './context.js';
+import { breakConnections } from './faults.js';
+import { createJournal } from './journal.js';
+import { createNetwork } from './network.js';
+import { drawPlan, type Plan } from './plan.js';
+import { createServer, type Server } from './server.js';
+import { sendBursts } from './traffic.js';
+import { createWatcher } from './watching.js';
+
+/** What has gone wrong. */
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly detail: string;
+  /** In ms. */
+  readonly at: number;
+}
+
+/** What came of one seed. */
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly messages: number;
+  readonly cuts: number;
+  readonly crashes: number;
+}
+
+/** Told what happens: when, in ms, to whom, and what. */
+export type Tell = (at: number, who: string, what: string) => void;
+
+/** How long it may take until all is done once nothing fails any more, in ms. */
+const CALM = 60_000;
+const SAMPLE = 250;
+
+/** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
+export function runSeed(seed: number, tell?: Tell): Outcome {
+  let violation: Violation | undefined;
+  const clock = createClock();
+  const violate: Violate = (invariant, detail) => {
+    violation ??= { invariant, detail, at: clock.now() };
+    tell?.(clock.now(), 'VIOLATION', `${invariant}: ${detail}`);
+  };
+  const context = createContext(seed, clock, violate, tell);
+  const goOn = (): boolean => violation === undefined;
+  try {
+    weather(context, goOn);
+  } catch (error) {
+    violate('surprise', error instanceof Error ? String(error.stack) : String(error));
+  }
+  const { messages, cuts, crashes } = context.counts;
+  return { seed, violation, messages, cuts, crashes };
+}
+
+type Setting = Context & { calmDown(): void };
+
+function createContext(seed: number, clock: ReturnType<typeof createClock>, violate: Violate, tell: Tell | undefined): Setting {
+  const chance = createChance(seed);
+  const plan = drawPlan(chance);
+  const journal = createJournal();
+  const codec = codecs[plan.codec];
+  const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0 };
+  const forgetting = { lastBy: { client: -1, server: -1 } };
+  const say = (who: string, what: () => string): void => tell?.(clock.now(), who, what());
+  const hasForgotten = () => {
+    const seen = new Map<string, number>();
+    return (pid: string): boolean => {
+      const before = seen.get(pid) ?? 0;
+      seen.set(pid, counts.forgotten);
+      return counts.forgotten > before;
+    };
+  };
+  const numbers = createNumberChecks({ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now });
+  const attachments = createAttachmentChecks({ violate, hasForgotten: hasForgotten(), isIntruder: () => false, soon: clock.soon });
+  const watcher = createWatcher({ codec, numbers, attachments, say });
+  const network = createNetwork({ clock, chance, plan: plan.link, watcher });
+  const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, violate });
+  let isCalm = false;
+  const calmDown = (): void => {
+    isCalm = true;
+    network.heal();
+  };
+  tell?.(0, 'plan', JSON.stringify(plan));
+  return { clock, chance, plan, journal, network, deliveries, forgetting, counts, violate, say, isCalm: () => isCalm, calmDown };
+}
+
+/** First the storm, then the calm. */
+function weather(context: Setting, goOn: () => boolean): void {
+  const { clock, plan, say } = context;
+  const server = createServer(context);
+  const client = createClient(context);
+  server.start();
+  client.start();
+  sendBursts('client', () => [client.current() ?? []].flat(), context);
+  sendBursts('server', server.current, context);
+  breakConnections(context);
+  const look = (until: number): void => {
+    for (let time = clock.now() + SAMPLE; time <= until && goOn(); time += SAMPLE) {
+      clock.run(time, goOn);
+      checkBounds(client, server, context);
+    }
+  };
+  look(plan.storm);
+  say('weather', () => 'all faults stop');
+  context.calmDown();
+  server.start();
+  client.start();
+  clock.run(plan.storm + CALM, goOn);
+  if (goOn()) end(client, server, context);
+}
+
+function checkBounds(client: Client, server: Server, { plan, violate }: Context): void {
+  const mine = client.current();
+  if (mine) checkApplication('client', mine, 1, plan, violate);
+  const theirs = server.current();
+  for (const one of theirs) checkApplication('server', one, theirs.length, plan, violate);
+  checkOutbox('client', client.record, violate);
+  for (const record of server.outboxes.values()) checkOutbox('server', record, violate);
+}
+
+function end(client: Client, server: Server, { journal, violate }: Context): void {
+  const mine = client.current();
+  checkDrained({ journal, applications: mine ? [mine] : [], outboxes: [client.record], violate });
+  void server;
+}
+
+export type { Plan };
