@@ -218,6 +218,7 @@ describe('Wire', () => {
       const wire = connect({ link: near, protocol: 'envelope', reconnect: { initialInterval: 100, jitter: 0, maxRetries: 0 } });
       const [here, errors] = [record(wire), record(wire.errors$)];
       wire.next(message('a'));
+      await wait();
       cut();
       const error = new ReconnectGivenUpError(0, new ConnectionLostError(1006, 'cut'));
       expect(await here.ended).toEqual(error);
