@@ -3,6 +3,7 @@ import { GAP } from '../link/closeCode.js';
 import type { Message } from '../message/types.js';
 import type { Outcome } from './claims.js';
 import { createProgress, type Progress } from './progress.js';
+import { MAX_BATCH } from './frames.js';
 import type { Cursor } from './store/inbox.js';
 
 /** Called when a message is processed. */
@@ -13,9 +14,9 @@ export interface ReceiverOptions {
   readonly window: number;
   /** Hands a message over; `settle` is for those that have a number. */
   readonly hand: (message: Message, settle: Settle) => void;
-  /** Called with each number that is processed. It is done once it is marked in `progress`. */
   /** Called when that many messages were given up by the other side. */
   readonly onMissed: (count: number) => void;
+  /** Called with each number that is processed. It is done once it is marked in `progress`. */
   readonly onSettled: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
 }
 
@@ -35,13 +36,13 @@ export interface Receiver {
   skip(numbers: readonly number[]): void;
   /** @throws {ConnectionLostError} When that many were sent, and have not come. */
   expect(sent: number): void;
-  /** Begins where the cursor is. */
-  begin(cursor: Cursor): void;
+  /** Begins where the cursor is: by default, before the first message of this sender. */
+  begin(pid: string, cursor?: Cursor): void;
 }
 
 export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOptions): Receiver {
   let rx = 0;
-  let progress = createProgress({ done: 0, finished: [] });
+  let progress = createProgress('');
   const skipped = new Set<number>();
 
   /** Takes the next number. What is skipped has no message; what has had its effect has none now. */
@@ -76,15 +77,17 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
       }
     },
     skip(numbers) {
-      for (const number of numbers) if (number > rx && number <= rx + window) skipped.add(number);
+      // A batch that is larger than the window may come, alone: so may the numbers of all of it.
+      const most = rx + Math.max(window, MAX_BATCH);
+      for (const number of numbers) if (number > rx && number <= most) skipped.add(number);
       takeSkipped();
     },
     expect(sent) {
       if (sent > rx) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
     },
-    begin(cursor) {
-      progress = createProgress(cursor);
-      rx = cursor.done;
+    begin(pid, cursor) {
+      progress = createProgress(pid, cursor);
+      rx = progress.done;
       skipped.clear();
     },
   };
