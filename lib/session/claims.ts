@@ -1,19 +1,25 @@
 import type { Message } from '../message/types.js';
 import type { Completion } from './store/inbox.js';
 
-/** How a claimed message ended. */
+/** How a claimed message ended. One of the callbacks is called, once. */
 export interface Outcome extends Completion<unknown> {
-  /** Told when what was to be written could not be: the message is still claimed. */
+  /** Told when all of it is written, and the message counts as processed. */
+  readonly onDone?: () => void;
+  /** Told when it could not be written: the message is still claimed. */
   readonly onFailed?: (error: unknown) => void;
+  /** Told when the session has ended before that: the message was not acked, and what was to be written may not be. */
+  readonly onAbandoned?: () => void;
 }
 
 /** A message while its subscribers get it. */
 interface Offer {
   readonly message: Message;
   readonly settle: (outcomes: readonly Outcome[]) => void;
-  readonly outcomes: Outcome[];
+  outcomes: Outcome[];
   /** Who has it and has not said how it ended; one of them is who offers. */
   open: number;
+  /** Who has it again when what was to be written could not be. */
+  again: number;
 }
 
 let current: Offer | undefined;
@@ -21,7 +27,7 @@ let current: Offer | undefined;
 /** Gives a message to its subscribers, and settles it when all who have claimed it are done: at once, when nobody has. */
 export function offer(message: Message, emit: (message: Message) => void, settle: (outcomes: readonly Outcome[]) => void): void {
   const outer = current;
-  const mine: Offer = { message, settle, outcomes: [], open: 1 };
+  const mine: Offer = { message, settle, outcomes: [], open: 1, again: 0 };
   current = mine;
   try {
     emit(message);
@@ -35,21 +41,37 @@ export function offer(message: Message, emit: (message: Message) => void, settle
  * Takes on a message while it is being handed over: it counts as processed, and is acked, only when the returned function was
  * called. When what was to be written with it failed, `onFailed` is told, and the function must be called again. Nothing is returned
  * for a message that no session is handing over just now.
+ *
+ * @param message What was handed over, or a copy with its id.
  */
-export function claim(message: Message): ((outcome: Outcome) => void) | undefined {
+export function claim({ id }: Pick<Message, 'id'>): ((outcome: Outcome) => void) | undefined {
   const mine = current;
-  if (mine?.message !== message) return undefined;
+  if (mine?.message.id !== id) return undefined;
   mine.open++;
-  return ({ onFailed, ...completion }) => {
+  return ({ onFailed, ...outcome }) => {
     const reopen = (error: unknown): void => {
-      mine.open++;
+      // All of them before the first is told: it may be done again at once, and the others are not.
+      mine.open += mine.again;
+      mine.again = 0;
       onFailed?.(error);
     };
-    mine.outcomes.push(onFailed ? { ...completion, onFailed: reopen } : completion);
+    mine.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
     release(mine);
   };
 }
 
+/** Tells all who want to know that what they wanted to be written is not. Answers whether somebody does. */
+export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolean {
+  const listeners = outcomes.flatMap(({ onFailed }) => onFailed ?? []);
+  for (const onFailed of listeners) onFailed(error);
+  return listeners.length > 0;
+}
+
 function release(mine: Offer): void {
-  if (--mine.open === 0) mine.settle(mine.outcomes.splice(0));
+  if (--mine.open > 0) return;
+  const { outcomes } = mine;
+  // Should they fail, these are not said again.
+  mine.outcomes = outcomes.filter(({ onFailed }) => !onFailed);
+  mine.again = outcomes.length - mine.outcomes.length;
+  mine.settle(outcomes);
 }

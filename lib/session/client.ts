@@ -37,7 +37,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
-      endpoint.incoming.receiver.begin({ done: 0, finished: [] });
+      endpoint.incoming.receiver.begin(sid);
     }
     Object.assign(state, { ticket: { sid, rt }, server, remembers: true });
     connection.welcome();
@@ -49,7 +49,6 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   const endpoint = createEndpoint(
     {
       ...parts,
-      peer: () => state.ticket?.sid ?? '',
       source: () => state.server,
       onOpen: (connection) => connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options))),
       onHandshake: (frame, connection) => enter(welcomeIn(frame, connection, state, parts.codec), connection),
@@ -61,7 +60,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     const { pid, epoch, ticket } = contents;
     const recall = (record: InboxRecord | undefined): void => {
       Object.assign(state, { pid, epoch, ticket, remembers: record !== undefined });
-      if (record) endpoint.incoming.receiver.begin(record.cursor);
+      if (ticket && record) endpoint.incoming.receiver.begin(ticket.sid, record.cursor);
       endpoint.outgoing.begin(contents);
       onReady();
     };

@@ -1,12 +1,11 @@
-import type { Outcome } from './claims.js';
+import { createRing } from '../internal/ring.js';
+import { tellFailed, type Outcome } from './claims.js';
 import type { Progress } from './progress.js';
 import type { Inbox } from './store/inbox.js';
 import type { Wait } from './storing.js';
 
 export interface CommitsOptions {
   readonly inbox: Inbox;
-  /** Whose messages they are. */
-  readonly pid: () => string;
   readonly wait: Wait;
   /** Told when something is done. */
   readonly onDone: () => void;
@@ -21,53 +20,70 @@ interface Settled {
 }
 
 /** Makes what is processed durable, with what it brings about: one transaction at a time, for all that has come to its end meanwhile. */
-export function createCommits({ inbox, pid, wait, onDone, onFailed }: CommitsOptions) {
-  let settled: Settled[] = [];
-  let isCommitting = false;
+export interface Commits {
+  readonly add: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
+  /** Begins to commit what was added. */
+  readonly run: () => void;
+  /** Begins nothing more, and tells those who wait. */
+  readonly abandon: () => void;
+}
 
-  const commit = (group: readonly Settled[], then: () => void): void => {
-    const [{ progress }] = group as [Settled];
-    const cursor = progress.cursorWith(group.map(({ number }) => number));
-    const done = (): void => {
-      for (const { number } of group) progress.mark(number);
-      onDone();
-      then();
-    };
-    const failed = (error: unknown): void => {
-      // One effect must not take the others with it.
-      if (group.length > 1) return oneByOne(group, then);
-      const listeners = group.flatMap(({ outcomes }) => outcomes.flatMap(({ onFailed: told }) => told ?? []));
-      if (listeners.length === 0) onFailed(error);
-      for (const told of listeners) told(error);
-      then();
-    };
-    wait(
-      () =>
-        inbox.commit(
-          pid(),
-          cursor,
-          group.flatMap(({ outcomes }) => outcomes),
-        ),
-      done,
-      failed,
-    );
+export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions): Commits {
+  let settled: Settled[] = [];
+  /** They were together, and could not be committed so: one effect must not take the others with it. */
+  let alone = createRing<Settled>();
+  let committing: readonly Settled[] = [];
+  let isRunning = false;
+
+  const take = (): readonly Settled[] => {
+    const one = alone.shift();
+    if (one) return [one];
+    // What an earlier session has left has a cursor of its own.
+    const end = settled.findIndex(({ progress }) => progress !== settled[0]?.progress);
+    return settled.splice(0, end < 0 ? settled.length : end);
   };
-  const oneByOne = ([first, ...others]: readonly Settled[], then: () => void): void => {
-    if (first) commit([first], () => oneByOne(others, then));
-    else then();
+  const done = (): void => {
+    const group = committing;
+    committing = [];
+    for (const { number, progress } of group) progress.mark(number);
+    onDone();
+    for (const outcome of outcomesOf(group)) outcome.onDone?.();
+    run();
   };
-  const next = (): void => {
-    const group = settled;
-    settled = [];
-    isCommitting = group.length > 0;
-    if (isCommitting) commit(group, next);
+  const failed = (error: unknown): void => {
+    const group = committing;
+    committing = [];
+    if (group.length > 1) for (const one of group) alone.push(one);
+    else if (!tellFailed(outcomesOf(group), error)) onFailed(error);
+    run();
+  };
+  // A loop, not a recursion: an inbox that answers at once comes back here.
+  const run = (): void => {
+    if (isRunning) return;
+    isRunning = true;
+    while (committing.length === 0) {
+      const group = (committing = take());
+      const [first] = group;
+      if (!first) break;
+      const { progress } = first;
+      const cursor = progress.cursorWith(group.map(({ number }) => number));
+      wait(() => inbox.commit(progress.pid, cursor, outcomesOf(group)), done, failed);
+    }
+    isRunning = false;
   };
 
   return {
-    add: (number: number, outcomes: readonly Outcome[], progress: Progress): void => void settled.push({ number, outcomes, progress }),
-    /** Begins to commit what was added. */
-    run: (): void => {
-      if (!isCommitting) next();
+    add: (number, outcomes, progress) => void settled.push({ number, outcomes, progress }),
+    run,
+    abandon() {
+      const all = [...committing, ...alone.values(), ...settled];
+      settled = [];
+      alone = createRing();
+      for (const outcome of outcomesOf(all)) outcome.onAbandoned?.();
     },
   };
+}
+
+function outcomesOf(group: readonly Settled[]): readonly Outcome[] {
+  return group.flatMap(({ outcomes }) => outcomes);
 }

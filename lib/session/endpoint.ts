@@ -32,8 +32,6 @@ export interface EndpointParts {
   readonly emit: (message: Message) => void;
   /** The session cannot go on. */
   readonly fail: (error: unknown) => void;
-  /** Names the other side to the inbox. */
-  readonly peer: () => string;
   /** Names it to the application. */
   readonly source: () => string;
   /** A connection is open. */

@@ -5,13 +5,11 @@ import { createAlarm } from '../internal/alarm.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import type { Outcome } from './claims.js';
-import { createCommits } from './commits.js';
 import { decodeBody } from './encoding.js';
 import { createGate, type Gate } from './gate.js';
 import type { EndpointOptions } from './options.js';
-import type { Progress } from './progress.js';
-import { createReceiver, type Receiver } from './receiver.js';
+import { createReceiver, type Receiver, type Settle } from './receiver.js';
+import { createSettling } from './settling.js';
 import type { Wait } from './storing.js';
 
 /** All that one side receives: it is accepted, handed over, processed, and acked. */
@@ -32,8 +30,6 @@ export interface IncomingParts {
   readonly codec: Codec;
   readonly wait: Wait;
   readonly emit: (message: Message) => void;
-  /** Names the other side to the inbox. */
-  readonly peer: () => string;
   /** Names it to the application. */
   readonly source: () => string;
   readonly sendAck: (done: number) => void;
@@ -41,25 +37,17 @@ export interface IncomingParts {
   readonly fail: (error: unknown) => void;
 }
 
-export function createIncoming({ codec, wait, emit, peer, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
+export function createIncoming({ codec, wait, emit, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
   const { window = 1_024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const gate = createGate(emit, 2 * window, (error) => report({ kind: 'error', error }));
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   let bad = 0;
 
-  const commits = inbox && createCommits({ inbox, pid: peer, wait, onDone: acknowledge, onFailed: fail });
-  const commitSoon = createAlarm(microtask, () => commits?.run());
-  const onSettled = (number: number, outcomes: readonly Outcome[], progress: Progress): void => {
-    // The end of one session is no progress of the next.
-    if (progress !== receiver.progress) return;
-    if (commits) {
-      commits.add(number, outcomes, progress);
-      commitSoon.set(0);
-    } else {
-      progress.mark(number);
-      acknowledge();
-    }
+  const onSettled = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
+  /** What has no number moves no cursor, but may have an effect. */
+  const settleUnsure: Settle = (outcomes) => {
+    if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
   };
   const onMissed = (count: number): void => report({ kind: 'error', error: new MessagesMissedError(count) });
   const receiver = createReceiver({ window, hand: gate.hand, onSettled, onMissed });
@@ -92,7 +80,7 @@ export function createIncoming({ codec, wait, emit, peer, source, sendAck, fail 
       // Just decoded, and nobody else's yet.
       for (const message of messages as readonly { source: string }[]) message.source ||= from;
       if (first > 0) receiver.accept(first, messages);
-      else for (const message of messages) gate.hand(message, noop);
+      else for (const message of messages) gate.hand(message, settleUnsure);
     },
   };
 }

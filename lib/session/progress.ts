@@ -2,6 +2,8 @@ import type { Cursor } from './store/inbox.js';
 
 /** Which numbers of one sender are processed. */
 export interface Progress {
+  /** Names the sender. */
+  readonly pid: string;
   /** All up to here. */
   readonly done: number;
   /** Whether this one is. */
@@ -11,11 +13,14 @@ export interface Progress {
   cursorWith(numbers: readonly number[]): Cursor;
 }
 
-export function createProgress({ done, finished }: Cursor): Progress {
+const START: Cursor = { done: 0, finished: [] };
+
+export function createProgress(pid: string, { done, finished }: Cursor = START): Progress {
   /** Those above `done`. */
   const above = new Set(finished);
 
   return {
+    pid,
     get done() {
       return done;
     },
@@ -29,7 +34,7 @@ export function createProgress({ done, finished }: Cursor): Progress {
       while (above.delete(done + 1)) done++;
     },
     cursorWith(numbers) {
-      const then = createProgress({ done, finished: [...above] });
+      const then = createProgress(pid, { done, finished: [...above] });
       numbers.forEach(then.mark);
       return { done: then.done, finished: [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b) };
     },

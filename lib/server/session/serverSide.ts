@@ -61,7 +61,7 @@ export function createServerSide(
   const endpoint = createEndpoint(
     {
       ...parts,
-      ...{ codec, store, peer: () => pid, source: () => hello().id, onOpen: greet },
+      ...{ codec, store, source: () => hello().id, onOpen: greet },
       onHandshake({ kind }) {
         // The first one was read before there was a connection to speak of.
         if (kind === 'welcome' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);
@@ -78,7 +78,7 @@ export function createServerSide(
     },
     options,
   );
-  if (cursor) endpoint.incoming.receiver.begin(cursor);
+  endpoint.incoming.receiver.begin(pid, cursor);
   endpoint.outgoing.begin(contents);
   return endpoint;
 }
