@@ -18,8 +18,8 @@ export interface Ledger {
   close(id: string, status: ReceiptStatus, details?: Details): void;
   /** It is done, as it was dropped. */
   drop(id: string, reason: DropReason): void;
-  /** Drops all that are not done. */
-  abandon(): void;
+  /** Drops all that are not done, except for these. */
+  abandon(kept: ReadonlySet<string>): void;
 }
 
 interface Details {
@@ -64,7 +64,9 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
       if (messages.size === 0) empty$.next();
     },
     drop: (id, reason) => ledger.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) }),
-    abandon: () => messages.forEach(({ id }) => ledger.drop(id, 'closed')),
+    abandon: (kept) => {
+      for (const id of [...messages.keys()]) if (!kept.has(id)) ledger.drop(id, 'closed');
+    },
   };
   return ledger;
 }

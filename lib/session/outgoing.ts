@@ -29,6 +29,8 @@ export interface Outgoing {
   /** There is a connection, and the other side has accepted all up to `rx`. */
   attach(transmit: (frame: Frame) => void, rx: number, allowance: Allowance): void;
   detach(): void;
+  /** The session ends: what is not done is dropped, except for what a store has kept, for whoever opens it next. */
+  readonly abandon: () => void;
   /** @throws {ProtocolError} When `done` was never sent. */
   acknowledge(done: number, credit: number): void;
 }
@@ -65,7 +67,8 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     },
     begin(contents) {
       const kept = restored(contents, codec, (cause) => complain(new StoreError('outbox', 'corrupt', cause)));
-      for (const { messages } of kept) messages.forEach(ledger.open);
+      // Of the first batch some may be acked.
+      for (const { first, messages } of kept) messages.slice(Math.max(0, contents.acked + 1 - first)).forEach(ledger.open);
       sender.begin(contents.acked, kept, contents.ticket !== undefined);
       isReady = true;
       pump();
@@ -80,6 +83,10 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     detach() {
       send = undefined;
       flight.detach();
+    },
+    abandon() {
+      const kept = store.isDurable ? flight.all().flatMap(({ messages }) => messages.map(({ id }) => id)) : [];
+      ledger.abandon(new Set(kept));
     },
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);

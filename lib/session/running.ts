@@ -65,7 +65,7 @@ export function running(
     };
     waits.add((store.faults$ ?? EMPTY).subscribe(onFault));
     waits.add(listening$.subscribe((is) => is && endpoint.incoming.gate.open()));
-    const work$ = merge(endOf(connections$), endOf(sending(outgoing, endpoint, store, options)));
+    const work$ = merge(endOf(connections$), endOf(sending(outgoing, endpoint, options)));
     return messages$.pipe(
       takeUntil(work$),
       finalize(() => {
@@ -89,14 +89,10 @@ function settle<T>(later: () => Later<T>, done: (value: T) => void, failed: (err
 }
 
 /** Sends all there is; completes when that is acked, and the other side had time to say goodbye. */
-function sending(outgoing: Observable<Message>, endpoint: Endpoint, store: OutboxStore, options: EndpointOptions): Observable<unknown> {
+function sending(outgoing: Observable<Message>, endpoint: Endpoint, options: EndpointOptions): Observable<unknown> {
   const { drainTimeout = 10_000, scheduler = asyncScheduler } = options;
-  const { ledger, accept } = endpoint.outgoing;
+  const { ledger, accept, abandon } = endpoint.outgoing;
   const drained$ = defer(() => (ledger.size > 0 ? ledger.empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY));
-  // What a store has kept will be sent by whoever opens it next.
-  const abandon = (): void => {
-    if (!store.isDurable) ledger.abandon();
-  };
   return concat(
     concat(outgoing.pipe(tap(accept)), drained$).pipe(finalize(abandon)),
     defer(() => timer(endpoint.close() ? CLOSE_TIMEOUT : 0, scheduler)),
