@@ -70,7 +70,7 @@ export function drawPlan(chance: Chance): Plan {
       ...server,
       // The numbers of what it sends are of no use to clients that it does not know any more.
       outbox: server.inbox === 'durable' ? server.outbox : 'memory',
-      detachedTimeout: pick([1_500, 60_000, 60_000]),
+      detachedTimeout: pick([1_500, 30_000, 30_000]),
       pingInterval: whole(400, 2_000),
     },
   };

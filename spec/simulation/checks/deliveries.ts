@@ -56,9 +56,10 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     return code === 'ERR_DROPPED' || code === 'ERR_WIRE_CLOSED' ? undefined : `it says ${code}`;
   };
   const lie = (entry: Entry, { status, error }: Receipt): string | undefined => {
-    const { level, message } = entry;
+    const { level, message, outcomes } = entry;
     if (status === 'acked' && level === 'at-most-once') return 'nobody acks it';
-    if (status === 'acked' && !isDone(entry)) return 'its receiver is not through with it';
+    // To an outbox that is opened again, a number that was skipped is acked like others; that it had expired was told before.
+    if (status === 'acked' && !isDone(entry) && ![...outcomes.values()].includes('expired')) return 'its receiver is not through with it';
     if (status === 'expired') return message.timestamp + (message.ttl ?? Infinity) <= now() ? undefined : 'it has time';
     return status === 'dead' ? deadFor(entry, error as RxwireError) : undefined;
   };

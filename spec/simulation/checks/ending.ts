@@ -25,7 +25,7 @@ export function checkDrained({ journal, applications, outboxes, violate }: Endin
 function checkOutcome(entry: Entry, violate: Violate): void {
   const { message, sender, outcomes, level } = entry;
   const isLost = outcomes.size === 0;
-  if (isLost && sender.life.isAlive()) violate('outcome', `nothing became of ${message.id}`);
+  if (isLost && sender.life.isAlive() && !entry.isStored) violate('outcome', `nothing became of ${message.id}`);
   const isAcked = [...outcomes.values()].includes('acked');
-  if (isAcked && !isDone(entry)) violate(level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce', `${message.id} was acked, and had no effect`);
+  if (isAcked && !isDone(entry) && ![...outcomes.values()].includes('expired')) violate(level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce', `${message.id} was acked, and had no effect`);
 }

@@ -55,6 +55,13 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now 
     spaces.set(key, space);
     return space;
   };
+  /** What was brought and not accepted has not been brought; but what is done or skipped stays so. */
+  const begin = (space: Space, rx: number, isAnew: boolean): void => {
+    if (isAnew) Object.assign(space, { acked: rx, brought: new Map<number, string>() });
+    for (const [number, id] of space.brought) {
+      if (number > rx && id !== SKIPPED && !isDone(journal.of(id))) space.brought.delete(number);
+    }
+  };
   const welcome = ({ rx, known, resumed, window, bytes }: Welcome, talk: Talk): void => {
     const { hello } = talk;
     if (!hello) return;
@@ -143,11 +150,6 @@ function fly(entry: Entry, { since }: Talk): void {
   if (entry.flown++ === 0) entry.flownSince = since;
 }
 
-/** What was brought and not accepted has not been brought. */
-function begin(space: Space, rx: number, isAnew: boolean): void {
-  if (isAnew) Object.assign(space, { acked: rx, brought: new Map<number, string>() });
-  for (const number of space.brought.keys()) if (number > rx) space.brought.delete(number);
-}
 
 function bringSkipped(numbers: readonly number[], { brought, acked }: Space): void {
   for (const number of numbers) if (number > acked) brought.set(number, SKIPPED);
