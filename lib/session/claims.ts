@@ -11,9 +11,23 @@ export interface Outcome extends Completion<unknown> {
   readonly onAbandoned?: () => void;
 }
 
+/** What a session says of all its messages. */
+export interface Terms {
+  /** Whether it has an inbox, to write what a message brings about. */
+  readonly canWrite: boolean;
+  /** Whether it has ended: nothing is acked or written any more. */
+  readonly isOver: () => boolean;
+}
+
+/** Says how a message ended that was claimed. */
+export interface Claim extends Terms {
+  (outcome: Outcome): void;
+}
+
 /** A message while its subscribers get it. */
 interface Offer {
   readonly message: Message;
+  readonly terms: Terms;
   readonly settle: (outcomes: readonly Outcome[]) => void;
   outcomes: Outcome[];
   /** Who has it and has not said how it ended; one of them is who offers. */
@@ -25,9 +39,14 @@ interface Offer {
 let current: Offer | undefined;
 
 /** Gives a message to its subscribers, and settles it when all who have claimed it are done: at once, when nobody has. */
-export function offer(message: Message, emit: (message: Message) => void, settle: (outcomes: readonly Outcome[]) => void): void {
+export function offer(
+  message: Message,
+  emit: (message: Message) => void,
+  settle: (outcomes: readonly Outcome[]) => void,
+  terms: Terms,
+): void {
   const outer = current;
-  const mine: Offer = { message, settle, outcomes: [], open: 1, again: 0 };
+  const mine: Offer = { message, terms, settle, outcomes: [], open: 1, again: 0 };
   current = mine;
   try {
     emit(message);
@@ -44,11 +63,11 @@ export function offer(message: Message, emit: (message: Message) => void, settle
  *
  * @param message What was handed over, or a copy with its id.
  */
-export function claim({ id }: Pick<Message, 'id'>): ((outcome: Outcome) => void) | undefined {
+export function claim({ id }: Pick<Message, 'id'>): Claim | undefined {
   const mine = current;
   if (mine?.message.id !== id) return undefined;
   mine.open++;
-  return ({ onFailed, ...outcome }) => {
+  const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
       // All of them before the first is told: it may be done again at once, and the others are not.
       mine.open += mine.again;
@@ -58,6 +77,7 @@ export function claim({ id }: Pick<Message, 'id'>): ((outcome: Outcome) => void)
     mine.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
     release(mine);
   };
+  return Object.assign(end, mine.terms);
 }
 
 /** Tells all who want to know that what they wanted to be written is not. Answers whether somebody does. */

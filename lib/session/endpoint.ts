@@ -32,7 +32,7 @@ export interface EndpointParts {
   readonly emit: (message: Message) => void;
   /** The session cannot go on. */
   readonly fail: (error: unknown) => void;
-  /** Names it to the application. */
+  /** Names the other side to the application. */
   readonly source: () => string;
   /** A connection is open. */
   readonly onOpen: (connection: Connection) => void;

@@ -1,6 +1,6 @@
 import { OverflowError } from '../errors.js';
 import type { Message } from '../message/types.js';
-import { offer } from './claims.js';
+import { offer, type Terms } from './claims.js';
 import type { Settle } from './receiver.js';
 
 export interface Gate {
@@ -9,14 +9,22 @@ export interface Gate {
   open(): void;
 }
 
+export interface GateOptions {
+  readonly emit: (message: Message) => void;
+  readonly terms: Terms;
+  /** Messages that may wait. */
+  readonly maxHeld: number;
+  readonly onOverflow: (error: OverflowError) => void;
+}
+
 /** Messages wait here, unacked, for the first subscriber. */
-export function createGate(emit: (message: Message) => void, maxHeld: number, onOverflow: (error: OverflowError) => void): Gate {
+export function createGate({ emit, terms, maxHeld, onOverflow }: GateOptions): Gate {
   let isOpen = false;
   let held: (readonly [Message, Settle])[] = [];
 
   return {
     hand(message, settle) {
-      if (isOpen) offer(message, emit, settle);
+      if (isOpen) offer(message, emit, settle, terms);
       else if (held.length < maxHeld) held.push([message, settle]);
       else onOverflow(new OverflowError('messages before the first subscriber', maxHeld));
     },
@@ -24,7 +32,7 @@ export function createGate(emit: (message: Message) => void, maxHeld: number, on
       isOpen = true;
       const waiting = held;
       held = [];
-      for (const [message, settle] of waiting) offer(message, emit, settle);
+      for (const [message, settle] of waiting) offer(message, emit, settle, terms);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, DecodeError, MessagesMissedError } from '../errors.js';
+import { ConnectionLostError, DecodeError, MessagesMissedError, type OverflowError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -30,7 +30,7 @@ export interface IncomingParts {
   readonly codec: Codec;
   readonly wait: Wait;
   readonly emit: (message: Message) => void;
-  /** Names it to the application. */
+  /** Names the other side to the application. */
   readonly source: () => string;
   readonly sendAck: (done: number) => void;
   /** The session cannot go on. */
@@ -39,12 +39,14 @@ export interface IncomingParts {
 
 export function createIncoming({ codec, wait, emit, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
   const { window = 1_024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
-  const gate = createGate(emit, 2 * window, (error) => report({ kind: 'error', error }));
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   let bad = 0;
 
-  const onSettled = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
+  const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
+  const { onSettled } = settling;
+  const onOverflow = (error: OverflowError): void => report({ kind: 'error', error });
+  const gate = createGate({ emit, terms: settling, maxHeld: 2 * window, onOverflow });
   /** What has no number moves no cursor, but may have an effect. */
   const settleUnsure: Settle = (outcomes) => {
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
