@@ -96,8 +96,10 @@ async function writeAs(tenure: Tenure | undefined, tell: Tell, change: Change, m
   let fault: StoreFault | undefined;
   tenure.head = await tenure.database.transact(async (transaction) => {
     const heads = transaction.objectStore('head');
+    const found = await heads.get(HEAD_KEY);
+    // Not before: only now those that came before have ended, and have said what they changed.
     const before = tenure.head;
-    fault = faultOf(await heads.get(HEAD_KEY), before);
+    fault = faultOf(found, before);
     if (fault === 'fenced') {
       tell(fault);
       throw new StoreError(STORE, fault);

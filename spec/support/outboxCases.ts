@@ -191,6 +191,18 @@ export const durableCases: Readonly<Record<string, OutboxCase>> = {
     same((await reopened(place)).ticket, { sid: 'a', rt: 'two' });
   },
 
+  'keeps all of what changes at once': async (place) => {
+    const ticket = { sid: 's', rt: 'r' };
+    await opened(place, async (store) => {
+      await ready(store.append([batch(1), batch(2)]));
+      const writes = [store.append([batch(3)]), store.remember(ticket), store.trim(1)];
+      await Promise.all(writes.map(ready));
+      await ready(store.trim(2));
+    });
+    const { acked, batches, ...contents } = await reopened(place);
+    same([acked, contents.ticket, batches], [2, ticket, [batch(3)]]);
+  },
+
   'fences an owner that another has followed': async (place) => {
     const stale = place.store();
     const told = faultsOf(stale);
