@@ -8,6 +8,7 @@ export const floors: readonly (readonly string[])[] = [
   ['link'],
   ['session'],
   ['wire'],
+  ['app'],
   ['index', 'server', 'testing', 'indexeddb', 'node', 'angular', 'nats'],
 ];
 
