@@ -1,0 +1,63 @@
+/** A client or a server as a process of its own: node child.mjs <setup as JSON>. It lives until it is killed, or nobody listens to it any more. */
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { catchError, EMPTY, ReplaySubject } from 'rxjs';
+import { connect, json, msgpack, webSocket, type Wire, type WireOptions } from '../../lib/index.js';
+import { lmdbStore } from '../../lib/node/index.js';
+import { listen } from '../../lib/server/index.js';
+import { createChance } from '../simulation/chance.js';
+import { handle } from './effects.js';
+import { createJournal } from './journal.js';
+import type { Setup, Told } from './processes.js';
+import { createTraffic } from './traffic.js';
+
+const setup = JSON.parse(process.argv[2] ?? '') as Setup;
+const { folder, life, seed, codec, handler } = setup;
+const tell = (told: Told): void => void process.send?.(told);
+const log = (text: string): void => appendFileSync(join(folder, 'log'), `${new Date().toISOString()} ${setup.role} ${life}: ${text}\n`);
+
+const chance = createChance(seed);
+const store = lmdbStore({ path: join(folder, 'store') });
+const traffic = createTraffic({ ...setup, chance, journal: createJournal(folder, life) });
+const calm$ = new ReplaySubject<void>(1);
+const codecs = { json: json(), msgpack: msgpack() };
+
+const fail = (error: unknown): void => tell({ kind: 'failed', reason: String(error) });
+const use = (wire: Wire): void => {
+  wire.errors$.subscribe(({ code, message }) => log(`${code} ${message}`));
+  wire.state$.subscribe(({ status }) => log(status));
+  traffic.run(wire, calm$);
+  const messages$ = wire.pipe(
+    catchError((error: unknown) => {
+      fail(error);
+      return EMPTY;
+    }),
+  );
+  handle(messages$, store, handler, chance);
+  calm$.subscribe(() => void wire.send(traffic.last()).then(() => tell({ kind: 'drained' }), fail));
+};
+const options: WireOptions = { inbox: store.inbox, helloTimeout: 1_000 };
+
+async function serve(): Promise<void> {
+  const server = createServer();
+  listen(server, { ...options, pingInterval: setup.ping, outbox: (pid) => store.outbox(pid), codecs: Object.values(codecs) }).subscribe(
+    use,
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
+}
+
+function dial(): void {
+  const { reconnect, openTimeout } = setup;
+  const link = webSocket(`ws://127.0.0.1:${setup.port}/wire`, { openTimeout });
+  use(connect({ ...options, link, codec: codecs[codec], reconnect, outbox: store.outbox('client') }));
+}
+
+process.on('disconnect', () => process.exit());
+process.on('message', () => calm$.next());
+if (setup.role === 'server') await serve();
+else dial();

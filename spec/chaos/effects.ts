@@ -1,0 +1,50 @@
+import { interval, type Observable } from 'rxjs';
+import { createRing } from '../../lib/internal/ring.js';
+import type { Message } from '../../lib/index.js';
+import type { LmdbStore, LmdbTransaction } from '../../lib/node/index.js';
+import { claim } from '../../lib/session/claims.js';
+import type { Chance } from '../simulation/chance.js';
+import { parseName } from './journal.js';
+import type { SidePlan } from './plan.js';
+
+/** What messages bring about: their names, in the order of their effects. */
+export interface Effects {
+  names(): readonly string[];
+  append(transaction: LmdbTransaction, name: string): void;
+}
+
+export function effectsOf(store: LmdbStore): Effects {
+  const effects = store.table<string>('effects');
+  const counters = store.table<number>('counters');
+  return {
+    names: () => effects.entries().map(([, name]) => name),
+    append(transaction, name) {
+      const count = transaction.get(counters, 'effects') ?? 0;
+      transaction.put(effects, count, name);
+      transaction.put(counters, 'effects', count + 1);
+    },
+  };
+}
+
+/** Gives each message its effect: in one transaction with the cursor of the session, where it has a number. */
+export function handle(messages$: Observable<Message>, store: LmdbStore, handler: SidePlan['handler'], { whole }: Chance): void {
+  const { append } = effectsOf(store);
+  const waiting = createRing<() => void>();
+
+  const take = (message: Message): void => {
+    const effect = (transaction: LmdbTransaction): void => append(transaction, message.id);
+    const settle = claim(message);
+    const isNumbered = parseName(message.id).level !== 'at-most-once';
+    const finish = (): void => {
+      if (isNumbered) settle?.({ effect: effect as (transaction: unknown) => void });
+      else store.transact(effect).subscribe();
+    };
+    if (handler === 'at once') finish();
+    else waiting.push(finish);
+  };
+  messages$.subscribe(take);
+  if (handler === 'later')
+    interval(4).subscribe(() => {
+      for (let count = whole(0, 60); count > 0; count--) waiting.shift()?.();
+    });
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TcpProxy } from '../support/tcpProxy.js';
+import type { Fault, Kill } from './plan.js';
+import type { Actor } from './processes.js';
+
+/** How often each thing was done. */
+export interface Done {
+  kills: number;
+  cuts: number;
+  blackHoles: number;
+  refusals: number;
+  weathers: number;
+}
+
+export const nothingDone = (): Done => ({ kills: 0, cuts: 0, blackHoles: 0, refusals: 0, weathers: 0 });
+
+/** Does to the network what is planned; at the end the weather is fair. */
+export async function breakNetwork(proxy: TcpProxy, faults: readonly Fault[], done: Done): Promise<void> {
+  for (const fault of faults) {
+    await sleep(fault.after);
+    await befall(proxy, fault, done);
+  }
+}
+
+async function befall(proxy: TcpProxy, fault: Fault, done: Done): Promise<void> {
+  switch (fault.kind) {
+    case 'cut':
+      done.cuts += { both: proxy.cut, near: proxy.cutNear, far: proxy.cutFar }[fault.end]();
+      return;
+    case 'refuse':
+      done.refusals++;
+      proxy.refuse();
+      done.cuts += proxy.cut();
+      await sleep(fault.lasts);
+      return proxy.accept();
+    case 'blackHole':
+      done.blackHoles++;
+      proxy.weather(fault.climate);
+      await sleep(fault.lasts);
+      proxy.weather({});
+      if (fault.isReset) done.cuts += proxy.cut();
+      return;
+    case 'weather':
+      done.weathers++;
+      proxy.weather(fault.climate);
+      await sleep(fault.lasts);
+      return proxy.weather({});
+  }
+}
+
+/** Kills as planned; at the end all are alive. */
+export async function killActors(client: Actor, server: Actor, kills: readonly Kill[], done: Done): Promise<void> {
+  for (const { who, after, pause } of kills) {
+    const dying = { client: [client], server: [server], both: [client, server] }[who];
+    await sleep(after);
+    await Promise.all(dying.map((actor) => actor.kill()));
+    done.kills += dying.length;
+    await sleep(pause);
+    for (const actor of dying) actor.start();
+  }
+}
