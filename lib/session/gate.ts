@@ -4,15 +4,17 @@ import { offer, type Terms } from './claims.js';
 import type { Settle } from './receiver.js';
 
 export interface Gate {
-  /** Hands a message to its subscribers once there is one. */
+  /** Hands a message to its subscribers once there is one. Those that have a number are never more than the window allows. */
   readonly hand: (message: Message, settle: Settle) => void;
+  /** Those that have none are dropped, when too many wait. */
+  readonly handUnsure: (message: Message, settle: Settle) => void;
   open(): void;
 }
 
 export interface GateOptions {
   readonly emit: (message: Message) => void;
   readonly terms: Terms;
-  /** Messages that may wait. */
+  /** Messages without a number that may wait. */
   readonly maxHeld: number;
   readonly onOverflow: (error: OverflowError) => void;
 }
@@ -21,11 +23,16 @@ export interface GateOptions {
 export function createGate({ emit, terms, maxHeld, onOverflow }: GateOptions): Gate {
   let isOpen = false;
   let held: (readonly [Message, Settle])[] = [];
+  let unsure = 0;
 
+  const hand = (message: Message, settle: Settle): void => {
+    if (isOpen) offer(message, emit, settle, terms);
+    else held.push([message, settle]);
+  };
   return {
-    hand(message, settle) {
-      if (isOpen) offer(message, emit, settle, terms);
-      else if (held.length < maxHeld) held.push([message, settle]);
+    hand,
+    handUnsure(message, settle) {
+      if (isOpen || ++unsure <= maxHeld) hand(message, settle);
       else onOverflow(new OverflowError('messages before the first subscriber', maxHeld));
     },
     open() {

@@ -46,7 +46,7 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
   const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
   const onOverflow = (error: OverflowError): void => report({ kind: 'error', error });
-  const gate = createGate({ emit, terms: settling, maxHeld: 2 * window, onOverflow });
+  const gate = createGate({ emit, terms: settling, maxHeld: window, onOverflow });
   /** What has no number moves no cursor, but may have an effect. */
   const settleUnsure: Settle = (outcomes) => {
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
@@ -82,7 +82,7 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
       // Just decoded, and nobody else's yet.
       for (const message of messages as readonly { source: string }[]) message.source ||= from;
       if (first > 0) receiver.accept(first, messages);
-      else for (const message of messages) gate.hand(message, settleUnsure);
+      else for (const message of messages) gate.handUnsure(message, settleUnsure);
     },
   };
 }
