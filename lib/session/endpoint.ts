@@ -84,7 +84,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
       outgoing.detach();
     },
     isWaiting: outgoing.flight.isStuck,
-    ping: () => current?.send(controlFrame('ping', outgoing.flight.sent)),
+    ping: () => current?.send(controlFrame('ping', outgoing.flight.tail)),
     helloTimeout,
     scheduler,
   });

@@ -20,6 +20,8 @@ export interface Flight {
   readonly acked: number;
   /** The highest number that was sent, over any connection. */
   readonly sent: number;
+  /** The highest number that was sent over this connection, or accepted before. */
+  readonly tail: number;
   /** Bytes of all batches. */
   readonly bytes: number;
   /** Begins behind `acked`, with these, of which those up to `sent` may have been sent before. */
@@ -54,6 +56,7 @@ interface State {
   transmit: ((frame: Frame) => void) | undefined;
   acked: number;
   sent: number;
+  tail: number;
   /** The highest number that may be sent. */
   limit: number;
   bytes: number;
@@ -62,7 +65,7 @@ interface State {
 }
 
 export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
-  const state: State = { ...nothing(), transmit: undefined, acked: 0, sent: 0, limit: 0, bytesAllowed: 0 };
+  const state: State = { ...nothing(), transmit: undefined, acked: 0, sent: 0, tail: 0, limit: 0, bytesAllowed: 0 };
   /** What was acked when {@link Flight.isStuck} looked. */
   let looked = 0;
 
@@ -72,6 +75,9 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
     },
     get sent() {
       return state.sent;
+    },
+    get tail() {
+      return state.tail;
     },
     get bytes() {
       return state.bytes;
@@ -84,7 +90,7 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
     room: (last) => (state.transmit && state.bytesFlying < state.bytesAllowed ? state.limit - last : 0),
     attach(transmit, rx, { window, bytes }) {
       const batches = all(state);
-      Object.assign(state, nothing(), { transmit, limit: state.acked + window, bytesAllowed: bytes });
+      Object.assign(state, nothing(), { transmit, tail: rx, limit: state.acked + window, bytesAllowed: bytes });
       for (const batch of batches) put(state, batch, rx);
     },
     detach: () => (state.transmit = undefined),
@@ -92,17 +98,11 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
       const { transmit } = state;
       for (let batch = transmit && next(state); transmit && batch; batch = next(state)) launch(batch, transmit, ledger, scheduler.now());
     },
-    acknowledge(done, credit) {
-      if (done > state.sent) throw new ProtocolError('an ack of what was never sent');
-      const latency = settleUpTo(done, state, ledger, scheduler.now());
-      state.acked = Math.max(state.acked, done);
-      state.limit = state.acked + credit;
-      return latency;
-    },
+    acknowledge: (done, credit) => acknowledge(done, credit, state, ledger, scheduler.now()),
     isStuck() {
-      const isStuck = state.sent > state.acked && state.acked === looked;
+      const before = looked;
       looked = state.acked;
-      return isStuck;
+      return state.sent > looked && looked === before;
     },
     all: () => all(state),
     clear(acked) {
@@ -137,7 +137,8 @@ function next(state: State): Batch | undefined {
   state.waiting.shift();
   state.flying.push(batch);
   state.bytesFlying = bytesFlying;
-  state.sent = Math.max(state.sent, lastOf(batch));
+  state.tail = lastOf(batch);
+  state.sent = Math.max(state.sent, state.tail);
   return batch;
 }
 
@@ -145,6 +146,14 @@ function launch(batch: Batch, transmit: (frame: Frame) => void, ledger: Ledger, 
   batch.sentAt = now;
   for (const { id } of batch.messages) ledger.note(id, 'sent');
   for (const frame of framesOf(batch, now, (id) => ledger.drop(id, 'expired'))) transmit(frame);
+}
+
+function acknowledge(done: number, credit: number, state: State, ledger: Ledger, now: number): number | undefined {
+  if (done > state.sent) throw new ProtocolError('an ack of what was never sent');
+  const latency = settleUpTo(done, state, ledger, now);
+  state.acked = Math.max(state.acked, done);
+  state.limit = state.acked + credit;
+  return latency;
 }
 
 function settleUpTo(done: number, state: State, ledger: Ledger, now: number): number | undefined {

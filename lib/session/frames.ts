@@ -12,7 +12,7 @@ export type SessionFrame =
   | { readonly kind: 'skip'; readonly numbers: readonly number[] }
   /** All up to `done` is processed, and `credit` more may come. */
   | { readonly kind: 'ack'; readonly done: number; readonly credit: number }
-  /** Answered by an ack; `sent` is the highest number that was sent. */
+  /** Answered by an ack; `sent` is the highest number that was sent over this connection, or accepted before. */
   | { readonly kind: 'ping'; readonly sent: number };
 
 /** Messages in one batch at most, whatever the window. */

@@ -73,8 +73,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       isReady = true;
       pump();
     },
-    resume: sender.resume,
-    storeAgain: sender.storeAgain,
+    ...{ resume: sender.resume, storeAgain: sender.storeAgain },
     attach(transmit, rx, allowance) {
       send = transmit;
       flight.attach(transmit, rx, allowance);
@@ -84,10 +83,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       send = undefined;
       flight.detach();
     },
-    abandon() {
-      const kept = store.isDurable ? flight.all().flatMap(({ messages }) => messages.map(({ id }) => id)) : [];
-      ledger.abandon(new Set(kept));
-    },
+    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf(flight) : [])),
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);
       if (latency !== undefined) {
@@ -97,6 +93,10 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       pump();
     },
   };
+}
+
+function idsOf(flight: Flight): readonly string[] {
+  return flight.all().flatMap(({ messages }) => messages.map(({ id }) => id));
 }
 
 /** What a frame holds besides its body. */
