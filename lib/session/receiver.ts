@@ -47,11 +47,15 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
 
   /** Takes the next number. What is skipped has no message; what has had its effect has none now. */
   const take = (message?: Message): void => {
-    const number = ++rx;
-    const mine = progress;
+    const [number, mine] = [++rx, progress];
     skipped.delete(number);
     if (!message) onSettled(number, [], mine);
     else if (!mine.has(number)) hand(message, (outcomes) => onSettled(number, outcomes, mine));
+  };
+  /** What was finished out of order before a restart need not come again, once all before it is done. */
+  const accepted = (): number => {
+    while (rx < progress.done) skipped.delete(++rx);
+    return rx;
   };
   const takeSkipped = (): void => {
     const before = rx;
@@ -61,15 +65,14 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
 
   return {
     get rx() {
-      return rx;
+      return accepted();
     },
     get progress() {
       return progress;
     },
     accept(first, messages) {
-      if (first > rx + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
-      const last = first + messages.length - 1;
-      if (last > progress.done + window && first > progress.done + 1) throw new ProtocolError('more than the window');
+      if (first > accepted() + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
+      if (first + messages.length > progress.done + window + 1 && first > progress.done + 1) throw new ProtocolError('more than the window');
       takeSkipped();
       for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) {
         take(messages[index]);
@@ -78,12 +81,12 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
     },
     skip(numbers) {
       // A batch that is larger than the window may come, alone: so may the numbers of all of it.
-      const most = rx + Math.max(window, MAX_BATCH);
-      for (const number of numbers) if (number > rx && number <= most) skipped.add(number);
+      const reach = Math.max(window, MAX_BATCH);
+      for (const number of numbers) if (number > accepted() && number <= rx + reach) skipped.add(number);
       takeSkipped();
     },
     expect(sent) {
-      if (sent > rx) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
+      if (sent > accepted()) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
     },
     begin(pid, cursor) {
       progress = createProgress(pid, cursor);
