@@ -1,11 +1,9 @@
-import { map, throwError, type SchedulerLike } from 'rxjs';
-import type { Later } from '../internal/later.js';
+import { map, type SchedulerLike } from 'rxjs';
 import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
 import { createAges, type Ages } from './ages.js';
 import { countOf, readValue } from './databases.js';
 import type { DeadLetterStore } from './deadLetters.js';
 import type { Environment } from './environment.js';
-import { storeError } from './storeError.js';
 import { writeWithEffects, type LmdbTransaction } from './transaction.js';
 
 export interface InboxOptions {
@@ -46,18 +44,16 @@ export function createInbox(options: InboxOptions): Inbox<LmdbTransaction> {
     senders.putSync(pid, { ...kept, ...fields, at: ages.touch(pid, known?.at) });
   };
 
+  const find = (pid: string): InboxRecord | undefined => {
+    const row = readValue(senders, pid);
+    if (isRow(row)) return ages.isOld(row.at) ? undefined : { cursor: { done: row.done, finished: row.finished }, session: row.session };
+    if (row !== undefined) onCorrupt();
+    return undefined;
+  };
+
   return {
-    load(pid): Later<InboxRecord | undefined> {
-      try {
-        const row = readValue(senders, pid);
-        if (isRow(row))
-          return ages.isOld(row.at) ? undefined : { cursor: { done: row.done, finished: row.finished }, session: row.session };
-        if (row !== undefined) onCorrupt();
-        return undefined;
-      } catch (reason) {
-        return throwError(() => storeError(reason, environment.path));
-      }
-    },
+    // Not at once: a wire of this sender may have ended whose last commit is still on its way.
+    load: (pid) => environment.write(() => find(pid)),
     commit: (pid, { done, finished }, completions) =>
       writeWithEffects(environment, (perform) => {
         for (const { effect } of completions) if (effect) perform(effect);

@@ -36,6 +36,13 @@ describe('the inbox of lmdbStore', () => {
     expect(await ready(inbox.load('ben'))).toEqual({ cursor: cursor(0), session: 'x' });
   });
 
+  it('knows what is on its way to the disk, also where nobody waits for that any more', async () => {
+    const { inbox } = openStore();
+    (inbox.commit('ann', cursor(1), []) as Observable<void>).subscribe();
+    (inbox.commit('ann', cursor(2), []) as Observable<void>).subscribe().unsubscribe();
+    expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(2) });
+  });
+
   it('runs the effects in order, each seeing what those before have written', async () => {
     const { inbox, table } = openStore();
     const log = table<string>('log');

@@ -42,7 +42,7 @@ export interface Completion<Tx> {
  * There is one call at a time of `commit` for each sender.
  */
 export interface Inbox<Tx = unknown> {
-  /** What is known of this sender, if anything. */
+  /** What is known of this sender, if anything: all that was begun to be stored before is among it, also where nobody waits for the answer. */
   load(pid: string): Later<InboxRecord | undefined>;
   /**
    * Runs the effects in order and stores the cursor, all in one transaction; answers when that would survive a crash.
