@@ -72,7 +72,8 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
     },
     accept(first, messages) {
       if (first > accepted() + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
-      if (first + messages.length > progress.done + window + 1 && first > progress.done + 1) throw new ProtocolError('more than the window');
+      if (first + messages.length > progress.done + window + 1 && first > progress.done + 1)
+        throw new ProtocolError('more than the window');
       takeSkipped();
       for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) {
         take(messages[index]);
