@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { catchError, EMPTY, ReplaySubject } from 'rxjs';
-import { connect, json, msgpack, webSocket, type Wire, type WireOptions } from '../../lib/index.js';
+import { connect, json, memoryOutbox, msgpack, webSocket, type Wire, type WireOptions } from '../../lib/index.js';
 import { lmdbStore } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
@@ -15,7 +15,7 @@ import type { Setup, Told } from './processes.js';
 import { createTraffic } from './traffic.js';
 
 const setup = JSON.parse(process.argv[2] ?? '') as Setup;
-const { folder, life, seed, codec, handler } = setup;
+const { folder, life, seed, codec } = setup;
 const tell = (told: Told): void => void process.send?.(told);
 const log = (text: string): void => appendFileSync(join(folder, 'log'), `${new Date().toISOString()} ${setup.role} ${life}: ${text}\n`);
 
@@ -36,7 +36,7 @@ const use = (wire: Wire): void => {
       return EMPTY;
     }),
   );
-  handle(messages$, store, handler, chance);
+  handle(messages$, { ...setup, store, chance });
   calm$.subscribe(() => void wire.send(traffic.last()).then(() => tell({ kind: 'drained' }), fail));
 };
 const options: WireOptions = { inbox: store.inbox, helloTimeout: 1_000 };
@@ -48,13 +48,15 @@ async function serve(): Promise<void> {
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
+  tell({ kind: 'up', port: (server.address() as AddressInfo).port });
 }
 
 function dial(): void {
   const { reconnect, openTimeout } = setup;
   const link = webSocket(`ws://127.0.0.1:${setup.port}/wire`, { openTimeout });
-  use(connect({ ...options, link, codec: codecs[codec], reconnect, outbox: store.outbox('client') }));
+  const outbox = setup.sabotage === 'forgetful sender' ? memoryOutbox() : store.outbox('client');
+  use(connect({ ...options, link, codec: codecs[codec], reconnect, outbox }));
+  tell({ kind: 'up', port: 0 });
 }
 
 process.on('disconnect', () => process.exit());

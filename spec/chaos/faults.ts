@@ -32,7 +32,8 @@ async function befall(proxy: TcpProxy, fault: Fault, done: Done): Promise<void> 
       proxy.refuse();
       done.cuts += proxy.cut();
       await sleep(fault.lasts);
-      return proxy.accept();
+      await proxy.accept();
+      return;
     case 'blackHole':
       done.blackHoles++;
       proxy.weather(fault.climate);
@@ -44,18 +45,19 @@ async function befall(proxy: TcpProxy, fault: Fault, done: Done): Promise<void> 
       done.weathers++;
       proxy.weather(fault.climate);
       await sleep(fault.lasts);
-      return proxy.weather({});
+      proxy.weather({});
+      return;
   }
 }
 
 /** Kills as planned; at the end all are alive. */
-export async function killActors(client: Actor, server: Actor, kills: readonly Kill[], done: Done): Promise<void> {
+export async function killActors(actors: Readonly<Record<'client' | 'server', Actor>>, kills: readonly Kill[], done: Done): Promise<void> {
   for (const { who, after, pause } of kills) {
-    const dying = { client: [client], server: [server], both: [client, server] }[who];
+    const dying = who === 'both' ? [actors.client, actors.server] : [actors[who]];
     await sleep(after);
     await Promise.all(dying.map((actor) => actor.kill()));
     done.kills += dying.length;
     await sleep(pause);
-    for (const actor of dying) actor.start();
+    await Promise.all(dying.map((actor) => actor.start()));
   }
 }

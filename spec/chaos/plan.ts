@@ -1,6 +1,8 @@
-import type { Climate } from '../support/tcpProxy.js';
-import type { Weather } from '../support/lane.js';
+import type { Delivery } from '../../lib/index.js';
 import { createChance, type Chance } from '../simulation/chance.js';
+import type { Weather } from '../support/lane.js';
+import type { Climate } from '../support/tcpProxy.js';
+import { LEVELS } from './journal.js';
 
 /** Something that befalls the network; `after` ms from the end of the one before. */
 export type Fault = { readonly after: number } & (
@@ -12,7 +14,7 @@ export type Fault = { readonly after: number } & (
   | { readonly kind: 'refuse'; readonly lasts: number }
 );
 
-/** A `kill -9`, `after` ms from the restart before; `pause` ms later those that are dead start again. */
+/** A `kill -9`, `after` ms from when all were up again; `pause` ms later those that are dead start again. */
 export interface Kill {
   readonly who: 'client' | 'server' | 'both';
   readonly after: number;
@@ -21,6 +23,8 @@ export interface Kill {
 
 /** What one side does. */
 export interface SidePlan {
+  /** How its messages are to be delivered; none: it sends nothing. */
+  readonly levels: readonly Delivery[];
   /** Whether a handler is done at once, or claims each message and finishes later, in order. */
   readonly handler: 'at once' | 'later';
   /** Messages in one burst at most. */
@@ -43,6 +47,9 @@ export interface Plan {
   readonly server: SidePlan;
 }
 
+/** About how long a process takes to start, in ms. */
+const START = 400;
+
 export function drawPlan(seed: number, storm: number): Plan {
   const chance = createChance(seed);
   const { hit, pick } = chance;
@@ -62,17 +69,23 @@ export function drawPlan(seed: number, storm: number): Plan {
     kills: drawUntil(
       storm,
       () => drawKill(chance),
-      ({ after, pause }) => after + pause,
+      ({ after, pause }) => after + pause + START,
     ),
   };
 }
 
 function drawSide({ pick, whole }: Chance): SidePlan {
-  return { handler: pick(['at once', 'later']), burst: pick([1, 5, 25]), every: whole(2, 15), payload: pick([10, 200, 5_000]) };
+  return {
+    levels: LEVELS,
+    handler: pick(['at once', 'later']),
+    burst: pick([1, 5, 25]),
+    every: whole(2, 15),
+    payload: pick([10, 200, 5_000]),
+  };
 }
 
 function drawFault({ hit, pick, whole, skewed }: Chance): Fault {
-  const after = whole(20, 500);
+  const after = whole(10, 300);
   const sides = pick([['up'], ['down'], ['up', 'down']] as const);
   const climate = (weather: Partial<Weather>): Climate => Object.fromEntries(sides.map((side) => [side, weather]));
   switch (pick(['cut', 'cut', 'weather', 'weather', 'blackHole', 'refuse'] as const)) {
@@ -89,8 +102,9 @@ function drawFault({ hit, pick, whole, skewed }: Chance): Fault {
   }
 }
 
-function drawKill({ pick, whole }: Chance): Kill {
-  return { who: pick(['client', 'server', 'both']), after: whole(100, 2_000), pause: whole(0, 300) };
+function drawKill({ hit, pick, whole }: Chance): Kill {
+  // Some at once, in the middle of the handshake.
+  return { who: pick(['client', 'server', 'both']), after: hit(0.3) ? whole(0, 60) : whole(60, 1_500), pause: whole(0, 300) };
 }
 
 /** As many as fit into the storm. */

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { buildSync } from 'esbuild';
+import { firstValueFrom, Subject } from 'rxjs';
 import type { Plan, SidePlan } from './plan.js';
 
 /** What a process is told at its start. */
@@ -19,11 +20,14 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly reconnect: { readonly initialInterval: number; readonly maxInterval: number };
   /** How long opening a connection may take, in ms. */
   readonly openTimeout: number;
+  /** What it does wrong, to see that it is found. @default nothing */
+  readonly sabotage?: 'effect before cursor' | 'forgetful sender' | undefined;
 }
 
 /** What a process tells. */
 export type Told =
-  | { readonly kind: 'listening'; readonly port: number }
+  /** It has begun: a server listens there, a client dials. */
+  | { readonly kind: 'up'; readonly port: number }
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained' }
   /** It cannot go on. */
@@ -31,8 +35,8 @@ export type Told =
 
 /** A client or server, of which there is one at a time. */
 export interface Actor {
-  /** Begins a life. */
-  start(): void;
+  /** Begins a life, and waits until it is up. */
+  start(): Promise<void>;
   /** Ends it without a word. */
   kill(): Promise<void>;
   /** Sends no more than what it has. */
@@ -44,32 +48,34 @@ let program: string | undefined;
 /** child.ts as one file, which starts five times as fast. */
 function bundled(): string {
   if (program) return program;
-  program = 'node_modules/.cache/rxwire/chaosChild.mjs';
-  buildSync({
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    entryPoints: ['spec/chaos/child.ts'],
-    outfile: program,
-  });
+  program = `node_modules/.cache/rxwire/chaosChild${process.pid}.mjs`;
+  const options = { bundle: true, packages: 'external', platform: 'node', format: 'esm' } as const;
+  buildSync({ ...options, entryPoints: ['spec/chaos/child.ts'], outfile: program });
+  process.on('exit', () => rmSync(program!, { force: true }));
   return program;
 }
 
 /** @param onTold Told what the process that lives says; also that it has ended by itself. */
 export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => void): Actor {
   mkdirSync(setup.folder, { recursive: true });
+  const up$ = new Subject<void>();
   let life = 0;
   let child: ChildProcess | undefined;
 
+  const hear = (told: Told): void => {
+    onTold(told);
+    if (told.kind !== 'drained') up$.next();
+  };
   const listen = (mine: ChildProcess): void => {
-    mine.on('message', (told: Told) => child === mine && onTold(told));
-    mine.on('exit', (code) => child === mine && onTold({ kind: 'failed', reason: `the ${setup.role} has ended with ${code}` }));
+    mine.on('message', (told: Told) => child === mine && hear(told));
+    mine.on('exit', (code) => child === mine && hear({ kind: 'failed', reason: `it has ended with ${code}` }));
   };
   return {
-    start() {
+    async start() {
       const argument = JSON.stringify({ ...setup, life: ++life, seed: setup.seed + life } satisfies Setup);
-      listen((child = fork(bundled(), [argument])));
+      // Not the loaders of this process.
+      listen((child = fork(bundled(), [argument], { execArgv: [] })));
+      await firstValueFrom(up$);
     },
     async kill() {
       const mine = child;

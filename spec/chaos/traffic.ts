@@ -7,7 +7,7 @@ import type { SidePlan } from './plan.js';
 /** Messages that are not done, after which no more are sent: whoever sends on regardless must expect drops. */
 const MAX_OPEN = 2_000;
 
-export interface TrafficOptions extends Pick<SidePlan, 'burst' | 'every' | 'payload'> {
+export interface TrafficOptions extends Pick<SidePlan, 'levels' | 'burst' | 'every' | 'payload'> {
   /** Names this process among all that were of its kind. */
   readonly life: number;
   readonly journal: Journal;
@@ -22,7 +22,7 @@ export interface Traffic {
   last(): Message;
 }
 
-export function createTraffic({ life, journal, chance, burst, every, payload }: TrafficOptions): Traffic {
+export function createTraffic({ life, journal, chance, levels, burst, every, payload }: TrafficOptions): Traffic {
   const { pick, whole } = chance;
   const numbers = Object.fromEntries(LEVELS.map((level) => [level, 0])) as Record<Delivery, number>;
   const open = new Set<string>();
@@ -45,8 +45,9 @@ export function createTraffic({ life, journal, chance, burst, every, payload }: 
         else journal.note(status, id);
         if (isFinal(id, status)) open.delete(id);
       });
+      if (levels.length === 0) return;
       const bursts$ = interval(every).pipe(takeUntil(calm$));
-      bursts$.subscribe(() => open.size < MAX_OPEN && offer(wire, whole(1, burst), pick(LEVELS)));
+      bursts$.subscribe(() => open.size < MAX_OPEN && offer(wire, whole(1, burst), pick(levels)));
     },
     last() {
       const message = make('exactly-once');
