@@ -13,7 +13,11 @@ export interface Client {
   /** Its application, while it runs. */
   readonly current: () => Attended | undefined;
   readonly record: ReturnType<typeof newRecord>;
+  /** Those that were taken over, and live on. */
+  readonly former: () => readonly Attended[];
   start(): void;
+  /** Another process takes over. */
+  rival(): void;
 }
 
 export function createClient(context: Context): Client {
@@ -23,6 +27,7 @@ export function createClient(context: Context): Client {
   const record = newRecord(chance);
   const records = new Map<string, InboxRecord>();
   let current: Attended | undefined;
+  const former: Attended[] = [];
   let count = 0;
 
   const storesOf = (life: Life) => ({
@@ -42,8 +47,7 @@ export function createClient(context: Context): Client {
       }),
     }),
   });
-  const start = (): void => {
-    if (current?.life.isAlive()) return;
+  const live = (): void => {
     const life = beginLife('client', ++count, context, start);
     let memory = { side: 'client' as const };
     const wire = connect({
@@ -63,11 +67,26 @@ export function createClient(context: Context): Client {
           noteForgetting('client', context);
         },
         onEnd(error) {
-          if (error) violate('drains', `${life.name} has failed: ${String(error)}`);
+          // A later one has taken over.
+          if (current?.life === life && error) violate('drains', `${life.name} has failed: ${String(error)}`);
         },
       },
       context,
     );
   };
-  return { current: () => (current?.life.isAlive() ? current : undefined), record, start };
+  const start = (): void => {
+    if (!current?.life.isAlive()) live();
+  };
+  return {
+    current: () => (current?.life.isAlive() ? current : undefined),
+    record,
+    former: () => former.filter(({ life }) => life.isAlive()),
+    start,
+    rival() {
+      if (!current?.life.isAlive()) return;
+      former.push(current);
+      noteForgetting('client', context);
+      live();
+    },
+  };
 }

@@ -52,6 +52,7 @@ export function createClock(): Clock {
         action.add(() => isWaiting && count(-1));
         let isWaiting = false;
         action.schedule = (next, wait = 0) => {
+          if (action.closed) return action;
           isWaiting = true;
           count(1);
           add(lane, wait, () => {

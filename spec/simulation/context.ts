@@ -1,4 +1,5 @@
 import { json, msgpack, type Codec } from '../../lib/index.js';
+import type { Hello } from '../../lib/session/handshake.js';
 import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
 import type { Violate } from './checks/violation.js';
 import type { Chance } from './chance.js';
@@ -19,6 +20,8 @@ export interface Context {
   readonly forgetting: Forgetting;
   /** How often the server may have forgotten its clients. */
   readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
+  /** The hellos that were welcomed, in order. */
+  readonly welcomed: readonly Hello[];
   readonly violate: Violate;
   /** For whoever reads what happened. */
   readonly say: (who: string, what: () => string) => void;

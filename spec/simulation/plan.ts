@@ -9,17 +9,24 @@ export interface Plan {
   readonly storm: number;
   readonly delivery: Delivery;
   readonly link: LinkPlan;
+  /** How often something goes wrong besides, in ms, on average; and what: each of these is as likely as the others. */
+  readonly faultEvery: number;
+  readonly faults: readonly Fault[];
   readonly client: SidePlan;
   readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number };
 }
+
+/**
+ * A connection breaks; the server is stopped in good order; another process takes over the client's outbox, while the first one lives on;
+ * somebody else tries to be the client.
+ */
+export type Fault = 'break' | 'stop' | 'rival' | 'intruder';
 
 export interface LinkPlan {
   /** How long a frame travels, in ms. */
   readonly latency: readonly [least: number, most: number];
   /** Whether frames are lost, doubled and reordered one by one, and not only with their connection. */
   readonly isLossy: boolean;
-  /** Between two faults of a connection, in ms, on average. */
-  readonly faultEvery: number;
   /** How many attempts to connect fail. */
   readonly refused: number;
 }
@@ -58,14 +65,16 @@ const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-o
 export function drawPlan(chance: Chance): Plan {
   const { hit, pick, whole } = chance;
   const isLossy = hit(0.15);
-  const side = { isLossy, crash: pick([0, 0.001, 0.004]) };
-  const server = drawSide(chance, side);
+  const client = drawSide(chance, isLossy);
+  const server = drawSide(chance, isLossy);
   return {
     codec: hit(0.8) ? 'json' : 'msgpack',
     storm: whole(5_000, 30_000),
     delivery: pick(LEVELS),
-    link: { latency: [1, pick([3, 30, 300])], isLossy, faultEvery: pick([800, 3_000, 10_000, Infinity]), refused: pick([0, 0.2, 0.5]) },
-    client: drawSide(chance, { ...side, crash: pick([0, 0.001, 0.004]) }),
+    link: { latency: [1, pick([3, 30, 300])], isLossy, refused: pick([0, 0.2, 0.5]) },
+    faultEvery: pick([800, 3_000, 10_000]),
+    faults: drawFaults(chance, client, server),
+    client,
     server: {
       ...server,
       // The numbers of what it sends are of no use to clients that it does not know any more.
@@ -76,7 +85,17 @@ export function drawPlan(chance: Chance): Plan {
   };
 }
 
-function drawSide({ hit, pick, whole }: Chance, { isLossy, crash }: { isLossy: boolean; crash: number }): SidePlan {
+function drawFaults({ hit }: Chance, client: SidePlan, server: SidePlan): readonly Fault[] {
+  const faults: Fault[] = ['break', 'break', 'break', 'break'];
+  if (hit(0.2)) faults.push('stop');
+  // Nothing fences an inbox: two processes must not share one.
+  if (client.outbox === 'durable' && client.inbox === 'none' && hit(0.5)) faults.push('rival');
+  // Who has forgotten its clients cannot tell them from others.
+  if (server.inbox === 'durable' && hit(0.3)) faults.push('intruder');
+  return faults;
+}
+
+function drawSide({ hit, pick, whole }: Chance, isLossy: boolean): SidePlan {
   return {
     outbox: pick(['memory', 'durable']),
     inbox: pick(['none', 'durable']),
@@ -84,7 +103,7 @@ function drawSide({ hit, pick, whole }: Chance, { isLossy, crash }: { isLossy: b
     handler: pick(['at once', 'later']),
     handling: pick([10, 200, 1_500]),
     failing: pick([0, 0.1]),
-    crash,
+    crash: pick([0, 0.001, 0.004]),
     noRoom: hit(0.1) ? 0.05 : 0,
     bursts: whole(2, 12),
     burst: pick([1, 5, 25]),

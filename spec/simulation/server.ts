@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { Subject, Subscription } from 'rxjs';
 import type { Frame, Link, Wire } from '../../lib/index.js';
 import { serve } from '../../lib/server/serve.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
@@ -19,6 +19,8 @@ export interface Server {
   /** What it has stored for its clients. */
   readonly outboxes: ReadonlyMap<string, OutboxRecord>;
   start(): void;
+  /** Says goodbye to all, and begins again some time later. */
+  stop(): void;
 }
 
 export function createServer(context: Context): Server {
@@ -29,6 +31,7 @@ export function createServer(context: Context): Server {
   const records = new Map<string, InboxRecord>();
   let life: Life | undefined;
   let wires: Attended[] = [];
+  let serving = Subscription.EMPTY;
   let lives = 0;
   let count = 0;
 
@@ -65,7 +68,7 @@ export function createServer(context: Context): Server {
     const born = beginLife('server', ++lives, context, start);
     life = born;
     const links$ = new Subject<Link<Frame>>();
-    serve(links$, {
+    serving = serve(links$, {
       ...{ codecs: [codecs[plan.codec]], scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
       ...{ window: mine.window, windowBytes: mine.windowBytes, maxQueued: mine.maxQueued, overflow: mine.overflow },
@@ -75,5 +78,13 @@ export function createServer(context: Context): Server {
     network.listen(born, (link) => links$.next(link));
   };
   const isServed = (attended: Attended): boolean => attended.life.isAlive() && !attended.isEnded();
-  return { current: () => wires.filter(isServed), life: () => life, outboxes, start };
+  const stop = (): void => {
+    if (!life?.isAlive()) return;
+    context.say(life.name, () => 'stops');
+    serving.unsubscribe();
+    life.die();
+    noteForgetting('server', context);
+    clock.after(chance.skewed(20, 4_000), start);
+  };
+  return { current: () => wires.filter(isServed), life: () => life, outboxes, start, stop };
 }

@@ -1,17 +1,19 @@
 import { createAttachmentChecks } from './checks/attachments.js';
 import { checkApplication, checkOutbox } from './checks/bounds.js';
 import { createDeliveryChecks } from './checks/deliveries.js';
-import { checkDrained } from './checks/ending.js';
+import { checkDrained, checkGone } from './checks/ending.js';
 import { createNumberChecks } from './checks/numbers.js';
+import type { Hello } from '../../lib/session/handshake.js';
 import type { Invariant, Violate } from './checks/violation.js';
 import { createChance } from './chance.js';
 import { createClient, type Client } from './client.js';
 import { createClock } from './clock.js';
 import { codecs, type Context } from './context.js';
-import { breakConnections } from './faults.js';
+import { strike } from './faults.js';
+import { createIntruder, isIntruder } from './intruder.js';
 import { createJournal } from './journal.js';
 import { createNetwork } from './network.js';
-import { drawPlan, type Plan } from './plan.js';
+import { drawPlan } from './plan.js';
 import { createServer, type Server } from './server.js';
 import { sendBursts } from './traffic.js';
 import { createWatcher } from './watching.js';
@@ -38,6 +40,7 @@ export type Tell = (at: number, who: string, what: string) => void;
 
 /** How long it may take until all is done once nothing fails any more, in ms. */
 const CALM = 60_000;
+const GOODBYE = 10_000;
 const SAMPLE = 250;
 
 /** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
@@ -77,9 +80,10 @@ function createContext(seed: number, clock: ReturnType<typeof createClock>, viol
       return counts.forgotten > before;
     };
   };
+  const welcomed: Hello[] = [];
   const numbers = createNumberChecks({ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now });
-  const attachments = createAttachmentChecks({ violate, hasForgotten: hasForgotten(), isIntruder: () => false, soon: clock.soon });
-  const watcher = createWatcher({ codec, numbers, attachments, say });
+  const attachments = createAttachmentChecks({ violate, hasForgotten: hasForgotten(), isIntruder: ({ ends }) => isIntruder(ends.client.life.name), soon: clock.soon });
+  const watcher = createWatcher({ codec, numbers, attachments, say, onWelcomed: (hello) => void welcomed.push(hello) });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });
   const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, violate });
   let isCalm = false;
@@ -88,7 +92,7 @@ function createContext(seed: number, clock: ReturnType<typeof createClock>, viol
     network.heal();
   };
   tell?.(0, 'plan', JSON.stringify(plan));
-  return { clock, chance, plan, journal, network, deliveries, forgetting, counts, violate, say, isCalm: () => isCalm, calmDown };
+  return { clock, chance, plan, journal, network, deliveries, forgetting, counts, welcomed, violate, say, isCalm: () => isCalm, calmDown };
 }
 
 /** First the storm, then the calm. */
@@ -100,7 +104,7 @@ function weather(context: Setting, goOn: () => boolean): void {
   client.start();
   sendBursts('client', () => [client.current() ?? []].flat(), context);
   sendBursts('server', server.current, context);
-  breakConnections(context);
+  strike({ client, server, intruder: createIntruder(context) }, context);
   const look = (until: number): void => {
     for (let time = clock.now() + SAMPLE; time <= until && goOn(); time += SAMPLE) {
       clock.run(time, goOn);
@@ -113,7 +117,7 @@ function weather(context: Setting, goOn: () => boolean): void {
   server.start();
   client.start();
   clock.run(plan.storm + CALM, goOn);
-  if (goOn()) end(client, server, context);
+  if (goOn()) end(client, server, context, goOn);
 }
 
 function checkBounds(client: Client, server: Server, { plan, violate }: Context): void {
@@ -125,10 +129,11 @@ function checkBounds(client: Client, server: Server, { plan, violate }: Context)
   for (const record of server.outboxes.values()) checkOutbox('server', record, violate);
 }
 
-function end(client: Client, server: Server, { journal, violate }: Context): void {
-  const mine = client.current();
-  checkDrained({ journal, applications: mine ? [mine] : [], outboxes: [client.record], violate });
-  void server;
+/** Looks whether all is done; then the client says goodbye, and nothing must be left. */
+function end(client: Client, server: Server, { clock, journal, violate }: Context, goOn: () => boolean): void {
+  const applications = [client.current() ?? [], server.current()].flat();
+  checkDrained({ journal, applications, former: client.former(), outboxes: [client.record], violate });
+  client.current()?.wire.complete();
+  clock.run(clock.now() + GOODBYE, goOn);
+  checkGone(applications, violate);
 }
-
-export type { Plan };

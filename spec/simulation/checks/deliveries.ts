@@ -49,7 +49,8 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     if (code === 'ERR_IN_DOUBT') {
       if (level !== 'exactly-once') return 'it could have been sent again';
       // Who opens an outbox that another has used does not know what was sent.
-      return (flown > 0 || entry.isStored) && forgetting.lastBy[other(sender.side)] >= flownSince ? undefined : 'nobody has forgotten it';
+      if (flown === 0) return entry.isStored ? undefined : 'it was never sent';
+      return forgetting.lastBy[other(sender.side)] >= flownSince ? undefined : 'nobody has forgotten it';
     }
     if (code === 'ERR_DROPPED' && error.reason === 'overflow') return flown === 0 && mine.maxQueued < 10_000 ? undefined : 'there was room';
     if (code === 'ERR_OVERFLOW') return flown === 0 && mine.overflow === 'error' ? undefined : 'there was room';
