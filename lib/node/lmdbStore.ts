@@ -3,7 +3,7 @@ import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import type { Inbox } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { ResultStore } from '../session/store/resultStore.js';
+import type { ResultStore } from '../internal/resultStore.js';
 import { assertName } from './databases.js';
 import { createDeadLetters, type LmdbDeadLetters } from './deadLetters.js';
 import { openEnvironment } from './environment.js';

@@ -1,5 +1,5 @@
 import { throwError, type SchedulerLike } from 'rxjs';
-import type { ResultStore } from '../session/store/resultStore.js';
+import type { ResultStore } from '../internal/resultStore.js';
 import { createAges } from './ages.js';
 import { countOf, readValue } from './databases.js';
 import type { Environment } from './environment.js';

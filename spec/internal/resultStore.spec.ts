@@ -1,8 +1,8 @@
 import { VirtualTimeScheduler, type SchedulerLike } from 'rxjs';
-import { lmdbStore } from '../../../lib/node/lmdbStore.js';
-import { memoryResults, type ResultStore } from '../../../lib/session/store/resultStore.js';
-import { folder } from '../../node/folder.js';
-import { ready } from '../../support/outboxCases.js';
+import { lmdbStore } from '../../lib/node/lmdbStore.js';
+import { memoryResults, type ResultStore } from '../../lib/internal/resultStore.js';
+import { folder } from '../node/folder.js';
+import { ready } from '../support/outboxCases.js';
 
 interface Limits {
   readonly ttl?: number;

@@ -1,7 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { assertPositive } from '../../internal/assert.js';
-import { firstOf } from '../../internal/firstOf.js';
-import type { Later } from '../../internal/later.js';
+import { assertPositive } from './assert.js';
+import { firstOf } from './firstOf.js';
+import type { Later } from './later.js';
 
 /** What was answered lately, by the key of the request: a repeat of it gets the same answer, and is not carried out again. */
 export interface ResultStore {

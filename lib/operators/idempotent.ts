@@ -1,0 +1,110 @@
+import {
+  asyncScheduler,
+  concat,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  mergeMap,
+  ReplaySubject,
+  share,
+  tap,
+  type Observable,
+  type ObservableInput,
+  type ObservedValueOf,
+  type OperatorFunction,
+  type SchedulerLike,
+} from 'rxjs';
+import { assertPositive } from '../internal/assert.js';
+import { asObservable } from '../internal/later.js';
+import { memoryResults, type ResultStore } from '../internal/resultStore.js';
+import type { Message } from '../message/types.js';
+
+export interface IdempotentOptions<T> {
+  /** What makes two requests the same. @default the message's `id` */
+  readonly key?: (value: T) => string;
+  /** How long a result is remembered, in ms. @default 300_000 */
+  readonly ttl?: number;
+  /** Results remembered at most; when full, the oldest is forgotten. @default 10_000 */
+  readonly maxSize?: number;
+  /**
+   * Where results are remembered instead, each as the array of its values; then `ttl` and `maxSize` are the store's. What has a store outlives
+   * its subscriptions. @default in memory, for as long as one subscription
+   */
+  readonly store?: ResultStore;
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * A `mergeMap` that remembers: a repeat of a request is answered with the result of the first, and the handler does not run again. While it
+ * runs, repeats share it.
+ *
+ *     source                    -a-----a----|
+ *     handler                   ---r|
+ *     idempotent(handler)       ----r--r----|
+ *
+ * Values are passed on as they come; when the handler has completed, all of them are remembered. An error is passed on and ends the
+ * stream, as with `mergeMap`; it is not remembered. Nothing bounds how many run at once: let `consume` do that.
+ *
+ * @param handler Answers a request.
+ * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
+ * @throws What the store or `key` throws, delivered.
+ * @example
+ * const answer = (request: Message) => save(createMessage('order.placed', null, { correlationId: request.id }));
+ * wire.pipe(ofType('order.place'), idempotent(answer)).subscribe(wire);
+ * @example
+ * of('a', 'b', 'a').pipe(idempotent((letter) => of(`${letter}${Math.random()}`), { key: (letter) => letter }), toArray()).subscribe(([first, , third]) => {
+ *   console.log(first === third); // prints: true
+ * });
+ */
+export function idempotent<T, O extends ObservableInput<unknown>>(
+  handler: (value: T) => O,
+  options: IdempotentOptions<T> & { readonly key: (value: T) => string },
+): OperatorFunction<T, ObservedValueOf<O>>;
+export function idempotent<T extends Pick<Message, 'id'>, O extends ObservableInput<unknown>>(
+  handler: (value: T) => O,
+  options?: IdempotentOptions<T>,
+): OperatorFunction<T, ObservedValueOf<O>>;
+export function idempotent(
+  handler: (value: unknown) => ObservableInput<unknown>,
+  options: IdempotentOptions<never> = {},
+): OperatorFunction<unknown, unknown> {
+  const { key = idOf, ttl = 300_000, maxSize = 10_000, store, scheduler = asyncScheduler } = options as IdempotentOptions<unknown>;
+  assertPositive('idempotent', { ttl, maxSize });
+
+  const lasting = store && remembering(handler, key, store);
+  return (source) => defer(() => source.pipe(mergeMap(lasting ?? remembering(handler, key, memoryResults({ ttl, maxSize, scheduler })))));
+}
+
+function remembering<T, R>(
+  handler: (value: T) => ObservableInput<R>,
+  key: (value: T) => string,
+  results: ResultStore,
+): (value: T) => Observable<R> {
+  /** What is being answered just now. */
+  const running = new Map<string, Observable<R>>();
+
+  const run = (value: T, name: string): Observable<R> =>
+    defer(() => {
+      const values: R[] = [];
+      const stored$ = asObservable(() => results.put(name, values)).pipe(ignoreElements());
+      return concat(from(handler(value)).pipe(tap((one) => values.push(one))), stored$);
+    });
+  return (value) => {
+    const name = key(value);
+    const shared = running.get(name);
+    if (shared) return shared;
+    const answer = asObservable(() => results.get(name)).pipe(
+      mergeMap((known) => (known === undefined ? run(value, name) : (known as readonly R[]))),
+      finalize(() => running.delete(name)),
+      share({ connector: () => new ReplaySubject<R>(), resetOnComplete: false, resetOnError: false }),
+    );
+    running.set(name, answer);
+    return answer;
+  };
+}
+
+function idOf(value: unknown): string {
+  return (value as Pick<Message, 'id'>).id;
+}
