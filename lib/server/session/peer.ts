@@ -52,7 +52,9 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean): P
     },
     refusal({ epoch, n, rt = '' }) {
       if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
-      if (record.tokens.length > 0 && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
+      // Who was never seen to have got a welcome has nothing here: it may have been an owner of the outbox that is fenced by now.
+      const isOwned = known !== undefined || record.isConfirmed;
+      if (isOwned && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
       return undefined;
     },
     greet({ epoch, n, sid: shown, rt: used = '', rx }) {
