@@ -1,3 +1,4 @@
+import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
 import type { OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
@@ -33,15 +34,19 @@ export function newRecord(chance: Chance): OutboxRecord {
 
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
 export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStored, codec }: OutboxOptions): OutboxStore {
+  const faults$ = new Subject<StoreError>();
   let epoch = 0;
 
   const write = (work: () => void) =>
     disk.write(life, () => {
-      if (record.epoch !== epoch) throw new StoreError('simulated', 'fenced');
-      work();
+      if (record.epoch === epoch) return work();
+      const error = new StoreError('simulated', 'fenced');
+      if (life.isAlive()) faults$.next(error);
+      throw error;
     });
   return {
     isDurable: true,
+    faults$,
     maxMessages: 200,
     maxBytes: 100_000,
     open: () =>

@@ -81,7 +81,10 @@ function createContext(seed: number, clock: ReturnType<typeof createClock>, viol
     };
   };
   const welcomed: Hello[] = [];
-  const numbers = createNumberChecks({ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now });
+  const numbers = createNumberChecks({
+    ...{ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now },
+    receiverOf: ({ ends }) => (plan.client.inbox === 'durable' && plan.client.outbox === 'durable' ? 'client' : ends.client.life.name),
+  });
   const attachments = createAttachmentChecks({ violate, hasForgotten: hasForgotten(), isIntruder: ({ ends }) => isIntruder(ends.client.life.name), soon: clock.soon });
   const watcher = createWatcher({ codec, numbers, attachments, say, onWelcomed: (hello) => void welcomed.push(hello) });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });

@@ -54,7 +54,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     }
     if (code === 'ERR_DROPPED' && error.reason === 'overflow') return flown === 0 && mine.maxQueued < 10_000 ? undefined : 'there was room';
     if (code === 'ERR_OVERFLOW') return flown === 0 && mine.overflow === 'error' ? undefined : 'there was room';
-    if (code === 'ERR_STORE') return flown === 0 && (mine.noRoom > 0 || error.fault === 'fenced') ? undefined : 'it was stored';
+    if (code === 'ERR_STORE') return error.fault === 'fenced' || (flown === 0 && mine.noRoom > 0) ? undefined : 'it was stored';
     return code === 'ERR_DROPPED' || code === 'ERR_WIRE_CLOSED' ? undefined : `it says ${code}`;
   };
   const lie = (entry: Entry, { status, error }: Receipt): string | undefined => {
@@ -71,7 +71,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
       const entry = journal.of(id);
       if (entry.handed.length === 0) checkOrder(entry);
       else checkRepeat(entry, memory);
-      if (!plan.link.isLossy && [...entry.outcomes.values()].includes('expired')) violate('expired', `${id} is handed over`);
+      if (canExpire(plan) && [...entry.outcomes.values()].includes('expired')) violate('expired', `${id} is handed over`);
       entry.handed.push(memory);
     },
     effect(id: string, side: Side): void {
@@ -94,6 +94,11 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
 
 function isFinal({ status }: Receipt, { level }: Entry): boolean {
   return status === 'acked' || status === 'expired' || status === 'dead' || (status === 'sent' && level === 'at-most-once');
+}
+
+/** Whether what has expired cannot be on its way any more: neither by a detour nor to a client whose outbox was taken over. */
+function canExpire({ link, faults }: Plan): boolean {
+  return !link.isLossy && !faults.includes('rival');
 }
 
 /** Whether effects are elsewhere than the cursor: then a crash in between repeats them, at every level. */

@@ -27,6 +27,8 @@ interface Flow {
 }
 
 interface Talk {
+  /** Who is the client. */
+  readonly receiver: string;
   hello?: Hello;
   /** When it was welcomed. */
   since: number;
@@ -40,18 +42,20 @@ export interface NumberOptions {
   /** Whether the server may have forgotten a client since it was last asked. */
   readonly hasForgotten: (pid: string) => boolean;
   readonly now: () => number;
+  /** Names who remembers what was received by the client of a connection. */
+  readonly receiverOf: (connection: Connection) => string;
 }
 
 const SKIPPED = 'skipped';
 
 /** Looks into the frames that travel: the numbers of messages, and the acks. */
-export function createNumberChecks({ codec, journal, violate, hasForgotten, now }: NumberOptions) {
+export function createNumberChecks({ codec, journal, violate, hasForgotten, now, receiverOf }: NumberOptions) {
   const spaces = new Map<string, Space>();
   const talks = new WeakMap<Connection, Talk>();
 
-  const spaceOf = (sender: Side, { hello }: Talk): Space => {
-    const key = `${sender} ${hello?.pid}`;
-    const space = spaces.get(key) ?? { brought: new Map<number, string>(), acked: 0, known: 0 };
+  const spaceOf = (sender: Side, { hello, receiver }: Talk): Space => {
+    const key = sender === 'client' ? `from ${hello?.pid}` : `to ${receiver}`;
+    const space = spaces.get(key) ?? newSpace();
     spaces.set(key, space);
     return space;
   };
@@ -116,7 +120,7 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now 
 
   return {
     talkOf(connection: Connection): Talk {
-      const talk = talks.get(connection) ?? { flows: {}, since: 0 };
+      const talk = talks.get(connection) ?? { receiver: receiverOf(connection), flows: {}, since: 0 };
       talks.set(connection, talk);
       return talk;
     },
@@ -140,6 +144,10 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now 
       else if (frame.kind === 'msg' && frame.first > 0) bring(frame.first, idsIn(frame.body, codec), talk, other(by));
     },
   };
+}
+
+function newSpace(): Space {
+  return { brought: new Map(), acked: 0, known: 0 };
 }
 
 function newFlow(rx: number, window: number, bytes: number): Flow {
