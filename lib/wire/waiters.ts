@@ -1,3 +1,4 @@
+import { noop } from 'rxjs';
 import type { Receipt } from '../message/receipt.js';
 
 interface Waiter {
@@ -21,6 +22,8 @@ export function createWaiters() {
       if (known) return known.promise;
       let settle: Pick<Waiter, 'resolve' | 'reject'> | undefined;
       const promise = new Promise<Receipt>((resolve, reject) => (settle = { resolve, reject }));
+      // Who does not wait for it has `errors$`: an unhandled rejection would end the process.
+      promise.catch(noop);
       const isLast = ({ status }: Receipt): boolean => status === 'acked' || (!isAcked && status === 'sent');
       waiters.set(id, { isLast, promise, ...(settle as unknown as Pick<Waiter, 'resolve' | 'reject'>) });
       return promise;

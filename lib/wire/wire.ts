@@ -119,7 +119,8 @@ export class Wire extends Subject<Message> {
   /**
    * Sends a message, and tells when it is processed; at-most-once: when it was sent.
    *
-   * @throws {RxwireError} Rejects with the reason, when it is given up; with `ERR_WIRE_CLOSED`, when the wire ends before.
+   * @throws {RxwireError} Rejects with the reason, when it is given up: `ERR_DROPPED`, when the wire ends before. `ERR_WIRE_CLOSED`, when that has
+   * ended already, or a durable outbox keeps the message. Who does not wait for it need not catch it.
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
