@@ -12,6 +12,7 @@ import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { folder } from '../node/folder.js';
 import { fakeInbox, type Write } from '../support/fakeInbox.js';
+import { operatorContract } from '../support/operatorContract.js';
 import { record } from '../support/record.js';
 import { pair, type PairOptions } from '../support/sessionPair.js';
 
@@ -55,6 +56,13 @@ function handlers() {
 }
 
 describe('consume', () => {
+  operatorContract(() => consume(({ payload }: Message) => of(payload)), {
+    value: (index) => message(String(index), { timestamp: 0 }),
+    throwing: {
+      deadLetter: (fail) => consume(() => throwError(() => boom), { retry: false, deadLetter: fail }),
+    },
+  });
+
   const cleanups: (() => void)[] = [];
   afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
 
@@ -367,6 +375,26 @@ describe('consume', () => {
       first.end('b', 'd');
       await acked.take(4);
       expect(inbox.written).toEqual(['c', 'a', 'b', 'd']);
+    });
+
+    it('commits what an earlier session has left to the cursor of that one', async () => {
+      const inbox = fakeInbox();
+      const { handle, begun, end } = handlers();
+      const { wire, serverWire, restart } = connected({ client: { inbox } });
+      const done = record(wire.pipe(consume(handle, { concurrency: 2, effect: write })));
+      (await serverWire()).next(message('before'));
+      await begun(1);
+      restart(); // without a memory: what it sends has numbers from 1 on again
+      const sent = (await serverWire(1)).send(message('after'));
+      await begun(2);
+      end('before');
+      await done.take(1);
+      end('after');
+      await sent;
+      expect(inbox.written).toEqual(['before', 'after']);
+      const [first, second] = inbox.commits;
+      expect([first, second]).toMatchObject([{ cursor: { done: 1 } }, { cursor: { done: 1 } }]);
+      expect(first!.pid).not.toBe(second!.pid);
     });
 
     it('writes the effect of a message that has no number', async () => {
