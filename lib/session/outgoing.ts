@@ -4,7 +4,7 @@ import { StoreError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { restored } from './batches.js';
+import { restored, type Batch } from './batches.js';
 import { createEncoder } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
@@ -83,7 +83,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       send = undefined;
       flight.detach();
     },
-    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf(flight) : [])),
+    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf([...flight.all(), ...sender.writing]) : [])),
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);
       if (latency !== undefined) {
@@ -95,8 +95,8 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
   };
 }
 
-function idsOf(flight: Flight): readonly string[] {
-  return flight.all().flatMap(({ messages }) => messages.map(({ id }) => id));
+function idsOf(batches: readonly Batch[]): readonly string[] {
+  return batches.flatMap(({ messages }) => messages.map(({ id }) => id));
 }
 
 /** What a frame holds besides its body. */

@@ -1,28 +1,22 @@
 import { noop } from 'rxjs';
-import { InDoubtError, type RxwireError } from '../errors.js';
-import type { Later } from '../internal/later.js';
+import { InDoubtError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import { hole, lastOf, numbered, type Batch } from './batches.js';
 import type { Encoded } from './encoding.js';
-import type { Flight } from './flight.js';
 import { MAX_BATCH } from './frames.js';
-import type { Ledger } from './ledger.js';
+import { createKeeping, type Keeping, type KeepingOptions, type Taken } from './keeping.js';
 import type { SendQueue } from './sendQueue.js';
 import { createStoring, type Wait } from './storing.js';
-import type { OutboxStore } from './store/outboxStore.js';
 
-export interface SenderOptions {
+export interface SenderOptions extends KeepingOptions {
   readonly queue: SendQueue;
-  readonly flight: Flight;
-  readonly ledger: Ledger;
-  readonly store: OutboxStore;
   /** Makes frames of messages, as few as the limits allow. Those that cannot be sent are told, and left out. */
   readonly encode: (messages: readonly Message[]) => readonly Encoded[];
   readonly wait: Wait;
 }
 
 /** Gives messages their numbers, and stores them with these; what comes during a write goes into the next. */
-export interface Sender {
+export interface Sender extends Pick<Keeping, 'writing'> {
   /** Numbers what may be numbered now, and sends what may be sent. */
   pump(): void;
   /** Begins behind `acked`, with what a store had kept. `mayBeSent`: an owner before us may have sent it. */
@@ -40,7 +34,7 @@ export interface Sender {
 }
 
 export function createSender(options: SenderOptions): Sender {
-  const { queue, flight, ledger, store, wait } = options;
+  const { queue, flight, store, wait } = options;
   let last = 0;
   let isPumping = false;
   let isLost = false;
@@ -48,29 +42,27 @@ export function createSender(options: SenderOptions): Sender {
     if (isLost) sender.storeAgain();
     sender.pump();
   });
+  const keeping = createKeeping(options, storing, (batches) => (last = Math.max(last, ...batches.map(lastOf))));
 
-  const keep = (batches: readonly Batch[], write: () => Later<void>): void => {
-    const stored = (): void => {
-      batches.forEach(flight.add);
-      last = Math.max(last, ...batches.map(lastOf));
-    };
-    storing.run(write, stored, (error) => bury(batches, error as RxwireError, ledger));
-  };
   const number = (free: number): void => {
-    const batches = taken(free, last, options);
-    if (batches.length > 0) keep(batches, () => store.append(batches));
+    const batches = taken(free, last, keeping.refused.shift(), options);
+    if (batches.length > 0) keeping.append(batches);
   };
   const restart = (rx: number): void => {
     const batches = renumbered(rx, options);
     last = rx;
-    keep(batches, () => store.replace(rx, batches));
+    keeping.replace(rx, batches);
   };
 
   const sender: Sender = {
+    get writing() {
+      return keeping.writing;
+    },
     pump() {
       if (isPumping) return;
       isPumping = true;
-      for (let free = room(last, options); !storing.isBusy && free > 0 && !queue.isEmpty; free = room(last, options)) number(free);
+      const isEmpty = (): boolean => queue.isEmpty && keeping.refused.length === 0;
+      for (let free = room(last, options); !storing.isBusy && free > 0 && !isEmpty(); free = room(last, options)) number(free);
       isPumping = false;
       flight.flush();
     },
@@ -85,16 +77,14 @@ export function createSender(options: SenderOptions): Sender {
     },
     resume(rx, isKnown, ready) {
       storing.whenIdle(() => {
-        if (rx < flight.acked || rx > last || !(isKnown || flight.sent === 0)) restart(rx);
+        // A store that is behind its time (Web Storage lets another process wait for what was written) does not know all that was sent.
+        const isBehind = rx > flight.sent;
+        if (rx < flight.acked || isBehind || !(isKnown || flight.sent === 0)) restart(rx);
         storing.whenIdle(ready);
       });
     },
   };
   return sender;
-}
-
-function bury(batches: readonly Batch[], error: RxwireError, ledger: Ledger): void {
-  for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error });
 }
 
 /** What outlives the process is numbered as soon as it comes; else numbers are for what can go out at once. */
@@ -103,10 +93,10 @@ function room(last: number, { flight, store }: SenderOptions): number {
   return Math.min(MAX_BATCH, free, store.isDurable ? free : flight.room(last));
 }
 
-function taken(free: number, last: number, { queue, encode }: SenderOptions): readonly Batch[] {
-  const dropped = queue.takeDropped(free);
+function taken(free: number, last: number, refused: Taken | undefined, { queue, encode }: SenderOptions): readonly Batch[] {
+  const dropped = refused ? 0 : queue.takeDropped(free);
   if (dropped > 0) return [hole(last + 1, dropped)];
-  const { messages, delivery } = queue.take(free);
+  const { messages, delivery } = refused ?? queue.take(free);
   return messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
 }
 
