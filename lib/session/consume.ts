@@ -103,7 +103,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   return (source) =>
     source.pipe(
       map((message) => ({ message, held: claim(message) })),
-      mergeMap(({ message, held }) => process(message, held, parts), concurrency),
+      mergeMap(({ message, held }) => processOne(message, held, parts), concurrency),
       // The next one need not wait until this one is written: many share a transaction.
       mergeAll(),
     );
@@ -116,7 +116,7 @@ interface Parts<T, R, Tx> extends Omit<ConsumeOptions<T, R, Tx>, 'retry'> {
 }
 
 /** Emits once its handler is through with it: what then emits when it is processed. */
-function process<T extends Message, R, Tx>(
+function processOne<T extends Message, R, Tx>(
   message: T,
   held: Claim | undefined,
   { handler, retried, effect, deadLetter, scheduler }: Parts<T, R, Tx>,
