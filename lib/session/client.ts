@@ -26,25 +26,31 @@ interface State {
   server: string;
   /** Whether we know what we have accepted from the server in the session of the ticket. */
   remembers: boolean;
+  /** Whether the server did not know our numbers, and new ones are not stored yet. */
+  isUnknown: boolean;
 }
 
 /** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
   const { store, wait, fail } = parts;
   const { inbox, report = noop } = options;
-  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false };
+  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, isUnknown: false };
 
   const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
       endpoint.incoming.receiver.begin(sid);
     }
-    Object.assign(state, { ticket: { sid, rt }, server, remembers: true });
+    Object.assign(state, { ticket: { sid, rt }, server, remembers: true, isUnknown: state.isUnknown || !known });
     connection.welcome();
-    const agreement = { rx, isKnown: known, allowance, ping };
+    const agreement = { rx, isKnown: !state.isUnknown, allowance, ping };
     const agree = (): void => endpoint.agree(connection, agreement);
+    const remember = (): void => {
+      state.isUnknown = false;
+      wait(() => store.remember({ sid, rt }), agree, fail);
+    };
     // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
-    endpoint.resume(agreement, () => wait(() => store.remember({ sid, rt }), agree, fail));
+    endpoint.resume(agreement, remember);
   };
   const endpoint = createEndpoint(
     {

@@ -33,6 +33,8 @@ export interface Peer {
   greet(hello: Hello): Greeting;
   /** It has used the token of the last welcome. */
   confirm(): void;
+  /** What is sent to it from now on has the numbers of its session: it may come back to that. */
+  begin(): void;
 }
 
 /** 43 characters of 6 bits hold 256 bits. */
@@ -63,9 +65,10 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean): P
       const sid = resumed ? record.sid : nanoid(22);
       const rt = nanoid(TOKEN_LENGTH);
       record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed };
-      isResumable = true;
+      isResumable = resumed;
       return { sid, rt, known: isConfirmed, resumed };
     },
+    begin: () => void (isResumable = true),
     confirm() {
       record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true };
     },

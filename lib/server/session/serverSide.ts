@@ -1,5 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { ProtocolError } from '../../errors.js';
+import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
 import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
@@ -7,7 +8,7 @@ import type { Hello, Welcome } from '../../session/handshake.js';
 import type { EndpointOptions } from '../../session/options.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
-import type { Peer } from './peer.js';
+import type { Peer, PeerRecord } from './peer.js';
 
 export interface ServerSideOptions extends EndpointOptions {
   /** How often each side must be heard, in ms. */
@@ -39,24 +40,18 @@ export function createServerSide(
   let pending: Agreement | undefined;
   let isHelloRead = false;
 
-  const remember = (then: () => void): void => {
-    const { sid, tokens } = peer.record;
-    const rest = (): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
-    wait(() => store.remember({ sid, rt: tokens.join(' ') }), rest, fail);
-  };
   const greet = (connection: Connection): void => {
     const { n, rx: theirs = 0, ...allowance } = hello();
     const greeting = peer.greet(hello());
-    const { known, resumed } = greeting;
-    const { rx } = endpoint.incoming.receiver;
-    const welcome: Welcome = { ...greeting, n, rx, known, window, bytes, ping, codec: codec.name, id: endpoint.id };
-    pending = { rx: resumed ? theirs : 0, isKnown: resumed, allowance, ping };
+    const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, window, bytes, ping, codec: codec.name, id: endpoint.id };
+    pending = { rx: greeting.resumed ? theirs : 0, isKnown: greeting.resumed, allowance, ping };
     isHelloRead = false;
-    remember(() => {
+    const send = (): void => {
       if (!endpoint.isCurrent(connection)) return;
       connection.welcome();
       connection.send(controlFrame('welcome', welcome));
-    });
+    };
+    wait(() => inbox?.remember(pid, peer.record), send, fail);
   };
   const endpoint = createEndpoint(
     {
@@ -73,7 +68,13 @@ export function createServerSide(
         pending = undefined;
         // It has got the welcome: what is sent from now on has somewhere to go.
         peer.confirm();
-        endpoint.resume(agreement, () => endpoint.agree(connection, agreement));
+        const { record } = peer;
+        const begin = (): void => {
+          if (!endpoint.isCurrent(connection)) return;
+          peer.begin();
+          endpoint.agree(connection, agreement);
+        };
+        endpoint.resume(agreement, () => wait(() => (agreement.isKnown ? undefined : keepName(record, store)), begin, fail));
       },
     },
     options,
@@ -81,4 +82,9 @@ export function createServerSide(
   endpoint.incoming.receiver.begin(pid, cursor);
   endpoint.outgoing.begin(contents);
   return endpoint;
+}
+
+/** Called when the numbers of a new session are stored, and not before: who crashes in between must not take the old ones for those. */
+function keepName({ sid, tokens }: PeerRecord, store: OutboxStore): Later<void> {
+  return store.remember({ sid, rt: tokens.join(' ') });
 }
