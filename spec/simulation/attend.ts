@@ -33,10 +33,10 @@ export interface AttendOptions {
 /** Watches a wire, handles what it brings, and sends. */
 export function attend({ wire, life, side, stream, memory, onError, onEnd }: AttendOptions, context: Context): Attended {
   const { chance, plan, journal, deliveries, say, violate, isCalm } = context;
-  const sender: Sender = { side, life, stream };
   const unsettled = new Set<string>();
   let claimed = 0;
   let isEnded = false;
+  const sender: Sender = { side, life, stream, isEnded: () => isEnded };
 
   wire.receipts$.subscribe((receipt) => {
     if (!life.isAlive()) return;

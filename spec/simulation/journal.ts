@@ -7,6 +7,8 @@ import type { Side } from './network.js';
 export interface Sender {
   readonly side: Side;
   readonly life: Life;
+  /** Whether its wire is at its end. */
+  readonly isEnded: () => boolean;
   /** Names what keeps its order: an outbox that outlives it, or the wire. */
   readonly stream: string;
 }

@@ -133,9 +133,9 @@ function checkBounds(client: Client, server: Server, { plan, violate }: Context)
 }
 
 /** Looks whether all is done; then the client says goodbye, and nothing must be left. */
-function end(client: Client, server: Server, { clock, journal, violate }: Context, goOn: () => boolean): void {
+function end(client: Client, server: Server, { clock, journal, plan, violate }: Context, goOn: () => boolean): void {
   const applications = [client.current() ?? [], server.current()].flat();
-  checkDrained({ journal, applications, former: client.former(), outboxes: [client.record], violate });
+  checkDrained({ journal, plan, applications, former: client.former(), outboxes: [client.record], violate });
   client.current()?.wire.complete();
   clock.run(clock.now() + GOODBYE, goOn);
   checkGone(applications, violate);
