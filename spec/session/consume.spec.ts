@@ -1,5 +1,5 @@
 import { filter, firstValueFrom, map, of, Subject, tap, throwError, timer, type Observable } from 'rxjs';
-import { UnsupportedError } from '../../lib/errors.js';
+import { OverflowError, UnsupportedError } from '../../lib/errors.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { ReceiptStatus } from '../../lib/message/receipt.js';
 import type { Message } from '../../lib/message/types.js';
@@ -426,6 +426,37 @@ describe('consume', () => {
     });
   });
 
+  describe('when too many wait', () => {
+    it('gives up one more at once, as dead, and goes on', () => {
+      const { handle, end } = handlers();
+      const dead: DeadLetter[] = [];
+      const source = new Subject<Message>();
+      const consumed = record(source.pipe(consume(handle, { maxWaiting: 2, deadLetter: (letter) => void dead.push(letter) })));
+      letters('abcd').forEach((one) => source.next(one));
+      expect(consumed.values).toEqual([
+        { message: expect.objectContaining({ id: 'd' }), attempts: 0, status: 'dead', error: new OverflowError('consume', 2) },
+      ]);
+      expect(dead).toMatchObject([{ message: { id: 'd' }, reason: 'ERR_OVERFLOW', attempts: 0 }]);
+      end('a');
+      source.next(message('e'));
+      for (const id of 'bce') end(id);
+      expect(consumed.values.map(show)).toEqual(['d dead 0', 'a done 1', 'b done 1', 'c done 1', 'e done 1']);
+    });
+
+    it('bounds what comes at-most-once, and loses nothing that is acked', async () => {
+      const { handle, begun, end } = handlers();
+      const { wire, consumed } = await consuming(handle, { maxWaiting: 4 }, { server: { window: 2 } });
+      letters('abc').forEach((one) => wire.next(one));
+      await begun(1);
+      for (let index = 0; index < 10; index++) wire.next(message(String(index), { delivery: 'at-most-once' }));
+      const lost = await consumed.take(7);
+      expect(lost.map(show)).toEqual(['3', '4', '5', '6', '7', '8', '9'].map((id) => `${id} dead 0`));
+      for (let count = 1; count <= 6; count++) end((await begun(count)).at(-1)!);
+      const done = (await consumed.take(13)).slice(7).map(show);
+      expect(done.filter((one) => one.endsWith('done 1'))).toHaveLength(6);
+    });
+  });
+
   it('refuses an effect where nothing can write it, without running the handler', async () => {
     const { handle, started } = handlers();
     const refused = new UnsupportedError('consume: "effect" needs a session with an inbox');
@@ -444,7 +475,8 @@ describe('consume', () => {
     );
   });
 
-  it('refuses retries that cannot be when called', () => {
+  it('refuses retries and a maxWaiting that cannot be when called', () => {
+    expect(() => consume(() => undefined, { maxWaiting: -1 })).toThrow(new RangeError('consume: "maxWaiting" must be >= 0, got -1'));
     expect(() => consume(() => undefined, { retry: { maxRetries: -1 } })).toThrow(RangeError);
   });
 });
