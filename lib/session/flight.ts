@@ -62,10 +62,12 @@ interface State {
   bytes: number;
   bytesFlying: number;
   bytesAllowed: number;
+  /** Whether the other side may still be busy with what we have given up, and has no room before it says that it is not. */
+  isBusy: boolean;
 }
 
 export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
-  const state: State = { ...nothing(), transmit: undefined, acked: 0, sent: 0, tail: 0, limit: 0, bytesAllowed: 0 };
+  const state: State = { ...nothing(), transmit: undefined, acked: 0, sent: 0, tail: 0, limit: 0, bytesAllowed: 0, isBusy: false };
   /** What was acked when {@link Flight.isStuck} looked. */
   let looked = 0;
 
@@ -87,7 +89,7 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
       for (const batch of batches) put(state, batch, acked);
     },
     add: (batch) => put(state, batch, state.acked),
-    room: (last) => (state.transmit && state.bytesFlying < state.bytesAllowed ? state.limit - last : 0),
+    room: (last) => (state.transmit && !state.isBusy && state.bytesFlying < state.bytesAllowed ? state.limit - last : 0),
     attach(transmit, rx, { window, bytes }) {
       const batches = all(state);
       Object.assign(state, nothing(), { transmit, tail: rx, limit: state.acked + window, bytesAllowed: bytes });
@@ -102,12 +104,12 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
     isStuck() {
       const before = looked;
       looked = state.acked;
-      return state.sent > looked && looked === before;
+      return (state.sent > looked || state.isBusy) && looked === before;
     },
     all: () => all(state),
     clear(acked) {
       const batches = all(state);
-      Object.assign(state, nothing(), { acked, sent: acked });
+      Object.assign(state, nothing(), { acked, sent: acked, isBusy: acked > 0 });
       return batches;
     },
   };
@@ -131,7 +133,7 @@ function all({ flying, waiting }: State): readonly Batch[] {
 /** Takes the next batch to send, if it may be. One that alone is larger than the window goes when nothing else is on its way. */
 function next(state: State): Batch | undefined {
   const batch = state.waiting.peek();
-  if (!batch) return undefined;
+  if (!batch || state.isBusy) return undefined;
   const bytesFlying = state.bytesFlying + batch.frame.length;
   if (state.flying.size > 0 && (lastOf(batch) > state.limit || bytesFlying > state.bytesAllowed)) return undefined;
   state.waiting.shift();
@@ -151,6 +153,7 @@ function launch(batch: Batch, transmit: (frame: Frame) => void, ledger: Ledger, 
 function acknowledge(done: number, credit: number, state: State, ledger: Ledger, now: number): number | undefined {
   if (done > state.sent) throw new ProtocolError('an ack of what was never sent');
   const latency = settleUpTo(done, state, ledger, now);
+  state.isBusy &&= done < state.acked;
   state.acked = Math.max(state.acked, done);
   state.limit = state.acked + credit;
   return latency;
