@@ -38,7 +38,7 @@ export interface IncomingParts {
 }
 
 export function createIncoming({ codec, wait, emit, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
-  const { window = 1_024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
+  const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   let bad = 0;
@@ -52,7 +52,7 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
   };
   const onMissed = (count: number): void => report({ kind: 'error', error: new MessagesMissedError(count) });
-  const receiver = createReceiver({ window, hand: gate.hand, onSettled, onMissed });
+  const receiver = createReceiver({ window, windowBytes, hand: gate.hand, onSettled, onMissed });
 
   const decode = (first: number, count: number, body: Frame): readonly Message[] => {
     try {
@@ -81,7 +81,7 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
       const from = source();
       // Just decoded, and nobody else's yet.
       for (const message of messages as readonly { source: string }[]) message.source ||= from;
-      if (first > 0) receiver.accept(first, messages);
+      if (first > 0) receiver.accept(first, messages, body.length);
       else for (const message of messages) gate.handUnsure(message, settleUnsure);
     },
   };

@@ -1,17 +1,15 @@
-import { ConnectionLostError, ProtocolError } from '../errors.js';
+import { ConnectionLostError } from '../errors.js';
 import { GAP } from '../link/closeCode.js';
 import type { Message } from '../message/types.js';
 import type { Outcome } from './claims.js';
+import { createHolding, type HoldingOptions } from './holding.js';
 import { createProgress, type Progress } from './progress.js';
-import { MAX_BATCH } from './frames.js';
 import type { Cursor } from './store/inbox.js';
 
 /** Called when a message is processed. */
 export type Settle = (outcomes: readonly Outcome[]) => void;
 
-export interface ReceiverOptions {
-  /** Messages that may be accepted and not processed. */
-  readonly window: number;
+export interface ReceiverOptions extends HoldingOptions {
   /** Hands a message over; `settle` is for those that have a number. */
   readonly hand: (message: Message, settle: Settle) => void;
   /** Called when that many messages were given up by the other side. */
@@ -26,13 +24,17 @@ export interface Receiver {
   readonly rx: number;
   readonly progress: Progress;
   /**
-   * Takes a batch; what of it was accepted before is dropped.
+   * Takes a batch of so many bytes; what of it was accepted before is dropped.
    *
    * @throws {ConnectionLostError} When something before it is missing.
    * @throws {ProtocolError} When it is more than was allowed.
    */
-  accept(first: number, messages: readonly Message[]): void;
-  /** Takes it that these numbers will not come. */
+  accept(first: number, messages: readonly Message[], size: number): void;
+  /**
+   * Takes it that these numbers will not come.
+   *
+   * @throws {ProtocolError} When one is more than was allowed.
+   */
   skip(numbers: readonly number[]): void;
   /** @throws {ConnectionLostError} When that many were sent, and have not come. */
   expect(sent: number): void;
@@ -40,15 +42,15 @@ export interface Receiver {
   begin(pid: string, cursor?: Cursor): void;
 }
 
-export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOptions): Receiver {
+export function createReceiver({ hand, onSettled, onMissed, ...limits }: ReceiverOptions): Receiver {
   let rx = 0;
   let progress = createProgress('');
   const skipped = new Set<number>();
+  let holding = createHolding(limits);
 
   /** Takes the next number. What is skipped has no message; what has had its effect has none now. */
   const take = (message?: Message): void => {
     const [number, mine] = [++rx, progress];
-    skipped.delete(number);
     if (!message) onSettled(number, [], mine);
     else if (!mine.has(number)) hand(message, (outcomes) => onSettled(number, outcomes, mine));
   };
@@ -59,7 +61,7 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
   };
   const takeSkipped = (): void => {
     const before = rx;
-    while (skipped.has(rx + 1)) take();
+    while (skipped.delete(rx + 1)) take();
     if (rx > before) onMissed(rx - before);
   };
 
@@ -70,10 +72,9 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
     get progress() {
       return progress;
     },
-    accept(first, messages) {
+    accept(first, messages, size) {
       if (first > accepted() + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
-      if (first + messages.length > progress.done + window + 1 && first > progress.done + 1)
-        throw new ProtocolError('more than the window');
+      holding.take(first, messages.length, size, progress.done);
       takeSkipped();
       for (let index = rx + 1 - first; index < messages.length; index = rx + 1 - first) {
         take(messages[index]);
@@ -81,16 +82,15 @@ export function createReceiver({ window, hand, onSettled, onMissed }: ReceiverOp
       }
     },
     skip(numbers) {
-      // A batch that is larger than the window may come, alone: so may the numbers of all of it.
-      const reach = Math.max(window, MAX_BATCH);
-      for (const number of numbers) if (number > accepted() && number <= rx + reach) skipped.add(number);
+      holding.check(numbers, progress.done);
+      for (const number of numbers) if (number > accepted()) skipped.add(number);
       takeSkipped();
     },
     expect(sent) {
       if (sent > accepted()) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
     },
     begin(pid, cursor) {
-      progress = createProgress(pid, cursor);
+      [progress, holding] = [createProgress(pid, cursor), createHolding(limits)];
       rx = progress.done;
       skipped.clear();
     },
