@@ -43,11 +43,13 @@ export function createSessionWires(options: SessionWiresOptions) {
     const peer = recall(kept);
     const codec = agreeOn(hello, options.codecs);
     guests.delete(hello.pid);
-    if (!codec) return refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
-    if (isRefused(attachment, hello, peer)) return [];
-    const guest = createGuest(attachment, peer);
-    guests.set(hello.pid, guest);
-    return [openWire(guest, { hello, codec, kept }, options, () => guests.delete(hello.pid))];
+    if (codec && !isRefused(attachment, hello, peer)) {
+      const guest = createGuest(attachment, peer);
+      guests.set(hello.pid, guest);
+      return [openWire(guest, { hello, codec, kept }, options, () => guests.delete(hello.pid))];
+    }
+    kept.store.close();
+    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
   };
   const look = (attachment: Attachment, hello: Hello): Observable<Wire> => {
     guests.set(hello.pid, undefined);
