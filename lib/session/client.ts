@@ -1,6 +1,7 @@
-import { noop } from 'rxjs';
+import { asapScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ProtocolError, SessionLostError } from '../errors.js';
+import { after } from '../internal/after.js';
 import type { Connection } from './connection.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
 import { controlFrame } from './frames.js';
@@ -33,7 +34,7 @@ interface State {
 /** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
   const { store, wait, fail } = parts;
-  const { inbox, report = noop } = options;
+  const { inbox, microtask = asapScheduler, report = noop } = options;
   const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, isUnknown: false };
 
   const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
@@ -72,7 +73,9 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     };
     wait(() => (ticket ? inbox?.load(ticket.sid) : undefined), recall, fail);
   };
-  wait(() => store.open(), begin, fail);
+  const open = (): void => wait(() => store.open(), begin, fail);
+  // What a store tells at once would be told before anybody could subscribe to the wire.
+  wait(() => (store.isDurable ? after(0, microtask) : undefined), open, fail);
   return endpoint;
 }
 
