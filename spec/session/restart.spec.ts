@@ -1,0 +1,468 @@
+import { concat, defer, filter, firstValueFrom, of, Subject, take, timer, type Observable } from 'rxjs';
+import type { ConnectionLostError } from '../../lib/errors.js';
+import type { Later } from '../../lib/internal/later.js';
+import { CloseCode } from '../../lib/link/closeCode.js';
+import type { Frame, Link } from '../../lib/link/link.js';
+import { memoryLink } from '../../lib/link/memory.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { serve, type ServeOptions } from '../../lib/server/serve.js';
+import { claim } from '../../lib/session/claims.js';
+import { controlFrame, readFrame, type SessionFrame } from '../../lib/session/frames.js';
+import type { Hello, Welcome } from '../../lib/session/handshake.js';
+import type { InboxRecord } from '../../lib/session/store/inbox.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
+import { connect } from '../../lib/wire/connect.js';
+import type { Wire } from '../../lib/wire/wire.js';
+import { fakeInbox, type FakeInbox } from '../support/fakeInbox.js';
+import { ready } from '../support/outboxCases.js';
+import { record } from '../support/record.js';
+import { network, type ClientOptions } from '../support/sessionPair.js';
+import { fakeStorage, type FakeStorage } from './store/fakeStorage.js';
+
+const message = (id: string, length = 0): Message => createMessage('test.any', 'x'.repeat(length), { id });
+const secret = (letter: string, length = 43): string => letter.repeat(length);
+
+/** An outbox that outlives the wire: each process makes its own over the same storage. */
+const outboxIn = (storage: FakeStorage, name = 'chat'): OutboxStore => webStorageOutbox(name, { storage, locks: false });
+
+/** Waits for this error among those of a wire. */
+const failure = (wire: Wire, code: string): Promise<unknown> => firstValueFrom(wire.errors$.pipe(filter((error) => error.code === code)));
+
+/** Gives the messages one after the other, so that each has a frame of its own. */
+async function sendEach(wire: Wire, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const sent = firstValueFrom(wire.receipts$.pipe(filter((receipt) => receipt.id === id && receipt.status === 'sent')));
+    wire.next(message(id));
+    await sent;
+  }
+}
+
+describe('restarting', () => {
+  const cleanups: (() => void)[] = [];
+  afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
+
+  describe('the client', () => {
+    /** A client whose server is the test. */
+    function play(storage: FakeStorage, options: Partial<ClientOptions> = {}) {
+      const [near, far] = memoryLink<Frame>();
+      const toClient$ = new Subject<Frame>();
+      const raw = record(far(toClient$));
+      const wire = connect({ link: near, outbox: outboxIn(storage), delivery: 'exactly-once', ...options });
+      cleanups.push(() => wire.unsubscribe());
+      return {
+        wire,
+        raw,
+        errors: record(wire.errors$),
+        hello: async (): Promise<Hello> => helloIn((await raw.take(1))[0]!),
+        welcome: (fields: Partial<Welcome> = {}) => toClient$.next(controlFrame('welcome', { ...WELCOME, ...fields })),
+        ack: (done: number) => toClient$.next(controlFrame('ack', done, 1_024)),
+        /** The batches and skips, once there are that many. */
+        sent: async (count: number): Promise<readonly SessionFrame[]> => {
+          const isSent = (frame: Frame): boolean => ['msg', 'skip'].includes(readFrame(frame).kind);
+          while (raw.values.filter(isSent).length < count) await raw.take(raw.values.length + 1);
+          return raw.values.filter(isSent).map(readFrame);
+        },
+      };
+    }
+    const WELCOME: Welcome = {
+      ...{ n: 1, sid: secret('s'), rt: secret('r'), rx: 0, known: false, resumed: false },
+      ...{ window: 1_024, bytes: 100_000, ping: 15_000, codec: 'json', id: 'server' },
+    };
+    const helloIn = (frame: Frame): Hello => (readFrame(frame) as Extract<SessionFrame, { kind: 'hello' }>).hello;
+    const numbers = (frames: readonly SessionFrame[]): readonly unknown[] =>
+      frames.map((frame) => (frame.kind === 'msg' ? frame.first : frame.kind === 'skip' && ['skip', ...frame.numbers]));
+
+    /** A client that has sent three messages, of which the first is acked. */
+    async function threeSent(storage: FakeStorage) {
+      const before = play(storage);
+      const hello = await before.hello();
+      before.welcome();
+      await sendEach(before.wire, ['a', 'b', 'c']);
+      const acked = before.wire.send(message('d'));
+      await before.sent(4);
+      before.ack(4);
+      await acked;
+      await sendEach(before.wire, ['e', 'f', 'g']);
+      const frames = await before.sent(7);
+      before.wire.unsubscribe();
+      return { hello, frames };
+    }
+
+    it('comes back as the same sender to the same session, as a newer owner', async () => {
+      const storage = fakeStorage();
+      const { hello } = await threeSent(storage);
+      const again = await play(storage).hello();
+      expect(hello).toMatchObject({ epoch: 1, n: 1 });
+      expect(hello).not.toHaveProperty('sid');
+      expect(again).toMatchObject({ pid: hello.pid, epoch: 2, n: 1, sid: WELCOME.sid, rt: WELCOME.rt });
+      // It has forgotten what it got.
+      expect(again).not.toHaveProperty('rx');
+    });
+
+    it('sends again exactly what is not accepted, byte for byte', async () => {
+      const storage = fakeStorage();
+      const { frames } = await threeSent(storage);
+      const after = play(storage);
+      await after.hello();
+      after.welcome({ known: true, rx: 5 });
+      await sendEach(after.wire, ['h']);
+      expect(numbers(await after.sent(3))).toEqual([6, 7, 8]);
+      expect(
+        after.raw.values.filter((frame) => frames.some(({ kind }) => kind === 'msg') && String(frame).includes('"id":"f"')),
+      ).toHaveLength(1);
+      expect((await after.sent(3)).slice(0, 2)).toEqual(frames.slice(5));
+      expect(after.errors.values).toEqual([]);
+    });
+
+    it('tells what becomes of messages that an earlier one has left', async () => {
+      const storage = fakeStorage();
+      await threeSent(storage);
+      const after = play(storage);
+      const receipts = record(after.wire.receipts$);
+      await after.hello();
+      after.welcome({ known: true, rx: 5 });
+      await after.sent(2);
+      after.ack(7);
+      await receipts.take(7);
+      expect(receipts.values.filter(({ status }) => status === 'acked').map(({ id }) => id)).toEqual(['e', 'f', 'g']);
+      expect([...storage.items.keys()]).toEqual(['rxwire:head:chat']);
+    });
+
+    it('gives up what may have been sent when the server has forgotten it, and sends the rest', async () => {
+      const storage = fakeStorage();
+      await threeSent(storage);
+      const after = play(storage);
+      await after.hello();
+      after.wire.next(message('h'));
+      after.welcome();
+      expect(numbers(await after.sent(1))).toEqual([1]);
+      expect(after.errors.values).toMatchObject(['e', 'f', 'g'].map((id) => ({ code: 'ERR_IN_DOUBT', id })));
+    });
+
+    it('skips the numbers of what its store cannot read', async () => {
+      const storage = fakeStorage();
+      await threeSent(storage);
+      storage.items.set('rxwire:batch:chat:6', '{');
+      const after = play(storage);
+      await after.hello();
+      after.welcome({ known: true, rx: 4 });
+      expect(numbers(await after.sent(3))).toEqual([5, ['skip', 6], 7]);
+      expect(after.errors.values).toMatchObject([{ code: 'ERR_STORE', fault: 'corrupt' }]);
+    });
+
+    it('gives no number twice when its store is behind its time', async () => {
+      const storage = fakeStorage();
+      const before = play(storage);
+      await before.hello();
+      before.welcome();
+      await sendEach(before.wire, ['a', 'b']);
+      const early = new Map(storage.items);
+      await sendEach(before.wire, ['c', 'd']);
+      before.wire.unsubscribe();
+      // As when a browser crashes, which writes a Storage to the disk when it likes.
+      storage.items.clear();
+      early.forEach((value, key) => storage.items.set(key, value));
+
+      const after = play(storage);
+      await after.hello();
+      await firstValueFrom(timer(0));
+      after.wire.next(message('e'));
+      await firstValueFrom(timer(0));
+      after.welcome({ known: true, rx: 4 });
+      after.ack(4);
+      expect(numbers(await after.sent(1))).toEqual([5]);
+      // What it knows of may be what the server has got, or not.
+      expect(after.errors.values).toMatchObject(['a', 'b'].map((id) => ({ code: 'ERR_IN_DOUBT', id })));
+    });
+
+    it('gives up a message that the store has no room for, and gives its number to the next', async () => {
+      const storage = fakeStorage(3_000);
+      const { wire, sent, hello, welcome, errors } = play(storage);
+      await hello();
+      welcome();
+      await sendEach(wire, ['a']);
+      wire.next(message('large', 5_000));
+      await failure(wire, 'ERR_STORE');
+      await sendEach(wire, ['b']);
+      expect(numbers(await sent(2))).toEqual([1, 2]);
+      expect(errors.values).toMatchObject([{ code: 'ERR_STORE', fault: 'quota' }]);
+    });
+
+    it('gives up none but that one, also when all were sent in one go', async () => {
+      const storage = fakeStorage(5_000);
+      const dead: string[] = [];
+      const { wire, sent, hello, welcome, raw } = play(storage, { onDead: ({ id }) => dead.push(id) });
+      await hello();
+      welcome();
+      for (const id of ['a', 'b', 'c', 'large', 'd', 'e', 'f']) wire.next(message(id, id === 'large' ? 9_000 : 0));
+      await sendEach(wire, ['g']);
+      await sent(2);
+      expect(dead).toEqual(['large']);
+      const ids = raw.values.flatMap((frame) => [...String(frame).matchAll(/"id":"(\w)"/g)].map(([, id]) => id));
+      expect(ids).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    });
+
+    it('stores again all that is not acked when the store has lost it', async () => {
+      const storage = fakeStorage();
+      await threeSent(storage);
+      const after = play(storage);
+      await after.hello();
+      storage.items.clear();
+      after.welcome({ known: true, rx: 4 });
+      await after.sent(3);
+      expect(after.errors.values).toMatchObject([{ code: 'ERR_STORE', fault: 'evicted' }]);
+      after.wire.unsubscribe();
+      const { batches, acked, ticket } = await ready(outboxIn(storage).open());
+      expect({ acked, ticket, firsts: batches.map(({ first }) => first) }).toMatchObject({ acked: 4, firsts: [5, 6, 7] });
+    });
+
+    it('does not call dead what is being written when it ends', async () => {
+      const storage = fakeStorage();
+      const written$ = new Subject<void>();
+      const slow: OutboxStore = { ...outboxIn(storage) };
+      const append = (batches: Parameters<OutboxStore['append']>[0]): Later<void> =>
+        concat(
+          defer(() => (slow.append(batches) as Observable<never> | undefined) ?? []),
+          written$.pipe(take(1)),
+        );
+      const { wire, hello } = play(storage, { outbox: { ...slow, append } });
+      const receipts = record(wire.receipts$);
+      await hello();
+      wire.next(message('a'));
+      await firstValueFrom(timer(0));
+      wire.next(message('b'));
+      await firstValueFrom(timer(0));
+      wire.error(new Error('enough'));
+      expect(receipts.values.filter(({ status }) => status === 'dead').map(({ id }) => id)).toEqual(['b']);
+    });
+  });
+
+  describe('the server', () => {
+    /** A network whose server has its effects in an inbox, and a client. */
+    function start(client: ClientOptions, options: ServeOptions & { readonly inbox?: FakeInbox } = {}) {
+      const net = network();
+      const got: string[] = [];
+      const wires$ = new Subject<Wire>();
+      const run = () =>
+        net.serve(options, (wire) => {
+          wires$.next(wire);
+          wire.subscribe((one) => {
+            const settle = claim(one)!;
+            got.push(one.id);
+            settle(options.inbox ? { effect: (write) => (write as (value: unknown) => void)(one.id) } : {});
+          });
+        });
+      const firstWire = firstValueFrom(wires$);
+      let running = run();
+      const wire = net.connect({ delivery: 'exactly-once', ...client });
+      cleanups.push(() => {
+        wire.unsubscribe();
+        running.unsubscribe();
+      });
+      return {
+        ...net,
+        ...{ wire, got, firstWire, errors: record(wire.errors$), received: record(wire) },
+        restart: (): Promise<Wire> => {
+          running.unsubscribe();
+          const next = firstValueFrom(wires$);
+          running = run();
+          net.silence(false);
+          return next;
+        },
+      };
+    }
+
+    it('goes on with what its inbox says: nothing is lost, doubled or in doubt', async () => {
+      const inbox = fakeInbox();
+      const { wire, restart, silence, errors } = start({}, { inbox });
+      await wire.send(message('a'));
+      silence(true);
+      const later = ['b', 'c'].map((id) => wire.send(message(id)));
+      await sendEach(wire, ['d']);
+      await restart();
+      await Promise.all([...later, wire.send(message('e'))]);
+      expect(inbox.written).toEqual(['a', 'b', 'c', 'd', 'e']);
+      expect(new Set(errors.values.map(({ code }) => code))).toEqual(new Set(['ERR_CONNECTION_LOST', 'ERR_SESSION_LOST']));
+    });
+
+    it('leaves in doubt at exactly-once what was sent before, when it knows nothing any more', async () => {
+      const { wire, restart, silence, got } = start({});
+      await wire.send(message('a'));
+      silence(true);
+      await sendEach(wire, ['b']);
+      const doubtful = failure(wire, 'ERR_IN_DOUBT');
+      await restart();
+      expect(await doubtful).toMatchObject({ id: 'b' });
+      await wire.send(message('c'));
+      expect(got).toEqual(['a', 'c']);
+    });
+
+    it('gets it again at at-least-once, when it knows nothing any more', async () => {
+      const { wire, restart, silence, got } = start({ delivery: 'at-least-once' });
+      await wire.send(message('a'));
+      silence(true);
+      const later = wire.send(message('b'));
+      await firstValueFrom(timer(0));
+      await restart();
+      await later;
+      await wire.send(message('c'));
+      expect(got).toEqual(['a', 'b', 'c']);
+    });
+
+    it('gets what was not sent before, whatever it knows', async () => {
+      const { wire, restart, down, up, got, errors } = start({ outbox: outboxIn(fakeStorage()) });
+      await wire.send(message('a'));
+      down();
+      const later = wire.send(message('b'));
+      await firstValueFrom(timer(0));
+      up();
+      await restart();
+      await later;
+      expect(got).toEqual(['a', 'b']);
+      expect(errors.values.map(({ code }) => code)).not.toContain('ERR_IN_DOUBT');
+    });
+
+    it('says so to its clients when messages of its own may be lost', async () => {
+      const { wire, restart, errors } = start({}, { inbox: fakeInbox() });
+      await wire.send(message('a'));
+      const lost = failure(wire, 'ERR_SESSION_LOST');
+      await restart();
+      await lost;
+      expect(errors.values.filter(({ code }) => code === 'ERR_SESSION_LOST')).toHaveLength(1);
+    });
+
+    it('sends its own messages again where it has an outbox, and loses none', async () => {
+      const storage = fakeStorage();
+      const { wire, restart, silence, firstWire, errors, received } = start(
+        {},
+        { inbox: fakeInbox(), outbox: (pid) => outboxIn(storage, pid) },
+      );
+      await wire.send(message('a'));
+      const served = await firstWire;
+      served.next(message('x'));
+      await received.take(1);
+      silence(true);
+      await sendEach(served, ['y', 'z']);
+      const again = await restart();
+      again.next(message('last'));
+      await received.take(4);
+      expect(received.values.map(({ id }) => id)).toEqual(['x', 'y', 'z', 'last']);
+      expect(errors.values.map(({ code }) => code)).not.toContain('ERR_SESSION_LOST');
+    });
+  });
+
+  describe('a hello', () => {
+    const HELLO: Hello = {
+      ...{ v: 1, pid: secret('p', 22), epoch: 2, n: 2, window: 10, bytes: 10_000 },
+      ...{ codecs: ['json'], id: 'client', delivery: 'exactly-once' },
+    };
+    /** A server to which the test says hello. */
+    function server(options: ServeOptions = {}) {
+      const links$ = new Subject<Link<Frame>>();
+      const running = serve(links$, options).subscribe((wire) => wire.subscribe());
+      cleanups.push(() => running.unsubscribe());
+      /** Opens a connection with this hello. */
+      const greet = (fields: Partial<Hello> = {}) => {
+        const [near, far] = memoryLink<Frame>();
+        links$.next(far);
+        const frames$ = new Subject<Frame>();
+        const answers = record(near(concat(of(controlFrame('hello', { ...HELLO, ...fields })), frames$)));
+        cleanups.push(() => answers.subscription.unsubscribe());
+        return {
+          answers,
+          welcome: async (): Promise<Welcome> =>
+            (readFrame((await answers.take(1))[0]!) as Extract<SessionFrame, { kind: 'welcome' }>).welcome,
+          code: async (): Promise<unknown> => ((await answers.ended) as ConnectionLostError).closeCode,
+          /** Uses what the welcome says. */
+          use: async (): Promise<void> => {
+            frames$.next(controlFrame('ack', 0, 10));
+            // Answered by an ack: then it was read.
+            frames$.next(controlFrame('ping', 0));
+            await answers.take(2);
+          },
+        };
+      };
+      return { greet };
+    }
+
+    it.each<[string, Partial<Hello>]>([
+      ['of an older owner', { epoch: 1, n: 3 }],
+      ['that was overtaken by a later one', { n: 1 }],
+      ['that comes twice', {}],
+    ])('%s is refused', async (_, fields) => {
+      const { greet } = server();
+      const { rt } = await greet().welcome();
+      expect(await greet({ ...fields, rt }).code()).toBe(CloseCode.SUPERSEDED);
+    });
+
+    it.each<[string, Partial<Hello>]>([
+      ['without the token', {}],
+      ['with a wrong token', { rt: secret('x') }],
+      ['with a wrong token, of a newer owner', { epoch: 3, n: 1, rt: secret('x') }],
+    ])('%s is refused once it was used', async (_, fields) => {
+      const { greet } = server();
+      const first = greet();
+      await first.welcome();
+      await first.use();
+      expect(await greet({ n: 3, ...fields }).code()).toBe(CloseCode.FORBIDDEN);
+      // Whoever has it is not disturbed.
+      expect(first.answers.isOver()).toBe(false);
+    });
+
+    it('may show the token before, until the newer one was used', async () => {
+      const { greet } = server();
+      const first = greet();
+      const { rt } = await first.welcome();
+      await first.use();
+      // This answer is lost on its way.
+      await greet({ n: 3, rt }).welcome();
+      const third = greet({ n: 4, rt });
+      const { rt: newest } = await third.welcome();
+      await third.use();
+      expect(await greet({ n: 5, rt }).code()).toBe(CloseCode.FORBIDDEN);
+      expect(await greet({ n: 6, rt: newest }).welcome()).toMatchObject({ known: true });
+    });
+
+    it('takes the place of the one before', async () => {
+      const { greet } = server();
+      const first = greet();
+      const { rt } = await first.welcome();
+      await greet({ n: 3, rt }).welcome();
+      expect(await first.code()).toBe(CloseCode.SUPERSEDED);
+    });
+
+    it('has to come again while another of the same client is looked into', async () => {
+      const loaded$ = new Subject<InboxRecord | undefined>();
+      const inbox = { ...fakeInbox(), load: () => loaded$.pipe(take(1)) };
+      const { greet } = server({ inbox });
+      const first = greet();
+      const second = greet({ n: 3 });
+      expect(await second.code()).toBe(CloseCode.TRY_AGAIN_LATER);
+      loaded$.next(undefined);
+      expect(await first.welcome()).toMatchObject({ n: 2, known: false });
+    });
+
+    it('that is refused leaves no store open', async () => {
+      let open = 0;
+      const outbox = (): OutboxStore => {
+        const store = outboxIn(fakeStorage());
+        return {
+          ...store,
+          open: () => {
+            open++;
+            return store.open();
+          },
+          close: () => {
+            open--;
+            store.close();
+          },
+        };
+      };
+      const { greet } = server({ outbox });
+      expect(await greet({ codecs: ['morse'] }).code()).toBe(CloseCode.UNSUPPORTED_DATA);
+      expect(open).toBe(0);
+    });
+  });
+});
