@@ -3,7 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { DecodeError, RxwireError } from '../errors.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
 import { checkOptions } from '../session/checkOptions.js';
@@ -65,7 +65,8 @@ export function serve(links$: Observable<Link<Frame>>, options: ServeOptions & {
 /** @throws {RangeError} When a number is out of range. */
 export function checkServeOptions(owner: string, options: ServeOptions): void {
   const { helloTimeout, detachedTimeout, pingInterval, maxDetached } = options;
-  assertPositive(owner, { helloTimeout, detachedTimeout, pingInterval });
+  assertPositive(owner, { helloTimeout, detachedTimeout });
+  assertWhole(owner, { pingInterval });
   assertNotNegative(owner, { maxDetached });
   checkOptions(owner, options);
   // Called for its checks: each wire calls it again, too late for whoever made a mistake.

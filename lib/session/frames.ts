@@ -88,6 +88,6 @@ function parseArray(frame: string): readonly unknown[] {
 }
 
 function batch(first: number, count: number, body: Frame): SessionFrame {
-  if (!Number.isSafeInteger(first + count) || count < 1 || count > MAX_BATCH) throw new ProtocolError('a batch of impossible numbers');
-  return { kind: 'msg', first, count, body };
+  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('a batch of impossible size');
+  return { kind: 'msg', first: whole(first), count, body };
 }

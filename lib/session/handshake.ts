@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors.js';
+import { MAX_DELAY } from '../internal/alarm.js';
 import { NAME_PATTERN } from '../message/limits.js';
 import type { Delivery } from '../message/types.js';
 
@@ -92,7 +93,7 @@ export function parseWelcome(value: unknown): Welcome {
     resumed: resumed === true,
     window: positive(window),
     bytes: positive(bytes),
-    ping: positive(ping),
+    ping: interval(ping),
     codec: codec as string,
     id: name(id),
   };
@@ -126,4 +127,10 @@ export function whole(value: unknown): number {
 /** @throws {ProtocolError} When it is no whole number from 1. */
 function positive(value: unknown): number {
   return whole(value) || whole(NaN);
+}
+
+/** @throws {ProtocolError} When it is nothing that a timer can keep. */
+function interval(value: unknown): number {
+  check(positive(value) <= MAX_DELAY, 'welcome');
+  return value as number;
 }

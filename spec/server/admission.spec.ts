@@ -203,6 +203,8 @@ describe('listen', () => {
     { maxFrame: 0 },
     { maxBuffered: -1 },
     { window: 0 },
+    { windowBytes: 1.5 },
+    { pingInterval: Infinity },
     { ackTimeout: 0 },
     { drainTimeout: -1 },
   ])('refuses %p when called', (options) => {

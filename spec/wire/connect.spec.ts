@@ -108,6 +108,7 @@ describe('connect', () => {
 
   it.each<[string, Omit<ConnectOptions, 'link'>]>([
     ['window', { window: 0 }],
+    ['windowBytes', { windowBytes: 2 ** 31 }],
     ['maxFrame', { maxFrame: 0 }],
     ['initialInterval', { reconnect: { initialInterval: NaN } }],
   ])('refuses a %s out of range when called', (option, options) => {
