@@ -1,0 +1,54 @@
+/** What the pages of session.spec.ts have in common. */
+import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
+import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
+import type { Frame } from '../../lib/link/link.js';
+import { readFrame } from '../../lib/session/frames.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
+
+export type Kind = 'indexedDB' | 'localStorage';
+
+const NAME = 'chat';
+
+export function outboxOf(kind: Kind, options: Pick<IndexedDbOutboxOptions, 'steal'> = {}): OutboxStore {
+  return kind === 'indexedDB' ? indexedDbOutbox(NAME, options) : webStorageOutbox(NAME, options);
+}
+
+/** The ids of the messages that lie in the storage: what is there now will have its effect, whatever becomes of the page. */
+export async function storedIds(kind: Kind): Promise<readonly string[]> {
+  const frames = kind === 'indexedDB' ? await framesInDatabase(`rxwire:${NAME}`) : framesInStorage(`rxwire:batch:${NAME}:`);
+  return frames.flatMap(idsIn);
+}
+
+function idsIn(frame: Frame): readonly string[] {
+  const read = readFrame(frame);
+  if (read.kind !== 'msg') return [];
+  const codec = typeof read.body === 'string' ? json() : msgpack();
+  return codec.decode(read.body).map(({ id }) => id);
+}
+
+function framesInStorage(prefix: string): readonly Frame[] {
+  return Object.keys(localStorage)
+    .filter((key) => key.startsWith(prefix))
+    .sort((a, b) => Number(a.slice(prefix.length)) - Number(b.slice(prefix.length)))
+    .map((key) => (JSON.parse(localStorage.getItem(key)!) as { readonly frame: string }).frame);
+}
+
+async function framesInDatabase(name: string): Promise<readonly Frame[]> {
+  // Opening would make it.
+  if (!(await indexedDB.databases()).some((database) => database.name === name)) return [];
+  const database = await answer(indexedDB.open(name));
+  const records: { readonly frame: Frame }[] = database.objectStoreNames.contains('batches')
+    ? await answer(database.transaction('batches').objectStore('batches').getAll())
+    : [];
+  database.close();
+  return records.map(({ frame }) => frame);
+}
+
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error!);
+  });
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+
+/** As strict as that of the console: no `eval`, no inline script, and only wires to this machine. */
+const POLICY = "default-src 'none'; script-src 'self'; connect-src ws://127.0.0.1:*; base-uri 'none'; require-trusted-types-for 'script'";
+
+/** A site with one page and one script, and with storage of its own, that is empty at first. */
+export interface Site {
+  readonly origin: string;
+  readonly context: BrowserContext;
+  /** What the pages complain of: errors that nobody caught, promises that nobody minds, what the policy forbids. */
+  readonly complaints: readonly string[];
+  open(query?: string): Promise<Page>;
+  /** Gives the browser an order of its DevTools protocol, for a page. */
+  order(page: Page, name: Order, parameters: object): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Order = 'Storage.clearDataForOrigin' | 'Storage.overrideQuotaForOrigin';
+
+/** What the `browser` field of package.json tells bundlers, for the sources. */
+const inBrowsers: Plugin = {
+  name: 'in browsers',
+  setup: ({ onResolve }) => onResolve({ filter: /nodeWebSocket\.js$/ }, () => ({ path: resolve('lib/link/browserWebSocket.ts') })),
+};
+
+/** The script of a page, with all that it imports. */
+export async function bundle(entryPoint: string): Promise<string> {
+  const options = { bundle: true, write: false, format: 'esm', target: 'es2022', plugins: [inBrowsers] } satisfies BuildOptions;
+  const { outputFiles } = await build({ ...options, write: false as const, entryPoints: [entryPoint] });
+  return outputFiles[0]!.text;
+}
+
+/**
+ * Stops all pages where they are, as a tab that is frozen or a machine that sleeps; their connections stay, and nobody answers. Answers with
+ * what wakes them.
+ */
+export async function freezePages(browser: Browser): Promise<() => void> {
+  const devtools = await browser.newBrowserCDPSession();
+  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
+  await devtools.detach();
+  const pids = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+  const signal = (name: NodeJS.Signals) => (): void => pids.forEach((pid) => process.kill(pid, name));
+  signal('SIGSTOP')();
+  return signal('SIGCONT');
+}
+
+export async function openSite(browser: Browser, script: string): Promise<Site> {
+  const server = createServer(({ url }, response) => {
+    const isScript = url === '/page.js';
+    const headers = { 'content-type': isScript ? 'text/javascript' : 'text/html', 'content-security-policy': POLICY };
+    response.writeHead(200, headers).end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const complaints: string[] = [];
+  const context = await browser.newContext();
+
+  return {
+    origin,
+    context,
+    complaints,
+    async open(query = '') {
+      const page = await context.newPage();
+      page.setDefaultTimeout(10_000);
+      page.on('pageerror', ({ message }) => complaints.push(message));
+      page.on('console', (message) => message.text().includes('Content Security Policy') && complaints.push(message.text()));
+      await page.goto(`${origin}/${query}`);
+      return page;
+    },
+    async order(page, name, parameters) {
+      const devtools = await context.newCDPSession(page);
+      await devtools.send(name, parameters as never);
+    },
+    async close() {
+      await context.close();
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
