@@ -8,7 +8,7 @@ import type { Hello, Welcome } from '../../session/handshake.js';
 import type { EndpointOptions } from '../../session/options.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
-import type { Peer, PeerRecord } from './peer.js';
+import type { Peer } from './peer.js';
 
 export interface ServerSideOptions extends EndpointOptions {
   /** How often each side must be heard, in ms. */
@@ -30,28 +30,29 @@ export interface ServerSideSetup {
 
 /** The server's side of the handshake. The hello was read already: this answers it. */
 export function createServerSide(
-  { pid, peer, codec, store, contents, cursor, hello }: ServerSideSetup,
+  setup: ServerSideSetup,
   parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>,
   options: ServerSideOptions,
 ): Endpoint {
   const { pingInterval: ping, window = 1_024, windowBytes: bytes = 1024 * 1024, inbox } = options;
+  const { pid, peer, codec, store, contents, cursor, hello } = setup;
   const { wait, fail } = parts;
   /** Of the connection there is, until it is agreed. */
   let pending: Agreement | undefined;
   let isHelloRead = false;
 
+  const remember = (then: () => void): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
   const greet = (connection: Connection): void => {
     const { n, rx: theirs = 0, ...allowance } = hello();
     const greeting = peer.greet(hello());
     const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, window, bytes, ping, codec: codec.name, id: endpoint.id };
     pending = { rx: greeting.resumed ? theirs : 0, isKnown: greeting.resumed, allowance, ping };
     isHelloRead = false;
-    const send = (): void => {
+    remember(() => {
       if (!endpoint.isCurrent(connection)) return;
       connection.welcome();
       connection.send(controlFrame('welcome', welcome));
-    };
-    wait(() => inbox?.remember(pid, peer.record), send, fail);
+    });
   };
   const endpoint = createEndpoint(
     {
@@ -68,13 +69,7 @@ export function createServerSide(
         pending = undefined;
         // It has got the welcome: what is sent from now on has somewhere to go.
         peer.confirm();
-        const { record } = peer;
-        const begin = (): void => {
-          if (!endpoint.isCurrent(connection)) return;
-          peer.begin();
-          endpoint.agree(connection, agreement);
-        };
-        endpoint.resume(agreement, () => wait(() => (agreement.isKnown ? undefined : keepName(record, store)), begin, fail));
+        remember(() => enter(connection, agreement, endpoint, setup, parts));
       },
     },
     options,
@@ -84,7 +79,21 @@ export function createServerSide(
   return endpoint;
 }
 
-/** Called when the numbers of a new session are stored, and not before: who crashes in between must not take the old ones for those. */
-function keepName({ sid, tokens }: PeerRecord, store: OutboxStore): Later<void> {
-  return store.remember({ sid, rt: tokens.join(' ') });
+/** Both sides go on; in a new session with numbers of its own. */
+function enter(
+  connection: Connection,
+  agreement: Agreement,
+  endpoint: Endpoint,
+  { peer, store }: ServerSideSetup,
+  { wait, fail }: Pick<EndpointParts, 'fail' | 'wait'>,
+): void {
+  if (!endpoint.isCurrent(connection)) return;
+  const { sid, tokens } = peer.record;
+  const begin = (): void => {
+    if (endpoint.isCurrent(connection)) peer.begin();
+    endpoint.agree(connection, agreement);
+  };
+  // First the numbers of a new session, then its name: who crashes in between must not take the old ones for those.
+  const keepName = (): Later<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
+  endpoint.resume(agreement, () => wait(keepName, begin, fail));
 }
