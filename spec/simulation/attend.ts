@@ -40,7 +40,8 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
 
   wire.receipts$.subscribe((receipt) => {
     if (!life.isAlive()) return;
-    if (receipt.status !== 'queued' && receipt.status !== 'sent') say(life.name, () => `${receipt.id} is ${receipt.status} ${(receipt.error as RxwireError | undefined)?.code ?? ''}`);
+    if (receipt.status !== 'queued' && receipt.status !== 'sent')
+      say(life.name, () => `${receipt.id} is ${receipt.status} ${(receipt.error as RxwireError | undefined)?.code ?? ''}`);
     const level = journal.of(receipt.id).level;
     if (receipt.status === 'queued') unsettled.add(receipt.id);
     else if (receipt.status !== 'sent' || level === 'at-most-once') unsettled.delete(receipt.id);

@@ -14,12 +14,16 @@ interface Due {
 export interface Clock {
   /** In ms. */
   readonly now: () => number;
+  /** Runs a task at a time; those of the same time in the order in which they came. */
+  at(time: number, task: () => void): void;
   /** Runs a task `delay` ms from now. */
   after(delay: number, task: () => void): void;
   /** Runs a task before anything else that is due. */
   soon(task: () => void): void;
   /** Lets time pass, for as long as `goOn` says. */
   run(until: number, goOn: () => boolean): void;
+  /** How many tasks have run. */
+  readonly steps: () => number;
   /** A scheduler for RxJS whose tasks run only while `isAlive` says so; `count` is told how many more wait. */
   scheduler(lane: Lane, isAlive: () => boolean, count: (change: 1 | -1) => void): SchedulerLike;
 }
@@ -29,18 +33,22 @@ export function createClock(): Clock {
   const heap: Due[] = [];
   let time = 0;
   let order = 0;
+  let steps = 0;
 
-  const add = (lane: Lane, delay: number, run: () => void): void => {
-    push(heap, { time: time + Math.max(0, delay), lane, order: order++, run });
+  const add = (lane: Lane, due: number, run: () => void): void => {
+    push(heap, { time: Math.max(time, due), lane, order: order++, run });
   };
   return {
     now: () => time,
-    after: (delay, task) => add('timer', delay, task),
-    soon: (task) => add('microtask', 0, task),
+    steps: () => steps,
+    at: (due, task) => add('timer', due, task),
+    after: (delay, task) => add('timer', time + delay, task),
+    soon: (task) => add('microtask', time, task),
     run(until, goOn) {
       for (let [next] = heap; next && next.time <= until && goOn(); [next] = heap) {
         pop(heap);
         time = next.time;
+        steps++;
         next.run();
       }
       if (goOn()) time = until;
@@ -55,7 +63,7 @@ export function createClock(): Clock {
           if (action.closed) return action;
           isWaiting = true;
           count(1);
-          add(lane, wait, () => {
+          add(lane, time + wait, () => {
             if (action.closed || !isAlive()) return;
             isWaiting = false;
             count(-1);

@@ -9,6 +9,12 @@ import { createLife, type Life } from './life.js';
 import type { Network, Side } from './network.js';
 import type { Plan } from './plan.js';
 
+export interface Welcomed {
+  readonly hello: Hello;
+  /** Whether the server goes on, as it has seen that the welcome has arrived: then the token of the hello is of no use any more. */
+  isSeen: boolean;
+}
+
 /** What all parts of one run have in common. */
 export interface Context {
   readonly clock: Clock;
@@ -21,7 +27,7 @@ export interface Context {
   /** How often the server may have forgotten its clients. */
   readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
   /** The hellos that were welcomed, in order. */
-  readonly welcomed: readonly Hello[];
+  readonly welcomed: readonly Welcomed[];
   readonly violate: Violate;
   /** For whoever reads what happened. */
   readonly say: (who: string, what: () => string) => void;

@@ -40,7 +40,7 @@ export function createDisk(clock: Clock, chance: Chance, slowest: number): Disk 
       const mine: Pending = { isCancelled: false };
       writes.push(mine);
       lastCommit = Math.max(lastCommit, clock.now() + chance.skewed(0, slowest));
-      clock.after(lastCommit - clock.now(), () => {
+      clock.at(lastCommit, () => {
         if (mine.isCancelled) return;
         writes.splice(writes.indexOf(mine), 1);
         const answer = attempt(apply);

@@ -60,7 +60,12 @@ export function createHandler(options: HandlerOptions): (message: Message) => vo
 }
 
 /** What it brings about is not in the inbox's hands: it comes first, and may be there without the message being acked. */
-function finishHere(id: string, isFailing: boolean, finish: (outcome: Outcome) => void, { life, onEffect, onBuried }: HandlerOptions): void {
+function finishHere(
+  id: string,
+  isFailing: boolean,
+  finish: (outcome: Outcome) => void,
+  { life, onEffect, onBuried }: HandlerOptions,
+): void {
   if (isFailing) onBuried(id);
   else onEffect(id);
   if (life.step()) finish({});

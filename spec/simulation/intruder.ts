@@ -18,11 +18,14 @@ export function createIntruder(context: Context): Intruder {
 
   const forge = (): Hello | undefined => {
     const latest = welcomed.at(-1);
-    if (!latest?.rt) return undefined;
-    const newer = { ...latest, epoch: latest.epoch + 1 };
-    // A token is good for two welcomes at most.
-    const stale = welcomed.find(({ pid, rt }) => rt && pid === latest.pid && rt !== latest.rt);
-    return chance.pick([latest, { ...newer, rt: chance.name() + chance.name().slice(1) }, stale ? { ...newer, rt: stale.rt! } : latest]);
+    if (!latest?.hello.rt) return undefined;
+    const { hello, isSeen } = latest;
+    const newer = { ...hello, epoch: hello.epoch + 1 };
+    const guessed = { ...newer, rt: chance.name() + chance.name().slice(1) };
+    // The token of a hello is of no use once its welcome has arrived; one before that is not in any case.
+    const stale = isSeen ? newer : guessed;
+    const older = welcomed.find((one) => one.hello.rt && one.hello.pid === hello.pid && one.hello.rt !== hello.rt);
+    return chance.pick([hello, guessed, stale, older ? { ...newer, rt: older.hello.rt! } : guessed]);
   };
   return {
     intrude() {

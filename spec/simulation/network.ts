@@ -105,7 +105,12 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
     link: (life) => (outgoing) =>
       new Observable((subscriber) => {
         if (!life.step()) return;
-        subscriber.add(open(life).subscribe({ next: (link) => subscriber.add(link(outgoing).subscribe(subscriber)), error: (error: unknown) => subscriber.error(error) }));
+        subscriber.add(
+          open(life).subscribe({
+            next: (link) => subscriber.add(link(outgoing).subscribe(subscriber)),
+            error: (error: unknown) => subscriber.error(error),
+          }),
+        );
       }),
     listen: (life, accept) => void (server = { life, accept }),
     connections: () => connections.filter(isUsed),

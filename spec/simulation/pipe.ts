@@ -34,7 +34,7 @@ export function createPipe({ clock, chance, link, isLossy, deliver }: PipeOption
   let severedAt = Infinity;
 
   const travel = (at: number, parcel: Parcel): void => {
-    clock.after(at - clock.now(), () => {
+    clock.at(at, () => {
       if (at <= severedAt) deliver(parcel);
     });
   };

@@ -65,14 +65,17 @@ const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-o
 export function drawPlan(chance: Chance): Plan {
   const { hit, pick, whole } = chance;
   const isLossy = hit(0.15);
-  const client = drawSide(chance, isLossy);
-  const server = drawSide(chance, isLossy);
+  // Much goes wrong in little time, and all of it has to outlive that.
+  const isHard = hit(0.3);
+  const latency = [1, pick([3, 30, 300])] as const;
+  const client = drawSide(chance, isLossy, isHard);
+  const server = drawSide(chance, isLossy, isHard);
   return {
     codec: hit(0.8) ? 'json' : 'msgpack',
-    storm: whole(5_000, 30_000),
+    storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
     delivery: pick(LEVELS),
-    link: { latency: [1, pick([3, 30, 300])], isLossy, refused: pick([0, 0.2, 0.5]) },
-    faultEvery: pick([800, 3_000, 10_000]),
+    link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },
+    faultEvery: isHard ? pick([200, 500]) : pick([800, 3_000, 10_000]),
     faults: drawFaults(chance, client, server),
     client,
     server: {
@@ -80,7 +83,8 @@ export function drawPlan(chance: Chance): Plan {
       // The numbers of what it sends are of no use to clients that it does not know any more.
       outbox: server.inbox === 'durable' ? server.outbox : 'memory',
       detachedTimeout: pick([1_500, 30_000, 30_000]),
-      pingInterval: whole(400, 2_000),
+      // Nobody is taken for gone who is only slow.
+      pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
     },
   };
 }
@@ -95,18 +99,18 @@ function drawFaults({ hit }: Chance, client: SidePlan, server: SidePlan): readon
   return faults;
 }
 
-function drawSide({ hit, pick, whole }: Chance, isLossy: boolean): SidePlan {
+function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolean): SidePlan {
   return {
-    outbox: pick(['memory', 'durable']),
-    inbox: pick(['none', 'durable']),
+    outbox: isHard ? 'durable' : pick(['memory', 'durable']),
+    inbox: hit(isHard ? 0.7 : 0.5) ? 'durable' : 'none',
     commit: pick([0, 5, 100]),
-    handler: pick(['at once', 'later']),
+    handler: hit(isHard ? 0.8 : 0.5) ? 'later' : 'at once',
     handling: pick([10, 200, 1_500]),
     failing: pick([0, 0.1]),
-    crash: pick([0, 0.001, 0.004]),
+    crash: isHard ? pick([0.002, 0.01]) : pick([0, 0.001, 0.004]),
     noRoom: hit(0.1) ? 0.05 : 0,
     bursts: whole(2, 12),
-    burst: pick([1, 5, 25]),
+    burst: pick(isHard ? [3, 10] : [1, 5, 25]),
     payload: pick([10, 10, 2_000]),
     // On a link that reorders, a frame may come before the one that says which of its messages have expired.
     expiring: isLossy ? 0 : pick([0, 0.3]),

@@ -1,7 +1,7 @@
 import type { Codec, Frame } from '../../lib/index.js';
-import type { Hello } from '../../lib/session/handshake.js';
 import { readFrame, type SessionFrame } from '../../lib/session/frames.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
+import type { Welcomed } from './context.js';
 import { idsIn, type createNumberChecks } from './checks/numbers.js';
 import type { Connection, Side, Watcher } from './network.js';
 
@@ -9,13 +9,13 @@ export interface WatchingOptions {
   readonly codec: Codec;
   readonly numbers: ReturnType<typeof createNumberChecks>;
   readonly attachments: ReturnType<typeof createAttachmentChecks>;
-  /** Told of each hello of a client that is welcomed. */
-  readonly onWelcomed: (hello: Hello) => void;
+  /** Gets each hello of a client that is welcomed. */
+  readonly welcomed: Welcomed[];
   readonly say: (who: string, what: () => string) => void;
 }
 
 /** Looks into all frames, for the checks and for whoever reads what happened. */
-export function createWatcher({ codec, numbers, attachments, onWelcomed, say }: WatchingOptions): Watcher {
+export function createWatcher({ codec, numbers, attachments, welcomed, say }: WatchingOptions): Watcher {
   const tell = (connection: Connection, side: Side, does: string, frame: Frame): void => {
     say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec)}`);
   };
@@ -28,9 +28,11 @@ export function createWatcher({ codec, numbers, attachments, onWelcomed, say }: 
       const { hello } = numbers.talkOf(connection);
       if (!hello || from === 'client') return;
       attachments.used(connection, hello);
-      if (frame.kind !== 'welcome') return;
-      attachments.welcomed(connection, hello);
-      onWelcomed(hello);
+      const latest = welcomed.at(-1);
+      if (frame.kind === 'welcome') {
+        attachments.welcomed(connection, hello);
+        welcomed.push({ hello, isSeen: false });
+      } else if (latest?.hello === hello) latest.isSeen = true;
     },
     taken(connection, by, raw) {
       tell(connection, by, '<-', raw);

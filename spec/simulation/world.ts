@@ -3,12 +3,11 @@ import { checkApplication, checkOutbox } from './checks/bounds.js';
 import { createDeliveryChecks } from './checks/deliveries.js';
 import { checkDrained, checkGone } from './checks/ending.js';
 import { createNumberChecks } from './checks/numbers.js';
-import type { Hello } from '../../lib/session/handshake.js';
 import type { Invariant, Violate } from './checks/violation.js';
 import { createChance } from './chance.js';
 import { createClient, type Client } from './client.js';
 import { createClock } from './clock.js';
-import { codecs, type Context } from './context.js';
+import { codecs, type Context, type Welcomed } from './context.js';
 import { strike } from './faults.js';
 import { createIntruder, isIntruder } from './intruder.js';
 import { createJournal } from './journal.js';
@@ -42,6 +41,8 @@ export type Tell = (at: number, who: string, what: string) => void;
 const CALM = 60_000;
 const GOODBYE = 10_000;
 const SAMPLE = 250;
+/** More than any seed needs. */
+const MOST_STEPS = 1_000_000;
 
 /** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
 export function runSeed(seed: number, tell?: Tell): Outcome {
@@ -52,14 +53,36 @@ export function runSeed(seed: number, tell?: Tell): Outcome {
     tell?.(clock.now(), 'VIOLATION', `${invariant}: ${detail}`);
   };
   const context = createContext(seed, clock, violate, tell);
-  const goOn = (): boolean => violation === undefined;
-  try {
-    weather(context, goOn);
-  } catch (error) {
-    violate('surprise', error instanceof Error ? String(error.stack) : String(error));
-  }
+  const goOn = (): boolean => {
+    if (clock.steps() > MOST_STEPS) violate('drains', 'it does not come to rest');
+    return violation === undefined;
+  };
+  const fail = (error: unknown): void => violate('surprise', error instanceof Error ? String(error.stack) : String(error));
+  withoutTimers(fail, () => weather(context, goOn));
   const { messages, cuts, crashes } = context.counts;
   return { seed, violation, messages, cuts, crashes };
+}
+
+/** Nothing may wait for real time; RxJS does when a subscriber has thrown, which it reports so. */
+function withoutTimers(fail: (error: unknown) => void, run: () => void): void {
+  const { setTimeout } = globalThis;
+  const guarded = (task: () => void): number => {
+    try {
+      task();
+      fail(new Error('a real timer'));
+    } catch (error) {
+      fail(error);
+    }
+    return 0;
+  };
+  globalThis.setTimeout = guarded as unknown as typeof setTimeout;
+  try {
+    run();
+  } catch (error) {
+    fail(error);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 }
 
 type Setting = Context & { calmDown(): void };
@@ -80,13 +103,18 @@ function createContext(seed: number, clock: ReturnType<typeof createClock>, viol
       return counts.forgotten > before;
     };
   };
-  const welcomed: Hello[] = [];
+  const welcomed: Welcomed[] = [];
   const numbers = createNumberChecks({
     ...{ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now },
     receiverOf: ({ ends }) => (plan.client.inbox === 'durable' && plan.client.outbox === 'durable' ? 'client' : ends.client.life.name),
   });
-  const attachments = createAttachmentChecks({ violate, hasForgotten: hasForgotten(), isIntruder: ({ ends }) => isIntruder(ends.client.life.name), soon: clock.soon });
-  const watcher = createWatcher({ codec, numbers, attachments, say, onWelcomed: (hello) => void welcomed.push(hello) });
+  const attachments = createAttachmentChecks({
+    violate,
+    hasForgotten: hasForgotten(),
+    isIntruder: ({ ends }) => isIntruder(ends.client.life.name),
+    soon: clock.soon,
+  });
+  const watcher = createWatcher({ codec, numbers, attachments, welcomed, say });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });
   const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, violate });
   let isCalm = false;

@@ -21,7 +21,8 @@ export function createAttachmentChecks({ violate, hasForgotten, isIntruder, soon
     /** The server takes a frame, or sends one. */
     used(connection: Connection, { pid }: Hello): void {
       const latest = welcomed.get(pid)?.connection;
-      if (latest && latest !== connection && left.has(connection)) violate('attachment', `${connection.name} is used after ${latest.name} was welcomed`);
+      if (latest && latest !== connection && left.has(connection))
+        violate('attachment', `${connection.name} is used after ${latest.name} was welcomed`);
     },
     welcomed(connection: Connection, hello: Hello): void {
       const { pid, epoch, n } = hello;
@@ -31,7 +32,8 @@ export function createAttachmentChecks({ violate, hasForgotten, isIntruder, soon
       if (!before) return;
       left.add(before.connection);
       soon(() => {
-        if (before.connection.ends.server.isOpen) violate('attachment', `${connection.name} is welcomed while ${before.connection.name} is open`);
+        if (before.connection.ends.server.isOpen)
+          violate('attachment', `${connection.name} is welcomed while ${before.connection.name} is open`);
       });
       if (isForgotten) return;
       if (isIntruder(connection)) violate('secret', `${connection.name} is welcomed without the token`);

@@ -158,7 +158,6 @@ function fly(entry: Entry, { since }: Talk): void {
   if (entry.flown++ === 0) entry.flownSince = since;
 }
 
-
 function bringSkipped(numbers: readonly number[], { brought, acked }: Space): void {
   for (const number of numbers) if (number > acked) brought.set(number, SKIPPED);
 }

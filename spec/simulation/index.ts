@@ -1,0 +1,56 @@
+/**
+ * npm run simulate -- [--seeds N] [--seed-base B] [--seed S] [--mutants] [--jobs J]
+ *
+ * Runs the session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. The last line is JSON.
+ */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { testMutants } from './mutation.js';
+import { describeFailure, showProgress, summaryOf, tellAll } from './report.js';
+import { tallyOf, type Tally } from './tally.js';
+import { runSeeds } from './workers.js';
+import { runSeed } from './world.js';
+
+/** After so many there is enough to look at. */
+const MOST_FAILURES = 20;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '500' },
+    'seed-base': { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+    mutants: { type: 'boolean', default: false },
+  },
+});
+
+function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
+  const number = Number(values[name]);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new RangeError(`simulate: "--${name}" must be a whole number from ${least}, got ${values[name]}`);
+}
+
+async function runMany(): Promise<Tally> {
+  const seeds = numberOf('seeds', 1);
+  let shown = 0;
+  const onProgress = (tally: Tally): boolean => {
+    showProgress(tally, seeds);
+    for (const failure of tally.failures.slice(shown)) console.log(describeFailure(failure));
+    shown = tally.failures.length;
+    return shown < MOST_FAILURES;
+  };
+  return runSeeds({ base: numberOf('seed-base', 0), seeds, jobs: Math.min(seeds, numberOf('jobs', 1)), onProgress });
+}
+
+function runOne(seed: number): Tally {
+  const tally = tallyOf(runSeed(seed, tellAll));
+  for (const failure of tally.failures) console.log(`\n${describeFailure(failure)}`);
+  return tally;
+}
+
+if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1))) ? 0 : 1;
+else {
+  const tally = values.seed === undefined ? await runMany() : runOne(numberOf('seed', 0));
+  console.log(summaryOf(tally));
+  process.exitCode = tally.failures.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,68 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { INVARIANTS } from './checks/violation.js';
+import { MUTANTS, type Mutant } from './mutants.js';
+import type { Failure } from './tally.js';
+import { runSeeds } from './workers.js';
+
+/** Seeds that a mutant may live through. */
+const MOST_SEEDS = 2_000;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FOLDER = `${ROOT}.tmp/mutants`;
+
+/** What became of a mutant: the seed that has caught it, if any. */
+export interface Verdict {
+  readonly mutant: Mutant;
+  readonly caughtBy: Failure | undefined;
+}
+
+/** Puts deliberate faults into the sources, one at a time; tells whether each was caught. */
+export async function testMutants(jobs: number): Promise<boolean> {
+  const verdicts: Verdict[] = [];
+  const waiting = [...MUTANTS];
+  console.log('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
+  const work = async (): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+      const verdict = await judge(mutant);
+      verdicts.push(verdict);
+      console.log(rowOf(verdict));
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  const survivors = verdicts.filter(({ caughtBy }) => !caughtBy).map(({ mutant }) => mutant.name);
+  console.log(JSON.stringify({ mutants: verdicts.length, caught: verdicts.length - survivors.length, survivors }));
+  return survivors.length === 0;
+}
+
+/** @throws {Error} When the place to be changed is not there, or not once. */
+export async function judge(mutant: Mutant, seeds = MOST_SEEDS): Promise<Verdict> {
+  await mkdir(FOLDER, { recursive: true });
+  const file = `${FOLDER}/${mutant.name.replaceAll(/\W+/g, '-')}.mjs`;
+  await build({
+    ...{ entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))], outfile: file, plugins: [patching(mutant)] },
+    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
+  });
+  const { failures } = await runSeeds({ base: 1, seeds, jobs: 1, file, onProgress: (tally) => tally.failures.length === 0 });
+  await rm(file);
+  return { mutant, caughtBy: failures[0] };
+}
+
+function patching({ file, find, replace }: Mutant): Plugin {
+  return {
+    name: 'mutant',
+    setup({ onLoad }) {
+      onLoad({ filter: new RegExp(`/${file.replaceAll('.', '\\.')}$`) }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const count = source.split(find).length - 1;
+        if (count !== 1) throw new Error(`${file} has ${count} places like this: ${find}`);
+        return { contents: source.replace(find, () => replace), loader: 'ts' };
+      });
+    },
+  };
+}
+
+function rowOf({ mutant: { name, why }, caughtBy }: Verdict): string {
+  const cells = caughtBy ? [String(caughtBy.seed), INVARIANTS[caughtBy.invariant]] : ['**none**', ''];
+  return `| ${[name, why, ...cells].join(' | ')} |`;
+}

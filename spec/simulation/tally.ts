@@ -1,0 +1,36 @@
+import type { Invariant } from './checks/violation.js';
+import type { Outcome } from './world.js';
+
+/** A seed in which an invariant did not hold. */
+export interface Failure {
+  readonly seed: number;
+  readonly invariant: Invariant;
+  readonly detail: string;
+  /** In ms of its time. */
+  readonly at: number;
+}
+
+/** What came of many seeds. */
+export interface Tally {
+  readonly seeds: number;
+  readonly failures: readonly Failure[];
+  readonly messages: number;
+  readonly cuts: number;
+  readonly crashes: number;
+}
+
+export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0 };
+
+export function tallyOf({ seed, violation, messages, cuts, crashes }: Outcome): Tally {
+  return { seeds: 1, failures: violation ? [{ seed, ...violation }] : [], messages, cuts, crashes };
+}
+
+export function sum(a: Tally, b: Tally): Tally {
+  return {
+    seeds: a.seeds + b.seeds,
+    failures: [...a.failures, ...b.failures],
+    messages: a.messages + b.messages,
+    cuts: a.cuts + b.cuts,
+    crashes: a.crashes + b.crashes,
+  };
+}
