@@ -111,11 +111,11 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     noRoom: hit(0.1) ? 0.05 : 0,
     bursts: whole(2, 12),
     burst: pick(isHard ? [3, 10] : [1, 5, 25]),
-    payload: pick([10, 10, 2_000]),
+    payload: pick(isHard ? [10, 2_000] : [10, 10, 2_000]),
     // On a link that reorders, a frame may come before the one that says which of its messages have expired.
     expiring: isLossy ? 0 : pick([0, 0.3]),
     window: pick([4, 8, 64, 1_024]),
-    windowBytes: pick([500, 10_000, 1_048_576]),
+    windowBytes: pick(isHard ? [500, 10_000] : [500, 10_000, 1_048_576]),
     maxQueued: pick([3, 20, 10_000]),
     overflow: pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error']),
   };
