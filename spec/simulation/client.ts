@@ -68,7 +68,7 @@ export function createClient(context: Context): Client {
         },
         onEnd(error) {
           // A later one has taken over.
-          if (current?.life === life && error) violate('drains', `${life.name} has failed: ${String(error)}`);
+          if (current?.life === life && error) violate('drains', `${life.name} has failed: ${error instanceof Error ? error.message : ''}`);
         },
       },
       context,

@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { testMutants } from './mutation.js';
-import { describeFailure, showProgress, summaryOf, tellAll } from './report.js';
+import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
 import { tallyOf, type Tally } from './tally.js';
 import { runSeeds } from './workers.js';
 import { runSeed } from './world.js';
@@ -35,7 +35,7 @@ async function runMany(): Promise<Tally> {
   let shown = 0;
   const onProgress = (tally: Tally): boolean => {
     showProgress(tally, seeds);
-    for (const failure of tally.failures.slice(shown)) console.log(describeFailure(failure));
+    for (const failure of tally.failures.slice(shown)) print(describeFailure(failure));
     shown = tally.failures.length;
     return shown < MOST_FAILURES;
   };
@@ -44,13 +44,13 @@ async function runMany(): Promise<Tally> {
 
 function runOne(seed: number): Tally {
   const tally = tallyOf(runSeed(seed, tellAll));
-  for (const failure of tally.failures) console.log(`\n${describeFailure(failure)}`);
+  for (const failure of tally.failures) print(`\n${describeFailure(failure)}`);
   return tally;
 }
 
 if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1))) ? 0 : 1;
 else {
   const tally = values.seed === undefined ? await runMany() : runOne(numberOf('seed', 0));
-  console.log(summaryOf(tally));
+  print(summaryOf(tally));
   process.exitCode = tally.failures.length > 0 ? 1 : 0;
 }

@@ -2,14 +2,15 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { INVARIANTS } from './checks/violation.js';
-import { MUTANTS, type Mutant } from './mutants.js';
-import type { Failure } from './tally.js';
-import { runSeeds } from './workers.js';
+import { MUTANTS, type Mutant } from './mutants/index.js';
+import { print } from './report.js';
+import type { Failure, Tally } from './tally.js';
+import { runSeeds, type WorkersOptions } from './workers.js';
 
 /** Seeds that a mutant may live through. */
 const MOST_SEEDS = 2_000;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDER = `${ROOT}.tmp/mutants`;
+const FOLDER = `${ROOT}.tmp/simulation`;
 
 /** What became of a mutant: the seed that has caught it, if any. */
 export interface Verdict {
@@ -21,31 +22,42 @@ export interface Verdict {
 export async function testMutants(jobs: number): Promise<boolean> {
   const verdicts: Verdict[] = [];
   const waiting = [...MUTANTS];
-  console.log('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
+  print('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
       const verdict = await judge(mutant);
       verdicts.push(verdict);
-      console.log(rowOf(verdict));
+      print(rowOf(verdict));
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
   const survivors = verdicts.filter(({ caughtBy }) => !caughtBy).map(({ mutant }) => mutant.name);
-  console.log(JSON.stringify({ mutants: verdicts.length, caught: verdicts.length - survivors.length, survivors }));
+  print(JSON.stringify({ mutants: verdicts.length, caught: verdicts.length - survivors.length, survivors }));
   return survivors.length === 0;
 }
 
 /** @throws {Error} When the place to be changed is not there, or not once. */
 export async function judge(mutant: Mutant, seeds = MOST_SEEDS): Promise<Verdict> {
-  await mkdir(FOLDER, { recursive: true });
-  const file = `${FOLDER}/${mutant.name.replaceAll(/\W+/g, '-')}.mjs`;
-  await build({
-    ...{ entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))], outfile: file, plugins: [patching(mutant)] },
-    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
+  const { failures } = await runBundled(mutant.name, [patching(mutant)], {
+    ...{ base: 1, seeds, jobs: 1 },
+    onProgress: (tally) => tally.failures.length === 0,
   });
-  const { failures } = await runSeeds({ base: 1, seeds, jobs: 1, file, onProgress: (tally) => tally.failures.length === 0 });
-  await rm(file);
   return { mutant, caughtBy: failures[0] };
+}
+
+/** Runs seeds in processes that need no compiler: it is in one file, made for this. */
+export async function runBundled(name: string, plugins: Plugin[], options: Omit<WorkersOptions, 'file'>): Promise<Tally> {
+  await mkdir(FOLDER, { recursive: true });
+  const file = `${FOLDER}/${name.replaceAll(/\W+/g, '-')}-${process.pid}.mjs`;
+  await build({
+    ...{ entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))], outfile: file, plugins },
+    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'silent' },
+  });
+  try {
+    return await runSeeds({ ...options, file });
+  } finally {
+    await rm(file);
+  }
 }
 
 function patching({ file, find, replace }: Mutant): Plugin {

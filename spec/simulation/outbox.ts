@@ -2,7 +2,7 @@ import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
 import type { OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
-import { idsIn } from './checks/numbers.js';
+import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';
 import type { Disk } from './disk.js';
 import type { Life } from './life.js';

@@ -22,5 +22,9 @@ export function summaryOf({ seeds, failures, messages, cuts, crashes }: Tally): 
 
 /** What happens in one seed, for who reads it: when, to whom, what. */
 export function tellAll(at: number, who: string, what: string): void {
-  console.log(`${at.toFixed(1).padStart(9)}  ${who.padEnd(10)}  ${what}`);
+  print(`${at.toFixed(1).padStart(9)}  ${who.padEnd(10)}  ${what}`);
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -2,7 +2,8 @@ import type { Codec, Frame } from '../../lib/index.js';
 import { readFrame, type SessionFrame } from '../../lib/session/frames.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
 import type { Welcomed } from './context.js';
-import { idsIn, type createNumberChecks } from './checks/numbers.js';
+import type { createNumberChecks } from './checks/numbers.js';
+import { idsIn } from './checks/spaces.js';
 import type { Connection, Side, Watcher } from './network.js';
 
 export interface WatchingOptions {
@@ -16,8 +17,15 @@ export interface WatchingOptions {
 
 /** Looks into all frames, for the checks and for whoever reads what happened. */
 export function createWatcher({ codec, numbers, attachments, welcomed, say }: WatchingOptions): Watcher {
+  // They are random, and what is told of a seed shall be the same each time.
+  const sessions: string[] = [];
+  const nameOf = (sid?: string): string => {
+    if (sid === undefined) return 'none';
+    if (!sessions.includes(sid)) sessions.push(sid);
+    return String(sessions.indexOf(sid) + 1);
+  };
   const tell = (connection: Connection, side: Side, does: string, frame: Frame): void => {
-    say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec)}`);
+    say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec, nameOf)}`);
   };
   return {
     opened: (connection) => say('network', () => `${connection.name} opens`),
@@ -43,7 +51,7 @@ export function createWatcher({ codec, numbers, attachments, welcomed, say }: Wa
   };
 }
 
-function describe(frame: SessionFrame, codec: Codec): string {
+function describe(frame: SessionFrame, codec: Codec, nameOf: (sid?: string) => string): string {
   switch (frame.kind) {
     case 'msg':
       return `msg ${frame.first} to ${frame.first + frame.count - 1}: ${idsIn(frame.body, codec).join(' ')}`;
@@ -54,12 +62,12 @@ function describe(frame: SessionFrame, codec: Codec): string {
     case 'ping':
       return `ping, sent ${frame.sent}`;
     case 'hello': {
-      const { pid, epoch, n, sid = '-', rx = '-' } = frame.hello;
-      return `hello of ${pid.slice(0, 4)} epoch ${epoch} n ${n} sid ${sid.slice(0, 4)} rx ${rx}`;
+      const { epoch, n, sid, rx = 'unknown' } = frame.hello;
+      return `hello epoch ${epoch} n ${n}, session ${nameOf(sid)}, rx ${rx}`;
     }
     case 'welcome': {
       const { sid, rx, known, resumed } = frame.welcome;
-      return `welcome to ${sid.slice(0, 4)} rx ${rx}${known ? ' known' : ''}${resumed ? ' resumed' : ''}`;
+      return `welcome to session ${nameOf(sid)}, rx ${rx}${known ? ', known' : ''}${resumed ? ', resumed' : ''}`;
     }
   }
 }

@@ -1,39 +1,10 @@
-import type { Codec, Frame } from '../../../lib/index.js';
-import { readFrame, type SessionFrame } from '../../../lib/session/frames.js';
-import type { Hello, Welcome } from '../../../lib/session/handshake.js';
+import type { Codec } from '../../../lib/index.js';
+import type { SessionFrame } from '../../../lib/session/frames.js';
+import type { Welcome } from '../../../lib/session/handshake.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
+import { idsIn, newFlow, newSpace, type Space, type Talk } from './spaces.js';
 import type { Violate } from './violation.js';
-
-/** The numbers of one sender: who has got, done and acked which. */
-interface Space {
-  /** What the receiver was brought under each number that it has not acked. */
-  brought: Map<number, string>;
-  /** The highest number that the receiver has acked, and that its sender knows to be acked. */
-  acked: number;
-  known: number;
-}
-
-/** One direction of a connection. */
-interface Flow {
-  /** What both agreed on at its beginning. */
-  rx: number;
-  window: number;
-  bytes: number;
-  /** The highest number that was sent over it, in order. */
-  last: number | undefined;
-  readonly skipped: Set<number>;
-  readonly flying: { readonly last: number; readonly size: number }[];
-}
-
-interface Talk {
-  /** Who is the client. */
-  readonly receiver: string;
-  hello?: Hello;
-  /** When it was welcomed. */
-  since: number;
-  readonly flows: Partial<Record<Side, Flow>>;
-}
 
 export interface NumberOptions {
   readonly codec: Codec;
@@ -146,25 +117,10 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
   };
 }
 
-function newSpace(): Space {
-  return { brought: new Map(), acked: 0, known: 0 };
-}
-
-function newFlow(rx: number, window: number, bytes: number): Flow {
-  return { rx, window, bytes, last: undefined, skipped: new Set(), flying: [] };
-}
-
 function fly(entry: Entry, { since }: Talk): void {
   if (entry.flown++ === 0) entry.flownSince = since;
 }
 
 function bringSkipped(numbers: readonly number[], { brought, acked }: Space): void {
   for (const number of numbers) if (number > acked) brought.set(number, SKIPPED);
-}
-
-/** The messages in a frame or its body. */
-export function idsIn(frame: Frame, codec: Codec): readonly string[] {
-  if (typeof frame === 'string') return [...frame.matchAll(/"id":"(\w+)"/g)].map(([, id = '']) => id);
-  const read = frame[0] === 1 ? readFrame(frame) : undefined;
-  return codec.decode(read?.kind === 'msg' ? read.body : frame).map(({ id }) => id);
 }

@@ -1,0 +1,10 @@
+import { ATTACHING } from './attaching.js';
+import { COMMITTING } from './committing.js';
+import { RECEIVING } from './receiving.js';
+import { RESUMING } from './resuming.js';
+import { SENDING } from './sending.js';
+import type { Mutant } from './mutant.js';
+
+export type { Mutant };
+
+export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...RESUMING, ...ATTACHING];

@@ -1,0 +1,40 @@
+import type { Mutant } from './mutant.js';
+
+/** What goes wrong when two sides meet again. */
+export const RESUMING: readonly Mutant[] = [
+  {
+    name: 'send again what is in doubt',
+    why: 'an exactly-once message that may have arrived is given up',
+    file: 'lib/session/sender.ts',
+    find: "delivery === 'exactly-once' && first <= sent",
+    replace: 'first < 0',
+  },
+  {
+    name: 'no discontinuity',
+    why: 'who is not known begins anew',
+    file: 'lib/session/sender.ts',
+    find: '!(isKnown || flight.sent === 0)',
+    replace: 'false',
+  },
+  {
+    name: 'everybody is known',
+    why: 'a server that has forgotten says so',
+    file: 'lib/server/session/peer.ts',
+    find: 'known: isConfirmed,',
+    replace: 'known: true,',
+  },
+  {
+    name: 'resume at once',
+    why: 'a session goes on only once its numbers are its own',
+    file: 'lib/server/session/peer.ts',
+    find: 'isResumable = resumed;',
+    replace: 'isResumable = true;',
+  },
+  {
+    name: 'send behind the welcome',
+    why: 'the server sends only to who has got the welcome',
+    file: 'lib/server/session/serverSide.ts',
+    find: "connection.send(controlFrame('welcome', welcome));",
+    replace: "connection.send(controlFrame('welcome', welcome)); if (pending) endpoint.agree(connection, pending);",
+  },
+];

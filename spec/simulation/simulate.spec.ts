@@ -1,0 +1,44 @@
+import { judge, runBundled } from './mutation.js';
+import { MUTANTS } from './mutants/index.js';
+import { runSeed } from './world.js';
+
+/** What is told of a seed, line by line. */
+function storyOf(seed: number): readonly string[] {
+  const lines: string[] = [];
+  runSeed(seed, (...line) => lines.push(line.join(' ')));
+  return lines;
+}
+
+describe('simulation', () => {
+  it('finds no fault in 500 seeds', async () => {
+    const tally = await runBundled('none', [], { base: 1, seeds: 500, jobs: 1, onProgress: () => true });
+    expect(tally.failures).toEqual([]);
+    expect(tally.seeds).toBe(500);
+    expect(Math.min(tally.messages, tally.cuts, tally.crashes)).toBeGreaterThan(100);
+  }, 60_000);
+
+  it.each(['ack on receive', 'window off by one', 'the older connection stays', 'effect before cursor'])(
+    'finds a deliberate fault: %s',
+    async (name) => {
+      const mutant = MUTANTS.find((one) => one.name === name)!;
+      const { caughtBy } = await judge(mutant, 100);
+      expect(caughtBy).toBeDefined();
+    },
+    60_000,
+  );
+
+  it('cannot put a fault where its place is not', async () => {
+    const [mutant] = MUTANTS;
+    await expect(judge({ ...mutant!, find: 'nowhere to be found' })).rejects.toThrow('has 0 places like this: nowhere to be found');
+  });
+
+  it('tells the same story of a seed each time', () => {
+    const story = storyOf(7);
+    expect(story.length).toBeGreaterThan(50);
+    expect(storyOf(7)).toEqual(story);
+  });
+
+  it('tells another story of each seed', () => {
+    expect(storyOf(8)).not.toEqual(storyOf(7));
+  });
+});
