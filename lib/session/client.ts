@@ -27,37 +27,43 @@ interface State {
   server: string;
   /** Whether we know what we have accepted from the server in the session of the ticket. */
   remembers: boolean;
-  /** Whether the server did not know our numbers, and new ones are not stored yet. */
-  isUnknown: boolean;
+  /** Called when the ticket that is being stored is. */
+  onStored: (() => void) | undefined;
 }
 
 /** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
   const { store, wait, fail } = parts;
   const { inbox, microtask = asapScheduler, report = noop } = options;
-  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, isUnknown: false };
+  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, onStored: undefined };
 
   const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
+      state.remembers = false;
       endpoint.incoming.receiver.begin(sid);
     }
-    Object.assign(state, { ticket: { sid, rt }, server, remembers: true, isUnknown: state.isUnknown || !known });
+    state.server = server;
     connection.welcome();
-    const agreement = { rx, isKnown: !state.isUnknown, allowance, ping };
+    const agreement = { rx, isKnown: known, allowance, ping };
     const agree = (): void => endpoint.agree(connection, agreement);
-    const remember = (): void => {
-      state.isUnknown = false;
-      wait(() => store.remember({ sid, rt }), agree, fail);
-    };
     // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
-    endpoint.resume(agreement, remember);
+    endpoint.resume(agreement, () => {
+      if (endpoint.isCurrent(connection)) keepTicket({ sid, rt }, state, parts, agree);
+    });
+  };
+  const greet = (connection: Connection): void => {
+    if (endpoint.isCurrent(connection)) connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options)));
   };
   const endpoint = createEndpoint(
     {
       ...parts,
       source: () => state.server,
-      onOpen: (connection) => connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options))),
+      onOpen(connection) {
+        // The server takes two tokens, the one shown last and the one given last: a crash must not bring back a third.
+        if (state.onStored) state.onStored = (): void => greet(connection);
+        else greet(connection);
+      },
       onHandshake: (frame, connection) => enter(welcomeIn(frame, connection, state, parts.codec), connection),
     },
     options,
@@ -77,6 +83,18 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   // What a store tells at once would be told before anybody could subscribe to the wire.
   wait(() => (store.isDurable ? after(0, microtask) : undefined), open, fail);
   return endpoint;
+}
+
+/** Until it is stored, what is shown is the one before. */
+function keepTicket(ticket: Ticket, state: State, { store, wait, fail }: ClientParts, agree: () => void): void {
+  state.onStored = noop;
+  const stored = (): void => {
+    const next = state.onStored;
+    Object.assign(state, { ticket, remembers: true, onStored: undefined });
+    agree();
+    next?.();
+  };
+  wait(() => store.remember(ticket), stored, fail);
 }
 
 function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
