@@ -48,6 +48,7 @@ export function createClient(context: Context): Client {
     }),
   });
   const live = (): void => {
+    noteForgetting('client', context);
     const life = beginLife('client', ++count, context, start);
     let memory = { side: 'client' as const };
     const wire = connect({
@@ -85,7 +86,6 @@ export function createClient(context: Context): Client {
     rival() {
       if (!current?.life.isAlive()) return;
       former.push(current);
-      noteForgetting('client', context);
       live();
     },
   };

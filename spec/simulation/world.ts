@@ -28,8 +28,9 @@ export interface Outcome {
   readonly crashes: number;
 }
 
-/** How long it may take until all is done once nothing fails any more, in ms. */
+/** How long it is looked on once nothing fails any more, in ms: at least, as what is left behind must go by itself, and until all is done at most. */
 const CALM = 60_000;
+const LONGEST_CALM = 600_000;
 const GOODBYE = 10_000;
 const SAMPLE = 250;
 /** More than any seed needs. */
@@ -75,7 +76,8 @@ function weather(context: Setting, goOn: () => boolean): void {
   context.calmDown();
   server.start();
   client.start();
-  clock.run(plan.storm + CALM, goOn);
+  const isDone = (): boolean => [client.current() ?? [], server.current()].flat().every(({ unsettled }) => unsettled.size === 0);
+  for (let time = CALM; time <= LONGEST_CALM && goOn(); time = isDone() ? Infinity : time + CALM) clock.run(plan.storm + time, goOn);
   if (goOn()) end(client, server, context, goOn);
 }
 

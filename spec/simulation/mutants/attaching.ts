@@ -65,4 +65,11 @@ export const ATTACHING: readonly Mutant[] = [
     find: "controlFrame('ping', outgoing.flight.tail)",
     replace: "controlFrame('ping', outgoing.flight.sent)",
   },
+  {
+    name: 'a token that a crash revives',
+    why: 'that the next token was used is stored',
+    file: 'lib/server/session/serverSide.ts',
+    find: 'remember(() => enter(connection, agreement, endpoint, setup, parts));',
+    replace: 'enter(connection, agreement, endpoint, setup, parts);',
+  },
 ];

@@ -37,4 +37,18 @@ export const RESUMING: readonly Mutant[] = [
     find: "connection.send(controlFrame('welcome', welcome));",
     replace: "connection.send(controlFrame('welcome', welcome)); if (pending) endpoint.agree(connection, pending);",
   },
+  {
+    name: 'a hello while a token is being stored',
+    why: 'a crash does not bring back a token that is of no use any more',
+    file: 'lib/session/client.ts',
+    find: 'if (state.onStored) state.onStored =',
+    replace: 'if (state.attempts < 0) state.onStored =',
+  },
+  {
+    name: 'open what is acked',
+    why: 'what is acked is done',
+    file: 'lib/session/outgoing.ts',
+    find: 'messages.slice(Math.max(0, contents.acked + 1 - first))',
+    replace: 'messages',
+  },
 ];
