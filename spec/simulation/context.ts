@@ -9,6 +9,7 @@ import { createLife, type Life } from './life.js';
 import type { Network, Side } from './network.js';
 import type { Plan } from './plan.js';
 
+/** A hello that was welcomed. */
 export interface Welcomed {
   readonly hello: Hello;
   /** Whether the server goes on, as it has seen that the welcome has arrived: then the token of the hello is of no use any more. */
@@ -24,7 +25,7 @@ export interface Context {
   readonly network: Network;
   readonly deliveries: ReturnType<typeof createDeliveryChecks>;
   readonly forgetting: Forgetting;
-  /** How often the server may have forgotten its clients. */
+  /** What has happened; `forgotten`: how often the server may have forgotten its clients. */
   readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
   /** The hellos that were welcomed, in order. */
   readonly welcomed: readonly Welcomed[];

@@ -6,6 +6,7 @@ import { MUTANTS, type Mutant } from './mutants/index.js';
 import { print } from './report.js';
 import type { Failure, Tally } from './tally.js';
 import { runSeeds, type WorkersOptions } from './workers.js';
+import { runSeed } from './world.js';
 
 /** Seeds that a mutant may live through. */
 const MOST_SEEDS = 2_000;
@@ -42,7 +43,9 @@ export async function judge(mutant: Mutant, seeds = MOST_SEEDS): Promise<Verdict
     ...{ base: 1, seeds, jobs: 1 },
     onProgress: (tally) => tally.failures.length === 0,
   });
-  return { mutant, caughtBy: failures[0] };
+  const [caughtBy] = failures;
+  if (caughtBy && runSeed(caughtBy.seed).violation) throw new Error(`seed ${caughtBy.seed} fails without the fault, too`);
+  return { mutant, caughtBy };
 }
 
 /** Runs seeds in processes that need no compiler: it is in one file, made for this. */

@@ -17,6 +17,9 @@ export interface OutboxRecord {
   ticket: Ticket | undefined;
 }
 
+/** Messages that a durable outbox takes. */
+export const MOST_STORED = 200;
+
 export interface OutboxOptions {
   readonly chance: Chance;
   readonly disk: Disk;
@@ -47,7 +50,7 @@ export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStor
   return {
     isDurable: true,
     faults$,
-    maxMessages: 200,
+    maxMessages: MOST_STORED,
     maxBytes: 100_000,
     open: () =>
       disk.write(life, () => {

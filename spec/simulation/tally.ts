@@ -1,13 +1,8 @@
-import type { Invariant } from './checks/violation.js';
-import type { Outcome } from './world.js';
+import type { Outcome, Violation } from './world.js';
 
 /** A seed in which an invariant did not hold. */
-export interface Failure {
+export interface Failure extends Violation {
   readonly seed: number;
-  readonly invariant: Invariant;
-  readonly detail: string;
-  /** In ms of its time. */
-  readonly at: number;
 }
 
 /** What came of many seeds. */
