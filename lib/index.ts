@@ -1,3 +1,10 @@
+export { intercept, type Interceptor } from './app/intercept.js';
+export { route, type RouteOptions } from './app/route.js';
+export type { DeadRoute, RouterOptions } from './app/routeOptions.js';
+export { createRouter, type Router } from './app/router.js';
+export type { MessageMatching, RouteHandler } from './app/routeTypes.js';
+export { use } from './app/use.js';
+export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './app/useOptions.js';
 export type { Codec } from './codec/codec.js';
 export { json, type JsonOptions } from './codec/json.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';

@@ -106,7 +106,7 @@ function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'dea
   });
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
   if (typeof code === 'string') return code;
   return typeof message === 'string' ? message : String(error);

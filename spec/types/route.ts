@@ -1,0 +1,89 @@
+/* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-meaningless-void-operator -- what is written here is about types only */
+import { EMPTY, of, type Observable } from 'rxjs';
+import { intercept } from '../../lib/app/intercept.js';
+import { route } from '../../lib/app/route.js';
+import { createRouter } from '../../lib/app/router.js';
+import type { MessageMatching } from '../../lib/app/routeTypes.js';
+import { use } from '../../lib/app/use.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { ExecutionOutput, FilePayload, Message, ResourcePayload } from '../../lib/message/types.js';
+
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+declare function exactly<A, B>(same: Equal<A, B>): void;
+
+declare module 'rxwire' {
+  interface MessageTypes {
+    'attic.door.opened': { readonly by: string };
+    'attic.lamp.lit': { readonly watts: number };
+  }
+}
+
+declare const anyPattern: string;
+const messages$: Observable<Message> = EMPTY;
+
+exactly<MessageMatching<'execution.output'>['payload'], ExecutionOutput>(true);
+exactly<MessageMatching<'file.*'>['type'], 'file.upload' | 'file.download' | 'file.delete' | 'file.change'>(true);
+exactly<MessageMatching<'resource.**'>['payload'], ResourcePayload>(true);
+exactly<MessageMatching<'attic.*.lit'>['payload'], { readonly watts: number }>(true);
+exactly<MessageMatching<'attic.**'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
+exactly<MessageMatching<'*'>['type'], 'ack' | 'batch'>(true);
+// One segment is not two, and the rest is one at least.
+exactly<MessageMatching<'attic.*'>, Message>(true);
+exactly<MessageMatching<'ack.**'>, Message>(true);
+// Of what nobody declared, and of what is known only at run time, nothing is known.
+exactly<MessageMatching<'nobody.*'>['payload'], unknown>(true);
+exactly<MessageMatching<RegExp>, Message>(true);
+exactly<MessageMatching<string>['payload'], unknown>(true);
+
+export const routed$ = messages$.pipe(
+  route(
+    {
+      'execution.output': ({ payload }) => exactly<typeof payload, ExecutionOutput>(true),
+      'file.*': ({ payload }) => {
+        exactly<typeof payload, FilePayload>(true);
+        return of(payload.path);
+      },
+      'attic.**': (message) => {
+        exactly<typeof message.type, 'attic.door.opened' | 'attic.lamp.lit'>(true);
+        if (message.type === 'attic.door.opened') exactly<typeof message.payload, { readonly by: string }>(true);
+        return Promise.resolve();
+      },
+      'nobody.knows': ({ payload }) => exactly<typeof payload, unknown>(true),
+    },
+    { patterns: [[/^x/, ({ payload }) => exactly<typeof payload, unknown>(true)]] },
+  ),
+);
+exactly<typeof routed$, Observable<Message>>(true);
+
+// @ts-expect-error an output has no path
+route({ 'execution.output': ({ payload }) => payload.path });
+// @ts-expect-error no file has watts
+route({ 'file.*': ({ payload }) => payload.watts });
+// @ts-expect-error of two types, a field that only one has
+route({ 'attic.**': ({ payload }) => payload.watts });
+// @ts-expect-error no payload is known for this type
+route({ 'nobody.knows': ({ payload }) => payload.text });
+// @ts-expect-error a handler of another type
+route({ 'file.*': (message: Message<'execution.output'>) => void message });
+// @ts-expect-error a handler returns what can be subscribed to, or nothing
+route({ 'file.*': () => 1 });
+
+const router = createRouter();
+export const remove: () => void = router.add('attic.*.lit', ({ payload }) => exactly<typeof payload, { readonly watts: number }>(true));
+router.add(anyPattern, ({ payload }) => exactly<typeof payload, unknown>(true));
+router.add(/^x/, ({ payload }) => exactly<typeof payload, unknown>(true));
+// @ts-expect-error nobody is lit
+router.add('attic.*.lit', ({ payload }) => payload.by);
+
+intercept('execution.output', (message) => createMessage('execution.output', { ...message.payload, data: '' }));
+intercept('file.*', ({ payload }) => (payload.path === '' ? null : undefined));
+// @ts-expect-error an output has no path
+intercept('execution.output', ({ payload }) => (payload.path === '' ? null : undefined));
+
+use((message) => ({ ...message, source: 'a' }));
+use(() => Promise.resolve(null));
+// @ts-expect-error what goes on is a message
+use(() => ({ text: 'hello' }));
+// @ts-expect-error true and false could mean anything
+use(() => false);
