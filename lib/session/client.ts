@@ -108,10 +108,11 @@ function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, option
 }
 
 /** @throws {ProtocolError} When the frame is no answer to our hello. */
-function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, { attempts }: State, { name }: Codec): Welcome {
+function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State, { name }: Codec): Welcome {
   if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
-  const { n, codec } = frame.welcome;
-  if (n !== attempts) throw new ProtocolError('a welcome for another hello');
+  const { n, codec, sid, known, resumed } = frame.welcome;
+  if (n !== state.attempts) throw new ProtocolError('a welcome for another hello');
   if (codec !== name) throw new ProtocolError('a codec that was not offered');
+  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('a session that was not asked for');
   return frame.welcome;
 }
