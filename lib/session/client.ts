@@ -8,7 +8,7 @@ import { controlFrame } from './frames.js';
 import { PROTOCOL_VERSION, type Hello, type Welcome } from './handshake.js';
 import type { EndpointOptions } from './options.js';
 import type { HandshakeFrame } from './reading.js';
-import type { InboxRecord } from './store/inbox.js';
+import type { Cursor, Inbox, InboxRecord } from './store/inbox.js';
 import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
 
 /** What a client is given. */
@@ -49,7 +49,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     const agree = (): void => endpoint.agree(connection, agreement);
     // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
     endpoint.resume(agreement, () => {
-      if (endpoint.isCurrent(connection)) keepTicket({ sid, rt }, state, parts, agree);
+      if (endpoint.isCurrent(connection)) keepTicket({ sid, rt }, state, { ...parts, inbox: resumed ? undefined : inbox }, agree);
     });
   };
   const greet = (connection: Connection): void => {
@@ -85,8 +85,16 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   return endpoint;
 }
 
+/** What a new session begins with. */
+const START: Cursor = { done: 0, finished: [] };
+
+interface Keeping extends Pick<ClientParts, 'store' | 'wait' | 'fail'> {
+  /** Where the start of a new session is kept. */
+  readonly inbox: Inbox | undefined;
+}
+
 /** Until it is stored, what is shown is the one before. */
-function keepTicket(ticket: Ticket, state: State, { store, wait, fail }: ClientParts, agree: () => void): void {
+function keepTicket(ticket: Ticket, state: State, { store, inbox, wait, fail }: Keeping, agree: () => void): void {
   state.onStored = noop;
   const stored = (): void => {
     const next = state.onStored;
@@ -94,7 +102,9 @@ function keepTicket(ticket: Ticket, state: State, { store, wait, fail }: ClientP
     agree();
     next?.();
   };
-  wait(() => store.remember(ticket), stored, fail);
+  const keep = (): void => wait(() => store.remember(ticket), stored, fail);
+  // Before the ticket: to come back with that, and without knowing that nothing was processed yet, is to have forgotten how much was.
+  wait(() => inbox?.commit(ticket.sid, START, []), keep, fail);
 }
 
 function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
