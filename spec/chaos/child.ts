@@ -21,7 +21,8 @@ const log = (text: string): void => appendFileSync(join(folder, 'log'), `${new D
 
 const chance = createChance(seed);
 const store = lmdbStore({ path: join(folder, 'store') });
-const traffic = createTraffic({ ...setup, chance, journal: createJournal(folder, life) });
+const journal = createJournal(folder, life);
+const traffic = createTraffic({ ...setup, chance, journal });
 const calm$ = new ReplaySubject<void>(1);
 const codecs = { json: json(), msgpack: msgpack() };
 
@@ -37,7 +38,12 @@ const use = (wire: Wire): void => {
     }),
   );
   handle(messages$, { ...setup, store, chance });
-  calm$.subscribe(() => void wire.send(traffic.last()).then(() => tell({ kind: 'drained' }), fail));
+  const drained = (): void => {
+    // Who hears it may kill at once.
+    journal.flush();
+    tell({ kind: 'drained' });
+  };
+  calm$.subscribe(() => void wire.send(traffic.last()).then(drained, fail));
 };
 const options: WireOptions = { inbox: store.inbox, helloTimeout: 1_000 };
 

@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
-import { buildSync } from 'esbuild';
+import { mkdirSync } from 'node:fs';
 import { firstValueFrom, Subject } from 'rxjs';
+import { bundle } from './bundle.js';
 import type { Plan, SidePlan } from './plan.js';
 
 /** What a process is told at its start. */
@@ -43,18 +43,6 @@ export interface Actor {
   calm(): void;
 }
 
-let program: string | undefined;
-
-/** child.ts as one file, which starts five times as fast. */
-function bundled(): string {
-  if (program) return program;
-  program = `node_modules/.cache/rxwire/chaosChild${process.pid}.mjs`;
-  const options = { bundle: true, packages: 'external', platform: 'node', format: 'esm' } as const;
-  buildSync({ ...options, entryPoints: ['spec/chaos/child.ts'], outfile: program });
-  process.on('exit', () => rmSync(program!, { force: true }));
-  return program;
-}
-
 /** @param onTold Told what the process that lives says; also that it has ended by itself. */
 export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => void): Actor {
   mkdirSync(setup.folder, { recursive: true });
@@ -74,7 +62,7 @@ export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => 
     async start() {
       const argument = JSON.stringify({ ...setup, life: ++life, seed: setup.seed + life } satisfies Setup);
       // Not the loaders of this process.
-      listen((child = fork(bundled(), [argument], { execArgv: [] })));
+      listen((child = fork(bundle('spec/chaos/child.ts'), [argument], { execArgv: [] })));
       await firstValueFrom(up$);
     },
     async kill() {
