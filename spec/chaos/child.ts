@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { catchError, EMPTY, ReplaySubject } from 'rxjs';
+import { ReplaySubject } from 'rxjs';
 import { connect, json, memoryOutbox, msgpack, webSocket, type Wire, type WireOptions } from '../../lib/index.js';
 import { lmdbStore } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
@@ -31,13 +31,7 @@ const use = (wire: Wire): void => {
   wire.errors$.subscribe(({ code, message }) => log(`${code} ${message}`));
   wire.state$.subscribe(({ status }) => log(status));
   traffic.run(wire, calm$);
-  const messages$ = wire.pipe(
-    catchError((error: unknown) => {
-      fail(error);
-      return EMPTY;
-    }),
-  );
-  handle(messages$, { ...setup, store, chance });
+  handle(wire, { ...setup, store, chance }).subscribe({ error: fail });
   const drained = (): void => {
     // Who hears it may kill at once.
     journal.flush();

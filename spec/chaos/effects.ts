@@ -1,10 +1,7 @@
-import { delay, interval, type Observable } from 'rxjs';
-import { createRing } from '../../lib/internal/ring.js';
-import type { Message } from '../../lib/index.js';
+import { delay, timer, type Observable } from 'rxjs';
+import { consume, type Message } from '../../lib/index.js';
 import type { LmdbStore, LmdbTransaction } from '../../lib/node/index.js';
-import { claim } from '../../lib/session/claims.js';
 import type { Chance } from '../simulation/chance.js';
-import { parseName } from './journal.js';
 import type { Setup } from './processes.js';
 
 /** How much later a saboteur tells that it is done, in ms. */
@@ -34,30 +31,14 @@ export interface HandlerOptions extends Pick<Setup, 'handler' | 'sabotage'> {
   readonly chance: Chance;
 }
 
-/** Gives each message its effect: in one transaction with the cursor of the session, where it has a number. */
-export function handle(messages$: Observable<Message>, { store, chance, handler, sabotage }: HandlerOptions): void {
+/** Gives each message its effect: in one transaction with the cursor of the session. */
+export function handle(messages$: Observable<Message>, { store, chance, handler, sabotage }: HandlerOptions): Observable<unknown> {
   const { append } = effectsOf(store);
-  const waiting = createRing<() => void>();
-
-  const take = (message: Message): void => {
-    const effect = (transaction: LmdbTransaction): void => append(transaction, message.id);
-    const settle = claim(message);
-    const isNumbered = parseName(message.id).level !== 'at-most-once';
-    const finish = (): void => {
-      if (!isNumbered) store.transact(effect).subscribe();
-      else if (sabotage === 'effect before cursor')
-        store
-          .transact(effect)
-          .pipe(delay(LATE))
-          .subscribe(() => settle?.({}));
-      else settle?.({ effect: effect as (transaction: unknown) => void });
-    };
-    if (handler === 'at once') finish();
-    else waiting.push(finish);
-  };
-  messages$.subscribe(take);
-  if (handler === 'later')
-    interval(4).subscribe(() => {
-      for (let count = chance.whole(0, 60); count > 0; count--) waiting.shift()?.();
-    });
+  const effect = (transaction: LmdbTransaction, { id }: Message): void => append(transaction, id);
+  if (sabotage === 'effect before cursor') {
+    const work = (message: Message) => store.transact((transaction) => effect(transaction, message)).pipe(delay(LATE));
+    return messages$.pipe(consume(work, { concurrency: 1_000 }));
+  }
+  const work = () => (handler === 'later' && chance.hit(0.05) ? timer(chance.whole(1, 20)) : undefined);
+  return messages$.pipe(consume(work, { effect }));
 }

@@ -25,7 +25,7 @@ export interface Kill {
 export interface SidePlan {
   /** How its messages are to be delivered; none: it sends nothing. */
   readonly levels: readonly Delivery[];
-  /** Whether a handler is done at once, or claims each message and finishes later, in order. */
+  /** Whether its handler is always done at once, or now and then later. */
   readonly handler: 'at once' | 'later';
   /** Messages in one burst at most. */
   readonly burst: number;
