@@ -10,9 +10,10 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     storm: { type: 'string', default: '3000' },
+    jobs: { type: 'string', default: '2' },
   },
 });
-const [rounds, seed, storm] = [values.rounds, values.seed, values.storm].map(Number) as [number, number, number];
+const [rounds, seed, storm, jobs] = [values.rounds, values.seed, values.storm, values.jobs].map(Number) as [number, number, number, number];
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -23,12 +24,16 @@ const progress = (text: string): void => {
 
 async function runRounds(): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
-  while (outcomes.length < rounds) {
-    progress(`round ${outcomes.length + 1} of ${rounds}, seed ${seed + outcomes.length}`);
-    const outcome = await runRound(drawPlan(seed + outcomes.length, storm));
-    outcomes.push(outcome);
-    if (outcome.failures.length > 0) say(describeFailure(outcome, storm));
-  }
+  const waiting = Array.from({ length: rounds }, (_, index) => seed + index);
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const outcome = await runRound(drawPlan(next, storm));
+      outcomes.push(outcome);
+      progress(`round ${outcomes.length} of ${rounds}, seed ${next}`);
+      if (outcome.failures.length > 0) say(describeFailure(outcome, storm));
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
   return outcomes;
 }
 
