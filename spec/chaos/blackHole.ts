@@ -23,7 +23,7 @@ export interface BlackHoleResult extends Pick<Tally, 'messages' | 'acked' | 'los
   readonly failures: readonly string[];
 }
 
-/** As in docs/benchmarks of others: 3 s of silence, then a reset, then nobody listens for 1 s, of 770 messages 10 ms apart. */
+/** 3 s of silence, then a reset, then nobody listens for 1 s: of 770 messages, 10 ms apart. */
 export const BLACK_HOLE: BlackHolePlan = {
   ...{ before: 1_500, silence: 3_000, refused: 1_000, after: 2_200 },
   ping: 1_000,

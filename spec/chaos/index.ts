@@ -1,8 +1,11 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--memory] [--quick]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] | --memory [--quick]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
+import { memoryPlans } from './memory/plans.js';
+import { describeMemory, memorySummary } from './memory/report.js';
+import { watchMemory, type MemoryResult } from './memory/run.js';
 import { drawPlan } from './plan.js';
-import { describeFailure, summaryOf, tableOf, totalsOf } from './report.js';
+import { describeBlackHole, describeFailure, describeTotals, summaryOf, totalsOf } from './report.js';
 import { runRound, type Outcome } from './round.js';
 
 const { values } = parseArgs({
@@ -11,18 +14,28 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     storm: { type: 'string', default: '3000' },
     jobs: { type: 'string', default: '2' },
+    memory: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
   },
 });
-const [rounds, seed, storm, jobs] = [values.rounds, values.seed, values.storm, values.jobs].map(Number) as [number, number, number, number];
 
-const say = (text: string): void => {
+function number(name: 'rounds' | 'seed' | 'storm' | 'jobs', least: number): number {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new RangeError(`--${name} must be a whole number >= ${least}, got ${values[name]}`);
+  return value;
+}
+
+function say(text: string): void {
   process.stdout.write(`${text}\n`);
-};
-const progress = (text: string): void => {
+}
+
+function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-};
+}
 
 async function runRounds(): Promise<readonly Outcome[]> {
+  const [rounds, seed, storm] = [number('rounds', 0), number('seed', 0), number('storm', 1)];
   const outcomes: Outcome[] = [];
   const waiting = Array.from({ length: rounds }, (_, index) => seed + index);
   const work = async (): Promise<void> => {
@@ -33,20 +46,35 @@ async function runRounds(): Promise<readonly Outcome[]> {
       if (outcome.failures.length > 0) say(describeFailure(outcome, storm));
     }
   };
-  await Promise.all(Array.from({ length: jobs }, work));
+  await Promise.all(Array.from({ length: number('jobs', 1) }, work));
   return outcomes;
 }
 
-const totals = totalsOf(await runRounds());
-const { kills, cuts, blackHoles, refusals, weathers } = totals.done;
-progress('black hole');
-const { failures, ...blackHole } = await fallIntoBlackHole(BLACK_HOLE);
-progress('');
-say(
-  `\n${rounds} rounds: ${kills} kills, ${cuts} resets, ${blackHoles} black holes, ${refusals} refusals, ${weathers} times late or in pieces\n`,
-);
-say(`${tableOf(totals)}\n`);
-say(`black hole: ${blackHole.messages} messages, first ack ${blackHole.recoveredWithin} ms after its end (limit ${blackHole.limit} ms)`);
-for (const failure of failures) say(`✗ black hole: ${failure}`);
-if (totals.failures + failures.length > 0) process.exitCode = 1;
-say(JSON.stringify({ ...summaryOf(totals), blackHole }));
+/** What goes into the last line, and whether all was well. */
+async function breakEverything(): Promise<readonly [summary: object, isWell: boolean]> {
+  const totals = totalsOf(await runRounds());
+  progress('black hole');
+  const blackHole = await fallIntoBlackHole(BLACK_HOLE);
+  progress('');
+  say(describeTotals(totals));
+  say(describeBlackHole(blackHole));
+  const { failures, ...figures } = blackHole;
+  return [{ ...summaryOf(totals), blackHole: figures }, totals.failures + failures.length === 0];
+}
+
+async function fillMemory(): Promise<readonly [summary: object, isWell: boolean]> {
+  const results: MemoryResult[] = [];
+  for (const plan of memoryPlans(values.quick ? 1 / 6 : 1)) {
+    progress(plan.title);
+    const result = await watchMemory(plan);
+    results.push(result);
+    progress('');
+    say(describeMemory(result));
+  }
+  const [stalled, slow] = results.map(memorySummary);
+  return [{ stalled, slow }, results.every(({ failures }) => failures.length === 0)];
+}
+
+const [summary, isWell] = await (values.memory ? fillMemory() : breakEverything());
+say(JSON.stringify(summary));
+if (!isWell) process.exitCode = 1;

@@ -1,4 +1,5 @@
 import type { Delivery } from '../../lib/index.js';
+import type { BlackHoleResult } from './blackHole.js';
 import { nothingDone, type Done } from './faults.js';
 import { LEVELS } from './journal.js';
 import type { Tally } from './reconcile.js';
@@ -42,14 +43,30 @@ function sum<T extends Done | Tally>(zero: T, all: readonly T[]): T {
   return Object.fromEntries(keys.map((key) => [key, all.reduce((total, one) => total + (one[key] as number), 0)])) as unknown as T;
 }
 
-/** The totals as a table to read. */
-export function tableOf({ tallies }: Totals): string {
+/** What was done, and a table of what came of it. */
+export function describeTotals({ rounds, failures, done, tallies }: Totals): string {
+  const { kills, cuts, blackHoles, refusals, weathers } = done;
   const columns = Object.keys(NONE) as (keyof Tally)[];
   const rows = [
     ['', ...columns],
     ...LEVELS.map((level) => [level, ...columns.map((column) => tallies[level][column].toLocaleString('en'))]),
   ];
-  return rows.map(([first = '', ...cells]) => first.padEnd(15) + cells.map((cell) => cell.padStart(11)).join('')).join('\n');
+  return [
+    `${rounds} rounds, ${failures} with something wrong: ${kills} kills, ${cuts} resets, ${blackHoles} black holes, ${refusals} refusals,`,
+    `${weathers} times late, in pieces or standing still`,
+    '',
+    ...rows.map(([first = '', ...cells]) => first.padEnd(15) + cells.map((cell) => cell.padStart(11)).join('')),
+    '',
+  ].join('\n');
+}
+
+export function describeBlackHole({ messages, lost, doubled, reordered, recoveredWithin, limit, failures }: BlackHoleResult): string {
+  return [
+    `black hole: ${messages} messages, ${lost} lost, ${doubled} doubled, ${reordered} reordered;`,
+    `first ack ${recoveredWithin} ms after the end of the fault (limit ${limit} ms)`,
+    ...failures.map((failure) => `  ✗ ${failure}`),
+    '',
+  ].join('\n');
 }
 
 /** How a round with something wrong is shown. */

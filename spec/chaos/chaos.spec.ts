@@ -1,0 +1,43 @@
+import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
+import { LEVELS } from './journal.js';
+import { drawPlan, type Plan } from './plan.js';
+import { totalsOf } from './report.js';
+import { runRound } from './round.js';
+
+const STORM = 1_200;
+/** Nothing goes wrong but what a test adds. */
+const quiet = (seed: number): Plan => {
+  const side = { levels: LEVELS, handler: 'at once', burst: 5, every: 5, payload: 10 } as const;
+  return { seed, codec: 'json', storm: STORM, network: [], kills: [], client: side, server: side };
+};
+
+describe('chaos', () => {
+  it('loses, doubles and reorders nothing while processes are killed and connections broken', async () => {
+    const outcomes = await Promise.all([11, 12, 13].map((seed) => runRound(drawPlan(seed, STORM))));
+    expect(outcomes.flatMap(({ failures }) => failures)).toEqual([]);
+    const { done, tallies } = totalsOf(outcomes);
+    expect(done.kills).toBeGreaterThan(3);
+    expect(done.cuts + done.blackHoles + done.refusals + done.weathers).toBeGreaterThan(3);
+    for (const level of LEVELS) expect(tallies[level].effects).toBeGreaterThan(100);
+  }, 60_000);
+
+  it('recovers from a black hole, a reset and refusals within 2.5 heartbeats', async () => {
+    const plan = { ...BLACK_HOLE, before: 500, silence: 1_800, refused: 600, after: 1_000, ping: 600 };
+    const { messages, acked, lost, doubled, reordered, recoveredWithin, limit, failures } = await fallIntoBlackHole(plan);
+    expect({ acked, lost, doubled, reordered, failures }).toEqual({ acked: messages, lost: 0, doubled: 0, reordered: 0, failures: [] });
+    expect(recoveredWithin).toBeLessThanOrEqual(limit);
+  }, 60_000);
+
+  it('finds effects that are not in one transaction with the cursor: they are doubled', async () => {
+    const kills = [{ who: 'server', after: 700, pause: 0 }] as const;
+    const { failures } = await runRound({ ...quiet(21), kills }, 'effect before cursor');
+    expect(failures).toContainEqual(expect.stringMatching(/^exactly-once: \d+ doubled/));
+  }, 60_000);
+
+  it('finds an outbox that forgets: what was on its way is lost', async () => {
+    const network = [{ kind: 'blackHole', after: 300, climate: { up: { swallow: true } }, lasts: 1_000, isReset: false }] as const;
+    const kills = [{ who: 'client', after: 700, pause: 0 }] as const;
+    const { failures } = await runRound({ ...quiet(22), network, kills }, 'forgetful sender');
+    expect(failures).toContainEqual(expect.stringMatching(/^exactly-once: \d+ lost/));
+  }, 60_000);
+});
