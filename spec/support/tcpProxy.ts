@@ -16,6 +16,12 @@ export interface Climate {
   readonly down?: Partial<Weather>;
 }
 
+/** What has begun to end cannot be reset: libuv refuses that, and Node then never lets go of the socket, nor of the process. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** A TCP proxy in front of a port: it swallows, delays, slices, resets and refuses, as it is told. */
 export async function tcpProxy(target: number) {
   const pairs = new Set<Pair>();
@@ -50,7 +56,7 @@ export async function tcpProxy(target: number) {
 
   const cut = (): number => {
     const live = [...pairs];
-    live.flatMap(({ near, far }) => [near, far]).forEach((socket) => socket.resetAndDestroy());
+    live.flatMap(({ near, far }) => [near, far]).forEach(reset);
     return live.length;
   };
   /** Resets one end of every connection, and leaves the other as it is. */
@@ -60,7 +66,7 @@ export async function tcpProxy(target: number) {
       pairs.delete(pair);
       pair.lanes.forEach((lane) => lane.stop());
       orphans.push(pair[end === 'near' ? 'far' : 'near']);
-      pair[end].resetAndDestroy();
+      reset(pair[end]);
     }
     return live.length;
   };
