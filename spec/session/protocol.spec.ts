@@ -4,7 +4,6 @@ import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';
-
 import { rawClient, socketServer, type Peer } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { wireServer } from '../support/wireServer.js';
