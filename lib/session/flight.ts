@@ -86,7 +86,8 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
     },
     begin(acked, sent, batches) {
       Object.assign(state, nothing(), { acked, sent });
-      for (const batch of batches) put(state, batch, acked);
+      // Who has sent them before had another clock.
+      for (const batch of batches) put(state, Object.assign(batch, { sentAt: scheduler.now() }), acked);
     },
     add: (batch) => put(state, batch, state.acked),
     room: (last) => (state.transmit && !state.isBusy && state.bytesFlying < state.bytesAllowed ? state.limit - last : 0),
@@ -161,17 +162,27 @@ function acknowledge(done: number, credit: number, state: State, ledger: Ledger,
 
 function settleUpTo(done: number, state: State, ledger: Ledger, now: number): number | undefined {
   let latency: number | undefined;
-  for (let batch = state.flying.peek(); batch && batch.first <= done; batch = state.flying.peek()) {
-    const { first, messages, frame, sentAt } = batch;
+  for (let batch = oldest(state); batch && batch.first <= done; batch = oldest(state)) {
+    const { first, messages, sentAt } = batch;
     const end = Math.min(messages.length, done + 1 - first);
     latency = now - sentAt;
     const details = { latency };
     for (let index = Math.max(0, state.acked + 1 - first); index < end; index++)
       ledger.close((messages[index] as Message).id, 'acked', details);
     if (lastOf(batch) > done) break;
-    state.flying.shift();
-    state.bytes -= frame.length;
-    state.bytesFlying -= frame.length;
+    shift(state);
   }
   return latency;
+}
+
+/** It waits, and does not fly, when it was sent by an owner before us, and its ack comes before we may send. */
+function oldest({ flying, waiting }: State): Batch | undefined {
+  return flying.peek() ?? waiting.peek();
+}
+
+function shift(state: State): void {
+  const flown = state.flying.shift();
+  const { length } = (flown ?? (state.waiting.shift() as Batch)).frame;
+  state.bytes -= length;
+  if (flown) state.bytesFlying -= length;
 }

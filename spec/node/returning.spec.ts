@@ -1,5 +1,5 @@
-import { filter, firstValueFrom } from 'rxjs';
-import { createMessage, type Message } from '../../lib/index.js';
+import { filter, firstValueFrom, ReplaySubject } from 'rxjs';
+import { createMessage, type Message, type Receipt, type Wire } from '../../lib/index.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { claim } from '../../lib/session/claims.js';
 import { network } from '../support/sessionPair.js';
@@ -30,5 +30,35 @@ describe('a client that dies before it has processed anything', () => {
     second.wire.unsubscribe();
     second.store.close();
     server.unsubscribe();
+  });
+});
+
+describe('a server that dies before an ack has come', () => {
+  it('learns from the client that comes back what it has processed', async () => {
+    const path = folder();
+    const net = network();
+    const message = createMessage('greeting', 'hello', { delivery: 'exactly-once' });
+    const life = (onWire: (wire: Wire) => void) => {
+      const store = lmdbStore({ path });
+      const server = net.serve({ inbox: store.inbox, outbox: store.outbox }, onWire);
+      return () => {
+        server.unsubscribe();
+        store.close();
+      };
+    };
+    const end = life((wire) => wire.next(message));
+    const client = net.connect();
+    await firstValueFrom(client);
+    net.silence(true);
+    end();
+
+    const receipts$ = new ReplaySubject<Receipt>();
+    const endSecond = life((wire) => wire.receipts$.subscribe(receipts$));
+    net.silence(false);
+    net.cut();
+    const { latency } = await firstValueFrom(receipts$.pipe(filter(({ id, status }) => id === message.id && status === 'acked')));
+    expect(latency).toBeLessThan(5_000);
+    client.unsubscribe();
+    endSecond();
   });
 });
