@@ -4,12 +4,11 @@ const specs = readdirSync('spec', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.spec.ts'))
   .map((file) => readFileSync(`spec/${file}`, 'utf8'))
   .join('\n');
-const proofs = [...readFileSync('docs/semantics.md', 'utf8').matchAll(/^\| (?:[^|]*\|){4} `([^`]+)` +\|$/gm)].map(
-  ([, title = '']) => title,
-);
+const rows = readFileSync('docs/semantics.md', 'utf8').match(/^\| (?!fault).*$/gm) ?? [];
+const proofs = rows.map((row) => /^(?:\|[^|]*){4}\| `([^`]+)` \|$/.exec(row)?.[1] ?? row);
 
-it('docs/semantics.md names a test in each of its rows', () => {
-  expect(proofs.length).toBeGreaterThanOrEqual(30);
+it('docs/semantics.md has rows', () => {
+  expect(rows.length).toBeGreaterThanOrEqual(40);
 });
 
 it.each(proofs)('docs/semantics.md names a test that exists: %s', (title) => {

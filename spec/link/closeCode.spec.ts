@@ -7,7 +7,7 @@ it('CloseCode is the table of docs/protocol.md', () => {
 });
 
 describe('isReconnectable', () => {
-  it.each([1001, 1006, 1011, 1012, 1013, 3000, 4000, 4408, 4413, 4999])('says yes to %i', (code) => {
+  it.each([1001, 1006, 1011, 1012, 1013, 3000, 4000, 4408, 4410, 4411, 4413, 4999])('says yes to %i', (code) => {
     expect(isReconnectable(code)).toBe(true);
   });
 
