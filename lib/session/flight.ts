@@ -170,7 +170,7 @@ function settleUpTo(done: number, state: State, ledger: Ledger, now: number): nu
     for (let index = Math.max(0, state.acked + 1 - first); index < end; index++)
       ledger.close((messages[index] as Message).id, 'acked', details);
     if (lastOf(batch) > done) break;
-    shift(state);
+    remove(batch, state);
   }
   return latency;
 }
@@ -180,9 +180,9 @@ function oldest({ flying, waiting }: State): Batch | undefined {
   return flying.peek() ?? waiting.peek();
 }
 
-function shift(state: State): void {
-  const flown = state.flying.shift();
-  const { length } = (flown ?? (state.waiting.shift() as Batch)).frame;
+function remove({ frame: { length } }: Batch, state: State): void {
+  const hasFlown = state.flying.shift() !== undefined;
+  if (hasFlown) state.bytesFlying -= length;
+  else state.waiting.shift();
   state.bytes -= length;
-  if (flown) state.bytesFlying -= length;
 }
