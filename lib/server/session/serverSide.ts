@@ -90,7 +90,8 @@ function enter(
   if (!endpoint.isCurrent(connection)) return;
   const { sid, tokens } = peer.record;
   const begin = (): void => {
-    if (endpoint.isCurrent(connection)) peer.begin();
+    // Also when that connection has died meanwhile: the session is stored, and the client knows of it.
+    if (peer.record.sid === sid) peer.begin();
     endpoint.agree(connection, agreement);
   };
   // First the numbers of a new session, then its name: who crashes in between must not take the old ones for those.
