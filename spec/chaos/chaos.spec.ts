@@ -28,12 +28,6 @@ describe('chaos', () => {
     expect(recoveredWithin).toBeLessThanOrEqual(limit);
   }, 60_000);
 
-  it('finds effects that are not in one transaction with the cursor: they are doubled', async () => {
-    const kills = [{ who: 'server', after: 700, pause: 0 }] as const;
-    const { failures } = await runRound({ ...quiet(21), kills }, 'effect before cursor');
-    expect(failures).toContainEqual(expect.stringMatching(/^exactly-once: \d+ doubled/));
-  }, 60_000);
-
   it('finds an outbox that forgets: what was on its way is lost', async () => {
     const network = [{ kind: 'blackHole', after: 300, climate: { up: { swallow: true } }, lasts: 1_000, isReset: false }] as const;
     const kills = [{ who: 'client', after: 700, pause: 0 }] as const;
