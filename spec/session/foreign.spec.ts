@@ -41,6 +41,7 @@ describe('docs/protocol.md is enough', () => {
     expect(there).toEqual(numbers);
     expect(here).toEqual(numbers);
     client.close();
+    await until(() => wire!.state.status === 'disconnected');
     await server.close();
   }, 20_000);
 
