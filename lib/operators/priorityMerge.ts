@@ -1,21 +1,7 @@
-import {
-  asyncScheduler,
-  defer,
-  finalize,
-  from,
-  ignoreElements,
-  merge,
-  mergeMap,
-  noop,
-  Subject,
-  tap,
-  type ObservableInput,
-  type ObservedValueOf,
-  type OperatorFunction,
-  type SchedulerLike,
-} from 'rxjs';
+import { asyncScheduler, defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { DropReason } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { mergeInTurn, type Lobby } from '../internal/mergeInTurn.js';
 import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
 import { createWaitingRoom } from '../internal/waitingRoom.js';
 
@@ -61,49 +47,19 @@ export function priorityMerge<T, O extends ObservableInput<unknown>>(
   const { onDrop = noop, scheduler = asyncScheduler } = options;
   assertPositive('priorityMerge', { concurrency, maxSize, maxAge });
 
-  return (source) =>
-    defer(() => {
-      const started = new Subject<T>();
-      const queue = createPriorityQueue<T>('priorityMerge', maxSize, overflow);
-      const onError = (error: unknown): void => started.error(error);
-      const room = createWaitingRoom<T>({ queue, maxAge, scheduler, onDrop, onError });
-      let active = 0;
-      let isDone = false;
-      let isAdvancing = false;
-
-      const start = (value: T): void => {
-        active++;
-        started.next(value);
-      };
-      // A loop, not a recursion: inner streams that complete at once come back here.
-      const advance = (): void => {
-        if (isAdvancing) return;
-        isAdvancing = true;
-        while (active < concurrency && started.observed) {
-          const next = room.leave();
-          if (!next) break;
-          start(next.value);
-        }
-        isAdvancing = false;
-        if (isDone && active === 0) started.complete();
-      };
-      const end = (): void => {
-        active--;
-        advance();
-      };
-      const arrive = (value: T): void => {
-        if (active < concurrency && room.isEmpty()) start(value);
-        else room.enter(value, priority(value));
-      };
-      const finish = (): void => {
-        isDone = true;
-        advance();
-      };
-
-      const results = started.pipe(mergeMap((value, index) => from(project(value, index)).pipe(finalize(end))));
-      const arrivals = source.pipe(tap({ next: arrive, complete: finish }), ignoreElements());
-      return merge(results, arrivals).pipe(finalize(() => room.close()));
-    });
+  const lobby = (onError: (error: unknown) => void): Lobby<T, { readonly value: T }> => {
+    const queue = createPriorityQueue<T>('priorityMerge', maxSize, overflow);
+    const room = createWaitingRoom<T>({ queue, maxAge, scheduler, onDrop, onError });
+    return {
+      ...room,
+      enter(value, isFree) {
+        if (isFree && room.isEmpty()) return { value };
+        room.enter(value, priority(value));
+        return undefined;
+      },
+    };
+  };
+  return (source) => defer(() => mergeInTurn(source, { concurrency, lobby, project: ({ value }, index) => project(value, index) }));
 }
 
 function priorityOf(value: unknown): number | undefined {
