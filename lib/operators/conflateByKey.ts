@@ -1,0 +1,112 @@
+import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
+import type { DropReason } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+import { firstOf } from '../internal/firstOf.js';
+import { mergeInTurn, type Lobby } from '../internal/mergeInTurn.js';
+
+/** Why a value never had its turn: a newer one of its key came, too many keys waited, or the stream ended. */
+export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired'>;
+
+export interface ConflateByKeyOptions<T> {
+  /** Inner streams that run at once, of one key never more than one. @default 1 */
+  readonly concurrency?: number;
+  /** Keys that wait at most; when one more comes, the one that has waited longest gives way. @default 10_000 */
+  readonly maxKeys?: number;
+  /** Told of each value that never had its turn, and why. */
+  readonly onDrop?: (value: T, reason: ConflateReason) => void;
+}
+
+/**
+ * A `mergeMap` in which only the newest value of each key waits: while the consumer is busy, an older one gives way to it, and the key keeps its place.
+ *
+ *     source           -a-AbB--------|
+ *     conflateByKey    ----a--A--B---|     (each takes 3 ms; b gives way to B)
+ *
+ * For states, of which only the latest counts: positions, progress, the text of a document. Keys have their turns in order. The inner streams of one
+ * key run one after the other: an old state cannot overtake a new one. A throw of a callback is delivered as an error; when the stream has ended
+ * already, one of `onDrop` comes out where it was unsubscribed, as with `finalize`. An `onDrop` that has thrown is not called again.
+ *
+ * @param key Says what a value is the state of; keys are equal as in a `Map`.
+ * @param project Makes the inner stream of a value when its turn has come.
+ * @throws {RangeError} At call time, if a number is not positive.
+ * @example
+ * messages$.pipe(conflateByKey((message) => message.type, (message) => save(message))).subscribe(draw);
+ */
+export function conflateByKey<T, O extends ObservableInput<unknown>>(
+  key: (value: T) => unknown,
+  project: (value: T, index: number) => O,
+  options: ConflateByKeyOptions<T> = {},
+): OperatorFunction<T, ObservedValueOf<O>> {
+  const { concurrency = 1, maxKeys = 10_000, onDrop = noop } = options;
+  assertPositive('conflateByKey', { concurrency, maxKeys });
+
+  return (source) =>
+    defer(() => {
+      const room = createRoom(key, maxKeys, onDrop);
+      return mergeInTurn(source, {
+        concurrency,
+        lobby: () => room,
+        project: (entry, index) => from(project(entry.value, index)).pipe(finalize(() => room.release(entry.key))),
+      });
+    });
+}
+
+interface Entry<T> {
+  readonly key: unknown;
+  value: T;
+}
+
+interface Room<T> extends Lobby<T, Entry<T>> {
+  /** Told when nothing of this key runs any more. */
+  readonly release: (key: unknown) => void;
+}
+
+/** The newest value of each key. A key waits in the order of its first value; one of which an inner stream runs, apart from the others. */
+function createRoom<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (value: T, reason: ConflateReason) => unknown): Room<T> {
+  const waiting = new Map<unknown, Entry<T>>();
+  const running = new Map<unknown, Entry<T> | undefined>();
+  const oldest = firstOf(waiting);
+  let report = onDrop;
+
+  const drop = (entry: Entry<T> | undefined, reason: ConflateReason): void => {
+    try {
+      if (entry) report(entry.value, reason);
+    } catch (error) {
+      report = noop;
+      throw error;
+    }
+  };
+  const takeOldest = (): Entry<T> | undefined => {
+    const entry = oldest();
+    if (entry) waiting.delete(entry.key);
+    return entry;
+  };
+
+  return {
+    enter(value) {
+      const entry = { key: key(value), value };
+      const known = waiting.get(entry.key) ?? running.get(entry.key);
+      if (known) [known.value, entry.value] = [value, known.value];
+      else (running.has(entry.key) ? running : waiting).set(entry.key, entry);
+      if (known) drop(entry, 'conflated');
+      else if (waiting.size > maxKeys) drop(takeOldest(), 'overflow');
+      return undefined;
+    },
+    leave() {
+      const entry = takeOldest();
+      if (entry) running.set(entry.key, undefined);
+      return entry;
+    },
+    release(name) {
+      const next = running.get(name);
+      running.delete(name);
+      if (next) waiting.set(name, next);
+    },
+    close() {
+      const left = [...waiting.values(), ...running.values()];
+      waiting.clear();
+      running.clear();
+      for (const entry of left) drop(entry, 'closed');
+    },
+  };
+}
