@@ -179,6 +179,8 @@ describe('conflateByKey', () => {
   });
 
   it.each(['concurrency', 'maxKeys'])('refuses a %s that is not positive when called', (option) => {
-    expect(() => conflateByKey(String, () => NEVER, { [option]: 0 })).toThrow(new RangeError(`conflateByKey: "${option}" must be > 0, got 0`));
+    expect(() => conflateByKey(String, () => NEVER, { [option]: 0 })).toThrow(
+      new RangeError(`conflateByKey: "${option}" must be > 0, got 0`),
+    );
   });
 });
