@@ -71,7 +71,7 @@ export function createServer(context: Context): Server {
     serving = serve(links$, {
       ...{ codecs: [codecs[plan.codec]], scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
-      ...{ window: mine.window, windowBytes: mine.windowBytes, maxQueued: mine.maxQueued, overflow: mine.overflow },
+      ...{ window: mine.window, windowBytes: lives % 2 ? mine.windowBytes : 500, maxQueued: mine.maxQueued, overflow: mine.overflow },
       outbox: (pid) => outboxOf(born, pid),
       ...(mine.inbox === 'durable' && { inbox: inboxOf(born) }),
     }).subscribe((wire) => welcome(wire, born));

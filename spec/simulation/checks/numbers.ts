@@ -57,12 +57,14 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     const flow = talk.flows[from];
     if (!flow) return violate('surprise', `${from} sends before the handshake`);
     const last = first + count - 1;
-    let next = (flow.last ?? flow.rx) + 1;
+    const { known } = spaceOf(from, talk);
+    // What was finished out of order, before the receiver began anew, is acked before it is sent again.
+    const isInRow = flow.last !== undefined && flow.last >= known;
+    let next = Math.max(flow.last ?? flow.rx, known) + 1;
     while (flow.skipped.has(next) && next < first) next++;
-    const isNext = flow.last === undefined ? first <= next && last >= next : first === next;
+    const isNext = isInRow ? first === next : first <= next && last >= next;
     if (!isNext) violate('resent', `${from} sends ${first} to ${last}, where ${next} is next`);
     flow.last = last;
-    const { known } = spaceOf(from, talk);
     while (flow.flying[0] && flow.flying[0].last <= known) flow.flying.shift();
     const bytes = flow.flying.reduce((sum, { size: mine }) => sum + mine, size);
     // A batch that alone is larger than the window goes when nothing else is on its way.
