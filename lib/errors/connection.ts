@@ -58,6 +58,17 @@ export class SessionLostError extends RxwireError {
   }
 }
 
+/** The server does not let this client in: its credentials are worth nothing, have expired, or do not allow this. */
+export class UnauthorizedError extends RxwireError {
+  declare readonly closeCode: number;
+  declare readonly reason: string;
+
+  /** @param closeCode 4401: the credentials; 4403: what they allow. */
+  constructor(closeCode: number, reason: string, cause?: unknown) {
+    super('ERR_UNAUTHORIZED', { closeCode, reason }, cause);
+  }
+}
+
 /** Asked for what this version or this peer cannot do. */
 export class UnsupportedError extends RxwireError {
   declare readonly reason: string;

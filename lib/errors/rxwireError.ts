@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'ERR_RECONNECT_GIVEN_UP'
   | 'ERR_SESSION_LOST'
   | 'ERR_STORE'
+  | 'ERR_UNAUTHORIZED'
   | 'ERR_UNSUPPORTED'
   | 'ERR_WIRE_CLOSED';
 

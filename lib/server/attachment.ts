@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import {
   catchError,
   concat,
@@ -19,6 +20,8 @@ import { after } from '../internal/after.js';
 import { endOf } from '../internal/endOf.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
+import type { Principal } from './principal.js';
+import type { ServedLink } from './serveOptions.js';
 
 /** One connection of a client, whose first frame has come. */
 export interface Attachment {
@@ -26,6 +29,12 @@ export interface Attachment {
   /** What remains of the connection: it begins with `first`, and can be subscribed once. */
   readonly link: Link<Frame>;
   readonly close: (code: CloseCode, reason: string) => void;
+  /** Emits when its client has left. */
+  readonly left$: Observable<unknown>;
+  /** What it began with, where that is known. */
+  readonly request?: IncomingMessage | undefined;
+  /** Who has opened it, once that is known. */
+  readonly principal?: Principal | undefined;
 }
 
 export interface AttachmentOptions {
@@ -36,23 +45,29 @@ export interface AttachmentOptions {
 }
 
 /** Emits once, when the first frame has come, and lives as long as the connection. */
-export function attachment(link: Link<Frame>, { helloTimeout, scheduler, onRefused }: AttachmentOptions): Observable<Attachment> {
+export function attachment(link: ServedLink, { helloTimeout, scheduler, onRefused }: AttachmentOptions): Observable<Attachment> {
   return defer(() => {
     const toPeer$ = new Subject<Frame>();
     const fromPeer$ = new Subject<Frame>();
     const first$ = new Subject<void>();
+    const left$ = endOf(fromPeer$).pipe(catchError(() => of(true)));
+    const early = createEarly();
     let attached = false;
 
     const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
     const attach = (first: Frame): Attachment => ({
-      ...{ first, close },
+      ...{ first, close, left$, request: link.request },
       link: (outgoing) =>
         // Ready to answer before the first frame is read.
-        merge(outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements()), concat(of(first), fromPeer$)),
+        merge(
+          outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements()),
+          defer(() => concat(early.read(first), fromPeer$)),
+        ),
     });
     const receive = (frame: Frame): Attachment[] => {
       if (attached) {
-        fromPeer$.next(frame);
+        if (!early.keep(frame)) close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
+        else fromPeer$.next(frame);
         return [];
       }
       attached = true;
@@ -74,6 +89,30 @@ export function attachment(link: Link<Frame>, { helloTimeout, scheduler, onRefus
     );
     return merge(tooLate$, link(toPeer$).pipe(tap({ complete: () => fromPeer$.complete() }), mergeMap(receive), catchError(lose)));
   });
+}
+
+/** What a client that is still looked into may send meanwhile, in bytes. */
+const MAX_EARLY = 256 * 1024;
+
+/** What comes before anybody reads it. */
+function createEarly() {
+  let waiting: Frame[] | undefined = [];
+  let bytes = 0;
+  return {
+    /** False, when it is too much. */
+    keep(frame: Frame): boolean {
+      if (!waiting) return true;
+      bytes += frame.length;
+      waiting.push(frame);
+      return bytes <= MAX_EARLY;
+    },
+    /** From now on somebody does. */
+    read(first: Frame): readonly Frame[] {
+      const frames = [first, ...(waiting ?? [])];
+      waiting = undefined;
+      return frames;
+    },
+  };
 }
 
 /** To `tap`, a Subject's own `subscribe` and `unsubscribe` would be two more handlers. */

@@ -30,6 +30,8 @@ export interface Berth {
   readonly attachments$: BehaviorSubject<Attachment>;
   /** Whether the client can say that it has come back. Who cannot is a new client each time. */
   readonly returns: boolean;
+  /** Whose it is, where that was asked for. */
+  readonly owner: string | undefined;
 }
 
 interface BerthOptions {

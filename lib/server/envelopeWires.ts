@@ -1,6 +1,8 @@
 import { nanoid } from 'nanoid';
 import { BehaviorSubject, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
+import { ConnectionLostError } from '../errors.js';
+import { CloseCode } from '../link/closeCode.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
@@ -10,6 +12,7 @@ import type { Attachment } from './attachment.js';
 import { berthLink, takeOver, type Berth } from './berth.js';
 import { readHello, type Introduction } from './envelopeHello.js';
 import type { Mooring } from './mooring.js';
+import { withPrincipal, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
 
 export interface WiresOptions extends WireOptions {
@@ -24,30 +27,40 @@ export interface WiresOptions extends WireOptions {
 export function createEnvelopeWires(options: WiresOptions) {
   const { codecs, endpoint, detachedTimeout, scheduler, mooring } = options;
   const berths = new Map<string | symbol, Berth>();
-  const open = (attachment: Attachment, { codec, hello }: Introduction): Wire => {
-    const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: hello !== undefined };
+  const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
+    const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: hello !== undefined, owner: attachment.principal?.id };
     const key = hello?.session ?? Symbol();
+    const unmoor = mooring.moor(berth.owner);
     berths.set(key, berth);
 
     const id = nanoid();
     const { delivery = 'at-least-once' } = hello ?? {};
     const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
-    const leave = (): void => void berths.delete(key);
-    return new Wire({
+    const leave = (): void => {
+      berths.delete(key);
+      unmoor();
+    };
+    const wire = new Wire({
       ...{ id, endpoint, delivery, scheduler, protocol: 'websocket' },
       open: (parts) => {
         const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
         return quiet(overEnvelopes(link, codec, settings, parts), parts, leave);
       },
     });
+    return withPrincipal(wire, () => berth.attachments$.value.principal);
   };
 
   return {
-    /** The wire of a new client; nothing, when the client was known and has its wire already. */
-    admit(attachment: Attachment): Wire | undefined {
+    /**
+     * The wire of a new client; nothing, when the client was known and has its wire already.
+     *
+     * @throws {ConnectionLostError} When it may not have one.
+     */
+    admit(attachment: Attachment): AnyWire | undefined {
       const introduction = readHello(attachment.first, codecs);
       const berth = introduction.hello && berths.get(introduction.hello.session);
       if (!berth) return open(attachment, introduction);
+      if (berth.owner !== attachment.principal?.id) throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
       takeOver(berth, attachment);
       return undefined;
     },

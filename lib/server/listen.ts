@@ -3,15 +3,15 @@ import { defer, map, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { socketLink } from '../link/socket.js';
-import type { Wire } from '../wire/wire.js';
-import { checkServeOptions, serve, type ServeOptions } from './serve.js';
+import { checkAdmission, createAdmission, type AdmissionOptions } from './admission.js';
+import type { Principal, ServerWire } from './principal.js';
+import { serve } from './serve.js';
+import { checkServeOptions, type ServeOptions } from './serveOptions.js';
 import { accept, upgrades } from './upgrade.js';
 
-export interface ListenOptions extends ServeOptions {
+export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
   /** The path that clients ask for. @default '/wire' */
   readonly path?: string;
-  /** Pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
-  readonly origins?: readonly string[];
   /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
   /** How long more than that may wait, in ms; if something is sent to it then, its connection ends with 4413. @default 10_000 */
@@ -31,17 +31,27 @@ export interface ListenOptions extends ServeOptions {
  *   wire.pipe(ofType('system.ping')).subscribe(({ id }) => wire.next(createMessage('system.pong', { timestamp: 0 }, { correlationId: id })));
  * });
  */
-export function listen(server: Server, options: ListenOptions = {}): Observable<Wire> {
-  const { path = '/wire', origins = [], maxFrame = 1024 * 1024, maxBuffered, stallTimeout } = options;
+export function listen<P extends Principal | undefined = undefined>(
+  server: Server,
+  options: ListenOptions<P> = {},
+): Observable<ServerWire<P>> {
+  const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout } = options;
   assertPositive('listen', { maxBuffered, stallTimeout });
+  checkAdmission('listen', options);
   checkServeOptions('listen', options);
 
   return defer(() => {
     const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
-    const links$ = upgrades(server, { path, origins }).pipe(
-      accept(sockets, { path, origins }),
-      map((socket) => socketLink(() => socket, options)),
+    const admission = createAdmission(options);
+    const links$ = upgrades(server, path).pipe(
+      accept(sockets, admission),
+      map(({ socket, request }) =>
+        Object.assign(
+          socketLink(() => socket, options),
+          { request },
+        ),
+      ),
     );
-    return serve(links$, { ...options, endpoint: path });
+    return serve<P>(links$, { ...options, endpoint: path });
   });
 }

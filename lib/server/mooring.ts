@@ -1,25 +1,78 @@
-import type { SchedulerLike } from 'rxjs';
-import { PeerGoneError } from '../errors.js';
+import { noop, type SchedulerLike } from 'rxjs';
+import { ConnectionLostError, PeerGoneError } from '../errors.js';
+import { once } from '../internal/once.js';
+import { CloseCode } from '../link/closeCode.js';
 import type { Berth } from './berth.js';
 
-/** The berths whose clients are away. */
+/** The berths there are, and which of them have clients that are away. */
 export interface Mooring {
+  /**
+   * Takes a place for this principal; what is returned gives it up, once. Of nobody in particular there may be any number.
+   *
+   * @throws {ConnectionLostError} When it has as many as it may.
+   */
+  moor(owner: string | undefined): () => void;
   readonly onDetached: (berth: Berth) => void;
   readonly onAttached: (berth: Berth) => void;
 }
 
-/** When too many are away, the one that is so for longest has its wire ended. */
-export function createMooring(maxDetached: number, scheduler: SchedulerLike): Mooring {
-  // Since when, the longest first.
-  const detached = new Map<Berth, number>();
+export interface MooringOptions {
+  readonly maxDetached: number;
+  readonly maxPerPrincipal: number;
+  readonly maxDetachedPerPrincipal: number;
+  readonly scheduler: SchedulerLike;
+}
+
+/** When too many are away, of all or of one principal, the one that is so for longest has its wire ended. */
+export function createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: MooringOptions): Mooring {
+  const moored = new Map<string, number>();
+  const all = createAway(maxDetached, scheduler);
+  const ofOwner = new Map<string, ReturnType<typeof createAway>>();
+
+  const unmoor = (owner: string): void => {
+    const left = (moored.get(owner) ?? 1) - 1;
+    if (left > 0) moored.set(owner, left);
+    else moored.delete(owner);
+  };
   return {
-    onDetached(berth) {
-      const now = scheduler.now();
-      detached.set(berth, now);
-      if (detached.size <= maxDetached) return;
-      const [[oldest, since] = [berth, now]] = detached;
-      oldest.attachments$.error(new PeerGoneError(now - since));
+    moor(owner) {
+      if (owner === undefined) return noop;
+      const there = moored.get(owner) ?? 0;
+      if (there >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'no more wires of this principal');
+      moored.set(owner, there + 1);
+      return once(() => unmoor(owner));
     },
-    onAttached: (berth) => void detached.delete(berth),
+    onDetached(berth) {
+      const { owner } = berth;
+      all.add(berth);
+      if (owner === undefined) return;
+      const mine = ofOwner.get(owner) ?? createAway(maxDetachedPerPrincipal, scheduler);
+      ofOwner.set(owner, mine);
+      mine.add(berth);
+    },
+    onAttached(berth) {
+      all.remove(berth);
+      const mine = berth.owner === undefined ? undefined : ofOwner.get(berth.owner);
+      mine?.remove(berth);
+      if (mine?.size === 0) ofOwner.delete(berth.owner as string);
+    },
+  };
+}
+
+function createAway(max: number, scheduler: SchedulerLike) {
+  // Since when, the longest first.
+  const since = new Map<Berth, number>();
+  return {
+    get size() {
+      return since.size;
+    },
+    add(berth: Berth): void {
+      const now = scheduler.now();
+      since.set(berth, now);
+      if (since.size <= max) return;
+      const [[oldest, then] = [berth, now]] = since;
+      oldest.attachments$.error(new PeerGoneError(now - then));
+    },
+    remove: (berth: Berth) => void since.delete(berth),
   };
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { filter, fromEvent, ignoreElements, merge, tap, type Observable, type OperatorFunction } from 'rxjs';
 import type { WebSocket, WebSocketServer } from 'ws';
+import type { Admission, Refusal } from './admission.js';
 
 /** A request to leave HTTP for a WebSocket. */
 interface Upgrade {
@@ -10,59 +11,57 @@ interface Upgrade {
   readonly head: Buffer;
 }
 
-/** Whom the server lets in. */
-export interface Admission {
-  readonly path: string;
-  readonly origins: readonly string[];
-}
-
 /** The requests that were for none of the wires so far, and how many of them have said so. */
 const declined = /* @__PURE__ */ new WeakMap<IncomingMessage, number>();
 
 /** The requests for `path`. Others are left to whoever else listens, and refused when nobody does. */
-export function upgrades(server: Server, { path }: Admission): Observable<Upgrade> {
+export function upgrades(server: Server, path: string): Observable<Upgrade> {
   return fromEvent(server, 'upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => ({ request, socket, head })).pipe(
     filter((upgrade) => {
       const { request } = upgrade;
       if (request.url?.split('?', 1)[0] === path) return true;
       const times = (declined.get(request) ?? 0) + 1;
       declined.set(request, times);
-      if (times === server.listenerCount('upgrade')) refuse(upgrade, 404);
+      if (times === server.listenerCount('upgrade')) refuse(upgrade, { status: 404, headers: {} });
       return false;
     }),
   );
 }
 
-/** Lets in those whose origin is allowed, as open sockets. */
-export function accept(sockets: WebSocketServer, { origins }: Admission): OperatorFunction<Upgrade, WebSocket> {
+/** A socket that is open, and the request for it. */
+export interface Accepted {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+}
+
+/** Lets in whom `admission` lets in, as open sockets. */
+export function accept(sockets: WebSocketServer, admission: Admission): OperatorFunction<Upgrade, Accepted> {
   // What is no proper handshake is answered by `ws`, and calls nothing back.
   const open = ({ request, socket, head }: Upgrade): void =>
-    sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted));
+    sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request));
+  const receive = (upgrade: Upgrade): void => {
+    const entered = admission.inspect(upgrade.request) ?? admission.enter(upgrade.request);
+    if (typeof entered !== 'function') {
+      refuse(upgrade, entered);
+      return;
+    }
+    // Also of what becomes no WebSocket.
+    upgrade.socket.once('close', entered);
+    open(upgrade);
+  };
 
   return (upgrades$) =>
     merge(
-      fromEvent(sockets, 'connection') as Observable<WebSocket>,
-      upgrades$.pipe(
-        tap((upgrade) => (isAllowed(upgrade.request, origins) ? open(upgrade) : refuse(upgrade, 403))),
-        ignoreElements(),
-      ),
+      fromEvent(sockets, 'connection', (socket: WebSocket, request: IncomingMessage) => ({ socket, request })),
+      upgrades$.pipe(tap(receive), ignoreElements()),
     );
 }
 
-/**
- * Browsers tell the page's origin, and any page can ask for a WebSocket to any server: only pages of this very host, and
- * those that were named, are let in. A client that tells no origin is no browser.
- */
-function isAllowed({ headers }: IncomingMessage, origins: readonly string[]): boolean {
-  const { origin, host } = headers;
-  if (origin === undefined || origins.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
-}
-
-function refuse({ socket }: Upgrade, status: number): void {
+function refuse({ socket }: Upgrade, { status, headers }: Pick<Refusal, 'headers'> & { readonly status: number }): void {
   // Without a listener, a client that is gone already would take the process with it.
   socket.on('error', () => socket.destroy());
   // A client that does not close its side would keep the socket.
   socket.once('finish', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map((header) => `${header.join(': ')}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);
 }

@@ -27,6 +27,8 @@ export interface Hello {
   readonly codecs: readonly string[];
   /** The name of the client's wire: the source of messages that name none. */
   readonly id: string;
+  /** What shows who the client is. */
+  readonly token?: string;
   /** What the client asks for by default, in both directions. */
   readonly delivery: Delivery;
 }
@@ -60,7 +62,7 @@ const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
-  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, delivery } = Object(value) as Unchecked<Hello>;
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery } = Object(value) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
   const areNames = Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string');
   check(areNames && DELIVERIES.includes(delivery), 'hello');
@@ -77,6 +79,7 @@ export function parseHello(value: unknown): Hello {
     ...(sid != null && { sid: secret(sid) }),
     ...(rt != null && { rt: secret(rt) }),
     ...(rx != null && { rx: whole(rx) }),
+    ...(token != null && { token: credential(token) }),
   };
 }
 
@@ -112,6 +115,15 @@ function name(value: unknown): string {
 
 function secret(value: unknown): string {
   check(typeof value === 'string' && SECRET.test(value), 'handshake');
+  return value as string;
+}
+
+/** Characters that a token may have: enough for any, and what a header may have. */
+const MAX_TOKEN = 8_192;
+
+/** @throws {ProtocolError} */
+export function credential(value: unknown): string {
+  check(typeof value === 'string' && value.length <= MAX_TOKEN, 'handshake');
   return value as string;
 }
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { connect as openSocket, type AddressInfo } from 'node:net';
 import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../lib/errors.js';
@@ -120,7 +120,7 @@ describe('listen', () => {
 
   describe('an upgrade', () => {
     /** What becomes of a handshake: its status, or `open`. */
-    const status = (url: string, options: { readonly origin?: string } = {}): Promise<unknown> =>
+    const status = (url: string, options: ClientOptions = {}): Promise<unknown> =>
       new Promise((resolve) => {
         const socket = new WebSocket(url, options);
         socket.on('open', () => {
@@ -129,6 +129,14 @@ describe('listen', () => {
         });
         socket.on('error', ({ message: text }) => resolve(text.replace('Unexpected server response: ', '')));
       });
+
+    /** Once the server has seen that somebody has left, there is room again. */
+    const opens = async (url: string, options?: ClientOptions): Promise<void> => {
+      while ((await status(url, options)) !== 'open');
+    };
+    /** What a handshake that is refused is told. */
+    const headersOf = (url: string): Promise<unknown> =>
+      new Promise((resolve) => new WebSocket(url).on('unexpected-response', (_, response) => resolve(response.headers)));
 
     it('is let in from clients that are no browsers, from pages of this host, and from those named', async () => {
       const { url, port } = await start({ origins: ['https://app.example'] });
@@ -144,6 +152,54 @@ describe('listen', () => {
         expect(await status(url, { origin })).toBe('403');
       },
     );
+
+    it.each([
+      ['of the same host that tells no origin, as none does for a WebSocket', { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64)' }],
+      ['that says from where, and tells no origin', { 'sec-fetch-site': 'same-origin' }],
+    ])('is refused from a browser %s: 403', async (_, headers) => {
+      const { url } = await start();
+      expect(await status(url, { headers })).toBe('403');
+    });
+
+    it('is refused when it was sent to another name, as of a page whose name was made to point here: 403', async () => {
+      const { url, port } = await start({ hosts: [`127.0.0.1:0`, 'app.example', 'LocalHost'] });
+      expect(await status(url, { headers: { host: 'app.example' } })).toBe('open');
+      expect(await status(url, { headers: { host: 'app.example:8080' } })).toBe('open');
+      expect(await status(url, { headers: { host: `localhost:${port}` } })).toBe('open');
+      const evil = `evil.example:${port}`;
+      expect(await status(url, { headers: { host: evil }, origin: `http://${evil}` })).toBe('403');
+      expect(await status(url)).toBe('403');
+    });
+
+    it('past maxConnections is refused with 503 and Retry-After, until somebody leaves', async () => {
+      const { url } = await start({ maxConnections: 2 });
+      const [first] = [await rawClient(url), await rawClient(url)];
+      expect(await status(url)).toBe('503');
+      expect(await headersOf(url)).toMatchObject({ 'retry-after': '5', connection: 'close' });
+      first.socket.close();
+      await first.ended;
+      expect(await status(url)).toBe('open');
+    });
+
+    it('past maxPerAddress is refused with 503, where the address may be what a proxy says', async () => {
+      const address = ({ headers }: IncomingMessage): string => String(headers['x-real-ip']);
+      const { url } = await start({ maxPerAddress: 1, address });
+      const from = (ip: string) => ({ headers: { 'x-real-ip': ip } });
+      const first = await rawClient(url, from('192.0.2.1'));
+      expect(await status(url, from('192.0.2.1'))).toBe('503');
+      expect(await status(url, from('192.0.2.2'))).toBe('open');
+      first.socket.close();
+      await opens(url, from('192.0.2.1'));
+    });
+
+    it('that becomes no WebSocket takes no place', async () => {
+      const { url, port } = await start({ maxConnections: 1 });
+      expect((await fetch(`http://127.0.0.1:${port}/wire`)).status).toBe(404);
+      const socket = openSocket({ port, host: '127.0.0.1' });
+      socket.write('GET /wire HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      await once(socket.resume(), 'close');
+      await opens(url);
+    });
 
     it('is for its path, whatever the query', async () => {
       const { url } = await start();
@@ -200,6 +256,11 @@ describe('listen', () => {
     { helloTimeout: 0 },
     { detachedTimeout: NaN },
     { maxDetached: -1 },
+    { maxDetachedPerPrincipal: -1 },
+    { maxPerPrincipal: 0 },
+    { maxAuthenticating: 0 },
+    { maxConnections: NaN },
+    { maxPerAddress: 0 },
     { maxFrame: 0 },
     { maxBuffered: -1 },
     { window: 0 },

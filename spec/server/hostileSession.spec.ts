@@ -285,14 +285,14 @@ describe('a client that speaks the session, and breaks its rules', () => {
     });
 
     it('has stolen what the server has stored: that opens no session', () => {
-      const peer = createPeer(undefined, false);
+      const peer = createPeer(undefined, false, undefined);
       const hello = { pid: secret(), epoch: 1, window: 1, bytes: 1, codecs: [], id: 'a', delivery: 'exactly-once', v: 1 } as const;
       const { rt, sid } = peer.greet({ ...hello, n: 1 });
       peer.confirm();
       const [stored] = peer.record.tokens;
       expect(JSON.stringify(peer.record)).not.toContain(rt);
-      expect(peer.refusal({ ...hello, n: 2, sid, rt: stored! })).toBe(4403);
-      expect(peer.refusal({ ...hello, n: 2, sid, rt })).toBeUndefined();
+      expect(peer.refusal({ ...hello, n: 2, sid, rt: stored! }, undefined)).toBe(4403);
+      expect(peer.refusal({ ...hello, n: 2, sid, rt }, undefined)).toBeUndefined();
     });
 
     it('comes while the server is still finding out who that is: closed with 1013', async () => {

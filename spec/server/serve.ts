@@ -7,6 +7,7 @@ import type { RxwireError } from '../../lib/errors.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { HelloPayload, Message } from '../../lib/message/types.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
+import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { rawClient, type Peer } from '../support/peer.js';
 import { record } from '../support/record.js';
@@ -32,7 +33,7 @@ function watch(wire: Wire) {
 }
 
 /** A real server that keeps its wires for the test. */
-export async function serve(options: ListenOptions = {}) {
+export async function serve(options: ListenOptions<Principal | undefined> = {}) {
   const wires$ = new ReplaySubject<Served>();
   const refused: RxwireError[] = [];
   const sockets = new Set<Socket>();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { firstValueFrom, ReplaySubject, take, toArray, type Observable } from 'rxjs';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer, type ClientOptions } from 'ws';
 import type { Frame } from '../../lib/link/link.js';
 
 /** How a socket ended, as seen from one side. */
@@ -34,7 +34,7 @@ export function peerOf(socket: WebSocket): Peer {
 }
 
 /** A plain client, once it is connected. */
-export async function rawClient(url: string, options: { readonly origin?: string } = {}): Promise<Peer> {
+export async function rawClient(url: string, options: ClientOptions = {}): Promise<Peer> {
   const socket = new WebSocket(url, options);
   const peer = peerOf(socket);
   await once(socket, 'open');

@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { Subject } from 'rxjs';
 import type { RxwireError } from '../../lib/errors.js';
 import { listen, type ListenOptions } from '../../lib/server/listen.js';
+import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';
 
 /** A real HTTP server with wires on it. */
-export async function wireServer(onWire: (wire: Wire) => void, options: ListenOptions = {}) {
+export async function wireServer(onWire: (wire: Wire) => void, options: ListenOptions<Principal | undefined> = {}) {
   const server = createServer((_, response) => response.writeHead(404).end());
   const refused$ = new Subject<RxwireError>();
   const subscription = listen(server, { ...options, onRefused: (error) => refused$.next(error) }).subscribe(onWire);

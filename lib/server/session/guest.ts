@@ -15,6 +15,7 @@ import type { Attachment } from '../attachment.js';
 import { berthLink, type Berth } from '../berth.js';
 import type { WiresOptions } from '../envelopeWires.js';
 import { quiet } from '../quiet.js';
+import { withPrincipal, type AnyWire, type Principal } from '../principal.js';
 import { createPeer, parsePeerRecord, type Peer } from './peer.js';
 import { createServerSide } from './serverSide.js';
 
@@ -37,9 +38,9 @@ export interface Guest {
 }
 
 /** Who may enter, by what was stored of it. */
-export function recall({ record, contents: { ticket } }: Kept): Peer {
+export function recall({ record, contents: { ticket } }: Kept, principal: Principal | undefined): Peer {
   const known = parsePeerRecord(record?.session);
-  return createPeer(known, ticket !== undefined && ticket.sid === known?.sid);
+  return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
 }
 
 /** The codec that both know and the client likes best. */
@@ -56,7 +57,7 @@ export function helloOf(first: Frame): Hello {
 
 /** A client with its first connection. */
 export function createGuest(attachment: Attachment, peer: Peer): Guest {
-  return { peer, berth: { attachments$: new BehaviorSubject(attachment), returns: true } };
+  return { peer, berth: { attachments$: new BehaviorSubject(attachment), returns: true, owner: attachment.principal?.id } };
 }
 
 export interface Arrival {
@@ -66,12 +67,13 @@ export interface Arrival {
 }
 
 /** The wire of a client that was not here, or not since the server started. `onLeft`: it has ended. */
-export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, onLeft: () => void): Wire {
+export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, onLeft: () => void): AnyWire {
   const { endpoint, scheduler } = options;
   const { delivery } = arrival.hello;
   const id = nanoid();
   const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, id, delivery }, parts), parts, onLeft);
-  return new Wire({ ...options, id, endpoint, delivery, scheduler, protocol: 'websocket', open });
+  const wire = new Wire({ ...options, id, endpoint, delivery, scheduler, protocol: 'websocket', open });
+  return withPrincipal(wire, () => guest.berth.attachments$.value.principal);
 }
 
 type Settings = GuestOptions & { readonly id: string; readonly delivery: Delivery };

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { nanoid } from 'nanoid';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello } from '../../session/handshake.js';
+import type { Principal } from '../principal.js';
 
 /** What a server knows of a client apart from its messages: plain data, for an inbox to store. */
 export interface PeerRecord {
@@ -14,6 +15,8 @@ export interface PeerRecord {
   readonly n: number;
   /** Whether it was seen to have got a welcome: from then on its numbers are those we know. */
   readonly isConfirmed: boolean;
+  /** The `id` of whose session it is, where that was asked for. */
+  readonly principal?: string;
 }
 
 /** What to tell a client. */
@@ -27,8 +30,8 @@ export interface Greeting {
 /** One client, across its connections, the server's restarts, and attempts of others to be it. */
 export interface Peer {
   readonly record: PeerRecord;
-  /** Why this hello is refused, if it is. */
-  refusal(hello: Hello): CloseCode | undefined;
+  /** Why this hello of this principal is refused, if it is. */
+  refusal(hello: Hello, principal: Principal | undefined): CloseCode | undefined;
   /** A hello that was not refused is answered with a new token. */
   greet(hello: Hello): Greeting;
   /** It has used the token of the last welcome. */
@@ -43,16 +46,21 @@ const TOKEN_LENGTH = 43;
 /**
  * @param known What was stored of it; nothing, when it is new.
  * @param canResume Whether what was sent to it in that session is still here.
+ * @param principal Whose it is, when it is new.
  */
-export function createPeer(known: PeerRecord | undefined, canResume: boolean): Peer {
-  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false };
+export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined): Peer {
+  const owner = known ? known.principal : principal?.id;
+  const ownership = owner === undefined ? {} : { principal: owner };
+  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, ...ownership };
   let isResumable = canResume;
 
   return {
     get record() {
       return record;
     },
-    refusal({ epoch, n, rt = '' }) {
+    refusal({ epoch, n, rt = '' }, shown) {
+      // First of all: to anybody else it is as if there were no such session.
+      if (owner !== shown?.id) return CloseCode.FORBIDDEN;
       if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
       // Who was never seen to have got a welcome has nothing here: it may have been an owner of the outbox that is fenced by now.
       const isOwned = known !== undefined || record.isConfirmed;
@@ -64,7 +72,7 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean): P
       const isConfirmed = record.isConfirmed || shown === record.sid;
       const sid = resumed ? record.sid : nanoid(22);
       const rt = nanoid(TOKEN_LENGTH);
-      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed };
+      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, ...ownership };
       isResumable = resumed;
       return { sid, rt, known: isConfirmed, resumed };
     },
@@ -86,7 +94,7 @@ function isSame(a: string, b: string): boolean {
 
 /** What an inbox gave back may be of another version, or nobody's. */
 export function parsePeerRecord(value: unknown): PeerRecord | undefined {
-  const { sid, tokens, epoch, n, isConfirmed } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
+  const { sid, tokens, epoch, n, isConfirmed, principal } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
   if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
   return {
     sid,
@@ -94,5 +102,6 @@ export function parsePeerRecord(value: unknown): PeerRecord | undefined {
     n,
     tokens: tokens.filter((token) => typeof token === 'string' && token.length === 43),
     isConfirmed: isConfirmed === true,
+    ...(typeof principal === 'string' && { principal }),
   };
 }

@@ -6,9 +6,9 @@ import type { Frame } from '../../link/link.js';
 import type { Hello } from '../../session/handshake.js';
 import { memoryOutbox } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { Wire } from '../../wire/wire.js';
 import type { Attachment } from '../attachment.js';
 import { takeOver } from '../berth.js';
+import type { AnyWire } from '../principal.js';
 import { agreeOn, createGuest, helloOf, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
 import type { Peer } from './peer.js';
 
@@ -29,42 +29,48 @@ export function createSessionWires(options: SessionWiresOptions) {
   /** `undefined` while it is being found out what was stored. */
   const guests = new Map<string, Guest | undefined>();
 
-  const refuse = ({ close }: Attachment, code: CloseCode, error: unknown): [] => {
-    close(code, error instanceof Error ? error.message : '');
-    options.onRefused(error);
-    return [];
-  };
+  const refuse = refuser(options.onRefused);
   const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
-    const code = peer.refusal(hello);
+    const code = peer.refusal(hello, attachment.principal);
     if (code !== undefined) refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
     return code !== undefined;
   };
-  const receive = (attachment: Attachment, hello: Hello, kept: Kept): Wire[] => {
-    const peer = recall(kept);
+  /** @param leave Gives its place up. */
+  const receive = (attachment: Attachment, hello: Hello, kept: Kept, leave: () => void): AnyWire[] => {
+    const peer = recall(kept, attachment.principal);
     const codec = agreeOn(hello, options.codecs);
-    guests.delete(hello.pid);
     if (codec && !isRefused(attachment, hello, peer)) {
       const guest = createGuest(attachment, peer);
       guests.set(hello.pid, guest);
-      return [openWire(guest, { hello, codec, kept }, options, () => guests.delete(hello.pid))];
+      return [openWire(guest, { hello, codec, kept }, options, leave)];
     }
+    leave();
     kept.store.close();
     return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
   };
-  const look = (attachment: Attachment, hello: Hello): Observable<Wire> => {
+  const look = (attachment: Attachment, hello: Hello): Observable<AnyWire> => {
+    const unmoor = options.mooring.moor(attachment.principal?.id);
+    const leave = (): void => {
+      guests.delete(hello.pid);
+      unmoor();
+    };
     guests.set(hello.pid, undefined);
     return load(hello, options).pipe(
-      mergeMap((kept) => receive(attachment, hello, kept)),
+      mergeMap((kept) => receive(attachment, hello, kept, leave)),
       catchError((error: unknown) => {
-        guests.delete(hello.pid);
+        leave();
         return refuse(attachment, CloseCode.INTERNAL_ERROR, error);
       }),
     );
   };
 
   return {
-    /** Emits the wire of a new client; completes without one, when the client was known and has its wire already. */
-    admit(attachment: Attachment): Observable<Wire> {
+    /**
+     * Emits the wire of a new client; completes without one, when the client was known and has its wire already.
+     *
+     * @throws {RxwireError} When it may not have one.
+     */
+    admit(attachment: Attachment): Observable<AnyWire> {
       const hello = helloOf(attachment.first);
       const guest = guests.get(hello.pid);
       if (!guests.has(hello.pid)) return look(attachment, hello);
@@ -84,4 +90,12 @@ function load({ pid }: Hello, { inbox, outbox = () => memoryOutbox() }: SessionW
   return asObservable(() => inbox?.load(pid)).pipe(
     mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
   );
+}
+
+function refuser(onRefused: (error: unknown) => void) {
+  return ({ close }: Attachment, code: CloseCode, error: unknown): [] => {
+    close(code, error instanceof Error ? error.message : '');
+    onRefused(error);
+    return [];
+  };
 }

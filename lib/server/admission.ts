@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http';
+import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { once } from '../internal/once.js';
+
+export interface AdmissionOptions {
+  /** Pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
+  readonly origins?: readonly string[];
+  /**
+   * The names that this server answers to, as `app.example`, with or without a port: a page can make a name of its own point here, and that of a
+   * server in a private network. @default any
+   */
+  readonly hosts?: readonly string[];
+  /** Connections at once; past that, requests for more get 503. @default 10_000 */
+  readonly maxConnections?: number;
+  /** Connections of one address at once. @default Infinity: behind a proxy all have that of the proxy */
+  readonly maxPerAddress?: number;
+  /** Whose connection it is, as `maxPerAddress` counts them: behind a proxy, what that says. @default the address of the socket */
+  readonly address?: (request: IncomingMessage) => string;
+}
+
+/** Why a request is not let in. It tells nothing more: the same for all who are refused with this status. */
+export interface Refusal {
+  readonly status: 403 | 503;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Whom a server lets in, before anything of it is read but the headers of its request. */
+export interface Admission {
+  /** Why this request is not for us, if it is not: it comes from a page that must not, or was sent to a name that is not ours. */
+  inspect(request: IncomingMessage): Refusal | undefined;
+  /** Whether a page of this origin may ask. */
+  isOrigin(request: IncomingMessage): boolean;
+  /** Counts a connection that begins with this request. Answers with what must be called once, at its end; or why there is no room for it. */
+  enter(request: IncomingMessage): Refusal | (() => void);
+  /** From now on nobody is let in; who is refused may come back in so many ms. */
+  close(retryAfter: number): void;
+}
+
+/** How long who is refused for lack of room should wait, in ms. */
+const RETRY_AFTER = 5_000;
+
+/** @throws {RangeError} At call time, if a number is out of range. */
+export function checkAdmission(owner: string, { maxConnections, maxPerAddress }: AdmissionOptions): void {
+  assertNotNegative(owner, { maxConnections });
+  assertPositive(owner, { maxPerAddress });
+}
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity } = options;
+  const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
+  const perAddress = new Map<string, number>();
+  let count = 0;
+  let closedFor: number | undefined;
+
+  const leave = (from: string): void => {
+    count--;
+    const left = (perAddress.get(from) ?? 1) - 1;
+    if (left > 0) perAddress.set(from, left);
+    else perAddress.delete(from);
+  };
+  const isOrigin = (request: IncomingMessage): boolean => isAllowed(request, origins);
+
+  return {
+    isOrigin,
+    inspect: (request) => (isHost(request, hosts) && isOrigin(request) ? undefined : FORBIDDEN),
+    enter(request) {
+      const from = address(request);
+      const mine = perAddress.get(from) ?? 0;
+      if (closedFor !== undefined) return unavailable(closedFor);
+      if (count >= maxConnections || mine >= maxPerAddress) return unavailable(RETRY_AFTER);
+      count++;
+      perAddress.set(from, mine + 1);
+      return once(() => leave(from));
+    },
+    close: (retryAfter) => void (closedFor = retryAfter),
+  };
+}
+
+const FORBIDDEN: Refusal = { status: 403, headers: {} };
+
+function unavailable(retryAfter: number): Refusal {
+  return { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfter / 1_000)) } };
+}
+
+function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly string[] | undefined): boolean {
+  const asked = host.toLowerCase();
+  return !hosts || hosts.some((name) => asked === name.toLowerCase() || asked.replace(/:\d*$/, '') === name.toLowerCase());
+}
+
+/**
+ * Browsers tell the page's origin, and any page can ask for a WebSocket of any server: only pages of this very host, and those that were named, are
+ * let in. A client that tells no origin is no browser, or must be one that says otherwise that it is on a page of this host.
+ */
+function isAllowed(request: IncomingMessage, origins: readonly string[]): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return isWithoutOrigin(request);
+  return origins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+/** For a WebSocket each browser tells an origin; for a GET of the same host it does not: https://fetch.spec.whatwg.org/#origin-header */
+function isWithoutOrigin({ headers }: IncomingMessage): boolean {
+  const { upgrade, 'user-agent': agent = '', 'sec-fetch-site': site } = headers;
+  return upgrade === undefined ? site === undefined || site === 'same-origin' : site === undefined && !agent.startsWith('Mozilla/');
+}

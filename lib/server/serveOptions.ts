@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http';
+import type { Codec } from '../codec/codec.js';
+import type { RxwireError } from '../errors.js';
+import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
+import type { Frame, Link } from '../link/link.js';
+import { checkOptions } from '../session/checkOptions.js';
+import { envelopes } from '../session/envelope/envelopes.js';
+import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { WireOptions } from '../wire/wireOptions.js';
+import type { Authenticate, Principal } from './principal.js';
+
+export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
+  /** The codecs that clients may use. @default [json(), msgpack()] */
+  readonly codecs?: readonly Codec[];
+  /** How long a wire waits for its client to come back, in ms. @default 120_000 */
+  readonly detachedTimeout?: number;
+  /** Wires that may wait so at once; past that the longest waiting ends. @default 1_000 */
+  readonly maxDetached?: number;
+  /**
+   * Tells who a client is, by what its request and its `token` say; asked for each of its connections. Nothing is kept for a client before. Who is nobody
+   * (`undefined`, or a throw) is closed with 4401; when it takes longer than `helloTimeout`, with 1013; when it throws a `ConnectionLostError`, with the code
+   * of that. @default nobody is asked
+   */
+  readonly authenticate?: Authenticate<P>;
+  /** How many may be looked into at once; the others wait. @default 100 */
+  readonly maxAuthenticating?: number;
+  /** Wires of one principal at once; further ones are closed with 1013. @default 100 */
+  readonly maxPerPrincipal?: number;
+  /** Wires of one principal that may wait for it to come back; past that the longest waiting ends. @default 10 */
+  readonly maxDetachedPerPrincipal?: number;
+  /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
+  readonly pingInterval?: number;
+  /**
+   * Where what is sent to a client is kept until it is acked, by the name of the client. What outlives a restart is of use only together
+   * with an `inbox`. @default memoryOutbox()
+   */
+  readonly outbox?: (pid: string) => OutboxStore;
+  /** Told of connections that ended before they became a wire. */
+  readonly onRefused?: (error: RxwireError) => void;
+}
+
+/** What `serve` takes of whoever the clients may be. */
+export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
+  readonly authenticate?: Authenticate<Principal | undefined>;
+  readonly endpoint?: string;
+};
+
+/** A connection that is served. */
+export type ServedLink = Link<Frame> & {
+  /** What it began with, for `authenticate`; where it is missing, an empty one. */
+  readonly request?: IncomingMessage;
+};
+
+/** @throws {RangeError} When a number is out of range. */
+export function checkServeOptions(owner: string, options: AnyServeOptions): void {
+  const { helloTimeout, detachedTimeout, pingInterval, maxDetached, maxAuthenticating, maxPerPrincipal, maxDetachedPerPrincipal } = options;
+  assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal });
+  assertWhole(owner, { pingInterval });
+  assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal });
+  checkOptions(owner, options);
+  // Called for its checks: each wire calls it again, too late for whoever made a mistake.
+  envelopes(options);
+}
