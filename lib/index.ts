@@ -6,6 +6,7 @@ export type { MessageMatching, RouteHandler } from './app/routeTypes.js';
 export { use } from './app/use.js';
 export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './app/useOptions.js';
 export type { Codec } from './codec/codec.js';
+export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
 export * from './errors.js';

@@ -20,6 +20,7 @@ const operators = readdirSync(`${root}lib/operators`).map((file) => file.replace
 const budgets: readonly (readonly [names: string, kib: number])[] = [
   ...operators.map((name) => [name, HEAVIER[name] ?? OPERATOR] as const),
   ['createMessage', 0.5],
+  ['gzipped', 7],
   ['connect, webSocket, json', 16.25],
 ];
 

@@ -5,10 +5,10 @@ import type { Message } from '../message/types.js';
  * the other decodes: `encode` refuses what `decode` would.
  */
 export interface Codec {
-  /** Names it to the peer: `json`, `msgpack`. */
+  /** Names it to the peer: `json`, `msgpack+gzip`. */
   readonly name: string;
-  /** Whether frames are bytes; otherwise they are text. */
-  readonly binary: boolean;
+  /** Whether frames are bytes, or text; `undefined`, if they are now this and now that. */
+  readonly binary: boolean | undefined;
   /**
    * A frame that nothing else writes to later on.
    *

@@ -46,7 +46,7 @@ export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUn
 export function decodeBody(codec: Codec, body: Frame): readonly Message[] {
   try {
     const kind = typeof body === 'string' ? 'text' : 'binary';
-    if (codec.binary !== (kind === 'binary')) throw new DecodeError(codec.name, `a ${kind} frame`);
+    if (codec.binary === (kind === 'text')) throw new DecodeError(codec.name, `a ${kind} frame`);
     return codec.decode(body);
   } catch (error) {
     throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));

@@ -17,6 +17,8 @@ export interface CodecContractOptions {
   readonly foreign: Readonly<Record<string, () => Frame>>;
   /** Frames that are accepted, and as large and as much work as can be. */
   readonly heavy: Readonly<Record<string, () => Frame>>;
+  /** How many mutations of good frames are tried. @default 5_000 */
+  readonly mutations?: number;
 }
 
 /**
@@ -27,7 +29,7 @@ const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
 
 /** Registers the tests that every codec passes. */
 export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Codec, options: CodecContractOptions): void {
-  const { payload, hostile, foreign, heavy } = options;
+  const { payload, hostile, foreign, heavy, mutations: count = 5_000 } = options;
   const codec = makeCodec();
 
   describe('keeps the codec contract', () => {
@@ -38,8 +40,9 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Co
     });
 
     it('says what its frames are', () => {
-      expect(typeof codec.encode([sample()])).toBe(codec.binary ? 'object' : 'string');
-      expect(codec.encode([sample()]) instanceof Uint8Array).toBe(codec.binary);
+      const isBinary = codec.encode([sample()]) instanceof Uint8Array;
+      expect(codec.binary ?? isBinary).toBe(isBinary);
+      expect(typeof codec.encode([sample()])).toBe(isBinary ? 'object' : 'string');
     });
 
     it('encodes an empty batch', () => {
@@ -68,7 +71,8 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Co
     });
 
     it('refuses a maxBatch that is not positive when called', () => {
-      expect(() => makeCodec({ maxBatch: 0 })).toThrow(new RangeError(`${codec.name}: "maxBatch" must be > 0, got 0`));
+      expect(() => makeCodec({ maxBatch: 0 })).toThrow(RangeError);
+      expect(() => makeCodec({ maxBatch: 0 })).toThrow('"maxBatch" must be > 0, got 0');
     });
 
     it('carries 32 levels, and no more', () => {
@@ -142,13 +146,13 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Co
       expect(time).toBeLessThan(maxTime(frame));
     });
 
-    it('survives 5,000 mutations of good frames, and can send on whatever it makes of them', () => {
+    it('survives mutations of good frames, and can send on whatever it makes of them', () => {
       const frames = fc
         .sample(fc.array(messages(payload), { minLength: 1, maxLength: 5 }), { numRuns: 50, seed: 1 })
         .map((batch) => codec.encode(batch));
       const prototype = Object.getOwnPropertyNames(Object.prototype);
 
-      for (const frame of mutations(frames, 5_000)) {
+      for (const frame of mutations(frames, count)) {
         const { batch, error, time } = attempt(codec, frame);
         if (batch) expect(codec.decode(codec.encode(batch))).toEqual(batch);
         else if (!(error instanceof DecodeError || error instanceof InvalidMessageError)) throw error;

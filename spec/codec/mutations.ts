@@ -7,10 +7,11 @@ export function* mutations(frames: readonly Frame[], count: number): Generator<F
 
   for (let made = 0; made < count; made++) {
     let frame = frames[below(frames.length)]!;
+    const alike = frames.filter((other) => typeof other === typeof frame);
     for (let changes = below(4); changes >= 0; changes--) {
       const at = below(frame.length + 1);
       const size = below(8);
-      const other = frames[below(frames.length)]!;
+      const other = alike[below(alike.length)]!;
       const from = below(other.length);
       const insert = [() => other.slice(from, from + size), () => frame.slice(at, at + size), () => unit(other, below(256))][below(3)]!();
       const skip = [0, size, insert.length, frame.length][below(4)]!;
