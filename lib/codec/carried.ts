@@ -29,7 +29,7 @@ export function carried(batch: readonly unknown[], { codec, maxBatch, carries, F
 }
 
 /** Where in `value` is what cannot be carried, as `.files[0]: Map`; nothing when there is none. */
-function faultIn(value: unknown, carries: CarriedOptions['carries'], depth = 0): string | undefined {
+export function faultIn(value: unknown, carries: CarriedOptions['carries'], depth = 0): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
   if (typeof value !== 'object') return carries(value) ? undefined : `: ${typeof value === 'number' ? value : typeof value}`;
   if (depth === MAX_DEPTH) return `: more than ${MAX_DEPTH} levels`;

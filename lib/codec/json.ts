@@ -47,6 +47,7 @@ export function json(options: JsonOptions = {}): Codec {
   };
 }
 
+/** @throws {DecodeError} */
 function parse(frame: string | Uint8Array): unknown {
   let cause: unknown;
   try {
@@ -55,6 +56,11 @@ function parse(frame: string | Uint8Array): unknown {
     cause = error;
   }
   throw new DecodeError('json', 'not JSON text', cause);
+}
+
+/** Removes keys named `__proto__` from what a text stands for. */
+export function withoutProto(text: string, value: unknown): void {
+  if (PROTO.test(text)) dropProto(value);
 }
 
 function dropProto(value: unknown): void {

@@ -15,7 +15,7 @@ export interface Compiled {
 }
 
 const PRELUDE = './spec/docs/prelude.js';
-const MODULES = ['rxjs', 'rxwire/testing', 'rxwire/server', 'rxwire/node', 'rxwire/indexeddb', 'rxwire'];
+const MODULES = ['rxjs', 'rxwire/testing', 'rxwire/server', 'rxwire/node', 'rxwire/indexeddb', 'rxwire/protobuf', 'rxwire'];
 /** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
 const pathOf = (index: number): string => resolve(`example${index}.ts`);
 

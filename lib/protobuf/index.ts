@@ -1,0 +1,1 @@
+export { protobuf, type ProtobufOptions } from './protobuf.js';

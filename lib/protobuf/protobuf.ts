@@ -1,0 +1,73 @@
+import type { DescMessage } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Codec } from '../codec/codec.js';
+import { DecodeError, EncodeError, RxwireError } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+import { parseMessage } from '../message/validate.js';
+import { decodePayload, encodePayload } from './payloads.js';
+import { readBatch } from './readMessage.js';
+import { writeMessage } from './writeMessage.js';
+
+export interface ProtobufOptions {
+  /** The schema of the payload, by the type of the message: as `protoc-gen-es` generates them. @default none */
+  readonly types?: Readonly<Record<string, DescMessage>>;
+  /** Messages a frame may hold, both ways. @default 1_024 */
+  readonly maxBatch?: number;
+  /** Messages, entries of maps, and the texts and bytes of lists, that a payload of a schema may hold, both ways. @default 100_000 */
+  readonly maxNodes?: number;
+}
+
+/**
+ * The codec of Protocol Buffers, by `@bufbuild/protobuf`: frames that other languages read with code that is generated from `rxwire.proto`, and payloads of
+ * schemas of your own.
+ *
+ * A payload whose type has a schema arrives as a message of that schema. Give one, or what `create` makes one of. Any other travels as JSON, with the rules of
+ * `json()`; but a Uint8Array as it is, so that who has no schema can pass on what he cannot read.
+ *
+ * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
+ * @example
+ * import { TimestampSchema } from '@bufbuild/protobuf/wkt';
+ *
+ * const codec = protobuf({ types: { 'clock.tick': TimestampSchema } });
+ * const [message] = codec.decode(codec.encode([createMessage('clock.tick', { seconds: 42n })]));
+ * console.log(message?.payload); // prints: { '$typeName': 'google.protobuf.Timestamp', seconds: 42n, nanos: 0 }
+ */
+export function protobuf(options: ProtobufOptions = {}): Codec {
+  const { types = {}, maxBatch = 1_024, maxNodes = 100_000 } = options;
+  assertPositive('protobuf', { maxBatch, maxNodes });
+  const rules = { types: new Map(Object.entries(types)), maxNodes };
+
+  return {
+    name: 'protobuf',
+    binary: true,
+    encode(batch) {
+      if (batch.length > maxBatch) throw new EncodeError('protobuf', `${batch.length} messages, where ${maxBatch} are the limit`);
+      const writer = new BinaryWriter();
+      batch.forEach((given, index) => {
+        const message = parseMessage(given, index);
+        const payload = attempt(EncodeError, `cannot carry [${index}].payload`, () => encodePayload(message.type, message.payload, rules));
+        writer.tag(1, WireType.LengthDelimited).fork();
+        attempt(EncodeError, `cannot carry [${index}]: `, () => writeMessage(writer, message, payload));
+        writer.join();
+      });
+      return writer.finish();
+    },
+    decode(frame) {
+      if (typeof frame === 'string') throw new DecodeError('protobuf', 'text, where bytes were expected');
+      return attempt(DecodeError, '', () => readBatch(frame, maxBatch)).map(({ fields, payload }, index) => {
+        const message = parseMessage(fields, index);
+        const read = (): unknown => decodePayload(message.type, payload, rules);
+        return { ...message, payload: attempt(DecodeError, `cannot read [${index}].payload`, read) };
+      });
+    },
+  };
+}
+
+function attempt<T>(Failure: typeof DecodeError | typeof EncodeError, what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof RxwireError) throw cause;
+    throw new Failure('protobuf', what + (cause instanceof Error ? cause.message : ''), cause);
+  }
+}

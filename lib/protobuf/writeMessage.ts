@@ -1,0 +1,47 @@
+import type { BinaryWriter} from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
+import type { Message, MessageMetadata } from '../message/types.js';
+
+/** What stands in place of the payload. */
+export type Carried = { readonly data: Uint8Array } | { readonly json: string } | undefined;
+
+const { Varint, Bit64, LengthDelimited } = WireType;
+
+/** Appends a message as rxwire.proto has it. Written out by hand: an envelope passes here for each payload. */
+export function writeMessage(writer: BinaryWriter, message: Message, payload: Carried): void {
+  const { id, type, timestamp, version, source, target, correlationId, replyTo, ttl, priority, headers, metadata } = message;
+  const text = (field: number, value: string): unknown => writer.tag(field, LengthDelimited).string(value);
+  text(1, id);
+  text(2, type);
+  writer.tag(3, Bit64).double(timestamp);
+  writer.tag(4, Varint).uint32(version);
+  if (source !== '') text(5, source);
+  if (payload && 'data' in payload) writer.tag(6, LengthDelimited).bytes(payload.data);
+  else if (payload) text(7, payload.json);
+  if (target !== undefined) text(8, target);
+  if (correlationId !== undefined) text(9, correlationId);
+  if (replyTo !== undefined) text(10, replyTo);
+  if (ttl !== undefined) writer.tag(11, Bit64).double(ttl);
+  if (priority !== undefined) writer.tag(12, Varint).int32(priority);
+  for (const name in headers) {
+    writer.tag(13, LengthDelimited).fork();
+    text(1, name);
+    text(2, headers[name] as string);
+    writer.join();
+  }
+  if (metadata) writeMetadata(writer.tag(14, LengthDelimited).fork(), metadata);
+}
+
+function writeMetadata(writer: BinaryWriter, metadata: MessageMetadata): void {
+  const { retryCount, maxRetries, deliveryTag, routingKey, persistent, compressed, encrypted } = metadata;
+  const number = (field: number, value?: number): unknown => value !== undefined && writer.tag(field, Bit64).double(value);
+  const flag = (field: number, value?: boolean): unknown => value !== undefined && writer.tag(field, Varint).bool(value);
+  number(1, retryCount);
+  number(2, maxRetries);
+  number(3, deliveryTag);
+  if (routingKey !== undefined) writer.tag(4, LengthDelimited).string(routingKey);
+  flag(5, persistent);
+  flag(6, compressed);
+  flag(7, encrypted);
+  writer.join();
+}
