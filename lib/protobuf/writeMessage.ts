@@ -1,4 +1,4 @@
-import type { BinaryWriter} from '@bufbuild/protobuf/wire';
+import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { WireType } from '@bufbuild/protobuf/wire';
 import type { Message, MessageMetadata } from '../message/types.js';
 

@@ -13,9 +13,15 @@ const { values: priorities } = root.lookupEnum('rxwire.v1.Priority');
 const codec = protobuf();
 
 /** As it names and fills the fields. */
-function theirs({ payload, source, headers, ...message }: Message): object {
+function theirs({ payload, source, timestamp, headers, ...message }: Message): object {
   const json = payload === null ? {} : { json: JSON.stringify(payload) };
-  return { ...message, ...(source !== '' && { source }), ...json, ...(headers && { headers: { ...headers } }) };
+  return {
+    ...message,
+    ...(timestamp !== 0 && { timestamp }),
+    ...(source !== '' && { source }),
+    ...json,
+    ...(headers && { headers: { ...headers } }),
+  };
 }
 
 describe('rxwire.proto', () => {
