@@ -1,4 +1,7 @@
 export { intercept, type Interceptor } from './app/intercept.js';
+export { meter, type MeterOptions } from './app/meter.js';
+export { meterWire, type MeterWireOptions } from './app/meterWire.js';
+export type { MessageDirection, MetricsSink, TimedWork } from './app/metricsSink.js';
 export { route, type RouteOptions } from './app/route.js';
 export type { DeadRoute, RouterOptions } from './app/routeOptions.js';
 export { createRouter, type Router } from './app/router.js';

@@ -21,6 +21,8 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ...operators.map((name) => [name, HEAVIER[name] ?? OPERATOR] as const),
   ['createMessage', 0.5],
   ['gzipped', 7],
+  ['meter', 0.6],
+  ['meterWire', 0.9],
   ['connect, webSocket, json', 16.25],
 ];
 

@@ -9,7 +9,7 @@ export const floors: readonly (readonly string[])[] = [
   ['session'],
   ['wire'],
   ['app'],
-  ['index', 'server', 'testing', 'indexeddb', 'protobuf', 'node', 'angular', 'nats'],
+  ['index', 'server', 'testing', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats'],
 ];
 
 /** The room of a file: its folder, or its own name when it lies on top of lib/. */

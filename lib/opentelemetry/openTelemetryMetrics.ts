@@ -1,0 +1,61 @@
+import type { Attributes, Meter } from '@opentelemetry/api';
+import type { MessageDirection, MetricsSink, TimedWork } from '../app/metricsSink.js';
+import { assertPositive } from '../internal/assert.js';
+import { SECONDS, SIZES } from '../internal/buckets.js';
+import { createLabels } from '../internal/labels.js';
+
+export interface OpenTelemetryMetricsOptions {
+  /** What the names of the instruments begin with. @default 'rxwire' */
+  readonly prefix?: string;
+  /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
+  readonly maxNames?: number;
+}
+
+/**
+ * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which makes its own histograms of them: `rxwire.messages` and
+ * `rxwire.message.size` by direction, `rxwire.errors` by code, `rxwire.drops` by reason, `rxwire.duration` by work. Needs the package
+ * `@opentelemetry/api`, and an SDK that exports what is measured.
+ *
+ * @param meter Makes the instruments: `metrics.getMeter('my app')`.
+ * @throws {RangeError} At call time, if `maxNames` is not positive.
+ * @example
+ * import { metrics } from '@opentelemetry/api';
+ *
+ * const otel = openTelemetryMetrics(metrics.getMeter('console'));
+ * wire.pipe(meter(otel)).subscribe(draw);
+ * meterWire(wire, otel);
+ */
+export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetricsOptions = {}): MetricsSink {
+  const { prefix = 'rxwire', maxNames = 200 } = options;
+  assertPositive('openTelemetryMetrics', { maxNames });
+
+  const counter = (name: string, unit: string, description: string) => meter.createCounter(`${prefix}.${name}`, { unit, description });
+  const histogram = (name: string, unit: string, description: string, explicitBucketBoundaries: number[]) =>
+    meter.createHistogram(`${prefix}.${name}`, { unit, description, advice: { explicitBucketBoundaries } });
+
+  const messages = counter('messages', '{message}', 'Messages');
+  const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZES);
+  const errors = counter('errors', '{error}', 'Errors');
+  const drops = counter('drops', '{message}', 'Messages that were dropped');
+  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', SECONDS);
+
+  // Made once for each label, as there is one of them for each message.
+  const direction = (name: MessageDirection) => ({
+    size: { direction: name },
+    typed: createLabels(maxNames, (type): Attributes => ({ direction: name, type })),
+  });
+  const directions = { sent: direction('sent'), received: direction('received') };
+  const codes = createLabels(maxNames, (code): Attributes => ({ code }));
+  const reasons = createLabels(maxNames, (reason): Attributes => ({ reason }));
+  const works: Record<TimedWork, Attributes> = { ack: { work: 'ack' }, queue: { work: 'queue' }, reconnect: { work: 'reconnect' } };
+
+  return {
+    message(way, type, size) {
+      messages.add(1, directions[way].typed(type));
+      sizes.record(size, directions[way].size);
+    },
+    error: (code) => errors.add(1, codes(code)),
+    drop: (reason) => drops.add(1, reasons(reason)),
+    time: (work, duration) => durations.record(duration / 1_000, works[work]),
+  };
+}

@@ -1,0 +1,62 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { MessageDirection, MetricsSink } from '../app/metricsSink.js';
+import { assertPositive } from '../internal/assert.js';
+import { SECONDS, SIZES } from '../internal/buckets.js';
+import { createLabels } from '../internal/labels.js';
+
+export interface PrometheusMetricsOptions {
+  /** What the names of the metrics begin with. @default 'rxwire' */
+  readonly prefix?: string;
+  /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
+  readonly maxNames?: number;
+}
+
+/**
+ * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by direction and type, `rxwire_message_size_bytes` by
+ * direction, `rxwire_errors_total` by code, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package `prom-client`.
+ *
+ * @param registry Where they are registered; each prefix once.
+ * @throws {RangeError} At call time, if `maxNames` is not positive.
+ * @throws {Error} At call time, from prom-client, if the registry has metrics of these names.
+ * @example
+ * import { register } from 'prom-client';
+ *
+ * const metrics = prometheusMetrics(register);
+ * wire.pipe(meter(metrics)).subscribe(draw);
+ * meterWire(wire, metrics);
+ */
+export function prometheusMetrics(registry: Registry, options: PrometheusMetricsOptions = {}): MetricsSink {
+  const { prefix = 'rxwire', maxNames = 200 } = options;
+  assertPositive('prometheusMetrics', { maxNames });
+
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
+    new Counter({ name: `${prefix}_${name}`, help, labelNames, registers: [registry] });
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
+    new Histogram({ name: `${prefix}_${name}`, help, labelNames, buckets, registers: [registry] });
+
+  const messages = counter('messages_total', 'Messages', ['direction', 'type']);
+  const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZES);
+  const errors = counter('errors_total', 'Errors', ['code']);
+  const drops = counter('drops_total', 'Messages that were dropped', ['reason']);
+  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], SECONDS);
+
+  // Looked up once for each label, as there is one of them for each message.
+  const direction = (name: MessageDirection) => ({
+    count: createLabels(maxNames, (type) => messages.labels({ direction: name, type })),
+    size: sizes.labels({ direction: name }),
+  });
+  const directions = { sent: direction('sent'), received: direction('received') };
+  const codes = createLabels(maxNames, (code) => errors.labels({ code }));
+  const reasons = createLabels(maxNames, (reason) => drops.labels({ reason }));
+  const works = { ack: durations.labels('ack'), queue: durations.labels('queue'), reconnect: durations.labels('reconnect') };
+
+  return {
+    message(way, type, size) {
+      directions[way].count(type).inc();
+      directions[way].size.observe(size);
+    },
+    error: (code) => codes(code).inc(),
+    drop: (reason) => reasons(reason).inc(),
+    time: (work, duration) => works[work].observe(duration / 1_000),
+  };
+}
