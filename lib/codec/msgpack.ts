@@ -6,8 +6,9 @@ import type { Message } from '../message/types.js';
 import { parseMessage } from '../message/validate.js';
 import { carried } from './carried.js';
 import type { Codec } from './codec.js';
+import { fold, isFolded, unfold } from './kinds.js';
 import { scanMsgpack } from './scanMsgpack.js';
-import { fromTuple, toTuple } from './tuple.js';
+import { fromTuple, KINDS, toTuple } from './tuple.js';
 
 export interface MsgpackOptions {
   /** Messages a frame may hold, both ways. @default 1_024 */
@@ -20,9 +21,8 @@ export interface MsgpackOptions {
  * The codec of binary frames: MessagePack, by msgpackr. A batch is an array of messages, a message an array of its fields in a
  * fixed order, so that no names travel: about two thirds of the size of JSON.
  *
- * Beyond what JSON carries, Dates, Uint8Arrays, NaN, Infinity and `undefined` arrive as they were. MessagePack has one kind of
- * integer: within ±2^53 it arrives as a number, beyond that, up to 64 bits, as a BigInt, whichever it was. What it cannot say is
- * refused: larger BigInts, typed arrays of other than bytes, Map, Set, functions, symbols, invalid dates, anything with a `toJSON`
+ * Beyond what JSON carries, Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined` arrive as they were. What it cannot say
+ * is refused: larger BigInts, typed arrays of other than bytes, functions, symbols, invalid dates, anything with a `toJSON`
  * of its own, and more than 32 levels. A key named `__proto__` arrives as `__proto_`.
  *
  * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
@@ -34,13 +34,25 @@ export function msgpack(options: MsgpackOptions = {}): Codec {
   const { maxBatch = 1_024, maxNodes = 100_000 } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
   const rules = { codec: 'msgpack', maxBatch, carries, Failure: EncodeError };
+  let hasFolded = false;
+  const loose = { ...rules, carries: (value: unknown) => carries(value) || (isFolded(value) && (hasFolded = true)) };
   const limits = { maxDepth: MAX_DEPTH + 2, maxNodes }; // a payload is in a message in a batch
   const packr = newPackr();
 
-  const pack = (batch: readonly Message[]): Uint8Array => {
+  const tuplesOf = (batch: readonly Message[]): readonly unknown[] => {
+    hasFolded = false;
+    const messages = carried(batch, loose);
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `carried` changes it
+    if (!hasFolded) return messages.map((message) => toTuple(message));
+    const kinds = messages.map((): (string | number)[][] => []);
+    const folded = messages.map((message, index) => ({ ...message, payload: fold(message.payload, kinds[index] ?? []) }));
+    // What is in a Map has not been looked at before.
+    return carried(folded, rules).map((message, index) => toTuple(message, kinds[index]?.length ? kinds[index] : null));
+  };
+  const pack = (tuples: readonly unknown[]): Uint8Array => {
     try {
       // A copy: msgpackr will write the next frame over this one.
-      return new Uint8Array(packr.pack(batch.map(toTuple), RESET_BUFFER_MODE));
+      return new Uint8Array(packr.pack(tuples, RESET_BUFFER_MODE));
     } catch (cause) {
       throw new EncodeError('msgpack', 'msgpackr cannot write it', cause);
     }
@@ -58,7 +70,7 @@ export function msgpack(options: MsgpackOptions = {}): Codec {
     name: 'msgpack',
     binary: true,
     encode(batch) {
-      const frame = pack(carried(batch, rules));
+      const frame = pack(tuplesOf(batch));
       // Each node takes a byte at least: only a large frame can have too many.
       const fault = frame.length > maxNodes ? scanMsgpack(frame, limits) : undefined;
       if (fault) throw new EncodeError('msgpack', fault);
@@ -70,7 +82,7 @@ export function msgpack(options: MsgpackOptions = {}): Codec {
       const batch = unpack(frame as Uint8Array);
       if (!Array.isArray(batch)) throw new DecodeError('msgpack', 'not an array of messages');
       if (batch.length > maxBatch) throw new DecodeError('msgpack', `${batch.length} messages, where ${maxBatch} are the limit`);
-      return batch.map((tuple, index) => parseMessage(fromTuple(tuple, index), index));
+      return batch.map(readTuple);
     },
   };
 }
@@ -85,7 +97,18 @@ const newPackr = (): Packr =>
     int64AsType: 'auto' as 'number', // a number where that is exact, else a BigInt; the typings do not know it
   });
 
+function readTuple(tuple: unknown, index: number): Message {
+  const message = parseMessage(fromTuple(tuple, index), index);
+  const kinds = (tuple as readonly unknown[])[KINDS];
+  if (kinds == null) return message;
+  try {
+    return { ...message, payload: unfold(message.payload, kinds) };
+  } catch (cause) {
+    throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
+  }
+}
+
 function carries(value: unknown): boolean {
-  if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value;
+  if (typeof value === 'bigint') return !isFolded(value) && (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value);
   return typeof value === 'number' || value instanceof Uint8Array;
 }

@@ -24,6 +24,11 @@ const packed = (options: Options, payload: unknown): Uint8Array => new Uint8Arra
 const encoded = (payload: unknown): Uint8Array => msgpack().encode([createMessage('a', payload)]) as Uint8Array;
 const sent = (payload: unknown): unknown => msgpack().decode(encoded(payload))[0]?.payload;
 
+const selfish = (): Map<unknown, unknown> => {
+  const map = new Map();
+  return map.set(1, map);
+};
+
 const payload = fc
   .letrec<{ value: unknown }>((tie) => ({
     value: fc.oneof(
@@ -34,9 +39,13 @@ const payload = fc
       fc.string({ unit: 'binary' }),
       fc.date({ noInvalidDate: true }),
       fc.uint8Array(),
-      fc.bigInt({ min: 2n ** 53n + 1n, max: 2n ** 64n - 1n }),
-      fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) - 1n }),
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+      fc.bigInt({ min: -9n, max: 9n }),
       fc.array(tie('value')),
+      fc.array(tie('value')).map((items) => new Set(items)),
+      fc
+        .array(fc.tuple(fc.oneof(fc.string(), fc.integer(), fc.bigInt({ min: -9n, max: 9n })), tie('value')))
+        .map((entries) => new Map(entries)),
       fc.dictionary(
         fc.string({ unit: 'binary' }).filter((key) => key !== '__proto__'),
         tie('value'),
@@ -48,6 +57,7 @@ const payload = fc
 describe('msgpack', () => {
   codecContract(msgpack, {
     payload,
+    carries: ['a Map', 'a Set'],
     hostile: {
       'no bytes': () => new Uint8Array(),
       text: () => '[]',
@@ -108,21 +118,75 @@ describe('msgpack', () => {
   });
 
   it('ignores fields that a later version may have', () => {
-    const tuple = ['a', 'ack', 1, 1, '', 'hello', null, null, null, null, null, null, null, 'later'];
+    const tuple = ['a', 'ack', 1, 1, '', 'hello', null, null, null, null, null, null, null, null, 'later'];
     expect(msgpack().decode(pack([tuple]))).toStrictEqual([
       { id: 'a', type: 'ack', timestamp: 1, version: 1, source: '', payload: 'hello' },
     ]);
   });
 
+  it.each([0n, -5n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n, -(2n ** 53n), -(2n ** 63n)])(
+    'brings the BigInt %p back',
+    (value) => {
+      expect(sent(value)).toBe(value);
+      expect(sent({ value })).toStrictEqual({ value });
+    },
+  );
+
+  it('brings Maps and Sets back, wherever they are, and whatever is in them', () => {
+    class Room {
+      readonly tags = new Set(['a']);
+    }
+    const value = new Map<unknown, unknown>([
+      ['readers', [new Set([new Map([[1n, new Date(0)]]), 'x'])]],
+      [new Date(1), { bytes: Uint8Array.of(1) }],
+      [[new Set()], new Map()],
+    ]);
+    expect(sent({ value, room: new Room() })).toStrictEqual({ value, room: { tags: new Set(['a']) } });
+    const own = JSON.parse('{ "__proto__": [] }') as Record<string, unknown>;
+    Object.defineProperty(own, '__proto__', { value: new Set([1]), enumerable: true });
+    expect(sent(own)).toStrictEqual({ __proto_: new Set([1]) });
+  });
+
+  it('lets them travel as arrays, and says beside them what they are', () => {
+    const tuple = ['a', 'a', 0, 1, '', { list: [[1, 2], [3]], n: 4 }, null, null, null, null, null, null, null];
+    const kinds = [
+      [1, 'list', 0],
+      [2, 'list', 1],
+      [3, 'n'],
+    ];
+    const message = createMessage('a', { list: [new Map([[1, 2]]), new Set([3])], n: 4n }, { id: 'a', timestamp: 0 });
+    expect(msgpack().encode([message])).toEqual(
+      new Uint8Array(new Packr({ useRecords: false, variableMapSize: true }).pack([[...tuple, kinds]])),
+    );
+  });
+
   it.each([
-    [0n, 0],
-    [-5n, -5],
-    [2n ** 53n, 2 ** 53],
-    [2n ** 53n + 1n, 2n ** 53n + 1n],
-    [2n ** 64n - 1n, 2n ** 64n - 1n],
-    [-(2n ** 63n), -(2n ** 63n)],
-  ])('brings the BigInt %p back as %p', (given, expected) => {
-    expect(sent({ value: given })).toStrictEqual({ value: expected });
+    ['a function in a Map', new Map([[1, () => 1]]), '[0].payload[1]: function'],
+    ['a Map that holds itself', selfish(), '[0].payload'],
+    ['a Map of 33 levels', Array.from({ length: 33 }).reduce((inner) => new Map([[1, inner]]), 0), '[0].payload'],
+  ])('refuses %s', (_, value, place) => {
+    expect(() => encoded(value)).toThrow(EncodeError);
+    expect(() => encoded(value)).toThrow(place);
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['that are no list', [], 1],
+    ['that are no paths', [], [1]],
+    ['of nothing', [], [[]]],
+    ['of what is not there', [], [[1, 0]]],
+    ['of a prototype', {}, [[1, '__proto__']]],
+    ['of a method', [], [[1, 'push']]],
+    ['of a length', [], [[3, 'length']]],
+    ['of a text', 'text', [[1, 0]]],
+    ['of a Map within a Map, from without', [[]], [[2], [2, 0]]],
+    ['that are unknown', [], [[4]]],
+    ['that do not fit: half a Map', [1], [[1]]],
+    ['that do not fit: an object for a Set', {}, [[2]]],
+    ['that do not fit: a fraction for a BigInt', 0.5, [[3]]],
+    ['that are very deep', [], [[1, ...new Array<number>(40).fill(0)]]],
+  ])('refuses kinds %s', (_, payload, kinds) => {
+    const tuple = ['a', 'a', 0, 1, '', payload, null, null, null, null, null, null, null, kinds];
+    expect(() => msgpack().decode(pack([tuple]))).toThrow(DecodeError);
   });
 
   it.each([
