@@ -20,6 +20,8 @@ const operators = readdirSync(`${root}lib/operators`).map((file) => file.replace
 const budgets: readonly (readonly [names: string, kib: number])[] = [
   ...operators.map((name) => [name, HEAVIER[name] ?? OPERATOR] as const),
   ['createMessage', 0.5],
+  ['request', 1.9],
+  ['reply', 2.25],
   ['gzipped', 7],
   ['meter', 0.6],
   ['meterWire', 0.9],

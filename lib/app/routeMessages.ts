@@ -8,6 +8,7 @@ import { claim } from '../session/claims.js';
 import { buried, handled } from '../session/consumeOne.js';
 import type { Consumed, HandlerWork } from '../session/consumeOptions.js';
 import type { RouterOptions, DeadRoute } from './routeOptions.js';
+import { isAnswer } from './answerTypes.js';
 import { createRouteTable } from './routeTable.js';
 import type { RouteHandler } from './routeTypes.js';
 
@@ -44,7 +45,7 @@ export function createRouting(options: RouterOptions, { onUnhandled, onDead }: R
     subscriber.add(slow$.pipe(mergeAll()).subscribe(subscriber));
     const take = (message: Message): void => {
       const routes = table.find(message.type);
-      if (routes.length === 0) return onUnhandled?.(message);
+      if (routes.length === 0) return isAnswer(message.type) ? undefined : onUnhandled?.(message);
       const working = startAll(routes, message, load);
       if (working.length === 0) subscriber.next(message);
       else slow$.next(forkJoin(working).pipe(map(() => message)));

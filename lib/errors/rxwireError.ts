@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'ERR_PEER_GONE'
   | 'ERR_PROTOCOL'
   | 'ERR_RECONNECT_GIVEN_UP'
+  | 'ERR_REPLY'
+  | 'ERR_REQUEST_TIMEOUT'
   | 'ERR_SESSION_LOST'
   | 'ERR_STORE'
   | 'ERR_UNAUTHORIZED'

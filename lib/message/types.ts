@@ -31,6 +31,12 @@ export interface MessageTypes {
   'system.welcome': WelcomePayload;
   ack: AckPayload;
   batch: BatchPayload;
+  reply: unknown;
+  'reply.last': unknown;
+  'reply.complete': null;
+  'reply.error': ReplyErrorPayload;
+  'reply.progress': unknown;
+  'request.cancel': null;
 }
 
 /** The types known at compile time; any other string travels too, its payload `unknown`. */
@@ -159,6 +165,12 @@ export interface BatchPayload {
   readonly batchKey: string;
   readonly messages: readonly Message[];
   readonly count: number;
+}
+
+/** Why a request failed. */
+export interface ReplyErrorPayload {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** What is promised for each message sent; see docs/semantics.md. */

@@ -71,6 +71,12 @@ describe('route', () => {
     expect([values, unhandled]).toEqual([['a'], ['b', '__proto__', 'constructor']]);
   });
 
+  it('does not report what `request` and `reply` say to each other, unless somebody handles it', () => {
+    const { values, unhandled, send } = routed({ 'reply.error': () => undefined });
+    send('reply', 'reply.last', 'reply.error', 'request.cancel', 'reply.other');
+    expect([values, unhandled]).toEqual([['reply.error'], ['reply.other']]);
+  });
+
   it('tries a handler that fails again, alone', async () => {
     const called: string[] = [];
     let left = 2;

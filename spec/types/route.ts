@@ -27,7 +27,7 @@ exactly<MessageMatching<'file.*'>['type'], 'file.upload' | 'file.download' | 'fi
 exactly<MessageMatching<'resource.**'>['payload'], ResourcePayload>(true);
 exactly<MessageMatching<'attic.*.lit'>['payload'], { readonly watts: number }>(true);
 exactly<MessageMatching<'attic.**'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
-exactly<MessageMatching<'*'>['type'], 'ack' | 'batch'>(true);
+exactly<MessageMatching<'*'>['type'], 'ack' | 'batch' | 'reply'>(true);
 // One segment is not two, and the rest is one at least.
 exactly<MessageMatching<'attic.*'>, Message>(true);
 exactly<MessageMatching<'ack.**'>, Message>(true);

@@ -1,0 +1,31 @@
+import { Subject } from 'rxjs';
+import type { RequestWire } from '../../lib/app/requestOptions.js';
+import type { RxwireError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Receipt } from '../../lib/message/receipt.js';
+import type { Message } from '../../lib/message/types.js';
+
+/** A wire of which the test is the other side. */
+export function fakeWire(onSent: (message: Message) => void = () => undefined) {
+  const messages$ = new Subject<Message>();
+  const receipts$ = new Subject<Receipt>();
+  const errors$ = new Subject<RxwireError>();
+  const sent: Message[] = [];
+  const state: { error?: unknown } = {};
+  const next = (message: Message): void => {
+    sent.push(message);
+    onSent(message);
+  };
+  const wire: RequestWire = Object.assign(messages$.asObservable(), { receipts$, errors$, state, next });
+  return {
+    ...{ wire, messages$, receipts$, errors$, state, sent },
+    sentTypes: (): readonly string[] => sent.map(({ type }) => type),
+    /** Says something about a request. */
+    say(type: string, correlationId: string, payload: unknown, number?: number): void {
+      const metadata = number !== undefined && { metadata: { deliveryTag: number } };
+      messages$.next(createMessage<string, unknown>(type, payload, { correlationId, ...metadata }));
+    },
+    /** How many listen to its messages, receipts and errors. */
+    listeners: (): readonly boolean[] => [messages$.observed, receipts$.observed, errors$.observed],
+  };
+}
