@@ -1,3 +1,4 @@
+export * from './errors/channels.js';
 export * from './errors/connection.js';
 export * from './errors/messages.js';
 export * from './errors/requests.js';

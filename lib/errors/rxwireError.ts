@@ -1,6 +1,8 @@
 /** The stable codes of all errors; each has a heading in docs/errors.md. */
 export type ErrorCode =
   | 'ERR_ACK_TIMEOUT'
+  | 'ERR_CHANNEL_FAILED'
+  | 'ERR_CHANNEL_REFUSED'
   | 'ERR_CONNECTION_LOST'
   | 'ERR_DECODE'
   | 'ERR_DROPPED'

@@ -1,4 +1,4 @@
-import { defaultIfEmpty, defer, isObservable, of, take, type Observable, type Subscription } from 'rxjs';
+import { defaultIfEmpty, defer, isObservable, mergeMap, of, take, type Observable, type Subscription } from 'rxjs';
 
 /** A value now, or one that an Observable emits later: no tick is waited where none is needed, and virtual time reaches the rest. */
 export type Later<T> = T | Observable<T>;
@@ -16,4 +16,13 @@ export function asObservable<T>(later: () => Later<T>): Observable<T> {
     const answer = later();
     return isObservable(answer) ? answer.pipe(defaultIfEmpty(undefined as T), take(1)) : of(answer);
   });
+}
+
+/** Goes on with a value when it is there: at once, where it is. */
+export function chain<T, R>(later: Later<T>, next: (value: T) => Later<R>): Later<R> {
+  if (!isObservable(later)) return next(later);
+  return later.pipe(
+    take(1),
+    mergeMap((value) => asObservable(() => next(value))),
+  );
 }

@@ -1,3 +1,13 @@
+import type {
+  ChannelDelivery,
+  ChannelJoin,
+  ChannelJoined,
+  ChannelLeave,
+  ChannelPresence,
+  ChannelPublish,
+  ChannelRefused,
+  ChannelWatch,
+} from './channelTypes.js';
 import type { MessagePriority } from './priority.js';
 
 /**
@@ -29,6 +39,15 @@ export interface MessageTypes {
   'system.shutdown': SystemPayload;
   'system.hello': HelloPayload;
   'system.welcome': WelcomePayload;
+  'channel.join': ChannelJoin;
+  'channel.joined': ChannelJoined;
+  'channel.refused': ChannelRefused;
+  'channel.leave': ChannelLeave;
+  'channel.watch': ChannelWatch;
+  'channel.publish': ChannelPublish<Message>;
+  'channel.message': ChannelDelivery<Message>;
+  'channel.presence': ChannelPresence;
+  'channel.reset': null;
   ack: AckPayload;
   batch: BatchPayload;
   reply: unknown;

@@ -1,0 +1,89 @@
+import { Subject } from 'rxjs';
+import { createRing } from '../../internal/ring.js';
+import { createTurns } from '../../internal/turns.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import type { ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
+
+/** What one channel may keep. */
+export interface HistoryLimits {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  /** In ms. */
+  readonly maxAge: number;
+}
+
+/** The latest messages of one channel, in memory. */
+export interface ChannelHistory {
+  readonly name: string;
+  readonly tail$: Subject<ChannelEntry>;
+  /** How many are kept, and about how many bytes they have. */
+  readonly size: () => number;
+  readonly bytes: () => number;
+  /** How many were ever added. */
+  readonly last: () => number;
+  /** When the latest was added. */
+  readonly latest: () => number;
+  /** The message is emitted by {@link emit}. */
+  add(message: Message, bytes: number, now: number): ChannelPosition;
+  /** Emits what was added since the last time. What is added by who gets it comes after that. */
+  readonly emit: () => void;
+  read(query: ChannelQuery, now: number): ChannelSlice;
+  /** Forgets the oldest. */
+  readonly shift: () => void;
+  /** Forgets what is too old. */
+  readonly expire: (now: number) => void;
+}
+
+interface Kept {
+  readonly entry: ChannelEntry;
+  readonly bytes: number;
+  readonly at: number;
+}
+
+export function createHistory(name: string, epoch: string, { maxMessages, maxBytes, maxAge }: HistoryLimits): ChannelHistory {
+  const kept = createRing<Kept>();
+  const tail$ = new Subject<ChannelEntry>();
+  const turns = createTurns();
+  let last = 0;
+  let bytes = 0;
+  let latest = 0;
+
+  const shift = (): void => void (bytes -= kept.shift()?.bytes ?? 0);
+  const expire = (now: number): void => {
+    for (let oldest = kept.peek(); oldest && oldest.at + maxAge <= now; oldest = kept.peek()) shift();
+  };
+  return {
+    ...{ name, tail$, shift, expire },
+    size: () => kept.size,
+    bytes: () => bytes,
+    last: () => last,
+    latest: () => latest,
+    add(message, weight, now) {
+      const entry: ChannelEntry = { epoch, offset: ++last, message };
+      kept.push({ entry, bytes: weight, at: now });
+      bytes += weight;
+      latest = now;
+      expire(now);
+      while (kept.size > maxMessages || bytes > maxBytes) shift();
+      turns.add(() => tail$.next(entry));
+      return entry;
+    },
+    emit: () => turns.run(),
+    read({ after, limit }, now) {
+      expire(now);
+      const isKnown = after?.epoch === epoch && after.offset <= last;
+      const from = isKnown ? after.offset : 0;
+      // The offsets here have no holes.
+      const count = Math.min(limit, kept.size, last - from);
+      const entries =
+        count > 0
+          ? kept
+              .values()
+              .slice(-count)
+              .map(({ entry }) => entry)
+          : [];
+      return { epoch, last, entries, isComplete: after === undefined || (isKnown && count === last - from) };
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { nanoid } from 'nanoid';
+import { asyncScheduler, defer, finalize, type SchedulerLike } from 'rxjs';
+import { assertPositive } from '../../internal/assert.js';
+import { firstOf } from '../../internal/firstOf.js';
+import { weigh } from '../../internal/weigh.js';
+import { createHistory, type ChannelHistory, type HistoryLimits } from './channelHistory.js';
+import type { ChannelLog } from './channelLog.js';
+
+export interface MemoryChannelLogOptions {
+  /** Messages that are kept of a channel. @default 1_000 */
+  readonly maxMessages?: number;
+  /** About how many bytes they may have. @default 1_048_576: 1 MiB */
+  readonly maxBytes?: number;
+  /** How long a message is kept, in ms. @default 300_000: 5 minutes */
+  readonly maxAge?: number;
+  /** About how many bytes the messages of all channels may have: past that, those of the channel that was silent for longest go. @default 67_108_864: 64 MiB */
+  readonly maxTotalBytes?: number;
+  /** Channels without anybody in them that are remembered: past that, the one that was left first is forgotten, and begins anew. @default 10_000 */
+  readonly maxIdle?: number;
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * A history of channels that ends with the process: who comes back to another one is told of a gap.
+ *
+ * @throws {RangeError} At call time, if a limit is not positive.
+ * @example
+ * const log = memoryChannelLog({ maxMessages: 100 });
+ * log.append('room.1', createMessage('chat.said', 'hello'));
+ * const rooms = hub({ log });
+ */
+export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {
+  const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
+  const { maxIdle = 10_000, scheduler = asyncScheduler } = options;
+  assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
+  const channels = createChannels({ maxMessages, maxBytes, maxAge }, maxIdle);
+  const keeping = createKeeping(maxAge, maxTotalBytes, scheduler);
+
+  return {
+    append(name, message) {
+      const history = channels.get(name);
+      const position = keeping.around(history, (now) => history.add(message, weigh(message), now));
+      history.emit();
+      return position;
+    },
+    read(name, query) {
+      const history = channels.get(name);
+      return keeping.around(history, (now) => history.read(query, now));
+    },
+    tail: (name) =>
+      defer(() => {
+        const history = channels.get(name);
+        channels.enter(history);
+        return history.tail$.pipe(finalize(() => channels.leave(history)));
+      }),
+  };
+}
+
+/** All channels. Those that somebody listens to are never forgotten. */
+function createChannels(limits: HistoryLimits, maxIdle: number) {
+  const instance = nanoid(10);
+  const all = new Map<string, ChannelHistory>();
+  /** Nobody is in them, who was left first comes first. */
+  const idle = new Map<string, { readonly key: string }>();
+  const firstIdle = firstOf(idle);
+  let forgotten = 0;
+
+  const retire = ({ name }: ChannelHistory): void => {
+    idle.set(name, { key: name });
+    const first = idle.size > maxIdle ? firstIdle() : undefined;
+    if (!first) return;
+    idle.delete(first.key);
+    all.delete(first.key);
+    // Who comes to it again must not take its new offsets for the old ones.
+    forgotten++;
+  };
+  return {
+    get(name: string): ChannelHistory {
+      let history = all.get(name);
+      if (!history) {
+        history = createHistory(name, `${instance}.${forgotten}`, limits);
+        all.set(name, history);
+        retire(history);
+      }
+      return history;
+    },
+    enter: ({ name }: ChannelHistory): void => void idle.delete(name),
+    leave(history: ChannelHistory): void {
+      if (!history.tail$.observed) retire(history);
+    },
+  };
+}
+
+/** Keeps all of them together within their limits. What is too old goes when anything happens: a timer would keep an idle process alive. */
+function createKeeping(maxAge: number, maxTotalBytes: number, scheduler: SchedulerLike) {
+  /** Those that have messages: the one that was silent for longest comes first. */
+  const filled = new Map<string, { readonly key: string; readonly history: ChannelHistory }>();
+  const first = firstOf(filled);
+  let total = 0;
+
+  const account = <T>(history: ChannelHistory, change: (now: number) => T, now: number): T => {
+    const [bytes, last] = [history.bytes(), history.last()];
+    const result = change(now);
+    total += history.bytes() - bytes;
+    const isNews = history.last() !== last;
+    if (isNews || history.size() === 0) filled.delete(history.name);
+    if (isNews && history.size() > 0) filled.set(history.name, { key: history.name, history });
+    return result;
+  };
+  const trim = (now: number): void => {
+    let oldest = first();
+    for (; oldest && oldest.history.latest() + maxAge <= now; oldest = first()) account(oldest.history, oldest.history.expire, now);
+    for (; oldest && total > maxTotalBytes; oldest = first()) account(oldest.history, oldest.history.shift, now);
+  };
+  return {
+    /** Makes a change to one of them. */
+    around<T>(history: ChannelHistory, change: (now: number) => T): T {
+      const now = scheduler.now();
+      const result = account(history, change, now);
+      trim(now);
+      return result;
+    },
+  };
+}
