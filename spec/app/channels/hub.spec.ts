@@ -1,0 +1,379 @@
+import { EMPTY, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, map } from 'rxjs';
+import { channel } from '../../../lib/app/channels/channel.js';
+import type { ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
+import { hub } from '../../../lib/app/hub/hub.js';
+import type { Authorize, ChannelRequest } from '../../../lib/app/hub/hubOptions.js';
+import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
+import { ChannelFailedError, ChannelRefusedError, InvalidMessageError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { record } from '../../support/record.js';
+import { note, payloads, rooms, slowLog, turn } from '../../support/rooms.js';
+
+const boom = new Error('boom');
+const refusal = (action: 'join' | 'publish', reason: string, id?: string) => new ChannelRefusedError('room.1', action, reason, id);
+
+describe('hub', () => {
+  let town: ReturnType<typeof rooms>;
+  const open = (...options: Parameters<typeof rooms>) => (town = rooms(...options));
+  afterEach(() => town.close());
+
+  /** How it ends for who wants to join. */
+  const tryToJoin = (): Promise<unknown> => {
+    const room = channel(town.client(), 'room.1');
+    return Promise.race<unknown>([record(room).ended, record(room.state$).take(2)]);
+  };
+
+  describe('authorizes each join', () => {
+    it.each<readonly [string, Authorize]>([
+      ['true', () => true],
+      ['a promise of true', async () => Promise.resolve(true)],
+      ['an Observable of true', () => of(true, false)],
+      ['true, after a while', () => timer(5).pipe(map(() => true))],
+    ])('lets in after %s', async (_, authorize) => {
+      open({ authorize });
+      expect(await tryToJoin()).toMatchObject([{ status: 'joining' }, { status: 'joined' }]);
+    });
+
+    it.each<readonly [string, Authorize, boolean]>([
+      ['false', () => false, false],
+      ['a promise of false', async () => Promise.resolve(false), false],
+      ['nothing', () => EMPTY, false],
+      ['what is only like true', () => of(1 as unknown as boolean), false],
+      ['nothing at all', () => undefined as unknown as boolean, false],
+      ['a throw', () => { throw boom; }, true], // prettier-ignore
+      ['an error', () => throwError(() => boom), true],
+      ['a rejection', () => Promise.reject<boolean>(boom), true],
+      ['what cannot be subscribed to', () => ({}) as unknown as boolean, true],
+    ])('refuses after %s', async (_, authorize, isReported) => {
+      open({ authorize });
+      expect(await tryToJoin()).toEqual(refusal('join', 'forbidden'));
+      expect(town.errors.map(({ code, cause }) => [code, cause])).toEqual(isReported ? [['ERR_CHANNEL_FAILED', expect.anything()]] : []);
+    });
+
+    it('refuses when there is no answer in time', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      open({ authorize: () => NEVER, authorizeTimeout: 1_000, scheduler });
+      const refused = record(channel(town.client(), 'room.1'));
+      while (scheduler.actions.length === 0) await turn();
+      scheduler.flush();
+      expect(await refused.ended).toEqual(refusal('join', 'forbidden'));
+      expect(scheduler.now()).toBe(1_000);
+    });
+  });
+
+  it('authorizes each publishing: is told by whom, where and what, and keeps the order while it waits', async () => {
+    const asked: ChannelRequest[] = [];
+    const answers: Subject<boolean>[] = [];
+    const authorize: Authorize = (request) => {
+      if (request.action === 'join') return true;
+      asked.push(request);
+      const answer = new Subject<boolean>();
+      answers.push(answer);
+      return answer;
+    };
+    open({ authorize });
+    const { room, messages, states } = await town.member('room.1');
+    const faults = record(room.errors$);
+    for (const id of ['a', 'b', 'c']) room.next(note(id, id));
+    await turn();
+    expect(asked.map(({ message }) => message?.payload)).toEqual(['a']);
+    const member = { id: states.values.at(-1)?.member };
+    expect(asked[0]).toMatchObject({ channel: 'room.1', member, message: { id: 'a', source: member.id } });
+    for (const [index, is] of [true, false, true].entries()) answers[index]?.next(is);
+    expect(payloads(await messages.take(2))).toEqual(['a', 'c']);
+    expect(faults.values).toEqual([refusal('publish', 'forbidden', 'b')]);
+  });
+
+  it('lets nobody publish under the name of another', async () => {
+    open({ identify: ({ id }) => ({ id: `user.${id}` }) });
+    const { room, messages } = await town.member('room.1');
+    room.next({ ...note('me?'), source: 'admin' });
+    expect((await messages.take(1))[0]?.source).toBe(`user.${town.served[0]?.id}`);
+  });
+
+  it.each([
+    ['limit', { maxChannels: 2 }, ['room.2', 'room.3']],
+    ['full', { maxMembers: 1 }, []],
+  ])('refuses a join past its bounds: %s', async (reason, options, others) => {
+    open(options);
+    const wire = town.client();
+    for (const name of others) await town.member(name, {}, wire);
+    if (others.length === 0) await town.member('room.1');
+    const room = channel(wire, 'room.1');
+    expect(await record(room).ended).toEqual(refusal('join', reason));
+    const [first] = others;
+    if (first === undefined) return;
+    channel(wire, first).complete();
+    await town.member('room.1', {}, wire);
+  });
+
+  it('refuses a message that is too large, and hands on the next', async () => {
+    open({ maxSize: 1_000 });
+    const { room, messages, faults } = await town.member('room.1');
+    room.next(note('x'.repeat(1_000), 'n1'));
+    room.next(note('small'));
+    expect(payloads(await messages.take(1))).toEqual(['small']);
+    expect(faults.values).toEqual([refusal('publish', 'too-large', 'n1')]);
+  });
+
+  it.each([
+    ['a join of nothing', 'channel.join', null],
+    ['a join of __proto__ with a space', 'channel.join', { channel: '__proto__ ', join: 1 }],
+    ['a join with a position that is none', 'channel.join', { channel: 'a', join: 1, after: { epoch: 'e', offset: 1.5 } }],
+    ['a join with a number that is none', 'channel.join', { channel: 'a', join: '1' }],
+    ['a history without bounds', 'channel.join', { channel: 'a', join: 1, history: -1 }],
+    ['a message that is none', 'channel.publish', { channel: 'a', message: { type: 'note' } }],
+    ['a name that is too long', 'channel.leave', { channel: 'x'.repeat(129) }],
+    ['a watch of nothing', 'channel.watch', []],
+  ])('reports %s, and goes on', async (_, type, payload) => {
+    open();
+    const { room, messages, wire } = await town.member('room.1');
+    wire.next({ ...note(null), type, payload });
+    room.next(note('fine'));
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+    expect(town.errors).toEqual([expect.any(InvalidMessageError)]);
+  });
+
+  it('takes __proto__ and constructor for names like any other', async () => {
+    open();
+    const { room, messages } = await town.member('__proto__');
+    await town.member('constructor', {}, town.client());
+    room.next(note('fine'));
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+  });
+
+  it('gives no more of the past than it wants to', async () => {
+    open({ maxReplay: 2 });
+    for (let count = 1; count <= 5; count++) town.hall.channel('room.1').next(note(count));
+    const { messages } = await town.member('room.1', { history: 1e9 });
+    expect(payloads(await messages.take(2))).toEqual([4, 5]);
+  });
+
+  it('answers who joins twice, and gives nothing twice', async () => {
+    open();
+    const { wire, room, messages } = await town.member('room.1', { history: 10 });
+    room.next(note(1));
+    await messages.take(1);
+    wire.next(createMessage('channel.join', { channel: 'room.1', join: 1, history: 10 }));
+    room.next(note(2));
+    expect(payloads(await messages.take(2))).toEqual([1, 2]);
+  });
+
+  it('lets go of a client that goes', async () => {
+    open();
+    const [a, b] = [await town.member('room.1'), await town.member('room.1')];
+    const presence = record(b.room.presence$);
+    await presence.take(1);
+    const gone = a.states.values.at(-1)?.member;
+    a.wire.complete();
+    expect((await presence.take(2))[1]).toMatchObject({ left: [{ id: gone }], members: [{ id: b.states.values.at(-1)?.member }] });
+  });
+
+  it('serves a wire once, until told otherwise', async () => {
+    open();
+    const { messages, room } = await town.member('room.1');
+    const subscription = town.hall.serve(town.served[0]!);
+    expect(town.hall.serve(town.served[0]!)).toBe(subscription);
+    subscription.unsubscribe();
+    town.hall.channel('room.1').next(note('not for you'));
+    room.next(note('unheard'));
+    await turn();
+    expect(messages.values).toEqual([]);
+  });
+
+  it('does not serve who cannot be identified, and says so', async () => {
+    open({ identify: () => { throw boom; } }); // prettier-ignore
+    const room = record(channel(town.client(), 'room.1'));
+    await turn();
+    expect(town.errors).toEqual([new ChannelFailedError('identify', '', boom)]);
+    expect(room.values).toEqual([]);
+    const nameless = hub({ identify: () => 'no name' });
+    const errors = record(nameless.errors$);
+    nameless.serve(town.served[0]!);
+    expect(errors.values[0]?.cause).toBeInstanceOf(TypeError);
+  });
+
+  it('is not slowed by a member that does not read', async () => {
+    open();
+    const [slow, quick] = [await town.member('room.1', {}, town.client({ window: 1 })), await town.member('room.1')];
+    slow.messages.subscription.unsubscribe();
+    record(slow.room);
+    town.net.silence(false);
+    for (let count = 0; count < 500; count++) town.hall.channel('room.1').next(note(count));
+    expect(await quick.messages.take(500)).toHaveLength(500);
+  });
+
+  describe('on the server', () => {
+    it('is a Subject: what is published comes there, too, and nothing is left when nobody listens', async () => {
+      const log = memoryChannelLog();
+      let tails = 0;
+      const counted: ChannelLog = { ...log, tail: (name) => (tails++, log.tail(name)) };
+      open({ log: counted });
+      const lobby = town.hall.channel('room.1');
+      const heard = record(lobby);
+      const { room, messages } = await town.member('room.1');
+      room.next(note('hello'));
+      expect(payloads(await heard.take(1))).toEqual(['hello']);
+      heard.subscription.unsubscribe();
+      messages.subscription.unsubscribe();
+      await turn();
+      expect([tails, lobby.observed]).toEqual([1, false]);
+      const again = record(lobby);
+      lobby.next(note('anew'));
+      expect([tails, payloads(again.values)]).toEqual([2, ['anew']]);
+    });
+
+    it('tells who is in, and who comes and goes', async () => {
+      open({ identify: ({ id }) => ({ id, info: { name: 'Ann' } }) });
+      const presence = record(town.hall.channel('room.1').presence$);
+      const { states, messages } = await town.member('room.1');
+      const member = { id: states.values.at(-1)?.member, info: { name: 'Ann' } };
+      messages.subscription.unsubscribe();
+      expect(await presence.take(3)).toEqual([
+        { members: [], entered: [], left: [] },
+        { members: [member], entered: [member], left: [] },
+        { members: [], entered: [], left: [member] },
+      ]);
+    });
+
+    it('can answer what is published', async () => {
+      open();
+      const bot = town.hall.channel('room.1');
+      bot.subscribe(({ source, payload }) => source !== 'hub' && bot.next(note(`echo ${String(payload)}`)));
+      const { room, messages } = await town.member('room.1');
+      room.next(note('a'));
+      room.next(note('b'));
+      expect(payloads(await messages.take(4))).toEqual(['a', 'echo a', 'b', 'echo b']);
+    });
+  });
+
+  describe('with a log that takes its time', () => {
+    it('puts what comes while the past is read behind it, and nothing twice', async () => {
+      const base = memoryChannelLog();
+      const { log, release, isAsked } = slowLog(base);
+      open({ log });
+      base.append('room.1', note(1));
+      const joining = town.member('room.1', { history: 10 });
+      while (!isAsked()) await turn();
+      base.append('room.1', note(2));
+      base.append('room.1', note(3));
+      release();
+      const { messages, gaps } = await joining;
+      base.append('room.1', note(4));
+      expect(payloads(await messages.take(4))).toEqual([1, 2, 3, 4]);
+      expect(gaps.values).toEqual([]);
+    });
+
+    it('acks what is published when the log has it', async () => {
+      const { log, release } = slowLog(memoryChannelLog());
+      open({ log });
+      const wire = town.client();
+      let isAcked = false;
+      const acked = wire.send(createMessage('channel.publish', { channel: 'room.1', message: note(1) })).then(() => (isAcked = true));
+      for (let count = 0; count < 5; count++) await turn();
+      expect(isAcked).toBe(false);
+      release();
+      await acked;
+      expect(isAcked).toBe(true);
+    });
+
+    it('lets nobody in who has gone meanwhile', async () => {
+      const { log, release, isAsked } = slowLog(memoryChannelLog());
+      open({ log });
+      const wire = town.client();
+      record(channel(wire, 'room.1'));
+      while (!isAsked()) await turn();
+      const presence = record(town.hall.channel('room.1').presence$);
+      wire.unsubscribe();
+      town.served[0]!.unsubscribe();
+      await turn();
+      release();
+      await turn();
+      expect(presence.values.at(-1)?.members).toEqual([]);
+    });
+  });
+
+  describe('with a log that fails', () => {
+    const failing = (part: keyof ChannelLog, how: () => never): ChannelLog => ({ ...memoryChannelLog(), [part]: how });
+    const fail = (): never => {
+      throw boom;
+    };
+    const failLater = () => throwError(() => boom) as never;
+
+    it.each([
+      ['at once', fail],
+      ['later', failLater],
+    ])('refuses a join when it cannot be read, %s', async (_, how) => {
+      open({ log: failing('read', how) });
+      expect(await tryToJoin()).toEqual(refusal('join', 'failed'));
+      expect(town.errors).toEqual([new ChannelFailedError('log', 'room.1', boom)]);
+    });
+
+    it.each([
+      ['at once', fail],
+      ['later', failLater],
+    ])('refuses what is published when it cannot be added, %s; what the server publishes is reported', async (_, how) => {
+      open({ log: failing('append', how) });
+      const { room, faults } = await town.member('room.1');
+      room.next(note(1, 'n1'));
+      await faults.take(1);
+      town.hall.channel('room.1').next(note(2));
+      expect(faults.values).toEqual([refusal('publish', 'failed', 'n1')]);
+      expect(town.errors).toEqual(Array(2).fill(new ChannelFailedError('log', 'room.1', boom)));
+    });
+
+    /** A log of which the tail can be broken. */
+    const breakable = (options = {}) => {
+      const log = memoryChannelLog(options);
+      let break$ = new Subject<ChannelEntry>();
+      return {
+        ...log,
+        tail: (name: string) => {
+          const live$ = (break$ = new Subject<ChannelEntry>());
+          log.tail(name).subscribe(live$);
+          return live$;
+        },
+        break: (): void => break$.error(boom),
+      };
+    };
+
+    it('follows it again when it has lost the thread, and gives what was missed', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler });
+      open({ log, scheduler });
+      const { messages, gaps } = await town.member('room.1');
+      log.append('room.1', note(1));
+      log.break();
+      log.append('room.1', note(2));
+      log.append('room.1', note(3));
+      scheduler.flush();
+      log.append('room.1', note(4));
+      expect(payloads(await messages.take(4))).toEqual([1, 2, 3, 4]);
+      expect([gaps.values, town.errors]).toEqual([[], [new ChannelFailedError('log', 'room.1', boom)]]);
+      expect(scheduler.now()).toBeGreaterThan(0);
+    });
+
+    it('tells its members of a gap when not all of that is left', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler, maxMessages: 1 });
+      open({ log, scheduler });
+      const { messages, gaps } = await town.member('room.1');
+      log.append('room.1', note(1));
+      await messages.take(1);
+      log.break();
+      log.append('room.1', note(2));
+      log.append('room.1', note(3));
+      scheduler.flush();
+      expect(payloads(await messages.take(2))).toEqual([1, 3]);
+      expect(gaps.values).toMatchObject([{ after: { offset: 1 }, next: { offset: 3 } }]);
+    });
+  });
+
+  it.each(['maxChannels', 'maxMembers', 'maxReplay', 'maxSize', 'authorizeTimeout'])(
+    'refuses a %s that is not positive when called',
+    (option) => {
+      open();
+      expect(() => hub({ [option]: 0 })).toThrow(new RangeError(`hub: "${option}" must be > 0, got 0`));
+    },
+  );
+});
