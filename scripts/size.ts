@@ -22,6 +22,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['createMessage', 0.5],
   ['request', 1.9],
   ['reply', 2.25],
+  ['channel', 4.75],
   ['gzipped', 7],
   ['meter', 0.6],
   ['meterWire', 0.9],
