@@ -14,8 +14,9 @@ export interface WaitingRoomOptions<T> {
 
 /** A priority queue in which a value waits for `maxAge` ms at most, and that tells of all it drops. */
 export interface WaitingRoom<T> {
-  isEmpty(): boolean;
-  enter(value: T, priority: number | undefined): void;
+  readonly size: () => number;
+  /** @param since When its wait has begun: none that enters later may have waited for longer. @default now */
+  enter(value: T, priority: number | undefined, since?: number): void;
   /** Takes the most urgent that has not waited too long. */
   leave(): Waiting<T> | undefined;
   /** Drops all. Here a throw of `onDrop` is the caller's: nobody listens any more. */
@@ -46,10 +47,10 @@ export function createWaitingRoom<T>({ queue, maxAge, scheduler, onDrop, onError
   });
 
   return {
-    isEmpty: () => queue.size === 0,
-    enter(value, priority) {
-      const dropped = queue.push(value, priority, scheduler.now());
-      alarm.set(maxAge);
+    size: () => queue.size,
+    enter(value, priority, since = scheduler.now()) {
+      const dropped = queue.push(value, priority, since);
+      alarm.set(since + maxAge - scheduler.now());
       if (dropped) drop(dropped, 'overflow');
     },
     leave() {

@@ -53,7 +53,7 @@ export function priorityMerge<T, O extends ObservableInput<unknown>>(
     return {
       ...room,
       enter(value, isFree) {
-        if (isFree && room.isEmpty()) return { value };
+        if (isFree && room.size() === 0) return { value };
         room.enter(value, priority(value));
         return undefined;
       },

@@ -7,6 +7,7 @@ import { isMet, table } from './table.js';
 
 const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   operators: () => import('./operators.js'),
+  queue: () => import('./queue.js'),
   routing: () => import('./routing.js'),
   wire: () => import('./wire.js'),
   meter: () => import('./meter.js'),
