@@ -1,13 +1,20 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
 
+/** All object stores there are; a database has some of them. */
 interface Schema extends DBSchema {
-  /** What the outbox keeps of itself, under {@link HEAD_KEY}. */
+  /** What an outbox or queue keeps of itself, under {@link HEAD_KEY}. */
   head: { key: string; value: unknown };
   /** Batches, under the numbers of their last messages. */
   batches: { key: number; value: unknown };
+  /** Messages of a queue, under their places. */
+  queued: { key: number; value: unknown };
+  /** Dead letters, under numbers that rise. */
+  letters: { key: number; value: unknown };
 }
 
-export type Transaction = IDBPTransaction<Schema, ('head' | 'batches')[], 'readwrite'>;
+type Name = keyof Schema & ('head' | 'batches' | 'queued' | 'letters');
+
+export type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>;
 
 export const HEAD_KEY = 'head';
 
@@ -28,7 +35,7 @@ export interface Database {
 }
 
 /** @param onLost Told when the browser took the database away: it was deleted, evicted, or is to be upgraded. */
-export function createDatabase(name: string, onLost: () => void): Database {
+export function createDatabase(name: string, stores: readonly Name[], onLost: () => void): Database {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
   let isClosed = false;
 
@@ -36,8 +43,7 @@ export function createDatabase(name: string, onLost: () => void): Database {
     if (isClosed) throw new Error('It is closed.');
     const opening = openDB<Schema>(name, VERSION, {
       upgrade(database) {
-        database.createObjectStore('head');
-        database.createObjectStore('batches');
+        for (const store of stores) database.createObjectStore(store, { autoIncrement: store === 'letters' });
       },
       // Somebody wants to delete it, or has a newer version: we must not be in the way.
       blocking: () => lose(opening),
@@ -65,7 +71,7 @@ export function createDatabase(name: string, onLost: () => void): Database {
       for (let attempt = 1; ; attempt++) {
         const one = (connection ??= connect());
         try {
-          return await run(await one, work);
+          return await run(await one, stores, work);
         } catch (error) {
           if (attempt === ATTEMPTS || !LOST.includes((error as Error).name)) throw error;
           forget(one);
@@ -79,8 +85,8 @@ export function createDatabase(name: string, onLost: () => void): Database {
   };
 }
 
-async function run<T>(database: IDBPDatabase<Schema>, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  const transaction = database.transaction(['head', 'batches'], 'readwrite', { durability: 'strict' });
+async function run<T>(database: IDBPDatabase<Schema>, stores: readonly Name[], work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  const transaction = database.transaction([...stores], 'readwrite', { durability: 'strict' });
   const committed = ending(database, transaction);
   let failure: Error | undefined;
   const worked = work(transaction).catch((error: unknown) => {

@@ -1,1 +1,2 @@
 export { indexedDbOutbox, type IndexedDbOutboxOptions } from './indexedDbOutbox.js';
+export { indexedDbQueues } from './indexedDbQueues.js';

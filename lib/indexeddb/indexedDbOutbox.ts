@@ -62,7 +62,7 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   };
   const open = async (): Promise<OutboxContents> => {
     close();
-    const mine = (database = createDatabase(name, restore));
+    const mine = (database = createDatabase(name, ['head', 'batches'], restore));
     const { head, contents, corrupt } = await mine.transact(begin);
     // It may have been closed meanwhile.
     if (mine === database) tenure = { database: mine, head };

@@ -11,6 +11,8 @@ export const OUR_PREFIX = 'rxwire.';
 
 export type BatchKey = [name: string, first: number, count: number, bytes: number];
 
+export type QueueKey = [name: string, place: number];
+
 /** Our own databases; what is read from them is `unknown` until it is checked. */
 export interface Databases {
   /** By name of the outbox: who its sender is. */
@@ -21,6 +23,8 @@ export interface Databases {
   readonly senders: Database<unknown, string>;
   /** In the order of coming. */
   readonly deadLetters: Database<unknown, number>;
+  /** By name of the queue and place: what is not finished. */
+  readonly queues: Database<unknown, QueueKey>;
   /** By key: what was answered. */
   readonly results: Database<unknown, string>;
   /** By kind, time and key: what was used when. */
@@ -38,6 +42,7 @@ export function openDatabases(root: RootDatabase): Databases {
     batches: database('batches', { encoding: 'binary' }),
     senders: database('senders'),
     deadLetters: database('deadLetters'),
+    queues: database('queues'),
     results: database('results'),
     ages: database('ages'),
     counters: database('counters'),

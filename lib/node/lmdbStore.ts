@@ -1,4 +1,5 @@
 import { asyncScheduler, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import type { QueueLog, QueueStore } from '../app/queue/queueStore.js';
 import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import type { Inbox } from '../session/store/inbox.js';
@@ -9,6 +10,7 @@ import { createDeadLetters, type LmdbDeadLetters } from './deadLetters.js';
 import { openEnvironment } from './environment.js';
 import { createInbox } from './inbox.js';
 import { createOutbox } from './outbox.js';
+import { createQueueLog } from './queueLog.js';
 import { createResults } from './results.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './transaction.js';
 
@@ -40,9 +42,11 @@ export interface LmdbStoreOptions {
 }
 
 /** All that a server or client keeps, in one LMDB environment. */
-export interface LmdbStore {
+export interface LmdbStore extends QueueStore {
   /** The outbox of this name: one for a client, one for each client of a server. See `lmdbOutbox`. */
   outbox(name: string): OutboxStore;
+  /** What is not finished of the queue of this name: give the store to `queue` as its `store`. Two that have opened the same are kept apart, as with outboxes. */
+  queue(name: string): QueueLog;
   /** How far received messages are processed; effects write in the same transaction. */
   readonly inbox: Inbox<LmdbTransaction>;
   /** What could not be processed. */
@@ -104,6 +108,10 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
     outbox: (name) => {
       assertName('lmdbStore', name);
       return createOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, scheduler });
+    },
+    queue: (name) => {
+      assertName('lmdbStore', name);
+      return createQueueLog(path, name);
     },
     table: (name) => openTable(environment, name),
     transact: (work) => writeWithEffects(environment, (perform) => perform(work)),

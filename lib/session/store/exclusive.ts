@@ -1,20 +1,7 @@
-import {
-  catchError,
-  defer,
-  EMPTY,
-  finalize,
-  isObservable,
-  merge,
-  Observable,
-  of,
-  ReplaySubject,
-  Subject,
-  Subscription,
-  switchMap,
-  throwError,
-} from 'rxjs';
+import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
 import { StoreError } from '../../errors.js';
-import type { OutboxContents, OutboxStore } from './outboxStore.js';
+import { asObservable, type Later } from '../../internal/later.js';
+import type { OutboxStore } from './outboxStore.js';
 
 /** What `exclusive` needs of `navigator.locks`. */
 export interface LocksLike {
@@ -45,22 +32,50 @@ export interface ExclusiveOptions {
  * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
+  const lock = locked(name, options, () => store.open());
+  if (!lock) return store;
+  const { open, letGo, stolen$ } = lock;
+  return {
+    isDurable: store.isDurable,
+    maxMessages: store.maxMessages,
+    maxBytes: store.maxBytes,
+    open,
+    append: (batches) => store.append(batches),
+    trim: (acked) => store.trim(acked),
+    replace: (acked, batches) => store.replace(acked, batches),
+    remember: (ticket) => store.remember(ticket),
+    close: () => {
+      store.close();
+      letGo();
+    },
+    faults$: merge(stolen$, store.faults$ ?? EMPTY),
+  };
+}
+
+/** A store that opens only while the lock `rxwire:<name>` is had. */
+export interface Locked<C> {
+  readonly open: () => Later<C>;
+  /** To be called when it is closed. */
+  readonly letGo: () => void;
+  /** Tells `fenced` when the lock was stolen. */
+  readonly stolen$: Observable<StoreError>;
+}
+
+/** Nothing is returned where there are no locks. */
+export function locked<C>(name: string, options: ExclusiveOptions, open: () => Later<C>): Locked<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
-  if (!locks) return store;
+  if (!locks) return undefined;
 
   const stolen$ = new Subject<StoreError>();
   let tenure = Subscription.EMPTY;
   const open$ = defer(() => {
-    const contents$ = new ReplaySubject<OutboxContents>(1);
+    const contents$ = new ReplaySubject<C>(1);
     let isOpen = false;
     tenure.unsubscribe();
     const mine = held(locks, `rxwire:${name}`, steal)
       .pipe(
         catchError((cause: unknown) => throwError(() => lockError(cause))),
-        switchMap(() => {
-          const contents = store.open();
-          return isObservable(contents) ? contents : of(contents);
-        }),
+        switchMap(() => asObservable(open)),
       )
       .subscribe({
         next: (contents) => {
@@ -74,22 +89,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
     // Who only wanted the contents leaves when they are there: the lock is held on. Who leaves before wants neither.
     return contents$.pipe(finalize(() => isOpen || mine.unsubscribe()));
   });
-
-  return {
-    isDurable: store.isDurable,
-    maxMessages: store.maxMessages,
-    maxBytes: store.maxBytes,
-    open: () => open$,
-    append: (batches) => store.append(batches),
-    trim: (acked) => store.trim(acked),
-    replace: (acked, batches) => store.replace(acked, batches),
-    remember: (ticket) => store.remember(ticket),
-    close: () => {
-      store.close();
-      tenure.unsubscribe();
-    },
-    faults$: merge(stolen$, store.faults$ ?? EMPTY),
-  };
+  return { open: () => open$, letGo: () => tenure.unsubscribe(), stolen$ };
 }
 
 /** Emits when the lock is had, and holds it for as long as it is subscribed to. It errors when the lock is refused, or stolen. */

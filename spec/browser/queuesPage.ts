@@ -1,0 +1,53 @@
+/** The page of queues.spec.ts: queues over what the browser really has. */
+import { NEVER } from 'rxjs';
+import { queue } from '../../lib/app/queue/queue.js';
+import { indexedDbQueues } from '../../lib/indexeddb/index.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { queueCases } from '../support/queueCases.js';
+
+const orders = queue('orders', { store: indexedDbQueues() });
+const done: string[] = [];
+const faults: unknown[] = [];
+let depth = 0;
+orders.errors$.subscribe((error) => faults.push((error as { readonly fault?: unknown }).fault));
+
+/** What the test asks the page to do. */
+const toolbox = {
+  /** Runs one case of the contract in a fresh place. */
+  check: (title: string) =>
+    queueCases[title]!({
+      log: () => indexedDbQueues({ locks: false }).queue(title),
+      corrupt: (place) => damage(`rxwire.queue:${title}`, 'queued', place),
+    }),
+
+  watch: () => void orders.depth$.subscribe((now) => (depth = now)),
+  add: (...ids: string[]) => ids.forEach((id) => orders.next(createMessage('order.placed', id, { id }))),
+  /** Processes all but these, whose handlers never end. */
+  process: (...stuck: string[]) =>
+    void orders
+      .process(({ id }) => (stuck.includes(id) ? NEVER : undefined), { concurrency: 10 })
+      .subscribe(({ message: { id } }) => done.push(id)),
+  close: () => orders.close(),
+  done: () => done,
+  faults: () => faults,
+  depth: () => depth,
+  locks: () => navigator.locks.query(),
+};
+
+declare global {
+  interface Window {
+    readonly queues: typeof toolbox;
+  }
+}
+Object.assign(window, { queues: toolbox });
+
+async function damage(database: string, storeName: string, key: IDBValidKey): Promise<void> {
+  const request = indexedDB.open(database);
+  await new Promise((resolve) => (request.onsuccess = resolve));
+  const transaction = request.result.transaction(storeName, 'readwrite');
+  transaction.objectStore(storeName).put('damaged', key);
+  await new Promise((resolve) => (transaction.oncomplete = resolve));
+  request.result.close();
+}
+
+export type Queues = typeof toolbox;

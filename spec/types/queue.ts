@@ -1,0 +1,28 @@
+import { EMPTY, of, type Observable } from 'rxjs';
+import { queue } from '../../lib/app/queue/queue.js';
+import type { Queue, QueueDrop } from '../../lib/app/queue/queueOptions.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { lmdbStore } from '../../lib/node/lmdbStore.js';
+import { ofType } from '../../lib/operators/ofType.js';
+import type { Consumed } from '../../lib/session/consume.js';
+
+const messages$: Observable<Message> = EMPTY;
+
+export const any: Queue<Message> = queue('any', { store: lmdbStore({ path: '.tmp/types' }) });
+export const starts: Queue<Message<'execution.start'>> = queue('starts', { priority: ({ payload }) => payload.data.length });
+export const drops: Observable<QueueDrop<Message<'execution.start'>>> = starts.drops$;
+export const lengths: Observable<Consumed<Message<'execution.start'>, number>> = starts.process(({ payload }) => of(payload.data.length));
+export const promised: Observable<Consumed<Message<'execution.start'>, string>> = starts.process(async ({ payload }) =>
+  Promise.resolve(payload.data),
+);
+
+messages$.pipe(ofType('execution.start')).subscribe(starts);
+messages$.subscribe(any);
+// @ts-expect-error these may be of any type
+messages$.subscribe(starts);
+// @ts-expect-error only messages can wait
+any.next('text');
+// @ts-expect-error the payload has no such field
+starts.process(({ payload }) => of(payload.nothing));
+starts.next(createMessage('execution.start', { executionId: 'e', sandboxId: 's', data: '' }));
