@@ -27,6 +27,8 @@ export { createRouter, type Router } from './app/router.js';
 export type { MessageMatching, RouteHandler } from './app/routeTypes.js';
 export { use } from './app/use.js';
 export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './app/useOptions.js';
+export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './app/standardSchema.js';
+export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOptions } from './app/validated.js';
 export type { Codec } from './codec/codec.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';

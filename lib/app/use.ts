@@ -1,4 +1,5 @@
 import { asyncScheduler, type MonoTypeOperatorFunction } from 'rxjs';
+import { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { operate } from '../internal/operate.js';
 import type { Message } from '../message/types.js';
@@ -17,7 +18,8 @@ import type { Middleware, UseOptions } from './useOptions.js';
  * Order is kept: while one that takes time is at work, those that come after it wait, and it is not called for them. One that is done at once
  * costs no more than its call.
  *
- * A message that fails is reported and goes no further; the stream goes on. Where a session has handed it over, it is a dead letter. What is
+ * A message that fails is reported and goes no further; the stream goes on. Where a session has handed it over, it is a dead letter, and an
+ * `RxwireError` comes in the `errors$` of its wire. What is
  * kept for a while is acked when what follows is through with it: `consume` and `route` may come after. Keep the `id` of a message that you change.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
@@ -48,7 +50,9 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
       },
       fail({ message, held }, error) {
         try {
-          bury(held ?? claim(message), { message, error, at: scheduler.now() });
+          const claimed = held ?? claim(message);
+          if (error instanceof RxwireError) claimed?.complain?.(error);
+          bury(claimed, { message, error, at: scheduler.now() });
           onError?.({ message, error });
         } catch (thrown) {
           subscriber.error(thrown);

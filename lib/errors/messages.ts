@@ -66,6 +66,24 @@ export class InvalidMessageError extends RxwireError {
   }
 }
 
+/** A payload is not what its schema says. */
+export class InvalidPayloadError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly reason: string;
+
+  /** @param issues All that is wrong, as the schema says it; `reason` is the first. */
+  constructor(
+    id: string,
+    type: string,
+    reason: string,
+    readonly issues: readonly { readonly message: string }[],
+    cause?: unknown,
+  ) {
+    super('ERR_INVALID_PAYLOAD', { id, type, reason }, cause);
+  }
+}
+
 /** The peer gave up messages that it had promised: they had expired, or its buffers were full. What follows comes after a gap. */
 export class MessagesMissedError extends RxwireError {
   declare readonly count: number;

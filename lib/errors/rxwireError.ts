@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ERR_FRAME_TOO_LARGE'
   | 'ERR_IN_DOUBT'
   | 'ERR_INVALID_MESSAGE'
+  | 'ERR_INVALID_PAYLOAD'
   | 'ERR_MISSED'
   | 'ERR_NO_WEBSOCKET'
   | 'ERR_OVERFLOW'

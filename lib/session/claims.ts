@@ -1,3 +1,4 @@
+import type { RxwireError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import type { Completion } from './store/inbox.js';
 
@@ -17,6 +18,8 @@ export interface Terms {
   readonly canWrite: boolean;
   /** Whether it has ended: nothing is acked or written any more. */
   readonly isOver: () => boolean;
+  /** Tells the wire what is wrong with a message: it comes in its `errors$`. */
+  readonly complain?: (error: RxwireError) => void;
 }
 
 /** Says how a message ended that was claimed. */

@@ -1,6 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, DecodeError, MessagesMissedError, type OverflowError } from '../errors.js';
+import { ConnectionLostError, DecodeError, MessagesMissedError, type RxwireError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -45,8 +45,8 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
 
   const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
-  const onOverflow = (error: OverflowError): void => report({ kind: 'error', error });
-  const gate = createGate({ emit, terms: settling, maxHeld: window, onOverflow });
+  const complain = (error: RxwireError): void => report({ kind: 'error', error });
+  const gate = createGate({ emit, terms: { ...settling, complain }, maxHeld: window, onOverflow: complain });
   /** What has no number moves no cursor, but may have an effect. */
   const settleUnsure: Settle = (outcomes) => {
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
