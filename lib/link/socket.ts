@@ -19,15 +19,12 @@ import {
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { MAX_DELAY } from '../internal/alarm.js';
-import { ABNORMAL, SLOW_READER } from './closeCode.js';
+import { ABNORMAL } from './closeCode.js';
 import { guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
+import { createRoomCheck, type StallOptions } from './stall.js';
 
-export interface SocketOptions {
-  /** Bytes that may wait in the socket for a slow peer for longer than `stallTimeout`. @default 16 MiB */
-  readonly maxBuffered?: number;
-  /** How long more than that may wait, in ms; who sends on then loses the link with close code 4413. @default 10_000 */
-  readonly stallTimeout?: number;
+export interface SocketOptions extends StallOptions {
   /** How long opening may take, in ms. @default 10_000 */
   readonly openTimeout?: number;
   /** Where the time comes from. @default asyncScheduler */
@@ -42,7 +39,7 @@ const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSo
  * what it leaves out: the close code, errors of `outgoing`, a limit to what waits for a slow peer, binary frames.
  */
 export function socketLink(make: () => WebSocketLike, options: SocketOptions = {}): Link<Frame> {
-  const { maxBuffered = 16 * 1024 * 1024, stallTimeout = 10_000, openTimeout = 10_000, scheduler = asyncScheduler } = options;
+  const { openTimeout = 10_000, scheduler = asyncScheduler } = options;
   return (outgoing) =>
     defer(() => {
       const refused$ = new Subject<never>();
@@ -54,12 +51,7 @@ export function socketLink(make: () => WebSocketLike, options: SocketOptions = {
         return NEVER;
       };
       const socket = guardSocket(make, refuse);
-      let stalledAt = Infinity;
-      const checkRoom = (): void => {
-        // Much at once is no fault of the peer: whoever sends it again and again would never come to an end.
-        stalledAt = socket.buffered() > maxBuffered ? Math.min(stalledAt, scheduler.now()) : Infinity;
-        if (scheduler.now() - stalledAt >= stallTimeout) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
-      };
+      const checkRoom = createRoomCheck(options, scheduler, socket.buffered);
       // The library does not leave what it is just about to subscribe to.
       const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse), takeUntil(left$));
 

@@ -33,6 +33,10 @@ export interface Attachment {
   readonly left$: Observable<unknown>;
   /** What it began with, where that is known. */
   readonly request?: IncomingMessage | undefined;
+  /** What carries it. */
+  readonly protocol: string;
+  /** To be called once it is known who has opened it, with what finds out who makes another request of the same connection. */
+  readonly onIdentified?: ServedLink['onIdentified'];
   /** Who has opened it, once that is known. */
   readonly principal?: Principal | undefined;
 }
@@ -56,7 +60,7 @@ export function attachment(link: ServedLink, { helloTimeout, scheduler, onRefuse
 
     const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
     const attach = (first: Frame): Attachment => ({
-      ...{ first, close, left$, request: link.request },
+      ...{ first, close, left$, request: link.request, protocol: link.protocol ?? 'custom', onIdentified: link.onIdentified },
       link: (outgoing) =>
         // Ready to answer before the first frame is read.
         merge(

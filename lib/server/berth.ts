@@ -1,5 +1,5 @@
 import {
-  type BehaviorSubject,
+  BehaviorSubject,
   catchError,
   defer,
   EMPTY,
@@ -28,6 +28,8 @@ import type { Attachment } from './attachment.js';
 export interface Berth {
   /** The connections, the latest at once. An error ends the wire; completion too, as the server stops. */
   readonly attachments$: BehaviorSubject<Attachment>;
+  /** The latest connection, also when the wire has ended. */
+  latest: Attachment;
   /** Whether the client can say that it has come back. Who cannot is a new client each time. */
   readonly returns: boolean;
   /** Whose it is, where that was asked for. */
@@ -42,10 +44,16 @@ interface BerthOptions {
   readonly onAttached: (berth: Berth) => void;
 }
 
+/** The place of a client with its first connection. */
+export function createBerth(latest: Attachment, returns: boolean): Berth {
+  return { attachments$: new BehaviorSubject(latest), latest, returns, owner: latest.principal?.id };
+}
+
 /** Lets a newer connection take the place of the one before. */
-export function takeOver({ attachments$ }: Berth, newer: Attachment): void {
-  const older = attachments$.value;
-  attachments$.next(newer);
+export function takeOver(berth: Berth, newer: Attachment): void {
+  const older = berth.latest;
+  berth.latest = newer;
+  berth.attachments$.next(newer);
   // Only now that nobody listens to it: to the wire this is no loss.
   older.close(CloseCode.SUPERSEDED, 'another connection took over');
 }

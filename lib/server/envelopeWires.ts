@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { BehaviorSubject, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
@@ -9,7 +9,7 @@ import { overEnvelopes } from '../wire/overEnvelopes.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import { Wire } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
-import { berthLink, takeOver, type Berth } from './berth.js';
+import { berthLink, createBerth, takeOver, type Berth } from './berth.js';
 import { readHello, type Introduction } from './envelopeHello.js';
 import type { Mooring } from './mooring.js';
 import { withPrincipal, type AnyWire } from './principal.js';
@@ -28,7 +28,7 @@ export function createEnvelopeWires(options: WiresOptions) {
   const { codecs, endpoint, detachedTimeout, scheduler, mooring } = options;
   const berths = new Map<string | symbol, Berth>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
-    const berth: Berth = { attachments$: new BehaviorSubject(attachment), returns: hello !== undefined, owner: attachment.principal?.id };
+    const berth = createBerth(attachment, hello !== undefined);
     const key = hello?.session ?? Symbol();
     const unmoor = mooring.moor(berth.owner);
     berths.set(key, berth);
@@ -41,13 +41,16 @@ export function createEnvelopeWires(options: WiresOptions) {
       unmoor();
     };
     const wire = new Wire({
-      ...{ id, endpoint, delivery, scheduler, protocol: 'websocket' },
+      ...{ id, endpoint, delivery, scheduler },
+      get protocol() {
+        return berth.latest.protocol;
+      },
       open: (parts) => {
         const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
         return quiet(overEnvelopes(link, codec, settings, parts), parts, leave);
       },
     });
-    return withPrincipal(wire, () => berth.attachments$.value.principal);
+    return withPrincipal(wire, () => berth.latest.principal);
   };
 
   return {

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { asyncScheduler, catchError, EMPTY, map, mergeMap, of, takeUntil, type Observable } from 'rxjs';
+import { asyncScheduler, catchError, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { ConnectionLostError, UnauthorizedError } from '../errors.js';
@@ -44,6 +44,7 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
     admit: (arrived: Attachment): Observable<AnyWire> =>
       identify(() => credentialsOf(arrived)).pipe(
         takeUntil(arrived.left$),
+        tap((principal) => arrived.onIdentified?.(principal, (request) => identify(() => ({ ...credentialsOf(arrived), request })))),
         map((principal) => () => open({ ...arrived, principal })),
         catchError((error: unknown) => of(() => refuse(arrived, error))),
         mergeMap((proceed) => proceed()),

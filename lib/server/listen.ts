@@ -1,9 +1,11 @@
 import type { Server } from 'node:http';
-import { defer, map, type Observable } from 'rxjs';
+import { asyncScheduler, defer, map, merge, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { socketLink } from '../link/socket.js';
 import { checkAdmission, createAdmission, type AdmissionOptions } from './admission.js';
+import { httpLinks } from './http/httpLinks.js';
+import type { Transport } from './http/entry.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
 import { checkServeOptions, type ServeOptions } from './serveOptions.js';
@@ -12,6 +14,10 @@ import { accept, upgrades } from './upgrade.js';
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
   /** The path that clients ask for. @default '/wire' */
   readonly path?: string;
+  /** How clients may connect. @default ['websocket', 'sse', 'long-polling'] */
+  readonly transports?: readonly Transport[];
+  /** How long a poll is held that there is nothing for, in ms, at most 50_000. @default 25_000 */
+  readonly pollHold?: number;
   /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
   /** How long more than that may wait, in ms; if something is sent to it then, its connection ends with 4413. @default 10_000 */
@@ -35,23 +41,36 @@ export function listen<P extends Principal | undefined = undefined>(
   server: Server,
   options: ListenOptions<P> = {},
 ): Observable<ServerWire<P>> {
-  const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout } = options;
-  assertPositive('listen', { maxBuffered, stallTimeout });
+  const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
+  const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
+  assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
+  if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
   checkAdmission('listen', options);
   checkServeOptions('listen', options);
 
   return defer(() => {
     const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
     const admission = createAdmission(options);
-    const links$ = upgrades(server, path).pipe(
+    const sockets$ = upgrades(server, path).pipe(
       accept(sockets, admission),
       map(({ socket, request }) =>
         Object.assign(
           socketLink(() => socket, options),
-          { request },
+          { request, protocol: 'websocket' },
         ),
       ),
     );
-    return serve<P>(links$, { ...options, endpoint: path });
+    const requests$ = httpLinks(server, {
+      ...options,
+      path,
+      endpoint: path,
+      admission,
+      maxFrame,
+      scheduler,
+      pollHold,
+      transports,
+      isAsked: options.authenticate !== undefined,
+    });
+    return serve<P>(transports.includes('websocket') ? merge(sockets$, requests$) : requests$, { ...options, endpoint: path });
   });
 }

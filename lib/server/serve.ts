@@ -11,7 +11,7 @@ export type { ServedLink, ServeOptions } from './serveOptions.js';
  * Serves wires over links of any kind, one for each connection: emits a wire for each client. `listen` is this over the WebSockets of an
  * HTTP server.
  *
- * @param links$ Each is subscribed once. Its protocol and endpoint are what `options` say of it.
+ * @param links$ Each is subscribed once. The endpoint is what `options` say.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * const [near, far] = memoryLink<Frame>();

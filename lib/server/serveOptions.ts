@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
-import type { Frame, Link } from '../link/link.js';
+import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions } from '../session/checkOptions.js';
 import { envelopes } from '../session/envelope/envelopes.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
@@ -46,10 +47,16 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
 };
 
 /** A connection that is served. */
-export type ServedLink = Link<Frame> & {
-  /** What it began with, for `authenticate`; where it is missing, an empty one. */
-  readonly request?: IncomingMessage;
-};
+export type ServedLink = Link<Frame> &
+  Pick<DescribedLink, 'protocol'> & {
+    /** What it began with, for `authenticate`; where it is missing, an empty one. */
+    readonly request?: IncomingMessage;
+    /** Told who has opened it; `identify` tells who makes another request of the same connection. */
+    readonly onIdentified?: (
+      principal: Principal | undefined,
+      identify: (request: IncomingMessage) => Observable<Principal | undefined>,
+    ) => void;
+  };
 
 /** @throws {RangeError} When a number is out of range. */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {

@@ -52,7 +52,15 @@ export function connect(options: ConnectOptions): Wire {
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   const open = (protocol === 'session' ? overSession : overEnvelope)({ ...options, id });
-  return new Wire({ ...options, id, delivery, scheduler, protocol: link.protocol ?? 'custom', endpoint: link.endpoint ?? '', open });
+  return new Wire({
+    ...{ ...options, id, delivery, scheduler, open },
+    get protocol() {
+      return link.protocol ?? 'custom';
+    },
+    get endpoint() {
+      return link.endpoint ?? '';
+    },
+  });
 }
 
 type Settings = ConnectOptions & { readonly id: string };

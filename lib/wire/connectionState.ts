@@ -10,7 +10,7 @@ export type ConnectionStatus = 'connecting' | 'connected' | 'disconnecting' | 'd
 export interface ConnectionState {
   readonly id: string;
   readonly status: ConnectionStatus;
-  /** The kind of link: `websocket`, or `custom`. */
+  /** What carries it now: `websocket`, `sse`, `long-polling`, or `custom`. */
   readonly protocol: string;
   /** Where it leads; empty where the link does not say. */
   readonly endpoint: string;
@@ -60,9 +60,10 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
 
   const snapshot = (): ConnectionState => {
     const { lastActivity = createdAt, ...counts } = traffic;
+    const { id, protocol, endpoint } = identity;
     // Not connected is connected in the future.
     const uptime = Math.max(0, scheduler.now() - connectedAt);
-    return { ...identity, ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
+    return { id, protocol, endpoint, ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
   };
   const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
     if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;

@@ -31,6 +31,7 @@ export interface WireParts {
 
 export interface WireSetup {
   readonly id: string;
+  /** Read at each look: another link may carry it by then. */
   readonly protocol: string;
   readonly endpoint: string;
   readonly delivery: Delivery;
@@ -67,11 +68,12 @@ export class Wire extends Subject<Message> {
   readonly #keeper: ReturnType<typeof createStateKeeper>;
   #isEnding = false;
 
-  constructor({ id, protocol, endpoint, delivery, scheduler = asyncScheduler, microtask = asapScheduler, open }: WireSetup) {
+  constructor(setup: WireSetup) {
+    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler, open } = setup;
     super();
     this.id = id;
     this.delivery = delivery;
-    this.#keeper = createStateKeeper({ id, protocol, endpoint }, this.#traffic, scheduler);
+    this.#keeper = createStateKeeper(setup, this.#traffic, scheduler);
     this.state$ = this.#keeper.state$;
     this.receipts$ = this.#receipts$.asObservable();
     this.errors$ = this.#errors$.asObservable();

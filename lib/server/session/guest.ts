@@ -1,5 +1,4 @@
 import { nanoid } from 'nanoid';
-import { BehaviorSubject } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ProtocolError } from '../../errors.js';
 import type { Frame, Link } from '../../link/link.js';
@@ -12,7 +11,7 @@ import type { OutboxContents, OutboxStore } from '../../session/store/outboxStor
 import { counted } from '../../wire/traffic.js';
 import { Wire, type WireParts } from '../../wire/wire.js';
 import type { Attachment } from '../attachment.js';
-import { berthLink, type Berth } from '../berth.js';
+import { berthLink, createBerth, type Berth } from '../berth.js';
 import type { WiresOptions } from '../envelopeWires.js';
 import { quiet } from '../quiet.js';
 import { withPrincipal, type AnyWire, type Principal } from '../principal.js';
@@ -57,7 +56,7 @@ export function helloOf(first: Frame): Hello {
 
 /** A client with its first connection. */
 export function createGuest(attachment: Attachment, peer: Peer): Guest {
-  return { peer, berth: { attachments$: new BehaviorSubject(attachment), returns: true, owner: attachment.principal?.id } };
+  return { peer, berth: createBerth(attachment, true) };
 }
 
 export interface Arrival {
@@ -72,8 +71,14 @@ export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, 
   const { delivery } = arrival.hello;
   const id = nanoid();
   const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, id, delivery }, parts), parts, onLeft);
-  const wire = new Wire({ ...options, id, endpoint, delivery, scheduler, protocol: 'websocket', open });
-  return withPrincipal(wire, () => guest.berth.attachments$.value.principal);
+  const { berth } = guest;
+  const wire = new Wire({
+    ...{ ...options, id, endpoint, delivery, scheduler, open },
+    get protocol() {
+      return berth.latest.protocol;
+    },
+  });
+  return withPrincipal(wire, () => berth.latest.principal);
 }
 
 type Settings = GuestOptions & { readonly id: string; readonly delivery: Delivery };

@@ -1,0 +1,79 @@
+import { nanoid } from 'nanoid';
+import { concat, defer, EMPTY, mergeMap, ReplaySubject, take, type Observable } from 'rxjs';
+import type { Caller } from './caller.js';
+import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './headers.js';
+import type { ReadAnswer } from './reading.js';
+import type { Ending, Item } from './records.js';
+
+/** How frames come down. */
+export interface Downstream {
+  /** What is asked for. */
+  readonly accept: string;
+  readonly read: ReadAnswer;
+  /** What comes when the answer to the first request has been read. @param ask Asks for more, once. */
+  readonly more: (ask: Observable<Item>) => Observable<Item>;
+}
+
+/** The requests of one link, numbered, under its name. */
+export interface Conversation {
+  /** Opens it, with what goes up first, and goes on for as long as it lasts: all that comes down. */
+  readonly receive: (first: () => Uint8Array) => Observable<Item>;
+  /** Sends a body, once it is open; completes when the server has it. */
+  readonly post: (body: () => Uint8Array) => Observable<never>;
+  /** Tells the server that it ends, if it has begun; completes when that knows. */
+  readonly leave: (ending: Ending) => Observable<never>;
+  /** Lets go of what has not been answered. */
+  readonly abort: () => void;
+}
+
+/** How much longer than others a request may take that waits for something to happen, in ms. */
+const PATIENCE = 50_000;
+
+export function createConversation(call: Caller, { accept, read, more }: Downstream): Conversation {
+  const link = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
+  const running = new AbortController();
+  const opened$ = new ReplaySubject<void>(1);
+  let posts = 0;
+  let polls = 0;
+
+  const send = <T>(body: Uint8Array, wanted: string, onAnswer: ReadAnswer | (() => Observable<T>)): Observable<T> => {
+    const headers = { ...link, [HttpHeader.NUMBER]: String(++posts), accept: wanted, 'content-type': RECORDS_TYPE };
+    return call({ method: 'POST', headers, body, signal: running.signal }, onAnswer as () => Observable<T>);
+  };
+  const ask$ = defer(() => {
+    const headers = { ...link, [HttpHeader.NUMBER]: String(++polls), accept };
+    return call({ method: 'GET', headers, signal: running.signal, patience: PATIENCE }, read);
+  });
+  return {
+    receive: (first) =>
+      concat(
+        defer(() =>
+          send<Item>(first(), accept, (response) => {
+            opened$.next();
+            return read(response);
+          }),
+        ),
+        more(ask$),
+      ),
+    post: (body) =>
+      opened$.pipe(
+        take(1),
+        mergeMap(() => send<never>(body(), '*/*', () => EMPTY)),
+      ),
+    leave: ({ code, reason }) =>
+      defer(() => {
+        if (posts === 0) return EMPTY;
+        const headers = { ...link, [HttpHeader.CODE]: String(code), [HttpHeader.REASON]: percent(reason) };
+        return call({ method: 'DELETE', headers, signal: new AbortController().signal }, () => EMPTY);
+      }),
+    abort: () => running.abort(),
+  };
+}
+
+/** As much of a text as a close frame of a WebSocket would hold, for a header. */
+function percent(text: string): string {
+  const bytes = new TextEncoder().encode(text).subarray(0, 123);
+  return Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, '0')}`,
+  ).join('');
+}

@@ -1,0 +1,38 @@
+import { createRing } from '../../internal/ring.js';
+import { MAX_BODY } from './headers.js';
+import { join, toRecord, type Item } from './records.js';
+
+/** What waits to go in the next body. */
+export interface RecordQueue {
+  /** Of all that waits. */
+  readonly bytes: number;
+  readonly push: (item: Item) => void;
+  /** As much as goes together. */
+  readonly take: () => Uint8Array;
+}
+
+export function createRecordQueue(): RecordQueue {
+  const records = createRing<Uint8Array>();
+  let bytes = 0;
+  return {
+    get bytes() {
+      return bytes;
+    },
+    push(item) {
+      const record = toRecord(item);
+      records.push(record);
+      bytes += record.length;
+    },
+    take() {
+      const taken: Uint8Array[] = [];
+      let size = 0;
+      for (let next = records.peek(); next && (size === 0 || size + next.length <= MAX_BODY); next = records.peek()) {
+        records.shift();
+        taken.push(next);
+        size += next.length;
+      }
+      bytes -= size;
+      return join(taken);
+    },
+  };
+}

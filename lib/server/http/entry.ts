@@ -1,0 +1,83 @@
+import { ProtocolError } from '../../errors.js';
+import { CloseCode } from '../../link/closeCode.js';
+import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/headers.js';
+import type { Frame } from '../../link/link.js';
+import type { StallOptions } from '../../link/stall.js';
+import type { ServedLink } from '../serveOptions.js';
+import type { Downlink, DownlinkOptions } from './downlink.js';
+import { eventDownlink } from './eventDownlink.js';
+import type { Exchange } from './intercept.js';
+import { createOwnership, type Ownership } from './ownership.js';
+import { pollDownlink } from './pollDownlink.js';
+import { StatusError } from './refusal.js';
+import { respond } from './respond.js';
+import { createServerLink, type ServerLink } from './serverLink.js';
+
+/** What may carry the frames of a client. */
+export type Transport = 'websocket' | 'sse' | 'long-polling';
+
+export interface EntryOptions extends StallOptions, Omit<DownlinkOptions, 'onClosed'> {
+  readonly transports: readonly Transport[];
+  readonly endpoint: string;
+}
+
+/** A link that has been opened, and how. */
+export type Opened = ServerLink['link'] & Pick<ServedLink, 'request' | 'onIdentified'>;
+
+/** What a server keeps of a link over requests. */
+export interface Entry {
+  readonly opened: Opened;
+  readonly check: Ownership['check'];
+  readonly lose: ServerLink['lose'];
+  readonly receive: ServerLink['receive'];
+  /** Begins to answer whoever has opened it. */
+  readonly begin: () => void;
+  /** @throws {ProtocolError} When requests before this one are missing. */
+  readonly push: (exchange: Exchange, number: number, frames: readonly Frame[]) => void;
+  /** @throws {StatusError} When it cannot be held. */
+  readonly poll: (exchange: Exchange, number: number) => void;
+  /** The client has said that it leaves. */
+  readonly close: () => void;
+}
+
+/** @throws {StatusError} When the request asks for what is not there. */
+export function createEntry({ request, response }: Exchange, options: EntryOptions, onClosed: () => void): Entry {
+  const make = downlinkFor(request.headers.accept, options.transports);
+  const close = (): void => {
+    onClosed();
+    lose({ code: CloseCode.ABNORMAL, reason: 'the client has left' });
+  };
+  const down = make({ ...options, onClosed: close });
+  const { link, receive, lose } = createServerLink(down, options);
+  const { check, onIdentified } = createOwnership(request);
+  let posts = 1;
+  let polls = 0;
+
+  return {
+    ...{ check, lose, receive },
+    opened: Object.assign(link, { request, onIdentified }),
+    begin: () => down.attach(response),
+    push(exchange, number, frames) {
+      if (number > posts + 1) throw new ProtocolError('a request is missing');
+      // A repeat is answered, and changes nothing.
+      if (number === posts + 1) {
+        posts = number;
+        frames.forEach(receive);
+      }
+      respond(exchange.response, 204);
+    },
+    poll(exchange, number) {
+      if (down.protocol !== 'long-polling') throw new StatusError(406);
+      if (number <= polls) throw new StatusError(409);
+      polls = number;
+      down.attach(exchange.response);
+    },
+    close: down.close,
+  };
+}
+
+function downlinkFor(accept: string | undefined, transports: readonly Transport[]): (options: DownlinkOptions) => Downlink {
+  if (accept === EVENTS_TYPE && transports.includes('sse')) return eventDownlink;
+  if (accept === RECORDS_TYPE && transports.includes('long-polling')) return pollDownlink;
+  throw new StatusError(406);
+}

@@ -1,0 +1,87 @@
+import type { ServerResponse } from 'node:http';
+import { asapScheduler, Subscription, type Unsubscribable } from 'rxjs';
+import { after } from '../../internal/after.js';
+import { RECORDS_TYPE } from '../../link/http/headers.js';
+import { createRecordQueue } from '../../link/http/recordQueue.js';
+import { PATIENCE, type Downlink, type DownlinkOptions } from './downlink.js';
+import { respond } from './respond.js';
+
+/** Frames in answers to requests, each held until there are some. */
+export function pollDownlink(options: DownlinkOptions): Downlink {
+  const queue = createRecordQueue();
+  const poll = createHeldPoll(options);
+  let isFlushing = false;
+  let isEnded = false;
+
+  const release = (): void => {
+    poll.answer(queue.bytes > 0 ? queue.take() : undefined);
+    if (isEnded && queue.bytes === 0) poll.close();
+  };
+  const flush = (): void => {
+    isFlushing = false;
+    if (poll.isHeld && queue.bytes > 0) release();
+  };
+  return {
+    protocol: 'long-polling',
+    buffered: () => queue.bytes,
+    attach(response) {
+      poll.hold(response, release);
+      if (queue.bytes > 0) release();
+    },
+    close: poll.close,
+    send(frame) {
+      queue.push(frame);
+      if (isFlushing || !poll.isHeld) return;
+      isFlushing = true;
+      // What is sent in one go travels together.
+      asapScheduler.schedule(flush);
+    },
+    end(ending) {
+      isEnded = true;
+      queue.push(ending);
+      flush();
+    },
+  };
+}
+
+/** The request that waits, if one does; if none comes for too long, the client has left. */
+function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
+  let held: ServerResponse | undefined;
+  let timer: Unsubscribable = Subscription.EMPTY;
+
+  const wait = (delay: number, then: () => void): void => {
+    timer.unsubscribe();
+    timer = after(delay, scheduler).subscribe(then);
+  };
+  const answer = (body?: Uint8Array): void => {
+    const response = held;
+    if (!response) return;
+    held = undefined;
+    wait(PATIENCE, close);
+    if (body) respond(response, 200, { 'content-type': RECORDS_TYPE }, body);
+    else respond(response, 204);
+  };
+  const close = (): void => {
+    answer();
+    timer.unsubscribe();
+    onClosed();
+  };
+  return {
+    get isHeld() {
+      return held !== undefined;
+    },
+    answer,
+    close,
+    hold(response: ServerResponse, onTime: () => void): void {
+      // Whoever asks again does not wait for that one any more.
+      answer();
+      held = response;
+      wait(pollHold, onTime);
+      response.on('close', () => {
+        if (held !== response) return;
+        held = undefined;
+        close();
+      });
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import { concat, defer, EMPTY, map, of, type Observable } from 'rxjs';
+import { createRecentKeys } from '../../internal/recentKeys.js';
+import type { Frame } from '../../link/link.js';
+import type { Admission } from '../admission.js';
+import { createEntry, type Entry, type EntryOptions, type Opened } from './entry.js';
+import { linkOf } from './fields.js';
+import type { Exchange } from './intercept.js';
+import { StatusError } from './refusal.js';
+
+export interface TableOptions extends EntryOptions {
+  readonly admission: Pick<Admission, 'enter'>;
+  /** Whether it is asked who the clients are. */
+  readonly isAsked: boolean;
+  /** Whether no more are to be opened. */
+  readonly isStopped: () => boolean;
+  /** One of them is over, and its client knows. */
+  readonly onClosed: () => void;
+}
+
+/** How long, and how many, names are remembered of links that were opened: each is opened once, whoever repeats that. */
+const OPENED = { ttl: 60_000, maxSize: 10_000 } as const;
+
+/** All links over requests to one server. */
+export interface Table {
+  readonly size: number;
+  /** @throws {StatusError} When there is none of this name. */
+  readonly find: (name: string) => Entry;
+  /** The link of a request, if it is for whoever makes that. */
+  readonly owned: (request: IncomingMessage) => Observable<Entry>;
+  /** Nobody will ask for anything any more. */
+  readonly clear: () => void;
+  /** @throws {StatusError} When it may not be opened. */
+  readonly open: (exchange: Exchange, name: string, frames: readonly Frame[]) => Observable<Opened>;
+}
+
+/** The links over requests that there are, by their names. */
+export function createTable(options: TableOptions): Table {
+  const { scheduler, admission, isAsked, isStopped, onClosed } = options;
+  const entries = new Map<string, Entry>();
+  const opened = createRecentKeys({ ...OPENED, scheduler });
+
+  const find = (name: string): Entry => {
+    const entry = entries.get(name);
+    if (!entry) throw new StatusError(404);
+    return entry;
+  };
+  const owned = (request: IncomingMessage): Observable<Entry> => {
+    const name = linkOf(request);
+    const checked$ = isAsked ? find(name).check(request) : of(undefined);
+    return checked$.pipe(map(() => find(name)));
+  };
+  const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<Opened> => {
+    if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
+    if (opened.seen(name)) throw new StatusError(409);
+    const leave = admission.enter(exchange.request);
+    if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
+    const entry = createEntry(exchange, options, () => {
+      if (entries.delete(name)) onClosed();
+      leave();
+    });
+    entries.set(name, entry);
+    entry.begin();
+    // There is a subscriber before anything comes.
+    return concat(
+      of(entry.opened),
+      defer(() => {
+        frames.forEach(entry.receive);
+        return EMPTY;
+      }),
+    );
+  };
+  return {
+    get size() {
+      return entries.size;
+    },
+    find,
+    owned,
+    open,
+    clear: () => [...entries.values()].forEach((entry) => entry.close()),
+  };
+}
