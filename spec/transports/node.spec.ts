@@ -1,0 +1,13 @@
+import { jest } from '@jest/globals';
+import { cases, transports, type Transport } from './cases.js';
+import { startServer } from './server.js';
+
+jest.setTimeout(20_000);
+
+describe.each(Object.keys(transports) as Transport[])('%s, from Node', (transport) => {
+  let server: Awaited<ReturnType<typeof startServer>>;
+  beforeAll(async () => void (server = await startServer()));
+  afterAll(() => server.close());
+
+  it.each(Object.entries(cases))('%s', (_, run) => run({ transport, url: server.url }));
+});
