@@ -28,6 +28,8 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 4.25],
   ['connect, webSocket, json', 16.25],
+  ['serverSentEvents', 5],
+  ['longPolling', 4],
 ];
 
 /** A bundle for browsers of what is exported by name; `rxwire` is the built package, found through its `exports` and `browser` fields. */
