@@ -67,7 +67,7 @@ export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffCo
 export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume.js';
-export type { Report, SessionEvent } from './session/events.js';
+export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';
@@ -81,5 +81,6 @@ export { webStorageOutbox, type WebStorageOutboxOptions } from './session/store/
 export { connect, type ConnectOptions } from './wire/connect.js';
 export type { WireOptions } from './wire/wireOptions.js';
 export type { ConnectionMetrics, ConnectionState, ConnectionStatus } from './wire/connectionState.js';
+export type { WireSubscriptions } from './wire/subscribers.js';
 export type { Traffic } from './wire/traffic.js';
 export { Wire, type WireParts, type WireSetup } from './wire/wire.js';

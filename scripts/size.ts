@@ -27,7 +27,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meter', 0.6],
   ['meterWire', 0.9],
   ['queue', 4.25],
-  ['connect, webSocket, json', 16.25],
+  ['connect, webSocket, json', 16.55],
   ['serverSentEvents', 5],
   ['longPolling', 4],
 ];

@@ -7,7 +7,7 @@ import type { RouteHandler } from './routeTypes.js';
 export interface RouteOptions extends RouterOptions {
   /** More routes, by regular expressions: slower, as each is tried on each type that was not seen lately. */
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
-  /** Told of messages that no pattern matches. A throw ends the stream. */
+  /** Told of messages that no pattern matches. A throw ends the stream. @default `errors$` of the wire tells of them */
   readonly onUnhandled?: (message: Message) => void;
   /** Told of handlers that have failed for good. A throw ends the stream. */
   readonly onDead?: (dead: DeadRoute) => void;

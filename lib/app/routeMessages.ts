@@ -1,10 +1,25 @@
-import { asyncScheduler, finalize, forkJoin, map, mergeAll, Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
-import { OverflowError } from '../errors.js';
+import {
+  asyncScheduler,
+  defer,
+  finalize,
+  forkJoin,
+  map,
+  mergeAll,
+  pipe,
+  startWith,
+  Subject,
+  tap,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
+import { OverflowError, UnhandledError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { noteHandled } from '../internal/offered.js';
 import { operate } from '../internal/operate.js';
+import { wanting } from '../internal/wanted.js';
 import type { Message } from '../message/types.js';
 import { retryBackoff } from '../operators/retryBackoff.js';
-import { claim } from '../session/claims.js';
+import { claim, noteUnhandled } from '../session/claims.js';
 import { buried, handled } from '../session/consumeOne.js';
 import type { Consumed, HandlerWork } from '../session/consumeOptions.js';
 import type { RouterOptions, DeadRoute } from './routeOptions.js';
@@ -35,6 +50,7 @@ export interface Routing {
 
 /** What `route` and `createRouter` have in common. */
 export function createRouting(options: RouterOptions, { onUnhandled, onDead }: RouteListeners): Routing {
+  const onNone = onUnhandled ?? ((message: Message) => noteUnhandled(message, () => new UnhandledError(message)));
   const startAll = createStarter(options, onDead);
   const table = createRouteTable<Route>('route');
 
@@ -45,7 +61,8 @@ export function createRouting(options: RouterOptions, { onUnhandled, onDead }: R
     subscriber.add(slow$.pipe(mergeAll()).subscribe(subscriber));
     const take = (message: Message): void => {
       const routes = table.find(message.type);
-      if (routes.length === 0) return isAnswer(message.type) ? undefined : onUnhandled?.(message);
+      if (routes.length === 0) return isAnswer(message.type) ? undefined : onNone(message);
+      noteHandled();
       const working = startAll(routes, message, load);
       if (working.length === 0) subscriber.next(message);
       else slow$.next(forkJoin(working).pipe(map(() => message)));
@@ -63,7 +80,41 @@ export function createRouting(options: RouterOptions, { onUnhandled, onDead }: R
     };
   });
 
-  return { route, add: (pattern, handler) => table.add(pattern, { pattern, handler: handler as Route['handler'] }) };
+  const { patterns$, note } = createPatterns();
+  return {
+    route: pipe(wanting(patterns$), route),
+    add(pattern, handler) {
+      const remove = table.add(pattern, { pattern, handler: handler as Route['handler'] });
+      const forget = note(pattern);
+      return () => {
+        remove();
+        forget();
+      };
+    },
+  };
+}
+
+/** The patterns of a router, for who looks at the subscriptions of a wire. */
+function createPatterns() {
+  const patterns = new Map<symbol, string | RegExp>();
+  const changes$ = new Subject<void>();
+  return {
+    patterns$: defer(() =>
+      changes$.pipe(
+        startWith(undefined),
+        map(() => [...patterns.values()]),
+      ),
+    ),
+    note(pattern: string | RegExp): () => void {
+      const key = Symbol();
+      patterns.set(key, pattern);
+      changes$.next();
+      return () => {
+        patterns.delete(key);
+        changes$.next();
+      };
+    },
+  };
 }
 
 /** Makes the function that starts the handlers of a message, and answers with those that are still at work. */

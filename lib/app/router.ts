@@ -1,5 +1,7 @@
 import { Subject, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { UnhandledError } from '../errors.js';
 import type { Message } from '../message/types.js';
+import { noteUnhandled } from '../session/claims.js';
 import { createRouting } from './routeMessages.js';
 import type { DeadRoute, RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';
@@ -16,7 +18,7 @@ export interface Router {
   readonly add: <const P extends string | RegExp>(pattern: P, handler: RouteHandler<P>) => () => void;
   /** Runs the handlers. Emits each message when all of its handlers are through with it. */
   readonly route: MonoTypeOperatorFunction<Message>;
-  /** Messages without a handler, as they come: who is not subscribed misses them. They count as processed. */
+  /** Messages without a handler, as they come: who is not subscribed misses them. They count as processed. Without a subscriber, `errors$` of the wire tells of them. */
   readonly unhandled$: Observable<Message>;
   /** Handlers that have failed for good, as that happens. */
   readonly dead$: Observable<DeadRoute>;
@@ -41,7 +43,7 @@ export function createRouter(options: RouterOptions = {}): Router {
   const unhandled$ = new Subject<Message>();
   const dead$ = new Subject<DeadRoute>();
   const routing = createRouting(options, {
-    onUnhandled: (message) => unhandled$.next(message),
+    onUnhandled: (message) => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message, () => new UnhandledError(message))),
     onDead: (dead) => dead$.next(dead),
   });
   return { ...routing, unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };

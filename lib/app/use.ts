@@ -1,5 +1,5 @@
 import { asyncScheduler, type MonoTypeOperatorFunction } from 'rxjs';
-import { RxwireError } from '../errors.js';
+import { MiddlewareError, RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { operate } from '../internal/operate.js';
 import type { Message } from '../message/types.js';
@@ -51,7 +51,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
       fail({ message, held }, error) {
         try {
           const claimed = held ?? claim(message);
-          if (error instanceof RxwireError) claimed?.complain?.(error);
+          claimed?.complain?.(error instanceof RxwireError ? error : new MiddlewareError(message, error));
           bury(claimed, { message, error, at: scheduler.now() });
           onError?.({ message, error });
         } catch (thrown) {

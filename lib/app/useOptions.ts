@@ -16,7 +16,7 @@ export interface FailedMessage {
 }
 
 export interface UseOptions {
-  /** Told of messages whose middleware has failed: they go no further. A throw ends the stream. */
+  /** Told of messages whose middleware has failed, as `errors$` of the wire is from which they came: they go no further. A throw ends the stream. */
   readonly onError?: (failed: FailedMessage) => void;
   /** Messages that wait at most while an earlier one is at work: one more has failed, with an `OverflowError`. @default 10_000 */
   readonly maxWaiting?: number;

@@ -117,6 +117,43 @@ export class StoreError extends RxwireError {
   }
 }
 
+/** A handler has failed for good: its message is a dead letter. `cause` is what its last attempt failed with. */
+export class HandlerError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly attempts: number;
+
+  constructor({ id, type }: MessageName, attempts: number, cause: unknown) {
+    super('ERR_HANDLER', { id, type, attempts }, cause);
+  }
+}
+
+/** A middleware has failed: its message went no further. `cause` is what it failed with. */
+export class MiddlewareError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+
+  constructor({ id, type }: MessageName, cause: unknown) {
+    super('ERR_MIDDLEWARE', { id, type }, cause);
+  }
+}
+
+/** A message came for which there is no handler. */
+export class UnhandledError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+
+  constructor({ id, type }: MessageName) {
+    super('ERR_UNHANDLED', { id, type });
+  }
+}
+
+/** What an error says of a message. */
+export interface MessageName {
+  readonly id: string;
+  readonly type: string;
+}
+
 /** The peer no longer knows whether it had this message, which was to have its effect once: it was not sent again. */
 export class InDoubtError extends RxwireError {
   declare readonly id: string;

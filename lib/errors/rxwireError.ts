@@ -8,9 +8,11 @@ export type ErrorCode =
   | 'ERR_DROPPED'
   | 'ERR_ENCODE'
   | 'ERR_FRAME_TOO_LARGE'
+  | 'ERR_HANDLER'
   | 'ERR_IN_DOUBT'
   | 'ERR_INVALID_MESSAGE'
   | 'ERR_INVALID_PAYLOAD'
+  | 'ERR_MIDDLEWARE'
   | 'ERR_MISSED'
   | 'ERR_NO_WEBSOCKET'
   | 'ERR_OVERFLOW'
@@ -22,6 +24,7 @@ export type ErrorCode =
   | 'ERR_SESSION_LOST'
   | 'ERR_STORE'
   | 'ERR_UNAUTHORIZED'
+  | 'ERR_UNHANDLED'
   | 'ERR_UNSUPPORTED'
   | 'ERR_WIRE_CLOSED';
 

@@ -1,4 +1,6 @@
-import { filter, type OperatorFunction } from 'rxjs';
+import { filter, of, pipe, type OperatorFunction } from 'rxjs';
+import { noteHandled } from '../internal/offered.js';
+import { wanting } from '../internal/wanted.js';
 import type { Message, MessageType } from '../message/types.js';
 
 /** The message of a type; of several types, the union that `type` tells apart. */
@@ -20,5 +22,12 @@ export type MessageOf<T extends string> = T extends string ? Message<T> : never;
  */
 export function ofType<T extends MessageType | (string & {})>(...types: [T, ...T[]]): OperatorFunction<Message, MessageOf<T>> {
   const wanted = new Set<string>(types);
-  return filter((message): message is MessageOf<T> & Message => wanted.has(message.type));
+  return pipe(
+    wanting(of(types)),
+    filter((message): message is MessageOf<T> & Message => {
+      const is = wanted.has(message.type);
+      if (is) noteHandled();
+      return is;
+    }),
+  );
 }

@@ -1,4 +1,5 @@
 import type { RxwireError } from '../errors.js';
+import { offered, type Offered } from '../internal/offered.js';
 import type { Message } from '../message/types.js';
 import type { Completion } from './store/inbox.js';
 
@@ -28,7 +29,7 @@ export interface Claim extends Terms {
 }
 
 /** A message while its subscribers get it. */
-interface Offer {
+interface Offer extends Offered {
   readonly message: Message;
   readonly terms: Terms;
   readonly settle: (outcomes: readonly Outcome[]) => void;
@@ -39,8 +40,6 @@ interface Offer {
   again: number;
 }
 
-let current: Offer | undefined;
-
 /** Gives a message to its subscribers, and settles it when all who have claimed it are done: at once, when nobody has. */
 export function offer(
   message: Message,
@@ -48,14 +47,15 @@ export function offer(
   settle: (outcomes: readonly Outcome[]) => void,
   terms: Terms,
 ): void {
-  const outer = current;
-  const mine: Offer = { message, terms, settle, outcomes: [], open: 1, again: 0 };
-  current = mine;
+  const outer = offered.current;
+  const mine: Offer = { message, terms, settle, outcomes: [], open: 1, again: 0, unhandled: undefined };
+  offered.current = mine;
   try {
     emit(message);
   } finally {
-    current = outer;
+    offered.current = outer;
   }
+  if (mine.unhandled) mine.unhandled();
   release(mine);
 }
 
@@ -66,10 +66,11 @@ export function offer(
  *
  * @param message What was handed over, or a copy with its id.
  */
-export function claim({ id }: Pick<Message, 'id'>): Claim | undefined {
-  const mine = current;
-  if (mine?.message.id !== id) return undefined;
+export function claim(message: Pick<Message, 'id'>): Claim | undefined {
+  const mine = offerOf(message);
+  if (!mine) return undefined;
   mine.open++;
+  mine.unhandled = false;
   const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
       // All of them before the first is told: it may be done again at once, and the others are not.
@@ -81,6 +82,18 @@ export function claim({ id }: Pick<Message, 'id'>): Claim | undefined {
     release(mine);
   };
   return Object.assign(end, mine.terms);
+}
+
+/** What is told of a message that is being handed over, when nobody handles it. */
+export function noteUnhandled(message: Message, failure: () => RxwireError): void {
+  const mine = offerOf(message);
+  if (mine) mine.unhandled ??= () => mine.terms.complain?.(failure());
+}
+
+function offerOf({ id }: Pick<Message, 'id'>): Offer | undefined {
+  // Nobody else puts one there.
+  const mine = offered.current as Offer | undefined;
+  return mine?.message.id === id ? mine : undefined;
 }
 
 /** Tells all who want to know that what they wanted to be written is not. Answers whether somebody does. */

@@ -14,7 +14,7 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { UnsupportedError } from '../errors.js';
+import { HandlerError, OverflowError, UnsupportedError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import type { Claim, Outcome } from './claims.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
@@ -76,6 +76,7 @@ export function buried<T extends Message, R, Tx>(
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
     if (held?.isOver()) return EMPTY;
+    held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
     const letter = { message, reason: reasonOf(error), attempts, at: scheduler.now() };
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));

@@ -10,7 +10,17 @@ export type SessionEvent =
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
   /** From sending to ack, in ms, of what was acked just now. */
   | { readonly kind: 'latency'; readonly latency: number }
-  | { readonly kind: 'error'; readonly error: unknown };
+  | { readonly kind: 'error'; readonly error: unknown }
+  /** First of all: how to see where a message is. */
+  | ({ readonly kind: 'begun' } & OutgoingMessages);
+
+/** What a session knows of the messages that are given to it. */
+export interface OutgoingMessages {
+  /** Whether it is not done yet. */
+  readonly isOpen: (id: string) => boolean;
+  /** Of one that is not done: whether it has been sent. Looks at each that has. */
+  readonly isSent: (id: string) => boolean;
+}
 
 /** Takes the events of a session. Must not throw. */
 export type Report = (event: SessionEvent) => void;

@@ -42,6 +42,8 @@ export interface Flight {
   acknowledge(done: number, credit: number): number | undefined;
   /** Whether something is on its way, and nothing was acked since the last call. */
   readonly isStuck: () => boolean;
+  /** Whether it is among the batches that were sent. */
+  readonly isSent: (id: string) => boolean;
   /** All batches, in order. */
   all(): readonly Batch[];
   /** Takes all batches out; numbers up to `acked` are done. */
@@ -107,6 +109,7 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
       looked = state.acked;
       return (state.sent > looked || state.isBusy) && looked === before;
     },
+    isSent: (id) => all(state).some(({ first, messages }) => first <= state.sent && messages.some((message) => message.id === id)),
     all: () => all(state),
     clear(acked) {
       const batches = all(state);

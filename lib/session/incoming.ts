@@ -1,6 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, DecodeError, MessagesMissedError, type RxwireError } from '../errors.js';
+import { ConnectionLostError, DecodeError, MessagesMissedError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -41,17 +41,17 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
   const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
+  const complain = (error: unknown): void => report({ kind: 'error', error });
   let bad = 0;
 
   const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
-  const complain = (error: RxwireError): void => report({ kind: 'error', error });
   const gate = createGate({ emit, terms: { ...settling, complain }, maxHeld: window, onOverflow: complain });
   /** What has no number moves no cursor, but may have an effect. */
   const settleUnsure: Settle = (outcomes) => {
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
   };
-  const onMissed = (count: number): void => report({ kind: 'error', error: new MessagesMissedError(count) });
+  const onMissed = (count: number): void => complain(new MessagesMissedError(count));
   const receiver = createReceiver({ window, windowBytes, hand: gate.hand, onSettled, onMissed });
 
   const decode = (first: number, count: number, body: Frame): readonly Message[] => {
@@ -61,7 +61,7 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
       bad = 0;
       return messages;
     } catch (error) {
-      report({ kind: 'error', error });
+      complain(error);
       if (++bad >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`);
       // It is still to come: what follows it cannot be taken.
       if (first > 0) throw new ConnectionLostError(GAP, `${first} could not be read`);

@@ -10,6 +10,8 @@ export interface Ledger {
   readonly size: number;
   /** Emits when none is left. */
   readonly empty$: Subject<void>;
+  /** Whether a message is not done. */
+  readonly isOpen: (id: string) => boolean;
   /** A message begins; false when one with its id is not done: it is the same message. */
   readonly open: (message: Message) => boolean;
   /** It has come a step further. */
@@ -43,6 +45,7 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
       return messages.size;
     },
     empty$,
+    isOpen: (id) => messages.has(id),
     open(message) {
       if (messages.has(message.id)) return false;
       messages.set(message.id, message);

@@ -56,6 +56,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     sender.pump();
   };
   const turn = createAlarm(microtask, pump);
+  report({ kind: 'begun', isOpen: ledger.isOpen, isSent: flight.isSent });
 
   return {
     ledger,

@@ -16,8 +16,9 @@ import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Report, SessionEvent } from '../session/events.js';
 import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
+import { createSubscribers, type WireSubscriptions } from './subscribers.js';
+import { createTracks } from './tracks.js';
 import { noTraffic, type Traffic } from './traffic.js';
-import { createWaiters } from './waiters.js';
 
 /** What a wire lends to the link it is made of. */
 export interface WireParts {
@@ -57,13 +58,16 @@ export class Wire extends Subject<Message> {
   readonly receipts$: Observable<Receipt>;
   /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
   readonly errors$: Observable<RxwireError>;
+  /** Who is subscribed to the wire, and what they want of it: now, and at each change. Completes with the wire. */
+  readonly subscriptions$: Observable<WireSubscriptions>;
 
   readonly #outgoing$ = new Subject<Message>();
   readonly #listening$ = new BehaviorSubject(false);
   readonly #receipts$ = new Subject<Receipt>();
   readonly #errors$ = new Subject<RxwireError>();
   readonly #traffic = noTraffic();
-  readonly #waiters = createWaiters();
+  readonly #tracks = createTracks();
+  readonly #subscribers = createSubscribers();
   readonly #connection = new Subscription();
   readonly #keeper: ReturnType<typeof createStateKeeper>;
   #isEnding = false;
@@ -77,11 +81,12 @@ export class Wire extends Subject<Message> {
     this.state$ = this.#keeper.state$;
     this.receipts$ = this.#receipts$.asObservable();
     this.errors$ = this.#errors$.asObservable();
+    this.subscriptions$ = this.#subscribers.subscriptions$;
 
     const link = open({
       // Not at once: further subscribers of the same moment must not miss what waited.
       listening$: this.#listening$.pipe(delay(0, microtask)),
-      isWatched: () => this.#receipts$.observed || this.#waiters.size > 0,
+      isWatched: () => this.#receipts$.observed || this.#tracks.isWatched(),
       traffic: this.#traffic,
       report: (event) => this.#report(event),
     });
@@ -127,9 +132,27 @@ export class Wire extends Subject<Message> {
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: Message): Promise<Receipt> {
-    const receipt = this.#waiters.wait(message.id, (message.delivery ?? this.delivery) !== 'at-most-once');
+    const receipt = this.#tracks.end(message.id);
     this.next(message);
     return receipt;
+  }
+
+  /**
+   * What becomes of one message: where it is, when it is on its way already, then each step. Completes after the last one, or with the wire.
+   *
+   * From the first call on, the ends of the latest 500 messages at least are remembered. Of an id that nothing is known of, it waits: the message
+   * may be still to come.
+   *
+   * @example
+   * const message = createMessage('system.ping', { timestamp: 0 });
+   * wire.next(message);
+   * wire.messageState(message.id).subscribe(({ status }) => console.log(status));
+   * // prints: queued
+   * // prints: sent
+   * // prints: acked
+   */
+  messageState(id: string): Observable<Receipt> {
+    return this.#tracks.state(id);
   }
 
   /** Sends what is still to be sent, waits for its acks, then closes. */
@@ -138,6 +161,11 @@ export class Wire extends Subject<Message> {
     this.#isEnding = true;
     this.#keeper.change('disconnecting');
     this.#outgoing$.complete();
+  }
+
+  /** Tells in `errors$` of a failure around this wire, as of a middleware of what it sends. */
+  report(error: RxwireError): void {
+    this.#report({ kind: 'error', error });
   }
 
   /** Lets go at once; subscribers get the error. */
@@ -155,6 +183,7 @@ export class Wire extends Subject<Message> {
   override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
   override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
     const subscription = super.subscribe(...args);
+    this.#subscribers.add(subscription);
     if (!this.#listening$.value) this.#listening$.next(true);
     return subscription;
   }
@@ -165,7 +194,8 @@ export class Wire extends Subject<Message> {
     this.#connection.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#keeper.end(status, failure);
-    this.#waiters.close((id) => new WireClosedError(id));
+    this.#tracks.close();
+    this.#subscribers.close();
     this.#receipts$.complete();
     this.#errors$.complete();
   }
@@ -173,10 +203,11 @@ export class Wire extends Subject<Message> {
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
-      this.#waiters.settle(event.receipt);
+      this.#tracks.next(event.receipt);
       this.#receipts$.next(event.receipt);
       return;
     }
+    if (event.kind === 'begun') this.#tracks.begin(event);
     if (event.kind === 'latency') this.#traffic.latency = event.latency;
     this.#keeper.watch(event);
     if ('error' in event) {

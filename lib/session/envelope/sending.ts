@@ -42,16 +42,17 @@ export function sending(options: EnvelopeOptions) {
     // Observed while there is a link.
     const sending$ = new Subject<Message>();
     let isPumping = false;
+    report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.has(id) });
 
     const pump = (): void => {
       // What is sent in answer to a receipt comes after what is being sent.
       if (isPumping) return;
       isPumping = true;
       for (let message; sending$.observed && inFlight.size < window && (message = take());) {
-        const { id } = message;
-        tell({ id, status: 'sent', attempts: 1 });
+        const receipt: Receipt = { id: message.id, status: 'sent', attempts: 1 };
+        if (isAcked) tell(receipt);
         sending$.next(message);
-        if (!isAcked) settle(id);
+        if (!isAcked) settle(message.id, receipt);
       }
       isPumping = false;
     };

@@ -79,7 +79,7 @@ export function openSession(options: EnvelopeOptions = {}, isUp = true) {
   const events: SessionEvent[] = [];
   const outgoing = new Subject<Message>();
   const report = (event: SessionEvent): void => {
-    events.push(event);
+    if (event.kind !== 'begun') events.push(event);
     options.report?.(event);
   };
   const layer = envelopes({ reconnect: { initialInterval: 100, maxInterval: 100, jitter: 0 }, ...options, report });
