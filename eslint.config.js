@@ -64,7 +64,7 @@ export default defineConfig(
     rules: { 'no-restricted-globals': ['error', ...clocks, ...platform] },
   },
   {
-    files: ['scripts/**', 'docs/examples/**', 'spec/bench/**'],
+    files: ['scripts/**', 'docs/examples/**', 'spec/bench/**', 'spec/fuzz/**'],
     rules: { 'no-console': 'off' },
   },
   {

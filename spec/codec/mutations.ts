@@ -1,8 +1,10 @@
+import { seeded } from '../support/seeded.js';
+
 type Frame = string | Uint8Array;
 
-/** `count` frames that were good once: cut, doubled, overwritten, joined. The same ones in each run. */
-export function* mutations(frames: readonly Frame[], count: number): Generator<Frame> {
-  const random = mulberry32(1);
+/** `count` frames that were good once: cut, doubled, overwritten, joined. The same ones in each run with that seed. */
+export function* mutations(frames: readonly Frame[], count: number, seed = 1): Generator<Frame> {
+  const random = seeded(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
 
   for (let made = 0; made < count; made++) {
@@ -27,14 +29,5 @@ function unit(like: Frame, code: number): Frame {
 
 function join(...parts: readonly Frame[]): Frame {
   if (parts.every((part) => typeof part === 'string')) return parts.join('');
-  return Uint8Array.from(parts.flatMap((part) => [...(part as Uint8Array)]));
-}
-
-function mulberry32(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  return new Uint8Array(Buffer.concat(parts as readonly Uint8Array[]));
 }

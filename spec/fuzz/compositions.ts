@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import type { Codec } from '../../lib/codec/codec.js';
+import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
+import { portableZip } from '../../lib/codec/gzip/zip.js';
+import { gzippedBy } from '../../lib/codec/gzipped.js';
+import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
+import type { Message } from '../../lib/message/types.js';
+import { protobuf } from '../../lib/protobuf/index.js';
+import { messages } from '../codec/messages.js';
+import { anyPayload, jsonPayload } from '../codec/payloads.js';
+import { typed, types } from '../protobuf/schemas.js';
+
+/** A codec, or several around one another, and batches that it brings back as they were. */
+export interface Composition {
+  readonly name: string;
+  readonly codec: Codec;
+  readonly batches: fc.Arbitrary<readonly Message[]>;
+}
+
+const batchesOf = (message: fc.Arbitrary<Message>): fc.Arbitrary<readonly Message[]> => fc.array(message, { maxLength: 5 });
+const typedMessages = fc.oneof(
+  ...Object.entries(typed).map(([type, payload]) => messages(payload).map((message): Message => ({ ...message, type }))),
+);
+/** Protocol Buffers do not tell no headers from none at all. */
+const withHeaders = ({ headers, ...message }: Message): Message =>
+  headers && Object.keys(headers).length > 0 ? { ...message, headers } : message;
+
+const plain: readonly Composition[] = [
+  { name: 'json', codec: json(), batches: batchesOf(messages(jsonPayload)) },
+  { name: 'msgpack', codec: msgpack(), batches: batchesOf(messages(anyPayload)) },
+  { name: 'protobuf', codec: protobuf({ types }), batches: batchesOf(fc.oneof(messages(jsonPayload), typedMessages).map(withHeaders)) },
+];
+
+/** Each codec alone, and compressed by either of both: whatever its size, so that small frames are as well. */
+export const compositions: readonly Composition[] = plain.flatMap(({ name, codec, batches }) => [
+  { name, codec, batches },
+  { name: `${name}, gzip by zlib`, codec: gzippedBy(nativeZip() ?? portableZip, codec, { threshold: 0 }), batches },
+  { name: `${name}, gzip by fflate`, codec: gzippedBy(portableZip, codec, { threshold: 0 }), batches },
+]);

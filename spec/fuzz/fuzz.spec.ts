@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import type { Codec } from '../../lib/codec/codec.js';
+import { json } from '../../lib/codec/json.js';
+import { mutations } from '../codec/mutations.js';
+import { compositions, type Composition } from './compositions.js';
+import { mutate, roundTrips } from './fuzz.js';
+import { same } from './same.js';
+
+/** What is held is measured by `npm run fuzz`: collecting garbage takes its time here. */
+const nothing = (): Promise<number> => Promise.resolve(0);
+
+describe.each(compositions.map((composition) => [composition.name, composition] as const))('%s', (_, composition) => {
+  it('brings random batches back', () => {
+    expect(roundTrips(composition, 100, 1)).toEqual([]);
+  });
+
+  it('survives frames that were good once', async () => {
+    expect((await mutate(composition, 300, 1, nothing)).faults).toEqual([]);
+  });
+});
+
+describe('the fuzzer', () => {
+  const { batches } = compositions[0]!;
+  const slowFrame = [
+    ...mutations(
+      fc.sample(batches, { numRuns: 200, seed: 1 }).map((batch) => json().encode(batch)),
+      10,
+      2,
+    ),
+  ][5];
+  const over = (changes: Partial<Codec>): Composition => ({ name: 'broken', codec: { ...json(), ...changes }, batches });
+
+  it('finds a codec that loses something', async () => {
+    let times = 0;
+    expect(roundTrips(over({ decode: (frame) => json().decode(frame).slice(0, 2) }), 100, 1)).toHaveLength(1);
+    const forgetful = over({
+      decode: (frame) =>
+        json()
+          .decode(frame)
+          .slice(0, ++times % 3),
+    });
+    expect((await mutate(forgetful, 300, 1, nothing)).faults).not.toEqual([]);
+  });
+
+  it.each<[string, (frame: string | Uint8Array) => void]>([
+    ['throws what it should not', (frame) => void JSON.parse(frame as string)],
+    ['is slow', (frame) => frame === slowFrame && wasteTime()],
+    ['changes a prototype', () => void Object.assign(Object.prototype, { polluted: true })],
+  ])('finds a codec that %s', async (_, disturb) => {
+    const codec = over({
+      decode(frame) {
+        disturb(frame);
+        return json().decode(frame);
+      },
+    });
+    expect((await mutate(codec, 300, 1, nothing)).faults).not.toEqual([]);
+    Reflect.deleteProperty(Object.prototype, 'polluted');
+  });
+
+  it('finds a codec that keeps what it gets', async () => {
+    const kept: unknown[] = [];
+    const codec = over({
+      decode(frame) {
+        kept.push(new Uint8Array(100_000));
+        return json().decode(frame);
+      },
+    });
+    expect((await mutate(codec, 200, 1)).faults).toEqual([expect.stringMatching(/MiB have stayed/)]);
+  }, 30_000);
+
+  it('tells what is the same from what is not', () => {
+    expect(same({ a: [1, new Date(1)], b: undefined }, { a: [1, new Date(1)] })).toBe(true);
+    for (const [a, b] of [
+      [1, 2],
+      [{ a: 1 }, { a: 2 }],
+      [[], {}],
+      [new Date(1), new Date(2)],
+      [new Set([1]), new Set([2])],
+      [new Map([[1, 2]]), new Map()],
+      [Uint8Array.of(1), [1]],
+      [null, {}],
+    ]) {
+      expect(same(a, b)).toBe(false);
+    }
+  });
+});
+
+function wasteTime(): void {
+  const end = performance.now() + 101;
+  while (performance.now() < end);
+}

@@ -1,0 +1,98 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { DecodeError, InvalidMessageError } from '../../lib/errors.js';
+import type { Message } from '../../lib/message/types.js';
+import { mutations } from '../codec/mutations.js';
+import type { Composition } from './compositions.js';
+import { same } from './same.js';
+
+/** What has come of it; `faults` is empty when all is well. */
+export interface Report {
+  readonly faults: readonly string[];
+  readonly accepted: number;
+  readonly refused: number;
+  /** The longest that a frame has taken, in ms: the best of three runs. */
+  readonly slowest: number;
+  /** MiB that are held in the end, beyond those at first. */
+  readonly grown: number;
+}
+
+/** No small frame may keep us busy for longer, in ms. */
+const MAX_TIME = 100;
+/** Nothing of what came may stay, in MiB: but for what the runtime itself keeps. */
+const MAX_GROWTH = 8;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Random batches come back as they were. */
+export function roundTrips({ codec, batches }: Composition, cases: number, seed: number): readonly string[] {
+  const comesBack = fc.property(batches, (batch) => same(codec.decode(codec.encode(batch)), batch));
+  const result = fc.check(comesBack, { numRuns: cases, seed });
+  return result.failed ? [fc.defaultReportMessage(result) ?? 'failed'] : [];
+}
+
+/** Frames that were good once are read, or refused by an error of ours, in time, and nothing of them stays. What was read can be sent on. */
+export async function mutate({ codec, batches }: Composition, count: number, seed: number, heldNow = heldBytes): Promise<Report> {
+  const frames = fc.sample(batches, { numRuns: 200, seed }).map((batch) => codec.encode(batch));
+  const prototypes = [Object.prototype, Array.prototype, Map.prototype, Function.prototype];
+  const before = prototypes.map((prototype) => Reflect.ownKeys(prototype).map(String).join());
+  const faults: string[] = [];
+  let [accepted, slowest] = [0, 0];
+
+  // What is compiled and cached is no growth.
+  for (const frame of mutations(frames, Math.min(count, 1_000), seed)) attempt(frame);
+  accepted = 0;
+  const held = await heldNow();
+  for (const frame of mutations(frames, count, seed + 1)) {
+    const fault = attempt(frame);
+    if (fault && faults.length < 10) faults.push(`${fault}: ${typeof frame === 'string' ? frame : Buffer.from(frame).toString('hex')}`);
+  }
+  const grown = ((await heldNow()) - held) / 2 ** 20;
+
+  if (grown > MAX_GROWTH) faults.push(`${grown.toFixed(1)} MiB have stayed`);
+  prototypes.forEach((prototype, index) => {
+    if (Reflect.ownKeys(prototype).map(String).join() !== before[index]) faults.push('a prototype has changed');
+  });
+  return { faults, accepted, refused: count - accepted, slowest, grown };
+
+  function attempt(frame: string | Uint8Array): string | undefined {
+    let best = Infinity;
+    let result: ReturnType<typeof decoded> = {};
+    for (let run = 0; run < 3 && best >= MAX_TIME; run++) {
+      const start = performance.now();
+      result = decoded(frame);
+      best = Math.min(best, performance.now() - start);
+    }
+    slowest = Math.max(slowest, best);
+    if (best >= MAX_TIME) return `took ${best.toFixed(0)} ms`;
+    const { batch, error } = result;
+    if (!batch) return error instanceof DecodeError || error instanceof InvalidMessageError ? undefined : `threw ${String(error)}`;
+    accepted++;
+    try {
+      return same(codec.decode(codec.encode(batch)), batch) ? undefined : 'does not come back as it was';
+    } catch (thrown) {
+      return `cannot be sent on: ${String(thrown)}`;
+    }
+  }
+
+  function decoded(frame: string | Uint8Array): { readonly batch?: readonly Message[]; readonly error?: unknown } {
+    try {
+      return { batch: codec.decode(frame) };
+    } catch (error) {
+      return { error };
+    }
+  }
+}
+
+/** Bytes that are held when what is let go of is gone: native memory takes a moment. */
+async function heldBytes(): Promise<number> {
+  for (let turn = 0; turn < 3; turn++) {
+    collectGarbage();
+    await setImmediate();
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
