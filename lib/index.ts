@@ -1,3 +1,7 @@
+export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
+export type * from './app/deadLetters/deadLetterStore.js';
+export { memoryDeadLetters, type MemoryDeadLettersOptions } from './app/deadLetters/memoryDeadLetters.js';
+export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './app/deadLetters/replayDeadLetters.js';
 export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
 export type { ChannelOptions } from './app/channels/channelOptions.js';
 export type { ChannelGap, ChannelState, ChannelStatus } from './app/channels/channelState.js';
@@ -68,6 +72,8 @@ export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume.js';
 export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
+export { createDeadLetter, type DeadLetterOptions } from './session/deadLetter.js';
+export type { Report, SessionEvent } from './session/events.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';

@@ -28,6 +28,9 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 4.25],
   ['connect, webSocket, json', 16.55],
+  ['queue', 4.3],
+  ['deadLetter, memoryDeadLetters, replayDeadLetters', 0.95],
+  ['connect, webSocket, json', 16.25],
   ['serverSentEvents', 5],
   ['longPolling', 4],
 ];

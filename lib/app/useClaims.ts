@@ -1,17 +1,17 @@
+import type { SchedulerLike } from 'rxjs';
 import type { Message } from '../message/types.js';
 import { offer, tellFailed, type Claim, type Outcome } from '../session/claims.js';
-import { reasonOf } from '../session/consumeOne.js';
+import { createDeadLetter } from '../session/deadLetter.js';
 
 interface Unused {
   readonly message: Message;
   readonly error: unknown;
-  /** In ms since the epoch. */
-  readonly at: number;
+  readonly scheduler: SchedulerLike;
 }
 
 /** Gives a message up; the session's inbox keeps it as a dead letter. */
-export function bury(held: Claim | undefined, { message, error, at }: Unused): void {
-  held?.({ deadLetter: { message, reason: reasonOf(error), attempts: 1, at } });
+export function bury(held: Claim | undefined, { message, error, scheduler }: Unused): void {
+  held?.({ deadLetter: createDeadLetter(message, error, { scheduler }) });
 }
 
 /** Hands a message over that was kept for a while, so that it can be claimed anew: it is processed when those who do that are done with it. */

@@ -1,4 +1,4 @@
-import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction } from 'idb';
 
 /** All object stores there are; a database has some of them. */
 interface Schema extends DBSchema {
@@ -12,8 +12,10 @@ interface Schema extends DBSchema {
   letters: { key: number; value: unknown };
 }
 
-type Name = keyof Schema & ('head' | 'batches' | 'queued' | 'letters');
+type Name = 'head' | 'batches' | 'queued' | 'letters';
 
+/** The object store of dead letters, within a transaction. */
+export type Letters = IDBPObjectStore<Schema, Name[], 'letters', 'readwrite'>;
 export type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>;
 
 export const HEAD_KEY = 'head';

@@ -1,2 +1,3 @@
+export { indexedDbDeadLetters, type IndexedDbDeadLetters, type IndexedDbDeadLettersOptions } from './indexedDbDeadLetters.js';
 export { indexedDbOutbox, type IndexedDbOutboxOptions } from './indexedDbOutbox.js';
 export { indexedDbQueues } from './indexedDbQueues.js';

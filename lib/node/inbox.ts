@@ -2,13 +2,13 @@ import { map, type SchedulerLike } from 'rxjs';
 import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
 import { createAges, type Ages } from './ages.js';
 import { countOf, readValue } from './databases.js';
-import type { DeadLetterStore } from './deadLetters.js';
+import type { DeadLetterRows } from './deadLetters.js';
 import type { Environment } from './environment.js';
 import { writeWithEffects, type LmdbTransaction } from './transaction.js';
 
 export interface InboxOptions {
   readonly environment: Environment;
-  readonly deadLetters: DeadLetterStore;
+  readonly deadLetters: DeadLetterRows;
   /** How long a sender that is silent is remembered, in ms. */
   readonly ttl: number;
   /** Senders remembered at most. */
@@ -58,7 +58,7 @@ export function createInbox(options: InboxOptions): Inbox<LmdbTransaction> {
       writeWithEffects(environment, (perform) => {
         for (const { effect } of completions) if (effect) perform(effect);
         change(pid, { done, finished });
-        return deadLetters.add(completions.flatMap(({ deadLetter }) => deadLetter ?? []));
+        return deadLetters.put(completions.flatMap(({ deadLetter }) => deadLetter ?? []));
       }).pipe(map((dropped) => deadLetters.tellDropped(dropped))),
     remember: (pid, session) => environment.write(() => change(pid, { session })),
   };

@@ -11,6 +11,7 @@ import {
   mergeMap,
   of,
   takeLast,
+  tap,
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
@@ -18,6 +19,8 @@ import { HandlerError, OverflowError, UnsupportedError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import type { Claim, Outcome } from './claims.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+import { createDeadLetter, createHistory } from './deadLetter.js';
+import type { FailedAttempt } from './store/inbox.js';
 
 /** A message, and what its session wants to hear of it. */
 export interface Job<T> {
@@ -37,10 +40,11 @@ export function handled<T extends Message, R, Tx>(
   { message, held }: Job<T>,
   parts: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
-  const { handler, retried, effect } = parts;
+  const { handler, retried, effect, scheduler } = parts;
   return defer(() => {
     if (effect && !held?.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
     let attempts = 0;
+    const history = createHistory(scheduler);
     const result$ = defer(() => {
       if (held?.isOver()) return EMPTY;
       attempts++;
@@ -52,7 +56,7 @@ export function handled<T extends Message, R, Tx>(
       const write = effect && ((transaction: unknown): void => effect(transaction as Tx, message, result));
       return settled(held, write && { effect: write }).pipe(map(() => done(result)));
     };
-    const bury = (error: unknown) => buried({ message, held, attempts, error }, parts);
+    const bury = (error: unknown) => buried({ message, held, attempts, error, history: history.failures() }, parts);
     // An effect that fails is tried again with its handler, before anything that comes later.
     const processed$ = effect
       ? result$.pipe(
@@ -60,24 +64,26 @@ export function handled<T extends Message, R, Tx>(
           map((one) => of(one)),
         )
       : result$.pipe(map(written));
-    return processed$.pipe(retried, catchError(bury));
+    return processed$.pipe(tap({ error: history.add }), retried, catchError(bury));
   });
 }
 
 interface Failure<T> extends Job<T> {
   readonly attempts: number;
   readonly error: unknown;
+  readonly history?: readonly FailedAttempt[];
 }
 
 /** Gives a message up; emits what then emits when it is processed. */
 export function buried<T extends Message, R, Tx>(
-  { message, held, attempts, error }: Failure<T>,
+  { message, held, attempts, error, history }: Failure<T>,
   { deadLetter, scheduler }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
     if (held?.isOver()) return EMPTY;
     held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
     const letter = { message, reason: reasonOf(error), attempts, at: scheduler.now() };
+    const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));
     return concat(work(deadLetter?.(letter)).pipe(ignoreElements()), of(kept$));
@@ -105,10 +111,4 @@ function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'dea
     });
     return end$;
   });
-}
-
-export function reasonOf(error: unknown): string {
-  const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
-  if (typeof code === 'string') return code;
-  return typeof message === 'string' ? message : String(error);
 }

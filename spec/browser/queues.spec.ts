@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { build } from 'esbuild';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { describeWith } from '../support/debian.js';
+import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
 import type { Queues } from './queuesPage.js';
 
@@ -54,6 +55,8 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
   const doneAre = (one: Page, count: number) => one.waitForFunction((wanted) => window.queues.done().length === wanted, count);
 
   it.each(Object.keys(queueCases))('IndexedDB: %s', (title) => on(page, 'check', title));
+
+  it.each(Object.keys(deadLetterCases))('dead letters in IndexedDB: %s', (title) => on(page, 'checkLetters', title));
 
   it('go on after a reload with what was not finished', async () => {
     await on(page, 'process', 'b');

@@ -1,8 +1,9 @@
 /** The page of queues.spec.ts: queues over what the browser really has. */
 import { NEVER } from 'rxjs';
 import { queue } from '../../lib/app/queue/queue.js';
-import { indexedDbQueues } from '../../lib/indexeddb/index.js';
+import { indexedDbDeadLetters, indexedDbQueues } from '../../lib/indexeddb/index.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
 
 const orders = queue('orders', { store: indexedDbQueues() });
@@ -19,6 +20,9 @@ const toolbox = {
       log: () => indexedDbQueues({ locks: false }).queue(title),
       corrupt: (place) => damage(`rxwire.queue:${title}`, 'queued', place),
     }),
+
+  /** The same for dead letters. */
+  checkLetters: (title: string) => deadLetterCases[title]!(indexedDbDeadLetters(title, { maxSize: 3 })),
 
   watch: () => void orders.depth$.subscribe((now) => (depth = now)),
   add: (...ids: string[]) => ids.forEach((id) => orders.next(createMessage('order.placed', id, { id }))),

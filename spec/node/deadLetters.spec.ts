@@ -2,17 +2,26 @@ import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { lmdbStore, type LmdbStore } from '../../lib/node/lmdbStore.js';
 import type { DeadLetter } from '../../lib/session/store/inbox.js';
+import { deadLetterCases } from '../support/deadLetterCases.js';
 import { ready } from '../support/outboxCases.js';
 import { folder, tamper } from './folder.js';
 
 const letter = (id: string): DeadLetter => ({
   message: createMessage('spec.letter', { text: id, bytes: Uint8Array.of(1, 2) }, { id, timestamp: 0 }),
   reason: 'ERR_TEST',
+  error: 'it was tested',
   attempts: 3,
+  history: [{ reason: 'ERR_TEST', error: 'it was tested', at: 4 }],
   at: 5,
 });
 
 describe('the dead letters of lmdbStore', () => {
+  it.each(Object.entries(deadLetterCases))('%s', async (_, check) => {
+    const store = lmdbStore({ path: folder(), maxDeadLetters: 3 });
+    await check(store.deadLetters);
+    store.close();
+  });
+
   let store: LmdbStore;
   const start = (path = folder(), maxDeadLetters = 10_000): void => void (store = lmdbStore({ path, maxDeadLetters }));
   const bury = (...ids: string[]): Promise<void> =>
@@ -25,7 +34,7 @@ describe('the dead letters of lmdbStore', () => {
     );
   const listed = () => lastValueFrom(store.deadLetters.list().pipe(toArray()));
   const ids = async () => (await listed()).map(({ message }) => message.id);
-  afterEach(() => store.close());
+  afterEach(() => (store as LmdbStore | undefined)?.close());
 
   it('are stored with the cursor, and found again', async () => {
     const path = folder();
@@ -33,7 +42,7 @@ describe('the dead letters of lmdbStore', () => {
     await bury('a', 'b');
     store.close();
     start(path);
-    expect(store.deadLetters.size).toBe(2);
+    expect(await firstValueFrom(store.deadLetters.count())).toBe(2);
     expect(await listed()).toEqual([
       { ...letter('a'), id: 1 },
       { ...letter('b'), id: 2 },

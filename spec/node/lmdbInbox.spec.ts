@@ -69,7 +69,7 @@ describe('the inbox of lmdbStore', () => {
         transaction.put(log, 2, 'two');
         transaction.remove(log, 1);
       }),
-      { deadLetter: { message: {} as never, reason: 'r', attempts: 1, at: 0 } },
+      { deadLetter: { message: {} as never, reason: 'r', error: 'r', history: [], attempts: 1, at: 0 } },
       ...effects(() => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever is thrown
         throw boom;
@@ -77,7 +77,7 @@ describe('the inbox of lmdbStore', () => {
     ];
     await expect(ready(inbox.commit('ann', cursor(4), completions))).rejects.toBe(boom);
     expect(log.entries()).toEqual([[1, 'one']]);
-    expect(deadLetters.size).toBe(0);
+    expect(await ready(deadLetters.count())).toBe(0);
     expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(1), session: undefined });
   });
 

@@ -91,7 +91,7 @@ describe('commits', () => {
   it('gives the inbox what each message brings about, in order, and tells each when it is stored', () => {
     const { add, run, progress, calls, seen } = start(() => of(undefined));
     const [one, two] = [(): void => undefined, (): void => undefined];
-    const deadLetter = { message: {} as never, reason: 'r', attempts: 1, at: 0 };
+    const deadLetter = { message: {} as never, reason: 'r', error: 'r', attempts: 1, history: [], at: 0 };
     add(1, [telling('a', seen, { effect: one }), telling('b', seen, { effect: two })], progress);
     add(2, [telling('c', seen, { deadLetter })], progress);
     run();

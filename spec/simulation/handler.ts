@@ -79,5 +79,5 @@ function effectOf(id: string, isFailing: boolean): (transaction: unknown) => voi
 }
 
 function buried(message: Message, attempts: number): Outcome {
-  return { deadLetter: { message, reason: 'it fails each time', attempts, at: 0 } };
+  return { deadLetter: { message, reason: 'it fails each time', error: '', attempts, history: [], at: 0 } };
 }

@@ -16,13 +16,27 @@ export interface InboxRecord {
   readonly session?: unknown;
 }
 
+/** A try that has failed. */
+export interface FailedAttempt {
+  /** The code of the error where it has one, else its text. */
+  readonly reason: string;
+  /** The text of the error. */
+  readonly error: string;
+  /** When that was, in ms since the epoch, where it is known. */
+  readonly at?: number | undefined;
+}
+
 /** A message that could not be processed, and why. */
 export interface DeadLetter {
   readonly message: Message;
   /** The code of the error where it has one, else its text. */
   readonly reason: string;
+  /** The text of the error. */
+  readonly error: string;
   /** How often it was tried. */
   readonly attempts: number;
+  /** How its tries have failed, also those before it was replayed, in order: the last ten at most. */
+  readonly history: readonly FailedAttempt[];
   /** When it was given up, in ms since the epoch. */
   readonly at: number;
 }

@@ -1,0 +1,20 @@
+import { parseMessage } from '../../message/validate.js';
+import type { DeadLetter, FailedAttempt } from '../../session/store/inbox.js';
+import type { StoredDeadLetter } from './deadLetterStore.js';
+
+/** What a store has found under an id, if it is a letter. */
+export function readDeadLetter(id: number, found: unknown): StoredDeadLetter | undefined {
+  const { message, reason, error = reason, attempts, history = [], at } = Object(found) as Partial<Record<keyof DeadLetter, unknown>>;
+  const isText = typeof reason === 'string' && typeof error === 'string';
+  if (!isText || typeof attempts !== 'number' || typeof at !== 'number' || !Array.isArray(history)) return undefined;
+  try {
+    return { id, message: parseMessage(message), reason, error, attempts, history: history.filter(isAttempt), at };
+  } catch {
+    return undefined;
+  }
+}
+
+function isAttempt(value: unknown): value is FailedAttempt {
+  const { reason, error } = Object(value) as Partial<Record<keyof FailedAttempt, unknown>>;
+  return typeof reason === 'string' && typeof error === 'string';
+}
