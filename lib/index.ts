@@ -71,9 +71,8 @@ export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffCo
 export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume.js';
-export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
 export { createDeadLetter, type DeadLetterOptions } from './session/deadLetter.js';
-export type { Report, SessionEvent } from './session/events.js';
+export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';

@@ -52,8 +52,6 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
         try {
           const claimed = held ?? claim(message);
           claimed?.complain?.(error instanceof RxwireError ? error : new MiddlewareError(message, error));
-          bury(claimed, { message, error, at: scheduler.now() });
-          if (error instanceof RxwireError) claimed?.complain?.(error);
           bury(claimed, { message, error, scheduler });
           onError?.({ message, error });
         } catch (thrown) {

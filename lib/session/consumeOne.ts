@@ -82,7 +82,6 @@ export function buried<T extends Message, R, Tx>(
   return defer(() => {
     if (held?.isOver()) return EMPTY;
     held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
-    const letter = { message, reason: reasonOf(error), attempts, at: scheduler.now() };
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));
