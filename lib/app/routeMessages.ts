@@ -1,12 +1,10 @@
 import {
   asyncScheduler,
-  defer,
   finalize,
   forkJoin,
   map,
   mergeAll,
   pipe,
-  startWith,
   Subject,
   tap,
   type MonoTypeOperatorFunction,
@@ -24,6 +22,7 @@ import { buried, handled } from '../session/consumeOne.js';
 import type { Consumed, HandlerWork } from '../session/consumeOptions.js';
 import type { RouterOptions, DeadRoute } from './routeOptions.js';
 import { isAnswer } from './answerTypes.js';
+import { createPatterns } from './routePatterns.js';
 import { createRouteTable } from './routeTable.js';
 import type { RouteHandler } from './routeTypes.js';
 
@@ -89,29 +88,6 @@ export function createRouting(options: RouterOptions, { onUnhandled, onDead }: R
       return () => {
         remove();
         forget();
-      };
-    },
-  };
-}
-
-/** The patterns of a router, for who looks at the subscriptions of a wire. */
-function createPatterns() {
-  const patterns = new Map<symbol, string | RegExp>();
-  const changes$ = new Subject<void>();
-  return {
-    patterns$: defer(() =>
-      changes$.pipe(
-        startWith(undefined),
-        map(() => [...patterns.values()]),
-      ),
-    ),
-    note(pattern: string | RegExp): () => void {
-      const key = Symbol();
-      patterns.set(key, pattern);
-      changes$.next();
-      return () => {
-        patterns.delete(key);
-        changes$.next();
       };
     },
   };

@@ -8,11 +8,11 @@ let current: Wanted | undefined;
 /** Lets the source see, while it is being subscribed to, what is wanted of it: see {@link wanted}. */
 export function wanting<T>(patterns$: Wanted): MonoTypeOperatorFunction<T> {
   return (source) =>
+    // eslint-disable-next-line no-restricted-syntax -- the very subscriber goes on to the source: nothing is between them that could leak or lose
     new Observable((subscriber) => {
       const outer = current;
       current = patterns$;
       try {
-        // The very subscriber: there is nothing between it and the source.
         return source.subscribe(subscriber);
       } finally {
         current = outer;

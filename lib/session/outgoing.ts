@@ -56,7 +56,6 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     sender.pump();
   };
   const turn = createAlarm(microtask, pump);
-  report({ kind: 'begun', isOpen: ledger.isOpen, isSent: flight.isSent });
 
   return {
     ledger,
@@ -109,6 +108,7 @@ function createSending({ codec, store, wait }: OutgoingParts, options: EndpointO
   const ledger = createLedger({ report, isWatched, onDead });
   const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
   const flight = createFlight(ledger, scheduler);
+  report({ kind: 'begun', isOpen: ledger.isOpen, isSent: flight.isSent });
   const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
   return { ledger, queue, flight, encode, sender: createSender({ queue, flight, ledger, store, encode, wait }) };
 }

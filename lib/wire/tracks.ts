@@ -56,10 +56,7 @@ export function createTracks() {
     end(id: string): Promise<Receipt> {
       const end$ = follow(id).pipe(
         filter(isEnd),
-        map((receipt) => {
-          if (receipt.error) throw receipt.error;
-          return receipt;
-        }),
+        map(succeeded),
         throwIfEmpty(() => new WireClosedError(id)),
       );
       const promise = firstValueFrom(end$);
@@ -80,4 +77,9 @@ export function createTracks() {
       for (const track of tracks.values()) track.complete();
     },
   };
+}
+
+function succeeded(receipt: Receipt): Receipt {
+  if (receipt.error) throw receipt.error;
+  return receipt;
 }

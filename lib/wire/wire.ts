@@ -1,46 +1,16 @@
-import {
-  asyncScheduler,
-  BehaviorSubject,
-  delay,
-  asapScheduler,
-  Subject,
-  type Observable,
-  type Observer,
-  type SchedulerLike,
-  Subscription,
-} from 'rxjs';
+import { asyncScheduler, BehaviorSubject, delay, asapScheduler, Subject, type Observable, type Observer, Subscription } from 'rxjs';
 import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
 import { ABNORMAL } from '../link/closeCode.js';
-import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { Report, SessionEvent } from '../session/events.js';
+import type { SessionEvent } from '../session/events.js';
 import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
 import { createSubscribers, type WireSubscriptions } from './subscribers.js';
 import { createTracks } from './tracks.js';
-import { noTraffic, type Traffic } from './traffic.js';
+import { noTraffic } from './traffic.js';
+import type { WireParts, WireSetup } from './wireSetup.js';
 
-/** What a wire lends to the link it is made of. */
-export interface WireParts {
-  /** True from when somebody subscribed to the wire on. */
-  readonly listening$: Observable<boolean>;
-  /** Whether anybody wants receipts. */
-  readonly isWatched: () => boolean;
-  readonly traffic: Traffic;
-  readonly report: Report;
-}
-
-export interface WireSetup {
-  readonly id: string;
-  /** Read at each look: another link may carry it by then. */
-  readonly protocol: string;
-  readonly endpoint: string;
-  readonly delivery: Delivery;
-  readonly scheduler?: SchedulerLike;
-  readonly microtask?: SchedulerLike;
-  /** Makes the link for messages. */
-  readonly open: (parts: WireParts) => Link<Message>;
-}
+export type { WireParts, WireSetup };
 
 /**
  * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. It is made by {@link connect} or

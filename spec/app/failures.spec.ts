@@ -3,7 +3,7 @@ import { intercept } from '../../lib/app/intercept.js';
 import { createRouter } from '../../lib/app/router.js';
 import { route } from '../../lib/app/route.js';
 import { use } from '../../lib/app/use.js';
-import { MiddlewareError, RxwireError } from '../../lib/errors.js';
+import { MiddlewareError, type RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
 import { createMessage } from '../../lib/message/createMessage.js';

@@ -1,0 +1,27 @@
+import type { Observable, SchedulerLike } from 'rxjs';
+import type { Link } from '../link/link.js';
+import type { Delivery, Message } from '../message/types.js';
+import type { Report } from '../session/events.js';
+import type { Traffic } from './traffic.js';
+
+/** What a wire lends to the link it is made of. */
+export interface WireParts {
+  /** True from when somebody subscribed to the wire on. */
+  readonly listening$: Observable<boolean>;
+  /** Whether anybody wants receipts. */
+  readonly isWatched: () => boolean;
+  readonly traffic: Traffic;
+  readonly report: Report;
+}
+
+export interface WireSetup {
+  readonly id: string;
+  /** Read at each look: another link may carry it by then. */
+  readonly protocol: string;
+  readonly endpoint: string;
+  readonly delivery: Delivery;
+  readonly scheduler?: SchedulerLike;
+  readonly microtask?: SchedulerLike;
+  /** Makes the link for messages. */
+  readonly open: (parts: WireParts) => Link<Message>;
+}
