@@ -9,6 +9,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   operators: () => import('./operators.js'),
   queue: () => import('./queue.js'),
   routing: () => import('./routing.js'),
+  codecs: () => import('./codecs.js'),
   wire: () => import('./wire.js'),
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),

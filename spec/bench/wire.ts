@@ -56,16 +56,15 @@ async function plainSocket(size: number): Promise<Way> {
 }
 
 /** A wire as an application would have it. */
-async function wireWay(size: number, options: Omit<ConnectOptions, 'link'>, messages = MESSAGES): Promise<Way> {
+export async function wireWay(item: () => Message, options: Omit<ConnectOptions, 'link'>, messages = MESSAGES): Promise<Way> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const served = listen(server).subscribe((wire) => wire.subscribe());
+  const served = listen(server, options.codec ? { codecs: [options.codec] } : {}).subscribe((wire) => wire.subscribe());
   const wire = connect({ link: webSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`), ...options });
   wire.errors$.subscribe((error) => {
     throw error;
   });
   await wire.send(createMessage('bench.first', null));
-  const item = itemOf(size);
   const acked$ = wire.receipts$.pipe(
     filter(({ status }) => status === 'acked'),
     take(messages),
@@ -106,14 +105,14 @@ const compared = async (size: number, title: string, options: Omit<ConnectOption
   compareWays({
     name: `${title}, ${size} B`,
     baseline: 'ws + msgpackr',
-    ours: await wireWay(size, options),
+    ours: await wireWay(itemOf(size), options),
     theirs: await plainSocket(size),
     goal,
   });
 
 async function durable() {
   const path = makeFolder();
-  const ours = await wireWay(100, { codec: msgpack(), delivery: 'exactly-once', outbox: lmdbOutbox({ path }) }, 10_000);
+  const ours = await wireWay(itemOf(100), { codec: msgpack(), delivery: 'exactly-once', outbox: lmdbOutbox({ path }) }, 10_000);
   const end = (): void => {
     ours.end();
     rmSync(path, { recursive: true });
