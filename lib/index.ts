@@ -39,6 +39,7 @@ export { json, type JsonOptions } from './codec/json.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
 export * from './errors.js';
 export { CloseCode, isReconnectable } from './link/closeCode.js';
+export { fallback, type FallbackOptions } from './link/fallback/fallback.js';
 export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
 export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/options.js';
 export { longPolling } from './link/longPolling.js';
