@@ -31,7 +31,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 16.55],
   ['serverSentEvents', 5],
   ['longPolling', 4],
-  ['fallback', 1.25],
+  ['fallback', 1.5],
 ];
 
 /** A bundle for browsers of what is exported by name; `rxwire` is the built package, found through its `exports` and `browser` fields. */

@@ -76,7 +76,7 @@ describe('fallback', () => {
     expect(log).toEqual(['silent+', 'silent-', 'broken+', 'broken asks', 'broken-', 'good+', 'good asks', 'good-']);
   });
 
-  it.each([
+  it.each<[string, Error]>([
     ['there is no WebSocket here', new NoWebSocketError()],
     ['the address is none for it', new UnsupportedError('')],
     ['the server does not have it', new ConnectionLostError(1002, '')],
@@ -91,7 +91,7 @@ describe('fallback', () => {
     });
   });
 
-  it.each([
+  it.each<[string, Error]>([
     ['the client is refused', new ConnectionLostError(4401, '')],
     ['it may not', new ConnectionLostError(4403, '')],
     ['another has taken over', new ConnectionLostError(4409, '')],
