@@ -1,6 +1,7 @@
 import { from, isObservable, takeWhile, type ObservableInput, type Subscription } from 'rxjs';
 import type { Message } from '../message/types.js';
-import { createReplies, type Say } from './replies.js';
+import { createContext, type Abortable } from './answerContext.js';
+import { addReply, completeReplies, settleReplies, type Replies, type Say } from './replies.js';
 import type { ReplyContext } from './replyOptions.js';
 
 /** A handler, as it is called. */
@@ -16,73 +17,53 @@ export interface AnswerParts {
   readonly onEnd: (request: Message) => void;
 }
 
-/** One request while it is answered. */
-export interface Answer {
-  begin(): void;
-  /** Nobody waits for it any more. */
-  cancel(): void;
+/** One request while it is answered. Plain data, and functions beside it: with closures instead, each request would cost twice as much. */
+export interface Answer extends Replies, Abortable {
+  isOpen: boolean;
+  work: Subscription | undefined;
 }
 
-export function createAnswer(request: Message, handler: Handler, { say, fail, progress, forget, onEnd }: AnswerParts): Answer {
-  const replies = createReplies(request, say);
-  let isOpen = true;
-  let work: Subscription | undefined;
+export function createAnswer(request: Message): Answer {
+  return { request, count: 0, kept: undefined, isKeeping: true, isOpen: true, controller: undefined, work: undefined };
+}
 
-  const end = (say: () => void): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    say();
+export function beginAnswer(answer: Answer, handler: Handler, parts: AnswerParts): void {
+  const { request } = answer;
+  const { say, fail, onEnd } = parts;
+  const error = (reason: unknown): void => {
+    if (!answer.isOpen) return;
+    answer.isOpen = false;
+    settleReplies(answer, false, say);
+    fail(request, reason);
     onEnd(request);
   };
-  const failWith = (error: unknown): void =>
-    end(() => {
-      replies.settle(false);
-      fail(request, error);
-    });
-  const observer = { next: replies.add, error: failWith, complete: () => end(replies.complete) };
-  const { context, abort } = createContext(
-    () => isOpen,
-    (value) => progress(request, value),
-  );
-
-  return {
-    begin() {
-      try {
-        const returned = handler(request, context);
-        // A handler that does not end would not be stopped while it is being subscribed to.
-        work = from(returned)
-          .pipe(takeWhile(() => isOpen))
-          .subscribe(observer);
-        replies.settle(isPromise(returned));
-      } catch (error) {
-        failWith(error);
-      }
-    },
-    cancel() {
-      isOpen = false;
-      replies.drop();
-      forget(request);
-      work?.unsubscribe();
-      abort();
-    },
+  const complete = (): void => {
+    if (!answer.isOpen) return;
+    answer.isOpen = false;
+    completeReplies(answer, say);
+    onEnd(request);
   };
+  const progress = (value: unknown): void => {
+    if (answer.isOpen) parts.progress(request, value);
+  };
+  try {
+    const returned = handler(request, createContext(answer, progress));
+    // A handler that emits without end could not be stopped while it is being subscribed to.
+    const values$ = from(returned).pipe(takeWhile(() => answer.isOpen));
+    answer.work = values$.subscribe({ next: (value) => addReply(answer, value, say), error, complete });
+    settleReplies(answer, isPromise(returned), say);
+  } catch (reason) {
+    error(reason);
+  }
 }
 
-function createContext(isOpen: () => boolean, progress: (value: unknown) => void) {
-  // Made when somebody asks for it: it costs more than all the rest.
-  let controller: AbortController | undefined;
-  const abort = (): void => controller?.abort();
-  const context: ReplyContext<string> = {
-    get signal() {
-      controller ??= new AbortController();
-      if (!isOpen()) abort();
-      return controller.signal;
-    },
-    progress: (value) => {
-      if (isOpen()) progress(value);
-    },
-  };
-  return { context, abort };
+/** Nobody waits for it any more. */
+export function cancelAnswer(answer: Answer, { forget }: AnswerParts): void {
+  answer.isOpen = false;
+  answer.kept = undefined;
+  forget(answer.request);
+  answer.work?.unsubscribe();
+  answer.controller?.abort();
 }
 
 function isPromise(work: ObservableInput<unknown>): boolean {

@@ -1,7 +1,7 @@
 import { OverflowError } from '../errors.js';
 import { firstOf } from '../internal/firstOf.js';
 import type { Message } from '../message/types.js';
-import { createAnswer, type Answer, type Handler } from './answer.js';
+import { beginAnswer, cancelAnswer, createAnswer, type Answer, type Handler } from './answer.js';
 import { createSpeech, type SpeechOptions } from './speech.js';
 
 export interface DeskOptions extends SpeechOptions {
@@ -39,16 +39,19 @@ export function createDesk(options: DeskOptions): Desk {
   };
   const parts = { ...speech, onEnd };
   const start = ({ key, message, handler }: Waiting): void => {
-    const answer = createAnswer(message, handler, parts);
+    const answer = createAnswer(message);
     running.set(key, answer);
-    answer.begin();
+    beginAnswer(answer, handler, parts);
   };
   const line = createLine(start, () => running.size < concurrency);
 
   const cancel = (id: string): void => {
     line.waiting.delete(id);
-    running.get(id)?.cancel();
-    if (running.delete(id)) line.advance();
+    const answer = running.get(id);
+    if (!answer) return;
+    running.delete(id);
+    cancelAnswer(answer, parts);
+    line.advance();
   };
   const admit = (message: Message, handler: Handler): void => {
     const { id: key } = message;
@@ -68,7 +71,7 @@ export function createDesk(options: DeskOptions): Desk {
     },
     close() {
       line.waiting.clear();
-      running.forEach((answer) => answer.cancel());
+      running.forEach((answer) => cancelAnswer(answer, parts));
       running.clear();
       speech.close();
     },
@@ -84,7 +87,7 @@ function createLine(start: (next: Waiting) => void, hasRoom: () => boolean) {
     waiting,
     /** Starts what may start now. A loop, not a recursion: those that are answered at once come back here. */
     advance(): void {
-      if (isAdvancing) return;
+      if (isAdvancing || waiting.size === 0) return;
       isAdvancing = true;
       for (let next = hasRoom() ? longest() : undefined; next; next = hasRoom() ? longest() : undefined) {
         waiting.delete(next.key);

@@ -69,10 +69,15 @@ export function request<T extends string>(
   });
 }
 
-/** It is of no use any more when nobody waits for the answer. */
+const OTHERS = ['target', 'correlationId', 'replyTo', 'priority', 'headers', 'metadata', 'delivery'] as const satisfies (keyof Message)[];
+
+/** A copy that is of no use any more when nobody waits for the answer. Field by field: that is several times as fast as to spread it. */
 function asRequest(message: Message, id: string, deadline: number): Message {
-  const { timestamp, ttl = deadline - timestamp } = message;
-  return ttl > 0 && ttl < Infinity ? { ...message, id, ttl } : { ...message, id };
+  const { type, timestamp, version, source, payload, ttl = deadline - timestamp } = message;
+  const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };
+  if (ttl > 0 && ttl < Infinity) copy['ttl'] = ttl;
+  for (const field of OTHERS) if (message[field] !== undefined) copy[field] = message[field];
+  return copy as unknown as Message;
 }
 
 const known = /* @__PURE__ */ new WeakMap<RequestWire, WeakMap<SchedulerLike, Calls>>();
