@@ -17,7 +17,7 @@ const printed = (index: number, bytes: number): string => {
 };
 
 /** What the console sends: mostly output, a few lines at a time, and between it what the sandbox uses and which files change. */
-const traffic: readonly Message[] = Array.from({ length: BATCH }, (_, index): Message => {
+export const traffic: readonly Message[] = Array.from({ length: BATCH }, (_, index): Message => {
   const [executionId, sandboxId] = ['e-4711', 's-42'];
   if (index % 8 === 1) {
     const metrics = { cpu: 0.4171 + index / 100, memory: 52_428_800 + index, 'disk.read': index * 1_024, 'disk.write': index * 377 };

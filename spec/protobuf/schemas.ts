@@ -2,15 +2,9 @@ import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { AnySchema, ApiSchema, FileDescriptorProtoSchema, StructSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
+import { types } from './types.js';
 
-/** Schemas that have everything between them: lists, maps, bytes, 64 bits, enums, oneofs, and themselves within themselves. */
-export const types = {
-  'any.thing': AnySchema,
-  'api.published': ApiSchema,
-  'clock.tick': TimestampSchema,
-  'file.described': FileDescriptorProtoSchema,
-  'json.said': StructSchema,
-};
+export { types };
 
 const text = fc.string({ maxLength: 20 });
 const bytes = fc.uint8Array({ maxLength: 50 });

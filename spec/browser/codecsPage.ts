@@ -1,0 +1,61 @@
+/** The page of codecs.spec.ts: the codecs as a browser has them, to be told what to do. Frames go in and out as texts, or as bytes in base64. */
+import { gzipped } from '../../lib/codec/gzipped.js';
+import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
+import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
+import { protobuf } from '../../lib/protobuf/index.js';
+import { types } from '../protobuf/types.js';
+
+const plain = [json(), msgpack(), protobuf({ types })];
+const codecs = new Map([...plain, ...plain.map((codec) => gzipped(codec, { threshold: 100 }))].map((codec) => [codec.name, codec]));
+
+/** A frame on its way between the test and the page. */
+export type Carried = { readonly text: string } | { readonly base64: string };
+
+/** In a task of the page's own: while a debugger asks for something, the policy allows it all. */
+const inPage = <T>(work: () => T): Promise<T> => new Promise((resolve) => setTimeout(resolve)).then(() => work());
+
+const frameOf = (one: Carried): string | Uint8Array => ('text' in one ? one.text : fromBase64(one.base64));
+
+const toolbox = {
+  /** Reads frames, and makes frames of what was in them. */
+  passOn: (name: string, frames: readonly Carried[]) =>
+    inPage(() => {
+      const codec = codecs.get(name)!;
+      return frames.map((one): Carried => {
+        const answer = codec.encode(codec.decode(frameOf(one)));
+        return typeof answer === 'string' ? { text: answer } : { base64: toBase64(answer) };
+      });
+    }),
+  /** The codes of the errors by which frames are refused; nothing for one that is not. */
+  refuse: (name: string, frames: readonly Carried[]) =>
+    inPage(() =>
+      frames.map((one) => {
+        try {
+          codecs.get(name)!.decode(frameOf(one));
+          return '';
+        } catch (error) {
+          return (error as { readonly code?: string }).code ?? String(error);
+        }
+      }),
+    ),
+  /** Whether text can become code here. */
+  canEvaluate: () =>
+    inPage(() => {
+      try {
+        // eslint-disable-next-line @typescript-eslint/no-implied-eval -- that is the question
+        return typeof new Function('return true') === 'function';
+      } catch {
+        return false;
+      }
+    }),
+};
+
+export type Toolbox = typeof toolbox;
+
+declare global {
+  interface Window {
+    readonly codecsPage: Toolbox;
+  }
+}
+Object.assign(window, { codecsPage: toolbox });
