@@ -92,18 +92,19 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
     if (known) known.socket.close(4409);
     const isSame = hello.sid !== undefined && hello.sid === guest.sid;
     const hadBegun = guest.hasBegun;
-    const resumed = isSame && hello.rx !== undefined && hadBegun;
+    const resumed = isSame && hello.rx !== undefined;
+    const goesOn = resumed && hadBegun;
     guest.isConfirmed ||= isSame;
     const rt = secret();
-    Object.assign(guest, { epoch: hello.epoch, n: hello.n, socket, hasBegun: resumed, tokens: [rt, hello.rt] });
+    Object.assign(guest, { epoch: hello.epoch, n: hello.n, socket, hasBegun: goesOn, tokens: [rt, hello.rt] });
     if (!resumed) guest.sid = secret();
     guests.set(hello.pid, (latest = guest));
     guest.confirm = () => {
       Object.assign(guest, { isConfirmed: true, tokens: [rt], confirm: undefined, hasBegun: true });
       // A new session begins with number 1; what was sent in the one before is in doubt, and given up.
-      if (!resumed) [guest.acked, guest.unacked] = [0, hadBegun ? [] : guest.unacked];
+      if (!goesOn) [guest.acked, guest.unacked] = [0, hadBegun ? [] : guest.unacked];
       put(guest, 'ack', guest.rx, TERMS.window);
-      [guest.tail, guest.limit] = [resumed ? hello.rx : 0, guest.acked + hello.window];
+      [guest.tail, guest.limit] = [goesOn ? hello.rx : 0, guest.acked + hello.window];
       flush(guest);
     };
     put(guest, 'welcome', { n: hello.n, sid: guest.sid, rt, rx: guest.rx, known: guest.isConfirmed, resumed, ...TERMS });

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { nanoid } from 'nanoid';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Hello } from '../../session/handshake.js';
+import type { Hello, Welcome } from '../../session/handshake.js';
 import type { Principal } from '../principal.js';
 
 /** What a server knows of a client apart from its messages: plain data, for an inbox to store. */
@@ -15,16 +15,16 @@ export interface PeerRecord {
   readonly n: number;
   /** Whether it was seen to have got a welcome: from then on its numbers are those we know. */
   readonly isConfirmed: boolean;
+  /** Whether something may have been sent in that session. */
+  readonly isBegun: boolean;
   /** The `id` of whose session it is, where that was asked for. */
   readonly principal?: string;
 }
 
 /** What to tell a client. */
-export interface Greeting {
-  readonly sid: string;
-  readonly rt: string;
-  readonly known: boolean;
-  readonly resumed: boolean;
+export interface Greeting extends Pick<Welcome, 'sid' | 'rt' | 'known' | 'resumed'> {
+  /** Whether our own numbers go on where they are; a session in which nothing was sent yet is resumed, too, and has none. */
+  readonly goesOn: boolean;
 }
 
 /** One client, across its connections, the server's restarts, and attempts of others to be it. */
@@ -36,7 +36,7 @@ export interface Peer {
   greet(hello: Hello): Greeting;
   /** It has used the token of the last welcome. */
   confirm(): void;
-  /** What is sent to it from now on has the numbers of its session: it may come back to that. */
+  /** What is sent to it from now on has the numbers of its session. */
   begin(): void;
 }
 
@@ -51,8 +51,9 @@ const TOKEN_LENGTH = 43;
 export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined): Peer {
   const owner = known ? known.principal : principal?.id;
   const ownership = owner === undefined ? {} : { principal: owner };
-  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, ...ownership };
-  let isResumable = canResume;
+  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, isBegun: false, ...ownership };
+  /** Whether something was sent in its session, and whether what is not acked of that is here. */
+  let [isBegun, canGoOn] = [record.isBegun, canResume];
 
   return {
     get record() {
@@ -68,17 +69,18 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean, pr
       return undefined;
     },
     greet({ epoch, n, sid: shown, rt: used = '', rx }) {
-      const resumed = isResumable && shown === record.sid && rx !== undefined;
+      const resumed = shown === record.sid && rx !== undefined && (canGoOn || !isBegun);
+      const goesOn = resumed && isBegun;
       const isConfirmed = record.isConfirmed || shown === record.sid;
       const sid = resumed ? record.sid : nanoid(22);
       const rt = nanoid(TOKEN_LENGTH);
-      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, ...ownership };
-      isResumable = resumed;
-      return { sid, rt, known: isConfirmed, resumed };
+      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...ownership };
+      [isBegun, canGoOn] = [goesOn, goesOn];
+      return { sid, rt, known: isConfirmed, resumed, goesOn };
     },
-    begin: () => void (isResumable = true),
+    begin: () => void (isBegun = canGoOn = true),
     confirm() {
-      record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true };
+      record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
     },
   };
 }
@@ -94,7 +96,7 @@ function isSame(a: string, b: string): boolean {
 
 /** What an inbox gave back may be of another version, or nobody's. */
 export function parsePeerRecord(value: unknown): PeerRecord | undefined {
-  const { sid, tokens, epoch, n, isConfirmed, principal } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
+  const { sid, tokens, epoch, n, isConfirmed, isBegun, principal } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
   if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
   return {
     sid,
@@ -102,6 +104,7 @@ export function parsePeerRecord(value: unknown): PeerRecord | undefined {
     n,
     tokens: tokens.filter((token) => typeof token === 'string' && token.length === 43),
     isConfirmed: isConfirmed === true,
+    isBegun: isBegun !== false,
     ...(typeof principal === 'string' && { principal }),
   };
 }

@@ -44,9 +44,9 @@ export function createServerSide(
   const remember = (then: () => void): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
   const greet = (connection: Connection): void => {
     const { n, rx: theirs = 0, ...allowance } = hello();
-    const greeting = peer.greet(hello());
+    const { goesOn, ...greeting } = peer.greet(hello());
     const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, window, bytes, ping, codec: codec.name, id: endpoint.id };
-    pending = { rx: greeting.resumed ? theirs : 0, isKnown: greeting.resumed, allowance, ping };
+    pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
     isHelloRead = false;
     remember(() => {
       if (!endpoint.isCurrent(connection)) return;

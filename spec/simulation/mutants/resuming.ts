@@ -27,8 +27,8 @@ export const RESUMING: readonly Mutant[] = [
     name: 'resume at once',
     why: 'a session goes on only once its numbers are its own',
     file: 'lib/server/session/peer.ts',
-    find: 'isResumable = resumed;',
-    replace: 'isResumable = true;',
+    find: '[isBegun, canGoOn] = [goesOn, goesOn];',
+    replace: '[isBegun, canGoOn] = [true, true];',
   },
   {
     name: 'send behind the welcome',
