@@ -82,6 +82,7 @@ export { exclusive, type ExclusiveOptions, type LocksLike } from './session/stor
 export type * from './session/store/inbox.js';
 export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
 export type * from './session/store/outboxStore.js';
+export type { TokenSource } from './session/token.js';
 export type { StorageLike } from './session/store/storageArea.js';
 export { webStorageOutbox, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
 export { connect, type ConnectOptions } from './wire/connect.js';

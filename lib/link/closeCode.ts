@@ -8,6 +8,10 @@ export const ABNORMAL = 1006;
 export const ABANDONED = 4000;
 /** Too many frames that could not be decoded. */
 export const BAD_FRAMES = 4400;
+/** The credentials are missing, or worth nothing. */
+export const UNAUTHORIZED = 4401;
+/** They do not allow this. */
+export const FORBIDDEN = 4403;
 /** The first frame did not come in time. */
 export const HELLO_TIMEOUT = 4408;
 /** Another connection has taken over this wire. */
@@ -42,13 +46,15 @@ export const CloseCode = {
   TLS_FAILED: 1015,
   ABANDONED,
   BAD_FRAMES,
-  UNAUTHORIZED: 4401,
-  FORBIDDEN: 4403,
+  UNAUTHORIZED,
+  FORBIDDEN,
   HELLO_TIMEOUT,
   SUPERSEDED,
   GAP,
   SILENT,
   SLOW_READER,
+  /** The credentials have expired: come with fresh ones. */
+  EXPIRED: 4419,
 } as const;
 
 /** One of the close codes above, as the number that travels. */

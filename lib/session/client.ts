@@ -1,20 +1,27 @@
-import { asapScheduler, noop } from 'rxjs';
+import { asapScheduler, asyncScheduler, noop } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ProtocolError, SessionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import type { Connection } from './connection.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
 import { controlFrame } from './frames.js';
-import { PROTOCOL_VERSION, type Hello, type Welcome } from './handshake.js';
+import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './handshake.js';
 import type { EndpointOptions } from './options.js';
 import type { HandshakeFrame } from './reading.js';
 import type { Cursor, Inbox, InboxRecord } from './store/inbox.js';
 import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
+import { createCredentials, type CredentialsOptions } from './token.js';
 
 /** What a client is given. */
 export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait'> {
   readonly codec: Codec;
   readonly store: OutboxStore;
+}
+
+/** The client's side of a session. */
+export interface Client extends Endpoint {
+  /** For how long the server, which stops, has asked to be left alone, in ms from now. */
+  readonly pause: () => number;
 }
 
 interface State {
@@ -27,17 +34,19 @@ interface State {
   server: string;
   /** Whether we know what we have accepted from the server in the session of the ticket. */
   remembers: boolean;
+  /** When the server, which stops, may be asked again. */
+  backAt: number;
   /** Called when the ticket that is being stored is. */
   onStored: (() => void) | undefined;
 }
 
 /** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
-export function createClient(parts: ClientParts, options: EndpointOptions, onReady: () => void): Endpoint {
-  const { store, wait, fail } = parts;
-  const { inbox, microtask = asapScheduler, report = noop } = options;
-  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, onStored: undefined };
+export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
+  const { inbox, scheduler = asyncScheduler, report = noop } = options;
+  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
+  const credentials = createCredentials(options, parts.wait);
 
-  const enter = ({ sid, rt, rx, known, resumed, ping, id: server, ...allowance }: Welcome, connection: Connection): void => {
+  const enter = ({ sid, rt, rx, known, resumed, ping, id: server, expires, ...allowance }: Welcome, connection: Connection): void => {
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
       state.remembers = false;
@@ -45,6 +54,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     }
     state.server = server;
     connection.welcome();
+    credentials.expire(connection, expires);
     const agreement = { rx, isKnown: known, allowance, ping };
     const agree = (): void => endpoint.agree(connection, agreement);
     // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
@@ -53,7 +63,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
     });
   };
   const greet = (connection: Connection): void => {
-    if (endpoint.isCurrent(connection)) connection.send(controlFrame('hello', hello(state, endpoint, parts.codec, options)));
+    if (endpoint.isCurrent(connection))
+      connection.send(controlFrame('hello', { ...hello(state, endpoint, parts.codec, options), token: credentials.shown }));
   };
   const endpoint = createEndpoint(
     {
@@ -64,11 +75,36 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
         if (state.onStored) state.onStored = (): void => greet(connection);
         else greet(connection);
       },
-      onHandshake: (frame, connection) => enter(welcomeIn(frame, connection, state, parts.codec), connection),
+      onHandshake(frame, connection) {
+        if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value));
+        else if (connection.isAgreed && frame.kind === 'bye') leave(whole(frame.value));
+        else enter(welcomeIn(frame, connection, state, parts.codec), connection);
+      },
     },
     options,
   );
 
+  const leave = (retryAfter: number): void => {
+    state.backAt = scheduler.now() + retryAfter;
+    // What the server has not got yet is for the next one.
+    endpoint.outgoing.detach();
+  };
+  beginClient(parts, state, endpoint, options, onReady);
+  return {
+    ...endpoint,
+    over: (link) => credentials.before(endpoint.over(link)),
+    pause: () => state.backAt - scheduler.now(),
+  };
+}
+
+/** Opens the outbox, and finds out what was received by who had it before. */
+function beginClient(
+  { store, wait, fail }: ClientParts,
+  state: State,
+  endpoint: Endpoint,
+  { inbox, microtask = asapScheduler }: EndpointOptions,
+  onReady: () => void,
+): void {
   const begin = (contents: OutboxContents): void => {
     const { pid, epoch, ticket } = contents;
     const recall = (record: InboxRecord | undefined): void => {
@@ -82,7 +118,6 @@ export function createClient(parts: ClientParts, options: EndpointOptions, onRea
   const open = (): void => wait(() => store.open(), begin, fail);
   // What a store tells at once would be told before anybody could subscribe to the wire.
   wait(() => (store.isDurable ? after(0, microtask) : undefined), open, fail);
-  return endpoint;
 }
 
 /** What a new session begins with. */
@@ -120,9 +155,10 @@ function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, option
 /** @throws {ProtocolError} When the frame is no answer to our hello. */
 function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State, { name }: Codec): Welcome {
   if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
-  const { n, codec, sid, known, resumed } = frame.welcome;
+  const welcome = parseWelcome(frame.value);
+  const { n, codec, sid, known, resumed } = welcome;
   if (n !== state.attempts) throw new ProtocolError('a welcome for another hello');
   if (codec !== name) throw new ProtocolError('a codec that was not offered');
   if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('a session that was not asked for');
-  return frame.welcome;
+  return welcome;
 }

@@ -1,11 +1,11 @@
 import { ProtocolError } from '../errors.js';
 import type { Frame } from '../link/link.js';
-import { parseHello, parseWelcome, whole, type Hello, type Welcome } from './handshake.js';
+import { whole } from './handshake.js';
 
 /** What travels between two sessions; docs/protocol.md has the rules. */
 export type SessionFrame =
-  | { readonly kind: 'hello'; readonly hello: Hello }
-  | { readonly kind: 'welcome'; readonly welcome: Welcome }
+  /** What only one of the sides may send, or what each has of its own: that is read by who expects it. */
+  | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
   /** A batch: its messages have the numbers from `first` on, or none when that is 0. */
   | { readonly kind: 'msg'; readonly first: number; readonly count: number; readonly body: Frame }
   /** These numbers are of messages that are not sent any more. */
@@ -69,9 +69,10 @@ function readText(frame: string): SessionFrame {
       if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('a skip without numbers');
       return { kind, numbers: a.map(whole) };
     case 'hello':
-      return { kind, hello: parseHello(a) };
     case 'welcome':
-      return { kind, welcome: parseWelcome(a) };
+    case 'auth':
+    case 'bye':
+      return { kind, value: a };
     default:
       throw new ProtocolError('a frame of an unknown kind');
   }

@@ -50,6 +50,8 @@ export interface Welcome {
   readonly bytes: number;
   /** How often each side must be heard, in ms. */
   readonly ping: number;
+  /** In how many ms what the client has shown is worth nothing any more; absent when it does not expire. */
+  readonly expires?: number;
   /** The one codec for both directions. */
   readonly codec: string;
   /** The name of the server's wire. */
@@ -85,7 +87,7 @@ export function parseHello(value: unknown): Hello {
 
 /** @throws {ProtocolError} */
 export function parseWelcome(value: unknown): Welcome {
-  const { n, sid, rt, rx, known, resumed, window, bytes, ping, codec, id } = Object(value) as Unchecked<Welcome>;
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id } = Object(value) as Unchecked<Welcome>;
   check(typeof codec === 'string', 'welcome');
   return {
     n: positive(n),
@@ -99,6 +101,7 @@ export function parseWelcome(value: unknown): Welcome {
     ping: interval(ping),
     codec: codec as string,
     id: name(id),
+    ...(expires != null && { expires: whole(expires) }),
   };
 }
 

@@ -8,7 +8,7 @@ import { readFrame, type SessionFrame } from './frames.js';
 import type { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 
-export type HandshakeFrame = Extract<SessionFrame, { readonly kind: 'hello' | 'welcome' }>;
+export type HandshakeFrame = Extract<SessionFrame, { readonly value: unknown }>;
 
 export interface ReaderOptions {
   readonly incoming: Incoming;
@@ -23,7 +23,7 @@ export interface ReaderOptions {
 /** Takes what comes over a connection, and tells what it was. What breaks a rule ends the connection: nothing of it is taken. */
 export function createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly }: ReaderOptions) {
   const take = (frame: SessionFrame, connection: Connection): void => {
-    if (frame.kind === 'hello' || frame.kind === 'welcome') {
+    if ('value' in frame) {
       onHandshake(frame, connection);
       return;
     }

@@ -1,6 +1,7 @@
-import { catchError, defer, identity, tap, throwError, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { ConnectionLostError, ReconnectGivenUpError, RxwireError } from '../errors.js';
-import { isReconnectable } from '../link/closeCode.js';
+import { catchError, defer, switchMap, tap, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../errors.js';
+import { after } from '../internal/after.js';
+import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../link/closeCode.js';
 import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../operators/retryBackoff.js';
 import type { Report } from './events.js';
 
@@ -9,12 +10,16 @@ export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 /**
  * Opens a link again when it is lost, unless the close code says that this is of no use. What arrives resets the delay: a
- * peer that accepts and closes at once is not hammered.
+ * peer that accepts and closes at once is not hammered. `pause` tells for how long, from now, it has asked to be left alone.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
-export function reconnecting<T>(options: ReconnectOptions, report: Report, scheduler: SchedulerLike): MonoTypeOperatorFunction<T> {
-  if (options === false) return identity;
+export function reconnecting<T>(
+  options: ReconnectOptions,
+  report: Report,
+  scheduler: SchedulerLike,
+): (source: Observable<T>, pause?: () => number) => Observable<T> {
+  if (options === false) return (source) => source.pipe(catchError((error: unknown) => throwError(() => explained(error))));
   const config = {
     initialInterval: 500,
     maxInterval: 30_000,
@@ -27,20 +32,30 @@ export function reconnecting<T>(options: ReconnectOptions, report: Report, sched
   // Called for its checks: below it is called only when somebody subscribes.
   retryBackoff(config);
 
-  return (source) =>
+  return (source, pause = () => 0) =>
     defer(() => {
       let attempts = 0;
       const onRetry = (retry: RetryAttempt): void => {
         attempts = retry.attempt;
-        report({ kind: 'retry', ...retry });
+        report({ kind: 'retry', ...retry, delay: Math.max(retry.delay, pause()) });
         options.onRetry?.(retry);
       };
-      return source.pipe(
+      const attempt$ = defer(() => (pause() > 0 ? after(pause(), scheduler).pipe(switchMap(() => source)) : source));
+      return attempt$.pipe(
         tap(() => (attempts = 0)),
         retryBackoff({ ...config, onRetry }),
-        catchError((error: unknown) => throwError(() => (isTemporary(error) ? new ReconnectGivenUpError(attempts, error) : error))),
+        catchError((error: unknown) =>
+          throwError(() => (isTemporary(error) ? new ReconnectGivenUpError(attempts, error) : explained(error))),
+        ),
       );
     });
+}
+
+/** What an application branches on. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof ConnectionLostError)) return error;
+  const { closeCode, reason } = error;
+  return closeCode === UNAUTHORIZED || closeCode === FORBIDDEN ? new UnauthorizedError(closeCode, reason, error) : error;
 }
 
 /** Whether a lost link may be had again. Errors of links that know nothing of close codes are worth an attempt. */

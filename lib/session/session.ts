@@ -9,10 +9,16 @@ import { reconnecting, type ReconnectOptions } from './reconnecting.js';
 import { running } from './running.js';
 import { memoryOutbox } from './store/memoryOutbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
+import type { TokenSource } from './token.js';
 
 export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
+  /**
+   * What shows the server who this is; it goes into the hello, never into an address. Asked for at each connection, and again before it expires. A throw is
+   * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
+   */
+  readonly token?: TokenSource;
   /** Where the numbered messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
@@ -39,7 +45,7 @@ export function session(codec: Codec, options: SessionOptions = {}): Layer<Messa
         connections$: opened$.pipe(
           take(1),
           switchMap(() => endpoint.over(link)),
-          reconnected,
+          (source) => reconnected(source, endpoint.pause),
         ),
       };
     });

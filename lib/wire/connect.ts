@@ -9,6 +9,7 @@ import { NAME_PATTERN } from '../message/limits.js';
 import type { Delivery, Message } from '../message/types.js';
 import { session } from '../session/session.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { TokenSource } from '../session/token.js';
 import { overEnvelopes } from './overEnvelopes.js';
 import { counted } from './traffic.js';
 import { Wire, type WireParts } from './wire.js';
@@ -23,6 +24,11 @@ export interface ConnectOptions extends WireOptions {
   readonly delivery?: Delivery;
   /** Names the wire, and is the `source` of what it sends. @default 21 random characters */
   readonly id?: string;
+  /**
+   * What shows the server who this is; it goes into the hello, never into an address. Asked for at each connection, and again before it expires. A throw is
+   * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
+   */
+  readonly token?: TokenSource;
   /** Where the messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
   /** How both sides agree on what has arrived: `envelope` is for servers that know only envelopes and `ack` messages. @default 'session' */
@@ -38,9 +44,10 @@ export interface ConnectOptions extends WireOptions {
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if `id` is no name.
- * @throws {UnsupportedError} At call time, for exactly-once over the envelope protocol.
+ * @throws {UnsupportedError} At call time, for exactly-once or a token over the envelope protocol.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
- * @throws {ConnectionLostError} Delivered, when a close code says that reconnecting is of no use.
+ * @throws {UnauthorizedError} Delivered, when the server does not let this client in.
+ * @throws {ConnectionLostError} Delivered, when another close code says that reconnecting is of no use.
  * @throws {StoreError} Delivered, when the outbox cannot be opened, or has another owner.
  * @example
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), reconnect: { initialInterval: 500 } });
@@ -73,6 +80,7 @@ function overSession({ link, codec = json(), ...options }: Settings): (parts: Wi
 const SECRET_LENGTH = 43;
 
 function overEnvelope({ link, codec = json(), delivery = 'at-least-once', ...options }: Settings): (parts: WireParts) => Link<Message> {
+  if (options.token) throw new UnsupportedError('connect: "token" is not for envelopes');
   if (delivery === 'exactly-once') throw new UnsupportedError('connect: "delivery" cannot be exactly-once with envelopes');
   const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);

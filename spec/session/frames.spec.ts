@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ProtocolError } from '../../lib/errors.js';
 import { batchFrame, controlFrame, MAX_BATCH, readFrame } from '../../lib/session/frames.js';
-import { PROTOCOL_VERSION, type Hello, type Welcome } from '../../lib/session/handshake.js';
+import { parseHello, parseWelcome, PROTOCOL_VERSION, type Hello, type Welcome } from '../../lib/session/handshake.js';
 
 const secret = 'x'.repeat(22);
 const hello: Hello = {
@@ -34,6 +34,13 @@ const welcome: Welcome = {
 
 const number = fc.nat({ max: 2 ** 40 });
 const count = fc.integer({ min: 1, max: MAX_BATCH });
+
+/** Reads a frame, and what each side has of its own. */
+function read(raw: string): unknown {
+  const frame = readFrame(raw);
+  if (frame.kind === 'hello') return parseHello(frame.value);
+  return frame.kind === 'welcome' ? parseWelcome(frame.value) : frame;
+}
 
 describe('frames', () => {
   it('reads the batches it has written, as text and as bytes', () => {
@@ -70,8 +77,8 @@ describe('frames', () => {
     [controlFrame('ack', 7, 1_024), { kind: 'ack', done: 7, credit: 1_024 }],
     [controlFrame('ping', 7), { kind: 'ping', sent: 7 }],
     [controlFrame('skip', [7, 9]), { kind: 'skip', numbers: [7, 9] }],
-    [controlFrame('hello', hello), { kind: 'hello', hello }],
-    [controlFrame('welcome', welcome), { kind: 'welcome', welcome }],
+    [controlFrame('hello', hello), { kind: 'hello', value: hello }],
+    [controlFrame('welcome', welcome), { kind: 'welcome', value: welcome }],
   ])('reads %s', (frame, expected) => {
     expect(readFrame(frame)).toEqual(expected);
   });
@@ -96,7 +103,7 @@ describe('frames', () => {
     ['["hello"]', 'a hello without fields'],
     ['["welcome",[]]', 'a welcome without fields'],
   ])('refuses %s: %s', (frame) => {
-    expect(() => readFrame(frame)).toThrow(ProtocolError);
+    expect(() => read(frame)).toThrow(ProtocolError);
   });
 
   it.each<[keyof Hello, unknown]>([
@@ -116,8 +123,10 @@ describe('frames', () => {
     ['codecs', [1]],
     ['id', 'no name'],
     ['delivery', 'twice'],
+    ['token', 1],
+    ['token', 'x'.repeat(8_193)],
   ])('refuses a hello whose %s is %p', (field, value) => {
-    expect(() => readFrame(controlFrame('hello', { ...hello, [field]: value }))).toThrow(ProtocolError);
+    expect(() => parseHello({ ...hello, [field]: value })).toThrow(ProtocolError);
   });
 
   it.each<[keyof Welcome, unknown]>([
@@ -129,10 +138,12 @@ describe('frames', () => {
     ['bytes', null],
     ['ping', 0],
     ['ping', 2 ** 31],
+    ['expires', -1],
+    ['expires', '1'],
     ['codec', 1],
     ['id', ''],
   ])('refuses a welcome whose %s is %p', (field, value) => {
-    expect(() => readFrame(controlFrame('welcome', { ...welcome, [field]: value }))).toThrow(ProtocolError);
+    expect(() => parseWelcome({ ...welcome, [field]: value })).toThrow(ProtocolError);
   });
 
   it('refuses bytes that are too short, or of another kind', () => {

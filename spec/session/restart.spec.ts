@@ -9,7 +9,8 @@ import type { Message } from '../../lib/message/types.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import { claim } from '../../lib/session/claims.js';
 import { controlFrame, readFrame, type SessionFrame } from '../../lib/session/frames.js';
-import type { Hello, Welcome } from '../../lib/session/handshake.js';
+import { parseHello, parseWelcome, type Hello, type Welcome } from '../../lib/session/handshake.js';
+import type { HandshakeFrame } from '../../lib/session/reading.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
@@ -70,7 +71,7 @@ describe('restarting', () => {
       ...{ n: 1, sid: secret('s'), rt: secret('r'), rx: 0, known: false, resumed: false },
       ...{ window: 1_024, bytes: 100_000, ping: 15_000, codec: 'json', id: 'server' },
     };
-    const helloIn = (frame: Frame): Hello => (readFrame(frame) as Extract<SessionFrame, { kind: 'hello' }>).hello;
+    const helloIn = (frame: Frame): Hello => parseHello((readFrame(frame) as HandshakeFrame).value);
     const numbers = (frames: readonly SessionFrame[]): readonly unknown[] =>
       frames.map((frame) => (frame.kind === 'msg' ? frame.first : frame.kind === 'skip' && ['skip', ...frame.numbers]));
 
@@ -370,8 +371,7 @@ describe('restarting', () => {
         cleanups.push(() => answers.subscription.unsubscribe());
         return {
           answers,
-          welcome: async (): Promise<Welcome> =>
-            (readFrame((await answers.take(1))[0]!) as Extract<SessionFrame, { kind: 'welcome' }>).welcome,
+          welcome: async (): Promise<Welcome> => parseWelcome((readFrame((await answers.take(1))[0]!) as HandshakeFrame).value),
           code: async (): Promise<unknown> => ((await answers.ended) as ConnectionLostError).closeCode,
           /** Uses what the welcome says. */
           use: async (): Promise<void> => {

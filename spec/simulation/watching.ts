@@ -1,5 +1,6 @@
 import type { Codec, Frame } from '../../lib/index.js';
 import { readFrame, type SessionFrame } from '../../lib/session/frames.js';
+import { parseHello, parseWelcome } from '../../lib/session/handshake.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
 import type { Welcomed } from './context.js';
 import type { createNumberChecks } from './checks/numbers.js';
@@ -61,12 +62,15 @@ function describe(frame: SessionFrame, codec: Codec, nameOf: (sid?: string) => s
       return `ack ${frame.done}, ${frame.credit} more`;
     case 'ping':
       return `ping, sent ${frame.sent}`;
+    case 'auth':
+    case 'bye':
+      return frame.kind;
     case 'hello': {
-      const { epoch, n, sid, rx = 'unknown' } = frame.hello;
+      const { epoch, n, sid, rx = 'unknown' } = parseHello(frame.value);
       return `hello epoch ${epoch} n ${n}, session ${nameOf(sid)}, rx ${rx}`;
     }
     case 'welcome': {
-      const { sid, rx, known, resumed } = frame.welcome;
+      const { sid, rx, known, resumed } = parseWelcome(frame.value);
       return `welcome to session ${nameOf(sid)}, rx ${rx}${known ? ', known' : ''}${resumed ? ', resumed' : ''}`;
     }
   }

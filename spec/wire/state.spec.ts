@@ -67,7 +67,7 @@ describe('wire.state$', () => {
     cut(4401);
     expect(await state.ended).toBe('complete');
     expect(state.values).toEqual(['connecting', 'connected', 'error']);
-    expect(wire.state.error).toEqual(new ConnectionLostError(4401, 'cut'));
+    expect(wire.state.error).toMatchObject({ code: 'ERR_UNAUTHORIZED', closeCode: 4401, reason: 'cut' });
   });
 
   it('tells the end to who comes later', async () => {

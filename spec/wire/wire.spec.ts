@@ -240,7 +240,7 @@ describe('Wire', () => {
   });
 
   it('fails at once when its link does, and tells each subscriber', async () => {
-    const error = new ConnectionLostError(4401, 'who are you?');
+    const error = new ConnectionLostError(4409, 'who are you?');
     const wire = connect({ link: () => throwError(() => error) });
     expect(wire.state).toMatchObject({ status: 'error', error });
     expect(await record(wire).ended).toBe(error);

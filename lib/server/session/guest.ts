@@ -4,7 +4,7 @@ import { ProtocolError } from '../../errors.js';
 import type { Frame, Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { readFrame } from '../../session/frames.js';
-import type { Hello } from '../../session/handshake.js';
+import { parseHello, type Hello } from '../../session/handshake.js';
 import { running } from '../../session/running.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
@@ -51,7 +51,7 @@ export function agreeOn({ codecs: offered }: Hello, codecs: readonly Codec[]): C
 export function helloOf(first: Frame): Hello {
   const frame = readFrame(first);
   if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
-  return frame.hello;
+  return parseHello(frame.value);
 }
 
 /** A client with its first connection. */

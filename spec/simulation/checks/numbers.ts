@@ -1,6 +1,6 @@
 import type { Codec } from '../../../lib/index.js';
 import type { SessionFrame } from '../../../lib/session/frames.js';
-import type { Welcome } from '../../../lib/session/handshake.js';
+import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/handshake.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
 import { idsIn, newFlow, newSpace, type Space, type Talk } from './spaces.js';
@@ -99,8 +99,8 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     },
     sent(connection: Connection, from: Side, frame: SessionFrame, size: number): void {
       const talk = this.talkOf(connection);
-      if (frame.kind === 'hello') talk.hello = frame.hello;
-      else if (frame.kind === 'welcome') welcome(frame.welcome, talk);
+      if (frame.kind === 'hello') talk.hello = parseHello(frame.value);
+      else if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk);
       else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
       else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
       else if (frame.kind === 'msg') {
