@@ -39,6 +39,8 @@ export interface Attachment {
   readonly onIdentified?: ServedLink['onIdentified'];
   /** Who has opened it, once that is known. */
   readonly principal?: Principal | undefined;
+  /** Takes a fresh token of the same principal; an error, when it is none. */
+  readonly renew?: (token: string) => Observable<unknown>;
 }
 
 export interface AttachmentOptions {

@@ -31,7 +31,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     inTurn(defer(() => answerOf(authenticate(credentials())))).pipe(
       take(1),
       defaultIfEmpty(undefined),
-      map(checked),
+      map((answer) => checked(answer, scheduler.now())),
       timeout({ first: Math.min(timeLimit, MAX_DELAY), scheduler, with: () => throwError(() => tooLate()) }),
       catchError((error: unknown) => throwError(() => (error instanceof ConnectionLostError ? error : refused(error)))),
     );
@@ -56,8 +56,8 @@ function isPrincipal(answer: unknown): answer is Principal {
   return typeof answer === 'object' && answer !== null && typeof (answer as Partial<Principal>).id === 'string';
 }
 
-function checked(answer: unknown): Principal {
+function checked(answer: unknown, now: number): Principal {
   // Whatever else it may be, it names nobody.
-  if (isPrincipal(answer) && answer.id !== '') return answer;
-  throw new TypeError(answer === undefined ? 'nobody' : 'a principal without an "id"');
+  if (isPrincipal(answer) && answer.id !== '' && !((answer.expiresAt ?? Infinity) <= now)) return answer;
+  throw new TypeError(answer === undefined ? 'nobody' : 'a principal without an "id", or that has expired');
 }

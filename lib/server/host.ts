@@ -3,12 +3,14 @@ import { Socket } from 'node:net';
 import { asyncScheduler, catchError, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
-import { ConnectionLostError, UnauthorizedError } from '../errors.js';
+import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Attachment } from './attachment.js';
 import { createAuthentication } from './authentication.js';
+import { drain } from './draining.js';
 import { createEnvelopeWires } from './envelopeWires.js';
+import { goodbyeOf, identified } from './identified.js';
 import { createMooring } from './mooring.js';
 import type { AnyWire, Credentials } from './principal.js';
 import type { AnyServeOptions } from './serveOptions.js';
@@ -20,6 +22,7 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
   const { detachedTimeout = 120_000, pingInterval = 15_000, helloTimeout = 5_000, maxAuthenticating = 100 } = options;
   const { maxDetached = 1_000, maxPerPrincipal = 100, maxDetachedPerPrincipal = 10 } = options;
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate } = options;
+  const { retryAfter = 1_000, drainTimeout = 10_000, random = Math.random } = options;
   const mooring = createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler });
   const settings = { ...options, codecs, detachedTimeout, pingInterval, scheduler, endpoint, mooring };
   const sessions = createSessionWires({ ...settings, onRefused: refused });
@@ -40,15 +43,24 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
       return refuse(arrived, error);
     }
   };
+  let isStopping = false;
+
   return {
-    admit: (arrived: Attachment): Observable<AnyWire> =>
-      identify(() => credentialsOf(arrived)).pipe(
+    admit(arrived: Attachment): Observable<AnyWire> {
+      if (isStopping) return refuse(arrived, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
+      return identify(() => credentialsOf(arrived)).pipe(
         takeUntil(arrived.left$),
         tap((principal) => arrived.onIdentified?.(principal, (request) => identify(() => ({ ...credentialsOf(arrived), request })))),
-        map((principal) => () => open({ ...arrived, principal })),
+        map((principal) => () => open(identified(arrived, principal, (token) => identify(() => credentialsOf(arrived, token)), scheduler))),
         catchError((error: unknown) => of(() => refuse(arrived, error))),
         mergeMap((proceed) => proceed()),
-      ),
+      );
+    },
+    /** Lets nobody in, and completes when all who are here are done. */
+    drain(): Observable<never> {
+      isStopping = true;
+      return drain(sessions.sides(), { retryAfter, drainTimeout, random, scheduler });
+    },
     close(): void {
       sessions.close();
       wires.close();
@@ -56,15 +68,7 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
   };
 }
 
-/** Who is refused is told nothing but that. */
-function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: string] {
-  if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
-  if (error instanceof UnauthorizedError) return [CloseCode.UNAUTHORIZED, 'unauthorized'];
-  return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
-}
-
-function credentialsOf({ first, request = new IncomingMessage(new Socket()) }: Attachment): Credentials {
-  const token = tokenOf(first);
+function credentialsOf({ first, request = new IncomingMessage(new Socket()) }: Attachment, token = tokenOf(first)): Credentials {
   return token === undefined ? { request } : { request, token };
 }
 

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { asyncScheduler, defer, map, merge, type Observable } from 'rxjs';
+import { asyncScheduler, defer, map, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { socketLink } from '../link/socket.js';
@@ -42,6 +42,7 @@ export function listen<P extends Principal | undefined = undefined>(
   options: ListenOptions<P> = {},
 ): Observable<ServerWire<P>> {
   const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
+  const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
   const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
@@ -60,6 +61,7 @@ export function listen<P extends Principal | undefined = undefined>(
         ),
       ),
     );
+    const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(server, {
       ...options,
       path,
@@ -71,6 +73,7 @@ export function listen<P extends Principal | undefined = undefined>(
       transports,
       isAsked: options.authenticate !== undefined,
     });
-    return serve<P>(transports.includes('websocket') ? merge(sockets$, requests$) : requests$, { ...options, endpoint: path });
+    const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
+    return serve<P>(links$, { ...options, endpoint: path, shutdown$ });
   });
 }

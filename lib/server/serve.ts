@@ -1,5 +1,6 @@
-import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, type Observable } from 'rxjs';
+import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
 import { DecodeError, RxwireError } from '../errors.js';
+import { endOf } from '../internal/endOf.js';
 import { attachment } from './attachment.js';
 import { createHost } from './host.js';
 import type { Principal, ServerWire } from './principal.js';
@@ -23,7 +24,7 @@ export function serve<P extends Principal | undefined = undefined>(
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
   checkServeOptions('serve', options);
-  const { helloTimeout = 5_000, scheduler = asyncScheduler, onRefused } = options;
+  const { helloTimeout = 5_000, scheduler = asyncScheduler, onRefused, shutdown$ = NEVER } = options;
 
   return defer(() => {
     const refused = (error: unknown): void =>
@@ -31,9 +32,13 @@ export function serve<P extends Principal | undefined = undefined>(
     const host = createHost(options, refused);
     const wires$ = links$.pipe(
       mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
-      mergeMap((arrived) => host.admit(arrived)),
+      mergeMap((arrived) => host.admit(arrived) as Observable<ServerWire<P>>),
+    );
+    const stopped$ = shutdown$.pipe(
+      take(1),
+      mergeMap(() => endOf(host.drain())),
     );
     // Left first, so that the wires can still say goodbye.
-    return merge(NEVER.pipe(finalize(() => host.close())), wires$) as Observable<ServerWire<P>>;
+    return merge(NEVER.pipe(finalize(() => host.close())), wires$).pipe(takeUntil(stopped$));
   });
 }

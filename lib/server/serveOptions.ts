@@ -36,6 +36,15 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * with an `inbox`. @default memoryOutbox()
    */
   readonly outbox?: (pid: string) => OutboxStore;
+  /**
+   * When it emits, the server stops: nobody new is let in, each client is told to send no more and when to come back, and what is on its way is waited for, for
+   * `drainTimeout` at most. Then all is closed with 1001, and the Observable completes. Unsubscribing closes at once. @default never
+   */
+  readonly shutdown$?: Observable<unknown>;
+  /** How long clients stay away then, in ms; they return within as long again, not all at once. @default 1_000 */
+  readonly retryAfter?: number;
+  /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
+  readonly random?: () => number;
   /** Told of connections that ended before they became a wire. */
   readonly onRefused?: (error: RxwireError) => void;
 }
@@ -60,10 +69,19 @@ export type ServedLink = Link<Frame> &
 
 /** @throws {RangeError} When a number is out of range. */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {
-  const { helloTimeout, detachedTimeout, pingInterval, maxDetached, maxAuthenticating, maxPerPrincipal, maxDetachedPerPrincipal } = options;
+  const {
+    helloTimeout,
+    detachedTimeout,
+    pingInterval,
+    maxDetached,
+    maxAuthenticating,
+    maxPerPrincipal,
+    maxDetachedPerPrincipal,
+    retryAfter,
+  } = options;
   assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal });
   assertWhole(owner, { pingInterval });
-  assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal });
+  assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   checkOptions(owner, options);
   // Called for its checks: each wire calls it again, too late for whoever made a mistake.
   envelopes(options);

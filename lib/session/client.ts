@@ -77,24 +77,26 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       },
       onHandshake(frame, connection) {
         if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value));
-        else if (connection.isAgreed && frame.kind === 'bye') leave(whole(frame.value));
+        else if (connection.isAgreed && frame.kind === 'bye') state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
         else enter(welcomeIn(frame, connection, state, parts.codec), connection);
       },
     },
     options,
   );
 
-  const leave = (retryAfter: number): void => {
-    state.backAt = scheduler.now() + retryAfter;
-    // What the server has not got yet is for the next one.
-    endpoint.outgoing.detach();
-  };
   beginClient(parts, state, endpoint, options, onReady);
   return {
     ...endpoint,
     over: (link) => credentials.before(endpoint.over(link)),
     pause: () => state.backAt - scheduler.now(),
   };
+}
+
+/** The server stops: what it has not got yet is for the next one, and it is told that nothing more will come. Answers with how long to stay away. */
+function leave(retryAfter: unknown, connection: Connection, { outgoing }: Endpoint): number {
+  outgoing.detach();
+  connection.send(controlFrame('bye', 0));
+  return whole(retryAfter);
 }
 
 /** Opens the outbox, and finds out what was received by who had it before. */

@@ -3,6 +3,7 @@ import { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
+import type { Principal } from '../../lib/server/principal.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 
@@ -42,7 +43,8 @@ export function network(times: Pick<ServeOptions, 'scheduler' | 'microtask'> = {
 
   return {
     /** Starts the server there is; unsubscribing stops it, and lets go of its wires. */
-    serve: (options: ServeOptions, onWire: (wire: Wire) => void): Subscription => serve(links$, { ...times, ...options }).subscribe(onWire),
+    serve: (options: ServeOptions<Principal | undefined>, onWire: (wire: Wire) => void): Subscription =>
+      serve(links$, { ...times, ...options }).subscribe(onWire),
     /** Another client. */
     connect: (options: ClientOptions = {}): Wire => connect({ ...times, reconnect, ...options, link: dial }),
     /** Each connection is lost; another can be opened at once. */
@@ -62,7 +64,7 @@ export function network(times: Pick<ServeOptions, 'scheduler' | 'microtask'> = {
 
 export interface PairOptions {
   readonly client?: ClientOptions;
-  readonly server?: ServeOptions;
+  readonly server?: ServeOptions<Principal | undefined>;
   /** Gets each wire of the server in the moment it comes, before any message can: a test in virtual time subscribes here. */
   readonly onServerWire?: (wire: Wire) => void;
 }

@@ -16,7 +16,7 @@ import type { WiresOptions } from '../envelopeWires.js';
 import { quiet } from '../quiet.js';
 import { withPrincipal, type AnyWire, type Principal } from '../principal.js';
 import { createPeer, parsePeerRecord, type Peer } from './peer.js';
-import { createServerSide } from './serverSide.js';
+import { createServerSide, type ServerSide } from './serverSide.js';
 
 export interface GuestOptions extends WiresOptions {
   /** How often each side must be heard, in ms. */
@@ -34,6 +34,8 @@ export interface Kept {
 export interface Guest {
   readonly peer: Peer;
   readonly berth: Berth;
+  /** Its session, once there is one. */
+  side?: ServerSide;
 }
 
 /** Who may enter, by what was stored of it. */
@@ -83,7 +85,8 @@ export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, 
 
 type Settings = GuestOptions & { readonly id: string; readonly delivery: Delivery };
 
-function overBerth({ berth, peer }: Guest, { hello: { pid }, codec, kept }: Arrival, options: Settings, parts: WireParts): Link<Message> {
+function overBerth(guest: Guest, { hello: { pid }, codec, kept }: Arrival, options: Settings, parts: WireParts): Link<Message> {
+  const { berth, peer } = guest;
   const { detachedTimeout, scheduler, mooring } = options;
   const { traffic, ...watched } = parts;
   const { store, contents, record } = kept;
@@ -93,8 +96,10 @@ function overBerth({ berth, peer }: Guest, { hello: { pid }, codec, kept }: Arri
 
   return (outgoing) =>
     running(outgoing, store, settings, (connected) => {
-      const setup = { pid, peer, codec, store, contents, hello, cursor: record?.cursor };
+      const attachment = (): Attachment => berth.attachments$.value;
+      const setup = { pid, peer, codec, store, contents, hello, attachment, cursor: record?.cursor };
       const side = createServerSide(setup, connected, settings);
+      guest.side = side;
       return { endpoint: side, connections$: side.over(link) };
     });
 }

@@ -1,14 +1,20 @@
 import type { Codec } from '../../codec/codec.js';
+import { asyncScheduler } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
 import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
-import type { Hello, Welcome } from '../../session/handshake.js';
+import { credential, type Hello, type Welcome } from '../../session/handshake.js';
 import type { EndpointOptions } from '../../session/options.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
+import type { Attachment } from '../attachment.js';
+import type { Drained } from '../draining.js';
+import { expiryOf } from '../identified.js';
+import { createFarewell } from './farewell.js';
 import type { Peer } from './peer.js';
+import { createRenewal } from './renewal.js';
 
 export interface ServerSideOptions extends EndpointOptions {
   /** How often each side must be heard, in ms. */
@@ -26,16 +32,21 @@ export interface ServerSideSetup {
   readonly cursor: Cursor | undefined;
   /** That of the connection that is about to open. */
   readonly hello: () => Hello;
+  /** That connection. */
+  readonly attachment: () => Attachment;
 }
+
+/** The server's side of a session. */
+export type ServerSide = Endpoint & Drained;
 
 /** The server's side of the handshake. The hello was read already: this answers it. */
 export function createServerSide(
   setup: ServerSideSetup,
   parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>,
   options: ServerSideOptions,
-): Endpoint {
-  const { pingInterval: ping, window = 1_024, windowBytes: bytes = 1024 * 1024, inbox } = options;
-  const { pid, peer, codec, store, contents, cursor, hello } = setup;
+): ServerSide {
+  const { pingInterval: ping, scheduler = asyncScheduler, inbox } = options;
+  const { pid, peer, codec, store, contents, cursor, hello, attachment } = setup;
   const { wait, fail } = parts;
   /** Of the connection there is, until it is agreed. */
   let pending: Agreement | undefined;
@@ -45,23 +56,27 @@ export function createServerSide(
   const greet = (connection: Connection): void => {
     const { n, rx: theirs = 0, ...allowance } = hello();
     const { goesOn, ...greeting } = peer.greet(hello());
-    const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, window, bytes, ping, codec: codec.name, id: endpoint.id };
+    const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, id: endpoint.id, ...termsOf(setup, options) };
     pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
     isHelloRead = false;
+    farewell.over(connection);
     remember(() => {
       if (!endpoint.isCurrent(connection)) return;
       connection.welcome();
       connection.send(controlFrame('welcome', welcome));
     });
   };
+  const renew = createRenewal(attachment, wait, scheduler);
   const endpoint = createEndpoint(
     {
       ...parts,
       ...{ codec, store, source: () => hello().id, onOpen: greet },
-      onHandshake({ kind }) {
+      onHandshake({ kind, value }, connection) {
+        if (kind === 'auth' && connection.isAgreed) renew(credential(value), connection);
+        else if (kind === 'bye' && farewell.answer()) return;
         // The first one was read before there was a connection to speak of.
-        if (kind === 'welcome' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);
-        isHelloRead = true;
+        else if (kind !== 'hello' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);
+        else isHelloRead = true;
       },
       onEarly(connection) {
         if (!pending) return;
@@ -74,9 +89,17 @@ export function createServerSide(
     },
     options,
   );
+  const farewell = createFarewell(endpoint);
   endpoint.incoming.receiver.begin(pid, cursor);
   endpoint.outgoing.begin(contents);
-  return endpoint;
+  return { ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle };
+}
+
+/** What the server wants, whoever comes. */
+function termsOf({ codec, attachment }: ServerSideSetup, options: ServerSideOptions) {
+  const { pingInterval: ping, scheduler = asyncScheduler, window = 1_024, windowBytes: bytes = 1024 * 1024 } = options;
+  const expires = expiryOf(attachment().principal, scheduler);
+  return { window, bytes, ping, codec: codec.name, ...(expires !== undefined && { expires }) };
 }
 
 /** Both sides go on; in a new session with numbers of its own. */

@@ -8,6 +8,7 @@ import { memoryOutbox } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Attachment } from '../attachment.js';
 import { takeOver } from '../berth.js';
+import type { Drained } from '../draining.js';
 import type { AnyWire } from '../principal.js';
 import { agreeOn, createGuest, helloOf, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
 import type { Peer } from './peer.js';
@@ -78,6 +79,8 @@ export function createSessionWires(options: SessionWiresOptions) {
       else if (!isRefused(attachment, hello, guest.peer)) takeOver(guest.berth, attachment);
       return EMPTY;
     },
+    /** The clients there are. */
+    sides: (): readonly Drained[] => [...guests.values()].flatMap((guest) => guest?.side ?? []),
     /** Ends them all; the clients may look for another server. */
     close: (): void => {
       for (const guest of [...guests.values()]) guest?.berth.attachments$.complete();
