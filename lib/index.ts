@@ -86,6 +86,8 @@ export type { TokenSource } from './session/token.js';
 export type { StorageLike } from './session/store/storageArea.js';
 export { webStorageOutbox, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
 export { connect, type ConnectOptions } from './wire/connect.js';
+export { pool, type Pool } from './wire/pool/pool.js';
+export type { Lease, PoolOptions, PoolState } from './wire/pool/poolOptions.js';
 export type { WireOptions } from './wire/wireOptions.js';
 export type { ConnectionMetrics, ConnectionState, ConnectionStatus } from './wire/connectionState.js';
 export type { WireSubscriptions } from './wire/subscribers.js';

@@ -23,6 +23,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['request', 1.9],
   ['reply', 2.25],
   ['channel', 4.75],
+  ['pool', 2.5],
   ['gzipped', 7],
   ['meter', 0.6],
   ['meterWire', 0.9],

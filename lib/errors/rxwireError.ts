@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'ERR_NO_WEBSOCKET'
   | 'ERR_OVERFLOW'
   | 'ERR_PEER_GONE'
+  | 'ERR_POOL_CLOSED'
+  | 'ERR_POOL_TIMEOUT'
   | 'ERR_PROTOCOL'
   | 'ERR_RECONNECT_GIVEN_UP'
   | 'ERR_REPLY'
