@@ -6,7 +6,8 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 /** As strict as that of the console: no `eval`, no inline script, and only wires to this machine. */
-const POLICY = "default-src 'none'; script-src 'self'; connect-src ws://127.0.0.1:*; base-uri 'none'; require-trusted-types-for 'script'";
+const POLICY =
+  "default-src 'none'; script-src 'self'; connect-src ws://127.0.0.1:* http://127.0.0.1:*; base-uri 'none'; require-trusted-types-for 'script'";
 
 /** A site with one page and one script, and with storage of its own, that is empty at first. */
 export interface Site {

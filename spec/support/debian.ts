@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 /** Real programs that tests drive, each a Debian package; an environment variable may lead elsewhere. */
 const programs = {
   chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  nginx: process.env['NGINX'] ?? '/usr/sbin/nginx',
 } as const;
 
 /**
