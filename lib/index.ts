@@ -33,7 +33,7 @@ export { use } from './app/use.js';
 export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './app/useOptions.js';
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './app/standardSchema.js';
 export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOptions } from './app/validated.js';
-export type { Codec } from './codec/codec.js';
+export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';

@@ -1,7 +1,8 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { chain } from '../internal/later.js';
 import type { Message } from '../message/types.js';
-import type { Codec } from './codec.js';
+import type { Codec, PlainCodec } from './codec.js';
 import { readMember } from './gzip/member.js';
 import { nativeZip } from './gzip/nativeZip.js';
 import { portableZip, type Level, type Zip } from './gzip/zip.js';
@@ -32,6 +33,8 @@ export interface GzipOptions {
  * const frame = codec.encode([createMessage('chat.said', 'ha'.repeat(5_000))]);
  * console.log(codec.name, frame.length < 200); // prints: json+gzip true
  */
+export function gzipped(codec: PlainCodec, options?: GzipOptions): PlainCodec;
+export function gzipped(codec: Codec, options?: GzipOptions): Codec;
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   return gzippedBy(nativeZip() ?? portableZip, codec, options);
 }
@@ -41,6 +44,8 @@ const MAGIC = 31;
 const ESCAPE = 0;
 
 /** The same, by the one or the other. */
+export function gzippedBy(zip: Zip, codec: PlainCodec, options: GzipOptions): PlainCodec;
+export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec;
 export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
   const { threshold = 1_024, maxSize = 1024 * 1024, level = 1 } = options;
   assertNotNegative('gzipped', { threshold });
@@ -62,21 +67,23 @@ export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
     }
   };
 
+  const deflate = (frame: string | Uint8Array): string | Uint8Array => {
+    if (frame.length < threshold) return escaped(frame);
+    const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
+    if (bytes.length > maxSize) throw new EncodeError(name, `${bytes.length} bytes, where ${maxSize} are the limit`);
+    const packed = zip.gzip(bytes, level);
+    return packed.length < bytes.length ? packed : escaped(frame);
+  };
+
   return {
     name,
     binary: codec.binary || undefined,
-    encode(batch) {
-      const frame = codec.encode(batch);
-      if (frame.length < threshold || batch.every(isCompressed)) return escaped(frame);
-      const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
-      if (bytes.length > maxSize) throw new EncodeError(name, `${bytes.length} bytes, where ${maxSize} are the limit`);
-      const packed = zip.gzip(bytes, level);
-      return packed.length < bytes.length ? packed : escaped(frame);
-    },
-    decode(frame) {
-      if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescaped(frame));
+    encode: (batch, context) =>
+      chain(codec.encode(batch, context), (frame) => (batch.every(isCompressed) ? escaped(frame) : deflate(frame))),
+    decode(frame, context) {
+      if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescaped(frame), context);
       const content = inflate(frame);
-      return codec.decode(codec.binary ? content : textOf(content, name));
+      return codec.decode(codec.binary ? content : textOf(content, name), context);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { carried } from './carried.js';
-import type { Codec } from './codec.js';
+import type { PlainCodec } from './codec.js';
 
 export interface JsonOptions {
   /** Messages a frame may hold, both ways. @default 1_024 */
@@ -24,7 +24,7 @@ const PROTO = /__proto__|\\u00[567]/;
  * const frame = json().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":1,"source":"","payload":"hello"}
  */
-export function json(options: JsonOptions = {}): Codec {
+export function json(options: JsonOptions = {}): PlainCodec {
   const { maxBatch = 1_024 } = options;
   assertPositive('json', { maxBatch });
   const rules = { codec: 'json', maxBatch, carries: () => false };

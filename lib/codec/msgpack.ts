@@ -5,7 +5,7 @@ import { MAX_DEPTH } from '../message/limits.js';
 import type { Message } from '../message/types.js';
 import { parseMessage } from '../message/validate.js';
 import { carried } from './carried.js';
-import type { Codec } from './codec.js';
+import type { PlainCodec } from './codec.js';
 import { fold, isFolded, unfold } from './kinds.js';
 import { scanMsgpack } from './scanMsgpack.js';
 import { fromTuple, KINDS, toTuple } from './tuple.js';
@@ -30,7 +30,7 @@ export interface MsgpackOptions {
  * const frame = msgpack().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame.length); // prints: 24
  */
-export function msgpack(options: MsgpackOptions = {}): Codec {
+export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   const { maxBatch = 1_024, maxNodes = 100_000 } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
   const rules = { codec: 'msgpack', maxBatch, carries, Failure: EncodeError };

@@ -1,6 +1,6 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { Codec } from '../codec/codec.js';
+import type { PlainCodec } from '../codec/codec.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { parseMessage } from '../message/validate.js';
@@ -32,7 +32,7 @@ export interface ProtobufOptions {
  * const [message] = codec.decode(codec.encode([createMessage('clock.tick', { seconds: 42n })]));
  * console.log(message?.payload); // prints: { '$typeName': 'google.protobuf.Timestamp', seconds: 42n, nanos: 0 }
  */
-export function protobuf(options: ProtobufOptions = {}): Codec {
+export function protobuf(options: ProtobufOptions = {}): PlainCodec {
   const { types = {}, maxBatch = 1_024, maxNodes = 100_000 } = options;
   assertPositive('protobuf', { maxBatch, maxNodes });
   const rules = { types: new Map(Object.entries(types)), maxNodes };

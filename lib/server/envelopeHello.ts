@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { UnsupportedError } from '../errors.js';
+import { chain, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import type { HelloPayload } from '../message/types.js';
 
@@ -10,12 +11,14 @@ export interface Introduction {
   readonly hello: HelloPayload | undefined;
 }
 
-/** @throws {DecodeError | InvalidMessageError | UnsupportedError} When the frame is none of these codecs. */
-export function readHello(frame: Frame, codecs: readonly Codec[]): Introduction {
+/** @throws {DecodeError | InvalidMessageError | UnsupportedError} When the frame is none of these codecs; also delivered. */
+export function readHello(frame: Frame, codecs: readonly Codec[]): Later<Introduction> {
   const codec = codecs.find(({ binary }) => binary === (typeof frame !== 'string'));
   if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
-  const [first] = codec.decode(frame);
-  return { codec, hello: first?.type === 'system.hello' ? parseHello(first.payload) : undefined };
+  return chain(codec.decode(frame), ([first]) => ({
+    codec,
+    hello: first?.type === 'system.hello' ? parseHello(first.payload) : undefined,
+  }));
 }
 
 /** As hostile as everything that comes from outside. */

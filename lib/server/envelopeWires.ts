@@ -1,8 +1,9 @@
 import { nanoid } from 'nanoid';
-import type { SchedulerLike } from 'rxjs';
+import { mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
+import { asObservable } from '../internal/later.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
@@ -55,17 +56,20 @@ export function createEnvelopeWires(options: WiresOptions) {
 
   return {
     /**
-     * The wire of a new client; nothing, when the client was known and has its wire already.
+     * Emits the wire of a new client; nothing, when the client was known and has its wire already.
      *
-     * @throws {ConnectionLostError} When it may not have one.
+     * @throws {ConnectionLostError} Delivered, when it may not have one.
      */
-    admit(attachment: Attachment): AnyWire | undefined {
-      const introduction = readHello(attachment.first, codecs);
-      const berth = introduction.hello && berths.get(introduction.hello.session);
-      if (!berth) return open(attachment, introduction);
-      if (berth.owner !== attachment.principal?.id) throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
-      takeOver(berth, attachment);
-      return undefined;
+    admit(attachment: Attachment): Observable<AnyWire> {
+      return asObservable(() => readHello(attachment.first, codecs)).pipe(
+        mergeMap((introduction) => {
+          const berth = introduction.hello && berths.get(introduction.hello.session);
+          if (!berth) return [open(attachment, introduction)];
+          if (berth.owner !== attachment.principal?.id) throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
+          takeOver(berth, attachment);
+          return [];
+        }),
+      );
     },
     /** Ends them all; the clients may look for another server. */
     close: (): void => {

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { asyncScheduler, catchError, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
+import { asyncScheduler, catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { ConnectionLostError } from '../errors.js';
@@ -34,15 +34,10 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
     refused(error);
     return EMPTY;
   };
-  const open = (arrived: Attachment): Observable<AnyWire> => {
-    try {
-      if (isSessionFrame(arrived.first)) return sessions.admit(arrived);
-      const wire = wires.admit(arrived);
-      return wire ? of(wire) : EMPTY;
-    } catch (error) {
-      return refuse(arrived, error);
-    }
-  };
+  const open = (arrived: Attachment): Observable<AnyWire> =>
+    defer(() => (isSessionFrame(arrived.first) ? sessions : wires).admit(arrived)).pipe(
+      catchError((error: unknown) => refuse(arrived, error)),
+    );
   let isStopping = false;
 
   return {

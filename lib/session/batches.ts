@@ -1,8 +1,8 @@
-import type { Codec } from '../codec/codec.js';
+import { chain, attempt, inTurn, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import { isExpired } from '../message/expiry.js';
 import type { Delivery, Message } from '../message/types.js';
-import { decodeBody, type Encoded } from './encoding.js';
+import type { Encoded } from './encoding.js';
 import { batchFrame, controlFrame, MAX_BATCH, readFrame } from './frames.js';
 import type { OutboxContents, StoredBatch } from './store/outboxStore.js';
 
@@ -52,40 +52,54 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: L
   });
 }
 
+/** Reads the messages of a body whose numbers begin with `first`. */
+export type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
+
 /** Batches as a store kept them; where it has lost some, their numbers are skipped. Tells of those that cannot be read. */
 export function restored(
   { acked, last = 0, batches: stored }: OutboxContents,
-  codec: Codec,
+  read: ReadBody,
   onCorrupt: (cause: unknown) => void,
-): readonly Batch[] {
+): Later<readonly Batch[]> {
   const batches: Batch[] = [];
   let next = acked + 1;
   const skipTo = (first: number): void => {
     for (; next < first; next += MAX_BATCH) batches.push(hole(next, Math.min(MAX_BATCH, first - next)));
     next = Math.max(next, first);
   };
-  for (const batch of stored) {
-    const messages = readBack(batch, codec, onCorrupt);
-    if (lastOf(batch) < next || !messages) continue;
+  const take = (batch: StoredBatch, messages: readonly Message[] | undefined): void => {
+    if (lastOf(batch) < next || !messages) return;
     skipTo(batch.first);
     batches.push({ ...batch, messages, mayExpire: messages.some(({ ttl }) => ttl !== undefined), sentAt: 0 });
     next = lastOf(batch) + 1;
-  }
-  skipTo(last + 1);
-  return batches;
+  };
+  const taken = inTurn(stored, (batch) => chain(readBack(batch, read, onCorrupt), (messages) => take(batch, messages)));
+  return chain(taken, () => {
+    skipTo(last + 1);
+    return batches;
+  });
 }
 
-function readBack({ first, count, frame }: StoredBatch, codec: Codec, onCorrupt: (cause: unknown) => void): readonly Message[] | undefined {
-  try {
-    const read = readFrame(frame);
-    if (read.kind === 'skip') return [];
-    const messages = read.kind === 'msg' && read.first === first ? decodeBody(codec, read.body) : [];
-    if (messages.length === count) return messages;
+function readBack(
+  { first, count, frame }: StoredBatch,
+  readBody: ReadBody,
+  onCorrupt: (cause: unknown) => void,
+): Later<readonly Message[] | undefined> {
+  let isHole = false;
+  const read = (): Later<readonly Message[]> => {
+    const found = readFrame(frame);
+    isHole = found.kind === 'skip';
+    return found.kind === 'msg' && found.first === first ? readBody(found.body, first, count) : [];
+  };
+  const check = (messages: readonly Message[]): readonly Message[] | undefined => {
+    if (isHole || messages.length === count) return messages;
     onCorrupt(undefined);
-  } catch (cause) {
+    return undefined;
+  };
+  return attempt(read, check, (cause) => {
     onCorrupt(cause);
-  }
-  return undefined;
+    return undefined;
+  });
 }
 
 /** Numbers without messages. */

@@ -69,7 +69,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   const endpoint = createEndpoint(
     {
       ...parts,
-      source: () => state.server,
+      ...{ sends: 'to-server', pid: () => state.pid, source: () => state.server },
       onOpen(connection) {
         // The server takes two tokens, the one shown last and the one given last: a crash must not bring back a third.
         if (state.onStored) state.onStored = (): void => greet(connection);
@@ -112,8 +112,7 @@ function beginClient(
     const recall = (record: InboxRecord | undefined): void => {
       Object.assign(state, { pid, epoch, ticket, remembers: record !== undefined });
       if (ticket && record) endpoint.incoming.receiver.begin(ticket.sid, record.cursor);
-      endpoint.outgoing.begin(contents);
-      onReady();
+      endpoint.outgoing.begin(contents, onReady);
     };
     wait(() => (ticket ? inbox?.load(ticket.sid) : undefined), recall, fail);
   };

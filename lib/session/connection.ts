@@ -21,6 +21,8 @@ export interface Connection {
   /** We may send. From now on each side must be heard every `ping` ms. */
   agree(ping: number): void;
   readonly isAgreed: boolean;
+  /** What came over it, and is not read yet, has no effect any more. */
+  readonly isOver: boolean;
 }
 
 export interface ConnectionOptions {
@@ -40,29 +42,24 @@ export function connection({ onOpen, onClosed, isWaiting, ping, helloTimeout, sc
     const frames$ = new Subject<Frame>();
     const agreed$ = new Subject<number>();
     let isHeard = true;
-    let isWelcome = false;
-    let isAgreed = false;
 
     const wasHeard = (): boolean => {
       const was = isHeard;
       isHeard = false;
       return was;
     };
-    const mine: Connection = {
-      send: (frame) => frames$.next(frame),
+    const mine = {
+      isWelcome: false,
+      isAgreed: false,
+      isOver: false,
+      send: (frame: Frame) => frames$.next(frame),
       close: () => frames$.complete(),
-      fail: (error) => frames$.error(error),
+      fail: (error: unknown) => frames$.error(error),
       hear: () => void (isHeard = true),
-      welcome: () => void (isWelcome = true),
-      get isWelcome() {
-        return isWelcome;
-      },
-      agree(every) {
-        isAgreed = true;
+      welcome: () => void (mine.isWelcome = true),
+      agree(every: number) {
+        mine.isAgreed = true;
         agreed$.next(every);
-      },
-      get isAgreed() {
-        return isAgreed;
       },
     };
     const beat$ = agreed$.pipe(switchMap((every) => heartbeat({ every, wasHeard, isWaiting, ping, scheduler })));
@@ -78,7 +75,10 @@ export function connection({ onOpen, onClosed, isWaiting, ping, helloTimeout, sc
     });
     return merge(frames$, merge(beat$, late$).pipe(takeUntil(endOf(frames$))), open$).pipe(
       takeUntil(endOf(frames$)),
-      finalize(() => onClosed(mine)),
+      finalize(() => {
+        mine.isOver = true;
+        onClosed(mine);
+      }),
     );
   });
 }

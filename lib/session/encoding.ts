@@ -1,5 +1,7 @@
-import type { Codec } from '../codec/codec.js';
+import { identity } from 'rxjs';
+import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
+import { chain, attempt, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
@@ -21,36 +23,58 @@ export function checkSize(frame: Frame, maxFrame: number): void {
   if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
 }
 
-/** Makes bodies of messages, as few as the limit allows; those that cannot be sent are told, and left out. */
-export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUnsendable) {
-  const encode = (messages: readonly Message[]): readonly Encoded[] => {
-    try {
-      const body = codec.encode(messages);
-      checkSize(body, maxFrame);
+/** Makes bodies of messages, as few as the limit allows. Those that can be sent get numbers from `first` on, or none when that is 0. */
+export type Encode = (messages: readonly Message[], first: number) => Later<readonly Encoded[]>;
+
+export interface EncoderOptions {
+  /** Bytes a body may have. */
+  readonly maxSize: number;
+  /** Told of those that cannot be sent, and are left out. */
+  readonly onUnsendable: OnUnsendable;
+  /** Which batch it is, in a session. */
+  readonly contextOf?: (first: number, count: number) => BatchContext;
+}
+
+export function createEncoder(codec: Codec, { maxSize, onUnsendable, contextOf }: EncoderOptions): Encode {
+  const encode: Encode = (messages, first) => {
+    const done = (body: Frame): readonly Encoded[] => {
+      checkSize(body, maxSize);
       return [{ messages, body }];
-    } catch (error) {
+    };
+    const failed = (error: unknown): Later<readonly Encoded[]> => {
       const middle = messages.length >> 1;
       // One message must not take the others of its batch with it: halve until it is alone.
-      if (middle > 0) return [...encode(messages.slice(0, middle)), ...encode(messages.slice(middle))];
+      if (middle > 0) {
+        return chain(encode(messages.slice(0, middle), first), (left) =>
+          chain(encode(messages.slice(middle), first && first + countOf(left)), (right) => [...left, ...right]),
+        );
+      }
       onUnsendable(
         messages[0] as Message,
         asRxwireError(error, (cause) => new EncodeError(codec.name, 'cannot encode', cause)),
       );
       return [];
-    }
+    };
+    return attempt(() => codec.encode(messages, contextOf?.(first, messages.length)), done, failed);
   };
   return encode;
 }
 
-/** Reads a body. @throws {RxwireError} When it is none. */
-export function decodeBody(codec: Codec, body: Frame): readonly Message[] {
-  try {
+/** How many messages these carry. */
+export function countOf(encoded: readonly Encoded[]): number {
+  return encoded.reduce((sum, { messages }) => sum + messages.length, 0);
+}
+
+/** Reads a body. @throws {RxwireError} When it is none, also delivered. */
+export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): Later<readonly Message[]> {
+  const decode = (): Later<readonly Message[]> => {
     const kind = typeof body === 'string' ? 'text' : 'binary';
     if (codec.binary === (kind === 'text')) throw new DecodeError(codec.name, `a ${kind} frame`);
-    return codec.decode(body);
-  } catch (error) {
+    return codec.decode(body, context);
+  };
+  return attempt(decode, identity, (error) => {
     throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));
-  }
+  });
 }
 
 function asRxwireError(error: unknown, wrap: (cause: unknown) => RxwireError): RxwireError {

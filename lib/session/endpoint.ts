@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, map, noop, type Observable } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
+import type { Codec, Direction } from '../codec/codec.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
@@ -10,6 +10,7 @@ import { createIncoming, type Incoming } from './incoming.js';
 import type { EndpointOptions } from './options.js';
 import { createOutgoing, type Outgoing } from './outgoing.js';
 import { createReader, type HandshakeFrame } from './reading.js';
+import { readInOrder, type Arrival } from './readInOrder.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import type { Wait } from './storing.js';
 
@@ -27,6 +28,10 @@ export interface Agreement {
 /** What an endpoint is given. */
 export interface EndpointParts {
   readonly codec: Codec;
+  /** Which way what this side sends goes. */
+  readonly sends: Direction;
+  /** Names the client's outbox, once that is known. */
+  readonly pid: () => string;
   readonly store: OutboxStore;
   readonly wait: Wait;
   readonly emit: (message: Message) => void;
@@ -61,7 +66,7 @@ export interface Endpoint {
 }
 
 export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
-  const { window = 1_024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
+  const { window = 1_024, windowBytes = 1024 * 1024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
   const { id = nanoid(), helloTimeout = 5_000 } = options;
   const { onOpen, onHandshake, onEarly = noop } = parts;
   let current: Connection | undefined;
@@ -73,11 +78,13 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
   const incoming = createIncoming({ ...parts, sendAck }, options);
   const read = createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly });
 
+  const maxWaiting = 2 * (1_024 * window + windowBytes + maxFrame);
+  const arrive = (frame: Frame): Arrival<Connection | undefined> => {
+    current?.hear();
+    return [frame, current];
+  };
   const toPeer$ = connection({
-    onOpen(opened) {
-      current = opened;
-      onOpen(opened);
-    },
+    onOpen: (opened) => onOpen((current = opened)),
     onClosed(closed) {
       if (current !== closed) return;
       current = undefined;
@@ -102,10 +109,11 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
       incoming.acknowledge();
       outgoing.attach((frame) => agreed.send(frame), rx, allowance);
     },
-    close() {
-      current?.close();
-      return current !== undefined;
-    },
-    over: (link) => link(toPeer$).pipe(map((frame) => current && read(frame, current))),
+    close: () => (current?.close(), current !== undefined),
+    over: (link) =>
+      link(toPeer$).pipe(
+        map(arrive),
+        readInOrder(read, maxWaiting, (error) => current?.fail(error)),
+      ),
   };
 }

@@ -1,11 +1,13 @@
-import { defer, map, merge, mergeMap, noop, Subject, tap } from 'rxjs';
+import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject, tap } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError, type RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { asInput, attempt, type Later } from '../internal/later.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { checkSize, createEncoder, decodeBody, type OnUnsendable } from './encoding.js';
+import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
   /** Bytes a frame may have, in either direction; larger ones are refused unread. @default 1 MiB */
@@ -30,8 +32,8 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   const { maxFrame = 1024 * 1024, maxBadFrames = 3, onBadFrame, onUnsendable = noop } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
-  const encode = createEncoder(codec, maxFrame, onUnsendable);
-  const decode = (frame: Frame): readonly Message[] => {
+  const encode = createEncoder(codec, { maxSize: maxFrame, onUnsendable });
+  const decode = (frame: Frame): Later<readonly Message[]> => {
     checkSize(frame, maxFrame);
     return decodeBody(codec, frame);
   };
@@ -41,22 +43,33 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
       const refused$ = new Subject<never>();
       let bad = 0;
 
-      const read = (frame: Frame): [] | [readonly Message[]] => {
-        try {
-          const batch = decode(frame);
-          bad = 0;
-          return [batch];
-        } catch (error) {
-          onBadFrame?.(error as RxwireError);
-          if (++bad >= maxBadFrames) refused$.error(new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`));
-          return [];
-        }
-      };
+      const refuse = (error: ConnectionLostError): void => refused$.error(error);
+      const read = (frame: Frame): Later<readonly Message[] | undefined> =>
+        attempt(
+          () => decode(frame),
+          (batch) => {
+            bad = 0;
+            return batch;
+          },
+          (error) => {
+            onBadFrame?.(error as RxwireError);
+            if (++bad >= maxBadFrames) refuse(new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`));
+            return undefined;
+          },
+        );
       const frames$ = outgoing.pipe(
-        mergeMap(encode),
+        concatMap((batch) => asInput(encode(batch, 0))),
+        mergeMap(identity),
         map(({ body }) => body),
         tap({ complete: () => refused$.complete() }),
       );
-      return link(merge(refused$, frames$)).pipe(mergeMap(read));
+      return link(merge(refused$, frames$)).pipe(
+        map((frame) => [frame, undefined] as const),
+        readInOrder(read, MAX_UNREAD * maxFrame, refuse),
+        filter((batch) => batch !== undefined),
+      );
     });
 }
+
+/** Frames of full size that may wait for a codec that takes its time. */
+const MAX_UNREAD = 8;

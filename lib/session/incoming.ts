@@ -1,11 +1,10 @@
 import { asapScheduler, noop } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, DecodeError, MessagesMissedError } from '../errors.js';
+import { MessagesMissedError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
-import { BAD_FRAMES, GAP } from '../link/closeCode.js';
-import type { Frame } from '../link/link.js';
+import { chain, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
-import { decodeBody } from './encoding.js';
+import type { Connection } from './connection.js';
+import { createDecoder, type BatchFrame, type DecoderOptions } from './decoding.js';
 import { createGate, type Gate } from './gate.js';
 import type { EndpointOptions } from './options.js';
 import { createReceiver, type Receiver, type Settle } from './receiver.js';
@@ -17,17 +16,16 @@ export interface Incoming {
   readonly receiver: Receiver;
   readonly gate: Gate;
   /**
-   * Takes a batch.
+   * Takes a batch; answers when it is read. It has no effect when its connection is over by then.
    *
-   * @throws {RxwireError} When the connection cannot go on.
+   * @throws {RxwireError} When the connection cannot go on; also delivered.
    */
-  read(first: number, count: number, body: Frame): void;
+  read(batch: BatchFrame, connection: Pick<Connection, 'isOver'>): Later<void>;
   /** An ack goes out at the end of the microtask. */
   readonly acknowledge: () => void;
 }
 
-export interface IncomingParts {
-  readonly codec: Codec;
+export interface IncomingParts extends Pick<DecoderOptions, 'codec' | 'sends' | 'pid'> {
   readonly wait: Wait;
   readonly emit: (message: Message) => void;
   /** Names the other side to the application. */
@@ -37,12 +35,13 @@ export interface IncomingParts {
   readonly fail: (error: unknown) => void;
 }
 
-export function createIncoming({ codec, wait, emit, source, sendAck, fail }: IncomingParts, options: EndpointOptions): Incoming {
+export function createIncoming(parts: IncomingParts, options: EndpointOptions): Incoming {
+  const { wait, emit, source, sendAck, fail } = parts;
   const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   const complain = (error: unknown): void => report({ kind: 'error', error });
-  let bad = 0;
+  const decode = createDecoder({ ...parts, maxBadFrames, report });
 
   const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
@@ -54,35 +53,25 @@ export function createIncoming({ codec, wait, emit, source, sendAck, fail }: Inc
   const onMissed = (count: number): void => complain(new MessagesMissedError(count));
   const receiver = createReceiver({ window, windowBytes, hand: gate.hand, onSettled, onMissed });
 
-  const decode = (first: number, count: number, body: Frame): readonly Message[] => {
-    try {
-      const messages = decodeBody(codec, body);
-      if (messages.length !== count) throw new DecodeError(codec.name, `${messages.length} messages, where ${count} were announced`);
-      bad = 0;
-      return messages;
-    } catch (error) {
-      complain(error);
-      if (++bad >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`);
-      // It is still to come: what follows it cannot be taken.
-      if (first > 0) throw new ConnectionLostError(GAP, `${first} could not be read`);
-      return [];
-    }
+  const accept = ({ first, body }: BatchFrame, messages: readonly Message[]): void => {
+    const from = source();
+    // Just decoded, and nobody else's yet.
+    for (const message of messages as readonly { source: string }[]) message.source ||= from;
+    if (first > 0) receiver.accept(first, messages, body.length);
+    else for (const message of messages) gate.handUnsure(message, settleUnsure);
   };
-
   return {
     receiver,
     gate,
     acknowledge,
-    read(first, count, body) {
+    read(batch, connection) {
+      const { first, count } = batch;
       if (first > 0) acknowledge();
       // A repeat is not worth reading.
       if (first > 0 && first + count <= receiver.rx + 1) return;
-      const messages = decode(first, count, body);
-      const from = source();
-      // Just decoded, and nobody else's yet.
-      for (const message of messages as readonly { source: string }[]) message.source ||= from;
-      if (first > 0) receiver.accept(first, messages, body.length);
-      else for (const message of messages) gate.handUnsure(message, settleUnsure);
+      return chain(decode(batch, connection), (messages) => {
+        if (!connection.isOver) accept(batch, messages);
+      });
     },
   };
 }

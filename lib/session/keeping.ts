@@ -1,5 +1,5 @@
 import type { StoreError } from '../errors.js';
-import type { Later } from '../internal/later.js';
+import { chain, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
 import type { Batch, Level } from './batches.js';
 import type { Flight } from './flight.js';
@@ -19,16 +19,21 @@ export interface Taken {
   readonly delivery: Level;
 }
 
-/** Stores batches that have got their numbers; then they may be sent. */
+/** Encodes what has got its numbers. */
+export type MakeBatches = () => Later<readonly Batch[]>;
+
+/** Stores batches that have got their numbers; then they may be sent. One call at a time. */
 export interface Keeping {
-  /** What is being written just now: whether it is stored is not known. */
+  /** What is being written just now, or what is still stored while it is encoded anew: what of it will be there is not known. */
   readonly writing: readonly Batch[];
   /** Messages that are to get numbers before any others. */
   readonly refused: Taken[];
-  append(batches: readonly Batch[]): void;
+  append(make: MakeBatches): void;
   /** In the place of all others. */
-  replace(acked: number, batches: readonly Batch[]): void;
+  replace(acked: number, others: readonly Batch[], make: MakeBatches): void;
 }
+
+type OnFailed = (batches: readonly Batch[], error: StoreError) => void;
 
 /** @param onStored Told of batches that are stored. */
 export function createKeeping(
@@ -39,23 +44,28 @@ export function createKeeping(
   const refused: Taken[] = [];
   let writing: readonly Batch[] = [];
 
-  const run = (batches: readonly Batch[], write: () => Later<void>, onFailed: (error: StoreError) => void): void => {
-    writing = batches;
-    const stored = (): void => {
+  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => Later<void>, onFailed: OnFailed): void => {
+    const makeAndWrite = (): Later<readonly Batch[]> =>
+      chain(make(), (batches) => {
+        writing = batches;
+        return chain(write(batches), () => batches);
+      });
+    const stored = (batches: readonly Batch[]): void => {
       writing = [];
       batches.forEach(flight.add);
       onStored(batches);
     };
     const failed = (error: unknown): void => {
+      const batches = writing;
       writing = [];
-      onFailed(error as StoreError);
+      onFailed(batches, error as StoreError);
     };
-    storing.run(write, stored, failed);
+    storing.run(makeAndWrite, stored, failed);
   };
-  const bury = (batches: readonly Batch[], error: StoreError): void => {
+  const bury: OnFailed = (batches, error) => {
     for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error });
   };
-  const refuse = (batches: readonly Batch[], error: StoreError): void => {
+  const refuse: OnFailed = (batches, error) => {
     const halves = error.fault === 'quota' ? halvesOf(batches) : [];
     if (halves.length > 0) refused.unshift(...halves);
     else bury(batches, error);
@@ -66,18 +76,11 @@ export function createKeeping(
       return writing;
     },
     refused,
-    append: (batches) =>
-      run(
-        batches,
-        () => store.append(batches),
-        (error) => refuse(batches, error),
-      ),
-    replace: (acked, batches) =>
-      run(
-        batches,
-        () => store.replace(acked, batches),
-        (error) => bury(batches, error),
-      ),
+    append: (make) => run(make, (batches) => (batches.length > 0 ? store.append(batches) : undefined), refuse),
+    replace(acked, others, make) {
+      writing = others;
+      run(make, (batches) => store.replace(acked, batches), bury);
+    },
   };
 }
 

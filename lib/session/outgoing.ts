@@ -1,27 +1,28 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
+import type { BatchContext, Codec, Direction } from '../codec/codec.js';
 import { StoreError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { restored, type Batch } from './batches.js';
-import { createEncoder } from './encoding.js';
+import { restored, type Batch, type ReadBody } from './batches.js';
+import { createEncoder, decodeBody, type OnUnsendable } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
+import type { MakeBatches } from './keeping.js';
 import type { EndpointOptions } from './options.js';
 import { createSender, type Sender } from './sender.js';
 import { createSendQueue } from './sendQueue.js';
 import type { OutboxContents, OutboxStore } from './store/outboxStore.js';
 import type { Wait } from './storing.js';
-import { sendUnsure } from './unsure.js';
+import { createUnsure } from './unsure.js';
 
 /** All that one side sends: it waits, gets its number, flies, and is acked. */
 export interface Outgoing {
   readonly ledger: Ledger;
   readonly flight: Flight;
   readonly accept: (message: Message) => void;
-  /** Takes over what a store had kept. */
-  begin(contents: OutboxContents): void;
+  /** Takes over what a store had kept; calls back when it is read. */
+  begin(contents: OutboxContents, ready: () => void): void;
   /** Finds out what is to be sent behind `rx`; see {@link Sender.resume}. */
   readonly resume: Sender['resume'];
   /** The store has lost what it had. */
@@ -39,51 +40,54 @@ export interface OutgoingParts {
   readonly codec: Codec;
   readonly store: OutboxStore;
   readonly wait: Wait;
+  /** Which way what is sent goes. */
+  readonly sends: Direction;
+  /** Names the client's outbox, once that is known. */
+  readonly pid: () => string;
 }
 
 export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): Outgoing {
   const { microtask = asapScheduler, report = noop } = options;
-  const { codec, store, wait } = parts;
+  const { store, wait } = parts;
   const complain = (error: unknown): void => report({ kind: 'error', error });
-  const sending = createSending(parts, options);
-  const { ledger, queue, flight, sender } = sending;
-  let send: ((frame: Frame) => void) | undefined;
+  const { ledger, queue, flight, unsure, sender, readBody } = createSending(parts, options);
   let isReady = false;
 
   const pump = (): void => {
     if (!isReady) return;
-    if (send) sendUnsure(send, sending);
+    unsure.pump();
     sender.pump();
   };
   const turn = createAlarm(microtask, pump);
 
   return {
-    ledger,
-    flight,
+    ...{ ledger, flight, resume: sender.resume, storeAgain: sender.storeAgain },
     accept(message) {
       if (!ledger.open(message)) return;
       queue.push(message);
       turn.set(0);
     },
-    begin(contents) {
-      const kept = restored(contents, codec, (cause) => complain(new StoreError('outbox', 'corrupt', cause)));
-      // Of the first batch some may be acked.
-      for (const { first, messages } of kept) messages.slice(Math.max(0, contents.acked + 1 - first)).forEach(ledger.open);
-      sender.begin(contents.acked, kept, contents.ticket !== undefined);
-      isReady = true;
-      pump();
+    begin(contents, ready) {
+      const { acked, ticket } = contents;
+      const kept: MakeBatches = () => restored(contents, readBody, (cause) => complain(new StoreError('outbox', 'corrupt', cause)));
+      sender.begin(acked, kept, ticket !== undefined, (batches) => {
+        // Of the first batch some may be acked.
+        for (const { first, messages } of batches) messages.slice(Math.max(0, acked + 1 - first)).forEach(ledger.open);
+        isReady = true;
+        pump();
+        ready();
+      });
     },
-    ...{ resume: sender.resume, storeAgain: sender.storeAgain },
     attach(transmit, rx, allowance) {
-      send = transmit;
+      unsure.attach(transmit);
       flight.attach(transmit, rx, allowance);
       pump();
     },
     detach() {
-      send = undefined;
+      unsure.attach(undefined);
       flight.detach();
     },
-    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf([...flight.all(), ...sender.writing]) : [])),
+    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf([...flight.all(), ...sender.writing()]) : [])),
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);
       if (latency !== undefined) {
@@ -102,13 +106,17 @@ function idsOf(batches: readonly Batch[]): readonly string[] {
 /** What a frame holds besides its body. */
 const HEADER_ROOM = 64;
 
-function createSending({ codec, store, wait }: OutgoingParts, options: EndpointOptions) {
+function createSending({ codec, store, wait, sends: direction, pid }: OutgoingParts, options: EndpointOptions) {
   const { delivery = 'at-least-once', maxFrame = 1024 * 1024, maxQueued = 10_000, overflow = 'drop-lowest' } = options;
   const { scheduler = asyncScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
   const ledger = createLedger({ report, isWatched, onDead });
   const queue = createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger });
   const flight = createFlight(ledger, scheduler);
   report({ kind: 'begun', isOpen: ledger.isOpen, isSent: flight.isSent });
-  const encode = createEncoder(codec, maxFrame - HEADER_ROOM, ({ id }, error) => ledger.close(id, 'dead', { error }));
-  return { ledger, queue, flight, encode, sender: createSender({ queue, flight, ledger, store, encode, wait }) };
+  const contextOf = (first: number, count: number): BatchContext => ({ direction, pid: pid(), first, count });
+  const onUnsendable: OnUnsendable = ({ id }, error) => ledger.close(id, 'dead', { error });
+  const encode = createEncoder(codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf });
+  const parts = { queue, flight, ledger, store, encode, wait };
+  const readBody: ReadBody = (body, first, count) => decodeBody(codec, body, contextOf(first, count));
+  return { ledger, flight, queue, readBody, unsure: createUnsure(parts), sender: createSender(parts) };
 }

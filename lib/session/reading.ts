@@ -1,4 +1,6 @@
+import { identity } from 'rxjs';
 import { ConnectionLostError, ProtocolError } from '../errors.js';
+import { chain, attempt, type Later } from '../internal/later.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Connection } from './connection.js';
@@ -22,15 +24,15 @@ export interface ReaderOptions {
 
 /** Takes what comes over a connection, and tells what it was. What breaks a rule ends the connection: nothing of it is taken. */
 export function createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly }: ReaderOptions) {
-  const take = (frame: SessionFrame, connection: Connection): void => {
+  const take = (frame: SessionFrame, connection: Connection): Later<void> => {
     if ('value' in frame) {
       onHandshake(frame, connection);
       return;
     }
     if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
     if (!connection.isAgreed) onEarly(connection);
-    if (frame.kind === 'msg') incoming.read(frame.first, frame.count, frame.body);
-    else if (frame.kind === 'ack') outgoing.acknowledge(frame.done, frame.credit);
+    if (frame.kind === 'msg') return incoming.read(frame, connection);
+    if (frame.kind === 'ack') outgoing.acknowledge(frame.done, frame.credit);
     else {
       incoming.acknowledge();
       if (frame.kind === 'skip') incoming.receiver.skip(frame.numbers);
@@ -38,18 +40,19 @@ export function createReader({ incoming, outgoing, maxFrame, report, onHandshake
     }
   };
 
-  return (raw: Frame, connection: Connection): SessionFrame['kind'] | undefined => {
-    connection.hear();
-    try {
+  return (raw: Frame, connection: Connection | undefined): Later<SessionFrame['kind'] | undefined> => {
+    // What had to wait, and whose connection is gone, will come again.
+    if (!connection || connection.isOver) return undefined;
+    const read = (): Later<SessionFrame['kind']> => {
       checkSize(raw, maxFrame);
       const frame = readFrame(raw);
-      take(frame, connection);
-      return frame.kind;
-    } catch (error) {
+      return chain(take(frame, connection), () => frame.kind);
+    };
+    return attempt(read, identity, (error) => {
       const isLoss = error instanceof ConnectionLostError;
       if (!isLoss) report({ kind: 'error', error });
       connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
       return undefined;
-    }
+    });
   };
 }

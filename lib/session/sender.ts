@@ -1,26 +1,27 @@
 import { noop } from 'rxjs';
 import { InDoubtError } from '../errors.js';
-import type { Message } from '../message/types.js';
+import { chain, inTurn, type Later } from '../internal/later.js';
 import { hole, lastOf, numbered, type Batch } from './batches.js';
-import type { Encoded } from './encoding.js';
+import { countOf, type Encode } from './encoding.js';
 import { MAX_BATCH } from './frames.js';
-import { createKeeping, type Keeping, type KeepingOptions, type Taken } from './keeping.js';
+import { createKeeping, type KeepingOptions, type MakeBatches, type Taken } from './keeping.js';
 import type { SendQueue } from './sendQueue.js';
 import { createStoring, type Wait } from './storing.js';
 
 export interface SenderOptions extends KeepingOptions {
   readonly queue: SendQueue;
-  /** Makes frames of messages, as few as the limits allow. Those that cannot be sent are told, and left out. */
-  readonly encode: (messages: readonly Message[]) => readonly Encoded[];
+  readonly encode: Encode;
   readonly wait: Wait;
 }
 
 /** Gives messages their numbers, and stores them with these; what comes during a write goes into the next. */
-export interface Sender extends Pick<Keeping, 'writing'> {
+export interface Sender {
+  /** What is being written just now, or what is still stored while it is encoded anew. */
+  readonly writing: () => readonly Batch[];
   /** Numbers what may be numbered now, and sends what may be sent. */
   pump(): void;
-  /** Begins behind `acked`, with what a store had kept. `mayBeSent`: an owner before us may have sent it. */
-  begin(acked: number, batches: readonly Batch[], mayBeSent: boolean): void;
+  /** Begins behind `acked`, with what a store had kept, once that is `read`. `mayBeSent`: an owner before us may have sent it. */
+  begin(acked: number, read: MakeBatches, mayBeSent: boolean, done: (batches: readonly Batch[]) => void): void;
   /**
    * The other side has accepted all up to `rx`. Where it does not go on where we are, what it may have had is in doubt: that is given up
    * at exactly-once, and gets a new number at at-least-once.
@@ -44,31 +45,31 @@ export function createSender(options: SenderOptions): Sender {
   });
   const keeping = createKeeping(options, storing, (batches) => (last = Math.max(last, ...batches.map(lastOf))));
 
-  const number = (free: number): void => {
-    const batches = taken(free, last, keeping.refused.shift(), options);
-    if (batches.length > 0) keeping.append(batches);
-  };
   const restart = (rx: number): void => {
-    const batches = renumbered(rx, options);
     last = rx;
-    keeping.replace(rx, batches);
+    keeping.replace(rx, flight.all(), renumbered(rx, options));
   };
 
   const sender: Sender = {
-    get writing() {
-      return keeping.writing;
-    },
+    writing: () => keeping.writing,
     pump() {
       if (isPumping) return;
       isPumping = true;
-      const isEmpty = (): boolean => queue.isEmpty && keeping.refused.length === 0;
-      for (let free = room(last, options); !storing.isBusy && free > 0 && !isEmpty(); free = room(last, options)) number(free);
+      while (!storing.isBusy && (!queue.isEmpty || keeping.refused.length > 0)) {
+        const free = room(last, options);
+        if (free <= 0) break;
+        keeping.append(taken(free, last, keeping.refused.shift(), options));
+      }
       isPumping = false;
       flight.flush();
     },
-    begin(acked, batches, mayBeSent) {
-      last = Math.max(acked, ...batches.map(lastOf));
-      flight.begin(acked, mayBeSent ? last : acked, batches);
+    begin(acked, read, mayBeSent, done) {
+      const begun = (batches: readonly Batch[]): void => {
+        last = Math.max(acked, ...batches.map(lastOf));
+        flight.begin(acked, mayBeSent ? last : acked, batches);
+        done(batches);
+      };
+      storing.run(read, begun, noop);
     },
     storeAgain() {
       isLost = storing.isBusy;
@@ -93,25 +94,30 @@ function room(last: number, { flight, store }: SenderOptions): number {
   return Math.min(MAX_BATCH, free, store.isDurable ? free : flight.room(last));
 }
 
-function taken(free: number, last: number, refused: Taken | undefined, { queue, encode }: SenderOptions): readonly Batch[] {
+function taken(free: number, last: number, refused: Taken | undefined, { queue, encode }: SenderOptions): MakeBatches {
   const dropped = refused ? 0 : queue.takeDropped(free);
-  if (dropped > 0) return [hole(last + 1, dropped)];
+  if (dropped > 0) return () => [hole(last + 1, dropped)];
   const { messages, delivery } = refused ?? queue.take(free);
-  return messages.length > 0 ? numbered(encode(messages), last + 1, delivery) : [];
+  if (messages.length === 0) return () => [];
+  return () => chain(encode(messages, last + 1), (encoded) => numbered(encoded, last + 1, delivery));
 }
 
-/** What can be sent again of all that is unacked, with numbers from `rx` on. */
-function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): readonly Batch[] {
+/** What can be sent again of all that is unacked, with numbers from `rx` on: encoded anew, as a body belongs to its numbers. */
+function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): MakeBatches {
   const { acked, sent } = flight;
-  let next = rx + 1;
-  return flight.clear(rx).flatMap(({ first, messages, delivery }) => {
+  const again: Taken[] = [];
+  for (const { first, messages, delivery } of flight.clear(rx)) {
     const unacked = messages.slice(Math.max(0, acked + 1 - first));
     if (delivery === 'exactly-once' && first <= sent) {
       for (const { id } of unacked) ledger.close(id, 'dead', { error: new InDoubtError(id) });
-      return [];
-    }
-    const batches = numbered(unacked.length > 0 ? encode(unacked) : [], next, delivery);
-    next += batches.reduce((sum, { count }) => sum + count, 0);
-    return batches;
-  });
+    } else if (unacked.length > 0) again.push({ messages: unacked, delivery });
+  }
+  const batches: Batch[] = [];
+  let last = rx;
+  const add = ({ messages, delivery }: Taken): Later<void> =>
+    chain(encode(messages, last + 1), (encoded) => {
+      batches.push(...numbered(encoded, last + 1, delivery));
+      last += countOf(encoded);
+    });
+  return () => chain(inTurn(again, add), () => batches);
 }

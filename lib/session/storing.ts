@@ -4,11 +4,11 @@ import type { Later } from '../internal/later.js';
 /** Does what takes time, for as long as the session lives. */
 export type Wait = <T>(later: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
 
-/** One write at a time. */
+/** One write at a time, with what has to be done before it. */
 export interface Storing {
   readonly isBusy: boolean;
   /** Must not be called while it is busy. */
-  run(write: () => Later<void>, done: () => void, failed: (error: unknown) => void): void;
+  run<T>(write: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void): void;
   /** Calls back when it is not busy, before anything else is written. Who asks later takes the place of who has asked. */
   whenIdle(task: () => void): void;
 }
@@ -21,12 +21,14 @@ export function createStoring(wait: Wait, goOn: () => void): Storing {
   const end = (then: () => void): void => {
     isBusy = false;
     then();
+    // Then that was the begin of another write; what is left to do is done at the end of it.
+    if (storing.isBusy) return;
     const task = next;
     next = noop;
     task();
     goOn();
   };
-  return {
+  const storing: Storing = {
     get isBusy() {
       return isBusy;
     },
@@ -34,7 +36,7 @@ export function createStoring(wait: Wait, goOn: () => void): Storing {
       isBusy = true;
       wait(
         write,
-        () => end(done),
+        (value) => end(() => done(value)),
         (error) => end(() => failed(error)),
       );
     },
@@ -43,4 +45,5 @@ export function createStoring(wait: Wait, goOn: () => void): Storing {
       else task();
     },
   };
+  return storing;
 }

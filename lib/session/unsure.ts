@@ -1,15 +1,35 @@
+import { noop } from 'rxjs';
 import type { Frame } from '../link/link.js';
+import type { Encoded } from './encoding.js';
 import { batchFrame, MAX_BATCH } from './frames.js';
 import type { SenderOptions } from './sender.js';
 
-export type UnsureOptions = Pick<SenderOptions, 'queue' | 'ledger' | 'encode'>;
+export type UnsureOptions = Pick<SenderOptions, 'queue' | 'ledger' | 'encode' | 'wait'>;
 
-/** Sends at-most-once messages: without a number, and never again. */
-export function sendUnsure(transmit: (frame: Frame) => void, { queue, ledger, encode }: UnsureOptions): void {
-  for (let taken = queue.takeUnsure(MAX_BATCH); taken.length > 0; taken = queue.takeUnsure(MAX_BATCH)) {
-    for (const { messages, body } of encode(taken)) {
-      transmit(batchFrame(0, messages.length, body));
-      for (const { id } of messages) ledger.close(id, 'sent');
+/** Sends at-most-once messages while there is a connection, in order: without a number, and never again. */
+export function createUnsure({ queue, ledger, encode, wait }: UnsureOptions) {
+  let transmit: ((frame: Frame) => void) | undefined;
+  let isBusy = false;
+
+  const send = (encoded: readonly Encoded[]): void => {
+    for (const { messages, body } of encoded) {
+      transmit?.(batchFrame(0, messages.length, body));
+      for (const { id } of messages) {
+        if (transmit) ledger.close(id, 'sent');
+        else ledger.drop(id, 'closed');
+      }
     }
-  }
+    isBusy = false;
+    unsure.pump();
+  };
+  const unsure = {
+    attach: (to: typeof transmit): void => void (transmit = to),
+    pump(): void {
+      const messages = transmit && !isBusy ? queue.takeUnsure(MAX_BATCH) : [];
+      if (messages.length === 0) return;
+      isBusy = true;
+      wait(() => encode(messages, 0), send, noop);
+    },
+  };
+  return unsure;
 }

@@ -1,4 +1,4 @@
-import { createMessage, gzipped, json, msgpack, type Codec, type Message } from '../../lib/index.js';
+import { createMessage, gzipped, json, msgpack, type PlainCodec, type Message } from '../../lib/index.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { compare, type Result, type Suite } from './bench.js';
 import { compareWays } from './ways.js';
@@ -37,11 +37,11 @@ const plain = {
   encode: (batch: readonly Message[]) => JSON.stringify(batch),
   decode: (frame: string) => JSON.parse(frame) as readonly Message[],
 };
-const thereAndBack = (codec: Pick<Codec, 'encode' | 'decode'> | typeof plain) => () => () => {
+const thereAndBack = (codec: Pick<PlainCodec, 'encode' | 'decode'> | typeof plain) => () => () => {
   for (let loop = 0; loop < LOOPS; loop++) codec.decode(codec.encode(traffic) as never);
 };
 
-const faster = (name: string, codec: Codec, goal?: number): Result =>
+const faster = (name: string, codec: PlainCodec, goal?: number): Result =>
   compare({
     name: `${name}, there and back`,
     baseline: 'plain JSON',
@@ -51,7 +51,7 @@ const faster = (name: string, codec: Codec, goal?: number): Result =>
     ...(goal !== undefined && { goal }),
   });
 
-function smaller(name: string, codec: Codec, goal?: number): Result {
+function smaller(name: string, codec: PlainCodec, goal?: number): Result {
   const [ours, theirs] = [codec.encode(traffic).length, plain.encode(traffic).length];
   const ratio = theirs / ours;
   return {
@@ -67,11 +67,11 @@ function smaller(name: string, codec: Codec, goal?: number): Result {
 }
 
 /** Acked messages a second over a real socket, each of which prints a KiB. */
-async function throughput(name: string, codec: Codec, goal?: number): Promise<Result> {
+async function throughput(name: string, codec: PlainCodec, goal?: number): Promise<Result> {
   let index = 0;
   const texts = Array.from({ length: 1_000 }, (_, line) => printed(line, 1_024));
   const item = (): Message => createMessage('bench.item', texts[index++ % texts.length]);
-  const over = (used: Codec) => wireWay(item, { codec: used, delivery: 'exactly-once' });
+  const over = (used: PlainCodec) => wireWay(item, { codec: used, delivery: 'exactly-once' });
   return compareWays({ name, baseline: 'msgpack()', ours: await over(codec), theirs: await over(msgpack()), goal });
 }
 

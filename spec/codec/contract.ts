@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -32,7 +32,7 @@ export interface CodecContractOptions {
 const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
 
 /** Registers the tests that every codec passes. */
-export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Codec, options: CodecContractOptions): void {
+export function codecContract(makeCodec: (options?: { maxBatch?: number }) => PlainCodec, options: CodecContractOptions): void {
   const {
     payload,
     hostile,
@@ -180,7 +180,7 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Co
   });
 }
 
-function attempt(codec: Codec, frame: Frame): { batch?: readonly Message[]; error?: unknown; time: number } {
+function attempt(codec: PlainCodec, frame: Frame): { batch?: readonly Message[]; error?: unknown; time: number } {
   let result: { batch?: readonly Message[]; error?: unknown } = {};
   let time = Infinity;
   for (let run = 0; run < 3 && time >= maxTime(frame); run++) {

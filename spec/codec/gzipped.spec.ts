@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { crc32 } from '../../lib/codec/gzip/crc32.js';
 import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
 import { portableZip, type Level } from '../../lib/codec/gzip/zip.js';
@@ -21,13 +21,13 @@ const payload = fc.oneof(
   fc.string({ maxLength: 20 }).map((text) => text.repeat(100)),
 );
 /** One that hands bytes on as they are: what it gets is what was inflated. */
-const bytes: Codec = {
+const bytes: PlainCodec = {
   name: 'bytes',
   binary: true,
   encode: ([message]) => message!.payload as Uint8Array,
   decode: (frame) => [createMessage('bytes', frame)],
 };
-const frameOf = (codec: Codec): Uint8Array => codec.encode([createMessage('a', 'hello '.repeat(1_000))]) as Uint8Array;
+const frameOf = (codec: PlainCodec): Uint8Array => codec.encode([createMessage('a', 'hello '.repeat(1_000))]) as Uint8Array;
 const withByte = (frame: Uint8Array, at: number, byte: number): Uint8Array => frame.map((old, index) => (index === at ? byte : old));
 const reasonOf = (run: () => unknown): string => {
   try {
@@ -40,7 +40,7 @@ const reasonOf = (run: () => unknown): string => {
 };
 
 describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
-  const by = (codec: Codec, options: GzipOptions = {}): Codec => gzippedBy(zip, codec, options);
+  const by = (codec: PlainCodec, options: GzipOptions = {}): PlainCodec => gzippedBy(zip, codec, options);
   const good = frameOf(by(msgpack()));
   const decode = (frame: Uint8Array): string => reasonOf(() => by(msgpack()).decode(frame));
 

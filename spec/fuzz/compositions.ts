@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
 import { portableZip } from '../../lib/codec/gzip/zip.js';
 import { gzippedBy } from '../../lib/codec/gzipped.js';
@@ -14,7 +14,7 @@ import { typed, types } from '../protobuf/schemas.js';
 /** A codec, or several around one another, and batches that it brings back as they were. */
 export interface Composition {
   readonly name: string;
-  readonly codec: Codec;
+  readonly codec: PlainCodec;
   readonly batches: fc.Arbitrary<readonly Message[]>;
 }
 

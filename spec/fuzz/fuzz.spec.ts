@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
 import { mutations } from '../codec/mutations.js';
 import { compositions, type Composition } from './compositions.js';
@@ -28,7 +28,7 @@ describe('the fuzzer', () => {
       2,
     ),
   ][5];
-  const over = (changes: Partial<Codec>): Composition => ({ name: 'broken', codec: { ...json(), ...changes }, batches });
+  const over = (changes: Partial<PlainCodec>): Composition => ({ name: 'broken', codec: { ...json(), ...changes }, batches });
 
   it('finds a codec that loses something', async () => {
     let times = 0;

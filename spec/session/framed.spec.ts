@@ -1,5 +1,5 @@
 import { concat, finalize, ignoreElements, merge, NEVER, of, Subject, tap } from 'rxjs';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { Codec, PlainCodec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { ConnectionLostError, DecodeError, EncodeError, FrameTooLargeError, InvalidMessageError } from '../../lib/errors.js';
@@ -109,7 +109,7 @@ describe('framed', () => {
   });
 
   describe('what is received', () => {
-    it.each<readonly [string, Codec, Frame, typeof DecodeError | typeof InvalidMessageError | typeof FrameTooLargeError]>([
+    it.each<readonly [string, PlainCodec, Frame, typeof DecodeError | typeof InvalidMessageError | typeof FrameTooLargeError]>([
       ['not of the codec', json(), '{', DecodeError],
       ['no message', json(), '{"id":"a"}', InvalidMessageError],
       ['text, where bytes are expected', msgpack(), '[]', DecodeError],

@@ -5,7 +5,7 @@ import { whenReady } from '../../lib/internal/later.js';
 import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { createEncoder, decodeBody } from '../../lib/session/encoding.js';
+import { createEncoder } from '../../lib/session/encoding.js';
 import { createFlight } from '../../lib/session/flight.js';
 import { readFrame } from '../../lib/session/frames.js';
 import { createLedger } from '../../lib/session/ledger.js';
@@ -67,9 +67,11 @@ function createPeer(broken: string[]) {
       const read = readFrame(frame);
       if (read.kind !== 'msg') throw new Error(`a ${read.kind}`);
       if (read.first > rx + 1) broken.push(`${read.first} comes after ${rx}`);
-      decodeBody(json(), read.body).forEach(({ id }, index) => {
-        if (read.first + index === rx + 1) taken.push((rx++, id));
-      });
+      json()
+        .decode(read.body)
+        .forEach(({ id }, index) => {
+          if (read.first + index === rx + 1) taken.push((rx++, id));
+        });
     },
     process: (part: number): number => (done += Math.ceil(((rx - done) * part) / 4)),
     forget: (): void => void (rx = done = 0),
@@ -97,7 +99,7 @@ function createWorld({ isDurable, window }: Options) {
   const write = (): Observable<void> => writes$.pipe(take(1));
   const store = isDurable ? { ...memoryOutbox(), isDurable, append: write, replace: write } : memoryOutbox();
   const sender = createSender({
-    ...{ queue, flight, ledger, store, encode: createEncoder(json(), 100_000, () => undefined) },
+    ...{ queue, flight, ledger, store, encode: createEncoder(json(), { maxSize: 100_000, onUnsendable: () => undefined }) },
     wait: (later, then, failed) => void whenReady(later(), then, failed),
   });
   let wire: Frame[] | undefined;

@@ -5,6 +5,7 @@ import { attend, type Attended } from './attend.js';
 import { beginLife, codecs, noteForgetting, type Context } from './context.js';
 import { createDisk } from './disk.js';
 import { durableInbox } from './inbox.js';
+import { lateCodec } from './lateCodec.js';
 import type { Life } from './life.js';
 import { durableOutbox, newRecord } from './outbox.js';
 
@@ -52,7 +53,12 @@ export function createClient(context: Context): Client {
     const life = beginLife('client', ++count, context, start);
     let memory = { side: 'client' as const };
     const wire = connect({
-      ...{ link: network.link(life), codec: codecs[plan.codec], delivery: plan.delivery, id: `client-${count}` },
+      ...{
+        link: network.link(life),
+        codec: lateCodec(codecs[plan.codec], mine.coding, life, context),
+        delivery: plan.delivery,
+        id: `client-${count}`,
+      },
       ...{ scheduler: life.scheduler, microtask: life.microtask },
       ...{ window: mine.window, windowBytes: mine.windowBytes, maxQueued: mine.maxQueued, overflow: mine.overflow },
       reconnect: { initialInterval: 50, maxInterval: 2_000, random: chance.random },

@@ -1,4 +1,5 @@
 import { json, msgpack, type Codec } from '../../lib/index.js';
+import { boundCodec } from '../support/boundCodec.js';
 import type { Hello } from '../../lib/session/handshake.js';
 import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
 import type { Violate } from './checks/violation.js';
@@ -36,7 +37,11 @@ export interface Context {
   readonly isCalm: () => boolean;
 }
 
-export const codecs: Readonly<Record<Plan['codec'], Codec>> = { json: json(), msgpack: msgpack() };
+export const codecs: Readonly<Record<Plan['codec'], Codec>> = {
+  json: json(),
+  msgpack: msgpack(),
+  bound: boundCodec(),
+};
 
 /** Begins a life that ends in a crash some day, unless it becomes calm before; `restart` begins the next one. */
 export function beginLife(side: Side, number: number, context: Context, restart: () => void): Life {

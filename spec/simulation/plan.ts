@@ -4,7 +4,7 @@ import type { Chance } from './chance.js';
 
 /** What one seed is about: drawn before it begins. */
 export interface Plan {
-  readonly codec: 'json' | 'msgpack';
+  readonly codec: 'json' | 'msgpack' | 'bound';
   /** How long faults and traffic last, in ms. */
   readonly storm: number;
   readonly delivery: Delivery;
@@ -36,6 +36,8 @@ export interface SidePlan {
   readonly outbox: 'memory' | 'durable';
   /** Whether it outlives it how far it has processed what it received, and with which effects. */
   readonly inbox: 'none' | 'durable';
+  /** How long a codec takes, in ms, at most; 0: it answers at once. */
+  readonly coding: number;
   /** How long a commit takes, in ms, at most; 0: it answers at once. */
   readonly commit: number;
   /** Whether a handler is done at once, or claims the message, and finishes when it likes. */
@@ -71,7 +73,7 @@ export function drawPlan(chance: Chance): Plan {
   const client = drawSide(chance, isLossy, isHard);
   const server = drawSide(chance, isLossy, isHard);
   return {
-    codec: hit(0.8) ? 'json' : 'msgpack',
+    codec: pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
     delivery: pick(LEVELS),
     link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },
@@ -103,6 +105,7 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
   return {
     outbox: isHard ? 'durable' : pick(['memory', 'durable']),
     inbox: hit(isHard ? 0.7 : 0.5) ? 'durable' : 'none',
+    coding: pick([0, 0, 5, 100]),
     commit: pick([0, 5, 100]),
     handler: hit(isHard ? 0.8 : 0.5) ? 'later' : 'at once',
     handling: pick([10, 200, 1_500]),

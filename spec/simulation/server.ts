@@ -8,6 +8,7 @@ import { attend, type Attended } from './attend.js';
 import { beginLife, codecs, noteForgetting, type Context } from './context.js';
 import { createDisk } from './disk.js';
 import { durableInbox } from './inbox.js';
+import { lateCodec } from './lateCodec.js';
 import type { Life } from './life.js';
 import { durableOutbox, newRecord, type OutboxRecord } from './outbox.js';
 
@@ -69,7 +70,8 @@ export function createServer(context: Context): Server {
     life = born;
     const links$ = new Subject<Link<Frame>>();
     serving = serve(links$, {
-      ...{ codecs: [codecs[plan.codec]], scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
+      codecs: [lateCodec(codecs[plan.codec], mine.coding, born, context)],
+      ...{ scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
       ...{ window: mine.window, windowBytes: lives % 2 ? mine.windowBytes : 500, maxQueued: mine.maxQueued, overflow: mine.overflow },
       outbox: (pid) => outboxOf(born, pid),

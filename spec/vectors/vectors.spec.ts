@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
@@ -24,7 +24,7 @@ const read = (file: string): Vectors => JSON.parse(readFileSync(`spec/vectors/${
 const frameOf = ({ text, hex }: Vector): string | Uint8Array => text ?? new Uint8Array(Buffer.from(hex!, 'hex'));
 
 /** Whether the bytes of a frame follow from its messages: those of a compressor do not. */
-const codecs: readonly (readonly [codec: Codec, isExact: boolean])[] = [
+const codecs: readonly (readonly [codec: PlainCodec, isExact: boolean])[] = [
   [json(), true],
   [msgpack(), true],
   [protobuf({ types }), true],

@@ -1,5 +1,5 @@
+import { asyncScheduler, noop } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { asyncScheduler } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
@@ -46,12 +46,11 @@ export function createServerSide(
   options: ServerSideOptions,
 ): ServerSide {
   const { pingInterval: ping, scheduler = asyncScheduler, inbox } = options;
-  const { pid, peer, codec, store, contents, cursor, hello, attachment } = setup;
-  const { wait, fail } = parts;
+  const { pid, peer, codec, store, contents, cursor, hello, attachment, wait, fail } = { ...setup, ...parts };
   /** Of the connection there is, until it is agreed. */
   let pending: Agreement | undefined;
   let isHelloRead = false;
-
+  const beginning = createBeginning();
   const remember = (then: () => void): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
   const greet = (connection: Connection): void => {
     const { n, rx: theirs = 0, ...allowance } = hello();
@@ -60,17 +59,17 @@ export function createServerSide(
     pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
     isHelloRead = false;
     farewell.over(connection);
-    remember(() => {
-      if (!endpoint.isCurrent(connection)) return;
+    const answer = (): void => {
       connection.welcome();
       connection.send(controlFrame('welcome', welcome));
-    });
+    };
+    remember(() => beginning.wait(() => endpoint.isCurrent(connection) && answer()));
   };
   const renew = createRenewal(attachment, wait, scheduler);
   const endpoint = createEndpoint(
     {
       ...parts,
-      ...{ codec, store, source: () => hello().id, onOpen: greet },
+      ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => hello().id, onOpen: greet },
       onHandshake({ kind, value }, connection) {
         if (kind === 'auth' && connection.isAgreed) renew(credential(value), connection);
         else if (kind === 'bye' && farewell.answer()) return;
@@ -91,8 +90,24 @@ export function createServerSide(
   );
   const farewell = createFarewell(endpoint);
   endpoint.incoming.receiver.begin(pid, cursor);
-  endpoint.outgoing.begin(contents);
+  endpoint.outgoing.begin(contents, () => beginning.end());
   return { ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle };
+}
+
+/** Who has not read yet what is to be sent would not understand acks of that. The latest task is done then, or at once. */
+function createBeginning() {
+  let isOver = false;
+  let waiting: () => unknown = noop;
+  return {
+    wait(task: () => unknown): void {
+      if (isOver) task();
+      else waiting = task;
+    },
+    end(): void {
+      isOver = true;
+      waiting();
+    },
+  };
 }
 
 /** What the server wants, whoever comes. */

@@ -59,8 +59,8 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     const last = first + count - 1;
     const { known } = spaceOf(from, talk);
     // What was finished out of order, before the receiver began anew, is acked before it is sent again.
-    const isInRow = flow.last !== undefined && flow.last >= known;
-    let next = Math.max(flow.last ?? flow.rx, known) + 1;
+    const isInRow = flow.last !== undefined && flow.last >= flow.known;
+    let next = Math.max(flow.last ?? flow.rx, flow.known) + 1;
     while (flow.skipped.has(next) && next < first) next++;
     const isNext = isInRow ? first === next : first <= next && last >= next;
     if (!isNext) violate('resent', `${from} sends ${first} to ${last}, where ${next} is next`);
@@ -113,6 +113,8 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       if (frame.kind === 'ack') {
         const space = spaceOf(by, talk);
         space.known = Math.max(space.known, frame.done);
+        const flow = talk.flows[by];
+        if (flow) flow.known = Math.max(flow.known, frame.done);
       } else if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));
       else if (frame.kind === 'msg' && frame.first > 0) bring(frame.first, idsIn(frame.body, codec), talk, other(by));
     },

@@ -1,4 +1,4 @@
-import type { Codec, Frame } from '../../../lib/index.js';
+import type { Codec, Frame, Message } from '../../../lib/index.js';
 import { readFrame } from '../../../lib/session/frames.js';
 import type { Hello } from '../../../lib/session/handshake.js';
 import type { Side } from '../network.js';
@@ -20,6 +20,8 @@ export interface Flow {
   bytes: number;
   /** The highest number that was sent over it, in order. */
   last: number | undefined;
+  /** The highest number that was acked over it: another process may know more. */
+  known: number;
   readonly skipped: Set<number>;
   readonly flying: { readonly last: number; readonly size: number }[];
 }
@@ -38,12 +40,14 @@ export function newSpace(): Space {
 }
 
 export function newFlow(rx: number, window: number, bytes: number): Flow {
-  return { rx, window, bytes, last: undefined, skipped: new Set(), flying: [] };
+  return { rx, window, bytes, last: undefined, known: 0, skipped: new Set(), flying: [] };
 }
 
 /** The messages in a frame or its body. */
 export function idsIn(frame: Frame, codec: Codec): readonly string[] {
   if (typeof frame === 'string') return [...frame.matchAll(/"id":"(\w+)"/g)].map(([, id = '']) => id);
   const read = frame[0] === 1 ? readFrame(frame) : undefined;
-  return codec.decode(read?.kind === 'msg' ? read.body : frame).map(({ id }) => id);
+  // Here the codecs are asked that answer at once.
+  const messages = codec.decode(read?.kind === 'msg' ? read.body : frame) as readonly Message[];
+  return messages.map(({ id }) => id);
 }

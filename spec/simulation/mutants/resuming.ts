@@ -48,7 +48,7 @@ export const RESUMING: readonly Mutant[] = [
     name: 'open what is acked',
     why: 'what is acked is done',
     file: 'lib/session/outgoing.ts',
-    find: 'messages.slice(Math.max(0, contents.acked + 1 - first))',
-    replace: 'messages',
+    find: 'messages.slice(Math.max(0, acked + 1 - first)).forEach(ledger.open)',
+    replace: 'messages.forEach(ledger.open)',
   },
 ];

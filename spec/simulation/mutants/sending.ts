@@ -41,8 +41,8 @@ export const SENDING: readonly Mutant[] = [
     name: 'send before it is stored',
     why: 'a number is stored before it is used',
     file: 'lib/session/keeping.ts',
-    find: 'storing.run(write, stored, failed);',
-    replace: 'stored(); storing.run(write, () => undefined, failed);',
+    find: 'return chain(write(batches), () => batches);',
+    replace: 'stored(batches); return chain(write(batches), () => []);',
   },
   {
     name: 'number at most once',
