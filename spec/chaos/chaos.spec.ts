@@ -3,6 +3,7 @@ import { LEVELS } from './journal.js';
 import { drawPlan, type Plan } from './plan.js';
 import { totalsOf } from './report.js';
 import { runRound } from './round.js';
+import { switchTransports } from './switching.js';
 
 const STORM = 1_200;
 /** Nothing goes wrong but what a test adds. */
@@ -26,6 +27,15 @@ describe('chaos', () => {
     const { messages, acked, lost, doubled, reordered, recoveredWithin, limit, failures } = await fallIntoBlackHole(plan);
     expect({ acked, lost, doubled, reordered, failures }).toEqual({ acked: messages, lost: 0, doubled: 0, reordered: 0, failures: [] });
     expect(recoveredWithin).toBeLessThanOrEqual(limit);
+  }, 60_000);
+
+  it('loses, doubles and reorders nothing while the transport changes under load', async () => {
+    const { switches, messages, lost, doubled, reordered, failures } = await switchTransports({ seed: 1, switches: 13, every: 80 });
+    expect({ lost, doubled, reordered, failures }).toEqual({ lost: 0, doubled: 0, reordered: 0, failures: [] });
+    expect(Object.keys(switches).sort()).toEqual(
+      expect.arrayContaining(['sse → long-polling', 'long-polling → websocket', 'websocket → sse']),
+    );
+    expect(messages).toBeGreaterThan(100);
   }, 60_000);
 
   it('finds an outbox that forgets: what was on its way is lost', async () => {

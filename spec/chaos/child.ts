@@ -4,8 +4,21 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { ReplaySubject } from 'rxjs';
-import { connect, json, memoryOutbox, msgpack, webSocket, type Wire, type WireOptions } from '../../lib/index.js';
+import { defer, distinctUntilChanged, ReplaySubject } from 'rxjs';
+import {
+  connect,
+  json,
+  longPolling,
+  memoryOutbox,
+  msgpack,
+  serverSentEvents,
+  webSocket,
+  type DescribedLink,
+  type Frame,
+  type Link,
+  type Wire,
+  type WireOptions,
+} from '../../lib/index.js';
 import { lmdbStore } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
@@ -29,7 +42,7 @@ const codecs = { json: json(), msgpack: msgpack() };
 const fail = (error: unknown): void => tell({ kind: 'failed', reason: String(error) });
 const use = (wire: Wire): void => {
   wire.errors$.subscribe(({ code, message }) => log(`${code} ${message}`));
-  wire.state$.subscribe(({ status }) => log(status));
+  wire.state$.subscribe(({ status, protocol, metrics }) => log(`${status} ${protocol} ${metrics.bytesSent} ${metrics.bytesReceived}`));
   traffic.run(wire, calm$);
   handle(wire, { ...setup, store, chance }).subscribe({ error: fail });
   const drained = (): void => {
@@ -51,11 +64,24 @@ async function serve(): Promise<void> {
   tell({ kind: 'up', port: (server.address() as AddressInfo).port });
 }
 
+/** Each connection by the next of them. */
+function rotating(url: string, openTimeout: number): Link<Frame> & DescribedLink {
+  const links = [webSocket, serverSentEvents, longPolling].map((link) => link(url, { openTimeout }));
+  let count = 0;
+  const link: Link<Frame> = (outgoing) => defer(() => (links[count++ % links.length] as Link<Frame>)(outgoing));
+  return Object.defineProperty(link, 'protocol', { get: () => links[(count - 1) % links.length]?.protocol });
+}
+
 function dial(): void {
   const { reconnect, openTimeout } = setup;
-  const link = webSocket(`ws://127.0.0.1:${setup.port}/wire`, { openTimeout });
+  const url = `ws://127.0.0.1:${setup.port}/wire`;
+  const link = setup.isRotating ? rotating(url, openTimeout) : webSocket(url, { openTimeout });
   const outbox = setup.sabotage === 'forgetful sender' ? memoryOutbox() : store.outbox('client');
-  use(connect({ ...options, link, codec: codecs[codec], reconnect, outbox }));
+  const wire = connect({ ...options, link, codec: codecs[codec], reconnect, outbox });
+  wire.state$.pipe(distinctUntilChanged((a, b) => a.status === b.status)).subscribe(({ status, protocol }) => {
+    if (status === 'connected') tell({ kind: 'carried', protocol });
+  });
+  use(wire);
   tell({ kind: 'up', port: 0 });
 }
 

@@ -1,4 +1,4 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] | --memory [--quick]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { memoryPlans } from './memory/plans.js';
@@ -7,6 +7,7 @@ import { watchMemory, type MemoryResult } from './memory/run.js';
 import { drawPlan } from './plan.js';
 import { describeBlackHole, describeFailure, describeTotals, summaryOf, totalsOf } from './report.js';
 import { runRound, type Outcome } from './round.js';
+import { describeSwitching, switchTransports } from './switching.js';
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     storm: { type: 'string', default: '3000' },
     jobs: { type: 'string', default: '2' },
     memory: { type: 'boolean', default: false },
+    switch: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -75,6 +77,13 @@ async function fillMemory(): Promise<readonly [summary: object, isWell: boolean]
   return [{ stalled, slow }, results.every(({ failures }) => failures.length === 0)];
 }
 
-const [summary, isWell] = await (values.memory ? fillMemory() : breakEverything());
+async function switchAll(): Promise<readonly [summary: object, isWell: boolean]> {
+  const result = await switchTransports({ seed: number('seed', 0), switches: 101, every: 150 });
+  say(describeSwitching(result));
+  return [result, result.failures.length === 0];
+}
+
+const run = values.memory ? fillMemory : values.switch ? switchAll : breakEverything;
+const [summary, isWell] = await run();
 say(JSON.stringify(summary));
 if (!isWell) process.exitCode = 1;

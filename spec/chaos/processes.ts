@@ -20,6 +20,8 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly reconnect: { readonly initialInterval: number; readonly maxInterval: number };
   /** How long opening a connection may take, in ms. */
   readonly openTimeout: number;
+  /** Whether the client takes another transport for each connection. @default it takes WebSockets */
+  readonly isRotating?: boolean;
   /** What it does wrong, to see that it is found. @default nothing */
   readonly sabotage?: 'effect before cursor' | 'forgetful sender' | undefined;
 }
@@ -28,6 +30,8 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
 export type Told =
   /** It has begun: a server listens there, a client dials. */
   | { readonly kind: 'up'; readonly port: number }
+  /** It is connected, by this. */
+  | { readonly kind: 'carried'; readonly protocol: string }
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained' }
   /** It cannot go on. */
@@ -52,7 +56,7 @@ export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => 
 
   const hear = (told: Told): void => {
     onTold(told);
-    if (told.kind !== 'drained') up$.next();
+    if (told.kind === 'up' || told.kind === 'failed') up$.next();
   };
   const listen = (mine: ChildProcess): void => {
     mine.on('message', (told: Told) => child === mine && hear(told));

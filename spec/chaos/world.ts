@@ -13,7 +13,12 @@ import { reconcile, type Breach, type Tallies } from './reconcile.js';
 const CALM = 15_000;
 
 export interface WorldOptions
-  extends Pick<Plan, 'seed' | 'codec' | 'client' | 'server'>, Pick<Setup, 'ping' | 'reconnect' | 'openTimeout' | 'sabotage'> {}
+  extends
+    Pick<Plan, 'seed' | 'codec' | 'client' | 'server'>,
+    Pick<Setup, 'ping' | 'reconnect' | 'openTimeout' | 'isRotating' | 'sabotage'> {
+  /** Told what carries the client, each time it is connected. */
+  readonly onCarried?: (protocol: string) => void;
+}
 
 /** What is left when all is over. */
 export interface Remains {
@@ -28,7 +33,7 @@ export interface Remains {
 }
 
 /** Starts a client and a server as processes, with a proxy between them. */
-export async function createWorld({ client, server, ...common }: WorldOptions) {
+export async function createWorld({ client, server, onCarried, ...common }: WorldOptions) {
   const folder = join('.tmp', 'chaos', `${process.pid}-${common.seed}`);
   // What a process of this number has left once would be counted again.
   rmSync(folder, { recursive: true, force: true });
@@ -40,6 +45,7 @@ export async function createWorld({ client, server, ...common }: WorldOptions) {
 
   const hear = (told: Told, role: Setup['role']): void => {
     if (told.kind === 'up' && role === 'server') proxy.aim(told.port);
+    else if (told.kind === 'carried') onCarried?.(told.protocol);
     else if (told.kind === 'failed') failures.push(`${role}: ${told.reason}`);
     else if (told.kind === 'drained' && drained.add(role).size === 2) drained$.next();
   };
