@@ -20,12 +20,20 @@ import { after } from '../internal/after.js';
 import { endOf } from '../internal/endOf.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
+import type { Hello } from '../session/handshake.js';
 import type { Principal } from './principal.js';
 import type { ServedLink } from './serveOptions.js';
+import { helloIn } from './session/hello.js';
 
 /** One connection of a client, whose first frame has come. */
 export interface Attachment {
   readonly first: Frame;
+  /**
+   * What it says, by the session protocol. It is read once.
+   *
+   * @throws {ProtocolError} When it is no hello.
+   */
+  readonly hello: () => Hello;
   /** What remains of the connection: it begins with `first`, and can be subscribed once. */
   readonly link: Link<Frame>;
   readonly close: (code: CloseCode, reason: string) => void;
@@ -62,7 +70,7 @@ export function attachment(link: ServedLink, { helloTimeout, scheduler, onRefuse
 
     const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
     const attach = (first: Frame): Attachment => ({
-      ...{ first, close, left$, request: link.request, protocol: link.protocol ?? 'custom', onIdentified: link.onIdentified },
+      ...{ first, close, left$, hello: helloIn(first), ...originOf(link) },
       link: (outgoing) =>
         // Ready to answer before the first frame is read.
         merge(
@@ -95,6 +103,11 @@ export function attachment(link: ServedLink, { helloTimeout, scheduler, onRefuse
     );
     return merge(tooLate$, link(toPeer$).pipe(tap({ complete: () => fromPeer$.complete() }), mergeMap(receive), catchError(lose)));
   });
+}
+
+/** What is known of a connection before anything has come. */
+function originOf({ request, protocol = 'custom', onIdentified }: ServedLink): Pick<Attachment, 'request' | 'protocol' | 'onIdentified'> {
+  return { request, protocol, onIdentified };
 }
 
 /** What a client that is still looked into may send meanwhile, in bytes. */

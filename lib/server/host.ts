@@ -5,7 +5,6 @@ import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
-import type { Frame } from '../link/link.js';
 import type { Attachment } from './attachment.js';
 import { createAuthentication } from './authentication.js';
 import { drain } from './draining.js';
@@ -14,8 +13,8 @@ import { goodbyeOf, identified } from './identified.js';
 import { createMooring } from './mooring.js';
 import type { AnyWire, Credentials } from './principal.js';
 import type { AnyServeOptions } from './serveOptions.js';
-import { helloOf } from './session/guest.js';
-import { createSessionWires, isSessionFrame } from './session/sessionWires.js';
+import { isSessionFrame } from './session/hello.js';
+import { createSessionWires } from './session/sessionWires.js';
 
 /** Makes wires of connections, each by the protocol that its first frame speaks, once it is known whose they are. */
 export function createHost(options: AnyServeOptions, refused: (error: unknown) => void) {
@@ -63,14 +62,15 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
   };
 }
 
-function credentialsOf({ first, request = new IncomingMessage(new Socket()) }: Attachment, token = tokenOf(first)): Credentials {
+function credentialsOf(arrived: Attachment, token = tokenOf(arrived)): Credentials {
+  const { request = new IncomingMessage(new Socket()) } = arrived;
   return token === undefined ? { request } : { request, token };
 }
 
 /** Only a hello of a session has one. What cannot be read is refused later, or sooner if its request shows nothing. */
-function tokenOf(first: Frame): string | undefined {
+function tokenOf({ first, hello }: Attachment): string | undefined {
   try {
-    return isSessionFrame(first) ? helloOf(first).token : undefined;
+    return isSessionFrame(first) ? hello().token : undefined;
   } catch {
     return undefined;
   }

@@ -1,10 +1,8 @@
 import { nanoid } from 'nanoid';
 import type { Codec } from '../../codec/codec.js';
-import { ProtocolError } from '../../errors.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { readFrame } from '../../session/frames.js';
-import { parseHello, type Hello } from '../../session/handshake.js';
+import type { Hello } from '../../session/handshake.js';
 import { running } from '../../session/running.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
@@ -49,13 +47,6 @@ export function agreeOn({ codecs: offered }: Hello, codecs: readonly Codec[]): C
   return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
 }
 
-/** The hello that a connection began with. */
-export function helloOf(first: Frame): Hello {
-  const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
-  return parseHello(frame.value);
-}
-
 /** A client with its first connection. */
 export function createGuest(attachment: Attachment, peer: Peer): Guest {
   return { peer, berth: createBerth(attachment, true) };
@@ -92,12 +83,11 @@ function overBerth(guest: Guest, { hello: { pid }, codec, kept }: Arrival, optio
   const { store, contents, record } = kept;
   const settings = { ...options, ...watched };
   const link = counted(traffic, scheduler)(berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring }));
-  const hello = (): Hello => helloOf(berth.attachments$.value.first);
 
   return (outgoing) =>
     running(outgoing, store, settings, (connected) => {
       const attachment = (): Attachment => berth.attachments$.value;
-      const setup = { pid, peer, codec, store, contents, hello, attachment, cursor: record?.cursor };
+      const setup = { pid, peer, codec, store, contents, attachment, cursor: record?.cursor };
       const side = createServerSide(setup, connected, settings);
       guest.side = side;
       return { endpoint: side, connections$: side.over(link) };

@@ -5,7 +5,7 @@ import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
 import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
-import { credential, type Hello, type Welcome } from '../../session/handshake.js';
+import { credential, type Welcome } from '../../session/handshake.js';
 import type { EndpointOptions } from '../../session/options.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
@@ -30,9 +30,7 @@ export interface ServerSideSetup {
   readonly contents: OutboxContents;
   /** How far its messages were processed, where that was stored. */
   readonly cursor: Cursor | undefined;
-  /** That of the connection that is about to open. */
-  readonly hello: () => Hello;
-  /** That connection. */
+  /** The latest connection, which is open or about to be. */
   readonly attachment: () => Attachment;
 }
 
@@ -46,15 +44,15 @@ export function createServerSide(
   options: ServerSideOptions,
 ): ServerSide {
   const { pingInterval: ping, scheduler = asyncScheduler, inbox } = options;
-  const { pid, peer, codec, store, contents, cursor, hello, attachment, wait, fail } = { ...setup, ...parts };
+  const { pid, peer, codec, store, contents, cursor, attachment, wait, fail } = { ...setup, ...parts };
   /** Of the connection there is, until it is agreed. */
   let pending: Agreement | undefined;
   let isHelloRead = false;
   const beginning = createBeginning();
   const remember = (then: () => void): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
   const greet = (connection: Connection): void => {
-    const { n, rx: theirs = 0, ...allowance } = hello();
-    const { goesOn, ...greeting } = peer.greet(hello());
+    const { n, rx: theirs = 0, ...allowance } = attachment().hello();
+    const { goesOn, ...greeting } = peer.greet(attachment().hello());
     const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, id: endpoint.id, ...termsOf(setup, options) };
     pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
     isHelloRead = false;
@@ -69,7 +67,7 @@ export function createServerSide(
   const endpoint = createEndpoint(
     {
       ...parts,
-      ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => hello().id, onOpen: greet },
+      ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onOpen: greet },
       onHandshake({ kind, value }, connection) {
         if (kind === 'auth' && connection.isAgreed) renew(credential(value), connection);
         else if (kind === 'bye' && farewell.answer()) return;

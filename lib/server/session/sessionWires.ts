@@ -2,7 +2,6 @@ import { catchError, EMPTY, map, mergeMap, type Observable } from 'rxjs';
 import { UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/later.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame } from '../../link/link.js';
 import type { Hello } from '../../session/handshake.js';
 import { memoryOutbox } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -10,7 +9,7 @@ import type { Attachment } from '../attachment.js';
 import { takeOver } from '../berth.js';
 import type { Drained } from '../draining.js';
 import type { AnyWire } from '../principal.js';
-import { agreeOn, createGuest, helloOf, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
+import { agreeOn, createGuest, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
 import type { Peer } from './peer.js';
 
 export interface SessionWiresOptions extends GuestOptions {
@@ -18,11 +17,6 @@ export interface SessionWiresOptions extends GuestOptions {
   readonly outbox?: (pid: string) => OutboxStore;
   /** Told why a client was not let in. */
   readonly onRefused: (error: unknown) => void;
-}
-
-/** Whether a first frame is for us. */
-export function isSessionFrame(frame: Frame): boolean {
-  return typeof frame === 'string' && frame.startsWith('["hello",');
 }
 
 /** All wires of a server whose clients speak the session protocol, by the names of the clients' outboxes. */
@@ -72,7 +66,7 @@ export function createSessionWires(options: SessionWiresOptions) {
      * @throws {RxwireError} When it may not have one.
      */
     admit(attachment: Attachment): Observable<AnyWire> {
-      const hello = helloOf(attachment.first);
+      const hello = attachment.hello();
       const guest = guests.get(hello.pid);
       if (!guests.has(hello.pid)) return look(attachment, hello);
       if (!guest) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));

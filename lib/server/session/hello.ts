@@ -1,0 +1,21 @@
+import { ProtocolError } from '../../errors.js';
+import type { Frame } from '../../link/link.js';
+import { readFrame } from '../../session/frames.js';
+import { parseHello, type Hello } from '../../session/handshake.js';
+
+/** Whether a connection that begins with this frame speaks the session protocol. */
+export function isSessionFrame(frame: Frame): boolean {
+  return typeof frame === 'string' && frame.startsWith('["hello",');
+}
+
+/** The hello that a connection began with, read when it is asked for, and once. What is asked throws a `ProtocolError` when it is none. */
+export function helloIn(first: Frame): () => Hello {
+  let hello: Hello | undefined;
+  return () => (hello ??= read(first));
+}
+
+function read(first: Frame): Hello {
+  const frame = readFrame(first);
+  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  return parseHello(frame.value);
+}
