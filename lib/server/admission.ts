@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { createCounts } from '../internal/counts.js';
 import { once } from '../internal/once.js';
 
 export interface AdmissionOptions {
@@ -28,8 +29,6 @@ export interface Refusal {
 export interface Admission {
   /** Why this request is not for us, if it is not: it comes from a page that must not, or was sent to a name that is not ours. */
   inspect(request: IncomingMessage): Refusal | undefined;
-  /** Whether a page of this origin may ask. */
-  isOrigin(request: IncomingMessage): boolean;
   /** Counts a connection that begins with this request. Answers with what must be called once, at its end; or why there is no room for it. */
   enter(request: IncomingMessage): Refusal | (() => void);
   /** From now on nobody is let in; who is refused may come back in so many ms. */
@@ -48,29 +47,22 @@ export function checkAdmission(owner: string, { maxConnections, maxPerAddress }:
 export function createAdmission(options: AdmissionOptions): Admission {
   const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity } = options;
   const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
-  const perAddress = new Map<string, number>();
+  const perAddress = createCounts();
   let count = 0;
   let closedFor: number | undefined;
 
-  const leave = (from: string): void => {
-    count--;
-    const left = (perAddress.get(from) ?? 1) - 1;
-    if (left > 0) perAddress.set(from, left);
-    else perAddress.delete(from);
-  };
-  const isOrigin = (request: IncomingMessage): boolean => isAllowed(request, origins);
-
   return {
-    isOrigin,
-    inspect: (request) => (isHost(request, hosts) && isOrigin(request) ? undefined : FORBIDDEN),
+    inspect: (request) => (isHost(request, hosts) && isAllowed(request, origins) ? undefined : FORBIDDEN),
     enter(request) {
       const from = address(request);
-      const mine = perAddress.get(from) ?? 0;
       if (closedFor !== undefined) return unavailable(closedFor);
-      if (count >= maxConnections || mine >= maxPerAddress) return unavailable(RETRY_AFTER);
+      if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
+      const leave = perAddress.add(from);
       count++;
-      perAddress.set(from, mine + 1);
-      return once(() => leave(from));
+      return once(() => {
+        count--;
+        leave();
+      });
     },
     close: (retryAfter) => void (closedFor = retryAfter),
   };

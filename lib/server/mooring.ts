@@ -1,6 +1,6 @@
 import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../errors.js';
-import { once } from '../internal/once.js';
+import { createCounts } from '../internal/counts.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Berth } from './berth.js';
 
@@ -25,22 +25,15 @@ export interface MooringOptions {
 
 /** When too many are away, of all or of one principal, the one that is so for longest has its wire ended. */
 export function createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: MooringOptions): Mooring {
-  const moored = new Map<string, number>();
+  const moored = createCounts();
   const all = createAway(maxDetached, scheduler);
   const ofOwner = new Map<string, ReturnType<typeof createAway>>();
 
-  const unmoor = (owner: string): void => {
-    const left = (moored.get(owner) ?? 1) - 1;
-    if (left > 0) moored.set(owner, left);
-    else moored.delete(owner);
-  };
   return {
     moor(owner) {
       if (owner === undefined) return noop;
-      const there = moored.get(owner) ?? 0;
-      if (there >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'no more wires of this principal');
-      moored.set(owner, there + 1);
-      return once(() => unmoor(owner));
+      if (moored.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'no more wires of this principal');
+      return moored.add(owner);
     },
     onDetached(berth) {
       const { owner } = berth;
