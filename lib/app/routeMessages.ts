@@ -10,7 +10,7 @@ import {
   type MonoTypeOperatorFunction,
   type Observable,
 } from 'rxjs';
-import { OverflowError, UnhandledError } from '../errors.js';
+import { OverflowError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { noteHandled } from '../internal/offered.js';
 import { operate } from '../internal/operate.js';
@@ -48,8 +48,7 @@ export interface Routing {
 }
 
 /** What `route` and `createRouter` have in common. */
-export function createRouting(options: RouterOptions, { onUnhandled, onDead }: RouteListeners): Routing {
-  const onNone = onUnhandled ?? ((message: Message) => noteUnhandled(message, () => new UnhandledError(message)));
+export function createRouting(options: RouterOptions, { onUnhandled = noteUnhandled, onDead }: RouteListeners): Routing {
   const startAll = createStarter(options, onDead);
   const table = createRouteTable<Route>('route');
 
@@ -60,7 +59,7 @@ export function createRouting(options: RouterOptions, { onUnhandled, onDead }: R
     subscriber.add(slow$.pipe(mergeAll()).subscribe(subscriber));
     const take = (message: Message): void => {
       const routes = table.find(message.type);
-      if (routes.length === 0) return isAnswer(message.type) ? undefined : onNone(message);
+      if (routes.length === 0) return isAnswer(message.type) ? undefined : onUnhandled(message);
       noteHandled();
       const working = startAll(routes, message, load);
       if (working.length === 0) subscriber.next(message);

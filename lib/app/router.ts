@@ -1,5 +1,4 @@
 import { Subject, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
-import { UnhandledError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import { noteUnhandled } from '../session/claims.js';
 import { createRouting } from './routeMessages.js';
@@ -43,7 +42,7 @@ export function createRouter(options: RouterOptions = {}): Router {
   const unhandled$ = new Subject<Message>();
   const dead$ = new Subject<DeadRoute>();
   const routing = createRouting(options, {
-    onUnhandled: (message) => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message, () => new UnhandledError(message))),
+    onUnhandled: (message) => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message)),
     onDead: (dead) => dead$.next(dead),
   });
   return { ...routing, unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };

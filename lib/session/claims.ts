@@ -1,4 +1,4 @@
-import type { RxwireError } from '../errors.js';
+import { UnhandledError, type RxwireError } from '../errors.js';
 import { offered, type Offered } from '../internal/offered.js';
 import type { Message } from '../message/types.js';
 import type { Completion } from './store/inbox.js';
@@ -84,10 +84,10 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   return Object.assign(end, mine.terms);
 }
 
-/** What is told of a message that is being handed over, when nobody handles it. */
-export function noteUnhandled(message: Message, failure: () => RxwireError): void {
+/** Of a message that is being handed over, the wire is told when nobody handles it. */
+export function noteUnhandled(message: Message): void {
   const mine = offerOf(message);
-  if (mine) mine.unhandled ??= () => mine.terms.complain?.(failure());
+  if (mine) mine.unhandled ??= () => mine.terms.complain?.(new UnhandledError(message));
 }
 
 function offerOf({ id }: Pick<Message, 'id'>): Offer | undefined {
