@@ -1,12 +1,11 @@
 import { isObservable, map, noop, type Observable } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
-import { chain, type Later } from '../../internal/later.js';
+import { attempt, chain, type Later } from '../../internal/later.js';
 import { weigh } from '../../internal/weigh.js';
 import type { ChannelJoin, ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { channelIn, readJoin, readPublish, readWatch } from '../channels/payloads.js';
-import { attempt } from './attempt.js';
 import type { ChannelLog } from './channelLog.js';
 import type { ChannelRequest } from './hubOptions.js';
 import type { Room } from './room.js';
@@ -95,7 +94,7 @@ function join(message: Message, { rooms, enter, leave }: Doors, parts: GuestPart
   return chain(permit({ wire, member, channel, action: 'join' }), (isAllowed): Later<void> => {
     if (!isAllowed) return refuse('forbidden');
     if (isNew && parts.rooms.sizeOf(channel) >= maxMembers) return refuse('full');
-    return attempt(() => enter(asked), failing(channel, parts, refuse));
+    return attempt(() => enter(asked), noop, failing(channel, parts, refuse));
   });
 }
 
@@ -109,7 +108,7 @@ function publish(message: Message, parts: GuestParts): Later<void> {
   if (weigh(given, maxSize) > maxSize) return refuse('too-large');
   return chain(permit({ wire, member, channel, action: 'publish', message: published }), (isAllowed): Later<void> => {
     if (!isAllowed) return refuse('forbidden');
-    return attempt(() => chain(log.append(channel, published), noop), failing(channel, parts, refuse));
+    return attempt(() => log.append(channel, published), noop, failing(channel, parts, refuse));
   });
 }
 

@@ -2,7 +2,7 @@ import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observab
 import { ChannelFailedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { endOf } from '../../internal/endOf.js';
-import { chain, whenReady } from '../../internal/later.js';
+import { attempt, whenReady } from '../../internal/later.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/limits.js';
 import type { Message } from '../../message/types.js';
@@ -10,7 +10,6 @@ import type { Wire } from '../../wire/wire.js';
 import { ChannelSubject } from '../channels/channelSubject.js';
 import { isOfChannels } from '../channels/payloads.js';
 import { use } from '../use.js';
-import { attempt } from './attempt.js';
 import { createGuest, type GuestParts } from './guest.js';
 import type { HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
@@ -68,11 +67,8 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
       const publish = (message: Message): void => {
         const fail = (error: unknown): void => failedIn(name, error);
-        void whenReady(
-          attempt(() => chain(log.append(name, message.source ? message : { ...message, source: id }), noop), fail),
-          noop,
-          fail,
-        );
+        const appended = attempt(() => log.append(name, message.source ? message : { ...message, source: id }), noop, fail);
+        void whenReady(appended, noop, fail);
       };
       const messages$ = rooms.in(name, (room) => room.messages$);
       return new ChannelSubject({ name, publish, messages$, presence$: rooms.in(name, (room) => room.presence$) });
