@@ -73,33 +73,22 @@ export function createLending<W extends Wire>({ waiting, onWorked, ...options }:
   };
 }
 
+/** A wire that can be given back once, in one way or the other. */
 function lend<W extends Wire>(
   member: Member<W>,
   { members, back, onChange }: { readonly members: Members<W>; readonly back: (member: Member<W>) => void; readonly onChange: () => void },
 ): Lease<W> {
   member.isLeased = true;
   onChange();
-  const end = (then: (member: Member<W>) => void): void => {
+  let isOver = false;
+  const end = (then: (member: Member<W>) => void) => (): void => {
+    if (isOver) return;
+    isOver = true;
     member.isLeased = false;
     if (members.all.has(member)) then(member);
     onChange();
   };
-  return leaseOf(
-    member.wire,
-    () => end(back),
-    () => end(members.close),
-  );
-}
-
-/** What can be given back once, in one way or the other. */
-function leaseOf<W extends Wire>(wire: W, release: () => void, discard: () => void): Lease<W> {
-  let isOver = false;
-  const once = (end: () => void) => (): void => {
-    if (isOver) return;
-    isOver = true;
-    end();
-  };
-  return { wire, release: once(release), discard: once(discard) };
+  return { wire: member.wire, release: end(back), discard: end(members.close) };
 }
 
 /** Closes what nobody has used for long, down to the fewest there may be. */
