@@ -1,7 +1,8 @@
 import { nanoid } from 'nanoid';
-import { concat, defer, EMPTY, mergeMap, ReplaySubject, take, type Observable } from 'rxjs';
-import type { Caller } from './caller.js';
+import { concat, defer, EMPTY, mergeMap, ReplaySubject, take, tap, type Observable } from 'rxjs';
+import type { Call, Caller } from './caller.js';
 import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './headers.js';
+import type { FetchResponse } from './options.js';
 import type { ReadAnswer } from './reading.js';
 import type { Ending, Item } from './records.js';
 
@@ -31,18 +32,26 @@ const PATIENCE = 50_000;
 
 export function createConversation(call: Caller, { accept, read, more }: Downstream): Conversation {
   const link = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
-  const running = new AbortController();
+  const running = new Set<AbortController>();
   const opened$ = new ReplaySubject<void>(1);
   let posts = 0;
   let polls = 0;
 
+  /** Each has a signal of its own: `fetch` would leave something behind on one that is shared. */
+  const ask = <T>(request: Omit<Call, 'signal'>, onAnswer: (response: FetchResponse) => Observable<T>): Observable<T> =>
+    defer(() => {
+      const controller = new AbortController();
+      running.add(controller);
+      // One that has failed, or that nobody waits for any more, is still to be aborted.
+      return call({ ...request, signal: controller.signal }, onAnswer).pipe(tap({ complete: () => running.delete(controller) }));
+    });
   const send = <T>(body: Uint8Array, wanted: string, onAnswer: ReadAnswer | (() => Observable<T>)): Observable<T> => {
     const headers = { ...link, [HttpHeader.NUMBER]: String(++posts), accept: wanted, 'content-type': RECORDS_TYPE };
-    return call({ method: 'POST', headers, body, signal: running.signal }, onAnswer as () => Observable<T>);
+    return ask({ method: 'POST', headers, body }, onAnswer as () => Observable<T>);
   };
-  const ask$ = defer(() => {
+  const more$ = defer(() => {
     const headers = { ...link, [HttpHeader.NUMBER]: String(++polls), accept };
-    return call({ method: 'GET', headers, signal: running.signal, patience: PATIENCE }, read);
+    return ask({ method: 'GET', headers, patience: PATIENCE }, read);
   });
   return {
     receive: (first) =>
@@ -53,7 +62,7 @@ export function createConversation(call: Caller, { accept, read, more }: Downstr
             return read(response);
           }),
         ),
-        more(ask$),
+        more(more$),
       ),
     post: (body) =>
       opened$.pipe(
@@ -66,14 +75,16 @@ export function createConversation(call: Caller, { accept, read, more }: Downstr
         const headers = { ...link, [HttpHeader.CODE]: String(code), [HttpHeader.REASON]: percent(reason) };
         return call({ method: 'DELETE', headers, signal: new AbortController().signal }, () => EMPTY);
       }),
-    abort: () => running.abort(),
+    abort: () => running.forEach((controller) => controller.abort()),
   };
 }
 
 /** As much of a text as a close frame of a WebSocket would hold, for a header. */
 function percent(text: string): string {
-  const bytes = new TextEncoder().encode(text).subarray(0, 123);
-  return Array.from(bytes, (byte) =>
+  const room = new Uint8Array(123);
+  // Whole characters only: half of one could not be read.
+  const { written } = new TextEncoder().encodeInto(text, room);
+  return Array.from(room.subarray(0, written), (byte) =>
     byte >= 0x20 && byte < 0x7f && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, '0')}`,
   ).join('');
 }

@@ -1,0 +1,48 @@
+import { Subject } from 'rxjs';
+import { ConnectionLostError } from '../../../lib/errors.js';
+import type { FetchRequest, FetchResponse } from '../../../lib/link/http/options.js';
+import { longPolling } from '../../../lib/link/longPolling.js';
+
+/** A server that answers each POST, holds each GET, and is told of each DELETE. */
+function fakeFetch() {
+  const requests: FetchRequest[] = [];
+  const empty: FetchResponse = { status: 204, headers: { get: () => null }, body: null };
+  const fetch = (_: string, request: FetchRequest): Promise<FetchResponse> => {
+    requests.push(request);
+    return request.method === 'GET' ? new Promise(() => undefined) : Promise.resolve(empty);
+  };
+  return { fetch, requests };
+}
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('a link over requests', () => {
+  it('gives each request a signal of its own, and aborts those that are open', async () => {
+    const { fetch, requests } = fakeFetch();
+    const outgoing$ = new Subject<string>();
+    const subscription = longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
+    for (const frame of ['a', 'b', 'c']) {
+      outgoing$.next(frame);
+      await turn();
+    }
+    const signals = requests.map(({ signal }) => signal);
+    expect(requests.map(({ method }) => method)).toEqual(expect.arrayContaining(['GET', 'POST']));
+    expect(new Set(signals).size).toBe(requests.length);
+
+    subscription.unsubscribe();
+    await turn();
+    expect(requests.filter(({ signal }) => signal.aborted).map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('cuts a reason between two characters', async () => {
+    const { fetch, requests } = fakeFetch();
+    const outgoing$ = new Subject<string>();
+    const link = longPolling('http://localhost/wire', { fetch });
+    link(outgoing$).subscribe({ error: () => undefined });
+    outgoing$.next('a');
+    await turn();
+    outgoing$.error(new ConnectionLostError(4400, 'ü'.repeat(100)));
+    await turn();
+    const [goodbye] = requests.filter(({ method }) => method === 'DELETE');
+    expect(decodeURIComponent(goodbye!.headers['rxwire-reason']!)).toBe('ü'.repeat(61));
+  });
+});
