@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { defer, distinctUntilChanged, ReplaySubject } from 'rxjs';
+import { defer, ReplaySubject } from 'rxjs';
 import {
   connect,
   json,
@@ -78,9 +78,9 @@ function dial(): void {
   const link = setup.isRotating ? rotating(url, openTimeout) : webSocket(url, { openTimeout });
   const outbox = setup.sabotage === 'forgetful sender' ? memoryOutbox() : store.outbox('client');
   const wire = connect({ ...options, link, codec: codecs[codec], reconnect, outbox });
-  wire.state$.pipe(distinctUntilChanged((a, b) => a.status === b.status)).subscribe(({ status, protocol }) => {
-    if (status === 'connected') tell({ kind: 'carried', protocol });
-  });
+  if (setup.isRotating) {
+    wire.state$.subscribe(({ status, protocol }) => tell({ kind: 'state', status, protocol }));
+  }
   use(wire);
   tell({ kind: 'up', port: 0 });
 }

@@ -26,12 +26,18 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly sabotage?: 'effect before cursor' | 'forgetful sender' | undefined;
 }
 
+/** How a client is connected. */
+export interface Carriage {
+  readonly status: string;
+  readonly protocol: string;
+}
+
 /** What a process tells. */
 export type Told =
   /** It has begun: a server listens there, a client dials. */
   | { readonly kind: 'up'; readonly port: number }
-  /** It is connected, by this. */
-  | { readonly kind: 'carried'; readonly protocol: string }
+  /** How its wire is, where it takes another transport each time: at each change, and each second while bytes come. */
+  | ({ readonly kind: 'state' } & Carriage)
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained' }
   /** It cannot go on. */

@@ -6,7 +6,7 @@ import { tcpProxy } from '../support/tcpProxy.js';
 import { effectsOf } from './effects.js';
 import { readJournals, type Entry } from './journal.js';
 import type { Plan } from './plan.js';
-import { createActor, type Setup, type Told } from './processes.js';
+import { createActor, type Carriage, type Setup, type Told } from './processes.js';
 import { reconcile, type Breach, type Tallies } from './reconcile.js';
 
 /** How long it may take until all is delivered, once nothing fails any more, in ms. */
@@ -16,8 +16,8 @@ export interface WorldOptions
   extends
     Pick<Plan, 'seed' | 'codec' | 'client' | 'server'>,
     Pick<Setup, 'ping' | 'reconnect' | 'openTimeout' | 'isRotating' | 'sabotage'> {
-  /** Told what carries the client, each time it is connected. */
-  readonly onCarried?: (protocol: string) => void;
+  /** Told how the client is connected, where that changes. */
+  readonly onState?: (state: Carriage) => void;
 }
 
 /** What is left when all is over. */
@@ -33,7 +33,7 @@ export interface Remains {
 }
 
 /** Starts a client and a server as processes, with a proxy between them. */
-export async function createWorld({ client, server, onCarried, ...common }: WorldOptions) {
+export async function createWorld({ client, server, onState, ...common }: WorldOptions) {
   const folder = join('.tmp', 'chaos', `${process.pid}-${common.seed}`);
   // What a process of this number has left once would be counted again.
   rmSync(folder, { recursive: true, force: true });
@@ -45,7 +45,7 @@ export async function createWorld({ client, server, onCarried, ...common }: Worl
 
   const hear = (told: Told, role: Setup['role']): void => {
     if (told.kind === 'up' && role === 'server') proxy.aim(told.port);
-    else if (told.kind === 'carried') onCarried?.(told.protocol);
+    else if (told.kind === 'state') onState?.(told);
     else if (told.kind === 'failed') failures.push(`${role}: ${told.reason}`);
     else if (told.kind === 'drained' && drained.add(role).size === 2) drained$.next();
   };
