@@ -35,6 +35,7 @@ const NOTICE = 3_000;
 export async function switchTransports({ seed, switches, every }: SwitchPlan): Promise<SwitchResult> {
   const { pick, whole } = createChance(seed);
   const states$ = new Subject<Carriage>();
+  const first = firstValueFrom(states$.pipe(filter(isConnected), timeout(LIMIT)));
   const world = await createWorld({
     ...{ seed, codec: pick(['json', 'msgpack']), client: SENDER, server: SENDER, isRotating: true },
     ...{ ping: 1_000, reconnect: { initialInterval: 5, maxInterval: 50 }, openTimeout: 1_000 },
@@ -42,7 +43,7 @@ export async function switchTransports({ seed, switches, every }: SwitchPlan): P
   });
   const counts: Record<string, number> = {};
   const failures: string[] = [];
-  let last = '';
+  let last = (await first).protocol;
   for (let done = 0; done < switches && failures.length === 0;) {
     await sleep(whole(1, every));
     const carried = await afterCut(states$, last, pick([world.proxy.cut, world.proxy.cut, world.proxy.cutNear]));
@@ -50,7 +51,7 @@ export async function switchTransports({ seed, switches, every }: SwitchPlan): P
     done++;
     if (carried === 'not') failures.push(`switch ${done}: not connected again after ${LIMIT} ms`);
     else {
-      if (last) counts[`${last} → ${carried}`] = (counts[`${last} → ${carried}`] ?? 0) + 1;
+      counts[`${last} → ${carried}`] = (counts[`${last} → ${carried}`] ?? 0) + 1;
       last = carried;
     }
   }
@@ -69,12 +70,15 @@ export async function switchTransports({ seed, switches, every }: SwitchPlan): P
   };
 }
 
+function isConnected({ status }: Carriage): boolean {
+  return status === 'connected';
+}
+
 /**
  * What carries the client after a cut: `not`, when that is nothing in time; `as before`, when the cut has hit nothing: between two requests of long
  * polling there is no connection that could break.
  */
 async function afterCut(states$: Observable<Carriage>, last: string, cut: () => void): Promise<string> {
-  const isConnected = ({ status }: Carriage): boolean => status === 'connected';
   const lost = firstValueFrom(states$.pipe(skipWhile(isConnected), timeout({ first: NOTICE, with: () => of(undefined) })));
   const alive = firstValueFrom(states$.pipe(filter(isConnected), timeout({ first: NOTICE, with: () => of(undefined) })));
   const carried = firstValueFrom(
