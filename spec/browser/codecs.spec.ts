@@ -1,10 +1,11 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import type { Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { compositions } from '../fuzz/compositions.js';
 import { same } from '../fuzz/same.js';
+import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import type { Carried } from './codecsPage.js';
 import { bundle, openSite, type Site } from './site.js';
@@ -26,8 +27,7 @@ describeWith('chromium', 'codecs in a browser that allows no eval', (executableP
   let page: Page;
 
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
-    const launched = chromium.launch({ executablePath, args });
+    const launched = launch(executablePath);
     const script = await bundle('spec/browser/codecsPage.ts');
     browser = await launched;
     site = await openSite(browser, script);

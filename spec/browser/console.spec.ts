@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
+import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 
 // A browser, a server and a process for each program.
@@ -14,8 +15,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
   let complaints: string[];
 
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
-    browser = await chromium.launch({ executablePath, args });
+    browser = await launch(executablePath);
   });
   afterAll(() => browser.close());
 

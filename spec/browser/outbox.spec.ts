@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { build } from 'esbuild';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { outboxCases } from '../support/outboxCases.js';
 import type { Kind, Toolbox } from './outboxPage.js';
@@ -19,10 +20,9 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   let complaints: string[];
 
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
     const entryPoints = ['spec/browser/outboxPage.ts'];
     const options = { entryPoints, bundle: true, write: false, format: 'iife', target: 'es2022' } as const;
-    const [built, launched] = await Promise.all([build(options), chromium.launch({ executablePath, args })]);
+    const [built, launched] = await Promise.all([build(options), launch(executablePath)]);
     script = built.outputFiles[0]!.text;
     browser = launched;
   });

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { build } from 'esbuild';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
@@ -18,11 +19,10 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
   let complaints: string[];
 
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
     const options = { bundle: true, write: false, format: 'iife', target: 'es2022' } as const;
     const [built, launched] = await Promise.all([
       build({ ...options, entryPoints: ['spec/browser/queuesPage.ts'] }),
-      chromium.launch({ executablePath, args }),
+      launch(executablePath),
     ]);
     script = built.outputFiles[0]!.text;
     browser = launched;

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { folder } from '../node/folder.js';
+import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { buildServer, startServer, type DurableServer } from './durableServer.js';
 import type { Kind } from './pageSupport.js';
@@ -24,8 +25,7 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
   let site: Site;
 
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
-    const launched = chromium.launch({ executablePath, args });
+    const launched = launch(executablePath);
     buildServer();
     [sessionPage, reloadingPage] = await Promise.all([bundle('spec/browser/sessionPage.ts'), bundle('spec/browser/reloadingPage.ts')]);
     browser = await launched;

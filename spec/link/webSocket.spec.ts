@@ -6,19 +6,10 @@ import { WebSocket } from 'ws';
 import { ConnectionLostError, NoWebSocketError, UnsupportedError } from '../../lib/errors.js';
 import { platformWebSocket } from '../../lib/link/browserWebSocket.js';
 import { webSocket } from '../../lib/link/webSocket.js';
+import { freePort } from '../support/freePort.js';
 import { socketServer } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
-
-/** A port where nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('webSocket', () => {
   let server: Awaited<ReturnType<typeof socketServer>>;
@@ -85,7 +76,7 @@ describe('webSocket', () => {
   });
 
   it.each(['127.0.0.1', 'localhost'])('fails with the cause when %s refuses the connection', async (host) => {
-    const error = await record(webSocket(`ws://${host}:${await closedPort()}`)(NEVER)).ended;
+    const error = await record(webSocket(`ws://${host}:${await freePort()}`)(NEVER)).ended;
     expect(error).toBeInstanceOf(ConnectionLostError);
     expect(error).toMatchObject({ closeCode: 1006, wasClean: false, reason: expect.stringContaining('ECONNREFUSED') });
     expect((error as Error).cause).toMatchObject({ code: 'ECONNREFUSED' });

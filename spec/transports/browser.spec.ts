@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { launch } from '../browser/launch.js';
 import { bundle, openSite, type Site } from '../browser/site.js';
 import { describeWith } from '../support/debian.js';
 import { startNginx } from '../support/nginx.js';
@@ -13,8 +14,7 @@ describeWith('chromium', 'from Chromium', (executablePath) => {
   let site: Site;
   let page: Page;
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
-    const launched = chromium.launch({ executablePath, args });
+    const launched = launch(executablePath);
     const script = await bundle('spec/transports/page.ts');
     browser = await launched;
     site = await openSite(browser, script);

@@ -1,0 +1,6 @@
+import { chromium, type Browser } from 'playwright-core';
+
+/** A browser that asks nobody for anything but its pages. */
+export function launch(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'] });
+}
