@@ -14,6 +14,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   wire: () => import('./wire.js'),
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),
+  idle: () => import('./idle.js'),
 };
 
 async function load(name: string): Promise<Suite> {
