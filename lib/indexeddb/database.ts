@@ -23,8 +23,11 @@ export const HEAD_KEY = 'head';
 const VERSION = 1;
 /** What comes of a connection that is being taken away: it opens no more, or its transactions do not begin, or do not end well. */
 const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
-/** One for the connection that was lost, one for opening while the browser still clears up, one for what comes then. */
-const ATTEMPTS = 3;
+/**
+ * Pauses between attempts, in ms: none after the connection that was lost; while the browser clears up, which may take it a while on a busy
+ * machine, all others fail.
+ */
+const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
 /** A database that is opened when it is first needed, and again whenever it was taken away. */
 export interface Database {
@@ -70,13 +73,15 @@ export function createDatabase(name: string, stores: readonly Name[], onLost: ()
 
   return {
     async transact(work) {
-      for (let attempt = 1; ; attempt++) {
+      for (let attempt = 0; ; attempt++) {
+        const pause = PAUSES[attempt];
         const one = (connection ??= connect());
         try {
           return await run(await one, stores, work);
         } catch (error) {
-          if (attempt === ATTEMPTS || !LOST.includes((error as Error).name)) throw error;
+          if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
           forget(one);
+          await new Promise((resolve) => setTimeout(resolve, pause));
         }
       }
     },

@@ -224,6 +224,13 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(batches).toEqual(firsts.slice(300 - batches.length));
     });
 
+    it('waits while the browser clears up, and gives up only when that does not end', async () => {
+      await on(page, 'open', 'indexedDB');
+      expect(await on(page, 'appendWhileCleared', 1, 6)).toBeUndefined();
+      expect(await on(page, 'appendWhileCleared', 2, 7)).toBe('failed');
+      expect(await on(page, 'append', 2)).toBeUndefined();
+    });
+
     it('takes back all that it had when it is told to after an eviction', async () => {
       await on(page, 'open', 'indexedDB');
       await on(page, 'append', 1);

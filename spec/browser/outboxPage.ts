@@ -71,6 +71,19 @@ const toolbox = {
     return asked;
   },
 
+  /** Appends while so many transactions in a row fail, as they do while the browser clears up; answers the fault, if any. */
+  async appendWhileCleared(first: number, failing: number) {
+    const { transaction } = IDBDatabase.prototype;
+    let left = failing;
+    IDBDatabase.prototype.transaction = function (...args) {
+      if (left-- > 0) throw new DOMException('Force close delete origin', 'UnknownError');
+      return transaction.apply(this, args);
+    };
+    const fault = await toolbox.append(first);
+    IDBDatabase.prototype.transaction = transaction;
+    return fault;
+  },
+
   /** Calls that nobody subscribes to do nothing. */
   appendUnsubscribed(first: number) {
     store.append([batch(first)]);
