@@ -1,4 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction } from 'idb';
+import { lastValueFrom, timer } from 'rxjs';
 
 /** All object stores there are; a database has some of them. */
 interface Schema extends DBSchema {
@@ -81,7 +82,7 @@ export function createDatabase(name: string, stores: readonly Name[], onLost: ()
         } catch (error) {
           if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
           forget(one);
-          await new Promise((resolve) => setTimeout(resolve, pause));
+          await lastValueFrom(timer(pause));
         }
       }
     },
