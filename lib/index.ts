@@ -36,7 +36,9 @@ export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOp
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
+export { keyring, type Keyring, type KeyringOptions } from './codec/keyring.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
+export { sealed } from './codec/sealed.js';
 export * from './errors.js';
 export { CloseCode, isReconnectable } from './link/closeCode.js';
 export { fallback, type FallbackOptions } from './link/fallback/fallback.js';

@@ -25,6 +25,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['channel', 4.75],
   ['pool', 2.5],
   ['gzipped', 7],
+  ['sealed, keyring', 2.5],
   ['meter', 0.6],
   ['meterWire', 0.9],
   ['queue', 4.4],

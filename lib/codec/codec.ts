@@ -27,6 +27,8 @@ export interface Codec {
   readonly name: string;
   /** Whether frames are bytes, or text; `undefined`, if they are now this and now that. */
   readonly binary: boolean | undefined;
+  /** Whether it encrypts. Such a codec needs a session, and no other may be taken in its place. @default false */
+  readonly isSealed?: boolean;
   /**
    * A frame that nothing else writes to later on.
    *

@@ -6,6 +6,7 @@ import type { Codec, PlainCodec } from './codec.js';
 import { readMember } from './gzip/member.js';
 import { nativeZip } from './gzip/nativeZip.js';
 import { portableZip, type Level, type Zip } from './gzip/zip.js';
+import { textOf } from './text.js';
 
 export interface GzipOptions {
   /** Bytes (of text: characters) from which on a frame is compressed. @default 1_024 */
@@ -28,6 +29,7 @@ export interface GzipOptions {
  * Where you encrypt, think twice: the length of what is compressed tells something of what it says.
  *
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if the codec encrypts: there is nothing left to compress.
  * @example
  * const codec = gzipped(json());
  * const frame = codec.encode([createMessage('chat.said', 'ha'.repeat(5_000))]);
@@ -51,6 +53,7 @@ export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
   assertNotNegative('gzipped', { threshold });
   assertPositive('gzipped', { maxSize });
   if (![1, 2, 3, 4, 5, 6, 7, 8, 9].includes(level)) throw new RangeError(`gzipped: "level" must be 1 to 9, got ${String(level)}`);
+  if (codec.isSealed) throw new TypeError('gzipped: what is sealed does not become smaller: sealed(gzipped(…), keys)');
   const name = `${codec.name}+gzip`;
 
   const inflate = (frame: Uint8Array): Uint8Array => {
@@ -101,12 +104,4 @@ function escaped(frame: string | Uint8Array): string | Uint8Array {
 
 function unescaped(frame: string | Uint8Array): string | Uint8Array {
   return typeof frame !== 'string' && frame[0] === ESCAPE ? frame.subarray(1) : frame;
-}
-
-function textOf(bytes: Uint8Array, codec: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new DecodeError(codec, 'not UTF-8', cause);
-  }
 }

@@ -13,7 +13,7 @@ export interface Introduction {
 
 /** @throws {DecodeError | InvalidMessageError | UnsupportedError} When the frame is none of these codecs; also delivered. */
 export function readHello(frame: Frame, codecs: readonly Codec[]): Later<Introduction> {
-  const codec = codecs.find(({ binary }) => binary === (typeof frame !== 'string'));
+  const codec = codecs.find(({ binary, isSealed }) => !isSealed && binary === (typeof frame !== 'string'));
   if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
   return chain(codec.decode(frame), ([first]) => ({
     codec,

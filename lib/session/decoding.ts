@@ -29,8 +29,8 @@ export function createDecoder({ codec, sends, pid, maxBadFrames, report }: Decod
   const refuse = (first: number, error: unknown): void => {
     report({ kind: 'error', error });
     if (++bad >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`);
-    // It is still to come: what follows it cannot be taken.
-    if (first > 0) throw new ConnectionLostError(GAP, `${first} could not be read`);
+    // It is still to come: what follows it cannot be taken. And with whoever forges batches nobody goes on.
+    if (first > 0 || codec.isSealed) throw new ConnectionLostError(GAP, `${first} could not be read`);
   };
   /** @throws {ConnectionLostError} When the connection cannot go on; also delivered. */
   return ({ first, count, body }: BatchFrame, connection: Pick<Connection, 'isOver'>): Later<readonly Message[]> => {

@@ -44,7 +44,7 @@ export interface ConnectOptions extends WireOptions {
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if `id` is no name.
- * @throws {UnsupportedError} At call time, for exactly-once or a token over the envelope protocol.
+ * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec over the envelope protocol.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {UnauthorizedError} Delivered, when the server does not let this client in.
  * @throws {ConnectionLostError} Delivered, when another close code says that reconnecting is of no use.
@@ -82,6 +82,7 @@ const SECRET_LENGTH = 43;
 function overEnvelope({ link, codec = json(), delivery = 'at-least-once', ...options }: Settings): (parts: WireParts) => Link<Message> {
   if (options.token) throw new UnsupportedError('connect: "token" is not for envelopes');
   if (delivery === 'exactly-once') throw new UnsupportedError('connect: "delivery" cannot be exactly-once with envelopes');
+  if (codec.isSealed) throw new UnsupportedError('connect: "codec" cannot seal envelopes');
   const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);
   let resume = false;

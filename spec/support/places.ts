@@ -1,0 +1,26 @@
+import { firstValueFrom, isObservable } from 'rxjs';
+import type { BatchContext, Codec, PlainCodec } from '../../lib/codec/codec.js';
+import type { Later } from '../../lib/internal/later.js';
+
+/** A batch of a session, as good as any other. */
+export const place: BatchContext = { direction: 'to-server', pid: '9dG3kXbTqf0aLw8RzVn4Ye', first: 7, count: 2 };
+
+/** A codec that is told of one and the same batch each time, as if a session did it. */
+export function placed(codec: Codec, context: BatchContext = place): PlainCodec {
+  return {
+    ...codec,
+    encode: (batch) => now(codec.encode(batch, context)),
+    decode: (frame) => now(codec.decode(frame, context)),
+  };
+}
+
+function now<T>(later: Later<T>): T {
+  if (isObservable(later)) throw new Error('a codec that takes its time');
+  return later;
+}
+
+/** What there is, or what comes. A throw is a rejection. */
+export async function soon<T>(later: () => Later<T>): Promise<T> {
+  const value = later();
+  return isObservable(value) ? firstValueFrom(value) : value;
+}
