@@ -90,8 +90,8 @@ describe('createMetrics', () => {
     expect([before.sent.total, before.sent.byName]).toEqual([0, {}]);
   });
 
-  describe('whatever the names', () => {
-    it('counts the first 200 apart, and others together', () => {
+  describe('one million message types', () => {
+    it('are counted together, but for the first 200', () => {
       const metrics = createMetrics();
       for (let index = 0; index < 300; index++) metrics.message('received', `type.${index}`, 1);
       metrics.message('received', 'type.5', 1);
@@ -125,10 +125,10 @@ describe('createMetrics', () => {
       expect(byName['hasOwnProperty']).toBeUndefined();
     });
 
-    it('stays under 1 MiB with 100,000 types and codes, and values of all magnitudes', () => {
+    it('stay under 1 MiB with their codes, and values of all magnitudes', () => {
       const held = retained(() => {
         const metrics = createMetrics();
-        for (let index = 0; index < 100_000; index++) {
+        for (let index = 0; index < 1_000_000; index++) {
           metrics.message(index % 2 === 0 ? 'sent' : 'received', `type.number.${index}`, 2 ** ((index % 2_000) - 1_000));
           metrics.error(`code ${index}`);
           metrics.drop(`reason ${index}`);

@@ -145,22 +145,6 @@ describe('listen', () => {
       expect(await status(url, { origin: 'https://app.example' })).toBe('open');
     });
 
-    it.each(['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'http://127.0.0.1', 'null', '/'])(
-      'is refused from the origin %p: 403',
-      async (origin) => {
-        const { url } = await start({ origins: ['https://app.example'] });
-        expect(await status(url, { origin })).toBe('403');
-      },
-    );
-
-    it.each([
-      ['of the same host that tells no origin, as none does for a WebSocket', { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64)' }],
-      ['that says from where, and tells no origin', { 'sec-fetch-site': 'same-origin' }],
-    ])('is refused from a browser %s: 403', async (_, headers) => {
-      const { url } = await start();
-      expect(await status(url, { headers })).toBe('403');
-    });
-
     it('is refused when it was sent to another name, as of a page whose name was made to point here: 403', async () => {
       const { url, port } = await start({ hosts: [`127.0.0.1:0`, 'app.example', 'LocalHost'] });
       expect(await status(url, { headers: { host: 'app.example' } })).toBe('open');

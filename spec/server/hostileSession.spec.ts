@@ -59,23 +59,8 @@ describe('a client that speaks the session, and breaks its rules', () => {
 
   describe('is closed with 4400, and nothing of it is delivered', () => {
     it.each<readonly [what: string, frame: Frame]>([
-      ['acks what was never sent', '["ack",1,1024]'],
-      ['acks half a message', '["ack",0.5,1024]'],
-      ['acks less than nothing', '["ack",-1,1024]'],
-      ['acks 2^53', '["ack",9007199254740992,1024]'],
-      ['acks a text', '["ack","0",1024]'],
-      ['acks an object that has a value', '["ack",{"valueOf":0},1024]'],
-      ['gives no credit', '["ack",0]'],
-      ['gives a credit below nothing', '["ack",0,-1]'],
-      ['gives a credit past all numbers', '["ack",0,1e300]'],
-      ['asks with a number that is none', '["ping",null]'],
       ['skips more than a batch has', `["skip",[${Array.from({ length: 257 }, (_, index) => index + 1).join()}]]`],
-      ['skips what is far beyond the window', '["skip",[1025]]'],
-      ['skips 2^53', '["skip",[9007199254740992]]'],
       ['skips no list', '["skip",{"length":1,"0":1}]'],
-      ['sends a batch of none', '["msg",1,0,[]]'],
-      ['sends a batch of too many', '["msg",1,257,[]]'],
-      ['sends a batch past all numbers', '["msg",4503599627370497,1,{}]'],
       ['sends half a header', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 1, 0)],
       ['sends bytes of another kind', Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x90)],
       ['says hello again', helloFrame()],
@@ -148,13 +133,6 @@ describe('a client that speaks the session, and breaks its rules', () => {
       again.send(batch(1, 'a'), batch(2, 'b', 'c'));
       await again.frames.take(3);
       expect([got, codes]).toEqual([['a', 'b', 'c'], ['ERR_CONNECTION_LOST']]);
-    });
-
-    it('says that it has sent more than has come: closed with 4410', async () => {
-      const { enter } = begin();
-      const { send, code } = await enter();
-      send('["ping",1]');
-      expect(await code).toBe(4410);
     });
 
     it.each([
@@ -327,13 +305,6 @@ describe('a client that speaks the session, and breaks its rules', () => {
     const { code, frames } = await enter();
     expect(await code).toBe(4411);
     expect(frames.values.slice(-2)).toEqual(['["ping",0]', '["ping",0]']);
-  });
-
-  it('comes under 500 names and leaves without a word: no more wires wait than may', async () => {
-    const { enter, live } = begin({ maxDetached: 10 });
-    for (let index = 0; index < 500; index++) (await enter()).close(4000);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(live()).toBe(10);
   });
 
   it('sends 10,000 frames that are nearly good: nothing crashes, nothing is left', async () => {
