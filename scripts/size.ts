@@ -28,7 +28,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['sealed, keyring', 2.5],
   ['meter', 0.6],
   ['meterWire', 0.9],
-  ['queue', 4.4],
+  ['queue', 4.6],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 0.95],
   ['connect, webSocket, json', 17.6],
   ['serverSentEvents', 5],

@@ -1,7 +1,8 @@
-import { first, firstValueFrom, map, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
+import { first, firstValueFrom, map, mergeMap, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { queue } from '../../lib/app/queue/queue.js';
 import type { ProcessOptions, Queue, QueueOptions } from '../../lib/app/queue/queueOptions.js';
 import { OverflowError, StoreError } from '../../lib/errors.js';
+import { asObservable } from '../../lib/internal/later.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import { MessagePriority } from '../../lib/message/priority.js';
 import type { Message } from '../../lib/message/types.js';
@@ -244,6 +245,79 @@ describe('queue', () => {
       expect(two.started).toEqual(['a', 'c', 'E', 'd']);
     });
 
+    describe('that is left while a dead letter is being kept', () => {
+      function left(options: QueueOptions<Message> = {}) {
+        const made = queued(options);
+        const keeping$ = new Subject<void>();
+        const processor = made.process(() => throwError(() => boom), { retry: false, deadLetter: () => keeping$ }).subscribe();
+        return { ...made, keeping$, leave: () => processor.unsubscribe() };
+      }
+      const wait = async (isSo: () => boolean): Promise<void> => {
+        while (!isSo()) await pause(1);
+      };
+
+      it('does not put the message back: it is a letter', async () => {
+        const store = fakeQueueStore();
+        const { send, keeping$, leave, depth$, process } = left({ store });
+        send('a');
+        await wait(() => keeping$.observed);
+        leave();
+        expect([keeping$.observed, record(depth$).values]).toEqual([true, [0]]);
+        keeping$.complete();
+        await wait(() => store.stored().length === 0);
+        const { handle, started } = handlers();
+        process(handle).subscribe();
+        expect(started).toEqual([]);
+      });
+
+      it('puts it back when the letter could not be kept, and tells', () => {
+        const { send, keeping$, leave, errors, process } = left();
+        send('a');
+        leave();
+        const { handle, started } = handlers();
+        process(handle).subscribe();
+        expect(started).toEqual([]);
+        keeping$.error(boom);
+        expect([started, errors]).toEqual([['a'], [boom]]);
+      });
+
+      it('lets the message be acked', async () => {
+        const { keeping$, leave, next } = left();
+        const { wire, close } = pair({ onServerWire: (there) => void there.subscribe({ next }) });
+        const sent = wire.send(message('a'));
+        await wait(() => keeping$.observed);
+        leave();
+        keeping$.complete();
+        expect((await sent).status).toBe('acked');
+        close();
+      });
+
+      it('lets the queue be closed after that', async () => {
+        const store = fakeQueueStore();
+        const { send, keeping$, leave, close } = left({ store });
+        send('a');
+        await wait(() => keeping$.observed);
+        close();
+        leave();
+        await pause();
+        expect(store.closed()).toBe(0);
+        keeping$.complete();
+        await wait(() => store.closed() === 1);
+        expect(store.stored()).toEqual([]);
+      });
+    });
+
+    it('puts the message back when its dead letter could not be kept in the end', () => {
+      const made = queued();
+      const keeping$ = new Subject<void>();
+      const processor = record(made.process(() => throwError(() => boom), { retry: false, deadLetter: () => keeping$ }));
+      made.send('a');
+      keeping$.error(boom);
+      const { handle, started } = handlers();
+      made.process(handle).subscribe();
+      expect([processor.isOver(), started, made.errors]).toEqual([true, ['a'], []]);
+    });
+
     it('gives what it is at to another, when there is one', () => {
       const { send, process } = queued();
       const [one, two] = [handlers(), handlers()];
@@ -334,6 +408,67 @@ describe('queue', () => {
       end('a');
       await pause(5);
       expect(acked()).toEqual(['a']);
+    });
+
+    describe('that hands over again what the queue had stored, as its ack was lost in a restart', () => {
+      const stored = async (text: string): Promise<FakeQueueStore> => {
+        const store = fakeQueueStore();
+        queued({ store }).send(text);
+        await pause(5);
+        return store;
+      };
+      const sendOver = async ({ wire }: ReturnType<typeof served>, text: string): Promise<void> => {
+        await Promise.all(Array.from(text).map((id) => wire.send(message(id))));
+      };
+
+      it('takes it once, and lets it be acked', async () => {
+        const store = await stored('a');
+        const made = served({ store });
+        await record(made.depth$).take(2);
+        await sendOver(made, 'ab');
+        const { handle, started, end } = handlers();
+        const { take } = record(made.process(handle, { concurrency: 3 }));
+        end('a', 'b');
+        await take(2);
+        expect([started, made.drops, store.stored()]).toEqual([['a', 'b'], [], []]);
+      });
+
+      it('also while the queue is being opened', async () => {
+        const store = await stored('a');
+        const opening$ = new Subject<void>();
+        const log = store.queue('letters');
+        const made = served({
+          store: { queue: () => ({ ...log, open: () => opening$.pipe(mergeMap(() => asObservable(() => log.open()))) }) },
+        });
+        const sent = sendOver(made, 'ab');
+        await record(made.depth$).take(3);
+        opening$.next();
+        await sent;
+        const { handle, started, end } = handlers();
+        const { take } = record(made.process(handle, { concurrency: 3 }));
+        end('a', 'b');
+        await take(2);
+        expect([started, made.drops, store.stored()]).toEqual([['a', 'b'], [], []]);
+      });
+
+      it('takes it another time when it comes another time', async () => {
+        const made = served({ store: await stored('a') });
+        await record(made.depth$).take(2);
+        await sendOver(made, 'a');
+        await sendOver(made, 'a');
+        const { handle, started } = handlers();
+        made.process(handle, { concurrency: 3 }).subscribe();
+        expect(started).toEqual(['a', 'a']);
+      });
+
+      it('takes what somebody puts there with the same id', async () => {
+        const made = queued({ store: await stored('a') });
+        const { handle, started } = handlers();
+        made.process(handle, { concurrency: 3 }).subscribe();
+        made.send('ab');
+        while (started.length < 3) await pause(1);
+        expect(started).toEqual(['a', 'a', 'b']);
+      });
     });
 
     it('does not let a message be acked that is still there when it is closed', async () => {

@@ -47,6 +47,8 @@ interface Inside<T extends Message> extends Streams<T> {
   status: 'new' | 'opening' | 'open' | 'closed';
   /** What has just come, while processors are asked whether one is free: then it need not wait in line, and no timer is set for it. */
   offered: Item<T> | undefined;
+  /** Messages that were stored before a restart. Where the ack of one was lost in it, its session hands it over again. */
+  readonly restored: Set<string>;
   /** Items that were taken, and are neither done nor put back. */
   running: number;
 }
@@ -60,7 +62,7 @@ export function createCounter<T extends Message>({ name, store, microtask, ...re
     if (backing.drop(item, reason)) streams.drops$.next({ message: item.message, reason });
   };
   const line = createLine<T>({ ...rest, owner: `queue ${name}`, onDrop, onError });
-  const inside: Inside<T> = { ...streams, line, backing, status: 'new', offered: undefined, running: 0 };
+  const inside: Inside<T> = { ...streams, line, backing, status: 'new', offered: undefined, restored: new Set(), running: 0 };
 
   return {
     ...{ ...streams, ...traffic(inside, rest.scheduler), depth: line.size },
@@ -89,6 +91,7 @@ function traffic<T extends Message>(inside: Inside<T>, scheduler: SchedulerLike)
       }
       const item = { message, since: scheduler.now(), held: claim(message), place: NaN };
       backing.keep(item);
+      if (!isWanted(inside, item)) return;
       if (isTaken(inside, item)) return;
       try {
         line.enter(item);
@@ -125,8 +128,19 @@ function traffic<T extends Message>(inside: Inside<T>, scheduler: SchedulerLike)
 function begin<T extends Message>(inside: Inside<T>, stored: readonly QueuedMessage[]): void {
   if (inside.status === 'closed') return;
   inside.status = 'open';
-  inside.line.open(stored.map((row) => ({ ...row, message: row.message as T, held: undefined })));
+  for (const { message } of stored) inside.restored.add(message.id);
+  inside.line.open(
+    stored.map((row) => ({ ...row, message: row.message as T, held: undefined })),
+    (item) => isWanted(inside, item),
+  );
   changed(inside);
+}
+
+/** Answers whether it is no repeat of what was stored already. What no session hands over, somebody has put here once more. */
+function isWanted<T extends Message>({ restored, backing }: Inside<T>, item: Item<T>): boolean {
+  if (!item.held || !restored.delete(item.message.id)) return true;
+  backing.finish(item);
+  return false;
 }
 
 /** Offers it to the processors; answers whether one has taken it. */

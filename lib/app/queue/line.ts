@@ -25,8 +25,8 @@ export interface Line<T extends Message> {
   readonly size: () => number;
   /** @throws {OverflowError} When it is full, and the policy is `error`. */
   enter(item: Item<T>): void;
-  /** Lets those in who came before a restart, in front of the others; nobody leaves before that. */
-  open(stored: readonly Item<T>[]): void;
+  /** Lets those in who came before a restart, and then the others, if they are `wanted`; nobody leaves before that. */
+  open(stored: readonly Item<T>[], wanted: (item: Item<T>) => boolean): void;
   /** Takes who is next. */
   leave(): Item<T> | undefined;
   /** Takes back who has left, to the front. */
@@ -60,10 +60,10 @@ export function createLine<T extends Message>(options: LineOptions<T>): Line<T> 
   return {
     size: () => outside.size + room.size() + back.size,
     enter,
-    open(stored) {
+    open(stored, wanted) {
       isOpen = true;
       stored.forEach(enter);
-      for (let early = outside.shiftOldest(); early; early = outside.shiftOldest()) enter(early.value);
+      for (let early = outside.shiftOldest(); early; early = outside.shiftOldest()) if (wanted(early.value)) enter(early.value);
     },
     leave() {
       if (!isOpen) return undefined;

@@ -5,13 +5,14 @@ import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { handled } from '../../session/consumeOne.js';
 import type { Consumed, HandlerWork } from '../../session/consumeOptions.js';
+import { burying } from './burying.js';
 import type { Counter } from './counter.js';
 import type { Item } from './item.js';
 import type { ProcessOptions } from './queueOptions.js';
 
 /** Takes items for as long as it is subscribed to, and handles them. */
 export function processing<T extends Message, R>(
-  { wake$, take, jobOf, finish, putBack }: Pick<Counter<T>, 'wake$' | 'take' | 'jobOf' | 'finish' | 'putBack'>,
+  { wake$, errors$, take, jobOf, finish, putBack }: Pick<Counter<T>, 'wake$' | 'errors$' | 'take' | 'jobOf' | 'finish' | 'putBack'>,
   scheduler: SchedulerLike,
   handler: (message: T) => HandlerWork<R>,
   { concurrency = 1, retry = {}, deadLetter }: ProcessOptions<T, R>,
@@ -19,10 +20,12 @@ export function processing<T extends Message, R>(
   assertPositive('queue', { concurrency });
   const config = retry === false ? { maxRetries: 0 } : retry;
   const retried = retryBackoff({ initialInterval: 100, maxRetries: 3, ...config, scheduler });
-  const parts = { handler, retried, scheduler, ...(deadLetter && { deadLetter }) };
 
   return defer(() => {
     const running = new Set<Item<T>>();
+    let isLeft = false;
+    const bury = deadLetter && burying({ running, isLeft: () => isLeft, deadLetter, jobOf, finish, putBack, errors$ });
+    const parts = { handler, retried, scheduler, ...(bury && { deadLetter: bury }) };
     const leave = (): Item<T> | undefined => {
       const item = take();
       if (item) running.add(item);
@@ -35,7 +38,11 @@ export function processing<T extends Message, R>(
         // Without a word, where its session has ended: it comes again.
         tap({ complete: () => end(item) }),
       );
-    const lobby = () => ({ leave, enter: () => undefined, close: () => putBack(running) });
+    const close = (): void => {
+      isLeft = true;
+      putBack(running);
+    };
+    const lobby = () => ({ leave, close, enter: () => undefined });
     // The next one need not wait until this one is written: many share a transaction.
     return mergeInTurn(wake$.pipe(startWith(undefined)), { concurrency, lobby, project }).pipe(mergeAll());
   });

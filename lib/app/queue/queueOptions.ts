@@ -41,7 +41,8 @@ export interface Queue<T extends Message> {
   readonly next: (message: T) => void;
   /**
    * Processes messages for as long as it is subscribed to: the most urgent first, and in the order of coming among equals. There may be several; each
-   * message goes to one. Emits what became of each, as `consume` does. What is running when it is unsubscribed is put back, to the front.
+   * message goes to one. Emits what became of each, as `consume` does. What is running when it is unsubscribed is put back, to the front; but a dead
+   * letter that is being kept is kept to its end.
    *
    * @param handler Called with each message. Its work is done when what it returns completes, or at once.
    * @throws {RangeError} At call time, if a number is out of range.
@@ -53,7 +54,7 @@ export interface Queue<T extends Message> {
   readonly depth$: Observable<number>;
   /** Messages that were dropped, as that happens. */
   readonly drops$: Observable<QueueDrop<T>>;
-  /** What went wrong: with the store, and what `priority` has thrown. */
+  /** What went wrong: with the store, or with dead letters whose processor has left; and what `priority` has thrown. */
   readonly errors$: Observable<unknown>;
   /**
    * Ends it: nothing more is taken, nothing more starts. Processors complete when what runs is done. What waits stays in the store; without one it is
