@@ -1,11 +1,14 @@
 /**
- * npm run simulate -- [--seeds N] [--seed-base B] [--seed S] [--mutants] [--jobs J]
+ * npm run simulate -- [--hour] [--seeds N] [--seed-base B] [--seed S] [--mutants] [--jobs J]
  *
  * Runs the session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. The last line is JSON.
+ * With `--hour`, it is an hour of an application: routes, queues, retries and dead letters.
  */
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { testMutants } from './mutation.js';
+import { runHour } from './hour/world.js';
+import { HOUR, SESSION, testMutants } from './mutation.js';
 import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
 import { tallyOf, type Tally } from './tally.js';
 import { runSeeds } from './workers.js';
@@ -16,7 +19,8 @@ const MOST_FAILURES = 20;
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '500' },
+    hour: { type: 'boolean', default: false },
+    seeds: { type: 'string' },
     'seed-base': { type: 'string', default: '1' },
     seed: { type: 'string' },
     jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
@@ -24,8 +28,11 @@ const { values } = parseArgs({
   },
 });
 
+const option = values.hour ? '--hour ' : '';
+const hourWorker = fileURLToPath(new URL('hour/worker.ts', import.meta.url));
+
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
-  const number = Number(values[name]);
+  const number = Number(values[name] ?? (values.hour ? 2 : 500));
   if (Number.isSafeInteger(number) && number >= least) return number;
   throw new RangeError(`simulate: "--${name}" must be a whole number from ${least}, got ${values[name]}`);
 }
@@ -35,20 +42,23 @@ async function runMany(): Promise<Tally> {
   let shown = 0;
   const onProgress = (tally: Tally): boolean => {
     showProgress(tally, seeds);
-    for (const failure of tally.failures.slice(shown)) print(describeFailure(failure));
+    for (const failure of tally.failures.slice(shown)) print(describeFailure(failure, option));
     shown = tally.failures.length;
     return shown < MOST_FAILURES;
   };
-  return runSeeds({ base: numberOf('seed-base', 0), seeds, jobs: Math.min(seeds, numberOf('jobs', 1)), onProgress });
+  return runSeeds({
+    ...{ base: numberOf('seed-base', 0), seeds, jobs: Math.min(seeds, numberOf('jobs', 1)), onProgress },
+    ...(values.hour && { file: hourWorker }),
+  });
 }
 
 function runOne(seed: number): Tally {
-  const tally = tallyOf(runSeed(seed, tellAll));
-  for (const failure of tally.failures) print(`\n${describeFailure(failure)}`);
+  const tally = tallyOf(values.hour ? runHour(seed, 60, tellAll) : runSeed(seed, tellAll));
+  for (const failure of tally.failures) print(`\n${describeFailure(failure, option)}`);
   return tally;
 }
 
-if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1))) ? 0 : 1;
+if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1), values.hour ? HOUR : SESSION)) ? 0 : 1;
 else {
   const tally = values.seed === undefined ? await runMany() : runOne(numberOf('seed', 0));
   print(summaryOf(tally));

@@ -2,11 +2,13 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { INVARIANTS } from './checks/violation.js';
+import { HOUR_MUTANTS } from './hour/mutants.js';
+import { runHour, SHORT } from './hour/world.js';
 import { MUTANTS, type Mutant } from './mutants/index.js';
 import { print } from './report.js';
 import type { Failure, Tally } from './tally.js';
 import { runSeeds, type WorkersOptions } from './workers.js';
-import { runSeed } from './world.js';
+import { runSeed, type Outcome } from './world.js';
 
 /** Seeds that a mutant may live through. */
 const MOST_SEEDS = 2_000;
@@ -19,14 +21,25 @@ export interface Verdict {
   readonly caughtBy: Failure | undefined;
 }
 
+/** What a seed is the seed of. */
+export interface Story {
+  /** What runs it in a process of its own, beside this file. */
+  readonly worker: string;
+  readonly run: (seed: number) => Outcome;
+  readonly mutants: readonly Mutant[];
+}
+
+export const SESSION: Story = { worker: 'worker.ts', run: runSeed, mutants: MUTANTS };
+export const HOUR: Story = { worker: 'hour/shortWorker.ts', run: (seed) => runHour(seed, SHORT), mutants: HOUR_MUTANTS };
+
 /** Puts deliberate faults into the sources, one at a time; tells whether each was caught. */
-export async function testMutants(jobs: number): Promise<boolean> {
+export async function testMutants(jobs: number, story = SESSION): Promise<boolean> {
   const verdicts: Verdict[] = [];
-  const waiting = [...MUTANTS];
+  const waiting = [...story.mutants];
   print('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-      const verdict = await judge(mutant);
+      const verdict = await judge(mutant, MOST_SEEDS, story);
       verdicts.push(verdict);
       print(rowOf(verdict));
     }
@@ -38,22 +51,27 @@ export async function testMutants(jobs: number): Promise<boolean> {
 }
 
 /** @throws {Error} When the place to be changed is not there, or not once. */
-export async function judge(mutant: Mutant, seeds = MOST_SEEDS): Promise<Verdict> {
+export async function judge(mutant: Mutant, seeds = MOST_SEEDS, story = SESSION): Promise<Verdict> {
   const { failures } = await runBundled(mutant.name, [patching(mutant)], {
     ...{ base: 1, seeds, jobs: 1 },
     onProgress: (tally) => tally.failures.length === 0,
+    worker: story.worker,
   });
   const [caughtBy] = failures;
-  if (caughtBy && runSeed(caughtBy.seed).violation) throw new Error(`seed ${caughtBy.seed} fails without the fault, too`);
+  if (caughtBy && story.run(caughtBy.seed).violation) throw new Error(`seed ${caughtBy.seed} fails without the fault, too`);
   return { mutant, caughtBy };
 }
 
 /** Runs seeds in processes that need no compiler: it is in one file, made for this. */
-export async function runBundled(name: string, plugins: Plugin[], options: Omit<WorkersOptions, 'file'>): Promise<Tally> {
+export async function runBundled(
+  name: string,
+  plugins: Plugin[],
+  { worker = 'worker.ts', ...options }: Omit<WorkersOptions, 'file'> & { readonly worker?: string },
+): Promise<Tally> {
   await mkdir(FOLDER, { recursive: true });
   const file = `${FOLDER}/${name.replaceAll(/\W+/g, '-')}-${process.pid}.mjs`;
   await build({
-    ...{ entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))], outfile: file, plugins },
+    ...{ entryPoints: [fileURLToPath(new URL(worker, import.meta.url))], outfile: file, plugins },
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'silent' },
   });
   try {

@@ -11,13 +11,13 @@ export function showProgress({ seeds, failures, messages }: Tally, total: number
 }
 
 /** A failing seed, and how to see it again. */
-export function describeFailure({ seed, invariant, detail, at }: Failure): string {
-  return `seed ${seed}, after ${Math.round(at)} ms: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- --seed ${seed}\n`;
+export function describeFailure({ seed, invariant, detail, at }: Failure, option = ''): string {
+  return `seed ${seed}, after ${Math.round(at)} ms: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- ${option}--seed ${seed}\n`;
 }
 
 /** The last line: for programs. */
-export function summaryOf({ seeds, failures, messages, cuts, crashes }: Tally): string {
-  return JSON.stringify({ seeds, failures: failures.length, messages, cuts, crashes });
+export function summaryOf({ seeds, failures, messages, cuts, crashes, ends }: Tally): string {
+  return JSON.stringify({ seeds, failures: failures.length, messages, ...ends, cuts, crashes });
 }
 
 /** What happens in one seed, for who reads it: when, to whom, what. */

@@ -1,4 +1,6 @@
-import { judge, runBundled } from './mutation.js';
+import { HOUR_MUTANTS } from './hour/mutants.js';
+import { runHour, SHORT } from './hour/world.js';
+import { HOUR, judge, runBundled } from './mutation.js';
 import { MUTANTS } from './mutants/index.js';
 import { runSeed } from './world.js';
 
@@ -40,5 +42,39 @@ describe('simulation', () => {
 
   it('tells another story of each seed', () => {
     expect(storyOf(8)).not.toEqual(storyOf(7));
+  });
+});
+
+describe('simulation of an hour', () => {
+  it('handles each message once, or makes it a dead letter, or says that it was dropped', async () => {
+    const { failures, messages, ends, ...counts } = await runBundled('some minutes', [], {
+      ...{ base: 1, seeds: 12, jobs: 1, onProgress: () => true },
+      worker: HOUR.worker,
+    });
+    expect(failures).toEqual([]);
+    expect(Math.min(ends!.dead, ends!.dropped, counts.cuts, counts.crashes)).toBeGreaterThan(10);
+    expect(ends!.done + ends!.dead + ends!.dropped).toBe(messages);
+  }, 60_000);
+
+  it.each(['a letter with another reason', 'acked when its handler starts'])(
+    'finds a deliberate fault: %s',
+    async (name) => {
+      const mutant = HOUR_MUTANTS.find((one) => one.name === name)!;
+      const { caughtBy } = await judge(mutant, 20, HOUR);
+      expect(caughtBy).toBeDefined();
+    },
+    60_000,
+  );
+
+  it('tells the same story each time, and another one of another seed', () => {
+    const storyOf = (seed: number): readonly string[] => {
+      const lines: string[] = [];
+      runHour(seed, SHORT / 5, (...line) => lines.push(line.join(' ')));
+      return lines;
+    };
+    const story = storyOf(7);
+    expect(story.length).toBeGreaterThan(50);
+    expect(storyOf(7)).toEqual(story);
+    expect(storyOf(8)).not.toEqual(story);
   });
 });

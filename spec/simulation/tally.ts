@@ -1,4 +1,4 @@
-import type { Outcome, Violation } from './world.js';
+import type { Ends, Outcome, Violation } from './world.js';
 
 /** A seed in which an invariant did not hold. */
 export interface Failure extends Violation {
@@ -12,12 +12,13 @@ export interface Tally {
   readonly messages: number;
   readonly cuts: number;
   readonly crashes: number;
+  readonly ends?: Ends | undefined;
 }
 
 export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0 };
 
-export function tallyOf({ seed, violation, messages, cuts, crashes }: Outcome): Tally {
-  return { seeds: 1, failures: violation ? [{ seed, ...violation }] : [], messages, cuts, crashes };
+export function tallyOf({ seed, violation, ...counts }: Outcome): Tally {
+  return { seeds: 1, failures: violation ? [{ seed, ...violation }] : [], ...counts };
 }
 
 export function sum(a: Tally, b: Tally): Tally {
@@ -27,5 +28,10 @@ export function sum(a: Tally, b: Tally): Tally {
     messages: a.messages + b.messages,
     cuts: a.cuts + b.cuts,
     crashes: a.crashes + b.crashes,
+    ends: a.ends && b.ends ? sumOf(a.ends, b.ends) : (a.ends ?? b.ends),
   };
+}
+
+function sumOf(a: Ends, b: Ends): Ends {
+  return { done: a.done + b.done, dead: a.dead + b.dead, dropped: a.dropped + b.dropped };
 }

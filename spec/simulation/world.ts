@@ -26,7 +26,12 @@ export interface Outcome {
   readonly messages: number;
   readonly cuts: number;
   readonly crashes: number;
+  /** How the messages have ended, where that is counted. */
+  readonly ends?: Ends | undefined;
 }
+
+/** Messages that were handled, are dead letters, and were dropped by a full queue, or as they had waited for too long: all there are. */
+export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
 
 /** How long it is looked on once nothing fails any more, in ms: at least, as what is left behind must go by itself, and until all is done at most. */
 const CALM = 60_000;
