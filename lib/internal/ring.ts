@@ -10,27 +10,40 @@ export interface Ring<T> {
   values(): readonly T[];
 }
 
-/** An empty {@link Ring}: two stacks, of which one is turned over when the other is empty. */
-export function createRing<T>(): Ring<T> {
-  let coming: T[] = [];
-  let going: T[] = [];
-  const turn = (): void => {
-    if (going.length === 0) [coming, going] = [going, coming.reverse()];
-  };
+/** Two stacks, of which one is turned over when the other is empty. */
+interface Stacks<T> {
+  coming: T[];
+  going: T[];
+}
 
-  return {
-    get size() {
-      return coming.length + going.length;
-    },
-    push: (value) => void coming.push(value),
-    peek() {
-      turn();
-      return going.at(-1);
-    },
-    shift() {
-      turn();
-      return going.pop();
-    },
-    values: () => [...[...going].reverse(), ...coming],
-  };
+/** A server has several for each connection: with closures of its own, an empty one takes a kilobyte. */
+const methods: Ring<unknown> & ThisType<Stacks<unknown>> = {
+  get size() {
+    return this.coming.length + this.going.length;
+  },
+  push(value) {
+    this.coming.push(value);
+  },
+  peek() {
+    turn(this);
+    return this.going.at(-1);
+  },
+  shift() {
+    turn(this);
+    return this.going.pop();
+  },
+  values() {
+    return [...[...this.going].reverse(), ...this.coming];
+  },
+};
+
+/** An empty {@link Ring}. */
+export function createRing<T>(): Ring<T> {
+  const stacks: Stacks<T> = { coming: [], going: [] };
+  return Object.assign(Object.create(methods) as Ring<T>, stacks);
+}
+
+function turn(stacks: Stacks<unknown>): void {
+  const { coming, going } = stacks;
+  if (going.length === 0) [stacks.coming, stacks.going] = [going, coming.reverse()];
 }

@@ -1,7 +1,6 @@
-import { defer, finalize, map, merge, Subject, switchMap, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import { map, Observable, type SchedulerLike, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
-import { endOf } from '../internal/endOf.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import { heartbeat } from './heartbeat.js';
@@ -37,48 +36,46 @@ export interface ConnectionOptions {
 }
 
 /** What goes to the other side, for a link to subscribe to while it is open: each time it is another connection. */
-export function connection({ onOpen, onClosed, isWaiting, ping, helloTimeout, scheduler }: ConnectionOptions): Observable<Frame> {
-  return defer(() => {
-    const frames$ = new Subject<Frame>();
-    const agreed$ = new Subject<number>();
-    let isHeard = true;
-
-    const wasHeard = (): boolean => {
-      const was = isHeard;
-      isHeard = false;
-      return was;
-    };
-    const mine = {
-      isWelcome: false,
-      isAgreed: false,
-      isOver: false,
-      send: (frame: Frame) => frames$.next(frame),
-      close: () => frames$.complete(),
-      fail: (error: unknown) => frames$.error(error),
-      hear: () => void (isHeard = true),
-      welcome: () => void (mine.isWelcome = true),
-      agree(every: number) {
-        mine.isAgreed = true;
-        agreed$.next(every);
-      },
-    };
-    const beat$ = agreed$.pipe(switchMap((every) => heartbeat({ every, wasHeard, isWaiting, ping, scheduler })));
-    const late$ = after(helloTimeout, scheduler).pipe(
-      takeUntil(agreed$),
-      map((): never => {
-        throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
-      }),
-    );
-    const open$ = defer(() => {
-      onOpen(mine);
-      return [];
-    });
-    return merge(frames$, merge(beat$, late$).pipe(takeUntil(endOf(frames$))), open$).pipe(
-      takeUntil(endOf(frames$)),
-      finalize(() => {
-        mine.isOver = true;
-        onClosed(mine);
-      }),
-    );
+export function connection(options: ConnectionOptions): Observable<Frame> {
+  return new Observable((to) => {
+    open(to, options);
   });
+}
+
+/** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
+function open(to: Subscriber<Frame>, { onOpen, onClosed, helloTimeout, scheduler, ...options }: ConnectionOptions): void {
+  let isHeard = true;
+  const fail = (error: unknown): void => to.error(error);
+  const late$ = after(helloTimeout, scheduler).pipe(
+    map((): never => {
+      throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
+    }),
+  );
+  const wasHeard = (): boolean => {
+    const was = isHeard;
+    isHeard = false;
+    return was;
+  };
+  let watching = late$.subscribe({ error: fail });
+  const mine = {
+    isWelcome: false,
+    isAgreed: false,
+    isOver: false,
+    send: (frame: Frame) => to.next(frame),
+    close: () => to.complete(),
+    fail,
+    hear: () => void (isHeard = true),
+    welcome: () => void (mine.isWelcome = true),
+    agree(every: number) {
+      mine.isAgreed = true;
+      watching.unsubscribe();
+      if (!mine.isOver) watching = heartbeat({ ...options, every, wasHeard, scheduler }).subscribe({ error: fail });
+    },
+  };
+  to.add(() => {
+    mine.isOver = true;
+    watching.unsubscribe();
+    onClosed(mine);
+  });
+  onOpen(mine);
 }

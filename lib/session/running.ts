@@ -4,20 +4,20 @@ import {
   defer,
   EMPTY,
   finalize,
-  ignoreElements,
-  merge,
+  first,
+  identity,
   noop,
+  Observable,
   of,
-  Subject,
   Subscription,
   take,
   takeUntil,
-  tap,
   timer,
-  type Observable,
+  type Observer,
+  type Subscriber,
 } from 'rxjs';
 import { after } from '../internal/after.js';
-import { endOf } from '../internal/endOf.js';
+import { once } from '../internal/once.js';
 import { whenReady, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
 import type { Endpoint, EndpointParts } from './endpoint.js';
@@ -35,44 +35,44 @@ export interface Run {
   readonly connections$: Observable<unknown>;
 }
 
+type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>) => Run;
+
 /**
  * The life of a session: from its first connection until `outgoing` completes and all of it is acked, or that takes too long; until the
  * connections end; or until something fails for good.
  */
-export function running(
-  outgoing: Observable<Message>,
-  store: OutboxStore,
-  options: EndpointOptions,
-  start: (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>) => Run,
-): Observable<Message> {
-  const { report = noop, listening$ = of(true) } = options;
-  return defer(() => {
-    const messages$ = new Subject<Message>();
-    const waits = new Subscription();
-    const wait: Wait = (later, done, failed) => {
-      waits.add(settle(later, done, failed));
-    };
-    const fail = (error: unknown): void => messages$.error(error);
-    const { endpoint, connections$ } = start({ emit: (message) => messages$.next(message), fail, wait });
+export function running(outgoing: Observable<Message>, store: OutboxStore, options: EndpointOptions, start: Start): Observable<Message> {
+  return new Observable((to) => {
+    run(to, outgoing, store, options, start);
+  });
+}
 
-    const onFault = (error: { readonly fault: string }): void => {
-      if (error.fault === 'fenced') {
-        fail(error);
-        return;
-      }
-      report({ kind: 'error', error });
-      if (error.fault === 'evicted') endpoint.outgoing.storeAgain();
-    };
-    waits.add((store.faults$ ?? EMPTY).subscribe(onFault));
-    waits.add(listening$.subscribe((is) => is && endpoint.incoming.gate.open()));
-    const work$ = merge(endOf(connections$), endOf(sending(outgoing, endpoint, options)));
-    return messages$.pipe(
-      takeUntil(work$),
-      finalize(() => {
-        waits.unsubscribe();
-        store.close();
-      }),
-    );
+/** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
+function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: OutboxStore, options: EndpointOptions, start: Start): void {
+  const { report = noop, listening$ = of(true) } = options;
+  const waits = new Subscription();
+  const wait: Wait = (later, done, failed) => {
+    waits.add(settle(later, done, failed));
+  };
+  const fail = (error: unknown): void => to.error(error);
+  const end = { error: fail, complete: () => to.complete() };
+  const { endpoint, connections$ } = start({ emit: (message) => to.next(message), fail, wait });
+
+  const onFault = (error: { readonly fault: string }): void => {
+    if (error.fault === 'fenced') {
+      fail(error);
+      return;
+    }
+    report({ kind: 'error', error });
+    if (error.fault === 'evicted') endpoint.outgoing.storeAgain();
+  };
+  if (store.faults$) waits.add(store.faults$.subscribe(onFault));
+  waits.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.incoming.gate.open()));
+  to.add(connections$.subscribe(end));
+  send(to, outgoing, endpoint, options, end);
+  to.add(() => {
+    waits.unsubscribe();
+    store.close();
   });
 }
 
@@ -89,12 +89,20 @@ function settle<T>(later: () => Later<T>, done: (value: T) => void, failed: (err
 }
 
 /** Sends all there is; completes when that is acked, and the other side had time to say goodbye. */
-function sending(outgoing: Observable<Message>, endpoint: Endpoint, options: EndpointOptions): Observable<unknown> {
-  const { drainTimeout = 10_000, scheduler = asyncScheduler } = options;
-  const { ledger, accept, abandon } = endpoint.outgoing;
-  const drained$ = defer(() => (ledger.size > 0 ? ledger.empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY));
-  return concat(
-    concat(outgoing.pipe(tap(accept)), drained$).pipe(finalize(abandon)),
-    defer(() => timer(endpoint.close() ? CLOSE_TIMEOUT : 0, scheduler)),
-  ).pipe(ignoreElements());
+function send(
+  to: Subscriber<Message>,
+  outgoing: Observable<Message>,
+  endpoint: Endpoint,
+  { drainTimeout = 10_000, scheduler = asyncScheduler }: EndpointOptions,
+  end: Pick<Observer<unknown>, 'error' | 'complete'>,
+): void {
+  const { ledger, accept } = endpoint.outgoing;
+  const abandon = once(endpoint.outgoing.abandon);
+  const close = (): void => {
+    const drained$ = ledger.size > 0 ? ledger.empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY;
+    const closed$ = defer(() => timer(endpoint.close() ? CLOSE_TIMEOUT : 0, scheduler));
+    to.add(concat(drained$.pipe(finalize(abandon)), closed$).subscribe(end));
+  };
+  to.add(outgoing.subscribe({ next: accept, error: end.error, complete: close }));
+  to.add(abandon);
 }

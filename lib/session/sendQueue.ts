@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import type { DropReason, OverflowError } from '../errors.js';
-import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
+import { createPriorityQueue, type OverflowPolicy, type PriorityQueue } from '../internal/priorityQueue.js';
 import { isExpired } from '../message/expiry.js';
 import type { Delivery, Message } from '../message/types.js';
 import { isSure, type Level } from './batches.js';
@@ -28,8 +28,9 @@ export interface SendQueue {
 }
 
 export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledger }: SendQueueOptions): SendQueue {
-  const sure = createPriorityQueue<Message>('the outbox', maxQueued, overflow);
-  const unsure = createPriorityQueue<Message>('the outbox', maxQueued, overflow);
+  // Each is made when something waits in it: most of a server's connections never send at-most-once, and many nothing at all.
+  let sure: PriorityQueue<Message> | undefined;
+  let unsure: PriorityQueue<Message> | undefined;
   /** Taken already, when it was seen to be of another level than those before it. */
   let next: Message | undefined;
   let dropped = 0;
@@ -39,8 +40,10 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
     if (isSure(levelOf(message))) dropped++;
     ledger.drop(message.id, reason);
   };
+  const create = () => createPriorityQueue<Message>('the outbox', maxQueued, overflow);
+  const queueOf = (message: Message) => (isSure(levelOf(message)) ? (sure ??= create()) : (unsure ??= create()));
   const shift = (queue: typeof sure): Message | undefined => {
-    for (let waiting = queue.shift(); waiting; waiting = queue.shift()) {
+    for (let waiting = queue?.shift(); waiting; waiting = queue?.shift()) {
       if (waiting.value.ttl === undefined || !isExpired(waiting.value, scheduler.now())) return waiting.value;
       drop(waiting.value, 'expired');
     }
@@ -49,13 +52,12 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
 
   return {
     get isEmpty() {
-      return !next && sure.size + dropped === 0;
+      return !next && (sure?.size ?? 0) + dropped === 0;
     },
     push(message) {
-      const queue = isSure(levelOf(message)) ? sure : unsure;
       try {
         // Nobody asks here since when it waits: that is what its ttl is for.
-        const given = queue.push(message, message.priority, 0);
+        const given = queueOf(message).push(message, message.priority, 0);
         if (given) drop(given.value, 'overflow');
       } catch (error) {
         ledger.close(message.id, 'dead', { error: error as OverflowError });
