@@ -21,20 +21,17 @@ export interface WebSocketLike {
 /** A class of WebSockets. */
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
 
-interface CloseEvent {
+/** How a socket was closed. */
+export interface CloseEvent {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
 }
 
-const OPEN = 1;
-
 /** One socket as `rxjs-websockets` shall see it, and what that library does not ask of it. */
 export interface GuardedSocket {
   /** For `makeWebSocket`. */
   readonly open: () => SocketHandlers;
-  /** A socket that a server has accepted is open already, and will not say so again. */
-  readonly announceOpen: () => Observable<never>;
   /** Bytes that wait for the peer. */
   readonly buffered: () => number;
   readonly closeCleanly: () => void;
@@ -83,20 +80,14 @@ export function guardSocket(make: () => WebSocketLike, fail: (error: unknown) =>
       listen(socket);
       return handlers;
     },
-    announceOpen: () => {
-      if (socket?.readyState === OPEN) handlers.onopen?.(undefined);
-      return EMPTY;
-    },
     buffered: () => socket?.bufferedAmount ?? 0,
     closeCleanly: () => socket?.close(NORMAL),
     closeWith: (error) => {
       if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
     },
     explain: (error) => {
-      if (!closed) return throwError(() => error);
-      const { code, reason, wasClean } = closed;
-      if (code === NORMAL) return EMPTY;
-      return throwError(() => new ConnectionLostError(code, reason || messageOf(failure), wasClean, failure));
+      const reason = closed ? explainClose(closed, failure) : error;
+      return reason ? throwError(() => reason) : EMPTY;
     },
   };
 }
@@ -109,7 +100,13 @@ function create(make: () => WebSocketLike): WebSocketLike {
   }
 }
 
-function closeFor(socket: WebSocketLike | undefined, code: number, reason: string): void {
+/** Nothing, when it is no loss. */
+export function explainClose({ code, reason, wasClean }: CloseEvent, failure: unknown): ConnectionLostError | undefined {
+  return code === NORMAL ? undefined : new ConnectionLostError(code, reason || messageOf(failure), wasClean, failure);
+}
+
+/** Closes it, with this code and reason where they may travel. */
+export function closeFor(socket: WebSocketLike | undefined, code: number, reason: string): void {
   try {
     socket?.close(code, reason);
   } catch {

@@ -5,7 +5,6 @@ import {
   finalize,
   map,
   merge,
-  mergeWith,
   NEVER,
   Subject,
   switchMap,
@@ -56,7 +55,6 @@ export function socketLink(make: () => WebSocketLike, options: SocketOptions = {
       const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse), takeUntil(left$));
 
       const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
-        mergeWith(defer(socket.announceOpen)),
         timeout({
           first: Math.min(openTimeout, MAX_DELAY),
           scheduler,

@@ -1,22 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  catchError,
-  concat,
-  defer,
-  EMPTY,
-  ignoreElements,
-  merge,
-  mergeMap,
-  of,
-  Subject,
-  takeUntil,
-  tap,
-  type Observable,
-  type Observer,
-  type SchedulerLike,
-} from 'rxjs';
+import { catchError, Observable, of, Subject, type SchedulerLike, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
-import { after } from '../internal/after.js';
+import { createAlarm } from '../internal/alarm.js';
 import { endOf } from '../internal/endOf.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
@@ -38,7 +23,7 @@ export interface Attachment {
   readonly link: Link<Frame>;
   readonly close: (code: CloseCode, reason: string) => void;
   /** Emits when its client has left. */
-  readonly left$: Observable<unknown>;
+  readonly left: () => Observable<unknown>;
   /** What it began with, where that is known. */
   readonly request?: IncomingMessage | undefined;
   /** What carries it. */
@@ -59,57 +44,58 @@ export interface AttachmentOptions {
 }
 
 /** Emits once, when the first frame has come, and lives as long as the connection. */
-export function attachment(link: ServedLink, { helloTimeout, scheduler, onRefused }: AttachmentOptions): Observable<Attachment> {
-  return defer(() => {
-    const toPeer$ = new Subject<Frame>();
-    const fromPeer$ = new Subject<Frame>();
-    const first$ = new Subject<void>();
-    const left$ = endOf(fromPeer$).pipe(catchError(() => of(true)));
-    const early = createEarly();
-    let attached = false;
-
-    const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
-    const attach = (first: Frame): Attachment => ({
-      ...{ first, close, left$, hello: helloIn(first), ...originOf(link) },
-      link: (outgoing) =>
-        // Ready to answer before the first frame is read.
-        merge(
-          outgoing.pipe(tap(observerOf(toPeer$)), takeUntil(endOf(fromPeer$)), ignoreElements()),
-          defer(() => concat(early.read(first), fromPeer$)),
-        ),
-    });
-    const receive = (frame: Frame): Attachment[] => {
-      if (attached) {
-        if (!early.keep(frame)) close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
-        else fromPeer$.next(frame);
-        return [];
-      }
-      attached = true;
-      first$.next();
-      return [attach(frame)];
-    };
-    const lose = (error: unknown): Observable<never> => {
-      if (attached) fromPeer$.error(error);
-      else {
-        fromPeer$.complete();
-        onRefused(error);
-      }
-      return EMPTY;
-    };
-    const tooLate$ = after(helloTimeout, scheduler).pipe(
-      takeUntil(merge(first$, endOf(fromPeer$))),
-      tap(() => close(CloseCode.HELLO_TIMEOUT, 'no hello')),
-      ignoreElements(),
-    );
-    return merge(tooLate$, link(toPeer$).pipe(tap({ complete: () => fromPeer$.complete() }), mergeMap(receive), catchError(lose)));
+export function attachment(link: ServedLink, options: AttachmentOptions): Observable<Attachment> {
+  return new Observable((to) => {
+    receive(link, to, options);
   });
 }
 
-/** What is known of a connection before anything has come. */
-function originOf({ request, protocol = 'custom', onIdentified }: ServedLink): Pick<Attachment, 'request' | 'protocol' | 'onIdentified'> {
-  return { request, protocol, onIdentified };
+/** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
+function receive(link: ServedLink, to: Subscriber<Attachment>, { helloTimeout, scheduler, onRefused }: AttachmentOptions): void {
+  const toPeer$ = new Subject<Frame>();
+  const fromPeer$ = new Subject<Frame>();
+  const early = createEarly();
+  let isAttached = false;
+
+  const close = (code: CloseCode, reason: string): void => toPeer$.error(new ConnectionLostError(code, reason));
+  const tooLate = createAlarm(scheduler, () => close(CloseCode.HELLO_TIMEOUT, 'no hello'));
+  const next = (frame: Frame): void => {
+    if (isAttached) {
+      if (!early.keep(frame)) close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
+      else fromPeer$.next(frame);
+      return;
+    }
+    isAttached = true;
+    tooLate.clear();
+    to.next(attached(frame, link, { toPeer$, fromPeer$, early, close }));
+  };
+  const end = (error?: unknown): void => {
+    tooLate.clear();
+    if (error === undefined || !isAttached) fromPeer$.complete();
+    else fromPeer$.error(error);
+    if (error !== undefined && !isAttached) onRefused(error);
+    to.complete();
+  };
+  if (helloTimeout < Infinity) tooLate.set(helloTimeout);
+  to.add(link(toPeer$).subscribe({ next, error: end, complete: () => end() }));
+  to.add(() => tooLate.clear());
 }
 
+interface Ends {
+  readonly toPeer$: Subject<Frame>;
+  readonly fromPeer$: Subject<Frame>;
+  readonly early: ReturnType<typeof createEarly>;
+  readonly close: Attachment['close'];
+}
+
+function attached(first: Frame, { request, protocol = 'custom', onIdentified }: ServedLink, ends: Ends): Attachment {
+  const link: Link<Frame> = (outgoing) =>
+    new Observable((to) => {
+      carry(outgoing, to, ends, first);
+    });
+  const left = (): Observable<unknown> => endOf(ends.fromPeer$).pipe(catchError(() => of(true)));
+  return { first, close: ends.close, left, hello: helloIn(first), request, protocol, onIdentified, link };
+}
 /** What a client that is still looked into may send meanwhile, in bytes. */
 const MAX_EARLY = 256 * 1024;
 
@@ -134,11 +120,13 @@ function createEarly() {
   };
 }
 
-/** To `tap`, a Subject's own `subscribe` and `unsubscribe` would be two more handlers. */
-function observerOf<T>(subject: Subject<T>): Observer<T> {
-  return {
-    next: (value) => subject.next(value),
-    error: (error) => subject.error(error),
-    complete: () => subject.complete(),
+/** Ready to answer before the first frame is read. */
+function carry(outgoing: Observable<Frame>, to: Subscriber<Frame>, { toPeer$, fromPeer$, early }: Ends, first: Frame): void {
+  const error = (reason: unknown): void => {
+    toPeer$.error(reason);
+    to.error(reason);
   };
+  to.add(outgoing.subscribe({ next: (frame) => toPeer$.next(frame), error, complete: () => toPeer$.complete() }));
+  for (const frame of early.read(first)) to.next(frame);
+  fromPeer$.subscribe(to);
 }

@@ -1,23 +1,6 @@
-import {
-  BehaviorSubject,
-  catchError,
-  defer,
-  EMPTY,
-  finalize,
-  merge,
-  mergeMap,
-  skip,
-  Subject,
-  switchMap,
-  takeUntil,
-  tap,
-  throwError,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { BehaviorSubject, Observable, Subscription, type SchedulerLike, type Subscriber } from 'rxjs';
 import { PeerGoneError } from '../errors.js';
-import { after } from '../internal/after.js';
-import { endOf } from '../internal/endOf.js';
+import { createAlarm } from '../internal/alarm.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
 import type { Report } from '../session/events.js';
@@ -62,43 +45,46 @@ export function takeOver(berth: Berth, newer: Attachment): void {
  * A link that outlives its connections: it waits for the client to come back, and changes over to each newer one. When it
  * ends before its client has said goodbye, it closes the connection.
  */
-export function berthLink(berth: Berth, { detachedTimeout, scheduler, report, onDetached, onAttached }: BerthOptions): Link<Frame> {
+export function berthLink(berth: Berth, options: BerthOptions): Link<Frame> {
   return (outgoing) =>
-    defer(() => {
-      const ended$ = new Subject<void>();
-      const lost$ = new Subject<void>();
-      let current: Attachment | undefined;
-      let goodbye: readonly [code: CloseCode, reason: string] = [CloseCode.ABANDONED, ''];
-
-      const attach = (attachment: Attachment): void => {
-        current = attachment;
-        onAttached(berth);
-      };
-      const lose = (error: unknown): Observable<never> => {
-        if (!berth.returns || !isTemporary(error)) throw error;
-        report({ kind: 'lost', error });
-        lost$.next();
-        onDetached(berth);
-        return EMPTY;
-      };
-      const stop = (): void => {
-        goodbye = [CloseCode.GOING_AWAY, 'the server stops'];
-      };
-      const gone$ = after(detachedTimeout, scheduler).pipe(mergeMap(() => throwError(() => new PeerGoneError(detachedTimeout))));
-      const frames$ = berth.attachments$.pipe(
-        tap(attach),
-        switchMap(({ link }) => link(outgoing).pipe(tap({ complete: () => ended$.next() }), catchError(lose))),
-      );
-      return merge(lost$.pipe(switchMap(() => gone$.pipe(takeUntil(newer(berth))))), frames$).pipe(
-        takeUntil(merge(ended$, endOf(berth.attachments$).pipe(tap(stop)))),
-        finalize(() => {
-          onAttached(berth);
-          current?.close(...goodbye);
-        }),
-      );
+    new Observable((to) => {
+      stay(berth, outgoing, to, options);
     });
 }
 
-function newer({ attachments$ }: Berth): Observable<Attachment> {
-  return attachments$.pipe(skip(1));
+/** By hand, and not composed: a server has thousands of them, and operators would take 20 KiB for each. */
+function stay(berth: Berth, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: BerthOptions): void {
+  const { detachedTimeout, scheduler, report, onDetached, onAttached } = options;
+  let connected: Subscription | undefined;
+  let goodbye: readonly [code: CloseCode, reason: string] = [CloseCode.ABANDONED, ''];
+
+  const fail = (error: unknown): void => to.error(error);
+  const gone = createAlarm(scheduler, () => fail(new PeerGoneError(detachedTimeout)));
+  const lose = (error: unknown): void => {
+    if (!berth.returns || !isTemporary(error)) {
+      fail(error);
+      return;
+    }
+    report({ kind: 'lost', error });
+    if (detachedTimeout < Infinity) gone.set(detachedTimeout);
+    onDetached(berth);
+  };
+  const attach = ({ link }: Attachment): void => {
+    gone.clear();
+    onAttached(berth);
+    connected?.unsubscribe();
+    connected = new Subscription();
+    connected.add(link(outgoing).subscribe({ next: (frame) => to.next(frame), error: lose, complete: () => to.complete() }));
+  };
+  const stop = (): void => {
+    goodbye = [CloseCode.GOING_AWAY, 'the server stops'];
+    to.complete();
+  };
+  to.add(() => connected?.unsubscribe());
+  to.add(berth.attachments$.subscribe({ next: attach, error: fail, complete: stop }));
+  to.add(() => {
+    gone.clear();
+    onAttached(berth);
+    berth.latest.close(...goodbye);
+  });
 }

@@ -11,7 +11,7 @@ import { drain } from './draining.js';
 import { createEnvelopeWires } from './envelopeWires.js';
 import { goodbyeOf, identified } from './identified.js';
 import { createMooring } from './mooring.js';
-import type { AnyWire, Credentials } from './principal.js';
+import type { AnyWire, Credentials, Principal } from './principal.js';
 import type { AnyServeOptions } from './serveOptions.js';
 import { isSessionFrame } from './session/hello.js';
 import { createSessionWires } from './session/sessionWires.js';
@@ -37,15 +37,17 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
     defer(() => (isSessionFrame(arrived.first) ? sessions : wires).admit(arrived)).pipe(
       catchError((error: unknown) => refuse(arrived, error)),
     );
+  const known = (arrived: Attachment, principal: Principal): Attachment =>
+    identified(arrived, principal, (token) => identify(() => credentialsOf(arrived, token)), scheduler);
   let isStopping = false;
 
   return {
     admit(arrived: Attachment): Observable<AnyWire> {
       if (isStopping) return refuse(arrived, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
       return identify(() => credentialsOf(arrived)).pipe(
-        takeUntil(arrived.left$),
+        takeUntil(arrived.left()),
         tap((principal) => arrived.onIdentified?.(principal, (request) => identify(() => ({ ...credentialsOf(arrived), request })))),
-        map((principal) => () => open(identified(arrived, principal, (token) => identify(() => credentialsOf(arrived, token)), scheduler))),
+        map((principal) => () => open(principal ? known(arrived, principal) : arrived)),
         catchError((error: unknown) => of(() => refuse(arrived, error))),
         mergeMap((proceed) => proceed()),
       );

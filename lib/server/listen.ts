@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { asyncScheduler, defer, map, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
-import { socketLink } from '../link/socket.js';
+import { acceptedSocket } from '../link/acceptedSocket.js';
 import { checkAdmission, createAdmission, type AdmissionOptions } from './admission.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/entry.js';
@@ -56,8 +56,10 @@ export function listen<P extends Principal | undefined = undefined>(
       accept(sockets, admission),
       map(({ socket, request }) =>
         Object.assign(
-          socketLink(() => socket, options),
-          { request, protocol: 'websocket' },
+          acceptedSocket(socket, options),
+          { protocol: 'websocket' },
+          // Nobody else wants to know, and it takes as much as the rest of an idle connection.
+          options.authenticate && { request },
         ),
       ),
     );
