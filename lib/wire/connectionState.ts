@@ -1,4 +1,4 @@
-import { distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type SchedulerLike } from 'rxjs';
+import { defer, distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import type { SessionEvent } from '../session/events.js';
 import type { Traffic } from './traffic.js';
@@ -54,9 +54,10 @@ const SAMPLE_INTERVAL = 1_000;
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
 export function createStateKeeper(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
   const createdAt = scheduler.now();
-  const changes$ = new ReplaySubject<Change>(1);
+  let changes$: ReplaySubject<Change> | undefined;
   let current: Change;
   let connectedAt = Infinity;
+  let isOver = false;
 
   const snapshot = (): ConnectionState => {
     const { lastActivity = createdAt, ...counts } = traffic;
@@ -67,15 +68,27 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
   };
   const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
     if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;
-    changes$.next((current = { status, reconnectAttempts: 0, ...details }));
+    current = { status, reconnectAttempts: 0, ...details };
+    changes$?.next(current);
   };
   change('connecting');
 
+  /** Begins with how it is. */
+  const changes = (): Observable<Change> => {
+    changes$ = new ReplaySubject(1);
+    changes$.next(current);
+    if (isOver) changes$.complete();
+    return changes$;
+  };
+
   return {
-    state$: merge(changes$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(changes$)))).pipe(
-      map(snapshot),
-      distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
-    ),
+    state$: defer(() => {
+      const all$ = changes$ ?? changes();
+      return merge(all$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(all$)))).pipe(
+        map(snapshot),
+        distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
+      );
+    }),
     snapshot,
     watch: (event: SessionEvent): void => {
       // A wire that drains may reconnect for it, but never goes back to life.
@@ -91,7 +104,8 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
     /** The last change of all. */
     end: (status: ConnectionStatus, details?: Partial<Change>): void => {
       change(status, { reconnectAttempts: current.reconnectAttempts, ...details });
-      changes$.complete();
+      isOver = true;
+      changes$?.complete();
     },
   };
 }

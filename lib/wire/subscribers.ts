@@ -1,4 +1,4 @@
-import { BehaviorSubject, combineLatest, map, of, switchMap, takeUntil, type Observable, type Subscription } from 'rxjs';
+import { combineLatest, defer, map, of, startWith, Subject, switchMap, takeUntil, type Observable, type Subscription } from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import { wanted, type Wanted } from '../internal/wanted.js';
 
@@ -14,14 +14,17 @@ const NOTHING: Wanted = of([]);
 /** Knows who is subscribed. Costs next to nothing while nobody looks. */
 export function createSubscribers() {
   const subscribers = new Map<Subscription, Wanted>();
-  const changes$ = new BehaviorSubject<unknown>(undefined);
+  const changes$ = new Subject<unknown>();
 
   return {
-    subscriptions$: changes$.pipe(
-      switchMap(() => combineLatest([NOTHING, ...subscribers.values()])),
-      map((patterns): WireSubscriptions => ({ count: subscribers.size, patterns: [...new Set(patterns.flat())] })),
-      takeUntil(endOf(changes$)),
-    ) satisfies Observable<WireSubscriptions>,
+    subscriptions$: defer((): Observable<WireSubscriptions> =>
+      changes$.pipe(
+        startWith(undefined),
+        switchMap(() => combineLatest([NOTHING, ...subscribers.values()])),
+        map((patterns) => ({ count: subscribers.size, patterns: [...new Set(patterns.flat())] })),
+        takeUntil(endOf(changes$)),
+      ),
+    ),
     add(subscription: Subscription): void {
       subscribers.set(subscription, wanted() ?? NOTHING);
       changes$.next(undefined);

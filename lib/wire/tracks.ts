@@ -20,16 +20,21 @@ import type { OutgoingMessages } from '../session/events.js';
 /** Messages whose end is remembered: this many at least, twice as many at most. */
 const MAX_ENDS = 500;
 
-/** Who wants to know what becomes of a message, by its id: one look into a map for each receipt, however many do. */
-export function createTracks() {
+export type Tracks = ReturnType<typeof createTracks>;
+
+/**
+ * Who wants to know what becomes of a message, by its id: one look into a map for each receipt, however many do.
+ *
+ * @param outgoing What knows the messages, once there is a session.
+ * @param isClosed Whether the wire has ended already.
+ */
+export function createTracks(outgoing: () => OutgoingMessages | undefined, isClosed: boolean) {
   const tracks = new Map<string, Subject<Receipt>>();
-  let outgoing: OutgoingMessages | undefined;
   /** The last receipts of the latest messages, from when somebody has asked. The older half goes at once: a Map gives its oldest entry only slowly. */
   let ends: Map<string, Receipt> | undefined;
   let olderEnds: Map<string, Receipt> | undefined;
-  let isClosed = false;
 
-  const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing?.isOpen(id);
+  const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing()?.isOpen(id);
   /** What becomes of it from now on, up to its end. */
   const follow = (id: string): Observable<Receipt> =>
     defer(() => {
@@ -44,7 +49,6 @@ export function createTracks() {
 
   return {
     isWatched: (): boolean => tracks.size > 0 || ends !== undefined,
-    begin: (session: OutgoingMessages): void => void (outgoing = session),
     next(receipt: Receipt): void {
       if (ends && isEnd(receipt)) {
         if (ends.size >= MAX_ENDS) [ends, olderEnds] = [new Map(), ends];
@@ -67,7 +71,8 @@ export function createTracks() {
     state: (id: string): Observable<Receipt> =>
       defer(() => {
         ends ??= new Map();
-        if (outgoing?.isOpen(id)) return follow(id).pipe(startWith<Receipt>({ id, status: outgoing.isSent(id) ? 'sent' : 'queued' }));
+        const session = outgoing();
+        if (session?.isOpen(id)) return follow(id).pipe(startWith<Receipt>({ id, status: session.isSent(id) ? 'sent' : 'queued' }));
         const end = ends.get(id) ?? olderEnds?.get(id);
         return end ? of(end) : follow(id);
       }),

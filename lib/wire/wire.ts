@@ -1,12 +1,12 @@
-import { asyncScheduler, BehaviorSubject, delay, asapScheduler, Subject, type Observable, type Observer, Subscription } from 'rxjs';
+import { asyncScheduler, BehaviorSubject, defer, delay, asapScheduler, Subject, type Observable, type Observer, Subscription } from 'rxjs';
 import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
 import { ABNORMAL } from '../link/closeCode.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { SessionEvent } from '../session/events.js';
+import type { OutgoingMessages, SessionEvent } from '../session/events.js';
 import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
 import { createSubscribers, type WireSubscriptions } from './subscribers.js';
-import { createTracks } from './tracks.js';
+import { createTracks, type Tracks } from './tracks.js';
 import { noTraffic } from './traffic.js';
 import type { WireParts, WireSetup } from './wireSetup.js';
 
@@ -36,10 +36,12 @@ export class Wire extends Subject<Message> {
   readonly #receipts$ = new Subject<Receipt>();
   readonly #errors$ = new Subject<RxwireError>();
   readonly #traffic = noTraffic();
-  readonly #tracks = createTracks();
   readonly #subscribers = createSubscribers();
   readonly #connection = new Subscription();
   readonly #keeper: ReturnType<typeof createStateKeeper>;
+  /** Made when somebody wants to know what becomes of a message. */
+  #tracks: Tracks | undefined;
+  #session: OutgoingMessages | undefined;
   #isEnding = false;
 
   constructor(setup: WireSetup) {
@@ -55,8 +57,8 @@ export class Wire extends Subject<Message> {
 
     const link = open({
       // Not at once: further subscribers of the same moment must not miss what waited.
-      listening$: this.#listening$.pipe(delay(0, microtask)),
-      isWatched: () => this.#receipts$.observed || this.#tracks.isWatched(),
+      listening$: defer(() => this.#listening$.pipe(delay(0, microtask))),
+      isWatched: () => this.#receipts$.observed || this.#tracks?.isWatched() === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
     });
@@ -102,7 +104,7 @@ export class Wire extends Subject<Message> {
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: Message): Promise<Receipt> {
-    const receipt = this.#tracks.end(message.id);
+    const receipt = this.#track().end(message.id);
     this.next(message);
     return receipt;
   }
@@ -122,7 +124,7 @@ export class Wire extends Subject<Message> {
    * // prints: acked
    */
   messageState(id: string): Observable<Receipt> {
-    return this.#tracks.state(id);
+    return this.#track().state(id);
   }
 
   /** Sends what is still to be sent, waits for its acks, then closes. */
@@ -158,13 +160,18 @@ export class Wire extends Subject<Message> {
     return subscription;
   }
 
+  #track(): Tracks {
+    this.#tracks ??= createTracks(() => this.#session, this.#connection.closed);
+    return this.#tracks;
+  }
+
   #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
     if (this.#connection.closed) return;
     this.#isEnding = true;
     this.#connection.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#keeper.end(status, failure);
-    this.#tracks.close();
+    this.#tracks?.close();
     this.#subscribers.close();
     this.#receipts$.complete();
     this.#errors$.complete();
@@ -173,11 +180,11 @@ export class Wire extends Subject<Message> {
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
-      this.#tracks.next(event.receipt);
+      this.#tracks?.next(event.receipt);
       this.#receipts$.next(event.receipt);
       return;
     }
-    if (event.kind === 'begun') this.#tracks.begin(event);
+    if (event.kind === 'begun') this.#session = event;
     if (event.kind === 'latency') this.#traffic.latency = event.latency;
     this.#keeper.watch(event);
     if ('error' in event) {
