@@ -34,6 +34,7 @@ export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './app/standardSchema.js';
 export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOptions } from './app/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
+export { deriveKey, type DeriveKeyOptions } from './codec/deriveKey.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
 export { keyring, type Keyring, type KeyringOptions } from './codec/keyring.js';

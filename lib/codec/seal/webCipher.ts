@@ -1,9 +1,14 @@
 import { defer, map } from 'rxjs';
 import type { Cipher, Safe } from './cipher.js';
 
-/** That of browsers, which takes its time; missing in pages that came neither by HTTPS nor from this machine. */
+/** Missing in pages that came neither by HTTPS nor from this machine. */
+export function subtleHere(): SubtleCrypto | undefined {
+  return (globalThis as { readonly crypto?: { readonly subtle?: SubtleCrypto } }).crypto?.subtle;
+}
+
+/** That of browsers, which takes its time. */
 export function webCipher(): Cipher | undefined {
-  const subtle = (globalThis as { readonly crypto?: { readonly subtle?: SubtleCrypto } }).crypto?.subtle;
+  const subtle = subtleHere();
   return (
     subtle && {
       derive: (secret, info) => defer(() => derive(subtle, secret, info)).pipe(map(bytesOf)),
@@ -16,6 +21,12 @@ export function webCipher(): Cipher | undefined {
 async function derive(subtle: SubtleCrypto, secret: Uint8Array, info: Uint8Array): Promise<ArrayBuffer> {
   const key = await subtle.importKey('raw', own(secret), 'HKDF', false, ['deriveBits']);
   return subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: own(info) }, key, 256);
+}
+
+/** 32 bytes, by PBKDF2 (RFC 8018) with HMAC-SHA-256. */
+export async function pbkdf2(subtle: SubtleCrypto, secret: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array> {
+  const key = await subtle.importKey('raw', own(secret), 'PBKDF2', false, ['deriveBits']);
+  return bytesOf(await subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: own(salt), iterations }, key, 256));
 }
 
 function safeOf(subtle: SubtleCrypto, key: CryptoKey): Safe {

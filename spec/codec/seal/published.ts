@@ -56,3 +56,21 @@ export const hkdfVectors = [
     key: '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d',
   },
 ] as const;
+
+/** PBKDF2 with HMAC-SHA-256: the test vectors of RFC 7914, section 11; of their 64 bytes the first 32. */
+export const pbkdf2Vectors = [
+  {
+    name: 'RFC 7914, once',
+    passphrase: 'passwd',
+    salt: 'salt',
+    iterations: 1,
+    key: '55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc',
+  },
+  {
+    name: 'RFC 7914, 80,000 times',
+    passphrase: 'Password',
+    salt: 'NaCl',
+    iterations: 80_000,
+    key: '4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56',
+  },
+] as const;
