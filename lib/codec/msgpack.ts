@@ -2,24 +2,20 @@ import { Packr, RESET_BUFFER_MODE } from 'msgpackr';
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/limits.js';
-import type { Message } from '../message/types.js';
-import { parseMessage } from '../message/validate.js';
-import { carried } from './carried.js';
 import type { PlainCodec } from './codec.js';
-import { fold, isFolded, unfold } from './kinds.js';
-import { scanMsgpack } from './scanMsgpack.js';
-import { fromTuple, KINDS, toTuple } from './tuple.js';
+import { createBody } from './msgpack/body.js';
+import { scanMsgpack } from './msgpack/scanMsgpack.js';
 
 export interface MsgpackOptions {
   /** Messages a frame may hold, both ways. @default 1_024 */
   readonly maxBatch?: number;
-  /** Arrays, maps and each of their entries, binaries and dates a frame may hold, both ways. @default 100_000 */
+  /** Arrays, maps and each of their entries, binaries and dates a frame may hold, and fields of payloads that travel as columns, both ways. @default 100_000 */
   readonly maxNodes?: number;
 }
 
 /**
- * The codec of binary frames: MessagePack, by msgpackr. A batch is an array of messages, a message an array of its fields in a
- * fixed order, so that no names travel: about two thirds of the size of JSON.
+ * The codec of binary frames: MessagePack, by msgpackr. A message is an array of its fields in a fixed order, so that no names travel; a batch of
+ * two and more has a column for each field instead, and what is the same in all of them travels once: about two thirds of the size of JSON.
  *
  * Beyond what JSON carries, Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined` arrive as they were. What it cannot say
  * is refused: larger BigInts, typed arrays of other than bytes, functions, symbols, invalid dates, anything with a `toJSON`
@@ -33,26 +29,14 @@ export interface MsgpackOptions {
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   const { maxBatch = 1_024, maxNodes = 100_000 } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
-  const rules = { codec: 'msgpack', maxBatch, carries, Failure: EncodeError };
-  let hasFolded = false;
-  const loose = { ...rules, carries: (value: unknown) => carries(value) || (isFolded(value) && (hasFolded = true)) };
   const limits = { maxDepth: MAX_DEPTH + 2, maxNodes }; // a payload is in a message in a batch
   const packr = newPackr();
+  const body = createBody({ maxBatch, maxNodes });
 
-  const tuplesOf = (batch: readonly Message[]): readonly unknown[] => {
-    hasFolded = false;
-    const messages = carried(batch, loose);
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `carried` changes it
-    if (!hasFolded) return messages.map((message) => toTuple(message));
-    const kinds = messages.map((): (string | number)[][] => []);
-    const folded = messages.map((message, index) => ({ ...message, payload: fold(message.payload, kinds[index] ?? []) }));
-    // What is in a Map has not been looked at before.
-    return carried(folded, rules).map((message, index) => toTuple(message, kinds[index]?.length ? kinds[index] : null));
-  };
-  const pack = (tuples: readonly unknown[]): Uint8Array => {
+  const pack = (values: readonly unknown[]): Uint8Array => {
     try {
       // A copy: msgpackr will write the next frame over this one.
-      return new Uint8Array(packr.pack(tuples, RESET_BUFFER_MODE));
+      return new Uint8Array(packr.pack(values, RESET_BUFFER_MODE));
     } catch (cause) {
       throw new EncodeError('msgpack', 'msgpackr cannot write it', cause);
     }
@@ -70,7 +54,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     name: 'msgpack',
     binary: true,
     encode(batch) {
-      const frame = pack(tuplesOf(batch));
+      const frame = pack(body.of(batch));
       // Each node takes a byte at least: only a large frame can have too many.
       const fault = frame.length > maxNodes ? scanMsgpack(frame, limits) : undefined;
       if (fault) throw new EncodeError('msgpack', fault);
@@ -79,10 +63,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     decode(frame) {
       const fault = typeof frame === 'string' ? 'text, where bytes were expected' : scanMsgpack(frame, limits);
       if (fault) throw new DecodeError('msgpack', fault);
-      const batch = unpack(frame as Uint8Array);
-      if (!Array.isArray(batch)) throw new DecodeError('msgpack', 'not an array of messages');
-      if (batch.length > maxBatch) throw new DecodeError('msgpack', `${batch.length} messages, where ${maxBatch} are the limit`);
-      return batch.map(readTuple);
+      return body.read(unpack(frame as Uint8Array));
     },
   };
 }
@@ -96,19 +77,3 @@ const newPackr = (): Packr =>
     variableMapSize: true, // small objects are two bytes smaller, and more than 65,535 keys are possible
     int64AsType: 'auto' as 'number', // a number where that is exact, else a BigInt; the typings do not know it
   });
-
-function readTuple(tuple: unknown, index: number): Message {
-  const message = parseMessage(fromTuple(tuple, index), index);
-  const kinds = (tuple as readonly unknown[])[KINDS];
-  if (kinds == null) return message;
-  try {
-    return { ...message, payload: unfold(message.payload, kinds) };
-  } catch (cause) {
-    throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
-  }
-}
-
-function carries(value: unknown): boolean {
-  if (typeof value === 'bigint') return !isFolded(value) && (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value);
-  return typeof value === 'number' || value instanceof Uint8Array;
-}

@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from '../message/limits.js';
+import { MAX_DEPTH } from '../../message/limits.js';
 
 /** Of a value that travels as another one, what it is, and where: `[MAP, 'files', 0]`. Those within come before those around them. */
 export type Kinds = readonly (readonly (string | number)[])[];

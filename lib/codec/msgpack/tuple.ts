@@ -1,5 +1,5 @@
-import { InvalidMessageError } from '../errors.js';
-import type { Message } from '../message/types.js';
+import { InvalidMessageError } from '../../errors.js';
+import type { Message } from '../../message/types.js';
 import type { Kinds } from './kinds.js';
 
 /**
