@@ -1,11 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { DecodeError, InvalidMessageError } from '../../lib/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { mutations } from '../codec/mutations.js';
 import type { Composition } from './compositions.js';
+import { collectedHeap } from './heap.js';
 import { same } from './same.js';
 
 /** What has come of it; `faults` is empty when all is well. */
@@ -24,9 +22,6 @@ const MAX_TIME = 100;
 /** Nothing of what came may stay, in MiB: but for what the runtime itself keeps. */
 const MAX_GROWTH = 8;
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 /** Random batches come back as they were. */
 export function roundTrips({ codec, batches }: Composition, cases: number, seed: number): readonly string[] {
   const comesBack = fc.property(batches, (batch) => same(codec.decode(codec.encode(batch)), batch));
@@ -35,7 +30,7 @@ export function roundTrips({ codec, batches }: Composition, cases: number, seed:
 }
 
 /** Frames that were good once are read, or refused by an error of ours, in time, and nothing of them stays. What was read can be sent on. */
-export async function mutate({ codec, batches }: Composition, count: number, seed: number, heldNow = heldBytes): Promise<Report> {
+export async function mutate({ codec, batches }: Composition, count: number, seed: number, heldNow = collectedHeap): Promise<Report> {
   const frames = fc.sample(batches, { numRuns: 200, seed }).map((batch) => codec.encode(batch));
   const prototypes = [Object.prototype, Array.prototype, Map.prototype, Function.prototype];
   const before = prototypes.map((prototype) => Reflect.ownKeys(prototype).map(String).join());
@@ -85,14 +80,4 @@ export async function mutate({ codec, batches }: Composition, count: number, see
       return { error };
     }
   }
-}
-
-/** Bytes that are held when what is let go of is gone: native memory takes a moment. */
-async function heldBytes(): Promise<number> {
-  for (let turn = 0; turn < 3; turn++) {
-    collectGarbage();
-    await setImmediate();
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }

@@ -307,11 +307,11 @@ describe('a client that speaks the session, and breaks its rules', () => {
     expect(frames.values.slice(-2)).toEqual(['["ping",0]', '["ping",0]']);
   });
 
-  it('sends 10,000 frames that are nearly good: nothing crashes, nothing is left', async () => {
+  it('sends 2,000 frames that are nearly good: nothing crashes, nothing is left', async () => {
     const random = seeded(20_261_125);
     const { enter, live, got } = begin({ maxDetached: 0, pingInterval: 1_000_000 });
     const ends: unknown[] = [];
-    for (let sent = 0; sent < 10_000;) {
+    for (let sent = 0; sent < 2_000;) {
       const isBinary = random() < 0.5;
       const { send, close, code, frames } = await enter({ codecs: [isBinary ? 'msgpack' : 'json'] });
       for (let here = 0; here < 3 && !frames.isOver(); here++, sent++) {
@@ -325,7 +325,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(live()).toBe(0);
     expect(new Set(ends)).toEqual(new Set([1000, 4000, 4400, 4410]));
-    expect(got.length).toBeGreaterThan(1_000);
+    expect(got.length).toBeGreaterThan(200);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
 
     const { send, frames } = await enter();
