@@ -12,6 +12,8 @@ export type { ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './app
 export { hub, type Hub } from './app/hub/hub.js';
 export type { Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from './app/hub/memoryChannelLog.js';
+export { decryptPayload, type DecryptOptions } from './app/decryptPayload.js';
+export { encryptPayload, type EncryptOptions } from './app/encryptPayload.js';
 export { intercept, type Interceptor } from './app/intercept.js';
 export { meter, type MeterOptions } from './app/meter.js';
 export { meterWire, type MeterWireOptions } from './app/meterWire.js';

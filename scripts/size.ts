@@ -26,6 +26,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['pool', 2.5],
   ['gzipped', 7],
   ['sealed, keyring', 2.5],
+  ['encryptPayload, decryptPayload, keyring', 5.5],
   ['meter', 0.6],
   ['meterWire', 0.9],
   ['queue', 4.6],

@@ -4,7 +4,7 @@ import { attempt, chain, type Later } from '../internal/later.js';
 import type { BatchContext, Codec } from './codec.js';
 import type { Keyring } from './keyring.js';
 import { NONCE, type Cipher, type Safe } from './seal/cipher.js';
-import { BYTES, pack, TEXT, unpack, utf8, type Sealed } from './seal/format.js';
+import { contentOf, pack, TEXT, unpack, utf8, type Sealed } from './seal/format.js';
 import { cipherHere, createSafes } from './seal/safes.js';
 import { textOf } from './text.js';
 
@@ -69,9 +69,8 @@ function createSealing(cipher: Cipher, { name, binary, keys, nonceOf }: SealingO
 
   return {
     seal: (frame: string | Uint8Array, context: BatchContext): Later<Uint8Array> => {
-      const isText = typeof frame === 'string';
-      const head = { kind: isText ? TEXT : BYTES, key: keys.current, nonce: nonceOf() };
-      const content = isText ? utf8(frame) : frame;
+      const { kind, content } = contentOf(frame);
+      const head = { kind, key: keys.current, nonce: nonceOf() };
       return chain(safeOf(keys.get(head.key) as Uint8Array, head.key, context), (safe) =>
         chain(safe.seal(head.nonce, labelOf(head, context), content), (body) => pack(head, body)),
       );

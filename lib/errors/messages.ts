@@ -22,6 +22,17 @@ export class DecodeError extends RxwireError {
   }
 }
 
+/** A payload cannot be read: it is not encrypted, forged, was encrypted for another message, or with a key that is not there. */
+export class DecryptError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly reason: string;
+
+  constructor(id: string, type: string, reason: string, cause?: unknown) {
+    super('ERR_DECRYPT', { id, type, reason }, cause);
+  }
+}
+
 /** Why a message or value was dropped. */
 export type DropReason = 'overflow' | 'expired' | 'closed';
 

@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'ERR_CHANNEL_REFUSED'
   | 'ERR_CONNECTION_LOST'
   | 'ERR_DECODE'
+  | 'ERR_DECRYPT'
   | 'ERR_DROPPED'
   | 'ERR_ENCODE'
   | 'ERR_FRAME_TOO_LARGE'

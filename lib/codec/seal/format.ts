@@ -46,6 +46,11 @@ export function unpack(bytes: string | Uint8Array, refused: (reason: string) => 
   return { kind, key, nonce: bytes.subarray(start, start + NONCE), body: bytes.subarray(start + NONCE) };
 }
 
+/** What kind of frame it is, and its bytes. */
+export function contentOf(frame: string | Uint8Array): Pick<Sealed, 'kind'> & { readonly content: Uint8Array } {
+  return typeof frame === 'string' ? { kind: TEXT, content: utf8(frame) } : { kind: BYTES, content: frame };
+}
+
 export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
