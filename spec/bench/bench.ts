@@ -31,8 +31,10 @@ export interface Result {
   readonly goal?: number;
 }
 
-/** What is measured, one after the other, each in a process of its own. */
-export type Suite = readonly (() => Result | Promise<Result>)[];
+/** What is measured, one after the other, each in a process of its own; several results, where one run tells them. */
+export type Suite = readonly (() => Results | Promise<Results>)[];
+
+export type Results = Result | readonly Result[];
 
 /** Runs of each side in a round, of which the fastest counts. */
 const TRIES = 3;

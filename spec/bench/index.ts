@@ -1,8 +1,9 @@
-/** npm run bench -- [suite …]: compares with what it stands beside, and fails when a goal is missed. The last line is JSON. */
+/** npm run bench -- [suite …] [--minutes 5]: compares with what it stands beside, and fails when a goal is missed. The last line is JSON. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { parseArgs } from 'node:util';
 import { bundle } from '../chaos/bundle.js';
-import type { Result, Suite } from './bench.js';
+import type { Result, Results, Suite } from './bench.js';
 import { isMet, table } from './table.js';
 
 const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
@@ -15,6 +16,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),
   idle: () => import('./idle.js'),
+  stalled: () => import('./stalled.js'),
 };
 
 async function load(name: string): Promise<Suite> {
@@ -27,21 +29,24 @@ async function load(name: string): Promise<Suite> {
  * In a fresh process: what was compiled for one comparison, and the heap that it left, would change what the next one sees. And from a bundle: what runs the
  * sources gives each closure its name when it is made, which users do not pay for.
  */
-async function measure(name: string, index: number): Promise<Result> {
-  const child = fork(bundle('spec/bench/index.ts'), [name, String(index)], { execArgv: [] });
+async function measure(name: string, index: number, minutes: string): Promise<readonly Result[]> {
+  const child = fork(bundle('spec/bench/index.ts'), [name, String(index)], {
+    execArgv: [],
+    env: { ...process.env, BENCH_MINUTES: minutes },
+  });
   const [result] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as readonly unknown[];
   if (typeof result !== 'object' || result === null) throw new Error(`comparison ${index} of ${name} failed`);
-  return result as Result;
+  return [result as Results].flat();
 }
 
-async function runAll(names: readonly string[]): Promise<void> {
+async function runAll(names: readonly string[], minutes: string): Promise<void> {
   const all: Record<string, readonly Result[]> = {};
   for (const name of names) {
     const { length } = await load(name);
     const results: Result[] = [];
-    while (results.length < length) {
-      if (process.stderr.isTTY) process.stderr.write(`\r${name}: ${results.length + 1} of ${length} `);
-      results.push(await measure(name, results.length));
+    for (let index = 0; index < length; index++) {
+      if (process.stderr.isTTY) process.stderr.write(`\r${name}: ${index + 1} of ${length} `);
+      results.push(...(await measure(name, index, minutes)));
     }
     console.log(`\n${name}, on Node ${process.version}\n\n${table(results)}\n`);
     if (!results.every(isMet)) process.exitCode = 1;
@@ -50,6 +55,7 @@ async function runAll(names: readonly string[]): Promise<void> {
   console.log(JSON.stringify(all));
 }
 
-const [name, index] = process.argv.slice(2);
+const { positionals, values } = parseArgs({ options: { minutes: { type: 'string', default: '' } }, allowPositionals: true });
+const [name, index] = positionals;
 if (process.send) process.send(await (await load(name ?? ''))[Number(index)]?.(), () => process.exit());
-else await runAll(process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites));
+else await runAll(name === undefined ? Object.keys(suites) : positionals, values.minutes);

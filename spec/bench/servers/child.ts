@@ -21,7 +21,7 @@ async function usage(): Promise<Usage> {
     await sleep(50);
   }
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed + external, connections: served.connections() };
+  return { rss, heap: heapUsed + external, connections: served.connections(), dropped: served.dropped?.() ?? 0 };
 }
 
 function cpu(): number {

@@ -9,6 +9,8 @@ export interface Usage {
   /** With what the heap holds outside of it. */
   readonly heap: number;
   readonly connections: number;
+  /** Messages that were given up. */
+  readonly dropped: number;
 }
 
 /** What it tells, by kind: `cpu` is what it has worked so far, in ms. */

@@ -1,11 +1,14 @@
 import type { Server } from 'node:http';
-import { noop } from 'rxjs';
+import { filter, interval, noop } from 'rxjs';
 import { WebSocketServer } from 'ws';
+import { createMessage, ofType, type Wire } from '../../../lib/index.js';
 import { listen, type ListenOptions } from '../../../lib/server/index.js';
 
 /** What a server tells of itself. */
 export interface Served {
   connections(): number;
+  /** Messages that were given up. */
+  dropped?(): number;
 }
 
 /** Wires as an application has them: it listens to each. */
@@ -28,4 +31,29 @@ function ws(server: Server): Served {
   return { connections: () => sockets.clients.size };
 }
 
-export const servers: Readonly<Record<string, (server: Server, options: object) => Served>> = { rxwire, ws };
+const PARTS = 50;
+
+/** Answers what it is asked, and tells all the same, once a second. At first it tells as much as may wait for one that does not read. */
+function busy(server: Server, { maxQueued = 64, ...options }: ListenOptions): Served {
+  const wires = new Set<Wire>();
+  let dropped = 0;
+  const text = 'x'.repeat(512);
+  const tell = (wire: Wire): void => wire.next(createMessage('bench.told', text));
+  listen(server, { ...options, maxQueued }).subscribe((wire) => {
+    wires.add(wire);
+    wire.errors$.pipe(filter(({ code }) => code === 'ERR_DROPPED')).subscribe(() => dropped++);
+    for (let count = 0; count < 2 * maxQueued; count++) tell(wire);
+    wire.pipe(ofType('bench.asked')).subscribe({
+      next: ({ payload }) => wire.next(createMessage('bench.answered', payload)),
+      complete: () => wires.delete(wire),
+    });
+  });
+  // Not to all at once: what is measured would wait for that.
+  interval(1_000 / PARTS).subscribe((tick) => {
+    let index = 0;
+    for (const wire of wires) if (index++ % PARTS === tick % PARTS) tell(wire);
+  });
+  return { connections: () => wires.size, dropped: () => dropped };
+}
+
+export const servers: Readonly<Record<string, (server: Server, options: object) => Served>> = { rxwire, ws, busy };
