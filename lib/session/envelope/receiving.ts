@@ -1,8 +1,9 @@
-import { asyncScheduler, EMPTY, endWith, filter, from, merge, mergeMap, noop, of, take, tap, type Observable, type Subject } from 'rxjs';
+import { asyncScheduler, endWith, filter, ignoreElements, merge, noop, of, Subject, take, tap, type Observable } from 'rxjs';
 import { OverflowError, SessionLostError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Message } from '../../message/types.js';
+import { offer, type Outcome, type Terms } from '../claims.js';
 import type { EnvelopeOptions } from './options.js';
 
 /**
@@ -14,10 +15,12 @@ export function receiving(options: EnvelopeOptions) {
   const { maxHeld = 1_024, dedupeTtl = 300_000, dedupeSize = 10_000, listening$ = of(true) } = options;
   const { scheduler = asyncScheduler, report = noop } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
+  const terms: Terms = { canWrite: false, isOver: () => false, complain: (error) => report({ kind: 'error', error }) };
 
   return (batches$: Observable<readonly Message[]>, acks$: Subject<Message>, ack: (message: Message) => void) => {
     const recent = createRecentKeys({ ttl: dedupeTtl, maxSize: dedupeSize, scheduler });
     const held = new Map<string, Message>();
+    const emitted$ = new Subject<Message>();
     let isListening = false;
     let isWelcome = false;
 
@@ -27,30 +30,40 @@ export function receiving(options: EnvelopeOptions) {
       if (type === 'ack') acks$.next(message);
       else if (type === 'system.welcome') {
         // A peer that had welcomed us and no longer knows us has lost what it still had to send.
-        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false)
-          report({ kind: 'error', error: new SessionLostError() });
+        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) terms.complain?.(new SessionLostError());
         isWelcome = true;
       } else return type !== 'system.hello';
       return false;
     };
-    const release = (messages: readonly Message[]): Observable<Message> =>
-      from(messages.filter(({ id }) => !recent.seen(id))).pipe(tap({ complete: () => messages.forEach(ack) }));
+    // Handed over as by a session, so that the wire hears what goes wrong with them. Their acks do not wait for that.
+    const emit = (message: Message): void => offer(message, (one) => emitted$.next(one), tellDone, terms);
+    const release = (messages: readonly Message[]): void => {
+      messages.filter(({ id }) => !recent.seen(id)).forEach(emit);
+      if (emitted$.observed) messages.forEach(ack);
+    };
     const hold = (message: Message): void => {
       if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
-      else report({ kind: 'error', error: new OverflowError('messages before the first subscriber', maxHeld) });
+      else terms.complain?.(new OverflowError('messages before the first subscriber', maxHeld));
     };
-    const receive = (batch: readonly Message[]): Observable<Message> => {
+    const receive = (batch: readonly Message[]): void => {
       const messages = batch.filter(isForApplication);
-      if (isListening) return release(messages);
-      messages.forEach(hold);
-      return EMPTY;
+      if (isListening) release(messages);
+      else messages.forEach(hold);
     };
-    const listen = (): Observable<Message> => {
+    const listen = (): void => {
       isListening = true;
       const messages = [...held.values()];
       held.clear();
-      return release(messages);
+      release(messages);
     };
-    return merge(batches$.pipe(mergeMap(receive), endWith(undefined)), listening$.pipe(filter(Boolean), take(1), mergeMap(listen)));
+    return merge(
+      emitted$,
+      batches$.pipe(tap(receive), ignoreElements(), endWith(undefined)),
+      listening$.pipe(filter(Boolean), take(1), tap(listen), ignoreElements()),
+    );
   };
+}
+
+function tellDone(outcomes: readonly Outcome[]): void {
+  for (const { onDone } of outcomes) onDone?.();
 }
