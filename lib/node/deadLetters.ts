@@ -1,4 +1,4 @@
-import { defer, filter, from, map, of, Subject, type Observable } from 'rxjs';
+import { defer, filter, from, map, of, Subject, tap, type Observable } from 'rxjs';
 import type { DeadLetterStore, StoredDeadLetter } from '../app/deadLetters/deadLetterStore.js';
 import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
 import type { DeadLetter } from '../session/store/inbox.js';
@@ -18,7 +18,7 @@ export interface LmdbDeadLetters extends DeadLetterStore {
 
 /** Those of a store; the inbox adds to them. */
 export interface DeadLetterRows extends LmdbDeadLetters {
-  /** Inside of a transaction; returns those that had to make room. */
+  /** Inside of a transaction, without those that were added before; returns those that had to make room. */
   put(letters: readonly DeadLetter[]): readonly StoredDeadLetter[];
   /** Tells that they are gone, once that is so. */
   tellDropped(letters: readonly StoredDeadLetter[]): void;
@@ -26,7 +26,8 @@ export interface DeadLetterRows extends LmdbDeadLetters {
 
 /** @param onCorrupt Told of a record that nobody can read. */
 export function createDeadLetters(environment: Environment, maxDeadLetters: number, onCorrupt: () => void): DeadLetterRows {
-  const { deadLetters, counters } = environment.databases;
+  const { databases, keptLetters } = environment;
+  const { deadLetters, counters } = databases;
   const dropped$ = new Subject<StoredDeadLetter>();
 
   const read = (id: number): StoredDeadLetter | undefined => {
@@ -47,7 +48,7 @@ export function createDeadLetters(environment: Environment, maxDeadLetters: numb
       return result;
     });
 
-  const put = (letters: readonly DeadLetter[]): readonly StoredDeadLetter[] => {
+  const store = (letters: readonly DeadLetter[]): readonly StoredDeadLetter[] => {
     if (letters.length === 0) return [];
     let last = counters.get('deadLetters') ?? 0;
     for (const letter of letters) deadLetters.putSync(++last, letter);
@@ -57,9 +58,12 @@ export function createDeadLetters(environment: Environment, maxDeadLetters: numb
   };
   const tellDropped = (letters: readonly StoredDeadLetter[]): void => letters.forEach((letter) => dropped$.next(letter));
 
+  const keep = (letter: DeadLetter) => write(() => store([letter])).pipe(tap(() => keptLetters.add(letter)));
+
   return {
-    ...{ dropped$, put, tellDropped },
-    add: (letter) => write(() => put([letter])).pipe(map(tellDropped)),
+    ...{ dropped$, tellDropped },
+    put: (letters) => store(letters.filter((letter) => !keptLetters.has(letter))),
+    add: (letter) => keep(letter).pipe(map(tellDropped)),
     count: () => defer(() => of(countOf(deadLetters))),
     // The ids first: a snapshot that is open for as long as somebody looks would keep LMDB from using its free pages.
     list: ({ after = 0, limit = Infinity } = {}) =>

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
+import type { DeadLetter } from '../session/store/inbox.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './databases.js';
 import { createGroupCommit } from './groupCommit.js';
 
@@ -13,6 +14,8 @@ const MAX_DATABASES = 128;
 export interface Environment {
   readonly path: string;
   readonly databases: Databases;
+  /** Dead letters that were kept by themselves: an inbox that is given one as well need not keep it again. */
+  readonly keptLetters: WeakSet<DeadLetter>;
   /** The application's database of this name, made when it is new. A new one cannot be opened inside of a transaction. */
   table(name: string): Database<unknown, LmdbKey>;
   /**
@@ -58,6 +61,7 @@ function createEnvironment(path: string) {
   return {
     path,
     databases: openDatabases(root),
+    keptLetters: new WeakSet<DeadLetter>(),
     get isInside() {
       return writes.isInside;
     },

@@ -1,7 +1,9 @@
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { lmdbStore, type LmdbStore } from '../../lib/node/lmdbStore.js';
+import { consume } from '../../lib/session/consume.js';
 import type { DeadLetter } from '../../lib/session/store/inbox.js';
+import { pair } from '../support/sessionPair.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { ready } from '../support/outboxCases.js';
 import { folder, tamper } from './folder.js';
@@ -114,6 +116,34 @@ describe('the dead letters of lmdbStore', () => {
     expect(await firstValueFrom(store.deadLetters.remove(1))).toBe(true);
     expect(await firstValueFrom(store.deadLetters.remove(1))).toBe(false);
     expect(await ids()).toEqual(['b']);
+  });
+
+  it('are kept once when the inbox is given what was added by itself', async () => {
+    const path = folder();
+    start(path);
+    const other = lmdbStore({ path });
+    const [added, another] = [letter('a'), letter('a')];
+    await ready(other.deadLetters.add(added));
+    await ready(store.inbox.commit('ann', { done: 2, finished: [] }, [{ deadLetter: added }, { deadLetter: another }]));
+    expect((await listed()).map(({ id }) => id)).toEqual([1, 2]);
+    await ready(store.deadLetters.add(added));
+    expect(await ids()).toEqual(['a', 'a', 'a']);
+    other.close();
+  });
+
+  it('are kept once by a session whose handlers add them, too', async () => {
+    start();
+    const { deadLetters, inbox } = store;
+    const fail = (): never => {
+      throw new Error('no');
+    };
+    const { wire, close } = pair({
+      server: { inbox },
+      onServerWire: (there) => void there.pipe(consume(fail, { retry: false, deadLetter: deadLetters.add })).subscribe(),
+    });
+    for (const id of ['a', 'b']) await wire.send(createMessage('spec.letter', null, { id }));
+    expect(await ids()).toEqual(['a', 'b']);
+    close();
   });
 
   it('are left out when nobody can read them, which is told', async () => {
