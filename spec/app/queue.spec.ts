@@ -10,6 +10,7 @@ import type { Consumed } from '../../lib/session/consume.js';
 import { fakeQueueStore, type FakeQueueStore } from '../support/fakeQueueStore.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';
+import { eventually } from '../support/eventually.js';
 
 const boom = new Error('boom');
 /** Capital letters are urgent. */
@@ -375,25 +376,24 @@ describe('queue', () => {
       await pause(5);
       expect(acked()).toEqual([]);
       end('a');
-      await pause(5);
-      expect(acked()).toEqual(['a']);
+      await eventually(() => expect(acked()).toEqual(['a']));
     });
 
     it('lets a message be acked that gave way', async () => {
       const { wire, acked, drops } = served({ maxSize: 1 });
       'abc'.split('').forEach((id) => wire.next(message(id)));
-      await pause(5);
-      expect([acked(), drops]).toEqual([
-        ['a', 'b'],
-        ['a overflow', 'b overflow'],
-      ]);
+      await eventually(() =>
+        expect([acked(), drops]).toEqual([
+          ['a', 'b'],
+          ['a overflow', 'b overflow'],
+        ]),
+      );
     });
 
     it('lets a message be acked when the store has it', async () => {
       const { wire, acked } = served({ store: fakeQueueStore() });
       wire.next(message('a'));
-      await pause(5);
-      expect(acked()).toEqual(['a']);
+      await eventually(() => expect(acked()).toEqual(['a']));
     });
 
     it('lets a message wait that the store does not take, until it is processed', async () => {
@@ -403,11 +403,9 @@ describe('queue', () => {
       const { handle, end } = handlers();
       process(handle).subscribe();
       wire.next(message('a'));
-      await pause(5);
-      expect([acked(), errors]).toEqual([[], [new StoreError('fake', 'quota')]]);
+      await eventually(() => expect([acked(), errors]).toEqual([[], [new StoreError('fake', 'quota')]]));
       end('a');
-      await pause(5);
-      expect(acked()).toEqual(['a']);
+      await eventually(() => expect(acked()).toEqual(['a']));
     });
 
     describe('that hands over again what the queue had stored, as its ack was lost in a restart', () => {
@@ -580,11 +578,9 @@ describe('queue', () => {
       store.failing = (id) => (id === 'c' ? 'failed' : undefined);
       const { send, errors, process } = restarted();
       send('abcde');
-      await pause(5);
-      expect([store.stored(), errors]).toEqual([['a', 'b', 'd', 'e'], [new StoreError('fake', 'failed')]]);
+      await eventually(() => expect([store.stored(), errors]).toEqual([['a', 'b', 'd', 'e'], [new StoreError('fake', 'failed')]]));
       expect((await record(process(() => undefined)).take(5)).map(show)).toHaveLength(5);
-      await pause(5);
-      expect(store.stored()).toEqual([]);
+      await eventually(() => expect(store.stored()).toEqual([]));
     });
 
     it('tries to remove again what it could not', async () => {

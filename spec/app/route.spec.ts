@@ -10,6 +10,7 @@ import type { DeadLetter } from '../../lib/session/store/inbox.js';
 import { operatorContract } from '../support/operatorContract.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';
+import { eventually } from '../support/eventually.js';
 
 const boom = new Error('boom');
 const message = (type: string, id = type): Message => createMessage(type, null, { id, timestamp: 0 });
@@ -164,8 +165,8 @@ describe('route', () => {
     const slowly = use((one) => of(one).pipe(delay(1)));
     const { wire, acked } = connected((messages$) => messages$.pipe(slowly, route({ a: () => done })));
     wire.next(message('a'));
-    await pause(20);
-    expect([acked.values, done.observed]).toEqual([[], true]);
+    await eventually(() => expect(done.observed).toBe(true));
+    expect(acked.values).toEqual([]);
     done.complete();
     expect(await acked.take(1)).toEqual(['a']);
   });

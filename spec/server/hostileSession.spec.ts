@@ -15,6 +15,7 @@ import { rawEnd, type RawEnd } from '../support/rawEnd.js';
 import { record } from '../support/record.js';
 import { seeded } from '../support/seeded.js';
 import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
+import { eventually } from '../support/eventually.js';
 
 type Handler = (message: Message) => Observable<unknown>;
 
@@ -322,8 +323,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       close(random() < 0.5 ? 4000 : undefined);
       ends.push(await code);
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(live()).toBe(0);
+    await eventually(() => expect(live()).toBe(0));
     expect(new Set(ends)).toEqual(new Set([1000, 4000, 4400, 4410]));
     expect(got.length).toBeGreaterThan(200);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
