@@ -8,6 +8,7 @@ import { CloseCode } from '../link/closeCode.js';
 import type { Attachment } from './attachment.js';
 import { createAuthentication } from './authentication.js';
 import { drain } from './draining.js';
+import { encodingOnce } from './encodingOnce.js';
 import { createEnvelopeWires } from './envelopeWires.js';
 import { goodbyeOf, identified } from './identified.js';
 import { createMooring } from './mooring.js';
@@ -23,7 +24,7 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate } = options;
   const { retryAfter = 1_000, drainTimeout = 10_000, random = Math.random } = options;
   const mooring = createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler });
-  const settings = { ...options, codecs, detachedTimeout, pingInterval, scheduler, endpoint, mooring };
+  const settings = { ...options, codecs: codecs.map(encodingOnce), detachedTimeout, pingInterval, scheduler, endpoint, mooring };
   const sessions = createSessionWires({ ...settings, onRefused: refused });
   const wires = createEnvelopeWires(settings);
   const identify = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });

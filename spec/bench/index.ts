@@ -16,6 +16,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),
   idle: () => import('./idle.js'),
+  channels: () => import('./channels.js'),
   stalled: () => import('./stalled.js'),
 };
 

@@ -31,6 +31,7 @@ function cpu(): number {
 
 process.on('message', (asked: Asked) => {
   if (asked === 'usage') void usage().then((value) => tell({ kind: 'usage', value }));
+  else if (asked === 'publish') served.publish?.();
   else tell({ kind: 'cpu', value: cpu() });
 });
 process.on('disconnect', () => process.exit());

@@ -20,7 +20,7 @@ export interface Answers {
   readonly usage: Usage;
 }
 
-export type Asked = Exclude<keyof Answers, 'port'>;
+export type Asked = Exclude<keyof Answers, 'port'> | 'publish';
 
 export type Told = { readonly [K in keyof Answers]: { readonly kind: K; readonly value: Answers[K] } }[keyof Answers];
 
@@ -30,6 +30,8 @@ export interface RemoteServer {
   usage(): Promise<Usage>;
   /** What it has worked so far, in ms. */
   cpu(): Promise<number>;
+  /** Has it send to all. */
+  publish(): void;
   stop(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export async function startServer(kind: string, options: object = {}): Promise<R
         map(({ value }) => value as Answers[K]),
       ),
     );
-  const ask = <K extends Asked>(what: K): Promise<Answers[K]> => {
+  const ask = <K extends 'cpu' | 'usage'>(what: K): Promise<Answers[K]> => {
     child.send(what);
     return next(what);
   };
@@ -55,6 +57,7 @@ export async function startServer(kind: string, options: object = {}): Promise<R
     url: `ws://127.0.0.1:${port}/wire`,
     usage: () => ask('usage'),
     cpu: () => ask('cpu'),
+    publish: () => void child.send('publish'),
     async stop() {
       const exit = once(child, 'exit');
       child.kill('SIGKILL');

@@ -1,14 +1,17 @@
 import type { Server } from 'node:http';
+import { Packr } from 'msgpackr';
 import { filter, interval, noop } from 'rxjs';
-import { WebSocketServer } from 'ws';
-import { createMessage, ofType, type Wire } from '../../../lib/index.js';
-import { listen, type ListenOptions } from '../../../lib/server/index.js';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { createMessage, ofType, type Message, type Wire } from '../../../lib/index.js';
+import { hub, listen, type ListenOptions } from '../../../lib/server/index.js';
 
 /** What a server tells of itself. */
 export interface Served {
   connections(): number;
   /** Messages that were given up. */
   dropped?(): number;
+  /** Sends to all. */
+  publish?(): void;
 }
 
 /** Wires as an application has them: it listens to each. */
@@ -22,13 +25,13 @@ function rxwire(server: Server, options: ListenOptions): Served {
 }
 
 /** What one would write without rxwire. */
-function ws(server: Server): Served {
+function ws(server: Server): Served & { readonly clients: ReadonlySet<WebSocket> } {
   const sockets = new WebSocketServer({ server, path: '/wire', perMessageDeflate: false, maxPayload: 1024 * 1024 });
   sockets.on('connection', (socket) => {
     socket.on('message', noop);
     socket.on('error', noop);
   });
-  return { connections: () => sockets.clients.size };
+  return { clients: sockets.clients, connections: () => sockets.clients.size };
 }
 
 const PARTS = 50;
@@ -56,4 +59,41 @@ function busy(server: Server, { maxQueued = 64, ...options }: ListenOptions): Se
   return { connections: () => wires.size, dropped: () => dropped };
 }
 
-export const servers: Readonly<Record<string, (server: Server, options: object) => Served>> = { rxwire, ws, busy };
+interface PublishOptions {
+  /** Messages that are published at once. */
+  readonly burst: number;
+}
+
+const item = (): Message => createMessage('bench.item', 'x'.repeat(100));
+
+/** A channel that all are in. */
+function channels(server: Server, { burst, ...options }: ListenOptions & PublishOptions): Served {
+  let count = 0;
+  const { serve, channel } = hub();
+  const room = channel('room');
+  listen(server, options).subscribe((wire) => {
+    count++;
+    serve(wire);
+    wire.subscribe({ complete: () => count-- });
+  });
+  return { connections: () => count, publish: () => Array.from({ length: burst }, item).forEach((message) => room.next(message)) };
+}
+
+/** What one would write without rxwire: each message is encoded once, and sent to each socket. */
+function broadcast(server: Server, { burst }: PublishOptions): Served {
+  const { clients, ...served } = ws(server);
+  const packr = new Packr({ useRecords: false });
+  const publish = (): void => {
+    for (let count = 0; count < burst; count++) {
+      const frame = packr.pack(item());
+      for (const socket of clients) socket.send(frame);
+    }
+  };
+  return { ...served, publish };
+}
+
+export const servers: Readonly<Record<string, (server: Server, options: object) => Served>> = {
+  ...{ rxwire, ws, busy },
+  channels: (server, options) => channels(server, options as PublishOptions),
+  broadcast: (server, options) => broadcast(server, options as PublishOptions),
+};

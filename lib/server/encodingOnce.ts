@@ -1,0 +1,32 @@
+import type { Codec } from '../codec/codec.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+
+/**
+ * A codec that uses again what it has made last, for the next client that is sent the very same: what is published in a channel is encoded once,
+ * and not for each of its members. Only what cannot change is taken for the same, as what a hub sends; and only of codecs that do not
+ * ask which batch it is, as those that encrypt do.
+ */
+export function encodingOnce(codec: Codec): Codec {
+  if (codec.isSealed || codec.encode.length !== 1) return codec;
+  let latest: readonly Message[] = [];
+  let frame: Frame = '';
+
+  return {
+    ...codec,
+    encode(batch) {
+      if (isSame(batch, latest)) return frame;
+      const made = codec.encode(batch);
+      if ((typeof made === 'string' || made instanceof Uint8Array) && batch.every(isFixed)) [latest, frame] = [batch, made];
+      return made;
+    },
+  };
+}
+
+function isSame(batch: readonly Message[], latest: readonly Message[]): boolean {
+  return batch.length > 0 && batch.length === latest.length && batch.every((message, index) => message === latest[index]);
+}
+
+function isFixed(message: Message): boolean {
+  return Object.isFrozen(message) && Object.isFrozen(message.payload);
+}
