@@ -55,6 +55,8 @@ export const CloseCode = {
   SLOW_READER,
   /** The credentials have expired: come with fresh ones. */
   EXPIRED: 4419,
+  /** Far more messages than are allowed. */
+  FLOOD: 4429,
 } as const;
 
 /** One of the close codes above, as the number that travels. */

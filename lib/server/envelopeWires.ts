@@ -15,23 +15,28 @@ import { readHello, type Introduction } from './envelopeHello.js';
 import type { Mooring } from './mooring.js';
 import { withPrincipal, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
+import type { Rates } from './rateLimit.js';
+import { throttledCodec } from './throttledCodec.js';
 
 export interface WiresOptions extends WireOptions {
   readonly codecs: readonly Codec[];
   readonly endpoint: string;
   readonly detachedTimeout: number;
   readonly mooring: Mooring;
+  /** How much clients may send, where that is limited. */
+  readonly rates?: Rates | undefined;
   readonly scheduler: SchedulerLike;
 }
 
 /** All wires of a server, by the secrets of their clients: who comes back finds the wire it had. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, detachedTimeout, scheduler, mooring } = options;
+  const { codecs, endpoint, detachedTimeout, scheduler, mooring, rates } = options;
   const berths = new Map<string | symbol, Berth>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
     const berth = createBerth(attachment, hello !== undefined);
     const key = hello?.session ?? Symbol();
     const unmoor = mooring.moor(berth.owner);
+    const bucket = rates?.enter(berth.owner);
     berths.set(key, berth);
 
     const id = nanoid();
@@ -40,6 +45,7 @@ export function createEnvelopeWires(options: WiresOptions) {
     const leave = (): void => {
       berths.delete(key);
       unmoor();
+      bucket?.leave();
     };
     const wire = new Wire({
       ...{ id, endpoint, delivery, scheduler },
@@ -48,7 +54,9 @@ export function createEnvelopeWires(options: WiresOptions) {
       },
       open: (parts) => {
         const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
-        return quiet(overEnvelopes(link, codec, settings, parts), parts, leave);
+        const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
+        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report: parts.report, onFlood }) : codec;
+        return quiet(overEnvelopes(link, reader, settings, parts), parts, leave);
       },
     });
     return withPrincipal(wire, () => berth.latest.principal);

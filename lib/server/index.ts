@@ -5,4 +5,5 @@ export { memoryChannelLog, type MemoryChannelLogOptions } from '../app/hub/memor
 export type { Transport } from './http/entry.js';
 export { listen, type ListenOptions } from './listen.js';
 export type { Authenticate, Credentials, Principal, ServerWire } from './principal.js';
+export type { RateLimit } from './rateLimit.js';
 export { serve, type ServedLink, type ServeOptions } from './serve.js';

@@ -9,6 +9,7 @@ import { envelopes } from '../session/envelope/envelopes.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { Authenticate, Principal } from './principal.js';
+import { checkRateLimit, type RateLimit } from './rateLimit.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use. @default [json(), msgpack()] */
@@ -29,6 +30,11 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly maxPerPrincipal?: number;
   /** Wires of one principal that may wait for it to come back; past that the longest waiting ends. @default 10 */
   readonly maxDetachedPerPrincipal?: number;
+  /**
+   * How many messages a principal may send, or a client that is nobody. What is more is acked later, so that its client waits; what has no number (at-most-once)
+   * is dropped, and reported, as is what speaks envelopes, unacked; who goes on with that is closed with 4429. @default no limit; of `{}`, 100 a second and 200 at once
+   */
+  readonly rateLimit?: RateLimit;
   /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
   readonly pingInterval?: number;
   /**
@@ -78,10 +84,12 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
     maxPerPrincipal,
     maxDetachedPerPrincipal,
     retryAfter,
+    rateLimit = {},
   } = options;
   assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal });
   assertWhole(owner, { pingInterval });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
+  checkRateLimit(owner, rateLimit);
   checkOptions(owner, options);
   // Called for its checks: each wire calls it again, too late for whoever made a mistake.
   envelopes(options);

@@ -1,9 +1,10 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, map, noop, type Observable } from 'rxjs';
+import { asyncScheduler, identity, map, noop, type Observable } from 'rxjs';
 import type { Codec, Direction } from '../codec/codec.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
+import type { BatchFrame } from './decoding.js';
 import type { Allowance } from './flight.js';
 import { controlFrame, type SessionFrame } from './frames.js';
 import { createIncoming, type Incoming } from './incoming.js';
@@ -45,6 +46,10 @@ export interface EndpointParts {
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
   /** Called with each frame that comes before we may send. @default nothing is done */
   readonly onEarly?: (connection: Connection) => void;
+  /** Of what is processed, how much is acked already. @default all */
+  readonly ackable?: (done: number) => number;
+  /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */
+  readonly admit?: (batch: BatchFrame) => boolean;
 }
 
 /** One side of a session, over one connection after the other. Client and server differ only in the handshake. */
@@ -68,11 +73,11 @@ export interface Endpoint {
 export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
   const { window = 1_024, windowBytes = 1024 * 1024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
   const { id = nanoid(), helloTimeout = 5_000 } = options;
-  const { onOpen, onHandshake, onEarly = noop } = parts;
+  const { onOpen, onHandshake, onEarly = noop, ackable = identity } = parts;
   let current: Connection | undefined;
 
   const sendAck = (done: number): void => {
-    if (current?.isAgreed) current.send(controlFrame('ack', done, window));
+    if (current?.isAgreed) current.send(controlFrame('ack', ackable(done), window));
   };
   const outgoing = createOutgoing(parts, options);
   const incoming = createIncoming({ ...parts, sendAck }, options);

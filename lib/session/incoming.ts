@@ -33,10 +33,12 @@ export interface IncomingParts extends Pick<DecoderOptions, 'codec' | 'sends' | 
   readonly sendAck: (done: number) => void;
   /** The session cannot go on. */
   readonly fail: (error: unknown) => void;
+  /** Whether a batch may come. @default always */
+  readonly admit?: (batch: BatchFrame) => boolean;
 }
 
 export function createIncoming(parts: IncomingParts, options: EndpointOptions): Incoming {
-  const { wait, emit, source, sendAck, fail } = parts;
+  const { wait, emit, source, sendAck, fail, admit } = parts;
   const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
@@ -69,6 +71,7 @@ export function createIncoming(parts: IncomingParts, options: EndpointOptions): 
       if (first > 0) acknowledge();
       // A repeat is not worth reading.
       if (first > 0 && first + count <= receiver.rx + 1) return;
+      if (admit && !admit(batch)) return;
       return chain(decode(batch, connection), (messages) => {
         if (!connection.isOver) accept(batch, messages);
       });

@@ -451,6 +451,34 @@ describe('session flood, message flood, stalled reader', () => {
     expect(new Set(live)).toEqual(new Set(['reconnecting', 'disconnected']));
   });
 
+  it.each(transports)('%s: who floods is acked later, and waits; others are served meanwhile', async (transport) => {
+    const limit = { perSecond: 100, burst: 20 };
+    const { url, wire } = await start({ rateLimit: limit, authenticate: ({ token = '' }) => ({ id: token }) });
+    const link = { websocket: webSocket, sse: serverSentEvents, 'long-polling': longPolling }[transport](url);
+    const flooding = connect({ link, token: () => 'mallory' });
+    const begun = performance.now();
+    for (let index = 0; index < 1_000; index++) flooding.next(createMessage('test.any', index));
+    const { messages, wire: served1 } = await wire();
+    const good = connect({ link: webSocket(url), token: () => 'ada' });
+    for (let index = 0; index < 15; index++) await good.send(createMessage('test.any', index));
+    await messages.take(25);
+    const allowed = limit.burst + (limit.perSecond * (performance.now() - begun)) / 1_000;
+    expect(messages.values.length).toBeLessThanOrEqual(allowed);
+    expect([flooding.state.status, flooding.state.metrics.errors, served1.state.metrics.errors]).toEqual(['connected', 0, 0]);
+    flooding.unsubscribe();
+    good.unsubscribe();
+  });
+
+  it.each(transports)('%s: who does not wait is closed: 4400 with numbers, 4429 without', async (transport) => {
+    const { url } = await start({ rateLimit: { perSecond: 1, burst: 20 } });
+    const numbered = await enter(transport, url);
+    for (let index = 1; index <= 30; index++) numbered.send(batch(index, String(index)));
+    expect(await numbered.code).toBe(4400);
+    const unnumbered = await enter(transport, url);
+    for (let index = 1; index <= 30; index++) unnumbered.send(batch(0, String(index)));
+    expect(await unnumbered.code).toBe(4429);
+  });
+
   it('a WebSocket that does not read is ended once more waits than may, without waiting for it', async () => {
     const { url, wire } = await start({ maxBuffered: 100_000, stallTimeout: 1, windowBytes: 1024 * 1024 });
     const client = await rawClient(url);

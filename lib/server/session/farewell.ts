@@ -1,3 +1,4 @@
+import { noop } from 'rxjs';
 import type { Connection } from '../../session/connection.js';
 import type { Endpoint } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
@@ -11,7 +12,8 @@ export interface Farewell extends Drained {
   answer(): boolean;
 }
 
-export function createFarewell(endpoint: Endpoint): Farewell {
+/** @param onBye Called when it is said. */
+export function createFarewell(endpoint: Endpoint, onBye = noop): Farewell {
   let current: Connection | undefined;
   let isSaid = false;
   let isAnswered = false;
@@ -23,6 +25,7 @@ export function createFarewell(endpoint: Endpoint): Farewell {
     bye(retryAfter) {
       isSaid = true;
       if (isHere()) current?.send(controlFrame('bye', retryAfter));
+      onBye();
     },
     isIdle() {
       const { receiver } = endpoint.incoming;

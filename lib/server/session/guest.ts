@@ -15,6 +15,7 @@ import { quiet } from '../quiet.js';
 import { withPrincipal, type AnyWire, type Principal } from '../principal.js';
 import { createPeer, parsePeerRecord, type Peer } from './peer.js';
 import { createServerSide, type ServerSide } from './serverSide.js';
+import { createThrottle } from './throttle.js';
 
 export interface GuestOptions extends WiresOptions {
   /** How often each side must be heard, in ms. */
@@ -78,7 +79,7 @@ type Settings = GuestOptions & { readonly id: string; readonly delivery: Deliver
 
 function overBerth(guest: Guest, { hello: { pid }, codec, kept }: Arrival, options: Settings, parts: WireParts): Link<Message> {
   const { berth, peer } = guest;
-  const { detachedTimeout, scheduler, mooring } = options;
+  const { detachedTimeout, scheduler, mooring, rates } = options;
   const { traffic, ...watched } = parts;
   const { store, contents, record } = kept;
   const settings = { ...options, ...watched };
@@ -87,8 +88,11 @@ function overBerth(guest: Guest, { hello: { pid }, codec, kept }: Arrival, optio
   return (outgoing) =>
     running(outgoing, store, settings, (connected) => {
       const attachment = (): Attachment => berth.attachments$.value;
-      const setup = { pid, peer, codec, store, contents, attachment, cursor: record?.cursor };
-      const side = createServerSide(setup, connected, settings);
+      const cursor = record?.cursor;
+      const limits = rates && { rates, bucket: rates.enter(berth.owner), scheduler, report: parts.report, wait: connected.wait };
+      const throttle = limits && createThrottle(cursor?.done ?? 0, { ...limits, onTime: () => side.incoming.acknowledge() });
+      const setup = { pid, peer, codec, store, contents, attachment, cursor, throttle };
+      const side: ServerSide = createServerSide(setup, connected, settings);
       guest.side = side;
       return { endpoint: side, connections$: side.over(link) };
     });

@@ -15,6 +15,7 @@ import { expiryOf } from '../identified.js';
 import { createFarewell } from './farewell.js';
 import type { Peer } from './peer.js';
 import { createRenewal } from './renewal.js';
+import type { Throttle } from './throttle.js';
 
 export interface ServerSideOptions extends EndpointOptions {
   /** How often each side must be heard, in ms. */
@@ -32,6 +33,8 @@ export interface ServerSideSetup {
   readonly cursor: Cursor | undefined;
   /** The latest connection, which is open or about to be. */
   readonly attachment: () => Attachment;
+  /** What slows it, where that is wanted. */
+  readonly throttle: Throttle | undefined;
 }
 
 /** The server's side of a session. */
@@ -44,7 +47,7 @@ export function createServerSide(
   options: ServerSideOptions,
 ): ServerSide {
   const { pingInterval: ping, scheduler = asyncScheduler, inbox } = options;
-  const { pid, peer, codec, store, contents, cursor, attachment, wait, fail } = { ...setup, ...parts };
+  const { pid, peer, codec, store, contents, cursor, attachment, throttle, wait, fail } = { ...setup, ...parts };
   /** Of the connection there is, until it is agreed. */
   let pending: Agreement | undefined;
   let isHelloRead = false;
@@ -66,7 +69,7 @@ export function createServerSide(
   const renew = createRenewal(attachment, wait, scheduler);
   const endpoint = createEndpoint(
     {
-      ...parts,
+      ...{ ...parts, ...throttle },
       ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onOpen: greet },
       onHandshake({ kind, value }, connection) {
         if (kind === 'auth' && connection.isAgreed) renew(credential(value), connection);
@@ -86,7 +89,7 @@ export function createServerSide(
     },
     options,
   );
-  const farewell = createFarewell(endpoint);
+  const farewell = createFarewell(endpoint, throttle?.release);
   endpoint.incoming.receiver.begin(pid, cursor);
   endpoint.outgoing.begin(contents, () => beginning.end());
   return { ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle };

@@ -1,0 +1,70 @@
+import { finalize, NEVER, noop, type SchedulerLike } from 'rxjs';
+import { ConnectionLostError, OverflowError, ProtocolError } from '../../errors.js';
+import { createAlarm } from '../../internal/alarm.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { BatchFrame } from '../../session/decoding.js';
+import type { EndpointParts } from '../../session/endpoint.js';
+import type { Report } from '../../session/events.js';
+import type { Rates, SharedBucket } from '../rateLimit.js';
+
+/** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */
+export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {
+  /** From now on all is acked as soon as it is processed: there will be no more. */
+  readonly release: () => void;
+}
+
+export interface ThrottleOptions {
+  readonly rates: Rates;
+  readonly bucket: SharedBucket;
+  readonly wait: EndpointParts['wait'];
+  readonly scheduler: SchedulerLike;
+  readonly report: Report;
+  /** More can be acked. */
+  readonly onTime: () => void;
+}
+
+/** How often acks go that were held back, in ms, while there are any. */
+const EVERY = 50;
+
+/** @param start All up to here was acked before. */
+export function createThrottle(start: number, { rates, bucket, wait, scheduler, report, onTime }: ThrottleOptions): Throttle {
+  const { window, perSecond } = rates;
+  const alarm = createAlarm(scheduler, onTime);
+  let acked = start;
+  let dropped = 0;
+  let isReleased = false;
+  const end = (): void => {
+    alarm.clear();
+    bucket.leave();
+  };
+  wait(() => NEVER.pipe(finalize(end)), noop, noop);
+
+  /** False, when it is dropped. Who goes on all the same is closed. */
+  const admitUnsure = (count: number): boolean => {
+    if (isReleased || bucket.take(count) === count) {
+      dropped = 0;
+      return true;
+    }
+    dropped += count;
+    report({ kind: 'error', error: new OverflowError('messages a second', perSecond) });
+    if (dropped > window) throw new ConnectionLostError(CloseCode.FLOOD, 'too many messages');
+    return false;
+  };
+  return {
+    ackable(done) {
+      acked = isReleased ? done : acked + bucket.take(done - acked);
+      if (acked < done) alarm.set(Math.max(EVERY, bucket.wait(1)));
+      return acked;
+    },
+    admit({ first, count }: BatchFrame) {
+      if (first === 0) return admitUnsure(count);
+      // A batch that is larger than the window may come alone, as ever.
+      if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('more than the window');
+      return true;
+    },
+    release() {
+      isReleased = true;
+      onTime();
+    },
+  };
+}
