@@ -15,6 +15,7 @@ import { batchFrame } from '../../lib/session/frames.js';
 import { connect } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { pair, type ClientOptions } from '../support/sessionPair.js';
+import { protocols } from '../support/protocols.js';
 
 const boom = new Error('boom');
 const fail = (): never => {
@@ -24,7 +25,7 @@ const message = (id: string, type = 'test.any', payload: unknown = null): Messag
 const retry = { initialInterval: 1, maxRetries: 2 };
 
 /** Every failure is a value of one typed stream: `errors$` of the wire where it happened. */
-describe.each(['session', 'envelope'] as const)('errors$, by the %s protocol, tells of', (protocol) => {
+describe.each(protocols)('errors$, by the %s protocol, tells of', (_protocol, protocol) => {
   const cleanups: (() => void)[] = [];
   afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
 

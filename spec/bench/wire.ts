@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs';
 import { Packr } from 'msgpackr';
 import { filter, take } from 'rxjs';
 import { WebSocket, WebSocketServer } from 'ws';
-import { connect, createMessage, json, msgpack, webSocket, type ConnectOptions, type Message } from '../../lib/index.js';
+import { connect, createMessage, envelopeProtocol, json, msgpack, webSocket, type ConnectOptions, type Message } from '../../lib/index.js';
 import { lmdbOutbox } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import type { Suite } from './bench.js';
@@ -130,6 +130,6 @@ export const suite: Suite = [
   () => compared(100, 'exactly-once', { codec: msgpack(), delivery: 'exactly-once' }, 4),
   () => compared(1_024, 'exactly-once', { codec: msgpack(), delivery: 'exactly-once' }, 2),
   () => compared(100, 'exactly-once, JSON', { codec: json(), delivery: 'exactly-once' }),
-  () => compared(100, 'envelopes', { codec: msgpack(), protocol: 'envelope' }),
+  () => compared(100, 'envelopes', { codec: msgpack(), protocol: envelopeProtocol }),
   durable,
 ];

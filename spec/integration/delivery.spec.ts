@@ -9,6 +9,8 @@ import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
+import { protocols } from '../support/protocols.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 const COUNT = 10_000;
 const CUTS = 20;
@@ -48,15 +50,15 @@ const numbers = (length: number): readonly number[] => Array.from({ length }, (_
 
 describe('over a real socket', () => {
   it.each([
-    { delivery: 'exactly-once', from: 'client', codec: msgpack() },
-    { delivery: 'exactly-once', from: 'server', codec: json() },
-    { delivery: 'exactly-once', from: 'client and server', codec: json() },
-    { delivery: 'at-least-once', from: 'client', codec: json() },
-    { delivery: 'at-least-once', from: 'server', codec: msgpack() },
-    { delivery: 'at-least-once', from: 'client', codec: json(), protocol: 'envelope' },
-    { delivery: 'at-least-once', from: 'client and server', codec: msgpack(), protocol: 'envelope' },
+    { delivery: 'exactly-once', from: 'client', codec: msgpack(), by: 'sessions' },
+    { delivery: 'exactly-once', from: 'server', codec: json(), by: 'sessions' },
+    { delivery: 'exactly-once', from: 'client and server', codec: json(), by: 'sessions' },
+    { delivery: 'at-least-once', from: 'client', codec: json(), by: 'sessions' },
+    { delivery: 'at-least-once', from: 'server', codec: msgpack(), by: 'sessions' },
+    { delivery: 'at-least-once', from: 'client', codec: json(), protocol: envelopeProtocol, by: 'envelopes' },
+    { delivery: 'at-least-once', from: 'client and server', codec: msgpack(), protocol: envelopeProtocol, by: 'envelopes' },
   ] as const)(
-    'loses and doubles none of 10,000 messages while the connection is cut 20 times ($delivery from $from, $codec.name, $protocol)',
+    'loses and doubles none of 10,000 messages while the connection is cut 20 times ($delivery from $from, $codec.name, $by)',
     async ({ from, ...options }) => {
       const { proxy, near, far, close } = await pair(options);
       const routes = [
@@ -83,7 +85,7 @@ describe('over a real socket', () => {
     },
   );
 
-  describe.each(['session', 'envelope'] as const)('by the %s protocol', (protocol) => {
+  describe.each(protocols)('by the %s protocol', (_protocol, protocol) => {
     it('carries more in one go than may wait in a socket', async () => {
       const { near, far, close } = await pair({ protocol });
       const text = 'x'.repeat(100_000);

@@ -26,6 +26,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { proxiedPair, status, type ProxiedPairOptions } from '../support/proxiedPair.js';
 import { record } from '../support/record.js';
+import { protocols } from '../support/protocols.js';
 
 const question = (payload: unknown = null) => createMessage<string, unknown>('test.ask', payload);
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
@@ -45,7 +46,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
     return pair;
   }
 
-  describe.each(['session', 'envelope'] as const)('by the %s protocol', (protocol) => {
+  describe.each(protocols)('by the %s protocol', (_protocol, protocol) => {
     const client = { protocol };
 
     it('answers in both directions', async () => {

@@ -10,6 +10,7 @@ import { rawClient } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { ack, frame, got, greetedClient, hello, message, secret, serve } from './serve.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 const status = (wire: Wire, wanted: ConnectionStatus) => firstValueFrom(wire.state$.pipe(filter((state) => state.status === wanted)));
 
@@ -105,7 +106,7 @@ describe('listen: a client that loses its connection', () => {
     const session = secret();
     const link = webSocket(url);
     const greeted: typeof link = (outgoing) => link(concat(of(frame(hello(session))), outgoing.pipe(skip(1))));
-    const first = record(connect({ link: greeted, protocol: 'envelope', reconnect: { initialInterval: 1 } }));
+    const first = record(connect({ link: greeted, protocol: envelopeProtocol, reconnect: { initialInterval: 1 } }));
     await wire();
     await greetedClient(url, session, { resume: true });
     expect(await first.ended).toEqual(new ConnectionLostError(4409, 'another connection took over'));

@@ -16,6 +16,7 @@ import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { pair, type PairOptions } from '../support/sessionPair.js';
 import { fakeStorage } from './store/fakeStorage.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const ring = (name = 'k1', byte = 1): Keyring => keyring({ current: name, keys: { [name]: key(byte) } });
@@ -235,7 +236,7 @@ describe('in the middle of a sealed session', () => {
 describe('a sealed codec over envelopes', () => {
   it('is refused by connect when called', () => {
     const [link] = memoryLink<Frame>();
-    expect(() => connect({ link, codec: sealed(msgpack(), ring()), protocol: 'envelope' })).toThrow(UnsupportedError);
+    expect(() => connect({ link, codec: sealed(msgpack(), ring()), protocol: envelopeProtocol })).toThrow(UnsupportedError);
   });
 
   it('is none that a server would use: such clients are closed', async () => {
@@ -244,7 +245,7 @@ describe('a sealed codec over envelopes', () => {
     const refused: RxwireError[] = [];
     const server = serve(links$, { codecs: [sealed(msgpack(), ring())], onRefused: (error) => refused.push(error) }).subscribe();
     links$.next(far);
-    const wire = connect({ link: near, codec: msgpack(), protocol: 'envelope', reconnect: false });
+    const wire = connect({ link: near, codec: msgpack(), protocol: envelopeProtocol, reconnect: false });
     const { ended } = record(wire);
     wire.next(message('a'));
     expect(await ended).toMatchObject({ code: 'ERR_CONNECTION_LOST', closeCode: 4400 });

@@ -10,6 +10,7 @@ import type { Message } from '../../lib/message/types.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 describe('connect', () => {
   describe('in virtual time', () => {
@@ -19,7 +20,7 @@ describe('connect', () => {
     /** The frames that a wire sends over two connections. */
     async function framesOf(options: Omit<ConnectOptions, 'link'>): Promise<readonly Frame[]> {
       const { near, far, cut } = cuttableLinks();
-      const wire = connect({ link: near, protocol: 'envelope', reconnect: { initialInterval: 1, jitter: 0 }, ...options });
+      const wire = connect({ link: near, protocol: envelopeProtocol, reconnect: { initialInterval: 1, jitter: 0 }, ...options });
       const first = record(far(NEVER));
       await wait();
       cut();
@@ -103,7 +104,7 @@ describe('connect', () => {
   });
 
   it('refuses exactly-once over envelopes when called', () => {
-    expect(() => connect({ link: () => of(), protocol: 'envelope', delivery: 'exactly-once' })).toThrow(UnsupportedError);
+    expect(() => connect({ link: () => of(), protocol: envelopeProtocol, delivery: 'exactly-once' })).toThrow(UnsupportedError);
   });
 
   it.each<[string, Omit<ConnectOptions, 'link'>]>([

@@ -5,14 +5,15 @@ import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 /** Two wires as peers, and how the first one is from the beginning. */
 function watchedPair() {
   const { near, far, cut } = cuttableLinks();
   const reconnect = { initialInterval: 100, jitter: 0 };
-  const wire = connect({ link: near, protocol: 'envelope', reconnect });
+  const wire = connect({ link: near, protocol: envelopeProtocol, reconnect });
   const state = statuses(wire);
-  return { wire, state, cut, peer: connect({ link: far, protocol: 'envelope', reconnect }) };
+  return { wire, state, cut, peer: connect({ link: far, protocol: envelopeProtocol, reconnect }) };
 }
 
 const statuses = (wire: Wire) =>

@@ -8,6 +8,7 @@ import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 const MINUTE = 60_000;
 
@@ -145,6 +146,6 @@ describe('connect: token', () => {
 
   it('is not for envelopes', () => {
     const [link] = memoryLink<Frame>();
-    expect(() => connect({ link, protocol: 'envelope', token: () => 'x' })).toThrow(UnsupportedError);
+    expect(() => connect({ link, protocol: envelopeProtocol, token: () => 'x' })).toThrow(UnsupportedError);
   });
 });

@@ -16,6 +16,7 @@ import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 const ids = (messages: readonly Message[]): string[] => messages.map(({ id }) => id);
 
@@ -197,7 +198,7 @@ describe('Wire', () => {
 
     it('tells of a frame that could not be decoded', async () => {
       const { near, far } = cuttableLinks();
-      const errors = record(connect({ link: near, protocol: 'envelope' }).errors$);
+      const errors = record(connect({ link: near, protocol: envelopeProtocol }).errors$);
       far(from(['bad', '{}'])).subscribe();
       await wait();
       expect(errors.values).toEqual([expect.any(DecodeError), expect.any(InvalidMessageError)]);
@@ -215,7 +216,7 @@ describe('Wire', () => {
 
     it('tells of the failure that ends the wire, last', async () => {
       const { near, cut } = cuttableLinks();
-      const wire = connect({ link: near, protocol: 'envelope', reconnect: { initialInterval: 100, jitter: 0, maxRetries: 0 } });
+      const wire = connect({ link: near, protocol: envelopeProtocol, reconnect: { initialInterval: 100, jitter: 0, maxRetries: 0 } });
       const [here, errors] = [record(wire), record(wire.errors$)];
       wire.next(message('a'));
       await wait();
@@ -306,7 +307,7 @@ describe('Wire', () => {
 
     it('may end the wire when it hears that it is connected', async () => {
       const { near, far } = cuttableLinks();
-      const wire = connect({ link: near, protocol: 'envelope' });
+      const wire = connect({ link: near, protocol: envelopeProtocol });
       wire.state$.subscribe(({ status }) => {
         if (status === 'connected') wire.unsubscribe();
       });

@@ -6,6 +6,7 @@ import { memoryLink } from '../../lib/link/memory.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 
 export const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', null, { ...options, id });
 
@@ -37,7 +38,7 @@ const reconnect = { initialInterval: 100, maxInterval: 100, jitter: 0 };
 /** Two wires that are each other's peer, in this process, by the one protocol that needs no server. */
 export function wirePair(options: Omit<ConnectOptions, 'link'> = {}) {
   const { near, far, cut } = cuttableLinks();
-  const wire = connect({ link: near, id: 'near', protocol: 'envelope', reconnect, ...options });
-  const peer = connect({ link: far, id: 'far', protocol: 'envelope', reconnect });
+  const wire = connect({ link: near, id: 'near', protocol: envelopeProtocol, reconnect, ...options });
+  const peer = connect({ link: far, id: 'far', protocol: envelopeProtocol, reconnect });
   return { wire, peer, cut };
 }

@@ -1,0 +1,30 @@
+import type { Codec } from '../codec/codec.js';
+import type { DescribedLink, Frame, Link } from '../link/link.js';
+import type { Delivery, Message } from '../message/types.js';
+import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { TokenSource } from '../session/token.js';
+import type { WireOptions } from './wireOptions.js';
+import type { WireParts } from './wireSetup.js';
+
+export interface ConnectOptions extends WireOptions {
+  /** How the peer is reached: `webSocket(url)`, or a link of your own. */
+  readonly link: Link<Frame> & DescribedLink;
+  /** How messages become frames. @default json() */
+  readonly codec?: Codec;
+  /** What is promised for each message that does not say it itself. @default 'at-least-once' */
+  readonly delivery?: Delivery;
+  /** Names the wire, and is the `source` of what it sends. @default 21 random characters */
+  readonly id?: string;
+  /**
+   * What shows the server who this is; it goes into the hello, never into an address. Asked for at each connection, and again before it expires. A throw is
+   * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
+   */
+  readonly token?: TokenSource;
+  /** Where the messages are kept until they are acked. @default memoryOutbox() */
+  readonly outbox?: OutboxStore;
+  /** How both sides agree on what has arrived; `envelopeProtocol` is for servers that know nothing of sessions. @default sessionProtocol */
+  readonly protocol?: Protocol;
+}
+
+/** Makes of a link for frames one for messages: who is served by one protocol does not load the other. */
+export type Protocol = (options: ConnectOptions & { readonly id: string }) => (parts: WireParts) => Link<Message>;

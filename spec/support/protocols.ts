@@ -1,0 +1,8 @@
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { sessionProtocol } from '../../lib/wire/sessionProtocol.js';
+
+/** Both protocols, for tests of what both must do. */
+export const protocols = [
+  ['session', sessionProtocol],
+  ['envelope', envelopeProtocol],
+] as const;
