@@ -524,6 +524,14 @@ describe('queue', () => {
       expect(store.stored()).toEqual(['f', 'g']);
     });
 
+    it('ends, and loses nothing, when it finds more than it may have and shall not drop any', async () => {
+      restarted().send('abc');
+      await pause();
+      const after = restarted({ maxSize: 2, overflow: 'error' });
+      const { ended } = record(after.process(() => NEVER, { concurrency: 3 }));
+      expect([await ended, after.drops, store.stored()]).toEqual([new OverflowError('queue letters', 2), [], ['a', 'b', 'c']]);
+    });
+
     it('drops what has become too old meanwhile', async () => {
       const scheduler = new VirtualTimeScheduler();
       restarted({ scheduler }).send('ab');

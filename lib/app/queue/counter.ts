@@ -91,13 +91,8 @@ function traffic<T extends Message>(inside: Inside<T>, scheduler: SchedulerLike)
       }
       const item = { message, since: scheduler.now(), held: claim(message), place: NaN };
       backing.keep(item);
-      if (!isWanted(inside, item)) return;
-      if (isTaken(inside, item)) return;
-      try {
-        line.enter(item);
-      } catch (error) {
-        fail(inside, error);
-      }
+      if (!isWanted(inside, item) || isTaken(inside, item)) return;
+      orFail(inside, () => line.enter(item));
       changed(inside);
     },
     take() {
@@ -129,11 +124,18 @@ function begin<T extends Message>(inside: Inside<T>, stored: readonly QueuedMess
   if (inside.status === 'closed') return;
   inside.status = 'open';
   for (const { message } of stored) inside.restored.add(message.id);
-  inside.line.open(
-    stored.map((row) => ({ ...row, message: row.message as T, held: undefined })),
-    (item) => isWanted(inside, item),
-  );
+  const items = stored.map((row) => ({ ...row, message: row.message as T, held: undefined }));
+  orFail(inside, () => inside.line.open(items, (item) => isWanted(inside, item)));
   changed(inside);
+}
+
+/** Some want a queue to end when it is full. */
+function orFail<T extends Message>(inside: Inside<T>, enter: () => void): void {
+  try {
+    enter();
+  } catch (error) {
+    fail(inside, error);
+  }
 }
 
 /** Answers whether it is no repeat of what was stored already. What no session hands over, somebody has put here once more. */
