@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { HOUR_MUTANTS } from './hour/mutants.js';
 import { runHour, SHORT } from './hour/world.js';
 import { HOUR, judge, runBundled } from './mutation.js';
@@ -28,6 +29,10 @@ describe('simulation', () => {
     },
     60_000,
   );
+
+  it.each([...MUTANTS, ...HOUR_MUTANTS])('has a place for the deliberate fault: $name', ({ file, find }) => {
+    expect(readFileSync(file, 'utf8').split(find)).toHaveLength(2);
+  });
 
   it('cannot put a fault where its place is not', async () => {
     const [mutant] = MUTANTS;

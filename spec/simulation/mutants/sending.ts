@@ -48,8 +48,8 @@ export const SENDING: readonly Mutant[] = [
     name: 'number at most once',
     why: 'an at-most-once message is sent once',
     file: 'lib/session/sendQueue.ts',
-    find: 'isSure(levelOf(message)) ? sure : unsure',
-    replace: 'sure',
+    find: 'isSure(levelOf(message)) ? (sure ??= create()) : (unsure ??= create())',
+    replace: 'sure ??= create()',
   },
   {
     name: 'trim before the ack',
