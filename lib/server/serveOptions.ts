@@ -6,13 +6,14 @@ import { assertNotNegative, assertPositive, assertWhole } from '../internal/asse
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions } from '../session/checkOptions.js';
 import { envelopes } from '../session/envelope/envelopes.js';
+import { checkCodecs } from '../session/negotiable.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { Authenticate, Principal } from './principal.js';
 import { checkRateLimit, type RateLimit } from './rateLimit.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
-  /** The codecs that clients may use. @default [json(), msgpack()] */
+  /** The codecs that clients may use: all of them sealed, or none. @default [json(), msgpack()] */
   readonly codecs?: readonly Codec[];
   /** How long a wire waits for its client to come back, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
@@ -73,7 +74,7 @@ export type ServedLink = Link<Frame> &
     ) => void;
   };
 
-/** @throws {RangeError} When a number is out of range. */
+/** @throws {RangeError} When a number is out of range. @throws {TypeError} When some codecs seal and others do not. */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {
   const {
     helloTimeout,
@@ -91,6 +92,7 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   checkRateLimit(owner, rateLimit);
   checkOptions(owner, options);
+  if (options.codecs) checkCodecs(owner, options.codecs);
   // Called for its checks: each wire calls it again, too late for whoever made a mistake.
   envelopes(options);
 }

@@ -1,11 +1,11 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
 import { ProtocolError, SessionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import type { Connection } from './connection.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
 import { controlFrame } from './frames.js';
 import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './handshake.js';
+import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import type { HandshakeFrame } from './reading.js';
 import type { Cursor, Inbox, InboxRecord } from './store/inbox.js';
@@ -14,7 +14,7 @@ import { createCredentials, type CredentialsOptions } from './token.js';
 
 /** What a client is given. */
 export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait'> {
-  readonly codec: Codec;
+  readonly codec: Negotiable;
   readonly store: OutboxStore;
 }
 
@@ -46,7 +46,11 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
   const credentials = createCredentials(options, parts.wait);
 
-  const enter = ({ sid, rt, rx, known, resumed, ping, id: server, expires, ...allowance }: Welcome, connection: Connection): void => {
+  const enter = (
+    { sid, rt, rx, known, resumed, ping, id: server, expires, codec, ...allowance }: Welcome,
+    connection: Connection,
+  ): void => {
+    if (parts.codec.choose(codec)) endpoint.outgoing.outdate();
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
       state.remembers = false;
@@ -78,7 +82,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       onHandshake(frame, connection) {
         if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value));
         else if (connection.isAgreed && frame.kind === 'bye') state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
-        else enter(welcomeIn(frame, connection, state, parts.codec), connection);
+        else enter(welcomeIn(frame, connection, state), connection);
       },
     },
     options,
@@ -143,23 +147,22 @@ function keepTicket(ticket: Ticket, state: State, { store, inbox, wait, fail }: 
   wait(() => inbox?.commit(ticket.sid, START, []), keep, fail);
 }
 
-function hello(state: State, { id, incoming }: Endpoint, { name }: Codec, options: EndpointOptions): Hello {
+function hello(state: State, { id, incoming }: Endpoint, { names }: Negotiable, options: EndpointOptions): Hello {
   const { delivery = 'at-least-once', window = 1_024, windowBytes = 1024 * 1024 } = options;
   const { pid, epoch, ticket, remembers } = state;
   return {
     ...{ v: PROTOCOL_VERSION, pid, epoch, n: ++state.attempts, ...ticket },
     ...(remembers && { rx: incoming.receiver.rx }),
-    ...{ window, bytes: windowBytes, codecs: [name], id, delivery },
+    ...{ window, bytes: windowBytes, codecs: names(), id, delivery },
   };
 }
 
 /** @throws {ProtocolError} When the frame is no answer to our hello. */
-function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State, { name }: Codec): Welcome {
+function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State): Welcome {
   if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
   const welcome = parseWelcome(frame.value);
-  const { n, codec, sid, known, resumed } = welcome;
+  const { n, sid, known, resumed } = welcome;
   if (n !== state.attempts) throw new ProtocolError('a welcome for another hello');
-  if (codec !== name) throw new ProtocolError('a codec that was not offered');
   if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('a session that was not asked for');
   return welcome;
 }

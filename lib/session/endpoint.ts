@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, map, noop, type Observable } from 'rxjs';
-import type { Codec, Direction } from '../codec/codec.js';
+import type { Direction } from '../codec/codec.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
@@ -8,6 +8,7 @@ import type { BatchFrame } from './decoding.js';
 import type { Allowance } from './flight.js';
 import { controlFrame, type SessionFrame } from './frames.js';
 import { createIncoming, type Incoming } from './incoming.js';
+import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import { createOutgoing, type Outgoing } from './outgoing.js';
 import { createReader, type HandshakeFrame } from './reading.js';
@@ -28,7 +29,7 @@ export interface Agreement {
 
 /** What an endpoint is given. */
 export interface EndpointParts {
-  readonly codec: Codec;
+  readonly codec: Negotiable;
   /** Which way what this side sends goes. */
   readonly sends: Direction;
   /** Names the client's outbox, once that is known. */
@@ -59,7 +60,7 @@ export interface Endpoint {
   /** Names this side. */
   readonly id: string;
   /** Whether this is the connection there is. */
-  isCurrent(connection: Connection): boolean;
+  readonly isCurrent: (connection: Connection) => boolean;
   /** Finds out what is to be sent (again), and calls back. */
   resume(agreement: Agreement, ready: () => void): void;
   /** We may send. */

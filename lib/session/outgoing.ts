@@ -1,14 +1,15 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
-import type { BatchContext, Codec, Direction } from '../codec/codec.js';
+import type { BatchContext, Direction } from '../codec/codec.js';
 import { StoreError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { restored, type Batch, type ReadBody } from './batches.js';
-import { createEncoder, decodeBody, type OnUnsendable } from './encoding.js';
+import { createEncoder, type OnUnsendable } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
 import type { MakeBatches } from './keeping.js';
+import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import { createSender, type Sender } from './sender.js';
 import { createSendQueue } from './sendQueue.js';
@@ -25,6 +26,7 @@ export interface Outgoing {
   begin(contents: OutboxContents, ready: () => void): void;
   /** Finds out what is to be sent behind `rx`; see {@link Sender.resume}. */
   readonly resume: Sender['resume'];
+  readonly outdate: Sender['outdate'];
   /** The store has lost what it had. */
   readonly storeAgain: () => void;
   /** There is a connection, and the other side has accepted all up to `rx`. */
@@ -37,7 +39,7 @@ export interface Outgoing {
 }
 
 export interface OutgoingParts {
-  readonly codec: Codec;
+  readonly codec: Negotiable;
   readonly store: OutboxStore;
   readonly wait: Wait;
   /** Which way what is sent goes. */
@@ -61,7 +63,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
   const turn = createAlarm(microtask, pump);
 
   return {
-    ...{ ledger, flight, resume: sender.resume, storeAgain: sender.storeAgain },
+    ...{ ledger, flight, resume: sender.resume, outdate: sender.outdate, storeAgain: sender.storeAgain },
     accept(message) {
       if (!ledger.open(message)) return;
       queue.push(message);
@@ -117,6 +119,6 @@ function createSending({ codec, store, wait, sends: direction, pid }: OutgoingPa
   const onUnsendable: OnUnsendable = ({ id }, error) => ledger.close(id, 'dead', { error });
   const encode = createEncoder(codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf });
   const parts = { queue, flight, ledger, store, encode, wait };
-  const readBody: ReadBody = (body, first, count) => decodeBody(codec, body, contextOf(first, count));
+  const readBody: ReadBody = (body, first, count) => codec.readStored(body, contextOf(first, count));
   return { ledger, flight, queue, readBody, unsure: createUnsure(parts), sender: createSender(parts) };
 }

@@ -3,6 +3,7 @@ import { InDoubtError } from '../errors.js';
 import { chain, inTurn, type Later } from '../internal/later.js';
 import { hole, lastOf, numbered, type Batch } from './batches.js';
 import { countOf, type Encode } from './encoding.js';
+import type { Flight } from './flight.js';
 import { MAX_BATCH } from './frames.js';
 import { createKeeping, type KeepingOptions, type MakeBatches, type Taken } from './keeping.js';
 import type { SendQueue } from './sendQueue.js';
@@ -30,6 +31,8 @@ export interface Sender {
    * @param ready Called when all that is unacked is behind `rx`, and stored so.
    */
   readonly resume: (rx: number, isKnown: boolean, ready: () => void) => void;
+  /** What is stored was written by a codec that the other side does not read: it is written anew when it is known where to begin. */
+  readonly outdate: () => void;
   /** Stores once more all that is unacked. */
   readonly storeAgain: () => void;
 }
@@ -38,7 +41,7 @@ export function createSender(options: SenderOptions): Sender {
   const { queue, flight, store, wait } = options;
   let last = 0;
   let isPumping = false;
-  let isLost = false;
+  let [isLost, isStale] = [false, false];
   const storing = createStoring(wait, () => {
     if (isLost) sender.storeAgain();
     sender.pump();
@@ -76,16 +79,22 @@ export function createSender(options: SenderOptions): Sender {
       // All of it is in memory, too: when this fails as well, only a crash would lose it.
       if (!isLost) storing.run(() => store.replace(flight.acked, flight.all()), noop, noop);
     },
+    outdate: () => void (isStale = true),
     resume(rx, isKnown, ready) {
       storing.whenIdle(() => {
-        // A store that is behind its time (Web Storage lets another process wait for what was written) does not know all that was sent.
-        const isBehind = rx > flight.sent;
-        if (rx < flight.acked || isBehind || !(isKnown || flight.sent === 0)) restart(rx);
+        if ((isStale && flight.bytes > 0) || mustRestart(rx, isKnown, flight)) restart(rx);
+        isStale = false;
         storing.whenIdle(ready);
       });
     },
   };
   return sender;
+}
+
+/** Whether the other side does not go on where we are. */
+function mustRestart(rx: number, isKnown: boolean, { acked, sent }: Flight): boolean {
+  // A store that is behind its time (Web Storage lets another process wait for what was written) does not know all that was sent.
+  return rx < acked || rx > sent || !(isKnown || sent === 0);
 }
 
 /** What outlives the process is numbered as soon as it comes; else numbers are for what can go out at once. */

@@ -4,6 +4,7 @@ import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { checkOptions } from './checkOptions.js';
 import { createClient } from './client.js';
+import { checkCodecs, negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import { reconnecting, type ReconnectOptions } from './reconnecting.js';
 import { running } from './running.js';
@@ -27,19 +28,23 @@ export interface SessionOptions extends EndpointOptions {
  * Messages over links that fail: each arrives once, and in order, for as long as both sides remember one another. The client's side; a
  * server that `listen`s has the other one. docs/protocol.md tells how.
  *
+ * @param codec One, or several, the best first: the server takes the first that it has.
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if of several codecs some seal and others do not.
  * @example
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
-export function session(codec: Codec, options: SessionOptions = {}): Layer<Message, Frame> {
+export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
   const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox() } = options;
   checkOptions('session', options);
+  const codecs = [codec].flat();
+  checkCodecs('session', codecs);
   const reconnected = reconnecting<unknown>(reconnect, report, scheduler);
 
   return (link) => (outgoing) =>
     running(outgoing, outbox, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
-      const endpoint = createClient({ ...parts, codec, store: outbox }, options, () => opened$.next());
+      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox }, options, () => opened$.next());
       return {
         endpoint,
         connections$: opened$.pipe(

@@ -9,8 +9,8 @@ import type { WireParts } from './wireSetup.js';
 export interface ConnectOptions extends WireOptions {
   /** How the peer is reached: `webSocket(url)`, or a link of your own. */
   readonly link: Link<Frame> & DescribedLink;
-  /** How messages become frames. @default json() */
-  readonly codec?: Codec;
+  /** How messages become frames: one codec, or several, the best first, of which the server takes the first that it has. @default json() */
+  readonly codec?: Codec | readonly Codec[];
   /** What is promised for each message that does not say it itself. @default 'at-least-once' */
   readonly delivery?: Delivery;
   /** Names the wire, and is the `source` of what it sends. @default 21 random characters */

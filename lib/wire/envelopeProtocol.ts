@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { UnsupportedError } from '../errors.js';
 import { createMessage } from '../message/createMessage.js';
@@ -16,9 +17,10 @@ const SECRET_LENGTH = 43;
  * @example
  * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
  */
-export const envelopeProtocol: Protocol = ({ link, codec = json(), delivery = 'at-least-once', ...options }) => {
+export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = 'at-least-once', ...options }) => {
   if (options.token) throw new UnsupportedError('connect: "token" is not for envelopes');
   if (delivery === 'exactly-once') throw new UnsupportedError('connect: "delivery" cannot be exactly-once with envelopes');
+  const [codec] = [codecs].flat() as [Codec];
   if (codec.isSealed) throw new UnsupportedError('connect: "codec" cannot seal envelopes');
   const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);

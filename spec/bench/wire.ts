@@ -59,7 +59,7 @@ async function plainSocket(size: number): Promise<Way> {
 export async function wireWay(item: () => Message, options: Omit<ConnectOptions, 'link'>, messages = MESSAGES): Promise<Way> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const served = listen(server, options.codec ? { codecs: [options.codec] } : {}).subscribe((wire) => wire.subscribe());
+  const served = listen(server, options.codec ? { codecs: [options.codec].flat() } : {}).subscribe((wire) => wire.subscribe());
   const wire = connect({ link: webSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`), ...options });
   wire.errors$.subscribe((error) => {
     throw error;

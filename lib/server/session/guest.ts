@@ -3,6 +3,7 @@ import type { Codec } from '../../codec/codec.js';
 import type { Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Hello } from '../../session/handshake.js';
+import { negotiable } from '../../session/negotiable.js';
 import { running } from '../../session/running.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
@@ -88,10 +89,11 @@ function overBerth(guest: Guest, { hello: { pid }, codec, kept }: Arrival, optio
   return (outgoing) =>
     running(outgoing, store, settings, (connected) => {
       const attachment = (): Attachment => berth.attachments$.value;
+      const codecs = negotiable([codec, ...options.codecs.filter((one) => one !== codec)]);
       const cursor = record?.cursor;
       const limits = rates && { rates, bucket: rates.enter(berth.owner), scheduler, report: parts.report, wait: connected.wait };
       const throttle = limits && createThrottle(cursor?.done ?? 0, { ...limits, onTime: () => side.incoming.acknowledge() });
-      const setup = { pid, peer, codec, store, contents, attachment, cursor, throttle };
+      const setup = { pid, peer, codec: codecs, agreed: codec.name, store, contents, attachment, cursor, throttle };
       const side: ServerSide = createServerSide(setup, connected, settings);
       guest.side = side;
       return { endpoint: side, connections$: side.over(link) };

@@ -1,11 +1,11 @@
 import { asyncScheduler, noop } from 'rxjs';
-import type { Codec } from '../../codec/codec.js';
 import { ProtocolError } from '../../errors.js';
 import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
 import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
 import { credential, type Welcome } from '../../session/handshake.js';
+import type { Negotiable } from '../../session/negotiable.js';
 import type { EndpointOptions } from '../../session/options.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
@@ -26,7 +26,9 @@ export interface ServerSideOptions extends EndpointOptions {
 export interface ServerSideSetup {
   readonly pid: string;
   readonly peer: Peer;
-  readonly codec: Codec;
+  readonly codec: Negotiable;
+  /** The name of the one that both sides know. */
+  readonly agreed: string;
   readonly store: OutboxStore;
   readonly contents: OutboxContents;
   /** How far its messages were processed, where that was stored. */
@@ -60,11 +62,7 @@ export function createServerSide(
     pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
     isHelloRead = false;
     farewell.over(connection);
-    const answer = (): void => {
-      connection.welcome();
-      connection.send(controlFrame('welcome', welcome));
-    };
-    remember(() => beginning.wait(() => endpoint.isCurrent(connection) && answer()));
+    remember(() => beginning.wait(() => answer(connection, welcome, endpoint, setup)));
   };
   const renew = createRenewal(attachment, wait, scheduler);
   const endpoint = createEndpoint(
@@ -111,11 +109,19 @@ function createBeginning() {
   };
 }
 
+/** Both sides use the codec that they have agreed on, from here on. */
+function answer(connection: Connection, welcome: Welcome, { outgoing, isCurrent }: Endpoint, { codec, agreed }: ServerSideSetup): void {
+  if (!isCurrent(connection)) return;
+  if (codec.choose(agreed)) outgoing.outdate();
+  connection.welcome();
+  connection.send(controlFrame('welcome', welcome));
+}
+
 /** What the server wants, whoever comes. */
-function termsOf({ codec, attachment }: ServerSideSetup, options: ServerSideOptions) {
+function termsOf({ agreed, attachment }: ServerSideSetup, options: ServerSideOptions) {
   const { pingInterval: ping, scheduler = asyncScheduler, window = 1_024, windowBytes: bytes = 1024 * 1024 } = options;
   const expires = expiryOf(attachment().principal, scheduler);
-  return { window, bytes, ping, codec: codec.name, ...(expires !== undefined && { expires }) };
+  return { window, bytes, ping, codec: agreed, ...(expires !== undefined && { expires }) };
 }
 
 /** Both sides go on; in a new session with numbers of its own. */
