@@ -79,6 +79,7 @@ export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume.js';
 export { createDeadLetter, type DeadLetterOptions } from './session/deadLetter.js';
 export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
+export type { PageSignal } from './session/pageSignals.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';

@@ -77,6 +77,19 @@ marble(
 );
 
 marble(
+  'waits no longer when it is woken',
+  {
+    operator: 'retryBackoff(initialInterval: 9 ms, wake$)',
+    source: '-#',
+    inputs: { wake$: '---w' },
+    subs: ['^!', '----^!'],
+    expected: '-------',
+    unsub: '-------!',
+  },
+  (source, { wake$ }) => source.pipe(retryBackoff({ initialInterval: 9, wake$ })),
+);
+
+marble(
   'stops waiting when unsubscribed',
   { source: '-#', expected: '---', subs: '^!', unsub: '---!', time: { initialInterval: '-----|' } },
   (source, { initialInterval }) => source.pipe(retryBackoff(initialInterval)),

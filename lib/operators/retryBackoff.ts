@@ -1,4 +1,4 @@
-import { asyncScheduler, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, merge, NEVER, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { MAX_DELAY } from '../internal/alarm.js';
 import { assertNotNegative } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/delays.js';
@@ -34,6 +34,8 @@ export interface RetryBackoffConfig {
   readonly jitter?: number;
   /** Told of each retry when its wait begins. */
   readonly onRetry?: (retry: RetryAttempt) => void;
+  /** Ends the wait there is: what has failed may work now. @default never */
+  readonly wake$?: Observable<unknown>;
   /** Where the time comes from. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
@@ -67,6 +69,7 @@ export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: O
     backoffDelay = exponentialDelay,
     jitter = 0,
     onRetry,
+    wake$ = NEVER,
     scheduler = asyncScheduler,
     random = Math.random,
   }: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
@@ -81,7 +84,7 @@ export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: O
     if (!shouldRetry(error)) return throwError(() => error);
     const delay = delayOf(attempt - 1);
     onRetry?.({ attempt, delay, error });
-    return timer(delay, scheduler);
+    return merge(timer(delay, scheduler), wake$);
   };
   return (source) => source.pipe(retry({ count: maxRetries, delay: wait, resetOnSuccess }));
 }

@@ -13,7 +13,7 @@ import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js
 import { createCredentials, type CredentialsOptions } from './token.js';
 
 /** What a client is given. */
-export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait'> {
+export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'woken$'> {
   readonly codec: Negotiable;
   readonly store: OutboxStore;
 }

@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   /** Whether there is a reason to ask the other side even though it is heard. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
+  /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
+  readonly woken$?: Observable<unknown>;
   /** How long the handshake may take, in ms: until then no heartbeat finds that nothing arrives. */
   readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;

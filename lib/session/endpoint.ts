@@ -47,6 +47,8 @@ export interface EndpointParts {
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
   /** Called with each frame that comes before we may send. @default nothing is done */
   readonly onEarly?: (connection: Connection) => void;
+  /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
+  readonly woken$?: Observable<unknown>;
   /** Of what is processed, how much is acked already. @default all */
   readonly ackable?: (done: number) => number;
   /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */
@@ -98,6 +100,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     },
     isWaiting: outgoing.flight.isStuck,
     ping: () => current?.send(controlFrame('ping', outgoing.flight.tail)),
+    ...(parts.woken$ && { woken$: parts.woken$ }),
     helloTimeout,
     scheduler,
   });

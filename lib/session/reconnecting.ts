@@ -4,6 +4,7 @@ import { after } from '../internal/after.js';
 import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../link/closeCode.js';
 import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../operators/retryBackoff.js';
 import type { Report } from './events.js';
+import { hopeful, pageSignals, type PageSignal } from './pageSignals.js';
 
 /** How to reconnect: as `retryBackoff`, from 0.5 to 30 s with full jitter unless said otherwise; `false`: not at all. */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
@@ -18,6 +19,7 @@ export function reconnecting<T>(
   options: ReconnectOptions,
   report: Report,
   scheduler: SchedulerLike,
+  signals$: Observable<PageSignal> = pageSignals,
 ): (source: Observable<T>, pause?: () => number) => Observable<T> {
   if (options === false) return (source) => source.pipe(catchError((error: unknown) => throwError(() => explained(error))));
   const config = {
@@ -26,6 +28,7 @@ export function reconnecting<T>(
     jitter: 1,
     resetOnSuccess: true,
     shouldRetry: isTemporary,
+    wake$: hopeful(signals$),
     scheduler,
     ...options,
   };

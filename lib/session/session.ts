@@ -1,4 +1,4 @@
-import { asyncScheduler, noop, ReplaySubject, switchMap, take } from 'rxjs';
+import { asyncScheduler, noop, ReplaySubject, switchMap, take, type Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -6,6 +6,7 @@ import { checkOptions } from './checkOptions.js';
 import { createClient } from './client.js';
 import { checkCodecs, negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
+import { pageSignals, type PageSignal } from './pageSignals.js';
 import { reconnecting, type ReconnectOptions } from './reconnecting.js';
 import { running } from './running.js';
 import { memoryOutbox } from './store/memoryOutbox.js';
@@ -20,6 +21,8 @@ export interface SessionOptions extends EndpointOptions {
    * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
    */
   readonly token?: TokenSource;
+  /** What the platform says of the page and of the network. @default what the browser does; on Node nothing */
+  readonly signals$?: Observable<PageSignal>;
   /** Where the numbered messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
@@ -35,16 +38,18 @@ export interface SessionOptions extends EndpointOptions {
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
-  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox() } = options;
+  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox(), signals$ = pageSignals } = options;
   checkOptions('session', options);
   const codecs = [codec].flat();
   checkCodecs('session', codecs);
-  const reconnected = reconnecting<unknown>(reconnect, report, scheduler);
+  const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
 
   return (link) => (outgoing) =>
     running(outgoing, outbox, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
-      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox }, options, () => opened$.next());
+      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox, woken$: signals$ }, options, () =>
+        opened$.next(),
+      );
       return {
         endpoint,
         connections$: opened$.pipe(

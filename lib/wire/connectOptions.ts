@@ -1,6 +1,8 @@
+import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Delivery, Message } from '../message/types.js';
+import type { PageSignal } from '../session/pageSignals.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { TokenSource } from '../session/token.js';
 import type { WireOptions } from './wireOptions.js';
@@ -20,6 +22,11 @@ export interface ConnectOptions extends WireOptions {
    * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
    */
   readonly token?: TokenSource;
+  /**
+   * What the platform says of the page and of the network: the other side is asked at once whether it is still there, and a wait for the next attempt is cut
+   * short. @default what the browser does; on Node nothing
+   */
+  readonly signals$?: Observable<PageSignal>;
   /** Where the messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
   /** How both sides agree on what has arrived; `envelopeProtocol` is for servers that know nothing of sessions. @default sessionProtocol */

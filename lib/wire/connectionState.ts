@@ -1,4 +1,15 @@
-import { defer, distinctUntilChanged, interval, map, merge, ReplaySubject, takeUntil, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  defer,
+  distinctUntilChanged,
+  interval,
+  map,
+  merge,
+  NEVER,
+  ReplaySubject,
+  takeUntil,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import type { SessionEvent } from '../session/events.js';
 import type { Traffic } from './traffic.js';
@@ -17,6 +28,8 @@ export interface ConnectionState {
   readonly createdAt: number;
   /** When something was last sent or received; `createdAt` until then. */
   readonly lastActivity: number;
+  /** Where the platform knows that there is no network. */
+  readonly isOffline?: true;
   /** Attempts since the connection last worked. */
   readonly reconnectAttempts: number;
   /** While reconnecting: when the next attempt is due. */
@@ -44,6 +57,9 @@ interface Identity {
   readonly id: string;
   readonly protocol: string;
   readonly endpoint: string;
+  readonly isOffline?: boolean;
+  /** Tells when that may have changed. */
+  readonly signals$?: Observable<unknown>;
 }
 
 type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemptAt' | 'error'>;
@@ -61,10 +77,10 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
 
   const snapshot = (): ConnectionState => {
     const { lastActivity = createdAt, ...counts } = traffic;
-    const { id, protocol, endpoint } = identity;
+    const { id, protocol, endpoint, isOffline } = identity;
     // Not connected is connected in the future.
     const uptime = Math.max(0, scheduler.now() - connectedAt);
-    return { id, protocol, endpoint, ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
+    return { id, protocol, endpoint, ...(isOffline && { isOffline }), ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
   };
   const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
     if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;
@@ -84,9 +100,9 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
   return {
     state$: defer(() => {
       const all$ = changes$ ?? changes();
-      return merge(all$, interval(SAMPLE_INTERVAL, scheduler).pipe(takeUntil(endOf(all$)))).pipe(
+      return merge(all$, merge(interval(SAMPLE_INTERVAL, scheduler), identity.signals$ ?? NEVER).pipe(takeUntil(endOf(all$)))).pipe(
         map(snapshot),
-        distinctUntilChanged((a, b) => a.status === b.status && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b)),
+        distinctUntilChanged(isSame),
       );
     }),
     snapshot,
@@ -108,6 +124,11 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
       changes$?.complete();
     },
   };
+}
+
+/** Whether nobody need be told. */
+function isSame(a: ConnectionState, b: ConnectionState): boolean {
+  return a.status === b.status && a.isOffline === b.isOffline && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b);
 }
 
 /** Grows when any of the counters does. */

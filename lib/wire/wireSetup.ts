@@ -19,6 +19,9 @@ export interface WireSetup {
   /** Read at each look: another link may carry it by then. */
   readonly protocol: string;
   readonly endpoint: string;
+  /** Whether the platform knows that there is no network; and tells when that may have changed. @default not known */
+  readonly isOffline?: boolean;
+  readonly signals$?: Observable<unknown>;
   readonly delivery: Delivery;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike;

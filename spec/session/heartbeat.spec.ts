@@ -1,4 +1,4 @@
-import { VirtualTimeScheduler } from 'rxjs';
+import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import { heartbeat } from '../../lib/session/heartbeat.js';
 import { record } from '../support/record.js';
@@ -8,6 +8,9 @@ const EVERY = 100;
 /** A heartbeat of 100 ms, and when it has asked. */
 function start(options: { readonly isWaiting?: () => boolean } = {}) {
   const scheduler = new VirtualTimeScheduler();
+  const woken$ = new Subject<void>();
+  let slept = 0;
+  scheduler.now = () => scheduler.frame + slept;
   const pings: number[] = [];
   let heard = true;
   const wasHeard = (): boolean => {
@@ -15,14 +18,17 @@ function start(options: { readonly isWaiting?: () => boolean } = {}) {
     heard = false;
     return was;
   };
-  const ping = (): void => void pings.push(scheduler.now());
-  const beat = record(heartbeat({ every: EVERY, wasHeard, isWaiting: () => false, ping, scheduler, ...options }));
+  const ping = (): void => void pings.push(scheduler.frame);
+  const beat = record(heartbeat({ every: EVERY, wasHeard, isWaiting: () => false, ping, woken$, scheduler, ...options }));
   const hearAt = (...times: readonly number[]): void => times.forEach((time) => scheduler.schedule(() => (heard = true), time));
   const runTo = (time: number): void => {
     scheduler.maxFrames = time;
     scheduler.flush();
   };
-  return { pings, beat, hearAt, runTo };
+  /** From `time` on all timers are late by so much: what they call the time is when they were due. */
+  const sleepAt = (time: number, duration: number): void => void scheduler.schedule(() => (slept += duration), time);
+  const wakeAt = (...times: readonly number[]): void => times.forEach((time) => scheduler.schedule(() => woken$.next(), time));
+  return { pings, beat, hearAt, sleepAt, wakeAt, runTo };
 }
 
 describe('heartbeat', () => {
@@ -64,5 +70,60 @@ describe('heartbeat', () => {
     hearAt(0, 40, 90, 140);
     runTo(150);
     expect(pings).toEqual([50, 100, 150]);
+  });
+
+  describe('of who was asleep', () => {
+    it('asks first, and judges when there was an interval and more for an answer, whatever it had counted before', async () => {
+      const { pings, beat, sleepAt, runTo } = start();
+      // One look more, and it would have failed.
+      sleepAt(210, 3_600_000);
+      runTo(399);
+      expect(pings).toEqual([150, 200, 250, 300, 350]);
+      expect(beat.isOver()).toBe(false);
+      runTo(400);
+      expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'not heard for 200 ms'));
+    });
+
+    it('goes on when what had come meanwhile is read only then', () => {
+      const { beat, sleepAt, hearAt, runTo } = start();
+      sleepAt(210, 3_600_000);
+      hearAt(251, 340, 440, 540);
+      runTo(600);
+      expect(beat.isOver()).toBe(false);
+    });
+
+    it('finds a silence all the same where each timer is late, as in a hidden tab', async () => {
+      const { pings, beat, sleepAt, runTo } = start();
+      for (let time = 1; time < 1_000; time += 50) sleepAt(time, 60_000);
+      runTo(249);
+      expect([pings, beat.isOver()]).toEqual([[100, 150, 200], false]);
+      runTo(250);
+      expect(await beat.ended).toMatchObject({ closeCode: 4411 });
+    });
+
+    it('does not take a timer for late that is so by less than a look', async () => {
+      const { pings, beat, sleepAt, runTo } = start();
+      sleepAt(210, 49);
+      runTo(250);
+      expect([pings, await beat.ended]).toEqual([[150, 200], new ConnectionLostError(4411, 'not heard for 200 ms')]);
+    });
+
+    it('asks at once when it is woken, and does not judge before there was an interval for an answer', async () => {
+      const { pings, beat, wakeAt, runTo } = start();
+      wakeAt(10, 249);
+      runTo(349);
+      expect([pings, beat.isOver()]).toEqual([[10, 150, 200, 249, 250, 300], false]);
+      runTo(350);
+      expect(await beat.ended).toMatchObject({ closeCode: 4411 });
+    });
+
+    it('excuses a silence once, however often it is woken', async () => {
+      const { beat, wakeAt, runTo } = start();
+      wakeAt(240, 290, 340, 390, 440);
+      runTo(349);
+      expect(beat.isOver()).toBe(false);
+      runTo(350);
+      expect(await beat.ended).toMatchObject({ closeCode: 4411 });
+    });
   });
 });

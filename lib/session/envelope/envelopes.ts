@@ -20,8 +20,8 @@ export type { EnvelopeOptions } from './options.js';
  * const messages = envelopes({ ackTimeout: 2_000 })(framed(json())(webSocket('ws://127.0.0.1:4870/wire')));
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
-  const { delivery, reconnect = {}, scheduler = asyncScheduler, report = noop } = options;
-  const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler);
+  const { delivery, reconnect = {}, scheduler = asyncScheduler, report = noop, signals$ } = options;
+  const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler, signals$);
   const createSender = sending(options);
   const createReceiver = receiving(options);
 
