@@ -1,5 +1,5 @@
 import { concat, ignoreElements, map, merge, mergeMap, of, tap, throwError, timer, type Observable } from 'rxjs';
-import { reply } from '../lib/app/reply.js';
+import { reply } from '../lib/app/requests/reply.js';
 import { ReplyError } from '../lib/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';

@@ -1,5 +1,5 @@
 import { map, timer } from 'rxjs';
-import { route } from '../lib/app/route.js';
+import { route } from '../lib/app/routing/route.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
 import { marble } from '../lib/testing/index.js';

@@ -1,5 +1,5 @@
 import { asyncScheduler, interval, map, type Observable, type SchedulerLike } from 'rxjs';
-import type { MetricsSink, TimedWork } from '../app/metricsSink.js';
+import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { createLabels } from '../internal/labels.js';
 import { createHistogram } from './histogram.js';

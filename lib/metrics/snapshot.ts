@@ -1,4 +1,4 @@
-import type { TimedWork } from '../app/metricsSink.js';
+import type { TimedWork } from '../app/metrics/metricsSink.js';
 
 /** What was counted by name. */
 export interface NamedCounts {

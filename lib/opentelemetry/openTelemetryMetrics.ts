@@ -1,5 +1,5 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
-import type { MessageDirection, MetricsSink, TimedWork } from '../app/metricsSink.js';
+import type { MessageDirection, MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { SECONDS, SIZES } from '../internal/buckets.js';
 import { createLabels } from '../internal/labels.js';

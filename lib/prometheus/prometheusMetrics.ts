@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { MessageDirection, MetricsSink } from '../app/metricsSink.js';
+import type { MessageDirection, MetricsSink } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { SECONDS, SIZES } from '../internal/buckets.js';
 import { createLabels } from '../internal/labels.js';

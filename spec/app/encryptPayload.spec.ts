@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
-import { decryptPayload, type DecryptOptions } from '../../lib/app/decryptPayload.js';
-import { encryptPayload } from '../../lib/app/encryptPayload.js';
-import type { FailedMessage } from '../../lib/app/useOptions.js';
+import { decryptPayload, type DecryptOptions } from '../../lib/app/payloads/decryptPayload.js';
+import { encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import type { FailedMessage } from '../../lib/app/routing/useOptions.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';

@@ -1,8 +1,8 @@
 import { filter, map, merge, of, Subject, timer, type Observable } from 'rxjs';
-import { intercept } from '../../lib/app/intercept.js';
-import { createRouter } from '../../lib/app/router.js';
-import { route } from '../../lib/app/route.js';
-import { use } from '../../lib/app/use.js';
+import { intercept } from '../../lib/app/routing/intercept.js';
+import { createRouter } from '../../lib/app/routing/router.js';
+import { route } from '../../lib/app/routing/route.js';
+import { use } from '../../lib/app/routing/use.js';
 import { MiddlewareError, type RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';

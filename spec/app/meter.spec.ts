@@ -1,7 +1,7 @@
 import { concat, of, throwError, toArray, lastValueFrom } from 'rxjs';
-import { meter } from '../../lib/app/meter.js';
-import type { MetricsSink } from '../../lib/app/metricsSink.js';
-import { payloadSize } from '../../lib/app/payloadSize.js';
+import { meter } from '../../lib/app/metrics/meter.js';
+import type { MetricsSink } from '../../lib/app/metrics/metricsSink.js';
+import { payloadSize } from '../../lib/app/metrics/payloadSize.js';
 import { WireClosedError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

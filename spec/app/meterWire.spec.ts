@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { meterWire } from '../../lib/app/meterWire.js';
+import { meterWire } from '../../lib/app/metrics/meterWire.js';
 import { createMetrics } from '../../lib/metrics/index.js';
 import { pair } from '../support/sessionPair.js';
 import { message, wait, wirePair } from '../wire/wires.js';

@@ -1,8 +1,8 @@
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
 import { of } from 'rxjs';
-import { meter } from '../../lib/app/meter.js';
-import type { MetricsSink } from '../../lib/app/metricsSink.js';
+import { meter } from '../../lib/app/metrics/meter.js';
+import type { MetricsSink } from '../../lib/app/metrics/metricsSink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { openTelemetryMetrics } from '../../lib/opentelemetry/index.js';
 import { prometheusMetrics } from '../../lib/prometheus/index.js';

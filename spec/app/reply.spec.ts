@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { concat, EMPTY, from, map, NEVER, of, pipe, range, Subject, throwError, timer, type ObservableInput } from 'rxjs';
-import { reply } from '../../lib/app/reply.js';
-import type { ReplyHandler, ReplyOptions } from '../../lib/app/replyOptions.js';
-import type { FailedMessage } from '../../lib/app/useOptions.js';
+import { reply } from '../../lib/app/requests/reply.js';
+import type { ReplyHandler, ReplyOptions } from '../../lib/app/requests/replyOptions.js';
+import type { FailedMessage } from '../../lib/app/routing/useOptions.js';
 import { EncodeError, MessageDroppedError, OverflowError, ReplyError, WireClosedError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';

@@ -1,8 +1,8 @@
 import { concatMap, delay, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer } from 'rxjs';
-import { route, type RouteOptions } from '../../lib/app/route.js';
-import { createRouter } from '../../lib/app/router.js';
-import type { DeadRoute } from '../../lib/app/routeOptions.js';
-import { use } from '../../lib/app/use.js';
+import { route, type RouteOptions } from '../../lib/app/routing/route.js';
+import { createRouter } from '../../lib/app/routing/router.js';
+import type { DeadRoute } from '../../lib/app/routing/routeOptions.js';
+import { use } from '../../lib/app/routing/use.js';
 import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

@@ -1,4 +1,4 @@
-import { createRouteTable, matcher } from '../../lib/app/routeTable.js';
+import { createRouteTable, matcher } from '../../lib/app/routing/routeTable.js';
 
 describe('routes', () => {
   function table(...patterns: (string | RegExp)[]) {

@@ -1,7 +1,7 @@
 import { concat, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
-import { intercept } from '../../lib/app/intercept.js';
-import { use } from '../../lib/app/use.js';
-import type { FailedMessage, Middleware, UseOptions } from '../../lib/app/useOptions.js';
+import { intercept } from '../../lib/app/routing/intercept.js';
+import { use } from '../../lib/app/routing/use.js';
+import type { FailedMessage, Middleware, UseOptions } from '../../lib/app/routing/useOptions.js';
 import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

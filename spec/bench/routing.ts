@@ -1,6 +1,6 @@
 import { from, map, type MonoTypeOperatorFunction } from 'rxjs';
-import { createRouter } from '../../lib/app/router.js';
-import { use } from '../../lib/app/use.js';
+import { createRouter } from '../../lib/app/routing/router.js';
+import { use } from '../../lib/app/routing/use.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { compare, retained, type Comparison, type Prepare, type Result, type Suite } from './bench.js';

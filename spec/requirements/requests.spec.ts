@@ -17,10 +17,10 @@ import {
   type Observable,
 } from 'rxjs';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { reply } from '../../lib/app/reply.js';
-import type { ReplyOptions } from '../../lib/app/replyOptions.js';
-import { request } from '../../lib/app/request.js';
-import type { Handler } from '../../lib/app/answer.js';
+import { reply } from '../../lib/app/requests/reply.js';
+import type { ReplyOptions } from '../../lib/app/requests/replyOptions.js';
+import { request } from '../../lib/app/requests/request.js';
+import type { Handler } from '../../lib/app/requests/answer.js';
 import { ReplyError, RequestTimeoutError, SessionLostError, WireClosedError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Wire } from '../../lib/wire/wire.js';

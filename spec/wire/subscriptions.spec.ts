@@ -1,7 +1,7 @@
 import { defer, map, merge, Subject } from 'rxjs';
-import { createRouter } from '../../lib/app/router.js';
-import { route } from '../../lib/app/route.js';
-import { use } from '../../lib/app/use.js';
+import { createRouter } from '../../lib/app/routing/router.js';
+import { route } from '../../lib/app/routing/route.js';
+import { use } from '../../lib/app/routing/use.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { WireSubscriptions } from '../../lib/wire/subscribers.js';

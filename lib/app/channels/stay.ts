@@ -3,7 +3,7 @@ import { ChannelRefusedError, type RxwireError } from '../../errors.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/claims.js';
-import { handOver } from '../useClaims.js';
+import { handOver } from '../routing/useClaims.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { readDelivery, readJoined, readPresence, readRefused } from './payloads.js';
 import type { Roster } from './roster.js';

@@ -9,7 +9,7 @@ import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { ChannelSubject } from '../channels/channelSubject.js';
 import { isOfChannels } from '../channels/payloads.js';
-import { use } from '../use.js';
+import { use } from '../routing/use.js';
 import { createGuest, type GuestParts } from './guest.js';
 import type { HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';

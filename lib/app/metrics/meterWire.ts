@@ -1,0 +1,86 @@
+import { asyncScheduler, noop, Subscription, type SchedulerLike } from 'rxjs';
+import { MessageDroppedError, type RxwireError } from '../../errors.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { ConnectionState } from '../../wire/connectionState.js';
+import type { Wire } from '../../wire/wire.js';
+import type { MetricsSink } from './metricsSink.js';
+
+export interface MeterWireOptions {
+  /** Told what the sink has thrown. Measuring has ended then, and the wire goes on. */
+  readonly onError?: (error: unknown) => void;
+  /** Where the time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Measures what a wire tells of itself: its errors, the messages that were dropped, how long acks take, how long messages wait before they are sent,
+ * and how long reconnecting takes. The messages themselves are counted by `meter`. Of those that wait at once, each 16th is timed, and the first.
+ *
+ * It ends with the wire, or when the returned Subscription is unsubscribed from.
+ *
+ * @example
+ * import { createMetrics } from 'rxwire/metrics';
+ *
+ * const metrics = createMetrics();
+ * meterWire(wire, metrics);
+ * await wire.send(createMessage('system.ping', { timestamp: 0 }));
+ * console.log(metrics.snapshot().times.ack.count); // prints: 1
+ */
+export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOptions = {}): Subscription {
+  const { onError = noop, scheduler = asyncScheduler } = options;
+  const measured = new Subscription();
+  const guarded =
+    <T>(measure: (value: T) => void) =>
+    (value: T): void => {
+      try {
+        measure(value);
+      } catch (error) {
+        measured.unsubscribe();
+        onError(error);
+      }
+    };
+  measured.add(wire.errors$.subscribe(guarded(countErrors(metrics))));
+  measured.add(wire.receipts$.subscribe(guarded(timeReceipts(metrics, scheduler))));
+  measured.add(wire.state$.subscribe(guarded(timeReconnects(metrics, scheduler))));
+  return measured;
+}
+
+function countErrors(metrics: MetricsSink): (error: RxwireError) => void {
+  return (error) => {
+    metrics.error(error.code);
+    if (error instanceof MessageDroppedError) metrics.drop(error.reason);
+  };
+}
+
+/** To follow all messages through the queue would cost two looks at the clock for each. */
+const SAMPLE = 16;
+const MAX_FOLLOWED = 64;
+
+function timeReceipts(metrics: MetricsSink, scheduler: SchedulerLike): (receipt: Receipt) => void {
+  const followed = new Map<string, number>();
+  let queued = 0;
+
+  return ({ id, status, latency }) => {
+    if (status === 'queued') {
+      const isChosen = followed.size === 0 || (queued % SAMPLE === 0 && followed.size < MAX_FOLLOWED);
+      if (isChosen) followed.set(id, scheduler.now());
+      queued++;
+      return;
+    }
+    const since = followed.size > 0 ? followed.get(id) : undefined;
+    if (since !== undefined) followed.delete(id);
+    if (since !== undefined && status === 'sent') metrics.time('queue', scheduler.now() - since);
+    if (status === 'acked' && latency !== undefined) metrics.time('ack', latency);
+  };
+}
+
+function timeReconnects(metrics: MetricsSink, scheduler: SchedulerLike): (state: ConnectionState) => void {
+  let lostAt: number | undefined;
+
+  return ({ status }) => {
+    if (status === 'reconnecting') lostAt ??= scheduler.now();
+    if (status !== 'connected' || lostAt === undefined) return;
+    metrics.time('reconnect', scheduler.now() - lostAt);
+    lostAt = undefined;
+  };
+}

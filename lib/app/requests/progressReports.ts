@@ -1,0 +1,49 @@
+import type { SchedulerLike } from 'rxjs';
+import { createAlarm } from '../../internal/alarm.js';
+import type { Message } from '../../message/types.js';
+
+/** Reports of progress, of all requests: the first at once, then every so often the latest of each. */
+export interface ProgressReports {
+  readonly add: (request: Message, progress: unknown) => void;
+  /** Sends what is kept back of a request: something else is about to be said. */
+  flush(request: Message): void;
+  /** Nobody wants to know any more. */
+  readonly forget: (request: Message) => void;
+  readonly clear: () => void;
+}
+
+export function createProgressReports(
+  interval: number,
+  scheduler: SchedulerLike,
+  send: (request: Message, progress: unknown) => void,
+): ProgressReports {
+  const latest = new Map<Message, unknown>();
+  let isQuiet = true;
+  const alarm = createAlarm(scheduler, () => {
+    isQuiet = latest.size === 0;
+    if (!isQuiet) alarm.set(interval);
+    for (const request of [...latest.keys()]) reports.flush(request);
+  });
+
+  const reports: ProgressReports = {
+    add(request, progress) {
+      latest.set(request, progress);
+      if (!isQuiet) return;
+      isQuiet = false;
+      alarm.set(interval);
+      reports.flush(request);
+    },
+    flush(request) {
+      if (!latest.has(request)) return;
+      const progress = latest.get(request);
+      latest.delete(request);
+      send(request, progress);
+    },
+    forget: (request) => void latest.delete(request),
+    clear() {
+      latest.clear();
+      alarm.clear();
+    },
+  };
+  return reports;
+}

@@ -1,0 +1,31 @@
+import type { MonoTypeOperatorFunction, ObservableInput } from 'rxjs';
+import type { Message } from '../../message/types.js';
+import { matcher } from './routeTable.js';
+import type { MessageMatching } from './routeTypes.js';
+import { use } from './use.js';
+import type { MiddlewareResult, UseOptions } from './useOptions.js';
+
+/** A middleware for the messages that a pattern matches. */
+export type Interceptor<P extends string | RegExp> = (message: MessageMatching<P>) => MiddlewareResult | ObservableInput<MiddlewareResult>;
+
+/**
+ * `use` for messages of some types: the others go on as they are, and keep their place.
+ *
+ *     source                                   -ab-b-|
+ *     intercept('a', a takes 3 ms)             ----(ab)b-|
+ *
+ * @param pattern As for `route`: a type, or `file.*`, `file.**`, or a RegExp.
+ * @throws {RangeError} At call time, if the pattern is none, or a number out of range.
+ * @throws What `onError` throws, delivered.
+ * @example
+ * const quiet = intercept('file.*', ({ payload }) => (payload.path.startsWith('/tmp/') ? null : undefined));
+ * wire.pipe(quiet).subscribe(({ type }) => draw(type));
+ */
+export function intercept<const P extends string | RegExp>(
+  pattern: P,
+  interceptor: Interceptor<P>,
+  options: UseOptions = {},
+): MonoTypeOperatorFunction<Message> {
+  const matches = matcher('intercept', pattern);
+  return use((message) => (matches(message.type) ? interceptor(message as MessageMatching<P>) : undefined), options);
+}
