@@ -114,8 +114,9 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       const stopped$ = new Subject<void>();
       const { wire } = await answering(() => NEVER.pipe(finalize(() => stopped$.next())), { client });
       const stopped = firstValueFrom(stopped$);
+      await wire.send(createMessage('test.any', null));
       const message = question();
-      expect(await record(request(wire, message, { timeout: 30 })).ended).toEqual(new RequestTimeoutError(message.id, 30));
+      expect(await record(request(wire, message, { timeout: 100 })).ended).toEqual(new RequestTimeoutError(message.id, 100));
       await stopped;
     });
 
@@ -123,8 +124,10 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       const late$ = new Subject<string>();
       // A promise goes on: nobody has asked it to stop.
       const { wire } = await answering(({ payload }) => (payload === 'slow' ? firstValueFrom(late$) : of('quick')), { client });
+      // First there is a connection: what waits for one for longer than its timeout is not sent.
+      await firstValueFrom(request(wire, question()));
       const errors = record(wire.errors$);
-      const slow = record(request(wire, question('slow'), { timeout: 20 }));
+      const slow = record(request(wire, question('slow'), { timeout: 100 }));
       expect(await slow.ended).toBeInstanceOf(RequestTimeoutError);
       late$.next('late');
       expect(await firstValueFrom(request(wire, question()))).toBe('quick');
