@@ -186,11 +186,9 @@ export class Wire extends Subject<Message> {
     }
     if (event.kind === 'begun') this.#session = event;
     if (event.kind === 'latency') this.#traffic.latency = event.latency;
+    if ('error' in event) this.#traffic.errors++;
     this.#keeper.watch(event);
-    if ('error' in event) {
-      this.#traffic.errors++;
-      this.#errors$.next(asRxwireError(event.error));
-    }
+    if ('error' in event) this.#errors$.next(asRxwireError(event.error));
   }
 }
 
