@@ -8,12 +8,12 @@ import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
 import type { WireOptions } from '../wire/wireOptions.js';
-import { Wire } from '../wire/wire.js';
+import type { WireParts } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
 import { berthLink, createBerth, takeOver, type Berth } from './berth.js';
 import { readHello, type Introduction } from './envelopeHello.js';
 import type { Mooring } from './mooring.js';
-import { withPrincipal, type AnyWire } from './principal.js';
+import { PrincipalWire, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
 import type { Rates } from './rateLimit.js';
 import { throttledCodec } from './throttledCodec.js';
@@ -47,19 +47,16 @@ export function createEnvelopeWires(options: WiresOptions) {
       unmoor();
       bucket?.leave();
     };
-    const wire = new Wire({
-      ...{ id, endpoint, delivery, scheduler },
-      get protocol() {
-        return berth.latest.protocol;
-      },
-      open: (parts) => {
+    const setup = {
+      ...{ id, endpoint, delivery, scheduler, protocol: () => berth.latest.protocol },
+      open: (parts: WireParts) => {
         const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
         const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report: parts.report, onFlood }) : codec;
         return quiet(overEnvelopes(link, reader, settings, parts), parts, leave);
       },
-    });
-    return withPrincipal(wire, () => berth.latest.principal);
+    };
+    return new PrincipalWire(setup, () => berth.latest.principal);
   };
 
   return {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ObservableInput } from 'rxjs';
-import type { Wire } from '../wire/wire.js';
+import { Wire, type WireSetup } from '../wire/wire.js';
 
 /** Who is at the other end of a wire. Add whatever the application knows of it. */
 export interface Principal {
@@ -27,9 +27,18 @@ export type ServerWire<P extends Principal | undefined = undefined> = Wire & {
   readonly principal: P;
 };
 
-/** Shows on a wire who is at its other end at any time. */
-export function withPrincipal<P extends Principal | undefined>(wire: Wire, principal: () => P): ServerWire<P> {
-  return Object.defineProperty(wire, 'principal', { get: principal, enumerable: true }) as ServerWire<P>;
+/** A wire that shows who is at its other end at any time. A class, as a getter for each wire of its own would take two kilobytes more. */
+export class PrincipalWire<P extends Principal | undefined> extends Wire {
+  readonly #principal: () => P;
+
+  constructor(setup: WireSetup, principal: () => P) {
+    super(setup);
+    this.#principal = principal;
+  }
+
+  get principal(): P {
+    return this.#principal();
+  }
 }
 
 /** A wire of whoever it may be. */

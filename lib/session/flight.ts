@@ -69,23 +69,12 @@ interface State {
 }
 
 export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
-  const state: State = { ...nothing(), transmit: undefined, acked: 0, sent: 0, tail: 0, limit: 0, bytesAllowed: 0, isBusy: false };
   /** What was acked when {@link Flight.isStuck} looked. */
   let looked = 0;
 
-  return {
-    get acked() {
-      return state.acked;
-    },
-    get sent() {
-      return state.sent;
-    },
-    get tail() {
-      return state.tail;
-    },
-    get bytes() {
-      return state.bytes;
-    },
+  const state: State & Flight = {
+    ...nothing(),
+    ...{ transmit: undefined, acked: 0, sent: 0, tail: 0, limit: 0, bytesAllowed: 0, isBusy: false },
     begin(acked, sent, batches) {
       Object.assign(state, nothing(), { acked, sent });
       // Who has sent them before had another clock.
@@ -117,6 +106,7 @@ export function createFlight(ledger: Ledger, scheduler: SchedulerLike): Flight {
       return batches;
     },
   };
+  return state;
 }
 
 const nothing = () => ({ flying: createRing<Batch>(), waiting: createRing<Batch>(), bytes: 0, bytesFlying: 0 });

@@ -41,23 +41,20 @@ export function createKeeping(
   storing: Storing,
   onStored: (batches: readonly Batch[]) => void,
 ): Keeping {
-  const refused: Taken[] = [];
-  let writing: readonly Batch[] = [];
-
   const run = (make: MakeBatches, write: (batches: readonly Batch[]) => Later<void>, onFailed: OnFailed): void => {
     const makeAndWrite = (): Later<readonly Batch[]> =>
       chain(make(), (batches) => {
-        writing = batches;
+        keeping.writing = batches;
         return chain(write(batches), () => batches);
       });
     const stored = (batches: readonly Batch[]): void => {
-      writing = [];
+      keeping.writing = [];
       batches.forEach(flight.add);
       onStored(batches);
     };
     const failed = (error: unknown): void => {
-      const batches = writing;
-      writing = [];
+      const batches = keeping.writing;
+      keeping.writing = [];
       onFailed(batches, error as StoreError);
     };
     storing.run(makeAndWrite, stored, failed);
@@ -67,21 +64,20 @@ export function createKeeping(
   };
   const refuse: OnFailed = (batches, error) => {
     const halves = error.fault === 'quota' ? halvesOf(batches) : [];
-    if (halves.length > 0) refused.unshift(...halves);
+    if (halves.length > 0) keeping.refused.unshift(...halves);
     else bury(batches, error);
   };
 
-  return {
-    get writing() {
-      return writing;
-    },
-    refused,
+  const keeping: Keeping & { writing: readonly Batch[] } = {
+    writing: [],
+    refused: [],
     append: (make) => run(make, (batches) => (batches.length > 0 ? store.append(batches) : undefined), refuse),
     replace(acked, others, make) {
-      writing = others;
+      keeping.writing = others;
       run(make, (batches) => store.replace(acked, batches), bury);
     },
   };
+  return keeping;
 }
 
 /** Where there is no room for all there may be for some: one message must not take the others with it. Nothing, when it is alone. */

@@ -40,15 +40,14 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
   const messages = new Map<string, Message>();
   const empty$ = new Subject<void>();
 
-  const ledger: Ledger = {
-    get size() {
-      return messages.size;
-    },
+  const ledger: Ledger & { size: number } = {
+    size: 0,
     empty$,
     isOpen: (id) => messages.has(id),
     open(message) {
       if (messages.has(message.id)) return false;
       messages.set(message.id, message);
+      ledger.size++;
       ledger.note(message.id, 'queued');
       return true;
     },
@@ -59,12 +58,13 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
       const message = messages.get(id);
       if (!message) return;
       messages.delete(id);
+      ledger.size--;
       if (isWatched()) report({ kind: 'receipt', receipt: { id, status, ...details } });
       if (details?.error) {
         report({ kind: 'error', error: details.error });
         onDead(message, details.error);
       }
-      if (messages.size === 0) empty$.next();
+      if (ledger.size === 0) empty$.next();
     },
     drop: (id, reason) => ledger.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) }),
     abandon: (kept) => {

@@ -19,24 +19,23 @@ export function createProgress(pid: string, { done, finished }: Cursor = START):
   /** Those above `done`. */
   const above = new Set(finished);
 
-  return {
+  const progress: Progress & { done: number } = {
     pid,
-    get done() {
-      return done;
-    },
-    has: (number) => number <= done || above.has(number),
+    done,
+    has: (number) => number <= progress.done || above.has(number),
     mark(number) {
-      if (number !== done + 1) {
-        if (number > done) above.add(number);
+      if (number !== progress.done + 1) {
+        if (number > progress.done) above.add(number);
         return;
       }
-      done++;
-      while (above.delete(done + 1)) done++;
+      progress.done++;
+      while (above.delete(progress.done + 1)) progress.done++;
     },
     cursorWith(numbers) {
-      const then = createProgress(pid, { done, finished: [...above] });
+      const then = createProgress(pid, { done: progress.done, finished: [...above] });
       numbers.forEach(then.mark);
       return { done: then.done, finished: [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b) };
     },
   };
+  return progress;
 }

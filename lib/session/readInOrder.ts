@@ -1,6 +1,7 @@
-import { concatMap, defer, tap, type OperatorFunction } from 'rxjs';
+import { isObservable, Observable, type OperatorFunction, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
-import { asInput, type Later } from '../internal/later.js';
+import { whenReady, type Later } from '../internal/later.js';
+import { createRing } from '../internal/ring.js';
 import { GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 
@@ -10,28 +11,77 @@ export type Arrival<C> = readonly [frame: Frame, connection: C];
 /** What it costs to keep a frame, besides its bytes. */
 const OVERHEAD = 1_024;
 
+/** Reads a frame that has come over a connection. */
+type Read<T, C> = (...arrival: Arrival<C>) => Later<T>;
+
 /**
  * Reads one frame after the other, at once unless the one before takes its time.
  *
  * @param maxBytes When more than that wait, `onFull` is to end the connection.
  */
 export function readInOrder<T, C>(
-  read: (...arrival: Arrival<C>) => Later<T>,
+  read: Read<T, C>,
   maxBytes: number,
   onFull: (error: ConnectionLostError) => void,
 ): OperatorFunction<Arrival<C>, T> {
   return (arrivals$) =>
-    defer(() => {
-      let waiting = 0;
-      return arrivals$.pipe(
-        tap(([{ length }]) => {
-          if (waiting > maxBytes) onFull(new ConnectionLostError(GAP, 'more frames than can be decoded'));
-          waiting += length + OVERHEAD;
-        }),
-        concatMap((arrival) => {
-          waiting -= arrival[0].length + OVERHEAD;
-          return asInput(read(...arrival));
-        }),
-      );
+    new Observable((to) => {
+      follow(arrivals$, to, read, (bytes) => {
+        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'more frames than can be decoded'));
+      });
     });
+}
+
+/** By hand, as a `concatMap`, of which a server has one for each connection, takes 2 KiB. */
+function follow<T, C>(arrivals$: Observable<Arrival<C>>, to: Subscriber<T>, read: Read<T, C>, check: (bytes: number) => void): void {
+  /** Made when a frame must wait. */
+  let waiting: ReturnType<typeof createRing<Arrival<C>>> | undefined;
+  let bytes = 0;
+  let isBusy = false;
+  let isOver = false;
+
+  const error = (reason: unknown): void => to.error(reason);
+  const doneLater = (value: T): void => {
+    done(value);
+    goOn();
+  };
+  const done = (value: T): void => {
+    to.next(value);
+    isBusy = false;
+  };
+  const begin = (arrival: Arrival<C>): void => {
+    isBusy = true;
+    try {
+      const answer = read(...arrival);
+      if (isObservable(answer)) to.add(whenReady(answer, doneLater, error));
+      else done(answer);
+    } catch (reason) {
+      error(reason);
+    }
+  };
+  const goOn = (): void => {
+    while (!isBusy && !to.closed) {
+      const next = waiting?.shift();
+      if (!next) break;
+      bytes -= next[0].length + OVERHEAD;
+      begin(next);
+    }
+    if (isOver && !isBusy) to.complete();
+  };
+  const next = (arrival: Arrival<C>): void => {
+    check(bytes);
+    if (!isBusy && !waiting?.size) {
+      begin(arrival);
+      goOn();
+      return;
+    }
+    waiting ??= createRing();
+    waiting.push(arrival);
+    bytes += arrival[0].length + OVERHEAD;
+  };
+  const complete = (): void => {
+    isOver = true;
+    goOn();
+  };
+  to.add(arrivals$.subscribe({ next, error, complete }));
 }

@@ -17,7 +17,7 @@ export interface SendQueueOptions {
 /** Messages that have no numbers yet: the most urgent first, and in order of coming within a priority. */
 export interface SendQueue {
   /** Whether there is nothing to be numbered. */
-  readonly isEmpty: boolean;
+  isEmpty(): boolean;
   push(message: Message): void;
   /** Takes up to `max` messages of one level that is numbered. */
   take(max: number): { readonly messages: readonly Message[]; readonly delivery: Level };
@@ -51,9 +51,7 @@ export function createSendQueue({ delivery, maxQueued, overflow, scheduler, ledg
   };
 
   return {
-    get isEmpty() {
-      return !next && (sure?.size ?? 0) + dropped === 0;
-    },
+    isEmpty: () => !next && (sure?.size ?? 0) + dropped === 0,
     push(message) {
       try {
         // Nobody asks here since when it waits: that is what its ttl is for.

@@ -58,7 +58,7 @@ export function createSender(options: SenderOptions): Sender {
     pump() {
       if (isPumping) return;
       isPumping = true;
-      while (!storing.isBusy && (!queue.isEmpty || keeping.refused.length > 0)) {
+      while (!storing.isBusy && (!queue.isEmpty() || keeping.refused.length > 0)) {
         const free = room(last, options);
         if (free <= 0) break;
         keeping.append(taken(free, last, keeping.refused.shift(), options));

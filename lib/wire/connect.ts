@@ -37,9 +37,7 @@ export function connect(options: ConnectOptions): Wire {
     get isOffline() {
       return isOffline();
     },
-    get protocol() {
-      return link.protocol ?? 'custom';
-    },
+    protocol: () => link.protocol ?? 'custom',
     get endpoint() {
       return link.endpoint ?? '';
     },

@@ -55,7 +55,7 @@ export interface ConnectionMetrics {
 
 interface Identity {
   readonly id: string;
-  readonly protocol: string;
+  readonly protocol: () => string;
   readonly endpoint: string;
   readonly isOffline?: boolean;
   /** Tells when that may have changed. */
@@ -67,6 +67,10 @@ type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemp
 /** While somebody looks, the numbers are read this often, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
+function now({ id, protocol, endpoint, isOffline }: Identity) {
+  return { id, protocol: protocol(), endpoint, ...(isOffline && { isOffline }) };
+}
+
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
 export function createStateKeeper(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
   const createdAt = scheduler.now();
@@ -77,10 +81,9 @@ export function createStateKeeper(identity: Identity, traffic: Traffic, schedule
 
   const snapshot = (): ConnectionState => {
     const { lastActivity = createdAt, ...counts } = traffic;
-    const { id, protocol, endpoint, isOffline } = identity;
     // Not connected is connected in the future.
     const uptime = Math.max(0, scheduler.now() - connectedAt);
-    return { id, protocol, endpoint, ...(isOffline && { isOffline }), ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
+    return { ...now(identity), ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
   };
   const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
     if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;

@@ -16,8 +16,8 @@ export interface WireParts {
 
 export interface WireSetup {
   readonly id: string;
-  /** Read at each look: another link may carry it by then. */
-  readonly protocol: string;
+  /** Asked at each look: another link may carry it by then. */
+  readonly protocol: () => string;
   readonly endpoint: string;
   /** Whether the platform knows that there is no network; and tells when that may have changed. @default not known */
   readonly isOffline?: boolean;

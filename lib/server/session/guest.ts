@@ -8,12 +8,12 @@ import { running } from '../../session/running.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
 import { counted } from '../../wire/traffic.js';
-import { Wire, type WireParts } from '../../wire/wire.js';
+import type { WireParts } from '../../wire/wire.js';
 import type { Attachment } from '../attachment.js';
 import { berthLink, createBerth, type Berth } from '../berth.js';
 import type { WiresOptions } from '../envelopeWires.js';
 import { quiet } from '../quiet.js';
-import { withPrincipal, type AnyWire, type Principal } from '../principal.js';
+import { PrincipalWire, type AnyWire, type Principal } from '../principal.js';
 import { createPeer, parsePeerRecord, type Peer } from './peer.js';
 import { createServerSide, type ServerSide } from './serverSide.js';
 import { createThrottle } from './throttle.js';
@@ -62,18 +62,13 @@ export interface Arrival {
 
 /** The wire of a client that was not here, or not since the server started. `onLeft`: it has ended. */
 export function openWire(guest: Guest, arrival: Arrival, options: GuestOptions, onLeft: () => void): AnyWire {
-  const { endpoint, scheduler } = options;
+  const { endpoint, scheduler, microtask } = options;
   const { delivery } = arrival.hello;
   const id = nanoid();
   const open = (parts: WireParts): Link<Message> => quiet(overBerth(guest, arrival, { ...options, id, delivery }, parts), parts, onLeft);
   const { berth } = guest;
-  const wire = new Wire({
-    ...{ ...options, id, endpoint, delivery, scheduler, open },
-    get protocol() {
-      return berth.latest.protocol;
-    },
-  });
-  return withPrincipal(wire, () => berth.latest.principal);
+  const setup = { id, endpoint, delivery, scheduler, ...(microtask && { microtask }), open, protocol: () => berth.latest.protocol };
+  return new PrincipalWire(setup, () => berth.latest.principal);
 }
 
 type Settings = GuestOptions & { readonly id: string; readonly delivery: Delivery };

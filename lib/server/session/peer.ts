@@ -55,10 +55,8 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean, pr
   /** Whether something was sent in its session, and whether what is not acked of that is here. */
   let [isBegun, canGoOn] = [record.isBegun, canResume];
 
-  return {
-    get record() {
-      return record;
-    },
+  const peer: Peer & { record: PeerRecord } = {
+    record,
     refusal({ epoch, n, rt = '' }, shown) {
       // First of all: to anybody else it is as if there were no such session.
       if (owner !== shown?.id) return CloseCode.FORBIDDEN;
@@ -74,15 +72,16 @@ export function createPeer(known: PeerRecord | undefined, canResume: boolean, pr
       const isConfirmed = record.isConfirmed || shown === record.sid;
       const sid = resumed ? record.sid : nanoid(22);
       const rt = nanoid(TOKEN_LENGTH);
-      record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...ownership };
+      record = peer.record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...ownership };
       [isBegun, canGoOn] = [goesOn, goesOn];
       return { sid, rt, known: isConfirmed, resumed, goesOn };
     },
     begin: () => void (isBegun = canGoOn = true),
     confirm() {
-      record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
+      record = peer.record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
     },
   };
+  return peer;
 }
 
 /** A stolen record opens no session. */

@@ -13,7 +13,7 @@ export const RESUMING: readonly Mutant[] = [
     name: 'no discontinuity',
     why: 'who is not known begins anew',
     file: 'lib/session/sender.ts',
-    find: '!(isKnown || flight.sent === 0)',
+    find: '!(isKnown || sent === 0)',
     replace: 'false',
   },
   {
