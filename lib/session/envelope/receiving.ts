@@ -39,7 +39,7 @@ export function receiving(options: EnvelopeOptions) {
     const emit = (message: Message): void => offer(message, (one) => emitted$.next(one), tellDone, terms);
     const release = (messages: readonly Message[]): void => {
       messages.filter(({ id }) => !recent.seen(id)).forEach(emit);
-      if (emitted$.observed) messages.forEach(ack);
+      messages.forEach(ack);
     };
     const hold = (message: Message): void => {
       if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
