@@ -1,9 +1,10 @@
-import { createMessage, gzipped, json, msgpack, type PlainCodec, type Message } from '../../lib/index.js';
+import { createMessage, gzipped, json, keyring, msgpack, sealed, type Codec, type Message, type PlainCodec } from '../../lib/index.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { compare, type Result, type Suite } from './bench.js';
 import { compareWays } from './ways.js';
 import { wireWay } from './wire.js';
 
+const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
 const BATCH = 64;
 const LOOPS = 100;
 
@@ -67,11 +68,11 @@ function smaller(name: string, codec: PlainCodec, goal?: number): Result {
 }
 
 /** Acked messages a second over a real socket, each of which prints a KiB. */
-async function throughput(name: string, codec: PlainCodec, goal?: number): Promise<Result> {
+async function throughput(name: string, codec: Codec, goal?: number): Promise<Result> {
   let index = 0;
   const texts = Array.from({ length: 1_000 }, (_, line) => printed(line, 1_024));
   const item = (): Message => createMessage('bench.item', texts[index++ % texts.length]);
-  const over = (used: PlainCodec) => wireWay(item, { codec: used, delivery: 'exactly-once' });
+  const over = (used: Codec) => wireWay(item, { codec: used, delivery: 'exactly-once' });
   return compareWays({ name, baseline: 'msgpack()', ours: await over(codec), theirs: await over(msgpack()), goal });
 }
 
@@ -84,4 +85,5 @@ export const suite: Suite = [
   () => faster('msgpack, gzipped', gzipped(msgpack())),
   () => smaller('msgpack, gzipped', gzipped(msgpack())),
   () => throughput('gzipped(msgpack()), acked, 1 KiB', gzipped(msgpack()), 0.55),
+  () => throughput('sealed(msgpack(), keys), acked, 1 KiB', sealed(msgpack(), keys), 0.55),
 ];

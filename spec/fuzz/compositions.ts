@@ -2,14 +2,17 @@ import fc from 'fast-check';
 import type { PlainCodec } from '../../lib/codec/codec.js';
 import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
 import { portableZip } from '../../lib/codec/gzip/zip.js';
-import { gzippedBy } from '../../lib/codec/gzipped.js';
+import { gzipped, gzippedBy } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
+import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
+import { sealed } from '../../lib/codec/sealed.js';
 import type { Message } from '../../lib/message/types.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { messages } from '../codec/messages.js';
 import { anyPayload, jsonPayload } from '../codec/payloads.js';
 import { typed, types } from '../protobuf/schemas.js';
+import { placed } from '../support/places.js';
 
 /** A codec, or several around one another, and batches that it brings back as they were. */
 export interface Composition {
@@ -32,9 +35,13 @@ const plain: readonly Composition[] = [
   { name: 'protobuf', codec: protobuf({ types }), batches: batchesOf(fc.oneof(messages(jsonPayload), typedMessages).map(withHeaders)) },
 ];
 
-/** Each codec alone, and compressed by either of both: whatever its size, so that small frames are as well. */
+const keys = keyring({ current: 'k1', keys: { k1: new Uint8Array(32).fill(1) } });
+
+/** Each codec alone, compressed by either of both (whatever its size, so that small frames are as well), sealed, and both. */
 export const compositions: readonly Composition[] = plain.flatMap(({ name, codec, batches }) => [
   { name, codec, batches },
   { name: `${name}, gzip by zlib`, codec: gzippedBy(nativeZip() ?? portableZip, codec, { threshold: 0 }), batches },
   { name: `${name}, gzip by fflate`, codec: gzippedBy(portableZip, codec, { threshold: 0 }), batches },
+  { name: `${name}, sealed`, codec: placed(sealed(codec, keys)), batches },
+  { name: `${name}, gzip, sealed`, codec: placed(sealed(gzipped(codec, { threshold: 0 }), keys)), batches },
 ]);
