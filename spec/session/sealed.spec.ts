@@ -131,7 +131,7 @@ describe.each([
   });
 });
 
-describe('in the middle of a sealed session', () => {
+describe('bad tag, key id or AAD', () => {
   type Rewrite = (frame: Frame) => readonly Frame[];
   const isBatch = (frame: Frame): boolean => typeof frame !== 'string';
 
