@@ -13,6 +13,8 @@ const config: Config = {
     '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
+  // What hangs, hangs; a machine that is busy with other things may take its time.
+  testTimeout: 20_000,
   // Jest leaves one core to itself unless told otherwise.
   maxWorkers: '100%',
   collectCoverageFrom: ['lib/**/*.ts'],

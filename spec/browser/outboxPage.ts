@@ -40,11 +40,12 @@ const toolbox = {
 
   /** Appends one batch; answers the fault, if any. */
   append: (first: number, length = 1) => faultOf(() => store.append([batch(first, 1, new Uint8Array(length).fill(255))])),
-  /** Appends one after the other; answers the faults. */
-  async appendAll(firsts: readonly number[]) {
+  /** Appends one after the other, until some time after the storage was cleared; answers the faults, and how many there were. */
+  async appendUntilCleared(after: number) {
     const faults: unknown[] = [];
-    for (const first of firsts) faults.push(await toolbox.append(first));
-    return faults.filter((fault) => fault !== undefined);
+    let last = 0;
+    for (let left = after; left > 0; left -= told.includes('evicted') ? 1 : 0) faults.push(await toolbox.append(++last));
+    return { last, faults: faults.filter((fault) => fault !== undefined) };
   },
   trim: (acked: number) => faultOf(() => store.trim(acked)),
   remember: (rt: string) => faultOf(() => store.remember({ sid: 's', rt })),

@@ -324,7 +324,7 @@ describe('expired credential', () => {
       const { port, wire, count } = await start({
         authenticate({ token }) {
           shown.push(token);
-          return { id: 'ada', expiresAt: Date.now() + 200 };
+          return { id: 'ada', expiresAt: Date.now() + 1_000 };
         },
       });
       let asked = 0;
@@ -354,7 +354,7 @@ describe('expired credential', () => {
 
     it('that is not replaced closes with 4419, and one that is worth nothing with 4401', async () => {
       const { url } = await start({
-        authenticate: ({ token }) => (token === 'good' ? { id: 'ada', expiresAt: Date.now() + 50 } : undefined),
+        authenticate: ({ token }) => (token === 'good' ? { id: 'ada', expiresAt: Date.now() + 250 } : undefined),
       });
       expect(await (await enter(transport, url, { token: 'good' })).code).toBe(4419);
       const late = await dial(transport, url, helloFrame({ token: 'old' }));
