@@ -1,5 +1,5 @@
 /** What every transport must do, as a client sees it: the same in Node and in a page. The server is that of server.ts. */
-import { filter, firstValueFrom, map, take, timer, toArray, type Observable } from 'rxjs';
+import { filter, firstValueFrom, map, merge, take, timer, toArray, type Observable } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { ConnectionLostError } from '../../lib/errors.js';
@@ -68,6 +68,28 @@ async function close(wire: Wire): Promise<void> {
   same((await ended).status, 'disconnected');
 }
 
+/**
+ * Has all connections cut, and tells whether that was noticed. A browser makes a request again by itself that was cut before its answer began; as
+ * each has a number, the link goes on.
+ */
+function isCut(wire: Wire): Promise<boolean> {
+  const cut = createMessage('test.cut', null);
+  const noticed = firstValueFrom(
+    merge(
+      wire.state$.pipe(
+        filter(({ status }) => status === 'reconnecting'),
+        map(() => true),
+      ),
+      wire.receipts$.pipe(
+        filter(({ id, status }) => id === cut.id && status === 'acked'),
+        map(() => false),
+      ),
+    ),
+  );
+  wire.next(cut);
+  return noticed;
+}
+
 /** With which close codes it has lost connections. */
 function codesOf(wire: Wire): readonly number[] {
   const codes: number[] = [];
@@ -95,8 +117,7 @@ export const cases: Readonly<Record<string, Case>> = {
       if (number % 400 !== 200) continue;
       // Some have arrived, some are on their way.
       await firstValueFrom(wire.receipts$.pipe(filter(({ status }) => status === 'acked')));
-      send(wire, 'test.cut');
-      await firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'reconnecting')));
+      while (!(await isCut(wire)));
     }
     same(await echoed, numbers(2_000));
     same(codes.length >= 5, true);

@@ -41,7 +41,7 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
-  const serving = listen(door, { path: '/wire' })
+  const serving = listen(door, { path: '/wire', hosts: hosts() })
     .pipe(mergeMap((wire) => serve(wire, limits)))
     .subscribe();
   const close = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { concat, defer, EMPTY, mergeMap, ReplaySubject, take, tap, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, filter, map, mergeMap, ReplaySubject, take, tap, type Observable } from 'rxjs';
 import type { Call, Caller } from './caller.js';
 import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './headers.js';
 import type { FetchResponse } from './options.js';
@@ -67,7 +67,10 @@ export function createConversation(call: Caller, { accept, read, more }: Downstr
     post: (body) =>
       opened$.pipe(
         take(1),
-        mergeMap(() => send<never>(body(), '*/*', () => EMPTY)),
+        // What was said first has gone up with the request that opened it: there may be nothing.
+        map(body),
+        filter(({ length }) => length > 0),
+        mergeMap((what) => send<never>(what, '*/*', () => EMPTY)),
       ),
     leave: ({ code, reason }) =>
       defer(() => {
