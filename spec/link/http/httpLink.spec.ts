@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { concat, of, Subject } from 'rxjs';
 import { ConnectionLostError } from '../../../lib/errors.js';
 import type { FetchRequest, FetchResponse } from '../../../lib/link/http/options.js';
 import { longPolling } from '../../../lib/link/longPolling.js';
@@ -31,6 +31,19 @@ describe('a link over requests', () => {
     subscription.unsubscribe();
     await turn();
     expect(requests.filter(({ signal }) => signal.aborted).map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('makes no request for nothing: what is said first goes with the one that opens it', async () => {
+    const { fetch, requests } = fakeFetch();
+    const outgoing$ = new Subject<string>();
+    const subscription = longPolling('http://localhost/wire', { fetch })(concat(of('a'), outgoing$)).subscribe();
+    const posts = (): unknown => requests.filter(({ method }) => method === 'POST').map(({ body }) => body?.length);
+    for (let turns = 0; turns < 5; turns++) await turn();
+    expect(posts()).toEqual([6]);
+    outgoing$.next('bc');
+    for (let turns = 0; turns < 5; turns++) await turn();
+    expect(posts()).toEqual([6, 7]);
+    subscription.unsubscribe();
   });
 
   it('cuts a reason between two characters', async () => {
