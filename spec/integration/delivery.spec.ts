@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { filter, firstValueFrom, lastValueFrom } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
@@ -47,6 +48,9 @@ const count = (wire: Wire, number: number): void => wire.next(createMessage('tes
 const payloads = (values: readonly { readonly payload: unknown }[]): readonly unknown[] => values.map(({ payload }) => payload);
 
 const numbers = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
+
+// On a busy machine these take their time.
+jest.setTimeout(30_000);
 
 describe('over a real socket', () => {
   it.each([
