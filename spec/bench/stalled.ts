@@ -93,6 +93,13 @@ interface Round {
   readonly theirs: Turn;
 }
 
+/** Each is the first as often as the other. */
+async function roundOf({ ours, theirs }: Readonly<Record<keyof Round, () => Promise<Turn>>>, isFirst: boolean): Promise<Round> {
+  if (isFirst) return { ours: await ours(), theirs: await theirs() };
+  const other = await theirs();
+  return { ours: await ours(), theirs: other };
+}
+
 /** @param value More of it is better. */
 function compared(rounds: readonly Round[], value: (turn: Turn) => number, show: (value: number) => string) {
   const ratios = rounds.map(({ ours, theirs }) => value(ours) / value(theirs));
@@ -123,8 +130,9 @@ async function stalledAmongOthers(): Promise<readonly Result[]> {
   for (const side of ['ours', 'theirs', 'ours', 'theirs'] as const) await ask[side]();
   const end = performance.now() + MINUTES * 60_000;
   while (performance.now() < end) {
-    for (let turn = 0; turn < TURNS; turn++) rounds.push({ ours: await ask.ours(), theirs: await ask.theirs() });
-    const { rss: now, dropped } = await servers.ours.usage();
+    for (let turn = 0; turn < TURNS; turn++) rounds.push(await roundOf(ask, turn % 2 === 0));
+    // Of both: who has just collected its garbage is not as who has not.
+    const [{ rss: now, dropped }] = await Promise.all([servers.ours.usage(), servers.theirs.usage()]);
     rss.push(now);
     if (dropped === 0) throw new Error('nobody is stalled');
   }
