@@ -23,7 +23,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     complaints = [];
     server = await startConsole({ port: 0 });
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(20_000);
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
     page.on('pageerror', ({ message }) => complaints.push(message));
     await page.goto(server.url);

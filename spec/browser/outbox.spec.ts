@@ -40,7 +40,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   }
   async function openPage(path = '/'): Promise<Page> {
     const opened = await context.newPage();
-    opened.setDefaultTimeout(10_000);
+    opened.setDefaultTimeout(20_000);
     opened.on('pageerror', ({ message }) => complaints.push(message));
     await opened.goto(ORIGIN + path);
     return opened;

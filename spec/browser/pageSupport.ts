@@ -36,14 +36,18 @@ function framesInStorage(prefix: string): readonly Frame[] {
 }
 
 async function framesInDatabase(name: string): Promise<readonly Frame[]> {
-  // Opening would make it.
-  if (!(await indexedDB.databases()).some((database) => database.name === name)) return [];
-  const database = await answer(indexedDB.open(name));
-  const records: { readonly frame: Frame }[] = database.objectStoreNames.contains('batches')
-    ? await answer(database.transaction('batches').objectStore('batches').getAll())
-    : [];
-  database.close();
+  const records = (await rowsIn(name, 'batches')) as readonly { readonly frame: Frame }[];
   return records.map(({ frame }) => frame);
+}
+
+/** What lies in an object store. Looking makes no database: nobody would make one with all that belongs into it then. */
+export async function rowsIn(name: string, store: string): Promise<readonly unknown[]> {
+  const request = indexedDB.open(name);
+  request.onupgradeneeded = () => request.transaction!.abort();
+  const database = await answer(request).catch(() => undefined);
+  const rows = database?.objectStoreNames.contains(store) ? await answer(database.transaction(store).objectStore(store).getAll()) : [];
+  database?.close();
+  return rows as readonly unknown[];
 }
 
 function answer<T>(request: IDBRequest<T>): Promise<T> {

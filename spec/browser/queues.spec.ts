@@ -41,7 +41,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
 
   async function openPage(): Promise<Page> {
     const opened = await context.newPage();
-    opened.setDefaultTimeout(10_000);
+    opened.setDefaultTimeout(20_000);
     opened.on('pageerror', ({ message }) => complaints.push(message));
     await opened.goto(ORIGIN);
     return opened;
@@ -92,16 +92,17 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
   it('tell when what they had stored is gone, and go on', async () => {
     await on(page, 'watch');
     await on(page, 'add', 'a');
-    await depthIs(page, 1);
-    await page.waitForFunction(async () => (await window.queues.locks()).held?.length === 1);
+    await page.waitForFunction(async () => (await window.queues.stored()).length === 1);
     const devtools = await context.newCDPSession(page);
+    const adding = on(page, 'addUntilEvicted');
     await devtools.send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'indexeddb' });
-    await on(page, 'add', 'b');
-    await page.waitForFunction(() => window.queues.faults().length === 1);
+    const last = await adding;
+    await page.waitForFunction(async (id) => (await window.queues.stored()).includes(id), last);
+    const stored = await on(page, 'stored');
     expect(await on(page, 'faults')).toEqual(['evicted']);
     await page.reload();
     await on(page, 'process');
-    await doneAre(page, 1);
-    expect(await on(page, 'done')).toEqual(['b']);
+    await doneAre(page, stored.length);
+    expect(await on(page, 'done')).toEqual(stored);
   });
 });

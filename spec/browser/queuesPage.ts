@@ -5,6 +5,7 @@ import { indexedDbDeadLetters, indexedDbQueues } from '../../lib/indexeddb/index
 import { createMessage } from '../../lib/message/createMessage.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
+import { rowsIn } from './pageSupport.js';
 
 const orders = queue('orders', { store: indexedDbQueues() });
 const done: string[] = [];
@@ -36,6 +37,20 @@ const toolbox = {
   faults: () => faults,
   depth: () => depth,
   locks: () => navigator.locks.query(),
+  /** Adds one after the other, until it is told that the storage was cleared; answers the last one's id. */
+  async addUntilEvicted() {
+    let last = 0;
+    while (!faults.includes('evicted')) {
+      toolbox.add(`b${++last}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return `b${last}`;
+  },
+  /** The ids of those that lie in the storage. */
+  async stored() {
+    const rows = (await rowsIn('rxwire.queue:orders', 'queued')) as readonly { readonly message: { readonly id: string } }[];
+    return rows.map(({ message }) => message.id);
+  },
 };
 
 declare global {

@@ -68,7 +68,7 @@ export async function openSite(browser: Browser, script: string): Promise<Site> 
     complaints,
     async open(query = '') {
       const page = await context.newPage();
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(20_000);
       page.on('pageerror', ({ message }) => complaints.push(message));
       page.on('console', (message) => message.text().includes('Content Security Policy') && complaints.push(message.text()));
       await page.goto(`${origin}/${query}`);
