@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { fromRecords, join, toRecord, type Item } from '../../lib/link/http/records.js';
+import { concat } from '../../lib/internal/concat.js';
+import { fromRecords, toRecord, type Item } from '../../lib/link/http/records.js';
 import type { Frame } from '../../lib/link/link.js';
 
 export const EVENTS = 'text/event-stream';
@@ -7,7 +8,7 @@ export const RECORDS = 'application/octet-stream';
 
 export const linkName = (): string => randomBytes(33).toString('base64url').slice(0, 43);
 
-export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> => join(items.map(toRecord)) as Uint8Array<ArrayBuffer>;
+export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> => concat(items.map(toRecord)) as Uint8Array<ArrayBuffer>;
 
 /** A client that makes each request of a link itself. */
 export function rawLink(url: string, name = linkName(), common: Readonly<Record<string, string>> = {}) {

@@ -1,3 +1,4 @@
+import { concat } from '../../internal/concat.js';
 import { NONCE, TAG } from './cipher.js';
 
 /** AES-256-GCM, and all that docs/codecs.md says of how it is used. */
@@ -23,14 +24,7 @@ export interface Sealed {
 
 /** `version | kind | length of the name | name of the key | nonce | ciphertext | tag` */
 export function pack({ kind, key, nonce }: Omit<Sealed, 'body'>, body: readonly Uint8Array[]): Uint8Array {
-  const parts = [Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body];
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body]);
 }
 
 /** @throws What `refused` makes of the reason. */

@@ -1,11 +1,12 @@
 import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } from 'rxjs';
+import { concat } from '../../internal/concat.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, CloseCode } from '../closeCode.js';
 import { unreachable } from './failure.js';
 import { createEventReader } from './events.js';
 import { bodyLimit, EVENTS_TYPE, RECORDS_TYPE } from './headers.js';
 import type { FetchResponse } from './options.js';
-import { fromRecords, join, type Item } from './records.js';
+import { fromRecords, type Item } from './records.js';
 
 /** Takes the frames out of an answer. */
 export type ReadAnswer = (response: FetchResponse) => Observable<Item>;
@@ -35,7 +36,7 @@ export function readRecords(maxFrame: number): ReadAnswer {
         return piece;
       }),
       toArray(),
-      concatMap((pieces) => fromRecords(join(pieces), maxFrame)),
+      concatMap((pieces) => fromRecords(concat(pieces), maxFrame)),
       catchError(lose),
     );
   };

@@ -1,6 +1,7 @@
+import { concat } from '../../internal/concat.js';
 import { createRing } from '../../internal/ring.js';
 import { MAX_BODY } from './headers.js';
-import { join, toRecord, type Item } from './records.js';
+import { toRecord, type Item } from './records.js';
 
 /** What waits to go in the next body. */
 export interface RecordQueue {
@@ -32,7 +33,7 @@ export function createRecordQueue(): RecordQueue {
         size += next.length;
       }
       bytes -= size;
-      return join(taken);
+      return concat(taken);
     },
   };
 }

@@ -84,14 +84,3 @@ function textOf(payload: Uint8Array): string {
     throw new ProtocolError('text that is not UTF-8');
   }
 }
-
-/** Parts as one body. */
-export function join(parts: readonly Uint8Array[]): Uint8Array {
-  const body = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
-  return body;
-}

@@ -1,5 +1,6 @@
+import { concat } from '../../../lib/internal/concat.js';
 import { FrameTooLargeError, ProtocolError } from '../../../lib/errors.js';
-import { fromRecords, join, toRecord, type Item } from '../../../lib/link/http/records.js';
+import { fromRecords, toRecord, type Item } from '../../../lib/link/http/records.js';
 import { mutations } from '../../codec/mutations.js';
 
 const LIMIT = 1024 * 1024;
@@ -16,7 +17,7 @@ describe('the records of a body', () => {
   ];
 
   it('are read as they were written', () => {
-    expect(fromRecords(join(items.map(toRecord)), LIMIT)).toEqual(items);
+    expect(fromRecords(concat(items.map(toRecord)), LIMIT)).toEqual(items);
     expect(fromRecords(new Uint8Array(), LIMIT)).toEqual([]);
   });
 
@@ -39,15 +40,15 @@ describe('the records of a body', () => {
   it('refuse a frame that is too large, before it is there', () => {
     const huge = Uint8Array.of(1, 0xff, 0xff, 0xff, 0xff);
     expect(() => fromRecords(huge, LIMIT)).toThrow(new FrameTooLargeError(2 ** 32 - 1, LIMIT));
-    expect(() => fromRecords(join([toRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
+    expect(() => fromRecords(concat([toRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
   });
 
   it('are refused, or are records, whatever has become of them: 5,000 bodies', () => {
     let refused = 0;
-    for (const body of mutations([join(items.map(toRecord)), toRecord('["hello",{}]')], 5_000)) {
+    for (const body of mutations([concat(items.map(toRecord)), toRecord('["hello",{}]')], 5_000)) {
       try {
         const read = fromRecords(body as Uint8Array, LIMIT);
-        expect(fromRecords(join(read.map(toRecord)), LIMIT)).toEqual(read);
+        expect(fromRecords(concat(read.map(toRecord)), LIMIT)).toEqual(read);
       } catch (error) {
         expect((error as Error).constructor.name).toMatch(/^(ProtocolError|FrameTooLargeError)$/);
         refused++;
