@@ -1,14 +1,13 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import type { Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { compositions } from '../fuzz/compositions.js';
 import { same } from '../fuzz/same.js';
-import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import type { Carried } from './codecsPage.js';
-import { bundle, openSite, type Site } from './site.js';
+import { openAlone } from './site.js';
 
 jest.setTimeout(30_000);
 
@@ -22,21 +21,14 @@ const carried = (frame: string | Uint8Array): Carried =>
 const frameOf = (one: Carried): string | Uint8Array => ('text' in one ? one.text : new Uint8Array(Buffer.from(one.base64, 'base64')));
 
 describeWith('chromium', 'codecs in a browser that allows no eval', (executablePath) => {
-  let browser: Browser;
-  let site: Site;
+  let site: Awaited<ReturnType<typeof openAlone>>;
   let page: Page;
 
   beforeAll(async () => {
-    const launched = launch(executablePath);
-    const script = await bundle('spec/browser/codecsPage.ts');
-    browser = await launched;
-    site = await openSite(browser, script);
-    page = await site.open();
+    site = await openAlone(executablePath, 'spec/browser/codecsPage.ts');
+    page = site.page;
   });
-  afterAll(async () => {
-    await site.close();
-    await browser.close();
-  });
+  afterAll(() => site.close());
 
   const passOn = (codec: Codec, frames: readonly Carried[]): Promise<readonly Carried[]> =>
     page.evaluate(([name, all]) => window.codecsPage.passOn(name, all), [codec.name, frames] as const);

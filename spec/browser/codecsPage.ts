@@ -5,15 +5,13 @@ import { msgpack } from '../../lib/codec/msgpack.js';
 import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { types } from '../protobuf/types.js';
+import { inPage } from './inPage.js';
 
 const plain = [json(), msgpack(), protobuf({ types })];
 const codecs = new Map([...plain, ...plain.map((codec) => gzipped(codec, { threshold: 100 }))].map((codec) => [codec.name, codec]));
 
 /** A frame on its way between the test and the page. */
 export type Carried = { readonly text: string } | { readonly base64: string };
-
-/** In a task of the page's own: while a debugger asks for something, the policy allows it all. */
-const inPage = <T>(work: () => T): Promise<T> => new Promise((resolve) => setTimeout(resolve)).then(() => work());
 
 const frameOf = (one: Carried): string | Uint8Array => ('text' in one ? one.text : fromBase64(one.base64));
 

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { firstValueFrom, from, toArray } from 'rxjs';
 import { decryptPayload } from '../../lib/app/payloads/decryptPayload.js';
 import { encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
@@ -20,8 +20,7 @@ import { gcmVectors, pbkdf2Vectors } from '../codec/seal/published.js';
 import { same } from '../fuzz/same.js';
 import { describeWith } from '../support/debian.js';
 import { place, placed } from '../support/places.js';
-import { launch } from './launch.js';
-import { bundle, openSite, type Site } from './site.js';
+import { openAlone } from './site.js';
 
 jest.setTimeout(30_000);
 
@@ -31,21 +30,16 @@ const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'ba
 const batches = fc.sample(fc.array(messages(jsonPayload), { maxLength: 5 }), { numRuns: 100, seed: 1 });
 
 describeWith('chromium', 'what is sealed, in a browser that allows no eval', (executablePath) => {
-  let browser: Browser;
-  let site: Site;
+  let site: Awaited<ReturnType<typeof openAlone>>;
   let page: Page;
   const servers: Server[] = [];
 
   beforeAll(async () => {
-    const launched = launch(executablePath);
-    const script = await bundle('spec/browser/sealedPage.ts');
-    browser = await launched;
-    site = await openSite(browser, script);
-    page = await site.open();
+    site = await openAlone(executablePath, 'spec/browser/sealedPage.ts');
+    page = site.page;
   });
   afterAll(async () => {
     await site.close();
-    await browser.close();
     for (const server of servers) {
       server.close();
       server.closeAllConnections();

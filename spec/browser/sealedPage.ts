@@ -19,6 +19,7 @@ import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { gcmVectors } from '../codec/seal/published.js';
 import { place } from '../support/places.js';
+import { inPage } from './inPage.js';
 
 const keys = keyring({ current: 'k1', keys: { k1: new Uint8Array(32).fill(1) } });
 const codecs = new Map<string, Codec>(
@@ -27,8 +28,6 @@ const codecs = new Map<string, Codec>(
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (all: Uint8Array): string => Array.from(all, (byte) => byte.toString(16).padStart(2, '0')).join('');
-/** In a task of the page's own: while a debugger asks for something, the policy allows it all. */
-const inPage = <T>(work: () => Promise<T>): Promise<T> => new Promise((resolve) => setTimeout(resolve)).then(work);
 const soon = async <T>(later: Later<T>): Promise<T> => (isObservable(later) ? firstValueFrom(later) : later);
 
 const toolbox = {

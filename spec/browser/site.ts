@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launch } from './launch.js';
 
 /** As strict as that of the console: no `eval`, no inline script, and only wires to this machine. */
 const POLICY =
@@ -84,4 +85,15 @@ export async function openSite(browser: Browser, script: string): Promise<Site> 
       server.closeAllConnections();
     },
   };
+}
+
+/** A browser with one page, for tests that have it together. */
+export async function openAlone(executablePath: string, entryPoint: string) {
+  const [browser, script] = await Promise.all([launch(executablePath), bundle(entryPoint)]);
+  const site = await openSite(browser, script);
+  const close = async (): Promise<void> => {
+    await site.close();
+    await browser.close();
+  };
+  return { ...site, page: await site.open(), close };
 }
