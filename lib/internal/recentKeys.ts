@@ -10,6 +10,8 @@ export interface RecentKeysOptions {
 export interface RecentKeys {
   /** Whether `key` was first seen less than `ttl` ago. If not, it is now. */
   seen(key: unknown): boolean;
+  /** Whether {@link seen} was asked for `key` less than `ttl` ago. */
+  has(key: unknown): boolean;
 }
 
 interface Entry {
@@ -35,11 +37,19 @@ export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions)
     oldest = entry.next;
     entry.next = undefined; // or a dead entry would keep all later ones from being collected early
   };
+  const forgetOld = (): number => {
+    const now = clock();
+    while (oldest && oldest.until <= now) forget(oldest);
+    return now;
+  };
 
   return {
+    has(key) {
+      forgetOld();
+      return keys.has(key);
+    },
     seen(key) {
-      const now = clock();
-      while (oldest && oldest.until <= now) forget(oldest);
+      const now = forgetOld();
       if (keys.has(key)) return true;
 
       if (oldest && keys.size >= maxSize) forget(oldest);

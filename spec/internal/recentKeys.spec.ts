@@ -5,7 +5,7 @@ describe('recentKeys', () => {
   const setUp = (options: { ttl?: number; maxSize?: number } = {}) => {
     const scheduler = new VirtualTimeScheduler();
     const recent = createRecentKeys({ ttl: 100, maxSize: 3, scheduler, ...options });
-    return { scheduler, see: (...keys: unknown[]) => keys.map((key) => recent.seen(key)) };
+    return { scheduler, recent, see: (...keys: unknown[]) => keys.map((key) => recent.seen(key)) };
   };
 
   it('forgets a key exactly ttl after it was first seen, repeats or not', () => {
@@ -15,6 +15,17 @@ describe('recentKeys', () => {
       return see('a')[0]!;
     };
     expect([at(0), at(99), at(100), at(199), at(200)]).toEqual([false, true, false, true, false]);
+  });
+
+  it('can be asked without remembering', () => {
+    const { scheduler, recent, see } = setUp();
+    expect(recent.has('a')).toBe(false);
+    expect(see('a')).toEqual([false]);
+    scheduler.frame = 99;
+    expect(recent.has('a')).toBe(true);
+    scheduler.frame = 100;
+    expect(recent.has('a')).toBe(false);
+    expect(see('a')).toEqual([false]);
   });
 
   it('remembers exactly maxSize keys, the oldest leaving first', () => {

@@ -84,6 +84,23 @@ describe('listen, over requests', () => {
       expect([(await post(2)).status, (await poll(1)).status, (await leave()).status]).toEqual([404, 404, 404]);
     });
 
+    it('for a link that the server has ended is answered, and changes nothing: it may overtake the news', async () => {
+      const link = await open();
+      const { wire } = await served.wire();
+      expect((await link.post(2, ['["ack",0,1024]'])).status).toBe(204);
+      wire.unsubscribe();
+      expect(await itemsOf(await link.poll(1))).toEqual([expect.stringMatching(/^\["ack",/), { code: 4_000, reason: '' }]);
+      expect((await link.post(3, ['["ack",0,1024]'])).status).toBe(204);
+      expect((await link.post(9, ['garbage'])).status).toBe(204);
+      expect([(await link.leave()).status, (await link.poll(2)).status]).toEqual([204, 404]);
+    });
+
+    it('for a link that the client has ended gets 404', async () => {
+      const { post, leave } = await open();
+      expect((await leave()).status).toBe(204);
+      expect([(await post(2)).status, (await leave()).status]).toEqual([404, 404]);
+    });
+
     it('that is repeated is answered, and changes nothing', async () => {
       const { post } = await open();
       await post(2, ['["ack",0,1024]']);

@@ -28,6 +28,7 @@ export type Opened = ServerLink['link'] & Pick<ServedLink, 'request' | 'onIdenti
 export interface Entry {
   readonly opened: Opened;
   readonly check: Ownership['check'];
+  readonly isEnded: ServerLink['isEnded'];
   readonly lose: ServerLink['lose'];
   readonly receive: ServerLink['receive'];
   /** Begins to answer whoever has opened it. */
@@ -48,13 +49,13 @@ export function createEntry({ request, response }: Exchange, options: EntryOptio
     lose({ code: CloseCode.ABNORMAL, reason: 'the client has left' });
   };
   const down = make({ ...options, onClosed: close });
-  const { link, receive, lose } = createServerLink(down, options);
+  const { link, receive, lose, isEnded } = createServerLink(down, options);
   const { check, onIdentified } = createOwnership(request);
   let posts = 1;
   let polls = 0;
 
   return {
-    ...{ check, lose, receive },
+    ...{ check, isEnded, lose, receive },
     opened: Object.assign(link, { request, onIdentified }),
     begin: () => down.attach(response),
     push(exchange, number, frames) {

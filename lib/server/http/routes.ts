@@ -33,7 +33,7 @@ function post(exchange: Exchange, { open, owned, find }: Table, maxFrame: number
   const push = (entry: Entry): Observable<unknown> =>
     frames$.pipe(
       // It may have ended meanwhile.
-      tap((frames) => find(name).push(exchange, number, frames)),
+      tap((frames) => find(request).push(exchange, number, frames)),
       catchError((error: unknown) => fail(entry, error)),
     );
   return owned(request).pipe(mergeMap(push), ignoreElements());

@@ -24,6 +24,8 @@ export interface ServerLink {
   /** For one subscription, before anything comes. */
   readonly link: Link<Frame> & DescribedLink;
   readonly receive: (frame: Frame) => void;
+  /** Whether it was ended here: the client has not left by itself. */
+  readonly isEnded: () => boolean;
   /** The client has left. */
   readonly lose: (ending: Ending) => void;
 }
@@ -38,6 +40,7 @@ export function createServerLink(down: Downlink, options: ServerLinkOptions): Se
   const checkRoom = createRoomCheck(options, options.scheduler, down.buffered);
   let goodbye: Ending = { code: ABANDONED, reason: '' };
   let isLost = false;
+  let isEnded = false;
 
   const send = (frame: Frame): void => {
     checkRoom();
@@ -47,6 +50,10 @@ export function createServerLink(down: Downlink, options: ServerLinkOptions): Se
     goodbye = { code: NORMAL, reason: '' };
     received$.complete();
   };
+  const end = (): void => {
+    isEnded = !isLost;
+    down.end(goodbye);
+  };
   const refuse = (error: unknown): Observable<never> => {
     // What is told to a client that has ended it is that.
     if (error instanceof ConnectionLostError && !isLost) goodbye = { code: error.closeCode, reason: error.reason };
@@ -55,11 +62,12 @@ export function createServerLink(down: Downlink, options: ServerLinkOptions): Se
   const link: Link<Frame> = (outgoing) =>
     defer(() => {
       const sent$ = outgoing.pipe(tap({ next: send, complete: finish }), catchError(refuse), takeUntil(endOf(received$)), ignoreElements());
-      return merge(received$, sent$).pipe(finalize(() => down.end(goodbye)));
+      return merge(received$, sent$).pipe(finalize(end));
     });
   return {
     link: Object.assign(link, { protocol: down.protocol, endpoint: options.endpoint }),
     receive: (frame) => received$.next(frame),
+    isEnded: () => isEnded,
     lose(ending) {
       const { code, reason } = ending;
       goodbye = ending;

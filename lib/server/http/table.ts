@@ -18,14 +18,17 @@ export interface TableOptions extends EntryOptions {
   readonly onClosed: () => void;
 }
 
-/** How long, and how many, names are remembered of links that were opened: each is opened once, whoever repeats that. */
-const OPENED = { ttl: 60_000, maxSize: 10_000 } as const;
+/**
+ * How long, and how many, names are remembered: of links that were opened, as each is opened once, whoever repeats that; and of those that were ended here, as
+ * their clients may have something under way when they are told.
+ */
+const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
 
 /** All links over requests to one server. */
 export interface Table {
   readonly size: number;
-  /** @throws {StatusError} When there is none of this name. */
-  readonly find: (name: string) => Entry;
+  /** The link of a request. @throws {StatusError} When there is none; with 204, when its client is told so elsewhere. */
+  readonly find: (request: IncomingMessage) => Entry;
   /** The link of a request, if it is for whoever makes that. */
   readonly owned: (request: IncomingMessage) => Observable<Entry>;
   /** Nobody will ask for anything any more. */
@@ -38,17 +41,19 @@ export interface Table {
 export function createTable(options: TableOptions): Table {
   const { scheduler, admission, isAsked, isStopped, onClosed } = options;
   const entries = new Map<string, Entry>();
-  const opened = createRecentKeys({ ...OPENED, scheduler });
+  const opened = createRecentKeys({ ...REMEMBERED, scheduler });
+  const ended = createRecentKeys({ ...REMEMBERED, scheduler });
 
-  const find = (name: string): Entry => {
+  const find = (request: IncomingMessage): Entry => {
+    const name = linkOf(request);
     const entry = entries.get(name);
-    if (!entry) throw new StatusError(404);
+    // What goes up may overtake the news on its way down: it is not to make that a lost connection.
+    if (!entry) throw new StatusError(request.method !== 'GET' && ended.has(name) ? 204 : 404);
     return entry;
   };
   const owned = (request: IncomingMessage): Observable<Entry> => {
-    const name = linkOf(request);
-    const checked$ = isAsked ? find(name).check(request) : of(undefined);
-    return checked$.pipe(map(() => find(name)));
+    const checked$ = isAsked ? find(request).check(request) : of(undefined);
+    return checked$.pipe(map(() => find(request)));
   };
   const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<Opened> => {
     if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
@@ -56,6 +61,7 @@ export function createTable(options: TableOptions): Table {
     const leave = admission.enter(exchange.request);
     if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
     const entry = createEntry(exchange, options, () => {
+      if (entry.isEnded()) ended.seen(name);
       if (entries.delete(name)) onClosed();
       leave();
     });
