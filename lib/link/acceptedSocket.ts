@@ -1,7 +1,8 @@
-import { asyncScheduler, Observable, type Subscriber } from 'rxjs';
+import { asyncScheduler, Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
-import { ABANDONED, NORMAL, SLOW_READER } from './closeCode.js';
-import { closeFor, explainClose, type CloseEvent, type WebSocketLike } from './guardedSocket.js';
+import { ABANDONED, ABNORMAL, NORMAL, SLOW_READER } from './closeCode.js';
+import { closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 import type { SocketOptions } from './socket.js';
 import { createRoomCheck } from './stall.js';
@@ -10,50 +11,104 @@ import { createRoomCheck } from './stall.js';
  * A link over a socket that a server has accepted: it is open already, and can be subscribed once. By hand, and not over `rxjs-websockets` as
  * {@link socketLink}: a server has thousands of them, and that takes 16 KiB for each.
  */
-export function acceptedSocket(socket: WebSocketLike, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
+export function acceptedSocket(socket: Accepted, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
   return (outgoing) =>
     new Observable((to) => {
-      carry(socket, outgoing, to, options);
+      new AcceptedSocket(socket, to, options).begin(outgoing);
     });
 }
 
-function carry(
-  socket: WebSocketLike,
-  outgoing: Observable<Frame>,
-  to: Subscriber<Frame>,
-  { scheduler = asyncScheduler, ...options }: Omit<SocketOptions, 'openTimeout'>,
-): void {
-  let failure: unknown;
-  let goodbye: readonly [code: number, reason: string] = [ABANDONED, ''];
-  const checkRoom = createRoomCheck(options, scheduler, () => socket.bufferedAmount);
-  const refuse = (error: unknown): void => {
-    if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
-    to.error(error);
-  };
-  const send = (frame: Frame): void => {
-    if (to.closed) return;
-    try {
-      checkRoom();
-      socket.send(frame);
-    } catch (error) {
-      refuse(error);
-    }
-  };
+/** What is needed of a socket of `ws`. */
+export type Accepted = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'readyState'> & {
+  on(event: string, listener: (...given: never[]) => void): unknown;
+};
 
-  socket.binaryType = 'arraybuffer';
-  socket.onmessage = ({ data }: { readonly data: unknown }) =>
-    to.next(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer));
-  // An error says nothing that the close event, which always follows, does not say better.
-  socket.onerror = (event: { readonly error?: unknown }) => void (failure = event.error);
-  socket.onclose = (event: CloseEvent) => {
-    const error = explainClose(event, failure);
-    if (error) to.error(error);
-    else to.complete();
-  };
-  to.add(outgoing.subscribe({ next: send, error: refuse, complete: () => socket.close(NORMAL) }));
-  to.add(() => {
-    // Who reads too slowly will not read a close frame either.
-    if (goodbye[0] === SLOW_READER && socket.terminate) socket.terminate();
-    else closeFor(socket, ...goodbye);
-  });
+/** Where a socket's events go: so all sockets have the same listeners, which take a kilobyte where each has its own. */
+const RECEIVER = Symbol('receiver');
+
+interface WithReceiver {
+  [RECEIVER]: AcceptedSocket;
 }
+
+function onMessage(this: WithReceiver, data: ArrayBuffer | Buffer, isBinary: boolean): void {
+  this[RECEIVER].receive(isBinary ? new Uint8Array(data as ArrayBuffer) : (data as Buffer).toString());
+}
+
+// An error says nothing that the close event, which always follows, does not say better.
+function onError(this: WithReceiver, error: unknown): void {
+  this[RECEIVER].failure = error;
+}
+
+function onClose(this: WithReceiver, code: number, reason: Buffer): void {
+  this[RECEIVER].closed(code, reason.toString());
+}
+
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each connection, and closures would take a kilobyte more
+class AcceptedSocket implements Observer<Frame>, Unsubscribable {
+  failure: unknown;
+  #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
+  /** Made when something waits. */
+  #checkRoom: (() => void) | undefined;
+
+  constructor(
+    private readonly socket: Accepted,
+    private readonly to: Subscriber<Frame>,
+    private readonly options: Omit<SocketOptions, 'openTimeout'>,
+  ) {}
+
+  begin(outgoing: Observable<Frame>): void {
+    const { socket, to } = this;
+    socket.binaryType = 'arraybuffer';
+    (socket as unknown as WithReceiver)[RECEIVER] = this;
+    socket.on('message', onMessage);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    to.add(outgoing.subscribe(this));
+    to.add(this);
+  }
+
+  receive(frame: Frame): void {
+    this.to.next(frame);
+  }
+
+  closed(code: number, reason: string): void {
+    const error = explainClose({ code, reason, wasClean: code !== ABNORMAL }, this.failure);
+    if (error) this.to.error(error);
+    else this.to.complete();
+  }
+
+  next(frame: Frame): void {
+    if (this.to.closed) return;
+    try {
+      this.#check();
+      this.socket.send(frame);
+    } catch (error) {
+      this.error(error);
+    }
+  }
+
+  error(error: unknown): void {
+    if (error instanceof ConnectionLostError) this.#goodbye = [error.closeCode, error.reason];
+    this.to.error(error);
+  }
+
+  complete(): void {
+    this.socket.close(NORMAL);
+  }
+
+  unsubscribe(): void {
+    // Who reads too slowly will not read a close frame either.
+    if (this.#goodbye[0] === SLOW_READER) this.socket.terminate();
+    else closeFor(this.socket, ...this.#goodbye);
+  }
+
+  #check(): void {
+    if (!this.#checkRoom && this.socket.bufferedAmount > 0) {
+      const { scheduler = asyncScheduler } = this.options;
+      this.#checkRoom = createRoomCheck(this.options, scheduler, () => this.socket.bufferedAmount);
+    }
+    this.#checkRoom?.();
+  }
+}
+
+const NO_GOODBYE = [ABANDONED, ''] as const;

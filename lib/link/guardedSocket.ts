@@ -106,7 +106,7 @@ export function explainClose({ code, reason, wasClean }: CloseEvent, failure: un
 }
 
 /** Closes it, with this code and reason where they may travel. */
-export function closeFor(socket: WebSocketLike | undefined, code: number, reason: string): void {
+export function closeFor(socket: Pick<WebSocketLike, 'close'> | undefined, code: number, reason: string): void {
   try {
     socket?.close(code, reason);
   } catch {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { noop } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { createCounts } from '../internal/counts.js';
 import { once } from '../internal/once.js';
@@ -57,7 +58,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const from = address(request);
       if (closedFor !== undefined) return unavailable(closedFor);
       if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
-      const leave = perAddress.add(from);
+      const leave = maxPerAddress < Infinity ? perAddress.add(from) : noop;
       count++;
       return once(() => {
         count--;

@@ -1,90 +1,145 @@
-import { BehaviorSubject, Observable, Subscription, type SchedulerLike, type Subscriber } from 'rxjs';
+import type { Observer, SchedulerLike } from 'rxjs';
 import { PeerGoneError } from '../errors.js';
-import { createAlarm } from '../internal/alarm.js';
+import { createAlarm, type Alarm } from '../internal/alarm.js';
 import { CloseCode } from '../link/closeCode.js';
-import type { Frame, Link } from '../link/link.js';
+import type { Frame } from '../link/link.js';
 import type { Report } from '../session/events.js';
 import { isTemporary } from '../session/reconnecting.js';
 import type { Attachment } from './attachment.js';
+import type { Moored, Mooring } from './mooring.js';
 
-/** The place of one client on the server; its connections come and go. */
-export interface Berth {
-  /** The connections, the latest at once. An error ends the wire; completion too, as the server stops. */
-  readonly attachments$: BehaviorSubject<Attachment>;
+export interface BerthOptions {
+  readonly detachedTimeout: number;
+  readonly scheduler: SchedulerLike;
+  readonly mooring: Mooring;
+}
+
+/** Who is in a berth: gets what comes, and is told when it is over for good. */
+export interface Occupant extends Observer<Frame> {
+  /** There is another connection: what is sent goes over that. Before anything comes over it. */
+  connected(): void;
+  /** It is over. */
+  disconnected(): void;
+  readonly report: Report;
+}
+
+/**
+ * The place of one client on the server; its connections come and go. It outlives them: it waits for the client to come back, and changes over to each newer
+ * one. When it is left before its client has said goodbye, it closes the connection.
+ */
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each of its clients, and closures would take a kilobyte more
+export class Berth implements Moored, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: Attachment;
   /** Whether the client can say that it has come back. Who cannot is a new client each time. */
   readonly returns: boolean;
-  /** Whose it is, where that was asked for. */
   readonly owner: string | undefined;
-}
+  readonly #options: BerthOptions;
+  #occupant: Occupant | undefined;
+  #connected: Attachment | undefined;
+  /** Set while its client is away. */
+  #gone: Alarm | undefined;
+  #isStopping = false;
 
-interface BerthOptions {
-  readonly detachedTimeout: number;
-  readonly scheduler: SchedulerLike;
-  readonly report: Report;
-  readonly onDetached: (berth: Berth) => void;
-  readonly onAttached: (berth: Berth) => void;
-}
+  constructor(latest: Attachment, returns: boolean, options: BerthOptions) {
+    this.latest = latest;
+    this.returns = returns;
+    this.owner = latest.principal?.id;
+    this.#options = options;
+  }
 
-/** The place of a client with its first connection. */
-export function createBerth(latest: Attachment, returns: boolean): Berth {
-  return { attachments$: new BehaviorSubject(latest), latest, returns, owner: latest.principal?.id };
-}
+  occupy(occupant: Occupant): void {
+    this.#occupant = occupant;
+    this.#attach();
+  }
 
-/** Lets a newer connection take the place of the one before. */
-export function takeOver(berth: Berth, newer: Attachment): void {
-  const older = berth.latest;
-  berth.latest = newer;
-  berth.attachments$.next(newer);
-  // Only now that nobody listens to it: to the wire this is no loss.
-  older.close(CloseCode.SUPERSEDED, 'another connection took over');
-}
+  /** Its occupant has ended. */
+  leave(): void {
+    this.#occupant = undefined;
+    this.#detach();
+    this.#isHere();
+    if (this.#isStopping) this.latest.close(CloseCode.GOING_AWAY, 'the server stops');
+    else this.latest.close(CloseCode.ABANDONED, '');
+  }
 
-/**
- * A link that outlives its connections: it waits for the client to come back, and changes over to each newer one. When it
- * ends before its client has said goodbye, it closes the connection.
- */
-export function berthLink(berth: Berth, options: BerthOptions): Link<Frame> {
-  return (outgoing) =>
-    new Observable((to) => {
-      stay(berth, outgoing, to, options);
-    });
-}
+  /** Lets a newer connection take the place of the one before. */
+  takeOver(newer: Attachment): void {
+    const older = this.latest;
+    this.latest = newer;
+    this.#detach();
+    if (this.#occupant) this.#attach();
+    // Only now that nobody listens to it: to the wire this is no loss.
+    older.close(CloseCode.SUPERSEDED, 'another connection took over');
+  }
 
-/** By hand, and not composed: a server has thousands of them, and operators would take 20 KiB for each. */
-function stay(berth: Berth, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: BerthOptions): void {
-  const { detachedTimeout, scheduler, report, onDetached, onAttached } = options;
-  let connected: Subscription | undefined;
-  let goodbye: readonly [code: CloseCode, reason: string] = [CloseCode.ABANDONED, ''];
+  /** Ends the wire: with an error, or as the server stops. */
+  vacate(error?: unknown): void {
+    this.#isStopping = error === undefined;
+    if (this.#isStopping) this.#occupant?.complete();
+    else this.#occupant?.error(error);
+  }
 
-  const fail = (error: unknown): void => to.error(error);
-  const gone = createAlarm(scheduler, () => fail(new PeerGoneError(detachedTimeout)));
-  const lose = (error: unknown): void => {
-    if (!berth.returns || !isTemporary(error)) {
-      fail(error);
+  send(frame: Frame): void {
+    this.#connected?.send(frame);
+  }
+
+  /** Says goodbye. */
+  finish(): void {
+    this.#connected?.finish();
+  }
+
+  /** Ends the connection there is, and tells the client why. */
+  fail(error: unknown): void {
+    const failed = this.#connected;
+    if (!failed) return;
+    // It would tell us as well.
+    failed.leave();
+    failed.fail(error);
+    this.error(error);
+  }
+
+  next(frame: Frame): void {
+    this.#occupant?.next(frame);
+  }
+
+  /** The connection is lost. */
+  error(error: unknown): void {
+    this.#detach();
+    if (!this.#occupant) return;
+    if (!this.returns || !isTemporary(error)) {
+      this.#occupant.error(error);
       return;
     }
-    report({ kind: 'lost', error });
-    if (detachedTimeout < Infinity) gone.set(detachedTimeout);
-    onDetached(berth);
-  };
-  const attach = ({ link }: Attachment): void => {
-    gone.clear();
-    onAttached(berth);
-    connected?.unsubscribe();
-    connected = new Subscription();
-    connected.add(link(outgoing).subscribe({ next: (frame) => to.next(frame), error: lose, complete: () => to.complete() }));
-  };
-  const stop = (): void => {
-    goodbye = [CloseCode.GOING_AWAY, 'the server stops'];
-    to.complete();
-  };
-  to.add(() => connected?.unsubscribe());
-  to.add(berth.attachments$.subscribe({ next: attach, error: fail, complete: stop }));
-  to.add(() => {
-    gone.clear();
-    onAttached(berth);
-    berth.latest.close(...goodbye);
-  });
+    const { detachedTimeout, scheduler, mooring } = this.#options;
+    this.#occupant.report({ kind: 'lost', error });
+    this.#gone = createAlarm(scheduler, () => this.#occupant?.error(new PeerGoneError(detachedTimeout)));
+    if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
+    mooring.onDetached(this);
+  }
+
+  complete(): void {
+    this.#detach();
+    this.#occupant?.complete();
+  }
+
+  #attach(): void {
+    this.#isHere();
+    const attachment = this.latest;
+    this.#connected = attachment;
+    this.#occupant?.connected();
+    if (this.#connected === attachment) attachment.open(this);
+  }
+
+  #detach(): void {
+    if (!this.#connected) return;
+    this.#connected.leave();
+    this.#connected = undefined;
+    this.#occupant?.disconnected();
+  }
+
+  #isHere(): void {
+    this.#gone?.clear();
+    this.#gone = undefined;
+    this.#options.mooring.onAttached(this);
+  }
 }

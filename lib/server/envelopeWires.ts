@@ -1,4 +1,3 @@
-import { nanoid } from 'nanoid';
 import { mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError } from '../errors.js';
@@ -10,11 +9,13 @@ import { overEnvelopes } from '../wire/overEnvelopes.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { WireParts } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
-import { berthLink, createBerth, takeOver, type Berth } from './berth.js';
+import { Berth } from './berth.js';
+import { berthLink } from './berthLink.js';
 import { readHello, type Introduction } from './envelopeHello.js';
 import type { Mooring } from './mooring.js';
 import { PrincipalWire, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
+import { randomName } from './randomName.js';
 import type { Rates } from './rateLimit.js';
 import { throttledCodec } from './throttledCodec.js';
 
@@ -33,13 +34,13 @@ export function createEnvelopeWires(options: WiresOptions) {
   const { codecs, endpoint, detachedTimeout, scheduler, mooring, rates } = options;
   const berths = new Map<string | symbol, Berth>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
-    const berth = createBerth(attachment, hello !== undefined);
+    const berth = new Berth(attachment, hello !== undefined, { detachedTimeout, scheduler, mooring });
     const key = hello?.session ?? Symbol();
     const unmoor = mooring.moor(berth.owner);
     const bucket = rates?.enter(berth.owner);
     berths.set(key, berth);
 
-    const id = nanoid();
+    const id = randomName();
     const { delivery = 'at-least-once' } = hello ?? {};
     const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
     const leave = (): void => {
@@ -50,7 +51,7 @@ export function createEnvelopeWires(options: WiresOptions) {
     const setup = {
       ...{ id, endpoint, delivery, scheduler, protocol: () => berth.latest.protocol },
       open: (parts: WireParts) => {
-        const link = berthLink(berth, { detachedTimeout, scheduler, report: parts.report, ...mooring });
+        const link = berthLink(berth, parts.report);
         const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report: parts.report, onFlood }) : codec;
         return quiet(overEnvelopes(link, reader, settings, parts), parts, leave);
@@ -71,14 +72,14 @@ export function createEnvelopeWires(options: WiresOptions) {
           const berth = introduction.hello && berths.get(introduction.hello.session);
           if (!berth) return [open(attachment, introduction)];
           if (berth.owner !== attachment.principal?.id) throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
-          takeOver(berth, attachment);
+          berth.takeOver(attachment);
           return [];
         }),
       );
     },
     /** Ends them all; the clients may look for another server. */
     close: (): void => {
-      for (const { attachments$ } of [...berths.values()]) attachments$.complete();
+      for (const berth of [...berths.values()]) berth.vacate();
     },
   };
 }

@@ -75,9 +75,9 @@ function credentialsOf(arrived: Attachment, token = tokenOf(arrived)): Credentia
 }
 
 /** Only a hello of a session has one. What cannot be read is refused later, or sooner if its request shows nothing. */
-function tokenOf({ first, hello }: Attachment): string | undefined {
+function tokenOf(arrived: Attachment): string | undefined {
   try {
-    return isSessionFrame(first) ? hello().token : undefined;
+    return isSessionFrame(arrived.first) ? arrived.hello().token : undefined;
   } catch {
     return undefined;
   }

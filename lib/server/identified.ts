@@ -1,4 +1,4 @@
-import { defer, finalize, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { tap, type Observable, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, UnauthorizedError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { CloseCode } from '../link/closeCode.js';
@@ -33,15 +33,25 @@ export function identified(
     watch();
   };
   return {
-    ...arrived,
+    first: arrived.first,
+    ...{ request: arrived.request, protocol: arrived.protocol, onIdentified: arrived.onIdentified },
+    hello: () => arrived.hello(),
+    close: (...reason) => arrived.close(...reason),
+    left: () => arrived.left(),
     get principal() {
       return current;
     },
-    link: (outgoing) =>
-      defer(() => {
-        watch();
-        return arrived.link(outgoing).pipe(finalize(() => alarm.clear()));
-      }),
+    open(reader) {
+      watch();
+      arrived.open(reader);
+    },
+    leave() {
+      alarm.clear();
+      arrived.leave();
+    },
+    send: (frame) => arrived.send(frame),
+    finish: () => arrived.finish(),
+    fail: (error) => arrived.fail(error),
     renew: (token) => ask(token).pipe(tap(replace)),
   };
 }

@@ -2,7 +2,13 @@ import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../errors.js';
 import { createCounts } from '../internal/counts.js';
 import { CloseCode } from '../link/closeCode.js';
-import type { Berth } from './berth.js';
+
+/** The place of one client, as far as it is looked at here. */
+export interface Moored {
+  /** Whose it is, where that was asked for. */
+  readonly owner: string | undefined;
+  vacate(error: PeerGoneError): void;
+}
 
 /** The berths there are, and which of them have clients that are away. */
 export interface Mooring {
@@ -12,8 +18,8 @@ export interface Mooring {
    * @throws {ConnectionLostError} When it has as many as it may.
    */
   moor(owner: string | undefined): () => void;
-  readonly onDetached: (berth: Berth) => void;
-  readonly onAttached: (berth: Berth) => void;
+  readonly onDetached: (berth: Moored) => void;
+  readonly onAttached: (berth: Moored) => void;
 }
 
 export interface MooringOptions {
@@ -54,18 +60,18 @@ export function createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrin
 
 function createAway(max: number, scheduler: SchedulerLike) {
   // Since when, the longest first.
-  const since = new Map<Berth, number>();
+  const since = new Map<Moored, number>();
   return {
     get size() {
       return since.size;
     },
-    add(berth: Berth): void {
+    add(berth: Moored): void {
       const now = scheduler.now();
       since.set(berth, now);
       if (since.size <= max) return;
       const [[oldest, then] = [berth, now]] = since;
-      oldest.attachments$.error(new PeerGoneError(now - then));
+      oldest.vacate(new PeerGoneError(now - then));
     },
-    remove: (berth: Berth) => void since.delete(berth),
+    remove: (berth: Moored) => void since.delete(berth),
   };
 }

@@ -1,7 +1,7 @@
 import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
 import { DecodeError, RxwireError } from '../errors.js';
 import { endOf } from '../internal/endOf.js';
-import { attachment } from './attachment.js';
+import { arrivals } from './arrivals.js';
 import { createHost } from './host.js';
 import type { Principal, ServerWire } from './principal.js';
 import { checkServeOptions, type ServedLink, type ServeOptions } from './serveOptions.js';
@@ -31,7 +31,7 @@ export function serve<P extends Principal | undefined = undefined>(
       onRefused?.(error instanceof RxwireError ? error : new DecodeError('hello', 'not readable', error));
     const host = createHost(options, refused);
     const wires$ = links$.pipe(
-      mergeMap((link) => attachment(link, { helloTimeout, scheduler, onRefused: refused })),
+      arrivals({ helloTimeout, scheduler, onRefused: refused }),
       mergeMap((arrived) => host.admit(arrived) as Observable<ServerWire<P>>),
     );
     const stopped$ = shutdown$.pipe(

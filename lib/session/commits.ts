@@ -24,6 +24,7 @@ export interface Commits {
   readonly add: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
   /** Begins to commit what was added. */
   readonly run: () => void;
+  readonly isIdle: () => boolean;
   /** Begins nothing more, and tells those who wait. */
   readonly abandon: () => void;
 }
@@ -37,10 +38,7 @@ export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions)
 
   const take = (): readonly Settled[] => {
     const one = alone.shift();
-    if (one) return [one];
-    // What an earlier session has left has a cursor of its own.
-    const end = settled.findIndex(({ progress }) => progress !== settled[0]?.progress);
-    return settled.splice(0, end < 0 ? settled.length : end);
+    return one ? [one] : takeGroup(settled);
   };
   const done = (): void => {
     const group = committing;
@@ -75,6 +73,7 @@ export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions)
   return {
     add: (number, outcomes, progress) => void settled.push({ number, outcomes, progress }),
     run,
+    isIdle: () => settled.length + alone.size + committing.length === 0,
     abandon() {
       const all = [...committing, ...alone.values(), ...settled];
       settled = [];
@@ -82,6 +81,12 @@ export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions)
       for (const outcome of outcomesOf(all)) outcome.onAbandoned?.();
     },
   };
+}
+
+/** What an earlier session has left has a cursor of its own. */
+function takeGroup(settled: Settled[]): readonly Settled[] {
+  const end = settled.findIndex(({ progress }) => progress !== settled[0]?.progress);
+  return settled.splice(0, end < 0 ? settled.length : end);
 }
 
 function outcomesOf(group: readonly Settled[]): readonly Outcome[] {

@@ -17,8 +17,12 @@ export interface Connection {
   /** The other side may send: what comes before that breaks the rules. */
   welcome(): void;
   readonly isWelcome: boolean;
-  /** We may send. From now on each side must be heard every `ping` ms. */
-  agree(ping: number): void;
+  /**
+   * We may send. From now on each side must be heard every `ping` ms.
+   *
+   * @param quiet How often it was looked already, and nothing was heard.
+   */
+  agree(ping: number, quiet?: number): void;
   readonly isAgreed: boolean;
   /** What came over it, and is not read yet, has no effect any more. */
   readonly isOver: boolean;
@@ -30,6 +34,8 @@ export interface ConnectionOptions {
   /** Whether there is a reason to ask the other side even though it is heard. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
+  /** Called when it was not heard for so many looks, two in each interval: it may be ended by that. @default nothing is done */
+  readonly onQuiet?: (looks: number) => void;
   /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
   readonly woken$?: Observable<unknown>;
   /** How long the handshake may take, in ms: until then no heartbeat finds that nothing arrives. */
@@ -68,10 +74,11 @@ function open(to: Subscriber<Frame>, { onOpen, onClosed, helloTimeout, scheduler
     fail,
     hear: () => void (isHeard = true),
     welcome: () => void (mine.isWelcome = true),
-    agree(every: number) {
+    agree(every: number, quiet = 0) {
+      isHeard = quiet === 0;
       mine.isAgreed = true;
       watching.unsubscribe();
-      if (!mine.isOver) watching = heartbeat({ ...options, every, wasHeard, scheduler }).subscribe({ error: fail });
+      if (!mine.isOver) watching = heartbeat({ ...options, every, wasHeard, scheduler, quiet }).subscribe({ error: fail });
     },
   };
   to.add(() => {

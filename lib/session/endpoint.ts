@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, map, noop, type Observable } from 'rxjs';
 import type { Direction } from '../codec/codec.js';
+import { chain, type Later } from '../internal/later.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
@@ -49,6 +50,8 @@ export interface EndpointParts {
   readonly onEarly?: (connection: Connection) => void;
   /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
   readonly woken$?: Observable<unknown>;
+  /** Called when the other side was not heard for so many looks, two in each interval: it may end this endpoint. @default nothing is done */
+  readonly onQuiet?: (looks: number) => void;
   /** Of what is processed, how much is acked already. @default all */
   readonly ackable?: (done: number) => number;
   /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */
@@ -61,6 +64,8 @@ export interface Endpoint {
   readonly incoming: Incoming;
   /** Names this side. */
   readonly id: string;
+  /** Whether all that has come is read. */
+  readonly isRead: () => boolean;
   /** Whether this is the connection there is. */
   readonly isCurrent: (connection: Connection) => boolean;
   /** Finds out what is to be sent (again), and calls back. */
@@ -85,12 +90,8 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
   const outgoing = createOutgoing(parts, options);
   const incoming = createIncoming({ ...parts, sendAck }, options);
   const read = createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly });
-
   const maxWaiting = 2 * (1_024 * window + windowBytes + maxFrame);
-  const arrive = (frame: Frame): Arrival<Connection | undefined> => {
-    current?.hear();
-    return [frame, current];
-  };
+  const intake = createIntake(read, () => current, maxWaiting);
   const toPeer$ = connection({
     onOpen: (opened) => onOpen((current = opened)),
     onClosed(closed) {
@@ -101,6 +102,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     isWaiting: outgoing.flight.isStuck,
     ping: () => current?.send(controlFrame('ping', outgoing.flight.tail)),
     ...(parts.woken$ && { woken$: parts.woken$ }),
+    ...(parts.onQuiet && { onQuiet: parts.onQuiet }),
     helloTimeout,
     scheduler,
   });
@@ -109,6 +111,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     id,
     outgoing,
     incoming,
+    isRead: intake.isRead,
     isCurrent: (one) => one === current,
     resume: ({ rx, isKnown }, ready) => outgoing.resume(rx, isKnown, ready),
     agree(agreed, { rx, allowance, ping }) {
@@ -119,10 +122,29 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
       outgoing.attach((frame) => agreed.send(frame), rx, allowance);
     },
     close: () => (current?.close(), current !== undefined),
-    over: (link) =>
-      link(toPeer$).pipe(
+    over: (link) => intake.from(link(toPeer$)),
+  };
+}
+
+/** Reads what comes over the connections, in order. */
+function createIntake(read: ReturnType<typeof createReader>, current: () => Connection | undefined, maxWaiting: number) {
+  let unread = 0;
+  const arrive = (frame: Frame): Arrival<Connection | undefined> => {
+    current()?.hear();
+    unread++;
+    return [frame, current()];
+  };
+  const readOne = (...arrival: Arrival<Connection | undefined>): Later<SessionFrame['kind'] | undefined> =>
+    chain(read(...arrival), (kind) => {
+      unread--;
+      return kind;
+    });
+  return {
+    isRead: (): boolean => unread === 0,
+    from: (frames$: Observable<Frame>): Observable<SessionFrame['kind'] | undefined> =>
+      frames$.pipe(
         map(arrive),
-        readInOrder(read, maxWaiting, (error) => current?.fail(error)),
+        readInOrder(readOne, maxWaiting, (error) => current()?.fail(error)),
       ),
   };
 }

@@ -22,6 +22,12 @@ export interface Flight {
   readonly sent: number;
   /** The highest number that was sent over this connection, or accepted before. */
   readonly tail: number;
+  /** The highest number that may be sent. */
+  readonly limit: number;
+  /** Bytes of frames that may be on their way. */
+  readonly bytesAllowed: number;
+  /** Whether the other side may still be busy with what we have given up, and has no room before it says that it is not. */
+  readonly isBusy: boolean;
   /** Bytes of all batches. */
   readonly bytes: number;
   /** Begins behind `acked`, with these, of which those up to `sent` may have been sent before. */

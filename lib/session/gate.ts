@@ -33,7 +33,10 @@ export function createGate({ emit, terms, maxHeld, onOverflow }: GateOptions): G
     hand,
     handUnsure(message, settle) {
       if (isOpen || ++unsure <= maxHeld) hand(message, settle);
-      else onOverflow(new OverflowError('messages before the first subscriber', maxHeld));
+      else {
+        onOverflow(new OverflowError('messages before the first subscriber', maxHeld));
+        settle([]);
+      }
     },
     open() {
       isOpen = true;

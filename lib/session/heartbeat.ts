@@ -10,6 +10,10 @@ export interface HeartbeatOptions {
   /** Whether there is a reason to ask even though it is heard. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
+  /** Called when it was not heard for so many looks: that may end it. @default nothing is done */
+  readonly onQuiet?: (looks: number) => void;
+  /** How often it was looked already, and nothing was heard. @default 0 */
+  readonly quiet?: number;
   /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
   readonly woken$?: Observable<unknown>;
   readonly scheduler: SchedulerLike;
@@ -24,28 +28,62 @@ export interface HeartbeatOptions {
  *
  * For one subscription.
  */
-export function heartbeat({ every, wasHeard, isWaiting, ping, woken$, scheduler }: HeartbeatOptions): Observable<never> {
+export function heartbeat({
+  every,
+  wasHeard,
+  isWaiting,
+  ping,
+  onQuiet,
+  woken$,
+  scheduler,
+  quiet = 0,
+}: HeartbeatOptions): Observable<never> {
   const half = every / 2;
-  let quiet = 0;
+  const silence: Silence = { quiet, hasAsked: false };
   let due = scheduler.now() + half;
-  let hasAsked = false;
 
-  const ask = (): void => {
-    if (!hasAsked) quiet = Math.min(quiet, 1);
-    hasAsked = true;
-    ping();
-  };
   const look = (): void => {
     const isLate = scheduler.now() - due > half;
     due = scheduler.now() + half;
-    if (wasHeard()) {
-      quiet = 0;
-      hasAsked = false;
-    } else quiet++;
-    if (quiet > 0 && isLate && !hasAsked) ask();
-    else if (quiet === 4) throw new ConnectionLostError(SILENT, `not heard for ${2 * every} ms`);
-    else if (quiet >= 2 || isWaiting()) ping();
+    note(silence, wasHeard());
+    if (mustAsk(silence, isLate, every) || isWaiting()) ping();
+    if (silence.quiet > 0) onQuiet?.(silence.quiet);
+  };
+  const wake = (): void => {
+    ask(silence);
+    ping();
   };
   const looks$ = interval(half, scheduler).pipe(tap(look));
-  return (woken$ ? merge(looks$, woken$.pipe(tap(ask))) : looks$).pipe(ignoreElements());
+  return (woken$ ? merge(looks$, woken$.pipe(tap(wake))) : looks$).pipe(ignoreElements());
+}
+
+/** For how long nothing was heard. */
+export interface Silence {
+  /** How often it was looked since. */
+  quiet: number;
+  /** Whether it was asked because it may have been us who slept. */
+  hasAsked: boolean;
+}
+
+/** It is looked whether something was heard since the last look. */
+export function note(silence: Silence, wasHeard: boolean): void {
+  silence.quiet = wasHeard ? 0 : silence.quiet + 1;
+  silence.hasAsked &&= !wasHeard;
+}
+
+/**
+ * Whether the other side must be asked, after a look that was late or not.
+ *
+ * @throws {ConnectionLostError} When it was silent for too long.
+ */
+export function mustAsk(silence: Silence, isLate: boolean, every: number): boolean {
+  if (silence.quiet > 0 && isLate && !silence.hasAsked) ask(silence);
+  else if (silence.quiet >= 4) throw new ConnectionLostError(SILENT, `not heard for ${2 * every} ms`);
+  else return silence.quiet >= 2;
+  return true;
+}
+
+function ask(silence: Silence): void {
+  if (!silence.hasAsked) silence.quiet = Math.min(silence.quiet, 1);
+  silence.hasAsked = true;
 }

@@ -21,6 +21,8 @@ export interface Incoming {
    * @throws {RxwireError} When the connection cannot go on; also delivered.
    */
   read(batch: BatchFrame, connection: Pick<Connection, 'isOver'>): Later<void>;
+  /** Whether all that has come is processed. */
+  readonly isIdle: () => boolean;
   /** An ack goes out at the end of the microtask. */
   readonly acknowledge: () => void;
 }
@@ -48,8 +50,10 @@ export function createIncoming(parts: IncomingParts, options: EndpointOptions): 
   const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
   const gate = createGate({ emit, terms: { ...settling, complain }, maxHeld: window, onOverflow: complain });
+  let unsettled = 0;
   /** What has no number moves no cursor, but may have an effect. */
   const settleUnsure: Settle = (outcomes) => {
+    unsettled--;
     if (outcomes.length > 0) onSettled(0, outcomes, receiver.progress);
   };
   const onMissed = (count: number): void => complain(new MessagesMissedError(count));
@@ -60,12 +64,16 @@ export function createIncoming(parts: IncomingParts, options: EndpointOptions): 
     // Just decoded, and nobody else's yet.
     for (const message of messages as readonly { source: string }[]) message.source ||= from;
     if (first > 0) receiver.accept(first, messages, body.length);
-    else for (const message of messages) gate.handUnsure(message, settleUnsure);
+    else {
+      unsettled += messages.length;
+      for (const message of messages) gate.handUnsure(message, settleUnsure);
+    }
   };
   return {
     receiver,
     gate,
     acknowledge,
+    isIdle: () => unsettled === 0 && receiver.isIdle() && settling.isIdle(),
     read(batch, connection) {
       const { first, count } = batch;
       if (first > 0) acknowledge();

@@ -21,6 +21,8 @@ import { createUnsure } from './unsure.js';
 export interface Outgoing {
   readonly ledger: Ledger;
   readonly flight: Flight;
+  /** Whether nothing waits, and nothing is being stored. */
+  readonly isIdle: () => boolean;
   readonly accept: (message: Message) => void;
   /** Takes over what a store had kept; calls back when it is read. */
   begin(contents: OutboxContents, ready: () => void): void;
@@ -64,6 +66,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
 
   return {
     ...{ ledger, flight, resume: sender.resume, outdate: sender.outdate, storeAgain: sender.storeAgain },
+    isIdle: () => ledger.size === 0 && queue.isEmpty() && sender.isIdle(),
     accept(message) {
       if (!ledger.open(message)) return;
       queue.push(message);

@@ -23,6 +23,8 @@ export interface Receiver {
   /** All up to here is accepted. */
   readonly rx: number;
   readonly progress: Progress;
+  /** Whether all that was accepted is processed, and nothing is known of what is to come. */
+  readonly isIdle: () => boolean;
   /**
    * Takes a batch of so many bytes; what of it was accepted before is dropped.
    *
@@ -45,7 +47,7 @@ export interface Receiver {
 export function createReceiver({ hand, onSettled, onMissed, ...limits }: ReceiverOptions): Receiver {
   let rx = 0;
   let progress = createProgress('');
-  const skipped = new Set<number>();
+  let skipped = new Set<number>();
   let holding = createHolding(limits);
 
   /** Takes the next number. What is skipped has no message; what has had its effect has none now. */
@@ -72,6 +74,7 @@ export function createReceiver({ hand, onSettled, onMissed, ...limits }: Receive
     get progress() {
       return progress;
     },
+    isIdle: () => accepted() === progress.done && skipped.size === 0,
     accept(first, messages, size) {
       if (first > accepted() + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
       holding.take(first, messages.length, size, progress.done);
@@ -90,9 +93,8 @@ export function createReceiver({ hand, onSettled, onMissed, ...limits }: Receive
       if (sent > accepted()) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
     },
     begin(pid, cursor) {
-      [progress, holding] = [createProgress(pid, cursor), createHolding(limits)];
+      [progress, holding, skipped] = [createProgress(pid, cursor), createHolding(limits), new Set()];
       rx = progress.done;
-      skipped.clear();
     },
   };
 }

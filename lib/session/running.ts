@@ -33,6 +33,8 @@ export interface Run {
   readonly endpoint: Endpoint;
   /** The connections, one after the other. */
   readonly connections$: Observable<unknown>;
+  /** Called at the end. */
+  readonly close: () => void;
 }
 
 type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>) => Run;
@@ -56,7 +58,7 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: Outb
   };
   const fail = (error: unknown): void => to.error(error);
   const end = { error: fail, complete: () => to.complete() };
-  const { endpoint, connections$ } = start({ emit: (message) => to.next(message), fail, wait });
+  const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait });
 
   const onFault = (error: { readonly fault: string }): void => {
     if (error.fault === 'fenced') {
@@ -72,7 +74,7 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: Outb
   send(to, outgoing, endpoint, options, end);
   to.add(() => {
     waits.unsubscribe();
-    store.close();
+    close();
   });
 }
 

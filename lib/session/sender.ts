@@ -19,6 +19,8 @@ export interface SenderOptions extends KeepingOptions {
 export interface Sender {
   /** What is being written just now, or what is still stored while it is encoded anew. */
   readonly writing: () => readonly Batch[];
+  /** Whether nothing is being stored, or is to be. */
+  readonly isIdle: () => boolean;
   /** Numbers what may be numbered now, and sends what may be sent. */
   pump(): void;
   /** Begins behind `acked`, with what a store had kept, once that is `read`. `mayBeSent`: an owner before us may have sent it. */
@@ -40,8 +42,7 @@ export interface Sender {
 export function createSender(options: SenderOptions): Sender {
   const { queue, flight, store, wait } = options;
   let last = 0;
-  let isPumping = false;
-  let [isLost, isStale] = [false, false];
+  let [isPumping, isLost, isStale] = [false, false, false];
   const storing = createStoring(wait, () => {
     if (isLost) sender.storeAgain();
     sender.pump();
@@ -55,6 +56,7 @@ export function createSender(options: SenderOptions): Sender {
 
   const sender: Sender = {
     writing: () => keeping.writing,
+    isIdle: () => !storing.isBusy && keeping.refused.length === 0,
     pump() {
       if (isPumping) return;
       isPumping = true;

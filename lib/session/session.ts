@@ -52,6 +52,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
       );
       return {
         endpoint,
+        close: () => outbox.close(),
         connections$: opened$.pipe(
           take(1),
           switchMap(() => endpoint.over(link)),

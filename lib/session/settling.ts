@@ -17,6 +17,8 @@ export interface SettlingOptions extends Omit<CommitsOptions, 'inbox'> {
 export interface Settling extends Terms {
   /** Takes a number that is processed, and how that ended. */
   readonly onSettled: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
+  /** Whether nothing is still to be written. */
+  readonly isIdle: () => boolean;
 }
 
 export function createSettling({ inbox, microtask, ...options }: SettlingOptions): Settling {
@@ -34,6 +36,7 @@ export function createSettling({ inbox, microtask, ...options }: SettlingOptions
   return {
     canWrite: commits !== undefined,
     isOver: () => isOver,
+    isIdle: () => commits?.isIdle() ?? true,
     onSettled(number, outcomes, progress) {
       if (isOver) for (const { onAbandoned } of outcomes) onAbandoned?.();
       else if (commits) {

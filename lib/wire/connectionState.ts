@@ -72,62 +72,76 @@ function now({ id, protocol, endpoint, isOffline }: Identity) {
 }
 
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
-export function createStateKeeper(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
-  const createdAt = scheduler.now();
-  let changes$: ReplaySubject<Change> | undefined;
-  let current: Change;
-  let connectedAt = Infinity;
-  let isOver = false;
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take half a kilobyte more
+export class StateKeeper {
+  readonly #identity: Identity;
+  readonly #traffic: Traffic;
+  readonly #scheduler: SchedulerLike;
+  readonly #createdAt: number;
+  #current: Change = START;
+  #connectedAt = Infinity;
+  /** Begins with how it is; made when somebody looks. */
+  #changes$: ReplaySubject<Change> | undefined;
+  #isOver = false;
 
-  const snapshot = (): ConnectionState => {
-    const { lastActivity = createdAt, ...counts } = traffic;
-    // Not connected is connected in the future.
-    const uptime = Math.max(0, scheduler.now() - connectedAt);
-    return { ...now(identity), ...current, createdAt, lastActivity, metrics: { ...counts, uptime } };
-  };
-  const change = (status: ConnectionStatus, details: Partial<Change> = {}): void => {
-    if (status !== 'disconnecting') connectedAt = status === 'connected' ? scheduler.now() : Infinity;
-    current = { status, reconnectAttempts: 0, ...details };
-    changes$?.next(current);
-  };
-  change('connecting');
+  constructor(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
+    this.#identity = identity;
+    this.#traffic = traffic;
+    this.#scheduler = scheduler;
+    this.#createdAt = scheduler.now();
+  }
 
-  /** Begins with how it is. */
-  const changes = (): Observable<Change> => {
-    changes$ = new ReplaySubject(1);
-    changes$.next(current);
-    if (isOver) changes$.complete();
-    return changes$;
-  };
-
-  return {
-    state$: defer(() => {
-      const all$ = changes$ ?? changes();
-      return merge(all$, merge(interval(SAMPLE_INTERVAL, scheduler), identity.signals$ ?? NEVER).pipe(takeUntil(endOf(all$)))).pipe(
-        map(snapshot),
+  states(): Observable<ConnectionState> {
+    return defer(() => {
+      const all$ = (this.#changes$ ??= this.#changes());
+      const samples$ = merge(interval(SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
+      return merge(all$, samples$.pipe(takeUntil(endOf(all$)))).pipe(
+        map(() => this.snapshot()),
         distinctUntilChanged(isSame),
       );
-    }),
-    snapshot,
-    watch: (event: SessionEvent): void => {
-      // A wire that drains may reconnect for it, but never goes back to life.
-      if (current.status === 'disconnecting') return;
-      if (event.kind === 'open') change('connected');
-      if (event.kind === 'lost') change('reconnecting', { error: event.error });
-      if (event.kind === 'retry') {
-        const { attempt: reconnectAttempts, delay, error } = event;
-        change('reconnecting', { reconnectAttempts, nextAttemptAt: scheduler.now() + delay, error });
-      }
-    },
-    change,
-    /** The last change of all. */
-    end: (status: ConnectionStatus, details?: Partial<Change>): void => {
-      change(status, { reconnectAttempts: current.reconnectAttempts, ...details });
-      isOver = true;
-      changes$?.complete();
-    },
-  };
+    });
+  }
+
+  snapshot(): ConnectionState {
+    const { lastActivity = this.#createdAt, ...counts } = this.#traffic;
+    // Not connected is connected in the future.
+    const uptime = Math.max(0, this.#scheduler.now() - this.#connectedAt);
+    return { ...now(this.#identity), ...this.#current, createdAt: this.#createdAt, lastActivity, metrics: { ...counts, uptime } };
+  }
+
+  watch(event: SessionEvent): void {
+    // A wire that drains may reconnect for it, but never goes back to life.
+    if (this.#current.status === 'disconnecting') return;
+    if (event.kind === 'open') this.change('connected');
+    if (event.kind === 'lost') this.change('reconnecting', { error: event.error });
+    if (event.kind === 'retry') {
+      const { attempt: reconnectAttempts, delay, error } = event;
+      this.change('reconnecting', { reconnectAttempts, nextAttemptAt: this.#scheduler.now() + delay, error });
+    }
+  }
+
+  change(status: ConnectionStatus, details?: Partial<Change>): void {
+    if (status !== 'disconnecting') this.#connectedAt = status === 'connected' ? this.#scheduler.now() : Infinity;
+    this.#current = { status, reconnectAttempts: 0, ...details };
+    this.#changes$?.next(this.#current);
+  }
+
+  /** The last change of all. */
+  end(status: ConnectionStatus, details?: Partial<Change>): void {
+    this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...details });
+    this.#isOver = true;
+    this.#changes$?.complete();
+  }
+
+  #changes(): ReplaySubject<Change> {
+    const changes$ = new ReplaySubject<Change>(1);
+    changes$.next(this.#current);
+    if (this.#isOver) changes$.complete();
+    return changes$;
+  }
 }
+
+const START: Change = { status: 'connecting', reconnectAttempts: 0 };
 
 /** Whether nobody need be told. */
 function isSame(a: ConnectionState, b: ConnectionState): boolean {

@@ -1,4 +1,17 @@
-import { combineLatest, defer, map, of, startWith, Subject, switchMap, takeUntil, type Observable, type Subscription } from 'rxjs';
+import {
+  combineLatest,
+  defer,
+  EMPTY,
+  map,
+  of,
+  startWith,
+  Subject,
+  switchMap,
+  takeUntil,
+  type Observable,
+  type Subscription,
+  type Unsubscribable,
+} from 'rxjs';
 import { endOf } from '../internal/endOf.js';
 import { wanted, type Wanted } from '../internal/wanted.js';
 
@@ -12,27 +25,38 @@ export interface WireSubscriptions {
 const NOTHING: Wanted = of([]);
 
 /** Knows who is subscribed. Costs next to nothing while nobody looks. */
-export function createSubscribers() {
-  const subscribers = new Map<Subscription, Wanted>();
-  const changes$ = new Subject<unknown>();
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take 300 bytes more
+export class Subscribers {
+  readonly #present = new Map<Unsubscribable, Wanted>();
+  /** Made when somebody looks. */
+  #changes$: Subject<unknown> | undefined;
+  #isOver = false;
 
-  return {
-    subscriptions$: defer((): Observable<WireSubscriptions> =>
-      changes$.pipe(
+  /** Now, and at each change. */
+  subscriptions(): Observable<WireSubscriptions> {
+    return defer(() => {
+      const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
+      return changes$.pipe(
         startWith(undefined),
-        switchMap(() => combineLatest([NOTHING, ...subscribers.values()])),
-        map((patterns) => ({ count: subscribers.size, patterns: [...new Set(patterns.flat())] })),
+        switchMap(() => combineLatest([NOTHING, ...this.#present.values()])),
+        map((patterns) => ({ count: this.#present.size, patterns: [...new Set(patterns.flat())] })),
         takeUntil(endOf(changes$)),
-      ),
-    ),
-    add(subscription: Subscription): void {
-      subscribers.set(subscription, wanted() ?? NOTHING);
-      changes$.next(undefined);
-      subscription.add(() => {
-        subscribers.delete(subscription);
-        changes$.next(undefined);
-      });
-    },
-    close: (): void => changes$.complete(),
-  };
+      );
+    });
+  }
+
+  add(subscription: Subscription): void {
+    const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
+    this.#change(this.#present.set(one, wanted() ?? NOTHING));
+    subscription.add(one);
+  }
+
+  #change(changed: unknown): void {
+    this.#changes$?.next(changed);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#changes$?.complete();
+  }
 }

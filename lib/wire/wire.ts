@@ -1,11 +1,12 @@
-import { asyncScheduler, BehaviorSubject, defer, delay, asapScheduler, Subject, type Observable, type Observer, Subscription } from 'rxjs';
-import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
-import { ABNORMAL } from '../link/closeCode.js';
+import { asapScheduler, asyncScheduler, Observable, Subject, type Observer, type Subscriber, type Subscription } from 'rxjs';
+import { WireClosedError, type RxwireError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { OutgoingMessages, SessionEvent } from '../session/events.js';
-import { createStateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
-import { createSubscribers, type WireSubscriptions } from './subscribers.js';
+import { asRxwireError } from './asRxwireError.js';
+import { StateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
+import { Listening } from './listening.js';
+import { Subscribers, type WireSubscriptions } from './subscribers.js';
 import { createTracks, type Tracks } from './tracks.js';
 import { noTraffic } from './traffic.js';
 import type { WireParts, WireSetup } from './wireSetup.js';
@@ -22,23 +23,18 @@ export class Wire extends Subject<Message> {
   /** Names this wire; `source` of what it sends, where that is empty. */
   readonly id: string;
   readonly delivery: Delivery;
-  /** How the wire is: now, at each change, and each second while its counters move. Completes after its end. */
-  readonly state$: Observable<ConnectionState>;
-  /** What becomes of each message that was sent, step by step. Completes with the wire. */
-  readonly receipts$: Observable<Receipt>;
-  /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
-  readonly errors$: Observable<RxwireError>;
-  /** Who is subscribed to the wire, and what they want of it: now, and at each change. Completes with the wire. */
-  readonly subscriptions$: Observable<WireSubscriptions>;
 
-  readonly #outgoing$ = new Subject<Message>();
-  readonly #listening$ = new BehaviorSubject(false);
-  readonly #receipts$ = new Subject<Receipt>();
-  readonly #errors$ = new Subject<RxwireError>();
+  /** Takes what is sent. */
+  #outgoing: Subscriber<Message> | undefined;
+  readonly #listening = new Listening();
   readonly #traffic = noTraffic();
-  readonly #subscribers = createSubscribers();
-  readonly #connection = new Subscription();
-  readonly #keeper: ReturnType<typeof createStateKeeper>;
+  readonly #subscribers = new Subscribers();
+  #connection: Subscription | undefined;
+  #isOver = false;
+  readonly #keeper: StateKeeper;
+  /** These are made when somebody wants them. */
+  #receipts$: Subject<Receipt> | undefined;
+  #errors$: Subject<RxwireError> | undefined;
   /** Made when somebody wants to know what becomes of a message. */
   #tracks: Tracks | undefined;
   #session: OutgoingMessages | undefined;
@@ -49,32 +45,47 @@ export class Wire extends Subject<Message> {
     super();
     this.id = id;
     this.delivery = delivery;
-    this.#keeper = createStateKeeper(setup, this.#traffic, scheduler);
-    this.state$ = this.#keeper.state$;
-    this.receipts$ = this.#receipts$.asObservable();
-    this.errors$ = this.#errors$.asObservable();
-    this.subscriptions$ = this.#subscribers.subscriptions$;
+    this.#keeper = new StateKeeper(setup, this.#traffic, scheduler);
 
     const link = open({
-      // Not at once: further subscribers of the same moment must not miss what waited.
-      listening$: defer(() => this.#listening$.pipe(delay(0, microtask))),
-      isWatched: () => this.#receipts$.observed || this.#tracks?.isWatched() === true,
+      listening$: this.#listening.begun(microtask),
+      isWatched: () => this.#receipts$?.observed || this.#tracks?.isWatched() === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
     });
-    this.#connection.add(
-      link(this.#outgoing$).subscribe({
-        next: (message) => {
-          this.#traffic.messagesReceived++;
-          super.next(message);
-        },
-        error: (error: unknown) => this.error(error),
-        complete: () => {
-          this.#end('disconnected');
-          super.complete();
-        },
-      }),
-    );
+    const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
+      next: (message) => {
+        this.#traffic.messagesReceived++;
+        super.next(message);
+      },
+      error: (error: unknown) => this.error(error),
+      complete: () => {
+        this.#end('disconnected');
+        super.complete();
+      },
+    });
+    if (this.#isOver) connection.unsubscribe();
+    else this.#connection = connection;
+  }
+
+  /** How the wire is: now, at each change, and each second while its counters move. Completes after its end. */
+  get state$(): Observable<ConnectionState> {
+    return this.#keeper.states();
+  }
+
+  /** What becomes of each message that was sent, step by step. Completes with the wire. */
+  get receipts$(): Observable<Receipt> {
+    return (this.#receipts$ ??= this.#made()).asObservable();
+  }
+
+  /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
+  get errors$(): Observable<RxwireError> {
+    return (this.#errors$ ??= this.#made()).asObservable();
+  }
+
+  /** Who is subscribed to the wire, and what they want of it: now, and at each change. Completes with the wire. */
+  get subscriptions$(): Observable<WireSubscriptions> {
+    return this.#subscribers.subscriptions();
   }
 
   /** How the wire is now. */
@@ -92,7 +103,7 @@ export class Wire extends Subject<Message> {
       return;
     }
     this.#traffic.messagesSent++;
-    this.#outgoing$.next(message);
+    this.#outgoing?.next(message);
   }
 
   /**
@@ -132,7 +143,7 @@ export class Wire extends Subject<Message> {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#keeper.change('disconnecting');
-    this.#outgoing$.complete();
+    this.#outgoing?.complete();
   }
 
   /** Tells in `errors$` of a failure around this wire, as of a middleware of what it sends. */
@@ -156,42 +167,43 @@ export class Wire extends Subject<Message> {
   override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
     const subscription = super.subscribe(...args);
     this.#subscribers.add(subscription);
-    if (!this.#listening$.value) this.#listening$.next(true);
+    this.#listening.begin();
     return subscription;
   }
 
+  #made<T>(): Subject<T> {
+    const made$ = new Subject<T>();
+    if (this.#isOver) made$.complete();
+    return made$;
+  }
+
   #track(): Tracks {
-    this.#tracks ??= createTracks(() => this.#session, this.#connection.closed);
-    return this.#tracks;
+    return (this.#tracks ??= createTracks(() => this.#session, this.#isOver));
   }
 
   #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
-    if (this.#connection.closed) return;
-    this.#isEnding = true;
-    this.#connection.unsubscribe();
+    if (this.#isOver) return;
+    this.#isOver = this.#isEnding = true;
+    this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#keeper.end(status, failure);
     this.#tracks?.close();
     this.#subscribers.close();
-    this.#receipts$.complete();
-    this.#errors$.complete();
+    this.#receipts$?.complete();
+    this.#errors$?.complete();
   }
 
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#tracks?.next(event.receipt);
-      this.#receipts$.next(event.receipt);
+      this.#receipts$?.next(event.receipt);
       return;
     }
     if (event.kind === 'begun') this.#session = event;
     if (event.kind === 'latency') this.#traffic.latency = event.latency;
     if ('error' in event) this.#traffic.errors++;
     this.#keeper.watch(event);
-    if ('error' in event) this.#errors$.next(asRxwireError(event.error));
+    if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
   }
-}
-
-function asRxwireError(error: unknown): RxwireError {
-  return error instanceof RxwireError ? error : new ConnectionLostError(ABNORMAL, String(error), false, error);
 }

@@ -6,13 +6,13 @@ import { record } from '../support/record.js';
 const EVERY = 100;
 
 /** A heartbeat of 100 ms, and when it has asked. */
-function start(options: { readonly isWaiting?: () => boolean } = {}) {
+function start(options: { readonly isWaiting?: () => boolean; readonly onQuiet?: (looks: number) => void; readonly quiet?: number } = {}) {
   const scheduler = new VirtualTimeScheduler();
   const woken$ = new Subject<void>();
   let slept = 0;
   scheduler.now = () => scheduler.frame + slept;
   const pings: number[] = [];
-  let heard = true;
+  let heard = !options.quiet;
   const wasHeard = (): boolean => {
     const was = heard;
     heard = false;
@@ -55,6 +55,28 @@ describe('heartbeat', () => {
     runTo(1_000);
     expect(pings).toEqual([]);
     expect(beat.isOver()).toBe(false);
+  });
+
+  it('tells of each look that has heard nothing, after it has asked', () => {
+    const looks: (readonly [looks: number, pings: number])[] = [];
+    const { pings, hearAt, runTo } = start({ onQuiet: (quiet) => void looks.push([quiet, pings.length]) });
+    hearAt(160);
+    runTo(350);
+    expect(looks).toEqual([
+      [1, 0],
+      [2, 1],
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  it('goes on with a silence that has begun before', async () => {
+    const { pings, beat, runTo } = start({ quiet: 2 });
+    runTo(99);
+    expect([pings, beat.isOver()]).toEqual([[50], false]);
+    runTo(100);
+    expect(await beat.ended).toBeInstanceOf(ConnectionLostError);
   });
 
   it('is content with an answer', () => {

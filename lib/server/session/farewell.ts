@@ -8,6 +8,10 @@ import type { Drained } from '../draining.js';
 export interface Farewell extends Drained {
   /** This is the connection from now on. */
   over(connection: Connection): void;
+  /** Whether it was said. */
+  readonly isSaid: () => boolean;
+  /** Whether the client is here, and both know of each other. */
+  readonly isHere: () => boolean;
   /** The client has answered; false, when nothing was said. */
   answer(): boolean;
 }
@@ -21,6 +25,8 @@ export function createFarewell(endpoint: Endpoint, onBye = noop): Farewell {
 
   return {
     over: (connection) => void (current = connection),
+    isSaid: () => isSaid,
+    isHere,
     answer: () => (isAnswered = isSaid),
     bye(retryAfter) {
       isSaid = true;

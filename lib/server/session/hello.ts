@@ -8,13 +8,8 @@ export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }
 
-/** The hello that a connection began with, read when it is asked for, and once. What is asked throws a `ProtocolError` when it is none. */
-export function helloIn(first: Frame): () => Hello {
-  let hello: Hello | undefined;
-  return () => (hello ??= read(first));
-}
-
-function read(first: Frame): Hello {
+/** The hello that a connection began with. @throws {ProtocolError} When it is none. */
+export function readHello(first: Frame): Hello {
   const frame = readFrame(first);
   if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
   return parseHello(frame.value);

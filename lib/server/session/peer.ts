@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { nanoid } from 'nanoid';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello, Welcome } from '../../session/handshake.js';
 import type { Principal } from '../principal.js';
+import { randomName } from '../randomName.js';
 
 /** What a server knows of a client apart from its messages: plain data, for an inbox to store. */
 export interface PeerRecord {
@@ -40,8 +40,8 @@ export interface Peer {
   begin(): void;
 }
 
-/** 43 characters of 6 bits hold 256 bits. */
-const TOKEN_LENGTH = 43;
+/** 32 bytes hold 256 bits, in 43 characters. */
+const TOKEN_BYTES = 32;
 
 /**
  * @param known What was stored of it; nothing, when it is new.
@@ -49,39 +49,61 @@ const TOKEN_LENGTH = 43;
  * @param principal Whose it is, when it is new.
  */
 export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined): Peer {
-  const owner = known ? known.principal : principal?.id;
-  const ownership = owner === undefined ? {} : { principal: owner };
-  let record: PeerRecord = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, isBegun: false, ...ownership };
-  /** Whether something was sent in its session, and whether what is not acked of that is here. */
-  let [isBegun, canGoOn] = [record.isBegun, canResume];
+  return new KnownPeer(known, canResume, principal);
+}
 
-  const peer: Peer & { record: PeerRecord } = {
-    record,
-    refusal({ epoch, n, rt = '' }, shown) {
-      // First of all: to anybody else it is as if there were no such session.
-      if (owner !== shown?.id) return CloseCode.FORBIDDEN;
-      if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
-      // Who was never seen to have got a welcome has nothing here: it may have been an owner of the outbox that is fenced by now.
-      const isOwned = known !== undefined || record.isConfirmed;
-      if (isOwned && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
-      return undefined;
-    },
-    greet({ epoch, n, sid: shown, rt: used = '', rx }) {
-      const resumed = shown === record.sid && rx !== undefined && (canGoOn || !isBegun);
-      const goesOn = resumed && isBegun;
-      const isConfirmed = record.isConfirmed || shown === record.sid;
-      const sid = resumed ? record.sid : nanoid(22);
-      const rt = nanoid(TOKEN_LENGTH);
-      record = peer.record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...ownership };
-      [isBegun, canGoOn] = [goesOn, goesOn];
-      return { sid, rt, known: isConfirmed, resumed, goesOn };
-    },
-    begin: () => void (isBegun = canGoOn = true),
-    confirm() {
-      record = peer.record = { ...record, tokens: record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
-    },
-  };
-  return peer;
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each of its clients, and closures would take 300 bytes more
+class KnownPeer implements Peer {
+  record: PeerRecord;
+  readonly #isOld: boolean;
+  readonly #owner: string | undefined;
+  /** Whether something was sent in its session. */
+  #isBegun: boolean;
+  /** Whether what is not acked of that is here. */
+  #canGoOn: boolean;
+
+  constructor(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined) {
+    this.#isOld = known !== undefined;
+    this.#owner = known ? known.principal : principal?.id;
+    this.record = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, isBegun: false, ...this.#ownership() };
+    this.#isBegun = this.record.isBegun;
+    this.#canGoOn = canResume;
+  }
+
+  refusal({ epoch, n, rt = '' }: Hello, shown: Principal | undefined): CloseCode | undefined {
+    const { record } = this;
+    // First of all: to anybody else it is as if there were no such session.
+    if (this.#owner !== shown?.id) return CloseCode.FORBIDDEN;
+    if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
+    // Who was never seen to have got a welcome has nothing here: it may have been an owner of the outbox that is fenced by now.
+    const isOwned = this.#isOld || record.isConfirmed;
+    if (isOwned && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
+    return undefined;
+  }
+
+  greet({ epoch, n, sid: shown, rt: used = '', rx }: Hello): Greeting {
+    const { record } = this;
+    const resumed = shown === record.sid && rx !== undefined && (this.#canGoOn || !this.#isBegun);
+    const goesOn = resumed && this.#isBegun;
+    const isConfirmed = record.isConfirmed || shown === record.sid;
+    const sid = resumed ? record.sid : randomName();
+    const rt = randomName(TOKEN_BYTES);
+    this.record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...this.#ownership() };
+    this.#isBegun = this.#canGoOn = goesOn;
+    return { sid, rt, known: isConfirmed, resumed, goesOn };
+  }
+
+  begin(): void {
+    this.#isBegun = this.#canGoOn = true;
+  }
+
+  confirm(): void {
+    this.record = { ...this.record, tokens: this.record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
+  }
+
+  #ownership(): Pick<PeerRecord, 'principal'> {
+    return this.#owner === undefined ? {} : { principal: this.#owner };
+  }
 }
 
 /** A stolen record opens no session. */

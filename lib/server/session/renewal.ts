@@ -10,7 +10,7 @@ import { expiryOf, goodbyeOf } from '../identified.js';
 export function createRenewal(attachment: () => Attachment, wait: Wait, scheduler: SchedulerLike) {
   let asking: Connection | undefined;
 
-  return (token: string, connection: Connection): void => {
+  const renew = (token: string, connection: Connection): void => {
     if (asking === connection) throw new ProtocolError('an auth while another is looked into');
     asking = connection;
     const arrived = attachment();
@@ -26,4 +26,5 @@ export function createRenewal(attachment: () => Attachment, wait: Wait, schedule
       (error) => settle(() => refuse(error)),
     );
   };
+  return { renew, isIdle: (): boolean => asking === undefined };
 }

@@ -1,145 +1,72 @@
-import { asyncScheduler, noop } from 'rxjs';
+import { asyncScheduler } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
 import type { Connection } from '../../session/connection.js';
-import { createEndpoint, type Agreement, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
-import { controlFrame } from '../../session/frames.js';
-import { credential, type Welcome } from '../../session/handshake.js';
-import type { Negotiable } from '../../session/negotiable.js';
-import type { EndpointOptions } from '../../session/options.js';
-import type { Cursor } from '../../session/store/inbox.js';
-import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
-import type { Attachment } from '../attachment.js';
+import { createEndpoint, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
+import { credential } from '../../session/handshake.js';
 import type { Drained } from '../draining.js';
-import { expiryOf } from '../identified.js';
 import { createFarewell } from './farewell.js';
-import type { Peer } from './peer.js';
+import { createGreeting } from './greeting.js';
 import { createRenewal } from './renewal.js';
-import type { Throttle } from './throttle.js';
-
-export interface ServerSideOptions extends EndpointOptions {
-  /** How often each side must be heard, in ms. */
-  readonly pingInterval: number;
-}
-
-/** What is there of a client before its wire is. */
-export interface ServerSideSetup {
-  readonly pid: string;
-  readonly peer: Peer;
-  readonly codec: Negotiable;
-  /** The name of the one that both sides know. */
-  readonly agreed: string;
-  readonly store: OutboxStore;
-  readonly contents: OutboxContents;
-  /** How far its messages were processed, where that was stored. */
-  readonly cursor: Cursor | undefined;
-  /** The latest connection, which is open or about to be. */
-  readonly attachment: () => Attachment;
-  /** What slows it, where that is wanted. */
-  readonly throttle: Throttle | undefined;
-}
+import { restOf, type Rest } from './rest.js';
+import type { ServerSideOptions, ServerSideSetup } from './serverSideSetup.js';
 
 /** The server's side of a session. */
-export type ServerSide = Endpoint & Drained;
+export interface ServerSide extends Endpoint, Drained {
+  /** What would remain of it; nothing, when it has something to do. */
+  readonly rest: () => Rest | undefined;
+  /** Goes on over a connection that is agreed, and about to be given to it. @param quiet How often it was looked, and nothing heard. */
+  readonly goOn: (rest: Rest, quiet: number) => void;
+}
 
-/** The server's side of the handshake. The hello was read already: this answers it. */
+/** The server's side of a session, over one connection after the other. */
 export function createServerSide(
   setup: ServerSideSetup,
   parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>,
   options: ServerSideOptions,
 ): ServerSide {
-  const { pingInterval: ping, scheduler = asyncScheduler, inbox } = options;
-  const { pid, peer, codec, store, contents, cursor, attachment, throttle, wait, fail } = { ...setup, ...parts };
-  /** Of the connection there is, until it is agreed. */
-  let pending: Agreement | undefined;
-  let isHelloRead = false;
-  const beginning = createBeginning();
-  const remember = (then: () => void): void => wait(() => inbox?.remember(pid, peer.record), then, fail);
-  const greet = (connection: Connection): void => {
-    const { n, rx: theirs = 0, ...allowance } = attachment().hello();
-    const { goesOn, ...greeting } = peer.greet(attachment().hello());
-    const welcome: Welcome = { ...greeting, n, rx: endpoint.incoming.receiver.rx, id: endpoint.id, ...termsOf(setup, options) };
-    pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance, ping };
-    isHelloRead = false;
-    farewell.over(connection);
-    remember(() => beginning.wait(() => answer(connection, welcome, endpoint, setup)));
-  };
-  const renew = createRenewal(attachment, wait, scheduler);
+  const { pingInterval: ping, scheduler = asyncScheduler } = options;
+  const { pid, codec, store, contents, cursor, attachment, throttle, onQuiet } = setup;
+  const greeting = createGreeting(setup, parts, options, () => [endpoint, farewell]);
+  const greet = (connection: Connection): void => greeting.greet(connection);
+  /** What is done with the next connection. */
+  let open = greet;
+  const { renew, isIdle: isRenewed } = createRenewal(attachment, parts.wait, scheduler);
   const endpoint = createEndpoint(
     {
       ...{ ...parts, ...throttle },
-      ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onOpen: greet },
+      ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onQuiet },
+      onOpen: (connection) => open(connection),
+      onEarly: (connection) => greeting.agree(connection),
       onHandshake({ kind, value }, connection) {
         if (kind === 'auth' && connection.isAgreed) renew(credential(value), connection);
         else if (kind === 'bye' && farewell.answer()) return;
-        // The first one was read before there was a connection to speak of.
-        else if (kind !== 'hello' || isHelloRead) throw new ProtocolError(`a ${kind} out of place`);
-        else isHelloRead = true;
-      },
-      onEarly(connection) {
-        if (!pending) return;
-        const agreement = pending;
-        pending = undefined;
-        // It has got the welcome: what is sent from now on has somewhere to go.
-        peer.confirm();
-        remember(() => enter(connection, agreement, endpoint, setup, parts));
+        else if (kind !== 'hello') throw new ProtocolError(`a ${kind} out of place`);
+        else greeting.readHello();
       },
     },
     options,
   );
   const farewell = createFarewell(endpoint, throttle?.release);
   endpoint.incoming.receiver.begin(pid, cursor);
-  endpoint.outgoing.begin(contents, () => beginning.end());
-  return { ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle };
-}
-
-/** Who has not read yet what is to be sent would not understand acks of that. The latest task is done then, or at once. */
-function createBeginning() {
-  let isOver = false;
-  let waiting: () => unknown = noop;
+  endpoint.outgoing.begin(contents, () => greeting.begin());
+  const isIdle = (): boolean => isRenewed() && farewell.isHere() && !farewell.isSaid() && (throttle?.isIdle() ?? true);
   return {
-    wait(task: () => unknown): void {
-      if (isOver) task();
-      else waiting = task;
-    },
-    end(): void {
-      isOver = true;
-      waiting();
+    ...{ ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle },
+    rest: () => (isIdle() ? restOf(endpoint) : undefined),
+    goOn(rest, quiet) {
+      greeting.readHello();
+      open = (connection) => {
+        open = greet;
+        farewell.over(connection);
+        goOn(connection, endpoint, rest, ping, quiet);
+      };
     },
   };
 }
 
-/** Both sides use the codec that they have agreed on, from here on. */
-function answer(connection: Connection, welcome: Welcome, { outgoing, isCurrent }: Endpoint, { codec, agreed }: ServerSideSetup): void {
-  if (!isCurrent(connection)) return;
-  if (codec.choose(agreed)) outgoing.outdate();
+/** Both sides know of each other already. */
+function goOn(connection: Connection, { outgoing }: Endpoint, { acked, allowance }: Rest, ping: number, quiet: number): void {
   connection.welcome();
-  connection.send(controlFrame('welcome', welcome));
-}
-
-/** What the server wants, whoever comes. */
-function termsOf({ agreed, attachment }: ServerSideSetup, options: ServerSideOptions) {
-  const { pingInterval: ping, scheduler = asyncScheduler, window = 1_024, windowBytes: bytes = 1024 * 1024 } = options;
-  const expires = expiryOf(attachment().principal, scheduler);
-  return { window, bytes, ping, codec: agreed, ...(expires !== undefined && { expires }) };
-}
-
-/** Both sides go on; in a new session with numbers of its own. */
-function enter(
-  connection: Connection,
-  agreement: Agreement,
-  endpoint: Endpoint,
-  { peer, store }: ServerSideSetup,
-  { wait, fail }: Pick<EndpointParts, 'fail' | 'wait'>,
-): void {
-  if (!endpoint.isCurrent(connection)) return;
-  const { sid, tokens } = peer.record;
-  const begin = (): void => {
-    // Also when that connection has died meanwhile: the session is stored, and the client knows of it.
-    if (peer.record.sid === sid) peer.begin();
-    endpoint.agree(connection, agreement);
-  };
-  // First the numbers of a new session, then its name: who crashes in between must not take the old ones for those.
-  const keepName = (): Later<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
-  endpoint.resume(agreement, () => wait(keepName, begin, fail));
+  connection.agree(ping, quiet);
+  outgoing.attach((frame) => connection.send(frame), acked, allowance);
 }

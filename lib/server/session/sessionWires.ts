@@ -6,13 +6,14 @@ import type { Hello } from '../../session/handshake.js';
 import { memoryOutbox } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Attachment } from '../attachment.js';
-import { takeOver } from '../berth.js';
 import type { Drained } from '../draining.js';
 import type { AnyWire } from '../principal.js';
-import { agreeOn, createGuest, openWire, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
+import { agreeOn, createGuest, recall, type Guest, type GuestOptions, type Kept } from './guest.js';
+import { openWire } from './openWire.js';
 import type { Peer } from './peer.js';
+import { createRounds } from './rounds.js';
 
-export interface SessionWiresOptions extends GuestOptions {
+export interface SessionWiresOptions extends Omit<GuestOptions, 'rounds'> {
   /** Where what is sent to a client is kept until it is acked. */
   readonly outbox?: (pid: string) => OutboxStore;
   /** Told why a client was not let in. */
@@ -23,21 +24,17 @@ export interface SessionWiresOptions extends GuestOptions {
 export function createSessionWires(options: SessionWiresOptions) {
   /** `undefined` while it is being found out what was stored. */
   const guests = new Map<string, Guest | undefined>();
-
+  // One for all guests.
+  const shared = { ...options, rounds: createRounds(options.pingInterval, options.scheduler) };
   const refuse = refuser(options.onRefused);
-  const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
-    const code = peer.refusal(hello, attachment.principal);
-    if (code !== undefined) refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
-    return code !== undefined;
-  };
   /** @param leave Gives its place up. */
   const receive = (attachment: Attachment, hello: Hello, kept: Kept, leave: () => void): AnyWire[] => {
     const peer = recall(kept, attachment.principal);
     const codec = agreeOn(hello, options.codecs);
-    if (codec && !isRefused(attachment, hello, peer)) {
-      const guest = createGuest(attachment, peer);
+    if (codec && !isRefused(attachment, hello, peer, refuse)) {
+      const guest = createGuest(attachment, peer, options);
       guests.set(hello.pid, guest);
-      return [openWire(guest, { hello, codec, kept }, options, leave)];
+      return [openWire(guest, { hello, codec, kept }, shared, leave)];
     }
     leave();
     kept.store.close();
@@ -70,28 +67,39 @@ export function createSessionWires(options: SessionWiresOptions) {
       const guest = guests.get(hello.pid);
       if (!guests.has(hello.pid)) return look(attachment, hello);
       if (!guest) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));
-      else if (!isRefused(attachment, hello, guest.peer)) takeOver(guest.berth, attachment);
+      else if (!isRefused(attachment, hello, guest.peer, refuse)) guest.berth.takeOver(attachment);
       return EMPTY;
     },
     /** The clients there are. */
-    sides: (): readonly Drained[] => [...guests.values()].flatMap((guest) => guest?.side ?? []),
+    sides: (): readonly Drained[] => [...guests.values()].flatMap((guest) => guest?.sleeper?.side ?? []),
     /** Ends them all; the clients may look for another server. */
     close: (): void => {
-      for (const guest of [...guests.values()]) guest?.berth.attachments$.complete();
+      for (const guest of [...guests.values()]) guest?.berth.vacate();
     },
   };
 }
 
-function load({ pid }: Hello, { inbox, outbox = () => memoryOutbox() }: SessionWiresOptions): Observable<Kept> {
+/** Keeps nothing itself: one for all. */
+const memory = /* @__PURE__ */ memoryOutbox();
+const inMemory = (): OutboxStore => memory;
+
+function load({ pid }: Hello, { inbox, outbox = inMemory }: SessionWiresOptions): Observable<Kept> {
   const store = outbox(pid);
   return asObservable(() => inbox?.load(pid)).pipe(
     mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
   );
 }
 
+function isRefused(attachment: Attachment, hello: Hello, peer: Peer, refuse: ReturnType<typeof refuser>): boolean {
+  const code = peer.refusal(hello, attachment.principal);
+  if (code === undefined) return false;
+  refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
+  return true;
+}
+
 function refuser(onRefused: (error: unknown) => void) {
-  return ({ close }: Attachment, code: CloseCode, error: unknown): [] => {
-    close(code, error instanceof Error ? error.message : '');
+  return (attachment: Attachment, code: CloseCode, error: unknown): [] => {
+    attachment.close(code, error instanceof Error ? error.message : '');
     onRefused(error);
     return [];
   };

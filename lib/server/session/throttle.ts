@@ -5,17 +5,19 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { BatchFrame } from '../../session/decoding.js';
 import type { EndpointParts } from '../../session/endpoint.js';
 import type { Report } from '../../session/events.js';
-import type { Rates, SharedBucket } from '../rateLimit.js';
+import type { Bucket, Rates } from '../rateLimit.js';
 
 /** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */
 export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {
+  /** Whether nothing is held back. */
+  readonly isIdle: () => boolean;
   /** From now on all is acked as soon as it is processed: there will be no more. */
   readonly release: () => void;
 }
 
 export interface ThrottleOptions {
   readonly rates: Rates;
-  readonly bucket: SharedBucket;
+  readonly bucket: Bucket;
   readonly wait: EndpointParts['wait'];
   readonly scheduler: SchedulerLike;
   readonly report: Report;
@@ -33,11 +35,8 @@ export function createThrottle(start: number, { rates, bucket, wait, scheduler, 
   let acked = start;
   let dropped = 0;
   let isReleased = false;
-  const end = (): void => {
-    alarm.clear();
-    bucket.leave();
-  };
-  wait(() => NEVER.pipe(finalize(end)), noop, noop);
+  let isCaughtUp = true;
+  wait(() => NEVER.pipe(finalize(() => alarm.clear())), noop, noop);
 
   /** False, when it is dropped. Who goes on all the same is closed. */
   const admitUnsure = (count: number): boolean => {
@@ -53,7 +52,8 @@ export function createThrottle(start: number, { rates, bucket, wait, scheduler, 
   return {
     ackable(done) {
       acked = isReleased ? done : acked + bucket.take(done - acked);
-      if (acked < done) alarm.set(Math.max(EVERY, bucket.wait(1)));
+      isCaughtUp = acked === done;
+      if (!isCaughtUp) alarm.set(Math.max(EVERY, bucket.wait(1)));
       return acked;
     },
     admit({ first, count }: BatchFrame) {
@@ -62,6 +62,7 @@ export function createThrottle(start: number, { rates, bucket, wait, scheduler, 
       if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('more than the window');
       return true;
     },
+    isIdle: () => isCaughtUp,
     release() {
       isReleased = true;
       onTime();

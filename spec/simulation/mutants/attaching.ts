@@ -41,8 +41,8 @@ export const ATTACHING: readonly Mutant[] = [
     name: 'no heartbeat',
     why: 'who is silent for too long is gone',
     file: 'lib/session/heartbeat.ts',
-    find: 'if (quiet === 4)',
-    replace: 'if (quiet < 0)',
+    find: 'silence.quiet >= 4',
+    replace: 'silence.quiet < 0',
   },
   {
     name: 'wait for ever for a welcome',
@@ -68,8 +68,8 @@ export const ATTACHING: readonly Mutant[] = [
   {
     name: 'a token that a crash revives',
     why: 'that the next token was used is stored',
-    file: 'lib/server/session/serverSide.ts',
-    find: 'remember(() => enter(connection, agreement, endpoint, setup, parts));',
-    replace: 'enter(connection, agreement, endpoint, setup, parts);',
+    file: 'lib/server/session/greeting.ts',
+    find: 'remember(() => enter(connection, agreement, known()[0], setup, parts));',
+    replace: 'enter(connection, agreement, known()[0], setup, parts);',
   },
 ];

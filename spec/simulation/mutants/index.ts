@@ -3,8 +3,9 @@ import { COMMITTING } from './committing.js';
 import { RECEIVING } from './receiving.js';
 import { RESUMING } from './resuming.js';
 import { SENDING } from './sending.js';
+import { SLEEPING } from './sleeping.js';
 import type { Mutant } from './mutant.js';
 
 export type { Mutant };
 
-export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...RESUMING, ...ATTACHING];
+export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...RESUMING, ...ATTACHING, ...SLEEPING];

@@ -27,15 +27,16 @@ export const RESUMING: readonly Mutant[] = [
     name: 'resume at once',
     why: 'a session goes on only once its numbers are its own',
     file: 'lib/server/session/peer.ts',
-    find: '[isBegun, canGoOn] = [goesOn, goesOn];',
-    replace: '[isBegun, canGoOn] = [true, true];',
+    find: 'this.#isBegun = this.#canGoOn = goesOn;',
+    replace: 'this.#isBegun = this.#canGoOn = true;',
   },
   {
     name: 'send behind the welcome',
     why: 'the server sends only to who has got the welcome',
-    file: 'lib/server/session/serverSide.ts',
+    file: 'lib/server/session/greeting.ts',
     find: "connection.send(controlFrame('welcome', welcome));",
-    replace: "connection.send(controlFrame('welcome', welcome)); if (pending) endpoint.agree(connection, pending);",
+    replace:
+      "connection.send(controlFrame('welcome', welcome)); endpoint.agree(connection, { rx: 0, isKnown: false, allowance: { window: 9, bytes: 9_999 }, ping: 2_000 });",
   },
   {
     name: 'a hello while a token is being stored',

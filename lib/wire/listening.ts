@@ -1,0 +1,19 @@
+import { defer, delay, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
+
+/** Whether somebody listens to a wire. */
+// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take 200 bytes more
+export class Listening {
+  #hasBegun = false;
+  #begun$: Subject<true> | undefined;
+
+  begin(): void {
+    this.#hasBegun = true;
+    this.#begun$?.next(true);
+    this.#begun$ = undefined;
+  }
+
+  /** Emits when somebody does. Not at once: further subscribers of the same moment must not miss what waited. */
+  begun(microtask: SchedulerLike): Observable<boolean> {
+    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, microtask)));
+  }
+}

@@ -1,0 +1,217 @@
+import { Subject, VirtualTimeScheduler } from 'rxjs';
+import type { RxwireError } from '../../lib/errors.js';
+import type { Frame } from '../../lib/link/link.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { serve, type ServedLink } from '../../lib/server/serve.js';
+import type { Wire } from '../../lib/wire/wire.js';
+import { rawEnd } from '../support/rawEnd.js';
+import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+};
+
+const EVERY = 1_000;
+
+/** A server with a heartbeat of one second, by a clock that we turn. */
+function start() {
+  const scheduler = new VirtualTimeScheduler();
+  const links$ = new Subject<ServedLink>();
+  const got: string[] = [];
+  const errors: RxwireError[] = [];
+  const wires: Wire[] = [];
+  const running = serve(links$, { pingInterval: EVERY, scheduler }).subscribe((wire) => {
+    wires.push(wire);
+    wire.errors$.subscribe((error) => errors.push(error));
+    wire.subscribe(({ id }) => got.push(id));
+  });
+  const dial = (...first: readonly Frame[]) => {
+    const [end, link] = rawEnd();
+    links$.next(link);
+    end.send(...first);
+    return end;
+  };
+  const enter = async (fields: object = {}) => {
+    const end = dial(helloFrame(fields));
+    const [welcome] = await end.frames.take(1);
+    end.send('["ack",0,1024]');
+    await end.frames.take(2);
+    /** What has come since it was asked last. */
+    let seen = 2;
+    const news = async (): Promise<readonly unknown[]> => {
+      await turns();
+      const { values } = end.frames;
+      const fresh = values.slice(seen);
+      seen = values.length;
+      return fresh;
+    };
+    return { ...end, news, welcome: fieldsOf(welcome) };
+  };
+  const pass = async (time: number): Promise<void> => {
+    scheduler.maxFrames = scheduler.now() + time;
+    scheduler.flush();
+    scheduler.frame = scheduler.maxFrames;
+    await turns();
+  };
+  /** Each session that is awake has a timer of its own; all that sleep have one. */
+  const timers = (): number => scheduler.actions.length;
+  return { dial, enter, got, errors, wires, pass, timers, stop: () => running.unsubscribe() };
+}
+
+describe('a session that has nothing to do', () => {
+  let server: ReturnType<typeof start>;
+  beforeEach(() => (server = start()));
+  afterEach(() => server.stop());
+
+  /** A client whose session sleeps. */
+  const asleep = async (fields?: object) => {
+    const client = await server.enter(fields);
+    await server.pass(50);
+    expect(await client.news()).toEqual([]);
+    return client;
+  };
+
+  it('sleeps: one timer is for all of them', async () => {
+    for (let count = 0; count < 10; count++) await server.enter();
+    expect(server.timers()).toBe(11);
+    await server.pass(50);
+    expect(server.timers()).toBe(1);
+    server.stop();
+    expect(server.timers()).toBe(0);
+  });
+
+  it('answers who asks, and goes on sleeping', async () => {
+    const { send, news } = await asleep();
+    send('["ping",0]', '["ack",0,1024]');
+    expect(await news()).toEqual(['["ack",0,1024]']);
+    expect(server.timers()).toBe(1);
+  });
+
+  it('asks who is silent, and gives it up within two and a half intervals', async () => {
+    const { news, frames } = await asleep();
+    await server.pass(1.5 * EVERY - 50);
+    expect([await news(), frames.isOver()]).toEqual([['["ping",0]'], false]);
+    await server.pass(EVERY);
+    expect(await frames.ended).toMatchObject({ closeCode: 4_411 });
+    expect(server.wires[0]?.state.status).toBe('reconnecting');
+  });
+
+  it('is content with an answer', async () => {
+    const { send, frames } = await asleep();
+    for (let look = 0; look < 20; look++) {
+      await server.pass(EVERY / 2);
+      send('["ack",0,1024]');
+    }
+    expect(frames.isOver()).toBe(false);
+    expect(server.timers()).toBe(1);
+  });
+
+  it('wakes for what comes, takes it once, and sleeps again', async () => {
+    const { send, news } = await asleep();
+    send(batch(1, 'a'));
+    expect(await news()).toEqual(['["ack",1,1024]']);
+    expect(server.timers()).toBe(1);
+    await server.pass(EVERY);
+    send('["ping",1]');
+    expect(await news()).toEqual(['["ack",1,1024]']);
+    send(batch(1, 'a'), batch(2, 'b'));
+    expect(await news()).toEqual(['["ack",2,1024]']);
+    expect(server.got).toEqual(['a', 'b']);
+  });
+
+  it('wakes to send, and goes on with its numbers', async () => {
+    const { send, news } = await asleep();
+    server.wires[0]?.next(createMessage('test.any', 1));
+    expect(await news()).toEqual([expect.stringMatching(/^\["msg",1,1,/)]);
+    send('["ack",1,1024]');
+    await server.pass(EVERY);
+    server.wires[0]?.next(createMessage('test.any', 2));
+    expect(await news()).toEqual(expect.arrayContaining([expect.stringMatching(/^\["msg",2,1,/)]));
+  });
+
+  it('sends no more than was allowed before, or while it slept', async () => {
+    const { send, news } = await asleep({ window: 1 });
+    const tell = (): void => [1, 2, 3].forEach((number) => server.wires[0]?.next(createMessage('test.any', number)));
+    send('["ack",0,2]');
+    tell();
+    expect(await news()).toEqual([expect.stringMatching(/^\["msg",1,2,/)]);
+    send('["ack",2,1]');
+    expect(await news()).toEqual([expect.stringMatching(/^\["msg",3,1,/)]);
+    send('["ack",3,1]');
+    await server.pass(EVERY);
+    await news();
+    tell();
+    expect(await news()).toEqual([expect.stringMatching(/^\["msg",4,1,/)]);
+  });
+
+  it('says goodbye', async () => {
+    const { frames, code } = await asleep();
+    server.wires[0]?.complete();
+    await frames.ended;
+    expect(await code).toBe(1_000);
+  });
+
+  it('ends when its client says goodbye, or leaves for good', async () => {
+    const [one, other] = [await asleep(), await server.enter()];
+    await server.pass(50);
+    one.close();
+    other.close(1_008);
+    await turns();
+    expect(server.wires.map(({ state }) => state.status)).toEqual(['disconnected', 'disconnected']);
+    expect(server.errors).toMatchObject([{ closeCode: 1_008 }]);
+    expect(server.timers()).toBe(0);
+  });
+
+  it('is found by a client that comes back', async () => {
+    const pid = secret();
+    const { send, news, close, welcome } = await asleep({ pid });
+    send(batch(1, 'a'));
+    expect(await news()).toEqual(['["ack",1,1024]']);
+    await server.pass(EVERY);
+    close(1_006);
+    await turns();
+    expect(server.wires[0]?.state.status).toBe('reconnecting');
+    server.wires[0]?.next(createMessage('test.any', 'meanwhile'));
+    const again = server.dial(helloFrame({ pid, n: 2, sid: welcome['sid'], rt: welcome['rt'], rx: 0 }));
+    expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true, rx: 1 });
+    again.send('["ack",0,1024]');
+    expect((await again.frames.take(3)).slice(1)).toEqual([expect.stringMatching(/^\["msg",1,1,.*meanwhile/), '["ack",1,1024]']);
+    expect([server.wires.length, server.got]).toEqual([1, ['a']]);
+  });
+
+  it('gives its place to a newer connection of its client', async () => {
+    const pid = secret();
+    const { code, welcome } = await asleep({ pid });
+    const again = server.dial(helloFrame({ pid, n: 2, sid: welcome['sid'], rt: welcome['rt'], rx: 0 }));
+    expect(await code).toBe(4_409);
+    expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true });
+  });
+
+  it.each([
+    ['["ping",5]', 4_410],
+    ['["ack",7,1]', 4_400],
+    ['["ack",0', 4_400],
+    ['["ack",0,-1]', 4_400],
+    ['garbage', 4_400],
+    [batch(3, 'c'), 4_410],
+  ])('ends its connection for %j as ever', async (frame, expected) => {
+    const { send, code } = await asleep();
+    send(frame);
+    expect(await code).toBe(expected);
+  });
+
+  it('tells nothing of all that: its state is that of a wire that is connected', async () => {
+    const states: string[] = [];
+    const { send } = await asleep();
+    server.wires[0]?.state$.subscribe(({ status }) => states.push(status));
+    const uptime = server.wires[0]?.state.metrics.uptime ?? 0;
+    for (let count = 1; count < 4; count++) {
+      send(batch(count, String(count)));
+      await server.pass(EVERY);
+      send(`["ping",${count}]`);
+    }
+    expect(new Set(states)).toEqual(new Set(['connected']));
+    expect(server.wires[0]?.state.metrics).toMatchObject({ uptime: uptime + 3 * EVERY, messagesReceived: 3, errors: 0 });
+    expect(server.errors).toEqual([]);
+  });
+});
