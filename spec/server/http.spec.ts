@@ -61,6 +61,12 @@ describe('listen, over requests', () => {
       expect((await rawLink(url).post(1, [helloFrame()], accept)).status).toBe(406);
     });
 
+    it('that is refused takes no place', async () => {
+      const { url } = await start({ maxConnections: 1 });
+      for (let time = 0; time < 3; time++) expect((await rawLink(url).post(1, [helloFrame()], '*/*')).status).toBe(406);
+      expect((await rawLink(url).post(1, [helloFrame()])).status).toBe(200);
+    });
+
     it('without a name that is long enough gets 400', async () => {
       const { url, count } = await start();
       for (const name of ['', 'x', linkName().slice(1), `${linkName()}x`, linkName().replace(/.$/, '.')]) {

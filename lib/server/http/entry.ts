@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { ProtocolError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/headers.js';
@@ -41,9 +42,8 @@ export interface Entry {
   readonly close: () => void;
 }
 
-/** @throws {StatusError} When the request asks for what is not there. */
-export function createEntry({ request, response }: Exchange, options: EntryOptions, onClosed: () => void): Entry {
-  const make = downlinkFor(request.headers.accept, options.transports);
+/** @param make What it gets its frames by: {@link downlinkFor}. */
+export function createEntry({ request, response }: Exchange, make: MakeDownlink, options: EntryOptions, onClosed: () => void): Entry {
   const close = (): void => {
     onClosed();
     lose({ code: CloseCode.ABNORMAL, reason: 'the client has left' });
@@ -77,7 +77,10 @@ export function createEntry({ request, response }: Exchange, options: EntryOptio
   };
 }
 
-function downlinkFor(accept: string | undefined, transports: readonly Transport[]): (options: DownlinkOptions) => Downlink {
+type MakeDownlink = (options: DownlinkOptions) => Downlink;
+
+/** How a client wants to get its frames. @throws {StatusError} When it asks for what is not there. */
+export function downlinkFor({ headers: { accept } }: IncomingMessage, transports: readonly Transport[]): MakeDownlink {
   if (accept === EVENTS_TYPE && transports.includes('sse')) return eventDownlink;
   if (accept === RECORDS_TYPE && transports.includes('long-polling')) return pollDownlink;
   throw new StatusError(406);

@@ -3,7 +3,7 @@ import { concat, defer, EMPTY, map, of, type Observable } from 'rxjs';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Frame } from '../../link/link.js';
 import type { Admission } from '../admission.js';
-import { createEntry, type Entry, type EntryOptions, type Opened } from './entry.js';
+import { createEntry, downlinkFor, type Entry, type EntryOptions, type Opened } from './entry.js';
 import { linkOf } from './fields.js';
 import type { Exchange } from './intercept.js';
 import { StatusError } from './refusal.js';
@@ -57,12 +57,15 @@ export function createTable(options: TableOptions): Table {
   };
   const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<Opened> => {
     if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
+    // Before it takes a place.
+    const make = downlinkFor(exchange.request, options.transports);
     if (opened.seen(name)) throw new StatusError(409);
     const leave = admission.enter(exchange.request);
     if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
-    const entry = createEntry(exchange, options, () => {
+    const entry = createEntry(exchange, make, options, () => {
       if (entry.isEnded()) ended.seen(name);
-      if (entries.delete(name)) onClosed();
+      if (!entries.delete(name)) return;
+      onClosed();
       leave();
     });
     entries.set(name, entry);
