@@ -1,8 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { noop } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { createCounts } from '../internal/counts.js';
-import { once } from '../internal/once.js';
 
 export interface AdmissionOptions {
   /** Pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
@@ -30,7 +28,7 @@ export interface Refusal {
 export interface Admission {
   /** Why this request is not for us, if it is not: it comes from a page that must not, or was sent to a name that is not ours. */
   inspect(request: IncomingMessage): Refusal | undefined;
-  /** Counts a connection that begins with this request. Answers with what must be called once, at its end; or why there is no room for it. */
+  /** Counts a connection that begins with this request. Answers with what must be called at its end, and no more than once; or why there is no room for it. */
   enter(request: IncomingMessage): Refusal | (() => void);
   /** From now on nobody is let in; who is refused may come back in so many ms. */
   close(retryAfter: number): void;
@@ -51,6 +49,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const perAddress = createCounts();
   let count = 0;
   let closedFor: number | undefined;
+  const leave = (): void => {
+    count--;
+  };
 
   return {
     inspect: (request) => (isHost(request, hosts) && isAllowed(request, origins) ? undefined : FORBIDDEN),
@@ -58,12 +59,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const from = address(request);
       if (closedFor !== undefined) return unavailable(closedFor);
       if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
-      const leave = maxPerAddress < Infinity ? perAddress.add(from) : noop;
       count++;
-      return once(() => {
-        count--;
+      // The same for all where addresses are not counted.
+      if (maxPerAddress === Infinity) return leave;
+      const remove = perAddress.add(from);
+      return () => {
         leave();
-      });
+        remove();
+      };
     },
     close: (retryAfter) => void (closedFor = retryAfter),
   };

@@ -46,7 +46,7 @@ export function accept(sockets: WebSocketServer, admission: Admission): Operator
       return;
     }
     // Also of what becomes no WebSocket.
-    upgrade.socket.once('close', entered);
+    upgrade.socket.on('close', entered);
     open(upgrade);
   };
 

@@ -55,7 +55,7 @@ export interface ConnectionMetrics {
 
 interface Identity {
   readonly id: string;
-  readonly protocol: () => string;
+  protocol(): string;
   readonly endpoint: string;
   readonly isOffline?: boolean;
   /** Tells when that may have changed. */
@@ -67,8 +67,9 @@ type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemp
 /** While somebody looks, the numbers are read this often, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
-function now({ id, protocol, endpoint, isOffline }: Identity) {
-  return { id, protocol: protocol(), endpoint, ...(isOffline && { isOffline }) };
+function now(identity: Identity) {
+  const { id, endpoint, isOffline } = identity;
+  return { id, protocol: identity.protocol(), endpoint, ...(isOffline && { isOffline }) };
 }
 
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */

@@ -41,13 +41,13 @@ export class Wire extends Subject<Message> {
   #isEnding = false;
 
   constructor(setup: WireSetup) {
-    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler, open } = setup;
+    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler } = setup;
     super();
     this.id = id;
     this.delivery = delivery;
     this.#keeper = new StateKeeper(setup, this.#traffic, scheduler);
 
-    const link = open({
+    const link = setup.open({
       listening$: this.#listening.begun(microtask),
       isWatched: () => this.#receipts$?.observed || this.#tracks?.isWatched() === true,
       traffic: this.#traffic,

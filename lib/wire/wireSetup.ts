@@ -17,14 +17,14 @@ export interface WireParts {
 export interface WireSetup {
   readonly id: string;
   /** Asked at each look: another link may carry it by then. */
-  readonly protocol: () => string;
+  protocol(): string;
   readonly endpoint: string;
   /** Whether the platform knows that there is no network; and tells when that may have changed. @default not known */
   readonly isOffline?: boolean;
   readonly signals$?: Observable<unknown>;
   readonly delivery: Delivery;
   readonly scheduler?: SchedulerLike;
-  readonly microtask?: SchedulerLike;
+  readonly microtask?: SchedulerLike | undefined;
   /** Makes the link for messages. */
-  readonly open: (parts: WireParts) => Link<Message>;
+  open(parts: WireParts): Link<Message>;
 }
