@@ -5,6 +5,11 @@ import { defer, delay, of, Subject, type Observable, type SchedulerLike } from '
 export class Listening {
   #hasBegun = false;
   #begun$: Subject<true> | undefined;
+  readonly #microtask: SchedulerLike;
+
+  constructor(microtask: SchedulerLike) {
+    this.#microtask = microtask;
+  }
 
   begin(): void {
     this.#hasBegun = true;
@@ -13,7 +18,7 @@ export class Listening {
   }
 
   /** Emits when somebody does. Not at once: further subscribers of the same moment must not miss what waited. */
-  begun(microtask: SchedulerLike): Observable<boolean> {
-    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, microtask)));
+  begun(): Observable<boolean> {
+    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
   }
 }

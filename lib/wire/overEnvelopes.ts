@@ -13,7 +13,7 @@ export function overEnvelopes(
   link: Link<Frame>,
   codec: Codec,
   { id, ...options }: EnvelopeOptions & { readonly id: string; readonly maxFrame?: number },
-  { listening$, traffic, report }: WireParts,
+  { listening, traffic, report }: WireParts,
 ): Link<Message> {
   const unsendable$ = new Subject<Receipt>();
   const messages = pipe(
@@ -23,7 +23,7 @@ export function overEnvelopes(
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({ ...options, listening$, unsendable$, report }),
+    envelopes({ ...options, listening$: listening.begun(), unsendable$, report }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

@@ -5,5 +5,6 @@ import { counted } from './traffic.js';
 
 /** That of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
-  return ({ traffic, ...parts }) => session(codec, { ...options, ...parts })(counted(traffic, options.scheduler)(link));
+  return ({ traffic, listening, ...parts }) =>
+    session(codec, { ...options, ...parts, listening$: listening.begun() })(counted(traffic, options.scheduler)(link));
 };

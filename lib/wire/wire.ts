@@ -26,7 +26,7 @@ export class Wire extends Subject<Message> {
 
   /** Takes what is sent. */
   #outgoing: Subscriber<Message> | undefined;
-  readonly #listening = new Listening();
+  readonly #listening: Listening;
   readonly #traffic = noTraffic();
   readonly #subscribers = new Subscribers();
   #connection: Subscription | undefined;
@@ -45,10 +45,11 @@ export class Wire extends Subject<Message> {
     super();
     this.id = id;
     this.delivery = delivery;
+    this.#listening = new Listening(microtask);
     this.#keeper = new StateKeeper(setup, this.#traffic, scheduler);
 
     const link = setup.open({
-      listening$: this.#listening.begun(microtask),
+      listening: this.#listening,
       isWatched: () => this.#receipts$?.observed || this.#tracks?.isWatched() === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),

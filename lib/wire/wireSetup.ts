@@ -2,12 +2,13 @@ import type { Observable, SchedulerLike } from 'rxjs';
 import type { Link } from '../link/link.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Report } from '../session/events.js';
+import type { Listening } from './listening.js';
 import type { Traffic } from './traffic.js';
 
 /** What a wire lends to the link it is made of. */
 export interface WireParts {
-  /** True from when somebody subscribed to the wire on. */
-  readonly listening$: Observable<boolean>;
+  /** Whether somebody has subscribed to the wire. */
+  readonly listening: Pick<Listening, 'begun'>;
   /** Whether anybody wants receipts. */
   readonly isWatched: () => boolean;
   readonly traffic: Traffic;

@@ -10,7 +10,7 @@ const CONNECTIONS = 2_000;
 /** Opened and closed before: what a server compiles and allocates once is no part of what a connection costs. */
 const WARM_UP = 400;
 const AT_ONCE = 100;
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** How often each side must be heard, in ms. */
 const HEARTBEAT = 30_000;
 /** How long it is watched, in ms: twice as long as nothing may be heard. */
@@ -77,7 +77,8 @@ async function memory(): Promise<readonly Result[]> {
       ratio: median(ratios),
       min: Math.min(...ratios),
       max: Math.max(...ratios),
-      goal: 0.5,
+      // What a connection costs is what the process takes for it; the heap, of which a bare socket needs next to nothing, is told beside that.
+      ...(what === 'rss' && { goal: 0.5 }),
     };
   });
 }

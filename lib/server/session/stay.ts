@@ -54,9 +54,9 @@ export class Stay implements SleeperParts {
   }
 
   wake({ link, outgoing, rest, onQuiet, onAgreed }: Waking): Awake {
-    const { listening$, isWatched, report } = this.#parts;
+    const { listening, isWatched, report } = this.#parts;
     const { id, options } = this.#stay;
-    const settings = { ...options, id, delivery: this.#delivery, listening$, isWatched, report };
+    const settings = { ...options, id, delivery: this.#delivery, listening$: listening.begun(), isWatched, report };
     if (rest) this.#cursor = rest.cursor;
     let side: ServerSide;
     const start = (connected: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>): Run => {
