@@ -1,51 +1,22 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
-import type { RxwireError } from '../../lib/errors.js';
-import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { createBucket, createRates } from '../../lib/server/rateLimit.js';
-import { serve, type ServedLink, type ServeOptions } from '../../lib/server/serve.js';
+import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import type { Principal } from '../../lib/server/principal.js';
-import { rawEnd } from '../support/rawEnd.js';
-import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
-
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
-};
+import { batch, secret } from '../support/sessionFrames.js';
+import { startVirtual, turns } from './virtual.js';
 
 /** A server that lets 100 messages a second pass, and 20 at once, by a clock that we turn. */
 function start(options: ServeOptions<Principal | undefined> = {}) {
-  const scheduler = new VirtualTimeScheduler();
-  const links$ = new Subject<ServedLink>();
-  const got: string[] = [];
-  const errors: RxwireError[] = [];
   const shutdown$ = new Subject<void>();
-  const limit = { rateLimit: { perSecond: 100, burst: 20 }, pingInterval: 1_000_000, scheduler, shutdown$ };
-  const running = serve(links$, { ...limit, ...options }).subscribe((wire) => {
-    wire.errors$.subscribe((error) => errors.push(error));
-    wire.subscribe(({ id }) => got.push(id));
-  });
-  const dial = (...first: readonly Frame[]) => {
-    const [end, link] = rawEnd();
-    links$.next(link);
-    end.send(...first);
-    return end;
+  const server = startVirtual({ rateLimit: { perSecond: 100, burst: 20 }, pingInterval: 1_000_000, shutdown$, ...options });
+  const enter = async (fields?: object) => {
+    const client = await server.enter(fields);
+    const acked = (): number => Math.max(...client.frames.values.map((frame) => Number(/^\["ack",(\d+),/.exec(frame as string)?.[1] ?? 0)));
+    return { ...client, acked };
   };
-  const enter = async (fields: object = {}) => {
-    const end = dial(helloFrame(fields));
-    const [welcome] = await end.frames.take(1);
-    end.send('["ack",0,1024]');
-    await end.frames.take(2);
-    const acked = (): number => Math.max(...end.frames.values.map((frame) => Number(/^\["ack",(\d+),/.exec(frame as string)?.[1] ?? 0)));
-    return { ...end, acked, welcome: fieldsOf(welcome) };
-  };
-  const pass = async (time: number): Promise<void> => {
-    scheduler.maxFrames = scheduler.now() + time;
-    scheduler.flush();
-    scheduler.frame = scheduler.maxFrames;
-    await turns();
-  };
-  return { dial, enter, got, errors, pass, scheduler, shutdown$, stop: () => running.unsubscribe() };
+  return { ...server, enter, shutdown$ };
 }
 
 const ids = (from: number, to: number): readonly string[] => Array.from({ length: to + 1 - from }, (_, index) => String(from + index));

@@ -1,61 +1,28 @@
-import { Subject, VirtualTimeScheduler } from 'rxjs';
-import type { RxwireError } from '../../lib/errors.js';
-import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { serve, type ServedLink } from '../../lib/server/serve.js';
-import type { Wire } from '../../lib/wire/wire.js';
-import { rawEnd } from '../support/rawEnd.js';
 import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
-
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
-};
+import { startVirtual, turns } from './virtual.js';
 
 const EVERY = 1_000;
 
 /** A server with a heartbeat of one second, by a clock that we turn. */
 function start() {
-  const scheduler = new VirtualTimeScheduler();
-  const links$ = new Subject<ServedLink>();
-  const got: string[] = [];
-  const errors: RxwireError[] = [];
-  const wires: Wire[] = [];
-  const running = serve(links$, { pingInterval: EVERY, scheduler }).subscribe((wire) => {
-    wires.push(wire);
-    wire.errors$.subscribe((error) => errors.push(error));
-    wire.subscribe(({ id }) => got.push(id));
-  });
-  const dial = (...first: readonly Frame[]) => {
-    const [end, link] = rawEnd();
-    links$.next(link);
-    end.send(...first);
-    return end;
-  };
-  const enter = async (fields: object = {}) => {
-    const end = dial(helloFrame(fields));
-    const [welcome] = await end.frames.take(1);
-    end.send('["ack",0,1024]');
-    await end.frames.take(2);
+  const server = startVirtual({ pingInterval: EVERY });
+  const enter = async (fields?: object) => {
+    const client = await server.enter(fields);
     /** What has come since it was asked last. */
     let seen = 2;
     const news = async (): Promise<readonly unknown[]> => {
       await turns();
-      const { values } = end.frames;
+      const { values } = client.frames;
       const fresh = values.slice(seen);
       seen = values.length;
       return fresh;
     };
-    return { ...end, news, welcome: fieldsOf(welcome) };
-  };
-  const pass = async (time: number): Promise<void> => {
-    scheduler.maxFrames = scheduler.now() + time;
-    scheduler.flush();
-    scheduler.frame = scheduler.maxFrames;
-    await turns();
+    return { ...client, news };
   };
   /** Each session that is awake has a timer of its own; all that sleep have one. */
-  const timers = (): number => scheduler.actions.length;
-  return { dial, enter, got, errors, wires, pass, timers, stop: () => running.unsubscribe() };
+  const timers = (): number => server.scheduler.actions.length;
+  return { ...server, enter, timers };
 }
 
 describe('a session that has nothing to do', () => {
