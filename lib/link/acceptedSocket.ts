@@ -11,7 +11,7 @@ import { createRoomCheck } from './stall.js';
  * A link over a socket that a server has accepted: it is open already, and can be subscribed once. By hand, and not over `rxjs-websockets` as
  * {@link socketLink}: a server has thousands of them, and that takes 16 KiB for each.
  */
-export function acceptedSocket(socket: Accepted, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
+export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
   return (outgoing) =>
     new Observable((to) => {
       new AcceptedSocket(socket, to, options).begin(outgoing);
@@ -19,7 +19,7 @@ export function acceptedSocket(socket: Accepted, options: Omit<SocketOptions, 'o
 }
 
 /** What is needed of a socket of `ws`. */
-export type Accepted = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'readyState'> & {
+export type ServerSocket = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
@@ -51,7 +51,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   #checkRoom: (() => void) | undefined;
 
   constructor(
-    private readonly socket: Accepted,
+    private readonly socket: ServerSocket,
     private readonly to: Subscriber<Frame>,
     private readonly options: Omit<SocketOptions, 'openTimeout'>,
   ) {}

@@ -14,8 +14,9 @@ export function arrivals(options: ArrivedOptions): OperatorFunction<ServedLink, 
         open.delete(arrived);
         if (isDone && open.size === 0) to.complete();
       };
+      const onFirst = (attachment: Attachment): void => to.next(attachment);
       const next = (link: ServedLink): void => {
-        const arrived = new Arrived(link, options, (attachment) => to.next(attachment), onEnded);
+        const arrived = new Arrived(link, options, onFirst, onEnded);
         open.add(arrived);
         arrived.begin(link);
       };

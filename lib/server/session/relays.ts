@@ -5,7 +5,7 @@ import type { Report, SessionEvent } from '../../session/events.js';
 import type { Berth, Occupant } from '../berth.js';
 
 /** Whoever stands between a wire, its session and its connections. */
-export interface Middle extends Observer<Message> {
+export interface Middle {
   /** A frame has come. */
   receive(frame: Frame): void;
   /** A frame goes out. */
@@ -54,20 +54,6 @@ export class Sent implements Observer<Message> {
   }
   complete(): void {
     this.middle.wake().outgoing.complete();
-  }
-}
-
-/** What an awake session delivers; that it falls asleep is no end. */
-export class Delivered implements Observer<Message> {
-  constructor(private readonly middle: Middle) {}
-  next(message: Message): void {
-    this.middle.next(message);
-  }
-  error(error: unknown): void {
-    this.middle.error(error);
-  }
-  complete(): void {
-    this.middle.complete();
   }
 }
 

@@ -4,8 +4,9 @@ import type { Message } from '../../message/types.js';
 import type { SessionEvent } from '../../session/events.js';
 import { controlFrame } from '../../session/frames.js';
 import { mustAsk, note, type Silence } from '../../session/heartbeat.js';
+import { pass } from '../../wire/traffic.js';
 import type { Berth } from '../berth.js';
-import { Delivered, Received, Sent, ToLine, type Middle } from './relays.js';
+import { Received, Sent, ToLine, type Middle } from './relays.js';
 import { answerOf, type Rest } from './rest.js';
 import type { Resident } from './rounds.js';
 import type { ServerSide } from './serverSide.js';
@@ -21,7 +22,7 @@ const NOTHING_SENT = { kind: 'begun', isOpen: () => false, isSent: () => false }
  * That it ends is no failure of the server: the wire completes, and the reason is among its errors.
  */
 // eslint-disable-next-line no-restricted-syntax -- a server has one for each of its clients, and closures would take a kilobyte more
-export class Sleeper implements Resident, Silence, Middle, Unsubscribable {
+export class Sleeper implements Resident, Silence, Middle, Observer<Message>, Unsubscribable {
   part = 0;
   quiet = 0;
   hasAsked = false;
@@ -68,7 +69,7 @@ export class Sleeper implements Resident, Silence, Middle, Unsubscribable {
       });
     const [onQuiet, onAgreed] = [(looks: number) => this.sleep(looks), () => rounds.welcome(this)] as const;
     running.awake = this.#parts.wake({ link, rest, outgoing: running.outgoing, onQuiet, onAgreed });
-    running.life.add(running.awake.messages$.subscribe(new Delivered(this)));
+    running.life.add(running.awake.messages$.subscribe(this));
     if (!this.#isConnected || !rest) return running;
     running.awake.side().goOn(rest, this.#isHeard ? 0 : this.quiet);
     this.#join();
@@ -77,9 +78,7 @@ export class Sleeper implements Resident, Silence, Middle, Unsubscribable {
 
   /** A frame has come. */
   receive(frame: Frame): void {
-    const { traffic } = this.#parts;
-    traffic.bytesReceived += frame.length;
-    traffic.lastActivity = this.#options.scheduler.now();
+    pass(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler);
     if (this.#running) this.#running.received?.next(frame);
     else if (!this.#answer(frame)) {
       this.#isHeard = true;
@@ -106,9 +105,7 @@ export class Sleeper implements Resident, Silence, Middle, Unsubscribable {
   }
 
   send(frame: Frame): void {
-    const { traffic } = this.#parts;
-    traffic.bytesSent += frame.length;
-    traffic.lastActivity = this.#options.scheduler.now();
+    pass(this.#parts.traffic, 'bytesSent', frame, this.#options.scheduler);
     this.#berth.send(frame);
   }
 
