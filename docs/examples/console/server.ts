@@ -7,8 +7,9 @@ import type { Wire } from 'rxwire';
 import { listen } from 'rxwire/server';
 import { executions, type ExecutionOptions } from './executions.js';
 import { buildPage, createHandler, parsePath } from './http.js';
+import { createWorkspaces, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
 
-export interface ConsoleOptions extends ExecutionOptions {
+export interface ConsoleOptions extends ExecutionOptions, WorkspacesOptions {
   /** 0 takes any that is free. @default 4870 */
   readonly port?: number;
   /** Whether to serve the page; without it, only the wire. @default true */
@@ -41,13 +42,15 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
+  const workspaces = createWorkspaces(limits);
   const serving = listen(door, { path: '/wire', hosts: hosts() })
-    .pipe(mergeMap((wire) => serve(wire, limits)))
+    .pipe(mergeMap((wire) => serve(wire, workspaces, limits)))
     .subscribe();
   const close = async (): Promise<void> => {
     if (!server.listening) return;
     const closed = once(server, 'close');
     serving.unsubscribe();
+    workspaces.close();
     server.close();
     server.closeAllConnections();
     // A client that does not answer the goodbye must not keep the server.
@@ -58,8 +61,8 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   return { url: `http://${hosts()[0]}`, close };
 }
 
-function serve(wire: Wire, limits: ExecutionOptions): Observable<unknown> {
-  return executions(wire, limits).pipe(
+function serve(wire: Wire, workspaces: Workspaces, limits: ExecutionOptions): Observable<unknown> {
+  return merge(executions(wire, limits), workspaces.serve(wire)).pipe(
     tap((message) => wire.next(message)),
     // One client that is gone for good is no reason to leave the others.
     catchError(() => EMPTY),

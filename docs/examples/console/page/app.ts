@@ -9,6 +9,7 @@ import { showLatency } from './latency.js';
 import { runPrograms } from './program.js';
 import { samples } from './samples.js';
 import { addEntry } from './timeline.js';
+import { openWorkspace, workspaceName } from './workspace.js';
 
 /** Names this page, so that the server knows which connection to cut. */
 const id = crypto.randomUUID();
@@ -35,7 +36,8 @@ fromEvent(picker, 'change')
 
 showConnection(wire);
 showLatency(wire);
-const messages$ = runPrograms(wire, editor, id).pipe(share());
+const workspace = openWorkspace(wire, workspaceName());
+const messages$ = runPrograms(wire, editor, workspace.id).pipe(share());
 
 messages$.pipe(countDelivery()).subscribe((delivery) => {
   for (const name of ['received', 'lost', 'doubled'] as const) {

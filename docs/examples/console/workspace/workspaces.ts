@@ -1,0 +1,81 @@
+import { distinctUntilChanged, map, NEVER, of, startWith, switchMap, take, timer, type Observable } from 'rxjs';
+import { reply, ReplyError, type Message, type Wire } from 'rxwire';
+import { hub } from 'rxwire/server';
+import { channelOf, WORKSPACE_NAME } from '../messages.js';
+import { createWorkspace, type Workspace } from './workspace.js';
+
+export interface WorkspacesOptions {
+  /** Workspaces at once; one more is refused. @default 100 */
+  readonly maxWorkspaces?: number;
+  /** How long a workspace stays when the last of its people has left, in ms. @default 60_000 */
+  readonly lingerTime?: number;
+}
+
+/** What a client may publish: all else in a channel is the server's word. */
+const PUBLISHED: readonly string[] = ['document.edit', 'document.caret'];
+
+export interface Workspaces {
+  /** The workspace of that name, if there is one. */
+  readonly find: (id: string) => Workspace | undefined;
+  /** Serves a client: its channels, and what it asks. Emits what is to be sent back. */
+  readonly serve: (wire: Wire) => Observable<Message>;
+  readonly close: () => void;
+}
+
+/** All workspaces of a server. One is made when somebody comes in, and goes when nobody has been in it for a while. */
+export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
+  const { maxWorkspaces = 100, lingerTime = 60_000 } = options;
+  const all = new Map<string, Workspace>();
+  const rooms = hub({
+    // An error is a no.
+    authorize({ channel, action, message }) {
+      const id = channel.slice(channelOf('').length);
+      if (channel !== channelOf(id)) return false;
+      if (action === 'join') open(id);
+      return action === 'join' || (all.has(id) && PUBLISHED.includes(message?.type ?? ''));
+    },
+  });
+
+  const open = (id: string): Workspace => {
+    const known = all.get(id);
+    if (known) return known;
+    if (!WORKSPACE_NAME.test(id) || all.size >= maxWorkspaces) throw new RangeError('no workspace of that name, or too many');
+    const workspace = createWorkspace(id, rooms.channel(channelOf(id)));
+    all.set(id, workspace);
+    workspace.life.add(() => all.delete(id));
+    workspace.life.add(abandoned(workspace, lingerTime).subscribe(() => workspace.life.unsubscribe()));
+    return workspace;
+  };
+  const find = (id: unknown): Workspace => {
+    const found = all.get(String(id));
+    if (!found) throw new ReplyError('ERR_NO_WORKSPACE', 'join its channel first');
+    return found;
+  };
+
+  return {
+    find: (id) => all.get(id),
+    serve(wire) {
+      rooms.serve(wire);
+      return wire.pipe(
+        reply({
+          'workspace.open': ({ payload }) => {
+            find(payload.sandboxId);
+            return of({ files: [] });
+          },
+        }),
+      );
+    },
+    close: () => all.forEach(({ life }) => life.unsubscribe()),
+  };
+}
+
+/** Emits when nobody has been in it for that long. */
+function abandoned({ channel }: Workspace, lingerTime: number): Observable<unknown> {
+  return channel.presence$.pipe(
+    map(({ members }) => members.length > 0),
+    startWith(false),
+    distinctUntilChanged(),
+    switchMap((isUsed) => (isUsed ? NEVER : timer(lingerTime))),
+    take(1),
+  );
+}
