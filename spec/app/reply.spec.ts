@@ -54,6 +54,7 @@ describe('reply', () => {
   it.each<[string, () => ObservableInput<unknown>, unknown[]]>([
     ['a value at once', () => of('a'), [['reply.last', 'a']]],
     ['a promise', () => Promise.resolve('a'), [['reply.last', 'a']]],
+    ['a string, not its letters', () => 'abc', [['reply.last', 'abc']]],
     [
       'an array',
       () => ['a', 'b'],

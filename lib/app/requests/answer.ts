@@ -48,8 +48,8 @@ export function beginAnswer(answer: Answer, handler: Handler, parts: AnswerParts
   };
   try {
     const returned = handler(request, createContext(answer, progress));
-    // A handler that emits without end could not be stopped while it is being subscribed to.
-    const values$ = from(returned).pipe(takeWhile(() => answer.isOpen));
+    // A string is a list of letters to RxJS, and one reply to everybody else. A handler that emits without end could not be stopped while it is being subscribed to.
+    const values$ = from(typeof returned === 'string' ? [returned] : returned).pipe(takeWhile(() => answer.isOpen));
     answer.work = values$.subscribe({ next: (value) => addReply(answer, value, say), error, complete });
     settleReplies(answer, isPromise(returned), say);
   } catch (reason) {
