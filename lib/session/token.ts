@@ -5,8 +5,11 @@ import { controlFrame } from './frames.js';
 import type { EndpointOptions } from './options.js';
 import type { Wait } from './storing.js';
 
-/** Tells what shows who a client is, whenever that is needed: at once, with a promise or an Observable, of which the first value counts. */
-export type TokenSource = () => string | PromiseLike<string> | Observable<string>;
+/**
+ * What shows who a client is: text that stays the same, or a function that tells it whenever it is needed: at once, with a promise or an Observable, of which
+ * the first value counts.
+ */
+export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
 export interface CredentialsOptions extends Pick<EndpointOptions, 'scheduler' | 'report'> {
   readonly token?: TokenSource;
@@ -31,7 +34,7 @@ export function createCredentials({ token, scheduler = asyncScheduler, report = 
   const renewal = createAlarm(scheduler, () => renew());
   const ask = (source: TokenSource): Observable<string> =>
     defer(() => {
-      const answer = source();
+      const answer = typeof source === 'string' ? source : source();
       return typeof answer === 'string' ? of(answer) : answer;
     }).pipe(first());
   if (token) wait(() => NEVER.pipe(finalize(() => renewal.clear())), noop, noop);

@@ -51,6 +51,7 @@ describe('connect: token', () => {
   });
 
   it.each<[how: string, TokenSource]>([
+    ['as text', 'x'],
     ['at once', () => 'x'],
     ['with an Observable, of which the first value counts', () => of('x', 'y')],
   ])('may be told %s', (_, token) => {
