@@ -77,6 +77,7 @@ export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffCo
 export { unbatch } from './operators/unbatch.js';
 export { envelopes, type EnvelopeOptions } from './session/envelope/envelopes.js';
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume.js';
+export { durable } from './session/durable.js';
 export { createDeadLetter, type DeadLetterOptions } from './session/deadLetter.js';
 export type { OutgoingMessages, Report, SessionEvent } from './session/events.js';
 export type { PageSignal } from './session/pageSignals.js';
@@ -85,6 +86,7 @@ export type { EndpointOptions } from './session/options.js';
 export { framed, type FramedOptions } from './session/framed.js';
 export type { ReconnectOptions } from './session/reconnecting.js';
 export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
+export type { Durability } from './session/store/durability.js';
 export type * from './session/store/inbox.js';
 export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
 export type * from './session/store/outboxStore.js';

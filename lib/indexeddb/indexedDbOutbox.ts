@@ -1,6 +1,7 @@
 import { catchError, defer, Subject, throwError, type Observable } from 'rxjs';
 import { StoreError, type StoreFault } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { durable } from '../session/durable.js';
 import { exclusive, type ExclusiveOptions } from '../session/store/exclusive.js';
 import type { OutboxContents, OutboxStore, StoredBatch } from '../session/store/outboxStore.js';
 import { faultOf, keyOf, recordOf, storeError, takeOver, type Head } from '../session/store/records.js';
@@ -72,6 +73,7 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
 
   return {
     isDurable: true,
+    durability: durable,
     faults$,
     open: () => delivered(open),
     append: (batches) => write(same, (transaction) => put(transaction, batches)),

@@ -1,4 +1,5 @@
 import { map, type SchedulerLike } from 'rxjs';
+import { durable } from '../session/durable.js';
 import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
 import { createAges, type Ages } from './ages.js';
 import { countOf, readValue } from './databases.js';
@@ -52,6 +53,7 @@ export function createInbox(options: InboxOptions): Inbox<LmdbTransaction> {
   };
 
   return {
+    durability: durable,
     // Not at once: a wire of this sender may have ended whose last commit is still on its way.
     load: (pid) => environment.write(() => find(pid)),
     commit: (pid, { done, finished }, completions) =>

@@ -1,10 +1,9 @@
-import { chain, attempt, inTurn, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import { isExpired } from '../message/expiry.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Encoded } from './encoding.js';
-import { batchFrame, controlFrame, MAX_BATCH, readFrame } from './frames.js';
-import type { OutboxContents, StoredBatch } from './store/outboxStore.js';
+import { batchFrame, controlFrame } from './frames.js';
+import type { StoredBatch } from './store/outboxStore.js';
 
 /** A batch that has its numbers, as its sender keeps it until it is acked. */
 export interface Batch extends StoredBatch {
@@ -49,56 +48,6 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: L
     const batch = { first: next, count, frame: batchFrame(next, count, body), delivery, messages };
     next += count;
     return { ...batch, mayExpire: messages.some(({ ttl }) => ttl !== undefined), sentAt: 0 };
-  });
-}
-
-/** Reads the messages of a body whose numbers begin with `first`. */
-export type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
-
-/** Batches as a store kept them; where it has lost some, their numbers are skipped. Tells of those that cannot be read. */
-export function restored(
-  { acked, last = 0, batches: stored }: OutboxContents,
-  read: ReadBody,
-  onCorrupt: (cause: unknown) => void,
-): Later<readonly Batch[]> {
-  const batches: Batch[] = [];
-  let next = acked + 1;
-  const skipTo = (first: number): void => {
-    for (; next < first; next += MAX_BATCH) batches.push(hole(next, Math.min(MAX_BATCH, first - next)));
-    next = Math.max(next, first);
-  };
-  const take = (batch: StoredBatch, messages: readonly Message[] | undefined): void => {
-    if (lastOf(batch) < next || !messages) return;
-    skipTo(batch.first);
-    batches.push({ ...batch, messages, mayExpire: messages.some(({ ttl }) => ttl !== undefined), sentAt: 0 });
-    next = lastOf(batch) + 1;
-  };
-  const taken = inTurn(stored, (batch) => chain(readBack(batch, read, onCorrupt), (messages) => take(batch, messages)));
-  return chain(taken, () => {
-    skipTo(last + 1);
-    return batches;
-  });
-}
-
-function readBack(
-  { first, count, frame }: StoredBatch,
-  readBody: ReadBody,
-  onCorrupt: (cause: unknown) => void,
-): Later<readonly Message[] | undefined> {
-  let isHole = false;
-  const read = (): Later<readonly Message[]> => {
-    const found = readFrame(frame);
-    isHole = found.kind === 'skip';
-    return found.kind === 'msg' && found.first === first ? readBody(found.body, first, count) : [];
-  };
-  const check = (messages: readonly Message[]): readonly Message[] | undefined => {
-    if (isHole || messages.length === count) return messages;
-    onCorrupt(undefined);
-    return undefined;
-  };
-  return attempt(read, check, (cause) => {
-    onCorrupt(cause);
-    return undefined;
   });
 }
 

@@ -36,8 +36,6 @@ interface Offer extends Offered {
   outcomes: Outcome[];
   /** Who has it and has not said how it ended; one of them is who offers. */
   open: number;
-  /** Who has it again when what was to be written could not be. */
-  again: number;
 }
 
 /** Gives a message to its subscribers, and settles it when all who have claimed it are done: at once, when nobody has. */
@@ -48,7 +46,7 @@ export function offer(
   terms: Terms,
 ): void {
   const outer = offered.current;
-  const mine: Offer = { message, terms, settle, outcomes: [], open: 1, again: 0, unhandled: undefined };
+  const mine: Offer = { message, terms, settle, outcomes: [], open: 1, unhandled: undefined };
   offered.current = mine;
   try {
     emit(message);
@@ -73,9 +71,8 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   mine.unhandled = false;
   const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
-      // All of them before the first is told: it may be done again at once, and the others are not.
-      mine.open += mine.again;
-      mine.again = 0;
+      // All of them when the first is told: it may be done again at once, and the others are not.
+      if (mine.open === 0) reopenAll(mine);
       onFailed?.(error);
     };
     mine.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
@@ -104,10 +101,12 @@ export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolea
 }
 
 function release(mine: Offer): void {
-  if (--mine.open > 0) return;
-  const { outcomes } = mine;
-  // Should they fail, these are not said again.
-  mine.outcomes = outcomes.filter(({ onFailed }) => !onFailed);
-  mine.again = outcomes.length - mine.outcomes.length;
-  mine.settle(outcomes);
+  if (--mine.open === 0) mine.settle(mine.outcomes);
+}
+
+/** What they wanted to be written is not: who is told of it has the message again; what the others said is not said again. */
+function reopenAll(mine: Offer): void {
+  const { length } = mine.outcomes;
+  mine.outcomes = mine.outcomes.filter(({ onFailed }) => !onFailed);
+  mine.open = length - mine.outcomes.length;
 }

@@ -1,6 +1,7 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
 import { ProtocolError, SessionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
+import { chain, type Later } from '../internal/later.js';
 import type { Connection } from './connection.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
 import { controlFrame } from './frames.js';
@@ -13,7 +14,7 @@ import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js
 import { createCredentials, type CredentialsOptions } from './token.js';
 
 /** What a client is given. */
-export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'woken$'> {
+export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life' | 'durability' | 'woken$'> {
   readonly codec: Negotiable;
   readonly store: OutboxStore;
 }
@@ -44,7 +45,7 @@ interface State {
 export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
   const { inbox, scheduler = asyncScheduler, report = noop } = options;
   const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
-  const credentials = createCredentials(options, parts.wait);
+  const credentials = createCredentials(options, parts);
 
   const enter = (
     { sid, rt, rx, known, resumed, ping, id: server, expires, codec, ...allowance }: Welcome,
@@ -118,11 +119,11 @@ function beginClient(
       if (ticket && record) endpoint.incoming.receiver.begin(ticket.sid, record.cursor);
       endpoint.outgoing.begin(contents, onReady);
     };
-    wait(() => (ticket ? inbox?.load(ticket.sid) : undefined), recall, fail);
+    wait(() => ticket && inbox?.load(ticket.sid), recall, fail);
   };
-  const open = (): void => wait(() => store.open(), begin, fail);
   // What a store tells at once would be told before anybody could subscribe to the wire.
-  wait(() => (store.isDurable ? after(0, microtask) : undefined), open, fail);
+  const open = (): Later<OutboxContents> => chain(store.isDurable ? after(0, microtask) : undefined, () => store.open());
+  wait(open, begin, fail);
 }
 
 /** What a new session begins with. */
@@ -142,18 +143,18 @@ function keepTicket(ticket: Ticket, state: State, { store, inbox, wait, fail }: 
     agree();
     next?.();
   };
-  const keep = (): void => wait(() => store.remember(ticket), stored, fail);
   // Before the ticket: to come back with that, and without knowing that nothing was processed yet, is to have forgotten how much was.
-  wait(() => inbox?.commit(ticket.sid, START, []), keep, fail);
+  const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
+  wait(keep, stored, fail);
 }
 
-function hello(state: State, { id, incoming }: Endpoint, { names }: Negotiable, options: EndpointOptions): Hello {
+function hello(state: State, { id, incoming }: Endpoint, { offered }: Negotiable, options: EndpointOptions): Hello {
   const { delivery = 'at-least-once', window = 1_024, windowBytes = 1024 * 1024 } = options;
   const { pid, epoch, ticket, remembers } = state;
   return {
     ...{ v: PROTOCOL_VERSION, pid, epoch, n: ++state.attempts, ...ticket },
     ...(remembers && { rx: incoming.receiver.rx }),
-    ...{ window, bytes: windowBytes, codecs: names(), id, delivery },
+    ...{ window, bytes: windowBytes, codecs: offered().map(({ name }) => name), id, delivery },
   };
 }
 

@@ -1,11 +1,15 @@
-import { createRing } from '../internal/ring.js';
+import type { SchedulerLike } from 'rxjs';
+import { createAlarm } from '../internal/alarm.js';
+import { createRing, type Ring } from '../internal/ring.js';
 import { tellFailed, type Outcome } from './claims.js';
-import type { Progress } from './progress.js';
+import { cursorWith, type Progress } from './progress.js';
 import type { Inbox } from './store/inbox.js';
 import type { Wait } from './storing.js';
 
 export interface CommitsOptions {
   readonly inbox: Inbox;
+  /** When what was settled in one go is committed. */
+  readonly microtask: SchedulerLike;
   readonly wait: Wait;
   /** Told when something is done. */
   readonly onDone: () => void;
@@ -21,25 +25,20 @@ interface Settled {
 
 /** Makes what is processed durable, with what it brings about: one transaction at a time, for all that has come to its end meanwhile. */
 export interface Commits {
+  /** What is added is committed with all that is by the end of the microtask. */
   readonly add: (number: number, outcomes: readonly Outcome[], progress: Progress) => void;
-  /** Begins to commit what was added. */
-  readonly run: () => void;
   readonly isIdle: () => boolean;
   /** Begins nothing more, and tells those who wait. */
   readonly abandon: () => void;
 }
 
-export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions): Commits {
+export function createCommits({ inbox, microtask, wait, onDone, onFailed }: CommitsOptions): Commits {
   let settled: Settled[] = [];
   /** They were together, and could not be committed so: one effect must not take the others with it. */
   let alone = createRing<Settled>();
   let committing: readonly Settled[] = [];
   let isRunning = false;
 
-  const take = (): readonly Settled[] => {
-    const one = alone.shift();
-    return one ? [one] : takeGroup(settled);
-  };
   const done = (): void => {
     const group = committing;
     committing = [];
@@ -60,31 +59,38 @@ export function createCommits({ inbox, wait, onDone, onFailed }: CommitsOptions)
     if (isRunning) return;
     isRunning = true;
     while (committing.length === 0) {
-      const group = (committing = take());
+      const group = (committing = takeGroup(alone, settled));
       const [first] = group;
       if (!first) break;
       const { progress } = first;
-      const cursor = progress.cursorWith(group.map(({ number }) => number));
+      const cursor = cursorWith(
+        progress,
+        group.map(({ number }) => number),
+      );
       wait(() => inbox.commit(progress.pid, cursor, outcomesOf(group)), done, failed);
     }
     isRunning = false;
   };
+  const turn = createAlarm(microtask, run);
 
   return {
-    add: (number, outcomes, progress) => void settled.push({ number, outcomes, progress }),
-    run,
+    add(number, outcomes, progress) {
+      settled.push({ number, outcomes, progress });
+      turn.set(0);
+    },
     isIdle: () => settled.length + alone.size + committing.length === 0,
     abandon() {
       const all = [...committing, ...alone.values(), ...settled];
-      settled = [];
-      alone = createRing();
+      [settled, alone] = [[], createRing()];
       for (const outcome of outcomesOf(all)) outcome.onAbandoned?.();
     },
   };
 }
 
 /** What an earlier session has left has a cursor of its own. */
-function takeGroup(settled: Settled[]): readonly Settled[] {
+function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[] {
+  const one = alone.shift();
+  if (one) return [one];
   const end = settled.findIndex(({ progress }) => progress !== settled[0]?.progress);
   return settled.splice(0, end < 0 ? settled.length : end);
 }

@@ -1,11 +1,12 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, identity, map, noop, type Observable } from 'rxjs';
+import { asyncScheduler, identity, map, noop, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../codec/codec.js';
 import { chain, type Later } from '../internal/later.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
 import type { BatchFrame } from './decoding.js';
+import type { Durable } from './durable.js';
 import type { Allowance } from './flight.js';
 import { controlFrame, type SessionFrame } from './frames.js';
 import { createIncoming, type Incoming } from './incoming.js';
@@ -36,7 +37,11 @@ export interface EndpointParts {
   /** Names the client's outbox, once that is known. */
   readonly pid: () => string;
   readonly store: OutboxStore;
+  /** There where a store outlives the process. */
+  readonly durability: Durable | undefined;
   readonly wait: Wait;
+  /** Ends with the session. */
+  readonly life: Subscription;
   readonly emit: (message: Message) => void;
   /** The session cannot go on. */
   readonly fail: (error: unknown) => void;

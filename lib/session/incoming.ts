@@ -1,10 +1,11 @@
-import { asapScheduler, noop } from 'rxjs';
+import { asapScheduler, noop, type Subscription } from 'rxjs';
 import { MessagesMissedError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import { chain, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
 import type { Connection } from './connection.js';
 import { createDecoder, type BatchFrame, type DecoderOptions } from './decoding.js';
+import type { Durable } from './durable.js';
 import { createGate, type Gate } from './gate.js';
 import type { EndpointOptions } from './options.js';
 import { createReceiver, type Receiver, type Settle } from './receiver.js';
@@ -29,6 +30,8 @@ export interface Incoming {
 
 export interface IncomingParts extends Pick<DecoderOptions, 'codec' | 'sends' | 'pid'> {
   readonly wait: Wait;
+  readonly life: Subscription;
+  readonly durability: Durable | undefined;
   readonly emit: (message: Message) => void;
   /** Names the other side to the application. */
   readonly source: () => string;
@@ -40,14 +43,14 @@ export interface IncomingParts extends Pick<DecoderOptions, 'codec' | 'sends' | 
 }
 
 export function createIncoming(parts: IncomingParts, options: EndpointOptions): Incoming {
-  const { wait, emit, source, sendAck, fail, admit } = parts;
+  const { emit, source, sendAck, fail, admit } = parts;
   const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
   const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   const complain = (error: unknown): void => report({ kind: 'error', error });
   const decode = createDecoder({ ...parts, maxBadFrames, report });
 
-  const settling = createSettling({ inbox, microtask, wait, onDone: acknowledge, onFailed: fail });
+  const settling = createSettling({ ...parts, inbox, microtask, onDone: acknowledge, onFailed: fail });
   const { onSettled } = settling;
   const gate = createGate({ emit, terms: { ...settling, complain }, maxHeld: window, onOverflow: complain });
   let unsettled = 0;

@@ -1,42 +1,21 @@
-import type { BatchContext, Codec } from '../codec/codec.js';
+import type { Codec } from '../codec/codec.js';
 import { ProtocolError } from '../errors.js';
-import { attempt, type Later } from '../internal/later.js';
-import type { Frame } from '../link/link.js';
-import type { Message } from '../message/types.js';
-import { decodeBody } from './encoding.js';
 
 /** Several codecs that are used as one: the one that both sides have agreed on. */
 export interface Negotiable extends Codec {
-  /** Their names, its own first. */
-  readonly names: () => readonly string[];
+  /** All of them, the one it is first. */
+  readonly offered: () => readonly Codec[];
   /**
    * It is the one of this name from now on. Answers whether it was another one before.
    *
    * @throws {ProtocolError} When there is none.
    */
   choose(name: string): boolean;
-  /** Reads what was stored, by whichever of them can: it is that one from now on. */
-  readStored(body: Frame, context: BatchContext): Later<readonly Message[]>;
 }
 
 /** @param codecs The best first. */
 export function negotiable(codecs: readonly Codec[]): Negotiable {
   let [current] = codecs as readonly [Codec];
-  const inOrder = (): readonly Codec[] => [current, ...codecs.filter((one) => one !== current)];
-
-  const readBy = ([one, ...others]: readonly Codec[], body: Frame, context: BatchContext): Later<readonly Message[]> =>
-    attempt(
-      () => decodeBody(one as Codec, body, context),
-      (messages) => {
-        current = one as Codec;
-        return messages;
-      },
-      (error) => {
-        if (others[0]) return readBy(others, body, context);
-        throw error;
-      },
-    );
-
   return {
     get name() {
       return current.name;
@@ -47,7 +26,7 @@ export function negotiable(codecs: readonly Codec[]): Negotiable {
     isSealed: !!current.isSealed,
     encode: (...given) => current.encode(...given),
     decode: (...given) => current.decode(...given),
-    names: () => inOrder().map(({ name }) => name),
+    offered: () => [current, ...codecs.filter((one) => one !== current)],
     choose(name) {
       const before = current;
       const found = codecs.find((one) => one.name === name);
@@ -55,7 +34,6 @@ export function negotiable(codecs: readonly Codec[]): Negotiable {
       current = found;
       return found !== before;
     },
-    readStored: (body, context) => readBy(inOrder(), body, context),
   };
 }
 

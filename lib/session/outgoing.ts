@@ -1,10 +1,10 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
 import type { BatchContext, Direction } from '../codec/codec.js';
-import { StoreError } from '../errors.js';
 import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { restored, type Batch, type ReadBody } from './batches.js';
+import type { Batch } from './batches.js';
+import type { Durable } from './durable.js';
 import { createEncoder, type OnUnsendable } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
@@ -43,6 +43,7 @@ export interface Outgoing {
 export interface OutgoingParts {
   readonly codec: Negotiable;
   readonly store: OutboxStore;
+  readonly durability: Durable | undefined;
   readonly wait: Wait;
   /** Which way what is sent goes. */
   readonly sends: Direction;
@@ -52,9 +53,9 @@ export interface OutgoingParts {
 
 export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): Outgoing {
   const { microtask = asapScheduler, report = noop } = options;
-  const { store, wait } = parts;
+  const { store, wait, codec, durability } = parts;
   const complain = (error: unknown): void => report({ kind: 'error', error });
-  const { ledger, queue, flight, unsure, sender, readBody } = createSending(parts, options);
+  const { ledger, queue, flight, unsure, sender, contextOf } = createSending(parts, options);
   let isReady = false;
 
   const pump = (): void => {
@@ -74,7 +75,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     },
     begin(contents, ready) {
       const { acked, ticket } = contents;
-      const kept: MakeBatches = () => restored(contents, readBody, (cause) => complain(new StoreError('outbox', 'corrupt', cause)));
+      const kept: MakeBatches = () => durability?.restored(contents, codec, contextOf, report) ?? [];
       sender.begin(acked, kept, ticket !== undefined, (batches) => {
         // Of the first batch some may be acked.
         for (const { first, messages } of batches) messages.slice(Math.max(0, acked + 1 - first)).forEach(ledger.open);
@@ -122,6 +123,5 @@ function createSending({ codec, store, wait, sends: direction, pid }: OutgoingPa
   const onUnsendable: OnUnsendable = ({ id }, error) => ledger.close(id, 'dead', { error });
   const encode = createEncoder(codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf });
   const parts = { queue, flight, ledger, store, encode, wait };
-  const readBody: ReadBody = (body, first, count) => codec.readStored(body, contextOf(first, count));
-  return { ledger, flight, queue, readBody, unsure: createUnsure(parts), sender: createSender(parts) };
+  return { ledger, flight, queue, contextOf, unsure: createUnsure(parts), sender: createSender(parts) };
 }

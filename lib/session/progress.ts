@@ -9,19 +9,19 @@ export interface Progress {
   /** Whether this one is. */
   has(number: number): boolean;
   readonly mark: (number: number) => void;
-  /** How it would be if these were marked too. */
-  cursorWith(numbers: readonly number[]): Cursor;
+  /** Those above `done` that are. */
+  readonly above: ReadonlySet<number>;
 }
 
 const START: Cursor = { done: 0, finished: [] };
 
 export function createProgress(pid: string, { done, finished }: Cursor = START): Progress {
-  /** Those above `done`. */
   const above = new Set(finished);
 
   const progress: Progress & { done: number } = {
     pid,
     done,
+    above,
     has: (number) => number <= progress.done || above.has(number),
     mark(number) {
       if (number !== progress.done + 1) {
@@ -31,11 +31,13 @@ export function createProgress(pid: string, { done, finished }: Cursor = START):
       progress.done++;
       while (above.delete(progress.done + 1)) progress.done++;
     },
-    cursorWith(numbers) {
-      const then = createProgress(pid, { done: progress.done, finished: [...above] });
-      numbers.forEach(then.mark);
-      return { done: then.done, finished: [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b) };
-    },
   };
   return progress;
+}
+
+/** How it would be if these were marked too. */
+export function cursorWith({ pid, done, above }: Progress, numbers: readonly number[]): Cursor {
+  const then = createProgress(pid, { done, finished: [...above] });
+  numbers.forEach(then.mark);
+  return { done: then.done, finished: [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b) };
 }

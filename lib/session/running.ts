@@ -37,7 +37,7 @@ export interface Run {
   readonly close: () => void;
 }
 
-type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>) => Run;
+type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>) => Run;
 
 /**
  * The life of a session: from its first connection until `outgoing` completes and all of it is acked, or that takes too long; until the
@@ -52,13 +52,13 @@ export function running(outgoing: Observable<Message>, store: OutboxStore, optio
 /** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
 function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: OutboxStore, options: EndpointOptions, start: Start): void {
   const { report = noop, listening$ = of(true) } = options;
-  const waits = new Subscription();
+  const life = new Subscription();
   const wait: Wait = (later, done, failed) => {
-    waits.add(settle(later, done, failed));
+    life.add(settle(later, done, failed));
   };
   const fail = (error: unknown): void => to.error(error);
   const end = { error: fail, complete: () => to.complete() };
-  const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait });
+  const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait, life });
 
   const onFault = (error: { readonly fault: string }): void => {
     if (error.fault === 'fenced') {
@@ -68,12 +68,12 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: Outb
     report({ kind: 'error', error });
     if (error.fault === 'evicted') endpoint.outgoing.storeAgain();
   };
-  if (store.faults$) waits.add(store.faults$.subscribe(onFault));
-  waits.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.incoming.gate.open()));
+  if (store.faults$) life.add(store.faults$.subscribe(onFault));
+  life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.incoming.gate.open()));
   to.add(connections$.subscribe(end));
   send(to, outgoing, endpoint, options, end);
   to.add(() => {
-    waits.unsubscribe();
+    life.unsubscribe();
     close();
   });
 }

@@ -4,11 +4,13 @@ import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { checkOptions } from './checkOptions.js';
 import { createClient } from './client.js';
+import type { Durable } from './durable.js';
 import { checkCodecs, negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import { pageSignals, type PageSignal } from './pageSignals.js';
 import { reconnecting, type ReconnectOptions } from './reconnecting.js';
 import { running } from './running.js';
+import type { Inbox } from './store/inbox.js';
 import { memoryOutbox } from './store/memoryOutbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import type { TokenSource } from './token.js';
@@ -33,13 +35,14 @@ export interface SessionOptions extends EndpointOptions {
  *
  * @param codec One, or several, the best first: the server takes the first that it has.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if of several codecs some seal and others do not.
+ * @throws {TypeError} At call time, if of several codecs some seal and others do not, or a store that outlives the process has no `durability`.
  * @example
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
   const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox(), signals$ = pageSignals } = options;
   checkOptions('session', options);
+  const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
   checkCodecs('session', codecs);
   const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
@@ -47,7 +50,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
   return (link) => (outgoing) =>
     running(outgoing, outbox, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
-      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox, woken$: signals$ }, options, () =>
+      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox, durability, woken$: signals$ }, options, () =>
         opened$.next(),
       );
       return {
@@ -60,4 +63,12 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
         ),
       };
     });
+}
+
+/** What the stores bring along. @throws {TypeError} When they bring nothing, and need it. */
+function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | undefined {
+  const found = outbox.durability ?? inbox?.durability;
+  if (!found && (inbox ?? outbox.isDurable)) throw new TypeError('session: a store that outlives the process needs its "durability"');
+  // There is no other.
+  return found as Durable | undefined;
 }

@@ -1,13 +1,15 @@
-import { finalize, NEVER, noop, type SchedulerLike } from 'rxjs';
-import { createAlarm } from '../internal/alarm.js';
+import type { Subscription } from 'rxjs';
 import type { Outcome, Terms } from './claims.js';
-import { createCommits, type CommitsOptions } from './commits.js';
+import type { CommitsOptions } from './commits.js';
+import type { Durable } from './durable.js';
 import type { Progress } from './progress.js';
 import type { Inbox } from './store/inbox.js';
 
 export interface SettlingOptions extends Omit<CommitsOptions, 'inbox'> {
   readonly inbox: Inbox | undefined;
-  readonly microtask: SchedulerLike;
+  readonly durability: Durable | undefined;
+  /** Ends with the session. */
+  readonly life: Subscription;
 }
 
 /**
@@ -21,17 +23,14 @@ export interface Settling extends Terms {
   readonly isIdle: () => boolean;
 }
 
-export function createSettling({ inbox, microtask, ...options }: SettlingOptions): Settling {
-  const commits = inbox && createCommits({ ...options, inbox });
-  const commitSoon = createAlarm(microtask, () => commits?.run());
+export function createSettling({ inbox, durability, life, ...options }: SettlingOptions): Settling {
+  const commits = inbox && durability?.createCommits({ ...options, inbox });
   let isOver = false;
 
-  const end = (): void => {
+  life.add(() => {
     isOver = true;
     commits?.abandon();
-  };
-  // For as long as the session lives.
-  options.wait(() => NEVER.pipe(finalize(end)), noop, noop);
+  });
 
   return {
     canWrite: commits !== undefined,
@@ -39,10 +38,8 @@ export function createSettling({ inbox, microtask, ...options }: SettlingOptions
     isIdle: () => commits?.isIdle() ?? true,
     onSettled(number, outcomes, progress) {
       if (isOver) for (const { onAbandoned } of outcomes) onAbandoned?.();
-      else if (commits) {
-        commits.add(number, outcomes, progress);
-        commitSoon.set(0);
-      } else {
+      else if (commits) commits.add(number, outcomes, progress);
+      else {
         progress.mark(number);
         options.onDone();
         for (const { onDone } of outcomes) onDone?.();

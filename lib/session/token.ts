@@ -1,9 +1,9 @@
-import { asyncScheduler, defer, finalize, first, NEVER, noop, of, switchMap, type Observable } from 'rxjs';
+import { asyncScheduler, defer, first, noop, of, switchMap, type Observable } from 'rxjs';
 import { createAlarm } from '../internal/alarm.js';
 import type { Connection } from './connection.js';
 import { controlFrame } from './frames.js';
+import type { EndpointParts } from './endpoint.js';
 import type { EndpointOptions } from './options.js';
-import type { Wait } from './storing.js';
 
 /**
  * What shows who a client is: text that stays the same, or a function that tells it whenever it is needed: at once, with a promise or an Observable, of which
@@ -28,7 +28,10 @@ export interface Credentials {
 /** How long before it expires a fresh one is asked for, in ms; later, if it does not live for twice that. */
 const EARLY = 30_000;
 
-export function createCredentials({ token, scheduler = asyncScheduler, report = noop }: CredentialsOptions, wait: Wait): Credentials {
+export function createCredentials(
+  { token, scheduler = asyncScheduler, report = noop }: CredentialsOptions,
+  { wait, life }: Pick<EndpointParts, 'wait' | 'life'>,
+): Credentials {
   let shown: string | undefined;
   let renew = noop;
   const renewal = createAlarm(scheduler, () => renew());
@@ -37,7 +40,7 @@ export function createCredentials({ token, scheduler = asyncScheduler, report = 
       const answer = typeof source === 'string' ? source : source();
       return typeof answer === 'string' ? of(answer) : answer;
     }).pipe(first());
-  if (token) wait(() => NEVER.pipe(finalize(() => renewal.clear())), noop, noop);
+  life.add(() => renewal.clear());
 
   return {
     get shown() {

@@ -16,7 +16,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * `at-most-once` a message is sent once, and nobody asks.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, or if of several codecs some seal and others do not.
+ * @throws {TypeError} At call time, if `id` is no name, if of several codecs some seal and others do not, or if a store that outlives the process has no `durability`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {UnauthorizedError} Delivered, when the server does not let this client in.

@@ -1,4 +1,4 @@
-import { of, Subject, Subscription, throwError, type Observable } from 'rxjs';
+import { of, Subject, Subscription, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { whenReady, type Later } from '../../lib/internal/later.js';
 import type { Outcome } from '../../lib/session/claims.js';
 import { createCommits } from '../../lib/session/commits.js';
@@ -20,6 +20,8 @@ function start(answer: (call: Call) => Later<void>) {
   const calls: Call[] = [];
   const seen: unknown[] = [];
   const session = new Subscription();
+  const microtask = new VirtualTimeScheduler();
+  const run = (): void => microtask.flush();
   const wait: Wait = (later, done, failed) => {
     session.add(whenReady(later(), done, failed));
   };
@@ -33,6 +35,7 @@ function start(answer: (call: Call) => Later<void>) {
         return answer(call);
       },
     },
+    microtask,
     wait,
     onDone: () => seen.push('done'),
     onFailed: (error) => seen.push(error),
@@ -40,14 +43,15 @@ function start(answer: (call: Call) => Later<void>) {
   const progress = createProgress('ann');
   return {
     ...commits,
+    run,
     calls,
     seen,
     progress,
     session,
-    /** Adds numbers without outcomes, and runs. */
+    /** Adds numbers without outcomes, to the end of the microtask. */
     settle: (...numbers: number[]): void => {
       for (const number of numbers) commits.add(number, [], progress);
-      commits.run();
+      run();
     },
     cursors: () => calls.map((call) => call.cursor),
   };

@@ -4,6 +4,7 @@ import type { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { durable } from '../../lib/session/durable.js';
 import { batchFrame } from '../../lib/session/frames.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
@@ -105,7 +106,8 @@ describe('a server that speaks the session, and breaks its rules', () => {
     });
 
     it('sends more than the window', async () => {
-      const inbox: Inbox = { load: () => undefined, remember: () => undefined, commit: (_, { done }) => (done > 0 ? NEVER : undefined) };
+      const commit: Inbox['commit'] = (_, { done }) => (done > 0 ? NEVER : undefined);
+      const inbox: Inbox = { durability: durable, load: () => undefined, remember: () => undefined, commit };
       const { enter, ended } = begin({ windowBytes: 200, inbox });
       const { send } = await enter();
       send(batch(1, 'a'), batch(2, 'b'), batch(3, 'c'));

@@ -1,4 +1,4 @@
-import { createProgress } from '../../lib/session/progress.js';
+import { createProgress, cursorWith } from '../../lib/session/progress.js';
 
 describe('progress', () => {
   it('begins before the first message', () => {
@@ -24,17 +24,17 @@ describe('progress', () => {
 
   it('tells how it would be, and stays as it is', () => {
     const progress = createProgress('ann', { done: 1, finished: [5] });
-    expect(progress.cursorWith([2, 4])).toEqual({ done: 2, finished: [4, 5] });
-    expect(progress.cursorWith([8, 3, 2])).toEqual({ done: 3, finished: [5, 8] });
-    expect(progress.cursorWith([4, 3, 2])).toEqual({ done: 5, finished: [] });
-    expect(progress.cursorWith([])).toEqual({ done: 1, finished: [5] });
+    expect(cursorWith(progress, [2, 4])).toEqual({ done: 2, finished: [4, 5] });
+    expect(cursorWith(progress, [8, 3, 2])).toEqual({ done: 3, finished: [5, 8] });
+    expect(cursorWith(progress, [4, 3, 2])).toEqual({ done: 5, finished: [] });
+    expect(cursorWith(progress, [])).toEqual({ done: 1, finished: [5] });
     expect(progress.done).toBe(1);
   });
 
   it('is not moved by what has no number', () => {
     const progress = createProgress('ann', { done: 1, finished: [3] });
     progress.mark(0);
-    expect(progress.cursorWith([0])).toEqual({ done: 1, finished: [3] });
+    expect(cursorWith(progress, [0])).toEqual({ done: 1, finished: [3] });
     expect(progress.done).toBe(1);
   });
 });

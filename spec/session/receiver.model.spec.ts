@@ -2,6 +2,7 @@ import { array, assert, constant, integer, nat, oneof, property, record, type Ar
 import { ConnectionLostError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
+import { cursorWith } from '../../lib/session/progress.js';
 import { createReceiver, type Settle } from '../../lib/session/receiver.js';
 
 type Step =
@@ -91,7 +92,7 @@ function createReal() {
       settles.delete(number);
     },
     restart(): void {
-      const cursor = receiver.progress.cursorWith([]);
+      const cursor = cursorWith(receiver.progress, []);
       settles = new Map();
       receiver = make();
       receiver.begin('sender', cursor);

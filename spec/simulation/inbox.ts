@@ -1,3 +1,4 @@
+import { durable } from '../../lib/session/durable.js';
 import type { Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 import type { Disk } from './disk.js';
 import type { Life } from './life.js';
@@ -18,6 +19,7 @@ export interface InboxOptions {
 export function durableInbox(life: Life, { disk, records, onEffects, onBuried }: InboxOptions): Inbox<Transaction> {
   const recordOf = (sender: string): InboxRecord => records.get(sender) ?? { cursor: { done: 0, finished: [] } };
   return {
+    durability: durable,
     load: (sender) => disk.write(life, () => records.get(sender)),
     commit: (sender, cursor, completions) =>
       disk.write(life, () => {

@@ -1,6 +1,7 @@
 import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
+import { durable } from '../../lib/session/durable.js';
 import type { OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
 import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';
@@ -49,6 +50,7 @@ export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStor
     });
   return {
     isDurable: true,
+    durability: durable,
     faults$,
     maxMessages: MOST_STORED,
     maxBytes: 100_000,

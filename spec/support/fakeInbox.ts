@@ -1,4 +1,5 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
+import { durable } from '../../lib/session/durable.js';
 import type { Cursor, DeadLetter, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
@@ -31,6 +32,7 @@ export function fakeInbox(scheduler: SchedulerLike = asapScheduler): FakeInbox {
   let begun = 0;
 
   return {
+    durability: durable,
     written,
     deadLetters,
     commits,

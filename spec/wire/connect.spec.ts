@@ -7,6 +7,7 @@ import { msgpack } from '../../lib/codec/msgpack.js';
 import { ConnectionLostError, ReconnectGivenUpError, UnsupportedError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { Message } from '../../lib/message/types.js';
+import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
@@ -119,6 +120,13 @@ describe('connect', () => {
 
   it.each(['', 'no name', 'x'.repeat(129)])('refuses the id %p when called', (id) => {
     expect(() => connect({ link: () => of(), id })).toThrow(TypeError);
+  });
+
+  it.each([
+    ['outbox', { outbox: { ...memoryOutbox(), isDurable: true } }],
+    ['inbox', { inbox: { load: () => undefined, commit: () => undefined, remember: () => undefined } }],
+  ])('refuses an %s that outlives the process, and does not bring along what that needs', (_, stores) => {
+    expect(() => connect({ link: () => of(), ...stores })).toThrow(TypeError);
   });
 
   it('completes when its link does', async () => {

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { map, ReplaySubject } from 'rxjs';
+import { durable } from '../../lib/session/durable.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
@@ -129,7 +130,7 @@ describe.each(protocols)('messageState, over the protocol %s', (protocol, open) 
 
 describe('messageState', () => {
   it('says that a message is on its way when the wire has ended, and an outbox keeps it', async () => {
-    const outbox = { ...memoryOutbox(), isDurable: true };
+    const outbox = { ...memoryOutbox(), isDurable: true, durability: durable };
     const { wire, close } = pair({ client: { outbox } });
     const state = steps(wire, 'a');
     wire.next(message('a'));

@@ -1,6 +1,7 @@
 import { controlFrame, readFrame } from '../../session/frames.js';
 import type { Frame } from '../../link/link.js';
 import type { Endpoint } from '../../session/endpoint.js';
+import { cursorWith } from '../../session/progress.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { Allowance } from '../../session/flight.js';
 
@@ -19,7 +20,7 @@ export function restOf({ outgoing, incoming, isRead }: Endpoint): Rest | undefin
   const { acked, sent, bytes, limit, bytesAllowed, isBusy } = outgoing.flight;
   const isIdle = outgoing.isIdle() && bytes === 0 && acked === sent && !isBusy && incoming.isIdle() && isRead();
   return isIdle
-    ? { acked, allowance: { window: limit - acked, bytes: bytesAllowed }, cursor: incoming.receiver.progress.cursorWith([]) }
+    ? { acked, allowance: { window: limit - acked, bytes: bytesAllowed }, cursor: cursorWith(incoming.receiver.progress, []) }
     : undefined;
 }
 

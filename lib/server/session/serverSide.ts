@@ -1,6 +1,7 @@
 import { asyncScheduler } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import type { Connection } from '../../session/connection.js';
+import { durable, type Durable } from '../../session/durable.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from '../../session/endpoint.js';
 import { credential } from '../../session/handshake.js';
 import type { Drained } from '../draining.js';
@@ -21,7 +22,7 @@ export interface ServerSide extends Endpoint, Drained {
 /** The server's side of a session, over one connection after the other. */
 export function createServerSide(
   setup: ServerSideSetup,
-  parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>,
+  parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>,
   options: ServerSideOptions,
 ): ServerSide {
   const { pingInterval: ping, scheduler = asyncScheduler } = options;
@@ -33,7 +34,7 @@ export function createServerSide(
   const { renew, isIdle: isRenewed } = createRenewal(attachment, parts.wait, scheduler);
   const endpoint = createEndpoint(
     {
-      ...{ ...parts, ...throttle },
+      ...{ ...parts, ...throttle, durability: durable as Durable },
       ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onQuiet },
       onOpen: (connection) => open(connection),
       onEarly: (connection) => greeting.agree(connection),

@@ -59,8 +59,8 @@ export class Stay implements SleeperParts {
     const settings = { ...options, id, delivery: this.#delivery, listening$: listening.begun(), isWatched, report };
     if (rest) this.#cursor = rest.cursor;
     let side: ServerSide;
-    const start = (connected: Pick<EndpointParts, 'emit' | 'fail' | 'wait'>): Run => {
-      const throttle = this.#throttle(connected.wait, () => side.incoming.acknowledge());
+    const start = (connected: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>): Run => {
+      const throttle = this.#throttle(connected.life, () => side.incoming.acknowledge());
       // What rests has nothing in its store.
       const contents = this.#contents ?? { pid: this.#pid, epoch: 0, acked: rest?.acked ?? 0, batches: [] };
       side = createServerSide({ ...this.#setup(), contents, throttle, onQuiet, onAgreed }, connected, settings);
@@ -85,9 +85,9 @@ export class Stay implements SleeperParts {
     };
   }
 
-  #throttle(wait: EndpointParts['wait'], onTime: () => void): Throttle | undefined {
+  #throttle(life: EndpointParts['life'], onTime: () => void): Throttle | undefined {
     const { rates, scheduler } = this.#stay.options;
     if (!rates || !this.#bucket) return undefined;
-    return createThrottle(this.#cursor?.done ?? 0, { rates, bucket: this.#bucket, wait, scheduler, report: this.report, onTime });
+    return createThrottle(this.#cursor?.done ?? 0, { rates, bucket: this.#bucket, life, scheduler, report: this.report, onTime });
   }
 }

@@ -1,4 +1,4 @@
-import { finalize, NEVER, noop, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import { ConnectionLostError, OverflowError, ProtocolError } from '../../errors.js';
 import { createAlarm } from '../../internal/alarm.js';
 import { CloseCode } from '../../link/closeCode.js';
@@ -18,7 +18,7 @@ export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admi
 export interface ThrottleOptions {
   readonly rates: Rates;
   readonly bucket: Bucket;
-  readonly wait: EndpointParts['wait'];
+  readonly life: EndpointParts['life'];
   readonly scheduler: SchedulerLike;
   readonly report: Report;
   /** More can be acked. */
@@ -29,14 +29,14 @@ export interface ThrottleOptions {
 const EVERY = 50;
 
 /** @param start All up to here was acked before. */
-export function createThrottle(start: number, { rates, bucket, wait, scheduler, report, onTime }: ThrottleOptions): Throttle {
+export function createThrottle(start: number, { rates, bucket, life, scheduler, report, onTime }: ThrottleOptions): Throttle {
   const { window, perSecond } = rates;
   const alarm = createAlarm(scheduler, onTime);
   let acked = start;
   let dropped = 0;
   let isReleased = false;
   let isCaughtUp = true;
-  wait(() => NEVER.pipe(finalize(() => alarm.clear())), noop, noop);
+  life.add(() => alarm.clear());
 
   /** False, when it is dropped. Who goes on all the same is closed. */
   const admitUnsure = (count: number): boolean => {

@@ -37,6 +37,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
   const { open, letGo, stolen$ } = lock;
   return {
     isDurable: store.isDurable,
+    durability: store.durability,
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
     open,

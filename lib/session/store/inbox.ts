@@ -1,5 +1,6 @@
 import type { Later } from '../../internal/later.js';
 import type { Message } from '../../message/types.js';
+import type { Durability } from './durability.js';
 
 /** How far the messages of one sender are processed. */
 export interface Cursor {
@@ -56,6 +57,8 @@ export interface Completion<Tx> {
  * There is one call at a time of `commit` for each sender.
  */
 export interface Inbox<Tx = unknown> {
+  /** What a client's session does with it: `durable`. A server needs not be told. */
+  readonly durability?: Durability | undefined;
   /** What is known of this sender, if anything: all that was begun to be stored before is among it, also where nobody waits for the answer. */
   load(pid: string): Later<InboxRecord | undefined>;
   /**

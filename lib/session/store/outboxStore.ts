@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { StoreError } from '../../errors.js';
 import type { Later } from '../../internal/later.js';
 import type { Frame } from '../../link/link.js';
+import type { Durability } from './durability.js';
 
 /** A run of messages that have their numbers, as the one frame that carries them, byte for byte, each time it is sent. */
 export interface StoredBatch {
@@ -44,6 +45,8 @@ export interface OutboxContents {
 export interface OutboxStore {
   /** Whether it outlives the process: then messages are numbered and stored as soon as they come, also while offline. */
   readonly isDurable: boolean;
+  /** What a client's session does then: `durable`. A server needs not be told. */
+  readonly durability?: Durability | undefined;
   /** Messages it takes. */
   readonly maxMessages: number;
   /** Bytes of frames it takes. */

@@ -3,6 +3,7 @@ import { StoreError, type StoreFault } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import type { Later } from '../../internal/later.js';
 import { createRing, type Ring } from '../../internal/ring.js';
+import { durable } from '../durable.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxContents, OutboxStore, StoredBatch } from './outboxStore.js';
 import { faultOf, keyOf, storeError, takeOver, type Head } from './records.js';
@@ -79,6 +80,7 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
 
   return {
     isDurable: true,
+    durability: durable,
     faults$,
     open: () => attempt(open),
     append: (batches) => write((mine) => append(mine, batches)),

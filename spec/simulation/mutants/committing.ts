@@ -16,7 +16,7 @@ export const COMMITTING: readonly Mutant[] = [
     file: 'lib/session/commits.ts',
     find: 'wait(() => inbox.commit(progress.pid, cursor, outcomesOf(group)), done, failed);',
     replace: `const then = (): void => wait(() => inbox.commit(progress.pid, cursor, []), done, failed);
-      wait(() => inbox.commit(progress.pid, progress.cursorWith([]), outcomesOf(group)), then, failed);`,
+      wait(() => inbox.commit(progress.pid, cursorWith(progress, []), outcomesOf(group)), then, failed);`,
   },
   {
     name: 'ack before the commit',

@@ -6,7 +6,7 @@ export const SLEEPING: readonly Mutant[] = [
     name: 'a sleep that forgets what came out of order',
     why: 'what was finished before a restart has no effect again',
     file: 'lib/server/session/rest.ts',
-    find: 'cursor: incoming.receiver.progress.cursorWith([])',
+    find: 'cursor: cursorWith(incoming.receiver.progress, [])',
     replace: 'cursor: { done: incoming.receiver.rx, finished: [] }',
   },
   {
