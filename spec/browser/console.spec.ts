@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
@@ -35,9 +36,10 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect(complaints).toEqual([]);
   });
 
-  const shows = (selector: string, text: string): Promise<void> => page.locator(selector).filter({ hasText: text }).waitFor();
+  const shows = (selector: string, text: string | RegExp): Promise<void> => page.locator(selector).filter({ hasText: text }).waitFor();
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const textOf = async (selector: string): Promise<string> => (await page.locator(selector).textContent()) ?? '';
+  const fileNames = (): Promise<string[]> => page.locator('#files .name').allTextContents();
   const counters = async (): Promise<unknown> => ({ lost: await textOf('#lost'), doubled: await textOf('#doubled') });
   const run = async (code: string): Promise<void> => {
     await page.getByLabel('JavaScript to run').fill(code);
@@ -100,6 +102,69 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect((await textOf('#lines')).split('\n').length).toBeLessThan(8_000);
     await run('console.log("still here")');
     await shows('#lines', 'still here');
+  });
+
+  it('takes files, shows what becomes of them, and gives them back', async () => {
+    const big = Buffer.alloc(3_000_000, 'rxwire ');
+    await page.getByLabel('Files to upload').setInputFiles([
+      { name: 'input.txt', mimeType: 'text/plain', buffer: Buffer.from('ping') },
+      { name: 'big.bin', mimeType: 'application/octet-stream', buffer: big },
+    ]);
+    await shows('#files li', '4 B');
+    await shows('#files li', '2.9 MiB');
+    await run(`import { readFile, writeFile } from 'node:fs/promises';
+      await writeFile('output.txt', (await readFile('input.txt', 'utf8')).replace('i', 'o'));`);
+    await shows('#files li', 'output.txt');
+    expect(await fileNames()).toEqual(['big.bin', 'input.txt', 'output.txt']);
+
+    const fetched = page.waitForEvent('download');
+    await page.getByTitle('Download big.bin').click();
+    expect((await readFile(await (await fetched).path())).equals(big)).toBe(true);
+    await page.getByTitle('Delete input.txt').click();
+    await page.getByTitle('Delete input.txt').waitFor({ state: 'detached' });
+    expect(await fileNames()).toEqual(['big.bin', 'output.txt']);
+  });
+
+  it('takes what is dropped on it while the connection is away', async () => {
+    await button('Cut the connection').click();
+    await shows('#state', 'Reconnecting');
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([new Uint8Array(4_000_000)], 'dropped.bin'));
+      document.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    });
+    await shows('#files li', '3.8 MiB');
+    await page.locator('#files progress:visible').waitFor({ state: 'detached' });
+    expect(await counters()).toEqual({ lost: '0', doubled: '0' });
+  });
+
+  it('says why a file is refused', async () => {
+    await page.getByLabel('Files to upload').setInputFiles({ name: '.hidden', mimeType: 'text/plain', buffer: Buffer.from('x') });
+    await shows('#timeline', '.hidden was not uploaded: a path is a slash, and a name of up to 100 characters');
+    expect(await fileNames()).toEqual([]);
+  });
+
+  it('shows what a program uses, and warns', async () => {
+    await run('const all = []; setInterval(() => all.push(Buffer.alloc(4e6, 1)), 100);');
+    await shows('#programs', '1 program');
+    await shows('#memory', /[1-9]\d+ MiB/);
+    await shows('#alert', 'Memory above 96 MiB');
+    expect(await page.locator('#memory-meter').getAttribute('data-over')).toBe('true');
+    await shows('#alert', 'Stopped at its memory limit');
+    await shows('#programs', '0 programs');
+    await shows('#timeline', 'Stopped at its memory limit');
+  });
+
+  it('keeps its workspace in the address', async () => {
+    await run(`import { writeFileSync } from 'node:fs'; writeFileSync('mine.txt', 'x');`);
+    await shows('#files li', 'mine.txt');
+    await page.reload();
+    await shows('#files li', 'mine.txt');
+    const other = await browser.newPage();
+    await other.goto(server.url);
+    await other.locator('#state').filter({ hasText: 'Connected' }).waitFor();
+    expect(await other.locator('#files li').count()).toBe(0);
+    await other.close();
   });
 
   it('can be used by keyboard alone', async () => {

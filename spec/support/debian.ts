@@ -18,10 +18,18 @@ export function describeWith(program: keyof typeof programs, title: string, body
       throw new Error(`needs ${path}: apt-get install ${program}`);
     });
   } else {
-    process.stderr.write(
-      `skipped "${title}": no ${path}. Install it (apt-get install ${program}), or name it in ${program.toUpperCase()}.\n`,
-    );
-    // eslint-disable-next-line no-restricted-syntax -- the one place where a test may be skipped, and it says so
-    describe.skip(title, () => body(path));
+    skip(title, `no ${path}. Install it (apt-get install ${program}), or name it in ${program.toUpperCase()}.`, () => body(path));
   }
+}
+
+/** A `describe` for what only Linux tells of a process. */
+export function describeOnLinux(title: string, body: () => void): void {
+  if (process.platform === 'linux') describe(title, body);
+  else skip(title, 'this system does not tell what a process uses', body);
+}
+
+function skip(title: string, reason: string, body: () => void): void {
+  process.stderr.write(`skipped "${title}": ${reason}\n`);
+  // eslint-disable-next-line no-restricted-syntax -- the one place where a test may be skipped, and it says so
+  describe.skip(title, body);
 }

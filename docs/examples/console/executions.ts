@@ -22,6 +22,8 @@ export interface ExecutionOptions extends SandboxOptions {
   readonly concurrency?: number;
   /** Programs that may wait for their turn; the next is refused. @default 16 */
   readonly maxWaiting?: number;
+  /** Runs a program. @default runCode, in a folder of its own */
+  readonly run?: (start: MessageTypes['execution.start'], limits: SandboxOptions) => Observable<SandboxEvent>;
 }
 
 type Start = Message<'execution.start'>;
@@ -37,12 +39,13 @@ const MAX_CODE = 262_144;
  * listen(httpServer).subscribe((wire) => executions(wire).subscribe((message) => wire.next(message)));
  */
 export function executions(wire: Observable<Message>, options: ExecutionOptions = {}): Observable<ExecutionMessage> {
-  const { concurrency = 2, maxWaiting = 16, ...limits } = options;
+  const { concurrency = 2, maxWaiting = 16, run: runProgram = runAlone, ...limits } = options;
 
   return defer(() => {
     const refused$ = new Subject<ExecutionMessage>();
     const refuse = (start: Start): void => refused$.next(answers(start)(new SandboxError('ERR_BUSY', 'too many programs are waiting')));
-    const run = (start: Start): Observable<ExecutionMessage> => execute(start, stopOf(wire, start), limits);
+    const run = (start: Start): Observable<ExecutionMessage> =>
+      execute(start, stopOf(wire, start), () => runProgram(start.payload, limits));
 
     const results$ = wire.pipe(
       ofType('execution.start'),
@@ -54,10 +57,12 @@ export function executions(wire: Observable<Message>, options: ExecutionOptions 
   });
 }
 
-function execute(start: Start, stop$: Observable<never>, limits: SandboxOptions): Observable<ExecutionMessage> {
+const runAlone: NonNullable<ExecutionOptions['run']> = ({ data }, limits) => runCode(data, limits);
+
+function execute(start: Start, stop$: Observable<never>, run: () => Observable<SandboxEvent>): Observable<ExecutionMessage> {
   return defer(() =>
     isRequest(start.payload)
-      ? runCode(start.payload.data, limits)
+      ? run()
       : throwError(
           () =>
             new SandboxError('ERR_BAD_REQUEST', 'execution.start needs executionId, sandboxId, and a program of 256 KiB at most as data'),

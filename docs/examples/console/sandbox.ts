@@ -1,10 +1,26 @@
 import type { ChildProcess } from 'node:child_process';
-import { concat, defer, filter, finalize, fromEvent, map, merge, ReplaySubject, take, takeUntil, timer, type Observable } from 'rxjs';
-import { raise, type SandboxEvent } from './sandbox/event.js';
+import {
+  concat,
+  defer,
+  finalize,
+  fromEvent,
+  ignoreElements,
+  map,
+  merge,
+  noop,
+  ReplaySubject,
+  take,
+  takeUntil,
+  tap,
+  timer,
+  type Observable,
+} from 'rxjs';
+import { raise, type SandboxEvent, type SandboxUsage } from './sandbox/event.js';
 import { coalesce, limitOutput, read, untilOutOfMemory } from './sandbox/output.js';
-import { residentMemory, startProcess } from './sandbox/process.js';
+import { startProcess } from './sandbox/process.js';
+import { usageOf } from './sandbox/usage.js';
 
-export { SandboxError, type SandboxErrorCode, type SandboxEvent } from './sandbox/event.js';
+export { SandboxError, type SandboxErrorCode, type SandboxEvent, type SandboxUsage } from './sandbox/event.js';
 
 export interface SandboxOptions {
   /** How long the program may run, in ms. @default 10_000 */
@@ -13,12 +29,18 @@ export interface SandboxOptions {
   readonly memoryLimit?: number;
   /** What the program may print, in bytes. @default 1_048_576 */
   readonly outputLimit?: number;
+  /** Where it runs. @default an empty folder of its own, which is removed when it has ended */
+  readonly folder?: string;
+  /** Told what it uses, ten times a second, where the system tells. */
+  readonly onUsage?: (usage: SandboxUsage) => void;
 }
 
 type Exit = readonly [code: number | null, signal: string | null];
 
-/** What is resident beside the heap: Node itself, and buffers. */
-const MEMORY_MARGIN = 128;
+const MEBIBYTE = 1_048_576;
+
+/** What is resident beside the heap: Node itself, and buffers; in MiB. */
+export const MEMORY_MARGIN = 128;
 
 /**
  * Runs JavaScript in a process of its own and emits what it prints, then how it ended. Unsubscribing kills it.
@@ -31,15 +53,16 @@ const MEMORY_MARGIN = 128;
  * runCode('console.log(6 * 7)').subscribe((event) => console.log(event));
  */
 export function runCode(code: string, options: SandboxOptions = {}): Observable<SandboxEvent> {
-  const { timeLimit = 10_000, memoryLimit = 64, outputLimit = 1_048_576 } = options;
+  const { timeLimit = 10_000, memoryLimit = 64, outputLimit = 1_048_576, folder, onUsage = noop } = options;
 
   return defer(() => {
-    const { child, kill } = startProcess(code, memoryLimit);
+    const { child, kill } = startProcess(code, memoryLimit, folder);
     const exit$ = exitOf(child);
     const tooLong$ = timer(timeLimit).pipe(map(() => raise('ERR_TIME_LIMIT', `stopped after ${timeLimit / 1_000} s`)));
-    const tooLarge$ = residentMemory(child.pid).pipe(
-      filter((mebibytes) => mebibytes > memoryLimit + MEMORY_MARGIN),
-      map(() => raise('ERR_MEMORY_LIMIT', 'stopped: out of memory')),
+    const tooLarge$ = usageOf(child.pid).pipe(
+      tap(onUsage),
+      tap(({ memory }) => memory > (memoryLimit + MEMORY_MARGIN) * MEBIBYTE && raise('ERR_MEMORY_LIMIT', 'stopped: out of memory')),
+      ignoreElements(),
     );
     const limits$ = merge(tooLong$, tooLarge$).pipe(takeUntil(exit$));
 

@@ -7,6 +7,7 @@ import type { Wire } from 'rxwire';
 import { listen } from 'rxwire/server';
 import { executions, type ExecutionOptions } from './executions.js';
 import { buildPage, createHandler, parsePath } from './http.js';
+import { runCode } from './sandbox.js';
 import { createWorkspaces, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
 
 export interface ConsoleOptions extends ExecutionOptions, WorkspacesOptions {
@@ -62,7 +63,8 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
 }
 
 function serve(wire: Wire, workspaces: Workspaces, limits: ExecutionOptions): Observable<unknown> {
-  return merge(executions(wire, limits), workspaces.serve(wire)).pipe(
+  const run: ExecutionOptions['run'] = ({ sandboxId, data }, box) => workspaces.find(sandboxId)?.run(data, box) ?? runCode(data, box);
+  return merge(executions(wire, { ...limits, run }), workspaces.serve(wire)).pipe(
     tap((message) => wire.next(message)),
     // One client that is gone for good is no reason to leave the others.
     catchError(() => EMPTY),

@@ -5,8 +5,10 @@ import { showConnection } from './connection.js';
 import { byId, make, setText, the } from './dom.js';
 import { createEditor } from './editor.js';
 import { entry, eventsOf } from './events.js';
+import { showFiles } from './files.js';
 import { showLatency } from './latency.js';
 import { runPrograms } from './program.js';
+import { showResources } from './resources.js';
 import { samples } from './samples.js';
 import { addEntry } from './timeline.js';
 import { openWorkspace, workspaceName } from './workspace.js';
@@ -58,4 +60,4 @@ const cuts$ = fromEvent(byId('cut'), 'click').pipe(
     ),
   ),
 );
-merge(cuts$, eventsOf(wire)).subscribe(addEntry);
+merge(cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace.channel)).subscribe(addEntry);

@@ -1,9 +1,7 @@
 import { filter, interval, map, scan, startWith, tap, withLatestFrom } from 'rxjs';
 import { createMessage, MessagePriority, type Wire } from 'rxwire';
-import { byId, setText, the } from './dom.js';
-
-const [WIDTH, HEIGHT, BARS] = [180, 44, 36];
-const OFFLINE = 10;
+import { BARS, drawBars } from './bars.js';
+import { byId, setText } from './dom.js';
 
 /** Shows the latency now, and second by second as bars; a second without a connection is a mark of another colour. */
 export function showLatency(wire: Wire): void {
@@ -33,13 +31,5 @@ function draw(bars: readonly (number | undefined)[]): void {
   const known = bars.filter((latency) => latency !== undefined);
   // Less than 4 ms is noise: it should not look like a mountain.
   const top = Math.max(4, ...known);
-  const paths = { empty: '', bar: '', offline: '' };
-  for (let slot = 0; slot < BARS; slot++) {
-    const index = slot - (BARS - bars.length);
-    const latency = bars[index];
-    const kind = index < 0 ? 'empty' : latency === undefined ? 'offline' : 'bar';
-    const height = kind === 'offline' ? OFFLINE : Math.max(2, Math.sqrt((latency ?? 0) / top) * HEIGHT);
-    paths[kind] += `M${((slot + 0.5) * WIDTH) / BARS},${HEIGHT}V${HEIGHT - height}`;
-  }
-  for (const [kind, path] of Object.entries(paths)) the(`spark-${kind}`, SVGPathElement).setAttribute('d', path);
+  drawBars('spark', bars, (latency) => Math.sqrt(latency / top));
 }

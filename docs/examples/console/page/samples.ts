@@ -22,6 +22,30 @@ for (let n = 1; n <= 80; n++) {
 `,
   },
   {
+    title: 'Files, as they change',
+    code: `// Files are shared with all who have this address open. Upload some, too.
+import { appendFile, readdir, unlink } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+
+for (let n = 1; n <= 20; n++) {
+  await appendFile('diary.txt', 'line ' + n + '\\n');
+  await setTimeout(150);
+}
+console.log('Here are:', (await readdir('.')).filter((name) => !name.startsWith('.')));
+await unlink('diary.txt');
+`,
+  },
+  {
+    title: 'Memory that grows',
+    code: `// Watch the sandbox: there is a warning first, then the end.
+const all = [];
+setInterval(() => {
+  all.push(Buffer.alloc(4_000_000, 1));
+  console.log(all.length * 4, 'MB');
+}, 100);
+`,
+  },
+  {
     title: 'An error',
     code: `import { readFile } from 'node:fs/promises';
 

@@ -12,6 +12,15 @@ export interface SandboxComplete {
   readonly duration: number;
 }
 
+/** What the program uses just now. */
+export interface SandboxUsage {
+  readonly kind: 'usage';
+  /** 1 is one core, busy all the time. */
+  readonly cpu: number;
+  /** What is resident, in bytes. */
+  readonly memory: number;
+}
+
 export type SandboxEvent = SandboxOutput | SandboxComplete;
 
 export type SandboxErrorCode =

@@ -1,14 +1,14 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
-import { catchError, EMPTY, interval, map, type Observable } from 'rxjs';
 import { SandboxError } from './event.js';
 
 export interface SandboxProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
-  /** Stops the program if it still runs; its folder goes with it. */
+  /** Stops the program if it still runs; its folder goes with it, if that was made for it. */
   readonly kill: () => void;
 }
 
@@ -28,13 +28,14 @@ const prelude = `
 const running = new Set<() => void>();
 process.on('exit', () => running.forEach((kill) => kill()));
 
-/** Starts `code` in a process of its own, where it can reach its own empty folder and no other file. */
-export function startProcess(code: string, memoryLimit: number): SandboxProcess {
+/** Starts `code` in a process of its own, where it can reach the files of that folder, or of an empty one of its own, and no others. */
+export function startProcess(code: string, memoryLimit: number, sharedFolder?: string): SandboxProcess {
   if (permissionFlag === undefined)
     throw new SandboxError('ERR_SANDBOX', 'this Node has no permission flag, and without it nothing is run');
 
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rxwire-sandbox-')));
-  const file = join(folder, 'program.mjs');
+  const folder = sharedFolder ?? realpathSync(mkdtempSync(join(tmpdir(), 'rxwire-sandbox-')));
+  // The program must not be what its user may call a file of the folder's.
+  const file = join(folder, sharedFolder === undefined ? 'program.mjs' : `.program-${randomUUID()}.mjs`);
   writeFileSync(file, code);
 
   const child = spawn(
@@ -57,7 +58,7 @@ export function startProcess(code: string, memoryLimit: number): SandboxProcess 
   };
   const forget = (): void => {
     running.delete(kill);
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(sharedFolder === undefined ? folder : file, { recursive: true, force: true });
   };
   running.add(kill);
   child.once('exit', forget).once('error', forget);
@@ -70,14 +71,4 @@ function killGroup(pid: number): void {
   } catch {
     // It has just ended by itself.
   }
-}
-
-/** In MiB, ten times a second; nothing where the system does not tell. */
-export function residentMemory(pid: number | undefined): Observable<number> {
-  if (process.platform !== 'linux') return EMPTY;
-  return interval(100).pipe(
-    map(() => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024),
-    // It has just ended.
-    catchError(() => EMPTY),
-  );
 }

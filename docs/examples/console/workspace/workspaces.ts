@@ -1,10 +1,25 @@
-import { distinctUntilChanged, map, NEVER, of, startWith, switchMap, take, timer, type Observable } from 'rxjs';
-import { reply, ReplyError, type Message, type Wire } from 'rxwire';
+import {
+  distinctUntilChanged,
+  finalize,
+  ignoreElements,
+  map,
+  merge,
+  NEVER,
+  startWith,
+  switchMap,
+  take,
+  timer,
+  type Observable,
+} from 'rxjs';
+import { consume, ofType, reply, ReplyError, type FilePayload, type Message, type Wire } from 'rxwire';
 import { hub } from 'rxwire/server';
 import { channelOf, WORKSPACE_NAME } from '../messages.js';
+import type { SandboxOptions } from '../sandbox.js';
+import { locate, readPieces, removeFile } from './files.js';
+import { createUploads } from './uploads.js';
 import { createWorkspace, type Workspace } from './workspace.js';
 
-export interface WorkspacesOptions {
+export interface WorkspacesOptions extends SandboxOptions {
   /** Workspaces at once; one more is refused. @default 100 */
   readonly maxWorkspaces?: number;
   /** How long a workspace stays when the last of its people has left, in ms. @default 60_000 */
@@ -40,7 +55,7 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
     const known = all.get(id);
     if (known) return known;
     if (!WORKSPACE_NAME.test(id) || all.size >= maxWorkspaces) throw new RangeError('no workspace of that name, or too many');
-    const workspace = createWorkspace(id, rooms.channel(channelOf(id)));
+    const workspace = createWorkspace(id, rooms.channel(channelOf(id)), options);
     all.set(id, workspace);
     workspace.life.add(() => all.delete(id));
     workspace.life.add(abandoned(workspace, lingerTime).subscribe(() => workspace.life.unsubscribe()));
@@ -56,14 +71,22 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
     find: (id) => all.get(id),
     serve(wire) {
       rooms.serve(wire);
-      return wire.pipe(
+      const uploads = createUploads(find);
+      const written$ = wire.pipe(
+        ofType('upload.chunk'),
+        consume(({ payload }) => uploads.write(payload)),
+        finalize(uploads.close),
+        ignoreElements(),
+      );
+      const fileOf = ({ sandboxId, path }: FilePayload): string => locate(find(sandboxId).folder, path);
+      const answers$ = wire.pipe(
         reply({
-          'workspace.open': ({ payload }) => {
-            find(payload.sandboxId);
-            return of({ files: [] });
-          },
+          'workspace.open': ({ payload }) => [{ files: [...find(payload.sandboxId).files.values()] }],
+          'file.download': ({ payload }) => readPieces(fileOf(payload)),
+          'file.delete': ({ payload }) => removeFile(fileOf(payload)),
         }),
       );
+      return merge(written$, answers$);
     },
     close: () => all.forEach(({ life }) => life.unsubscribe()),
   };

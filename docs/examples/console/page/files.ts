@@ -1,0 +1,108 @@
+import { catchError, filter, finalize, fromEvent, ignoreElements, map, merge, mergeMap, of, switchMap, tap, type Observable } from 'rxjs';
+import { ofType } from 'rxwire';
+import type { FileEntry } from '../messages.js';
+import { download, remove, upload } from '../transfers.js';
+import { byId, the } from './dom.js';
+import { entry } from './events.js';
+import { createFileList } from './fileList.js';
+import type { Entry } from './timeline.js';
+import type { SharedWorkspace } from './workspace.js';
+
+/** Files that are sent at once; the others wait for their turn. */
+const UPLOADS = 3;
+
+/** Shows the files of a workspace as they come, change and go, sends and fetches some, and emits what people should know of. */
+export function showFiles({ id, wire, channel, opened$ }: SharedWorkspace): Observable<Entry> {
+  const list = createFileList();
+  const tell = (text: string) => catchError<never, Observable<Entry>>((error: Error) => of(entry('bad', `${text}: ${error.message}`)));
+
+  const listed$ = opened$.pipe(tap(({ files }) => list.replace(files)));
+  const changed$ = channel.pipe(
+    ofType('file.change'),
+    tap(({ payload: { path, operation, result } }) => {
+      if (operation === 'delete') list.remove(path);
+      else list.show({ path, size: sizeIn(result) });
+    }),
+  );
+  const progress$ = channel.pipe(
+    ofType('file.upload'),
+    tap(({ payload: { path, progress = 1 } }) => list.setProgress(path, progress)),
+  );
+  const uploaded$ = merge(chosenFiles(), droppedFiles()).pipe(
+    mergeMap(
+      (file) =>
+        upload(wire, channel, id, file).pipe(
+          ignoreElements(),
+          finalize(() => list.setProgress(`/${file.name}`, 1)),
+          tell(`${file.name} was not uploaded`),
+        ),
+      UPLOADS,
+    ),
+  );
+  const downloaded$ = list.download$.pipe(
+    switchMap((path) =>
+      download(wire, id, path).pipe(
+        tap((blob) => save(blob, path.slice(1))),
+        ignoreElements(),
+        tell(`${path.slice(1)} was not downloaded`),
+      ),
+    ),
+  );
+  const removed$ = list.remove$.pipe(
+    mergeMap((path) => remove(wire, id, path).pipe(ignoreElements(), tell(`${path.slice(1)} was not deleted`))),
+  );
+  return merge(merge(listed$, changed$, progress$).pipe(ignoreElements()), uploaded$, downloaded$, removed$);
+}
+
+function sizeIn(result: unknown): number {
+  return (Object(result) as Partial<FileEntry>).size ?? 0;
+}
+
+function chosenFiles(): Observable<File> {
+  const input = the('upload-input', HTMLInputElement);
+  return merge(
+    fromEvent<never>(byId('upload'), 'click').pipe(
+      tap(() => input.click()),
+      ignoreElements(),
+    ),
+    fromEvent(input, 'change').pipe(
+      mergeMap(() => {
+        const files = [...(input.files ?? [])];
+        // The same file can be chosen again.
+        input.value = '';
+        return files;
+      }),
+    ),
+  );
+}
+
+/** Files that are dropped anywhere on the page. */
+function droppedFiles(): Observable<File> {
+  const card = byId('files-card');
+  const over$ = fromEvent<DragEvent>(document, 'dragover').pipe(tap((event) => event.preventDefault()));
+  const dropped$ = fromEvent<DragEvent>(document, 'drop').pipe(tap((event) => event.preventDefault()));
+  const isHovered$ = merge(
+    over$.pipe(map(() => true)),
+    dropped$.pipe(map(() => false)),
+    fromEvent<DragEvent>(document, 'dragleave').pipe(
+      filter(({ relatedTarget }) => relatedTarget === null),
+      map(() => false),
+    ),
+  );
+  return merge(
+    isHovered$.pipe(
+      tap((isHovered) => (card.dataset['hovered'] = String(isHovered))),
+      ignoreElements(),
+    ),
+    dropped$.pipe(mergeMap(({ dataTransfer }) => [...(dataTransfer?.files ?? [])])),
+  );
+}
+
+function save(blob: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser has taken it over by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
