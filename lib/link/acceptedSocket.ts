@@ -1,7 +1,7 @@
-import { asyncScheduler, Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { asyncScheduler, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
-import { ABANDONED, ABNORMAL, NORMAL, SLOW_READER } from './closeCode.js';
+import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 import type { SocketOptions } from './socket.js';
@@ -19,7 +19,7 @@ export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions
 }
 
 /** What is needed of a socket of `ws`. */
-export type ServerSocket = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate'> & {
+export type ServerSocket = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
@@ -32,6 +32,10 @@ interface WithReceiver {
 
 function onMessage(this: WithReceiver, data: ArrayBuffer | Buffer, isBinary: boolean): void {
   this[RECEIVER].receive(isBinary ? new Uint8Array(data as ArrayBuffer) : (data as Buffer).toString());
+}
+
+function onControl(this: WithReceiver): void {
+  this[RECEIVER].control();
 }
 
 // An error says nothing that the close event, which always follows, does not say better.
@@ -47,6 +51,10 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
 class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   failure: unknown;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
+  /** Pings and pongs, since when; and all that came after the end. */
+  #controls = 0;
+  #since = 0;
+  #late = 0;
   /** Made when something waits. */
   #checkRoom: (() => void) | undefined;
 
@@ -61,6 +69,8 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
     socket.binaryType = 'arraybuffer';
     (socket as unknown as WithReceiver)[RECEIVER] = this;
     socket.on('message', onMessage);
+    socket.on('ping', onControl);
+    socket.on('pong', onControl);
     socket.on('error', onError);
     socket.on('close', onClose);
     to.add(outgoing.subscribe(this));
@@ -68,7 +78,20 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   receive(frame: Frame): void {
-    this.to.next(frame);
+    if (this.to.closed) this.#ignore();
+    else this.to.next(frame);
+  }
+
+  /** A ping, which is answered, or a pong: there are few reasons to send one. */
+  control(): void {
+    if (this.to.closed) {
+      this.#ignore();
+      return;
+    }
+    if (this.#controls === 0) this.#since = this.#scheduler.now();
+    if (++this.#controls < MAX_CONTROLS) return;
+    this.#controls = 0;
+    if (this.#scheduler.now() - this.#since < CONTROLS_IN) this.error(new ConnectionLostError(CloseCode.FLOOD, 'too many pings'));
   }
 
   closed(code: number, reason: string): void {
@@ -102,13 +125,33 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
     else closeFor(this.socket, ...this.#goodbye);
   }
 
+  /** Who goes on for long after it was told that this is the end is not read any more, and has a moment to read why. */
+  #ignore(): void {
+    if (++this.#late !== MAX_LATE) return;
+    this.socket.pause();
+    this.#scheduler.schedule(() => this.socket.terminate(), LAST_MOMENT);
+  }
+
+  get #scheduler(): SchedulerLike {
+    return this.options.scheduler ?? asyncScheduler;
+  }
+
   #check(): void {
     if (!this.#checkRoom && this.socket.bufferedAmount > 0) {
-      const { scheduler = asyncScheduler } = this.options;
-      this.#checkRoom = createRoomCheck(this.options, scheduler, () => this.socket.bufferedAmount);
+      this.#checkRoom = createRoomCheck(this.options, this.#scheduler, () => this.socket.bufferedAmount);
     }
     this.#checkRoom?.();
   }
 }
+
+/** So many pings and pongs are too many in so many ms. */
+const MAX_CONTROLS = 1_000;
+const CONTROLS_IN = 10_000;
+
+/** What may still be on its way when a connection is closed, in frames. */
+const MAX_LATE = 1_000;
+
+/** How long it may take to read why, in ms. */
+const LAST_MOMENT = 1_000;
 
 const NO_GOODBYE = [ABANDONED, ''] as const;

@@ -1,16 +1,16 @@
-import type { Observer, SchedulerLike } from 'rxjs';
-import { PeerGoneError } from '../errors.js';
+import type { Observer } from 'rxjs';
+import { ConnectionLostError, PeerGoneError } from '../errors.js';
 import { createAlarm, type Alarm } from '../internal/alarm.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Report } from '../session/events.js';
 import { isTemporary } from '../session/reconnecting.js';
 import type { Attachment } from './attachment.js';
+import { createIdleFrames, LOOK, type IdleFramesOptions, type Moved } from './idleFrames.js';
 import type { Moored, Mooring } from './mooring.js';
 
-export interface BerthOptions {
+export interface BerthOptions extends IdleFramesOptions {
   readonly detachedTimeout: number;
-  readonly scheduler: SchedulerLike;
   readonly mooring: Mooring;
 }
 
@@ -20,6 +20,7 @@ export interface Occupant extends Observer<Frame> {
   connected(): void;
   /** It is over. */
   disconnected(): void;
+  moved(): Moved;
   readonly report: Report;
 }
 
@@ -39,6 +40,10 @@ export class Berth implements Moored, Observer<Frame> {
   #connected: Attachment | undefined;
   /** Set while its client is away. */
   #gone: Alarm | undefined;
+  /** Frames of this connection, since it was looked what has become of them. */
+  #frames = 0;
+  /** Made at the first look. */
+  #isTooIdle: (() => boolean) | undefined;
   #isStopping = false;
 
   constructor(latest: Attachment, returns: boolean, options: BerthOptions) {
@@ -99,7 +104,9 @@ export class Berth implements Moored, Observer<Frame> {
   }
 
   next(frame: Frame): void {
-    this.#occupant?.next(frame);
+    if (++this.#frames === LOOK && this.#isFlooded())
+      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames that bring nothing'));
+    else this.#occupant?.next(frame);
   }
 
   /** The connection is lost. */
@@ -124,6 +131,8 @@ export class Berth implements Moored, Observer<Frame> {
 
   #attach(): void {
     this.#isHere();
+    this.#frames = 0;
+    this.#isTooIdle = undefined;
     const attachment = this.latest;
     this.#connected = attachment;
     this.#occupant?.connected();
@@ -135,6 +144,14 @@ export class Berth implements Moored, Observer<Frame> {
     this.#connected.leave();
     this.#connected = undefined;
     this.#occupant?.disconnected();
+  }
+
+  #isFlooded(): boolean {
+    this.#frames = 0;
+    if (this.#isTooIdle) return this.#isTooIdle();
+    const { maxIdleFrames, pingInterval, scheduler } = this.#options;
+    this.#isTooIdle = createIdleFrames({ maxIdleFrames, pingInterval, scheduler }, () => this.#occupant?.moved() ?? { steps: 0 });
+    return false;
   }
 
   #isHere(): void {

@@ -4,13 +4,13 @@ import type { Report } from '../session/events.js';
 import type { Berth, Occupant } from './berth.js';
 
 /** A berth as a link that outlives its connections. */
-export function berthLink(berth: Berth, report: Report): Link<Frame> {
+export function berthLink(berth: Berth, report: Report, moved: Occupant['moved']): Link<Frame> {
   return (outgoing) =>
     // eslint-disable-next-line no-restricted-syntax -- each connection subscribes to what is sent, and the occupant of a berth is told of each
     new Observable((to) => {
       let line = Subscription.EMPTY;
       const occupant: Occupant = {
-        report,
+        ...{ report, moved },
         connected() {
           line = new Subscription();
           line.add(

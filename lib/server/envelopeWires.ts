@@ -6,6 +6,7 @@ import { asObservable } from '../internal/later.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
+import type { Report } from '../session/events.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { WireParts } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
@@ -23,6 +24,7 @@ export interface WiresOptions extends WireOptions {
   readonly codecs: readonly Codec[];
   readonly endpoint: string;
   readonly detachedTimeout: number;
+  readonly maxIdleFrames?: number | undefined;
   readonly mooring: Mooring;
   /** How much clients may send, where that is limited. */
   readonly rates?: Rates | undefined;
@@ -31,10 +33,10 @@ export interface WiresOptions extends WireOptions {
 
 /** All wires of a server, by the secrets of their clients: who comes back finds the wire it had. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, detachedTimeout, scheduler, mooring, rates } = options;
+  const { codecs, endpoint, scheduler, mooring, rates } = options;
   const berths = new Map<string | symbol, Berth>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
-    const berth = new Berth(attachment, hello !== undefined, { detachedTimeout, scheduler, mooring });
+    const berth = new Berth(attachment, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
     const unmoor = mooring.moor(berth.owner);
     const bucket = rates?.enter(berth.owner);
@@ -51,10 +53,15 @@ export function createEnvelopeWires(options: WiresOptions) {
     const setup = {
       ...{ id, endpoint, delivery, scheduler, protocol: () => berth.latest.protocol },
       open: (parts: WireParts) => {
-        const link = berthLink(berth, parts.report);
+        let acked = 0;
+        const report: Report = (event) => {
+          if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
+          parts.report(event);
+        };
+        const link = berthLink(berth, report, () => ({ steps: 2 * (parts.traffic.messagesReceived + acked) }));
         const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
-        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report: parts.report, onFlood }) : codec;
-        return quiet(overEnvelopes(link, reader, settings, parts), parts, leave);
+        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
+        return quiet(overEnvelopes(link, reader, settings, { ...parts, report }), parts, leave);
       },
     };
     return new PrincipalWire(setup, () => berth.latest.principal);

@@ -36,6 +36,11 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * is dropped, and reported, as is what speaks envelopes, unacked; who goes on with that is closed with 4429. @default no limit; of `{}`, 100 a second and 200 at once
    */
   readonly rateLimit?: RateLimit;
+  /**
+   * Frames of a connection that may set nothing in motion: it asks and asks, acks what is acked, repeats what has come. A hundredth of that is forgiven each second.
+   * Who brings messages, or acks what was sent, comes nowhere near, however fast; who goes on is closed with 4429. It is looked once in 256 frames. @default 10_000
+   */
+  readonly maxIdleFrames?: number;
   /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
   readonly pingInterval?: number;
   /**
@@ -84,10 +89,11 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
     maxAuthenticating,
     maxPerPrincipal,
     maxDetachedPerPrincipal,
+    maxIdleFrames,
     retryAfter,
     rateLimit = {},
   } = options;
-  assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal });
+  assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal, maxIdleFrames });
   assertWhole(owner, { pingInterval });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   checkRateLimit(owner, rateLimit);

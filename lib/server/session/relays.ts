@@ -3,6 +3,7 @@ import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import type { Report, SessionEvent } from '../../session/events.js';
 import type { Berth, Occupant } from '../berth.js';
+import type { Moved } from '../idleFrames.js';
 
 /** Whoever stands between a wire, its session and its connections. */
 export interface Middle {
@@ -13,6 +14,7 @@ export interface Middle {
   connected(): void;
   disconnected(): void;
   report: Report;
+  moved(): Moved;
   /** Whoever is told how the connections have ended. */
   readonly heir: Pick<Observer<never>, 'error' | 'complete'>;
   wake(): { readonly outgoing: Observer<Message> };
@@ -31,6 +33,9 @@ export class Received implements Occupant {
   }
   report(event: SessionEvent): void {
     this.middle.report(event);
+  }
+  moved(): Moved {
+    return this.middle.moved();
   }
   next(frame: Frame): void {
     this.middle.receive(frame);

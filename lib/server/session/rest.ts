@@ -15,6 +15,20 @@ export interface Rest {
   readonly cursor: Cursor;
 }
 
+/** The highest numbers there are of what has come, of what was acked by the client, and of what was sent to it. */
+export interface Reached {
+  readonly rx: number;
+  readonly acked: number;
+  readonly sent: number;
+}
+
+export const NOTHING_REACHED: Reached = { rx: 0, acked: 0, sent: 0 };
+
+/** How far a session has got that rests. */
+export function reachedBy({ acked, cursor }: Rest): Reached {
+  return { rx: cursor.done, acked, sent: acked };
+}
+
 /** What would remain of it; nothing, when it has something to do. */
 export function restOf({ outgoing, incoming, isRead }: Endpoint): Rest | undefined {
   const { acked, sent, bytes, limit, bytesAllowed, isBusy } = outgoing.flight;

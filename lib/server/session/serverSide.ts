@@ -8,13 +8,15 @@ import type { Drained } from '../draining.js';
 import { createFarewell } from './farewell.js';
 import { createGreeting } from './greeting.js';
 import { createRenewal } from './renewal.js';
-import { restOf, type Rest } from './rest.js';
+import { restOf, type Reached, type Rest } from './rest.js';
 import type { ServerSideOptions, ServerSideSetup } from './serverSideSetup.js';
 
 /** The server's side of a session. */
 export interface ServerSide extends Endpoint, Drained {
   /** What would remain of it; nothing, when it has something to do. */
   readonly rest: () => Rest | undefined;
+  /** How far it has got, in both directions. */
+  readonly reached: () => Reached;
   /** Goes on over a connection that is agreed, and about to be given to it. @param quiet How often it was looked, and nothing heard. */
   readonly goOn: (rest: Rest, quiet: number) => void;
 }
@@ -54,6 +56,11 @@ export function createServerSide(
   return {
     ...{ ...endpoint, bye: farewell.bye, isIdle: farewell.isIdle },
     rest: () => (isIdle() ? restOf(endpoint) : undefined),
+    reached() {
+      const { acked, sent } = endpoint.outgoing.flight;
+      // Who is slowed gets no further than that, also by what it skips.
+      return { rx: throttle?.acked() ?? endpoint.incoming.receiver.rx, acked, sent };
+    },
     goOn(rest, quiet) {
       greeting.readHello();
       open = (connection) => {

@@ -6,8 +6,9 @@ import { controlFrame } from '../../session/frames.js';
 import { mustAsk, note, type Silence } from '../../session/heartbeat.js';
 import { pass } from '../../wire/traffic.js';
 import type { Berth } from '../berth.js';
+import type { Moved } from '../idleFrames.js';
 import { Received, Sent, ToLine, type Middle } from './relays.js';
-import { answerOf, type Rest } from './rest.js';
+import { answerOf, NOTHING_REACHED, reachedBy, type Rest } from './rest.js';
 import type { Resident } from './rounds.js';
 import type { ServerSide } from './serverSide.js';
 import { NOTHING, type Running, type SleeperOptions, type SleeperParts } from './waking.js';
@@ -129,6 +130,13 @@ export class Sleeper implements Resident, Silence, Middle, Observer<Message>, Un
 
   report(event: SessionEvent): void {
     this.#parts.report(event);
+  }
+
+  moved(): Moved {
+    const { messagesReceived } = this.#parts.traffic;
+    const rest = this.#rest;
+    const { rx, acked, sent } = (rest ? reachedBy(rest) : this.side?.reached()) ?? NOTHING_REACHED;
+    return { steps: messagesReceived + rx + 2 * acked, owed: sent - acked };
   }
 
   connected(): void {

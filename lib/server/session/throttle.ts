@@ -9,6 +9,8 @@ import type { Bucket, Rates } from '../rateLimit.js';
 
 /** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */
 export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {
+  /** All up to here was acked. */
+  readonly acked: () => number;
   /** Whether nothing is held back. */
   readonly isIdle: () => boolean;
   /** From now on all is acked as soon as it is processed: there will be no more. */
@@ -62,6 +64,7 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
       if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('more than the window');
       return true;
     },
+    acked: () => acked,
     isIdle: () => isCaughtUp,
     release() {
       isReleased = true;

@@ -1,0 +1,107 @@
+import { jest } from '@jest/globals';
+import { ConnectionLostError } from '../../lib/errors.js';
+import { connect } from '../../lib/wire/connect.js';
+import { webSocket } from '../../lib/link/webSocket.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { ListenOptions } from '../../lib/server/listen.js';
+import type { Principal } from '../../lib/server/principal.js';
+import { batch } from '../support/sessionFrames.js';
+import { record } from '../support/record.js';
+import { tcpProxy } from '../support/tcpProxy.js';
+import { Opcode, over, webSocketFrame, welcomeAttacker } from './floods.js';
+import { serve } from './serve.js';
+
+jest.setTimeout(20_000);
+
+/** Messages in each direction. */
+const COUNT = 20_000;
+
+let served: Awaited<ReturnType<typeof serve>>;
+const start = async (options?: ListenOptions<Principal | undefined>) => (served = await serve(options));
+afterEach(() => served.close());
+
+/** Somebody else, who sends and waits for each ack, until it is told to stop. */
+async function neighbour(url: string) {
+  const wire = connect({ link: webSocket(url) });
+  const state = { count: 0, isOver: false };
+  const ask = (): Promise<unknown> =>
+    wire.send(createMessage('test.any', 0)).then(
+      () => state.count++,
+      () => (state.isOver = true),
+    );
+  await ask();
+  const asking = (async () => {
+    while (!state.isOver) await ask();
+  })();
+  return {
+    stop: async () => {
+      state.isOver = true;
+      await asking;
+      const { errors } = wire.state.metrics;
+      wire.unsubscribe();
+      return { count: state.count, errors };
+    },
+  };
+}
+
+const text = (frame: string): Uint8Array => webSocketFrame(frame);
+const some = (numbers: number, from: number): string => `["skip",[${Array.from({ length: numbers }, (_, index) => from + index).join()}]]`;
+
+describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as fast as they go', () => {
+  const floods: readonly (readonly [what: string, piece: Uint8Array])[] = [
+    ['pings', text('["ping",0]')],
+    ['acks of nothing new', text('["ack",0,1024]')],
+    ['acks that change their mind', Buffer.concat([text('["ack",0,1024]'), text('["ack",0,1023]')])],
+    ['skips of what was there', text(`["skip",[${Array(256).fill(1).join()}]]`)],
+    ['skips of what was skipped', text(some(256, 3))],
+    ['batches that were there', text(batch(1, 'a'))],
+    ['pings of WebSockets', webSocketFrame('', Opcode.PING)],
+    ['pongs that nobody has asked for', webSocketFrame('x'.repeat(125), Opcode.PONG)],
+  ];
+
+  it.each(floods)('%s: closed with 4429, and others are served meanwhile', async (_, piece) => {
+    const { url, port, wire } = await start();
+    const good = await neighbour(url);
+    const bad = await welcomeAttacker(port);
+    // One of each ping has to be answered before the next, for ws not to end it sooner.
+    const isPing = piece[0] === 128 + Opcode.PING;
+    bad.socket.write(text(batch(1, 'a')));
+    await bad.until('"ack",1,');
+    const flood = isPing ? piece : over(65_536, piece);
+    void bad.flood(() => flood);
+    expect(await bad.code).toBe(4429);
+    expect((await (await wire(1)).errors.take(1))[0]).toMatchObject({ closeCode: 4429 });
+    const { count, errors } = await good.stop();
+    expect(count).toBeGreaterThan(0);
+    expect(errors).toBe(0);
+    bad.socket.destroy();
+  });
+});
+
+describe('who keeps to the protocol', () => {
+  it.each([
+    ['a message at a time', 1],
+    ['many at once', 2_000],
+  ])('%s, in both directions, through reconnecting: is never hit', async (_, atOnce) => {
+    // The first look is at 256 frames: a limit that is lower than those would be no other.
+    const { port, wire } = await start({ maxIdleFrames: 1, pingInterval: 1_000_000, maxQueued: COUNT });
+    const proxy = await tcpProxy(port);
+    const client = connect({ link: webSocket(`ws://127.0.0.1:${proxy.port}/wire`), reconnect: { initialInterval: 1 }, maxQueued: COUNT });
+    const [theirs, errors] = [record(client), record(client.errors$)];
+    await client.send(createMessage('test.any', 'first'));
+    const mine = await wire();
+    for (let count = 1; count <= COUNT; count++) {
+      client.next(createMessage('test.any', count));
+      mine.wire.next(createMessage('test.any', count));
+      if (count % atOnce === 0) await new Promise(setImmediate);
+      if (count % (COUNT / 4) === 0) proxy.cut();
+    }
+    await Promise.all([theirs.take(COUNT), mine.messages.take(COUNT + 1)]);
+    const codes = [...errors.values, ...mine.errors.values].map((error) =>
+      error instanceof ConnectionLostError ? error.closeCode : error.code,
+    );
+    expect(new Set(codes)).toEqual(new Set([1006]));
+    client.unsubscribe();
+    await proxy.close();
+  });
+});
