@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { UnauthorizedError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { createCounts } from '../internal/counts.js';
+import { CloseCode } from '../link/closeCode.js';
+import type { ServeOptions } from './serveOptions.js';
 
 export interface AdmissionOptions {
   /** Pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
@@ -37,14 +40,23 @@ export interface Admission {
 /** How long who is refused for lack of room should wait, in ms. */
 const RETRY_AFTER = 5_000;
 
-/** @throws {RangeError} At call time, if a number is out of range. */
-export function checkAdmission(owner: string, { maxConnections, maxPerAddress }: AdmissionOptions): void {
+/** What browsers say, so that one that can never be right is found at once: with a scheme, and nothing behind the port. */
+const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
+
+/**
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if one of the origins is none.
+ */
+export function checkAdmission(owner: string, { maxConnections, maxPerAddress, origins = [] }: AdmissionOptions): void {
+  for (const origin of origins)
+    if (!ORIGIN.test(origin))
+      throw new TypeError(`${owner}: "origins" must each be like https://app.example, without a path or *, got ${origin}`);
   assertNotNegative(owner, { maxConnections });
   assertPositive(owner, { maxPerAddress });
 }
 
-export function createAdmission(options: AdmissionOptions): Admission {
-  const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity } = options;
+export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>): Admission {
+  const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity, onRefused } = options;
   const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
   const perAddress = createCounts();
   let count = 0;
@@ -54,7 +66,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 
   return {
-    inspect: (request) => (isHost(request, hosts) && isAllowed(request, origins) ? undefined : FORBIDDEN),
+    inspect(request) {
+      const reason = isHost(request, hosts) ? (isAllowed(request, origins) ? '' : named('origin', request)) : named('host', request);
+      if (!reason) return undefined;
+      onRefused?.(new UnauthorizedError(CloseCode.FORBIDDEN, reason));
+      return FORBIDDEN;
+    },
     enter(request) {
       const from = address(request);
       if (closedFor !== undefined) return unavailable(closedFor);
@@ -70,6 +87,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     close: (retryAfter) => void (closedFor = retryAfter),
   };
+}
+
+/** For who runs the server: the client learns nothing of it. */
+function named(header: 'origin' | 'host', { headers }: IncomingMessage): string {
+  return `the ${header} ${(headers[header] ?? 'that was not told').slice(0, 100)} is not among "${header}s"`;
 }
 
 const FORBIDDEN: Refusal = { status: 403, headers: {} };

@@ -32,6 +32,7 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
  * Unsubscribing ends all wires, with close code 1001, and leaves the HTTP server as it is.
  *
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if `server` is no HTTP server, or `path` or one of `origins` can never match.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
  *   wire.pipe(ofType('system.ping')).subscribe(({ id }) => wire.next(createMessage('system.pong', { timestamp: 0 }, { correlationId: id })));
@@ -44,6 +45,9 @@ export function listen<P extends Principal | undefined = undefined>(
   const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
   const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
   const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
+  if (typeof (server as Partial<Server> | undefined)?.on !== 'function')
+    throw new TypeError(`listen: "server" must be an HTTP server, got ${String(server)}`);
+  if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
   checkAdmission('listen', options);

@@ -57,7 +57,7 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly retryAfter?: number;
   /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
-  /** Told of connections that ended before they became a wire. */
+  /** Told of connections that ended before they became a wire, and of requests for one from pages, or by names, that are not among `origins` and `hosts`. */
   readonly onRefused?: (error: RxwireError) => void;
 }
 

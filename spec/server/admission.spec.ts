@@ -155,6 +155,20 @@ describe('listen', () => {
       expect(await status(url)).toBe('403');
     });
 
+    it('that is refused with 403 is told of, with what is missing from the options', async () => {
+      const { url, port, refused } = await start({ origins: ['https://app.example'], hosts: ['127.0.0.1'] });
+      await status(url, { origin: 'http://localhost:4200' });
+      await status(url, { headers: { host: 'evil.example' } });
+      await status(url, { headers: { 'user-agent': 'Mozilla/5.0' } });
+      await fetch(`http://127.0.0.1:${port}/wire`, { headers: { origin: 'x'.repeat(1_000), 'rxwire-link': 'a' } });
+      expect(refused.map(String)).toEqual([
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin http://localhost:4200 is not among "origins"',
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the host evil.example is not among "hosts"',
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin that was not told is not among "origins"',
+        `RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin ${'x'.repeat(100)} is not among "origins"`,
+      ]);
+    });
+
     it('past maxConnections is refused with 503 and Retry-After, until somebody leaves', async () => {
       const { url } = await start({ maxConnections: 2 });
       const [first] = [await rawClient(url), await rawClient(url)];
@@ -254,5 +268,25 @@ describe('listen', () => {
     { drainTimeout: -1 },
   ])('refuses %p when called', (options) => {
     expect(() => listen(createServer(), options)).toThrow(RangeError);
+  });
+
+  it.each<[ListenOptions, string]>([
+    [{ origins: ['*'] }, '"origins" must each be like https://app.example, without a path or *, got *'],
+    [{ origins: ['localhost:4200'] }, '"origins" must each be like https://app.example, without a path or *, got localhost:4200'],
+    [
+      { origins: ['http://localhost:4200/'] },
+      '"origins" must each be like https://app.example, without a path or *, got http://localhost:4200/',
+    ],
+    [{ path: 'wire' }, '"path" must start with /, got wire'],
+  ])('refuses %p when called, as it would never match', (options, reason) => {
+    expect(() => listen(createServer(), options)).toThrow(new TypeError(`listen: ${reason}`));
+  });
+
+  it('refuses what is no server when called', () => {
+    expect(() => listen(4870 as never)).toThrow(new TypeError('listen: "server" must be an HTTP server, got 4870'));
+  });
+
+  it('takes origins of pages that are not of the web', () => {
+    expect(() => listen(createServer(), { origins: ['capacitor://localhost', 'null', 'http://[::1]:8080'] })).not.toThrow();
   });
 });
