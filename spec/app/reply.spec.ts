@@ -3,7 +3,15 @@ import { concat, EMPTY, from, map, NEVER, of, pipe, range, Subject, throwError, 
 import { reply } from '../../lib/app/requests/reply.js';
 import type { ReplyHandler, ReplyOptions } from '../../lib/app/requests/replyOptions.js';
 import type { FailedMessage } from '../../lib/app/routing/useOptions.js';
-import { EncodeError, MessageDroppedError, OverflowError, ReplyError, WireClosedError } from '../../lib/errors.js';
+import {
+  EncodeError,
+  HandlerError,
+  MessageDroppedError,
+  OverflowError,
+  ReplyError,
+  WireClosedError,
+  type RxwireError,
+} from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import type { Delivery, Message } from '../../lib/message/types.js';
@@ -44,6 +52,17 @@ describe('reply', () => {
       said: () => recording.values.map(({ type, payload, metadata }) => [type, payload, ...(metadata ? [metadata.deliveryTag] : [])]),
     };
   }
+
+  it('tells the wire of what the caller does not learn', () => {
+    const told: unknown[] = [];
+    const wire = { report: (error: RxwireError) => void told.push(error) };
+    const { ask } = answered(failing, { wire });
+    ask('q');
+    const meant = answered(() => throwError(() => new ReplyError('ERR_NO', 'no')), { wire });
+    meant.ask('r');
+    expect(told).toEqual([new HandlerError({ id: 'q', type: 'ask' }, 1, boom)]);
+    expect((told[0] as Error).cause).toBe(boom);
+  });
 
   it('answers to who has asked, with the priority of the request', () => {
     const { source, values } = answered(() => of('a'));

@@ -18,7 +18,8 @@ import type { ReplyWire } from './unsent.js';
  * wait any more, and when the source ends. A request that comes again while it is answered is the same request. A message counts as processed when its
  * handler was called: what it is answered with is not what acks it.
  *
- * An error is told to the caller: a `ReplyError` as it is, others by their code, and of what is no error of rxwire nothing but that there was one.
+ * An error is told to the caller: a `ReplyError` as it is, others by their code, and of what is no error of rxwire nothing but that there was one: that
+ * is in the `errors$` of the wire, as a `HandlerError`.
  *
  * @param handlers By the type of the request: whole names, no patterns. Other messages are left alone.
  * @throws {RangeError} At call time, if a number is out of range.

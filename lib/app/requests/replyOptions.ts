@@ -27,7 +27,7 @@ export interface ReplyOptions {
   readonly describe?: (error: unknown) => ReplyErrorPayload;
   /** Told of requests that were answered with an error, and of that error as it was. A throw ends the stream. */
   readonly onError?: (failed: FailedMessage) => void;
-  /** What the replies go over: it tells of those that could not be sent, so that the caller hears of it. @default what this is piped to */
+  /** What the replies go over: it tells of those that could not be sent, so that the caller hears of it, and is told of handlers that fail. @default what this is piped to */
   readonly wire?: ReplyWire;
   /** Where the time comes from. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;

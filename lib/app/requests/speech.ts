@@ -1,4 +1,5 @@
 import type { SchedulerLike, Subscriber } from 'rxjs';
+import { HandlerError, RxwireError } from '../../errors.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { AnswerParts } from './answer.js';
 import { createProgressReports } from './progressReports.js';
@@ -48,6 +49,8 @@ export function createSpeech(options: SpeechOptions, onUnsent: (request: Message
     fail(message, error) {
       try {
         say(message, 'reply.error', describe(error));
+        // Of what was meant to cross, the caller knows.
+        if (!(error instanceof RxwireError)) wire.report?.(new HandlerError(message, 1, error));
         onError?.({ message, error });
       } catch (thrown) {
         subscriber.error(thrown);

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { RxwireError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Delivery, Message } from '../../message/types.js';
 
@@ -8,6 +9,8 @@ export interface ReplyWire {
   readonly receipts$?: Observable<Receipt>;
   /** @default 'at-least-once' */
   readonly delivery?: Delivery;
+  /** Told of handlers that have failed with what the caller does not learn. */
+  report?(error: RxwireError): void;
 }
 
 /** Replies that have not arrived yet. */
