@@ -46,7 +46,7 @@ export function listen<P extends Principal | undefined = undefined>(
   const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
   const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
   if (typeof (server as Partial<Server> | undefined)?.on !== 'function')
-    throw new TypeError(`listen: "server" must be an HTTP server, got ${String(server)}`);
+    throw new TypeError(`listen: "server" must be an HTTP server, got ${JSON.stringify(server)}`);
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
