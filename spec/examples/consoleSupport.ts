@@ -1,8 +1,8 @@
 import { filter, firstValueFrom, interval, take, timeout } from 'rxjs';
 
-/** Waits until it holds, five seconds at most. */
+/** Waits until it holds, ten seconds at most. */
 export async function eventually(holds: () => boolean): Promise<void> {
-  await firstValueFrom(interval(5).pipe(filter(holds), take(1), timeout(5_000)));
+  await firstValueFrom(interval(5).pipe(filter(holds), take(1), timeout(10_000)));
 }
 
 /** Whether there is a process of that id. */

@@ -1,5 +1,5 @@
 import { catchError, defer, distinctUntilChanged, EMPTY, filter, map, shareReplay, switchMap, type Observable } from 'rxjs';
-import { channel, createMessage, request, type ChannelSubject, type Wire } from 'rxwire';
+import { channel, createMessage, request, type Channel, type Wire } from 'rxwire';
 import { channelOf, WORKSPACE_NAME, type FileEntry } from '../messages.js';
 
 /** What this page shares with all who have the same address open. */
@@ -7,7 +7,7 @@ export interface SharedWorkspace {
   readonly id: string;
   readonly wire: Wire;
   /** Tells what happens in it. */
-  readonly channel: ChannelSubject;
+  readonly channel: Channel;
   /** What is in it, each time this page has come in: also after the server was restarted. */
   readonly opened$: Observable<{ readonly files: readonly FileEntry[] }>;
 }

@@ -6,6 +6,7 @@ import { finalize, Subscription, tap, type Observable } from 'rxjs';
 import { createMessage, type ChannelSubject } from 'rxwire';
 import type { FileEntry } from '../messages.js';
 import { MEMORY_MARGIN, runCode, type SandboxEvent, type SandboxOptions } from '../sandbox.js';
+import { openDocument, type WorkspaceDocument } from './document.js';
 import { createGauges } from './resources.js';
 import { watchFolder, type FileEvent } from './watchFolder.js';
 
@@ -17,6 +18,7 @@ export interface Workspace {
   /** What the channel has told of its files, by path. */
   readonly files: ReadonlyMap<string, FileEntry>;
   readonly channel: ChannelSubject;
+  readonly document: WorkspaceDocument;
   /** Runs a program in its folder, and tells the channel what that uses. */
   readonly run: (code: string, limits: SandboxOptions) => Observable<SandboxEvent>;
   /** Ends with the workspace. */
@@ -39,9 +41,10 @@ export function createWorkspace(id: string, channel: ChannelSubject, limits: San
     channel.next(createMessage('file.change', { sandboxId: id, path, operation, result: { size } }));
   };
   life.add(watchFolder(folder).subscribe(tell));
+  const document = openDocument({ folder, channel, life });
 
   return {
-    ...{ id, folder, files, channel, life },
+    ...{ id, folder, files, channel, document, life },
     run(code, options) {
       const { read, end } = gauge();
       let error: unknown;

@@ -42,12 +42,16 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
   const { maxWorkspaces = 100, lingerTime = 60_000 } = options;
   const all = new Map<string, Workspace>();
   const rooms = hub({
+    // Who comes back to a server that was restarted publishes the whole text.
+    maxSize: 900_000,
     // An error is a no.
     authorize({ channel, action, message }) {
       const id = channel.slice(channelOf('').length);
       if (channel !== channelOf(id)) return false;
       if (action === 'join') open(id);
-      return action === 'join' || (all.has(id) && PUBLISHED.includes(message?.type ?? ''));
+      if (action === 'join' || !message) return action === 'join';
+      if (PUBLISHED.includes(message.type)) all.get(id)?.document.check(message);
+      return all.has(id) && PUBLISHED.includes(message.type);
     },
   });
 
@@ -84,6 +88,7 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
           'workspace.open': ({ payload }) => [{ files: [...find(payload.sandboxId).files.values()] }],
           'file.download': ({ payload }) => readPieces(fileOf(payload)),
           'file.delete': ({ payload }) => removeFile(fileOf(payload)),
+          'document.sync': ({ payload }) => [find(payload.sandboxId).document.sync(payload.vector)],
         }),
       );
       return merge(written$, answers$);
