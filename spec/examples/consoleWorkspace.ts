@@ -24,7 +24,11 @@ export async function startWorkspaces(options: ConsoleOptions = {}) {
     // Or it is refused, which is an error of what is told.
     await firstValueFrom(merge(joined$, told.pipe(ignoreElements())));
     const cut = () => fetch(`${server.url}/cut?console=${id}`, { method: 'POST', headers: { origin: server.url } });
-    const files = async () => (await firstValueFrom(request(wire, createMessage('workspace.open', { sandboxId })))).files;
+    /** All but the one that the text is written to. */
+    const files = async () => {
+      const opened = await firstValueFrom(request(wire, createMessage('workspace.open', { sandboxId })));
+      return opened.files.filter(({ path }) => path !== '/program.mjs');
+    };
     return { wire, room, told, cut, files, sandboxId };
   };
   const close = async (): Promise<void> => {
