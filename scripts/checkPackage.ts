@@ -44,7 +44,7 @@ async function load(folder: string): Promise<void> {
   await write(folder, {
     'load.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { listen } from 'rxwire/server';
       import { marble } from 'rxwire/testing'; import { createMetrics } from 'rxwire/metrics'; import { prometheusMetrics } from 'rxwire/prometheus';
-      import { openTelemetryMetrics } from 'rxwire/opentelemetry'; ${untyped} ${doors}`,
+      import { openTelemetryMetrics } from 'rxwire/opentelemetry'; import { provideWire } from 'rxwire/angular'; provideWire(() => undefined); ${untyped} ${doors}`,
     'load.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); const { listen } = require('rxwire/server');
       const { marble } = require('rxwire/testing'); const { createMetrics } = require('rxwire/metrics');
       const { prometheusMetrics } = require('rxwire/prometheus'); const { openTelemetryMetrics } = require('rxwire/opentelemetry');

@@ -1,0 +1,22 @@
+import { inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
+import { toSignal } from '@angular/core/rxjs-interop';
+import type { ConnectionState } from '../wire/connectionState.js';
+import type { Wire } from '../wire/wire.js';
+import { inZone } from './inZone.js';
+import { injectWire, WIRE } from './provideWire.js';
+
+/**
+ * How the wire is, as a signal: its status, when the next attempt is due, its numbers. Follows the wire until what asks is destroyed; while it does, the
+ * numbers are read once a second.
+ *
+ * @throws {Error} NG0203, outside of an injection context.
+ * @example
+ * class Banner {
+ *   readonly connection = injectConnection();
+ *   readonly text = () => (this.connection().status === 'connected' ? '' : 'offline');
+ * }
+ */
+export function injectConnection(token: InjectionToken<Wire> = WIRE): Signal<ConnectionState> {
+  const wire = injectWire(token);
+  return toSignal(wire.state$.pipe(inZone(inject(NgZone))), { initialValue: wire.state });
+}
