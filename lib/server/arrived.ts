@@ -19,6 +19,9 @@ export interface ArrivedOptions {
 /** What a client that is still looked into may send meanwhile, in bytes. */
 const MAX_EARLY = 256 * 1024;
 
+/** What it costs to keep a frame, besides its bytes: one may have none. */
+const OVERHEAD = 128;
+
 /** A connection, from its beginning on; it is told once its first frame has come. */
 // eslint-disable-next-line no-restricted-syntax -- a server has one for each connection, and operators would take 16 KiB
 export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
@@ -80,8 +83,8 @@ export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
     this.#early = undefined;
     this.#reader = reader;
     if (this.#end) tell(reader, this.#end);
-    // Only what comes over requests is still to show whose it is, by what it began with.
-    else if (!this.onIdentified && this.#hello) this.first = '';
+    // Only what comes over requests is still to show whose it is, by the token that it began with.
+    else if (!this.onIdentified || !this.#hello) this.first = '';
   }
 
   leave(): void {
@@ -144,7 +147,7 @@ export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
 
   #keep(early: Frame[], frame: Frame): void {
     early.push(frame);
-    this.#earlyBytes += frame.length;
+    this.#earlyBytes += frame.length + OVERHEAD;
     if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
   }
 

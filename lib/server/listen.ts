@@ -9,6 +9,7 @@ import type { Transport } from './http/entry.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
 import { checkServeOptions, type ServeOptions } from './serveOptions.js';
+import { maxPieces } from './pieces.js';
 import { accept, upgrades } from './upgrade.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
@@ -54,7 +55,7 @@ export function listen<P extends Principal | undefined = undefined>(
   checkServeOptions('listen', options);
 
   return defer(() => {
-    const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false, ...piecesOf(maxFrame) });
     const admission = createAdmission(options);
     const sockets$ = upgrades(server, path).pipe(
       accept(sockets, admission),
@@ -77,9 +78,16 @@ export function listen<P extends Principal | undefined = undefined>(
       scheduler,
       pollHold,
       transports,
+      helloTimeout: options.helloTimeout ?? 5_000,
       isAsked: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
     return serve<P>(links$, { ...options, endpoint: path, shutdown$ });
   });
+}
+
+/** As fragments of a message, and as they come over the network. */
+function piecesOf(maxFrame: number) {
+  const pieces = maxPieces(maxFrame);
+  return { maxFragments: pieces, maxBufferedChunks: pieces };
 }

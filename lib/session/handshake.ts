@@ -59,6 +59,8 @@ export interface Welcome {
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
+/** Characters that the name of a codec may have: the server keeps the names for as long as the connection. */
+const MAX_CODEC = 128;
 /** 21 characters of 6 bits hold 126 random bits: nobody guesses them. */
 const SECRET = /^[\w-]{21,128}$/;
 
@@ -66,7 +68,8 @@ const SECRET = /^[\w-]{21,128}$/;
 export function parseHello(value: unknown): Hello {
   const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery } = Object(value) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
-  const areNames = Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string');
+  const areNames =
+    Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
   check(areNames && DELIVERIES.includes(delivery), 'hello');
   return {
     v,

@@ -1,20 +1,24 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { jest } from '@jest/globals';
+import { NEVER } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import { connect } from '../../lib/wire/connect.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
-import { batch } from '../support/sessionFrames.js';
+import { batch, helloFrame } from '../support/sessionFrames.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
-import { Opcode, over, webSocketFrame, welcomeAttacker } from './floods.js';
+import { Opcode, over, webSocketAttacker, webSocketFrame, welcomeAttacker } from './floods.js';
+import { dial, enter } from './hostileEnd.js';
 import { serve } from './serve.js';
 
 jest.setTimeout(20_000);
 
 /** Messages in each direction. */
-const COUNT = 20_000;
+const COUNT = 10_000;
 
 let served: Awaited<ReturnType<typeof serve>>;
 const start = async (options?: ListenOptions<Principal | undefined>) => (served = await serve(options));
@@ -59,8 +63,9 @@ describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as
     ['pongs that nobody has asked for', webSocketFrame('x'.repeat(125), Opcode.PONG)],
   ];
 
-  it.each(floods)('%s: closed with 4429, and others are served meanwhile', async (_, piece) => {
-    const { url, port, wire } = await start();
+  it.each(floods)('%s: closed with 4429, and others are served meanwhile', async (what, piece) => {
+    // By what it is without being asked to, once.
+    const { url, port, wire } = await start(what === 'pings' ? {} : { maxIdleFrames: 1_000 });
     const good = await neighbour(url);
     const bad = await welcomeAttacker(port);
     // One of each ping has to be answered before the next, for ws not to end it sooner.
@@ -75,6 +80,101 @@ describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as
     expect(count).toBeGreaterThan(0);
     expect(errors).toBe(0);
     bad.socket.destroy();
+  });
+});
+
+describe('who does not read what is answered', () => {
+  it.each([
+    ['pings', '["ping",0]'],
+    ['fresh tokens', '["auth","x"]'],
+  ])('%s: closed with 4429, and little waits for it', async (_, frame) => {
+    const { port, server, wire } = await start({ authenticate: () => ({ id: 'mallory' }) });
+    const sockets: Socket[] = [];
+    server.on('connection', (socket) => sockets.push(socket));
+    const bad = await welcomeAttacker(port);
+    bad.socket.pause();
+    // As small as they can be, so that much is to wait before the kernel takes no more.
+    const piece = over(65_536, text(frame));
+    void bad.flood(() => piece);
+    const { errors } = await wire();
+    let most = 0;
+    while (errors.values.length === 0) {
+      most = Math.max(most, ...sockets.map(({ writableLength }) => writableLength));
+      await new Promise(setImmediate);
+    }
+    expect(errors.values).toMatchObject([{ closeCode: 4429 }]);
+    expect(most).toBeLessThan(1_000_000);
+    bad.socket.destroy();
+  });
+});
+
+describe('who shows one token after the other', () => {
+  it('is asked who it is no more than that, and closed with 4429', async () => {
+    let asked = 0;
+    const { port } = await start({ authenticate: () => ({ id: `mallory${0 * asked++}` }) });
+    const bad = await welcomeAttacker(port);
+    const piece = over(65_536, text('["auth","x"]'));
+    void bad.flood(() => piece);
+    expect(await bad.code).toBe(4429);
+    expect(asked).toBeGreaterThan(50);
+    expect(asked).toBeLessThan(150);
+    bad.socket.destroy();
+  });
+});
+
+describe('who is not known yet', () => {
+  it('sends empty frames meanwhile: closed with 1013', async () => {
+    const { port } = await start({ authenticate: () => NEVER, helloTimeout: 1_000_000 });
+    const bad = await webSocketAttacker(port, helloFrame());
+    const piece = over(65_536, text(''));
+    void bad.flood(() => piece);
+    expect(await bad.code).toBe(1013);
+    bad.socket.destroy();
+  });
+
+  it.each([
+    ['a hello that is larger than any', { any: 'x'.repeat(65_536) }],
+    ['the name of a codec that is longer than any', { codecs: ['json', 'x'.repeat(129)] }],
+  ])('sends %s: closed with 4400', async (_, fields) => {
+    const { url, count } = await start();
+    expect(await (await dial('websocket', url, helloFrame(fields))).code).toBe(4400);
+    expect(count()).toBe(0);
+  });
+
+  it('says all that it may: welcome', async () => {
+    const { url } = await start();
+    const most = {
+      token: '\u0001'.repeat(8_192),
+      codecs: ['json', ...Array.from({ length: 15 }, () => '€'.repeat(128))],
+      id: 'x'.repeat(128),
+    };
+    const { welcome } = await enter('websocket', url, most);
+    expect(welcome).toMatchObject({ codec: 'json' });
+  });
+
+  it.each([
+    ['empty', ''],
+    ['of one byte', 'x'],
+  ])('sends a message in fragments that are %s: closed with 1008', async (_, fragment) => {
+    const { port } = await start();
+    const bad = await webSocketAttacker(port);
+    bad.socket.write(webSocketFrame('x', Opcode.TEXT, 0));
+    const piece = over(65_536, webSocketFrame(fragment, Opcode.MORE, 0));
+    void bad.flood(() => piece);
+    expect(await bad.code).toBe(1008);
+    bad.socket.destroy();
+  });
+
+  it('goes on after it was closed: it is not read any more, and its socket ends', async () => {
+    const { port, server } = await start();
+    const [[socket], bad] = await Promise.all([once(server, 'connection') as Promise<[Socket]>, webSocketAttacker(port, '["hello",{}]')]);
+    const piece = over(65_536, text(''));
+    void bad.flood(() => piece);
+    expect(await bad.code).toBe(4400);
+    await once(socket, 'close');
+    // What the kernel had taken by then, and no more.
+    expect(bad.socket.bytesWritten - socket.bytesRead).toBeGreaterThan(0);
+    expect(socket.bytesRead).toBeLessThan(2_000_000);
   });
 });
 

@@ -8,6 +8,8 @@ export interface Downlink {
   readonly protocol: string;
   /** Bytes that wait for the client. */
   readonly buffered: () => number;
+  /** Whether an answer waits already. */
+  readonly isHeld: () => boolean;
   /** Takes an answer that waits for frames. */
   readonly attach: (response: ServerResponse) => void;
   readonly send: (frame: Frame) => void;

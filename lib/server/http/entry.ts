@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { defer, finalize, type Observable } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/headers.js';
@@ -13,6 +14,7 @@ import { pollDownlink } from './pollDownlink.js';
 import { StatusError } from './refusal.js';
 import { respond } from './respond.js';
 import { createServerLink, type ServerLink } from './serverLink.js';
+import { createTooOften } from './tooOften.js';
 
 /** What may carry the frames of a client. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';
@@ -34,7 +36,9 @@ export interface Entry {
   readonly receive: ServerLink['receive'];
   /** Begins to answer whoever has opened it. */
   readonly begin: () => void;
-  /** @throws {ProtocolError} When requests before this one are missing. */
+  /** Reads a body. @throws {StatusError} Delivered, when too many are being read. */
+  readonly reading: <T>(body$: Observable<T>) => Observable<T>;
+  /** @throws {ProtocolError} When requests before this one are missing. @throws {StatusError} When there are too many that bring nothing. */
   readonly push: (exchange: Exchange, number: number, frames: readonly Frame[]) => void;
   /** @throws {StatusError} When it cannot be held. */
   readonly poll: (exchange: Exchange, number: number) => void;
@@ -51,15 +55,30 @@ export function createEntry({ request, response }: Exchange, make: MakeDownlink,
   const down = make({ ...options, onClosed: close });
   const { link, receive, lose, isEnded } = createServerLink(down, options);
   const { check, onIdentified } = createOwnership(request);
+  const isTooOften = createTooOften(MAX_IDLE, IDLE_IN, options.scheduler);
   let posts = 1;
   let polls = 0;
+  let bodies = 0;
+  /** A request has come for nothing. */
+  const idle = (): void => {
+    if (!isTooOften()) return;
+    lose({ code: CloseCode.FLOOD, reason: 'too many requests that bring nothing' });
+    throw tooMany();
+  };
 
   return {
     ...{ check, isEnded, lose, receive },
     opened: Object.assign(link, { request, onIdentified }),
     begin: () => down.attach(response),
+    reading: (body$) =>
+      defer(() => {
+        if (bodies === MAX_BODIES) throw tooMany();
+        bodies++;
+        return body$.pipe(finalize(() => bodies--));
+      }),
     push(exchange, number, frames) {
       if (number > posts + 1) throw new ProtocolError('a request is missing');
+      if (number <= posts || frames.length === 0) idle();
       // A repeat is answered, and changes nothing.
       if (number === posts + 1) {
         posts = number;
@@ -70,11 +89,23 @@ export function createEntry({ request, response }: Exchange, make: MakeDownlink,
     poll(exchange, number) {
       if (down.protocol !== 'long-polling') throw new StatusError(406);
       if (number <= polls) throw new StatusError(409);
+      if (down.isHeld()) idle();
       polls = number;
       down.attach(exchange.response);
     },
     close: down.close,
   };
+}
+
+/** Bodies of one link that are read at once: a client sends one, and somebody in between may repeat it. */
+const MAX_BODIES = 4;
+
+/** So many requests that bring nothing are too many in so many ms. */
+const MAX_IDLE = 100;
+const IDLE_IN = 10_000;
+
+function tooMany(): StatusError {
+  return new StatusError(429, { 'retry-after': '1' });
 }
 
 type MakeDownlink = (options: DownlinkOptions) => Downlink;

@@ -21,6 +21,7 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
   return {
     protocol: 'sse',
     buffered: () => response?.writableLength ?? 0,
+    isHeld: () => response !== undefined,
     attach(opened) {
       response = opened;
       opened.writeHead(200, { ...COMMON_HEADERS, 'content-type': EVENTS_TYPE });

@@ -7,18 +7,17 @@ import { intercept, type Exchange } from './intercept.js';
 import { statusOf } from './refusal.js';
 import { respond } from './respond.js';
 import type { Opened } from './entry.js';
-import { route } from './routes.js';
+import { route, type RouteLimits } from './routes.js';
 import { createTable, type TableOptions } from './table.js';
 
-export interface HttpLinksOptions extends Omit<TableOptions, 'isStopped' | 'onClosed'> {
+export interface HttpLinksOptions extends Omit<TableOptions, 'isStopped' | 'onClosed'>, RouteLimits {
   readonly admission: Admission;
   readonly path: string;
-  readonly maxFrame: number;
 }
 
 /** The links over requests to a server, one for each that a client opens. */
 export function httpLinks(server: Server, options: HttpLinksOptions): Observable<Opened> {
-  const { path, admission, maxFrame } = options;
+  const { path, admission } = options;
   const isOurs = (request: IncomingMessage): boolean =>
     request.url?.split('?', 1)[0] === path && (HttpHeader.LINK in request.headers || isPreflight(request));
 
@@ -38,7 +37,7 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       const refusal = admission.inspect(request);
       if (refusal) respond(response, refusal.status, refusal.headers);
       else if (isPreflight(request)) respond(response, 204, preflightHeaders(request));
-      else return answer(exchange, () => route(exchange, table, maxFrame));
+      else return answer(exchange, () => route(exchange, table, options));
       return EMPTY;
     };
     const serving = intercept(server, isOurs).pipe(mergeMap(handle)).subscribe(links$);

@@ -24,6 +24,7 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
   return {
     protocol: 'long-polling',
     buffered: () => queue.bytes,
+    isHeld: () => poll.isHeld,
     attach(response) {
       poll.hold(response, release);
       if (queue.bytes > 0) release();
