@@ -9,8 +9,9 @@ import {
   type EnvironmentInjector,
   type Provider,
 } from '@angular/core';
-import { of, Subscription } from 'rxjs';
+import { defer, of, Subscription, take } from 'rxjs';
 import { injectConnection, injectMessages, injectWire, provideWire, type ProvideWireOptions } from '../../lib/angular/index.js';
+import { inZone } from '../../lib/angular/inZone.js';
 import { connect, createMessage, memoryLink, type Frame, type Wire } from '../../lib/index.js';
 import { serve } from '../../lib/server/index.js';
 import { eventually } from '../examples/consoleSupport.js';
@@ -166,5 +167,28 @@ describe('injectConnection', () => {
     await eventually(() => connection().status === 'connected');
     ask(() => injectWire()).complete();
     await eventually(() => connection().status === 'disconnected');
+  });
+});
+
+describe('inZone', () => {
+  it('tells within the zone what its source, outside, says; in the middle of which one may leave', () => {
+    const zone = new SpyZone();
+    const seen: unknown[] = [];
+    const source = defer(() => {
+      seen.push(['subscribed', zone.isInside]);
+      return of(1, 2, 3);
+    });
+    zone.run(() =>
+      source.pipe(inZone(zone as unknown as NgZone), take(2)).subscribe({
+        next: (value) => seen.push([value, zone.isInside]),
+        complete: () => seen.push(['complete', zone.isInside]),
+      }),
+    );
+    expect(seen).toEqual([
+      ['subscribed', false],
+      [1, true],
+      [2, true],
+      ['complete', true],
+    ]);
   });
 });
