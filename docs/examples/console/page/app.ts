@@ -1,15 +1,18 @@
-import { catchError, defer, exhaustMap, filter, fromEvent, map, merge, of, share, startWith } from 'rxjs';
+import { catchError, defer, EMPTY, exhaustMap, filter, fromEvent, map, merge, of, share, startWith, tap } from 'rxjs';
 import { connect, msgpack, webSocket } from 'rxwire';
 import { countDelivery } from '../delivery.js';
 import { showConnection } from './connection.js';
 import { byId, make, setText, the } from './dom.js';
+import { editTogether } from './document.js';
 import { createEditor } from './editor.js';
 import { entry, eventsOf } from './events.js';
 import { showFiles } from './files.js';
 import { showLatency } from './latency.js';
+import { showPeople } from './people.js';
 import { runPrograms } from './program.js';
 import { showResources } from './resources.js';
 import { samples } from './samples.js';
+import { shareAddress } from './share.js';
 import { addEntry } from './timeline.js';
 import { openWorkspace, workspaceName } from './workspace.js';
 
@@ -28,13 +31,13 @@ if (/Mac|iPhone|iPad/.test(navigator.platform)) setText(byId('run-hint'), '⌘ +
 
 const editor = createEditor();
 const picker = the('example', HTMLSelectElement);
-picker.append(...samples.map(({ title }) => make('option', title)));
-fromEvent(picker, 'change')
-  .pipe(
-    startWith(0),
-    map(() => samples[picker.selectedIndex]?.code ?? ''),
-  )
-  .subscribe(editor.load);
+picker.append(make('option', 'Examples'), ...samples.map(({ title }) => make('option', title)));
+/** The text is everybody's: what the picker says would soon be wrong. */
+const examples$ = fromEvent(picker, 'change').pipe(
+  map(() => samples[picker.selectedIndex - 1]?.code),
+  filter((code) => code !== undefined),
+  tap(() => (picker.selectedIndex = 0)),
+);
 
 showConnection(wire);
 showLatency(wire);
@@ -60,4 +63,12 @@ const cuts$ = fromEvent(byId('cut'), 'click').pipe(
     ),
   ),
 );
-merge(cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace.channel)).subscribe(addEntry);
+// Who closes the page has left; without a word, it might be back at any moment.
+fromEvent(window, 'pagehide').subscribe(() => wire.complete());
+// The address says which workspace this is: another is another page.
+fromEvent(window, 'hashchange').subscribe(() => location.reload());
+merge(showPeople(workspace.channel).pipe(catchError(() => EMPTY)), shareAddress()).subscribe();
+merge(
+  ...[cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace.channel)],
+  editTogether(editor, workspace, examples$),
+).subscribe(addEntry);
