@@ -60,3 +60,19 @@ it.each([...files].filter((file) => !file.endsWith('requests.spec.ts')))('each t
 it('the files of requirements are there', () => {
   expect(readdirSync('spec/requirements').map((name) => `spec/requirements/${name}`)).toEqual(expect.arrayContaining([...files]));
 });
+
+/** Of what is not in those files, the page names a test. */
+const proofs = [...readFileSync(PAGE, 'utf8').matchAll(/^\| (?!what |-)(.+?) \| \[[^\]]+\]\((\S+)\) \| `([^`]*\s[^`]*)` \|$/gm)];
+const specs = readdirSync('spec', { recursive: true, encoding: 'utf8' })
+  .filter((file) => /^(?!house).*\.ts$/.test(file))
+  .map((file) => readFileSync(`spec/${file}`, 'utf8'))
+  .join('\n');
+
+it(`${PAGE} names tests for transports, codecs, delivery and scenarios`, () => {
+  expect(proofs.length).toBeGreaterThanOrEqual(24);
+});
+
+it.each(proofs.map(([, name, link, title]) => [name!, link!, title!] as const))('"%s" is walked through, and shown', (_, link, title) => {
+  expect(sectionOf(link).length).toBeGreaterThan(500);
+  expect(specs).toContain(`'${title}'`);
+});
