@@ -1,14 +1,18 @@
+import { append } from './append.js';
 import { createCommits } from './commits.js';
 import { restored } from './restored.js';
 import type { Durability } from './store/durability.js';
+import { watch } from './watch.js';
 
 /** What sessions do for stores that outlive the process, and for no others. */
 export interface Durable extends Durability {
+  readonly append: typeof append;
   readonly createCommits: typeof createCommits;
   readonly restored: typeof restored;
+  readonly watch: typeof watch;
 }
 
-const DURABLE: Durable = { kind: 'durable', createCommits, restored };
+const DURABLE: Durable = { kind: 'durable', append, createCommits, restored, watch };
 
 /**
  * What an `Inbox`, and an `OutboxStore` that outlives the process, bring along for the client's session as their `durability`.

@@ -4,17 +4,15 @@ import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { Batch } from './batches.js';
-import type { Durable } from './durable.js';
 import { createEncoder, type OnUnsendable } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
-import type { MakeBatches } from './keeping.js';
 import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
-import { createSender, type Sender } from './sender.js';
+import type { MakeBatches } from './keeping.js';
+import { createSender, type Sender, type SenderParts } from './sender.js';
 import { createSendQueue } from './sendQueue.js';
-import type { OutboxContents, OutboxStore } from './store/outboxStore.js';
-import type { Wait } from './storing.js';
+import type { OutboxContents } from './store/outboxStore.js';
 import { createUnsure } from './unsure.js';
 
 /** All that one side sends: it waits, gets its number, flies, and is acked. */
@@ -29,8 +27,6 @@ export interface Outgoing {
   /** Finds out what is to be sent behind `rx`; see {@link Sender.resume}. */
   readonly resume: Sender['resume'];
   readonly outdate: Sender['outdate'];
-  /** The store has lost what it had. */
-  readonly storeAgain: () => void;
   /** There is a connection, and the other side has accepted all up to `rx`. */
   attach(transmit: (frame: Frame) => void, rx: number, allowance: Allowance): void;
   detach(): void;
@@ -40,11 +36,8 @@ export interface Outgoing {
   acknowledge(done: number, credit: number): void;
 }
 
-export interface OutgoingParts {
+export interface OutgoingParts extends SenderParts {
   readonly codec: Negotiable;
-  readonly store: OutboxStore;
-  readonly durability: Durable | undefined;
-  readonly wait: Wait;
   /** Which way what is sent goes. */
   readonly sends: Direction;
   /** Names the client's outbox, once that is known. */
@@ -66,7 +59,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
   const turn = createAlarm(microtask, pump);
 
   return {
-    ...{ ledger, flight, resume: sender.resume, outdate: sender.outdate, storeAgain: sender.storeAgain },
+    ...{ ledger, flight, resume: sender.resume, outdate: sender.outdate },
     isIdle: () => ledger.size === 0 && queue.isEmpty() && sender.isIdle(),
     accept(message) {
       if (!ledger.open(message)) return;
@@ -112,7 +105,8 @@ function idsOf(batches: readonly Batch[]): readonly string[] {
 /** What a frame holds besides its body. */
 const HEADER_ROOM = 64;
 
-function createSending({ codec, store, wait, sends: direction, pid }: OutgoingParts, options: EndpointOptions) {
+function createSending(given: OutgoingParts, options: EndpointOptions) {
+  const { codec, sends: direction, pid } = given;
   const { delivery = 'at-least-once', maxFrame = 1024 * 1024, maxQueued = 10_000, overflow = 'drop-lowest' } = options;
   const { scheduler = asyncScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
   const ledger = createLedger({ report, isWatched, onDead });
@@ -122,6 +116,6 @@ function createSending({ codec, store, wait, sends: direction, pid }: OutgoingPa
   const contextOf = (first: number, count: number): BatchContext => ({ direction, pid: pid(), first, count });
   const onUnsendable: OnUnsendable = ({ id }, error) => ledger.close(id, 'dead', { error });
   const encode = createEncoder(codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf });
-  const parts = { queue, flight, ledger, store, encode, wait };
+  const parts = { ...given, report, queue, flight, ledger, encode };
   return { ledger, flight, queue, contextOf, unsure: createUnsure(parts), sender: createSender(parts) };
 }

@@ -6,7 +6,6 @@ import {
   finalize,
   first,
   identity,
-  noop,
   Observable,
   of,
   Subscription,
@@ -22,7 +21,6 @@ import { whenReady, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
 import type { Endpoint, EndpointParts } from './endpoint.js';
 import type { EndpointOptions } from './options.js';
-import type { OutboxStore } from './store/outboxStore.js';
 import type { Wait } from './storing.js';
 
 /** How long the other side may take to say goodbye, in ms. */
@@ -43,15 +41,15 @@ type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>) => 
  * The life of a session: from its first connection until `outgoing` completes and all of it is acked, or that takes too long; until the
  * connections end; or until something fails for good.
  */
-export function running(outgoing: Observable<Message>, store: OutboxStore, options: EndpointOptions, start: Start): Observable<Message> {
+export function running(outgoing: Observable<Message>, options: EndpointOptions, start: Start): Observable<Message> {
   return new Observable((to) => {
-    run(to, outgoing, store, options, start);
+    run(to, outgoing, options, start);
   });
 }
 
 /** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
-function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: OutboxStore, options: EndpointOptions, start: Start): void {
-  const { report = noop, listening$ = of(true) } = options;
+function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: EndpointOptions, start: Start): void {
+  const { listening$ = of(true) } = options;
   const life = new Subscription();
   const wait: Wait = (later, done, failed) => {
     life.add(settle(later, done, failed));
@@ -60,15 +58,6 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, store: Outb
   const end = { error: fail, complete: () => to.complete() };
   const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait, life });
 
-  const onFault = (error: { readonly fault: string }): void => {
-    if (error.fault === 'fenced') {
-      fail(error);
-      return;
-    }
-    report({ kind: 'error', error });
-    if (error.fault === 'evicted') endpoint.outgoing.storeAgain();
-  };
-  if (store.faults$) life.add(store.faults$.subscribe(onFault));
   life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.incoming.gate.open()));
   to.add(connections$.subscribe(end));
   send(to, outgoing, endpoint, options, end);

@@ -1,18 +1,36 @@
-import { noop } from 'rxjs';
+import { noop, type Subscription } from 'rxjs';
 import { InDoubtError } from '../errors.js';
 import { chain, inTurn, type Later } from '../internal/later.js';
-import { hole, lastOf, numbered, type Batch } from './batches.js';
+import type { Message } from '../message/types.js';
+import { hole, lastOf, numbered, type Batch, type Level } from './batches.js';
+import type { Durable } from './durable.js';
 import { countOf, type Encode } from './encoding.js';
+import type { Report } from './events.js';
 import type { Flight } from './flight.js';
 import { MAX_BATCH } from './frames.js';
-import { createKeeping, type KeepingOptions, type MakeBatches, type Taken } from './keeping.js';
+import { createKeeping, type MakeBatches } from './keeping.js';
+import type { Ledger } from './ledger.js';
 import type { SendQueue } from './sendQueue.js';
+import type { OutboxStore } from './store/outboxStore.js';
 import { createStoring, type Wait } from './storing.js';
 
-export interface SenderOptions extends KeepingOptions {
-  readonly queue: SendQueue;
-  readonly encode: Encode;
+/** What it is given by its session. */
+export interface SenderParts {
+  readonly store: OutboxStore;
+  readonly durability: Durable | undefined;
   readonly wait: Wait;
+  /** Ends with the session. */
+  readonly life: Subscription;
+  /** The session cannot go on. */
+  readonly fail: (error: unknown) => void;
+}
+
+export interface SenderOptions extends SenderParts {
+  readonly report: Report;
+  readonly queue: SendQueue;
+  readonly flight: Flight;
+  readonly ledger: Ledger;
+  readonly encode: Encode;
 }
 
 /** Gives messages their numbers, and stores them with these; what comes during a write goes into the next. */
@@ -35,35 +53,31 @@ export interface Sender {
   readonly resume: (rx: number, isKnown: boolean, ready: () => void) => void;
   /** What is stored was written by a codec that the other side does not read: it is written anew when it is known where to begin. */
   readonly outdate: () => void;
-  /** Stores once more all that is unacked. */
-  readonly storeAgain: () => void;
 }
 
 export function createSender(options: SenderOptions): Sender {
-  const { queue, flight, store, wait } = options;
+  const { queue, flight, store, durability, wait } = options;
   let last = 0;
-  let [isPumping, isLost, isStale] = [false, false, false];
+  let [isPumping, isStale] = [false, false];
   const storing = createStoring(wait, () => {
-    if (isLost) sender.storeAgain();
+    goOn?.();
     sender.pump();
   });
+  const goOn = durability?.watch(options, storing);
   const keeping = createKeeping(options, storing, (batches) => (last = Math.max(last, ...batches.map(lastOf))));
-
-  const restart = (rx: number): void => {
-    last = rx;
-    keeping.replace(rx, flight.all(), renumbered(rx, options));
-  };
+  const append = (batches: readonly Batch[]): Later<readonly Batch[]> =>
+    durability ? durability.append(batches, options) : chain(store.append(batches), () => batches);
 
   const sender: Sender = {
     writing: () => keeping.writing,
-    isIdle: () => !storing.isBusy && keeping.refused.length === 0,
+    isIdle: () => !storing.isBusy,
     pump() {
       if (isPumping) return;
       isPumping = true;
-      while (!storing.isBusy && (!queue.isEmpty() || keeping.refused.length > 0)) {
+      while (!storing.isBusy && !queue.isEmpty()) {
         const free = room(last, options);
         if (free <= 0) break;
-        keeping.append(taken(free, last, keeping.refused.shift(), options));
+        keeping.run(taken(free, last, options), append);
       }
       isPumping = false;
       flight.flush();
@@ -76,15 +90,15 @@ export function createSender(options: SenderOptions): Sender {
       };
       storing.run(read, begun, noop);
     },
-    storeAgain() {
-      isLost = storing.isBusy;
-      // All of it is in memory, too: when this fails as well, only a crash would lose it.
-      if (!isLost) storing.run(() => store.replace(flight.acked, flight.all()), noop, noop);
-    },
     outdate: () => void (isStale = true),
     resume(rx, isKnown, ready) {
       storing.whenIdle(() => {
-        if ((isStale && flight.bytes > 0) || mustRestart(rx, isKnown, flight)) restart(rx);
+        if ((isStale && flight.bytes > 0) || mustRestart(rx, isKnown, flight)) {
+          last = rx;
+          // What is stored stays until the other takes its place.
+          keeping.writing = flight.all();
+          keeping.run(renumbered(rx, options), (batches) => chain(store.replace(rx, batches), () => batches));
+        }
         isStale = false;
         storing.whenIdle(ready);
       });
@@ -105,10 +119,10 @@ function room(last: number, { flight, store }: SenderOptions): number {
   return Math.min(MAX_BATCH, free, store.isDurable ? free : flight.room(last));
 }
 
-function taken(free: number, last: number, refused: Taken | undefined, { queue, encode }: SenderOptions): MakeBatches {
-  const dropped = refused ? 0 : queue.takeDropped(free);
+function taken(free: number, last: number, { queue, encode }: SenderOptions): MakeBatches {
+  const dropped = queue.takeDropped(free);
   if (dropped > 0) return () => [hole(last + 1, dropped)];
-  const { messages, delivery } = refused ?? queue.take(free);
+  const { messages, delivery } = queue.take(free);
   if (messages.length === 0) return () => [];
   return () => chain(encode(messages, last + 1), (encoded) => numbered(encoded, last + 1, delivery));
 }
@@ -116,7 +130,7 @@ function taken(free: number, last: number, refused: Taken | undefined, { queue, 
 /** What can be sent again of all that is unacked, with numbers from `rx` on: encoded anew, as a body belongs to its numbers. */
 function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): MakeBatches {
   const { acked, sent } = flight;
-  const again: Taken[] = [];
+  const again: { readonly messages: readonly Message[]; readonly delivery: Level }[] = [];
   for (const { first, messages, delivery } of flight.clear(rx)) {
     const unacked = messages.slice(Math.max(0, acked + 1 - first));
     if (delivery === 'exactly-once' && first <= sent) {
@@ -125,7 +139,7 @@ function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): Make
   }
   const batches: Batch[] = [];
   let last = rx;
-  const add = ({ messages, delivery }: Taken): Later<void> =>
+  const add = ({ messages, delivery }: (typeof again)[number]): Later<void> =>
     chain(encode(messages, last + 1), (encoded) => {
       batches.push(...numbered(encoded, last + 1, delivery));
       last += countOf(encoded);

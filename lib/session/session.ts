@@ -48,7 +48,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
   const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
 
   return (link) => (outgoing) =>
-    running(outgoing, outbox, options, (parts) => {
+    running(outgoing, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
       const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox, durability, woken$: signals$ }, options, () =>
         opened$.next(),
@@ -68,7 +68,8 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
 /** What the stores bring along. @throws {TypeError} When they bring nothing, and need it. */
 function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | undefined {
   const found = outbox.durability ?? inbox?.durability;
-  if (!found && (inbox ?? outbox.isDurable)) throw new TypeError('session: a store that outlives the process needs its "durability"');
+  if (!found && (outbox.isDurable || (inbox ?? outbox.faults$)))
+    throw new TypeError('session: a store that outlives the process needs its "durability"');
   // There is no other.
   return found as Durable | undefined;
 }

@@ -1,10 +1,11 @@
 import { array, assert, boolean, constant, constantFrom, integer, nat, oneof, property, record, type Arbitrary } from 'fast-check';
-import { Subject, take, VirtualTimeScheduler, type Observable } from 'rxjs';
+import { Subject, Subscription, take, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { whenReady } from '../../lib/internal/later.js';
 import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
+import { durable, type Durable } from '../../lib/session/durable.js';
 import { createEncoder } from '../../lib/session/encoding.js';
 import { createFlight } from '../../lib/session/flight.js';
 import { readFrame } from '../../lib/session/frames.js';
@@ -99,7 +100,15 @@ function createWorld({ isDurable, window }: Options) {
   const write = (): Observable<void> => writes$.pipe(take(1));
   const store = isDurable ? { ...memoryOutbox(), isDurable, append: write, replace: write } : memoryOutbox();
   const sender = createSender({
-    ...{ queue, flight, ledger, store, encode: createEncoder(json(), { maxSize: 100_000, onUnsendable: () => undefined }) },
+    ...{
+      queue,
+      flight,
+      ledger,
+      store,
+      durability: isDurable ? (durable as Durable) : undefined,
+      encode: createEncoder(json(), { maxSize: 100_000, onUnsendable: () => undefined }),
+    },
+    ...{ report: () => undefined, fail: () => undefined, life: new Subscription() },
     wait: (later, then, failed) => void whenReady(later(), then, failed),
   });
   let wire: Frame[] | undefined;

@@ -67,7 +67,7 @@ export class Stay implements SleeperParts {
       this.#contents = undefined;
       return { endpoint: side, connections$: side.over(link), close: noop };
     };
-    return { messages$: running(outgoing, this.#store, settings, start), side: () => side };
+    return { messages$: running(outgoing, settings, start), side: () => side };
   }
 
   leave(): void {

@@ -1,6 +1,7 @@
 import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
 import { StoreError } from '../../errors.js';
 import { asObservable, type Later } from '../../internal/later.js';
+import { durable } from '../durable.js';
 import type { OutboxStore } from './outboxStore.js';
 
 /** What `exclusive` needs of `navigator.locks`. */
@@ -37,7 +38,8 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
   const { open, letGo, stolen$ } = lock;
   return {
     isDurable: store.isDurable,
-    durability: store.durability,
+    // Also in memory: who is fenced must end.
+    durability: durable,
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
     open,

@@ -40,8 +40,8 @@ export const SENDING: readonly Mutant[] = [
   {
     name: 'send before it is stored',
     why: 'a number is stored before it is used',
-    file: 'lib/session/keeping.ts',
-    find: 'return chain(write(batches), () => batches);',
+    file: 'lib/session/sender.ts',
+    find: 'return write(batches);',
     replace: 'stored(batches); return chain(write(batches), () => []);',
   },
   {
