@@ -1,16 +1,14 @@
-import { asapScheduler, asyncScheduler, noop } from 'rxjs';
+import { asyncScheduler, noop } from 'rxjs';
 import { ProtocolError, SessionLostError } from '../errors.js';
-import { after } from '../internal/after.js';
-import { chain, type Later } from '../internal/later.js';
 import type { Connection } from './connection.js';
+import type { Recalled, TicketState } from './durable.js';
 import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
 import { controlFrame } from './frames.js';
 import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './handshake.js';
 import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import type { HandshakeFrame } from './reading.js';
-import type { Cursor, Inbox, InboxRecord } from './store/inbox.js';
-import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
+import type { OutboxStore, Ticket } from './store/outboxStore.js';
 import { createCredentials, type CredentialsOptions } from './token.js';
 
 /** What a client is given. */
@@ -25,7 +23,7 @@ export interface Client extends Endpoint {
   readonly pause: () => number;
 }
 
-interface State {
+interface State extends TicketState {
   pid: string;
   epoch: number;
   /** How many connections this owner of the outbox has opened. */
@@ -37,8 +35,6 @@ interface State {
   remembers: boolean;
   /** When the server, which stops, may be asked again. */
   backAt: number;
-  /** Called when the ticket that is being stored is. */
-  onStored: (() => void) | undefined;
 }
 
 /** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
@@ -60,11 +56,11 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     state.server = server;
     connection.welcome();
     credentials.expire(connection, expires);
-    const agreement = { rx, isKnown: known, allowance, ping };
     const agree = (): void => endpoint.agree(connection, agreement);
+    const agreement = { rx, isKnown: known, allowance, ping };
     // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
     endpoint.resume(agreement, () => {
-      if (endpoint.isCurrent(connection)) keepTicket({ sid, rt }, state, { ...parts, inbox: resumed ? undefined : inbox }, agree);
+      if (endpoint.isCurrent(connection)) take({ sid, rt }, state, { ...parts, ...(!resumed && { inbox }) }, agree);
     });
   };
   const greet = (connection: Connection): void => {
@@ -104,48 +100,31 @@ function leave(retryAfter: unknown, connection: Connection, { outgoing }: Endpoi
   return whole(retryAfter);
 }
 
-/** Opens the outbox, and finds out what was received by who had it before. */
+/** Until it is stored, what is shown is the one before. */
+function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOptions, 'inbox'>, agree: () => void): void {
+  const taken = (): void => {
+    Object.assign(state, { ticket, remembers: true });
+    agree();
+  };
+  if (parts.durability) parts.durability.keepTicket(ticket, state, parts, taken);
+  else taken();
+}
+
+/** Opens the outbox, and goes on where whoever had it before has left. */
 function beginClient(
-  { store, wait, fail }: ClientParts,
+  { store, durability, wait, fail }: ClientParts,
   state: State,
   endpoint: Endpoint,
-  { inbox, microtask = asapScheduler }: EndpointOptions,
+  options: EndpointOptions,
   onReady: () => void,
 ): void {
-  const begin = (contents: OutboxContents): void => {
-    const { pid, epoch, ticket } = contents;
-    const recall = (record: InboxRecord | undefined): void => {
-      Object.assign(state, { pid, epoch, ticket, remembers: record !== undefined });
-      if (ticket && record) endpoint.incoming.receiver.begin(ticket.sid, record.cursor);
-      endpoint.outgoing.begin(contents, onReady);
-    };
-    wait(() => ticket && inbox?.load(ticket.sid), recall, fail);
+  const begin = (contents: Recalled): void => {
+    const { pid, epoch, ticket, cursor } = contents;
+    Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined });
+    if (ticket && cursor) endpoint.incoming.receiver.begin(ticket.sid, cursor);
+    endpoint.outgoing.begin(contents, onReady);
   };
-  // What a store tells at once would be told before anybody could subscribe to the wire.
-  const open = (): Later<OutboxContents> => chain(store.isDurable ? after(0, microtask) : undefined, () => store.open());
-  wait(open, begin, fail);
-}
-
-/** What a new session begins with. */
-const START: Cursor = { done: 0, finished: [] };
-
-interface Keeping extends Pick<ClientParts, 'store' | 'wait' | 'fail'> {
-  /** Where the start of a new session is kept. */
-  readonly inbox: Inbox | undefined;
-}
-
-/** Until it is stored, what is shown is the one before. */
-function keepTicket(ticket: Ticket, state: State, { store, inbox, wait, fail }: Keeping, agree: () => void): void {
-  state.onStored = noop;
-  const stored = (): void => {
-    const next = state.onStored;
-    Object.assign(state, { ticket, remembers: true, onStored: undefined });
-    agree();
-    next?.();
-  };
-  // Before the ticket: to come back with that, and without knowing that nothing was processed yet, is to have forgotten how much was.
-  const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
-  wait(keep, stored, fail);
+  wait(() => (durability ? durability.recall(store, options) : store.open()), begin, fail);
 }
 
 function hello(state: State, { id, incoming }: Endpoint, { offered }: Negotiable, options: EndpointOptions): Hello {

@@ -4,6 +4,7 @@ import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../er
 import { chain, attempt, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
+import type { Negotiable } from './negotiable.js';
 
 /** Messages, and the body of a frame that carries them all. */
 export interface Encoded {
@@ -35,7 +36,7 @@ export interface EncoderOptions {
   readonly contextOf?: (first: number, count: number) => BatchContext;
 }
 
-export function createEncoder(codec: Codec, { maxSize, onUnsendable, contextOf }: EncoderOptions): Encode {
+export function createEncoder(codecs: Pick<Negotiable, 'current'>, { maxSize, onUnsendable, contextOf }: EncoderOptions): Encode {
   const encode: Encode = (messages, first) => {
     const done = (body: Frame): readonly Encoded[] => {
       checkSize(body, maxSize);
@@ -51,11 +52,11 @@ export function createEncoder(codec: Codec, { maxSize, onUnsendable, contextOf }
       }
       onUnsendable(
         messages[0] as Message,
-        asRxwireError(error, (cause) => new EncodeError(codec.name, 'cannot encode', cause)),
+        asRxwireError(error, (cause) => new EncodeError(codecs.current.name, 'cannot encode', cause)),
       );
       return [];
     };
-    return attempt(() => codec.encode(messages, contextOf?.(first, messages.length)), done, failed);
+    return attempt(() => codecs.current.encode(messages, contextOf?.(first, messages.length)), done, failed);
   };
   return encode;
 }

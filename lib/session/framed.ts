@@ -32,7 +32,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   const { maxFrame = 1024 * 1024, maxBadFrames = 3, onBadFrame, onUnsendable = noop } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
-  const encode = createEncoder(codec, { maxSize: maxFrame, onUnsendable });
+  const encode = createEncoder({ current: codec }, { maxSize: maxFrame, onUnsendable });
   const decode = (frame: Frame): Later<readonly Message[]> => {
     checkSize(frame, maxFrame);
     return decodeBody(codec, frame);

@@ -21,7 +21,7 @@ export interface Ledger {
   /** It is done, as it was dropped. */
   drop(id: string, reason: DropReason): void;
   /** Drops all that are not done, except for these. */
-  abandon(kept: ReadonlySet<string>): void;
+  abandon(kept?: ReadonlySet<string>): void;
 }
 
 interface Details {
@@ -68,7 +68,7 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
     },
     drop: (id, reason) => ledger.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) }),
     abandon: (kept) => {
-      for (const id of [...messages.keys()]) if (!kept.has(id)) ledger.drop(id, 'closed');
+      for (const id of [...messages.keys()]) if (!kept?.has(id)) ledger.drop(id, 'closed');
     },
   };
   return ledger;

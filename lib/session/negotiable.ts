@@ -1,9 +1,10 @@
 import type { Codec } from '../codec/codec.js';
 import { ProtocolError } from '../errors.js';
 
-/** Several codecs that are used as one: the one that both sides have agreed on. */
-export interface Negotiable extends Codec {
-  /** All of them, the one it is first. */
+/** Several codecs, of which one is used: the one that both sides have agreed on. */
+export interface Negotiable {
+  readonly current: Codec;
+  /** All of them, the current one first. */
   readonly offered: () => readonly Codec[];
   /**
    * It is the one of this name from now on. Answers whether it was another one before.
@@ -15,26 +16,19 @@ export interface Negotiable extends Codec {
 
 /** @param codecs The best first. */
 export function negotiable(codecs: readonly Codec[]): Negotiable {
-  let [current] = codecs as readonly [Codec];
-  return {
-    get name() {
-      return current.name;
-    },
-    get binary() {
-      return current.binary;
-    },
-    isSealed: !!current.isSealed,
-    encode: (...given) => current.encode(...given),
-    decode: (...given) => current.decode(...given),
-    offered: () => [current, ...codecs.filter((one) => one !== current)],
-    choose(name) {
-      const before = current;
+  const [best] = codecs as readonly [Codec];
+  const negotiated = {
+    current: best,
+    offered: () => [negotiated.current, ...codecs.filter((one) => one !== negotiated.current)],
+    choose(name: string) {
+      const before = negotiated.current;
       const found = codecs.find((one) => one.name === name);
       if (!found) throw new ProtocolError('a codec that was not offered');
-      current = found;
+      negotiated.current = found;
       return found !== before;
     },
   };
+  return negotiated;
 }
 
 /** What a hello may offer. */

@@ -3,7 +3,6 @@ import type { BatchContext, Direction } from '../codec/codec.js';
 import { createAlarm } from '../internal/alarm.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import type { Batch } from './batches.js';
 import { createEncoder, type OnUnsendable } from './encoding.js';
 import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
@@ -86,7 +85,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       unsure.attach(undefined);
       flight.detach();
     },
-    abandon: () => ledger.abandon(new Set(store.isDurable ? idsOf([...flight.all(), ...sender.writing()]) : [])),
+    abandon: () => ledger.abandon(durability?.idsKept(store, [...flight.all(), ...sender.writing()])),
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);
       if (latency !== undefined) {
@@ -96,10 +95,6 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       pump();
     },
   };
-}
-
-function idsOf(batches: readonly Batch[]): readonly string[] {
-  return batches.flatMap(({ messages }) => messages.map(({ id }) => id));
 }
 
 /** What a frame holds besides its body. */

@@ -106,7 +106,7 @@ function createWorld({ isDurable, window }: Options) {
       ledger,
       store,
       durability: isDurable ? (durable as Durable) : undefined,
-      encode: createEncoder(json(), { maxSize: 100_000, onUnsendable: () => undefined }),
+      encode: createEncoder({ current: json() }, { maxSize: 100_000, onUnsendable: () => undefined }),
     },
     ...{ report: () => undefined, fail: () => undefined, life: new Subscription() },
     wait: (later, then, failed) => void whenReady(later(), then, failed),
