@@ -1,15 +1,15 @@
 import type { StoreError } from '../errors.js';
 import { attempt, chain, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
-import { bury, lastOf, numbered, type Batch } from './batches.js';
+import { lastOf, numbered, type Batch } from './batches.js';
 import type { Encode } from './encoding.js';
 import type { Ledger } from './ledger.js';
 import type { OutboxStore } from './store/outboxStore.js';
 
-interface AppendOptions {
+export interface AppendOptions {
   readonly store: OutboxStore;
-  readonly encode: Encode;
   readonly ledger: Ledger;
+  readonly encode: Encode;
 }
 
 /** Stores batches, and answers with those that are stored. Where there is no room for all there may be for some: one message must not take the others with it. */
@@ -21,7 +21,7 @@ export function append(batches: readonly Batch[], options: AppendOptions): Later
     const messages = batches.flatMap((batch) => batch.messages);
     const middle = messages.length >> 1;
     if (error.fault === 'quota' && middle > 0) return appendHalves([messages.slice(0, middle), messages.slice(middle)], one, options);
-    bury(batches, error, options.ledger);
+    for (const { id } of messages) options.ledger.close(id, 'dead', { error });
     return [];
   };
   return attempt(

@@ -1,10 +1,8 @@
-import type { RxwireError } from '../errors.js';
 import type { Frame } from '../link/link.js';
 import { isExpired } from '../message/expiry.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Encoded } from './encoding.js';
 import { batchFrame, controlFrame } from './frames.js';
-import type { Ledger } from './ledger.js';
 import type { StoredBatch } from './store/outboxStore.js';
 
 /** A batch that has its numbers, as its sender keeps it until it is acked. */
@@ -57,9 +55,4 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: L
 export function hole(first: number, count: number): Batch {
   const numbers = Array.from({ length: count }, (_, index) => first + index);
   return { first, count, frame: controlFrame('skip', numbers), delivery: 'at-least-once', messages: [], mayExpire: false, sentAt: 0 };
-}
-
-/** What could not be stored is given up. */
-export function bury(batches: readonly Batch[], error: RxwireError, ledger: Ledger): void {
-  for (const { messages } of batches) for (const { id } of messages) ledger.close(id, 'dead', { error });
 }

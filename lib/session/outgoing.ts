@@ -8,7 +8,7 @@ import { createFlight, type Allowance, type Flight } from './flight.js';
 import { createLedger, type Ledger } from './ledger.js';
 import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
-import type { MakeBatches } from './keeping.js';
+import type { MakeBatches } from './keeper.js';
 import { createSender, type Sender, type SenderParts } from './sender.js';
 import { createSendQueue } from './sendQueue.js';
 import type { OutboxContents } from './store/outboxStore.js';
@@ -45,8 +45,7 @@ export interface OutgoingParts extends SenderParts {
 
 export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): Outgoing {
   const { microtask = asapScheduler, report = noop } = options;
-  const { store, wait, codec, durability } = parts;
-  const complain = (error: unknown): void => report({ kind: 'error', error });
+  const { codec, durability } = parts;
   const { ledger, queue, flight, unsure, sender, contextOf } = createSending(parts, options);
   let isReady = false;
 
@@ -85,12 +84,12 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       unsure.attach(undefined);
       flight.detach();
     },
-    abandon: () => ledger.abandon(durability?.idsKept(store, [...flight.all(), ...sender.writing()])),
+    abandon: () => ledger.abandon(sender.keeper?.kept()),
     acknowledge(done, credit) {
       const latency = flight.acknowledge(done, credit);
       if (latency !== undefined) {
         report({ kind: 'latency', latency });
-        wait(() => store.trim(flight.acked), noop, complain);
+        sender.keeper?.trim(flight.acked);
       }
       pump();
     },

@@ -1,7 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import { after } from '../internal/after.js';
 import { chain, type Later } from '../internal/later.js';
-import type { Batch } from './batches.js';
 import type { EndpointOptions } from './options.js';
 import type { Cursor, Inbox } from './store/inbox.js';
 import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
@@ -49,9 +48,4 @@ export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, w
   // Before the ticket: to come back with that, and without knowing that nothing was processed yet, is to have forgotten how much was.
   const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
   wait(keep, stored, fail);
-}
-
-/** The messages that will be there for whoever opens the store next. */
-export function idsKept({ isDurable }: OutboxStore, batches: readonly Batch[]): ReadonlySet<string> {
-  return new Set(isDurable ? batches.flatMap(({ messages }) => messages.map(({ id }) => id)) : []);
 }

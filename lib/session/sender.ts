@@ -1,4 +1,4 @@
-import { noop, type Subscription } from 'rxjs';
+import type { Subscription } from 'rxjs';
 import { InDoubtError } from '../errors.js';
 import { chain, inTurn, type Later } from '../internal/later.js';
 import type { Message } from '../message/types.js';
@@ -8,7 +8,7 @@ import { countOf, type Encode } from './encoding.js';
 import type { Report } from './events.js';
 import type { Flight } from './flight.js';
 import { MAX_BATCH } from './frames.js';
-import { createKeeping, type MakeBatches } from './keeping.js';
+import type { Keeper, MakeBatches } from './keeper.js';
 import type { Ledger } from './ledger.js';
 import type { SendQueue } from './sendQueue.js';
 import type { OutboxStore } from './store/outboxStore.js';
@@ -35,8 +35,8 @@ export interface SenderOptions extends SenderParts {
 
 /** Gives messages their numbers, and stores them with these; what comes during a write goes into the next. */
 export interface Sender {
-  /** What is being written just now, or what is still stored while it is encoded anew. */
-  readonly writing: () => readonly Batch[];
+  /** There where a store keeps what is sent. */
+  readonly keeper: Keeper | undefined;
   /** Whether nothing is being stored, or is to be. */
   readonly isIdle: () => boolean;
   /** Numbers what may be numbered now, and sends what may be sent. */
@@ -56,20 +56,20 @@ export interface Sender {
 }
 
 export function createSender(options: SenderOptions): Sender {
-  const { queue, flight, store, durability, wait } = options;
-  let last = 0;
-  let [isPumping, isStale] = [false, false];
+  const { queue, flight, durability, wait } = options;
+  let [last, isPumping, isStale] = [0, false, false];
   const storing = createStoring(wait, () => {
-    goOn?.();
+    keeper?.goOn();
     sender.pump();
   });
-  const goOn = durability?.watch(options, storing);
-  const keeping = createKeeping(options, storing, (batches) => (last = Math.max(last, ...batches.map(lastOf))));
-  const append = (batches: readonly Batch[]): Later<readonly Batch[]> =>
-    durability ? durability.append(batches, options) : chain(store.append(batches), () => batches);
+  const keeper = durability?.createKeeper(options, storing);
+  const add = (batches: readonly Batch[]): void => {
+    last = Math.max(last, ...batches.map(lastOf));
+    batches.forEach(flight.add);
+  };
 
   const sender: Sender = {
-    writing: () => keeping.writing,
+    keeper,
     isIdle: () => !storing.isBusy,
     pump() {
       if (isPumping) return;
@@ -77,27 +77,27 @@ export function createSender(options: SenderOptions): Sender {
       while (!storing.isBusy && !queue.isEmpty()) {
         const free = room(last, options);
         if (free <= 0) break;
-        keeping.run(taken(free, last, options), append);
+        const make = taken(free, last, options);
+        storing.run(() => (keeper ? keeper.append(make) : make()), add);
       }
       isPumping = false;
       flight.flush();
     },
     begin(acked, read, mayBeSent, done) {
-      const begun = (batches: readonly Batch[]): void => {
+      storing.run(read, (batches) => {
         last = Math.max(acked, ...batches.map(lastOf));
         flight.begin(acked, mayBeSent ? last : acked, batches);
         done(batches);
-      };
-      storing.run(read, begun, noop);
+      });
     },
     outdate: () => void (isStale = true),
     resume(rx, isKnown, ready) {
       storing.whenIdle(() => {
         if ((isStale && flight.bytes > 0) || mustRestart(rx, isKnown, flight)) {
           last = rx;
-          // What is stored stays until the other takes its place.
-          keeping.writing = flight.all();
-          keeping.run(renumbered(rx, options), (batches) => chain(store.replace(rx, batches), () => batches));
+          const others = flight.all();
+          const make = renumbered(rx, options);
+          storing.run(() => (keeper ? keeper.replace(rx, others, make) : make()), add);
         }
         isStale = false;
         storing.whenIdle(ready);

@@ -8,7 +8,7 @@ export type Wait = <T>(later: () => Later<T>, done: (value: T) => void, failed: 
 export interface Storing {
   readonly isBusy: boolean;
   /** Must not be called while it is busy. */
-  run<T>(write: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void): void;
+  run<T>(write: () => Later<T>, done: (value: T) => void): void;
   /** Calls back when it is not busy, before anything else is written. Who asks later takes the place of who has asked. */
   whenIdle(task: () => void): void;
 }
@@ -32,12 +32,12 @@ export function createStoring(wait: Wait, goOn: () => void): Storing {
     get isBusy() {
       return isBusy;
     },
-    run(write, done, failed) {
+    run(write, done) {
       isBusy = true;
       wait(
         write,
         (value) => end(() => done(value)),
-        (error) => end(() => failed(error)),
+        () => end(noop),
       );
     },
     whenIdle(task) {

@@ -20,7 +20,7 @@ export function watch({ store, flight, fail, life, report }: WatchOptions, stori
   const storeAgain = (): void => {
     isLost = storing.isBusy;
     // All of it is in memory, too: when this fails as well, only a crash would lose it.
-    if (!isLost) storing.run(() => store.replace(flight.acked, flight.all()), noop, noop);
+    if (!isLost) storing.run(() => store.replace(flight.acked, flight.all()), noop);
   };
   const faults = store.faults$?.subscribe((error) => {
     if (error.fault === 'fenced') {

@@ -36,7 +36,7 @@ export function createServerSide(
   const { renew, isIdle: isRenewed } = createRenewal(attachment, parts.wait, scheduler);
   const endpoint = createEndpoint(
     {
-      ...{ ...parts, ...throttle, durability: durable as Durable },
+      ...{ ...parts, ...throttle, durability: store.isDurable || store.faults$ || options.inbox ? (durable as Durable) : undefined },
       ...{ codec, store, sends: 'to-client', pid: () => pid, source: () => attachment().hello().id, onQuiet },
       onOpen: (connection) => open(connection),
       onEarly: (connection) => greeting.agree(connection),

@@ -40,6 +40,8 @@ export interface OutboxContents {
  * Where a sender keeps what is not acked yet. There is one call at a time of `append` and `replace`, and what they were given
  * either is stored as a whole or, when they fail, not at all. `trim` may come at any time.
  *
+ * One that has no `durability` is opened and closed, and nothing else: the sender has all of it in memory itself.
+ *
  * All of it answers with a value where it can at once, and with an Observable that works once it is subscribed otherwise.
  */
 export interface OutboxStore {

@@ -23,7 +23,7 @@ export const COMMITTING: readonly Mutant[] = [
     why: 'what is acked outlives a crash',
     file: 'lib/session/settling.ts',
     find: 'commits.add(number, outcomes, progress);',
-    replace: 'commits.add(number, outcomes, progress); progress.mark(number); options.onDone();',
+    replace: '(commits.add(number, outcomes, progress), progress.mark(number), options.onDone());',
   },
   {
     name: 'cursor without what is finished above it',

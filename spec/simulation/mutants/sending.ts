@@ -41,8 +41,8 @@ export const SENDING: readonly Mutant[] = [
     name: 'send before it is stored',
     why: 'a number is stored before it is used',
     file: 'lib/session/sender.ts',
-    find: 'return write(batches);',
-    replace: 'stored(batches); return chain(write(batches), () => []);',
+    find: '(keeper ? keeper.append(make) : make())',
+    replace: 'chain(make(), (batches) => { add(batches); return keeper ? chain(keeper.append(() => batches), () => []) : []; })',
   },
   {
     name: 'number at most once',
@@ -55,8 +55,8 @@ export const SENDING: readonly Mutant[] = [
     name: 'trim before the ack',
     why: 'a message is kept until it is acked',
     file: 'lib/session/outgoing.ts',
-    find: 'store.trim(flight.acked)',
-    replace: 'store.trim(flight.sent)',
+    find: 'trim(flight.acked)',
+    replace: 'trim(flight.sent)',
   },
   {
     name: 'out of order after a reconnect',
