@@ -1,8 +1,10 @@
-import { byId, make, the } from './dom.js';
+import { byId, make, setText, the } from './dom.js';
 import { lineHeight, lineOf } from './editor.js';
 import type { Person } from './person.js';
 
 export interface DrawnCaret {
+  /** Gives it a name and a colour. */
+  readonly dress: (person: Person | undefined) => void;
   /** Puts it there, with what is selected; nowhere, if one of the places is. */
   readonly move: (anchor: number | undefined, head: number | undefined) => void;
   /** Shows the name for a while. */
@@ -14,16 +16,19 @@ export interface DrawnCaret {
 const NAMED = 3_000;
 
 /** Somebody's caret, behind the text. */
-export function drawCaret({ name, hue }: Person): DrawnCaret {
+export function drawCaret(): DrawnCaret {
   const group = make('div', '', 'who');
   const caret = make('div', '', 'caret');
-  const flag = make('span', name, 'flag');
-  group.style.setProperty('--hue', String(hue));
+  const flag = make('span', '', 'flag');
   caret.append(flag);
   group.append(caret);
   byId('carets').append(group);
 
   return {
+    dress(person) {
+      setText(flag, person?.name ?? '');
+      group.style.setProperty('--hue', String(person?.hue ?? 0));
+    },
     move(anchor, head) {
       group.hidden = anchor === undefined || head === undefined;
       if (anchor === undefined || head === undefined) return;

@@ -5,7 +5,7 @@ import { ROOT } from '../document.js';
 import { drawCaret, type DrawnCaret } from './caretLayer.js';
 import { sendCaret } from './caretSync.js';
 import type { Editor } from './editor.js';
-import { personOf } from './person.js';
+import { peopleOf } from './person.js';
 import type { SharedWorkspace } from './workspace.js';
 
 /** Carets shown at once. */
@@ -22,17 +22,24 @@ export function showCarets(doc: Doc, editor: Editor, workspace: SharedWorkspace)
   const { channel } = workspace;
   const carets = new Map<string, Caret>();
   let me: string | undefined;
+  let present: readonly string[] = [];
 
   const remove = (id: string): void => {
     carets.get(id)?.drawn.remove();
     carets.delete(id);
   };
+  const dress = (): void => {
+    const people = peopleOf([...present, ...carets.keys()]);
+    for (const [id, { drawn }] of carets) drawn.dress(people.get(id));
+  };
   const take = ({ source: id, payload }: Message<'document.caret'>): void => {
     const [anchor, head] = [placeOf(payload.anchor), placeOf(payload.head)];
     if (id === me || !anchor || !head || (!carets.has(id) && carets.size >= MAX_CARETS)) return;
-    const drawn = carets.get(id)?.drawn ?? drawCaret(personOf(id));
-    drawn.announce();
+    const known = carets.get(id)?.drawn;
+    const drawn = known ?? drawCaret();
     carets.set(id, { anchor, head, drawn });
+    if (!known) dress();
+    drawn.announce();
   };
   const draw = (): void => {
     for (const { anchor, head, drawn } of carets.values()) drawn.move(indexOf(doc, anchor), indexOf(doc, head));
@@ -42,8 +49,9 @@ export function showCarets(doc: Doc, editor: Editor, workspace: SharedWorkspace)
   // Whoever has left before this page came in has none here; whoever leaves has none any more.
   const present$ = channel.presence$.pipe(
     tap(({ members }) => {
-      const ids = new Set(members.map(({ id }) => id));
-      [...carets.keys()].filter((id) => !ids.has(id)).forEach(remove);
+      present = members.map(({ id }) => id);
+      [...carets.keys()].filter((id) => !present.includes(id)).forEach(remove);
+      dress();
     }),
   );
   const me$ = channel.state$.pipe(tap(({ member }) => void (me = member)));

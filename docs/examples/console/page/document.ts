@@ -26,7 +26,11 @@ export function editTogether(editor: Editor, workspace: SharedWorkspace, example
 
 /** Begins anew with the text that the server has. Who is not let in edits alone. */
 function recover(error: unknown, again$: Observable<Entry>): Observable<Entry> {
-  if (!(error instanceof ChannelRefusedError)) throw error;
+  if (!(error instanceof ChannelRefusedError)) {
+    // The rest of the page goes on.
+    reportError(error);
+    return of(entry('bad', 'What you write is not shared any more: reload the page'));
+  }
   if (error.action === 'join') return of(entry('bad', 'This workspace lets nobody in: what you write is not shared'));
   return concat(of(entry('bad', 'There is no room for what you wrote last: it was taken back')), again$);
 }

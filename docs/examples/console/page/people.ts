@@ -1,7 +1,7 @@
-import { combineLatest, distinctUntilChanged, ignoreElements, map, tap, type Observable } from 'rxjs';
+import { combineLatest, distinctUntilChanged, filter, ignoreElements, map, tap, type Observable } from 'rxjs';
 import type { Channel } from 'rxwire';
 import { byId, make } from './dom.js';
-import { personOf } from './person.js';
+import { peopleOf, type Person } from './person.js';
 
 /** Shown at most; how many more there are is a number. */
 const MAX_SHOWN = 4;
@@ -10,24 +10,28 @@ const MAX_SHOWN = 4;
 export function showPeople({ presence$, state$ }: Channel): Observable<never> {
   const me$ = state$.pipe(
     map(({ member }) => member),
+    filter((member) => member !== undefined),
     distinctUntilChanged(),
   );
   return combineLatest([presence$, me$]).pipe(
-    map(([{ members }, me = '']) => [me, ...members.map(({ id }) => id).filter((id) => id !== me)]),
+    map(([{ members }, me]) => [me, ...members.map(({ id }) => id).filter((id) => id !== me)]),
     tap(draw),
     ignoreElements(),
   );
 }
 
 function draw([me = '', ...others]: readonly string[]): void {
-  const chips = [me, ...others].slice(0, MAX_SHOWN).map((id) => chipOf(id, id === me));
+  const people = peopleOf([me, ...others]);
+  const chips = [...people.values()]
+    .sort((a, b) => Number(b.id === me) - Number(a.id === me))
+    .slice(0, MAX_SHOWN)
+    .map((person) => chipOf(person, person.id === me));
   const more = others.length + 1 - chips.length;
   if (more > 0) chips.push(chip(`+${more}`, `${more} more`));
   byId('people').replaceChildren(...chips);
 }
 
-function chipOf(id: string, isMe: boolean): HTMLElement {
-  const { initials, name, hue } = personOf(id);
+function chipOf({ initials, name, hue }: Person, isMe: boolean): HTMLElement {
   const made = chip(initials, isMe ? `${name} (you)` : name);
   made.classList.add('who');
   made.dataset['you'] = String(isMe);
