@@ -4,6 +4,7 @@ import { jest } from '@jest/globals';
 import { NEVER } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import { connect } from '../../lib/wire/connect.js';
+import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
@@ -13,7 +14,7 @@ import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { Opcode, over, webSocketAttacker, webSocketFrame, welcomeAttacker } from './floods.js';
 import { dial, enter } from './hostileEnd.js';
-import { serve } from './serve.js';
+import { ack, frame, hello, message, secret, serve } from './serve.js';
 
 jest.setTimeout(20_000);
 
@@ -80,6 +81,41 @@ describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as
     expect(count).toBeGreaterThan(0);
     expect(errors).toBe(0);
     bad.socket.destroy();
+  });
+});
+
+describe('who speaks envelopes', () => {
+  it.each([
+    ['acks of what was never sent', frame(ack('nothing'))],
+    ['one hello after the other', frame(hello(secret()))],
+    ['a message that was there', frame(message('a'))],
+  ])('%s: closed with 4429, and the wire waits for who has a session', async (_, again) => {
+    const { port, wire } = await start({ maxIdleFrames: 1_000 });
+    const bad = await webSocketAttacker(port, frame(hello(secret())), frame(message('a')));
+    const piece = over(65_536, text(again));
+    void bad.flood(() => piece);
+    expect(await bad.code).toBe(4429);
+    const { errors, messages, wire: waiting } = await wire();
+    expect(await errors.take(1)).toMatchObject([{ closeCode: 4429 }]);
+    expect([messages.values.map(({ id }) => id), waiting.state.status]).toEqual([['a'], 'reconnecting']);
+    bad.socket.destroy();
+  });
+
+  it('and keeps to that, a message at a time in both directions: is never hit', async () => {
+    const { url, wire } = await start({ maxIdleFrames: 1, maxQueued: COUNT });
+    const client = connect({ link: webSocket(url), protocol: envelopeProtocol, maxQueued: COUNT });
+    const [theirs, errors] = [record(client), record(client.errors$)];
+    client.next(createMessage('test.any', 'first'));
+    const mine = await wire();
+    for (let count = 1; count <= 2_000; count++) {
+      client.next(createMessage('test.any', count));
+      mine.wire.next(createMessage('test.any', count));
+      await new Promise(setImmediate);
+    }
+    await Promise.all([theirs.take(2_000), mine.messages.take(2_001)]);
+    expect([errors.values, mine.errors.values]).toEqual([[], []]);
+    client.complete();
+    await mine.messages.ended;
   });
 });
 

@@ -38,6 +38,7 @@ export function goodFrames({ pick, name }: Chance): readonly Frame[] {
     batchFrame(next, 1, codec.encode(joins)),
     `["skip",[${next + 1}]]`,
     `["ping",${next + 1}]`,
+    '["auth","somebody"]',
     '["ack",0,2048]',
   ];
 }

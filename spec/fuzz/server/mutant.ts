@@ -54,10 +54,11 @@ export function mutantOf(seed: number): Mutant {
   const chance = createChance(seed);
   const transport = chance.oneOf<Transport>(['websocket', 'sse', 'long-polling']);
   const frames = goodFrames(chance);
-  const way = chance.oneOf(['bytes', 'bytes', 'frames', 'frames', 'frames', 'fields', 'order']);
+  const way = chance.oneOf(['bytes', 'bytes', 'frames', 'frames', 'frames', 'fields', 'order', 'flood']);
   const what = `${transport}, ${way}`;
   if (way === 'bytes') return { what, lanes: conversation(transport, frames, chance).map((lane) => overwritten(lane, chance)) };
   if (way === 'fields') return { what, lanes: conversation(transport, frames, chance, chance.oneOf(FIELDS)) };
+  if (way === 'flood') return { what, lanes: conversation(transport, flooded(frames, chance), chance) };
   return { what, lanes: conversation(transport, way === 'order' ? shuffled(frames, chance) : changed(frames, chance), chance) };
 }
 
@@ -78,6 +79,15 @@ function worse(frame: Frame, frames: readonly Frame[], { pick, oneOf, seed }: Ch
   if (typeof frame === 'string' && pick(2) === 0) return frame.replace(/\d+/g, (digits) => (pick(3) === 0 ? oneOf(NUMBERS) : digits));
   const alike = frames.filter((other) => typeof other === typeof frame);
   return [...mutations([frame, ...alike], 1, seed)][0]!;
+}
+
+/** So often that it is too much, where that is bounded: the server closes who sends 512 frames that bring nothing. */
+const MANY = 600;
+
+/** One of them, or nothing at all, over and over, when all is said, or before that. */
+function flooded(frames: readonly Frame[], { pick, oneOf }: Chance): readonly Frame[] {
+  const [said, again] = [frames.slice(0, oneOf([1, 2, frames.length])), oneOf([...frames, ''])];
+  return [...said, ...Array.from({ length: MANY + pick(20) }, () => again)];
 }
 
 /** Left out, doubled, and in another order. */

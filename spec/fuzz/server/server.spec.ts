@@ -10,11 +10,11 @@ const heldNow = (): Promise<number> => Promise.resolve(0);
 
 describe('a server, and 300 clients of which something is wrong with what they send', () => {
   it('goes on, serves others, and keeps nothing of them', async () => {
-    const { faults, answers, wires, messages } = await siege({ count: 300, seed: 1, heldNow });
+    const { faults, answers, wires, messages, floods } = await siege({ count: 300, seed: 1, heldNow });
     expect(faults).toEqual([]);
     // They get as far as that there is something to break.
     expect(Object.keys(answers)).toEqual(expect.arrayContaining(['101', '200', '204', '400', '404']));
-    expect([wires > 100, messages > 200]).toEqual([true, true]);
+    expect([wires > 100, messages > 200, floods > 5]).toEqual([true, true, true]);
   });
 });
 

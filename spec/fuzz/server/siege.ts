@@ -18,9 +18,10 @@ export interface SiegeReport {
   readonly faults: readonly string[];
   /** How often each status was answered, `closed` when there was none. */
   readonly answers: Readonly<Record<string, number>>;
-  /** Wires that clients got, all the same, and messages that came over them. */
+  /** Wires that clients got, all the same, messages that came over them, and how often one was closed as it was a flood. */
   readonly wires: number;
   readonly messages: number;
+  readonly floods: number;
   /** MiB that are held in the end, beyond those at first. */
   readonly grown: number;
 }

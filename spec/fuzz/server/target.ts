@@ -4,6 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { firstValueFrom, Subject, timeout, VirtualTimeScheduler } from 'rxjs';
 import { hub } from '../../../lib/app/hub/hub.js';
+import { ConnectionLostError } from '../../../lib/errors.js';
+import { CloseCode } from '../../../lib/link/closeCode.js';
 import { longPolling } from '../../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../../lib/link/serverSentEvents.js';
 import { webSocket } from '../../../lib/link/webSocket.js';
@@ -33,16 +35,19 @@ export async function startTarget({ onWire, listening }: TargetOptions) {
   const server = createServer((_, response) => response.writeHead(404).end());
   const faults: string[] = [];
   const sockets = createVisitors();
-  let [wires, live, messages] = [0, 0, 0];
+  let [wires, live, messages, floods] = [0, 0, 0, 0];
   const hall = hub({ scheduler });
   const serving = listen(server, {
-    ...{ scheduler, codecs, maxFrame: 64 * 1024, helloTimeout: 2_000, detachedTimeout: 3_000, maxPerPrincipal: 1_000 },
+    ...{ scheduler, codecs, maxFrame: 64 * 1024, maxIdleFrames: 100, helloTimeout: 2_000, detachedTimeout: 3_000, maxPerPrincipal: 1_000 },
     authenticate: ({ token = '' }) => (token === 'nobody' ? undefined : { id: token || 'somebody' }),
     ...listening,
   }).subscribe((wire) => {
     wires++;
     live++;
     hall.serve(wire);
+    wire.errors$.subscribe((error) => {
+      if (error instanceof ConnectionLostError && error.closeCode === CloseCode.FLOOD) floods++;
+    });
     onWire?.(wire);
     wire.subscribe({
       next(message) {
@@ -95,7 +100,7 @@ export async function startTarget({ onWire, listening }: TargetOptions) {
     ...{ accepted: sockets.accepted, left: sockets.left },
     /** What there is: the same, as often as all but the good clients have gone. */
     rest: () => `${live} wires, ${scheduler.actions.length} timers`,
-    counted: () => ({ wires: wires - good.length, messages }),
+    counted: () => ({ wires: wires - good.length, messages, floods }),
     async close(): Promise<void> {
       good.forEach((wire) => wire.unsubscribe());
       serving.unsubscribe();
