@@ -46,8 +46,9 @@ export function listen<P extends Principal | undefined = undefined>(
   const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
   const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
   const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
-  if (typeof (server as Partial<Server> | undefined)?.on !== 'function')
-    throw new TypeError(`listen: "server" must be an HTTP server, got ${JSON.stringify(server)}`);
+  // An Express app has events as well, but never an upgrade.
+  if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
+    throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);

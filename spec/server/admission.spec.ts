@@ -282,9 +282,14 @@ describe('listen', () => {
     expect(() => listen(createServer(), options)).toThrow(new TypeError(`listen: ${reason}`));
   });
 
-  it('refuses what is no server when called', () => {
-    expect(() => listen(4870 as never)).toThrow(new TypeError('listen: "server" must be an HTTP server, got 4870'));
-  });
+  it.each([4870, undefined, Object.assign(() => undefined, { on: () => undefined, listen: () => undefined })])(
+    'refuses %p for a server when called',
+    (server) => {
+      expect(() => listen(server as never)).toThrow(
+        new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it'),
+      );
+    },
+  );
 
   it('takes origins of pages that are not of the web', () => {
     expect(() => listen(createServer(), { origins: ['capacitor://localhost', 'null', 'http://[::1]:8080'] })).not.toThrow();
