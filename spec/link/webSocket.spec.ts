@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { jest } from '@jest/globals';
+import { build } from 'esbuild';
 import { firstValueFrom, NEVER, Observable, of, Subject } from 'rxjs';
 import { WebSocket } from 'ws';
 import { ConnectionLostError, NoWebSocketError, UnsupportedError } from '../../lib/errors.js';
@@ -112,6 +115,22 @@ describe('webSocket', () => {
     const error = await record(webSocket(server.url, { WebSocket: {} as never })(NEVER)).ended;
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error).toMatchObject({ message: expect.stringContaining('not a constructor') });
+  });
+});
+
+describe('platformWebSocket of Node', () => {
+  it('can be bundled where ws is not installed, as for rendering on a server', async () => {
+    const contents = await readFile('lib/link/nodeWebSocket.ts', 'utf8');
+    const stdin = { contents, loader: 'ts', resolveDir: tmpdir() } as const;
+    const bundled = await build({
+      stdin,
+      bundle: true,
+      platform: 'node',
+      write: false,
+      external: ['rxjs', '../errors.js'],
+      logLevel: 'silent',
+    });
+    expect([bundled.errors, bundled.outputFiles[0]?.text]).toEqual([[], expect.stringContaining('import("ws")')]);
   });
 });
 
