@@ -184,6 +184,10 @@ describe('the document of a workspace, and what would do it harm', () => {
     ['a hole', () => Uint8Array.of(1, 2, 9, 0, 10, 5, ...after(9, 4), 0)],
     ['an author who is there twice', () => Uint8Array.of(2, 1, 5, 0, ...ROOTED, 1, 5, 1, ...after(5, 0), 0)],
     ['two that stand on each other', () => Uint8Array.of(2, 1, 5, 0, ...after(6, 0), 1, 6, 0, ...after(5, 0), 0)],
+    [
+      'what stands right of its right neighbour',
+      () => Uint8Array.of(1, 2, 5, 0, ...ROOTED.slice(0, -2), 3, ...letters('abc'), 0xc4, 5, 2, 5, 0, 1, ...letters('x'), 0),
+    ],
     ['what stands on itself', () => Uint8Array.of(1, 1, 5, 0, ...after(5, 0), 0)],
     ['too much', (doc) => madeBy(doc, () => textIn(doc).insert(0, 'x'.repeat(MAX_TEXT)))],
   ])('refuses %s, and nobody else gets it', async (_, make) => {

@@ -4,7 +4,7 @@ import { catchError, concat, defer, EMPTY, fromEventPattern, ignoreElements, sta
 import { conflateByKey, ofType, ReplyError, type Message, type RequestTypes } from 'rxwire';
 import { applyUpdate, encodeStateAsUpdate, encodeStateVector, type Doc } from 'yjs';
 import { createDocument, REMOTE, textIn } from '../document.js';
-import { assertUpdate } from './documentUpdate.js';
+import { createTrial } from './documentTrial.js';
 import type { Workspace } from './workspace.js';
 
 /** The text of a workspace, as the server has it. */
@@ -31,6 +31,7 @@ const MAX_CARET = 64;
 /** Opens the text of a workspace: it takes in what pages publish, and is written to a file as it changes. */
 export function openDocument({ folder, channel, life }: Pick<Workspace, 'folder' | 'channel' | 'life'>): WorkspaceDocument {
   const doc = createDocument();
+  const trial = createTrial(doc);
   life.add(() => doc.destroy());
   life.add(channel.pipe(ofType('document.edit')).subscribe(({ payload }) => applyUpdate(doc, payload.update, REMOTE)));
   life.add(written(doc, join(folder, FILE)).subscribe());
@@ -39,7 +40,7 @@ export function openDocument({ folder, channel, life }: Pick<Workspace, 'folder'
     sync: (vector) => ({ update: since(doc, vector), vector: encodeStateVector(doc) }),
     check({ type, payload }) {
       const fields = Object(payload) as Readonly<Record<string, unknown>>;
-      if (type === 'document.edit') assertUpdate(doc, fields['update']);
+      if (type === 'document.edit') trial(fields['update']);
       else if (!isPlace(fields['anchor']) || !isPlace(fields['head'])) throw new RangeError('a caret must be two places');
     },
   };

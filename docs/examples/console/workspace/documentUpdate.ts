@@ -1,16 +1,5 @@
-import {
-  applyUpdate,
-  ContentDeleted,
-  ContentString,
-  decodeUpdate,
-  Doc,
-  encodeStateAsUpdate,
-  getState,
-  Item,
-  type AbstractStruct,
-  type ID,
-} from 'yjs';
-import { MAX_TEXT, ROOT, textIn } from '../document.js';
+import { ContentDeleted, ContentString, decodeUpdate, getState, Item, type AbstractStruct, type Doc, type ID } from 'yjs';
+import { ROOT } from '../document.js';
 
 /** Pieces that a document may consist of, deleted ones too: the whole of it must fit into one frame. */
 export const MAX_PIECES = 20_000;
@@ -22,13 +11,12 @@ const MAX_AUTHORS = 1_000;
 const MAX_CLOCK = 2 ** 31;
 
 /**
- * Looks at an update before it is taken over or passed on. Yjs believes what it is given: it keeps what refers to the unknown, for ever,
- * and lets anybody add roots and kinds of content that a text cannot show. Here an update is text by known authors in a known place.
+ * Reads an update before it is taken over or passed on. Yjs believes what it is given: it keeps what refers to the unknown, for ever,
+ * and lets anybody add roots and kinds of content that a text cannot show. Here an update is text that stands on what is known.
  *
- * @throws {RangeError} If it is anything else, or more than fits.
+ * @throws {RangeError} If it is anything else, or of too many pieces.
  */
-export function assertUpdate(doc: Doc, update: unknown): asserts update is Uint8Array {
-  if (!(update instanceof Uint8Array)) throw new RangeError('an update must be bytes');
+export function readUpdate(doc: Doc, update: Uint8Array): readonly Item[] {
   // Throws at bytes that are no update.
   const { structs, ds } = decodeUpdate(update);
   const items = structs.map(asText);
@@ -48,7 +36,7 @@ export function assertUpdate(doc: Doc, update: unknown): asserts update is Uint8
     pieces += ranges.length;
   }
   check(pieces <= MAX_PIECES, 'the document consists of too many pieces');
-  check(fits(doc, items, update), `the text must have ${MAX_TEXT} characters at most`);
+  return items;
 }
 
 /** Text of this document, or what is left of it. */
@@ -98,18 +86,6 @@ function queuesOf(items: readonly Item[]): readonly Item[][] {
   return [...queues.values()];
 }
 
-/** Whether the text has room for it. Only where that is in doubt, it is tried out. */
-function fits(doc: Doc, items: readonly Item[], update: Uint8Array): boolean {
-  const isNew = ({ id, length, content }: Item): boolean =>
-    content instanceof ContentString && id.clock + length > getState(doc.store, id.client);
-  const added = items.filter(isNew).reduce((sum, { length }) => sum + length, 0);
-  if (textIn(doc).length + added <= MAX_TEXT) return true;
-  const copy = new Doc();
-  applyUpdate(copy, encodeStateAsUpdate(doc));
-  applyUpdate(copy, update);
-  return textIn(copy).length <= MAX_TEXT;
-}
-
 /** The number that an update begins with, 7 bits a byte: how many authors it says to have. */
 function blocksIn(update: Uint8Array): number {
   let blocks = 0;
@@ -120,6 +96,6 @@ function blocksIn(update: Uint8Array): number {
   return blocks;
 }
 
-function check(condition: boolean, problem: string): asserts condition {
+export function check(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new RangeError(problem);
 }
