@@ -27,6 +27,6 @@ export function createMessage<T extends string, P>(
 export function createMessage(type: string, payload: unknown, options?: MessageOptions): Message<string, unknown> {
   // The most of them are made so, and taking options apart costs as much as all the rest.
   if (!options) return { id: nanoid(), type, timestamp: asyncScheduler.now(), version: ENVELOPE_VERSION, source: '', payload };
-  const { scheduler = asyncScheduler, id = nanoid<string>(), source = '', timestamp, ...rest } = options;
+  const { scheduler = asyncScheduler, id = nanoid(), source = '', timestamp, ...rest } = options;
   return { id, type, timestamp: timestamp ?? scheduler.now(), version: ENVELOPE_VERSION, source, payload, ...rest };
 }
