@@ -32,13 +32,14 @@ export function controlFrame(kind: Exclude<SessionFrame['kind'], 'msg'>, ...fiel
 export function batchFrame(first: number, count: number, body: Frame): Frame {
   if (typeof body === 'string') return `["msg",${first},${count},${body}]`;
   const frame = new Uint8Array(HEADER + body.length);
-  const view = new DataView(frame.buffer);
-  view.setUint8(0, BATCH_KIND);
-  view.setUint32(1, Math.floor(first / 2 ** 32));
-  view.setUint32(5, first >>> 0);
-  view.setUint16(9, count);
+  frame.set([BATCH_KIND, ...bytesOf(first, 8), ...bytesOf(count, 2)]);
   frame.set(body, HEADER);
   return frame;
+}
+
+/** Highest first. What of each does not fit into a byte falls off when it is written. */
+function bytesOf(value: number, length: number): readonly number[] {
+  return Array.from({ length }, (_, index) => value / 256 ** (length - 1 - index));
 }
 
 /**
@@ -52,8 +53,8 @@ export function readFrame(frame: Frame): SessionFrame {
 
 function readBytes(frame: Uint8Array): SessionFrame {
   if (frame.length < HEADER || frame[0] !== BATCH_KIND) throw new ProtocolError('bytes that are no batch');
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-  return batch(view.getUint32(1) * 2 ** 32 + view.getUint32(5), view.getUint16(9), frame.subarray(HEADER));
+  const number = (from: number, to: number): number => frame.subarray(from, to).reduce((high, byte) => high * 256 + byte, 0);
+  return batch(number(1, 9), number(9, HEADER), frame.subarray(HEADER));
 }
 
 function readText(frame: string): SessionFrame {

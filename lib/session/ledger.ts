@@ -15,7 +15,7 @@ export interface Ledger {
   /** A message begins; false when one with its id is not done: it is the same message. */
   readonly open: (message: Message) => boolean;
   /** It has come a step further. */
-  note(id: string, status: ReceiptStatus): void;
+  note(id: string, status: ReceiptStatus, details?: Details): void;
   /** It is done; nothing happens when it was already. */
   close(id: string, status: ReceiptStatus, details?: Details): void;
   /** It is done, as it was dropped. */
@@ -51,15 +51,15 @@ export function createLedger({ report, isWatched, onDead }: LedgerOptions): Ledg
       ledger.note(message.id, 'queued');
       return true;
     },
-    note(id, status) {
-      if (isWatched()) report({ kind: 'receipt', receipt: { id, status } });
+    note(id, status, details) {
+      if (isWatched()) report({ kind: 'receipt', receipt: { id, status, ...details } });
     },
     close(id, status, details) {
       const message = messages.get(id);
       if (!message) return;
       messages.delete(id);
       ledger.size--;
-      if (isWatched()) report({ kind: 'receipt', receipt: { id, status, ...details } });
+      ledger.note(id, status, details);
       if (details?.error) {
         report({ kind: 'error', error: details.error });
         onDead(message, details.error);

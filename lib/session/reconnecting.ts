@@ -21,8 +21,7 @@ export function reconnecting<T>(
   scheduler: SchedulerLike,
   signals$: Observable<PageSignal> = pageSignals,
 ): (source: Observable<T>, pause?: () => number) => Observable<T> {
-  if (options === false) return (source) => source.pipe(catchError((error: unknown) => throwError(() => explained(error))));
-  const config = {
+  const config: RetryBackoffConfig = {
     initialInterval: 500,
     maxInterval: 30_000,
     jitter: 1,
@@ -30,7 +29,7 @@ export function reconnecting<T>(
     shouldRetry: isTemporary,
     wake$: hopeful(signals$),
     scheduler,
-    ...options,
+    ...(options || { maxRetries: 0 }),
   };
   // Called for its checks: below it is called only when somebody subscribes.
   retryBackoff(config);
@@ -41,14 +40,14 @@ export function reconnecting<T>(
       const onRetry = (retry: RetryAttempt): void => {
         attempts = retry.attempt;
         report({ kind: 'retry', ...retry, delay: Math.max(retry.delay, pause()) });
-        options.onRetry?.(retry);
+        config.onRetry?.(retry);
       };
       const attempt$ = defer(() => (pause() > 0 ? after(pause(), scheduler).pipe(switchMap(() => source)) : source));
       return attempt$.pipe(
         tap(() => (attempts = 0)),
         retryBackoff({ ...config, onRetry }),
         catchError((error: unknown) =>
-          throwError(() => (isTemporary(error) ? new ReconnectGivenUpError(attempts, error) : explained(error))),
+          throwError(() => (isTemporary(error) && options ? new ReconnectGivenUpError(attempts, error) : explained(error))),
         ),
       );
     });

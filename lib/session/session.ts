@@ -11,7 +11,7 @@ import { pageSignals, type PageSignal } from './pageSignals.js';
 import { reconnecting, type ReconnectOptions } from './reconnecting.js';
 import { running } from './running.js';
 import type { Inbox } from './store/inbox.js';
-import { memoryOutbox } from './store/memoryOutbox.js';
+import { inMemory } from './store/memoryOutbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import type { TokenSource } from './token.js';
 
@@ -40,7 +40,7 @@ export interface SessionOptions extends EndpointOptions {
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
-  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = memoryOutbox(), signals$ = pageSignals } = options;
+  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = inMemory, signals$ = pageSignals } = options;
   checkOptions('session', options);
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();

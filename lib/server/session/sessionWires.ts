@@ -3,7 +3,7 @@ import { UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/later.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello } from '../../session/handshake.js';
-import { memoryOutbox } from '../../session/store/memoryOutbox.js';
+import { inMemory } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Attachment } from '../attachment.js';
 import type { Drained } from '../draining.js';
@@ -79,11 +79,7 @@ export function createSessionWires(options: SessionWiresOptions) {
   };
 }
 
-/** Keeps nothing itself: one for all. */
-const memory = /* @__PURE__ */ memoryOutbox();
-const inMemory = (): OutboxStore => memory;
-
-function load({ pid }: Hello, { inbox, outbox = inMemory }: SessionWiresOptions): Observable<Kept> {
+function load({ pid }: Hello, { inbox, outbox = () => inMemory }: SessionWiresOptions): Observable<Kept> {
   const store = outbox(pid);
   return asObservable(() => inbox?.load(pid)).pipe(
     mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),

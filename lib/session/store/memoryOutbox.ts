@@ -9,6 +9,22 @@ export interface MemoryOutboxOptions {
   readonly maxBytes?: number;
 }
 
+// The sender has its batches in memory itself: there is nothing to keep.
+const nothing = (): void => undefined;
+
+/** That of whoever wants no other. */
+export const inMemory: OutboxStore = {
+  isDurable: false,
+  maxMessages: 10_000,
+  maxBytes: 16_777_216,
+  open: () => ({ pid: nanoid(22), epoch: 1, acked: 0, batches: [] }),
+  append: nothing,
+  trim: nothing,
+  replace: nothing,
+  remember: nothing,
+  close: nothing,
+};
+
 /**
  * An outbox that ends with the page or process: what is not acked then is gone, and the next one is another sender. Each `open` begins afresh.
  *
@@ -18,20 +34,7 @@ export interface MemoryOutboxOptions {
  * console.log(store.isDurable); // prints: false
  */
 export function memoryOutbox(options: MemoryOutboxOptions = {}): OutboxStore {
-  const { maxMessages = 10_000, maxBytes = 16_777_216 } = options;
+  const { maxMessages = inMemory.maxMessages, maxBytes = inMemory.maxBytes } = options;
   assertPositive('memoryOutbox', { maxMessages, maxBytes });
-
-  // The sender has its batches in memory itself: there is nothing to keep.
-  const nothing = (): void => undefined;
-  return {
-    isDurable: false,
-    maxMessages,
-    maxBytes,
-    open: () => ({ pid: nanoid(22), epoch: 1, acked: 0, batches: [] }),
-    append: nothing,
-    trim: nothing,
-    replace: nothing,
-    remember: nothing,
-    close: nothing,
-  };
+  return { ...inMemory, maxMessages, maxBytes };
 }
