@@ -7,7 +7,7 @@ import { heartbeat } from './heartbeat.js';
 
 /** One connection of a session, while it is open. */
 export interface Connection {
-  send(frame: Frame): void;
+  readonly send: (frame: Frame) => void;
   /** Says goodbye. */
   close(): void;
   /** Ends it, and tells the other side why. */
@@ -35,9 +35,9 @@ export interface ConnectionOptions {
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
   /** Called when it was not heard for so many looks, two in each interval: it may be ended by that. @default nothing is done */
-  readonly onQuiet?: (looks: number) => void;
+  readonly onQuiet?: ((looks: number) => void) | undefined;
   /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
-  readonly woken$?: Observable<unknown>;
+  readonly woken$?: Observable<unknown> | undefined;
   /** How long the handshake may take, in ms: until then no heartbeat finds that nothing arrives. */
   readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;

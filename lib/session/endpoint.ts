@@ -8,7 +8,7 @@ import { connection, type Connection } from './connection.js';
 import type { BatchFrame } from './decoding.js';
 import type { Durable } from './durable.js';
 import type { Allowance } from './flight.js';
-import { controlFrame, type SessionFrame } from './frames.js';
+import { controlFrame } from './frames.js';
 import { createIncoming, type Incoming } from './incoming.js';
 import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
@@ -80,7 +80,7 @@ export interface Endpoint {
   /** Says goodbye over the connection there is; false when there is none. */
   close(): boolean;
   /** Uses a link. Emits what kind of frame has come, each time. */
-  over(link: Link<Frame>): Observable<SessionFrame['kind'] | undefined>;
+  over(link: Link<Frame>): Observable<void>;
 }
 
 export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
@@ -106,8 +106,8 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     },
     isWaiting: outgoing.flight.isStuck,
     ping: () => current?.send(controlFrame('ping', outgoing.flight.tail)),
-    ...(parts.woken$ && { woken$: parts.woken$ }),
-    ...(parts.onQuiet && { onQuiet: parts.onQuiet }),
+    woken$: parts.woken$,
+    onQuiet: parts.onQuiet,
     helloTimeout,
     scheduler,
   });
@@ -118,13 +118,13 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     incoming,
     isRead: intake.isRead,
     isCurrent: (one) => one === current,
-    resume: ({ rx, isKnown }, ready) => outgoing.resume(rx, isKnown, ready),
+    resume: outgoing.resume,
     agree(agreed, { rx, allowance, ping }) {
       if (agreed !== current) return;
       agreed.agree(ping);
       report({ kind: 'open' });
       incoming.acknowledge();
-      outgoing.attach((frame) => agreed.send(frame), rx, allowance);
+      outgoing.attach(agreed.send, rx, allowance);
     },
     close: () => (current?.close(), current !== undefined),
     over: (link) => intake.from(link(toPeer$)),
@@ -139,14 +139,13 @@ function createIntake(read: ReturnType<typeof createReader>, current: () => Conn
     unread++;
     return [frame, current()];
   };
-  const readOne = (...arrival: Arrival<Connection | undefined>): Later<SessionFrame['kind'] | undefined> =>
-    chain(read(...arrival), (kind) => {
+  const readOne = (...arrival: Arrival<Connection | undefined>): Later<void> =>
+    chain(read(...arrival), () => {
       unread--;
-      return kind;
     });
   return {
     isRead: (): boolean => unread === 0,
-    from: (frames$: Observable<Frame>): Observable<SessionFrame['kind'] | undefined> =>
+    from: (frames$: Observable<Frame>): Observable<void> =>
       frames$.pipe(
         map(arrive),
         readInOrder(readOne, maxWaiting, (error) => current()?.fail(error)),

@@ -11,11 +11,11 @@ export interface HeartbeatOptions {
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
   /** Called when it was not heard for so many looks: that may end it. @default nothing is done */
-  readonly onQuiet?: (looks: number) => void;
+  readonly onQuiet?: ((looks: number) => void) | undefined;
   /** How often it was looked already, and nothing was heard. @default 0 */
   readonly quiet?: number;
   /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
-  readonly woken$?: Observable<unknown>;
+  readonly woken$?: Observable<unknown> | undefined;
   readonly scheduler: SchedulerLike;
 }
 

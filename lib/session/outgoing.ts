@@ -65,11 +65,8 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
       turn.set(0);
     },
     begin(contents, ready) {
-      const { acked, ticket } = contents;
-      const kept: MakeBatches = () => durability?.restored(contents, codec, contextOf, report) ?? [];
-      sender.begin(acked, kept, ticket !== undefined, (batches) => {
-        // Of the first batch some may be acked.
-        for (const { first, messages } of batches) messages.slice(Math.max(0, acked + 1 - first)).forEach(ledger.open);
+      const kept: MakeBatches = () => durability?.restored(contents, { codec, contextOf, report, open: ledger.open }) ?? [];
+      sender.begin(contents, kept, () => {
         isReady = true;
         pump();
         ready();

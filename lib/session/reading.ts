@@ -1,6 +1,6 @@
 import { identity } from 'rxjs';
 import { ConnectionLostError, ProtocolError } from '../errors.js';
-import { chain, attempt, type Later } from '../internal/later.js';
+import { attempt, type Later } from '../internal/later.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Connection } from './connection.js';
@@ -22,7 +22,7 @@ export interface ReaderOptions {
   readonly onEarly: (connection: Connection) => void;
 }
 
-/** Takes what comes over a connection, and tells what it was. What breaks a rule ends the connection: nothing of it is taken. */
+/** Takes what comes over a connection. What breaks a rule ends the connection: nothing of it is taken. */
 export function createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly }: ReaderOptions) {
   const take = (frame: SessionFrame, connection: Connection): Later<void> => {
     if ('value' in frame) {
@@ -40,19 +40,17 @@ export function createReader({ incoming, outgoing, maxFrame, report, onHandshake
     }
   };
 
-  return (raw: Frame, connection: Connection | undefined): Later<SessionFrame['kind'] | undefined> => {
+  return (raw: Frame, connection: Connection | undefined): Later<void> => {
     // What had to wait, and whose connection is gone, will come again.
-    if (!connection || connection.isOver) return undefined;
-    const read = (): Later<SessionFrame['kind']> => {
+    if (!connection || connection.isOver) return;
+    const read = (): Later<void> => {
       checkSize(raw, maxFrame);
-      const frame = readFrame(raw);
-      return chain(take(frame, connection), () => frame.kind);
+      return take(readFrame(raw), connection);
     };
     return attempt(read, identity, (error) => {
       const isLoss = error instanceof ConnectionLostError;
       if (!isLoss) report({ kind: 'error', error });
       connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
-      return undefined;
     });
   };
 }

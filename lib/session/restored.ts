@@ -13,12 +13,18 @@ import type { OutboxContents, StoredBatch } from './store/outboxStore.js';
 /** Reads the messages of a body whose numbers begin with `first`. */
 type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
 
+export interface RestoringOptions {
+  readonly codec: Negotiable;
+  readonly contextOf: (first: number, count: number) => BatchContext;
+  readonly report: Report;
+  /** Takes each message that is not done. */
+  readonly open: (message: Message) => void;
+}
+
 /** Batches as a store kept them; where it has lost some, their numbers are skipped. Tells of those that cannot be read. */
 export function restored(
   { acked, last = 0, batches: stored }: OutboxContents,
-  codec: Negotiable,
-  contextOf: (first: number, count: number) => BatchContext,
-  report: Report,
+  { codec, contextOf, report, open }: RestoringOptions,
 ): Later<readonly Batch[]> {
   const batches: Batch[] = [];
   let next = acked + 1;
@@ -37,6 +43,8 @@ export function restored(
   const taken = inTurn(stored, (batch) => chain(readBack(batch, read, onCorrupt), (messages) => take(batch, messages)));
   return chain(taken, () => {
     skipTo(last + 1);
+    // Of the first batch some may be acked.
+    for (const { first, messages } of batches) messages.slice(Math.max(0, acked + 1 - first)).forEach(open);
     return batches;
   });
 }

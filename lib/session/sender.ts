@@ -11,7 +11,7 @@ import { MAX_BATCH } from './frames.js';
 import type { Keeper, MakeBatches } from './keeper.js';
 import type { Ledger } from './ledger.js';
 import type { SendQueue } from './sendQueue.js';
-import type { OutboxStore } from './store/outboxStore.js';
+import type { OutboxContents, OutboxStore } from './store/outboxStore.js';
 import { createStoring, type Wait } from './storing.js';
 
 /** What it is given by its session. */
@@ -41,16 +41,16 @@ export interface Sender {
   readonly isIdle: () => boolean;
   /** Numbers what may be numbered now, and sends what may be sent. */
   pump(): void;
-  /** Begins behind `acked`, with what a store had kept, once that is `read`. `mayBeSent`: an owner before us may have sent it. */
-  begin(acked: number, read: MakeBatches, mayBeSent: boolean, done: (batches: readonly Batch[]) => void): void;
+  /** Begins behind what is acked, with what a store had kept, once that is `read`. */
+  begin(contents: OutboxContents, read: MakeBatches, done: () => void): void;
   /**
    * The other side has accepted all up to `rx`. Where it does not go on where we are, what it may have had is in doubt: that is given up
    * at exactly-once, and gets a new number at at-least-once.
    *
-   * @param isKnown Whether it has our numbers at all.
+   * @param agreed `isKnown`: whether it has our numbers at all.
    * @param ready Called when all that is unacked is behind `rx`, and stored so.
    */
-  readonly resume: (rx: number, isKnown: boolean, ready: () => void) => void;
+  readonly resume: (agreed: { readonly rx: number; readonly isKnown: boolean }, ready: () => void) => void;
   /** What is stored was written by a codec that the other side does not read: it is written anew when it is known where to begin. */
   readonly outdate: () => void;
 }
@@ -83,15 +83,16 @@ export function createSender(options: SenderOptions): Sender {
       isPumping = false;
       flight.flush();
     },
-    begin(acked, read, mayBeSent, done) {
+    begin({ acked, ticket }, read, done) {
       storing.run(read, (batches) => {
         last = Math.max(acked, ...batches.map(lastOf));
-        flight.begin(acked, mayBeSent ? last : acked, batches);
-        done(batches);
+        // With a ticket, an owner before us may have sent it.
+        flight.begin(acked, ticket ? last : acked, batches);
+        done();
       });
     },
     outdate: () => void (isStale = true),
-    resume(rx, isKnown, ready) {
+    resume({ rx, isKnown }, ready) {
       storing.whenIdle(() => {
         if ((isStale && flight.bytes > 0) || mustRestart(rx, isKnown, flight)) {
           last = rx;

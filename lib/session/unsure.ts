@@ -1,15 +1,15 @@
-import { noop } from 'rxjs';
 import type { Frame } from '../link/link.js';
 import type { Encoded } from './encoding.js';
 import { batchFrame, MAX_BATCH } from './frames.js';
 import type { SenderOptions } from './sender.js';
+import { createStoring } from './storing.js';
 
 export type UnsureOptions = Pick<SenderOptions, 'queue' | 'ledger' | 'encode' | 'wait'>;
 
 /** Sends at-most-once messages while there is a connection, in order: without a number, and never again. */
 export function createUnsure({ queue, ledger, encode, wait }: UnsureOptions) {
   let transmit: ((frame: Frame) => void) | undefined;
-  let isBusy = false;
+  const encoding = createStoring(wait, () => unsure.pump());
 
   const send = (encoded: readonly Encoded[]): void => {
     for (const { messages, body } of encoded) {
@@ -19,16 +19,12 @@ export function createUnsure({ queue, ledger, encode, wait }: UnsureOptions) {
         else ledger.drop(id, 'closed');
       }
     }
-    isBusy = false;
-    unsure.pump();
   };
   const unsure = {
     attach: (to: typeof transmit): void => void (transmit = to),
     pump(): void {
-      const messages = transmit && !isBusy ? queue.takeUnsure(MAX_BATCH) : [];
-      if (messages.length === 0) return;
-      isBusy = true;
-      wait(() => encode(messages, 0), send, noop);
+      const messages = transmit && !encoding.isBusy ? queue.takeUnsure(MAX_BATCH) : [];
+      if (messages.length > 0) encoding.run(() => encode(messages, 0), send);
     },
   };
   return unsure;

@@ -143,7 +143,7 @@ function createWorld({ isDurable, window }: Options) {
       const rx = peer.rx();
       // As the handshake has it: who was not known stays so until the new numbers are stored.
       mustRestart ||= !isKnown;
-      sender.resume(rx, !mustRestart, () => {
+      sender.resume({ rx, isKnown: !mustRestart }, () => {
         mustRestart = false;
         if (wire !== mine) return;
         flight.attach(transmit(mine), rx, { window, bytes: 100_000 });

@@ -48,8 +48,8 @@ export const RESUMING: readonly Mutant[] = [
   {
     name: 'open what is acked',
     why: 'what is acked is done',
-    file: 'lib/session/outgoing.ts',
-    find: 'messages.slice(Math.max(0, acked + 1 - first)).forEach(ledger.open)',
-    replace: 'messages.forEach(ledger.open)',
+    file: 'lib/session/restored.ts',
+    find: 'messages.slice(Math.max(0, acked + 1 - first)).forEach(open)',
+    replace: 'messages.forEach(open)',
   },
 ];
