@@ -65,8 +65,9 @@ const cuts$ = fromEvent(byId('cut'), 'click').pipe(
 );
 // Who closes the page has left; without a word, it might be back at any moment.
 fromEvent(window, 'pagehide').subscribe(() => wire.complete());
-// The address says which workspace this is: another is another page.
-fromEvent(window, 'hashchange').subscribe(() => location.reload());
+// The address says which workspace this is: another is another page. One that a browser has kept has said goodbye.
+const kept$ = fromEvent<PageTransitionEvent>(window, 'pageshow').pipe(filter(({ persisted }) => persisted));
+merge(fromEvent(window, 'hashchange'), kept$).subscribe(() => location.reload());
 merge(showPeople(workspace.channel).pipe(catchError(() => EMPTY)), shareAddress()).subscribe();
 merge(
   ...[cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace.channel)],
