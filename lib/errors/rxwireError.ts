@@ -32,12 +32,14 @@ export type ErrorCode =
   | 'ERR_WIRE_CLOSED';
 
 /**
- * What every error of rxwire is: branch on `code`, never on the text.
+ * What every error of rxwire is: branch on `code`, never on the text, which says only what is known of this one failure. What a code means, and what to do, is
+ * in `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
  *
  * @example
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
  */
 export class RxwireError extends Error {
+  /** Has a heading in docs/errors.md, which is in the package. */
   declare readonly code: ErrorCode;
 
   /** @param details What is known of this one failure: they become fields, and the text is made of them. */
