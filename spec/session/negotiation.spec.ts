@@ -83,7 +83,7 @@ describe('a client that knows several codecs', () => {
     expect(await record(wire).ended).toMatchObject({
       code: 'ERR_CONNECTION_LOST',
       closeCode: 1003,
-      reason: 'reason: no codec that both sides know',
+      reason: 'no codec that both sides know',
     });
     expect(opened()).toBe(1);
     expect(refused.map(({ code }) => code)).toEqual(['ERR_UNSUPPORTED']);

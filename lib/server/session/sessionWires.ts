@@ -95,7 +95,8 @@ function isRefused(attachment: Attachment, hello: Hello, peer: Peer, refuse: Ret
 
 function refuser(onRefused: (error: unknown) => void) {
   return (attachment: Attachment, code: CloseCode, error: unknown): [] => {
-    attachment.close(code, error instanceof Error ? error.message : '');
+    const { reason, message } = Object(error) as Partial<UnsupportedError>;
+    attachment.close(code, reason ?? message ?? '');
     onRefused(error);
     return [];
   };
