@@ -18,6 +18,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   idle: () => import('./idle.js'),
   channels: () => import('./channels.js'),
   stalled: () => import('./stalled.js'),
+  floods: () => import('./floods.js'),
 };
 
 async function load(name: string): Promise<Suite> {
