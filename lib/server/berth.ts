@@ -150,7 +150,7 @@ export class Berth implements Moored, Observer<Frame> {
     this.#frames = 0;
     if (this.#isTooIdle) return this.#isTooIdle();
     const { maxIdleFrames, pingInterval, scheduler } = this.#options;
-    this.#isTooIdle = createIdleFrames({ maxIdleFrames, pingInterval, scheduler }, () => this.#occupant?.moved() ?? { steps: 0 });
+    this.#isTooIdle = createIdleFrames({ maxIdleFrames, pingInterval, scheduler }, () => this.#occupant?.moved() ?? { steps: 0, open: 0 });
     return false;
   }
 

@@ -6,13 +6,14 @@ import { asObservable } from '../internal/later.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
-import type { Report } from '../session/events.js';
+import type { SessionEvent } from '../session/events.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { WireParts } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
 import { Berth } from './berth.js';
 import { berthLink } from './berthLink.js';
 import { readHello, type Introduction } from './envelopeHello.js';
+import type { Moved } from './idleFrames.js';
 import type { Mooring } from './mooring.js';
 import { PrincipalWire, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
@@ -33,7 +34,7 @@ export interface WiresOptions extends WireOptions {
 
 /** All wires of a server, by the secrets of their clients: who comes back finds the wire it had. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, scheduler, mooring, rates } = options;
+  const { codecs, endpoint, scheduler, mooring, rates, window = 1_024 } = options;
   const berths = new Map<string | symbol, Berth>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
     const berth = new Berth(attachment, hello !== undefined, options);
@@ -53,12 +54,8 @@ export function createEnvelopeWires(options: WiresOptions) {
     const setup = {
       ...{ id, endpoint, delivery, scheduler, protocol: () => berth.latest.protocol },
       open: (parts: WireParts) => {
-        let acked = 0;
-        const report: Report = (event) => {
-          if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
-          parts.report(event);
-        };
-        const link = berthLink(berth, report, () => ({ steps: 2 * (parts.traffic.messagesReceived + acked) }));
+        const { report, moved } = progressOf(parts, window);
+        const link = berthLink(berth, report, moved);
         const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
         return quiet(overEnvelopes(link, reader, settings, { ...parts, report }), parts, leave);
@@ -98,5 +95,17 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
     const message = createMessage('system.welcome', { resumed }, { source, scheduler });
     resumed = true;
     return message;
+  };
+}
+
+/** How far its session has got, by what that reports. */
+function progressOf({ report, traffic }: WireParts, window: number) {
+  let acked = 0;
+  return {
+    report: (event: SessionEvent): void => {
+      if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
+      report(event);
+    },
+    moved: (): Moved => ({ steps: 2 * (traffic.messagesReceived + acked) + traffic.errors, open: window }),
   };
 }

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 
 export interface IdleFramesOptions {
-  /** Frames of a client that may set nothing in motion; a hundredth of that is forgiven each second. @default 10_000 */
+  /** Frames of a client that may set nothing in motion; a tenth of that is forgiven each second. @default 1_000 */
   readonly maxIdleFrames?: number | undefined;
   /** How often each side must be heard, in ms: who keeps to that may ask and answer so often, whatever the limit. @default 15_000 */
   readonly pingInterval?: number | undefined;
@@ -12,25 +12,25 @@ export interface IdleFramesOptions {
 export const LOOK = 256;
 
 /** In how many ms as many are forgiven as may come at once. */
-const FORGIVEN = 100_000;
+const FORGIVEN = 10_000;
 /** Frames that each side may have reason to send in an interval of the heartbeat: two to ask, and two that answer. */
 const PER_INTERVAL = 4;
 
 /** How far a session has got. */
 export interface Moved {
-  /** For each message that has come, one and one more; for each that was acked, two: once when it came, and once when it was done. */
+  /** One or two for each message that has come; for each that was acked, two: once when it came, and once when it was done. */
   readonly steps: number;
-  /** Messages that were sent, and not acked: it may have been said of each that it has come. @default none */
-  readonly owed?: number;
+  /** Frames that may still turn out to have been something: that are not read yet, that wait for a subscriber, or have said of a message which is not acked that it has come. */
+  readonly open: number;
 }
 
 /**
  * Tells whether a client sends too much that sets nothing in motion: it asks and asks, acks what is acked, repeats what has come. It is not looked at what each frame
- * is, but at how far the session has got by {@link LOOK} of them: who brings messages, or acks what was sent, may be as fast as it can. What is still being read counts once it is.
+ * is, but at how far the session has got by {@link LOOK} of them: who brings messages, or acks what was sent, may be as fast as it can.
  *
  * @returns Is to be called once more after so many frames; answers whether that was too much.
  */
-export function createIdleFrames({ maxIdleFrames: max = 10_000, pingInterval = 15_000, scheduler }: IdleFramesOptions, moved: () => Moved) {
+export function createIdleFrames({ maxIdleFrames: max = 1_000, pingInterval = 15_000, scheduler }: IdleFramesOptions, moved: () => Moved) {
   const perMs = max / FORGIVEN + PER_INTERVAL / pingInterval;
   let idle = 0;
   let before = moved().steps;
@@ -39,10 +39,10 @@ export function createIdleFrames({ maxIdleFrames: max = 10_000, pingInterval = 1
   return (): boolean => {
     if (max === Infinity) return false;
     const now = scheduler.now();
-    const { steps, owed = 0 } = moved();
+    const { steps, open } = moved();
     // Numbers that begin anew are no step back.
     idle = Math.max(0, idle + LOOK - Math.max(0, steps - before) - (now - at) * perMs);
     [before, at] = [steps, now];
-    return idle > max + owed;
+    return idle > max + open;
   };
 }

@@ -37,8 +37,8 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    */
   readonly rateLimit?: RateLimit;
   /**
-   * Frames of a connection that may set nothing in motion: it asks and asks, acks what is acked, repeats what has come. A hundredth of that is forgiven each second.
-   * Who brings messages, or acks what was sent, comes nowhere near, however fast; who goes on is closed with 4429. It is looked once in 256 frames. @default 10_000
+   * Frames of a connection that may set nothing in motion: it asks and asks, acks what is acked, repeats what has come. A tenth of that is forgiven each second.
+   * Who brings messages, or acks what was sent, comes nowhere near, however fast; who goes on is closed with 4429. It is looked once in 256 frames. @default 1_000
    */
   readonly maxIdleFrames?: number;
   /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */

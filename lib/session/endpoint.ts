@@ -69,8 +69,8 @@ export interface Endpoint {
   readonly incoming: Incoming;
   /** Names this side. */
   readonly id: string;
-  /** Whether all that has come is read. */
-  readonly isRead: () => boolean;
+  /** How many frames have come that are not read yet. */
+  readonly unread: () => number;
   /** Whether this is the connection there is. */
   readonly isCurrent: (connection: Connection) => boolean;
   /** Finds out what is to be sent (again), and calls back. */
@@ -116,7 +116,7 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     id,
     outgoing,
     incoming,
-    isRead: intake.isRead,
+    unread: intake.unread,
     isCurrent: (one) => one === current,
     resume: outgoing.resume,
     agree(agreed, { rx, allowance, ping }) {
@@ -144,7 +144,7 @@ function createIntake(read: ReturnType<typeof createReader>, current: () => Conn
       unread--;
     });
   return {
-    isRead: (): boolean => unread === 0,
+    unread: (): number => unread,
     from: (frames$: Observable<Frame>): Observable<void> =>
       frames$.pipe(
         map(arrive),

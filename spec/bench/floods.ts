@@ -1,6 +1,9 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, createMessage, webSocket, type Wire } from '../../lib/index.js';
-import { Opcode, over, webSocketFrame, welcomeAttacker } from '../server/floods.js';
+import { bundle } from '../chaos/bundle.js';
+import { Opcode, webSocketFrame } from '../server/floods.js';
 import { batch } from '../support/sessionFrames.js';
 import { median, perSecond, type Result, type Suite } from './bench.js';
 import { startServer, type RemoteServer } from './servers/server.js';
@@ -8,6 +11,8 @@ import { startServer, type RemoteServer } from './servers/server.js';
 /** How long one side is measured before it is the other's turn, in ms. */
 const TURN = 1_000;
 const ROUNDS = 5;
+/** How long it takes until the first that floods is at it, in ms. */
+const WARM_UP = 300;
 
 const FLOODS = {
   pings: webSocketFrame('["ping",0]'),
@@ -16,25 +21,17 @@ const FLOODS = {
   'pongs of WebSockets': webSocketFrame('', Opcode.PONG),
 } as const;
 
-/** Floods a server, over one connection after the other, for as long as it is told to; and whether it reads what is answered. */
-function flooding(port: number, frame: Uint8Array, reads: boolean): () => void {
-  const state = { isOver: false };
-  const piece = over(65_536, frame);
-  const attack = async (): Promise<void> => {
-    while (!state.isOver) {
-      const { socket, flood } = await welcomeAttacker(port);
-      socket.write(webSocketFrame(batch(1, 'a')));
-      if (!reads) socket.pause();
-      await Promise.race([flood(() => piece), overFor(state)]);
-      socket.destroy();
-    }
+/** Floods a server for as long as it is let to. */
+async function flooding({ url }: RemoteServer, frame: Buffer, reads: boolean): Promise<() => Promise<unknown>> {
+  const child = fork(bundle('spec/bench/servers/flooder.ts'), [new URL(url).port, frame.toString('base64'), reads ? 'reads' : 'deaf'], {
+    execArgv: [],
+  });
+  await sleep(WARM_UP);
+  return () => {
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    return exit;
   };
-  void attack();
-  return () => (state.isOver = true);
-}
-
-async function overFor(state: { readonly isOver: boolean }): Promise<void> {
-  while (!state.isOver) await sleep(10);
 }
 
 /** What is acked of one who sends a message when the one before is acked, in a second. */
@@ -57,9 +54,9 @@ async function besideFlood(name: keyof typeof FLOODS, reads: boolean): Promise<R
   const rounds: { readonly ours: number; readonly theirs: number; readonly cpu: number }[] = [];
   while (rounds.length < ROUNDS) {
     const quiet = await costOf(servers.theirs, () => rateOf(theirs));
-    const stop = flooding(Number(new URL(servers.ours.url).port), FLOODS[name], reads);
+    const stop = await flooding(servers.ours, FLOODS[name], reads);
     const loud = await costOf(servers.ours, () => rateOf(ours));
-    stop();
+    await stop();
     rounds.push({ ours: loud.rate, theirs: quiet.rate, cpu: loud.cpu / TURN });
   }
   const { rss } = await servers.ours.usage();
@@ -67,11 +64,11 @@ async function besideFlood(name: keyof typeof FLOODS, reads: boolean): Promise<R
   const ratios = rounds.map((round) => round.ours / round.theirs);
   const load = `${Math.round(100 * median(rounds.map(({ cpu }) => cpu)))} % of a core, ${Math.round(rss / 2 ** 20)} MiB`;
   return {
-    name: `a neighbour's messages, beside a flood of ${name}${reads ? '' : ', that does not read'}`,
+    name: `beside ${name}${reads ? '' : ', by who does not read'}`,
     baseline: 'no flood',
     ours: `${perSecond(median(rounds.map(({ ours: rate }) => rate)))} (${load})`,
     theirs: perSecond(median(rounds.map(({ theirs: rate }) => rate))),
-    ...{ ratio: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
+    ...{ ratio: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios), goal: 0.25 },
   };
 }
 

@@ -49,7 +49,7 @@ describe('requests that bring nothing, as fast as they go', () => {
   });
 
   it.each([EVENTS, RECORDS])('POSTs of pings (%s): closed with 4429', async (accept) => {
-    const { url, port, wire } = await start({ maxIdleFrames: 1_000 });
+    const { url, port, wire } = await start();
     const link = rawLink(url);
     const down = await link.post(1, [helloFrame()], accept);
     await link.post(2, ['["ack",0,1024]']);

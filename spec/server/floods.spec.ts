@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { jest } from '@jest/globals';
-import { NEVER } from 'rxjs';
+import { firstValueFrom, NEVER, ReplaySubject } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import { connect } from '../../lib/wire/connect.js';
 import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
@@ -12,6 +12,8 @@ import type { Principal } from '../../lib/server/principal.js';
 import { batch, helloFrame } from '../support/sessionFrames.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
+import { wireServer } from '../support/wireServer.js';
+import type { Wire } from '../../lib/wire/wire.js';
 import { Opcode, over, webSocketAttacker, webSocketFrame, welcomeAttacker } from './floods.js';
 import { dial, enter } from './hostileEnd.js';
 import { ack, frame, hello, message, secret, serve } from './serve.js';
@@ -21,9 +23,9 @@ jest.setTimeout(20_000);
 /** Messages in each direction. */
 const COUNT = 10_000;
 
-let served: Awaited<ReturnType<typeof serve>>;
+let served: Awaited<ReturnType<typeof serve>> | undefined;
 const start = async (options?: ListenOptions<Principal | undefined>) => (served = await serve(options));
-afterEach(() => served.close());
+afterEach(() => served?.close());
 
 /** Somebody else, who sends and waits for each ack, until it is told to stop. */
 async function neighbour(url: string) {
@@ -64,9 +66,8 @@ describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as
     ['pongs that nobody has asked for', webSocketFrame('x'.repeat(125), Opcode.PONG)],
   ];
 
-  it.each(floods)('%s: closed with 4429, and others are served meanwhile', async (what, piece) => {
-    // By what it is without being asked to, once.
-    const { url, port, wire } = await start(what === 'pings' ? {} : { maxIdleFrames: 1_000 });
+  it.each(floods)('%s: closed with 4429, and others are served meanwhile', async (_, piece) => {
+    const { url, port, wire } = await start();
     const good = await neighbour(url);
     const bad = await welcomeAttacker(port);
     // One of each ping has to be answered before the next, for ws not to end it sooner.
@@ -90,7 +91,7 @@ describe('who speaks envelopes', () => {
     ['one hello after the other', frame(hello(secret()))],
     ['a message that was there', frame(message('a'))],
   ])('%s: closed with 4429, and the wire waits for who has a session', async (_, again) => {
-    const { port, wire } = await start({ maxIdleFrames: 1_000 });
+    const { port, wire } = await start();
     const bad = await webSocketAttacker(port, frame(hello(secret())), frame(message('a')));
     const piece = over(65_536, text(again));
     void bad.flood(() => piece);
@@ -215,6 +216,26 @@ describe('who is not known yet', () => {
 });
 
 describe('who keeps to the protocol', () => {
+  it('at-most-once, before anybody listens: is never hit, and told of what was dropped', async () => {
+    const wires$ = new ReplaySubject<Wire>();
+    const { url, close } = await wireServer((one) => wires$.next(one), { maxIdleFrames: 1, pingInterval: 1_000_000 });
+    const client = connect({ link: webSocket(url), delivery: 'at-most-once' });
+    const wire = await firstValueFrom(wires$);
+    const errors = record(wire.errors$);
+    for (let count = 0; count < 5_000; count++) {
+      client.next(createMessage('test.any', count));
+      if (count % 10 === 0) await new Promise(setImmediate);
+    }
+    const last = createMessage('test.any', 'last', { delivery: 'at-least-once' });
+    const sent = client.send(last);
+    const seen = record(wire);
+    await sent;
+    expect(seen.values.at(-1)).toMatchObject({ id: last.id });
+    expect(new Set(errors.values.map(({ code }) => code))).toEqual(new Set(['ERR_OVERFLOW']));
+    client.unsubscribe();
+    await close();
+  });
+
   it.each([
     ['a message at a time', 1],
     ['many at once', 2_000],

@@ -15,24 +15,24 @@ export interface Rest {
   readonly cursor: Cursor;
 }
 
-/** The highest numbers there are of what has come, of what was acked by the client, and of what was sent to it. */
+/** The highest numbers there are of what has come, and of what was acked by the client; and how much is open: messages to it that are not, frames that are not read. */
 export interface Reached {
   readonly rx: number;
   readonly acked: number;
-  readonly sent: number;
+  readonly open: number;
 }
 
-export const NOTHING_REACHED: Reached = { rx: 0, acked: 0, sent: 0 };
+export const NOTHING_REACHED: Reached = { rx: 0, acked: 0, open: 0 };
 
 /** How far a session has got that rests. */
 export function reachedBy({ acked, cursor }: Rest): Reached {
-  return { rx: cursor.done, acked, sent: acked };
+  return { rx: cursor.done, acked, open: 0 };
 }
 
 /** What would remain of it; nothing, when it has something to do. */
-export function restOf({ outgoing, incoming, isRead }: Endpoint): Rest | undefined {
+export function restOf({ outgoing, incoming, unread }: Endpoint): Rest | undefined {
   const { acked, sent, bytes, limit, bytesAllowed, isBusy } = outgoing.flight;
-  const isIdle = outgoing.isIdle() && bytes === 0 && acked === sent && !isBusy && incoming.isIdle() && isRead();
+  const isIdle = outgoing.isIdle() && bytes === 0 && acked === sent && !isBusy && incoming.isIdle() && unread() === 0;
   return isIdle
     ? { acked, allowance: { window: limit - acked, bytes: bytesAllowed }, cursor: cursorWith(incoming.receiver.progress, []) }
     : undefined;

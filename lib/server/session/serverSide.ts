@@ -59,7 +59,7 @@ export function createServerSide(
     reached() {
       const { acked, sent } = endpoint.outgoing.flight;
       // Who is slowed gets no further than that, also by what it skips.
-      return { rx: throttle?.acked() ?? endpoint.incoming.receiver.rx, acked, sent };
+      return { rx: throttle?.acked() ?? endpoint.incoming.receiver.rx, acked, open: sent - acked + endpoint.unread() };
     },
     goOn(rest, quiet) {
       greeting.readHello();

@@ -133,10 +133,12 @@ export class Sleeper implements Resident, Silence, Middle, Observer<Message>, Un
   }
 
   moved(): Moved {
-    const { messagesReceived } = this.#parts.traffic;
+    // What has no number may wait for the first subscriber, and each that finds no room to wait is an error.
+    const { messagesReceived, errors } = this.#parts.traffic;
+    const { window = 1_024 } = this.#options;
     const rest = this.#rest;
-    const { rx, acked, sent } = (rest ? reachedBy(rest) : this.side?.reached()) ?? NOTHING_REACHED;
-    return { steps: messagesReceived + rx + 2 * acked, owed: sent - acked };
+    const { rx, acked, open } = (rest ? reachedBy(rest) : this.side?.reached()) ?? NOTHING_REACHED;
+    return { steps: messagesReceived + errors + rx + 2 * acked, open: open + window };
   }
 
   connected(): void {

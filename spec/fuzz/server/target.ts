@@ -38,7 +38,16 @@ export async function startTarget({ onWire, listening }: TargetOptions) {
   let [wires, live, messages, floods] = [0, 0, 0, 0];
   const hall = hub({ scheduler });
   const serving = listen(server, {
-    ...{ scheduler, codecs, maxFrame: 64 * 1024, maxIdleFrames: 100, helloTimeout: 2_000, detachedTimeout: 3_000, maxPerPrincipal: 1_000 },
+    ...{
+      scheduler,
+      codecs,
+      maxFrame: 64 * 1024,
+      maxIdleFrames: 100,
+      window: 64,
+      helloTimeout: 2_000,
+      detachedTimeout: 3_000,
+      maxPerPrincipal: 1_000,
+    },
     authenticate: ({ token = '' }) => (token === 'nobody' ? undefined : { id: token || 'somebody' }),
     ...listening,
   }).subscribe((wire) => {

@@ -1,0 +1,16 @@
+/** Floods a server, over one connection after the other, in a process of its own: node flooder.mjs <port> <frame, as base64> <reads | deaf>. */
+import { batch } from '../../support/sessionFrames.js';
+import { over, webSocketFrame, welcomeAttacker } from '../../server/floods.js';
+
+const [port = '', frame = '', how = ''] = process.argv.slice(2);
+const piece = over(65_536, Buffer.from(frame, 'base64'));
+process.on('disconnect', () => process.exit());
+
+for (;;) {
+  const { socket, flood, code } = await welcomeAttacker(Number(port));
+  socket.write(webSocketFrame(batch(1, 'a')));
+  if (how === 'deaf') socket.pause();
+  // Who is told that it is too much comes back at once.
+  await Promise.race([flood(() => piece), code]);
+  socket.destroy();
+}
