@@ -122,7 +122,7 @@ export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;
 
-  /** @param store Which one: `indexeddb`, `lmdb`, `web-storage`, or the `web-locks` that let one tab have it. */
+  /** @param store Which one: `indexeddb`, `lmdb`, `nats`, `web-storage`, or the `web-locks` that let one tab have it. */
   constructor(store: string, fault: StoreFault, cause?: unknown) {
     super('ERR_STORE', { store, fault }, cause);
   }

@@ -15,7 +15,7 @@ export interface Compiled {
 }
 
 const PRELUDE = './spec/docs/prelude.js';
-const DOORS = ['testing', 'server', 'node', 'indexeddb', 'protobuf', 'metrics', 'opentelemetry', 'prometheus', 'angular'];
+const DOORS = ['testing', 'server', 'node', 'indexeddb', 'protobuf', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats'];
 const MODULES = ['rxjs', ...DOORS.map((door) => `rxwire/${door}`), 'rxwire'];
 /** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
 const pathOf = (index: number): string => resolve(`example${index}.ts`);

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 const programs = {
   chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   nginx: process.env['NGINX'] ?? '/usr/sbin/nginx',
+  'nats-server': process.env['NATS_SERVER'] ?? '/usr/sbin/nats-server',
 } as const;
 
 /**
@@ -18,7 +19,9 @@ export function describeWith(program: keyof typeof programs, title: string, body
       throw new Error(`needs ${path}: apt-get install ${program}`);
     });
   } else {
-    skip(title, `no ${path}. Install it (apt-get install ${program}), or name it in ${program.toUpperCase()}.`, () => body(path));
+    skip(title, `no ${path}. Install it (apt-get install ${program}), or name it in ${program.toUpperCase().replace('-', '_')}.`, () =>
+      body(path),
+    );
   }
 }
 

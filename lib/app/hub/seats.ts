@@ -30,7 +30,9 @@ export function replay(channel: string, seat: Seat, { join, after }: ChannelJoin
   const { wire, member, waiting = [] } = seat;
   const { entries, epoch, last, isComplete } = slice;
   const first = entries[0] ? entries[0].offset - 1 : last;
-  const offset = after && isComplete ? after.offset : first;
+  // With nothing behind the place it had, it has all up to where the log is: the next one comes behind that.
+  const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
+  const offset = isComplete && known !== undefined ? known : first;
   wire.next(joinedMessage({ channel, join, member: member.id, epoch, offset, complete: isComplete }));
   let previous = offset;
   for (const entry of entries) {

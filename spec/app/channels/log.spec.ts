@@ -3,6 +3,7 @@ import type { ChannelEntry, ChannelSlice } from '../../../lib/app/hub/channelLog
 import { memoryChannelLog, type MemoryChannelLogOptions } from '../../../lib/app/hub/memoryChannelLog.js';
 import { weigh } from '../../../lib/internal/weigh.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
 import { record } from '../../support/record.js';
 import { note, payloads } from '../../support/rooms.js';
 
@@ -23,6 +24,8 @@ describe('memoryChannelLog', () => {
       read: (channel: string, after?: ChannelPosition, limit = 100) => log.read(channel, { after, limit }) as ChannelSlice,
     };
   }
+
+  channelLogContract(() => memoryChannelLog());
 
   it('gives offsets from 1 on, for each channel', () => {
     const { add, read } = open();

@@ -1,0 +1,194 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { asyncScheduler, firstValueFrom } from 'rxjs';
+import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
+import { FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
+import { asObservable } from '../../lib/internal/later.js';
+import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
+import { asked, channelLogContract, textsOf } from '../support/channelLogContract.js';
+import { describeWith } from '../support/debian.js';
+import { startNats, type Nats } from '../support/nats.js';
+import { record } from '../support/record.js';
+import { note } from '../support/rooms.js';
+
+describeWith('nats-server', 'natsChannelLog', (program) => {
+  let nats: Nats;
+  let connection: NatsConnection;
+  let streams = 0;
+  beforeAll(async () => {
+    nats = await startNats(program);
+    connection = await nats.connect();
+  });
+  afterAll(() => nats.close());
+
+  const open = (options: Partial<NatsChannelLogOptions> = {}): ChannelLog =>
+    natsChannelLog({ connection, stream: `test-${++streams}`, ...options });
+  const latest = (): string => `test-${streams}`;
+  const manager = () => jetstreamManager(connection);
+  const append = (log: ChannelLog, channel: string, message = note('again', 'id-1')) =>
+    firstValueFrom(asObservable(() => log.append(channel, message)));
+
+  channelLogContract(() => open());
+
+  it('stores a message once that is added again, and tells where it stands', async () => {
+    const log = open();
+    const first = await append(log, 'a');
+    expect(await append(log, 'a')).toEqual(first);
+    expect(textsOf((await asked(log).read('a')).entries)).toEqual(['again']);
+  });
+
+  it('does not take the message of another channel or member for that one', async () => {
+    const log = open();
+    await append(log, 'a');
+    await append(log, 'b');
+    await append(log, 'a', { ...note('other', 'id-1'), source: 'eve' });
+    expect(textsOf((await asked(log).read('a')).entries)).toEqual(['again', 'other']);
+    expect(textsOf((await asked(log).read('b')).entries)).toEqual(['again']);
+  });
+
+  it('keeps the latest of a channel, and knows what has gone', async () => {
+    const { add, read } = asked(open({ maxMessages: 3 }));
+    const after = await add('a', 1);
+    await add('a', 2, 3);
+    expect((await read('a', after)).isComplete).toBe(true);
+    await add('a', 4);
+    const { entries, isComplete } = await read('a', after);
+    // The first has gone, so that the second may have gone, too: nobody can tell.
+    expect([textsOf(entries), isComplete]).toEqual([[2, 3, 4], false]);
+    await add('b', 'elsewhere');
+    expect((await read('a', entries[0])).isComplete).toBe(true);
+  });
+
+  it('keeps its place while another channel goes over its limit', async () => {
+    const { add, read } = asked(open({ maxMessages: 2 }));
+    const after = await add('quiet', 1);
+    await add('loud', ...Array.from({ length: 10 }).keys());
+    expect(await read('quiet', after)).toMatchObject({ entries: [], isComplete: true });
+  });
+
+  it('forgets what is older than maxAge', async () => {
+    const { add, read } = asked(open({ maxAge: 200 }));
+    const after = await add('a', 1);
+    while ((await (await manager()).streams.info(latest())).state.messages > 0);
+    expect((await read('a')).entries).toEqual([]);
+    expect((await read('a', after)).isComplete).toBe(false);
+  });
+
+  it('reports what is no message, and goes on behind it', async () => {
+    const errors: RxwireError[] = [];
+    const log = open({ onError: (error) => errors.push(error) });
+    const { add, read } = asked(log);
+    const tail = record(log.tail('a'));
+    await read('a');
+    for (const bytes of [new Uint8Array([0xc1]), new Uint8Array(), 'text'])
+      await jetstream(connection).publish(`${latest()}.channel.a`, bytes);
+    await add('a', 'good');
+    await tail.take(1);
+    expect(textsOf(tail.values)).toEqual(['good']);
+    expect(textsOf((await read('a')).entries)).toEqual(['good']);
+    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 'ERR_STORE'));
+    expect(errors[0]).toMatchObject({ store: 'nats', fault: 'corrupt' });
+    tail.subscription.unsubscribe();
+  });
+
+  it('has one consumer for all channels', async () => {
+    const log = open();
+    const tails = Array.from({ length: 100 }, (_, index) => record(log.tail(`room.${index}`)));
+    const { add, read } = asked(log);
+    await read('room.0');
+    const count = async (): Promise<number> => (await (await manager()).streams.info(latest())).state.consumer_count;
+    expect(await count()).toBe(1);
+    await Promise.all(tails.map((_, index) => add(`room.${index}`, index)));
+    await Promise.all(tails.map((tail) => tail.take(1)));
+    expect(tails.flatMap(({ values }) => textsOf(values))).toEqual([...tails.keys()]);
+    tails.forEach(({ subscription }) => subscription.unsubscribe());
+    while ((await count()) > 0);
+  });
+
+  it('begins another epoch when the stream was purged, and tells the tails', async () => {
+    const log = open({ checkInterval: 50 });
+    const { add, read } = asked(log);
+    const tail = record(log.tail('a'));
+    const before = await add('a', 1);
+    await tail.take(1);
+    await (await manager()).streams.purge(latest());
+    expect(await tail.ended).toMatchObject({ store: 'nats', fault: 'evicted' });
+    const { epoch, entries, isComplete } = await read('a', before);
+    expect([epoch === before.epoch, entries, isComplete]).toEqual([false, [], false]);
+  });
+
+  it('begins another epoch when the stream was deleted', async () => {
+    const log = open({ checkInterval: 50 });
+    const { add, read } = asked(log);
+    const tail = record(log.tail('a'));
+    const before = await add('a', 1, 2, 3);
+    await tail.take(3);
+    await (await manager()).streams.delete(latest());
+    await tail.ended;
+    const slice = await read('a', before);
+    expect([slice.epoch === before.epoch, slice.isComplete]).toEqual([false, false]);
+    await add('a', 'new');
+    expect(textsOf((await read('a', { epoch: slice.epoch, offset: slice.last })).entries)).toEqual(['new']);
+  });
+
+  const mark = async (): Promise<number> =>
+    (await (await manager()).streams.getMessage(latest(), { last_by_subj: `${latest()}.epoch` }))?.seq ?? 0;
+
+  it('keeps the epoch while what is old goes, to make room', async () => {
+    const log = open({ maxTotalBytes: 20_000, checkInterval: 10 });
+    const tail = record(log.tail('a'));
+    const { add, read } = asked(log);
+    const first = await add('a', 'first');
+    for (let round = 0; round < 8; round++) {
+      const { offset } = await add('a', 'begin');
+      await add('a', ...Array.from({ length: 10 }, (_, index) => `${index}`.padEnd(600)));
+      while ((await mark()) < offset);
+    }
+    const { epoch, entries } = await read('a', first);
+    expect([epoch, (entries[0]?.offset ?? 0) > first.offset + 1, tail.isOver()]).toEqual([first.epoch, true, false]);
+    tail.subscription.unsubscribe();
+  });
+
+  it('writes the mark of the epoch again before it is too old', async () => {
+    const maxAge = 10_000_000;
+    const later = Object.assign(Object.create(asyncScheduler) as typeof asyncScheduler, { now: () => Date.now() + maxAge / 2 });
+    const log = open({ maxAge, checkInterval: 10, scheduler: later });
+    const tail = record(log.tail('a'));
+    const { add, read } = asked(log);
+    const { epoch, offset } = await add('a', 1);
+    while ((await mark()) < offset);
+    expect((await read('a')).epoch).toBe(epoch);
+    tail.subscription.unsubscribe();
+  });
+
+  it('refuses what NATS would end the connection for', () => {
+    const log = open();
+    expect(() => log.append('a', note('x'.repeat(1_100_000)))).toThrow(FrameTooLargeError);
+  });
+
+  it('refuses more than may wait', async () => {
+    const log = open({ maxPending: 2 });
+    const stored = [append(log, 'a', note(1)), append(log, 'a', note(2))];
+    expect(() => log.append('b', note(3))).toThrow(OverflowError);
+    await Promise.all(stored);
+    await append(log, 'b');
+  });
+
+  it('leaves the stream of somebody else alone', async () => {
+    await (await manager()).streams.add({ name: 'others', subjects: ['others.>'] });
+    const log = open({ stream: 'others' });
+    await expect(asked(log).read('a')).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
+  });
+
+  it.each(['maxMessages', 'maxTotalBytes', 'maxAge', 'dedupeWindow', 'replicas', 'timeout', 'maxPending', 'checkInterval'])(
+    'refuses a %s that is not positive when called',
+    (option) => {
+      expect(() => open({ [option]: 0 })).toThrow(new RangeError(`natsChannelLog: "${option}" must be > 0, got 0`));
+    },
+  );
+
+  it('refuses a name that is none', () => {
+    expect(() => open({ stream: 'a.b' })).toThrow(TypeError);
+    expect(() => open().append('a b', note('x'))).toThrow(TypeError);
+  });
+});
