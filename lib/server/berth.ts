@@ -119,6 +119,9 @@ export class Berth implements Moored, Observer<Frame> {
     }
     const { detachedTimeout, scheduler, mooring } = this.#options;
     this.#occupant.report({ kind: 'lost', error });
+    // Who was told may have ended the wire.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- which the compiler cannot know
+    if (!this.#occupant) return;
     this.#gone = createAlarm(scheduler, () => this.#occupant?.error(new PeerGoneError(detachedTimeout)));
     if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
     mooring.onDetached(this);
