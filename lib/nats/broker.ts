@@ -26,10 +26,8 @@ export function createBroker(settings: Settings): Broker {
   const report = (error: RxwireError): void => {
     try {
       onError(error);
-    } catch (cause) {
-      queueMicrotask(() => {
-        throw cause;
-      });
+    } catch {
+      // There is nobody left who could be told.
     }
   };
   return {

@@ -33,7 +33,7 @@ export interface NatsChannelLogOptions {
   readonly maxPending?: number;
   /** How often it is looked whether the history was lost, in ms. @default 5_000 */
   readonly checkInterval?: number;
-  /** Told what no caller is: that NATS is gone, or that there is something in the stream that is no message. @default nobody is told */
+  /** Told what no caller is: that NATS is gone, or that there is something in the stream that is no message. What it throws is dropped. @default nobody is told */
   readonly onError?: (error: RxwireError) => void;
   /** Where the time comes from. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;

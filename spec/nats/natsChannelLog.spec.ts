@@ -76,7 +76,12 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
 
   it('reports what is no message, and goes on behind it', async () => {
     const errors: RxwireError[] = [];
-    const log = open({ onError: (error) => errors.push(error) });
+    const onError = (error: RxwireError): never => {
+      errors.push(error);
+      // Nobody could be told of this.
+      throw new Error('a callback that fails');
+    };
+    const log = open({ onError });
     const { add, read } = asked(log);
     const tail = record(log.tail('a'));
     await read('a');
