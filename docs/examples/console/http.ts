@@ -5,12 +5,18 @@ import { fileURLToPath } from 'node:url';
 /** The files of the page by path, each with its type. */
 export type Assets = ReadonlyMap<string, { readonly type: string; readonly body: string | Uint8Array }>;
 
-/** Makes the page ready: its TypeScript becomes one script. */
-export async function buildPage(): Promise<Assets> {
+let built: Promise<Assets> | undefined;
+
+/** Makes the page ready: its TypeScript becomes one script, once in a process. */
+export function buildPage(): Promise<Assets> {
+  return (built ??= build());
+}
+
+async function build(): Promise<Assets> {
   // Only here: it takes a while to load, and the command line does without a page.
-  const { build } = await import('esbuild');
+  const esbuild = await import('esbuild');
   const file = (name: string): string => fileURLToPath(new URL(`page/${name}`, import.meta.url));
-  const script = build({
+  const script = esbuild.build({
     entryPoints: [file('app.ts')],
     bundle: true,
     write: false,
@@ -19,6 +25,7 @@ export async function buildPage(): Promise<Assets> {
     conditions: ['es2015'],
     // Never loaded in a browser, which has a WebSocket of its own.
     external: ['ws'],
+    minify: true,
   });
   const [html, css, icon, js] = await Promise.all([
     readFile(file('index.html')),
