@@ -26,7 +26,10 @@ export function berthLink(berth: Berth, report: Report, moved: Occupant['moved']
         error: (error: unknown) => to.error(error),
         complete: () => to.complete(),
       };
-      to.add(() => berth.leave());
+      to.add(() => {
+        line.unsubscribe();
+        berth.leave();
+      });
       berth.occupy(occupant);
     });
 }
