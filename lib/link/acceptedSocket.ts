@@ -1,6 +1,7 @@
 import { asyncScheduler, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
+import { createTooOften } from '../internal/tooOften.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
@@ -51,9 +52,9 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
 class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   failure: unknown;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
-  /** Pings and pongs, since when; and all that came after the end. */
-  #controls = 0;
-  #since = 0;
+  /** Made at the first ping or pong. */
+  #isTooOften: (() => boolean) | undefined;
+  /** Frames that came after the end. */
   #late = 0;
   /** Made when something waits. */
   #checkRoom: (() => void) | undefined;
@@ -88,10 +89,8 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
       this.#ignore();
       return;
     }
-    if (this.#controls === 0) this.#since = this.#scheduler.now();
-    if (++this.#controls < MAX_CONTROLS) return;
-    this.#controls = 0;
-    if (this.#scheduler.now() - this.#since < CONTROLS_IN) this.error(new ConnectionLostError(CloseCode.FLOOD, 'too many pings'));
+    this.#isTooOften ??= createTooOften(MAX_CONTROLS, CONTROLS_IN, this.#scheduler);
+    if (this.#isTooOften()) this.error(new ConnectionLostError(CloseCode.FLOOD, 'too many pings'));
   }
 
   closed(code: number, reason: string): void {

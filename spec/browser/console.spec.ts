@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
+import { visit } from './consolePage.js';
 import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 
@@ -23,12 +24,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
   beforeEach(async () => {
     complaints = [];
     server = await startConsole({ port: 0 });
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(20_000);
-    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
-    page.on('pageerror', ({ message }) => complaints.push(message));
-    await page.goto(server.url);
-    await shows('#state', 'Connected');
+    page = await visit(await browser.newPage({ viewport: { width: 1280, height: 800 } }), server.url, complaints);
   });
   afterEach(async () => {
     await page.close();

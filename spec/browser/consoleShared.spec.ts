@@ -3,6 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { samples } from '../../docs/examples/console/page/samples.js';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
 import { describeWith } from '../support/debian.js';
+import { visit } from './consolePage.js';
 import { launch } from './launch.js';
 
 // A browser and two or three pages, each with a wire.
@@ -34,13 +35,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
   async function open(permissions: string[] = []): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions });
     contexts.push(context);
-    const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
-    page.on('pageerror', ({ message }) => complaints.push(message));
-    await page.goto(`${server.url}/#shared`);
-    await page.locator('#state').filter({ hasText: 'Connected' }).waitFor();
-    return page;
+    return visit(await context.newPage(), `${server.url}/#shared`, complaints);
   }
   const sourceOf = (page: Page) => page.getByLabel('JavaScript to run');
   const textOf = (page: Page): Promise<string> => sourceOf(page).inputValue();

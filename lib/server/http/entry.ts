@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { defer, finalize, type Observable } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
+import { createTooOften } from '../../internal/tooOften.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/headers.js';
 import type { Frame } from '../../link/link.js';
@@ -14,7 +15,6 @@ import { pollDownlink } from './pollDownlink.js';
 import { StatusError } from './refusal.js';
 import { respond } from './respond.js';
 import { createServerLink, type ServerLink } from './serverLink.js';
-import { createTooOften } from './tooOften.js';
 
 /** What may carry the frames of a client. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';
