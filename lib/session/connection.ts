@@ -3,6 +3,7 @@ import { ConnectionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
+import type { Ack } from './frames.js';
 import { heartbeat } from './heartbeat.js';
 
 /** One connection of a session, while it is open. */
@@ -24,6 +25,11 @@ export interface Connection {
    */
   agree(ping: number, quiet?: number): void;
   readonly isAgreed: boolean;
+  /**
+   * The highest ack that came before we may send. It is applied when both sides have agreed: until then it is not known whether our numbers stay, and it may
+   * tell of more than the handshake, which was written before it.
+   */
+  earlyAck: Ack | undefined;
   /** What came over it, and is not read yet, has no effect any more. */
   readonly isOver: boolean;
 }
@@ -69,6 +75,7 @@ function open(to: Subscriber<Frame>, { onOpen, onClosed, helloTimeout, scheduler
     isWelcome: false,
     isAgreed: false,
     isOver: false,
+    earlyAck: undefined as Ack | undefined,
     send: (frame: Frame) => to.next(frame),
     close: () => to.complete(),
     fail,

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, map, noop, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../codec/codec.js';
+import { ProtocolError } from '../errors.js';
 import { chain, type Later } from '../internal/later.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -13,7 +14,7 @@ import { createIncoming, type Incoming } from './incoming.js';
 import type { Negotiable } from './negotiable.js';
 import type { EndpointOptions } from './options.js';
 import { createOutgoing, type Outgoing } from './outgoing.js';
-import { createReader, type HandshakeFrame } from './reading.js';
+import { createReader, refuse, type HandshakeFrame } from './reading.js';
 import { readInOrder, type Arrival } from './readInOrder.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import type { Wait } from './storing.js';
@@ -121,10 +122,18 @@ export function createEndpoint(parts: EndpointParts, options: EndpointOptions): 
     resume: outgoing.resume,
     agree(agreed, { rx, allowance, ping }) {
       if (agreed !== current) return;
+      const { earlyAck } = agreed;
+      const accepted = Math.max(rx, earlyAck?.done ?? 0);
+      if (accepted > outgoing.flight.sent) {
+        refuse(new ProtocolError('an ack of what was never sent'), agreed, report);
+        return;
+      }
       agreed.agree(ping);
       report({ kind: 'open' });
       incoming.acknowledge();
-      outgoing.attach(agreed.send, rx, allowance);
+      // What is acked was accepted, also what was finished before a restart and is behind the `rx` of the handshake.
+      outgoing.attach(agreed.send, accepted, allowance);
+      if (earlyAck) outgoing.acknowledge(earlyAck.done, earlyAck.credit);
     },
     close: () => (current?.close(), current !== undefined),
     over: (link) => intake.from(link(toPeer$)),

@@ -15,6 +15,8 @@ export type SessionFrame =
   /** Answered by an ack; `sent` is the highest number that was sent over this connection, or accepted before. */
   | { readonly kind: 'ping'; readonly sent: number };
 
+export type Ack = Extract<SessionFrame, { readonly kind: 'ack' }>;
+
 /** Messages in one batch at most, whatever the window. */
 export const MAX_BATCH = 256;
 

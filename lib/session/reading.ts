@@ -30,10 +30,15 @@ export function createReader({ incoming, outgoing, maxFrame, report, onHandshake
       return;
     }
     if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
-    if (!connection.isAgreed) onEarly(connection);
+    const isEarly = !connection.isAgreed;
+    if (isEarly) {
+      if (frame.kind === 'ack' && frame.done >= (connection.earlyAck?.done ?? 0)) connection.earlyAck = frame;
+      onEarly(connection);
+    }
     if (frame.kind === 'msg') return incoming.read(frame, connection);
-    if (frame.kind === 'ack') outgoing.acknowledge(frame.done, frame.credit);
-    else {
+    if (frame.kind === 'ack') {
+      if (!isEarly) outgoing.acknowledge(frame.done, frame.credit);
+    } else {
       incoming.acknowledge();
       if (frame.kind === 'skip') incoming.receiver.skip(frame.numbers);
       else incoming.receiver.expect(frame.sent);
@@ -47,10 +52,13 @@ export function createReader({ incoming, outgoing, maxFrame, report, onHandshake
       checkSize(raw, maxFrame);
       return take(readFrame(raw), connection);
     };
-    return attempt(read, identity, (error) => {
-      const isLoss = error instanceof ConnectionLostError;
-      if (!isLoss) report({ kind: 'error', error });
-      connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
-    });
+    return attempt(read, identity, (error) => refuse(error, connection, report));
   };
+}
+
+/** Ends a connection over which a rule was broken, and tells the other side which. */
+export function refuse(error: unknown, connection: Pick<Connection, 'fail'>, report: Report): void {
+  const isLoss = error instanceof ConnectionLostError;
+  if (!isLoss) report({ kind: 'error', error });
+  connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
 }

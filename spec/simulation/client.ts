@@ -60,7 +60,7 @@ export function createClient(context: Context): Client {
         id: `client-${count}`,
       },
       ...{ scheduler: life.scheduler, microtask: life.microtask },
-      ...{ window: mine.window, windowBytes: mine.windowBytes, maxQueued: mine.maxQueued, overflow: mine.overflow },
+      ...{ window: mine.window, windowBytes: count % 2 ? mine.windowBytes : 500, maxQueued: mine.maxQueued, overflow: mine.overflow },
       reconnect: { initialInterval: 50, maxInterval: 2_000, random: chance.random },
       ...storesOf(life),
     });

@@ -1,5 +1,6 @@
 import type { Client } from './client.js';
 import type { Context } from './context.js';
+import type { Connection } from './network.js';
 import type { Intruder } from './intruder.js';
 import type { Fault } from './plan.js';
 import type { Server } from './server.js';
@@ -14,16 +15,21 @@ export interface Victims {
 export function strike({ client, server, intruder }: Victims, context: Context): void {
   const { chance, clock, plan, network, counts, say, isCalm } = context;
 
-  const breakConnection = (): void => {
+  const befall = (how: (connection: Connection) => string): void => {
     const connections = network.connections();
     if (connections.length === 0) return;
     const connection = chance.pick(connections);
     counts.cuts++;
-    const what = network.fault(connection);
+    const what = how(connection);
     say('network', () => `${connection.name} is ${what}`);
   };
   const faults: Readonly<Record<Fault, () => void>> = {
-    break: breakConnection,
+    break: () => befall(network.fault),
+    drop: () =>
+      befall((connection) => {
+        network.drop(connection);
+        return 'dropped';
+      }),
     stop: server.stop,
     rival: client.rival,
     intruder: intruder.intrude,

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runHour } from './hour/world.js';
-import { HOUR, SESSION, testMutants } from './mutation.js';
+import { HOUR, RETURNING, SESSION, testMutants } from './mutation.js';
 import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
 import { tallyOf, type Tally } from './tally.js';
 import { runSeeds } from './workers.js';
@@ -58,7 +58,7 @@ function runOne(seed: number): Tally {
   return tally;
 }
 
-if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1), values.hour ? HOUR : SESSION)) ? 0 : 1;
+if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1), values.hour ? [HOUR] : [SESSION, RETURNING])) ? 0 : 1;
 else {
   const tally = values.seed === undefined ? await runMany() : runOne(numberOf('seed', 0));
   print(summaryOf(tally));

@@ -4,7 +4,7 @@ import { build, type Plugin } from 'esbuild';
 import { INVARIANTS } from './checks/violation.js';
 import { HOUR_MUTANTS } from './hour/mutants.js';
 import { runHour, SHORT } from './hour/world.js';
-import { MUTANTS, type Mutant } from './mutants/index.js';
+import { MUTANTS, RETURNING_MUTANTS, type Mutant } from './mutants/index.js';
 import { print } from './report.js';
 import type { Failure, Tally } from './tally.js';
 import { runSeeds, type WorkersOptions } from './workers.js';
@@ -29,17 +29,19 @@ export interface Story {
   readonly mutants: readonly Mutant[];
 }
 
-export const SESSION: Story = { worker: 'worker.ts', run: runSeed, mutants: MUTANTS };
+export const SESSION: Story = { worker: 'worker.ts', run: (seed) => runSeed(seed), mutants: MUTANTS };
+/** Clients that return again and again. */
+export const RETURNING: Story = { worker: 'returningWorker.ts', run: (seed) => runSeed(seed, undefined, true), mutants: RETURNING_MUTANTS };
 export const HOUR: Story = { worker: 'hour/shortWorker.ts', run: (seed) => runHour(seed, SHORT), mutants: HOUR_MUTANTS };
 
 /** Puts deliberate faults into the sources, one at a time; tells whether each was caught. */
-export async function testMutants(jobs: number, story = SESSION): Promise<boolean> {
+export async function testMutants(jobs: number, stories: readonly Story[]): Promise<boolean> {
   const verdicts: Verdict[] = [];
-  const waiting = [...story.mutants];
+  const waiting = stories.flatMap((story) => story.mutants.map((mutant) => ({ mutant, story })));
   print('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
   const work = async (): Promise<void> => {
-    for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-      const verdict = await judge(mutant, MOST_SEEDS, story);
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const verdict = await judge(next.mutant, MOST_SEEDS, next.story);
       verdicts.push(verdict);
       print(rowOf(verdict));
     }

@@ -35,6 +35,8 @@ export interface Network {
   connections(): readonly Connection[];
   /** Something happens to a connection. */
   fault(connection: Connection): string;
+  /** A connection is lost, and both ends learn of it at once. */
+  drop(connection: Connection): void;
   /** From now on there are no faults; what has broken stays broken. */
   heal(): void;
 }
@@ -115,6 +117,10 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
     listen: (life, accept) => void (server = { life, accept }),
     connections: () => connections.filter(isUsed),
     fault: (connection) => breakSomehow(connection, clock, chance),
+    drop({ ends }) {
+      ends.client.breakDown();
+      ends.server.breakDown();
+    },
     heal: () => void (isHealed = true),
   };
 }

@@ -17,10 +17,10 @@ export interface Plan {
 }
 
 /**
- * A connection breaks; the server is stopped in good order; another process takes over the client's outbox, while the first one lives on;
+ * A connection breaks, or is dropped and both ends learn of it at once; the server is stopped in good order; another process takes over the client's outbox, while the first one lives on;
  * somebody else tries to be the client.
  */
-export type Fault = 'break' | 'stop' | 'rival' | 'intruder';
+export type Fault = 'break' | 'drop' | 'stop' | 'rival' | 'intruder';
 
 export interface LinkPlan {
   /** How long a frame travels, in ms. */
@@ -64,14 +64,29 @@ export interface SidePlan {
 
 const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once'];
 
-export function drawPlan(chance: Chance): Plan {
-  const { hit, pick, whole } = chance;
+/** @param mustReturn Whether it is about a client that returns, and not only now and then. */
+export function drawPlan(chance: Chance, mustReturn: boolean): Plan {
+  const { hit, pick } = chance;
   const isLossy = hit(0.15);
   // Much goes wrong in little time, and all of it has to outlive that.
   const isHard = hit(0.3);
   const latency = [1, pick([3, 30, 300])] as const;
   const client = drawSide(chance, isLossy, isHard);
   const server = drawSide(chance, isLossy, isHard);
+  const plan = drawFates(chance, { isLossy, isHard, latency, client, server });
+  return hit(0.1) || mustReturn ? returning(plan, chance) : plan;
+}
+
+interface Drawn {
+  readonly isLossy: boolean;
+  readonly isHard: boolean;
+  readonly latency: LinkPlan['latency'];
+  readonly client: SidePlan;
+  readonly server: SidePlan;
+}
+
+function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }: Drawn): Plan {
+  const { pick, whole } = chance;
   return {
     codec: pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
@@ -86,7 +101,42 @@ export function drawPlan(chance: Chance): Plan {
       outbox: server.inbox === 'durable' ? server.outbox : 'memory',
       detachedTimeout: pick([1_500, 30_000, 30_000]),
       // Nobody is taken for gone who is only slow.
-      pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
+      pingInterval: 1_500,
+    },
+  };
+}
+
+/**
+ * A client that crashes when it has finished messages out of order, and then loses one connection after the other: between its hello and its first ack it
+ * may finish what was missing, and so accept what it had finished before.
+ */
+function returning(plan: Plan, { pick }: Chance): Plan {
+  const durable = { outbox: 'durable', inbox: 'durable', handler: 'later' } as const;
+  return {
+    ...{ ...plan, storm: 20_000, faultEvery: 500, faults: ['drop'], link: { isLossy: false, refused: 0, latency: [1, 300] } },
+    client: {
+      ...plan.client,
+      ...durable,
+      bursts: 1,
+      burst: 1,
+      handling: 6_000,
+      crash: 0.015,
+      commit: pick([0, 5]),
+      window: 64,
+      windowBytes: 10_000,
+    },
+    server: {
+      ...plan.server,
+      ...durable,
+      bursts: 12,
+      burst: 10,
+      payload: pick([10, 2_000]),
+      expiring: 0,
+      crash: 0,
+      detachedTimeout: 30_000,
+      // Nobody is taken for gone who is only slow.
+      pingInterval: 1_500,
+      maxQueued: 10_000,
     },
   };
 }

@@ -17,9 +17,9 @@ export type Tell = (at: number, who: string, what: string) => void;
 /** All that a run needs; `calmDown`: from now on nothing goes wrong. */
 export type Setting = Context & { calmDown(): void };
 
-export function createSetting(seed: number, clock: Clock, violate: Violate, tell: Tell | undefined): Setting {
+export function createSetting(seed: number, clock: Clock, violate: Violate, tell: Tell | undefined, mustReturn: boolean): Setting {
   const chance = createChance(seed);
-  const plan = drawPlan(chance);
+  const plan = drawPlan(chance, mustReturn);
   const journal = createJournal();
   const codec = codecs[plan.codec];
   const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0 };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { HOUR_MUTANTS } from './hour/mutants.js';
 import { runHour, SHORT } from './hour/world.js';
 import { HOUR, judge, runBundled } from './mutation.js';
-import { MUTANTS } from './mutants/index.js';
+import { MUTANTS, RETURNING_MUTANTS } from './mutants/index.js';
 import { runSeed } from './world.js';
 
 /** What is told of a seed, line by line. */
@@ -30,7 +30,7 @@ describe('simulation', () => {
     60_000,
   );
 
-  it.each([...MUTANTS, ...HOUR_MUTANTS])('has a place for the deliberate fault: $name', ({ file, find }) => {
+  it.each([...MUTANTS, ...RETURNING_MUTANTS, ...HOUR_MUTANTS])('has a place for the deliberate fault: $name', ({ file, find }) => {
     expect(readFileSync(file, 'utf8').split(find)).toHaveLength(2);
   });
 

@@ -2,4 +2,4 @@
 import { runInWorker } from './runInWorker.js';
 import { runSeed } from './world.js';
 
-await runInWorker(runSeed, 20);
+await runInWorker((seed) => runSeed(seed), 20);

@@ -41,15 +41,19 @@ const SAMPLE = 250;
 /** More than any seed needs. */
 const MOST_STEPS = 1_000_000;
 
-/** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
-export function runSeed(seed: number, tell?: Tell): Outcome {
+/**
+ * Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered.
+ *
+ * @param mustReturn Whether it is about a client that returns again and again, as one seed in ten is.
+ */
+export function runSeed(seed: number, tell?: Tell, mustReturn = false): Outcome {
   let violation: Violation | undefined;
   const clock = createClock();
   const violate: Violate = (invariant, detail) => {
     violation ??= { invariant, detail, at: clock.now() };
     tell?.(clock.now(), 'VIOLATION', `${invariant}: ${detail}`);
   };
-  const context = createSetting(seed, clock, violate, tell);
+  const context = createSetting(seed, clock, violate, tell, mustReturn);
   const goOn = (): boolean => {
     if (clock.steps() > MOST_STEPS) violate('drains', 'it does not come to rest');
     return violation === undefined;

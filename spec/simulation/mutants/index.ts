@@ -2,10 +2,11 @@ import { ATTACHING } from './attaching.js';
 import { COMMITTING } from './committing.js';
 import { RECEIVING } from './receiving.js';
 import { RESUMING } from './resuming.js';
+import { RETURNING_MUTANTS } from './returning.js';
 import { SENDING } from './sending.js';
 import { SLEEPING } from './sleeping.js';
 import type { Mutant } from './mutant.js';
 
-export type { Mutant };
+export { RETURNING_MUTANTS, type Mutant };
 
 export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...RESUMING, ...ATTACHING, ...SLEEPING];

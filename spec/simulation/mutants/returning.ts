@@ -1,0 +1,19 @@
+import type { Mutant } from './mutant.js';
+
+/** What goes wrong when a client returns that has finished messages out of order: so seldom that only seeds about that find it. */
+export const RETURNING_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'an early ack that is applied at once',
+    why: 'an ack that comes before both have agreed is applied then: it is no sign that the other side has forgotten something',
+    file: 'lib/session/reading.ts',
+    find: 'if (!isEarly) outgoing.acknowledge',
+    replace: 'outgoing.acknowledge',
+  },
+  {
+    name: 'an early ack that tells nothing',
+    why: 'what the first ack tells of is not sent again',
+    file: 'lib/session/endpoint.ts',
+    find: 'outgoing.attach(agreed.send, accepted,',
+    replace: 'outgoing.attach(agreed.send, rx,',
+  },
+];

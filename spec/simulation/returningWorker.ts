@@ -1,0 +1,5 @@
+/** As worker.ts, for clients that return again and again. */
+import { runInWorker } from './runInWorker.js';
+import { runSeed } from './world.js';
+
+await runInWorker((seed) => runSeed(seed, undefined, true), 20);
