@@ -3,7 +3,7 @@ import type { SessionFrame } from '../../../lib/session/frames.js';
 import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/handshake.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
-import { idsIn, newFlow, newSpace, type Space, type Talk } from './spaces.js';
+import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
 import type { Violate } from './violation.js';
 
 export interface NumberOptions {
@@ -50,14 +50,16 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     begin(up, rx, rx < up.acked);
     const down = spaceOf('server', talk);
     begin(down, theirs, !resumed);
-    down.known = resumed && theirs >= down.known ? down.known : theirs;
-    if (!known || rx < up.known) up.known = rx;
+    const { owners } = talk;
+    if (!resumed || theirs < knownBy(owners.server, down)) down.known.set(owners.server, theirs);
+    // Only of this process: a former one, that has lost the outbox, may meet a server that knows nothing, while the latest goes on with another.
+    if (!known || rx < knownBy(owners.client, up)) up.known.set(owners.client, rx);
   };
   const launch = (first: number, count: number, size: number, talk: Talk, from: Side): void => {
     const flow = talk.flows[from];
     if (!flow) return violate('surprise', `${from} sends before the handshake`);
     const last = first + count - 1;
-    const { known } = spaceOf(from, talk);
+    const known = knownBy(talk.owners[from], spaceOf(from, talk));
     // What was finished out of order, before the receiver began anew, is acked before it is sent again.
     const isInRow = flow.last !== undefined && flow.last >= flow.known;
     let next = Math.max(flow.last ?? flow.rx, flow.known) + 1;
@@ -93,14 +95,17 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
 
   return {
     talkOf(connection: Connection): Talk {
-      const talk = talks.get(connection) ?? { receiver: receiverOf(connection), flows: {}, since: 0 };
+      const talk = talks.get(connection) ?? { receiver: receiverOf(connection), owners: { client: 0, server: 0 }, flows: {}, since: 0 };
       talks.set(connection, talk);
       return talk;
     },
     sent(connection: Connection, from: Side, frame: SessionFrame, size: number): void {
       const talk = this.talkOf(connection);
-      if (frame.kind === 'hello') talk.hello = parseHello(frame.value);
-      else if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk);
+      if (frame.kind === 'hello') {
+        talk.hello = parseHello(frame.value);
+        talk.owners.client = talk.hello.epoch;
+      }
+      if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk);
       else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
       else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
       else if (frame.kind === 'msg') {
@@ -112,7 +117,8 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       const talk = this.talkOf(connection);
       if (frame.kind === 'ack') {
         const space = spaceOf(by, talk);
-        space.known = Math.max(space.known, frame.done);
+        const owner = talk.owners[by];
+        space.known.set(owner, Math.max(knownBy(owner, space), frame.done));
         const flow = talk.flows[by];
         if (flow) flow.known = Math.max(flow.known, frame.done);
       } else if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));

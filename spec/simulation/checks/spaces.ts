@@ -7,9 +7,10 @@ import type { Side } from '../network.js';
 export interface Space {
   /** What the receiver was brought under each number that it has not acked. */
   brought: Map<number, string>;
-  /** The highest number that the receiver has acked, and that its sender knows to be acked. */
+  /** The highest number that the receiver has acked. */
   acked: number;
-  known: number;
+  /** The highest number that the sender knows to be acked, by owner of the outbox: two processes with one outbox know what each was told. */
+  readonly known: Map<number, number>;
 }
 
 /** One direction of a connection. */
@@ -27,8 +28,10 @@ export interface Flow {
 }
 
 export interface Talk {
-  /** Who is the client. */
+  /** Names who remembers what was received by the client. */
   readonly receiver: string;
+  /** Which owner of its outbox each side is: the client by its epoch; a server has one for itself. */
+  readonly owners: Record<Side, number>;
   hello?: Hello;
   /** When it was welcomed. */
   since: number;
@@ -36,7 +39,13 @@ export interface Talk {
 }
 
 export function newSpace(): Space {
-  return { brought: new Map(), acked: 0, known: 0 };
+  return { brought: new Map(), acked: 0, known: new Map() };
+}
+
+/** What an owner of an outbox knows to be acked; one that has just opened it knows what the one before it did, at most: the outbox says so. */
+export function knownBy(owner: number, { known }: Space): number {
+  const last = Math.max(...[...known.keys()].filter((one) => one <= owner));
+  return known.get(last) ?? 0;
 }
 
 export function newFlow(rx: number, window: number, bytes: number): Flow {

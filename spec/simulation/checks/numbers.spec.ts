@@ -1,0 +1,72 @@
+import { json } from '../../../lib/codec/json.js';
+import type { SessionFrame } from '../../../lib/session/frames.js';
+import { helloFrame, welcomeFrame } from '../../support/sessionFrames.js';
+import { readFrame } from '../../../lib/session/frames.js';
+import { createJournal } from '../journal.js';
+import type { Connection } from '../network.js';
+import { createNumberChecks } from './numbers.js';
+
+const PID = 'p'.repeat(22);
+const connection = (client: string, server: string) =>
+  ({ ends: { client: { life: { name: client } }, server: { life: { name: server } } } }) as Connection;
+const skip = (...numbers: readonly number[]): SessionFrame => ({ kind: 'skip', numbers });
+const batch = (first: number): SessionFrame => ({ kind: 'msg', first, count: 1, body: '{}' });
+
+/** Checks, and two processes that have one client's outbox, one after the other. */
+function start() {
+  const broken: string[] = [];
+  const checks = createNumberChecks({
+    ...{ codec: json(), journal: createJournal(), now: () => 0, receiverOf: ({ ends }) => ends.client.life.name },
+    hasForgotten: () => true,
+    violate: (invariant) => broken.push(invariant),
+  });
+  const shake = (on: Connection, epoch: number, known: boolean, rx = 0): void => {
+    checks.sent(on, 'client', readFrame(helloFrame({ pid: PID, epoch })), 100);
+    checks.sent(on, 'server', readFrame(welcomeFrame({ rx, known, window: 4 })), 100);
+  };
+  /** The client skips all numbers up to this one, and they are acked. */
+  const acked = (on: Connection, upTo: number): void => {
+    const numbers = Array.from({ length: upTo }, (_, index) => index + 1);
+    checks.sent(on, 'client', skip(...numbers), 10);
+    checks.taken(on, 'server', skip(...numbers));
+    checks.sent(on, 'server', { kind: 'ack', done: upTo, credit: 4 }, 10);
+    checks.taken(on, 'client', { kind: 'ack', done: upTo, credit: 4 });
+  };
+  return { broken, shake, acked, sends: (on: Connection, number: number) => checks.sent(on, 'client', batch(number), 10) };
+}
+
+describe('the simulation, of the window', () => {
+  it('lets a process go on by what it was told, whatever another process that had its outbox was told since', () => {
+    const { broken, shake, acked, sends } = start();
+    const mine = connection('client 2', 'server 1');
+    shake(mine, 2, true);
+    acked(mine, 20);
+    // The former owner of the outbox meets a server that has forgotten all.
+    shake(connection('client 1', 'server 2'), 1, false);
+    sends(mine, 21);
+    expect(broken).toEqual([]);
+  });
+
+  it('takes what the former owner of an outbox was told last for what the next one knows', () => {
+    const { broken, shake, acked, sends } = start();
+    const former = connection('client 2', 'server 1');
+    shake(former, 2, true);
+    acked(former, 20);
+    shake(connection('client 1', 'server 1'), 1, false);
+    const next = connection('client 3', 'server 1');
+    shake(next, 3, true, 20);
+    sends(next, 21);
+    expect(broken).toEqual([]);
+  });
+
+  it('holds a process to what it was told itself', () => {
+    const { broken, shake, acked, sends } = start();
+    const mine = connection('client 1', 'server 1');
+    shake(mine, 1, true);
+    acked(mine, 20);
+    for (const number of [21, 22, 23, 24]) sends(mine, number);
+    expect(broken).toEqual([]);
+    sends(mine, 25);
+    expect(broken).toEqual(['window']);
+  });
+});
