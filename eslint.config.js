@@ -13,6 +13,18 @@ const platform = ['Buffer', 'process', 'global', 'require', 'window', 'document'
   message: 'This floor runs everywhere: look it up on globalThis, and do without it.',
 }));
 
+const restrictedSyntax = [
+  { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: timeMessage },
+  {
+    selector: ':not(AssignmentPattern) > MemberExpression[object.name="Math"][property.name="random"]',
+    message: 'Chance is an option: take a `random`, with Math.random as its default value.',
+  },
+  {
+    selector: 'NewExpression[callee.name="Observable"]:has(CallExpression[callee.property.name="subscribe"])',
+    message: 'Compose built-in operators, or use internal/operate: a bare Observable around `subscribe` leaks and loses errors.',
+  },
+];
+
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/', '.tmp/']),
   js.configs.recommended,
@@ -42,21 +54,18 @@ export default defineConfig(
       'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: timeMessage }],
       'no-restricted-syntax': [
         'error',
-        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: timeMessage },
-        {
-          selector: ':not(AssignmentPattern) > MemberExpression[object.name="Math"][property.name="random"]',
-          message: 'Chance is an option: take a `random`, with Math.random as its default value.',
-        },
-        {
-          selector: 'NewExpression[callee.name="Observable"]:has(CallExpression[callee.property.name="subscribe"])',
-          message: 'Compose built-in operators, or use internal/operate: a bare Observable around `subscribe` leaks and loses errors.',
-        },
+        ...restrictedSyntax,
         {
           selector: 'ClassDeclaration:not([superClass])',
           message: 'Functions and closures; classes are for errors and for the Subject.',
         },
       ],
     },
+  },
+  {
+    // A server has one of these for each of its clients, and closures would take several times the memory of a class.
+    files: ['lib/session/**', 'lib/server/**', 'lib/wire/**', 'lib/link/acceptedSocket.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax] },
   },
   {
     files: ['lib/**/*.ts'],

@@ -1,7 +1,7 @@
 import { catchError, defer, Subject, throwError, type Observable } from 'rxjs';
 import { StoreError, type StoreFault } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { durable } from '../session/durable.js';
+import { durable } from '../session/durability.js';
 import { exclusive, type ExclusiveOptions } from '../session/store/exclusive.js';
 import type { OutboxContents, OutboxStore, StoredBatch } from '../session/store/outboxStore.js';
 import { faultOf, keyOf, recordOf, storeError, takeOver, type Head } from '../session/store/records.js';

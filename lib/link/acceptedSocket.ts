@@ -48,7 +48,7 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
   this[RECEIVER].closed(code, reason.toString());
 }
 
-// eslint-disable-next-line no-restricted-syntax -- a server has one for each connection, and closures would take a kilobyte more
+ 
 class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   failure: unknown;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;

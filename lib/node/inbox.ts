@@ -1,5 +1,5 @@
 import { map, type SchedulerLike } from 'rxjs';
-import { durable } from '../session/durable.js';
+import { durable } from '../session/durability.js';
 import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
 import { createAges, type Ages } from './ages.js';
 import { countOf, readValue } from './databases.js';

@@ -1,6 +1,6 @@
 import { catchError, defer, map, Subject, tap, throwError, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
-import { durable } from '../session/durable.js';
+import { durable } from '../session/durability.js';
 import type { OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
 import { openEnvironment, type Environment } from './environment.js';
 import { createOwner, type Owner, type OwnerOptions } from './outboxOwner.js';

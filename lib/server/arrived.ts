@@ -4,10 +4,10 @@ import { ConnectionLostError } from '../errors.js';
 import { createAlarm, type Alarm } from '../internal/alarm.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
-import type { Hello } from '../session/handshake.js';
+import type { Hello } from '../session/protocol/handshake.js';
 import type { Attachment } from './attachment.js';
 import type { ServedLink } from './serveOptions.js';
-import { readHello } from './session/hello.js';
+import { readSessionHello } from './session/registry.js';
 
 export interface ArrivedOptions {
   readonly helloTimeout: number;
@@ -23,7 +23,7 @@ const MAX_EARLY = 256 * 1024;
 const OVERHEAD = 128;
 
 /** A connection, from its beginning on; it is told once its first frame has come. */
-// eslint-disable-next-line no-restricted-syntax -- a server has one for each connection, and operators would take 16 KiB
+
 export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
   first: Frame = '';
   readonly request: IncomingMessage | undefined;
@@ -70,7 +70,7 @@ export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
   }
 
   hello(): Hello {
-    return (this.#hello ??= readHello(this.first));
+    return (this.#hello ??= readSessionHello(this.first));
   }
 
   open(reader: Observer<Frame>): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Observable, Observer } from 'rxjs';
 import type { CloseCode } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
-import type { Hello } from '../session/handshake.js';
+import type { Hello } from '../session/protocol/handshake.js';
 import type { Principal } from './principal.js';
 import type { ServedLink } from './serveOptions.js';
 

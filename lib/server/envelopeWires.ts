@@ -6,15 +6,15 @@ import { asObservable } from '../internal/later.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';
-import type { SessionEvent } from '../session/events.js';
+import type { SessionEvent } from '../session/sessionEvents.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { WireParts } from '../wire/wire.js';
 import type { Attachment } from './attachment.js';
-import { Berth } from './berth.js';
-import { berthLink } from './berthLink.js';
+import { SessionTransport } from './session/transport.js';
+import { transportLink } from './session/transportLink.js';
 import { readHello, type Introduction } from './envelopeHello.js';
 import type { Moved } from './idleFrames.js';
-import type { Mooring } from './mooring.js';
+import type { Quota } from './session/quota.js';
 import { PrincipalWire, type AnyWire } from './principal.js';
 import { quiet } from './quiet.js';
 import { randomName } from './randomName.js';
@@ -26,7 +26,7 @@ export interface WiresOptions extends WireOptions {
   readonly endpoint: string;
   readonly detachedTimeout: number;
   readonly maxIdleFrames?: number | undefined;
-  readonly mooring: Mooring;
+  readonly quota: Quota;
   /** How much clients may send, where that is limited. */
   readonly rates?: Rates | undefined;
   readonly scheduler: SchedulerLike;
@@ -34,34 +34,34 @@ export interface WiresOptions extends WireOptions {
 
 /** All wires of a server, by the secrets of their clients: who comes back finds the wire it had. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, scheduler, mooring, rates, window = 1_024 } = options;
-  const berths = new Map<string | symbol, Berth>();
+  const { codecs, endpoint, scheduler, quota, rates, window = 1_024 } = options;
+  const transports = new Map<string | symbol, SessionTransport>();
   const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
-    const berth = new Berth(attachment, hello !== undefined, options);
+    const transport = new SessionTransport(attachment, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
-    const unmoor = mooring.moor(berth.owner);
-    const bucket = rates?.enter(berth.owner);
-    berths.set(key, berth);
+    const giveUp = quota.take(transport.owner);
+    const bucket = rates?.enter(transport.owner);
+    transports.set(key, transport);
 
     const id = randomName();
     const { delivery = 'at-least-once' } = hello ?? {};
     const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
     const leave = (): void => {
-      berths.delete(key);
-      unmoor();
+      transports.delete(key);
+      giveUp();
       bucket?.leave();
     };
     const setup = {
-      ...{ id, endpoint, delivery, scheduler, protocol: () => berth.latest.protocol },
+      ...{ id, endpoint, delivery, scheduler, protocol: () => transport.latest.protocol },
       open: (parts: WireParts) => {
         const { report, moved } = progressOf(parts, window);
-        const link = berthLink(berth, report, moved);
-        const onFlood = (): void => berth.latest.close(CloseCode.FLOOD, 'too many messages');
+        const link = transportLink(transport, report, moved);
+        const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
         return quiet(overEnvelopes(link, reader, settings, { ...parts, report }), parts, leave);
       },
     };
-    return new PrincipalWire(setup, () => berth.latest.principal);
+    return new PrincipalWire(setup, () => transport.latest.principal);
   };
 
   return {
@@ -73,17 +73,18 @@ export function createEnvelopeWires(options: WiresOptions) {
     admit(attachment: Attachment): Observable<AnyWire> {
       return asObservable(() => readHello(attachment.first, codecs)).pipe(
         mergeMap((introduction) => {
-          const berth = introduction.hello && berths.get(introduction.hello.session);
-          if (!berth) return [open(attachment, introduction)];
-          if (berth.owner !== attachment.principal?.id) throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
-          berth.takeOver(attachment);
+          const transport = introduction.hello && transports.get(introduction.hello.session);
+          if (!transport) return [open(attachment, introduction)];
+          if (transport.owner !== attachment.principal?.id)
+            throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
+          transport.takeOver(attachment);
           return [];
         }),
       );
     },
     /** Ends them all; the clients may look for another server. */
     close: (): void => {
-      for (const berth of [...berths.values()]) berth.vacate();
+      for (const transport of [...transports.values()]) transport.vacate();
     },
   };
 }

@@ -7,16 +7,15 @@ import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Attachment } from './attachment.js';
 import { createAuthentication } from './authentication.js';
-import { drain } from './draining.js';
+import { drain } from './session/drain.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createEnvelopeWires } from './envelopeWires.js';
 import { goodbyeOf, identified } from './identified.js';
-import { createMooring } from './mooring.js';
+import { createQuota } from './session/quota.js';
 import type { AnyWire, Credentials, Principal } from './principal.js';
 import { createRates } from './rateLimit.js';
 import type { AnyServeOptions } from './serveOptions.js';
-import { isSessionFrame } from './session/hello.js';
-import { createSessionWires } from './session/sessionWires.js';
+import { createRegistry, isSessionFrame } from './session/registry.js';
 
 /** Makes wires of connections, each by the protocol that its first frame speaks, once it is known whose they are. */
 export function createHost(options: AnyServeOptions, refused: (error: unknown) => void) {
@@ -24,12 +23,12 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
   const { maxDetached = 1_000, maxPerPrincipal = 100, maxDetachedPerPrincipal = 10 } = options;
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate, rateLimit } = options;
   const { retryAfter = 1_000, drainTimeout = 10_000, random = Math.random } = options;
-  const mooring = createMooring({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler });
+  const quota = createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler });
   const rates = rateLimit && createRates(rateLimit, options.window ?? 1_024, scheduler);
   const limited = rates && { rates, window: rates.window };
-  const moored = { detachedTimeout, pingInterval, scheduler, endpoint, mooring };
-  const settings = { ...options, ...moored, ...limited, codecs: codecs.map(encodingOnce) };
-  const sessions = createSessionWires({ ...settings, onRefused: refused });
+  const shared = { detachedTimeout, pingInterval, scheduler, endpoint, quota };
+  const settings = { ...options, ...shared, ...limited, codecs: codecs.map(encodingOnce) };
+  const sessions = createRegistry({ ...settings, onRefused: refused });
   const wires = createEnvelopeWires(settings);
   const identify = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
 
@@ -60,7 +59,7 @@ export function createHost(options: AnyServeOptions, refused: (error: unknown) =
     /** Lets nobody in, and completes when all who are here are done. */
     drain(): Observable<never> {
       isStopping = true;
-      return drain(sessions.sides(), { retryAfter, drainTimeout, random, scheduler });
+      return drain(sessions.sessions(), { retryAfter, drainTimeout, random, scheduler });
     },
     close(): void {
       sessions.close();

@@ -1,25 +1,28 @@
-import { asyncScheduler, noop } from 'rxjs';
+import { asyncScheduler, noop, type Observable } from 'rxjs';
 import { ProtocolError, SessionLostError } from '../errors.js';
+import type { Frame, Link } from '../link/link.js';
+import type { NegotiatedCodec } from './codecNegotiation.js';
 import type { Connection } from './connection.js';
-import type { Recalled, TicketState } from './durable.js';
-import { createEndpoint, type Endpoint, type EndpointParts } from './endpoint.js';
-import { controlFrame } from './frames.js';
-import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './handshake.js';
-import type { Negotiable } from './negotiable.js';
-import type { EndpointOptions } from './options.js';
-import type { HandshakeFrame } from './reading.js';
+import { createCredentials, type CredentialsOptions } from './credentials.js';
+import type { Recalled, TicketState } from './durability.js';
+import { Endpoint } from './endpoint.js';
+import type { Agreement, EndpointParts, HandshakeFrame } from './endpointParts.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import { controlFrame } from './protocol/frames.js';
+import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './protocol/handshake.js';
 import type { OutboxStore, Ticket } from './store/outboxStore.js';
-import { createCredentials, type CredentialsOptions } from './token.js';
 
-/** What a client is given. */
-export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life' | 'durability' | 'woken$'> {
-  readonly codec: Negotiable;
+export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life' | 'durability' | 'woken$' | 'traffic'> {
+  readonly codec: NegotiatedCodec;
   readonly store: OutboxStore;
 }
 
 /** The client's side of a session. */
-export interface Client extends Endpoint {
-  /** For how long the server, which stops, has asked to be left alone, in ms from now. */
+export interface Client {
+  readonly endpoint: Endpoint;
+  /** Uses a link, with fresh credentials. */
+  readonly over: (link: Link<Frame>) => Observable<void>;
+  /** Returns for how long the server, which stops, wants no connection, in ms from now. */
   readonly pause: () => number;
 }
 
@@ -31,35 +34,33 @@ interface State extends TicketState {
   ticket: Ticket | undefined;
   /** The name of the server's wire. */
   server: string;
-  /** Whether we know what we have accepted from the server in the session of the ticket. */
+  /** Whether the client knows what it has accepted from the server in the session of the ticket. */
   remembers: boolean;
-  /** When the server, which stops, may be asked again. */
+  /** When the server, which stops, may be connected to again. */
   backAt: number;
 }
 
-/** The client's side of the handshake. Calls back when its outbox is open: from then on there may be connections. */
+/** Creates the client's side, which begins each handshake. Calls back when the outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
   const { inbox, scheduler = asyncScheduler, report = noop } = options;
   const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
   const credentials = createCredentials(options, parts);
 
-  const enter = (
-    { sid, rt, rx, known, resumed, ping, id: server, expires, codec, ...allowance }: Welcome,
-    connection: Connection,
-  ): void => {
-    if (parts.codec.choose(codec)) endpoint.outgoing.outdate();
+  const enter = (welcome: Welcome, connection: Connection): void => {
+    const { sid, rt, rx, known, resumed, ping, id: server, expires, codec, window, bytes, lazyAcks = false } = welcome;
+    if (parts.codec.choose(codec)) endpoint.sender.outdate();
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
       state.remembers = false;
-      endpoint.incoming.receiver.begin(sid);
+      endpoint.begin(sid);
     }
     state.server = server;
-    connection.welcome();
+    connection.isWelcome = true;
     credentials.expire(connection, expires);
+    const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks };
     const agree = (): void => endpoint.agree(connection, agreement);
-    const agreement = { rx, isKnown: known, allowance, ping };
-    // What was numbered anew is stored before the ticket, and nothing is sent before that: whoever crashes in between still has the old ones.
-    endpoint.resume(agreement, () => {
+    // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old ones.
+    endpoint.sender.resume(agreement, () => {
       if (endpoint.isCurrent(connection)) take({ sid, rt }, state, { ...parts, ...(!resumed && { inbox }) }, agree);
     });
   };
@@ -67,12 +68,14 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     if (endpoint.isCurrent(connection))
       connection.send(controlFrame('hello', { ...hello(state, endpoint, parts.codec, options), token: credentials.shown }));
   };
-  const endpoint = createEndpoint(
+  const endpoint = new Endpoint(
     {
       ...parts,
-      ...{ sends: 'to-server', pid: () => state.pid, source: () => state.server },
+      sends: 'to-server',
+      pid: () => state.pid,
+      source: () => state.server,
       onOpen(connection) {
-        // The server takes two tokens, the one shown last and the one given last: a crash must not bring back a third.
+        // The server accepts two tokens, the one shown last and the one given last: a crash must not bring back a third one.
         if (state.onStored) state.onStored = (): void => greet(connection);
         else greet(connection);
       },
@@ -87,20 +90,24 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
 
   beginClient(parts, state, endpoint, options, onReady);
   return {
-    ...endpoint,
+    endpoint,
     over: (link) => credentials.before(endpoint.over(link)),
     pause: () => state.backAt - scheduler.now(),
   };
 }
 
-/** The server stops: what it has not got yet is for the next one, and it is told that nothing more will come. Answers with how long to stay away. */
-function leave(retryAfter: unknown, connection: Connection, { outgoing }: Endpoint): number {
-  outgoing.detach();
+/**
+ * The server stops: messages that it has not got yet are for the next server, and the client says that it sends no more. Returns how long to stay away,
+ * in ms.
+ */
+function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint): number {
+  endpoint.flushAcks();
+  endpoint.sender.detach();
   connection.send(controlFrame('bye', 0));
   return whole(retryAfter);
 }
 
-/** Until it is stored, what is shown is the one before. */
+/** Takes the ticket of a welcome. Until it is stored, the client shows the one before. */
 function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOptions, 'inbox'>, agree: () => void): void {
   const taken = (): void => {
     Object.assign(state, { ticket, remembers: true });
@@ -110,7 +117,7 @@ function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOp
   else taken();
 }
 
-/** Opens the outbox, and goes on where whoever had it before has left. */
+/** Opens the outbox, and goes on where its former owner has left. */
 function beginClient(
   { store, durability, wait, fail }: ClientParts,
   state: State,
@@ -121,23 +128,32 @@ function beginClient(
   const begin = (contents: Recalled): void => {
     const { pid, epoch, ticket, cursor } = contents;
     Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined });
-    if (ticket && cursor) endpoint.incoming.receiver.begin(ticket.sid, cursor);
-    endpoint.outgoing.begin(contents, onReady);
+    if (ticket && cursor) endpoint.begin(ticket.sid, cursor);
+    endpoint.sender.begin(contents, onReady);
   };
   wait(() => (durability ? durability.recall(store, options) : store.open()), begin, fail);
 }
 
-function hello(state: State, { id, incoming }: Endpoint, { offered }: Negotiable, options: EndpointOptions): Hello {
-  const { delivery = 'at-least-once', window = 1_024, windowBytes = 1024 * 1024 } = options;
+function hello(state: State, { id, receiver }: Endpoint, { offered }: NegotiatedCodec, options: EndpointOptions): Hello {
+  const { delivery = DEFAULTS.delivery, window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes } = options;
   const { pid, epoch, ticket, remembers } = state;
   return {
-    ...{ v: PROTOCOL_VERSION, pid, epoch, n: ++state.attempts, ...ticket },
-    ...(remembers && { rx: incoming.receiver.rx }),
-    ...{ window, bytes: windowBytes, codecs: offered().map(({ name }) => name), id, delivery },
+    v: PROTOCOL_VERSION,
+    pid,
+    epoch,
+    n: ++state.attempts,
+    ...ticket,
+    ...(remembers && { rx: receiver.rx }),
+    window,
+    bytes: windowBytes,
+    codecs: offered().map(({ name }) => name),
+    id,
+    delivery,
+    lazyAcks: true,
   };
 }
 
-/** @throws {ProtocolError} When the frame is no answer to our hello. */
+/** @throws {ProtocolError} When the frame is no answer to the hello of this client. */
 function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State): Welcome {
   if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
   const welcome = parseWelcome(frame.value);

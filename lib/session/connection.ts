@@ -1,97 +1,117 @@
-import { map, Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { map, Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
-import type { Ack } from './frames.js';
-import { heartbeat } from './heartbeat.js';
+import { heartbeat, type HeartbeatOptions } from './heartbeat.js';
+import type { Ack } from './protocol/frames.js';
 
-/** One connection of a session, while it is open. */
-export interface Connection {
-  readonly send: (frame: Frame) => void;
-  /** Says goodbye. */
-  close(): void;
-  /** Ends it, and tells the other side why. */
-  fail(error: unknown): void;
-  /** Something came. */
-  hear(): void;
-  /** The other side may send: what comes before that breaks the rules. */
-  welcome(): void;
-  readonly isWelcome: boolean;
-  /**
-   * We may send. From now on each side must be heard every `ping` ms.
-   *
-   * @param quiet How often it was looked already, and nothing was heard.
-   */
-  agree(ping: number, quiet?: number): void;
-  readonly isAgreed: boolean;
-  /**
-   * The highest ack that came before we may send. It is applied when both sides have agreed: until then it is not known whether our numbers stay, and it may
-   * tell of more than the handshake, which was written before it.
-   */
-  earlyAck: Ack | undefined;
-  /** What came over it, and is not read yet, has no effect any more. */
-  readonly isOver: boolean;
+/** What has passed over the connections of a session. */
+export interface ByteCounts {
+  bytesSent: number;
+  bytesReceived: number;
+  /** When a frame passed last, in ms since the epoch. */
+  lastActivity?: number;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'onQuiet' | 'woken$'> {
   readonly onOpen: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
-  /** Whether there is a reason to ask the other side even though it is heard. */
-  readonly isWaiting: () => boolean;
-  readonly ping: () => void;
-  /** Called when it was not heard for so many looks, two in each interval: it may be ended by that. @default nothing is done */
-  readonly onQuiet?: ((looks: number) => void) | undefined;
-  /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
-  readonly woken$?: Observable<unknown> | undefined;
-  /** How long the handshake may take, in ms: until then no heartbeat finds that nothing arrives. */
+  /** How long the handshake may take, in ms: until its end no heartbeat notices that nothing arrives. */
   readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;
+  /** Counts the bytes of frames. */
+  readonly traffic: ByteCounts | undefined;
 }
 
-/** What goes to the other side, for a link to subscribe to while it is open: each time it is another connection. */
-export function connection(options: ConnectionOptions): Observable<Frame> {
+/** Returns what goes to the other side. A link subscribes to it while the link is open: each subscription is another connection. */
+export function connections(options: ConnectionOptions): Observable<Frame> {
   return new Observable((to) => {
-    open(to, options);
+    options.onOpen(new Connection(to, options));
   });
 }
 
-/** By hand, and not composed: a server has thousands of them, and operators would take 16 KiB for each. */
-function open(to: Subscriber<Frame>, { onOpen, onClosed, helloTimeout, scheduler, ...options }: ConnectionOptions): void {
-  let isHeard = true;
-  const fail = (error: unknown): void => to.error(error);
-  const late$ = after(helloTimeout, scheduler).pipe(
-    map((): never => {
-      throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
-    }),
-  );
-  const wasHeard = (): boolean => {
-    const was = isHeard;
-    isHeard = false;
-    return was;
-  };
-  let watching = late$.subscribe({ error: fail });
-  const mine = {
-    isWelcome: false,
-    isAgreed: false,
-    isOver: false,
-    earlyAck: undefined as Ack | undefined,
-    send: (frame: Frame) => to.next(frame),
-    close: () => to.complete(),
-    fail,
-    hear: () => void (isHeard = true),
-    welcome: () => void (mine.isWelcome = true),
-    agree(every: number, quiet = 0) {
-      isHeard = quiet === 0;
-      mine.isAgreed = true;
-      watching.unsubscribe();
-      if (!mine.isOver) watching = heartbeat({ ...options, every, wasHeard, scheduler, quiet }).subscribe({ error: fail });
-    },
-  };
-  to.add(() => {
-    mine.isOver = true;
-    watching.unsubscribe();
-    onClosed(mine);
-  });
-  onOpen(mine);
+/** One connection of a session, while it is open. */
+export class Connection {
+  /** Whether the other side may send: a frame before that violates the protocol. */
+  isWelcome = false;
+  /** Whether this side may send. */
+  isAgreed = false;
+  /** Whether the connection has ended: frames of it that are not read yet have no effect. */
+  isOver = false;
+  /**
+   * The highest ack that came before this side may send. It is applied when both sides have agreed: until then it is not known whether the numbers of this
+   * side stay, and the ack may tell of more than the handshake, which was written before it.
+   */
+  earlyAck: Ack | undefined;
+  #isHeard = true;
+  /** Ends a handshake that takes too long; then the heartbeat. */
+  #watching: Subscription;
+  readonly #to: Subscriber<Frame>;
+  readonly #options: ConnectionOptions;
+
+  constructor(to: Subscriber<Frame>, options: ConnectionOptions) {
+    this.#to = to;
+    this.#options = options;
+    const tooLate$ = after(options.helloTimeout, options.scheduler).pipe(
+      map((): never => {
+        throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
+      }),
+    );
+    this.#watching = tooLate$.subscribe({ error: (error: unknown) => this.fail(error) });
+    to.add(() => {
+      this.isOver = true;
+      this.#watching.unsubscribe();
+      options.onClosed(this);
+    });
+  }
+
+  send(frame: Frame): void {
+    const { traffic, scheduler } = this.#options;
+    if (traffic) {
+      traffic.bytesSent += frame.length;
+      traffic.lastActivity = scheduler.now();
+    }
+    this.#to.next(frame);
+  }
+
+  /** Says goodbye. */
+  close(): void {
+    this.#to.complete();
+  }
+
+  /** Ends the connection, and tells the other side why. */
+  fail(error: unknown): void {
+    this.#to.error(error);
+  }
+
+  /** A frame has come. */
+  hear(frame: Frame): void {
+    this.#isHeard = true;
+    const { traffic, scheduler } = this.#options;
+    if (!traffic) return;
+    traffic.bytesReceived += frame.length;
+    traffic.lastActivity = scheduler.now();
+  }
+
+  /**
+   * Both sides may send. From now on each side must be heard every `ping` ms.
+   *
+   * @param quiet How many checks in a row have heard nothing already.
+   */
+  agree(ping: number, quiet = 0): void {
+    const { scheduler, isWaiting, ping: sendPing, onQuiet, woken$ } = this.#options;
+    this.#isHeard = quiet === 0;
+    this.isAgreed = true;
+    this.#watching.unsubscribe();
+    if (this.isOver) return;
+    const wasHeard = (): boolean => {
+      const was = this.#isHeard;
+      this.#isHeard = false;
+      return was;
+    };
+    this.#watching = heartbeat({ every: ping, wasHeard, isWaiting, ping: sendPing, onQuiet, woken$, scheduler, quiet }).subscribe({
+      error: (error: unknown) => this.fail(error),
+    });
+  }
 }

@@ -1,10 +1,10 @@
-import { identity } from 'rxjs';
+import { identity, isObservable } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
 import { chain, attempt, type Later } from '../internal/later.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import type { Negotiable } from './negotiable.js';
+import type { NegotiatedCodec } from './codecNegotiation.js';
 
 /** Messages, and the body of a frame that carries them all. */
 export interface Encoded {
@@ -36,27 +36,37 @@ export interface EncoderOptions {
   readonly contextOf?: (first: number, count: number) => BatchContext;
 }
 
-export function createEncoder(codecs: Pick<Negotiable, 'current'>, { maxSize, onUnsendable, contextOf }: EncoderOptions): Encode {
-  const encode: Encode = (messages, first) => {
-    const done = (body: Frame): readonly Encoded[] => {
-      checkSize(body, maxSize);
-      return [{ messages, body }];
-    };
-    const failed = (error: unknown): Later<readonly Encoded[]> => {
-      const middle = messages.length >> 1;
-      // One message must not take the others of its batch with it: halve until it is alone.
-      if (middle > 0) {
-        return chain(encode(messages.slice(0, middle), first), (left) =>
-          chain(encode(messages.slice(middle), first && first + countOf(left)), (right) => [...left, ...right]),
-        );
-      }
-      onUnsendable(
-        messages[0] as Message,
-        asRxwireError(error, (cause) => new EncodeError(codecs.current.name, 'cannot encode', cause)),
+export function createEncoder(codecs: Pick<NegotiatedCodec, 'current'>, { maxSize, onUnsendable, contextOf }: EncoderOptions): Encode {
+  const check = (messages: readonly Message[], body: Frame): readonly Encoded[] => {
+    checkSize(body, maxSize);
+    return [{ messages, body }];
+  };
+  const failed = (messages: readonly Message[], first: number, error: unknown): Later<readonly Encoded[]> => {
+    const middle = messages.length >> 1;
+    // One message must not take the others of its batch with it: the batch is halved until the message is alone.
+    if (middle > 0) {
+      return chain(encode(messages.slice(0, middle), first), (left) =>
+        chain(encode(messages.slice(middle), first && first + countOf(left)), (right) => [...left, ...right]),
       );
-      return [];
-    };
-    return attempt(() => codecs.current.encode(messages, contextOf?.(first, messages.length)), done, failed);
+    }
+    onUnsendable(
+      messages[0] as Message,
+      asRxwireError(error, (cause) => new EncodeError(codecs.current.name, 'cannot encode', cause)),
+    );
+    return [];
+  };
+  const encode: Encode = (messages, first) => {
+    try {
+      const body = codecs.current.encode(messages, contextOf?.(first, messages.length));
+      if (!isObservable(body)) return check(messages, body);
+      return attempt(
+        () => body,
+        (one) => check(messages, one),
+        (error) => failed(messages, first, error),
+      );
+    } catch (error) {
+      return failed(messages, first, error);
+    }
   };
   return encode;
 }
@@ -66,16 +76,19 @@ export function countOf(encoded: readonly Encoded[]): number {
   return encoded.reduce((sum, { messages }) => sum + messages.length, 0);
 }
 
-/** Reads a body. @throws {RxwireError} When it is none, also delivered. */
+/** Reads a body. @throws {RxwireError} When the codec cannot read it; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): Later<readonly Message[]> {
-  const decode = (): Later<readonly Message[]> => {
-    const kind = typeof body === 'string' ? 'text' : 'binary';
-    if (codec.binary === (kind === 'text')) throw new DecodeError(codec.name, `a ${kind} frame`);
-    return codec.decode(body, context);
-  };
-  return attempt(decode, identity, (error) => {
+  const fail = (error: unknown): never => {
     throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));
-  });
+  };
+  try {
+    const isText = typeof body === 'string';
+    if (codec.binary === isText) throw new DecodeError(codec.name, `a ${isText ? 'text' : 'binary'} frame`);
+    const messages = codec.decode(body, context);
+    return isObservable(messages) ? attempt(() => messages, identity, fail) : messages;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 function asRxwireError(error: unknown, wrap: (cause: unknown) => RxwireError): RxwireError {

@@ -1,163 +1,354 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, identity, map, noop, type Observable, type Subscription } from 'rxjs';
-import type { Direction } from '../codec/codec.js';
-import { ProtocolError } from '../errors.js';
-import { chain, type Later } from '../internal/later.js';
-import type { Link, Frame } from '../link/link.js';
+import { asyncScheduler, identity, noop, Observable } from 'rxjs';
+import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
+import type { Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { connection, type Connection } from './connection.js';
-import type { BatchFrame } from './decoding.js';
-import type { Durable } from './durable.js';
-import type { Allowance } from './flight.js';
-import { controlFrame } from './frames.js';
-import { createIncoming, type Incoming } from './incoming.js';
-import type { Negotiable } from './negotiable.js';
-import type { EndpointOptions } from './options.js';
-import { createOutgoing, type Outgoing } from './outgoing.js';
-import { createReader, refuse, type HandshakeFrame } from './reading.js';
-import { readInOrder, type Arrival } from './readInOrder.js';
-import type { OutboxStore } from './store/outboxStore.js';
-import type { Wait } from './storing.js';
+import { connections, type Connection } from './connection.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { Agreement, EndpointParts } from './endpointParts.js';
+import { createTurn, type Turn } from './turn.js';
+import { ackFrame, controlFrame, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
+import { AckPolicy } from './receive/ackPolicy.js';
+import type { AckTracker } from './receive/ackTracker.js';
+import { HoldUntilSubscribed, type DeliverySession, type Outcome } from './receive/delivery.js';
+import { FrameReader, type FrameHandler } from './receive/frameReader.js';
+import type { InboxCommitter } from './receive/inboxCommitter.js';
+import { Receiver } from './receive/receiver.js';
+import type { Batch, BatchTransport } from './send/inFlight.js';
+import { Sender } from './send/sender.js';
+import type { Report } from './sessionEvents.js';
 
-/** What both sides know of each other when a connection has been opened. */
-export interface Agreement {
-  /** The highest number the other side has accepted from us. */
-  readonly rx: number;
-  /** Whether it has our numbers at all. */
-  readonly isKnown: boolean;
-  readonly allowance: Allowance;
-  /** How often each side must be heard, in ms. */
-  readonly ping: number;
-}
+/** Frames of this size and more are acked at once, in bytes. */
+const LARGE_FRAME = 16_384;
 
-/** What an endpoint is given. */
-export interface EndpointParts {
-  readonly codec: Negotiable;
-  /** Which way what this side sends goes. */
-  readonly sends: Direction;
-  /** Names the client's outbox, once that is known. */
-  readonly pid: () => string;
-  readonly store: OutboxStore;
-  /** There where a store outlives the process. */
-  readonly durability: Durable | undefined;
-  readonly wait: Wait;
-  /** Ends with the session. */
-  readonly life: Subscription;
-  readonly emit: (message: Message) => void;
-  /** The session cannot go on. */
-  readonly fail: (error: unknown) => void;
-  /** Names the other side to the application. */
-  readonly source: () => string;
-  /** A connection is open. */
-  readonly onOpen: (connection: Connection) => void;
-  /** @throws {RxwireError} When the connection cannot go on. */
-  readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
-  /** Called with each frame that comes before we may send. @default nothing is done */
-  readonly onEarly?: (connection: Connection) => void;
-  /** Emits when timers may have been asleep until now, or something has befallen the network. @default never */
-  readonly woken$?: Observable<unknown>;
-  /** Called when the other side was not heard for so many looks, two in each interval: it may end this endpoint. @default nothing is done */
-  readonly onQuiet?: (looks: number) => void;
-  /** Of what is processed, how much is acked already. @default all */
-  readonly ackable?: (done: number) => number;
-  /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */
-  readonly admit?: (batch: BatchFrame) => boolean;
-}
-
-/** One side of a session, over one connection after the other. Client and server differ only in the handshake. */
-export interface Endpoint {
-  readonly outgoing: Outgoing;
-  readonly incoming: Incoming;
+/** One side of a session, over one connection after the other. Client and server differ in the handshake only. */
+export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** Names this side. */
   readonly id: string;
-  /** How many frames have come that are not read yet. */
-  readonly unread: () => number;
-  /** Whether this is the connection there is. */
-  readonly isCurrent: (connection: Connection) => boolean;
-  /** Finds out what is to be sent (again), and calls back. */
-  resume(agreement: Agreement, ready: () => void): void;
-  /** We may send. */
-  agree(connection: Connection, agreement: Agreement): void;
-  /** Says goodbye over the connection there is; false when there is none. */
-  close(): boolean;
-  /** Uses a link. Emits what kind of frame has come, each time. */
-  over(link: Link<Frame>): Observable<void>;
-}
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  /** Holds messages until the application subscribes. */
+  readonly held: HoldUntilSubscribed;
+  /** Whether the session has an inbox, to write the effect of a message. */
+  readonly canWrite: boolean;
+  readonly #parts: EndpointParts;
+  readonly #report: Report;
+  readonly #acks: AckPolicy;
+  readonly #turn: Turn;
+  readonly #reader: FrameReader;
+  readonly #committer: InboxCommitter | undefined;
+  /** What goes to the other side: each subscription is another connection. */
+  readonly toPeer$: Observable<Frame>;
+  readonly #window: number;
+  readonly #ackDelay: number;
+  #connection: Connection | undefined;
+  /** Whether the other side reads batches that carry an ack. */
+  hasLazyAcks = false;
+  #isDraining = false;
+  #isOver = false;
+  /** Messages without a number that are not processed. */
+  #unnumbered = 0;
 
-export function createEndpoint(parts: EndpointParts, options: EndpointOptions): Endpoint {
-  const { window = 1_024, windowBytes = 1024 * 1024, maxFrame = 1024 * 1024, scheduler = asyncScheduler, report = noop } = options;
-  const { id = nanoid(), helloTimeout = 5_000 } = options;
-  const { onOpen, onHandshake, onEarly = noop, ackable = identity } = parts;
-  let current: Connection | undefined;
-
-  const sendAck = (done: number): void => {
-    if (current?.isAgreed) current.send(controlFrame('ack', ackable(done), window));
-  };
-  const outgoing = createOutgoing(parts, options);
-  const incoming = createIncoming({ ...parts, sendAck }, options);
-  const read = createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly });
-  const maxWaiting = 2 * (1_024 * window + windowBytes + maxFrame);
-  const intake = createIntake(read, () => current, maxWaiting);
-  const toPeer$ = connection({
-    onOpen: (opened) => onOpen((current = opened)),
-    onClosed(closed) {
-      if (current !== closed) return;
-      current = undefined;
-      outgoing.detach();
-    },
-    isWaiting: outgoing.flight.isStuck,
-    ping: () => current?.send(controlFrame('ping', outgoing.flight.tail)),
-    woken$: parts.woken$,
-    onQuiet: parts.onQuiet,
-    helloTimeout,
-    scheduler,
-  });
-
-  return {
-    id,
-    outgoing,
-    incoming,
-    unread: intake.unread,
-    isCurrent: (one) => one === current,
-    resume: outgoing.resume,
-    agree(agreed, { rx, allowance, ping }) {
-      if (agreed !== current) return;
-      const { earlyAck } = agreed;
-      const accepted = Math.max(rx, earlyAck?.done ?? 0);
-      if (accepted > outgoing.flight.sent) {
-        refuse(new ProtocolError('an ack of what was never sent'), agreed, report);
-        return;
-      }
-      agreed.agree(ping);
-      report({ kind: 'open' });
-      incoming.acknowledge();
-      // What is acked was accepted, also what was finished before a restart and is behind the `rx` of the handshake.
-      outgoing.attach(agreed.send, accepted, allowance);
-      if (earlyAck) outgoing.acknowledge(earlyAck.done, earlyAck.credit);
-    },
-    close: () => (current?.close(), current !== undefined),
-    over: (link) => intake.from(link(toPeer$)),
-  };
-}
-
-/** Reads what comes over the connections, in order. */
-function createIntake(read: ReturnType<typeof createReader>, current: () => Connection | undefined, maxWaiting: number) {
-  let unread = 0;
-  const arrive = (frame: Frame): Arrival<Connection | undefined> => {
-    current()?.hear();
-    unread++;
-    return [frame, current()];
-  };
-  const readOne = (...arrival: Arrival<Connection | undefined>): Later<void> =>
-    chain(read(...arrival), () => {
-      unread--;
+  constructor(parts: EndpointParts, options: EndpointOptions) {
+    const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
+    const { maxBadFrames = DEFAULTS.maxBadFrames, helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
+    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, report = noop } = options;
+    this.id = id;
+    this.#parts = parts;
+    this.#report = report;
+    this.#window = window;
+    this.#ackDelay = ackDelay;
+    this.#turn = createTurn(microtask, () => this.#runTurn());
+    this.#acks = new AckPolicy({ scheduler, onDue: () => this.#turn.schedule() });
+    this.sender = new Sender(parts, options);
+    this.#reader = new FrameReader({
+      handler: this,
+      codec: parts.codec,
+      direction: parts.sends === 'to-server' ? 'to-client' : 'to-server',
+      pid: parts.pid,
+      maxFrame,
+      maxBadFrames,
+      maxWaiting: 2 * (1_024 * window + windowBytes + maxFrame),
+      report,
+      life: parts.life,
     });
-  return {
-    unread: (): number => unread,
-    from: (frames$: Observable<Frame>): Observable<void> =>
-      frames$.pipe(
-        map(arrive),
-        readInOrder(readOne, maxWaiting, (error) => current()?.fail(error)),
-      ),
-  };
+    this.#committer =
+      inbox &&
+      parts.durability?.createInboxCommitter({
+        inbox,
+        microtask: microtask ?? DEFAULTS.microtask,
+        wait: parts.wait,
+        onDone: () => this.#acks.processed(this.receiver.tracker.done),
+        onFailed: parts.fail,
+      });
+    this.canWrite = this.#committer !== undefined;
+    this.held = new HoldUntilSubscribed(parts.emit, this, window);
+    this.receiver = new Receiver({
+      window,
+      windowBytes,
+      onMessage: (message, number, tracker) => this.held.deliver(message, number, tracker),
+      onSkipped: (number, tracker) => this.settle(number, [], tracker),
+      onMissed: (count) => this.complain(new MessagesMissedError(count)),
+    });
+    this.toPeer$ = connections({
+      onOpen: (opened) => this.#opened(opened),
+      onClosed: (closed) => this.#closed(closed),
+      isWaiting: () => this.sender.inFlight.isStuck(),
+      ping: () => this.#connection?.send(controlFrame('ping', this.sender.inFlight.tail)),
+      woken$: parts.woken$,
+      onQuiet: parts.onQuiet,
+      helloTimeout,
+      scheduler,
+      traffic: parts.traffic,
+    });
+    parts.life.add(() => {
+      this.#isOver = true;
+      this.#acks.clear();
+      this.#committer?.abandon();
+    });
+  }
+
+  /** Whether the session has ended: then it acks and writes nothing more. */
+  readonly isOver = (): boolean => this.#isOver;
+
+  readonly complain = (error: RxwireError): void => this.#report({ kind: 'error', error });
+
+  /** Whether this is the connection in use. */
+  isCurrent(connection: Connection): boolean {
+    return connection === this.#connection;
+  }
+
+  /** Takes a message to be sent at the end of the microtask, with all that are sent until then. */
+  send(message: Message): void {
+    if (this.sender.accept(message)) this.#turn.schedule();
+  }
+
+  /** Returns how many frames have come that are not read yet. */
+  unread(): number {
+    return this.#reader.unread();
+  }
+
+  /** Whether all that has come is processed. */
+  isIdle(): boolean {
+    return this.#unnumbered === 0 && this.receiver.isIdle() && this.#committer?.isIdle() !== false;
+  }
+
+  /** Begins to receive behind the cursor; without one, before the first message of this sender. */
+  begin(pid: string, cursor?: Parameters<Receiver['begin']>[1]): void {
+    this.receiver.begin(pid, cursor);
+    this.#acks.begin(this.receiver.tracker.done);
+  }
+
+  /** An ack must go at the end of the microtask. */
+  acknowledge(): void {
+    this.#acks.demand();
+  }
+
+  /** Sends an ack that waits. */
+  flushAcks(): void {
+    if (this.#acks.isOwed) this.#sendAck();
+  }
+
+  /** This side may send over the connection. */
+  agree(connection: Connection, { rx, allowance, ping, lazyAcks }: Agreement): void {
+    if (connection !== this.#connection) return;
+    const { earlyAck } = connection;
+    const accepted = Math.max(rx, earlyAck?.done ?? 0);
+    if (accepted > this.sender.inFlight.sent) {
+      this.#reader.refuse(new ProtocolError('an ack of what was never sent'), connection);
+      return;
+    }
+    this.hasLazyAcks = lazyAcks;
+    connection.agree(ping);
+    this.#report({ kind: 'open' });
+    this.#acks.restart();
+    // A message that is acked was accepted, also one that was finished before a restart and is above the `rx` of the handshake.
+    this.sender.attach(this, accepted, allowance);
+    if (earlyAck) this.sender.acknowledge(earlyAck);
+  }
+
+  /** Goes on over a connection that both sides have agreed on before. */
+  goOn(connection: Connection, { rx, allowance, ping, lazyAcks }: Omit<Agreement, 'isKnown'>, quiet: number): void {
+    this.hasLazyAcks = lazyAcks;
+    connection.isWelcome = true;
+    connection.agree(ping, quiet);
+    this.sender.attach(this, rx, allowance);
+  }
+
+  /** From now on all acks go at once, and the other side is asked for those that wait: the session ends when nothing is left. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.sender.pending.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)
+      this.#connection.send(controlFrame('ping', this.sender.inFlight.tail));
+  }
+
+  /** Says goodbye over the connection in use. Returns false when there is none. */
+  close(): boolean {
+    this.flushAcks();
+    this.#connection?.close();
+    return this.#connection !== undefined;
+  }
+
+  /** Uses a link. Emits when the first frame of the connection has come. */
+  over(link: Link<Frame>): Observable<void> {
+    // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
+    return new Observable((to) => {
+      let isFirst = true;
+      return link(this.toPeer$).subscribe({
+        next: (frame) => {
+          this.receive(frame);
+          if (isFirst) to.next();
+          isFirst = false;
+        },
+        error: (error: unknown) => to.error(error),
+        complete: () => to.complete(),
+      });
+    });
+  }
+
+  /** Reads a frame that has come over the connection in use. */
+  receive(frame: Frame): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    connection.hear(frame);
+    this.#reader.read(frame, connection);
+  }
+
+  /** Sends a batch: with the ack that is owed, where the other side reads that. */
+  sendBatch({ frame, messages }: Batch): void {
+    const connection = this.#connection as Connection;
+    const acks = this.#acks;
+    if (!this.hasLazyAcks || messages.length === 0) {
+      connection.send(frame);
+      return;
+    }
+    const wait = this.#mayWait(frame) ? this.#ackDelay : 0;
+    if (wait === 0 && !acks.isOwed) {
+      connection.send(frame);
+      return;
+    }
+    const done = this.#ackable();
+    const delay = acks.delay();
+    acks.sent(done);
+    connection.send(withAck(frame, done, this.#window, wait, delay));
+  }
+
+  sendFrame(frame: Frame): void {
+    this.#connection?.send(frame);
+  }
+
+  onFrame(frame: Exclude<SessionFrame, BatchFrame>, connection: Connection): void {
+    if ('value' in frame) {
+      this.#parts.onHandshake(frame, connection);
+      return;
+    }
+    const isEarly = this.#checkPhase(frame, connection);
+    if (frame.kind === 'ack') {
+      if (!isEarly) this.sender.acknowledge(frame);
+      return;
+    }
+    this.#acks.demand();
+    if (frame.kind === 'skip') this.receiver.skip(frame.numbers);
+    else this.receiver.expect(frame.sent);
+  }
+
+  onBatch(batch: BatchFrame, connection: Connection): boolean {
+    const isEarly = this.#checkPhase(batch, connection);
+    const { first, count, ack, wait } = batch;
+    if (ack && !isEarly) this.sender.inFlight.check(ack.done);
+    if (first === 0) return this.#parts.admit?.(batch) !== false;
+    const last = first + count - 1;
+    // A repeat is not decoded.
+    const isRepeat = last <= this.receiver.rx;
+    this.#acks.received(last, isRepeat ? 0 : wait * WAIT_UNIT);
+    return !isRepeat && this.#parts.admit?.(batch) !== false;
+  }
+
+  /** Delivers the messages of a batch, then applies the ack that has come with it. */
+  onMessages({ first, body, ack }: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void {
+    if (messages && messages.length > 0) {
+      const source = this.#parts.source();
+      // The messages were just decoded: no other code has them yet.
+      for (const message of messages as readonly { source: string }[]) message.source ||= source;
+      if (first > 0) this.receiver.accept(first, messages, body.length);
+      else {
+        this.#unnumbered += messages.length;
+        for (const message of messages) this.held.deliverUnnumbered(message);
+      }
+    }
+    // An early ack was applied when both sides agreed.
+    if (ack && connection.isAgreed && ack !== connection.earlyAck && !connection.isOver) this.sender.acknowledge(ack);
+  }
+
+  /** Marks a message as processed: at once, or when the inbox has written it. */
+  settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void {
+    if (number === 0) {
+      this.#unnumbered--;
+      if (outcomes.length === 0) return;
+    }
+    const mine = tracker ?? this.receiver.tracker;
+    if (this.#isOver) for (const { onAbandoned } of outcomes) onAbandoned?.();
+    else if (this.#committer) this.#committer.add(number, outcomes, mine);
+    else {
+      mine.mark(number);
+      this.#acks.processed(this.receiver.tracker.done);
+      for (const { onDone } of outcomes) onDone?.();
+    }
+  }
+
+  #opened(connection: Connection): void {
+    this.#connection = connection;
+    this.#parts.onOpen(connection);
+  }
+
+  #closed(connection: Connection): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.sender.detach();
+    this.#reader.reset();
+  }
+
+  /** Sends what waits, and the ack that must go: with a batch, where the other side reads that. */
+  #runTurn(): void {
+    if (this.#acks.isDue && !this.hasLazyAcks) this.#sendAck();
+    this.sender.flush();
+    if (this.#acks.isDue) this.#sendAck();
+  }
+
+  #sendAck(): void {
+    const connection = this.#connection;
+    if (!connection?.isAgreed) return;
+    const done = this.#ackable();
+    const delay = this.hasLazyAcks ? this.#acks.delay() : 0;
+    this.#acks.sent(done);
+    connection.send(ackFrame(done, this.#window, delay));
+  }
+
+  #ackable(): number {
+    const { ackable = identity } = this.#parts;
+    return ackable(this.receiver.tracker.done);
+  }
+
+  /** Whether the ack of a batch may wait: not when the application or the window waits for it. */
+  #mayWait(frame: Frame): boolean {
+    const { inFlight, pending } = this.sender;
+    const { acked, tail, limit, bytesSent, bytesAllowed } = inFlight;
+    return (
+      !this.#isDraining &&
+      !pending.isWatched() &&
+      frame.length < LARGE_FRAME &&
+      4 * (tail - acked) <= limit - acked &&
+      4 * bytesSent <= bytesAllowed
+    );
+  }
+
+  /** Returns whether a frame comes before this side may send. @throws {ProtocolError} When it comes before the other side may. */
+  #checkPhase(frame: SessionFrame, connection: Connection): boolean {
+    if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
+    if (connection.isAgreed) return false;
+    const ack = frame.kind === 'ack' ? frame : frame.kind === 'msg' ? frame.ack : undefined;
+    if (ack && ack.done >= (connection.earlyAck?.done ?? 0)) connection.earlyAck = ack;
+    this.#parts.onEarly?.(connection);
+    return true;
+  }
 }

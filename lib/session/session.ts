@@ -2,18 +2,18 @@ import { asyncScheduler, noop, ReplaySubject, switchMap, take, type Observable }
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkOptions } from './checkOptions.js';
 import { createClient } from './client.js';
-import type { Durable } from './durable.js';
-import { checkCodecs, negotiable } from './negotiable.js';
-import type { EndpointOptions } from './options.js';
-import { pageSignals, type PageSignal } from './pageSignals.js';
-import { reconnecting, type ReconnectOptions } from './reconnecting.js';
-import { running } from './running.js';
+import type { Durable } from './durability.js';
+import { checkCodecs, createNegotiatedCodec } from './codecNegotiation.js';
+import { checkOptions, type EndpointOptions } from './endpointOptions.js';
+import type { ByteCounts } from './connection.js';
+import { networkSignals, type NetworkSignal } from './networkSignals.js';
+import { reconnecting, type ReconnectOptions } from './reconnect.js';
+import { runSession } from './lifecycle.js';
 import type { Inbox } from './store/inbox.js';
 import { inMemory } from './store/memoryOutbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
-import type { TokenSource } from './token.js';
+import type { TokenSource } from './credentials.js';
 
 export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
@@ -24,7 +24,7 @@ export interface SessionOptions extends EndpointOptions {
    */
   readonly token?: TokenSource;
   /** What the platform says of the page and of the network. @default what the browser does; on Node nothing */
-  readonly signals$?: Observable<PageSignal>;
+  readonly signals$?: Observable<NetworkSignal>;
   /** Where the numbered messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
@@ -40,7 +40,16 @@ export interface SessionOptions extends EndpointOptions {
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
-  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = inMemory, signals$ = pageSignals } = options;
+  return countedSession(codec, options, undefined);
+}
+
+/** As {@link session}, and counts the bytes that it sends and receives. */
+export function countedSession(
+  codec: Codec | readonly Codec[],
+  options: SessionOptions,
+  traffic: ByteCounts | undefined,
+): Layer<Message, Frame> {
+  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = inMemory, signals$ = networkSignals } = options;
   checkOptions('session', options);
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
@@ -48,28 +57,29 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
   const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
 
   return (link) => (outgoing) =>
-    running(outgoing, options, (parts) => {
+    runSession(outgoing, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
-      const endpoint = createClient({ ...parts, codec: negotiable(codecs), store: outbox, durability, woken$: signals$ }, options, () =>
+      const negotiated = createNegotiatedCodec(codecs);
+      const client = createClient({ ...parts, codec: negotiated, store: outbox, durability, woken$: signals$, traffic }, options, () =>
         opened$.next(),
       );
       return {
-        endpoint,
+        endpoint: client.endpoint,
         close: () => outbox.close(),
         connections$: opened$.pipe(
           take(1),
-          switchMap(() => endpoint.over(link)),
-          (source) => reconnected(source, endpoint.pause),
+          switchMap(() => client.over(link)),
+          (source) => reconnected(source, client.pause),
         ),
       };
     });
 }
 
-/** What the stores bring along. @throws {TypeError} When they bring nothing, and need it. */
+/** Returns the `durability` of the stores. @throws {TypeError} When they need one, and have none. */
 function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | undefined {
   const found = outbox.durability ?? inbox?.durability;
   if (!found && (outbox.isDurable || (inbox ?? outbox.faults$)))
     throw new TypeError('session: a store that outlives the process needs its "durability"');
-  // There is no other.
+  // `durable` is the only one.
   return found as Durable | undefined;
 }

@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler } from 'rxjs';
 import { NAME_PATTERN } from '../message/limits.js';
-import { isOffline, pageSignals } from '../session/pageSignals.js';
+import { isOffline, networkSignals } from '../session/networkSignals.js';
 import type { ConnectOptions } from './connectOptions.js';
 import { sessionProtocol } from './sessionProtocol.js';
 import { Wire } from './wire.js';
@@ -29,7 +29,7 @@ export type { ConnectOptions } from './connectOptions.js';
  */
 export function connect(options: ConnectOptions): Wire {
   const { link, delivery = 'at-least-once', id = nanoid(), scheduler = asyncScheduler, protocol = sessionProtocol } = options;
-  const { signals$ = pageSignals } = options;
+  const { signals$ = networkSignals } = options;
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   return new Wire({

@@ -2,9 +2,9 @@ import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { PageSignal } from '../session/pageSignals.js';
+import type { NetworkSignal } from '../session/networkSignals.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { TokenSource } from '../session/token.js';
+import type { TokenSource } from '../session/credentials.js';
 import type { WireOptions } from './wireOptions.js';
 import type { WireParts } from './wireSetup.js';
 
@@ -26,7 +26,7 @@ export interface ConnectOptions extends WireOptions {
    * What the platform says of the page and of the network: the other side is asked at once whether it is still there, and a wait for the next attempt is cut
    * short. @default what the browser does; on Node nothing
    */
-  readonly signals$?: Observable<PageSignal>;
+  readonly signals$?: Observable<NetworkSignal>;
   /** Where the messages are kept until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
   /** How both sides agree on what has arrived; `envelopeProtocol` is for servers that know nothing of sessions. @default sessionProtocol */

@@ -11,7 +11,7 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { endOf } from '../internal/endOf.js';
-import type { SessionEvent } from '../session/events.js';
+import type { SessionEvent } from '../session/sessionEvents.js';
 import type { Traffic } from './traffic.js';
 
 /** How a wire is. `error` and `disconnected` are final. */
@@ -73,7 +73,7 @@ function now(identity: Identity) {
 }
 
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
-// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take half a kilobyte more
+ 
 export class StateKeeper {
   readonly #identity: Identity;
   readonly #traffic: Traffic;

@@ -1,7 +1,7 @@
 import { defer, delay, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
 
 /** Whether somebody listens to a wire. */
-// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take 200 bytes more
+ 
 export class Listening {
   #hasBegun = false;
   #begun$: Subject<true> | undefined;

@@ -25,7 +25,7 @@ export interface WireSubscriptions {
 const NOTHING: Wanted = of([]);
 
 /** Knows who is subscribed. Costs next to nothing while nobody looks. */
-// eslint-disable-next-line no-restricted-syntax -- a server has one for each wire, and closures would take 300 bytes more
+ 
 export class Subscribers {
   readonly #present = new Map<Unsubscribable, Wanted>();
   /** Made when somebody looks. */

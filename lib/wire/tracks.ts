@@ -15,7 +15,7 @@ import {
 } from 'rxjs';
 import { WireClosedError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
-import type { OutgoingMessages } from '../session/events.js';
+import type { OutgoingMessages } from '../session/sessionEvents.js';
 
 /** Messages whose end is remembered: this many at least, twice as many at most. */
 const MAX_ENDS = 500;

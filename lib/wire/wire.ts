@@ -2,7 +2,7 @@ import { asapScheduler, asyncScheduler, Observable, Subject, type Observer, type
 import { WireClosedError, type RxwireError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { OutgoingMessages, SessionEvent } from '../session/events.js';
+import type { OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
 import { asRxwireError } from './asRxwireError.js';
 import { StateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
 import { Listening } from './listening.js';

@@ -1,6 +1,6 @@
 import type { EnvelopeOptions } from '../session/envelope/options.js';
-import type { EndpointOptions } from '../session/options.js';
-import type { ReconnectOptions } from '../session/reconnecting.js';
+import type { EndpointOptions } from '../session/endpointOptions.js';
+import type { ReconnectOptions } from '../session/reconnect.js';
 
 type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'signals$'>;
 type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;

@@ -1,7 +1,7 @@
 import type { Observable, SchedulerLike } from 'rxjs';
 import type { Link } from '../link/link.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { Report } from '../session/events.js';
+import type { Report } from '../session/sessionEvents.js';
 import type { Listening } from './listening.js';
 import type { Traffic } from './traffic.js';
 

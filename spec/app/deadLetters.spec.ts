@@ -8,8 +8,8 @@ import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { retryBackoff, type RetryAttempt } from '../../lib/operators/retryBackoff.js';
-import { consume } from '../../lib/session/consume.js';
-import { createDeadLetter } from '../../lib/session/deadLetter.js';
+import { consume } from '../../lib/session/consume/consume.js';
+import { createDeadLetter } from '../../lib/session/consume/deadLetter.js';
 import { deadLetterCases, letter } from '../support/deadLetterCases.js';
 import { record } from '../support/record.js';
 

@@ -6,7 +6,7 @@ import { asObservable } from '../../lib/internal/later.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import { MessagePriority } from '../../lib/message/priority.js';
 import type { Message } from '../../lib/message/types.js';
-import type { Consumed } from '../../lib/session/consume.js';
+import type { Consumed } from '../../lib/session/consume/consume.js';
 import { fakeQueueStore, type FakeQueueStore } from '../support/fakeQueueStore.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';

@@ -5,7 +5,7 @@ import type { FailedMessage, Middleware, UseOptions } from '../../lib/app/routin
 import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume.js';
+import { consume } from '../../lib/session/consume/consume.js';
 import { operatorContract } from '../support/operatorContract.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';

@@ -3,7 +3,7 @@ import { queue } from '../../lib/app/queue/queue.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { MessagePriority } from '../../lib/message/priority.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume.js';
+import { consume } from '../../lib/session/consume/consume.js';
 import { compare, type Comparison, type Prepare, type Suite } from './bench.js';
 
 const DEEP = 100_000;

@@ -1,14 +1,17 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
-import { connection, type Connection } from '../../lib/session/connection.js';
+import { connections, type Connection } from '../../lib/session/connection.js';
 import { record } from '../support/record.js';
 
 /** A connection whose handshake may take 100 ms. */
 function open() {
   const scheduler = new VirtualTimeScheduler();
   let opened: Connection | undefined;
-  const options = { onClosed: () => undefined, isWaiting: () => false, ping: () => undefined, helloTimeout: 100, scheduler };
-  const frames = record(connection({ ...options, onOpen: (one) => (opened = one) }));
+  const options = {
+    ...{ onClosed: () => undefined, isWaiting: () => false, ping: () => undefined },
+    ...{ helloTimeout: 100, scheduler, traffic: undefined },
+  };
+  const frames = record(connections({ ...options, onOpen: (one) => (opened = one) }));
   const runTo = (time: number): void => {
     scheduler.maxFrames = time;
     scheduler.flush();

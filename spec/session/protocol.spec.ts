@@ -36,6 +36,13 @@ function dictionary() {
   };
 }
 
+/** A frame without the time that an ack was kept back: that differs each time. */
+function withoutDelay(text: string): readonly unknown[] {
+  const frame = JSON.parse(text) as unknown[];
+  if (frame[0] === 'ack') return frame.slice(0, 3);
+  return frame[0] === 'ackmsg' ? [...frame.slice(0, 4), 0, ...frame.slice(5)] : frame;
+}
+
 /** Speaks one side of a connection, and expects the other. */
 async function speak(
   mine: string,
@@ -50,7 +57,7 @@ async function speak(
     else if (from !== 'x' || mine === 'S') {
       const got = String((await frames(++seen)).at(-1));
       learn(text, got);
-      expect(JSON.parse(got)).toEqual(JSON.parse(translate(text)));
+      expect(withoutDelay(got)).toEqual(withoutDelay(translate(text)));
     }
     step(`${from} ${text}`);
   }
@@ -58,7 +65,7 @@ async function speak(
 
 describe('the session of docs/protocol.md', () => {
   it('has two connections', () => {
-    expect(connections.map((part) => part.length)).toEqual([9, 5]);
+    expect(connections.map((part) => part.length)).toEqual([7, 4]);
   });
 
   it('is what listen says to a client that says what is there', async () => {
@@ -87,14 +94,11 @@ describe('the session of docs/protocol.md', () => {
     const server = await socketServer();
     const wire = connect({ link: webSocket(server.url), id: 'browser', delivery: 'exactly-once', reconnect: { initialInterval: 1 } });
     const got = record(wire);
-    const orders: Readonly<Record<string, Message>> = {
-      'S ["ack",0,1024]': message('a1', 'order.placed', { tea: 2 }),
-      'x ["ack",2,1024]': message('a2', 'order.paid', 12),
-    };
+    void got.take(2).then(() => wire.next(message('a2', 'order.paid', 12)));
     for (const [index, part] of connections.entries()) {
       const peer = await server.peer(index);
       await speak('S', part, peer, words, (line) => {
-        if (orders[line]) wire.next(orders[line]);
+        if (line === 'S ["ack",0,1024]') wire.next(message('a1', 'order.placed', { tea: 2 }));
       });
       if (index === 0) peer.socket.terminate();
     }

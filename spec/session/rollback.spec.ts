@@ -1,7 +1,7 @@
 import { filter, firstValueFrom, Subject, take } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume.js';
+import { consume } from '../../lib/session/consume/consume.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';

@@ -1,6 +1,6 @@
 import { json, msgpack, type Codec } from '../../lib/index.js';
 import { boundCodec } from '../support/boundCodec.js';
-import type { Hello } from '../../lib/session/handshake.js';
+import type { Hello } from '../../lib/session/protocol/handshake.js';
 import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
 import type { Violate } from './checks/violation.js';
 import type { Chance } from './chance.js';

@@ -1,5 +1,5 @@
 import type { Message } from '../../lib/index.js';
-import { claim, type Outcome } from '../../lib/session/claims.js';
+import { claim, type Outcome } from '../../lib/session/receive/delivery.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Chance } from './chance.js';
 import type { Journal } from './journal.js';

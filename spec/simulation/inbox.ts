@@ -1,4 +1,4 @@
-import { durable } from '../../lib/session/durable.js';
+import { durable } from '../../lib/session/durability.js';
 import type { Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 import type { Disk } from './disk.js';
 import type { Life } from './life.js';

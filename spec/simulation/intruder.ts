@@ -1,6 +1,6 @@
 import { concat, NEVER, of } from 'rxjs';
-import { controlFrame } from '../../lib/session/frames.js';
-import type { Hello } from '../../lib/session/handshake.js';
+import { controlFrame } from '../../lib/session/protocol/frames.js';
+import type { Hello } from '../../lib/session/protocol/handshake.js';
 import type { Context } from './context.js';
 import { createLife } from './life.js';
 

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
-import { durable } from '../../lib/session/durable.js';
+import { durable } from '../../lib/session/durability.js';
 import type { OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
 import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';

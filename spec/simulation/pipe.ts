@@ -67,5 +67,5 @@ function isHandshake(frame: Frame): boolean {
 function isUnnumbered(parcel: Parcel): boolean {
   if (!('frame' in parcel)) return false;
   const { frame } = parcel;
-  return typeof frame === 'string' ? frame.startsWith('["msg",0,') : frame.subarray(1, 9).every((byte) => byte === 0);
+  return typeof frame === 'string' ? frame.startsWith('["msg",0,') : frame[0] === 1 && frame.subarray(1, 9).every((byte) => byte === 0);
 }

@@ -1,6 +1,6 @@
 import type { Codec, Frame } from '../../lib/index.js';
-import { readFrame, type SessionFrame } from '../../lib/session/frames.js';
-import { parseHello, parseWelcome } from '../../lib/session/handshake.js';
+import { readFrame, type SessionFrame } from '../../lib/session/protocol/frames.js';
+import { parseHello, parseWelcome } from '../../lib/session/protocol/handshake.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
 import type { Welcomed } from './context.js';
 import type { createNumberChecks } from './checks/numbers.js';
@@ -33,7 +33,7 @@ export function createWatcher({ codec, numbers, attachments, welcomed, say }: Wa
     sent(connection, from, raw) {
       tell(connection, from, '->', raw);
       const frame = readFrame(raw);
-      numbers.sent(connection, from, frame, raw.length);
+      numbers.sent(connection, from, frame);
       const { hello } = numbers.talkOf(connection);
       if (!hello || from === 'client') return;
       attachments.used(connection, hello);
@@ -55,7 +55,7 @@ export function createWatcher({ codec, numbers, attachments, welcomed, say }: Wa
 function describe(frame: SessionFrame, codec: Codec, nameOf: (sid?: string) => string): string {
   switch (frame.kind) {
     case 'msg':
-      return `msg ${frame.first} to ${frame.first + frame.count - 1}: ${idsIn(frame.body, codec).join(' ')}`;
+      return `msg ${frame.first} to ${frame.first + frame.count - 1}: ${idsIn(frame.body, codec).join(' ')}${frame.ack ? `, with ack ${frame.ack.done}, wait ${frame.wait}` : ''}`;
     case 'skip':
       return `skip ${frame.numbers.join(' ')}`;
     case 'ack':

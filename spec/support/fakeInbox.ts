@@ -1,5 +1,5 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
-import { durable } from '../../lib/session/durable.js';
+import { durable } from '../../lib/session/durability.js';
 import type { Cursor, DeadLetter, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */

@@ -8,7 +8,7 @@ import { longPolling } from '../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { consume } from '../../lib/session/consume.js';
+import { consume } from '../../lib/session/consume/consume.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 

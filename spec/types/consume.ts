@@ -2,7 +2,7 @@ import { EMPTY, of, type Observable } from 'rxjs';
 import { ofType } from '../../lib/operators/ofType.js';
 import type { Message } from '../../lib/message/types.js';
 import type { LmdbTransaction } from '../../lib/node/transaction.js';
-import { consume, type Consumed } from '../../lib/session/consume.js';
+import { consume, type Consumed } from '../../lib/session/consume/consume.js';
 
 const messages$: Observable<Message> = EMPTY;
 const starts$: Observable<Message<'execution.start'>> = EMPTY;

@@ -5,7 +5,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { ofType } from '../../lib/operators/ofType.js';
-import type { Consumed } from '../../lib/session/consume.js';
+import type { Consumed } from '../../lib/session/consume/consume.js';
 
 const messages$: Observable<Message> = EMPTY;
 

@@ -1,5 +1,5 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
-import type { PageSignal } from '../../lib/session/pageSignals.js';
+import type { NetworkSignal } from '../../lib/session/networkSignals.js';
 import { connect } from '../../lib/wire/connect.js';
 import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
 import { record } from '../support/record.js';
@@ -11,7 +11,7 @@ function start() {
   const scheduler = new VirtualTimeScheduler();
   const times = { scheduler, microtask: scheduler };
   const net = network(times);
-  const signals$ = new Subject<PageSignal>();
+  const signals$ = new Subject<NetworkSignal>();
   net.serve({ pingInterval: 100 }, (wire) => wire.subscribe());
   const reconnect = { initialInterval: 10_000, jitter: 0 };
   const wire = net.connect({ signals$, reconnect });
@@ -24,7 +24,7 @@ function start() {
 }
 
 describe('connect: signals$', () => {
-  it.each<[PageSignal, status: string]>([
+  it.each<[NetworkSignal, status: string]>([
     ['online', 'connected'],
     ['awake', 'connected'],
     ['offline', 'reconnecting'],
@@ -68,7 +68,7 @@ describe('connect: signals$', () => {
 
   it('also ends a wait of a wire that speaks envelopes', () => {
     const scheduler = new VirtualTimeScheduler();
-    const signals$ = new Subject<PageSignal>();
+    const signals$ = new Subject<NetworkSignal>();
     const { near, cut } = cuttableLinks();
     const options = {
       link: near,

@@ -3,7 +3,7 @@ import { UnauthorizedError, UnsupportedError } from '../../lib/errors.js';
 import { memoryLink } from '../../lib/link/memory.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { Principal } from '../../lib/server/principal.js';
-import type { TokenSource } from '../../lib/session/token.js';
+import type { TokenSource } from '../../lib/session/credentials.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';

@@ -2,7 +2,7 @@ import { Subject, type Observable } from 'rxjs';
 import { ChannelRefusedError, type RxwireError } from '../../errors.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../session/claims.js';
+import { claim } from '../../session/receive/delivery.js';
 import { handOver } from '../routing/useClaims.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { readDelivery, readJoined, readPresence, readRefused } from './payloads.js';

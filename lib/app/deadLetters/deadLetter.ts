@@ -2,7 +2,7 @@ import { asyncScheduler, catchError, ignoreElements, type MonoTypeOperatorFuncti
 import { asObservable } from '../../internal/later.js';
 import type { Message } from '../../message/types.js';
 import type { RetryAttempt } from '../../operators/retryBackoff.js';
-import { createDeadLetter, failureOf } from '../../session/deadLetter.js';
+import { createDeadLetter, failureOf } from '../../session/consume/deadLetter.js';
 import type { DeadLetterStore } from './deadLetterStore.js';
 
 export interface BuryOptions {

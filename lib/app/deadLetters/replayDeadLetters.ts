@@ -1,7 +1,7 @@
 import { catchError, concat, concatMap, defer, EMPTY, filter, from, ignoreElements, of, type Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import type { HandlerWork } from '../../session/consumeOptions.js';
-import { goOnFrom } from '../../session/deadLetter.js';
+import type { HandlerWork } from '../../session/consume/consumeOptions.js';
+import { goOnFrom } from '../../session/consume/deadLetter.js';
 import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
 /** Where messages go once more: a queue, a wire, a Subject; or a function, whose work is done when what it returns completes, or at once. */

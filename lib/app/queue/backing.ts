@@ -1,7 +1,7 @@
 import { of, type Observable, type SchedulerLike } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
-import type { Job } from '../../session/consumeOne.js';
+import type { Job } from '../../session/consume/consumeOne.js';
 import { release, type Item } from './item.js';
 import { createKeeper } from './keeper.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';

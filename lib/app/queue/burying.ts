@@ -1,6 +1,6 @@
 import { AsyncSubject, from } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import type { HandlerWork } from '../../session/consumeOptions.js';
+import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 import type { DeadLetter } from '../../session/store/inbox.js';
 import type { Counter } from './counter.js';
 import type { Item } from './item.js';

@@ -1,8 +1,8 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../session/claims.js';
-import type { Job } from '../../session/consumeOne.js';
+import { claim } from '../../session/receive/delivery.js';
+import type { Job } from '../../session/consume/consumeOne.js';
 import { inMemory, inStore, type Backing } from './backing.js';
 import type { Item } from './item.js';
 import { createLine, type Line, type LineOptions } from './line.js';

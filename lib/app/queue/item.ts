@@ -1,5 +1,5 @@
 import type { Message } from '../../message/types.js';
-import type { Claim } from '../../session/claims.js';
+import type { Claim } from '../../session/receive/delivery.js';
 
 /** A message in a queue. */
 export interface Item<T extends Message = Message> {

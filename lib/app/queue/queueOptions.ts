@@ -2,7 +2,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 import type { DropReason } from '../../errors.js';
 import type { OverflowPolicy } from '../../internal/priorityQueue.js';
 import type { Message } from '../../message/types.js';
-import type { Consumed, ConsumeOptions, HandlerWork } from '../../session/consumeOptions.js';
+import type { Consumed, ConsumeOptions, HandlerWork } from '../../session/consume/consumeOptions.js';
 import type { QueueStore } from './queueStore.js';
 
 export interface QueueOptions<T extends Message> {

@@ -1,5 +1,5 @@
 import type { Message } from '../../message/types.js';
-import type { ConsumeOptions } from '../../session/consumeOptions.js';
+import type { ConsumeOptions } from '../../session/consume/consumeOptions.js';
 
 export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unknown>, 'retry' | 'deadLetter' | 'scheduler'> {
   /**

@@ -1,6 +1,6 @@
 import type { Message, MessageType } from '../../message/types.js';
 import type { MessageOf } from '../../operators/ofType.js';
-import type { HandlerWork } from '../../session/consumeOptions.js';
+import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 
 /** Whether a type matches a pattern, segment by segment. */
 type Matches<Pattern extends string, Type extends string> = Pattern extends '**'

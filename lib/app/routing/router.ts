@@ -1,6 +1,6 @@
 import { Subject, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { noteUnhandled } from '../../session/claims.js';
+import { noteUnhandled } from '../../session/receive/delivery.js';
 import { createRouting } from './routeMessages.js';
 import type { DeadRoute, RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';

@@ -3,7 +3,7 @@ import { MiddlewareError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../session/claims.js';
+import { claim } from '../../session/receive/delivery.js';
 import { bury, handOver } from './useClaims.js';
 import { inOrder } from './useInOrder.js';
 import type { Middleware, UseOptions } from './useOptions.js';

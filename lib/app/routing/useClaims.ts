@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { offer, tellFailed, type Claim, type Outcome } from '../../session/claims.js';
-import { createDeadLetter } from '../../session/deadLetter.js';
+import { deliver, tellFailed, type Claim, type Outcome } from '../../session/receive/delivery.js';
+import { createDeadLetter } from '../../session/consume/deadLetter.js';
 
 interface Unused {
   readonly message: Message;
@@ -16,7 +16,9 @@ export function bury(held: Claim | undefined, { message, error, scheduler }: Unu
 
 /** Hands a message over that was kept for a while, so that it can be claimed anew: it is processed when those who do that are done with it. */
 export function handOver(held: Claim, message: Message, emit: (message: Message) => void): void {
-  offer(message, emit, (outcomes) => held(joined(outcomes)), held);
+  const { canWrite, isOver, complain } = held;
+  const settle = (_: number, outcomes: readonly Outcome[]): void => held(joined(outcomes));
+  deliver(message, emit, { canWrite, isOver, ...(complain && { complain }), settle });
 }
 
 /** Several outcomes as one. A message has one dead letter, whoever else has failed with it. */

@@ -2,7 +2,7 @@ import { defaultIfEmpty, from, isObservable, Subscription, take, type Observable
 import { OverflowError } from '../../errors.js';
 import { createRing } from '../../internal/ring.js';
 import type { Message } from '../../message/types.js';
-import { claim, type Claim } from '../../session/claims.js';
+import { claim, type Claim } from '../../session/receive/delivery.js';
 import type { Middleware, MiddlewareResult, UseOptions } from './useOptions.js';
 
 /** A message, and what its session wants to hear of it, if it has been kept. */

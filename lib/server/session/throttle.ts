@@ -2,9 +2,9 @@ import type { SchedulerLike } from 'rxjs';
 import { ConnectionLostError, OverflowError, ProtocolError } from '../../errors.js';
 import { createAlarm } from '../../internal/alarm.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { BatchFrame } from '../../session/decoding.js';
-import type { EndpointParts } from '../../session/endpoint.js';
-import type { Report } from '../../session/events.js';
+import type { BatchFrame } from '../../session/protocol/frames.js';
+import type { EndpointParts } from '../../session/endpointParts.js';
+import type { Report } from '../../session/sessionEvents.js';
 import type { Bucket, Rates } from '../rateLimit.js';
 
 /** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */

@@ -4,7 +4,7 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { EnvelopeOptions } from './options.js';
 import { receiving } from './receiving.js';
-import { reconnecting } from '../reconnecting.js';
+import { reconnecting } from '../reconnect.js';
 import { sending } from './sending.js';
 
 export type { EnvelopeOptions } from './options.js';

@@ -1,9 +1,9 @@
 import type { Observable, SchedulerLike } from 'rxjs';
 import type { Receipt } from '../../message/receipt.js';
 import type { Delivery, Message } from '../../message/types.js';
-import type { Report } from '../events.js';
-import type { PageSignal } from '../pageSignals.js';
-import type { ReconnectOptions } from '../reconnecting.js';
+import type { Report } from '../sessionEvents.js';
+import type { NetworkSignal } from '../networkSignals.js';
+import type { ReconnectOptions } from '../reconnect.js';
 
 export interface EnvelopeOptions {
   /** @default 'at-least-once' */
@@ -11,7 +11,7 @@ export interface EnvelopeOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /** What the platform says of the page and of the network. @default what the browser does; on Node nothing */
-  readonly signals$?: Observable<PageSignal>;
+  readonly signals$?: Observable<NetworkSignal>;
   /** How long a message waits for its ack before it is sent again, in ms; doubled each time. @default 5_000 */
   readonly ackTimeout?: number;
   /** How often it is sent again over one connection; then it is dead. @default 5 */

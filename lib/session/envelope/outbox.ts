@@ -3,7 +3,7 @@ import { MessageDroppedError, type DropReason } from '../../errors.js';
 import { isExpired } from '../../message/expiry.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import type { Report } from '../events.js';
+import type { Report } from '../sessionEvents.js';
 import { createLanes } from './lanes.js';
 
 /** What is to be sent: it waits here by priority, and stays known until it is done. Tells of every step of each message. */

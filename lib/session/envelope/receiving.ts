@@ -3,7 +3,7 @@ import { OverflowError, SessionLostError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Message } from '../../message/types.js';
-import { offer, type Outcome, type Terms } from '../claims.js';
+import { deliver, type DeliverySession } from '../receive/delivery.js';
 import type { EnvelopeOptions } from './options.js';
 
 /**
@@ -15,7 +15,14 @@ export function receiving(options: EnvelopeOptions) {
   const { maxHeld = 1_024, dedupeTtl = 300_000, dedupeSize = 10_000, listening$ = of(true) } = options;
   const { scheduler = asyncScheduler, report = noop } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
-  const terms: Terms = { canWrite: false, isOver: () => false, complain: (error) => report({ kind: 'error', error }) };
+  const session: DeliverySession = {
+    canWrite: false,
+    isOver: () => false,
+    complain: (error) => report({ kind: 'error', error }),
+    settle(_, outcomes) {
+      for (const { onDone } of outcomes) onDone?.();
+    },
+  };
 
   return (batches$: Observable<readonly Message[]>, acks$: Subject<Message>, ack: (message: Message) => void) => {
     const recent = createRecentKeys({ ttl: dedupeTtl, maxSize: dedupeSize, scheduler });
@@ -30,20 +37,20 @@ export function receiving(options: EnvelopeOptions) {
       if (type === 'ack') acks$.next(message);
       else if (type === 'system.welcome') {
         // A peer that had welcomed us and no longer knows us has lost what it still had to send.
-        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) terms.complain?.(new SessionLostError());
+        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.complain?.(new SessionLostError());
         isWelcome = true;
       } else return type !== 'system.hello';
       return false;
     };
     // Handed over as by a session, so that the wire hears what goes wrong with them. Their acks do not wait for that.
-    const emit = (message: Message): void => offer(message, (one) => emitted$.next(one), tellDone, terms);
+    const emit = (message: Message): void => deliver(message, (one) => emitted$.next(one), session);
     const release = (messages: readonly Message[]): void => {
       messages.filter(({ id }) => !recent.seen(id)).forEach(emit);
       messages.forEach(ack);
     };
     const hold = (message: Message): void => {
       if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
-      else terms.complain?.(new OverflowError('messages before the first subscriber', maxHeld));
+      else session.complain?.(new OverflowError('messages before the first subscriber', maxHeld));
     };
     const receive = (batch: readonly Message[]): void => {
       const messages = batch.filter(isForApplication);
@@ -62,8 +69,4 @@ export function receiving(options: EnvelopeOptions) {
       listening$.pipe(filter(Boolean), take(1), tap(listen), ignoreElements()),
     );
   };
-}
-
-function tellDone(outcomes: readonly Outcome[]): void {
-  for (const { onDone } of outcomes) onDone?.();
 }

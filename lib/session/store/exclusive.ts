@@ -1,7 +1,7 @@
 import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
 import { StoreError } from '../../errors.js';
 import { asObservable, type Later } from '../../internal/later.js';
-import { durable } from '../durable.js';
+import { durable } from '../durability.js';
 import type { OutboxStore } from './outboxStore.js';
 
 /** What `exclusive` needs of `navigator.locks`. */

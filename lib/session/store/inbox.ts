@@ -1,6 +1,6 @@
 import type { Later } from '../../internal/later.js';
 import type { Message } from '../../message/types.js';
-import type { Durability } from './durability.js';
+import type { Durability } from './outboxStore.js';
 
 /** How far the messages of one sender are processed. */
 export interface Cursor {

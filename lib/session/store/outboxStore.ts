@@ -2,7 +2,11 @@ import type { Observable } from 'rxjs';
 import type { StoreError } from '../../errors.js';
 import type { Later } from '../../internal/later.js';
 import type { Frame } from '../../link/link.js';
-import type { Durability } from './durability.js';
+
+/** What a client's session needs for stores that outlive the process: `durable` is the only one. A client without such a store does not load it. */
+export interface Durability {
+  readonly kind: 'durable';
+}
 
 /** A run of messages that have their numbers, as the one frame that carries them, byte for byte, each time it is sent. */
 export interface StoredBatch {

@@ -3,7 +3,7 @@ import { StoreError, type StoreFault } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import type { Later } from '../../internal/later.js';
 import { createRing, type Ring } from '../../internal/ring.js';
-import { durable } from '../durable.js';
+import { durable } from '../durability.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxContents, OutboxStore, StoredBatch } from './outboxStore.js';
 import { faultOf, keyOf, storeError, takeOver, type Head } from './records.js';

@@ -1,11 +1,11 @@
-import { filter, Subject, VirtualTimeScheduler } from 'rxjs';
+import { filter, firstValueFrom, Subject, timer, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
 import { withChannels } from '../../../lib/app/channels/withChannels.js';
 import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
 import { ChannelRefusedError, ConnectionLostError, InvalidMessageError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import { consume } from '../../../lib/session/consume.js';
+import { consume } from '../../../lib/session/consume/consume.js';
 import { record } from '../../support/record.js';
 import { note, payloads, rooms, turn } from '../../support/rooms.js';
 
@@ -195,7 +195,8 @@ describe('channel', () => {
     const started = record(channel(wire, 'room.1').pipe(consume(() => done)));
     await first(town);
     const receipts = record(town.served[0]!.receipts$.pipe(filter(({ status }) => status === 'acked')));
-    await turn();
+    // The acks of what was sent before may wait.
+    await firstValueFrom(timer(100));
     const before = receipts.values.length;
     town.hall.channel('room.1').next(note('work'));
     await turn();

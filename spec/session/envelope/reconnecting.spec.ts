@@ -3,7 +3,7 @@ import { VirtualTimeScheduler } from 'rxjs';
 import { ConnectionLostError, OverflowError, ReconnectGivenUpError, SessionLostError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { envelopes } from '../../../lib/session/envelope/envelopes.js';
-import { isTemporary } from '../../../lib/session/reconnecting.js';
+import { isTemporary } from '../../../lib/session/reconnect.js';
 import { message, openSession, wait } from './session.js';
 
 const welcome = (resumed: boolean) => createMessage('system.welcome', { resumed });

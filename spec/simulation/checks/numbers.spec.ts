@@ -1,7 +1,7 @@
 import { json } from '../../../lib/codec/json.js';
-import type { SessionFrame } from '../../../lib/session/frames.js';
+import type { SessionFrame } from '../../../lib/session/protocol/frames.js';
 import { helloFrame, welcomeFrame } from '../../support/sessionFrames.js';
-import { readFrame } from '../../../lib/session/frames.js';
+import { readFrame } from '../../../lib/session/protocol/frames.js';
 import { createJournal } from '../journal.js';
 import type { Connection } from '../network.js';
 import { createNumberChecks } from './numbers.js';
@@ -10,29 +10,30 @@ const PID = 'p'.repeat(22);
 const connection = (client: string, server: string) =>
   ({ ends: { client: { life: { name: client } }, server: { life: { name: server } } } }) as Connection;
 const skip = (...numbers: readonly number[]): SessionFrame => ({ kind: 'skip', numbers });
-const batch = (first: number): SessionFrame => ({ kind: 'msg', first, count: 1, body: '{}' });
+const batch = (first: number): SessionFrame => ({ kind: 'msg', first, count: 1, body: '{}', wait: 0 });
 
 /** Checks, and two processes that have one client's outbox, one after the other. */
-function start() {
+function start(isSlow = false) {
   const broken: string[] = [];
   const checks = createNumberChecks({
     ...{ codec: json(), journal: createJournal(), now: () => 0, receiverOf: ({ ends }) => ends.client.life.name },
     hasForgotten: () => true,
+    isSlow: () => isSlow,
     violate: (invariant) => broken.push(invariant),
   });
   const shake = (on: Connection, epoch: number, known: boolean, rx = 0): void => {
-    checks.sent(on, 'client', readFrame(helloFrame({ pid: PID, epoch })), 100);
-    checks.sent(on, 'server', readFrame(welcomeFrame({ rx, known, window: 4 })), 100);
+    checks.sent(on, 'client', readFrame(helloFrame({ pid: PID, epoch })));
+    checks.sent(on, 'server', readFrame(welcomeFrame({ rx, known, window: 4 })));
   };
   /** The client skips all numbers up to this one, and they are acked. */
   const acked = (on: Connection, upTo: number): void => {
     const numbers = Array.from({ length: upTo }, (_, index) => index + 1);
-    checks.sent(on, 'client', skip(...numbers), 10);
+    checks.sent(on, 'client', skip(...numbers));
     checks.taken(on, 'server', skip(...numbers));
-    checks.sent(on, 'server', { kind: 'ack', done: upTo, credit: 4 }, 10);
-    checks.taken(on, 'client', { kind: 'ack', done: upTo, credit: 4 });
+    checks.sent(on, 'server', { kind: 'ack', done: upTo, credit: 4, delay: 0 });
+    checks.taken(on, 'client', { kind: 'ack', done: upTo, credit: 4, delay: 0 });
   };
-  return { broken, shake, acked, sends: (on: Connection, number: number) => checks.sent(on, 'client', batch(number), 10) };
+  return { broken, shake, acked, sends: (on: Connection, number: number) => checks.sent(on, 'client', batch(number)) };
 }
 
 describe('the simulation, of the window', () => {
@@ -68,5 +69,18 @@ describe('the simulation, of the window', () => {
     expect(broken).toEqual([]);
     sends(mine, 25);
     expect(broken).toEqual(['window']);
+  });
+
+  it.each([
+    ['not read', true, []],
+    ['read', false, ['resent']],
+  ])('takes an ack that has come to a sender for %s, where decoding is slow: %s', (_, isSlow, expected) => {
+    const { broken, shake, acked, sends } = start(isSlow);
+    const mine = connection('client 1', 'server 1');
+    shake(mine, 1, true);
+    sends(mine, 1);
+    acked(mine, 3);
+    sends(mine, 2);
+    expect(broken).toEqual(expected);
   });
 });

@@ -1,6 +1,6 @@
 import type { Codec } from '../../../lib/index.js';
-import type { SessionFrame } from '../../../lib/session/frames.js';
-import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/handshake.js';
+import { batchFrame, type SessionFrame } from '../../../lib/session/protocol/frames.js';
+import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/protocol/handshake.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
 import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
@@ -13,6 +13,8 @@ export interface NumberOptions {
   /** Whether the server may have forgotten a client since it was last asked. */
   readonly hasForgotten: (pid: string) => boolean;
   readonly now: () => number;
+  /** Whether one side takes its time to decode. */
+  readonly isSlow: (side: Side) => boolean;
   /** Names who remembers what was received by the client of a connection. */
   readonly receiverOf: (connection: Connection) => string;
 }
@@ -20,7 +22,7 @@ export interface NumberOptions {
 const SKIPPED = 'skipped';
 
 /** Looks into the frames that travel: the numbers of messages, and the acks. */
-export function createNumberChecks({ codec, journal, violate, hasForgotten, now, receiverOf }: NumberOptions) {
+export function createNumberChecks({ codec, journal, violate, hasForgotten, now, isSlow, receiverOf }: NumberOptions) {
   const spaces = new Map<string, Space>();
   const talks = new WeakMap<Connection, Talk>();
 
@@ -62,9 +64,15 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     const known = knownBy(talk.owners[from], spaceOf(from, talk));
     // What was finished out of order, before the receiver began anew, is acked before it is sent again.
     const isInRow = flow.last !== undefined && flow.last >= flow.known;
-    let next = Math.max(flow.last ?? flow.rx, flow.known) + 1;
-    while (flow.skipped.has(next) && next < first) next++;
-    const isNext = isInRow ? first === next : first <= next && last >= next;
+    const behind = (number: number): number => {
+      let next = number + 1;
+      while (flow.skipped.has(next) && next < first) next++;
+      return next;
+    };
+    const next = behind(Math.max(flow.last ?? flow.rx, flow.known));
+    // An ack that has come may wait behind a batch that is still being decoded: until it is read, the sender goes on in a row.
+    const isUnread = isSlow(from) && first === behind(flow.last ?? flow.rx);
+    const isNext = isUnread || (isInRow ? first === next : first <= next && last >= next);
     if (!isNext) violate('resent', `${from} sends ${first} to ${last}, where ${next} is next`);
     flow.last = last;
     while (flow.flying[0] && flow.flying[0].last <= known) flow.flying.shift();
@@ -99,7 +107,7 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       talks.set(connection, talk);
       return talk;
     },
-    sent(connection: Connection, from: Side, frame: SessionFrame, size: number): void {
+    sent(connection: Connection, from: Side, frame: SessionFrame): void {
       const talk = this.talkOf(connection);
       if (frame.kind === 'hello') {
         talk.hello = parseHello(frame.value);
@@ -109,19 +117,24 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
       else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
       else if (frame.kind === 'msg') {
+        if (frame.ack) acknowledge(frame.ack.done, talk, from);
         for (const id of idsIn(frame.body, codec)) fly(journal.of(id), talk);
-        if (frame.first > 0) launch(frame.first, frame.count, size, talk, from);
+        // An ack that travels with a batch is no part of its size.
+        const { length } = batchFrame(frame.first, frame.count, frame.body);
+        if (frame.first > 0) launch(frame.first, frame.count, length, talk, from);
       }
     },
     taken(connection: Connection, by: Side, frame: SessionFrame): void {
       const talk = this.talkOf(connection);
-      if (frame.kind === 'ack') {
+      const ack = frame.kind === 'ack' ? frame : frame.kind === 'msg' ? frame.ack : undefined;
+      if (ack) {
         const space = spaceOf(by, talk);
         const owner = talk.owners[by];
-        space.known.set(owner, Math.max(knownBy(owner, space), frame.done));
+        space.known.set(owner, Math.max(knownBy(owner, space), ack.done));
         const flow = talk.flows[by];
-        if (flow) flow.known = Math.max(flow.known, frame.done);
-      } else if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));
+        if (flow) flow.known = Math.max(flow.known, ack.done);
+      }
+      if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));
       else if (frame.kind === 'msg' && frame.first > 0) bring(frame.first, idsIn(frame.body, codec), talk, other(by));
     },
   };

@@ -1,6 +1,6 @@
 import type { Codec, Frame, Message } from '../../../lib/index.js';
-import { readFrame } from '../../../lib/session/frames.js';
-import type { Hello } from '../../../lib/session/handshake.js';
+import { readFrame } from '../../../lib/session/protocol/frames.js';
+import type { Hello } from '../../../lib/session/protocol/handshake.js';
 import type { Side } from '../network.js';
 
 /** The numbers of one sender: who has got, done and acked which. */
@@ -55,7 +55,7 @@ export function newFlow(rx: number, window: number, bytes: number): Flow {
 /** The messages in a frame or its body. */
 export function idsIn(frame: Frame, codec: Codec): readonly string[] {
   if (typeof frame === 'string') return [...frame.matchAll(/"id":"(\w+)"/g)].map(([, id = '']) => id);
-  const read = frame[0] === 1 ? readFrame(frame) : undefined;
+  const read = frame[0] === 1 || frame[0] === 2 ? readFrame(frame) : undefined;
   // Here the codecs are asked that answer at once.
   const messages = codec.decode(read?.kind === 'msg' ? read.body : frame) as readonly Message[];
   return messages.map(({ id }) => id);

@@ -5,14 +5,14 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
   {
     name: 'a dead letter is not kept',
     why: 'what has failed for good is a dead letter',
-    file: 'lib/session/consumeOne.ts',
+    file: 'lib/session/consume/consumeOne.ts',
     find: 'settled(held, { deadLetter: letter })',
     replace: 'settled(held, {})',
   },
   {
     name: 'a dead letter is not handed on',
     why: 'the dead letter of a handler goes to its store',
-    file: 'lib/session/consumeOne.ts',
+    file: 'lib/session/consume/consumeOne.ts',
     find: 'concat(work(deadLetter?.(letter)).pipe(ignoreElements()), of(kept$))',
     replace: 'of(kept$)',
   },
@@ -26,7 +26,7 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
   {
     name: 'given up at the first failure',
     why: 'a handler that fails is tried again',
-    file: 'lib/session/consumeOne.ts',
+    file: 'lib/session/consume/consumeOne.ts',
     find: 'tap({ error: history.add }), retried, catchError(bury)',
     replace: 'tap({ error: history.add }), catchError(bury)',
   },
@@ -40,14 +40,14 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
   {
     name: 'a letter with another reason',
     why: 'a dead letter says why',
-    file: 'lib/session/deadLetter.ts',
+    file: 'lib/session/consume/deadLetter.ts',
     find: "reason: typeof code === 'string' ? code : text",
     replace: 'reason: text',
   },
   {
     name: 'a history that forgets',
     why: 'a dead letter tells how each try has failed',
-    file: 'lib/session/deadLetter.ts',
+    file: 'lib/session/consume/deadLetter.ts',
     find: '(failures = [...failures, failureOf(error, scheduler.now())]',
     replace: '(failures = [failureOf(error, scheduler.now())]',
   },
@@ -131,7 +131,7 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
   {
     name: 'acked before its handlers are done',
     why: 'a routed message is processed when all its handlers are done',
-    file: 'lib/session/claims.ts',
+    file: 'lib/session/receive/delivery.ts',
     find: '  mine.open++;',
     replace: '',
   },

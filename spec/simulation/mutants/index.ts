@@ -1,3 +1,4 @@
+import { ACKING } from './acking.js';
 import { ATTACHING } from './attaching.js';
 import { COMMITTING } from './committing.js';
 import { RECEIVING } from './receiving.js';
@@ -9,4 +10,4 @@ import type { Mutant } from './mutant.js';
 
 export { RETURNING_MUTANTS, type Mutant };
 
-export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...RESUMING, ...ATTACHING, ...SLEEPING];
+export const MUTANTS: readonly Mutant[] = [...RECEIVING, ...COMMITTING, ...SENDING, ...ACKING, ...RESUMING, ...ATTACHING, ...SLEEPING];

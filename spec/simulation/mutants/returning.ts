@@ -5,15 +5,15 @@ export const RETURNING_MUTANTS: readonly Mutant[] = [
   {
     name: 'an early ack that is applied at once',
     why: 'an ack that comes before both have agreed is applied then: it is no sign that the other side has forgotten something',
-    file: 'lib/session/reading.ts',
-    find: 'if (!isEarly) outgoing.acknowledge',
-    replace: 'outgoing.acknowledge',
+    file: 'lib/session/endpoint.ts',
+    find: 'if (!isEarly) this.sender.acknowledge',
+    replace: 'this.sender.acknowledge',
   },
   {
     name: 'an early ack that tells nothing',
     why: 'what the first ack tells of is not sent again',
     file: 'lib/session/endpoint.ts',
-    find: 'outgoing.attach(agreed.send, accepted,',
-    replace: 'outgoing.attach(agreed.send, rx,',
+    find: 'this.sender.attach(this, accepted,',
+    replace: 'this.sender.attach(this, rx,',
   },
 ];

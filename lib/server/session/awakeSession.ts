@@ -1,0 +1,220 @@
+import { Subscription } from 'rxjs';
+import type { Codec } from '../../codec/codec.js';
+import type { Frame } from '../../link/link.js';
+import type { Delivery, Message } from '../../message/types.js';
+import { ProtocolError } from '../../errors.js';
+import { createNegotiatedCodec } from '../../session/codecNegotiation.js';
+import type { Connection } from '../../session/connection.js';
+import { durable, type Durable } from '../../session/durability.js';
+import { Endpoint } from '../../session/endpoint.js';
+import { drainAndClose, waitIn } from '../../session/lifecycle.js';
+import { controlFrame } from '../../session/protocol/frames.js';
+import { credential } from '../../session/protocol/handshake.js';
+import type { Report } from '../../session/sessionEvents.js';
+import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
+import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
+import type { WireParts } from '../../wire/wireSetup.js';
+import type { WiresOptions } from '../envelopeWires.js';
+import type { SharedBucket } from '../rateLimit.js';
+import type { FanOut } from './fanOut.js';
+import { HandshakeResponder } from './handshakeResponder.js';
+import type { Checked, KeepaliveTimer } from './keepaliveTimer.js';
+import type { Peer } from './resumption.js';
+import type { SessionTransport } from './transport.js';
+import type { Drained } from './drain.js';
+import { createReauthentication, type Reauthentication } from './reauthentication.js';
+import type { Snapshot } from './snapshot.js';
+import { createThrottle, type Throttle } from './throttle.js';
+
+/** The options of all sessions of a server. */
+export interface ServerSessionOptions extends WiresOptions {
+  /** How often each side must be heard, in ms. */
+  readonly pingInterval: number;
+  readonly keepalive: KeepaliveTimer;
+  /** Lets sessions that hibernate send together what is sent to them in one go. */
+  readonly fanOut: FanOut;
+}
+
+/** What was stored of a client. */
+export interface StoredClient {
+  readonly record: InboxRecord | undefined;
+  readonly store: OutboxStore;
+  readonly contents: OutboxContents;
+}
+
+/** A client as it is when its session begins. */
+export interface NewClient {
+  readonly pid: string;
+  readonly delivery: Delivery;
+  readonly codec: Codec;
+  readonly stored: StoredClient;
+  readonly peer: Peer;
+  readonly transport: SessionTransport;
+}
+
+/** The session of a client, which it has also while it hibernates. */
+export interface SessionOwner extends Checked {
+  readonly client: Omit<NewClient, 'stored'> & { readonly store: OutboxStore };
+  /** Names the wire. */
+  readonly id: string;
+  readonly options: ServerSessionOptions;
+  readonly parts: WireParts;
+  readonly bucket: SharedBucket | undefined;
+  readonly report: Report;
+  /** Hands a message of the client to the application. */
+  readonly emit: (message: Message) => void;
+  /** Ends the session: the wire completes, and the reason is reported. */
+  readonly failed: (error: unknown) => void;
+  ended(): void;
+  /** Sends a frame over the connection in use. */
+  send(frame: Frame): void;
+  hibernate(quiet?: number): void;
+}
+
+/** The parts of a session that it has only while it is awake. */
+export class AwakeSession implements Drained {
+  readonly endpoint: Endpoint;
+  /** Ends when the session hibernates or ends. */
+  readonly life = new Subscription();
+  readonly #session: SessionOwner;
+  readonly #handshake: HandshakeResponder;
+  readonly #reauthentication: Reauthentication;
+  readonly #throttle: Throttle | undefined;
+  /** What the endpoint sends over the connection in use. */
+  #sending = Subscription.EMPTY;
+  #connection: Connection | undefined;
+  /** Set while a connection is given to the endpoint that both sides have agreed on before. */
+  #goesOn: { readonly snapshot: Snapshot; readonly quiet: number } | undefined;
+  /** Whether the client was asked to send nothing more, and whether it has answered. Its answer comes behind all that it has sent. */
+  #isByeSent = false;
+  #isByeAnswered = false;
+  #isDraining = false;
+
+  constructor(session: SessionOwner, contents: OutboxContents, cursor: Cursor | undefined, snapshot: Snapshot | undefined) {
+    const { client, options, id, parts } = session;
+    const { pid, delivery, codec: own, store, peer, transport } = client;
+    const { scheduler, inbox } = options;
+    this.#session = session;
+    const wait = waitIn(this.life);
+    const codec = createNegotiatedCodec([own, ...options.codecs.filter((one) => one !== own)]);
+    const attachment = () => transport.latest;
+    const onAgreed = (): void => options.keepalive.settle(session);
+    const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report };
+    this.#handshake = new HandshakeResponder(
+      { pid, peer, codec, agreed: own.name, store, attachment, onAgreed, wait, fail: session.failed },
+      settings,
+    );
+    this.#reauthentication = createReauthentication(attachment, wait, scheduler);
+    this.#throttle = this.#createThrottle(cursor?.done ?? 0);
+    this.endpoint = new Endpoint(
+      {
+        codec,
+        store,
+        wait,
+        pid: () => pid,
+        life: this.life,
+        sends: 'to-client',
+        emit: session.emit,
+        fail: session.failed,
+        durability: store.isDurable || store.faults$ || inbox ? (durable as Durable) : undefined,
+        source: () => transport.latest.hello().id,
+        onOpen: (connection) => this.#opened(connection),
+        onEarly: (connection) => this.#handshake.agree(connection, this.endpoint),
+        onHandshake: ({ kind, value }, connection) => {
+          if (kind === 'auth' && connection.isAgreed) this.#reauthentication.renew(credential(value), connection);
+          else if (kind === 'bye' && this.#isByeSent) this.#isByeAnswered = true;
+          else if (kind !== 'hello') throw new ProtocolError(`a ${kind} out of place`);
+          else this.#handshake.readHello();
+        },
+        onQuiet: (checks) => session.hibernate(checks),
+        ...(this.#throttle && { ackable: this.#throttle.ackable, admit: this.#throttle.admit }),
+      },
+      settings,
+    );
+    this.endpoint.begin(pid, cursor);
+    if (snapshot) this.endpoint.sender.adopt(snapshot);
+    else this.endpoint.sender.begin(contents, () => this.#handshake.outboxRead());
+    if (snapshot) this.#handshake.outboxRead();
+  }
+
+  /** Uses the connection of the transport. */
+  connect(): void {
+    const { transport } = this.#session.client;
+    this.#sending = this.endpoint.toPeer$.subscribe({
+      next: (frame) => this.#session.send(frame),
+      error: (error: unknown) => transport.fail(error),
+      complete: () => transport.finish(),
+    });
+  }
+
+  disconnect(): void {
+    this.#sending.unsubscribe();
+  }
+
+  /** Goes on over the connection that the session had while it hibernated. @param quiet How many checks in a row have heard nothing. */
+  goOn(snapshot: Snapshot, quiet: number): void {
+    this.#handshake.readHello();
+    this.#goesOn = { snapshot, quiet };
+    this.connect();
+  }
+
+  /** Whether there is nothing to do, as far as this class knows. */
+  isIdle(): boolean {
+    return !this.#isDraining && !this.#isByeSent && this.#isHere() && this.#reauthentication.isIdle() && this.#throttle?.isIdle() !== false;
+  }
+
+  reached() {
+    const { sender, receiver } = this.endpoint;
+    const { acked, sent } = sender.inFlight;
+    // A client that is throttled gets no further than its acks, also by what it skips.
+    return { rx: this.#throttle?.acked() ?? receiver.rx, acked, sent, unread: this.endpoint.unread() };
+  }
+
+  bye(retryAfter: number): void {
+    this.#isByeSent = true;
+    if (this.#isHere()) this.#connection?.send(controlFrame('bye', retryAfter));
+    this.#throttle?.release();
+  }
+
+  isDrained(): boolean {
+    const { receiver, sender } = this.endpoint;
+    return !this.#isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
+  }
+
+  /** Sends what is still to be sent, then says goodbye and ends the session. */
+  drain(): void {
+    this.#isDraining = true;
+    const { failed, options } = this.#session;
+    this.life.add(drainAndClose(this.endpoint, options).subscribe({ error: failed, complete: () => this.#session.ended() }));
+  }
+
+  end(): void {
+    this.#sending.unsubscribe();
+    this.endpoint.sender.abandon();
+    this.life.unsubscribe();
+  }
+
+  /** Whether the client is connected, and both sides know of each other. */
+  #isHere(): boolean {
+    return this.#connection?.isAgreed === true && this.endpoint.isCurrent(this.#connection);
+  }
+
+  #opened(connection: Connection): void {
+    this.#connection = connection;
+    const goesOn = this.#goesOn;
+    this.#goesOn = undefined;
+    if (!goesOn) {
+      this.#handshake.greet(connection, this.endpoint);
+      return;
+    }
+    const { sent: rx, allowance, lazyAcks } = goesOn.snapshot;
+    this.endpoint.goOn(connection, { rx, allowance, ping: this.#session.options.pingInterval, lazyAcks }, goesOn.quiet);
+  }
+
+  #createThrottle(acked: number): Throttle | undefined {
+    const { bucket, options, report } = this.#session;
+    const { rates, scheduler } = options;
+    if (!rates || !bucket) return undefined;
+    return createThrottle(acked, { rates, bucket, life: this.life, scheduler, report, onTime: () => this.endpoint.acknowledge() });
+  }
+}

@@ -1,0 +1,67 @@
+import { interval, Subscription, type SchedulerLike } from 'rxjs';
+import { createAlarm } from '../../internal/alarm.js';
+
+/** A session that is checked at intervals. */
+export interface Checked {
+  /** Where the timer finds it: only the timer writes here. */
+  part: number;
+  /** @param isLate Whether this check is late by more than another one. */
+  check(isLate: boolean): void;
+  /** The session was connected a moment ago: it may hibernate. */
+  hibernate(): void;
+}
+
+/** Checks many sessions, each every half interval, with one timer. */
+export interface KeepaliveTimer {
+  /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
+  add(session: Checked, wasHeard: boolean): void;
+  remove(session: Checked): void;
+  /** The session was connected just now: it may hibernate in a moment. */
+  settle(session: Checked): void;
+}
+
+/** How long a session that was connected stays awake, in ms. */
+const MOMENT = 20;
+
+/** The sessions are checked in so many parts, one after the other. */
+const PARTS = 8;
+
+export function createKeepaliveTimer(every: number, scheduler: SchedulerLike): KeepaliveTimer {
+  const half = every / 2;
+  const parts = Array.from({ length: PARTS }, () => new Set<Checked>());
+  let count = 0;
+  let timer = Subscription.EMPTY;
+  let at = 0;
+  let due = 0;
+
+  const check = (): void => {
+    const now = scheduler.now();
+    const isLate = now - due > half;
+    due = now + half / PARTS;
+    at = (at + 1) % PARTS;
+    for (const session of parts[at] as Set<Checked>) session.check(isLate);
+  };
+  let settling: Checked[] = [];
+  const settled = createAlarm(scheduler, () => {
+    const all = settling;
+    settling = [];
+    for (const session of all) session.hibernate();
+  });
+  return {
+    settle(session) {
+      settling.push(session);
+      settled.set(MOMENT);
+    },
+    add(session, wasHeard) {
+      if (count++ === 0) {
+        due = scheduler.now() + half / PARTS;
+        timer = interval(half / PARTS, scheduler).subscribe(check);
+      }
+      session.part = wasHeard ? (at + PARTS - 1) % PARTS : at;
+      parts[session.part]?.add(session);
+    },
+    remove(session) {
+      if (parts[session.part]?.delete(session) && --count === 0) timer.unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { catchError, EMPTY, map, mergeMap, Observable, type SchedulerLike } from 'rxjs';
+import type { Codec } from '../../codec/codec.js';
+import { ProtocolError, UnsupportedError } from '../../errors.js';
+import { asObservable } from '../../internal/later.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Frame, Link } from '../../link/link.js';
+import type { Delivery, Message } from '../../message/types.js';
+import { readFrame } from '../../session/protocol/frames.js';
+import { parseHello, type Hello } from '../../session/protocol/handshake.js';
+import { inMemory } from '../../session/store/memoryOutbox.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
+import type { WireParts, WireSetup } from '../../wire/wireSetup.js';
+import type { Attachment } from '../attachment.js';
+import { PrincipalWire, type AnyWire } from '../principal.js';
+import { randomName } from '../randomName.js';
+import type { Drained } from './drain.js';
+import { createKeepaliveTimer } from './keepaliveTimer.js';
+import { createPeer, parsePeerRecord, type Peer } from './resumption.js';
+import type { NewClient, ServerSessionOptions, StoredClient } from './awakeSession.js';
+import { FanOut } from './fanOut.js';
+import { ServerSession } from './serverSession.js';
+import { SessionTransport } from './transport.js';
+
+export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' | 'fanOut'> {
+  /** Where messages to a client are stored until they are acked. */
+  readonly outbox?: (pid: string) => OutboxStore;
+  /** Called with the reason why a client was refused. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** Whether a connection that begins with this frame speaks the session protocol. */
+export function isSessionFrame(frame: Frame): boolean {
+  return typeof frame === 'string' && frame.startsWith('["hello",');
+}
+
+/** Characters that a hello may have: some of it is kept for as long as the connection. A token of 8,192 characters fits in, however it is written. */
+const MAX_HELLO = 64 * 1024;
+
+/** Reads the hello that a connection has begun with. @throws {ProtocolError} When the frame is no hello. */
+export function readSessionHello(first: Frame): Hello {
+  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
+  const frame = readFrame(first);
+  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  return parseHello(frame.value);
+}
+
+/** A client that has a session in this process. */
+interface SessionEntry {
+  readonly peer: Peer;
+  readonly transport: SessionTransport;
+  /** The session, once it has begun. */
+  session: ServerSession | undefined;
+}
+
+/** Creates the registry of the sessions of a server, by the names of the clients' outboxes. */
+export function createRegistry(options: RegistryOptions) {
+  /** An entry is `undefined` while the server reads what is stored of the client. */
+  const entries = new Map<string, SessionEntry | undefined>();
+  const shared: ServerSessionOptions = {
+    ...options,
+    keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler),
+    fanOut: new FanOut(options.microtask),
+  };
+  const refuse = (attachment: Attachment, code: CloseCode, error: unknown): [] => {
+    const { reason, message } = Object(error) as Partial<UnsupportedError>;
+    attachment.close(code, reason ?? message ?? '');
+    options.onRefused(error);
+    return [];
+  };
+  const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
+    const code = peer.refusal(hello, attachment.principal);
+    if (code === undefined) return false;
+    refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
+    return true;
+  };
+  /** @param leave Gives the place of the client up. */
+  const accept = (attachment: Attachment, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
+    const peer = peerOf(stored, attachment);
+    const codec = agreedCodec(hello, options.codecs);
+    if (codec && !isRefused(attachment, hello, peer)) {
+      const entry: SessionEntry = { peer, transport: new SessionTransport(attachment, true, options), session: undefined };
+      entries.set(hello.pid, entry);
+      const { pid, delivery } = hello;
+      const setup = new SessionWireSetup(entry, { pid, delivery, codec, stored, peer, transport: entry.transport }, shared, leave);
+      return [new PrincipalWire(setup, () => entry.transport.latest.principal)];
+    }
+    leave();
+    stored.store.close();
+    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
+  };
+  const load = ({ pid }: Hello): Observable<StoredClient> => {
+    const { inbox, outbox = () => inMemory } = options;
+    const store = outbox(pid);
+    return asObservable(() => inbox?.load(pid)).pipe(
+      mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
+    );
+  };
+  const begin = (attachment: Attachment, hello: Hello): Observable<AnyWire> => {
+    const giveUp = options.quota.take(attachment.principal?.id);
+    const leave = (): void => {
+      entries.delete(hello.pid);
+      giveUp();
+    };
+    entries.set(hello.pid, undefined);
+    return load(hello).pipe(
+      mergeMap((stored) => accept(attachment, hello, stored, leave)),
+      catchError((error: unknown) => {
+        leave();
+        return refuse(attachment, CloseCode.INTERNAL_ERROR, error);
+      }),
+    );
+  };
+
+  return {
+    /**
+     * Emits the wire of a new client; completes without one when the client has its wire already.
+     *
+     * @throws {RxwireError} When the client may not have a wire.
+     */
+    admit(attachment: Attachment): Observable<AnyWire> {
+      const hello = attachment.hello();
+      const entry = entries.get(hello.pid);
+      if (!entries.has(hello.pid)) return begin(attachment, hello);
+      if (!entry) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));
+      else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
+      return EMPTY;
+    },
+    /** Returns all sessions, awake. */
+    sessions: (): readonly Drained[] => [...entries.values()].flatMap((entry) => entry?.session?.wake() ?? []),
+    /** Ends all sessions; the clients may look for another server. */
+    close: (): void => {
+      for (const entry of [...entries.values()]) entry?.transport.vacate();
+    },
+  };
+}
+
+/** Returns the client as it was stored, or as a new one. */
+function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: Attachment): Peer {
+  const known = parsePeerRecord(record?.session);
+  return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
+}
+
+/** Returns the codec that both sides know and the client likes best. */
+function agreedCodec({ codecs: offered }: Hello, codecs: readonly Codec[]): Codec | undefined {
+  return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
+}
+
+/** Makes the wire of a client. */
+class SessionWireSetup implements WireSetup {
+  readonly id = randomName();
+  readonly delivery: Delivery;
+  readonly #entry: SessionEntry;
+  readonly #options: ServerSessionOptions;
+  readonly #onEnded: () => void;
+  /** The client, until its session has begun: later it is of no use, and not small. */
+  #client: NewClient | undefined;
+
+  constructor(entry: SessionEntry, client: NewClient, options: ServerSessionOptions, onEnded: () => void) {
+    this.delivery = client.delivery;
+    this.#entry = entry;
+    this.#options = options;
+    this.#onEnded = onEnded;
+    this.#client = client;
+  }
+
+  get endpoint(): string {
+    return this.#options.endpoint;
+  }
+
+  get scheduler(): SchedulerLike {
+    return this.#options.scheduler;
+  }
+
+  get microtask(): SchedulerLike | undefined {
+    return this.#options.microtask;
+  }
+
+  protocol(): string {
+    return this.#entry.transport.latest.protocol;
+  }
+
+  open(parts: WireParts): Link<Message> {
+    return (outgoing) =>
+      new Observable((to) => {
+        const client = this.#client;
+        this.#client = undefined;
+        if (!client) return;
+        const session = new ServerSession(to, client, parts, this.id, this.#options, this.#onEnded);
+        this.#entry.session = session;
+        session.begin(outgoing);
+      });
+  }
+}

@@ -1,0 +1,82 @@
+import { asyncScheduler, connect, defer, filter, map, merge, mergeAll, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
+import { OverflowError } from '../../errors.js';
+import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import type { Message } from '../../message/types.js';
+import { retryBackoff } from '../../operators/retryBackoff.js';
+import { claim } from '../receive/delivery.js';
+import { buried, handled, type Job } from './consumeOne.js';
+import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+
+export type { Consumed, ConsumeOptions, HandlerWork };
+
+/**
+ * Processes messages: each counts as processed, and is acked, when its handler has completed. So a slow handler slows the sender, and what
+ * a crash interrupts comes again. A handler that keeps failing ends in a dead letter, never the stream.
+ *
+ *     source                 -ab-----c--|
+ *     consume(takes 3 ms)    ----a--b---(c|)
+ *
+ * Emits each message once it is processed (where the session has an inbox: once that has stored it), with the last value of its handler, or
+ * as `dead`. When the session ends before that, it is not emitted, and comes again: what waits is not started any more, what runs goes on.
+ *
+ * Messages are claimed from the session while it hands them over: nothing may delay them before they are here, so `ofType` and `filter`
+ * may come first, `delay` may not. What no session hands over is processed just the same.
+ *
+ * Unsubscribe it together with its wire: that ends what runs, unacked. On a wire that lives on, those messages would stay unacked, and
+ * those that come next would have no handler.
+ *
+ * @param handler Called with each message. Its work is done when what it returns completes, or at once.
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no inbox.
+ * @throws What `deadLetter` throws, delivered: the message is not acked.
+ * @example
+ * wire.pipe(ofType('execution.output'), consume(({ payload }) => save(payload.data), { concurrency: 4 })).subscribe();
+ * @example
+ * of(createMessage('chat.said', 'hello'))
+ *   .pipe(consume(({ payload }) => Promise.resolve(`${payload}!`)))
+ *   .subscribe((consumed) => console.log(consumed.status === 'done' && consumed.result)); // prints: hello!
+ */
+export function consume<T extends Message, R = unknown, Tx = unknown>(
+  handler: (message: T) => HandlerWork<R>,
+  options: ConsumeOptions<T, R, Tx> = {},
+): OperatorFunction<T, Consumed<T, R>> {
+  const { concurrency = 1, maxWaiting = 10_000, retry = {}, scheduler = asyncScheduler } = options;
+  assertPositive('consume', { concurrency });
+  assertNotNegative('consume', { maxWaiting });
+  const config = retry === false ? { maxRetries: 0 } : retry;
+  const retried = retryBackoff({ initialInterval: 100, maxRetries: 3, ...config, scheduler });
+  const parts = { ...options, handler, retried, scheduler };
+
+  return (source) =>
+    defer(() => {
+      let waiting = 0;
+      const admit = (message: T): Job<T> & { readonly isTooMany: boolean } => {
+        const isTooMany = waiting >= maxWaiting;
+        if (!isTooMany) waiting++;
+        return { message, held: claim(message), isTooMany };
+      };
+      const start = (job: Job<T>): Observable<Observable<Consumed<T, R>>> => {
+        waiting--;
+        return handled(job, parts);
+      };
+      const refuse = (job: Job<T>) => buried({ ...job, attempts: 0, error: new OverflowError('consume', maxWaiting) }, parts);
+
+      return source.pipe(
+        map(admit),
+        connect((jobs$) =>
+          merge(
+            jobs$.pipe(
+              filter(({ isTooMany }) => isTooMany),
+              mergeMap(refuse),
+            ),
+            jobs$.pipe(
+              filter(({ isTooMany }) => !isTooMany),
+              mergeMap(start, concurrency),
+            ),
+          ),
+        ),
+        // The next one need not wait until this one is written: many share a transaction.
+        mergeAll(),
+      );
+    });
+}

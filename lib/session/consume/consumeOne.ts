@@ -1,0 +1,113 @@
+import {
+  AsyncSubject,
+  catchError,
+  concat,
+  defaultIfEmpty,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+  takeLast,
+  tap,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
+import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
+import type { Message } from '../../message/types.js';
+import type { Claim, Outcome } from '../receive/delivery.js';
+import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+import { createDeadLetter, createHistory } from './deadLetter.js';
+import type { FailedAttempt } from '../store/inbox.js';
+
+/** A message, and what its session wants to hear of it. */
+export interface Job<T> {
+  readonly message: T;
+  /** Nothing, where no session has handed it over. */
+  readonly held: Claim | undefined;
+}
+
+export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'deadLetter'> {
+  readonly handler: (message: T) => HandlerWork<R>;
+  readonly retried: <V>(source: Observable<V>) => Observable<V>;
+  readonly scheduler: SchedulerLike;
+}
+
+/** Processes a message. Emits once its handler is through with it: what then emits when it is processed. */
+export function handled<T extends Message, R, Tx>(
+  { message, held }: Job<T>,
+  parts: ConsumeParts<T, R, Tx>,
+): Observable<Observable<Consumed<T, R>>> {
+  const { handler, retried, effect, scheduler } = parts;
+  return defer(() => {
+    if (effect && !held?.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
+    let attempts = 0;
+    const history = createHistory(scheduler);
+    const result$ = defer(() => {
+      if (held?.isOver()) return EMPTY;
+      attempts++;
+      return work(handler(message)).pipe(takeLast(1), defaultIfEmpty(undefined));
+    });
+
+    const done = (result: R | undefined): Consumed<T, R> => ({ message, attempts, status: 'done', result });
+    const written = (result: R | undefined): Observable<Consumed<T, R>> => {
+      const write = effect && ((transaction: unknown): void => effect(transaction as Tx, message, result));
+      return settled(held, write && { effect: write }).pipe(map(() => done(result)));
+    };
+    const bury = (error: unknown) => buried({ message, held, attempts, error, history: history.failures() }, parts);
+    // An effect that fails is tried again with its handler, before anything that comes later.
+    const processed$ = effect
+      ? result$.pipe(
+          mergeMap(written),
+          map((one) => of(one)),
+        )
+      : result$.pipe(map(written));
+    return processed$.pipe(tap({ error: history.add }), retried, catchError(bury));
+  });
+}
+
+interface Failure<T> extends Job<T> {
+  readonly attempts: number;
+  readonly error: unknown;
+  readonly history?: readonly FailedAttempt[];
+}
+
+/** Gives a message up; emits what then emits when it is processed. */
+export function buried<T extends Message, R, Tx>(
+  { message, held, attempts, error, history }: Failure<T>,
+  { deadLetter, scheduler }: ConsumeParts<T, R, Tx>,
+): Observable<Observable<Consumed<T, R>>> {
+  return defer(() => {
+    if (held?.isOver()) return EMPTY;
+    held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
+    const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
+    const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
+    const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));
+    return concat(work(deadLetter?.(letter)).pipe(ignoreElements()), of(kept$));
+  });
+}
+
+function work<R>(returned: HandlerWork<R>): Observable<R> {
+  return returned ? from(returned) : EMPTY;
+}
+
+/** Emits when the session has written it; completes without that, when it has ended before. */
+function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter'> = {}): Observable<void> {
+  if (!held) return of(undefined);
+  return defer(() => {
+    const end$ = new AsyncSubject<void>();
+    held({
+      ...outcome,
+      onDone() {
+        end$.next();
+        end$.complete();
+      },
+      onAbandoned: () => end$.complete(),
+      // Nobody could do anything about a failure but that of an effect.
+      ...(outcome.effect && { onFailed: (error) => end$.error(error) }),
+    });
+    return end$;
+  });
+}

@@ -1,0 +1,25 @@
+import { createInboxCommitter } from './receive/inboxCommitter.js';
+import { keepTicket, recall, restoreBatches } from './send/outboxRestore.js';
+import { createOutboxWriter } from './send/outboxWriter.js';
+import type { Durability } from './store/outboxStore.js';
+
+export type { Recalled, TicketState } from './send/outboxRestore.js';
+
+/** The functions that a session needs for stores that outlive the process, and for no others. */
+export interface Durable extends Durability {
+  readonly createInboxCommitter: typeof createInboxCommitter;
+  readonly createOutboxWriter: typeof createOutboxWriter;
+  readonly keepTicket: typeof keepTicket;
+  readonly recall: typeof recall;
+  readonly restoreBatches: typeof restoreBatches;
+}
+
+const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, recall, restoreBatches };
+
+/**
+ * The `durability` of an `Inbox`, and of an `OutboxStore` that outlives the process: it holds the code that the client's session needs for them.
+ *
+ * @example
+ * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write
+ */
+export const durable: Durability = DURABLE;

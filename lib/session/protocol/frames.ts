@@ -1,0 +1,206 @@
+import { ProtocolError } from '../../errors.js';
+import type { Frame } from '../../link/link.js';
+import { whole } from './handshake.js';
+
+/** A frame that travels between two sessions. The rules are in docs/protocol.md. */
+export type SessionFrame =
+  /** A frame that only one of the sides may send, or whose value each side has of its own. The handshake of that side reads the value. */
+  | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
+  | BatchFrame
+  /** The messages with these numbers are not sent any more. */
+  | { readonly kind: 'skip'; readonly numbers: readonly number[] }
+  | Ack
+  /** The receiver answers with an ack. `sent` is the highest number that was sent over this connection, or accepted before. */
+  | { readonly kind: 'ping'; readonly sent: number };
+
+/** A batch: its messages have the numbers from `first` on, or none when `first` is 0. */
+export interface BatchFrame {
+  readonly kind: 'msg';
+  readonly first: number;
+  readonly count: number;
+  readonly body: Frame;
+  /** The ack of the other direction that travels with the batch. */
+  readonly ack?: Ack | undefined;
+  /** How long the ack of this batch may wait, in units of {@link WAIT_UNIT}; 0: it must go at once. */
+  readonly wait: number;
+}
+
+/** All messages up to `done` are processed, and `credit` more may be sent. */
+export interface Ack {
+  readonly kind: 'ack';
+  readonly done: number;
+  readonly credit: number;
+  /** How long the receiver has kept this ack back on purpose, in ms. */
+  readonly delay: number;
+}
+
+/** The most messages in one batch, whatever the window. */
+export const MAX_BATCH = 256;
+
+/** The unit in which a batch says how long its ack may wait, in ms. */
+export const WAIT_UNIT = 20;
+/** The longest wait that a batch can ask for, in units. */
+const MAX_WAIT = 255;
+/** The longest delay that an ack can report, in ms. */
+const MAX_ACK_DELAY = 65_535;
+
+/** Bytes before the body of a batch: the kind, the first number as 64 bits, the count as 16 bits. All numbers are big-endian. */
+const BATCH_HEADER = 11;
+const BATCH_KIND = 1;
+/** Bytes before a batch that carries an ack: the kind, `done` as 64 bits, `credit` as 32 bits, the wait as 8 bits, the delay of the ack as 16 bits. */
+const ACK_HEADER = 16;
+const ACK_BATCH_KIND = 2;
+const TEXT_BATCH = '["msg",';
+const TEXT_HEADER = /^\["msg",(\d{1,16}),(\d{1,5}),/;
+const TEXT_ACK_HEADER = /^\["ackmsg",(\d{1,16}),(\d{1,16}),(\d{1,3}),(\d{1,5}),(\d{1,16}),(\d{1,5}),/;
+const TEXT_ACK = /^\["ack",(\d{1,16}),(\d{1,16})(?:,(\d{1,5}))?\]$/;
+
+/** Makes a frame without a body: readable text, whatever the codec. */
+export function controlFrame(kind: Exclude<SessionFrame['kind'], 'msg'>, ...fields: readonly unknown[]): string {
+  return JSON.stringify([kind, ...fields]);
+}
+
+export function ackFrame(done: number, credit: number, delay = 0): string {
+  return delay > 0 ? `["ack",${done},${credit},${Math.min(MAX_ACK_DELAY, delay)}]` : `["ack",${done},${credit}]`;
+}
+
+/** Makes the frame of a batch around the body that a codec made. Bytes are written behind room for an ack, see {@link withAck}. */
+export function batchFrame(first: number, count: number, body: Frame): Frame {
+  if (typeof body === 'string') return `${TEXT_BATCH}${first},${count},${body}]`;
+  const room = new Uint8Array(ACK_HEADER + BATCH_HEADER + body.length);
+  room[ACK_HEADER] = BATCH_KIND;
+  writeUint64(room, ACK_HEADER + 1, first);
+  room[ACK_HEADER + 9] = count >>> 8;
+  room[ACK_HEADER + 10] = count;
+  room.set(body, ACK_HEADER + BATCH_HEADER);
+  return room.subarray(ACK_HEADER);
+}
+
+/**
+ * Makes the frame that carries an ack and a batch. The batch itself stays as it is: it may be stored, and is sent again byte for byte.
+ *
+ * @param frame What {@link batchFrame} has made, now or before a restart.
+ * @param wait How long the ack of this batch may wait, in ms; 0: it must go at once.
+ */
+export function withAck(frame: Frame, done: number, credit: number, wait: number, delay: number): Frame {
+  const units = wait === 0 ? 0 : Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT)));
+  const kept = Math.min(MAX_ACK_DELAY, delay);
+  if (typeof frame === 'string') return `["ackmsg",${done},${credit},${units},${kept},${frame.slice(TEXT_BATCH.length)}`;
+  const room = roomOf(frame);
+  room[0] = ACK_BATCH_KIND;
+  writeUint64(room, 1, done);
+  writeUint32(room, 9, credit);
+  room[13] = units;
+  room[14] = kept >>> 8;
+  room[15] = kept;
+  return room;
+}
+
+/** The batch with the room for an ack before it: the memory that it was written to, or a copy where it has none. */
+function roomOf(frame: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = frame;
+  if (byteOffset === ACK_HEADER && buffer.byteLength === ACK_HEADER + length) return new Uint8Array(buffer);
+  const room = new Uint8Array(ACK_HEADER + length);
+  room.set(frame, ACK_HEADER);
+  return room;
+}
+
+/**
+ * Reads all of a frame but the body of a batch, which its codec reads.
+ *
+ * @throws {ProtocolError} When the frame is malformed, or holds a number that is out of range.
+ */
+export function readFrame(frame: Frame): SessionFrame {
+  return typeof frame === 'string' ? readText(frame) : readBytes(frame);
+}
+
+function readBytes(frame: Uint8Array): SessionFrame {
+  if (frame[0] !== ACK_BATCH_KIND) return readBatch(frame, 0, undefined, 0);
+  if (frame.length < ACK_HEADER) throw new ProtocolError('bytes that are no batch');
+  const delay = (frame[14] as number) * 256 + (frame[15] as number);
+  const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1)), credit: readUint32(frame, 9), delay };
+  return readBatch(frame, ACK_HEADER, ack, frame[13] as number);
+}
+
+function readBatch(frame: Uint8Array, at: number, ack: Ack | undefined, wait: number): SessionFrame {
+  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('bytes that are no batch');
+  const count = (frame[at + 9] as number) * 256 + (frame[at + 10] as number);
+  return batch(readUint64(frame, at + 1), count, frame.subarray(at + BATCH_HEADER), ack, wait);
+}
+
+function readText(frame: string): SessionFrame {
+  const header = TEXT_HEADER.exec(frame);
+  if (header && frame.endsWith(']')) return batch(Number(header[1]), Number(header[2]), frame.slice(header[0].length, -1), undefined, 0);
+  const ack = TEXT_ACK.exec(frame);
+  if (ack) return { kind: 'ack', done: whole(Number(ack[1])), credit: whole(Number(ack[2])), delay: delayOf(ack[3]) };
+  const carrying = TEXT_ACK_HEADER.exec(frame);
+  if (carrying && frame.endsWith(']')) {
+    const [all, done, credit, wait, delay, first, count] = carrying;
+    if (Number(wait) > MAX_WAIT) throw new ProtocolError('a wait that is out of range');
+    const carried: Ack = { kind: 'ack', done: whole(Number(done)), credit: whole(Number(credit)), delay: delayOf(delay) };
+    return batch(Number(first), Number(count), frame.slice(all.length, -1), carried, Number(wait));
+  }
+  return readOther(parseArray(frame));
+}
+
+function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
+  switch (kind) {
+    case 'ack':
+      return { kind, done: whole(a), credit: whole(b), delay: typeof c === 'number' ? delayOf(c) : 0 };
+    case 'ping':
+      return { kind, sent: whole(a) };
+    case 'skip':
+      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('a skip without numbers');
+      return { kind, numbers: a.map(whole) };
+    case 'hello':
+    case 'welcome':
+    case 'auth':
+    case 'bye':
+      return { kind, value: a };
+    default:
+      throw new ProtocolError('a frame of an unknown kind');
+  }
+}
+
+/** Reads the delay of an ack. A value that is none counts as no delay: it is for measuring only. */
+function delayOf(value: unknown): number {
+  const delay = Number(value ?? 0);
+  return delay >= 0 ? Math.min(MAX_ACK_DELAY, delay) : 0;
+}
+
+function parseArray(frame: string): readonly unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(frame);
+  } catch {
+    // A frame that is no JSON is of an unknown kind.
+  }
+  return Array.isArray(parsed) ? parsed : [];
+}
+
+function batch(first: number, count: number, body: Frame, ack: Ack | undefined, wait: number): SessionFrame {
+  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('a batch of impossible size');
+  return { kind: 'msg', first: whole(first), count, body, ack, wait };
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+  writeUint32(bytes, at, Math.floor(value / 2 ** 32));
+  writeUint32(bytes, at + 4, value % 2 ** 32);
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
+  );
+}
+
+function readUint64(bytes: Uint8Array, at: number): number {
+  return readUint32(bytes, at) * 2 ** 32 + readUint32(bytes, at + 4);
+}

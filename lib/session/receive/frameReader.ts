@@ -1,0 +1,173 @@
+import { isObservable, map, type Observable, type Subscription } from 'rxjs';
+import type { Direction } from '../../codec/codec.js';
+import { ConnectionLostError, DecodeError } from '../../errors.js';
+import { attempt, type Later } from '../../internal/later.js';
+import { createRing, type Ring } from '../../internal/ring.js';
+import { BAD_FRAMES, GAP } from '../../link/closeCode.js';
+import type { Frame } from '../../link/link.js';
+import type { Message } from '../../message/types.js';
+import type { NegotiatedCodec } from '../codecNegotiation.js';
+import type { Connection } from '../connection.js';
+import { checkSize, decodeBody } from '../encoding.js';
+import { readFrame, type BatchFrame, type SessionFrame } from '../protocol/frames.js';
+import type { Report } from '../sessionEvents.js';
+
+/** Takes the frames that a reader has read. Each method throws when the connection cannot go on. */
+export interface FrameHandler {
+  /** Takes a frame that is no batch. */
+  onFrame(frame: Exclude<SessionFrame, BatchFrame>, connection: Connection): void;
+  /** Called with each batch when it comes. Returns whether it is to be decoded. */
+  onBatch(batch: BatchFrame, connection: Connection): boolean;
+  /** Takes the messages of a batch; `undefined`, when it was not to be decoded. */
+  onMessages(batch: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void;
+}
+
+export interface FrameReaderOptions {
+  readonly handler: FrameHandler;
+  readonly codec: NegotiatedCodec;
+  /** The direction of what is received. */
+  readonly direction: Direction;
+  /** Returns the name of the client's outbox. */
+  readonly pid: () => string;
+  readonly maxFrame: number;
+  /** Frames in a row that cannot be decoded, until the connection is ended. */
+  readonly maxBadFrames: number;
+  /** Bytes of frames that may wait while another one is being decoded. */
+  readonly maxWaiting: number;
+  readonly report: Report;
+  /** Ends with the session. */
+  readonly life: Subscription;
+}
+
+/** What it costs to keep a frame that waits, besides its bytes. */
+const OVERHEAD = 1_024;
+
+/** Reads frames, one after the other: at once, unless an earlier one is still being decoded. A frame that violates the protocol ends its connection. */
+export class FrameReader {
+  readonly #options: FrameReaderOptions;
+  #badFrames = 0;
+  /** The decoding of a frame, where that takes its time. */
+  #decoding: Subscription | undefined;
+  /** The frames that have come meanwhile. */
+  #waiting: Ring<Frame> | undefined;
+  #waitingBytes = 0;
+
+  constructor(options: FrameReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Returns how many frames have come that are not read yet. */
+  unread(): number {
+    return this.#decoding ? 1 + (this.#waiting?.size ?? 0) : 0;
+  }
+
+  read(frame: Frame, connection: Connection): void {
+    if (!this.#decoding) {
+      this.#readNow(frame, connection);
+      return;
+    }
+    (this.#waiting ??= createRing()).push(frame);
+    this.#waitingBytes += frame.length + OVERHEAD;
+    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'more frames than can be decoded'));
+  }
+
+  /** Drops the frames that are not read: their connection has ended, and they come again over the next one. */
+  reset(): void {
+    this.#decoding?.unsubscribe();
+    this.#decoding = this.#waiting = undefined;
+    this.#waitingBytes = 0;
+  }
+
+  /** Ends a connection over which a rule was violated, and tells the other side which. */
+  refuse(error: unknown, connection: Connection): void {
+    const isLoss = error instanceof ConnectionLostError;
+    if (!isLoss) this.#options.report({ kind: 'error', error });
+    connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
+  }
+
+  #readNow(frame: Frame, connection: Connection): void {
+    if (connection.isOver) return;
+    const { handler, maxFrame } = this.#options;
+    try {
+      checkSize(frame, maxFrame);
+      const read = readFrame(frame);
+      if (read.kind !== 'msg') handler.onFrame(read, connection);
+      else if (!handler.onBatch(read, connection)) handler.onMessages(read, undefined, connection);
+      else {
+        const messages = this.#decode(read, connection);
+        if (isObservable(messages)) this.#readLater(messages, read, connection);
+        else handler.onMessages(read, messages, connection);
+      }
+    } catch (error) {
+      this.refuse(error, connection);
+    }
+  }
+
+  /** Waits until a batch is decoded, then reads the frames that have come meanwhile. */
+  #readLater(messages$: Observable<readonly Message[]>, batch: BatchFrame, connection: Connection): void {
+    let isDone = false;
+    const goOn = (): void => {
+      isDone = true;
+      this.#decoding = undefined;
+      while (this.unread() === 0 && !connection.isOver) {
+        const next = this.#waiting?.shift();
+        if (next === undefined) return;
+        this.#waitingBytes -= next.length + OVERHEAD;
+        this.#readNow(next, connection);
+      }
+    };
+    const taken$ = messages$.pipe(
+      map((messages) => {
+        if (!connection.isOver) this.#options.handler.onMessages(batch, messages, connection);
+      }),
+    );
+    const decoding = taken$.subscribe({
+      error: (error: unknown) => {
+        this.refuse(error, connection);
+        goOn();
+      },
+      complete: goOn,
+    });
+    this.#options.life.add(decoding);
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- an Observable may complete while it is subscribed
+    if (!isDone) this.#decoding = decoding;
+  }
+
+  /**
+   * Decodes a batch. Returns no messages for one that cannot be decoded and has no number.
+   *
+   * @throws {ConnectionLostError} When the connection cannot go on; also delivered.
+   */
+  #decode(batch: BatchFrame, connection: Connection): Later<readonly Message[]> {
+    const { codec, direction, pid } = this.#options;
+    const { first, count, body } = batch;
+    try {
+      const messages = decodeBody(codec.current, body, { direction, pid: pid(), first, count });
+      if (!isObservable(messages)) return this.#check(messages, count);
+      return attempt(
+        () => messages,
+        (decoded) => this.#check(decoded, count),
+        (error) => this.#failed(error, first, connection),
+      );
+    } catch (error) {
+      return this.#failed(error, first, connection);
+    }
+  }
+
+  #check(messages: readonly Message[], count: number): readonly Message[] {
+    if (messages.length !== count)
+      throw new DecodeError(this.#options.codec.current.name, `${messages.length} messages, where ${count} were announced`);
+    this.#badFrames = 0;
+    return messages;
+  }
+
+  #failed(error: unknown, first: number, { isOver }: Connection): readonly Message[] {
+    if (isOver) return [];
+    const { report, maxBadFrames, codec } = this.#options;
+    report({ kind: 'error', error });
+    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} bad frames`);
+    // The message is still to come, and those behind it cannot be taken. And a session does not go on with a peer that forges batches.
+    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `${first} could not be read`);
+    return [];
+  }
+}

@@ -1,0 +1,98 @@
+import type { SchedulerLike } from 'rxjs';
+import { createAlarm } from '../../internal/alarm.js';
+import { createRing, type Ring } from '../../internal/ring.js';
+import type { Wait } from '../serialTask.js';
+import type { Inbox } from '../store/inbox.js';
+import type { AckTracker } from './ackTracker.js';
+import { tellFailed, type Outcome } from './delivery.js';
+
+export interface InboxCommitterOptions {
+  readonly inbox: Inbox;
+  /** When all that was settled in one go is committed. */
+  readonly microtask: SchedulerLike;
+  readonly wait: Wait;
+  /** Called when messages are done. */
+  readonly onDone: () => void;
+  /** Called when the inbox fails, and no outcome has an `onFailed`. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+interface Settled {
+  readonly number: number;
+  readonly outcomes: readonly Outcome[];
+  readonly tracker: AckTracker;
+}
+
+/** Makes processed messages durable, with their effects: one transaction at a time, for all messages that were settled meanwhile. */
+export interface InboxCommitter {
+  /** Commits a message with all that are settled by the end of the microtask. */
+  readonly add: (number: number, outcomes: readonly Outcome[], tracker: AckTracker) => void;
+  readonly isIdle: () => boolean;
+  /** Begins no further transaction, and calls `onAbandoned` of all outcomes that wait. */
+  readonly abandon: () => void;
+}
+
+export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed }: InboxCommitterOptions): InboxCommitter {
+  let settled: Settled[] = [];
+  /** Messages whose common transaction has failed: one effect must not take the others with it. */
+  let alone = createRing<Settled>();
+  let committing: readonly Settled[] = [];
+  let isRunning = false;
+
+  const done = (): void => {
+    const group = committing;
+    committing = [];
+    for (const { number, tracker } of group) tracker.mark(number);
+    onDone();
+    for (const outcome of outcomesOf(group)) outcome.onDone?.();
+    run();
+  };
+  const failed = (error: unknown): void => {
+    const group = committing;
+    committing = [];
+    if (group.length > 1) for (const one of group) alone.push(one);
+    else if (!tellFailed(outcomesOf(group), error)) onFailed(error);
+    run();
+  };
+  // A loop, not a recursion: an inbox that answers at once calls back from here.
+  const run = (): void => {
+    if (isRunning) return;
+    isRunning = true;
+    while (committing.length === 0) {
+      const group = (committing = takeGroup(alone, settled));
+      const [first] = group;
+      if (!first) break;
+      const { tracker } = first;
+      const cursor = tracker.cursorWith(group.map(({ number }) => number));
+      wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);
+    }
+    isRunning = false;
+  };
+  const turn = createAlarm(microtask, run);
+
+  return {
+    add(number, outcomes, tracker) {
+      settled.push({ number, outcomes, tracker });
+      turn.set(0);
+    },
+    isIdle: () => settled.length + alone.size + committing.length === 0,
+    abandon() {
+      const all = [...committing, ...alone.values(), ...settled];
+      settled = [];
+      alone = createRing();
+      for (const outcome of outcomesOf(all)) outcome.onAbandoned?.();
+    },
+  };
+}
+
+/** Takes the messages of one transaction. Those of an earlier session have a cursor of their own. */
+function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[] {
+  const one = alone.shift();
+  if (one) return [one];
+  const end = settled.findIndex(({ tracker }) => tracker !== settled[0]?.tracker);
+  return settled.splice(0, end < 0 ? settled.length : end);
+}
+
+function outcomesOf(group: readonly Settled[]): readonly Outcome[] {
+  return group.flatMap(({ outcomes }) => outcomes);
+}

@@ -1,0 +1,257 @@
+import type { SchedulerLike } from 'rxjs';
+import { ProtocolError } from '../../errors.js';
+import { createRing, type Ring } from '../../internal/ring.js';
+import type { Frame } from '../../link/link.js';
+import { isExpired } from '../../message/expiry.js';
+import type { Delivery, Message } from '../../message/types.js';
+import type { Encoded } from '../encoding.js';
+import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
+import type { StoredBatch } from '../store/outboxStore.js';
+import type { PendingMessages } from './pendingMessages.js';
+
+/** A batch that has its numbers, as its sender keeps it until it is acked. */
+export interface Batch extends StoredBatch {
+  /** Empty where the store has lost the messages: then the sender sends that their numbers are skipped. */
+  readonly messages: readonly Message[];
+  /** Whether any of the messages has a ttl. */
+  readonly mayExpire: boolean;
+  /** When it was sent last, by the clock of the sender. */
+  sentAt: number;
+}
+
+/** A level of delivery whose messages have numbers. */
+export type NumberedDelivery = StoredBatch['delivery'];
+
+/** The number of the last message of a batch. */
+export const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
+
+export const isNumbered = (delivery: Delivery): delivery is NumberedDelivery => delivery !== 'at-most-once';
+
+/** Gives numbers from `first` on to what a codec has made of messages. */
+export function numbered(encoded: readonly Encoded[], first: number, delivery: NumberedDelivery): readonly Batch[] {
+  let next = first;
+  return encoded.map(({ messages, body }) => {
+    const at = next;
+    const count = messages.length;
+    next += count;
+    const mayExpire = messages.some(hasTtl);
+    return { first: at, count, frame: batchFrame(at, count, body), delivery, messages, mayExpire, sentAt: 0 };
+  });
+}
+
+export const hasTtl = ({ ttl }: Message): boolean => ttl !== undefined;
+
+/** Makes a batch of numbers that have no messages. */
+export function hole(first: number, count: number): Batch {
+  const numbers = Array.from({ length: count }, (_, index) => first + index);
+  return { first, count, frame: controlFrame('skip', numbers), delivery: 'at-least-once', messages: [], mayExpire: false, sentAt: 0 };
+}
+
+/** What the other side allows to be in flight. */
+export interface Allowance {
+  /** Messages. */
+  readonly window: number;
+  /** Bytes of frames. */
+  readonly bytes: number;
+}
+
+/** Where batches are sent. */
+export interface BatchTransport {
+  sendBatch(batch: Batch): void;
+  sendFrame(frame: Frame): void;
+}
+
+/** The batches that have numbers and are stored, until they are acked; over one connection after the other. */
+export class InFlight {
+  /** All numbers up to this one are acked. */
+  acked = 0;
+  /** The highest number that was sent, over any connection. */
+  sent = 0;
+  /** The highest number that was sent over this connection, or accepted before. */
+  tail = 0;
+  /** The highest number that may be sent. */
+  limit = 0;
+  /** Bytes of frames that may be in flight. */
+  bytesAllowed = 0;
+  /** Bytes of all batches. */
+  bytes = 0;
+  /** Bytes of the batches that were sent over this connection, or accepted before. */
+  bytesSent = 0;
+  /**
+   * Whether the other side may still process messages that this sender has no account of: then it has no room before it says that it is done with
+   * them.
+   */
+  isBusy = false;
+  /** Sent over this connection, or accepted before. */
+  #flying: Ring<Batch> = createRing();
+  /** Not sent over this connection yet. */
+  #waiting: Ring<Batch> = createRing();
+  #transport: BatchTransport | undefined;
+  /** The value of `acked` when {@link isStuck} was called last. */
+  #checked = 0;
+  readonly #pending: PendingMessages;
+  readonly #scheduler: SchedulerLike;
+
+  constructor(pending: PendingMessages, scheduler: SchedulerLike) {
+    this.#pending = pending;
+    this.#scheduler = scheduler;
+  }
+
+  /** Begins behind `acked` with these batches, of which those up to `sent` may have been sent before. */
+  begin(acked: number, sent: number, batches: readonly Batch[]): void {
+    this.#empty();
+    this.acked = acked;
+    this.sent = sent;
+    // The process that sent them had another clock.
+    const now = this.#scheduler.now();
+    for (const batch of batches) {
+      batch.sentAt = now;
+      this.#put(batch, acked);
+    }
+  }
+
+  add(batch: Batch): void {
+    this.#put(batch, this.acked);
+  }
+
+  /** Returns how many messages may get a number to be sent at once, when `last` is the highest number that was given. */
+  room(last: number): number {
+    return this.#transport && !this.isBusy && this.bytesSent < this.bytesAllowed ? this.limit - last : 0;
+  }
+
+  /** Uses a connection: what the other side has not accepted is to be sent over it, in order. */
+  attach(transport: BatchTransport, rx: number, { window, bytes }: Allowance): void {
+    const batches = this.all();
+    this.#empty();
+    this.#transport = transport;
+    this.tail = rx;
+    this.limit = this.acked + window;
+    this.bytesAllowed = bytes;
+    for (const batch of batches) this.#put(batch, rx);
+  }
+
+  detach(): void {
+    this.#transport = undefined;
+  }
+
+  /** Sends what the other side allows. A batch that alone is larger than the window goes when nothing else is in flight. */
+  flush(): void {
+    const transport = this.#transport;
+    while (transport && !this.isBusy) {
+      const batch = this.#waiting.peek();
+      if (!batch) return;
+      const last = batch.first + batch.count - 1;
+      const bytesSent = this.bytesSent + batch.frame.length;
+      if (this.#flying.size > 0 && (last > this.limit || bytesSent > this.bytesAllowed)) return;
+      this.#waiting.shift();
+      this.#flying.push(batch);
+      this.bytesSent = bytesSent;
+      this.tail = last;
+      if (last > this.sent) this.sent = last;
+      this.#transmit(batch, transport);
+    }
+  }
+
+  /**
+   * Settles all messages up to `done`. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined when the ack
+   * tells nothing new.
+   *
+   * @throws {ProtocolError} When `done` was never sent.
+   */
+  acknowledge({ done, credit, delay }: Ack): number | undefined {
+    this.check(done);
+    let latency: number | undefined;
+    const now = this.#scheduler.now();
+    for (let batch = this.#oldest(); batch && batch.first <= done; batch = this.#oldest()) {
+      const { first, messages, sentAt } = batch;
+      const end = Math.min(messages.length, done + 1 - first);
+      latency = Math.max(0, now - sentAt - delay);
+      const details = this.#pending.isWatched() ? { latency } : undefined;
+      for (let index = Math.max(0, this.acked + 1 - first); index < end; index++)
+        this.#pending.close((messages[index] as Message).id, 'acked', details);
+      if (lastOf(batch) > done) break;
+      this.#remove(batch);
+    }
+    if (done >= this.acked) this.isBusy = false;
+    if (done > this.acked) this.acked = done;
+    this.limit = this.acked + credit;
+    return latency;
+  }
+
+  /** @throws {ProtocolError} When `done` was never sent. */
+  check(done: number): void {
+    if (done > this.sent) throw new ProtocolError('an ack of what was never sent');
+  }
+
+  /** Whether something is in flight, and nothing was acked since the last call. */
+  isStuck(): boolean {
+    const before = this.#checked;
+    this.#checked = this.acked;
+    return (this.sent > this.acked || this.isBusy) && this.acked === before;
+  }
+
+  /** Whether a message is in a batch that was sent. O(n) in the number of messages in flight. */
+  isSent(id: string): boolean {
+    return this.all().some(({ first, messages }) => first <= this.sent && messages.some((message) => message.id === id));
+  }
+
+  /** All batches, in order. */
+  all(): readonly Batch[] {
+    return [...this.#flying.values(), ...this.#waiting.values()];
+  }
+
+  /** Removes and returns all batches. Numbers up to `acked` are done. */
+  clear(acked: number): readonly Batch[] {
+    const batches = this.all();
+    this.#empty();
+    this.acked = this.sent = acked;
+    this.isBusy = acked > 0;
+    return batches;
+  }
+
+  #transmit(batch: Batch, transport: BatchTransport): void {
+    const now = this.#scheduler.now();
+    batch.sentAt = now;
+    if (this.#pending.isWatched()) for (const { id } of batch.messages) this.#pending.note(id, 'sent');
+    const skipped = batch.mayExpire ? this.#expire(batch, now) : undefined;
+    if (skipped) transport.sendFrame(skipped.frame);
+    if (!skipped || skipped.count < batch.count) transport.sendBatch(batch);
+  }
+
+  /** Drops the expired messages of a batch. Returns the frame that says so, or undefined when none has expired. */
+  #expire({ first, messages }: Batch, now: number): { readonly frame: Frame; readonly count: number } | undefined {
+    const numbers: number[] = [];
+    messages.forEach((message, index) => {
+      if (!isExpired(message, now)) return;
+      this.#pending.drop(message.id, 'expired');
+      numbers.push(first + index);
+    });
+    return numbers.length > 0 ? { frame: controlFrame('skip', numbers), count: numbers.length } : undefined;
+  }
+
+  /** Adds a batch. One that was accepted is not sent again: its ack is still to come. */
+  #put(batch: Batch, rx: number): void {
+    const { length } = batch.frame;
+    const isAccepted = lastOf(batch) <= rx;
+    (isAccepted ? this.#flying : this.#waiting).push(batch);
+    this.bytes += length;
+    if (isAccepted) this.bytesSent += length;
+  }
+
+  /** The oldest batch. It is among those that wait when an owner of the outbox before this one has sent it, and its ack comes before this one may send. */
+  #oldest(): Batch | undefined {
+    return this.#flying.peek() ?? this.#waiting.peek();
+  }
+
+  #remove({ frame: { length } }: Batch): void {
+    if (this.#flying.shift()) this.bytesSent -= length;
+    else this.#waiting.shift();
+    this.bytes -= length;
+  }
+
+  #empty(): void {
+    this.#flying = createRing();
+    this.#waiting = createRing();
+    this.bytes = this.bytesSent = 0;
+  }
+}

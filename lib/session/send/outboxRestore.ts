@@ -1,0 +1,138 @@
+import { asapScheduler, noop } from 'rxjs';
+import type { BatchContext, Codec } from '../../codec/codec.js';
+import { StoreError } from '../../errors.js';
+import { after } from '../../internal/after.js';
+import { attempt, chain, inTurn, type Later } from '../../internal/later.js';
+import type { Frame } from '../../link/link.js';
+import type { Message } from '../../message/types.js';
+import type { NegotiatedCodec } from '../codecNegotiation.js';
+import { decodeBody } from '../encoding.js';
+import type { EndpointOptions } from '../endpointOptions.js';
+import { MAX_BATCH, readFrame } from '../protocol/frames.js';
+import type { Wait } from '../serialTask.js';
+import type { Report } from '../sessionEvents.js';
+import type { Cursor, Inbox } from '../store/inbox.js';
+import type { OutboxContents, OutboxStore, StoredBatch, Ticket } from '../store/outboxStore.js';
+import { hasTtl, hole, lastOf, type Batch } from './inFlight.js';
+
+/** What the former owner of the stores has left. */
+export interface Recalled extends OutboxContents {
+  /** How far the messages of the ticket's session were processed, where that is known. */
+  readonly cursor?: Cursor | undefined;
+}
+
+/** Opens the outbox, and reads how far its former owner has processed what it received. */
+export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): Later<Recalled> {
+  const withCursor = (contents: OutboxContents): Later<Recalled> =>
+    chain(contents.ticket && inbox?.load(contents.ticket.sid), (record) => ({ ...contents, cursor: record?.cursor }));
+  // A store that answers at once would report before the application could subscribe to the wire.
+  return chain(store.isDurable ? after(0, microtask) : undefined, () => chain(store.open(), withCursor));
+}
+
+export interface TicketState {
+  /** Called when the ticket that is being stored is stored. */
+  onStored: (() => void) | undefined;
+}
+
+interface TicketParts {
+  readonly store: OutboxStore;
+  /** Where the start of a new session is stored. */
+  readonly inbox?: Inbox | undefined;
+  readonly wait: Wait;
+  readonly fail: (error: unknown) => void;
+}
+
+/** The cursor of a new session. */
+const START: Cursor = { done: 0, finished: [] };
+
+/** Stores a ticket, then calls back. */
+export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, wait, fail }: TicketParts, done: () => void): void {
+  state.onStored = noop;
+  const stored = (): void => {
+    const next = state.onStored;
+    state.onStored = undefined;
+    done();
+    next?.();
+  };
+  // The cursor is stored first: a client that returns with the ticket and without the cursor would have forgotten how much it had processed.
+  const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
+  wait(keep, stored, fail);
+}
+
+export interface RestoreOptions {
+  readonly codec: NegotiatedCodec;
+  readonly contextOf: (first: number, count: number) => BatchContext;
+  readonly report: Report;
+  /** Called with each message that has no outcome. */
+  readonly open: (message: Message) => void;
+}
+
+/** Reads the batches that a store holds. Numbers whose batch the store has lost are skipped; batches that cannot be read are reported. */
+export function restoreBatches(
+  { acked, last = 0, batches: stored }: OutboxContents,
+  { codec, contextOf, report, open }: RestoreOptions,
+): Later<readonly Batch[]> {
+  const batches: Batch[] = [];
+  let next = acked + 1;
+  const skipTo = (first: number): void => {
+    for (; next < first; next += MAX_BATCH) batches.push(hole(next, Math.min(MAX_BATCH, first - next)));
+    next = Math.max(next, first);
+  };
+  const take = (batch: StoredBatch, messages: readonly Message[] | undefined): void => {
+    if (lastOf(batch) < next || !messages) return;
+    skipTo(batch.first);
+    batches.push({ ...batch, messages, mayExpire: messages.some(hasTtl), sentAt: 0 });
+    next = lastOf(batch) + 1;
+  };
+  const onCorrupt = (cause: unknown): void => report({ kind: 'error', error: new StoreError('outbox', 'corrupt', cause) });
+  const read: ReadBody = (body, first, count) => readStoredBody(codec, body, contextOf(first, count));
+  const taken = inTurn(stored, (batch) => chain(readStoredBatch(batch, read, onCorrupt), (messages) => take(batch, messages)));
+  return chain(taken, () => {
+    skipTo(last + 1);
+    // Some messages of the first batch may be acked.
+    for (const { first, messages } of batches) messages.slice(Math.max(0, acked + 1 - first)).forEach(open);
+    return batches;
+  });
+}
+
+/** Reads the messages of a body whose numbers begin with `first`. */
+type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
+
+function readStoredBatch(
+  { first, count, frame }: StoredBatch,
+  readBody: ReadBody,
+  onCorrupt: (cause: unknown) => void,
+): Later<readonly Message[] | undefined> {
+  let isHole = false;
+  const read = (): Later<readonly Message[]> => {
+    const found = readFrame(frame);
+    isHole = found.kind === 'skip';
+    return found.kind === 'msg' && found.first === first ? readBody(found.body, first, count) : [];
+  };
+  const check = (messages: readonly Message[]): readonly Message[] | undefined => {
+    if (isHole || messages.length === count) return messages;
+    onCorrupt(undefined);
+    return undefined;
+  };
+  return attempt(read, check, (cause) => {
+    onCorrupt(cause);
+    return undefined;
+  });
+}
+
+/** Reads a stored body by the first codec that can. That codec is the current one from then on. */
+function readStoredBody(codec: NegotiatedCodec, body: Frame, context: BatchContext): Later<readonly Message[]> {
+  const readBy = ([one, ...others]: readonly Codec[]): Later<readonly Message[]> =>
+    attempt(
+      () => decodeBody(one as Codec, body, context),
+      (messages) => {
+        codec.choose((one as Codec).name);
+        return messages;
+      },
+      (error) => {
+        if (others[0]) return readBy(others);
+        throw error;
+      },
+    );
+  return readBy(codec.offered());
+}

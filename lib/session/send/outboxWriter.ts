@@ -1,0 +1,138 @@
+import { noop, type Subscription } from 'rxjs';
+import type { RxwireError, StoreError } from '../../errors.js';
+import { attempt, chain, type Later } from '../../internal/later.js';
+import type { Message } from '../../message/types.js';
+import type { Encode } from '../encoding.js';
+import type { SerialTask, Wait } from '../serialTask.js';
+import type { Report } from '../sessionEvents.js';
+import type { OutboxStore } from '../store/outboxStore.js';
+import { lastOf, numbered, type Batch, type InFlight } from './inFlight.js';
+import type { PendingMessages } from './pendingMessages.js';
+
+/** Encodes messages that have got their numbers. */
+export type MakeBatches = () => Later<readonly Batch[]>;
+
+export interface OutboxWriterOptions {
+  readonly store: OutboxStore;
+  readonly pending: PendingMessages;
+  readonly encode: Encode;
+  readonly inFlight: InFlight;
+  readonly report: Report;
+  readonly wait: Wait;
+  /** Ends with the session. */
+  readonly life: Subscription;
+  /** Ends the session with an error. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Writes batches to a store. Messages that cannot be stored are given up. */
+export interface OutboxWriter {
+  /** Returns the batches that are stored. One call at a time of this and `replace`. */
+  append(make: MakeBatches): Later<readonly Batch[]>;
+  /** Replaces all other batches. */
+  replace(acked: number, others: readonly Batch[], make: MakeBatches): Later<readonly Batch[]>;
+  /** Removes the batches up to `acked`. */
+  trim(acked: number): void;
+  /** To be called after each write: stores once more what the store has lost meanwhile. */
+  readonly repair: () => void;
+  /** Returns the ids of the messages that the next owner of the store will find. */
+  storedIds(): ReadonlySet<string>;
+}
+
+export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialTask): OutboxWriter {
+  const { store, inFlight, pending, report, wait } = options;
+  /** The batches that are being written, or that are still stored while they are encoded anew: it is not known which of them will be stored. */
+  let writing: readonly Batch[] = [];
+
+  const giveUp = (error: unknown): readonly Batch[] => {
+    for (const { messages } of writing) for (const { id } of messages) pending.close(id, 'dead', { error: error as RxwireError });
+    return [];
+  };
+  const written = (batches: readonly Batch[]): readonly Batch[] => {
+    writing = [];
+    return batches;
+  };
+  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => Later<readonly Batch[]>): Later<readonly Batch[]> =>
+    attempt(
+      () =>
+        chain(make(), (batches) => {
+          writing = batches;
+          return write(batches);
+        }),
+      written,
+      (error) => written(giveUp(error)),
+    );
+  return {
+    append: (make) => run(make, (batches) => append(batches, options)),
+    replace(acked, others, make) {
+      writing = others;
+      return run(make, (batches) => chain(store.replace(acked, batches), () => batches));
+    },
+    trim: (acked) =>
+      wait(
+        () => store.trim(acked),
+        noop,
+        (error) => report({ kind: 'error', error }),
+      ),
+    repair: watchFaults(options, serial),
+    storedIds: () =>
+      new Set(store.isDurable ? [...inFlight.all(), ...writing].flatMap(({ messages }) => messages.map(({ id }) => id)) : []),
+  };
+}
+
+/**
+ * Stores batches, and returns those that are stored. Where there is no room for all of them there may be room for some: one message must not take the
+ * others with it.
+ */
+function append(batches: readonly Batch[], options: OutboxWriterOptions): Later<readonly Batch[]> {
+  const [one] = batches;
+  if (!one) return [];
+  const refused = (reason: unknown): Later<readonly Batch[]> => {
+    const error = reason as StoreError;
+    const messages = batches.flatMap((batch) => batch.messages);
+    const middle = messages.length >> 1;
+    if (error.fault === 'quota' && middle > 0) return appendHalves([messages.slice(0, middle), messages.slice(middle)], one, options);
+    for (const { id } of messages) options.pending.close(id, 'dead', { error });
+    return [];
+  };
+  return attempt(
+    () => options.store.append(batches),
+    () => batches,
+    refused,
+  );
+}
+
+/** Stores two halves of a batch, one after the other. They are encoded anew, as a body belongs to its numbers. */
+function appendHalves(
+  [left, right]: readonly [readonly Message[], readonly Message[]],
+  { first, delivery }: Batch,
+  options: OutboxWriterOptions,
+): Later<readonly Batch[]> {
+  const half = (messages: readonly Message[], next: number): Later<readonly Batch[]> =>
+    chain(options.encode(messages, next), (encoded) => append(numbered(encoded, next, delivery), options));
+  return chain(half(left, first), (stored) =>
+    chain(half(right, Math.max(first, ...stored.map((batch) => lastOf(batch) + 1))), (others) => [...stored, ...others]),
+  );
+}
+
+/** Handles the faults that a store reports by itself. Returns a function to be called after each write: it stores once more what was lost during that write. */
+function watchFaults({ store, inFlight, fail, life, report }: OutboxWriterOptions, serial: SerialTask): () => void {
+  let isLost = false;
+  const storeAgain = (): void => {
+    isLost = serial.isBusy;
+    // All batches are in memory, too: when this write fails as well, only a crash would lose them.
+    if (!isLost) serial.run(() => store.replace(inFlight.acked, inFlight.all()), noop);
+  };
+  const faults = store.faults$?.subscribe((error) => {
+    if (error.fault === 'fenced') {
+      fail(error);
+      return;
+    }
+    report({ kind: 'error', error });
+    if (error.fault === 'evicted') storeAgain();
+  });
+  life.add(faults);
+  return () => {
+    if (isLost) storeAgain();
+  };
+}

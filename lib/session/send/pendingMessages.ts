@@ -1,0 +1,78 @@
+import { MessageDroppedError, type DropReason, type RxwireError } from '../../errors.js';
+import type { ReceiptStatus } from '../../message/receipt.js';
+import type { Message } from '../../message/types.js';
+import type { Report } from '../sessionEvents.js';
+
+interface Details {
+  readonly latency?: number;
+  readonly error?: RxwireError;
+}
+
+export interface PendingMessagesOptions {
+  readonly report: Report;
+  /** Whether receipts have a subscriber. Failures are reported in any case. */
+  readonly isWatched: () => boolean;
+  readonly onDead: (message: Message, error: RxwireError) => void;
+}
+
+/** The messages that have no outcome yet, by id. Reports each step of each message. */
+export class PendingMessages {
+  /** Called when none is left. */
+  onEmpty: (() => void) | undefined;
+  readonly isWatched: () => boolean;
+  readonly #messages = new Map<string, Message>();
+  readonly #report: Report;
+  readonly #onDead: PendingMessagesOptions['onDead'];
+
+  constructor({ report, isWatched, onDead }: PendingMessagesOptions) {
+    this.#report = report;
+    this.isWatched = isWatched;
+    this.#onDead = onDead;
+  }
+
+  get size(): number {
+    return this.#messages.size;
+  }
+
+  has(id: string): boolean {
+    return this.#messages.has(id);
+  }
+
+  /** Adds a message. Returns false when one with its id is pending: then it is the same message. */
+  open(message: Message): boolean {
+    const { id } = message;
+    if (this.#messages.has(id)) return false;
+    this.#messages.set(id, message);
+    if (this.isWatched()) this.note(id, 'queued');
+    return true;
+  }
+
+  /** Reports a step of a message. */
+  note(id: string, status: ReceiptStatus, details?: Details): void {
+    if (this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });
+  }
+
+  /** Removes a message, and reports its outcome. Does nothing when the message has its outcome already. */
+  close(id: string, status: ReceiptStatus, details?: Details): void {
+    const messages = this.#messages;
+    const message = messages.get(id);
+    if (!message) return;
+    messages.delete(id);
+    this.note(id, status, details);
+    if (details?.error) {
+      this.#report({ kind: 'error', error: details.error });
+      this.#onDead(message, details.error);
+    }
+    if (messages.size === 0) this.onEmpty?.();
+  }
+
+  /** Removes a message that is dropped. */
+  drop(id: string, reason: DropReason): void {
+    this.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) });
+  }
+
+  /** Drops all but these. */
+  abandon(kept?: ReadonlySet<string>): void {
+    for (const id of [...this.#messages.keys()]) if (!kept?.has(id)) this.drop(id, 'closed');
+  }
+}

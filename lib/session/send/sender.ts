@@ -1,0 +1,307 @@
+import { asyncScheduler, isObservable, noop, type Subscription } from 'rxjs';
+import type { BatchContext, Direction } from '../../codec/codec.js';
+import { InDoubtError, type RxwireError } from '../../errors.js';
+import { chain, inTurn, type Later } from '../../internal/later.js';
+import type { Message } from '../../message/types.js';
+import type { NegotiatedCodec } from '../codecNegotiation.js';
+import type { Durable } from '../durability.js';
+import { countOf, createEncoder, type Encode, type Encoded } from '../encoding.js';
+import { DEFAULTS, type EndpointOptions } from '../endpointOptions.js';
+import { batchFrame, MAX_BATCH, type Ack } from '../protocol/frames.js';
+import { createSerialTask, type SerialTask, type Wait } from '../serialTask.js';
+import type { Report } from '../sessionEvents.js';
+import type { OutboxContents, OutboxStore } from '../store/outboxStore.js';
+import { hole, InFlight, lastOf, numbered, type Allowance, type Batch, type BatchTransport, type NumberedDelivery } from './inFlight.js';
+import type { MakeBatches, OutboxWriter } from './outboxWriter.js';
+import { PendingMessages } from './pendingMessages.js';
+import { SendQueue } from './sendQueue.js';
+
+export interface SenderParts {
+  readonly codec: NegotiatedCodec;
+  /** The direction of what is sent. */
+  readonly sends: Direction;
+  /** Returns the name of the client's outbox, once that is known. */
+  readonly pid: () => string;
+  readonly store: OutboxStore;
+  /** Present where a store outlives the process. */
+  readonly durability: Durable | undefined;
+  readonly wait: Wait;
+  /** Ends with the session. */
+  readonly life: Subscription;
+  /** Ends the session with an error. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Bytes of a frame besides its body. */
+const HEADER_ROOM = 64;
+
+/** Sends the messages of one side: a message waits, gets its number, is stored with it, is in flight, and is acked. */
+export class Sender {
+  readonly pending: PendingMessages;
+  readonly inFlight: InFlight;
+  readonly #parts: SenderParts;
+  readonly #report: Report;
+  readonly #queue: SendQueue;
+  readonly #encode: Encode;
+  /** Encoding and storing, for messages with numbers. */
+  readonly #serial: SerialTask;
+  readonly #writer: OutboxWriter | undefined;
+  #transport: BatchTransport | undefined;
+  /** The highest number that was given. */
+  #last = 0;
+  /** Whether the contents of the store are read. */
+  #isReady = false;
+  #isNumbering = false;
+  /** Whether at-most-once messages are being encoded. */
+  #isEncoding = false;
+  /** Whether the batches were written by a codec that the other side does not read. */
+  #isStale = false;
+
+  constructor(parts: SenderParts, options: EndpointOptions) {
+    const {
+      delivery = DEFAULTS.delivery,
+      maxFrame = DEFAULTS.maxFrame,
+      maxQueued = DEFAULTS.maxQueued,
+      overflow = DEFAULTS.overflow,
+    } = options;
+    const { scheduler = asyncScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
+    this.#parts = parts;
+    this.#report = report;
+    this.pending = new PendingMessages({ report, isWatched, onDead });
+    this.inFlight = new InFlight(this.pending, scheduler);
+    this.#queue = new SendQueue({ delivery, maxQueued, overflow, scheduler, pending: this.pending });
+    const onUnsendable = ({ id }: Message, error: RxwireError): void => this.pending.close(id, 'dead', { error });
+    this.#encode = createEncoder(parts.codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf: this.#contextOf });
+    this.#serial = createSerialTask(parts.wait, () => {
+      this.#writer?.repair();
+      this.#sendNumbered();
+    });
+    const { pending, inFlight } = this;
+    this.#writer = parts.durability?.createOutboxWriter({ ...parts, report, pending, inFlight, encode: this.#encode }, this.#serial);
+    report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.isSent(id) });
+  }
+
+  /** Whether no message waits, and none is being stored. */
+  isIdle(): boolean {
+    return this.pending.size === 0 && this.#queue.isEmpty() && !this.#serial.isBusy;
+  }
+
+  /** Takes a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
+  accept(message: Message): boolean {
+    if (!this.pending.open(message)) return false;
+    this.#queue.push(message);
+    return true;
+  }
+
+  /** Sends what may be sent. */
+  flush(): void {
+    if (!this.#isReady) return;
+    this.#sendUnnumbered();
+    this.#sendNumbered();
+  }
+
+  /** Begins with the contents of a store; calls back when they are read. */
+  begin(contents: OutboxContents, ready: () => void): void {
+    const { codec, durability } = this.#parts;
+    const open = (message: Message): void => void this.pending.open(message);
+    const restore: MakeBatches = () =>
+      durability?.restoreBatches(contents, { codec, contextOf: this.#contextOf, report: this.#report, open }) ?? [];
+    this.#serial.run(restore, (batches) => {
+      const { acked, ticket } = contents;
+      this.#last = Math.max(acked, ...batches.map(lastOf));
+      // With a ticket, a former owner may have sent all of them.
+      this.inFlight.begin(acked, ticket ? this.#last : acked, batches);
+      this.#isReady = true;
+      this.flush();
+      ready();
+    });
+  }
+
+  /** Goes on with what a session has sent while it hibernated. */
+  adopt({
+    acked,
+    sent,
+    batches = [],
+  }: {
+    readonly acked: number;
+    readonly sent: number;
+    readonly batches?: readonly Batch[] | undefined;
+  }): void {
+    // Some messages of the first batch may be acked.
+    for (const { first, messages } of batches)
+      for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.open(message);
+    this.#last = sent;
+    this.inFlight.begin(acked, sent, batches);
+    this.#isReady = true;
+  }
+
+  /**
+   * Compares the numbers with those of the other side, which has accepted all messages up to `rx`. Where the other side does not go on where this side
+   * is, the messages that it may have received are in doubt: those at exactly-once are given up, those at at-least-once get a new number.
+   *
+   * @param agreed `isKnown`: whether the other side has our numbers at all.
+   * @param ready Called when all messages that are not acked are behind `rx`, and stored so.
+   */
+  resume({ rx, isKnown }: { readonly rx: number; readonly isKnown: boolean }, ready: () => void): void {
+    const { inFlight } = this;
+    this.#serial.whenIdle(() => {
+      if ((this.#isStale && inFlight.bytes > 0) || mustRestart(rx, isKnown, inFlight)) {
+        this.#last = rx;
+        const others = inFlight.all();
+        const make = this.#renumber(rx);
+        this.#serial.run(() => (this.#writer ? this.#writer.replace(rx, others, make) : make()), this.#add);
+      }
+      this.#isStale = false;
+      this.#serial.whenIdle(ready);
+    });
+  }
+
+  /** The batches were written by a codec that the other side does not read: they are encoded anew at {@link resume}. */
+  outdate(): void {
+    this.#isStale = true;
+  }
+
+  /** Uses a connection, whose other side has accepted all messages up to `rx`. */
+  attach(transport: BatchTransport, rx: number, allowance: Allowance): void {
+    this.#transport = transport;
+    this.inFlight.attach(transport, rx, allowance);
+    this.flush();
+  }
+
+  detach(): void {
+    this.#transport = undefined;
+    this.inFlight.detach();
+  }
+
+  /** The session ends: drops what has no outcome, but not what the next owner of the store will find. */
+  abandon(): void {
+    this.pending.abandon(this.#writer?.storedIds());
+  }
+
+  /** @throws {ProtocolError} When `done` was never sent. */
+  acknowledge(ack: Ack): void {
+    const latency = this.inFlight.acknowledge(ack);
+    if (latency !== undefined) {
+      this.#report({ kind: 'latency', latency });
+      this.#writer?.trim(this.inFlight.acked);
+    }
+    this.flush();
+  }
+
+  readonly #contextOf = (first: number, count: number): BatchContext => {
+    const { sends: direction, pid } = this.#parts;
+    return { direction, pid: pid(), first, count };
+  };
+
+  readonly #add = (batches: readonly Batch[]): void => {
+    for (const batch of batches) {
+      this.#last = Math.max(this.#last, lastOf(batch));
+      this.inFlight.add(batch);
+    }
+  };
+
+  /** Sends at-most-once messages while there is a connection, in order: without a number, and never again. */
+  #sendUnnumbered(): void {
+    while (this.#transport && !this.#isEncoding) {
+      const messages = this.#queue.takeUnnumbered(MAX_BATCH);
+      if (messages.length === 0) return;
+      const encoded = this.#encode(messages, 0);
+      if (!isObservable(encoded)) this.#sendOnce(encoded);
+      else {
+        this.#isEncoding = true;
+        const end = (bodies: readonly Encoded[]): void => {
+          this.#isEncoding = false;
+          this.#sendOnce(bodies);
+          this.#sendUnnumbered();
+        };
+        this.#parts.wait(
+          () => encoded,
+          end,
+          () => end([]),
+        );
+      }
+    }
+  }
+
+  #sendOnce(encoded: readonly Encoded[]): void {
+    for (const { messages, body } of encoded) {
+      this.#transport?.sendFrame(batchFrame(0, messages.length, body));
+      for (const { id } of messages) {
+        if (this.#transport) this.pending.close(id, 'sent');
+        else this.pending.drop(id, 'closed');
+      }
+    }
+  }
+
+  /** Numbers what may be numbered now, and sends what may be sent. */
+  #sendNumbered(): void {
+    if (this.#isNumbering) return;
+    this.#isNumbering = true;
+    while (!this.#serial.isBusy && !this.#queue.isEmpty()) {
+      const free = this.#room();
+      if (free <= 0) break;
+      this.#number(free);
+    }
+    this.#isNumbering = false;
+    this.inFlight.flush();
+  }
+
+  /** Gives numbers to at most so many messages. Those that are dropped get numbers without messages. */
+  #number(free: number): void {
+    const next = this.#last + 1;
+    const dropped = this.#queue.takeDropped(free);
+    if (dropped > 0) {
+      const batches = [hole(next, dropped)];
+      if (this.#writer) this.#store(() => batches);
+      else this.#add(batches);
+      return;
+    }
+    const { messages, delivery } = this.#queue.take(free);
+    if (messages.length === 0) return;
+    if (this.#writer) {
+      this.#store(() => chain(this.#encode(messages, next), (encoded) => numbered(encoded, next, delivery)));
+      return;
+    }
+    const encoded = this.#encode(messages, next);
+    if (isObservable(encoded)) this.#serial.run(() => chain(encoded, (bodies) => numbered(bodies, next, delivery)), this.#add);
+    else this.#add(numbered(encoded, next, delivery));
+  }
+
+  #store(make: MakeBatches): void {
+    this.#serial.run(() => (this.#writer as OutboxWriter).append(make), this.#add);
+  }
+
+  /** Messages that outlive the process are numbered as soon as they come; other messages are numbered when they can be sent at once. */
+  #room(): number {
+    const { store } = this.#parts;
+    const { bytes, acked } = this.inFlight;
+    const free = bytes < store.maxBytes ? store.maxMessages - (this.#last - acked) : 0;
+    return Math.min(MAX_BATCH, free, store.isDurable ? free : this.inFlight.room(this.#last));
+  }
+
+  /** Takes all messages that can be sent again, to give them numbers from `rx` on. They are encoded anew, as a body belongs to its numbers. */
+  #renumber(rx: number): MakeBatches {
+    const { acked, sent } = this.inFlight;
+    const again: { readonly messages: readonly Message[]; readonly delivery: NumberedDelivery }[] = [];
+    for (const { first, messages, delivery } of this.inFlight.clear(rx)) {
+      const unacked = messages.slice(Math.max(0, acked + 1 - first));
+      if (delivery === 'exactly-once' && first <= sent) {
+        for (const { id } of unacked) this.pending.close(id, 'dead', { error: new InDoubtError(id) });
+      } else if (unacked.length > 0) again.push({ messages: unacked, delivery });
+    }
+    const batches: Batch[] = [];
+    let last = rx;
+    const add = ({ messages, delivery }: (typeof again)[number]): Later<void> =>
+      chain(this.#encode(messages, last + 1), (encoded) => {
+        batches.push(...numbered(encoded, last + 1, delivery));
+        last += countOf(encoded);
+      });
+    return () => chain(inTurn(again, add), () => batches);
+  }
+}
+
+/** Whether the other side does not go on where this side is. */
+function mustRestart(rx: number, isKnown: boolean, { acked, sent }: InFlight): boolean {
+  // A store that is behind (Web Storage lets another process wait for what was written) does not know all that was sent.
+  return rx < acked || rx > sent || !(isKnown || sent === 0);
+}

@@ -1,0 +1,28 @@
+import type { SchedulerLike } from 'rxjs';
+
+/** A task that runs once for all calls of one go. */
+export interface Turn {
+  readonly schedule: () => void;
+}
+
+/**
+ * Creates a task that runs at the end of the microtask in which it is scheduled.
+ *
+ * @param microtask Runs the task instead, where a test wants virtual time.
+ */
+export function createTurn(microtask: SchedulerLike | undefined, run: () => void): Turn {
+  let isScheduled = false;
+  const start = (): void => {
+    isScheduled = false;
+    run();
+  };
+  return {
+    schedule() {
+      if (isScheduled) return;
+      isScheduled = true;
+      // Not `queueMicrotask`, which fake timers may replace.
+      if (microtask) microtask.schedule(start);
+      else void Promise.resolve().then(start);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { VirtualTimeScheduler } from 'rxjs';
+import { createKeepaliveTimer } from '../../../lib/server/session/keepaliveTimer.js';
+
+const EVERY = 160;
+
+function setUp() {
+  const scheduler = new VirtualTimeScheduler();
+  let slept = 0;
+  scheduler.now = () => scheduler.frame + slept;
+  const timer = createKeepaliveTimer(EVERY, scheduler);
+  const looks: (readonly [name: string, at: number, isLate: boolean])[] = [];
+  const session = (name: string) => ({
+    part: 0,
+    check: (isLate: boolean) => void looks.push([name, scheduler.frame, isLate]),
+    hibernate: () => void looks.push([`${name} may sleep`, scheduler.frame, false]),
+  });
+  const runTo = (time: number): void => {
+    scheduler.maxFrames = time;
+    scheduler.flush();
+    scheduler.frame = time;
+  };
+  return { timer, session, looks, runTo, scheduler, sleep: (time: number) => void (slept += time) };
+}
+
+describe('the keepalive timer', () => {
+  it('look after each half an interval after it came, and each half from then on', () => {
+    const { timer, session, looks, runTo } = setUp();
+    timer.add(session('a'), false);
+    runTo(30);
+    timer.add(session('b'), false);
+    runTo(200);
+    expect(looks).toEqual([
+      ['a', 80, false],
+      ['b', 110, false],
+      ['a', 160, false],
+      ['b', 190, false],
+    ]);
+  });
+
+  it('look sooner after who was heard a moment ago', () => {
+    const { timer, session, looks, runTo } = setUp();
+    timer.add(session('a'), true);
+    runTo(160);
+    expect(looks).toEqual([
+      ['a', 70, false],
+      ['a', 150, false],
+    ]);
+  });
+
+  it('end for who leaves, and altogether when nobody is left', () => {
+    const { timer, session, looks, runTo, scheduler } = setUp();
+    const [a, b] = [session('a'), session('b')];
+    timer.add(a, false);
+    timer.add(b, false);
+    timer.remove(a);
+    timer.remove(a);
+    runTo(80);
+    expect(looks).toEqual([['b', 80, false]]);
+    timer.remove(b);
+    runTo(1_000);
+    expect([looks.length, scheduler.actions.length]).toEqual([1, 0]);
+  });
+
+  it('are late, when the process has been asleep', () => {
+    const { timer, session, looks, runTo, sleep } = setUp();
+    timer.add(session('a'), false);
+    runTo(75);
+    sleep(500);
+    runTo(160);
+    expect(looks).toEqual([
+      ['a', 80, true],
+      ['a', 160, false],
+    ]);
+  });
+
+  it('let newcomers sleep after a moment', () => {
+    const { timer, session, looks, runTo } = setUp();
+    timer.settle(session('a'));
+    timer.settle(session('b'));
+    runTo(1_000);
+    expect(looks).toEqual([
+      ['a may sleep', 20, false],
+      ['b may sleep', 20, false],
+    ]);
+  });
+});

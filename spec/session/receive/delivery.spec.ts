@@ -1,0 +1,145 @@
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { Message } from '../../../lib/message/types.js';
+import { claim, deliver, tellFailed, type Claim, type DeliverySession, type Outcome } from '../../../lib/session/receive/delivery.js';
+
+const message = (id = 'm'): Message => createMessage('test.any', null, { id });
+const terms = { canWrite: true, isOver: () => false };
+const ignoring: DeliverySession = { ...terms, settle: () => undefined };
+
+/** Delivers a message to these subscribers, and notes how the message is settled. */
+function delivered(...subscribers: ((message: Message) => void)[]) {
+  const settled: (readonly Outcome[])[] = [];
+  const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
+  deliver(message(), emit, { ...terms, settle: (_, outcomes) => settled.push(outcomes) });
+  return settled;
+}
+
+/** A subscriber that claims, and its claim. */
+function claimant() {
+  const claims: Claim[] = [];
+  return { claims, take: (one: Message): void => void claims.push(claim(one)!) };
+}
+
+describe('deliver', () => {
+  it('settles at once what nobody claims, also when nobody is there', () => {
+    expect([delivered(), delivered(() => undefined)]).toEqual([[[]], [[]]]);
+  });
+
+  it('settles when the last of those who have claimed it says how it ended', () => {
+    const [one, two] = [claimant(), claimant()];
+    const settled = delivered(one.take, two.take);
+    expect(settled).toEqual([]);
+    two.claims[0]!({});
+    expect(settled).toEqual([]);
+    const effect = (): void => undefined;
+    one.claims[0]!({ effect });
+    expect(settled).toEqual([[{}, { effect }]]);
+  });
+
+  it('waits for all subscribers, even if the first is done before the second has it', () => {
+    const two = claimant();
+    const settled = delivered((one) => claim(one)?.({}), two.take);
+    expect(settled).toEqual([]);
+    two.claims[0]!({});
+    expect(settled).toEqual([[{}, {}]]);
+  });
+
+  it('lets each message be claimed while it is handed over, also when one causes the next', () => {
+    const seen: boolean[] = [];
+    const note = (one: Message): void => void seen.push(claim(one) !== undefined);
+    delivered((outer) => {
+      const inner = message('inner');
+      const emit = (one: Message): void => {
+        note(one);
+        note(outer); // not now: the inner one is being delivered
+      };
+      deliver(inner, emit, ignoring);
+      note(outer);
+      note(inner);
+    });
+    expect(seen).toEqual([true, false, true, false]);
+  });
+
+  it('does not lend its claims to others when a subscriber throws', () => {
+    const boom = new Error('boom');
+    const fail = (): never => {
+      throw boom;
+    };
+    expect(() => delivered(fail)).toThrow(boom);
+    expect(claim(message())).toBeUndefined();
+  });
+});
+
+describe('claim', () => {
+  it('is nothing for a message that no session hands over', () => {
+    expect(claim(message())).toBeUndefined();
+  });
+
+  it('takes a copy for the message itself', () => {
+    const settled = delivered((one) => claim({ ...one })?.({}));
+    expect(settled).toEqual([[{}]]);
+  });
+
+  it('tells what holds for the session', () => {
+    let isOver = false;
+    const { claims, take } = claimant();
+    deliver(message(), take, { ...ignoring, canWrite: false, isOver: () => isOver });
+    expect([claims[0]!.canWrite, claims[0]!.isOver()]).toEqual([false, false]);
+    isOver = true;
+    expect(claims[0]!.isOver()).toBe(true);
+  });
+});
+
+describe('tellFailed', () => {
+  it('says whether anybody wants to know', () => {
+    const told: unknown[] = [];
+    expect(tellFailed([{}, { deadLetter: undefined }], 'error')).toBe(false);
+    expect(tellFailed([{}, { onFailed: (error) => told.push(error) }], 'error')).toBe(true);
+    expect(told).toEqual(['error']);
+  });
+
+  it('leaves the message with those who are told, until each has said again how it ended', () => {
+    const [one, two] = [claimant(), claimant()];
+    const settled = delivered(one.take, two.take);
+    const told: string[] = [];
+    one.claims[0]!({ onFailed: () => told.push('one') });
+    two.claims[0]!({ onFailed: () => told.push('two') });
+    tellFailed(settled[0]!, 'error');
+    expect(told).toEqual(['one', 'two']);
+    one.claims[0]!({});
+    expect(settled).toHaveLength(1);
+    two.claims[0]!({});
+    expect(settled[1]).toEqual([{}, {}]);
+  });
+
+  it('waits for the second, when the first does it again at once', () => {
+    const [one, two] = [claimant(), claimant()];
+    const settled = delivered(one.take, two.take);
+    one.claims[0]!({ onFailed: () => one.claims[0]!({}) });
+    two.claims[0]!({ onFailed: () => undefined });
+    tellFailed(settled[0]!, 'error');
+    expect(settled).toHaveLength(1);
+    two.claims[0]!({});
+    expect(settled).toHaveLength(2);
+  });
+
+  it('keeps what those had to say who are not told', () => {
+    const [one, two] = [claimant(), claimant()];
+    const settled = delivered(one.take, two.take);
+    const effect = (): void => undefined;
+    one.claims[0]!({ effect });
+    two.claims[0]!({ onFailed: () => undefined });
+    tellFailed(settled[0]!, 'error');
+    two.claims[0]!({});
+    expect(settled[1]).toEqual([{ effect }, {}]);
+  });
+
+  it('may tell more than once', () => {
+    const { claims, take } = claimant();
+    const settled = delivered(take);
+    const end = (): void => claims[0]!({ onFailed: () => settled.length < 4 && end() });
+    end();
+    for (let time = 0; time < 3; time++) tellFailed(settled[time]!, 'error');
+    expect(settled).toHaveLength(4);
+  });
+});

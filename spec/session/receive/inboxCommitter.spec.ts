@@ -1,0 +1,189 @@
+import { of, Subject, Subscription, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
+import { whenReady, type Later } from '../../../lib/internal/later.js';
+import type { Outcome } from '../../../lib/session/receive/delivery.js';
+import { createInboxCommitter } from '../../../lib/session/receive/inboxCommitter.js';
+import { AckTracker } from '../../../lib/session/receive/ackTracker.js';
+import type { Completion, Cursor } from '../../../lib/session/store/inbox.js';
+import type { Wait } from '../../../lib/session/serialTask.js';
+
+interface Call {
+  readonly pid: string;
+  readonly cursor: Cursor;
+  readonly completions: readonly Completion<unknown>[];
+}
+
+const cursor = (done: number, ...finished: number[]): Cursor => ({ done, finished });
+const boom = new Error('boom');
+
+/** Commits over an inbox that answers as `answer` says. */
+function start(answer: (call: Call) => Later<void>) {
+  const calls: Call[] = [];
+  const seen: unknown[] = [];
+  const session = new Subscription();
+  const microtask = new VirtualTimeScheduler();
+  const run = (): void => microtask.flush();
+  const wait: Wait = (later, done, failed) => {
+    session.add(whenReady(later(), done, failed));
+  };
+  const committer = createInboxCommitter({
+    inbox: {
+      load: () => undefined,
+      remember: () => undefined,
+      commit(pid, at, completions) {
+        const call = { pid, cursor: at, completions };
+        calls.push(call);
+        return answer(call);
+      },
+    },
+    microtask,
+    wait,
+    onDone: () => seen.push('done'),
+    onFailed: (error) => seen.push(error),
+  });
+  const tracker = new AckTracker('ann');
+  return {
+    ...committer,
+    run,
+    calls,
+    seen,
+    tracker,
+    session,
+    /** Adds numbers without outcomes, to the end of the microtask. */
+    settle: (...numbers: number[]): void => {
+      for (const number of numbers) committer.add(number, [], tracker);
+      run();
+    },
+    cursors: () => calls.map((call) => call.cursor),
+  };
+}
+
+/** Says of itself what it is told. */
+const telling = (name: string, seen: unknown[], rest: Partial<Outcome> = {}): Outcome => ({
+  ...rest,
+  onDone: () => seen.push(`${name} done`),
+  onFailed: (error) => seen.push(`${name} failed: ${(error as Error).message}`),
+  onAbandoned: () => seen.push(`${name} abandoned`),
+});
+
+describe('InboxCommitter', () => {
+  it('commits all that was added as one, and marks it when that is stored', () => {
+    const answer$ = new Subject<void>();
+    const { settle, tracker, seen, cursors } = start(() => answer$);
+    settle(1, 2, 4);
+    expect(cursors()).toEqual([cursor(2, 4)]);
+    expect([tracker.done, seen]).toEqual([0, []]);
+    answer$.next();
+    expect([tracker.done, tracker.has(4), seen]).toEqual([2, true, ['done']]);
+  });
+
+  it('commits one group at a time: what is added meanwhile is the next', () => {
+    const answers: Subject<void>[] = [];
+    const { settle, cursors } = start(() => {
+      answers.push(new Subject());
+      return answers.at(-1)!;
+    });
+    settle(1);
+    settle(2);
+    settle(3, 5);
+    expect(cursors()).toEqual([cursor(1)]);
+    answers[0]!.next();
+    expect(cursors()).toEqual([cursor(1), cursor(3, 5)]);
+    answers[1]!.next();
+    expect(cursors()).toHaveLength(2);
+  });
+
+  it('gives the inbox what each message brings about, in order, and tells each when it is stored', () => {
+    const { add, run, tracker, calls, seen } = start(() => of(undefined));
+    const [one, two] = [(): void => undefined, (): void => undefined];
+    const deadLetter = { message: {} as never, reason: 'r', error: 'r', attempts: 1, history: [], at: 0 };
+    add(1, [telling('a', seen, { effect: one }), telling('b', seen, { effect: two })], tracker);
+    add(2, [telling('c', seen, { deadLetter })], tracker);
+    run();
+    expect(calls[0]!.completions).toMatchObject([{ effect: one }, { effect: two }, { deadLetter }]);
+    expect(seen).toEqual(['done', 'a done', 'b done', 'c done']);
+  });
+
+  it('commits one by one what failed together, in order: one effect must not take the others with it', () => {
+    const bad = (): void => undefined;
+    const { add, run, tracker, seen, cursors } = start(({ completions }) =>
+      completions.some(({ effect }) => effect === bad) ? throwError(() => boom) : undefined,
+    );
+    add(1, [telling('a', seen)], tracker);
+    add(2, [telling('b', seen, { effect: bad })], tracker);
+    add(3, [telling('c', seen)], tracker);
+    run();
+    expect(cursors()).toEqual([cursor(3), cursor(1), cursor(2), cursor(1, 3)]);
+    expect(seen).toEqual(['done', 'a done', 'b failed: boom', 'done', 'c done']);
+    expect([tracker.done, tracker.has(3)]).toEqual([1, true]);
+  });
+
+  it('commits again what is settled again, before or after the others', () => {
+    let isBad = true;
+    const { add, run, tracker, seen, cursors } = start(() => (isBad ? throwError(() => boom) : undefined));
+    const again: Outcome = {
+      onFailed: () => {
+        isBad = false;
+        add(1, [telling('again', seen)], tracker);
+      },
+    };
+    add(1, [again], tracker);
+    run();
+    expect(cursors()).toEqual([cursor(1), cursor(1)]);
+    expect(seen).toEqual(['done', 'again done']);
+    expect(tracker.done).toBe(1);
+  });
+
+  it('fails the session when nobody else wants to know', () => {
+    const { settle, seen, tracker } = start(() => throwError(() => boom));
+    settle(1);
+    expect([seen, tracker.done]).toEqual([[boom], 0]);
+  });
+
+  it('takes one that cannot be stored for one failure, and not for all', () => {
+    const { settle, seen } = start(({ cursor: { done } }) => (done === 3 ? throwError(() => boom) : undefined));
+    settle(1, 2, 3);
+    expect(seen).toEqual(['done', 'done', boom]);
+  });
+
+  it('keeps apart what belongs to an earlier session of the peer', () => {
+    const { add, run, calls } = start(() => undefined);
+    const [before, after] = [new AckTracker('before', cursor(7)), new AckTracker('after')];
+    add(8, [], before);
+    add(1, [], after);
+    add(2, [], after);
+    run();
+    expect(calls.map(({ pid, cursor: { done } }) => `${pid} ${done}`)).toEqual(['before 8', 'after 2']);
+  });
+
+  it('does not recurse: 100,000 that fail together with an inbox that answers at once', () => {
+    const { settle, tracker, cursors } = start(({ cursor: { done, finished } }) =>
+      done + finished.length > tracker.done + 1 ? throwError(() => boom) : undefined,
+    );
+    settle(...Array.from({ length: 100_000 }, (_, index) => index + 1));
+    expect(tracker.done).toBe(100_000);
+    expect(cursors()).toHaveLength(100_001);
+  });
+
+  it('begins nothing after it was abandoned, and tells all who wait', () => {
+    const answers: Observable<void>[] = [new Subject()];
+    const { add, run, abandon, tracker, seen, calls, session } = start(() => answers.shift());
+    add(1, [telling('a', seen)], tracker);
+    run();
+    add(2, [telling('b', seen)], tracker);
+    session.unsubscribe();
+    abandon();
+    run();
+    expect(seen).toEqual(['a abandoned', 'b abandoned']);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('tells those who wait to be committed one by one, too', () => {
+    const answers: Observable<void>[] = [throwError(() => boom), new Subject()];
+    const { add, run, abandon, tracker, seen } = start(() => answers.shift());
+    add(1, [telling('a', seen)], tracker);
+    add(2, [telling('b', seen)], tracker);
+    run();
+    abandon();
+    expect(seen).toEqual(['a abandoned', 'b abandoned']);
+  });
+});
