@@ -42,7 +42,9 @@ async function startFan(kind: Kind, members: number): Promise<Fan> {
       server.publish();
     },
     received: () => remote.received(published),
-    stop: async () => void (await Promise.all([server.stop(), remote.stop()])),
+    async stop() {
+      await Promise.all([server.stop(), remote.stop()]);
+    },
   };
 }
 
