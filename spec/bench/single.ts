@@ -32,7 +32,7 @@ async function costOf({ server, client }: Side): Promise<Cost> {
   const { count, p50 } = await client.run({ ms: TURN });
   const after = await Promise.all([server.cpu(), client.cpu()]);
   const micros = (index: 0 | 1): number => (1_000 * (after[index] - before[index])) / count;
-  return { server: micros(0), client: micros(1), p50: 1_000 * p50 };
+  return { server: micros(0), client: micros(1), p50: 1_000 * (p50 ?? NaN) };
 }
 
 type Round = Readonly<Record<'rxwire' | 'ws', Cost> & Partial<Record<'socketIo', Cost>>>;

@@ -10,6 +10,9 @@ if (!openTask) throw new RangeError(`no client "${kind}"`);
 /** Of the samples, the latest are kept; allocated once, so that no run pays for the memory. */
 const samples = new Float64Array(2 ** 16);
 
+/** With several tasks open, the clock is read once in this many completions: a reading costs 0.1 µs, an eighth of a message in a batch. */
+const CLOCK_INTERVAL = 64;
+
 /** Keeps as many tasks open as the run asks for. The next task starts when one completes, in the same turn of the event loop. */
 function work(task: Task, { ms, atLeast = 1, open = 1 }: Run): Promise<Ran> {
   return new Promise((resolve) => {
@@ -19,12 +22,16 @@ function work(task: Task, { ms, atLeast = 1, open = 1 }: Run): Promise<Ran> {
     let count = 0;
     let isOver = false;
     const done = (): void => {
+      count++;
+      if (open === 1 || count % CLOCK_INTERVAL === 0) look();
+      if (!isOver) next();
+      else if (count === started) resolve({ count, ms: performance.now() - start, p50: open === 1 ? medianOf(count) : null });
+    };
+    const look = (): void => {
       const now = performance.now();
-      samples[count++ % samples.length] = now - before;
+      if (open === 1) samples[(count - 1) % samples.length] = now - before;
       before = now;
       isOver ||= now - start >= ms && count >= atLeast;
-      if (!isOver) next();
-      else if (count === started) resolve({ count, ms: now - start, p50: medianOf(count) });
     };
     const next = (): void => {
       started++;

@@ -15,8 +15,8 @@ export interface Ran {
   readonly count: number;
   /** How long that took, in ms. */
   readonly ms: number;
-  /** The median of the time from one completion to the next, in ms: with one open, that is its latency. */
-  readonly p50: number;
+  /** With one task open, the median of its latency, in ms; else null. */
+  readonly p50: number | null;
 }
 
 /** The reports of a client, by kind: `cpu` is its CPU time so far, in ms. */
