@@ -24,11 +24,14 @@ export interface Result {
   /** What was measured, in words. */
   readonly ours: string;
   readonly theirs: string;
-  /** Ours to theirs, higher is better: the median of all rounds, and the extremes. */
+  /** Ours to theirs, higher is better unless `isCost`: the median of all rounds, and the extremes. */
   readonly ratio: number;
   readonly min: number;
   readonly max: number;
+  /** The least ratio that is accepted; the greatest, if `isCost`. */
   readonly goal?: number;
+  /** Says that `ours` and `theirs` are costs, such as CPU time or latency: a lower ratio is better. @default false */
+  readonly isCost?: boolean;
 }
 
 /** What is measured, one after the other, each in a process of its own; several results, where one run tells them. */
@@ -80,6 +83,11 @@ function measure(prepare: Prepare): number {
   const start = performance.now();
   run();
   return performance.now() - start;
+}
+
+/** The median of the ratios of all rounds, and the extremes. */
+export function spread(ratios: readonly number[]): Pick<Result, 'ratio' | 'min' | 'max'> {
+  return { ratio: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
 }
 
 export function median(values: readonly number[]): number {

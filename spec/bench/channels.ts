@@ -4,6 +4,7 @@ import { filter, firstValueFrom, Subject, take } from 'rxjs';
 import { WebSocket } from 'ws';
 import { channel, connect, msgpack, webSocket } from '../../lib/index.js';
 import { median, perSecond, type Result, type Suite } from './bench.js';
+import { fanOuts } from './fanOut.js';
 import { startServer, type RemoteServer } from './servers/server.js';
 
 const SUBSCRIBERS = 1_000;
@@ -80,4 +81,4 @@ async function compared(burst: number): Promise<Result> {
   };
 }
 
-export const suite: Suite = [() => compared(1), () => compared(16)];
+export const suite: Suite = [() => compared(1), () => compared(16), ...fanOuts];

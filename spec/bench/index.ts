@@ -13,6 +13,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   routing: () => import('./routing.js'),
   codecs: () => import('./codecs.js'),
   wire: () => import('./wire.js'),
+  single: () => import('./single.js'),
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),
   idle: () => import('./idle.js'),

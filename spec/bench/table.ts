@@ -5,11 +5,11 @@ const GOAL_CELLS = 8;
 const MAX_CELLS = 20;
 
 /** Whether the goal was met, as far as there is one. */
-export function isMet({ ratio, goal = 0 }: Result): boolean {
-  return ratio >= goal;
+export function isMet({ ratio, goal, isCost = false }: Result): boolean {
+  return goal === undefined || (isCost ? ratio <= goal : ratio >= goal);
 }
 
-/** The results as a table with bars; each bar reaches its goal (or 1, where there is none) at the line. */
+/** The results as a table with bars; each bar reaches its goal (or 1, where there is none) at the line. The bar of a cost is longer if the cost is lower. */
 export function table(results: readonly Result[]): string {
   const head = ['', 'compared to', 'ours', 'theirs', 'ratio', 'min – max', ''.padEnd(MAX_CELLS), 'goal'];
   const rows = results.map((result) => [
@@ -19,8 +19,8 @@ export function table(results: readonly Result[]): string {
     result.theirs,
     times(result.ratio),
     result.min === result.max ? '' : `${short(result.min)} – ${short(result.max)}`,
-    bar(result.ratio / (result.goal ?? 1)),
-    result.goal === undefined ? '' : `≥ ${times(result.goal)} ${isMet(result) ? '✓' : '✗ missed'}`,
+    bar(shareOf(result)),
+    result.goal === undefined ? '' : `${result.isCost ? '≤' : '≥'} ${times(result.goal)} ${isMet(result) ? '✓' : '✗ missed'}`,
   ]);
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
@@ -29,6 +29,11 @@ export function table(results: readonly Result[]): string {
       .join('  ')
       .trimEnd();
   return [line(head), '─'.repeat(widths.reduce((sum, width) => sum + width + 2, -2)), ...rows.map(line)].join('\n');
+}
+
+/** The share of the goal that was reached. */
+function shareOf({ ratio, goal = 1, isCost = false }: Result): number {
+  return isCost ? goal / ratio : ratio / goal;
 }
 
 function isNumber(column: number): boolean {

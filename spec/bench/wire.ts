@@ -8,8 +8,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { connect, createMessage, envelopeProtocol, json, msgpack, webSocket, type ConnectOptions, type Message } from '../../lib/index.js';
 import { lmdbOutbox } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
-import type { Suite } from './bench.js';
+import { median, perSecond, spread, type Result, type Suite } from './bench.js';
 import { flushPerMessage, makeFolder } from './lmdb.js';
+import { roundsOf, startSide, stopSides, type Side } from './sides.js';
 import { compareWays, type Way } from './ways.js';
 
 /** Messages that are on their way, unacked, at any time. */
@@ -103,7 +104,7 @@ function keepInFlight(onAck: (acked: () => void) => void, send: () => void, mess
 
 const compared = async (size: number, title: string, options: Omit<ConnectOptions, 'link'>, goal?: number) =>
   compareWays({
-    name: `${title}, ${size} B`,
+    name: `one process, ${title}, ${size} B`,
     baseline: 'ws + msgpackr',
     ours: await wireWay(itemOf(size), options),
     theirs: await plainSocket(size),
@@ -118,7 +119,7 @@ async function durable() {
     rmSync(path, { recursive: true });
   };
   return compareWays({
-    name: 'exactly-once with lmdbOutbox, 100 B',
+    name: 'one process, exactly-once with lmdbOutbox, 100 B',
     baseline: 'one flush a message',
     ours: { ...ours, end },
     theirs: flushPerMessage(),
@@ -126,7 +127,44 @@ async function durable() {
   });
 }
 
+/** Rounds of the comparisons in processes of their own. */
+const ROUNDS = 7;
+/** How long one side is measured before the next, in ms. */
+const TURN = 1_000;
+
+/** How long each side works before the first round, in ms: what runs once a batch, V8 optimizes after more than a million messages. */
+const WARM_UP = 6_000;
+
+/** Acked messages a second. */
+async function rateOf({ client }: Side): Promise<number> {
+  const { count, ms } = await client.run({ ms: TURN, open: IN_FLIGHT });
+  return (1_000 * count) / ms;
+}
+
+/** Server and client each have a process of their own, as they have outside of benchmarks: in one process ws cannot use the second core. */
+async function apart(size: number, goal: number): Promise<readonly Result[]> {
+  const delivery = 'exactly-once';
+  const sides = {
+    rxwire: await startSide({ server: 'rxwire', client: 'rxwireReceipts', clientOptions: { size, delivery } }),
+    ws: await startSide({ server: 'wsAck', client: 'wsAcks', clientOptions: { size } }),
+    socketIo: await startSide({ server: 'socketIoAck', client: 'socketIoAcks', clientOptions: { size } }),
+  };
+  for (const { client } of Object.values(sides)) await client.run({ ms: WARM_UP, open: IN_FLIGHT });
+  const rounds = await roundsOf(sides, ROUNDS, rateOf);
+  await stopSides(sides);
+  const row = (side: 'rxwire' | 'socketIo', title: string) => ({
+    name: `two processes, ${title}, ${size} B`,
+    baseline: 'ws + msgpackr',
+    ours: perSecond(median(rounds.map((round) => round[side]))),
+    theirs: perSecond(median(rounds.map(({ ws }) => ws))),
+    ...spread(rounds.map((round) => round[side] / round.ws)),
+  });
+  return [{ ...row('rxwire', delivery), goal }, row('socketIo', 'socket.io with acks')];
+}
+
 export const suite: Suite = [
+  () => apart(100, 4.5),
+  () => apart(1_024, 3.2),
   () => compared(100, 'exactly-once', { codec: msgpack(), delivery: 'exactly-once' }, 4),
   () => compared(1_024, 'exactly-once', { codec: msgpack(), delivery: 'exactly-once' }, 2),
   () => compared(100, 'exactly-once, JSON', { codec: json(), delivery: 'exactly-once' }),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuTime } from '../ways.js';
 import type { Asked, Told, Usage } from './server.js';
 import { servers } from './servers.js';
 
@@ -12,7 +13,7 @@ if (!serve) throw new RangeError(`no server "${kind}"`);
 
 const tell = (told: Told): void => void process.send?.(told);
 const server = createServer();
-const served = serve(server, JSON.parse(options) as object);
+const served = await serve(server, JSON.parse(options) as object);
 
 /** What is alive: a collection finds garbage that the finalizers of an earlier one have left. */
 async function usage(): Promise<Usage> {
@@ -24,15 +25,10 @@ async function usage(): Promise<Usage> {
   return { rss, heap: heapUsed + external, connections: served.connections(), dropped: served.dropped?.() ?? 0 };
 }
 
-function cpu(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
-}
-
 process.on('message', (asked: Asked) => {
   if (asked === 'usage') void usage().then((value) => tell({ kind: 'usage', value }));
   else if (asked === 'publish') served.publish?.();
-  else tell({ kind: 'cpu', value: cpu() });
+  else tell({ kind: 'cpu', value: cpuTime() });
 });
 process.on('disconnect', () => process.exit());
 server.listen(0, '127.0.0.1');

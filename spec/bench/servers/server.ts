@@ -1,7 +1,4 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { filter, firstValueFrom, map, Subject } from 'rxjs';
-import { bundle } from '../../chaos/bundle.js';
+import { startRemote, type Report } from '../remote.js';
 
 /** What a server holds after a collection, in bytes. */
 export interface Usage {
@@ -22,7 +19,7 @@ export interface Answers {
 
 export type Asked = Exclude<keyof Answers, 'port'> | 'publish';
 
-export type Told = { readonly [K in keyof Answers]: { readonly kind: K; readonly value: Answers[K] } }[keyof Answers];
+export type Told = Report<Answers>;
 
 /** A server in a process of its own. */
 export interface RemoteServer {
@@ -37,31 +34,17 @@ export interface RemoteServer {
 
 /** @param kind One of `servers`. */
 export async function startServer(kind: string, options: object = {}): Promise<RemoteServer> {
-  const child = fork(bundle('spec/bench/servers/child.ts'), [kind, JSON.stringify(options)], { execArgv: ['--expose-gc'] });
-  const told$ = new Subject<Told>();
-  child.on('message', (told: Told) => told$.next(told));
-  child.on('exit', (code) => told$.error(new Error(`the server ${kind} has ended with ${code}`)));
-  const next = <K extends keyof Answers>(what: K): Promise<Answers[K]> =>
-    firstValueFrom(
-      told$.pipe(
-        filter(({ kind: told }) => told === what),
-        map(({ value }) => value as Answers[K]),
-      ),
-    );
+  const remote = startRemote<Answers>(`the server ${kind}`, 'spec/bench/servers/child.ts', [kind, JSON.stringify(options)]);
   const ask = <K extends 'cpu' | 'usage'>(what: K): Promise<Answers[K]> => {
-    child.send(what);
-    return next(what);
+    remote.send(what);
+    return remote.next(what);
   };
-  const port = await next('port');
+  const port = await remote.next('port');
   return {
     url: `ws://127.0.0.1:${port}/wire`,
     usage: () => ask('usage'),
     cpu: () => ask('cpu'),
-    publish: () => void child.send('publish'),
-    async stop() {
-      const exit = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exit;
-    },
+    publish: () => remote.send('publish'),
+    stop: () => remote.stop(),
   };
 }

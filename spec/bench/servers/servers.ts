@@ -2,17 +2,10 @@ import type { Server } from 'node:http';
 import { Packr } from 'msgpackr';
 import { filter, interval, noop } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { createMessage, ofType, type Message, type Wire } from '../../../lib/index.js';
+import { createMessage, ofType, type Wire } from '../../../lib/index.js';
 import { hub, listen, type ListenOptions } from '../../../lib/server/index.js';
-
-/** What a server tells of itself. */
-export interface Served {
-  connections(): number;
-  /** Messages that were given up. */
-  dropped?(): number;
-  /** Sends to all. */
-  publish?(): void;
-}
+import { rxwireEcho, rxwireReply, socketIoAck, socketIoBroadcast, socketIoEcho, wsAck, wsEcho, wsReply } from './answering.js';
+import { item, type PublishOptions, type Served } from './served.js';
 
 /** Wires as an application has them: it listens to each. */
 function rxwire(server: Server, options: ListenOptions): Served {
@@ -59,13 +52,6 @@ function busy(server: Server, { maxQueued = 64, ...options }: ListenOptions): Se
   return { connections: () => wires.size, dropped: () => dropped };
 }
 
-interface PublishOptions {
-  /** Messages that are published at once. */
-  readonly burst: number;
-}
-
-const item = (): Message => createMessage('bench.item', 'x'.repeat(100));
-
 /** A channel that all are in. */
 function channels(server: Server, { burst, ...options }: ListenOptions & PublishOptions): Served {
   let count = 0;
@@ -92,8 +78,10 @@ function broadcast(server: Server, { burst }: PublishOptions): Served {
   return { ...served, publish };
 }
 
-export const servers: Readonly<Record<string, (server: Server, options: object) => Served>> = {
+export const servers: Readonly<Record<string, (server: Server, options: object) => Served | Promise<Served>>> = {
   ...{ rxwire, ws, busy },
+  ...{ rxwireEcho, rxwireReply, wsEcho, wsAck, wsReply, socketIoEcho, socketIoAck },
   channels: (server, options) => channels(server, options as PublishOptions),
   broadcast: (server, options) => broadcast(server, options as PublishOptions),
+  socketIoBroadcast: (server, options) => socketIoBroadcast(server, options as PublishOptions),
 };
