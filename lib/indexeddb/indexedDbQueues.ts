@@ -1,6 +1,6 @@
 import { catchError, defer, merge, Subject, throwError, type Observable } from 'rxjs';
 import type { QueuedMessage, QueueLog, QueueStore } from '../app/queue/queueStore.js';
-import { readQueued } from '../app/queue/readQueued.js';
+import { readQueuedMessage } from '../app/queue/readQueuedMessage.js';
 import { StoreError } from '../errors.js';
 import { locked, type ExclusiveOptions } from '../session/store/exclusive.js';
 import { storeError } from '../session/store/records.js';
@@ -87,7 +87,7 @@ async function begin(transaction: Transaction): Promise<Found> {
   const rows = transaction.objectStore('queued');
   const [found, keys, values] = await Promise.all([head.get(HEAD_KEY), rows.getAllKeys(), rows.getAll()]);
   const epoch = epochOf(found) + 1;
-  const read = keys.map((place, index) => [place, readQueued(place, values[index])] as const);
+  const read = keys.map((place, index) => [place, readQueuedMessage(place, values[index])] as const);
   const corrupt = read.filter(([, queued]) => !queued).map(([place]) => place);
   await Promise.all([head.put({ epoch }, HEAD_KEY), ...corrupt.map((place) => rows.delete(place))]);
   return { epoch, messages: read.flatMap(([, queued]) => queued ?? []), corrupt: corrupt.length };

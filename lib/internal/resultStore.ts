@@ -16,7 +16,7 @@ export interface MemoryResultsOptions {
   readonly ttl?: number;
   /** Results kept at most; when full, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -8,7 +8,7 @@ import type { MessageCounts, MetricsSnapshot, NamedCounts } from './snapshot.js'
 export interface MetricsOptions {
   /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
   readonly maxNames?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

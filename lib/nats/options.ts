@@ -35,7 +35,7 @@ export interface NatsChannelLogOptions {
   readonly checkInterval?: number;
   /** Told what no caller is: that NATS is gone, or that there is something in the stream that is no message. What it throws is dropped. @default nobody is told */
   readonly onError?: (error: RxwireError) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

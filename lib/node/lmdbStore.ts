@@ -37,7 +37,7 @@ export interface LmdbStoreOptions {
   readonly resultTtl?: number;
   /** Results kept at most; the oldest gives way. @default 10_000 */
   readonly maxResults?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

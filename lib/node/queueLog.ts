@@ -1,6 +1,6 @@
 import { defer, map, Subject, type Observable } from 'rxjs';
 import type { QueuedMessage, QueueLog } from '../app/queue/queueStore.js';
-import { readQueued } from '../app/queue/readQueued.js';
+import { readQueuedMessage } from '../app/queue/readQueuedMessage.js';
 import { StoreError } from '../errors.js';
 import { readValue, type Databases, type QueueKey } from './databases.js';
 import { openEnvironment, type Environment } from './environment.js';
@@ -58,7 +58,7 @@ function beginEpoch({ counters }: Databases, name: string): number {
 function readAll({ queues }: Databases, name: string): { readonly messages: readonly QueuedMessage[]; readonly corrupt: number } {
   const keys = [...queues.getKeys({ start: [name], end: [name, Infinity] })];
   const messages = keys.flatMap((key): readonly QueuedMessage[] => {
-    const queued = readQueued(placeOf(key), readValue(queues, key));
+    const queued = readQueuedMessage(placeOf(key), readValue(queues, key));
     if (!queued) queues.removeSync(key);
     return queued ? [queued] : [];
   });

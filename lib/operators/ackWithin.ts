@@ -39,7 +39,7 @@ export interface AckWithinOptions<T> {
   readonly onDead?: (message: T, error: Error) => void;
   /** Messages that may wait at once; one more is an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

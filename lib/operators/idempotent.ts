@@ -32,7 +32,7 @@ export interface IdempotentOptions<T> {
    * its subscriptions. @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

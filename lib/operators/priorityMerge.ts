@@ -20,7 +20,7 @@ export interface PriorityMergeOptions<T> {
   readonly overflow?: OverflowPolicy;
   /** Told of each value that is dropped, and why: `overflow`, `expired`, or `closed` if the stream ends while it waits. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

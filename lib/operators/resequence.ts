@@ -31,7 +31,7 @@ export interface ResequenceOptions<T> {
   readonly onGap?: (gap: SequenceGap) => void;
   /** Told of each value that is dropped: its number has come before, or was given up. */
   readonly onDrop?: (value: T) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -36,7 +36,7 @@ export interface RetryBackoffConfig {
   readonly onRetry?: (retry: RetryAttempt) => void;
   /** Ends the wait there is: what has failed may work now. @default never */
   readonly wake$?: Observable<unknown>;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;

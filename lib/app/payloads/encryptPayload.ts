@@ -12,23 +12,28 @@ import { use } from '../routing/use.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
 export interface EncryptOptions extends UseOptions {
-  /** What payloads are written with, before they are encrypted: it says what they may hold. The other end needs the same. @default json() */
+  /**
+   * The codec that encodes a payload before encryption. It determines which values are possible. Both ends need the same codec. @default
+   * json()
+   */
   readonly codec?: PlainCodec;
 }
 
 /**
- * Encrypts the payload of each message, by AES-256-GCM, for who has the same keys: whatever lies in between, servers and brokers, routes what it cannot read. The payload
- * becomes a text, and `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable, and are bound to it; all other fields are neither hidden nor protected.
+ * Encrypts the payload of each message with AES-256-GCM, end to end: servers and brokers in between route messages that they cannot read.
+ * The payload becomes a text, and
+ * `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable and are authenticated. All other fields are neither encrypted nor authenticated.
  *
  *     source                    -a-b-|
  *     encryptPayload(keys)      -A-B-|
  *
- * A message that cannot be encrypted goes no further, and ends the stream, unless `onError` takes it: nothing leaves in plain text. Order is kept.
+ * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an `onError`: nothing is sent in plain text.
+ * Order is kept.
  *
- * @param keys May change while they are in use.
+ * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {UnsupportedError} At call time, in a page that came neither by HTTPS nor from this machine.
- * @throws {EncodeError} Delivered, of a payload that the codec does not carry, and of one that is encrypted already.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {EncodeError} Delivered, for a payload that the codec does not support, or that is already encrypted.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * of(createMessage('chat.said', 'hello'))
@@ -45,7 +50,9 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is encrypted already`);
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);
     return chain(seal(frame, message), (sealed) => ({
-      ...{ ...message, payload: toBase64(sealed), metadata: { ...metadata, encrypted: true } },
+      ...message,
+      payload: toBase64(sealed),
+      metadata: { ...metadata, encrypted: true },
     }));
   };
   return use(encrypt, { ...options, onError });

@@ -1,14 +1,14 @@
 import type { SchedulerLike } from 'rxjs';
 import { createAlarm } from '../../internal/alarm.js';
 
-/** When what is waited for is given up: one alarm for all. Where a deadline has moved on, that is noticed when it rings. */
+/** Deadlines of many entries with one timer. A deadline that was moved back is detected when the timer fires. */
 export interface Deadlines {
-  /** A deadline is new, or nearer than before. */
+  /** Announces a deadline that is new or earlier than before. */
   note(deadline: number): void;
   clear(): void;
 }
 
-/** @param onDue Called with each one whose deadline has passed. It may take others out. */
+/** @param onDue Called with each entry whose deadline has passed. It may remove other entries. */
 export function createDeadlines<T extends { readonly deadline: number }>(
   waiting: ReadonlyMap<string, T>,
   scheduler: SchedulerLike,

@@ -2,12 +2,12 @@ import type { SchedulerLike } from 'rxjs';
 import { createAlarm } from '../../internal/alarm.js';
 import type { Message } from '../../message/types.js';
 
-/** Reports of progress, of all requests: the first at once, then every so often the latest of each. */
+/** Sends progress of all requests: the first report at once, then the latest of each request per interval. */
 export interface ProgressReports {
   readonly add: (request: Message, progress: unknown) => void;
-  /** Sends what is kept back of a request: something else is about to be said. */
+  /** Sends the pending report of a request before another reply. */
   flush(request: Message): void;
-  /** Nobody wants to know any more. */
+  /** Discards the pending report of a request. */
   readonly forget: (request: Message) => void;
   readonly clear: () => void;
 }

@@ -13,7 +13,7 @@ export interface FallbackOptions {
    * over once it is open; before that nothing is interrupted. @default 60_000
    */
   readonly upgradeAfter?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -38,6 +38,6 @@ export interface HttpLinkOptions extends StallOptions {
   readonly maxFrame?: number;
   /** How long the server may take to answer, in ms; a poll that is held has half a minute more. @default 10_000 */
   readonly openTimeout?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
