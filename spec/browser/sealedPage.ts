@@ -36,7 +36,7 @@ const toolbox = {
   /** What is sealed, and then opened again. */
   seal: ({ key, nonce, label, content }: (typeof gcmVectors)[number]) =>
     inPage(async () => {
-      const safe = await soon(webCipher()!.safe(bytes(key)));
+      const safe = await soon(webCipher()!.importKey(bytes(key)));
       const parts = await soon(safe.seal(bytes(nonce), bytes(label), bytes(content)));
       const whole = bytes(parts.map(hex).join(''));
       return [hex(whole), hex(await soon(safe.open(bytes(nonce), bytes(label), whole)))];

@@ -2,7 +2,7 @@ import { identity, type MonoTypeOperatorFunction } from 'rxjs';
 import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
 import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
-import { cipherHere } from '../../codec/seal/safes.js';
+import { platformCipher } from '../../codec/seal/derivedKeys.js';
 import { DecryptError } from '../../errors.js';
 import { fromBase64 } from '../../internal/base64.js';
 import { attempt, chain, type Later } from '../../internal/later.js';
@@ -39,7 +39,7 @@ export interface DecryptOptions extends EncryptOptions {
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {
   const { codec = json(), plain = 'refuse' } = options;
-  const { open } = createPayloadSeal(cipherHere('decryptPayload'), { keys, codec: codec.name });
+  const { open } = createPayloadSeal(platformCipher('decryptPayload'), { keys, codec: codec.name });
 
   const read = (frame: string | Uint8Array, message: Message): Message => {
     const { timestamp, payload } = codec.decode(frame)[0] as Message;

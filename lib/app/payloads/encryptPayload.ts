@@ -3,7 +3,7 @@ import type { PlainCodec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
 import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
-import { cipherHere } from '../../codec/seal/safes.js';
+import { platformCipher } from '../../codec/seal/derivedKeys.js';
 import { EncodeError } from '../../errors.js';
 import { toBase64 } from '../../internal/base64.js';
 import { chain, type Later } from '../../internal/later.js';
@@ -42,7 +42,7 @@ export interface EncryptOptions extends UseOptions {
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
   const { codec = json(), onError = rethrow } = options;
-  const cipher = cipherHere('encryptPayload');
+  const cipher = platformCipher('encryptPayload');
   const { seal } = createPayloadSeal(cipher, { keys, codec: codec.name });
 
   const encrypt = (message: Message): Later<Message> => {

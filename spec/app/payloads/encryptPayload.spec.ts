@@ -210,7 +210,7 @@ describe('decryptPayload', () => {
 
 describe('createPayloadSeal', () => {
   it('takes another key before there are too many nonces for one', () => {
-    const { seal } = createPayloadSeal(nativeCipher()!, { keys: ring(), codec: 'json', perKey: 2 });
+    const { seal } = createPayloadSeal(nativeCipher()!, { keys: ring(), codec: 'json', maxPerSalt: 2 });
     const salts = [1, 2, 3, 4, 5].map(() =>
       Buffer.from((seal('x', { id: 'a', type: 'b' }) as Uint8Array).subarray(17, 33)).toString('hex'),
     );
