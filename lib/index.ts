@@ -45,7 +45,7 @@ export * from './errors.js';
 export { CloseCode, isReconnectable } from './link/closeCode.js';
 export { fallback, type FallbackOptions } from './link/fallback/fallback.js';
 export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
-export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/options.js';
+export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';
 export { longPolling } from './link/longPolling.js';
 export { memoryLink, type MemoryLinkOptions } from './link/memory.js';
 export type { WebSocketConstructor, WebSocketLike } from './link/guardedSocket.js';

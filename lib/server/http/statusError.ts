@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 
-/** Why a request is not done. Tells no more than its status. */
+/** Rejects a request with a status, and reveals nothing more. */
 export class StatusError extends Error {
   constructor(
     readonly status: number,
@@ -12,8 +12,8 @@ export class StatusError extends Error {
   }
 }
 
-/** The status of whatever went wrong; nothing, when there is nobody left to tell. */
-export function statusOf(error: unknown): StatusError {
+/** Returns the status for an error. */
+export function statusErrorOf(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof FrameTooLargeError) return new StatusError(413, { connection: 'close' });
   if (error instanceof ProtocolError) return new StatusError(400);
@@ -23,8 +23,8 @@ export function statusOf(error: unknown): StatusError {
   return new StatusError(500);
 }
 
-/** With which close code a request that was refused so takes its link with it. */
-export function codeOf(error: unknown): CloseCode {
+/** Returns the close code of the link whose request failed with an error. */
+export function closeCodeOf(error: unknown): CloseCode {
   if (error instanceof FrameTooLargeError) return CloseCode.MESSAGE_TOO_BIG;
   return error instanceof ProtocolError ? CloseCode.BAD_FRAMES : CloseCode.ABNORMAL;
 }

@@ -1,6 +1,6 @@
 import { concat } from '../../../lib/internal/concat.js';
 import { FrameTooLargeError, ProtocolError } from '../../../lib/errors.js';
-import { fromRecords, toRecord, type Item } from '../../../lib/link/http/records.js';
+import { decodeRecords, encodeRecord, type Item } from '../../../lib/link/http/recordFormat.js';
 import { mutations } from '../../codec/mutations.js';
 
 const LIMIT = 1024 * 1024;
@@ -17,14 +17,14 @@ describe('the records of a body', () => {
   ];
 
   it('are read as they were written', () => {
-    expect(fromRecords(concat(items.map(toRecord)), LIMIT)).toEqual(items);
-    expect(fromRecords(new Uint8Array(), LIMIT)).toEqual([]);
+    expect(decodeRecords(concat(items.map(encodeRecord)), LIMIT)).toEqual(items);
+    expect(decodeRecords(new Uint8Array(), LIMIT)).toEqual([]);
   });
 
   it('are those of docs/protocol.md', () => {
-    expect([...toRecord('é')]).toEqual([0, 0, 0, 0, 2, 0xc3, 0xa9]);
-    expect([...toRecord(Uint8Array.of(7))]).toEqual([1, 0, 0, 0, 1, 7]);
-    expect([...toRecord({ code: 1_000, reason: 'x' })]).toEqual([2, 0, 0, 0, 3, 0x03, 0xe8, 0x78]);
+    expect([...encodeRecord('é')]).toEqual([0, 0, 0, 0, 2, 0xc3, 0xa9]);
+    expect([...encodeRecord(Uint8Array.of(7))]).toEqual([1, 0, 0, 0, 1, 7]);
+    expect([...encodeRecord({ code: 1_000, reason: 'x' })]).toEqual([2, 0, 0, 0, 3, 0x03, 0xe8, 0x78]);
   });
 
   it.each([
@@ -34,21 +34,21 @@ describe('the records of a body', () => {
     ['text that is not UTF-8', [0, 0, 0, 0, 1, 0xff]],
     ['an ending without a code', [2, 0, 0, 0, 1, 3]],
   ])('refuse %s', (_, bytes) => {
-    expect(() => fromRecords(Uint8Array.from(bytes), LIMIT)).toThrow(ProtocolError);
+    expect(() => decodeRecords(Uint8Array.from(bytes), LIMIT)).toThrow(ProtocolError);
   });
 
   it('refuse a frame that is too large, before it is there', () => {
     const huge = Uint8Array.of(1, 0xff, 0xff, 0xff, 0xff);
-    expect(() => fromRecords(huge, LIMIT)).toThrow(new FrameTooLargeError(2 ** 32 - 1, LIMIT));
-    expect(() => fromRecords(concat([toRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
+    expect(() => decodeRecords(huge, LIMIT)).toThrow(new FrameTooLargeError(2 ** 32 - 1, LIMIT));
+    expect(() => decodeRecords(concat([encodeRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
   });
 
   it('are refused, or are records, whatever has become of them: 5,000 bodies', () => {
     let refused = 0;
-    for (const body of mutations([concat(items.map(toRecord)), toRecord('["hello",{}]')], 5_000)) {
+    for (const body of mutations([concat(items.map(encodeRecord)), encodeRecord('["hello",{}]')], 5_000)) {
       try {
-        const read = fromRecords(body as Uint8Array, LIMIT);
-        expect(fromRecords(concat(read.map(toRecord)), LIMIT)).toEqual(read);
+        const read = decodeRecords(body as Uint8Array, LIMIT);
+        expect(decodeRecords(concat(read.map(encodeRecord)), LIMIT)).toEqual(read);
       } catch (error) {
         expect((error as Error).constructor.name).toMatch(/^(ProtocolError|FrameTooLargeError)$/);
         refused++;

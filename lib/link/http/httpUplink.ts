@@ -2,24 +2,24 @@ import { asyncScheduler, concat, defer, EMPTY, exhaustMap, of, repeat, Subject, 
 import { NORMAL } from '../closeCode.js';
 import type { Frame } from '../link.js';
 import { createRoomCheck } from '../stall.js';
-import type { Conversation } from './conversation.js';
-import type { HttpLinkOptions } from './options.js';
+import type { HttpSession } from './httpSession.js';
+import type { HttpLinkOptions } from './httpLinkOptions.js';
 import { createRecordQueue } from './recordQueue.js';
 
-/** What goes up: one request at a time, with all that waits. */
+/** Sends frames: one request at a time, with all frames that wait. */
 export interface Uplink {
-  /** @throws {ConnectionLostError} When too much has waited for too long. */
+  /** @throws {ConnectionLostError} If too many bytes have waited for too long. */
   readonly push: (frame: Frame) => void;
-  /** What waits, as a body. */
+  /** Removes the waiting frames and returns them as a body. */
   readonly take: () => Uint8Array;
-  /** Nothing more will come: when the server has all, it is told so. */
-  readonly finish: () => void;
-  /** The requests. */
+  /** Closes the link when the server has received all frames. */
+  readonly complete: () => void;
+  /** Runs the requests. */
   readonly sent$: Observable<never>;
 }
 
-/** @param onLeft The server has all, and knows that it was all. */
-export function createUplink({ post, leave }: Conversation, options: HttpLinkOptions, onLeft: () => void): Uplink {
+/** @param onClosed Called when the server has received all frames and the close. */
+export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, onClosed: () => void): Uplink {
   const { scheduler = asyncScheduler } = options;
   const queue = createRecordQueue();
   const checkRoom = createRoomCheck(options, scheduler, () => queue.bytes);
@@ -29,7 +29,7 @@ export function createUplink({ post, leave }: Conversation, options: HttpLinkOpt
   const posted$ = defer(() => (queue.bytes > 0 ? post(queue.take) : EMPTY)).pipe(
     repeat({ delay: () => (queue.bytes > 0 ? of(true) : EMPTY) }),
   );
-  const left$ = defer(() => (isDone ? leave({ code: NORMAL, reason: '' }).pipe(tap({ complete: onLeft })) : EMPTY));
+  const closed$ = defer(() => (isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ complete: onClosed })) : EMPTY));
   return {
     push(frame) {
       checkRoom();
@@ -37,10 +37,10 @@ export function createUplink({ post, leave }: Conversation, options: HttpLinkOpt
       wake$.next();
     },
     take: queue.take,
-    finish() {
+    complete() {
       isDone = true;
       wake$.next();
     },
-    sent$: wake$.pipe(exhaustMap(() => concat(posted$, left$))),
+    sent$: wake$.pipe(exhaustMap(() => concat(posted$, closed$))),
   };
 }

@@ -1,8 +1,8 @@
 import { ConnectionLostError } from '../../errors.js';
 import { ABNORMAL, CloseCode } from '../closeCode.js';
-import type { FetchResponse } from './options.js';
+import type { FetchResponse } from './httpLinkOptions.js';
 
-/** What the statuses say that say more than that it did not work. */
+/** The close codes of HTTP statuses. */
 const CODES: Readonly<Record<number, number>> = {
   400: CloseCode.BAD_FRAMES,
   401: CloseCode.UNAUTHORIZED,
@@ -17,13 +17,13 @@ const CODES: Readonly<Record<number, number>> = {
   504: CloseCode.BAD_GATEWAY,
 };
 
-/** What an answer says that is not the one that was asked for. */
-export function failureOf({ status }: FetchResponse): ConnectionLostError {
+/** Returns the error for a response with an unexpected status. */
+export function statusError({ status }: FetchResponse): ConnectionLostError {
   return new ConnectionLostError(CODES[status] ?? ABNORMAL, `the server answers ${status}`);
 }
 
-/** What `fetch` has thrown. */
-export function unreachable(cause: unknown): ConnectionLostError {
+/** Returns the error for an exception of `fetch`. */
+export function requestError(cause: unknown): ConnectionLostError {
   const { message, code } = Object((cause as { readonly cause?: unknown } | undefined)?.cause ?? cause) as {
     readonly message?: string;
     readonly code?: string;

@@ -4,32 +4,32 @@ import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../er
 import { MAX_DELAY } from '../../internal/alarm.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { maxPieces } from '../pieces.js';
-import { StatusError } from './refusal.js';
+import { StatusError } from './statusError.js';
 
 export interface BodyLimits {
-  /** Bytes. */
+  /** The maximum size in bytes. */
   readonly limit: number;
-  /** How long it may take, in ms. */
+  /** The maximum duration in ms. */
   readonly timeLimit: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** Reads a request to its end. Fails at the first byte that is too much, when it takes too long, and when the client leaves in the middle. */
+/** Reads the body of a request. Fails as soon as it is too large or takes too long, and if the client disconnects before its end. */
 export function readBody(request: IncomingMessage, { limit, timeLimit, scheduler }: BodyLimits): Observable<Uint8Array> {
   let size = Number(request.headers['content-length'] ?? 0);
   if (size > limit) return throwError(() => new FrameTooLargeError(size, limit));
   size = 0;
-  let pieces = 0;
-  const count = (piece: Buffer): void => {
-    size += piece.length;
+  let chunks = 0;
+  const count = (chunk: Buffer): void => {
+    size += chunk.length;
     if (size > limit) throw new FrameTooLargeError(size, limit);
-    if (++pieces > maxPieces(limit)) throw new ProtocolError('a body in too many pieces');
+    if (++chunks > maxPieces(limit)) throw new ProtocolError('a body in too many pieces');
   };
   const body$ = (fromEvent(request, 'data') as Observable<Buffer>).pipe(
     tap(count),
     takeUntil(fromEvent(request, 'end')),
     toArray(),
-    map((pieces) => Buffer.concat(pieces)),
+    map((chunks) => Buffer.concat(chunks)),
   );
   const broken$ = fromEvent(request, 'close').pipe(
     map((): never => {

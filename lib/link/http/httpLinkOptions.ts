@@ -1,14 +1,14 @@
 import type { ReadableStreamLike, SchedulerLike } from 'rxjs';
 import type { StallOptions } from '../stall.js';
 
-/** What a link needs of an answer of `fetch`. */
+/** The part of a `fetch` response that a link uses. */
 export interface FetchResponse {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
   readonly body: ReadableStreamLike<Uint8Array> | null;
 }
 
-/** How a link calls `fetch`. */
+/** The arguments of `fetch`. */
 export interface FetchRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,26 +17,26 @@ export interface FetchRequest {
   readonly cache: 'no-store';
   readonly redirect: 'error';
   readonly credentials: 'include' | 'omit' | 'same-origin';
-  /** Whether it may outlive the page. */
+  /** Whether the request may outlive the page. */
   readonly keepalive: boolean;
 }
 
-/** A `fetch` of your own. */
+/** A replacement for `fetch`. */
 export type FetchLike = (url: string, request: FetchRequest) => Promise<FetchResponse>;
 
-/** Headers for a request, by their names. */
+/** Header fields by name. */
 export type HeaderFields = Readonly<Record<string, string>>;
 
 export interface HttpLinkOptions extends StallOptions {
-  /** Headers of each request, or what gives them anew for each: credentials. */
+  /** The headers of each request, such as credentials; or a function that returns them for each request. */
   readonly headers?: HeaderFields | (() => HeaderFields | Promise<HeaderFields>);
-  /** Whether browsers send cookies: to hosts other than the page's only with `include`. @default 'same-origin' */
+  /** Whether browsers send cookies; to other origins only with `include`. @default 'same-origin' */
   readonly credentials?: 'include' | 'omit' | 'same-origin';
-  /** The function to use. @default the global one */
+  /** The function to use. @default the global `fetch` */
   readonly fetch?: FetchLike;
-  /** Bytes that a frame may have which comes; a larger one costs the link: 1009. @default 1 MiB */
+  /** The maximum size of a received frame in bytes; a larger one closes the link with 1009. @default 1 MiB */
   readonly maxFrame?: number;
-  /** How long the server may take to answer, in ms; a poll that is held has half a minute more. @default 10_000 */
+  /** The time for the server to respond, in ms; a held poll has half a minute more. @default 10_000 */
   readonly openTimeout?: number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;

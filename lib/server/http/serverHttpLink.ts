@@ -14,63 +14,68 @@ import {
 import { ConnectionLostError } from '../../errors.js';
 import { endOf } from '../../internal/endOf.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../../link/closeCode.js';
-import type { Ending } from '../../link/http/records.js';
+import type { Ending } from '../../link/http/recordFormat.js';
 import type { DescribedLink, Frame, Link } from '../../link/link.js';
 import { createRoomCheck, type StallOptions } from '../../link/stall.js';
 import type { Downlink } from './downlink.js';
 
 /** The server's end of a link over requests. */
-export interface ServerLink {
-  /** For one subscription, before anything comes. */
+export interface ServerHttpLink {
+  /** To be subscribed to once, before the first frame. */
   readonly link: Link<Frame> & DescribedLink;
   readonly receive: (frame: Frame) => void;
-  /** Whether it was ended here: the client has not left by itself. */
+  /** Returns whether the server has ended it, and not the client. */
   readonly isEnded: () => boolean;
-  /** The client has left. */
-  readonly lose: (ending: Ending) => void;
+  /** Handles the end of the client. */
+  readonly onClientClosed: (ending: Ending) => void;
 }
 
-export interface ServerLinkOptions extends StallOptions {
+export interface ServerHttpLinkOptions extends StallOptions {
   readonly endpoint: string;
   readonly scheduler: SchedulerLike;
 }
 
-export function createServerLink(down: Downlink, options: ServerLinkOptions): ServerLink {
+export function createServerHttpLink(downlink: Downlink, options: ServerHttpLinkOptions): ServerHttpLink {
   const received$ = new Subject<Frame>();
-  const checkRoom = createRoomCheck(options, options.scheduler, down.buffered);
-  let goodbye: Ending = { code: ABANDONED, reason: '' };
+  const checkRoom = createRoomCheck(options, options.scheduler, downlink.buffered);
+  let closeReason: Ending = { code: ABANDONED, reason: '' };
   let isLost = false;
   let isEnded = false;
 
   const send = (frame: Frame): void => {
     checkRoom();
-    down.send(frame);
+    downlink.send(frame);
   };
   const finish = (): void => {
-    goodbye = { code: NORMAL, reason: '' };
+    closeReason = { code: NORMAL, reason: '' };
     received$.complete();
   };
   const end = (): void => {
     isEnded = !isLost;
-    down.end(goodbye);
+    downlink.end(closeReason);
   };
-  const refuse = (error: unknown): Observable<never> => {
-    // What is told to a client that has ended it is that.
-    if (error instanceof ConnectionLostError && !isLost) goodbye = { code: error.closeCode, reason: error.reason };
+  const onOutgoingFailed = (error: unknown): Observable<never> => {
+    // If the client has ended the link, its reason is kept.
+    if (error instanceof ConnectionLostError && !isLost) closeReason = { code: error.closeCode, reason: error.reason };
     return throwError(() => error);
   };
   const link: Link<Frame> = (outgoing) =>
     defer(() => {
-      const sent$ = outgoing.pipe(tap({ next: send, complete: finish }), catchError(refuse), takeUntil(endOf(received$)), ignoreElements());
+      const sent$ = outgoing.pipe(
+        tap({ next: send, complete: finish }),
+        catchError(onOutgoingFailed),
+        takeUntil(endOf(received$)),
+        ignoreElements(),
+      );
       return merge(received$, sent$).pipe(finalize(end));
     });
   return {
-    link: Object.assign(link, { protocol: down.protocol, endpoint: options.endpoint }),
+    link: Object.assign(link, { protocol: downlink.protocol, endpoint: options.endpoint }),
     receive: (frame) => received$.next(frame),
     isEnded: () => isEnded,
-    lose(ending) {
+    onClientClosed(ending) {
       const { code, reason } = ending;
-      goodbye = ending;
+      closeReason = ending;
       isLost = true;
       if (code === NORMAL) received$.complete();
       else received$.error(new ConnectionLostError(code, reason, code !== ABNORMAL));

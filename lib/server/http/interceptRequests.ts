@@ -1,17 +1,18 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { fromEventPattern, type Observable } from 'rxjs';
 
-/** A request, and what will be the answer. */
+/** A request and its response. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
 
 /**
- * The requests that are for us; nobody else who listens to the server gets those, whether they began to listen before or later: Express would
- * answer what it does not know.
+ * Emits the matching requests, and hides them from all other listeners of the server, whether they were added earlier or later: Express
+ * would
+ * respond to unknown requests.
  */
-export function intercept(server: Server, isOurs: (request: IncomingMessage) => boolean): Observable<Exchange> {
+export function interceptRequests(server: Server, isOurs: (request: IncomingMessage) => boolean): Observable<Exchange> {
   const add = (handler: (exchange: Exchange) => void): (() => void) => {
     const own = Object.getOwnPropertyDescriptor(server, 'emit');
     const emit = (server as { readonly emit: (this: Server, ...args: unknown[]) => boolean }).emit;
@@ -25,7 +26,7 @@ export function intercept(server: Server, isOurs: (request: IncomingMessage) => 
     server.emit = emitOthers as Server['emit'];
     return () => {
       isActive = false;
-      // Whoever has come after us still calls us: then we stay, and do nothing.
+      // A later interceptor still calls this one: it stays, and passes everything on.
       if (server.emit !== emitOthers) return;
       if (own) Object.defineProperty(server, 'emit', own);
       else Reflect.deleteProperty(server, 'emit');

@@ -2,36 +2,44 @@ import { asyncScheduler, catchError, defer, from, mergeMap, of, tap, throwError,
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/alarm.js';
 import { ABNORMAL } from '../closeCode.js';
-import { failureOf, unreachable } from './failure.js';
-import type { FetchLike, FetchResponse, HeaderFields, HttpLinkOptions } from './options.js';
+import { statusError, requestError } from './requestErrors.js';
+import type { FetchLike, FetchResponse, HeaderFields, HttpLinkOptions } from './httpLinkOptions.js';
 
 /** One request. */
-export interface Call {
+export interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: HeaderFields;
   readonly body?: Uint8Array;
   readonly signal: AbortSignal;
-  /** How long the answer may take to begin, in ms, beyond what it may always take. @default 0 */
-  readonly patience?: number;
+  /** The time for the response to start, in ms, in addition to the usual timeout. @default 0 */
+  readonly extraTimeout?: number;
 }
 
-/** Makes requests; `read` gets the answer when it has begun. */
-export type Caller = <T>(call: Call, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
+/** Sends a request. `read` receives the response when it has started. */
+export type SendRequest = <T>(call: HttpRequest, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
 
-export function createCaller(address: string, options: HttpLinkOptions): Caller {
+export function createRequestSender(address: string, options: HttpLinkOptions): SendRequest {
   const { headers = {}, credentials = 'same-origin', openTimeout = 10_000, scheduler = asyncScheduler, fetch = platformFetch } = options;
 
-  const request = ({ method, headers: own, body, signal, patience = 0 }: Call, theirs: HeaderFields): Observable<FetchResponse> =>
+  const fetchResponse = (
+    { method, headers: own, body, signal, extraTimeout = 0 }: HttpRequest,
+    userHeaders: HeaderFields,
+  ): Observable<FetchResponse> =>
     defer(() =>
       fetch(address, {
-        ...{ method, credentials, signal, headers: { ...theirs, ...own } },
-        ...{ cache: 'no-store', redirect: 'error', keepalive: method === 'DELETE' },
+        method,
+        credentials,
+        signal,
+        headers: { ...userHeaders, ...own },
+        cache: 'no-store',
+        redirect: 'error',
+        keepalive: method === 'DELETE',
         ...(body && { body: body as Uint8Array<ArrayBuffer> }),
       }),
     ).pipe(
-      catchError((cause: unknown) => throwError(() => (cause instanceof RxwireError ? cause : unreachable(cause)))),
+      catchError((cause: unknown) => throwError(() => (cause instanceof RxwireError ? cause : requestError(cause)))),
       timeout({
-        first: Math.min(openTimeout + patience, MAX_DELAY),
+        first: Math.min(openTimeout + extraTimeout, MAX_DELAY),
         scheduler,
         with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'no answer in time')),
       }),
@@ -40,26 +48,26 @@ export function createCaller(address: string, options: HttpLinkOptions): Caller 
     defer(() => {
       const fields = typeof headers === 'function' ? Promise.resolve(headers()) : of(headers);
       return from(fields).pipe(
-        tap(checkFields),
-        mergeMap((theirs) => request(call, theirs)),
-        mergeMap((response) => (isGood(response) ? read(response) : throwError(() => failureOf(response)))),
+        tap(assertFields),
+        mergeMap((userHeaders) => fetchResponse(call, userHeaders)),
+        mergeMap((response) => (isOk(response) ? read(response) : throwError(() => statusError(response)))),
       );
     });
 }
 
-/** The name of a field that cannot be sent, or would be more than one: RFC 9110, section 5. */
-export function badField(fields: HeaderFields): string | undefined {
+/** Returns the name of an invalid header field: RFC 9110, section 5. */
+export function invalidField(fields: HeaderFields): string | undefined {
   const isBad = ([name, value]: readonly [string, string]): boolean =>
     !/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value);
   return Object.entries(fields).find(isBad)?.[0];
 }
 
-function checkFields(fields: HeaderFields): void {
-  const bad = badField(fields);
+function assertFields(fields: HeaderFields): void {
+  const bad = invalidField(fields);
   if (bad !== undefined) throw new UnsupportedError(`a header that cannot be sent: ${bad}`);
 }
 
-function isGood({ status }: FetchResponse): boolean {
+function isOk({ status }: FetchResponse): boolean {
   return status >= 200 && status < 300;
 }
 
