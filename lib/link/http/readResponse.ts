@@ -2,7 +2,7 @@ import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } fro
 import { concat } from '../../internal/concat.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, CloseCode } from '../closeCode.js';
-import { requestError } from './requestErrors.js';
+import { requestError } from './fetchErrors.js';
 import { createEventDecoder } from './eventFormat.js';
 import { bodyLimit, EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';

@@ -2,7 +2,7 @@ import { asyncScheduler, catchError, defer, from, mergeMap, of, tap, throwError,
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/alarm.js';
 import { ABNORMAL } from '../closeCode.js';
-import { statusError, requestError } from './requestErrors.js';
+import { statusError, requestError } from './fetchErrors.js';
 import type { FetchLike, FetchResponse, HeaderFields, HttpLinkOptions } from './httpLinkOptions.js';
 
 /** One request. */

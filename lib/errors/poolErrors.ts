@@ -1,12 +1,12 @@
 import { RxwireError } from './rxwireError.js';
 
-/** No wire of a pool became free in time; `cause` is why the last one ended, if one did. */
+/** No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any. */
 export class PoolTimeoutError extends RxwireError {
   declare readonly timeout: number;
   declare readonly size: number;
   declare readonly leased: number;
 
-  /** @param timeout How long was waited, in ms. @param size How many wires there are. @param leased How many of them are in use. */
+  /** @param timeout The time of waiting, in ms. @param size The number of wires. @param leased The number of wires in use. */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
     super('ERR_POOL_TIMEOUT', { timeout, size, leased }, cause);
   }

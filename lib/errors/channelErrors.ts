@@ -1,11 +1,11 @@
 import { RxwireError } from './rxwireError.js';
 
-/** The server did not let us into a channel, has put us out, or did not let through what we have published; `reason` says why. */
+/** The server refused a join, removed this client from the channel, or rejected a published message; see `reason`. */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;
   declare readonly action: 'join' | 'publish';
   declare readonly reason: string;
-  /** The id of the message that was not let through. */
+  /** The id of the rejected message. */
   declare readonly id?: string;
 
   constructor(channel: string, action: 'join' | 'publish', reason: string, id?: string) {
@@ -13,12 +13,12 @@ export class ChannelRefusedError extends RxwireError {
   }
 }
 
-/** What a hub stands on has failed: its log, or a callback of yours. What was asked for is refused. */
+/** The log of a hub, or one of its callbacks, has failed. The request that needed it is refused. */
 export class ChannelFailedError extends RxwireError {
   declare readonly part: 'log' | 'authorize' | 'identify';
   declare readonly channel: string;
 
-  /** @param channel Empty, where it is about no single one. */
+  /** @param channel Empty if the error concerns no single channel. */
   constructor(part: 'log' | 'authorize' | 'identify', channel: string, cause: unknown) {
     super('ERR_CHANNEL_FAILED', { part, channel }, cause);
   }

@@ -1,12 +1,12 @@
 import { RxwireError } from './rxwireError.js';
 
-/** A request was answered with an error. Thrown by a handler of `reply`, it says what the caller gets. */
+/** A request was answered with an error. A handler of `reply` throws it to choose the error that the caller receives. */
 export class ReplyError extends RxwireError {
   declare readonly remoteCode: string;
   declare readonly reason: string;
 
   /**
-   * @param remoteCode What to branch on at the caller, as `ERR_NO_SUCH_FILE`.
+   * @param remoteCode A code for the caller to branch on, as `ERR_NO_SUCH_FILE`.
    * @param reason A text for people.
    */
   constructor(remoteCode: string, reason: string) {
@@ -14,12 +14,12 @@ export class ReplyError extends RxwireError {
   }
 }
 
-/** The other side was silent about a request for too long. It may have been carried out all the same. */
+/** The other side was silent about a request for too long. It may still have executed the request. */
 export class RequestTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly timeout: number;
 
-  /** @param timeout How long it was silent, in ms. */
+  /** @param timeout The duration of the silence, in ms. */
   constructor(id: string, timeout: number) {
     super('ERR_REQUEST_TIMEOUT', { id, timeout });
   }

@@ -23,17 +23,17 @@ export class NoWebSocketError extends RxwireError {
   }
 }
 
-/** A client did not come back in time: its wire has ended. */
+/** A client did not reconnect in time: its wire has ended. */
 export class PeerGoneError extends RxwireError {
   declare readonly timeout: number;
 
-  /** @param timeout How long it was waited for, in ms. */
+  /** @param timeout The time that the server has waited, in ms. */
   constructor(timeout: number) {
     super('ERR_PEER_GONE', { timeout });
   }
 }
 
-/** The peer does what the protocol forbids. The connection was closed. */
+/** The peer violated the protocol. The connection was closed. */
 export class ProtocolError extends RxwireError {
   declare readonly reason: string;
 
@@ -42,7 +42,7 @@ export class ProtocolError extends RxwireError {
   }
 }
 
-/** Reconnecting has ended without success; `cause` is the last failure. */
+/** All attempts to reconnect have failed; `cause` is the last failure. */
 export class ReconnectGivenUpError extends RxwireError {
   declare readonly attempts: number;
 
@@ -51,25 +51,25 @@ export class ReconnectGivenUpError extends RxwireError {
   }
 }
 
-/** The peer no longer knows this connection: what it had sent but not delivered is gone. */
+/** The peer no longer knows this session: messages that it had sent but not delivered are lost. */
 export class SessionLostError extends RxwireError {
   constructor() {
     super('ERR_SESSION_LOST');
   }
 }
 
-/** The server does not let this client in: its credentials are worth nothing, have expired, or do not allow this. */
+/** The server rejects this client: its credentials are invalid, have expired, or do not permit this. */
 export class UnauthorizedError extends RxwireError {
   declare readonly closeCode: number;
   declare readonly reason: string;
 
-  /** @param closeCode 4401: the credentials; 4403: what they allow. */
+  /** @param closeCode 4401: invalid credentials; 4403: insufficient permissions. */
   constructor(closeCode: number, reason: string, cause?: unknown) {
     super('ERR_UNAUTHORIZED', { closeCode, reason }, cause);
   }
 }
 
-/** Asked for what this version or this peer cannot do. */
+/** The requested feature is not supported by this version, runtime or peer. */
 export class UnsupportedError extends RxwireError {
   declare readonly reason: string;
 
@@ -78,7 +78,7 @@ export class UnsupportedError extends RxwireError {
   }
 }
 
-/** The wire was completed or has failed: nothing can be sent any more. */
+/** The wire was completed or has failed: it cannot send any more. */
 export class WireClosedError extends RxwireError {
   declare readonly id: string;
 

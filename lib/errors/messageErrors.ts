@@ -1,18 +1,18 @@
 import { RxwireError } from './rxwireError.js';
 
-/** No ack came in time, and no attempt was left. */
+/** No ack arrived in time, and no attempts are left. */
 export class AckTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly attempts: number;
   declare readonly timeout: number;
 
-  /** @param attempts How often the message was sent. */
+  /** @param attempts The number of times that the message was sent. */
   constructor(id: string, attempts: number, timeout: number) {
     super('ERR_ACK_TIMEOUT', { id, attempts, timeout });
   }
 }
 
-/** Bytes came that are no frame of the codec. They were dropped. */
+/** A received frame is not valid for the codec. It was dropped. */
 export class DecodeError extends RxwireError {
   declare readonly codec: string;
   declare readonly reason: string;
@@ -22,7 +22,7 @@ export class DecodeError extends RxwireError {
   }
 }
 
-/** A payload cannot be read: it is not encrypted, forged, was encrypted for another message, or with a key that is not there. */
+/** A payload cannot be decrypted: it is not encrypted, forged, was encrypted for another message, or with an unknown key. */
 export class DecryptError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -33,10 +33,10 @@ export class DecryptError extends RxwireError {
   }
 }
 
-/** Why a message or value was dropped. */
+/** The reason for which a message or value was dropped. */
 export type DropReason = 'overflow' | 'expired' | 'closed';
 
-/** A message left the wire unsent, or was given up; `id` names it. */
+/** The wire dropped a message, unsent or without an ack; `id` identifies the message. */
 export class MessageDroppedError extends RxwireError {
   declare readonly id: string;
   declare readonly reason: DropReason;
@@ -46,7 +46,7 @@ export class MessageDroppedError extends RxwireError {
   }
 }
 
-/** A message holds something that the codec cannot carry. It was not sent. */
+/** A message contains a value that the codec does not support. It was not sent. */
 export class EncodeError extends RxwireError {
   declare readonly codec: string;
   declare readonly reason: string;
@@ -61,13 +61,13 @@ export class FrameTooLargeError extends RxwireError {
   declare readonly size: number;
   declare readonly limit: number;
 
-  /** @param size Bytes. */
+  /** @param size In bytes. */
   constructor(size: number, limit: number) {
     super('ERR_FRAME_TOO_LARGE', { size, limit });
   }
 }
 
-/** What came is no message: `path` names the field, as in `[3].headers`. */
+/** A value is not a message: `path` names the field, as in `[3].headers`. */
 export class InvalidMessageError extends RxwireError {
   declare readonly path: string;
   declare readonly reason: string;
@@ -77,13 +77,13 @@ export class InvalidMessageError extends RxwireError {
   }
 }
 
-/** A payload is not what its schema says. */
+/** A payload does not match its schema. */
 export class InvalidPayloadError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
   declare readonly reason: string;
 
-  /** @param issues All that is wrong, as the schema says it; `reason` is the first. */
+  /** @param issues All issues that the schema reports; `reason` is the first. */
   constructor(
     id: string,
     type: string,
@@ -95,7 +95,9 @@ export class InvalidPayloadError extends RxwireError {
   }
 }
 
-/** The peer gave up messages that it had promised: they had expired, or its buffers were full. What follows comes after a gap. */
+/**
+ * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were full. Later messages follow after a gap.
+ */
 export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
 
@@ -114,21 +116,21 @@ export class OverflowError extends RxwireError {
   }
 }
 
-/** What a store cannot do any more, or has lost. */
+/** The kinds of store failures. */
 export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
 
-/** A store failed: there is no room, another owner has taken over, it was cleared, or holds what nobody wrote. */
+/** A store failed: there is no space, another owner has taken over, its data was deleted, or a record is unreadable. */
 export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;
 
-  /** @param store Which one: `indexeddb`, `lmdb`, `nats`, `web-storage`, or the `web-locks` that let one tab have it. */
+  /** @param store The store: `indexeddb`, `lmdb`, `nats`, `web-storage`, or `web-locks`, which grants it to one tab. */
   constructor(store: string, fault: StoreFault, cause?: unknown) {
     super('ERR_STORE', { store, fault }, cause);
   }
 }
 
-/** A handler has failed for good: its message is a dead letter. `cause` is what its last attempt failed with. */
+/** A handler has finally failed: its message is a dead letter. `cause` is the error of the last attempt. */
 export class HandlerError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -139,7 +141,7 @@ export class HandlerError extends RxwireError {
   }
 }
 
-/** A middleware has failed: its message went no further. `cause` is what it failed with. */
+/** A middleware has failed: its message was dropped. `cause` is its error. */
 export class MiddlewareError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -149,7 +151,7 @@ export class MiddlewareError extends RxwireError {
   }
 }
 
-/** A message came for which there is no handler. */
+/** A message arrived for which there is no handler. */
 export class UnhandledError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -159,13 +161,13 @@ export class UnhandledError extends RxwireError {
   }
 }
 
-/** What an error says of a message. */
+/** The fields of a message that an error contains. */
 export interface MessageName {
   readonly id: string;
   readonly type: string;
 }
 
-/** The peer no longer knows whether it had this message, which was to have its effect once: it was not sent again. */
+/** The peer no longer knows whether it received this message, whose effect must occur once: it was not sent again. */
 export class InDoubtError extends RxwireError {
   declare readonly id: string;
 
