@@ -1,4 +1,4 @@
-import type { Later } from '../internal/later.js';
+import type { MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 
 /** The direction of a batch. */
@@ -37,14 +37,14 @@ export interface Codec {
    * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is exceeded.
    * @throws {InvalidMessageError} If a field of an envelope is out of range.
    */
-  encode(batch: readonly Message[], context?: BatchContext): Later<string | Uint8Array>;
+  encode(batch: readonly Message[], context?: BatchContext): MaybeAsync<string | Uint8Array>;
   /**
    * Returns all messages of the frame. They do not share memory with the frame.
    *
    * @throws {DecodeError} If the frame is not one of this codec, or exceeds a limit.
    * @throws {InvalidMessageError} If it contains something that is not a message.
    */
-  decode(frame: string | Uint8Array, context?: BatchContext): Later<readonly Message[]>;
+  decode(frame: string | Uint8Array, context?: BatchContext): MaybeAsync<readonly Message[]>;
 }
 
 /** A synchronous codec that does not need a context. */

@@ -1,6 +1,6 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { chain } from '../internal/later.js';
+import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Codec, PlainCodec } from './codec.js';
 import { readGzipMember } from './gzip/gzipMember.js';

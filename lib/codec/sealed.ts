@@ -1,6 +1,6 @@
 import { identity } from 'rxjs';
 import { DecodeError, EncodeError } from '../errors.js';
-import { attempt, chain, type Later } from '../internal/later.js';
+import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { BatchContext, Codec } from './codec.js';
 import type { Keyring } from './keyring.js';
 import { NONCE, type Cipher, type AeadKey } from './seal/cipher.js';
@@ -60,7 +60,7 @@ interface BatchSealOptions extends Pick<Codec, 'name' | 'binary'> {
 
 function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchSealOptions) {
   const derivedKeys = createDerivedKeys(cipher);
-  const keyOf = (secret: Uint8Array, key: string, { direction, pid, first }: BatchContext): Later<AeadKey> =>
+  const keyOf = (secret: Uint8Array, key: string, { direction, pid, first }: BatchContext): MaybeAsync<AeadKey> =>
     derivedKeys(secret, `rxwire sealed 1 ${key} ${direction} ${pid} ${Math.floor(first / BATCHES_PER_KEY)}`);
   const aadOf = ({ kind, key }: Omit<Sealed, 'body'>, { direction, pid, first, count }: BatchContext): Uint8Array =>
     utf8(`rxwire sealed 1 ${kind} ${key} ${direction} ${pid} ${first} ${count} ${name}`);
@@ -70,7 +70,7 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
   };
 
   return {
-    seal: (frame: string | Uint8Array, context: BatchContext): Later<Uint8Array> => {
+    seal: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<Uint8Array> => {
       const { kind, content } = contentOf(frame);
       const header = { kind, key: keys.current, nonce: nonceOf() };
       return chain(keyOf(keys.get(header.key) as Uint8Array, header.key, context), (aeadKey) =>
@@ -78,7 +78,7 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
       );
     },
     /** @throws {DecodeError} Also delivered. */
-    open: (frame: string | Uint8Array, context: BatchContext): Later<string | Uint8Array> => {
+    open: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
       const sealed = unpackSealed(frame, refused);
       const { kind, key, nonce, body } = sealed;
       if (binary === (kind === TEXT)) throw refused('another kind of frame within');

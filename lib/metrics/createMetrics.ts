@@ -1,7 +1,7 @@
 import { asyncScheduler, interval, map, type Observable, type SchedulerLike } from 'rxjs';
 import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { createLabels } from '../internal/labels.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 import { createHistogram } from './histogram.js';
 import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
 
@@ -89,7 +89,7 @@ function createCounters(maxNames: number) {
 
 function createNameCounter(maxNames: number) {
   const counters: { readonly name: string; count: number }[] = [];
-  const counterOf = createLabels(maxNames, (name) => {
+  const counterOf = createBoundedLabels(maxNames, (name) => {
     const counter = { name, count: 0 };
     counters.push(counter);
     return counter;

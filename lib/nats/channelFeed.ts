@@ -19,7 +19,7 @@ import {
   type Observable,
 } from 'rxjs';
 import type { ChannelEntry } from '../app/hub/channelLog.js';
-import { whileUsed } from '../internal/whileUsed.js';
+import { refCounted } from '../internal/refCounted.js';
 import { retryBackoff } from '../operators/retryBackoff.js';
 import { failed, type NatsContext } from './natsContext.js';
 import { createConnectionStatus } from './connectionStatus.js';
@@ -45,7 +45,7 @@ export function createChannelFeed(context: NatsContext, epochs: Epochs): Channel
   const feed$ = attachForever(follower.attached$, context, { isAttached$, restart$ });
 
   let running = Subscription.EMPTY;
-  const refCount = whileUsed(
+  const refCount = refCounted(
     () => (running = feed$.subscribe({ error: tails.fail })),
     () => {
       running.unsubscribe();
@@ -56,7 +56,7 @@ export function createChannelFeed(context: NatsContext, epochs: Epochs): Channel
   const isReady$ = isAttached$.pipe(filter(Boolean), timeout({ first: context.timeout, scheduler: context.scheduler }));
   return {
     observeEpoch: follower.observeEpoch,
-    ready: () => (refCount.isUsed() ? firstValueFrom(isReady$) : Promise.resolve()),
+    ready: () => (refCount.isActive() ? firstValueFrom(isReady$) : Promise.resolve()),
     tail: (channel) => refCount.by(tails.of(channel)),
   };
 }

@@ -48,11 +48,11 @@ export function createLastUsedIndex(index: Database<true, LmdbKey>, options: Las
   const { kind, ttl, maxKeys, step: width, scheduler, count, atOf, drop } = options;
   const stepOf = (at: number): number => Math.floor(at / width);
 
-  const evict = (now: number, room: number): void => {
+  const evict = (now: number, maxRemaining: number): void => {
     const oldest = [...index.getKeys({ start: [kind], end: [kind, Infinity], limit: MAX_EVICTIONS })] as unknown as Entry[];
     for (const [, step, key] of oldest) {
       const isOverdue = (step + 1) * width + ttl <= now;
-      if (!isOverdue && count() <= room) return;
+      if (!isOverdue && count() <= maxRemaining) return;
       index.removeSync([kind, step, key]);
       // An entry may be out of date if the data of its key became unreadable.
       if (step === stepOf(atOf(key) ?? NaN)) drop(key);

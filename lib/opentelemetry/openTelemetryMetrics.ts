@@ -1,8 +1,8 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
 import type { MessageDirection, MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { SECONDS, SIZES } from '../internal/buckets.js';
-import { createLabels } from '../internal/labels.js';
+import { DURATION_BUCKETS, SIZE_BUCKETS } from '../internal/histogramBuckets.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 
 export interface OpenTelemetryMetricsOptions {
   /** The prefix of the names of the instruments. @default 'rxwire' */
@@ -34,19 +34,19 @@ export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetrics
     meter.createHistogram(`${prefix}.${name}`, { unit, description, advice: { explicitBucketBoundaries } });
 
   const messages = counter('messages', '{message}', 'Messages');
-  const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZES);
+  const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZE_BUCKETS);
   const errors = counter('errors', '{error}', 'Errors');
   const drops = counter('drops', '{message}', 'Messages that were dropped');
-  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', SECONDS);
+  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', DURATION_BUCKETS);
 
   // Created once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
     size: { direction: name },
-    typed: createLabels(maxNames, (type): Attributes => ({ direction: name, type })),
+    typed: createBoundedLabels(maxNames, (type): Attributes => ({ direction: name, type })),
   });
   const directions = { sent: direction('sent'), received: direction('received') };
-  const codes = createLabels(maxNames, (code): Attributes => ({ code }));
-  const reasons = createLabels(maxNames, (reason): Attributes => ({ reason }));
+  const codes = createBoundedLabels(maxNames, (code): Attributes => ({ code }));
+  const reasons = createBoundedLabels(maxNames, (reason): Attributes => ({ reason }));
   const works: Record<TimedWork, Attributes> = { ack: { work: 'ack' }, queue: { work: 'queue' }, reconnect: { work: 'reconnect' } };
 
   return {

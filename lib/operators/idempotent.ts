@@ -16,7 +16,7 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
-import { asObservable } from '../internal/later.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { memoryResults, type ResultStore } from '../internal/resultStore.js';
 import type { Message } from '../message/types.js';
 

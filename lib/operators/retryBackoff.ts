@@ -1,7 +1,7 @@
 import { asyncScheduler, merge, NEVER, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
-import { MAX_DELAY } from '../internal/alarm.js';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { assertNotNegative } from '../internal/assert.js';
-import { exponentialDelay } from '../internal/delays.js';
+import { exponentialDelay } from '../internal/retryDelays.js';
 
 /** How long to wait, in ms, before retry number `iteration` (from 0). Negative and NaN count as 0. */
 export type BackoffDelay = (iteration: number, initialInterval: number) => number;

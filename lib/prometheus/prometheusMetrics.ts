@@ -1,8 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { MessageDirection, MetricsSink } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { SECONDS, SIZES } from '../internal/buckets.js';
-import { createLabels } from '../internal/labels.js';
+import { DURATION_BUCKETS, SIZE_BUCKETS } from '../internal/histogramBuckets.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 
 export interface PrometheusMetricsOptions {
   /** The prefix of the names of the metrics. @default 'rxwire' */
@@ -37,19 +37,19 @@ export function prometheusMetrics(registry: Registry, options: PrometheusMetrics
     new Histogram({ name: `${prefix}_${name}`, help, labelNames, buckets, registers: [registry] });
 
   const messages = counter('messages_total', 'Messages', ['direction', 'type']);
-  const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZES);
+  const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZE_BUCKETS);
   const errors = counter('errors_total', 'Errors', ['code']);
   const drops = counter('drops_total', 'Messages that were dropped', ['reason']);
-  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], SECONDS);
+  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], DURATION_BUCKETS);
 
   // Looked up once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
-    count: createLabels(maxNames, (type) => messages.labels({ direction: name, type })),
+    count: createBoundedLabels(maxNames, (type) => messages.labels({ direction: name, type })),
     size: sizes.labels({ direction: name }),
   });
   const directions = { sent: direction('sent'), received: direction('received') };
-  const codes = createLabels(maxNames, (code) => errors.labels({ code }));
-  const reasons = createLabels(maxNames, (reason) => drops.labels({ reason }));
+  const codes = createBoundedLabels(maxNames, (code) => errors.labels({ code }));
+  const reasons = createBoundedLabels(maxNames, (reason) => drops.labels({ reason }));
   const works = { ack: durations.labels('ack'), queue: durations.labels('queue'), reconnect: durations.labels('reconnect') };
 
   return {

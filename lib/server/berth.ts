@@ -1,6 +1,6 @@
 import type { Observer } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../errors.js';
-import { createAlarm, type Alarm } from '../internal/alarm.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Report } from '../session/events.js';
@@ -39,7 +39,7 @@ export class Berth implements Moored, Observer<Frame> {
   #occupant: Occupant | undefined;
   #connected: Attachment | undefined;
   /** Set while its client is away. */
-  #gone: Alarm | undefined;
+  #gone: CoalescedTimer | undefined;
   /** Frames of this connection, since it was looked what has become of them. */
   #frames = 0;
   /** Made at the first look. */
@@ -122,7 +122,7 @@ export class Berth implements Moored, Observer<Frame> {
     // Who was told may have ended the wire.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- which the compiler cannot know
     if (!this.#occupant) return;
-    this.#gone = createAlarm(scheduler, () => this.#occupant?.error(new PeerGoneError(detachedTimeout)));
+    this.#gone = createCoalescedTimer(scheduler, () => this.#occupant?.error(new PeerGoneError(detachedTimeout)));
     if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
     mooring.onDetached(this);
   }

@@ -1,5 +1,5 @@
 import type { StoreError } from '../errors.js';
-import { attempt, chain, type Later } from '../internal/later.js';
+import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { lastOf, numbered, type Batch } from './batches.js';
 import type { Encode } from './encoding.js';
@@ -13,10 +13,10 @@ export interface AppendOptions {
 }
 
 /** Stores batches, and answers with those that are stored. Where there is no room for all there may be for some: one message must not take the others with it. */
-export function append(batches: readonly Batch[], options: AppendOptions): Later<readonly Batch[]> {
+export function append(batches: readonly Batch[], options: AppendOptions): MaybeAsync<readonly Batch[]> {
   const [one] = batches;
   if (!one) return [];
-  const refused = (reason: unknown): Later<readonly Batch[]> => {
+  const refused = (reason: unknown): MaybeAsync<readonly Batch[]> => {
     const error = reason as StoreError;
     const messages = batches.flatMap((batch) => batch.messages);
     const middle = messages.length >> 1;
@@ -36,8 +36,8 @@ function appendHalves(
   [left, right]: readonly [readonly Message[], readonly Message[]],
   { first, delivery }: Batch,
   options: AppendOptions,
-): Later<readonly Batch[]> {
-  const half = (messages: readonly Message[], next: number): Later<readonly Batch[]> =>
+): MaybeAsync<readonly Batch[]> {
+  const half = (messages: readonly Message[], next: number): MaybeAsync<readonly Batch[]> =>
     chain(options.encode(messages, next), (encoded) => append(numbered(encoded, next, delivery), options));
   return chain(half(left, first), (stored) =>
     chain(half(right, Math.max(first, ...stored.map((batch) => lastOf(batch) + 1))), (others) => [...stored, ...others]),

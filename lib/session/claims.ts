@@ -1,5 +1,5 @@
 import { UnhandledError, type RxwireError } from '../errors.js';
-import { offered, type Offered } from '../internal/offered.js';
+import { deliveryContext, type DeliveryContext } from '../internal/deliveryContext.js';
 import type { Message } from '../message/types.js';
 import type { Completion } from './store/inbox.js';
 
@@ -29,7 +29,7 @@ export interface Claim extends Terms {
 }
 
 /** A message while its subscribers get it. */
-interface Offer extends Offered {
+interface Offer extends DeliveryContext {
   readonly message: Message;
   readonly terms: Terms;
   readonly settle: (outcomes: readonly Outcome[]) => void;
@@ -45,13 +45,13 @@ export function offer(
   settle: (outcomes: readonly Outcome[]) => void,
   terms: Terms,
 ): void {
-  const outer = offered.current;
+  const outer = deliveryContext.current;
   const mine: Offer = { message, terms, settle, outcomes: [], open: 1, unhandled: undefined };
-  offered.current = mine;
+  deliveryContext.current = mine;
   try {
     emit(message);
   } finally {
-    offered.current = outer;
+    deliveryContext.current = outer;
   }
   if (mine.unhandled) mine.unhandled();
   release(mine);
@@ -89,7 +89,7 @@ export function noteUnhandled(message: Message): void {
 
 function offerOf({ id }: Pick<Message, 'id'>): Offer | undefined {
   // Nobody else puts one there.
-  const mine = offered.current as Offer | undefined;
+  const mine = deliveryContext.current as Offer | undefined;
   return mine?.message.id === id ? mine : undefined;
 }
 

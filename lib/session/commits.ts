@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../internal/alarm.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../internal/ring.js';
 import { tellFailed, type Outcome } from './claims.js';
 import { cursorWith, type Progress } from './progress.js';
@@ -71,7 +71,7 @@ export function createCommits({ inbox, microtask, wait, onDone, onFailed }: Comm
     }
     isRunning = false;
   };
-  const turn = createAlarm(microtask, run);
+  const turn = createCoalescedTimer(microtask, run);
 
   return {
     add(number, outcomes, progress) {

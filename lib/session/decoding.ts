@@ -1,6 +1,6 @@
 import type { Direction } from '../codec/codec.js';
 import { ConnectionLostError, DecodeError } from '../errors.js';
-import { attempt, type Later } from '../internal/later.js';
+import { attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Message } from '../message/types.js';
 import type { Connection } from './connection.js';
@@ -34,7 +34,7 @@ export function createDecoder({ codec, sends, pid, maxBadFrames, report }: Decod
     if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `${first} could not be read`);
   };
   /** @throws {ConnectionLostError} When the connection cannot go on; also delivered. */
-  return ({ first, count, body }: BatchFrame, connection: Pick<Connection, 'isOver'>): Later<readonly Message[]> => {
+  return ({ first, count, body }: BatchFrame, connection: Pick<Connection, 'isOver'>): MaybeAsync<readonly Message[]> => {
     const check = (messages: readonly Message[]): readonly Message[] => {
       if (messages.length !== count)
         throw new DecodeError(codec.current.name, `${messages.length} messages, where ${count} were announced`);

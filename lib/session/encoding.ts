@@ -1,7 +1,7 @@
 import { identity } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
-import { chain, attempt, type Later } from '../internal/later.js';
+import { chain, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { Negotiable } from './negotiable.js';
@@ -25,7 +25,7 @@ export function checkSize(frame: Frame, maxFrame: number): void {
 }
 
 /** Makes bodies of messages, as few as the limit allows. Those that can be sent get numbers from `first` on, or none when that is 0. */
-export type Encode = (messages: readonly Message[], first: number) => Later<readonly Encoded[]>;
+export type Encode = (messages: readonly Message[], first: number) => MaybeAsync<readonly Encoded[]>;
 
 export interface EncoderOptions {
   /** Bytes a body may have. */
@@ -42,7 +42,7 @@ export function createEncoder(codecs: Pick<Negotiable, 'current'>, { maxSize, on
       checkSize(body, maxSize);
       return [{ messages, body }];
     };
-    const failed = (error: unknown): Later<readonly Encoded[]> => {
+    const failed = (error: unknown): MaybeAsync<readonly Encoded[]> => {
       const middle = messages.length >> 1;
       // One message must not take the others of its batch with it: halve until it is alone.
       if (middle > 0) {
@@ -67,8 +67,8 @@ export function countOf(encoded: readonly Encoded[]): number {
 }
 
 /** Reads a body. @throws {RxwireError} When it is none, also delivered. */
-export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): Later<readonly Message[]> {
-  const decode = (): Later<readonly Message[]> => {
+export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
+  const decode = (): MaybeAsync<readonly Message[]> => {
     const kind = typeof body === 'string' ? 'text' : 'binary';
     if (codec.binary === (kind === 'text')) throw new DecodeError(codec.name, `a ${kind} frame`);
     return codec.decode(body, context);

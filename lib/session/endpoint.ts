@@ -2,7 +2,7 @@ import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, map, noop, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../codec/codec.js';
 import { ProtocolError } from '../errors.js';
-import { chain, type Later } from '../internal/later.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Link, Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connection, type Connection } from './connection.js';
@@ -148,7 +148,7 @@ function createIntake(read: ReturnType<typeof createReader>, current: () => Conn
     unread++;
     return [frame, current()];
   };
-  const readOne = (...arrival: Arrival<Connection | undefined>): Later<void> =>
+  const readOne = (...arrival: Arrival<Connection | undefined>): MaybeAsync<void> =>
     chain(read(...arrival), () => {
       unread--;
     });

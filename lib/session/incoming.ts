@@ -1,7 +1,7 @@
 import { asapScheduler, noop, type Subscription } from 'rxjs';
 import { MessagesMissedError } from '../errors.js';
-import { createAlarm } from '../internal/alarm.js';
-import { chain, type Later } from '../internal/later.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Connection } from './connection.js';
 import { createDecoder, type BatchFrame, type DecoderOptions } from './decoding.js';
@@ -21,7 +21,7 @@ export interface Incoming {
    *
    * @throws {RxwireError} When the connection cannot go on; also delivered.
    */
-  read(batch: BatchFrame, connection: Pick<Connection, 'isOver'>): Later<void>;
+  read(batch: BatchFrame, connection: Pick<Connection, 'isOver'>): MaybeAsync<void>;
   /** Whether all that has come is processed. */
   readonly isIdle: () => boolean;
   /** An ack goes out at the end of the microtask. */
@@ -45,7 +45,7 @@ export interface IncomingParts extends Pick<DecoderOptions, 'codec' | 'sends' | 
 export function createIncoming(parts: IncomingParts, options: EndpointOptions): Incoming {
   const { emit, source, sendAck, fail, admit } = parts;
   const { window = 1_024, windowBytes = 1024 * 1024, maxBadFrames = 3, inbox, microtask = asapScheduler, report = noop } = options;
-  const acks = createAlarm(microtask, () => sendAck(receiver.progress.done));
+  const acks = createCoalescedTimer(microtask, () => sendAck(receiver.progress.done));
   const acknowledge = (): void => acks.set(0);
   const complain = (error: unknown): void => report({ kind: 'error', error });
   const decode = createDecoder({ ...parts, maxBadFrames, report });

@@ -1,6 +1,6 @@
 import { noop, type Subscription } from 'rxjs';
 import type { RxwireError } from '../errors.js';
-import { attempt, chain, type Later } from '../internal/later.js';
+import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { append, type AppendOptions } from './append.js';
 import type { Batch } from './batches.js';
 import type { Report } from './events.js';
@@ -9,7 +9,7 @@ import type { Storing, Wait } from './storing.js';
 import { watch } from './watch.js';
 
 /** Encodes what has got its numbers. */
-export type MakeBatches = () => Later<readonly Batch[]>;
+export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
 
 export interface KeeperOptions extends AppendOptions {
   readonly flight: Flight;
@@ -24,9 +24,9 @@ export interface KeeperOptions extends AppendOptions {
 /** Keeps batches in a store. What cannot be stored is given up. */
 export interface Keeper {
   /** Answers with those that are stored. One call at a time of this and `replace`. */
-  append(make: MakeBatches): Later<readonly Batch[]>;
+  append(make: MakeBatches): MaybeAsync<readonly Batch[]>;
   /** In the place of all others. */
-  replace(acked: number, others: readonly Batch[], make: MakeBatches): Later<readonly Batch[]>;
+  replace(acked: number, others: readonly Batch[], make: MakeBatches): MaybeAsync<readonly Batch[]>;
   /** They are done. */
   trim(acked: number): void;
   /** To be called after each write: what was lost during that is stored once more. */
@@ -48,7 +48,7 @@ export function createKeeper(options: KeeperOptions, storing: Storing): Keeper {
     writing = [];
     return batches;
   };
-  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => Later<readonly Batch[]>): Later<readonly Batch[]> =>
+  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => MaybeAsync<readonly Batch[]>): MaybeAsync<readonly Batch[]> =>
     attempt(
       () =>
         chain(make(), (batches) => {

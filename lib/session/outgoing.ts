@@ -1,6 +1,6 @@
 import { asapScheduler, asyncScheduler, noop } from 'rxjs';
 import type { BatchContext, Direction } from '../codec/codec.js';
-import { createAlarm } from '../internal/alarm.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { createEncoder, type OnUnsendable } from './encoding.js';
@@ -54,7 +54,7 @@ export function createOutgoing(parts: OutgoingParts, options: EndpointOptions): 
     unsure.pump();
     sender.pump();
   };
-  const turn = createAlarm(microtask, pump);
+  const turn = createCoalescedTimer(microtask, pump);
 
   return {
     ...{ ledger, flight, resume: sender.resume, outdate: sender.outdate },

@@ -1,6 +1,6 @@
 import { identity } from 'rxjs';
 import { ConnectionLostError, ProtocolError } from '../errors.js';
-import { attempt, type Later } from '../internal/later.js';
+import { attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Connection } from './connection.js';
@@ -24,7 +24,7 @@ export interface ReaderOptions {
 
 /** Takes what comes over a connection. What breaks a rule ends the connection: nothing of it is taken. */
 export function createReader({ incoming, outgoing, maxFrame, report, onHandshake, onEarly }: ReaderOptions) {
-  const take = (frame: SessionFrame, connection: Connection): Later<void> => {
+  const take = (frame: SessionFrame, connection: Connection): MaybeAsync<void> => {
     if ('value' in frame) {
       onHandshake(frame, connection);
       return;
@@ -45,10 +45,10 @@ export function createReader({ incoming, outgoing, maxFrame, report, onHandshake
     }
   };
 
-  return (raw: Frame, connection: Connection | undefined): Later<void> => {
+  return (raw: Frame, connection: Connection | undefined): MaybeAsync<void> => {
     // What had to wait, and whose connection is gone, will come again.
     if (!connection || connection.isOver) return;
-    const read = (): Later<void> => {
+    const read = (): MaybeAsync<void> => {
       checkSize(raw, maxFrame);
       return take(readFrame(raw), connection);
     };

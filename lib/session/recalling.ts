@@ -1,6 +1,6 @@
 import { asapScheduler, noop } from 'rxjs';
 import { after } from '../internal/after.js';
-import { chain, type Later } from '../internal/later.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { EndpointOptions } from './options.js';
 import type { Cursor, Inbox } from './store/inbox.js';
 import type { OutboxContents, OutboxStore, Ticket } from './store/outboxStore.js';
@@ -13,8 +13,8 @@ export interface Recalled extends OutboxContents {
 }
 
 /** Opens the outbox, and finds out what was received by who had it before. */
-export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): Later<Recalled> {
-  const withCursor = (contents: OutboxContents): Later<Recalled> =>
+export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
+  const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
     chain(contents.ticket && inbox?.load(contents.ticket.sid), (record) => ({ ...contents, cursor: record?.cursor }));
   // What a store tells at once would be told before anybody could subscribe to the wire.
   return chain(store.isDurable ? after(0, microtask) : undefined, () => chain(store.open(), withCursor));
@@ -46,6 +46,6 @@ export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, w
     next?.();
   };
   // Before the ticket: to come back with that, and without knowing that nothing was processed yet, is to have forgotten how much was.
-  const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
+  const keep = (): MaybeAsync<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
   wait(keep, stored, fail);
 }

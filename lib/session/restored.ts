@@ -1,6 +1,6 @@
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { StoreError } from '../errors.js';
-import { chain, attempt, inTurn, type Later } from '../internal/later.js';
+import { chain, attempt, forEachInOrder, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { hole, lastOf, type Batch } from './batches.js';
@@ -11,7 +11,7 @@ import type { Negotiable } from './negotiable.js';
 import type { OutboxContents, StoredBatch } from './store/outboxStore.js';
 
 /** Reads the messages of a body whose numbers begin with `first`. */
-type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
+type ReadBody = (body: Frame, first: number, count: number) => MaybeAsync<readonly Message[]>;
 
 export interface RestoringOptions {
   readonly codec: Negotiable;
@@ -25,7 +25,7 @@ export interface RestoringOptions {
 export function restored(
   { acked, last = 0, batches: stored }: OutboxContents,
   { codec, contextOf, report, open }: RestoringOptions,
-): Later<readonly Batch[]> {
+): MaybeAsync<readonly Batch[]> {
   const batches: Batch[] = [];
   let next = acked + 1;
   const skipTo = (first: number): void => {
@@ -40,7 +40,7 @@ export function restored(
   };
   const onCorrupt = (cause: unknown): void => report({ kind: 'error', error: new StoreError('outbox', 'corrupt', cause) });
   const read: ReadBody = (body, first, count) => readStored(codec, body, contextOf(first, count));
-  const taken = inTurn(stored, (batch) => chain(readBack(batch, read, onCorrupt), (messages) => take(batch, messages)));
+  const taken = forEachInOrder(stored, (batch) => chain(readBack(batch, read, onCorrupt), (messages) => take(batch, messages)));
   return chain(taken, () => {
     skipTo(last + 1);
     // Of the first batch some may be acked.
@@ -53,9 +53,9 @@ function readBack(
   { first, count, frame }: StoredBatch,
   readBody: ReadBody,
   onCorrupt: (cause: unknown) => void,
-): Later<readonly Message[] | undefined> {
+): MaybeAsync<readonly Message[] | undefined> {
   let isHole = false;
-  const read = (): Later<readonly Message[]> => {
+  const read = (): MaybeAsync<readonly Message[]> => {
     const found = readFrame(frame);
     isHole = found.kind === 'skip';
     return found.kind === 'msg' && found.first === first ? readBody(found.body, first, count) : [];
@@ -72,8 +72,8 @@ function readBack(
 }
 
 /** Reads what was stored, by whichever codec can: it is that one from now on. */
-function readStored(codec: Negotiable, body: Frame, context: BatchContext): Later<readonly Message[]> {
-  const readBy = ([one, ...others]: readonly Codec[]): Later<readonly Message[]> =>
+function readStored(codec: Negotiable, body: Frame, context: BatchContext): MaybeAsync<readonly Message[]> {
+  const readBy = ([one, ...others]: readonly Codec[]): MaybeAsync<readonly Message[]> =>
     attempt(
       () => decodeBody(one as Codec, body, context),
       (messages) => {

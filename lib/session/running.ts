@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 import { after } from '../internal/after.js';
 import { once } from '../internal/once.js';
-import { whenReady, type Later } from '../internal/later.js';
+import { whenReady, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Endpoint, EndpointParts } from './endpoint.js';
 import type { EndpointOptions } from './options.js';
@@ -68,8 +68,8 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
 }
 
 /** What throws instead of answering has failed, too. */
-function settle<T>(later: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
-  let answer: Later<T>;
+function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
+  let answer: MaybeAsync<T>;
   try {
     answer = later();
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { InDoubtError } from '../errors.js';
-import { chain, inTurn, type Later } from '../internal/later.js';
+import { chain, forEachInOrder, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { hole, lastOf, numbered, type Batch, type Level } from './batches.js';
 import type { Durable } from './durable.js';
@@ -140,10 +140,10 @@ function renumbered(rx: number, { flight, ledger, encode }: SenderOptions): Make
   }
   const batches: Batch[] = [];
   let last = rx;
-  const add = ({ messages, delivery }: (typeof again)[number]): Later<void> =>
+  const add = ({ messages, delivery }: (typeof again)[number]): MaybeAsync<void> =>
     chain(encode(messages, last + 1), (encoded) => {
       batches.push(...numbered(encoded, last + 1, delivery));
       last += countOf(encoded);
     });
-  return () => chain(inTurn(again, add), () => batches);
+  return () => chain(forEachInOrder(again, add), () => batches);
 }

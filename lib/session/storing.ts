@@ -1,14 +1,14 @@
 import { noop } from 'rxjs';
-import type { Later } from '../internal/later.js';
+import type { MaybeAsync } from '../internal/maybeAsync.js';
 
 /** Does what takes time, for as long as the session lives. */
-export type Wait = <T>(later: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
+export type Wait = <T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
 
 /** One write at a time, with what has to be done before it. */
 export interface Storing {
   readonly isBusy: boolean;
   /** Must not be called while it is busy. */
-  run<T>(write: () => Later<T>, done: (value: T) => void): void;
+  run<T>(write: () => MaybeAsync<T>, done: (value: T) => void): void;
   /** Calls back when it is not busy, before anything else is written. Who asks later takes the place of who has asked. */
   whenIdle(task: () => void): void;
 }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { libFiles } from './imports.js';
 
 /** Basenames that two files still have, because a file outside of the finished folders waits to be renamed. The list only shrinks. */
-const KNOWN: readonly string[] = ['deadLetter.ts', 'options.ts', 'waitingRoom.ts'];
+const KNOWN: readonly string[] = ['deadLetter.ts', 'options.ts'];
 
 /** The basenames that occur more than once, sorted. `index.ts` is the door of its folder. */
 function clashesOf(files: readonly string[]): readonly string[] {

@@ -1,5 +1,5 @@
 import { firstValueFrom } from 'rxjs';
-import { asObservable } from '../../lib/internal/later.js';
+import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { createNatsContext } from '../../lib/nats/natsContext.js';
 import { createEpochs, parseEpoch } from '../../lib/nats/streamEpochs.js';
 import { natsChannelLog } from '../../lib/nats/index.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { concat } from '../../lib/internal/concat.js';
+import { concatBytes } from '../../lib/internal/concatBytes.js';
 import { decodeRecords, encodeRecord, type Item } from '../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../lib/link/link.js';
 
@@ -8,7 +8,8 @@ export const RECORDS = 'application/octet-stream';
 
 export const linkName = (): string => randomBytes(33).toString('base64url').slice(0, 43);
 
-export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> => concat(items.map(encodeRecord)) as Uint8Array<ArrayBuffer>;
+export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> =>
+  concatBytes(items.map(encodeRecord)) as Uint8Array<ArrayBuffer>;
 
 /** A client that makes each request of a link itself. */
 export function rawLink(url: string, name = linkName(), common: Readonly<Record<string, string>> = {}) {

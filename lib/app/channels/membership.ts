@@ -1,7 +1,7 @@
 import { asyncScheduler, defer, EMPTY, finalize, merge, of, share, Subject, takeUntil, type Observable } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
-import { endOf } from '../../internal/endOf.js';
-import { whileUsed } from '../../internal/whileUsed.js';
+import { completionOf } from '../../internal/completionOf.js';
+import { refCounted } from '../../internal/refCounted.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from './channelOptions.js';
@@ -26,7 +26,7 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
   let messageSubject = new Subject<Message>();
   let hasWireEnded = false;
 
-  const presenceRefCount = whileUsed(
+  const presenceRefCount = refCounted(
     () => protocol.updateWatch(),
     () => {
       memberList.reset();
@@ -40,7 +40,7 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
     joinTimeout,
     scheduler,
     memberList,
-    wantsPresence: presenceRefCount.isUsed,
+    wantsPresence: presenceRefCount.isActive,
     emit: (message) => messageSubject.next(message),
     onRefused: (error) => messageSubject.error(error),
   });
@@ -50,7 +50,7 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
     if (error === undefined) messageSubject.complete();
     else messageSubject.error(error);
   };
-  const wireRefCount = whileUsed(
+  const wireRefCount = refCounted(
     () => demultiplexer.add(channel, { ...protocol, end }),
     () => demultiplexer.remove(channel),
   );
@@ -66,7 +66,7 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
   }).pipe(share());
   const memberList$ = defer(() => {
     const known = memberList.snapshot();
-    return merge(known ? of(known) : EMPTY, memberList.changes$).pipe(takeUntil(endOf(messages$)));
+    return merge(known ? of(known) : EMPTY, memberList.changes$).pipe(takeUntil(completionOf(messages$)));
   });
 
   return {

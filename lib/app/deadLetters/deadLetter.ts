@@ -1,5 +1,5 @@
 import { asyncScheduler, catchError, ignoreElements, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { RetryAttempt } from '../../operators/retryBackoff.js';
 import { createDeadLetter, failureOf } from '../../session/deadLetter.js';

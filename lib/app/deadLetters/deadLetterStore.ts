@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { DeadLetter } from '../../session/store/inbox.js';
 
 /** A dead letter with its id in the store. */
@@ -22,7 +22,7 @@ export interface DeadLetterStore {
    * Stores a letter. The result is available when the letter is as durable as the store. If it is an Observable, the store writes when it
    * is subscribed to.
    */
-  readonly add: (letter: DeadLetter) => Later<void>;
+  readonly add: (letter: DeadLetter) => MaybeAsync<void>;
   /** Emits the letters that exist at subscription, the oldest first. */
   readonly list: (page?: DeadLetterPage) => Observable<StoredDeadLetter>;
   /** Emits the number of letters. */

@@ -1,13 +1,13 @@
 import { asyncScheduler, catchError, defaultIfEmpty, from, map, of, take, timeout } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelRequest, HubOptions } from './hubOptions.js';
 
 /** Returns a function that decides whether a client may do something. Any result but `true` denies it. */
 export function createAuthorizer(
   { authorize, authorizeTimeout = 10_000, scheduler = asyncScheduler }: HubOptions,
   report: (error: unknown) => void,
-): (request: ChannelRequest) => Later<boolean> {
+): (request: ChannelRequest) => MaybeAsync<boolean> {
   return (request) => {
     const deny = (error: unknown): boolean => {
       report(new ChannelFailedError('authorize', request.channel, error));

@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import { createRing } from '../../internal/ring.js';
-import { createTurns } from '../../internal/turns.js';
+import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
@@ -44,7 +44,7 @@ interface Kept {
 export function createHistory(name: string, epoch: string, { maxMessages, maxBytes, maxAge }: HistoryLimits): ChannelHistory {
   const kept = createRing<Kept>();
   const tail$ = new Subject<ChannelEntry>();
-  const turns = createTurns();
+  const notifications = createTrampoline();
   let last = 0;
   let bytes = 0;
   let latest = 0;
@@ -69,10 +69,10 @@ export function createHistory(name: string, epoch: string, { maxMessages, maxByt
       latest = now;
       expire(now);
       while (kept.size > maxMessages || bytes > maxBytes) shift();
-      turns.add(() => tail$.next(entry));
+      notifications.add(() => tail$.next(entry));
       return entry;
     },
-    emit: () => turns.run(),
+    emit: () => notifications.run(),
     read({ after, limit }, now) {
       expire(now);
       const isKnown = after?.epoch === epoch && after.offset <= last;

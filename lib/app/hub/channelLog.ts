@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 
@@ -38,8 +38,8 @@ export interface ChannelSlice {
  */
 export interface ChannelLog {
   /** Appends a message and returns its position. Consecutive messages of one server keep their order. */
-  append(channel: string, message: Message): Later<ChannelPosition>;
-  read(channel: string, query: ChannelQuery): Later<ChannelSlice>;
+  append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
+  read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
   /**
    * Emits each message from the time of subscription on, from all servers, in order. A read after the subscription leaves no gap to the
    * tail.

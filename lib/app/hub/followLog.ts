@@ -1,5 +1,5 @@
 import { defer, filter, merge, mergeMap, tap, type Observable, type SchedulerLike } from 'rxjs';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import type { ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';

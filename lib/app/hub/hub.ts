@@ -1,8 +1,8 @@
 import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
 import { ChannelFailedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
-import { endOf } from '../../internal/endOf.js';
-import { attempt, whenReady } from '../../internal/later.js';
+import { completionOf } from '../../internal/completionOf.js';
+import { attempt, whenReady } from '../../internal/maybeAsync.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/limits.js';
 import type { Message } from '../../message/types.js';
@@ -95,7 +95,7 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscripti
   };
   const served$ = wire.pipe(
     // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are not notified.
-    takeUntil(endOf(wire.errors$)),
+    takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),
     use(client.receive, { onError: ({ error }) => report(error) }),

@@ -1,6 +1,6 @@
 import { asapScheduler, asyncScheduler, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
-import { chain, type Later } from '../../internal/later.js';
-import { whileUsed } from '../../internal/whileUsed.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { refCounted } from '../../internal/refCounted.js';
 import type { ChannelJoin, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -19,7 +19,7 @@ export interface HubChannel {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
   /** Adds a client, or confirms its membership, and sends the messages that it missed. */
-  join(wire: Wire, member: ChannelMember, join: ChannelJoin): Later<void>;
+  join(wire: Wire, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
   leave(wire: Wire): void;
   watch(wire: Wire, isWatching: boolean): void;
 }
@@ -42,10 +42,10 @@ export function createHubChannel(name: string, { microtask = asapScheduler, ...o
     const message = presenceMessage({ channel: name, entered, left: left.map(({ id }) => id) });
     for (const { wire, isWatching } of subscriptions.values()) if (isWatching) wire.next(message);
   });
-  const serverRefCount = whileUsed(noop, () => closeIfEmpty());
+  const serverRefCount = refCounted(noop, () => closeIfEmpty());
   const deliveries = createDeliveries(name, subscriptions, options);
   const closeIfEmpty = (): void => {
-    if (subscriptions.size > 0 || serverRefCount.isUsed()) return;
+    if (subscriptions.size > 0 || serverRefCount.isActive()) return;
     deliveries.end();
     onEmpty();
   };

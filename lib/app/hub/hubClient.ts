@@ -1,7 +1,7 @@
 import { isObservable, map, noop, type Observable } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
-import { attempt, chain, type Later } from '../../internal/later.js';
-import { weigh } from '../../internal/weigh.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { estimateSize } from '../../internal/estimateSize.js';
 import type { ChannelJoin, ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -17,7 +17,7 @@ export interface HubClientOptions {
   readonly member: ChannelMember;
   readonly log: ChannelLog;
   readonly channels: Pick<HubChannels, 'open' | 'sizeOf'>;
-  readonly authorize: (request: ChannelRequest) => Later<boolean>;
+  readonly authorize: (request: ChannelRequest) => MaybeAsync<boolean>;
   readonly report: (error: unknown) => void;
   readonly maxChannels: number;
   readonly maxMembers: number;
@@ -45,13 +45,13 @@ export function createHubClient(options: HubClientOptions): HubClient {
     joined.delete(channel);
     hubChannel?.leave(options.wire);
   };
-  const enter = (join: ChannelJoin): Later<void> => {
+  const enter = (join: ChannelJoin): MaybeAsync<void> => {
     if (hasEnded) return;
     const hubChannel = joined.get(join.channel) ?? options.channels.open(join.channel);
     joined.set(join.channel, hubChannel);
     return hubChannel.join(options.wire, options.member, join);
   };
-  const handle = (message: Message): Later<void> => {
+  const handle = (message: Message): MaybeAsync<void> => {
     const { type, payload } = message;
     if (type === 'channel.join') return join(message, { joined, enter, leave }, options);
     if (type === 'channel.publish') return publish(message, options);
@@ -75,12 +75,12 @@ export function createHubClient(options: HubClientOptions): HubClient {
 
 interface JoinActions {
   readonly joined: ReadonlyMap<string, HubChannel>;
-  readonly enter: (join: ChannelJoin) => Later<void>;
+  readonly enter: (join: ChannelJoin) => MaybeAsync<void>;
   readonly leave: (channel: string) => void;
 }
 
 /** Adds a client to a channel. A member joins again after it may have missed messages. */
-function join(message: Message, { joined, enter, leave }: JoinActions, options: HubClientOptions): Later<void> {
+function join(message: Message, { joined, enter, leave }: JoinActions, options: HubClientOptions): MaybeAsync<void> {
   const { wire, member, authorize, maxChannels, maxMembers } = options;
   const request = readJoin(message.payload);
   const { channel } = request;
@@ -91,7 +91,7 @@ function join(message: Message, { joined, enter, leave }: JoinActions, options: 
   };
 
   if (isNewMember && joined.size >= maxChannels) return refuse('limit');
-  return chain(authorize({ wire, member, channel, action: 'join' }), (isAllowed): Later<void> => {
+  return chain(authorize({ wire, member, channel, action: 'join' }), (isAllowed): MaybeAsync<void> => {
     if (!isAllowed) return refuse('forbidden');
     if (isNewMember && options.channels.sizeOf(channel) >= maxMembers) return refuse('full');
     return attempt(() => enter(request), noop, onLogError(channel, options, refuse));
@@ -99,14 +99,14 @@ function join(message: Message, { joined, enter, leave }: JoinActions, options: 
 }
 
 /** Appends a client's message to the log, with the client as its source. The log delivers it to the members. */
-function publish(message: Message, options: HubClientOptions): Later<void> {
+function publish(message: Message, options: HubClientOptions): MaybeAsync<void> {
   const { wire, member, log, authorize, maxSize } = options;
   const { channel, message: original } = readPublish(message.payload);
   const published = { ...original, source: member.id };
   const refuse = (reason: ChannelRefusal): void => wire.next(refusedMessage(message, { channel, action: 'publish', reason }));
 
-  if (weigh(original, maxSize) > maxSize) return refuse('too-large');
-  return chain(authorize({ wire, member, channel, action: 'publish', message: published }), (isAllowed): Later<void> => {
+  if (estimateSize(original, maxSize) > maxSize) return refuse('too-large');
+  return chain(authorize({ wire, member, channel, action: 'publish', message: published }), (isAllowed): MaybeAsync<void> => {
     if (!isAllowed) return refuse('forbidden');
     return attempt(() => log.append(channel, published), noop, onLogError(channel, options, refuse));
   });

@@ -2,7 +2,7 @@ import { nanoid } from 'nanoid';
 import { asyncScheduler, defer, finalize, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import { firstOf } from '../../internal/firstOf.js';
-import { weigh } from '../../internal/weigh.js';
+import { estimateSize } from '../../internal/estimateSize.js';
 import { createHistory, type ChannelHistory, type HistoryLimits } from './channelHistory.js';
 import type { ChannelLog } from './channelLog.js';
 
@@ -47,7 +47,7 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
   return {
     append(name, message) {
       const history = channels.get(name);
-      const position = retention.around(history, (now) => history.add(message, weigh(message), now));
+      const position = retention.around(history, (now) => history.add(message, estimateSize(message), now));
       history.emit();
       return position;
     },

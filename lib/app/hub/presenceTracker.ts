@@ -1,5 +1,5 @@
 import { defer, map, merge, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { Presence } from '../channels/presence.js';
 
@@ -21,7 +21,7 @@ export function createPresenceTracker(microtask: SchedulerLike, announce: (chang
   const changes$ = new Subject<PresenceChange>();
 
   const members = (): readonly ChannelMember[] => [...counts.values()].map(({ member }) => member);
-  const timer = createAlarm(microtask, () => {
+  const timer = createCoalescedTimer(microtask, () => {
     const toggled = [...changed.values()];
     changed.clear();
     const change = { entered: toggled.filter(({ id }) => counts.has(id)), left: toggled.filter(({ id }) => !counts.has(id)) };

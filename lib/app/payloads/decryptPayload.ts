@@ -5,7 +5,7 @@ import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
 import { platformCipher } from '../../codec/seal/derivedKeys.js';
 import { DecryptError } from '../../errors.js';
 import { fromBase64 } from '../../internal/base64.js';
-import { attempt, chain, type Later } from '../../internal/later.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { EncryptOptions } from './encryptPayload.js';
 import { use } from '../routing/use.js';
@@ -52,7 +52,8 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
       if (plain === 'pass') return undefined;
       throw refused('not encrypted');
     }
-    const decrypt = (): Later<Message> => chain(open(fromBase64(payload as string), message, refused), (frame) => read(frame, message));
+    const decrypt = (): MaybeAsync<Message> =>
+      chain(open(fromBase64(payload as string), message, refused), (frame) => read(frame, message));
     return attempt(decrypt, identity, (cause) => {
       throw cause instanceof DecryptError ? cause : refused('forged, or of another message', cause);
     });

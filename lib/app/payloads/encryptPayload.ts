@@ -6,7 +6,7 @@ import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
 import { platformCipher } from '../../codec/seal/derivedKeys.js';
 import { EncodeError } from '../../errors.js';
 import { toBase64 } from '../../internal/base64.js';
-import { chain, type Later } from '../../internal/later.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { use } from '../routing/use.js';
 import type { UseOptions } from '../routing/useOptions.js';
@@ -45,7 +45,7 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
   const cipher = platformCipher('encryptPayload');
   const { seal } = createPayloadSeal(cipher, { keys, codec: codec.name });
 
-  const encrypt = (message: Message): Later<Message> => {
+  const encrypt = (message: Message): MaybeAsync<Message> => {
     const { id, type, timestamp, version, payload, metadata } = message;
     if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is encrypted already`);
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);

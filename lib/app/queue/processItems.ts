@@ -1,6 +1,6 @@
 import { defer, map, mergeAll, mergeMap, startWith, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
-import { mergeInTurn } from '../../internal/mergeInTurn.js';
+import { mergeFromQueue } from '../../internal/mergeFromQueue.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { handled } from '../../session/consumeOne.js';
@@ -43,8 +43,8 @@ export function processItems<T extends Message, R>(
       isUnsubscribed = true;
       putBack(running);
     };
-    const createBuffer = () => ({ leave: shift, close, enter: () => undefined });
+    const createQueue = () => ({ shift, close, push: () => undefined });
     // The next item need not wait for this write: many share a transaction.
-    return mergeInTurn(wake$.pipe(startWith(undefined)), { concurrency, lobby: createBuffer, project }).pipe(mergeAll());
+    return mergeFromQueue(wake$.pipe(startWith(undefined)), { concurrency, createQueue, project }).pipe(mergeAll());
   });
 }

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { StoreError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 
 /** A stored message that waits in a queue or is being processed. */
@@ -18,14 +18,14 @@ export interface QueueLog {
    * Becomes the owner and returns the unfinished messages in order of their places. Unreadable records are skipped and reported in
    * `faults$`.
    */
-  open(): Later<readonly QueuedMessage[]>;
+  open(): MaybeAsync<readonly QueuedMessage[]>;
   /**
    * Adds and removes messages in one transaction; the result is available when it is durable. Calls do not overlap.
    *
    * @param removed Places; some of them may not be stored.
    * @throws {StoreError} Delivered, and nothing is stored: `quota` if there is no space, `fenced` if there is a newer owner.
    */
-  write(added: readonly QueuedMessage[], removed: readonly number[]): Later<void>;
+  write(added: readonly QueuedMessage[], removed: readonly number[]): MaybeAsync<void>;
   /** Releases the queue. A running write may still finish. */
   close(): void;
   /** Reports faults that no call causes: unreadable records, an evicted database, a newer owner. */

@@ -1,6 +1,6 @@
 import { catchError, map, of, tap, type Observable, type SchedulerLike } from 'rxjs';
 import type { StoreError } from '../../errors.js';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import type { QueueItem } from './queueItem.js';
 import { createPendingWrites, splitBatch, type WriteBatch } from './pendingWrites.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';

@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { DropReason } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
 import { createRing } from '../../internal/ring.js';
-import { createWaitingRoom } from '../../internal/waitingRoom.js';
+import { createExpiringQueue } from '../../internal/expiringQueue.js';
 import { isExpired } from '../../message/expiry.js';
 import type { Message } from '../../message/types.js';
 import type { QueueItem } from './queueItem.js';
@@ -39,7 +39,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   const { owner, maxSize, maxAge, overflow, priority, scheduler, onDrop, onError } = options;
   // Items that are pushed before the opening are kept apart, so that the stored items, which are older, are added first.
   const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
-  const sorted = createWaitingRoom<QueueItem<T>>({
+  const sorted = createExpiringQueue<QueueItem<T>>({
     queue: createPriorityQueue(owner, maxSize, overflow),
     maxAge,
     scheduler,
@@ -58,7 +58,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     }
   };
   const push = (item: QueueItem<T>): void => {
-    if (isOpen) return sorted.enter(item, priorityOf(item.message), item.since);
+    if (isOpen) return sorted.push(item, priorityOf(item.message), item.since);
     const dropped = beforeOpen.push(item, priorityOf(item.message), item.since);
     if (dropped) onDrop(dropped.value, 'overflow');
   };
@@ -73,8 +73,8 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     },
     shift() {
       if (!isOpen) return undefined;
-      let item = returned.shift() ?? sorted.leave()?.value;
-      for (; item && isExpired(item.message, scheduler.now()); item = sorted.leave()?.value) onDrop(item, 'expired');
+      let item = returned.shift() ?? sorted.shift()?.value;
+      for (; item && isExpired(item.message, scheduler.now()); item = sorted.shift()?.value) onDrop(item, 'expired');
       return item;
     },
     unshift: (item) => returned.push(item),

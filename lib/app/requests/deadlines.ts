@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** Deadlines of many entries with one timer. A deadline that was moved back is detected when the timer fires. */
 export interface Deadlines {
@@ -15,7 +15,7 @@ export function createDeadlines<T extends { readonly deadline: number }>(
   onDue: (one: T) => void,
 ): Deadlines {
   let nearest = Infinity;
-  const alarm = createAlarm(scheduler, () => {
+  const timer = createCoalescedTimer(scheduler, () => {
     nearest = Infinity;
     const now = scheduler.now();
     for (const one of [...waiting.values()]) if (one.deadline <= now) onDue(one);
@@ -28,12 +28,12 @@ export function createDeadlines<T extends { readonly deadline: number }>(
     note(deadline) {
       if (deadline >= nearest) return;
       nearest = deadline;
-      alarm.clear();
-      alarm.set(Math.max(0, deadline - scheduler.now()));
+      timer.clear();
+      timer.set(Math.max(0, deadline - scheduler.now()));
     },
     clear() {
       nearest = Infinity;
-      alarm.clear();
+      timer.clear();
     },
   };
   return deadlines;

@@ -14,9 +14,9 @@ import {
 } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
-import { noteHandled } from '../../internal/offered.js';
+import { noteHandled } from '../../internal/deliveryContext.js';
 import { operate } from '../../internal/operate.js';
-import { wanting, type Wanted } from '../../internal/wanted.js';
+import { withSubscribeContext, type SubscribedPatterns } from '../../internal/subscribeContext.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { claim, noteUnhandled } from '../../session/claims.js';
@@ -81,7 +81,7 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
 
   const { patterns$, add } = createPatterns();
   return {
-    route: pipe(wanting(patterns$), route),
+    route: pipe(withSubscribeContext(patterns$), route),
     add(pattern, handler) {
       const remove = table.add(pattern, { pattern, handler: handler as Route['handler'] });
       const forget = add(pattern);
@@ -159,7 +159,7 @@ function withFirstResult(first: () => HandlerWork<unknown>, handler: Route['hand
 /** The patterns of a router, which `subscribers$` of a wire shows. */
 interface RoutePatterns {
   /** Emits all patterns: now, and at each change. */
-  readonly patterns$: Wanted;
+  readonly patterns$: SubscribedPatterns;
   /** Adds a pattern. Returns a function that removes it. */
   readonly add: (pattern: string | RegExp) => () => void;
 }

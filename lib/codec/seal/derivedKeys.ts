@@ -1,6 +1,6 @@
 import { isObservable, tap } from 'rxjs';
 import { UnsupportedError } from '../../errors.js';
-import { chain, type Later } from '../../internal/later.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Cipher, AeadKey } from './cipher.js';
 import { utf8 } from './sealedFormat.js';
 import { nativeCipher } from './nativeCipher.js';
@@ -15,14 +15,14 @@ export function platformCipher(owner: string): Cipher {
 }
 
 /** Returns the key that is derived from `secret` for `purpose`. */
-export type KeyFor = (secret: Uint8Array, purpose: string) => Later<AeadKey>;
+export type KeyFor = (secret: Uint8Array, purpose: string) => MaybeAsync<AeadKey>;
 
 /** The number of cached keys of each secret: a server has two for each client. */
 const MAX_CACHED = 1_024;
 
 /** Caches derived keys. The cache of a secret is garbage-collected with the secret. */
 export function createDerivedKeys(cipher: Cipher): KeyFor {
-  const cachesBySecret = new WeakMap<Uint8Array, GenerationCache<Later<AeadKey>>>();
+  const cachesBySecret = new WeakMap<Uint8Array, GenerationCache<MaybeAsync<AeadKey>>>();
 
   return (secret, purpose) => {
     let cache = cachesBySecret.get(secret);

@@ -1,4 +1,4 @@
-import { chain, type Later } from '../../internal/later.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Keyring } from '../keyring.js';
 import { NONCE, type Cipher } from './cipher.js';
 import { decodeUtf8 } from '../decodeUtf8.js';
@@ -38,7 +38,7 @@ export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 
     utf8(`rxwire payload 1 ${kind} ${key} ${codec} ${type} ${id}`);
 
   return {
-    seal: (frame: string | Uint8Array, fields: AuthenticatedFields): Later<Uint8Array> => {
+    seal: (frame: string | Uint8Array, fields: AuthenticatedFields): MaybeAsync<Uint8Array> => {
       if (sealed++ === maxPerSalt) [salt, sealed] = [randomBytes(SALT), 1];
       const [key, currentSalt] = [keys.current, salt];
       const { kind, content } = contentOf(frame);
@@ -48,7 +48,7 @@ export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 
       );
     },
     /** @throws The error that `refused` creates for the reason, or the error of the cipher; also delivered. */
-    open: (bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): Later<string | Uint8Array> => {
+    open: (bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> => {
       const header = unpackSealed(bytes, refused);
       const { kind, key, nonce, body } = header;
       const secret = keys.get(key);

@@ -1,4 +1,4 @@
-import { concat } from '../../internal/concat.js';
+import { concatBytes } from '../../internal/concatBytes.js';
 import { NONCE, TAG } from './cipher.js';
 
 /** The version of the format that docs/codecs.md describes: AES-256-GCM. */
@@ -24,7 +24,7 @@ export interface Sealed {
 
 /** Returns `version | kind | length of the name | name of the key | nonce | ciphertext | tag`. */
 export function packSealed({ kind, key, nonce }: Omit<Sealed, 'body'>, body: readonly Uint8Array[]): Uint8Array {
-  return concat([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body]);
+  return concatBytes([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body]);
 }
 
 /** @throws The error that `refused` creates for the reason. */

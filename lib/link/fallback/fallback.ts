@@ -1,5 +1,5 @@
 import { asyncScheduler, defer, type SchedulerLike } from 'rxjs';
-import { MAX_DELAY } from '../../internal/alarm.js';
+import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { assertPositive } from '../../internal/assert.js';
 import type { DescribedLink, Frame, Link } from '../link.js';
 import { createLinkPreference } from './linkPreference.js';

@@ -1,5 +1,5 @@
 import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } from 'rxjs';
-import { concat } from '../../internal/concat.js';
+import { concatBytes } from '../../internal/concatBytes.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, CloseCode } from '../closeCode.js';
 import { requestError } from './fetchErrors.js';
@@ -36,7 +36,7 @@ export function readRecords(maxFrame: number): ReadResponse {
         return chunk;
       }),
       toArray(),
-      concatMap((chunks) => decodeRecords(concat(chunks), maxFrame)),
+      concatMap((chunks) => decodeRecords(concatBytes(chunks), maxFrame)),
       catchError(toConnectionLost),
     );
   };

@@ -1,4 +1,4 @@
-import { concat } from '../../internal/concat.js';
+import { concatBytes } from '../../internal/concatBytes.js';
 import { createRing } from '../../internal/ring.js';
 import { MAX_BODY } from './httpHeaders.js';
 import { encodeRecord, type Item } from './recordFormat.js';
@@ -33,7 +33,7 @@ export function createRecordQueue(): RecordQueue {
         size += next.length;
       }
       bytes -= size;
-      return concat(taken);
+      return concatBytes(taken);
     },
   };
 }

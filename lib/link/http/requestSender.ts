@@ -1,6 +1,6 @@
 import { asyncScheduler, catchError, defer, from, mergeMap, of, tap, throwError, timeout, type Observable } from 'rxjs';
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/alarm.js';
+import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { ABNORMAL } from '../closeCode.js';
 import { statusError, requestError } from './fetchErrors.js';
 import type { FetchLike, FetchResponse, HeaderFields, HttpLinkOptions } from './httpLinkOptions.js';

@@ -47,7 +47,7 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
 
 /** The held poll. If the next one does not arrive in time, the client has disconnected. */
 function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
-  let held: ServerResponse | undefined;
+  let heldResponse: ServerResponse | undefined;
   let timer: Unsubscribable = Subscription.EMPTY;
 
   const wait = (delay: number, then: () => void): void => {
@@ -55,9 +55,9 @@ function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
     timer = after(delay, scheduler).subscribe(then);
   };
   const answer = (body?: Uint8Array): void => {
-    const response = held;
+    const response = heldResponse;
     if (!response) return;
-    held = undefined;
+    heldResponse = undefined;
     wait(CLIENT_TIMEOUT, close);
     if (body) respond(response, 200, { 'content-type': RECORDS_TYPE }, body);
     else respond(response, 204);
@@ -69,18 +69,18 @@ function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
   };
   return {
     get isHeld() {
-      return held !== undefined;
+      return heldResponse !== undefined;
     },
     answer,
     close,
     hold(response: ServerResponse, onTime: () => void): void {
       // A newer poll supersedes the held one.
       answer();
-      held = response;
+      heldResponse = response;
       wait(pollHold, onTime);
       response.on('close', () => {
-        if (held !== response) return;
-        held = undefined;
+        if (heldResponse !== response) return;
+        heldResponse = undefined;
         close();
       });
     },

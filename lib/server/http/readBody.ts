@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fromEvent, map, merge, take, takeUntil, tap, throwError, timeout, toArray, type Observable, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/alarm.js';
+import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { maxPieces } from '../pieces.js';
 import { StatusError } from './statusError.js';

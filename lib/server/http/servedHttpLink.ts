@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { defer, finalize, type Observable } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
-import { createTooOften } from '../../internal/tooOften.js';
+import { createRateDetector } from '../../internal/rateDetector.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/httpHeaders.js';
 import type { Frame } from '../../link/link.js';
@@ -60,7 +60,7 @@ export function createServedHttpLink(
   const downlink = make({ ...options, onClosed: close });
   const { link, receive, onClientClosed, isEnded } = createServerHttpLink(downlink, options);
   const { check, onIdentified } = createLinkOwnership(request);
-  const isFlooding = createTooOften(MAX_IDLE_REQUESTS, IDLE_WINDOW, options.scheduler);
+  const isFlooding = createRateDetector(MAX_IDLE_REQUESTS, IDLE_WINDOW, options.scheduler);
   let posts = 1;
   let polls = 0;
   let bodies = 0;

@@ -12,7 +12,7 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { ConnectionLostError } from '../../errors.js';
-import { endOf } from '../../internal/endOf.js';
+import { completionOf } from '../../internal/completionOf.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../../link/closeCode.js';
 import type { Ending } from '../../link/http/recordFormat.js';
 import type { DescribedLink, Frame, Link } from '../../link/link.js';
@@ -64,7 +64,7 @@ export function createServerHttpLink(downlink: Downlink, options: ServerHttpLink
       const sent$ = outgoing.pipe(
         tap({ next: send, complete: finish }),
         catchError(onOutgoingFailed),
-        takeUntil(endOf(received$)),
+        takeUntil(completionOf(received$)),
         ignoreElements(),
       );
       return merge(received$, sent$).pipe(finalize(end));

@@ -1,6 +1,6 @@
 import { asyncScheduler, noop } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Connection } from '../../session/connection.js';
 import type { Agreement, Endpoint, EndpointParts } from '../../session/endpoint.js';
 import { controlFrame } from '../../session/frames.js';
@@ -103,6 +103,6 @@ function enter(
     onAgreed();
   };
   // First the numbers of a new session, then its name: who crashes in between must not take the old ones for those.
-  const keepName = (): Later<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
+  const keepName = (): MaybeAsync<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
   endpoint.resume(agreement, () => wait(keepName, begin, fail));
 }

@@ -1,5 +1,5 @@
 import { interval, Subscription, type SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** Whoever is looked after. */
 export interface Resident {
@@ -42,7 +42,7 @@ export function createRounds(every: number, scheduler: SchedulerLike): Rounds {
     for (const resident of parts[at] as Set<Resident>) resident.look(isLate);
   };
   let newcomers: Resident[] = [];
-  const settling = createAlarm(scheduler, () => {
+  const settling = createCoalescedTimer(scheduler, () => {
     const all = newcomers;
     newcomers = [];
     for (const resident of all) resident.sleep();

@@ -1,6 +1,6 @@
 import { catchError, EMPTY, map, mergeMap, type Observable } from 'rxjs';
 import { UnsupportedError } from '../../errors.js';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello } from '../../session/handshake.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';

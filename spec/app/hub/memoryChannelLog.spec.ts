@@ -1,7 +1,7 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import type { ChannelEntry, ChannelSlice } from '../../../lib/app/hub/channelLog.js';
 import { memoryChannelLog, type MemoryChannelLogOptions } from '../../../lib/app/hub/memoryChannelLog.js';
-import { weigh } from '../../../lib/internal/weigh.js';
+import { estimateSize } from '../../../lib/internal/estimateSize.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
 import { channelLogContract } from '../../support/channelLogContract.js';
 import { record } from '../../support/record.js';
@@ -60,7 +60,7 @@ describe('memoryChannelLog', () => {
 
   it.each([
     ['maxMessages', { maxMessages: 2 }],
-    ['maxBytes', { maxBytes: 2.5 * weigh(note('long enough')) }],
+    ['maxBytes', { maxBytes: 2.5 * estimateSize(note('long enough')) }],
   ])('keeps the latest of a channel, within %s', (_, options) => {
     const { add, read } = open(options);
     const after = add('a', 'long enough');
@@ -89,7 +89,7 @@ describe('memoryChannelLog', () => {
   });
 
   it('forgets the oldest of the channel that was silent for longest when all together are too large', () => {
-    const size = weigh(note('12345'));
+    const size = estimateSize(note('12345'));
     const { add, read } = open({ maxTotalBytes: 4.5 * size });
     add('a', '12345', '12345');
     add('b', '12345');
@@ -104,7 +104,7 @@ describe('memoryChannelLog', () => {
     const { add, read } = open({ maxTotalBytes: 10_000, maxMessages: 20 });
     for (let count = 0; count < 2_000; count++) add(`room.${(count * 7) % 31}`, 'x'.repeat((count * 13) % 300));
     const kept = Array.from({ length: 31 }, (_, index) => read(`room.${index}`).entries).flat();
-    const bytes = kept.reduce((sum, { message }) => sum + weigh(message), 0);
+    const bytes = kept.reduce((sum, { message }) => sum + estimateSize(message), 0);
     expect(bytes).toBeLessThanOrEqual(10_000);
     expect(bytes).toBeGreaterThan(9_000);
   });
@@ -173,7 +173,7 @@ describe('weigh', () => {
     ['an object', { name: 'Ann', list: [1, 2] }, 2 + 7 + 5 + 7 + 2 + 2 * 9],
     ['nothing', null, 8],
   ])('tells about how large %s is', (_, value, bytes) => {
-    expect(weigh(value)).toBe(bytes);
+    expect(estimateSize(value)).toBe(bytes);
   });
 
   it('does not count beyond what matters', () => {
@@ -184,7 +184,7 @@ describe('weigh', () => {
         return 'x'.repeat(100);
       },
     }));
-    expect(weigh(list, 500)).toBeGreaterThan(500);
+    expect(estimateSize(list, 500)).toBeGreaterThan(500);
     expect(reads).toBeLessThan(10);
   });
 });

@@ -2,7 +2,7 @@ import { first, firstValueFrom, map, mergeMap, NEVER, of, Subject, throwError, t
 import { queue } from '../../../lib/app/queue/queue.js';
 import type { ProcessOptions, Queue, QueueOptions } from '../../../lib/app/queue/queueOptions.js';
 import { OverflowError, StoreError } from '../../../lib/errors.js';
-import { asObservable } from '../../../lib/internal/later.js';
+import { asObservable } from '../../../lib/internal/maybeAsync.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
 import { MessagePriority } from '../../../lib/message/priority.js';
 import type { Message } from '../../../lib/message/types.js';

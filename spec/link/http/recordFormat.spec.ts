@@ -1,4 +1,4 @@
-import { concat } from '../../../lib/internal/concat.js';
+import { concatBytes } from '../../../lib/internal/concatBytes.js';
 import { FrameTooLargeError, ProtocolError } from '../../../lib/errors.js';
 import { decodeRecords, encodeRecord, type Item } from '../../../lib/link/http/recordFormat.js';
 import { mutations } from '../../codec/mutations.js';
@@ -17,7 +17,7 @@ describe('the records of a body', () => {
   ];
 
   it('are read as they were written', () => {
-    expect(decodeRecords(concat(items.map(encodeRecord)), LIMIT)).toEqual(items);
+    expect(decodeRecords(concatBytes(items.map(encodeRecord)), LIMIT)).toEqual(items);
     expect(decodeRecords(new Uint8Array(), LIMIT)).toEqual([]);
   });
 
@@ -40,15 +40,15 @@ describe('the records of a body', () => {
   it('refuse a frame that is too large, before it is there', () => {
     const huge = Uint8Array.of(1, 0xff, 0xff, 0xff, 0xff);
     expect(() => decodeRecords(huge, LIMIT)).toThrow(new FrameTooLargeError(2 ** 32 - 1, LIMIT));
-    expect(() => decodeRecords(concat([encodeRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
+    expect(() => decodeRecords(concatBytes([encodeRecord('x'.repeat(101))]), 100)).toThrow(new FrameTooLargeError(101, 100));
   });
 
   it('are refused, or are records, whatever has become of them: 5,000 bodies', () => {
     let refused = 0;
-    for (const body of mutations([concat(items.map(encodeRecord)), encodeRecord('["hello",{}]')], 5_000)) {
+    for (const body of mutations([concatBytes(items.map(encodeRecord)), encodeRecord('["hello",{}]')], 5_000)) {
       try {
         const read = decodeRecords(body as Uint8Array, LIMIT);
-        expect(decodeRecords(concat(read.map(encodeRecord)), LIMIT)).toEqual(read);
+        expect(decodeRecords(concatBytes(read.map(encodeRecord)), LIMIT)).toEqual(read);
       } catch (error) {
         expect((error as Error).constructor.name).toMatch(/^(ProtocolError|FrameTooLargeError)$/);
         refused++;

@@ -1,13 +1,13 @@
 import { once } from './once.js';
 
-/** How many there are of each key at once. What there is none of takes no room. */
-export interface Counts {
+/** A counter for each key. Keys with a count of zero use no memory. */
+export interface KeyedCounts {
   readonly of: (key: string) => number;
-  /** One more; what is returned takes it away again, once. */
+  /** Increments the counter of a key. Returns a function that decrements it, once. */
   readonly add: (key: string) => () => void;
 }
 
-export function createCounts(): Counts {
+export function createKeyedCounts(): KeyedCounts {
   const counts = new Map<string, number>();
   const of = (key: string): number => counts.get(key) ?? 0;
   const remove = (key: string): void => {

@@ -1,7 +1,7 @@
 /**
  * Doubles the delay each time: 1, 2, 4, 8, … times `initialInterval`.
  *
- * @param iteration Retries before this one.
+ * @param iteration The number of retries before this one.
  * @param initialInterval In ms.
  * @example
  * console.log([0, 1, 2, 3].map((iteration) => exponentialDelay(iteration, 500)).join(' ')); // prints: 500 1000 2000 4000
@@ -11,9 +11,9 @@ export function exponentialDelay(iteration: number, initialInterval: number): nu
 }
 
 /**
- * Lets the delay grow evenly: 1, 2, 3, 4, … times `initialInterval`.
+ * Increases the delay linearly: 1, 2, 3, 4, … times `initialInterval`.
  *
- * @param iteration Retries before this one.
+ * @param iteration The number of retries before this one.
  * @param initialInterval In ms.
  * @example
  * console.log([0, 1, 2, 3].map((iteration) => linearDelay(iteration, 500)).join(' ')); // prints: 500 1000 1500 2000

@@ -1,14 +1,14 @@
-/** What counts for names that get no label of their own. */
+/** The label of names that have no label of their own. */
 export const OTHER = 'other';
 
-/** A name that is longer than this is nobody's: types have 128 characters at most. */
+/** Longer names are invalid: types have at most 128 characters. */
 const MAX_LENGTH = 128;
 
 /**
- * Bounds the names that something is counted by: the first `max` have a label each, all others share {@link OTHER}. What is kept by label is
- * then bounded too, whatever a peer makes up.
+ * Bounds the number of labels: the first `max` names have a label each, all others share {@link OTHER}. Data that is kept by label is
+ * then bounded, whatever names a peer sends.
  */
-export function createLabels<L>(max: number, make: (name: string) => L): (name: string) => L {
+export function createBoundedLabels<L>(max: number, make: (name: string) => L): (name: string) => L {
   const labels = new Map<string, L>();
   let other: L | undefined;
   let lastName: string | undefined;
@@ -23,10 +23,10 @@ export function createLabels<L>(max: number, make: (name: string) => L): (name: 
     return label;
   };
   return (name) => {
-    // Often the same as before: to compare it costs less than to hash a name that was just decoded.
+    // Consecutive names are often equal: comparing is cheaper than hashing a name that was just decoded.
     if (name !== lastName) {
       last = find(name);
-      // A long one must not be kept for that.
+      // Long names must not be retained.
       lastName = name.length > MAX_LENGTH ? undefined : name;
     }
     return last;

@@ -1,5 +1,5 @@
-/** Parts as one. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
+/** Concatenates byte arrays. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
   let at = 0;
   for (const part of parts) {

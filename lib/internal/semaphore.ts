@@ -1,7 +1,7 @@
 import { catchError, defer, EMPTY, finalize, merge, mergeAll, ReplaySubject, Subject, takeUntil, tap, type Observable } from 'rxjs';
 
-/** Lets so many Observables run at once; the others wait for their turn, in order. Who unsubscribes gives its turn up. */
-export function limited(concurrency: number): <T>(source: Observable<T>) => Observable<T> {
+/** Limits the number of concurrent subscriptions; the others wait in order. Unsubscribing gives up the place. */
+export function createSemaphore(concurrency: number): <T>(source: Observable<T>) => Observable<T> {
   const jobs$ = new Subject<Observable<unknown>>();
   jobs$.pipe(mergeAll(concurrency)).subscribe();
 
