@@ -1,5 +1,5 @@
 import { marble } from '../lib/testing/index.js';
-import { linearDelay } from '../lib/internal/delays.js';
+import { linearDelay } from '../lib/internal/retryDelays.js';
 import { retryBackoff } from '../lib/operators/retryBackoff.js';
 
 marble(

@@ -3,8 +3,9 @@ import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
 import { operate } from '../internal/operate.js';
 
 /**
- * Tells its subscribers everything within Angular's zone, where zone.js starts change detection; subscribes to its source outside, as a timer of the
- * source's would keep the application from becoming stable. Without zone.js, nothing is different.
+ * Notifies its subscribers inside Angular's zone, where zone.js starts change detection, and subscribes to its source outside: a timer of
+ * the
+ * source would keep the application from becoming stable. Without zone.js it changes nothing.
  */
 export function inZone<T>(zone: NgZone): MonoTypeOperatorFunction<T> {
   const tell = operate<T, T>((subscriber) => ({

@@ -6,8 +6,9 @@ import { inZone } from './inZone.js';
 import { injectWire, WIRE } from './provideWire.js';
 
 /**
- * How the wire is, as a signal: its status, when the next attempt is due, its numbers. Follows the wire until what asks is destroyed; while it does, the
- * numbers are read once a second.
+ * Returns the connection state of the wire as a signal: its status, the time of the next attempt, its counters. The signal follows the wire
+ * until the injecting object is
+ * destroyed; meanwhile the counters are read once a second.
  *
  * @throws {Error} NG0203, outside of an injection context.
  * @example

@@ -7,9 +7,9 @@ import { inZone } from './inZone.js';
 import { injectWire } from './provideWire.js';
 
 /**
- * The messages of these types, as they come, from when somebody subscribes until the component, directive or service that asks is destroyed.
+ * Returns the messages of these types, from subscription until the injecting component, directive or service is destroyed.
  *
- * @param types Whole names: no patterns.
+ * @param types Exact names: no patterns.
  * @throws {Error} NG0203, outside of an injection context.
  * @example
  * class Output {

@@ -11,22 +11,24 @@ import { NEVER } from 'rxjs';
 import { connect } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 
-/** Where {@link provideWire} puts the wire, unless told otherwise. */
+/** The default token of {@link provideWire}. */
 export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 
 export interface ProvideWireOptions {
-  /** Where it can be injected from: a token of your own for each of several wires. @default WIRE */
+  /** The token to inject the wire with. Use one token for each of several wires. @default WIRE */
   readonly token?: InjectionToken<Wire>;
-  /** Whether to connect while a page is rendered on the server; without, the wire is there, and waits. @default false */
+  /** Whether to connect during server-side rendering. If false, the wire exists there but does not connect. @default false */
   readonly connectOnServer?: boolean;
 }
 
 /**
- * Provides a wire: made when it is first injected, and completed (it drains, then closes) when the injector is destroyed, which for
- * `bootstrapApplication` is with the application, for a route's `providers` with that route.
+ * Provides a wire. It is created when it is first injected, and completed (it drains, then closes) when the injector is destroyed: for
+ * `bootstrapApplication` with the application, for the `providers` of a route with that route.
  *
- * It is made outside of Angular's zone, if there is one: its timers neither start change detection nor keep the application from becoming stable.
- * {@link injectMessages} and {@link injectConnection} lead back into the zone; who subscribes to the wire itself is outside, which only matters with zone.js.
+ * It is created outside Angular's zone, if there is one: its timers neither start change detection nor keep the application from becoming
+ * stable.
+ * {@link injectMessages} and {@link injectConnection} emit inside the zone. A direct subscription to the wire emits outside, which matters
+ * only with zone.js.
  *
  * @param make Called in an injection context: `inject` works in it.
  * @example
@@ -37,7 +39,7 @@ export function provideWire(make: () => Wire, options: ProvideWireOptions = {}):
 
   const useFactory = (): Wire => {
     const isOnServer = inject(PLATFORM_ID, { optional: true }) === 'server';
-    const makeWire = isOnServer && !connectOnServer ? waiting : make;
+    const makeWire = isOnServer && !connectOnServer ? createIdleWire : make;
     const wire = inject(NgZone).runOutsideAngular(makeWire);
     inject(DestroyRef).onDestroy(() => wire.complete());
     return wire;
@@ -46,7 +48,7 @@ export function provideWire(make: () => Wire, options: ProvideWireOptions = {}):
 }
 
 /**
- * The wire that {@link provideWire} provides.
+ * Returns the wire that {@link provideWire} provides.
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example
@@ -58,7 +60,7 @@ export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
 }
 
-/** A wire that never connects: it takes messages, and keeps them. */
-function waiting(): Wire {
+/** Returns a wire that never connects. It accepts messages and keeps them. */
+function createIdleWire(): Wire {
   return connect({ link: () => NEVER });
 }

@@ -1,52 +1,53 @@
-import type { Later } from '../internal/later.js';
+import type { MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 
-/** Which way a batch goes. */
+/** The direction of a batch. */
 export type Direction = 'to-server' | 'to-client';
 
-/** Which batch it is: both ends of a session know it, and it is the same each time the batch is sent. */
+/** Identifies a batch. Both ends of a session know it, and it is the same each time the batch is sent. */
 export interface BatchContext {
   readonly direction: Direction;
-  /** Names the client's outbox, in either direction. */
+  /** Identifies the client's outbox, in both directions. */
   readonly pid: string;
-  /** The number of its first message; the others follow. 0, when they have none. */
+  /** The sequence number of the first message; the others follow. 0 if the messages have no numbers. */
   readonly first: number;
-  /** How many messages it holds. */
+  /** The number of messages. */
   readonly count: number;
 }
 
 /**
- * A batch of messages to a frame and back; it says so with an error when it cannot. What one side encodes, the other decodes: `encode` refuses
- * what `decode` would.
+ * Encodes a batch of messages as a frame and decodes it; both fail with an error. `encode` rejects what `decode` of the other side would
+ * reject.
  *
- * It answers at once where it can, and otherwise with an Observable that works when it is subscribed, and emits once. A session asks for one
- * batch at a time in each direction.
+ * Results are returned synchronously, or as an Observable that works when it is subscribed to and emits once. A session runs one call at a
+ * time in each
+ * direction.
  */
 export interface Codec {
-  /** Names it to the peer: `json`, `msgpack+gzip`. */
+  /** The name that the peers negotiate: `json`, `msgpack+gzip`. */
   readonly name: string;
-  /** Whether frames are bytes, or text; `undefined`, if they are now this and now that. */
+  /** Whether frames are bytes or text; undefined if both occur. */
   readonly binary: boolean | undefined;
-  /** Whether it encrypts. Such a codec needs a session, and no other may be taken in its place. @default false */
+  /** Whether it encrypts. Such a codec needs a session, and the session never replaces it by another codec. @default false */
   readonly isSealed?: boolean;
   /**
-   * A frame that nothing else writes to later on.
+   * Returns a frame whose memory is not reused.
    *
-   * @param context Given by sessions, and by nobody else.
-   * @throws {EncodeError} When a payload holds what this codec cannot carry, or a limit is broken.
-   * @throws {InvalidMessageError} When a field of an envelope is out of bounds.
+   * @param context Passed by sessions only.
+   * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is exceeded.
+   * @throws {InvalidMessageError} If a field of an envelope is out of range.
    */
-  encode(batch: readonly Message[], context?: BatchContext): Later<string | Uint8Array>;
+  encode(batch: readonly Message[], context?: BatchContext): MaybeAsync<string | Uint8Array>;
   /**
-   * All messages of the frame, or none. Nothing of them is a view of the frame.
+   * Returns all messages of the frame. They do not share memory with the frame.
    *
-   * @throws {DecodeError} When the frame is not one of this codec, or breaks a limit.
-   * @throws {InvalidMessageError} When it holds something that is no message.
+   * @throws {DecodeError} If the frame is not one of this codec, or exceeds a limit.
+   * @throws {InvalidMessageError} If it contains something that is not a message.
    */
-  decode(frame: string | Uint8Array, context?: BatchContext): Later<readonly Message[]>;
+  decode(frame: string | Uint8Array, context?: BatchContext): MaybeAsync<readonly Message[]>;
 }
 
-/** A codec that answers at once, whichever batch it is. */
+/** A synchronous codec that does not need a context. */
 export interface PlainCodec extends Codec {
   encode(batch: readonly Message[]): string | Uint8Array;
   decode(frame: string | Uint8Array): readonly Message[];

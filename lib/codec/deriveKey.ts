@@ -1,24 +1,25 @@
 import { defer, type Observable } from 'rxjs';
 import { UnsupportedError } from '../errors.js';
-import { utf8 } from './seal/format.js';
-import { pbkdf2, subtleHere } from './seal/webCipher.js';
+import { utf8 } from './seal/sealedFormat.js';
+import { pbkdf2, platformSubtle } from './seal/webCipher.js';
 
 export interface DeriveKeyOptions {
-  /** How often the hash is taken: what makes each guess cost. At least 100,000. @default 600_000 */
+  /** The number of hash iterations, which determines the cost of each guess. At least 100,000. @default 600_000 */
   readonly iterations?: number;
 }
 
-/** Bytes that a salt has at least. */
+/** The minimum length of a salt in bytes. */
 const MIN_SALT = 16;
 const MIN_ITERATIONS = 100_000;
 
 /**
- * A key for a `keyring` of a passphrase, by PBKDF2 (RFC 8018) with HMAC-SHA-256, which Node and browsers both have; of the passphrase, its NFC in UTF-8 is used. It takes
- * about a fifth of a second, and blocks nobody. Such a key is as good as its passphrase: 32 random bytes are better.
+ * Derives a key for a `keyring` from a passphrase, by PBKDF2 (RFC 8018) with HMAC-SHA-256, which Node and browsers support. The passphrase
+ * is normalized to NFC and encoded as UTF-8. It takes
+ * about a fifth of a second, asynchronously. The key is only as strong as the passphrase: prefer 32 random bytes.
  *
- * @param salt At least 16 random bytes. No secret: to be stored, as only the same ones make the same key.
+ * @param salt At least 16 random bytes. Store it: only the same salt gives the same key. It is not secret.
  * @throws {RangeError} At call time, if the passphrase is empty, the salt too short, or `iterations` out of range.
- * @throws {UnsupportedError} At call time, in a page that came neither by HTTPS nor from this machine.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
  * @example
  * const salt = crypto.getRandomValues(new Uint8Array(16));
  * deriveKey('correct horse battery staple', salt).subscribe((key) => {
@@ -32,7 +33,7 @@ export function deriveKey(passphrase: string, salt: Uint8Array, options: DeriveK
   if (!(salt.length >= MIN_SALT)) throw new RangeError(`deriveKey: "salt" must have ${MIN_SALT} bytes and more, got ${salt.length}`);
   if (!Number.isInteger(iterations) || iterations < MIN_ITERATIONS || iterations >= 2 ** 31)
     throw new RangeError(`deriveKey: "iterations" must be a whole number from ${MIN_ITERATIONS} to 2147483647, got ${iterations}`);
-  const subtle = subtleHere();
+  const subtle = platformSubtle();
   if (!subtle) throw new UnsupportedError('deriveKey: no cipher here: the page must come by HTTPS, or from this machine');
   const secret = utf8(passphrase.normalize('NFC'));
   return defer(() => pbkdf2(subtle, secret, salt, iterations));

@@ -1,35 +1,37 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { chain } from '../internal/later.js';
+import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Codec, PlainCodec } from './codec.js';
-import { readMember } from './gzip/member.js';
-import { nativeZip } from './gzip/nativeZip.js';
-import { portableZip, type Level, type Zip } from './gzip/zip.js';
-import { textOf } from './text.js';
+import { readGzipMember } from './gzip/gzipMember.js';
+import { nativeCompressor } from './gzip/nativeCompressor.js';
+import { portableCompressor, type Level, type Compressor } from './gzip/compressor.js';
+import { decodeUtf8 } from './decodeUtf8.js';
 
 export interface GzipOptions {
-  /** Bytes (of text: characters) from which on a frame is compressed. @default 1_024 */
+  /** The minimum size of a frame to compress, in bytes (for text: in characters). @default 1_024 */
   readonly threshold?: number;
-  /** Bytes that a compressed frame may hold, both ways. @default 1 MiB */
+  /** The maximum size of a decompressed frame in bytes, both ways. @default 1 MiB */
   readonly maxSize?: number;
   /** From 1, fast, to 9, small. @default 1 */
   readonly level?: Level;
 }
 
 /**
- * Compresses what another codec makes, a batch at a time: by zlib on Node, by fflate elsewhere.
+ * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate elsewhere.
  *
- * A frame that is smaller than `threshold`, would not become smaller, or whose messages all say that they are `compressed` already
- * (`metadata`), stays what it was. Another one becomes a gzip member (RFC 1952), also of a codec that makes text.
+ * A frame is left unchanged if it is smaller than `threshold`, if compression does not make it smaller, or if all of its messages are
+ * marked as `compressed`
+ * (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
- * Of what comes, nothing is believed: a frame that holds more than `maxSize` is refused as soon as that is noticed, as is one with a wrong checksum or
- * size, that is cut, or goes on after its end.
+ * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its checksum or size is wrong, and if it is
+ * truncated or has
+ * trailing bytes.
  *
- * Where you encrypt, think twice: the length of what is compressed tells something of what it says.
+ * Be careful with encryption: the length of compressed data reveals something about its content.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if the codec encrypts: there is nothing left to compress.
+ * @throws {TypeError} At call time, if the codec encrypts: encrypted data cannot be compressed.
  * @example
  * const codec = gzipped(json());
  * const frame = codec.encode([createMessage('chat.said', 'ha'.repeat(5_000))]);
@@ -38,17 +40,17 @@ export interface GzipOptions {
 export function gzipped(codec: PlainCodec, options?: GzipOptions): PlainCodec;
 export function gzipped(codec: Codec, options?: GzipOptions): Codec;
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
-  return gzippedBy(nativeZip() ?? portableZip, codec, options);
+  return gzippedWith(nativeCompressor() ?? portableCompressor, codec, options);
 }
 
-/** What a frame begins with that is compressed, and what is put before one that is not but begins so, or like this. */
+/** The first byte of a compressed frame, and the byte that is inserted before an uncompressed frame that starts with either of the two. */
 const MAGIC = 31;
 const ESCAPE = 0;
 
-/** The same, by the one or the other. */
-export function gzippedBy(zip: Zip, codec: PlainCodec, options: GzipOptions): PlainCodec;
-export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec;
-export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
+/** `gzipped` with a given compressor. */
+export function gzippedWith(compressor: Compressor, codec: PlainCodec, options: GzipOptions): PlainCodec;
+export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec;
+export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec {
   const { threshold = 1_024, maxSize = 1024 * 1024, level = 1 } = options;
   assertNotNegative('gzipped', { threshold });
   assertPositive('gzipped', { maxSize });
@@ -58,12 +60,12 @@ export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
 
   const inflate = (frame: Uint8Array): Uint8Array => {
     try {
-      const { body, checksum, size } = readMember(frame, zip.crc32);
+      const { body, checksum, size } = readGzipMember(frame, compressor.crc32);
       if (size > maxSize) throw new Error(`more than ${maxSize} bytes`);
-      const { content, end } = zip.inflate(body, size);
+      const { content, end } = compressor.inflate(body, size);
       if (end !== body.length) throw new Error('bytes after the end');
       if (content.length !== size) throw new Error('a wrong size');
-      if (zip.crc32(content) !== checksum) throw new Error('a wrong checksum');
+      if (compressor.crc32(content) !== checksum) throw new Error('a wrong checksum');
       return content;
     } catch (cause) {
       throw new DecodeError(name, `cannot inflate: ${cause instanceof Error ? cause.message : '?'}`, cause);
@@ -71,22 +73,22 @@ export function gzippedBy(zip: Zip, codec: Codec, options: GzipOptions): Codec {
   };
 
   const deflate = (frame: string | Uint8Array): string | Uint8Array => {
-    if (frame.length < threshold) return escaped(frame);
+    if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
     if (bytes.length > maxSize) throw new EncodeError(name, `${bytes.length} bytes, where ${maxSize} are the limit`);
-    const packed = zip.gzip(bytes, level);
-    return packed.length < bytes.length ? packed : escaped(frame);
+    const compressed = compressor.gzip(bytes, level);
+    return compressed.length < bytes.length ? compressed : escape(frame);
   };
 
   return {
     name,
     binary: codec.binary || undefined,
     encode: (batch, context) =>
-      chain(codec.encode(batch, context), (frame) => (batch.every(isCompressed) ? escaped(frame) : deflate(frame))),
+      chain(codec.encode(batch, context), (frame) => (batch.every(isCompressed) ? escape(frame) : deflate(frame))),
     decode(frame, context) {
-      if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescaped(frame), context);
+      if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
       const content = inflate(frame);
-      return codec.decode(codec.binary ? content : textOf(content, name), context);
+      return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
     },
   };
 }
@@ -95,13 +97,13 @@ function isCompressed({ metadata }: Message): boolean {
   return metadata?.compressed === true;
 }
 
-function escaped(frame: string | Uint8Array): string | Uint8Array {
+function escape(frame: string | Uint8Array): string | Uint8Array {
   if (typeof frame === 'string' || (frame[0] !== MAGIC && frame[0] !== ESCAPE)) return frame;
   const longer = new Uint8Array(frame.length + 1);
   longer.set(frame, 1);
   return longer;
 }
 
-function unescaped(frame: string | Uint8Array): string | Uint8Array {
+function unescape(frame: string | Uint8Array): string | Uint8Array {
   return typeof frame !== 'string' && frame[0] === ESCAPE ? frame.subarray(1) : frame;
 }

@@ -1,23 +1,24 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { carried } from './carried.js';
+import { assertEncodable } from './assertEncodable.js';
 import type { PlainCodec } from './codec.js';
 
 export interface JsonOptions {
-  /** Messages a frame may hold, both ways. @default 1_024 */
+  /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
 }
 
-/** What a key named `__proto__` takes: the name, or an escape of one of its characters. */
+/** Matches every JSON text with a key `__proto__`: the name, or an escape of one of its characters. */
 const PROTO = /__proto__|\\u00[567]/;
 
 /**
- * The codec of text frames. A batch of one message travels as its envelope, `{"id":…,"type":…}`, a larger one as an array of
- * envelopes, so that any server that speaks JSON understands it; both are read.
+ * The codec of text frames. A batch of one message is encoded as its envelope, `{"id":…,"type":…}`, a larger one as an array of
+ * envelopes, so that any server that supports JSON can read it. It decodes both.
  *
- * A Date arrives as its ISO string, an object of a class as its fields, `undefined` as `null` in an array and else not at all.
- * What JSON cannot say is refused: BigInt, NaN, Infinity, bytes, Map, Set, functions, symbols, invalid dates, anything with a
- * `toJSON` of its own, and more than 32 levels. Keys named `__proto__` are removed from payloads that are read.
+ * A Date arrives as its ISO string, a class instance as its fields, `undefined` as `null` in an array and not at all elsewhere.
+ * Values that JSON does not support are rejected: BigInt, NaN, Infinity, bytes, Map, Set, functions, symbols, invalid dates, objects with
+ * their
+ * own `toJSON`, and more than 32 levels. Keys named `__proto__` are removed from received payloads.
  *
  * @throws {RangeError} At call time, if `maxBatch` is not positive.
  * @example
@@ -27,20 +28,20 @@ const PROTO = /__proto__|\\u00[567]/;
 export function json(options: JsonOptions = {}): PlainCodec {
   const { maxBatch = 1_024 } = options;
   assertPositive('json', { maxBatch });
-  const rules = { codec: 'json', maxBatch, carries: () => false };
-  const sent = { ...rules, Failure: EncodeError };
-  const received = { ...rules, Failure: DecodeError };
+  const common = { codec: 'json', maxBatch, supports: () => false };
+  const encoding = { ...common, Failure: EncodeError };
+  const decoding = { ...common, Failure: DecodeError };
 
   return {
     name: 'json',
     binary: false,
     encode(batch) {
-      const messages = carried(batch, sent);
+      const messages = assertEncodable(batch, encoding);
       return JSON.stringify(messages.length === 1 ? messages[0] : messages);
     },
     decode(frame) {
       const parsed = parse(frame);
-      const messages = carried(Array.isArray(parsed) ? parsed : [parsed], received);
+      const messages = assertEncodable(Array.isArray(parsed) ? parsed : [parsed], decoding);
       if (PROTO.test(frame as string)) messages.forEach(({ payload }) => dropProto(payload));
       return messages;
     },
@@ -58,7 +59,7 @@ function parse(frame: string | Uint8Array): unknown {
   throw new DecodeError('json', 'not JSON text', cause);
 }
 
-/** Removes keys named `__proto__` from what a text stands for. */
+/** Removes keys named `__proto__` from the value of a JSON text. */
 export function withoutProto(text: string, value: unknown): void {
   if (PROTO.test(text)) dropProto(value);
 }

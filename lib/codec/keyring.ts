@@ -1,48 +1,49 @@
 import { NAME_PATTERN } from '../message/limits.js';
 
 export interface KeyringOptions {
-  /** Names the key that encrypts. */
+  /** The name of the key that encrypts. */
   readonly current: string;
-  /** All keys, by name, each 32 random bytes: what was encrypted with any of them can be read. */
+  /** All keys by name, each 32 random bytes. All of them decrypt. */
   readonly keys: Readonly<Record<string, Uint8Array>>;
 }
 
-/** Keys by name, which may change while they are in use. */
+/** Keys by name. They may change during use. */
 export interface Keyring {
-  /** Names the key that encrypts. */
+  /** The name of the key that encrypts. */
   readonly current: string;
-  /** The key of that name. */
+  /** Returns the key with this name. */
   get(name: string): Uint8Array | undefined;
   /**
-   * From now on, what was encrypted with this one can be read, too.
+   * Adds a key for decryption.
    *
-   * @throws {RangeError} When it has not 32 bytes.
-   * @throws {TypeError} When the name is none, or that of another key.
+   * @throws {RangeError} If it does not have 32 bytes.
+   * @throws {TypeError} If the name is invalid or in use.
    */
   add(name: string, key: Uint8Array): void;
   /**
-   * From now on, this one encrypts. The others are for reading only.
+   * Selects the key that encrypts. The others only decrypt.
    *
-   * @throws {RangeError} When there is no such key.
+   * @throws {RangeError} If there is no such key.
    */
   use(name: string): void;
   /**
-   * What was encrypted with this one is refused from now on.
+   * Removes a key. Data that was encrypted with it is rejected from now on.
    *
-   * @throws {RangeError} When it is the current one.
+   * @throws {RangeError} If it is the current one.
    */
   remove(name: string): void;
 }
 
-/** Bytes of a key. */
+/** The size of a key in bytes. */
 const SIZE = 32;
 
 /**
- * Keys for `sealed` and `encryptPayload`. One encrypts, all decrypt; they are changed while they are in use: first `add` the new one wherever there is a
- * keyring, then `use` it everywhere, and `remove` the old one when nothing is left that it has encrypted.
+ * Creates a set of keys for `sealed` and `encryptPayload`. One key encrypts, all decrypt. To rotate keys during use, first `add` the new
+ * key to every
+ * keyring, then `use` it everywhere, and `remove` the old key when no data is left that it has encrypted.
  *
- * @throws {RangeError} At call time, if a key has not 32 bytes, or there is none of the name `current`.
- * @throws {TypeError} At call time, if a key's name is none.
+ * @throws {RangeError} At call time, if a key does not have 32 bytes, or there is none with the name `current`.
+ * @throws {TypeError} At call time, if the name of a key is invalid.
  * @example
  * const keys = keyring({ current: '2026-03', keys: { '2026-03': crypto.getRandomValues(new Uint8Array(32)) } });
  * keys.add('2026-04', crypto.getRandomValues(new Uint8Array(32)));
@@ -55,10 +56,10 @@ export function keyring(options: KeyringOptions): Keyring {
 
   const add: Keyring['add'] = (name, key) => {
     if (!NAME_PATTERN.test(name)) throw new TypeError(`keyring: the name of a key must match ${NAME_PATTERN.source}`);
-    // Another key under a name that is taken would make what the first one has encrypted look forged.
+    // If a name were reused, data that the first key has encrypted would look forged.
     if (all.has(name)) throw new TypeError(`keyring: there is a key ${name} already`);
     if (!(key instanceof Uint8Array) || key.length !== SIZE) throw new RangeError(`keyring: key ${name} must be ${SIZE} bytes`);
-    // A copy, and not a Buffer that shares its memory: whoever gave it may wipe theirs.
+    // A copy that shares no memory with the given array, so that the caller may erase it.
     all.set(name, Uint8Array.from(key));
   };
   const use: Keyring['use'] = (name) => {

@@ -3,23 +3,27 @@ import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/limits.js';
 import type { PlainCodec } from './codec.js';
-import { createBody } from './msgpack/body.js';
+import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
 
 export interface MsgpackOptions {
-  /** Messages a frame may hold, both ways. @default 1_024 */
+  /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
-  /** Arrays, maps and each of their entries, binaries and dates a frame may hold, and fields of payloads that travel as columns, both ways. @default 100_000 */
+  /**
+   * The maximum number of arrays, maps, map entries, binaries and dates in a frame, and of payload fields encoded as columns, both ways.
+   * @default 100_000
+   */
   readonly maxNodes?: number;
 }
 
 /**
- * The codec of binary frames: MessagePack, by msgpackr. A message is an array of its fields in a fixed order, so that no names travel; a batch of
- * two and more has a column for each field instead, and what is the same in all of them travels once: about two thirds of the size of JSON.
+ * The codec of binary frames: MessagePack, by msgpackr. A message is an array of its fields in a fixed order, without names. A batch of
+ * two or more messages is encoded by columns, one for each field, and a value that all messages share is encoded once: about two thirds of
+ * the size of JSON.
  *
- * Beyond what JSON carries, Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined` arrive as they were. What it cannot say
- * is refused: larger BigInts, typed arrays of other than bytes, functions, symbols, invalid dates, anything with a `toJSON`
- * of its own, and more than 32 levels. A key named `__proto__` arrives as `__proto_`.
+ * In addition to JSON, it supports Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined`. It rejects
+ * larger BigInts, typed arrays other than bytes, functions, symbols, invalid dates, objects with their own `toJSON`,
+ * and more than 32 levels. A key named `__proto__` arrives as `__proto_`.
  *
  * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
  * @example
@@ -31,11 +35,11 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   assertPositive('msgpack', { maxBatch, maxNodes });
   const limits = { maxDepth: MAX_DEPTH + 2, maxNodes }; // a payload is in a message in a batch
   const packr = newPackr();
-  const body = createBody({ maxBatch, maxNodes });
+  const layout = createBatchLayout({ maxBatch, maxNodes });
 
   const pack = (values: readonly unknown[]): Uint8Array => {
     try {
-      // A copy: msgpackr will write the next frame over this one.
+      // A copy, because msgpackr reuses its buffer.
       return new Uint8Array(packr.pack(values, RESET_BUFFER_MODE));
     } catch (cause) {
       throw new EncodeError('msgpack', 'msgpackr cannot write it', cause);
@@ -43,7 +47,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   };
   const unpack = (frame: Uint8Array): unknown => {
     try {
-      // A view of its own: msgpackr leaves a property on what it reads, and makes Buffers of the bytes in a Buffer.
+      // A separate view: msgpackr adds a property to its input, and returns Buffers for the bytes in a Buffer.
       return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
     } catch (cause) {
       throw new DecodeError('msgpack', 'msgpackr cannot read it', cause);
@@ -54,8 +58,8 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     name: 'msgpack',
     binary: true,
     encode(batch) {
-      const frame = pack(body.of(batch));
-      // Each node takes a byte at least: only a large frame can have too many.
+      const frame = pack(layout.toValue(batch));
+      // Each node takes at least one byte: only a large frame can have too many.
       const fault = frame.length > maxNodes ? scanMsgpack(frame, limits) : undefined;
       if (fault) throw new EncodeError('msgpack', fault);
       return frame;
@@ -63,7 +67,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     decode(frame) {
       const fault = typeof frame === 'string' ? 'text, where bytes were expected' : scanMsgpack(frame, limits);
       if (fault) throw new DecodeError('msgpack', fault);
-      return body.read(unpack(frame as Uint8Array));
+      return layout.fromValue(unpack(frame as Uint8Array));
     },
   };
 }

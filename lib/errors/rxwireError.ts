@@ -32,17 +32,18 @@ export type ErrorCode =
   | 'ERR_WIRE_CLOSED';
 
 /**
- * What every error of rxwire is: branch on `code`, never on the text, which says only what is known of this one failure. What a code means, and what to do, is
+ * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only this failure. The meaning of each code,
+ * and what to do, is
  * in `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
  *
  * @example
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
  */
 export class RxwireError extends Error {
-  /** Has a heading in docs/errors.md, which is in the package. */
+  /** See the heading of this code in docs/errors.md, which is in the package. */
   declare readonly code: ErrorCode;
 
-  /** @param details What is known of this one failure: they become fields, and the text is made of them. */
+  /** @param details The facts of this failure: they become fields and the text of the error. */
   constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
     super(
       Object.entries(details)

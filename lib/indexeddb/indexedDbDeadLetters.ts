@@ -4,30 +4,30 @@ import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
 import { assertPositive } from '../internal/assert.js';
 import type { DeadLetter } from '../session/store/inbox.js';
 import { storeError } from '../session/store/records.js';
-import { createDatabase, type Database, type Letters } from './database.js';
+import { createIndexedDatabase, type IndexedDatabase, type Letters } from './indexedDatabase.js';
 
 export interface IndexedDbDeadLettersOptions {
-  /** Letters kept at most; the oldest gives way. @default 10_000 */
+  /** The maximum number of letters. A full store evicts the oldest. @default 10_000 */
   readonly maxSize?: number;
 }
 
 /** Dead letters in a browser. All tabs of a site share them. */
 export interface IndexedDbDeadLetters extends DeadLetterStore {
-  /** Lets go of the database; it is opened again when it is needed. */
+  /** Closes the database, which is opened again when it is needed. */
   readonly close: () => void;
 }
 
 const STORE = 'indexeddb';
-/** Letters that are read at once. */
-const SOME = 100;
+/** The number of letters that are read at once. */
+const PAGE_SIZE = 100;
 
 /**
- * Dead letters in IndexedDB, in a database of their own, `rxwire.letters:<name>`: they outlive the page. Letters that nobody can read are left out. Needs
+ * Stores dead letters in IndexedDB, in a database `rxwire.letters:<name>`. They outlive the page. Unreadable letters are skipped. Needs
  * the package `idb`.
  *
- * @param name One for each collection of this site.
+ * @param name Unique for each collection of this site.
  * @throws {RangeError} At call time, if `maxSize` is not positive.
- * @throws {StoreError} Delivered: `quota` when there is no room, `failed`.
+ * @throws {StoreError} Delivered: `quota` if there is no space, `failed`.
  * @example
  * const letters = indexedDbDeadLetters('orders');
  * const orders = queue('orders', { store: indexedDbQueues() });
@@ -38,10 +38,10 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   assertPositive('indexedDbDeadLetters', { maxSize });
 
   const dropped$ = new Subject<StoredDeadLetter>();
-  let database: Database | undefined;
+  let database: IndexedDatabase | undefined;
   const transact = <T>(work: (letters: Letters) => Promise<T>): Observable<T> =>
     defer(() => {
-      database ??= createDatabase(`rxwire.letters:${name}`, ['letters'], () => undefined);
+      database ??= createIndexedDatabase(`rxwire.letters:${name}`, ['letters'], () => undefined);
       return database.transact((transaction) => work(transaction.objectStore('letters')));
     }).pipe(catchError((cause: unknown) => throwError(() => storeError(STORE, cause))));
 
@@ -52,10 +52,10 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
     list: ({ after = 0, limit = Infinity } = {}) =>
       transact((letters) => letters.getAllKeys(IDBKeyRange.lowerBound(after, true), limit < Infinity ? limit : undefined)).pipe(
         mergeMap((ids) => ids),
-        // The letters in their time: not all of them need to be in memory at once.
-        bufferCount(SOME),
-        concatMap((ids) => transact((letters) => readSome(letters, ids))),
-        mergeMap((some) => some),
+        // Page by page, to limit memory.
+        bufferCount(PAGE_SIZE),
+        concatMap((ids) => transact((letters) => readLetters(letters, ids))),
+        mergeMap((letterPage) => letterPage),
       ),
     count: () => transact((letters) => letters.count()),
     remove: (id) => transact((letters) => remove(letters, id)),
@@ -66,18 +66,18 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   };
 }
 
-/** Adds one, and removes what has to give way. */
+/** Adds a letter, and returns the evicted ones. */
 async function add(letters: Letters, letter: DeadLetter, maxSize: number): Promise<readonly StoredDeadLetter[]> {
   await letters.add(letter);
   const excess = (await letters.count()) - maxSize;
   if (excess <= 0) return [];
   const ids = await letters.getAllKeys(undefined, Math.ceil(excess));
-  const dropped = await readSome(letters, ids);
+  const dropped = await readLetters(letters, ids);
   await Promise.all(ids.map((id) => letters.delete(id)));
   return dropped;
 }
 
-async function readSome(letters: Letters, ids: readonly number[]): Promise<readonly StoredDeadLetter[]> {
+async function readLetters(letters: Letters, ids: readonly number[]): Promise<readonly StoredDeadLetter[]> {
   const found = await Promise.all(ids.map(async (id) => readDeadLetter(id, await letters.get(id))));
   return found.flatMap((letter) => letter ?? []);
 }

@@ -5,27 +5,28 @@ import { durable } from '../session/durability.js';
 import { exclusive, type ExclusiveOptions } from '../session/store/exclusive.js';
 import type { OutboxContents, OutboxStore, StoredBatch } from '../session/store/outboxStore.js';
 import { faultOf, keyOf, recordOf, storeError, takeOver, type Head } from '../session/store/records.js';
-import { createDatabase, HEAD_KEY, type Database, type Transaction } from './database.js';
+import { createIndexedDatabase, HEAD_KEY, type IndexedDatabase, type Transaction } from './indexedDatabase.js';
 
 export interface IndexedDbOutboxOptions extends ExclusiveOptions {
-  /** Messages it takes. @default 10_000 */
+  /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** Bytes of frames it takes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
 const STORE = 'indexeddb';
 
 /**
- * An outbox in IndexedDB, in a database of its own, `rxwire:<name>`: what it has stored outlives the page, the browser and a loss of power. One
+ * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the browser and a power failure. One
  * tab at a time owns it, as with `exclusive`. Each call is one transaction.
  *
- * When the browser takes the database away (storage was cleared, or room was needed), `faults$` tells `evicted`, and it goes on as the same
- * sender with a new database. `navigator.storage.persist()` asks the browser not to.
+ * If the browser removes the database (storage was cleared, or space was needed), `faults$` reports `evicted`, and the outbox continues as
+ * the same
+ * sender with a new database. `navigator.storage.persist()` asks the browser to keep it.
  *
- * Where there is no IndexedDB, or a newer version has been there, `open` delivers a `StoreError`, `failed`.
+ * Without IndexedDB, or after a newer version of the database, `open` delivers a `StoreError`, `failed`.
  *
- * @param name One for each sender of this site.
+ * @param name Unique for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
  * const store = indexedDbOutbox('orders', { maxMessages: 50_000 });
@@ -36,38 +37,39 @@ export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = 
   return exclusive({ ...databaseStore(`rxwire:${name}`), maxMessages, maxBytes }, `indexeddb:${name}`, options);
 }
 
-/** What an owner knows. */
-interface Tenure {
-  readonly database: Database;
+/** The state of an owner. */
+interface Ownership {
+  readonly database: IndexedDatabase;
   head: Head;
 }
 
-type Tell = (fault: StoreFault) => void;
+type ReportFault = (fault: StoreFault) => void;
 type Change = (head: Head) => Head;
-type More = (transaction: Transaction) => Promise<unknown>;
+type Writes = (transaction: Transaction) => Promise<unknown>;
 
 function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxBytes'> {
   const faults$ = new Subject<StoreError>();
-  let database: Database | undefined;
-  let tenure: Tenure | undefined;
+  let database: IndexedDatabase | undefined;
+  let ownership: Ownership | undefined;
 
-  const tell: Tell = (fault) => faults$.next(new StoreError(STORE, fault));
-  const write = (change: Change = same, more: More = nothing): Observable<void> => delivered(() => writeAs(tenure, tell, change, more));
-  /** What was taken away is made anew at once: its owner should know what is lost before it is needed. */
+  const reportFault: ReportFault = (fault) => faults$.next(new StoreError(STORE, fault));
+  const write = (change: Change = unchanged, writes: Writes = noWrites): Observable<void> =>
+    asStoreResult(() => writeAsOwner(ownership, reportFault, change, writes));
+  /** Recreates a removed database at once, so that the owner learns of the loss before its next write. */
   const restore = (): void => {
-    if (tenure) write().subscribe({ error: (error: StoreError) => error.fault !== 'fenced' && faults$.next(error) });
+    if (ownership) write().subscribe({ error: (error: StoreError) => error.fault !== 'fenced' && faults$.next(error) });
   };
   const close = (): void => {
     database?.close();
-    database = tenure = undefined;
+    database = ownership = undefined;
   };
   const open = async (): Promise<OutboxContents> => {
     close();
-    const mine = (database = createDatabase(name, ['head', 'batches'], restore));
-    const { head, contents, corrupt } = await mine.transact(begin);
+    const opened = (database = createIndexedDatabase(name, ['head', 'batches'], restore));
+    const { head, contents, corrupt } = await opened.transact(takeOwnership);
     // It may have been closed meanwhile.
-    if (mine === database) tenure = { database: mine, head };
-    for (let told = 0; told < corrupt; told++) tell('corrupt');
+    if (opened === database) ownership = { database: opened, head };
+    for (let reported = 0; reported < corrupt; reported++) reportFault('corrupt');
     return contents;
   };
 
@@ -75,8 +77,8 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
     isDurable: true,
     durability: durable,
     faults$,
-    open: () => delivered(open),
-    append: (batches) => write(same, (transaction) => put(transaction, batches)),
+    open: () => asStoreResult(open),
+    append: (batches) => write(unchanged, (transaction) => put(transaction, batches)),
     trim: (acked) =>
       write(
         (head) => (acked > head.acked ? { ...head, acked } : head),
@@ -92,29 +94,29 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   };
 }
 
-/** Changes the head, and does more, as the owner: unless there is a newer one, and also when all was cleared. */
-async function writeAs(tenure: Tenure | undefined, tell: Tell, change: Change, more: More): Promise<void> {
-  if (!tenure) throw new Error('It is not open.');
+/** Changes the head and writes more as the owner, unless there is a newer owner. It also works after all data was cleared. */
+async function writeAsOwner(ownership: Ownership | undefined, reportFault: ReportFault, change: Change, writes: Writes): Promise<void> {
+  if (!ownership) throw new Error('It is not open.');
   let fault: StoreFault | undefined;
-  tenure.head = await tenure.database.transact(async (transaction) => {
+  ownership.head = await ownership.database.transact(async (transaction) => {
     const heads = transaction.objectStore('head');
     const found = await heads.get(HEAD_KEY);
-    // Not before: only now those that came before have ended, and have said what they changed.
-    const before = tenure.head;
+    // Read here, because the earlier transactions have ended only now.
+    const before = ownership.head;
     fault = faultOf(found, before);
     if (fault === 'fenced') {
-      tell(fault);
+      reportFault(fault);
       throw new StoreError(STORE, fault);
     }
     const after = change(before);
-    await Promise.all([fault || after !== before ? heads.put(after, HEAD_KEY) : undefined, more(transaction)]);
+    await Promise.all([fault || after !== before ? heads.put(after, HEAD_KEY) : undefined, writes(transaction)]);
     return after;
   });
-  if (fault) tell(fault);
+  if (fault) reportFault(fault);
 }
 
-/** Finds what is there, and makes it that of a new owner. */
-async function begin(transaction: Transaction): Promise<ReturnType<typeof takeOver>> {
+/** Reads the stored state and takes ownership. */
+async function takeOwnership(transaction: Transaction): Promise<ReturnType<typeof takeOver>> {
   const heads = transaction.objectStore('head');
   const batches = transaction.objectStore('batches');
   const [found, keys, records] = await Promise.all([heads.get(HEAD_KEY), batches.getAllKeys(), batches.getAll()]);
@@ -131,16 +133,16 @@ function put(transaction: Transaction, batches: readonly StoredBatch[]): Promise
   return Promise.all(batches.map((batch) => store.put(recordOf(compact(batch)), keyOf(batch))));
 }
 
-/** A part of a larger buffer would be stored with all of that buffer. */
+/** IndexedDB would store the whole buffer of a partial view. */
 function compact(batch: StoredBatch): StoredBatch {
   const { frame } = batch;
   return typeof frame === 'string' || frame.length === frame.buffer.byteLength ? batch : { ...batch, frame: frame.slice() };
 }
 
-/** Works once it is subscribed to; what goes wrong is an error of this store. */
-function delivered<T>(work: () => Promise<T>): Observable<T> {
+/** Runs the work at subscription, and converts its errors to `StoreError`. */
+function asStoreResult<T>(work: () => Promise<T>): Observable<T> {
   return defer(work).pipe(catchError((cause: unknown) => throwError(() => storeError(STORE, cause))));
 }
 
-const same = (head: Head): Head => head;
-const nothing = (): Promise<void> => Promise.resolve();
+const unchanged = (head: Head): Head => head;
+const noWrites = (): Promise<void> => Promise.resolve();

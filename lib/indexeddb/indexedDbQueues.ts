@@ -1,18 +1,20 @@
 import { catchError, defer, merge, Subject, throwError, type Observable } from 'rxjs';
 import type { QueuedMessage, QueueLog, QueueStore } from '../app/queue/queueStore.js';
-import { readQueued } from '../app/queue/readQueued.js';
+import { readQueuedMessage } from '../app/queue/readQueuedMessage.js';
 import { StoreError } from '../errors.js';
 import { locked, type ExclusiveOptions } from '../session/store/exclusive.js';
 import { storeError } from '../session/store/records.js';
-import { createDatabase, HEAD_KEY, type Database, type Transaction } from './database.js';
+import { createIndexedDatabase, HEAD_KEY, type IndexedDatabase, type Transaction } from './indexedDatabase.js';
 
 const STORE = 'indexeddb';
 
 /**
- * Queues in IndexedDB, each in a database of its own, `rxwire.queue:<name>`: what was not finished outlives the page, the browser and a loss of power.
- * One tab at a time has a queue, as with `exclusive`; in the others it waits, and so does what is added there, in memory.
+ * Stores queues in IndexedDB, each in a database `rxwire.queue:<name>`. Unfinished messages outlive the page, the browser and a power
+ * failure.
+ * One tab at a time owns a queue, as with `exclusive`. In the other tabs the queue waits, with its added messages in memory.
  *
- * When the browser takes the database away, `errors$` of the queue tells `evicted`: what waits is in memory only. Needs the package `idb`.
+ * If the browser removes the database, `errors$` of the queue reports `evicted`: waiting messages are in memory only. Needs the package
+ * `idb`.
  *
  * @example
  * const uploads = queue('uploads', { store: indexedDbQueues(), maxAge: 86_400_000 });
@@ -44,20 +46,20 @@ interface Log extends QueueLog {
 
 function databaseLog(name: string): Log {
   const faults$ = new Subject<StoreError>();
-  let database: Database | undefined;
+  let database: IndexedDatabase | undefined;
   let epoch = 0;
 
-  const tell = (fault: 'corrupt' | 'evicted'): void => faults$.next(new StoreError(STORE, fault));
+  const reportFault = (fault: 'corrupt' | 'evicted'): void => faults$.next(new StoreError(STORE, fault));
   const close = (): void => {
     database?.close();
     database = undefined;
   };
   const open = async (): Promise<readonly QueuedMessage[]> => {
     close();
-    const mine = (database = createDatabase(name, ['head', 'queued'], () => undefined));
-    const found = await mine.transact(begin);
+    const opened = (database = createIndexedDatabase(name, ['head', 'queued'], () => undefined));
+    const found = await opened.transact(takeOwnership);
     epoch = found.epoch;
-    for (let told = 0; told < found.corrupt; told++) tell('corrupt');
+    for (let reported = 0; reported < found.corrupt; reported++) reportFault('corrupt');
     return found.messages;
   };
   const write = async (added: readonly QueuedMessage[], removed: readonly number[]): Promise<void> => {
@@ -69,10 +71,10 @@ function databaseLog(name: string): Log {
       if (before < epoch) await transaction.objectStore('head').put({ epoch }, HEAD_KEY);
       return before < epoch;
     });
-    if (isEvicted) tell('evicted');
+    if (isEvicted) reportFault('evicted');
   };
 
-  return { faults$, close, open: () => delivered(open), write: (added, removed) => delivered(() => write(added, removed)) };
+  return { faults$, close, open: () => asStoreResult(open), write: (added, removed) => asStoreResult(() => write(added, removed)) };
 }
 
 interface Found {
@@ -81,13 +83,13 @@ interface Found {
   readonly corrupt: number;
 }
 
-/** Begins an epoch, and reads what there is; what nobody can read is removed. */
-async function begin(transaction: Transaction): Promise<Found> {
+/** Starts an epoch and reads the messages. Unreadable records are removed. */
+async function takeOwnership(transaction: Transaction): Promise<Found> {
   const head = transaction.objectStore('head');
   const rows = transaction.objectStore('queued');
   const [found, keys, values] = await Promise.all([head.get(HEAD_KEY), rows.getAllKeys(), rows.getAll()]);
   const epoch = epochOf(found) + 1;
-  const read = keys.map((place, index) => [place, readQueued(place, values[index])] as const);
+  const read = keys.map((place, index) => [place, readQueuedMessage(place, values[index])] as const);
   const corrupt = read.filter(([, queued]) => !queued).map(([place]) => place);
   await Promise.all([head.put({ epoch }, HEAD_KEY), ...corrupt.map((place) => rows.delete(place))]);
   return { epoch, messages: read.flatMap(([, queued]) => queued ?? []), corrupt: corrupt.length };
@@ -106,7 +108,7 @@ function epochOf(head: unknown): number {
   return typeof epoch === 'number' ? epoch : 0;
 }
 
-/** Works once it is subscribed to; what goes wrong is an error of this store. */
-function delivered<T>(work: () => Promise<T>): Observable<T> {
+/** Runs the work at subscription, and converts its errors to `StoreError`. */
+function asStoreResult<T>(work: () => Promise<T>): Observable<T> {
   return defer(work).pipe(catchError((cause: unknown) => throwError(() => storeError(STORE, cause))));
 }

@@ -1,6 +1,6 @@
 type Numbers = Readonly<Record<string, number | undefined>>;
 
-/** Refuses options that are not a number above zero (`Infinity` is one). Options left `undefined` pass. */
+/** Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass. */
 export function assertPositive(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -8,7 +8,7 @@ export function assertPositive(owner: string, options: Numbers): void {
   }
 }
 
-/** Refuses options that are not a whole number from 1 to 2^31 - 1: such that another machine is told. Options left `undefined` pass. */
+/** Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to a peer. Undefined options pass. */
 export function assertWhole(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -17,7 +17,7 @@ export function assertWhole(owner: string, options: Numbers): void {
   }
 }
 
-/** Refuses options that are not a number of zero or more (`Infinity` is one). Options left `undefined` pass. */
+/** Rejects options that are not a number of zero or more (`Infinity` is valid). Undefined options pass. */
 export function assertNotNegative(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 0;

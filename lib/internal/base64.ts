@@ -1,7 +1,7 @@
-/** More arguments than this at once are too many for some engines. */
+/** The maximum number of arguments in one call; some engines support no more. */
 const CHUNK = 8_192;
 
-/** Bytes as text that any channel carries. */
+/** Encodes bytes as base64. */
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let start = 0; start < bytes.length; start += CHUNK) binary += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
@@ -9,9 +9,9 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes again.
+ * Decodes base64.
  *
- * @throws {DOMException} `InvalidCharacterError`, when it is no base64.
+ * @throws {DOMException} `InvalidCharacterError`, if the text is not base64.
  */
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -1,5 +1,6 @@
 /**
- * Finds the first value of a Map again and again, in O(1) amortised: its iterator is kept, as a fresh one would walk over all that was deleted
+ * Returns a function that finds the first value of a Map repeatedly, in O(1) amortised. It keeps an iterator, because a new one would visit
+ * all deleted entries
  * at the front.
  */
 export function firstOf<K, V extends { readonly key: K }>(map: ReadonlyMap<K, V>): () => V | undefined {
@@ -10,7 +11,7 @@ export function firstOf<K, V extends { readonly key: K }>(map: ReadonlyMap<K, V>
     if (first && map.get(first.key) === first) return first;
     first = values.next().value;
     if (!first) {
-      // An iterator that has ended does not see what is added later.
+      // A finished iterator does not see entries that are added later.
       values = map.values();
       first = values.next().value;
     }

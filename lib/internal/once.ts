@@ -1,4 +1,4 @@
-/** Does it the first time only. */
+/** Returns a function that runs the job at its first call only. */
 export function once(job: () => void): () => void {
   let isDone = false;
   return () => {

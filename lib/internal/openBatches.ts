@@ -1,31 +1,34 @@
 import type { SchedulerLike, Subscriber } from 'rxjs';
-import { createAlarm } from './alarm.js';
+import { createCoalescedTimer } from './coalescedTimer.js';
 import { firstOf } from './firstOf.js';
-import { createTurns } from './turns.js';
+import { createTrampoline } from './trampoline.js';
 
-/** A batch that can still grow. */
+/** A batch that is not full. */
 export interface OpenBatch<K, T> {
   readonly key: K;
   readonly items: [T, ...T[]];
-  /** When its first item came. */
+  /** The time of its first item. */
   readonly since: number;
 }
 
 export interface OpenBatches<K, T> {
   readonly byKey: Map<K, OpenBatch<K, T>>;
-  /** What got the last item, if it is open. Items of one key tend to come in a row, and need no look-up then. */
+  /** The batch of the previous item, if it is open. Consecutive items often have the same key, which saves a lookup. */
   latest: OpenBatch<K, T> | undefined;
-  /** Takes a batch out, and puts it in the queue to be emitted. */
+  /** Removes a batch and schedules its emission. */
   close(batch: OpenBatch<K, T>): void;
-  /** Closes the oldest for as long as the condition holds. */
+  /** Closes the oldest batch while the condition holds. */
   closeWhile(condition: (oldest: OpenBatch<K, T>) => boolean): void;
-  /** Sets the timer to the oldest batch, and emits what was closed. */
+  /** Sets the timer for the oldest batch, and emits the closed ones. */
   settle(): void;
-  /** Closes and emits everything, then ends. */
+  /** Closes and emits all batches, then calls `end`. */
   finish(end: () => void): void;
 }
 
-/** The open batches of a subscriber: one timer for all, and one queue out, so that what a subscriber adds while it gets one comes after it. */
+/**
+ * The open batches of a subscriber, with one timer and one output queue for all: items that a subscriber adds during an emission are
+ * emitted later.
+ */
 export function createOpenBatches<K, T>(
   subscriber: Subscriber<{ readonly key: K; readonly items: readonly [T, ...T[]] }>,
   maxWait: number,
@@ -33,18 +36,18 @@ export function createOpenBatches<K, T>(
 ): OpenBatches<K, T> {
   const byKey = new Map<K, OpenBatch<K, T>>();
   const oldest = firstOf(byKey);
-  const turns = createTurns();
+  const notifications = createTrampoline();
 
   const remaining = ({ since }: OpenBatch<K, T>): number => {
     const age = scheduler.now() - since;
-    // The clock was set back: nobody should wait for it to catch up.
+    // The clock was set back: do not wait for it to catch up.
     return age < 0 ? 0 : maxWait - age;
   };
-  const alarm = createAlarm(scheduler, () => {
+  const timer = createCoalescedTimer(scheduler, () => {
     batches.closeWhile((batch) => remaining(batch) <= 0);
     batches.settle();
   });
-  subscriber.add(() => alarm.clear());
+  subscriber.add(() => timer.clear());
 
   const batches: OpenBatches<K, T> = {
     byKey,
@@ -52,20 +55,20 @@ export function createOpenBatches<K, T>(
     close(batch) {
       byKey.delete(batch.key);
       batches.latest = undefined;
-      turns.add(() => subscriber.next({ key: batch.key, items: batch.items }));
+      notifications.add(() => subscriber.next({ key: batch.key, items: batch.items }));
     },
     closeWhile(condition) {
       for (let batch = oldest(); batch && condition(batch); batch = oldest()) batches.close(batch);
     },
     settle() {
       const next = oldest();
-      if (next) alarm.set(remaining(next));
-      else alarm.clear();
-      turns.run();
+      if (next) timer.set(remaining(next));
+      else timer.clear();
+      notifications.run();
     },
     finish(end) {
       batches.closeWhile(() => true);
-      turns.add(end);
+      notifications.add(end);
       batches.settle();
     },
   };

@@ -16,7 +16,7 @@ function follow<T>(source: Observable<T>, subscriber: Subscriber<unknown>, { nex
     next,
     error,
     complete: () => {
-      // It completes as well when it is left: nobody is there to be told of that.
+      // A completed subscription is also torn down: there is nothing to notify.
       if (!subscriber.closed) complete();
     },
   });

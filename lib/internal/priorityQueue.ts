@@ -3,47 +3,48 @@ import { MessagePriority } from '../message/priority.js';
 import { createRing, type Ring } from './ring.js';
 
 /**
- * What gives way when one more than a queue holds would wait: what has waited longest, what comes, or the oldest of the lowest priority (which may be
- * what comes). With `error` nothing does: the stream ends with an `OverflowError`.
+ * The value to drop when a full queue gets another one: the one that has waited longest, the new one, or the oldest of the lowest priority
+ * (possibly
+ * the new one). With `error`, the stream ends with an `OverflowError`.
  */
 export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'error';
 
-/** A value that waits. */
-export interface Waiting<T> {
+/** A value in the queue. */
+export interface QueuedValue<T> {
   readonly value: T;
-  /** When it came, by the caller's clock. */
+  /** The time of its arrival, by the clock of the caller. */
   readonly since: number;
-  /** Its place among all that came. */
+  /** Its position in the order of arrival. */
   readonly arrival: number;
 }
 
-/** A bounded queue: higher priorities first, and in order of arrival within one. All of it is O(1) at any depth. */
+/** A bounded queue: higher priorities first, in order of arrival within a priority. All operations are O(1) at any depth. */
 export interface PriorityQueue<T> {
   readonly size: number;
   /**
-   * Adds a value, and returns what gave way to it (this may be the value itself), if anything.
+   * Adds a value, and returns the dropped one (possibly the same), if any.
    *
-   * @param priority Counts as the nearest of {@link MessagePriority}; what is no number, as NORMAL.
-   * @throws {OverflowError} When the queue is full, and the policy is `error`.
+   * @param priority The nearest {@link MessagePriority} applies; NORMAL if it is not a number.
+   * @throws {OverflowError} If the queue is full and the policy is `error`.
    */
-  push(value: T, priority: number | undefined, since: number): Waiting<T> | undefined;
-  /** Takes the first of the highest priority. */
-  shift(): Waiting<T> | undefined;
-  /** What waits longest, whatever its priority, without taking it. */
-  peekOldest(): Waiting<T> | undefined;
-  /** Takes what waits longest. */
-  shiftOldest(): Waiting<T> | undefined;
+  push(value: T, priority: number | undefined, since: number): QueuedValue<T> | undefined;
+  /** Removes and returns the first value of the highest priority. */
+  shift(): QueuedValue<T> | undefined;
+  /** Returns the value that has waited longest, whatever its priority. */
+  peekOldest(): QueuedValue<T> | undefined;
+  /** Removes and returns the value that has waited longest. */
+  shiftOldest(): QueuedValue<T> | undefined;
 }
 
-/** @param owner Whose queue it is, for the error. */
+/** @param owner The name of the queue, for errors. */
 export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy): PriorityQueue<T> {
-  // One ring for each priority, the lowest first: a heap would need O(log n), and a second key to keep the order within a priority.
-  const lanes = Object.values(MessagePriority).map(() => createRing<Waiting<T>>());
+  // One ring for each priority, the lowest first. A heap would need O(log n), and a second key to keep the order of arrival.
+  const lanes = Object.values(MessagePriority).map(() => createRing<QueuedValue<T>>());
   let size = 0;
   let arrivals = 0;
 
-  const pick = (better: (candidate: Ring<Waiting<T>>, best: Ring<Waiting<T>>) => boolean): Ring<Waiting<T>> | undefined => {
-    let best: Ring<Waiting<T>> | undefined;
+  const pick = (better: (candidate: Ring<QueuedValue<T>>, best: Ring<QueuedValue<T>>) => boolean): Ring<QueuedValue<T>> | undefined => {
+    let best: Ring<QueuedValue<T>> | undefined;
     for (const lane of lanes) if (lane.size > 0 && (!best || better(lane, best))) best = lane;
     return best;
   };
@@ -51,7 +52,7 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
   const highest = () => pick(() => true);
   const oldest = () => pick((lane, best) => arrivalOf(lane) < arrivalOf(best));
 
-  const take = (lane: Ring<Waiting<T>> | undefined): Waiting<T> | undefined => {
+  const take = (lane: Ring<QueuedValue<T>> | undefined): QueuedValue<T> | undefined => {
     if (lane) size--;
     return lane?.shift();
   };
@@ -74,7 +75,7 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
   };
 }
 
-function arrivalOf(lane: Ring<Waiting<unknown>>): number {
+function arrivalOf(lane: Ring<QueuedValue<unknown>>): number {
   return lane.peek()?.arrival ?? Infinity;
 }
 

@@ -8,9 +8,9 @@ export interface RecentKeysOptions {
 
 /** The keys of the last `ttl` ms, at most `maxSize` of them. */
 export interface RecentKeys {
-  /** Whether `key` was first seen less than `ttl` ago. If not, it is now. */
+  /** Returns whether `key` was first seen less than `ttl` ago. If not, it is added. */
   seen(key: unknown): boolean;
-  /** Whether {@link seen} was asked for `key` less than `ttl` ago. */
+  /** Returns whether {@link seen} was called with `key` less than `ttl` ago. */
   has(key: unknown): boolean;
 }
 
@@ -21,13 +21,13 @@ interface Entry {
 }
 
 /**
- * The memory of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
+ * The state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
- * When the clock is set back, that counts as no time, so that no key is remembered for longer.
+ * A clock that is set back counts as stopped, so that no key is kept for longer.
  */
 export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions): RecentKeys {
   const keys = new Set<unknown>();
-  // A list in order of coming: what expires or makes room is at its head. A Set's own iterator would walk over all that it has deleted.
+  // A linked list in order of arrival: expired and evicted keys are at its head. The iterator of a Set would visit all deleted entries.
   let oldest: Entry | undefined;
   let newest: Entry | undefined;
   const clock = steadyClock(scheduler);
@@ -35,7 +35,7 @@ export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions)
   const forget = (entry: Entry): void => {
     keys.delete(entry.key);
     oldest = entry.next;
-    entry.next = undefined; // or a dead entry would keep all later ones from being collected early
+    entry.next = undefined; // otherwise a removed entry would keep all later ones from being collected
   };
   const forgetOld = (): number => {
     const now = clock();

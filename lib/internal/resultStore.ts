@@ -1,22 +1,22 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { assertPositive } from './assert.js';
 import { firstOf } from './firstOf.js';
-import type { Later } from './later.js';
+import type { MaybeAsync } from './maybeAsync.js';
 
-/** What was answered lately, by the key of the request: a repeat of it gets the same answer, and is not carried out again. */
+/** Stores recent results by the key of the request, so that a repeated request gets the same result without being executed again. */
 export interface ResultStore {
-  /** The result that is stored, if there is one still. */
-  get(key: string): Later<unknown>;
-  /** Stores a result; `undefined` is none. Answers when it is stored. */
-  put(key: string, result: unknown): Later<void>;
+  /** Returns the stored result; undefined if there is none. */
+  get(key: string): MaybeAsync<unknown>;
+  /** Stores a result, which must not be undefined. Returns when it is stored. */
+  put(key: string, result: unknown): MaybeAsync<void>;
 }
 
 export interface MemoryResultsOptions {
-  /** How long a result is kept, in ms. @default 300_000 */
+  /** The time for which a result is kept, in ms. @default 300_000 */
   readonly ttl?: number;
-  /** Results kept at most; when full, the oldest is forgotten. @default 10_000 */
+  /** The maximum number of results. A full store evicts the oldest. @default 10_000 */
   readonly maxSize?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -27,7 +27,7 @@ interface Entry {
 }
 
 /**
- * Results in memory: bounded, in O(1) amortised, without timers. They end with the process.
+ * Stores results in memory: bounded, in O(1) amortised, without timers. They are lost when the process ends.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example
@@ -39,7 +39,7 @@ export function memoryResults(options: MemoryResultsOptions = {}): ResultStore {
   const { ttl = 300_000, maxSize = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('memoryResults', { ttl, maxSize });
 
-  // In the order of their time.
+  // In order of time.
   const entries = new Map<string, Entry>();
   const oldest = firstOf(entries);
   const forgetOld = (now: number): void => {

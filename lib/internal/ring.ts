@@ -1,22 +1,22 @@
-/** A first-in, first-out queue: O(1) amortised at any length, which an array that is shifted is not. */
+/** A first-in, first-out queue: O(1) amortised at any length, unlike an array with `shift`. */
 export interface Ring<T> {
   readonly size: number;
   push(value: T): void;
-  /** The oldest, without taking it. */
+  /** Returns the oldest value. */
   peek(): T | undefined;
-  /** Takes the oldest. */
+  /** Removes and returns the oldest value. */
   shift(): T | undefined;
-  /** All, the oldest first. */
+  /** Returns all values, the oldest first. */
   values(): readonly T[];
 }
 
-/** Two stacks, of which one is turned over when the other is empty. */
+/** Two stacks; when one is empty, the other is reversed into it. */
 interface Stacks<T> {
   coming: T[];
   going: T[];
 }
 
-/** A server has several for each connection: with closures of its own, an empty one takes a kilobyte. */
+/** A class, because a server has several for each connection: with closures, an empty one would take a kilobyte. */
 const methods: Ring<unknown> & ThisType<Stacks<unknown>> = {
   get size() {
     return this.coming.length + this.going.length;
@@ -37,7 +37,7 @@ const methods: Ring<unknown> & ThisType<Stacks<unknown>> = {
   },
 };
 
-/** An empty {@link Ring}. */
+/** Creates an empty {@link Ring}. */
 export function createRing<T>(): Ring<T> {
   const stacks: Stacks<T> = { coming: [], going: [] };
   return Object.assign(Object.create(methods) as Ring<T>, stacks);

@@ -1,7 +1,7 @@
 import { asyncScheduler, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
-import { createTooOften } from '../internal/tooOften.js';
+import { createRateDetector } from '../internal/rateDetector.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
@@ -48,7 +48,6 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
   this[RECEIVER].closed(code, reason.toString());
 }
 
- 
 class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   failure: unknown;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
@@ -89,7 +88,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
       this.#ignore();
       return;
     }
-    this.#isTooOften ??= createTooOften(MAX_CONTROLS, CONTROLS_IN, this.#scheduler);
+    this.#isTooOften ??= createRateDetector(MAX_CONTROLS, CONTROLS_IN, this.#scheduler);
     if (this.#isTooOften()) this.error(new ConnectionLostError(CloseCode.FLOOD, 'too many pings'));
   }
 

@@ -1,30 +1,31 @@
 import { asyncScheduler, defer, of, repeat, tap, timer, type Observable } from 'rxjs';
-import { addressOf } from './http/address.js';
-import { RECORDS_TYPE } from './http/headers.js';
+import { validateAddress } from './http/validateAddress.js';
+import { RECORDS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
-import type { HttpLinkOptions } from './http/options.js';
-import type { Item } from './http/records.js';
-import { readRecords } from './http/reading.js';
+import type { HttpLinkOptions } from './http/httpLinkOptions.js';
+import type { Item } from './http/recordFormat.js';
+import { readRecords } from './http/readResponse.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 
-/** After an answer without a frame, in ms: whoever gives it at once is not hammered. */
+/** The pause after a response without frames, in ms, for servers that do not hold polls. */
 const PAUSE = 50;
 
 /**
- * A link over plain requests, for where nothing else gets through: the server holds each one until it has frames for it, or for 25 s; the next one
- * follows at once. Each subscription opens one.
+ * A link over plain requests, for networks that support nothing else. The server holds each request until it has frames, or for 25 s; the
+ * next one
+ * follows at once. Each subscription opens a connection.
  *
- * It ends as one of {@link serverSentEvents} does.
+ * It ends in the same ways as {@link serverSentEvents}.
  *
- * @param url `https:`, or `wss:` for the same; what `listen` serves.
- * @throws {TypeError} At call time, when `url` is no such address, or a header cannot be sent.
+ * @param url `https:`, or `wss:` for the same; the address that `listen` serves.
+ * @throws {TypeError} At call time, if `url` is not such an address, or a header is invalid.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * const link = longPolling('http://127.0.0.1:4870/wire', { headers: { authorization: 'Bearer s3cret' } });
  */
 export function longPolling(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
   const { maxFrame = 1024 * 1024, scheduler = asyncScheduler } = options;
-  const endpoint = addressOf('longPolling', url, options);
+  const endpoint = validateAddress('longPolling', url, options);
   const again = (ask$: Observable<Item>): Observable<Item> =>
     defer(() => {
       let isEmpty = false;

@@ -15,7 +15,7 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
-import { endOf } from '../internal/endOf.js';
+import { completionOf } from '../internal/completionOf.js';
 import { ABANDONED } from './closeCode.js';
 import type { Link } from './link.js';
 
@@ -54,7 +54,7 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
         if (mine.includes(end)) mine.splice(mine.indexOf(end), 1);
         peer?.inbox.error(new ConnectionLostError(ABANDONED, ''));
       };
-      const ended$ = endOf(end.inbox).pipe(catchError(() => of(true)));
+      const ended$ = completionOf(end.inbox).pipe(catchError(() => of(true)));
       const sent$ = end.peer$.pipe(
         tap((found) => (peer = found)),
         switchMap(({ inbox }) =>

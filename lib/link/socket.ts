@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
-import { MAX_DELAY } from '../internal/alarm.js';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { ABNORMAL } from './closeCode.js';
 import { guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';

@@ -1,32 +1,32 @@
 import { asyncScheduler, interval, map, type Observable, type SchedulerLike } from 'rxjs';
 import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { createLabels } from '../internal/labels.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 import { createHistogram } from './histogram.js';
-import type { MessageCounts, MetricsSnapshot, NamedCounts } from './snapshot.js';
+import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
 
 export interface MetricsOptions {
-  /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
+  /** The maximum number of types, and of codes, with a counter of their own; the others share `other`. @default 200 */
   readonly maxNames?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /** Counters and histograms in memory. */
 export interface Metrics extends MetricsSink {
-  /** What was counted up to now. */
+  /** Returns the current values. */
   snapshot(): MetricsSnapshot;
-  /** A snapshot each `period` ms, while somebody is subscribed. @throws {RangeError} At call time, if `period` is not positive. */
+  /** Emits a snapshot each `period` ms. @throws {RangeError} At call time, if `period` is not positive. */
   snapshots(period?: number): Observable<MetricsSnapshot>;
-  /** Begins at zero. */
+  /** Sets all values to zero. */
   reset(): void;
 }
 
 /**
- * Makes metrics, for `meter` and `meterWire` to write to. Needs the package `@datadog/sketches-js`.
+ * Creates metrics for `meter` and `meterWire`. Needs the package `@datadog/sketches-js`.
  *
- * They take some 100 KiB, whatever is counted: the first `maxNames` types have a counter each, all others share one; histograms have a bounded
- * number of buckets, whose percentiles are exact to 1 %.
+ * They take some 100 KiB in every case: the first `maxNames` types have a counter each, all others share one; histograms have a bounded
+ * number of buckets, and percentiles that are exact to 1 %.
  *
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @example
@@ -39,26 +39,30 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   assertPositive('createMetrics', { maxNames });
 
   let since: number;
-  let tallies: ReturnType<typeof createTallies>;
+  let current: ReturnType<typeof createCounters>;
   const reset = (): void => {
     since = scheduler.now();
-    tallies = createTallies(maxNames);
+    current = createCounters(maxNames);
   };
   reset();
   const snapshot = (): MetricsSnapshot => {
-    const { sent, received, errors, drops, times } = tallies;
-    const [ack, queue, reconnect] = [times.ack.snapshot(), times.queue.snapshot(), times.reconnect.snapshot()];
+    const { sent, received, errors, drops, times } = current;
     return {
-      ...{ since, at: scheduler.now(), sent: sent.snapshot(), received: received.snapshot() },
-      ...{ errors: errors.snapshot(), drops: drops.snapshot(), times: { ack, queue, reconnect } },
+      since,
+      at: scheduler.now(),
+      sent: sent.snapshot(),
+      received: received.snapshot(),
+      errors: errors.snapshot(),
+      drops: drops.snapshot(),
+      times: { ack: times.ack.snapshot(), queue: times.queue.snapshot(), reconnect: times.reconnect.snapshot() },
     };
   };
 
   return {
-    message: (direction, type, size) => tallies[direction].add(type, size),
-    error: (code) => tallies.errors.add(code),
-    drop: (reason) => tallies.drops.add(reason),
-    time: (work, duration) => tallies.times[work].record(duration),
+    message: (direction, type, size) => current[direction].add(type, size),
+    error: (code) => current.errors.add(code),
+    drop: (reason) => current.drops.add(reason),
+    time: (work, duration) => current.times[work].record(duration),
     snapshot,
     snapshots(period = 10_000) {
       assertPositive('snapshots', { period });
@@ -68,7 +72,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   };
 }
 
-function createTallies(maxNames: number) {
+function createCounters(maxNames: number) {
   const times: Readonly<Record<TimedWork, ReturnType<typeof createHistogram>>> = {
     ack: createHistogram(),
     queue: createHistogram(),
@@ -76,16 +80,16 @@ function createTallies(maxNames: number) {
   };
   return {
     times,
-    sent: messageTally(maxNames),
-    received: messageTally(maxNames),
-    errors: nameTally(maxNames),
-    drops: nameTally(maxNames),
+    sent: createMessageCounter(maxNames),
+    received: createMessageCounter(maxNames),
+    errors: createNameCounter(maxNames),
+    drops: createNameCounter(maxNames),
   };
 }
 
-function nameTally(maxNames: number) {
+function createNameCounter(maxNames: number) {
   const counters: { readonly name: string; count: number }[] = [];
-  const counterOf = createLabels(maxNames, (name) => {
+  const counterOf = createBoundedLabels(maxNames, (name) => {
     const counter = { name, count: 0 };
     counters.push(counter);
     return counter;
@@ -96,14 +100,14 @@ function nameTally(maxNames: number) {
     },
     snapshot: (): NamedCounts => {
       const byName = Object.create(null) as Record<string, number>;
-      for (const { name, count } of counters) byName[name] = (byName[name] ?? 0) + count; // a type may be called `other`, too
+      for (const { name, count } of counters) byName[name] = (byName[name] ?? 0) + count; // a type may also be named `other`
       return { total: counters.reduce((sum, { count }) => sum + count, 0), byName };
     },
   };
 }
 
-function messageTally(maxNames: number) {
-  const names = nameTally(maxNames);
+function createMessageCounter(maxNames: number) {
+  const names = createNameCounter(maxNames);
   const sizes = createHistogram();
   return {
     add: (type: string, size: number): void => {

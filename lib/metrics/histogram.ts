@@ -1,17 +1,17 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
-import type { HistogramSnapshot } from './snapshot.js';
+import type { HistogramSnapshot } from './metricsSnapshot.js';
 
-/** How far a percentile may be off, as a share of it. */
+/** The maximum relative error of a percentile. */
 const ACCURACY = 0.01;
-/** Buckets at most, 8 bytes each: enough for values that differ 10^17-fold; beyond that the lowest share one. */
+/** The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that the lowest share a bucket. */
 const MAX_BUCKETS = 2_048;
 
-/** Whole numbers below this are counted as they are: bytes and ms are mostly such, and there is one of them for each message. */
-const MAX_COUNTED = 1_024;
+/** Integers below this are counted in an array: most sizes and durations are such, and there is one for each message. */
+const MAX_EXACT = 1_024;
 
-/** Values in buckets that grow with them: https://arxiv.org/abs/1908.10693 (DDSketch). Bounded, whatever the values. */
+/** A histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693 (DDSketch). Its size is bounded. */
 export interface Histogram {
-  /** A value that is no number, or below zero, counts as 0. */
+  /** Records a value. NaN and negative values count as 0. */
   record(value: number): void;
   snapshot(): HistogramSnapshot;
 }
@@ -20,30 +20,36 @@ export function createHistogram(): Histogram {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
   const percentile = (share: number): number => (sketch.count > 0 ? sketch.getValueAtQuantile(share) : 0);
 
-  const counted = new Float64Array(MAX_COUNTED);
-  let isCounted = false;
-  const addCounted = (): void => {
-    if (isCounted) counted.forEach((count, value) => count > 0 && sketch.accept(value, count));
-    counted.fill(0);
-    isCounted = false;
+  const exact = new Float64Array(MAX_EXACT);
+  let hasExact = false;
+  const flushExact = (): void => {
+    if (hasExact) exact.forEach((count, value) => count > 0 && sketch.accept(value, count));
+    exact.fill(0);
+    hasExact = false;
   };
 
   return {
     record(value) {
-      if (value < MAX_COUNTED && value >>> 0 === value) {
-        counted[value] = (counted[value] ?? 0) + 1;
-        isCounted = true;
+      if (value < MAX_EXACT && value >>> 0 === value) {
+        exact[value] = (exact[value] ?? 0) + 1;
+        hasExact = true;
       } else {
         sketch.accept(value > 0 ? value : 0);
       }
     },
     snapshot() {
-      addCounted();
+      flushExact();
       const { count, sum, min, max } = sketch;
-      const seen = count > 0;
+      const hasValues = count > 0;
       return {
-        ...{ count, sum, min: seen ? min : 0, max: seen ? max : 0, mean: seen ? sum / count : 0 },
-        ...{ p50: percentile(0.5), p95: percentile(0.95), p99: percentile(0.99) },
+        count,
+        sum,
+        min: hasValues ? min : 0,
+        max: hasValues ? max : 0,
+        mean: hasValues ? sum / count : 0,
+        p50: percentile(0.5),
+        p95: percentile(0.95),
+        p99: percentile(0.99),
       };
     },
   };

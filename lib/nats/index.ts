@@ -1,2 +1,2 @@
 export { natsChannelLog } from './natsChannelLog.js';
-export type { NatsChannelLogOptions, NatsConnection } from './options.js';
+export type { NatsChannelLogOptions, NatsConnection } from './natsOptions.js';

@@ -1,49 +1,51 @@
 import { catchError, throwError, timeout } from 'rxjs';
 import type { ChannelLog, ChannelSlice } from '../app/hub/channelLog.js';
-import { createAppending } from './appending.js';
-import { createBroker, failed } from './broker.js';
-import { createEpochs, type Epochs, type Era } from './epochs.js';
-import { createFeed } from './feed.js';
-import { settingsOf, type NatsChannelLogOptions } from './options.js';
-import { read } from './reading.js';
-import { createShared } from './shared.js';
+import { createAppender } from './appender.js';
+import { createNatsContext, failed } from './natsContext.js';
+import { createEpochs, type Epochs, type StreamEpoch } from './streamEpochs.js';
+import { createChannelFeed } from './channelFeed.js';
+import { natsSettingsOf, type NatsChannelLogOptions } from './natsOptions.js';
+import { readHistory } from './readHistory.js';
+import { createSharedReads } from './sharedReads.js';
 
-/** Reads of the stream that go on at once. */
-const READS = 32;
+/** The maximum number of concurrent reads. */
+const MAX_READS = 32;
 
 /**
- * Keeps the history of channels in a stream of NATS JetStream, which several servers may share: what a client of one publishes, the members on
- * all of them get, in the same order; and it outlives the servers. Needs the package `@nats-io/jetstream`, and an open connection, as
- * `@nats-io/transport-node` makes it.
+ * Stores the history of channels in a stream of NATS JetStream that several servers may share. A message of one server's client reaches the
+ * members on
+ * all servers, in the same order, and outlives the servers. Needs the package `@nats-io/jetstream`, and an open connection of
+ * `@nats-io/transport-node`.
  *
- * Offsets are places in the stream, so they have holes. Each server hears of all channels by one consumer. A message that is added again, by its
- * channel, source and id, is stored once. What fails is a `StoreError` of the store `nats`.
+ * Offsets are stream sequence numbers, so they are not contiguous. Each server receives all channels with one consumer. A message with the
+ * same
+ * channel, source and id is stored once. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if the name of the stream is none.
+ * @throws {TypeError} At call time, if the name of the stream is invalid.
  * @example
  * import type { NatsConnection } from 'rxwire/nats';
  *
  * const rooms = (connection: NatsConnection) => hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
  */
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
-  const broker = createBroker(settingsOf(options));
-  const { scheduler } = broker;
-  const epochs = watched(createEpochs(broker));
-  const feed = createFeed(broker, epochs);
-  const reads = createShared<ChannelSlice>(READS, broker.maxPending);
-  const parts = { broker, feed, epochs };
+  const context = createNatsContext(natsSettingsOf(options));
+  const { scheduler } = context;
+  const epochs = withCache(createEpochs(context));
+  const feed = createChannelFeed(context, epochs);
+  const reads = createSharedReads<ChannelSlice>(MAX_READS, context.maxPending);
+  const readOptions = { context, feed, epochs };
 
   return {
-    append: createAppending(broker, epochs.known),
+    append: createAppender(context, epochs.known),
     read(channel, query) {
       const key = JSON.stringify([channel, query.after?.epoch, query.after?.offset, query.limit]);
-      const until = scheduler.now() + broker.timeout;
-      // What nobody waits for any more is not read.
+      const until = scheduler.now() + context.timeout;
+      // A read whose timeout has passed is skipped.
       const work = (): Promise<ChannelSlice> =>
-        scheduler.now() < until ? read(channel, query, parts) : Promise.reject(new Error('no time was left for it'));
+        scheduler.now() < until ? readHistory(channel, query, readOptions) : Promise.reject(new Error('no time was left for it'));
       return reads(key, work).pipe(
-        timeout({ first: broker.timeout, scheduler }),
+        timeout({ first: context.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );
     },
@@ -51,14 +53,14 @@ export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
   };
 }
 
-/** Remembers what was seen last. */
-function watched(epochs: Epochs): Epochs & { readonly known: () => Promise<string> } {
-  let era: Era | undefined;
-  const current = async (): Promise<Era> => (era = await epochs.current());
+/** Caches the epoch that was seen last. */
+function withCache(epochs: Epochs): Epochs & { readonly known: () => Promise<string> } {
+  let streamEpoch: StreamEpoch | undefined;
+  const current = async (): Promise<StreamEpoch> => (streamEpoch = await epochs.current());
   return {
     ...epochs,
     current,
-    renew: async (old) => (era = await epochs.renew(old)),
-    known: async () => (era ?? (await current())).epoch,
+    renew: async (old) => (streamEpoch = await epochs.renew(old)),
+    known: async () => (streamEpoch ?? (await current())).epoch,
   };
 }

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { StoredBatch } from '../session/store/outboxStore.js';
-import type { BatchKey } from './databases.js';
+import type { BatchKey } from './lmdbDatabases.js';
 
-/** Bytes before the frame: a checksum of all that follows it, and the flags. */
+/** The size of the header: a checksum of all that follows, and the flags. */
 const HEADER = 5;
 const IS_TEXT = 1;
 const IS_EXACTLY_ONCE = 2;
@@ -11,7 +11,7 @@ export function batchKey(name: string, { first, count, frame }: StoredBatch): Ba
   return [name, first, count, Buffer.byteLength(frame)];
 }
 
-/** What is stored under that key. */
+/** Returns the stored record of a batch. */
 export function encodeBatch({ frame, delivery }: StoredBatch): Buffer {
   const record = Buffer.alloc(HEADER + Buffer.byteLength(frame));
   record.writeUInt8((typeof frame === 'string' ? IS_TEXT : 0) | (delivery === 'exactly-once' ? IS_EXACTLY_ONCE : 0), 4);
@@ -21,7 +21,7 @@ export function encodeBatch({ frame, delivery }: StoredBatch): Buffer {
   return record;
 }
 
-/** The batch, or undefined for a record that was not written like that, or has changed since. */
+/** Returns the batch; undefined if the record is invalid or was changed. */
 export function decodeBatch([, first, count]: BatchKey, record: Buffer): StoredBatch | undefined {
   if (record.length < HEADER || record.readUInt32LE(0) !== crc32(record.subarray(4))) return undefined;
   const flags = record.readUInt8(4);

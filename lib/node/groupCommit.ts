@@ -1,49 +1,49 @@
 import type { RootDatabase } from 'lmdb';
 import { AsyncSubject, defer, type Observable } from 'rxjs';
 import type { StoreError } from '../errors.js';
-import { commitFailure, storeError } from './storeError.js';
+import { commitFailure, asLmdbStoreError } from './lmdbStoreError.js';
 
-/** Writes to one environment: one transaction at a time, for all that has come meanwhile. */
+/** Writes to one environment, one transaction at a time. Each transaction contains all jobs that arrived meanwhile. */
 export interface GroupCommit {
-  /** Runs `job` in a transaction, once it is subscribed to; emits what it returned when that would survive a power failure. */
+  /** Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable. */
   write<T>(job: () => T): Observable<T>;
-  /** Whether a job is running just now. */
+  /** Whether a job is running. */
   readonly isInside: boolean;
-  /** Whether anything is still to be written. */
+  /** Whether there is anything left to write. */
   readonly isBusy: boolean;
 }
 
-interface Waiting {
+interface WaitingJob {
   /** Runs inside the transaction; does not throw. */
   run(): void;
-  /** Tells how it went; `failure` when nothing of the transaction was stored. */
-  tell(failure?: StoreError): void;
+  /** Completes or fails the job; `failure` if the transaction was not stored. */
+  settle(failure?: StoreError): void;
 }
 
 /** @param onEnd Called after each transaction. */
 export function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void): GroupCommit {
-  let waiting: Waiting[] = [];
+  let waiting: WaitingJob[] = [];
   let isInside = false;
   let isBusy = false;
 
   const writeGroup = (): void => {
     isBusy = true;
-    let group: readonly Waiting[] = [];
+    let group: readonly WaitingJob[] = [];
     const runAll = (): void => {
       [group, waiting] = [waiting, []];
       isInside = true;
-      for (const one of group) one.run();
+      for (const waitingJob of group) waitingJob.run();
       isInside = false;
     };
     const end = (failure?: StoreError): void => {
       isBusy = false;
       if (waiting.length > 0) writeGroup();
-      for (const one of group) one.tell(failure);
+      for (const waitingJob of group) waitingJob.settle(failure);
       onEnd();
     };
     root.transaction(runAll).then(
       () => end(),
-      async (reason: unknown) => end(storeError(await commitFailure(reason), path)),
+      async (reason: unknown) => end(asLmdbStoreError(await commitFailure(reason), path)),
     );
   };
 
@@ -51,7 +51,7 @@ export function createGroupCommit(root: RootDatabase, path: string, onEnd: () =>
     write: <T>(job: () => T): Observable<T> =>
       defer(() => {
         const result = new AsyncSubject<T>();
-        waiting.push(createWaiting(root, path, job, result));
+        waiting.push(createWaitingJob(root, path, job, result));
         if (!isBusy) writeGroup();
         return result;
       }),
@@ -64,8 +64,8 @@ export function createGroupCommit(root: RootDatabase, path: string, onEnd: () =>
   };
 }
 
-/** A job in a transaction of its own, nested in that of the group. */
-function createWaiting<T>(root: RootDatabase, path: string, job: () => T, result: AsyncSubject<T>): Waiting {
+/** Wraps a job in a transaction of its own, nested in that of the group. */
+function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, result: AsyncSubject<T>): WaitingJob {
   let failed: { readonly reason: unknown } | undefined;
   return {
     run() {
@@ -75,8 +75,8 @@ function createWaiting<T>(root: RootDatabase, path: string, job: () => T, result
         failed = { reason };
       }
     },
-    tell(failure) {
-      if (failed) result.error(storeError(failed.reason, path));
+    settle(failure) {
+      if (failed) result.error(asLmdbStoreError(failed.reason, path));
       else if (failure) result.error(failure);
       else result.complete();
     },

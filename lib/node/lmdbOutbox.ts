@@ -1,28 +1,33 @@
-import { asyncScheduler } from 'rxjs';
+import { asyncScheduler, catchError, defer, map, Subject, tap, throwError, type Observable } from 'rxjs';
+import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import type { OutboxStore } from '../session/store/outboxStore.js';
-import { assertName } from './databases.js';
-import { createOutbox } from './outbox.js';
+import { durable } from '../session/durability.js';
+import type { OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import { assertName } from './lmdbDatabases.js';
+import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
+import { asLmdbStoreError } from './lmdbStoreError.js';
+import { createOutboxOwner, type OutboxOwner, type OutboxOwnerOptions } from './outboxOwner.js';
 
 export interface LmdbOutboxOptions {
-  /** The folder of the database; it is made where it is missing. */
+  /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /** Which outbox: one folder can hold many, and a name is one sender. @default 'outbox' */
+  /** The name of the outbox. One folder can contain many; each name is one sender. @default 'outbox' */
   readonly name?: string;
-  /** Messages it takes. @default 10_000 */
+  /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** Bytes of frames it takes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
 /**
- * An outbox that outlives the process, and a power failure: what was stored is sent after the next start, in order. Needs the package `lmdb`.
+ * An outbox that outlives the process and a power failure: stored messages are sent after the next start, in order. Needs the package
+ * `lmdb`.
  *
- * What is given to it while it writes shares the next flush to the disk. Two that have opened the same outbox, be it in two processes, are kept
- * apart: the later one is its owner, and the other fails with `fenced`. Nothing in it expires. The file grows as it must and never shrinks.
+ * Writes that arrive during a flush share the next one. If two stores open the same outbox, in one process or in two,
+ * the later one becomes its owner, and the other fails with `fenced`. Nothing in it expires. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive. @throws {TypeError} If the name is empty, too long or has a NUL.
- * @throws {StoreError} Delivered: `quota` when it, or the disk, is full, `fenced`, `failed` with LMDB's error as its `cause`.
+ * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed` with LMDB's error as its `cause`.
  * @example
  * const outbox = lmdbOutbox({ path: '.tmp/outbox' });
  * outbox.faults$?.subscribe(({ fault }) => console.warn(fault));
@@ -32,5 +37,54 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
-  return createOutbox(path, { name, maxMessages, maxBytes, ttl: Infinity, maxOutboxes: Infinity, scheduler: asyncScheduler });
+  return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: Infinity, maxOutboxes: Infinity, scheduler: asyncScheduler });
+}
+
+/** Creates an outbox in the environment at `path`, which stays open while the outbox is open. */
+export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): OutboxStore {
+  const { maxMessages, maxBytes } = options;
+  const faults$ = new Subject<StoreError>();
+  let current: { readonly environment: LmdbEnvironment; readonly owner: OutboxOwner } | undefined;
+
+  const close = (): void => {
+    current?.environment.release();
+    current = undefined;
+  };
+  const open = (): Observable<OutboxContents> => {
+    close();
+    const environment = openLmdbEnvironment(path);
+    const owner = createOutboxOwner(environment, options);
+    current = { environment, owner };
+    return owner.takeOwnership().pipe(
+      map(({ head: { pid, epoch, acked, last, ticket }, batches, corrupt }) => {
+        for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('lmdb', 'corrupt'));
+        return { pid, epoch, acked, last, ticket, batches };
+      }),
+    );
+  };
+  const asOwner = (work: (owner: OutboxOwner) => Observable<void>): Observable<void> =>
+    defer(() => {
+      if (!current) throw new StoreError('lmdb', 'failed', new Error('the outbox is not open'));
+      return work(current.owner);
+    }).pipe(
+      tap({
+        error: (error: StoreError) => {
+          if (error.fault === 'fenced') faults$.next(error);
+        },
+      }),
+    );
+
+  return {
+    isDurable: true,
+    durability: durable,
+    maxMessages,
+    maxBytes,
+    faults$,
+    open: () => defer(open).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
+    append: (batches) => asOwner((owner) => owner.append(batches)),
+    trim: (acked) => asOwner((owner) => owner.trim(acked)),
+    replace: (acked, batches) => asOwner((owner) => owner.replace(acked, batches)),
+    remember: (ticket) => asOwner((owner) => owner.remember(ticket)),
+    close,
+  };
 }

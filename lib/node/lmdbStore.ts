@@ -5,80 +5,87 @@ import { assertPositive } from '../internal/assert.js';
 import type { Inbox } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { ResultStore } from '../internal/resultStore.js';
-import { assertName } from './databases.js';
-import { createDeadLetters, type LmdbDeadLetters } from './deadLetters.js';
-import { openEnvironment } from './environment.js';
-import { createInbox } from './inbox.js';
-import { createOutbox } from './outbox.js';
-import { createQueueLog } from './queueLog.js';
-import { createResults } from './results.js';
-import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './transaction.js';
+import { assertName } from './lmdbDatabases.js';
+import { createLmdbDeadLetters, type LmdbDeadLetters } from './lmdbDeadLetters.js';
+import { openLmdbEnvironment } from './lmdbEnvironment.js';
+import { createLmdbInbox } from './lmdbInbox.js';
+import { createLmdbOutbox } from './lmdbOutbox.js';
+import { createLmdbQueueLog } from './lmdbQueueLog.js';
+import { createLmdbResults } from './lmdbResults.js';
+import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
 
 const MONTH = 2_592_000_000;
 
 export interface LmdbStoreOptions {
-  /** The folder of the database; it is made where it is missing. */
+  /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /** Messages each outbox takes. @default 10_000 */
+  /** The maximum number of messages of each outbox. @default 10_000 */
   readonly maxMessages?: number;
-  /** Bytes of frames each outbox takes. @default 16_777_216: 16 MiB */
+  /** The maximum size of each outbox's frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
-  /** How long an outbox that is not used is kept, in ms. @default 2_592_000_000: 30 days */
+  /** The time after which an unused outbox is removed, in ms. @default 2_592_000_000: 30 days */
   readonly outboxTtl?: number;
-  /** Outboxes kept at most; the one that was not used for longest gives way. @default 100_000 */
+  /** The maximum number of outboxes. Above it, the least recently used is removed. @default 100_000 */
   readonly maxOutboxes?: number;
-  /** How long a sender that is silent is remembered, in ms. @default 2_592_000_000: 30 days */
+  /** The time after which a silent sender is forgotten, in ms. @default 2_592_000_000: 30 days */
   readonly cursorTtl?: number;
-  /** Senders remembered at most; the one that was silent for longest gives way. @default 100_000 */
+  /** The maximum number of senders. Above it, the one that was silent for longest is removed. @default 100_000 */
   readonly maxSenders?: number;
-  /** Dead letters kept at most; the oldest gives way. @default 10_000 */
+  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
-  /** How long a result is kept, in ms. @default 300_000 */
+  /** The time for which a result is kept, in ms. @default 300_000 */
   readonly resultTtl?: number;
-  /** Results kept at most; the oldest gives way. @default 10_000 */
+  /** The maximum number of results. Above it, the oldest is removed. @default 10_000 */
   readonly maxResults?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
-/** All that a server or client keeps, in one LMDB environment. */
+/** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
-  /** The outbox of this name: one for a client, one for each client of a server. See `lmdbOutbox`. */
+  /** Returns the outbox with this name: one for a client, one for each client of a server. See `lmdbOutbox`. */
   outbox(name: string): OutboxStore;
-  /** What is not finished of the queue of this name: give the store to `queue` as its `store`. Two that have opened the same are kept apart, as with outboxes. */
+  /**
+   * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two open the same log, the later one becomes
+   * its owner, as with outboxes.
+   */
   queue(name: string): QueueLog;
-  /** How far received messages are processed; effects write in the same transaction. */
+  /** The processing state of received messages. Effects write in the same transaction. */
   readonly inbox: Inbox<LmdbTransaction>;
-  /** What could not be processed. */
+  /** Messages that could not be processed. */
   readonly deadLetters: LmdbDeadLetters;
-  /** What was answered lately. A `put` within an effect belongs to the transaction of that. */
+  /** The latest results. A `put` inside an effect is part of its transaction. */
   readonly results: ResultStore;
   /**
-   * A table of the application, made when it is new; 100 of them fit. Not within a transaction.
+   * Returns a table of the application, creating it if needed; up to 100. Not inside a transaction.
    *
    * @throws {TypeError} If the name is empty, too long, has a NUL or begins with `rxwire.`.
    */
   table<V>(name: string): LmdbTable<V>;
   /**
-   * Writes to tables without a message: runs `work` in a transaction, and emits when that would survive a power failure. A throw undoes it, and is
-   * the error.
+   * Writes to tables outside of message processing: runs `work` in a transaction, and emits when it is durable. An exception rolls it back,
+   * and is
+   * delivered.
    */
   transact(work: (transaction: LmdbTransaction) => void): Observable<void>;
-  /** Records that nobody can read; they count as missing. */
+  /** Reports unreadable records, which count as missing. */
   readonly faults$: Observable<StoreError>;
-  /** Lets go of it, when all that is to be written is. Outboxes that are open stay so. */
+  /** Closes the store when all writes are done. Open outboxes stay open. */
   close(): void;
 }
 
 /**
- * Keeps what sessions must not lose, and what their messages bring about, in one LMDB environment: an outbox for each peer, an inbox whose effects
- * and cursor are one transaction, dead letters, results, and tables of your own. Needs the package `lmdb`.
+ * Stores the state of sessions, and the effects of their messages, in one LMDB environment: an outbox for each peer, an inbox whose effects
+ * and cursor share one transaction, dead letters, results, and tables of the application. Needs the package `lmdb`.
  *
- * What is answered would survive a power failure. All that comes while one transaction is on its way to the disk shares the next, whoever it comes
- * from: the more there is to do, the fewer flushes it takes. Stores over the same folder share it; other processes may open it, too.
+ * A write is confirmed when it survives a power failure. All writes that arrive during a transaction share the next one, whichever part
+ * they
+ * come from: the higher the load, the fewer flushes per write. Stores over the same folder share the environment; other processes may open
+ * it too.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` when the disk is full, `failed` with LMDB's error as its
+ * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk is full, `failed` with LMDB's error as
+ * its
  * `cause`.
  * @example
  * const store = lmdbStore({ path: '.tmp/store' });
@@ -94,24 +101,24 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   assertPositive('lmdbStore', { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl });
   assertPositive('lmdbStore', { maxSenders, maxDeadLetters, resultTtl, maxResults });
 
-  const environment = openEnvironment(path);
+  const environment = openLmdbEnvironment(path);
   const faults$ = new Subject<StoreError>();
   const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
-  const deadLetters = createDeadLetters(environment, maxDeadLetters, onCorrupt);
+  const deadLetters = createLmdbDeadLetters(environment, maxDeadLetters, onCorrupt);
   let isOpen = true;
 
   return {
     deadLetters,
     faults$,
-    inbox: createInbox({ environment, deadLetters, ttl: cursorTtl, maxSenders, scheduler, onCorrupt }),
-    results: createResults({ environment, ttl: resultTtl, maxResults, scheduler }),
+    inbox: createLmdbInbox({ environment, deadLetters, ttl: cursorTtl, maxSenders, scheduler, onCorrupt }),
+    results: createLmdbResults({ environment, ttl: resultTtl, maxResults, scheduler }),
     outbox: (name) => {
       assertName('lmdbStore', name);
-      return createOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, scheduler });
+      return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, scheduler });
     },
     queue: (name) => {
       assertName('lmdbStore', name);
-      return createQueueLog(path, name);
+      return createLmdbQueueLog(path, name);
     },
     table: (name) => openTable(environment, name),
     transact: (work) => writeWithEffects(environment, (perform) => perform(work)),

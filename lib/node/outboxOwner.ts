@@ -1,48 +1,48 @@
 import { map, type Observable, type SchedulerLike } from 'rxjs';
 import { StoreError } from '../errors.js';
 import type { StoredBatch, Ticket } from '../session/store/outboxStore.js';
-import { createAges, type Ages } from './ages.js';
-import { countOf, readValue, type Databases } from './databases.js';
-import type { Environment } from './environment.js';
-import { isHead, type Head } from './head.js';
-import { createOutboxRows, lastOf, usageOf, type Found, type OutboxRows, type Usage } from './outboxRows.js';
+import { createLastUsedIndex, type LastUsedIndex } from './lastUsedIndex.js';
+import { countOf, readValue, type Databases } from './lmdbDatabases.js';
+import type { LmdbEnvironment } from './lmdbEnvironment.js';
+import { isOutboxHead, type OutboxHead } from './outboxHead.js';
+import { createOutboxRows, lastOf, usageOf, type StoredOutbox, type OutboxRows, type Usage } from './outboxRows.js';
 
-export interface OwnerOptions {
+export interface OutboxOwnerOptions {
   readonly name: string;
   readonly maxMessages: number;
   readonly maxBytes: number;
-  /** How long an outbox that nobody uses is kept, in ms. */
+  /** The time after which an unused outbox is removed, in ms. */
   readonly ttl: number;
-  /** Outboxes kept at most. */
+  /** The maximum number of outboxes. */
   readonly maxOutboxes: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** An outbox that was opened, until another opens it. */
-export interface Owner {
-  /** Becomes the owner; the others fail until that is done. */
-  own(): Observable<Found>;
+/** The owner of an outbox, until another opens it. */
+export interface OutboxOwner {
+  /** Becomes the owner; earlier owners fail from then on. */
+  takeOwnership(): Observable<StoredOutbox>;
   append(batches: readonly StoredBatch[]): Observable<void>;
   trim(acked: number): Observable<void>;
   replace(acked: number, batches: readonly StoredBatch[]): Observable<void>;
   remember(ticket: Ticket): Observable<void>;
 }
 
-/** Steps of the index in a ttl: hours of 30 days. */
-const STEPS = 720;
+/** The number of index steps in a ttl: hours of 30 days. */
+const STEPS_PER_TTL = 720;
 
-export function createOwner(environment: Environment, options: OwnerOptions): Owner {
-  const rows = createOutboxRows(environment.databases, options.name, outboxAges(environment.databases, options));
+export function createOutboxOwner(environment: LmdbEnvironment, options: OutboxOwnerOptions): OutboxOwner {
+  const rows = createOutboxRows(environment.databases, options.name, createOutboxIndex(environment.databases, options));
   let epoch = 0;
   let usage: Usage = { messages: 0, bytes: 0 };
 
-  /** Changes what is stored, and tells how much that has added. Several changes may be in one transaction. */
-  const change = (work: (rows: OutboxRows, head: Head) => Partial<Usage>): Observable<void> =>
-    environment.write(() => work(rows, rows.headOf(epoch))).pipe(map((more) => void (usage = add(usage, more, 1))));
+  /** Runs changes as the owner; `work` returns the increase of usage. Several changes may share a transaction. */
+  const change = (work: (rows: OutboxRows, head: OutboxHead) => Partial<Usage>): Observable<void> =>
+    environment.write(() => work(rows, rows.headOf(epoch))).pipe(map((more) => void (usage = addUsage(usage, more, 1))));
   return {
-    own: () =>
+    takeOwnership: () =>
       environment
-        .write(() => rows.own())
+        .write(() => rows.takeOwnership())
         .pipe(
           map((found) => {
             epoch = found.head.epoch;
@@ -52,7 +52,7 @@ export function createOwner(environment: Environment, options: OwnerOptions): Ow
         ),
     append: (batches) =>
       change((records, head) => {
-        const more = fitting(batches, usage, options);
+        const more = assertQuota(batches, usage, options);
         records.put(batches);
         records.setHead({ ...head, last: Math.max(head.last, lastOf(batches)) });
         return more;
@@ -61,15 +61,15 @@ export function createOwner(environment: Environment, options: OwnerOptions): Ow
       change((records, head) => {
         if (acked <= head.acked) return {};
         records.setHead({ ...head, acked });
-        return add({}, records.removeUpTo(acked), -1);
+        return addUsage({}, records.removeUpTo(acked), -1);
       }),
     replace: (acked, batches) =>
       change((records, head) => {
-        const more = fitting(batches, {}, options);
+        const more = assertQuota(batches, {}, options);
         const less = records.removeUpTo(Infinity);
         records.put(batches);
         records.setHead({ ...head, acked, last: Math.max(acked, lastOf(batches)) });
-        return add(more, less, -1);
+        return addUsage(more, less, -1);
       }),
     remember: (ticket) =>
       change((records, head) => {
@@ -79,30 +79,30 @@ export function createOwner(environment: Environment, options: OwnerOptions): Ow
   };
 }
 
-/** How much these are. @throws {StoreError} `quota`, when there is no room for them beside what there is. */
-function fitting(batches: readonly StoredBatch[], beside: Partial<Usage>, { maxMessages, maxBytes }: OwnerOptions): Usage {
+/** Returns the usage of the batches. @throws {StoreError} `quota`, if they exceed the limits together with the existing ones. */
+function assertQuota(batches: readonly StoredBatch[], existing: Partial<Usage>, { maxMessages, maxBytes }: OutboxOwnerOptions): Usage {
   const more = usageOf(batches);
-  const { messages, bytes } = add(more, beside, 1);
+  const { messages, bytes } = addUsage(more, existing, 1);
   if (messages > maxMessages || bytes > maxBytes) throw new StoreError('lmdb', 'quota');
   return more;
 }
 
-function add(usage: Partial<Usage>, other: Partial<Usage>, sign: 1 | -1): Usage {
+function addUsage(usage: Partial<Usage>, other: Partial<Usage>, sign: 1 | -1): Usage {
   const [{ messages = 0, bytes = 0 }, more] = [usage, other];
   return { messages: messages + sign * (more.messages ?? 0), bytes: bytes + sign * (more.bytes ?? 0) };
 }
 
-function outboxAges({ heads, batches, ages }: Databases, { ttl, maxOutboxes, scheduler }: OwnerOptions): Ages {
-  return createAges(ages, {
+function createOutboxIndex({ heads, batches, lastUsed }: Databases, { ttl, maxOutboxes, scheduler }: OutboxOwnerOptions): LastUsedIndex {
+  return createLastUsedIndex(lastUsed, {
     kind: 'outbox',
     ttl,
     maxKeys: maxOutboxes,
-    step: ttl / STEPS,
+    step: ttl / STEPS_PER_TTL,
     scheduler,
     count: () => countOf(heads),
     atOf: (name) => {
       const head = readValue(heads, name);
-      return isHead(head) ? head.at : undefined;
+      return isOutboxHead(head) ? head.at : undefined;
     },
     drop: (name) => {
       heads.removeSync(name);

@@ -1,22 +1,22 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
 import type { MessageDirection, MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { SECONDS, SIZES } from '../internal/buckets.js';
-import { createLabels } from '../internal/labels.js';
+import { DURATION_BUCKETS, SIZE_BUCKETS } from '../internal/histogramBuckets.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 
 export interface OpenTelemetryMetricsOptions {
-  /** What the names of the instruments begin with. @default 'rxwire' */
+  /** The prefix of the names of the instruments. @default 'rxwire' */
   readonly prefix?: string;
-  /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
+  /** The maximum number of types, and of codes, that are counted separately; the others share `other`. @default 200 */
   readonly maxNames?: number;
 }
 
 /**
- * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which makes its own histograms of them: `rxwire.messages` and
+ * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which computes the histograms: `rxwire.messages` and
  * `rxwire.message.size` by direction, `rxwire.errors` by code, `rxwire.drops` by reason, `rxwire.duration` by work. Needs the package
- * `@opentelemetry/api`, and an SDK that exports what is measured.
+ * `@opentelemetry/api`, and an SDK that exports the measurements.
  *
- * @param meter Makes the instruments: `metrics.getMeter('my app')`.
+ * @param meter Creates the instruments: `metrics.getMeter('my app')`.
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @example
  * import { metrics } from '@opentelemetry/api';
@@ -34,19 +34,19 @@ export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetrics
     meter.createHistogram(`${prefix}.${name}`, { unit, description, advice: { explicitBucketBoundaries } });
 
   const messages = counter('messages', '{message}', 'Messages');
-  const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZES);
+  const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZE_BUCKETS);
   const errors = counter('errors', '{error}', 'Errors');
   const drops = counter('drops', '{message}', 'Messages that were dropped');
-  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', SECONDS);
+  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', DURATION_BUCKETS);
 
-  // Made once for each label, as there is one of them for each message.
+  // Created once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
     size: { direction: name },
-    typed: createLabels(maxNames, (type): Attributes => ({ direction: name, type })),
+    typed: createBoundedLabels(maxNames, (type): Attributes => ({ direction: name, type })),
   });
   const directions = { sent: direction('sent'), received: direction('received') };
-  const codes = createLabels(maxNames, (code): Attributes => ({ code }));
-  const reasons = createLabels(maxNames, (reason): Attributes => ({ reason }));
+  const codes = createBoundedLabels(maxNames, (code): Attributes => ({ code }));
+  const reasons = createBoundedLabels(maxNames, (reason): Attributes => ({ reason }));
   const works: Record<TimedWork, Attributes> = { ack: { work: 'ack' }, queue: { work: 'queue' }, reconnect: { work: 'reconnect' } };
 
   return {

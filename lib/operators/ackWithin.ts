@@ -17,7 +17,7 @@ import {
 import { AckTimeoutError, OverflowError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { exponentialDelay } from '../internal/delays.js';
+import { exponentialDelay } from '../internal/retryDelays.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 
@@ -39,7 +39,7 @@ export interface AckWithinOptions<T> {
   readonly onDead?: (message: T, error: Error) => void;
   /** Messages that may wait at once; one more is an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -92,7 +92,7 @@ function follow<T extends { readonly id: string }>(
   const { send = noop, onDead = raise } = options;
   const waiting = new Map<unknown, Waiter>();
   // One timer for all: it fires at the earliest deadline, and what is due then is sent again.
-  const alarm$ = new Subject<number>();
+  const deadline$ = new Subject<number>();
   let earliest = Infinity;
   let ended = false;
 
@@ -114,7 +114,7 @@ function follow<T extends { readonly id: string }>(
       const isDue = deadline <= scheduler.now();
       if (isDue && attempts > retries) return void settle(new AckTimeoutError(id, attempts, timeout));
       if (isDue) deadline = scheduler.now() + backoffDelay(attempts++, timeout);
-      if (deadline < earliest) alarm$.next((earliest = deadline));
+      if (deadline < earliest) deadline$.next((earliest = deadline));
       if (isDue) send(message);
     };
     waiting.set(id, { check, settle });
@@ -130,7 +130,7 @@ function follow<T extends { readonly id: string }>(
   };
   const wait = (deadline: number) => after(deadline - scheduler.now(), scheduler);
   const end = () => of(void (ended = true));
-  return merge(ack$.pipe(map(read)), alarm$.pipe(switchMap(wait), map(checkAll)), concat(source.pipe(map(start)), defer(end))).pipe(
+  return merge(ack$.pipe(map(read)), deadline$.pipe(switchMap(wait), map(checkAll)), concat(source.pipe(map(start)), defer(end))).pipe(
     takeWhile(() => !ended || waiting.size > 0, true),
     filter((receipt) => receipt !== undefined),
   );

@@ -17,7 +17,7 @@ export interface BatchByKeyOptions {
   readonly maxWait?: number;
   /** Batches open at once; when one more is opened, the oldest is emitted early. @default 10_000 */
   readonly maxKeys?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

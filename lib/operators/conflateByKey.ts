@@ -2,7 +2,7 @@ import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf
 import type { DropReason } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
-import { mergeInTurn, type Lobby } from '../internal/mergeInTurn.js';
+import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 
 /** Why a value never had its turn: a newer one of its key came, too many keys waited, or the stream ended. */
 export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired'>;
@@ -42,11 +42,11 @@ export function conflateByKey<T, O extends ObservableInput<unknown>>(
 
   return (source) =>
     defer(() => {
-      const room = createRoom(key, maxKeys, onDrop);
-      return mergeInTurn(source, {
+      const latestByKey = createLatestByKey(key, maxKeys, onDrop);
+      return mergeFromQueue(source, {
         concurrency,
-        lobby: () => room,
-        project: (entry, index) => from(project(entry.value, index)).pipe(finalize(() => room.release(entry.key))),
+        createQueue: () => latestByKey,
+        project: (entry, index) => from(project(entry.value, index)).pipe(finalize(() => latestByKey.release(entry.key))),
       });
     });
 }
@@ -56,13 +56,13 @@ interface Entry<T> {
   value: T;
 }
 
-interface Room<T> extends Lobby<T, Entry<T>> {
+interface Room<T> extends MergeQueue<T, Entry<T>> {
   /** Told when nothing of this key runs any more. */
   readonly release: (key: unknown) => void;
 }
 
 /** The newest value of each key. A key waits in the order of its first value; one of which an inner stream runs, apart from the others. */
-function createRoom<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (value: T, reason: ConflateReason) => unknown): Room<T> {
+function createLatestByKey<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (value: T, reason: ConflateReason) => unknown): Room<T> {
   const waiting = new Map<unknown, Entry<T>>();
   const running = new Map<unknown, Entry<T> | undefined>();
   const oldest = firstOf(waiting);
@@ -83,7 +83,7 @@ function createRoom<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (val
   };
 
   return {
-    enter(value) {
+    push(value) {
       const entry = { key: key(value), value };
       const known = waiting.get(entry.key) ?? running.get(entry.key);
       if (known) [known.value, entry.value] = [value, known.value];
@@ -92,7 +92,7 @@ function createRoom<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (val
       else if (waiting.size > maxKeys) drop(takeOldest(), 'overflow');
       return undefined;
     },
-    leave() {
+    shift() {
       const entry = takeOldest();
       if (entry) running.set(entry.key, undefined);
       return entry;

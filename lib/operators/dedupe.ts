@@ -10,7 +10,7 @@ export interface DedupeOptions<T> {
   readonly ttl?: number;
   /** Keys remembered at most; when full, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Told of each value that is dropped. */
   readonly onDuplicate?: (value: T) => void;

@@ -3,7 +3,7 @@ import { isExpired } from '../message/expiry.js';
 import type { Message } from '../message/types.js';
 
 export interface ExpireOptions<T> {
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Told of each message that is dropped. */
   readonly onExpired?: (message: T) => void;

@@ -16,7 +16,7 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
-import { asObservable } from '../internal/later.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { memoryResults, type ResultStore } from '../internal/resultStore.js';
 import type { Message } from '../message/types.js';
 
@@ -32,7 +32,7 @@ export interface IdempotentOptions<T> {
    * its subscriptions. @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -1,6 +1,6 @@
 import { filter, of, pipe, type OperatorFunction } from 'rxjs';
-import { noteHandled } from '../internal/offered.js';
-import { wanting } from '../internal/wanted.js';
+import { noteHandled } from '../internal/deliveryContext.js';
+import { withSubscribeContext } from '../internal/subscribeContext.js';
 import type { Message, MessageType } from '../message/types.js';
 
 /** The message of a type; of several types, the union that `type` tells apart. */
@@ -23,7 +23,7 @@ export type MessageOf<T extends string> = T extends string ? Message<T> : never;
 export function ofType<T extends MessageType | (string & {})>(...types: [T, ...T[]]): OperatorFunction<Message, MessageOf<T>> {
   const wanted = new Set<string>(types);
   return pipe(
-    wanting(of(types)),
+    withSubscribeContext(of(types)),
     filter((message): message is MessageOf<T> & Message => {
       const is = wanted.has(message.type);
       if (is) noteHandled();

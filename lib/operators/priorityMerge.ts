@@ -1,9 +1,9 @@
 import { asyncScheduler, defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { DropReason } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { mergeInTurn, type Lobby } from '../internal/mergeInTurn.js';
+import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
-import { createWaitingRoom } from '../internal/waitingRoom.js';
+import { createExpiringQueue } from '../internal/expiringQueue.js';
 
 export type { OverflowPolicy };
 
@@ -20,7 +20,7 @@ export interface PriorityMergeOptions<T> {
   readonly overflow?: OverflowPolicy;
   /** Told of each value that is dropped, and why: `overflow`, `expired`, or `closed` if the stream ends while it waits. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -47,19 +47,20 @@ export function priorityMerge<T, O extends ObservableInput<unknown>>(
   const { onDrop = noop, scheduler = asyncScheduler } = options;
   assertPositive('priorityMerge', { concurrency, maxSize, maxAge });
 
-  const lobby = (onError: (error: unknown) => void): Lobby<T, { readonly value: T }> => {
+  const createQueue = (onError: (error: unknown) => void): MergeQueue<T, { readonly value: T }> => {
     const queue = createPriorityQueue<T>('priorityMerge', maxSize, overflow);
-    const room = createWaitingRoom<T>({ queue, maxAge, scheduler, onDrop, onError });
+    const expiringQueue = createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError });
     return {
-      ...room,
-      enter(value, isFree) {
-        if (isFree && room.size() === 0) return { value };
-        room.enter(value, priority(value));
+      ...expiringQueue,
+      push(value, isFree) {
+        if (isFree && expiringQueue.size() === 0) return { value };
+        expiringQueue.push(value, priority(value));
         return undefined;
       },
     };
   };
-  return (source) => defer(() => mergeInTurn(source, { concurrency, lobby, project: ({ value }, index) => project(value, index) }));
+  return (source) =>
+    defer(() => mergeFromQueue(source, { concurrency, createQueue, project: ({ value }, index) => project(value, index) }));
 }
 
 function priorityOf(value: unknown): number | undefined {

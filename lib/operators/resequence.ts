@@ -10,7 +10,7 @@ import {
   type MonoTypeOperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { createAlarm } from '../internal/alarm.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
 
@@ -31,7 +31,7 @@ export interface ResequenceOptions<T> {
   readonly onGap?: (gap: SequenceGap) => void;
   /** Told of each value that is dropped: its number has come before, or was given up. */
   readonly onDrop?: (value: T) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -56,7 +56,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
   return (source) =>
     defer(() => {
       const ordered = new Subject<T>();
-      const line = createLine(ordered, first, onGap);
+      const sequencer = createSequencer(ordered, first, onGap);
 
       const remaining = ({ since }: Held<T>): number => {
         const age = scheduler.now() - since;
@@ -64,13 +64,13 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
         return age < 0 ? 0 : maxWait - age;
       };
       const settle = (): void => {
-        const oldest = line.oldest();
-        if (oldest) alarm.set(remaining(oldest));
-        else alarm.clear();
+        const oldest = sequencer.oldest();
+        if (oldest) timer.set(remaining(oldest));
+        else timer.clear();
       };
-      const alarm = createAlarm(scheduler, () => {
+      const timer = createCoalescedTimer(scheduler, () => {
         try {
-          line.flush((held) => remaining(held) <= 0);
+          sequencer.flush((held) => remaining(held) <= 0);
           settle();
         } catch (error) {
           ordered.error(error);
@@ -79,15 +79,15 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
       const arrive = (value: T): void => {
         const key = sequence(value);
         if (!Number.isSafeInteger(key)) throw new RangeError(`resequence: a number must be a safe integer, got ${key}`);
-        if (!line.enter({ key, value, since: scheduler.now() }, maxSize)) onDrop(value);
+        if (!sequencer.enter({ key, value, since: scheduler.now() }, maxSize)) onDrop(value);
         settle();
       };
       const finish = (): void => {
-        line.flush();
+        sequencer.flush();
         ordered.complete();
       };
-      const arrivals = source.pipe(tap({ next: arrive, error: () => line.flush(), complete: finish }), ignoreElements());
-      return merge(ordered, arrivals).pipe(finalize(() => alarm.clear()));
+      const arrivals = source.pipe(tap({ next: arrive, error: () => sequencer.flush(), complete: finish }), ignoreElements());
+      return merge(ordered, arrivals).pipe(finalize(() => timer.clear()));
     });
 }
 
@@ -98,7 +98,7 @@ interface Held<T> {
 }
 
 /** Emits values in the order of their numbers. State is moved on before anything is told: that may bring more values. */
-function createLine<T>(ordered: Subject<T>, first: number, onGap: (gap: SequenceGap) => void) {
+function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: SequenceGap) => void) {
   const held = new Map<number, Held<T>>();
   const oldest = firstOf(held);
   let next = first;

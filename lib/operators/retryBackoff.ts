@@ -1,7 +1,7 @@
 import { asyncScheduler, merge, NEVER, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
-import { MAX_DELAY } from '../internal/alarm.js';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { assertNotNegative } from '../internal/assert.js';
-import { exponentialDelay } from '../internal/delays.js';
+import { exponentialDelay } from '../internal/retryDelays.js';
 
 /** How long to wait, in ms, before retry number `iteration` (from 0). Negative and NaN count as 0. */
 export type BackoffDelay = (iteration: number, initialInterval: number) => number;
@@ -36,7 +36,7 @@ export interface RetryBackoffConfig {
   readonly onRetry?: (retry: RetryAttempt) => void;
   /** Ends the wait there is: what has failed may work now. @default never */
   readonly wake$?: Observable<unknown>;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
   /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;

@@ -1,21 +1,23 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { MessageDirection, MetricsSink } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { SECONDS, SIZES } from '../internal/buckets.js';
-import { createLabels } from '../internal/labels.js';
+import { DURATION_BUCKETS, SIZE_BUCKETS } from '../internal/histogramBuckets.js';
+import { createBoundedLabels } from '../internal/boundedLabels.js';
 
 export interface PrometheusMetricsOptions {
-  /** What the names of the metrics begin with. @default 'rxwire' */
+  /** The prefix of the names of the metrics. @default 'rxwire' */
   readonly prefix?: string;
-  /** Names that are counted apart, of types and of codes each; all further ones are `other`. @default 200 */
+  /** The maximum number of types, and of codes, that are counted separately; the others share `other`. @default 200 */
   readonly maxNames?: number;
 }
 
 /**
- * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by direction and type, `rxwire_message_size_bytes` by
- * direction, `rxwire_errors_total` by code, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package `prom-client`.
+ * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by direction and type, `rxwire_message_size_bytes`
+ * by
+ * direction, `rxwire_errors_total` by code, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package
+ * `prom-client`.
  *
- * @param registry Where they are registered; each prefix once.
+ * @param registry The registry for the metrics. Each prefix can be registered once.
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @throws {Error} At call time, from prom-client, if the registry has metrics of these names.
  * @example
@@ -35,19 +37,19 @@ export function prometheusMetrics(registry: Registry, options: PrometheusMetrics
     new Histogram({ name: `${prefix}_${name}`, help, labelNames, buckets, registers: [registry] });
 
   const messages = counter('messages_total', 'Messages', ['direction', 'type']);
-  const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZES);
+  const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZE_BUCKETS);
   const errors = counter('errors_total', 'Errors', ['code']);
   const drops = counter('drops_total', 'Messages that were dropped', ['reason']);
-  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], SECONDS);
+  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], DURATION_BUCKETS);
 
-  // Looked up once for each label, as there is one of them for each message.
+  // Looked up once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
-    count: createLabels(maxNames, (type) => messages.labels({ direction: name, type })),
+    count: createBoundedLabels(maxNames, (type) => messages.labels({ direction: name, type })),
     size: sizes.labels({ direction: name }),
   });
   const directions = { sent: direction('sent'), received: direction('received') };
-  const codes = createLabels(maxNames, (code) => errors.labels({ code }));
-  const reasons = createLabels(maxNames, (reason) => drops.labels({ reason }));
+  const codes = createBoundedLabels(maxNames, (code) => errors.labels({ code }));
+  const reasons = createBoundedLabels(maxNames, (reason) => drops.labels({ reason }));
   const works = { ack: durations.labels('ack'), queue: durations.labels('queue'), reconnect: durations.labels('reconnect') };
 
   return {

@@ -4,25 +4,27 @@ import type { PlainCodec } from '../codec/codec.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { parseMessage } from '../message/validate.js';
-import { decodePayload, encodePayload } from './payloads.js';
+import { decodePayload, encodePayload } from './payloadCodec.js';
 import { readBatch } from './readMessage.js';
 import { writeMessage } from './writeMessage.js';
 
 export interface ProtobufOptions {
-  /** The schema of the payload, by the type of the message: as `protoc-gen-es` generates them. @default none */
+  /** The schemas of payloads by message type, as `protoc-gen-es` generates them. @default none */
   readonly types?: Readonly<Record<string, DescMessage>>;
-  /** Messages a frame may hold, both ways. @default 1_024 */
+  /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
-  /** Messages, entries of maps, and the texts and bytes of lists, that a payload of a schema may hold, both ways. @default 100_000 */
+  /** The maximum number of messages, map entries, and texts and bytes in lists, in a payload with a schema, both ways. @default 100_000 */
   readonly maxNodes?: number;
 }
 
 /**
- * The codec of Protocol Buffers, by `@bufbuild/protobuf`: frames that other languages read with code that is generated from `rxwire.proto`, and payloads of
- * schemas of your own.
+ * The codec of Protocol Buffers, by `@bufbuild/protobuf`: frames that other languages read with code that is generated from `rxwire.proto`,
+ * and payloads with
+ * application schemas.
  *
- * A payload whose type has a schema arrives as a message of that schema. Give one, or what `create` makes one of. Any other travels as JSON, with the rules of
- * `json()`; but a Uint8Array as it is, so that who has no schema can pass on what he cannot read.
+ * A payload whose type has a schema arrives as a message of that schema. Pass a message, or an object that `create` accepts. Any other
+ * payload is encoded as JSON, with the rules of
+ * `json()`. A Uint8Array is passed unchanged, so that a side without a schema can forward the payload.
  *
  * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
  * @example

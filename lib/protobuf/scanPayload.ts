@@ -1,42 +1,42 @@
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
-/** A field that costs more memory than its bytes. */
-interface Heavy {
-  /** Of the messages that it holds. */
+/** A field that needs more memory than its bytes. */
+interface ExpensiveField {
+  /** The schema of the messages in the field. */
   readonly schema: DescMessage | undefined;
-  /** Whether it is a map: its entries are messages, with the value in the field 2. */
+  /** Whether it is a map: its entries are messages with the value in field 2. */
   readonly isMap: boolean;
 }
 
-/** How much of a payload may still come. */
+/** The remaining budget of a payload. */
 export interface Budget {
-  /** Messages, entries of maps, and the texts and bytes of lists. */
+  /** Messages, map entries, and texts and bytes in lists. */
   nodes: number;
 }
 
-const known = new WeakMap<DescMessage, ReadonlyMap<number, Heavy>>();
+const fieldsBySchema = new WeakMap<DescMessage, ReadonlyMap<number, ExpensiveField>>();
 
 /**
- * Counts what would be built of a message, before anything is: an empty one takes two bytes on the wire, and a hundred in memory.
+ * Counts the nodes of a message before it is built: an empty message takes two bytes on the wire and a hundred in memory.
  *
- * @param depth How many levels of messages there may be in this one.
- * @throws {Error} When there are more nodes or levels, or it is broken.
+ * @param depth The number of further levels that are allowed.
+ * @throws {Error} If there are more nodes or levels, or the message is broken.
  */
 export function scanPayload(schema: DescMessage, bytes: Uint8Array, budget: Budget, depth: number): void {
-  const heavy = heavyFields(schema);
+  const expensiveFields = expensiveFieldsOf(schema);
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     const content = wireType === WireType.LengthDelimited ? reader.bytes() : reader.skip(wireType, field, depth);
-    const found = heavy.get(field);
-    if (!found) continue;
-    // What is in a group, the older form of a message, is estimated.
+    const expensive = expensiveFields.get(field);
+    if (!expensive) continue;
+    // The content of a group, the older form of a message, is estimated.
     spend(budget, wireType === WireType.StartGroup ? 1 + (content.length >> 1) : 1);
-    if (!found.schema || wireType !== WireType.LengthDelimited) continue;
+    if (!expensive.schema || wireType !== WireType.LengthDelimited) continue;
     if (depth === 0) throw new Error('too many levels');
-    if (found.isMap) scanEntry(found.schema, content, budget, depth - 1);
-    else scanPayload(found.schema, content, budget, depth - 1);
+    if (expensive.isMap) scanEntry(expensive.schema, content, budget, depth - 1);
+    else scanPayload(expensive.schema, content, budget, depth - 1);
   }
 }
 
@@ -58,20 +58,20 @@ function spend(budget: Budget, nodes: number): void {
   if (budget.nodes < 0) throw new Error('too many nodes');
 }
 
-function heavyFields(schema: DescMessage): ReadonlyMap<number, Heavy> {
-  let fields = known.get(schema);
+function expensiveFieldsOf(schema: DescMessage): ReadonlyMap<number, ExpensiveField> {
+  let fields = fieldsBySchema.get(schema);
   if (!fields) {
     fields = new Map(
       schema.fields.flatMap((field) =>
-        isHeavy(field) ? [[field.number, { schema: field.message, isMap: field.fieldKind === 'map' }]] : [],
+        isExpensive(field) ? [[field.number, { schema: field.message, isMap: field.fieldKind === 'map' }]] : [],
       ),
     );
-    known.set(schema, fields);
+    fieldsBySchema.set(schema, fields);
   }
   return fields;
 }
 
-function isHeavy(field: DescField): boolean {
+function isExpensive(field: DescField): boolean {
   const { fieldKind } = field;
   const isLong = fieldKind === 'list' && (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES);
   return fieldKind === 'message' || fieldKind === 'map' || isLong || (fieldKind === 'list' && field.listKind === 'message');

@@ -2,13 +2,13 @@ import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { WireType } from '@bufbuild/protobuf/wire';
 import type { Message, MessageMetadata } from '../message/types.js';
 
-/** What stands in place of the payload. */
-export type Carried = { readonly data: Uint8Array } | { readonly json: string } | undefined;
+/** The encoded payload. */
+export type EncodedPayload = { readonly data: Uint8Array } | { readonly json: string } | undefined;
 
 const { Varint, Bit64, LengthDelimited } = WireType;
 
-/** Appends a message as rxwire.proto has it. Written out by hand: an envelope passes here for each payload. */
-export function writeMessage(writer: BinaryWriter, message: Message, payload: Carried): void {
+/** Appends a message in the format of rxwire.proto. Written by hand, because every envelope passes through it. */
+export function writeMessage(writer: BinaryWriter, message: Message, payload: EncodedPayload): void {
   const { id, type, timestamp, version, source, target, correlationId, replyTo, ttl, priority, headers, metadata } = message;
   const text = (field: number, value: string): unknown => writer.tag(field, LengthDelimited).string(value);
   text(1, id);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { UnauthorizedError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { createCounts } from '../internal/counts.js';
+import { createKeyedCounts } from '../internal/keyedCounts.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { ServeOptions } from './serveOptions.js';
 
@@ -58,7 +58,7 @@ export function checkAdmission(owner: string, { maxConnections, maxPerAddress, o
 export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>): Admission {
   const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity, onRefused } = options;
   const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
-  const perAddress = createCounts();
+  const perAddress = createKeyedCounts();
   let count = 0;
   let closedFor: number | undefined;
   const leave = (): void => {

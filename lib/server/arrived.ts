@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Observable, of, type Observer, type SchedulerLike, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
-import { createAlarm, type Alarm } from '../internal/alarm.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Frame, Link } from '../link/link.js';
 import type { Hello } from '../session/protocol/handshake.js';
@@ -35,7 +35,7 @@ export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
   #isAttached = false;
   #hello: Hello | undefined;
   #connection: Subscription | undefined;
-  #tooLate: Alarm | undefined;
+  #tooLate: CoalescedTimer | undefined;
   /** Takes what goes to the client. */
   #peer: Subscriber<Frame> | undefined;
   /** Whoever reads what comes; until then it waits. */
@@ -62,7 +62,7 @@ export class Arrived implements Attachment, Observer<Frame>, Unsubscribable {
   begin(link: Link<Frame>): void {
     const { helloTimeout, scheduler } = this.#options;
     if (helloTimeout < Infinity) {
-      this.#tooLate = createAlarm(scheduler, () => this.close(CloseCode.HELLO_TIMEOUT, 'no hello'));
+      this.#tooLate = createCoalescedTimer(scheduler, () => this.close(CloseCode.HELLO_TIMEOUT, 'no hello'));
       this.#tooLate.set(helloTimeout);
     }
     const toPeer$ = new Observable<Frame>((peer) => void (this.#peer = peer));

@@ -1,7 +1,7 @@
 import { catchError, defaultIfEmpty, defer, from, map, of, take, throwError, timeout, type Observable, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, UnauthorizedError } from '../errors.js';
-import { limited } from '../internal/limited.js';
-import { MAX_DELAY } from '../internal/alarm.js';
+import { createSemaphore } from '../internal/semaphore.js';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Authenticate, Credentials, Principal } from './principal.js';
 
@@ -26,7 +26,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   const { authenticate, maxAuthenticating, timeLimit, scheduler } = options;
   if (!authenticate) return () => of(undefined);
 
-  const inTurn = limited(maxAuthenticating);
+  const inTurn = createSemaphore(maxAuthenticating);
   return (credentials) =>
     inTurn(defer(() => answerOf(authenticate(credentials())))).pipe(
       take(1),

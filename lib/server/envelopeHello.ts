@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { UnsupportedError } from '../errors.js';
-import { chain, type Later } from '../internal/later.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { HelloPayload } from '../message/types.js';
 
@@ -12,7 +12,7 @@ export interface Introduction {
 }
 
 /** @throws {DecodeError | InvalidMessageError | UnsupportedError} When the frame is none of these codecs; also delivered. */
-export function readHello(frame: Frame, codecs: readonly Codec[]): Later<Introduction> {
+export function readHello(frame: Frame, codecs: readonly Codec[]): MaybeAsync<Introduction> {
   const codec = codecs.find(({ binary, isSealed }) => !isSealed && binary === (typeof frame !== 'string'));
   if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
   return chain(codec.decode(frame), ([first]) => ({

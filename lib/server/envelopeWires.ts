@@ -2,7 +2,7 @@ import { mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
-import { asObservable } from '../internal/later.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { overEnvelopes } from '../wire/overEnvelopes.js';

@@ -1,6 +1,6 @@
 import { tap, type Observable, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, UnauthorizedError } from '../errors.js';
-import { createAlarm } from '../internal/alarm.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { CloseCode } from '../link/closeCode.js';
 import type { Attachment } from './attachment.js';
 import type { Principal } from './principal.js';
@@ -22,7 +22,7 @@ export function identified(
     if (left() > 0) watch();
     else arrived.close(CloseCode.EXPIRED, 'the credentials have expired');
   };
-  const alarm = createAlarm(scheduler, ring);
+  const alarm = createCoalescedTimer(scheduler, ring);
   const watch = (): void => {
     alarm.clear();
     if (left() < Infinity) alarm.set(left());

@@ -2,7 +2,7 @@ export type { AdmissionOptions } from './admission.js';
 export { hub, type Hub } from '../app/hub/hub.js';
 export type { Authorize, ChannelRequest, HubOptions } from '../app/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from '../app/hub/memoryChannelLog.js';
-export type { Transport } from './http/entry.js';
+export type { Transport } from './http/servedHttpLink.js';
 export { listen, type ListenOptions } from './listen.js';
 export type { Authenticate, Credentials, Principal, ServerWire } from './principal.js';
 export type { RateLimit } from './rateLimit.js';

@@ -5,7 +5,7 @@ import { assertPositive } from '../internal/assert.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
 import { checkAdmission, createAdmission, type AdmissionOptions } from './admission.js';
 import { httpLinks } from './http/httpLinks.js';
-import type { Transport } from './http/entry.js';
+import type { Transport } from './http/servedHttpLink.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
 import { checkServeOptions, type ServeOptions } from './serveOptions.js';
@@ -80,7 +80,7 @@ export function listen<P extends Principal | undefined = undefined>(
       pollHold,
       transports,
       helloTimeout: options.helloTimeout ?? 5_000,
-      isAsked: options.authenticate !== undefined,
+      isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
     return serve<P>(links$, { ...options, endpoint: path, shutdown$ });

@@ -1,6 +1,6 @@
 import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
 import { DecodeError, RxwireError } from '../errors.js';
-import { endOf } from '../internal/endOf.js';
+import { completionOf } from '../internal/completionOf.js';
 import { arrivals } from './arrivals.js';
 import { createHost } from './host.js';
 import type { Principal, ServerWire } from './principal.js';
@@ -36,7 +36,7 @@ export function serve<P extends Principal | undefined = undefined>(
     );
     const stopped$ = shutdown$.pipe(
       take(1),
-      mergeMap(() => endOf(host.drain())),
+      mergeMap(() => completionOf(host.drain())),
     );
     // Left first, so that the wires can still say goodbye.
     return merge(NEVER.pipe(finalize(() => host.close())), wires$).pipe(takeUntil(stopped$));

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { OverflowError } from '../errors.js';
-import { chain } from '../internal/later.js';
+import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Report } from '../session/sessionEvents.js';
 import type { Bucket, Rates } from './rateLimit.js';

@@ -1,5 +1,5 @@
 import { asyncScheduler, defer, first, noop, of, switchMap, type Observable } from 'rxjs';
-import { createAlarm } from '../internal/alarm.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import type { Connection } from './connection.js';
 import { controlFrame } from './protocol/frames.js';
 import type { EndpointParts } from './endpointParts.js';
@@ -34,7 +34,7 @@ export function createCredentials(
 ): Credentials {
   let shown: string | undefined;
   let renew = noop;
-  const renewal = createAlarm(scheduler, () => renew());
+  const renewal = createCoalescedTimer(scheduler, () => renew());
   const ask = (source: TokenSource): Observable<string> =>
     defer(() => {
       const answer = typeof source === 'string' ? source : source();

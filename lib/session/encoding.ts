@@ -1,7 +1,7 @@
 import { identity, isObservable } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
-import { chain, attempt, type Later } from '../internal/later.js';
+import { chain, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { NegotiatedCodec } from './codecNegotiation.js';
@@ -25,7 +25,7 @@ export function checkSize(frame: Frame, maxFrame: number): void {
 }
 
 /** Makes bodies of messages, as few as the limit allows. Those that can be sent get numbers from `first` on, or none when that is 0. */
-export type Encode = (messages: readonly Message[], first: number) => Later<readonly Encoded[]>;
+export type Encode = (messages: readonly Message[], first: number) => MaybeAsync<readonly Encoded[]>;
 
 export interface EncoderOptions {
   /** Bytes a body may have. */
@@ -41,7 +41,7 @@ export function createEncoder(codecs: Pick<NegotiatedCodec, 'current'>, { maxSiz
     checkSize(body, maxSize);
     return [{ messages, body }];
   };
-  const failed = (messages: readonly Message[], first: number, error: unknown): Later<readonly Encoded[]> => {
+  const failed = (messages: readonly Message[], first: number, error: unknown): MaybeAsync<readonly Encoded[]> => {
     const middle = messages.length >> 1;
     // One message must not take the others of its batch with it: the batch is halved until the message is alone.
     if (middle > 0) {
@@ -77,7 +77,7 @@ export function countOf(encoded: readonly Encoded[]): number {
 }
 
 /** Reads a body. @throws {RxwireError} When the codec cannot read it; also delivered. */
-export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): Later<readonly Message[]> {
+export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
   const fail = (error: unknown): never => {
     throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));
   };

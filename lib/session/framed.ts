@@ -2,7 +2,7 @@ import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject
 import type { Codec } from '../codec/codec.js';
 import { ConnectionLostError, type RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { asInput, attempt, type Later } from '../internal/later.js';
+import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -33,7 +33,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   assertPositive('framed', { maxFrame, maxBadFrames });
 
   const encode = createEncoder({ current: codec }, { maxSize: maxFrame, onUnsendable });
-  const decode = (frame: Frame): Later<readonly Message[]> => {
+  const decode = (frame: Frame): MaybeAsync<readonly Message[]> => {
     checkSize(frame, maxFrame);
     return decodeBody(codec, frame);
   };
@@ -44,7 +44,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
       let bad = 0;
 
       const refuse = (error: ConnectionLostError): void => refused$.error(error);
-      const read = (frame: Frame): Later<readonly Message[] | undefined> =>
+      const read = (frame: Frame): MaybeAsync<readonly Message[] | undefined> =>
         attempt(
           () => decode(frame),
           (batch) => {

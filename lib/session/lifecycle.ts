@@ -17,7 +17,7 @@ import {
   type Subscriber,
 } from 'rxjs';
 import { after } from '../internal/after.js';
-import { whenReady, type Later } from '../internal/later.js';
+import { whenReady, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Endpoint } from './endpoint.js';
 import type { EndpointParts } from './endpointParts.js';
@@ -74,8 +74,8 @@ export function waitIn(life: Subscription): Wait {
 }
 
 /** Calls back with the answer. A function that throws instead of answering has failed, too. */
-function settle<T>(later: () => Later<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
-  let answer: Later<T>;
+function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
+  let answer: MaybeAsync<T>;
   try {
     answer = later();
   } catch (error) {

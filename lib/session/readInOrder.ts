@@ -1,6 +1,6 @@
 import { isObservable, Observable, type OperatorFunction, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
-import { whenReady, type Later } from '../internal/later.js';
+import { whenReady, type MaybeAsync } from '../internal/maybeAsync.js';
 import { createRing } from '../internal/ring.js';
 import { GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -12,7 +12,7 @@ export type Arrival<C> = readonly [frame: Frame, connection: C];
 const OVERHEAD = 1_024;
 
 /** Reads a frame that has come over a connection. */
-type Read<T, C> = (...arrival: Arrival<C>) => Later<T>;
+type Read<T, C> = (...arrival: Arrival<C>) => MaybeAsync<T>;
 
 /**
  * Reads one frame after the other, at once unless the one before takes its time.

@@ -10,7 +10,7 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { endOf } from '../internal/endOf.js';
+import { completionOf } from '../internal/completionOf.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
 import type { Traffic } from './traffic.js';
 
@@ -73,7 +73,7 @@ function now(identity: Identity) {
 }
 
 /** Keeps the state of one wire. Costs next to nothing while nobody looks. */
- 
+
 export class StateKeeper {
   readonly #identity: Identity;
   readonly #traffic: Traffic;
@@ -96,7 +96,7 @@ export class StateKeeper {
     return defer(() => {
       const all$ = (this.#changes$ ??= this.#changes());
       const samples$ = merge(interval(SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
-      return merge(all$, samples$.pipe(takeUntil(endOf(all$)))).pipe(
+      return merge(all$, samples$.pipe(takeUntil(completionOf(all$)))).pipe(
         map(() => this.snapshot()),
         distinctUntilChanged(isSame),
       );

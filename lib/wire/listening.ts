@@ -1,7 +1,7 @@
 import { defer, delay, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
 
 /** Whether somebody listens to a wire. */
- 
+
 export class Listening {
   #hasBegun = false;
   #begun$: Subject<true> | undefined;

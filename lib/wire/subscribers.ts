@@ -12,8 +12,8 @@ import {
   type Subscription,
   type Unsubscribable,
 } from 'rxjs';
-import { endOf } from '../internal/endOf.js';
-import { wanted, type Wanted } from '../internal/wanted.js';
+import { completionOf } from '../internal/completionOf.js';
+import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
 /** Who is subscribed to a wire. */
 export interface WireSubscriptions {
@@ -22,12 +22,12 @@ export interface WireSubscriptions {
   readonly patterns: readonly (string | RegExp)[];
 }
 
-const NOTHING: Wanted = of([]);
+const NOTHING: SubscribedPatterns = of([]);
 
 /** Knows who is subscribed. Costs next to nothing while nobody looks. */
- 
+
 export class Subscribers {
-  readonly #present = new Map<Unsubscribable, Wanted>();
+  readonly #present = new Map<Unsubscribable, SubscribedPatterns>();
   /** Made when somebody looks. */
   #changes$: Subject<unknown> | undefined;
   #isOver = false;
@@ -40,14 +40,14 @@ export class Subscribers {
         startWith(undefined),
         switchMap(() => combineLatest([NOTHING, ...this.#present.values()])),
         map((patterns) => ({ count: this.#present.size, patterns: [...new Set(patterns.flat())] })),
-        takeUntil(endOf(changes$)),
+        takeUntil(completionOf(changes$)),
       );
     });
   }
 
   add(subscription: Subscription): void {
     const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
-    this.#change(this.#present.set(one, wanted() ?? NOTHING));
+    this.#change(this.#present.set(one, subscribeContext() ?? NOTHING));
     subscription.add(one);
   }
 

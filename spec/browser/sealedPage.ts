@@ -12,7 +12,7 @@ import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
 import { sealed } from '../../lib/codec/sealed.js';
 import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
-import type { Later } from '../../lib/internal/later.js';
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -28,7 +28,7 @@ const codecs = new Map<string, Codec>(
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (all: Uint8Array): string => Array.from(all, (byte) => byte.toString(16).padStart(2, '0')).join('');
-const soon = async <T>(later: Later<T>): Promise<T> => (isObservable(later) ? firstValueFrom(later) : later);
+const soon = async <T>(later: MaybeAsync<T>): Promise<T> => (isObservable(later) ? firstValueFrom(later) : later);
 
 const toolbox = {
   /** Whether there is Node's cipher, and whether there is the other. */
@@ -36,7 +36,7 @@ const toolbox = {
   /** What is sealed, and then opened again. */
   seal: ({ key, nonce, label, content }: (typeof gcmVectors)[number]) =>
     inPage(async () => {
-      const safe = await soon(webCipher()!.safe(bytes(key)));
+      const safe = await soon(webCipher()!.importKey(bytes(key)));
       const parts = await soon(safe.seal(bytes(nonce), bytes(label), bytes(content)));
       const whole = bytes(parts.map(hex).join(''));
       return [hex(whole), hex(await soon(safe.open(bytes(nonce), bytes(label), whole)))];

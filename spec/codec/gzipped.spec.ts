@@ -3,9 +3,9 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { PlainCodec } from '../../lib/codec/codec.js';
 import { crc32 } from '../../lib/codec/gzip/crc32.js';
-import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
-import { portableZip, type Level } from '../../lib/codec/gzip/zip.js';
-import { gzipped, gzippedBy, type GzipOptions } from '../../lib/codec/gzipped.js';
+import { nativeCompressor } from '../../lib/codec/gzip/nativeCompressor.js';
+import { portableCompressor, type Level } from '../../lib/codec/gzip/compressor.js';
+import { gzipped, gzippedWith, type GzipOptions } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { DecodeError, EncodeError } from '../../lib/errors.js';
@@ -14,7 +14,7 @@ import { codecContract } from './contract.js';
 import { sample } from './messages.js';
 
 const MEBIBYTE = 1024 * 1024;
-const zips = { zlib: nativeZip()!, fflate: portableZip };
+const zips = { zlib: nativeCompressor()!, fflate: portableCompressor };
 const codecs = { json, msgpack };
 const payload = fc.oneof(
   fc.string({ maxLength: 20 }),
@@ -40,7 +40,7 @@ const reasonOf = (run: () => unknown): string => {
 };
 
 describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
-  const by = (codec: PlainCodec, options: GzipOptions = {}): PlainCodec => gzippedBy(zip, codec, options);
+  const by = (codec: PlainCodec, options: GzipOptions = {}): PlainCodec => gzippedWith(zip, codec, options);
   const good = frameOf(by(msgpack()));
   const decode = (frame: Uint8Array): string => reasonOf(() => by(msgpack()).decode(frame));
 
@@ -85,7 +85,7 @@ describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
     it.each(Object.entries(zips))('is read by %s', (_, other) => {
       const levels: readonly Level[] = [1, 6, 9];
       for (const level of levels) {
-        expect(gzippedBy(other, makeCodec(), {}).decode(by(makeCodec(), { level }).encode(large))).toEqual(large);
+        expect(gzippedWith(other, makeCodec(), {}).decode(by(makeCodec(), { level }).encode(large))).toEqual(large);
       }
     });
   });
@@ -241,7 +241,7 @@ describe('gzipped', () => {
     const { process } = globalThis;
     Object.defineProperty(globalThis, 'process', { value: undefined, configurable: true });
     try {
-      expect(nativeZip()).toBeUndefined();
+      expect(nativeCompressor()).toBeUndefined();
       expect(gzipped(json()).decode(frameOf(gzipped(json())))).toHaveLength(1);
     } finally {
       Object.defineProperty(globalThis, 'process', { value: process, configurable: true });

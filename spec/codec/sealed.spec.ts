@@ -5,9 +5,9 @@ import { json } from '../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
-import { createRecent } from '../../lib/codec/seal/recent.js';
+import { createGenerationCache } from '../../lib/codec/seal/generationCache.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
-import { sealed, sealedBy } from '../../lib/codec/sealed.js';
+import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import { DecodeError, EncodeError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { place, placed, soon } from '../support/places.js';
@@ -50,12 +50,12 @@ describe.each([json, msgpack])('sealed around a codec', (makeCodec) => {
 });
 
 describe.each(Object.entries(ciphers))('sealed, by the cipher of %s', (_, cipher) => {
-  const by = (codec: PlainCodec, keys = ring()): Codec => sealedBy(cipher, codec, keys);
+  const by = (codec: PlainCodec, keys = ring()): Codec => sealedWith(cipher, codec, keys);
 
   it('opens what the other has sealed', async () => {
     for (const other of Object.values(ciphers)) {
       for (const codec of [json(), msgpack(), gzipped(json(), { threshold: 0 })]) {
-        const frame = await soon(() => sealedBy(other, codec, ring()).encode(batch, place));
+        const frame = await soon(() => sealedWith(other, codec, ring()).encode(batch, place));
         expect(await soon(() => by(codec).decode(frame, place))).toEqual(batch);
       }
     }
@@ -152,7 +152,7 @@ describe('sealed', () => {
     const cipher = ciphers.Node;
     let derived = 0;
     const counting = { ...cipher, derive: (...given: Parameters<typeof cipher.derive>) => (derived++, cipher.derive(...given)) };
-    const codec = sealedBy(counting, msgpack(), ring());
+    const codec = sealedWith(counting, msgpack(), ring());
     for (let first = 1; first < 100; first++) frameOf(codec, { ...place, first });
     expect(derived).toBe(1);
     frameOf(codec, { ...place, first: 2 ** 31 });
@@ -164,7 +164,7 @@ describe('sealed', () => {
     const web = ciphers.WebCrypto;
     let derived = 0;
     const counting = { ...web, derive: (...given: Parameters<typeof web.derive>) => (derived++, web.derive(...given)) };
-    const codec = sealedBy(counting, msgpack(), ring());
+    const codec = sealedWith(counting, msgpack(), ring());
     for (let index = 0; index < 5; index++) await soon(() => codec.encode(batch, place));
     expect(derived).toBe(1);
   });
@@ -180,7 +180,7 @@ describe('sealed', () => {
 
 describe('createRecent', () => {
   it('remembers what was asked for last, and forgets the rest', () => {
-    const recent = createRecent<string>(2);
+    const recent = createGenerationCache<string>(2);
     const made: string[] = [];
     const ask = (name: string): string => recent.get(name, () => (made.push(name), name));
     for (const name of ['a', 'b', 'a', 'c', 'a', 'd', 'e', 'a', 'b']) ask(name);

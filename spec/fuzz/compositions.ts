@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { PlainCodec } from '../../lib/codec/codec.js';
-import { nativeZip } from '../../lib/codec/gzip/nativeZip.js';
-import { portableZip } from '../../lib/codec/gzip/zip.js';
-import { gzipped, gzippedBy } from '../../lib/codec/gzipped.js';
+import { nativeCompressor } from '../../lib/codec/gzip/nativeCompressor.js';
+import { portableCompressor } from '../../lib/codec/gzip/compressor.js';
+import { gzipped, gzippedWith } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
@@ -40,8 +40,8 @@ const keys = keyring({ current: 'k1', keys: { k1: new Uint8Array(32).fill(1) } }
 /** Each codec alone, compressed by either of both (whatever its size, so that small frames are as well), sealed, and both. */
 export const compositions: readonly Composition[] = plain.flatMap(({ name, codec, batches }) => [
   { name, codec, batches },
-  { name: `${name}, gzip by zlib`, codec: gzippedBy(nativeZip() ?? portableZip, codec, { threshold: 0 }), batches },
-  { name: `${name}, gzip by fflate`, codec: gzippedBy(portableZip, codec, { threshold: 0 }), batches },
+  { name: `${name}, gzip by zlib`, codec: gzippedWith(nativeCompressor() ?? portableCompressor, codec, { threshold: 0 }), batches },
+  { name: `${name}, gzip by fflate`, codec: gzippedWith(portableCompressor, codec, { threshold: 0 }), batches },
   { name: `${name}, sealed`, codec: placed(sealed(codec, keys)), batches },
   { name: `${name}, gzip, sealed`, codec: placed(sealed(gzipped(codec, { threshold: 0 }), keys)), batches },
 ]);

@@ -1,6 +1,6 @@
 import { assert, constantFrom, array, double, integer, oneof, property, constant } from 'fast-check';
 import { OverflowError } from '../../lib/errors.js';
-import { createPriorityQueue, type OverflowPolicy, type Waiting } from '../../lib/internal/priorityQueue.js';
+import { createPriorityQueue, type OverflowPolicy, type QueuedValue } from '../../lib/internal/priorityQueue.js';
 
 const policies: readonly OverflowPolicy[] = ['drop-oldest', 'drop-newest', 'drop-lowest', 'error'];
 
@@ -96,7 +96,7 @@ describe('priorityQueue', () => {
   });
 });
 
-function attempt(push: () => Waiting<number> | undefined): number | 'full' | undefined {
+function attempt(push: () => QueuedValue<number> | undefined): number | 'full' | undefined {
   try {
     return push()?.value;
   } catch {

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom } from 'rxjs';
 import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
 import { FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
-import { asObservable } from '../../lib/internal/later.js';
+import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
 import { asked, channelLogContract, textsOf } from '../support/channelLogContract.js';
 import { describeWith } from '../support/debian.js';

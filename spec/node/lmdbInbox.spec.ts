@@ -1,6 +1,6 @@
 import { firstValueFrom, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { lmdbStore, type LmdbStore, type LmdbStoreOptions } from '../../lib/node/lmdbStore.js';
-import type { LmdbTransaction } from '../../lib/node/transaction.js';
+import type { LmdbTransaction } from '../../lib/node/lmdbTransaction.js';
 import type { Completion } from '../../lib/session/store/inbox.js';
 import { ready } from '../support/outboxCases.js';
 import { folder, statsOf, tamper } from './folder.js';

@@ -20,7 +20,7 @@ import { msgpack } from '../../lib/codec/msgpack.js';
 import { reply } from '../../lib/app/requests/reply.js';
 import type { ReplyOptions } from '../../lib/app/requests/replyOptions.js';
 import { request } from '../../lib/app/requests/request.js';
-import type { Handler } from '../../lib/app/requests/answer.js';
+import type { Handler } from '../../lib/app/requests/handlerRun.js';
 import { ReplyError, RequestTimeoutError, SessionLostError, WireClosedError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Wire } from '../../lib/wire/wire.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as openSocket, type Socket } from 'node:net';
-import { toRecord } from '../../lib/link/http/records.js';
+import { encodeRecord } from '../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../lib/link/link.js';
 import { helloFrame } from '../support/sessionFrames.js';
 import { RECORDS } from './http.js';
@@ -30,7 +30,7 @@ export function over(bytes: number, piece: Uint8Array): Buffer {
 
 /** A request of a link as it travels. */
 export function requestOf(method: string, link: string, number: number, frames: readonly Frame[] = [], accept: string = RECORDS): Buffer {
-  const body = Buffer.concat(frames.map(toRecord));
+  const body = Buffer.concat(frames.map(encodeRecord));
   const fields = [
     ['host', 'x'],
     ['rxwire-link', link],

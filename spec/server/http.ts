@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { concat } from '../../lib/internal/concat.js';
-import { fromRecords, toRecord, type Item } from '../../lib/link/http/records.js';
+import { concatBytes } from '../../lib/internal/concatBytes.js';
+import { decodeRecords, encodeRecord, type Item } from '../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../lib/link/link.js';
 
 export const EVENTS = 'text/event-stream';
@@ -8,7 +8,8 @@ export const RECORDS = 'application/octet-stream';
 
 export const linkName = (): string => randomBytes(33).toString('base64url').slice(0, 43);
 
-export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> => concat(items.map(toRecord)) as Uint8Array<ArrayBuffer>;
+export const bodyOf = (...items: readonly Item[]): Uint8Array<ArrayBuffer> =>
+  concatBytes(items.map(encodeRecord)) as Uint8Array<ArrayBuffer>;
 
 /** A client that makes each request of a link itself. */
 export function rawLink(url: string, name = linkName(), common: Readonly<Record<string, string>> = {}) {
@@ -28,7 +29,7 @@ export function rawLink(url: string, name = linkName(), common: Readonly<Record<
 
 /** What an answer holds. */
 export async function itemsOf(response: Response): Promise<readonly Item[]> {
-  return fromRecords(new Uint8Array(await response.arrayBuffer()), 1024 * 1024);
+  return decodeRecords(new Uint8Array(await response.arrayBuffer()), 1024 * 1024);
 }
 
 /** The text of a stream, until it holds this. */

@@ -1,7 +1,7 @@
 import { asapScheduler, concatMap, defer, observeOn, of, Subject, take, throwError, type Observable } from 'rxjs';
 import type { BatchContext, Codec } from '../../lib/codec/codec.js';
 import type { RxwireError } from '../../lib/errors.js';
-import type { Later } from '../../lib/internal/later.js';
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { createEncoder } from '../../lib/session/encoding.js';
@@ -19,7 +19,7 @@ const names = (count: number): readonly string[] => Array.from({ length: count }
 
 /** Answers when `ready` says so. */
 function late(codec: Codec, ready: () => Observable<unknown>): Codec {
-  const later = <T>(work: () => Later<T>): Observable<T> =>
+  const later = <T>(work: () => MaybeAsync<T>): Observable<T> =>
     defer(ready).pipe(
       take(1),
       concatMap(() => of(work() as T)),
@@ -113,7 +113,7 @@ describe('a codec that takes its time', () => {
   });
 });
 
-function withEnd<T>(later: Later<T>, end: () => void): Observable<T> {
+function withEnd<T>(later: MaybeAsync<T>, end: () => void): Observable<T> {
   return (later as Observable<T>).pipe(
     concatMap((value) => {
       end();

@@ -5,7 +5,7 @@ import { json } from '../../lib/codec/json.js';
 import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
-import { sealed, sealedBy } from '../../lib/codec/sealed.js';
+import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import type { RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
@@ -158,7 +158,7 @@ describe('what is stored, and was written by another codec', () => {
     ['json, for a server of msgpack', json(), msgpack()],
     ['msgpack, for a server of json', msgpack(), json()],
     ['sealed msgpack, for a server of sealed json', sealed(msgpack(), keys), sealed(json(), keys)],
-    ['what takes its time', sealedBy(webCipher()!, msgpack(), keys), sealedBy(webCipher()!, json(), keys)],
+    ['what takes its time', sealedWith(webCipher()!, msgpack(), keys), sealedWith(webCipher()!, json(), keys)],
   ])('is written anew: %s', async (_, before, now) => {
     const storage = fakeStorage();
     await leave(storage, before, 'exactly-once');

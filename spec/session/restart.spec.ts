@@ -1,6 +1,6 @@
 import { concat, defer, filter, firstValueFrom, of, Subject, take, timer, type Observable } from 'rxjs';
 import type { ConnectionLostError } from '../../lib/errors.js';
-import type { Later } from '../../lib/internal/later.js';
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { CloseCode } from '../../lib/link/closeCode.js';
 import type { Frame, Link } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
@@ -221,7 +221,7 @@ describe('restarting', () => {
       const storage = fakeStorage();
       const written$ = new Subject<void>();
       const slow: OutboxStore = { ...outboxIn(storage) };
-      const append = (batches: Parameters<OutboxStore['append']>[0]): Later<void> =>
+      const append = (batches: Parameters<OutboxStore['append']>[0]): MaybeAsync<void> =>
         concat(
           defer(() => (slow.append(batches) as Observable<never> | undefined) ?? []),
           written$.pipe(take(1)),

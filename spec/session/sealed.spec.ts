@@ -4,7 +4,7 @@ import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
-import { sealed, sealedBy } from '../../lib/codec/sealed.js';
+import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import { UnsupportedError, type RxwireError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memory.js';
@@ -37,7 +37,7 @@ describe.each([
   ['Node', nativeCipher()!],
   ['WebCrypto', webCipher()!],
 ])('a session that is sealed by the cipher of %s', (_, cipher) => {
-  const codec = (keys = ring()) => sealedBy(cipher, gzipped(msgpack()), keys);
+  const codec = (keys = ring()) => sealedWith(cipher, gzipped(msgpack()), keys);
 
   function connected({ client = {}, server = {} }: PairOptions = {}) {
     const got$ = new Subject<Message>();

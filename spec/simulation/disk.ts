@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs';
-import type { Later } from '../../lib/internal/later.js';
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
 import type { Life } from './life.js';
@@ -7,7 +7,7 @@ import type { Life } from './life.js';
 /** Where processes write. Commits happen one after the other; which of those that are under way survive a crash is up to chance. */
 export interface Disk {
   /** Commits what `apply` does, some time after somebody subscribes; answers some time after that, if there is still somebody. */
-  write<T>(life: Life, apply: () => T): Later<T>;
+  write<T>(life: Life, apply: () => T): MaybeAsync<T>;
 }
 
 interface Pending {

@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs';
 import type { ChannelEntry, ChannelLog, ChannelSlice } from '../../lib/app/hub/channelLog.js';
-import { asObservable } from '../../lib/internal/later.js';
+import { asObservable } from '../../lib/internal/maybeAsync.js';
 import type { ChannelPosition } from '../../lib/message/channelTypes.js';
 import { record } from './record.js';
 import { note, payloads } from './rooms.js';

@@ -1,7 +1,7 @@
 import { EMPTY, of, type Observable } from 'rxjs';
 import { ofType } from '../../lib/operators/ofType.js';
 import type { Message } from '../../lib/message/types.js';
-import type { LmdbTransaction } from '../../lib/node/transaction.js';
+import type { LmdbTransaction } from '../../lib/node/lmdbTransaction.js';
 import { consume, type Consumed } from '../../lib/session/consume/consume.js';
 
 const messages$: Observable<Message> = EMPTY;

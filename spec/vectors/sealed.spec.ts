@@ -7,7 +7,7 @@ import { json } from '../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
-import { sealedBy } from '../../lib/codec/sealed.js';
+import { sealedWith } from '../../lib/codec/sealed.js';
 import { DecodeError } from '../../lib/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { soon } from '../support/places.js';
@@ -36,7 +36,7 @@ describe.each([
   ['WebCrypto', webCipher()!],
 ])('the vectors of sealed, by the cipher of %s', (_, cipher) => {
   it.each(good.map((vector) => [vector.name, vector] as const))('%s', async (_, { codec: name, key, nonce, context, messages, hex }) => {
-    const codec = sealedBy(cipher, within(name), ringOf(key), () => bytes(nonce));
+    const codec = sealedWith(cipher, within(name), ringOf(key), () => bytes(nonce));
     expect(codec.name).toBe(name);
     expect(await soon(() => codec.decode(bytes(hex), context))).toEqual(messages);
     const frame = (await soon(() => codec.encode(messages, context))) as Uint8Array;
@@ -46,7 +46,7 @@ describe.each([
   });
 
   it.each(bad.map((vector) => [vector.name, vector] as const))('refuses %s', async (_, { codec: name, context, hex }) => {
-    const codec = sealedBy(cipher, within(name), ringOf('k1'));
+    const codec = sealedWith(cipher, within(name), ringOf('k1'));
     await expect(soon(() => codec.decode(bytes(hex), context))).rejects.toThrow(DecodeError);
   });
 });

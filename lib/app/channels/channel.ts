@@ -9,7 +9,7 @@ import type { ChannelOptions } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import { createMembership } from './membership.js';
-import { createSwitchboard } from './switchboard.js';
+import { createDemultiplexer } from './demultiplexer.js';
 
 export interface ClientChannelParts extends ChannelParts {
   readonly state$: Observable<ChannelState>;
@@ -17,13 +17,13 @@ export interface ClientChannelParts extends ChannelParts {
   readonly errors$: Observable<RxwireError>;
 }
 
-/** A channel of a wire: `next` publishes to all who are in it, `subscribe` joins it, and receives. */
+/** A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives its messages. */
 export class Channel extends ChannelSubject {
-  /** How we stand to it: now, and at each change. Completes with the wire. */
+  /** The state of the membership: the current one, then each change. Completes with the wire. */
   readonly state$: Observable<ChannelState>;
-  /** Messages that we have missed for good, as we learn of it: before the one that comes behind them. */
+  /** Reports messages that are lost for good. Emits before the first message behind the gap. */
   readonly gaps$: Observable<ChannelGap>;
-  /** What was refused, or could not be read; as it happens. */
+  /** Reports refused requests and unreadable messages as they occur. */
   readonly errors$: Observable<RxwireError>;
 
   constructor({ state$, gaps$, errors$, ...parts }: ClientChannelParts) {
@@ -37,14 +37,15 @@ export class Channel extends ChannelSubject {
 let channels: WeakMap<Wire, (name: string, options: ChannelOptions) => Channel> | undefined;
 
 /**
- * A channel over a wire whose server has a `hub`: a Subject of its own. It is joined once, however many have subscribed to it, and left when the last of
- * them leaves; after a lost session it is joined again, and what was missed comes then, as far as the server still has it.
+ * Returns a channel over a wire whose server has a `hub`. A channel is a Subject. It joins once, however many subscribers it has, and
+ * leaves when the last one unsubscribes.
+ * After a lost session it joins again and receives the missed messages that the server still keeps.
  *
- * The same wire and name are the same channel; the options are those of the first call.
+ * The same wire and name return the same channel. The options of the first call apply.
  *
- * @throws {TypeError} At call time, if that is no name: 1 to 128 of the characters `A-Z a-z 0-9 _ . : / -`.
+ * @throws {TypeError} At call time, if `name` does not match: 1 to 128 of the characters `A-Z a-z 0-9 _ . : / -`.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {ChannelRefusedError} Delivered, when the server does not let us in; who subscribes again asks again.
+ * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription asks again.
  * @example
  * const room = channel(wire, 'room.1', { history: 50 });
  * room.pipe(ofType('chat.said')).subscribe(({ source, payload }) => draw([source, payload]));
@@ -56,34 +57,34 @@ export function channel(wire: Wire, name: string, options: ChannelOptions = {}):
   assertPositive('channel', { joinTimeout });
   if (!NAME_PATTERN.test(name)) throw new TypeError(`channel: "name" must match ${NAME_PATTERN.source}, got ${name}`);
   channels ??= new WeakMap();
-  const find = channels.get(wire) ?? channelsOf(wire);
-  channels.set(wire, find);
-  return find(name, options);
+  const findChannel = channels.get(wire) ?? channelsOf(wire);
+  channels.set(wire, findChannel);
+  return findChannel(name, options);
 }
 
 function channelsOf(wire: Wire): (name: string, options: ChannelOptions) => Channel {
-  const switchboard = createSwitchboard(wire);
+  const demultiplexer = createDemultiplexer(wire);
   const known = new Map<string, Channel>();
   return (name, options) => {
     const found = known.get(name);
     if (found && !found.closed) return found;
-    const publish = (message: Message): void => wire.next(publication(name, message));
-    if (known.size >= MAX_KNOWN) forgetIdle(known);
-    const made = new Channel({ name, publish, ...createMembership(name, wire, switchboard, options) });
-    known.set(name, made);
-    return made;
+    const publish = (message: Message): void => wire.next(publishMessage(name, message));
+    if (known.size >= MAX_CHANNELS) removeIdle(known);
+    const created = new Channel({ name, publish, ...createMembership(name, wire, demultiplexer, options) });
+    known.set(name, created);
+    return created;
   };
 }
 
-/** Channels that are remembered though nobody has subscribed to them. */
-const MAX_KNOWN = 1_000;
+/** The number of channels that are cached without a subscriber. */
+const MAX_CHANNELS = 1_000;
 
-function forgetIdle(known: Map<string, Channel>): void {
+function removeIdle(known: Map<string, Channel>): void {
   for (const [name, { observed }] of known) if (!observed) known.delete(name);
 }
 
-/** What is said of the message is said of what carries it, too. */
-function publication(channel: string, message: Message): Message {
+/** Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message. */
+function publishMessage(channel: string, message: Message): Message {
   const { id, timestamp, ttl, priority, delivery } = message;
   return {
     ...createMessage('channel.publish', { channel, message }, { id, timestamp }),

@@ -1,10 +1,10 @@
 import type { SchedulerLike } from 'rxjs';
 
 export interface ChannelOptions {
-  /** How many of the latest messages who joins wants to have, as far as the server has them. @default 0 */
+  /** The number of past messages that a new member requests. The server sends those that it still keeps. @default 0 */
   readonly history?: number;
-  /** How long the server may take to answer a join until it is asked again, in ms. @default 10_000 */
+  /** The time after which an unanswered join is repeated, in ms. @default 10_000 */
   readonly joinTimeout?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }

@@ -2,30 +2,30 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelRefusedError } from '../../errors.js';
 
 /**
- * How a client stands to a channel: on its way in, in, finding out what it has missed, told that some of that is gone (it is in, and
- * `joined` follows at once), out, or not let in.
+ * The state of a client in a channel: joining, joined, recovering missed messages, informed of a gap (still joined; `joined` follows at
+ * once), left, or refused.
  */
 export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left' | 'refused';
 
-/** Messages that did not come, and will not. */
+/** Messages that were lost and will not arrive. */
 export interface ChannelGap {
   /**
-   * `history`: the server does not keep them any more; `epoch`: it has lost its history; `overflow`: there was no room for them on their
-   * way to us, as we were too slow, or away for too long.
+   * `history`: the server no longer keeps the messages. `epoch`: the server lost its history. `overflow`: a buffer between the server and this client was full, because
+   * this client was too slow or away for too long.
    */
   readonly reason: 'history' | 'epoch' | 'overflow';
-  /** The last one that came. */
+  /** The position of the last message that arrived. */
   readonly after: ChannelPosition;
-  /** Where it goes on. */
+  /** The position at which delivery continues. */
   readonly next: ChannelPosition;
 }
 
 export interface ChannelState {
   readonly status: ChannelStatus;
-  /** What we are to the others: the `source` of what we publish. Known once we are in. */
+  /** The id of this client for the other members: the `source` of its messages. Known after the join. */
   readonly member?: string;
   /** The latest gap. */
   readonly gap?: ChannelGap;
-  /** Why we were refused. */
+  /** The reason of the refusal. */
   readonly error?: ChannelRefusedError;
 }

@@ -10,12 +10,13 @@ export interface ChannelParts {
 }
 
 /**
- * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and `unsubscribe` end it for all who have subscribed
- * here, and for nobody else.
+ * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and `unsubscribe` end it for the subscribers of this
+ * object
+ * only.
  */
 export class ChannelSubject extends Subject<Message> {
   readonly name: string;
-  /** Who is in: all of them at first, then who comes and goes. */
+  /** Emits all members first, then each change. */
   readonly presence$: Observable<Presence>;
 
   readonly #messages$: Observable<Message>;
@@ -31,7 +32,7 @@ export class ChannelSubject extends Subject<Message> {
     this.#publish = publish;
   }
 
-  /** Whether somebody has subscribed here. */
+  /** Whether this object has subscribers. */
   override get observed(): boolean {
     return this.#listeners > 0;
   }

@@ -1,17 +1,17 @@
 import { asyncScheduler, defer, EMPTY, finalize, merge, of, share, Subject, takeUntil, type Observable } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
-import { endOf } from '../../internal/endOf.js';
-import { whileUsed } from '../../internal/whileUsed.js';
+import { completionOf } from '../../internal/completionOf.js';
+import { refCounted } from '../../internal/refCounted.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import type { Presence } from './presence.js';
-import { createRoster } from './roster.js';
-import { createStay } from './stay.js';
-import type { Switchboard } from './switchboard.js';
+import { createMemberList } from './memberList.js';
+import { createChannelProtocol } from './channelProtocol.js';
+import type { Demultiplexer } from './demultiplexer.js';
 
-/** One channel, as a client sees it: it is in while somebody listens. */
+/** One channel on the client's side. The client is a member while there are subscribers. */
 export interface Membership {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
@@ -20,50 +20,60 @@ export interface Membership {
   readonly errors$: Observable<RxwireError>;
 }
 
-export function createMembership(channel: string, wire: Wire, switchboard: Switchboard, options: ChannelOptions): Membership {
+export function createMembership(channel: string, wire: Wire, demultiplexer: Demultiplexer, options: ChannelOptions): Membership {
   const { history = 0, joinTimeout = 10_000, scheduler = asyncScheduler } = options;
-  const roster = createRoster();
-  let inbox = new Subject<Message>();
-  /** Whether the wire has ended. */
-  let isOver = false;
+  const memberList = createMemberList();
+  let messageSubject = new Subject<Message>();
+  let hasWireEnded = false;
 
-  const watching = whileUsed(
-    () => stay.watch(),
+  const presenceRefCount = refCounted(
+    () => protocol.updateWatch(),
     () => {
-      roster.forget();
-      stay.watch();
+      memberList.reset();
+      protocol.updateWatch();
     },
   );
-  const stay = createStay({
-    ...{ channel, wire, history, joinTimeout, scheduler, roster },
-    isWatched: watching.isUsed,
-    emit: (message) => inbox.next(message),
-    onRefused: (error) => inbox.error(error),
+  const protocol = createChannelProtocol({
+    channel,
+    wire,
+    history,
+    joinTimeout,
+    scheduler,
+    memberList,
+    wantsPresence: presenceRefCount.isActive,
+    emit: (message) => messageSubject.next(message),
+    onRefused: (error) => messageSubject.error(error),
   });
   const end = (error: unknown): void => {
-    isOver = true;
-    stay.end();
-    if (error === undefined) inbox.complete();
-    else inbox.error(error);
+    hasWireEnded = true;
+    protocol.end();
+    if (error === undefined) messageSubject.complete();
+    else messageSubject.error(error);
   };
-  const plugged = whileUsed(
-    () => switchboard.plug(channel, { ...stay, end }),
-    () => switchboard.unplug(channel),
+  const wireRefCount = refCounted(
+    () => demultiplexer.add(channel, { ...protocol, end }),
+    () => demultiplexer.remove(channel),
   );
   const joined$ = defer(() => {
-    // It has ended, when the wire has.
-    if (!isOver) stay.enter();
-    return inbox.pipe(finalize(stay.leave));
+    // If the wire has ended, `messageSubject` has ended too.
+    if (!hasWireEnded) protocol.join();
+    return messageSubject.pipe(finalize(protocol.leave));
   });
   const messages$ = defer(() => {
-    inbox = new Subject();
-    isOver = false;
-    return plugged.by(joined$);
+    messageSubject = new Subject();
+    hasWireEnded = false;
+    return wireRefCount.by(joined$);
   }).pipe(share());
-  const roster$ = defer(() => {
-    const known = roster.current();
-    return merge(known ? of(known) : EMPTY, roster.changes$).pipe(takeUntil(endOf(messages$)));
+  const memberList$ = defer(() => {
+    const known = memberList.snapshot();
+    return merge(known ? of(known) : EMPTY, memberList.changes$).pipe(takeUntil(completionOf(messages$)));
   });
 
-  return { messages$, presence$: watching.by(roster$), state$: stay.state$, gaps$: stay.gaps$, errors$: plugged.by(stay.errors$) };
+  return {
+    messages$,
+    presence$: presenceRefCount.by(memberList$),
+    state$: protocol.state$,
+    gaps$: protocol.gaps$,
+    errors$: wireRefCount.by(protocol.errors$),
+  };
 }

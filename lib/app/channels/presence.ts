@@ -1,11 +1,11 @@
 import type { ChannelMember } from '../../message/channelTypes.js';
 
-/** Who is in a channel, and how that came about. */
+/** The members of a channel, and the latest change. */
 export interface Presence {
-  /** All who are in. */
+  /** All members. */
   readonly members: readonly ChannelMember[];
-  /** Who has come since the last time. */
+  /** The members that joined since the previous value. */
   readonly entered: readonly ChannelMember[];
-  /** Who has gone. */
+  /** The members that left since the previous value. */
   readonly left: readonly ChannelMember[];
 }

@@ -1,25 +1,26 @@
 import { asyncScheduler, catchError, ignoreElements, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { RetryAttempt } from '../../operators/retryBackoff.js';
-import { createDeadLetter, failureOf } from '../../session/consume/deadLetter.js';
+import { createDeadLetter, failureOf } from '../../session/consume/createDeadLetter.js';
 import type { DeadLetterStore } from './deadLetterStore.js';
 
 export interface BuryOptions {
-  /** What `onRetry` of `retryBackoff` was told of the tries before the last one. @default none */
+  /** The earlier attempts, as `onRetry` of `retryBackoff` reports them. @default none */
   readonly retries?: readonly RetryAttempt[];
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Keeps a message as a dead letter when its work fails, and completes in place of the error. For pipelines of your own: `consume`, `route` and queues
- * do it themselves, with their option `deadLetter: letters.add`.
+ * Stores a message as a dead letter when its work fails, and completes instead of the error. It is meant for custom pipelines: `consume`,
+ * `route` and queues
+ * have an option `deadLetter: letters.add`.
  *
  *     work                            --a--#
  *     deadLetter(letters, message)    --a--|
  *
- * @param message What the work is about.
+ * @param message The message that the work processes.
  * @throws What the store fails with, delivered.
  * @example
  * const letters = memoryDeadLetters();

@@ -1,31 +1,34 @@
 import type { Observable } from 'rxjs';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { DeadLetter } from '../../session/store/inbox.js';
 
-/** A dead letter, and what it is found by. */
+/** A dead letter with its id in the store. */
 export interface StoredDeadLetter extends DeadLetter {
-  /** From 1: later ones have higher ones, and none is given twice. */
+  /** Starts at 1 and rises with each letter. Ids are not reused. */
   readonly id: number;
 }
 
 /** A page of letters. */
 export interface DeadLetterPage {
-  /** Begins behind the letter of this id. @default at the oldest */
+  /** The page starts behind the letter with this id. @default at the oldest */
   readonly after?: number;
-  /** Letters at most. @default Infinity */
+  /** The maximum number of letters. @default Infinity */
   readonly limit?: number;
 }
 
-/** Messages that could not be processed, until somebody sees to them. */
+/** Stores messages that could not be processed. */
 export interface DeadLetterStore {
-  /** Keeps one; answers when it would survive what the store survives. Where that is an Observable, nothing is done before it is subscribed to. */
-  readonly add: (letter: DeadLetter) => Later<void>;
-  /** Those that there are when it is subscribed to, the oldest first. */
+  /**
+   * Stores a letter. The result is available when the letter is as durable as the store. If it is an Observable, the store writes when it
+   * is subscribed to.
+   */
+  readonly add: (letter: DeadLetter) => MaybeAsync<void>;
+  /** Emits the letters that exist at subscription, the oldest first. */
   readonly list: (page?: DeadLetterPage) => Observable<StoredDeadLetter>;
-  /** How many there are. */
+  /** Emits the number of letters. */
   readonly count: () => Observable<number>;
-  /** Removes one for good; tells whether it was there. */
+  /** Removes a letter permanently. Emits whether it existed. */
   readonly remove: (id: number) => Observable<boolean>;
-  /** Those that had to make room for others. */
+  /** Emits the letters that the store evicted because it was full. */
   readonly dropped$: Observable<StoredDeadLetter>;
 }

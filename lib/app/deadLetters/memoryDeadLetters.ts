@@ -4,12 +4,12 @@ import { firstOf } from '../../internal/firstOf.js';
 import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
 export interface MemoryDeadLettersOptions {
-  /** Letters kept at most; the oldest gives way. @default 1_000 */
+  /** The maximum number of letters. A full store evicts the oldest. @default 1_000 */
   readonly maxSize?: number;
 }
 
 /**
- * Dead letters in memory: they end with the process.
+ * Stores dead letters in memory. They are lost when the process ends.
  *
  * @throws {RangeError} At call time, if `maxSize` is not positive.
  * @example

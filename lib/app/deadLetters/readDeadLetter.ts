@@ -2,7 +2,7 @@ import { parseMessage } from '../../message/validate.js';
 import type { DeadLetter, FailedAttempt } from '../../session/store/inbox.js';
 import type { StoredDeadLetter } from './deadLetterStore.js';
 
-/** What a store has found under an id, if it is a letter. */
+/** Returns a stored value as a dead letter; undefined if it is not one. */
 export function readDeadLetter(id: number, found: unknown): StoredDeadLetter | undefined {
   const { message, reason, error = reason, attempts, history = [], at } = Object(found) as Partial<Record<keyof DeadLetter, unknown>>;
   const isText = typeof reason === 'string' && typeof error === 'string';

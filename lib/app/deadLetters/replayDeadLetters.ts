@@ -1,31 +1,33 @@
 import { catchError, concat, concatMap, defer, EMPTY, filter, from, ignoreElements, of, type Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
-import { goOnFrom } from '../../session/consume/deadLetter.js';
+import { goOnFrom } from '../../session/consume/createDeadLetter.js';
 import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
-/** Where messages go once more: a queue, a wire, a Subject; or a function, whose work is done when what it returns completes, or at once. */
+/** The target of replayed messages: a queue, a wire, a Subject; or a function whose work is done when its result completes, or at once. */
 export type ReplayTarget = { readonly next: (message: Message) => void } | ((message: Message) => HandlerWork<unknown>);
 
 export interface ReplayOptions extends DeadLetterPage {
-  /** Only this letter. */
+  /** Replays only the letter with this id. */
   readonly id?: number;
-  /** Only those of which it is true. @default all */
+  /** Replays only the letters for which it returns true. @default all */
   readonly filter?: (letter: StoredDeadLetter) => boolean;
 }
 
-/** What came of a letter. */
+/** The result of one replayed letter. */
 export type Replayed = { readonly letter: StoredDeadLetter } & (
   | { readonly status: 'done' }
-  /** It is still there. */
+  /** The letter is still in the store. */
   | { readonly status: 'failed'; readonly error: unknown }
 );
 
 /**
- * Lets messages of dead letters be processed once more, one after the other, the oldest first; a letter is removed when its message was taken. Letters that
- * come meanwhile are not among them, so that what fails again does not go round in circles; its new letter goes on with the history of the old one.
+ * Replays the messages of dead letters, one after the other, the oldest first. A letter is removed after the target has accepted its
+ * message. Letters that are added
+ * during the replay are not replayed, so a message that fails again does not loop. Its new letter continues the history of the old one.
  *
- * If the process ends in between, a message was replayed and its letter is still there: a message keeps its `id`, for who drops repeats.
+ * If the process ends between the two steps, the message was replayed and its letter is still stored. The message keeps its `id`, so that
+ * `dedupe` can drop the repeat.
  *
  * @throws What the store fails with when it is read, or `filter` throws, delivered.
  * @example

@@ -1,11 +1,11 @@
 import { Subject } from 'rxjs';
 import { createRing } from '../../internal/ring.js';
-import { createTurns } from '../../internal/turns.js';
+import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
 
-/** What one channel may keep. */
+/** The limits of one channel's history. */
 export interface HistoryLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -17,21 +17,21 @@ export interface HistoryLimits {
 export interface ChannelHistory {
   readonly name: string;
   readonly tail$: Subject<ChannelEntry>;
-  /** How many are kept, and about how many bytes they have. */
+  /** The number of stored messages, and their estimated size in bytes. */
   readonly size: () => number;
   readonly bytes: () => number;
-  /** How many were ever added. */
+  /** The number of messages that were added in total. */
   readonly last: () => number;
-  /** When the latest was added. */
+  /** The time of the latest message. */
   readonly latest: () => number;
-  /** The message is emitted by {@link emit}. */
+  /** Adds a message. {@link emit} emits it. */
   add(message: Message, bytes: number, now: number): ChannelPosition;
-  /** Emits what was added since the last time. What is added by who gets it comes after that. */
+  /** Emits the messages that were added since the previous call. Messages that subscribers add meanwhile follow in order. */
   readonly emit: () => void;
   read(query: ChannelQuery, now: number): ChannelSlice;
-  /** Forgets the oldest. */
+  /** Removes the oldest message. */
   readonly shift: () => void;
-  /** Forgets what is too old. */
+  /** Removes the messages that are too old. */
   readonly expire: (now: number) => void;
 }
 
@@ -44,7 +44,7 @@ interface Kept {
 export function createHistory(name: string, epoch: string, { maxMessages, maxBytes, maxAge }: HistoryLimits): ChannelHistory {
   const kept = createRing<Kept>();
   const tail$ = new Subject<ChannelEntry>();
-  const turns = createTurns();
+  const notifications = createTrampoline();
   let last = 0;
   let bytes = 0;
   let latest = 0;
@@ -54,7 +54,10 @@ export function createHistory(name: string, epoch: string, { maxMessages, maxByt
     for (let oldest = kept.peek(); oldest && oldest.at + maxAge <= now; oldest = kept.peek()) shift();
   };
   return {
-    ...{ name, tail$, shift, expire },
+    name,
+    tail$,
+    shift,
+    expire,
     size: () => kept.size,
     bytes: () => bytes,
     last: () => last,
@@ -66,15 +69,15 @@ export function createHistory(name: string, epoch: string, { maxMessages, maxByt
       latest = now;
       expire(now);
       while (kept.size > maxMessages || bytes > maxBytes) shift();
-      turns.add(() => tail$.next(entry));
+      notifications.add(() => tail$.next(entry));
       return entry;
     },
-    emit: () => turns.run(),
+    emit: () => notifications.run(),
     read({ after, limit }, now) {
       expire(now);
       const isKnown = after?.epoch === epoch && after.offset <= last;
       const from = isKnown ? after.offset : 0;
-      // The offsets here have no holes.
+      // The offsets of this history are contiguous.
       const count = Math.min(limit, kept.size, last - from);
       const entries =
         count > 0

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 
@@ -8,39 +8,42 @@ export interface ChannelEntry extends ChannelPosition {
   readonly message: Message;
 }
 
-/** What to read of a channel. */
+/** The range of a history to read. */
 export interface ChannelQuery {
-  /** What came after that; without it, the latest there are. */
+  /** Read the messages behind this position. Without it, read the latest. */
   readonly after?: ChannelPosition | undefined;
-  /** So many at most: the latest of them. May be 0. */
+  /** The maximum number of messages, the latest ones. May be 0. */
   readonly limit: number;
 }
 
-/** A piece of the history of a channel. */
+/** A part of the history of a channel. */
 export interface ChannelSlice {
   readonly epoch: string;
-  /** The highest offset that was given in this epoch; 0, when none was. */
+  /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
   /** In order. */
   readonly entries: readonly ChannelEntry[];
-  /** Whether that is all that came after what was asked for: false, when some of it is not kept any more, or was of another epoch. */
+  /** Whether the slice contains all messages behind the requested position. False if some were removed, or belong to another epoch. */
   readonly isComplete: boolean;
 }
 
 /**
- * Keeps the history of channels, and hands on what is added to it: the one place through which all messages of a channel go, so that
- * the hubs of several servers which share it serve the same channels.
+ * Stores the history of channels and emits new entries. All messages of a channel pass through its log, so hubs on several servers that
+ * share a log serve the same
+ * channels.
  *
- * Offsets rise with each message of a channel, by one or more. They belong to an epoch: a log that cannot go on where it was, since it has
- * lost what it had, begins a new one. Answers are there at once, or come by an Observable.
+ * Offsets rise with each message of a channel, by one or more. They belong to an epoch. A log that lost data and cannot continue starts a
+ * new epoch. Results are returned
+ * synchronously or as an Observable.
  */
 export interface ChannelLog {
-  /** Adds a message, and answers where it stands. Those that a server adds one after the other keep their order. */
-  append(channel: string, message: Message): Later<ChannelPosition>;
-  read(channel: string, query: ChannelQuery): Later<ChannelSlice>;
+  /** Appends a message and returns its position. Consecutive messages of one server keep their order. */
+  append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
+  read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
   /**
-   * Emits each message from the moment of subscribing on, whoever has added it, in order. What is read after subscribing leaves nothing
-   * out between. An error says that it has lost the thread: it is subscribed again, and what was missed is read.
+   * Emits each message from the time of subscription on, from all servers, in order. A read after the subscription leaves no gap to the
+   * tail.
+   * An error means that messages may be missing: the hub subscribes again and reads the missed messages.
    */
   tail(channel: string): Observable<ChannelEntry>;
 }

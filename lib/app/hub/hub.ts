@@ -1,39 +1,40 @@
 import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
 import { ChannelFailedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
-import { endOf } from '../../internal/endOf.js';
-import { attempt, whenReady } from '../../internal/later.js';
+import { completionOf } from '../../internal/completionOf.js';
+import { attempt, whenReady } from '../../internal/maybeAsync.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/limits.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { ChannelSubject } from '../channels/channelSubject.js';
-import { isOfChannels } from '../channels/payloads.js';
+import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
-import { createGuest, type GuestParts } from './guest.js';
+import { createHubClient, type HubClientOptions } from './hubClient.js';
 import type { HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
-import { createPermission } from './permission.js';
-import { createRooms } from './rooms.js';
-import { resetMessage } from './sent.js';
+import { createAuthorizer } from './authorizer.js';
+import { createHubChannels } from './hubChannels.js';
+import { resetMessage } from './hubMessages.js';
 
-/** Channels, on the server's side. */
+/** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
-  /** Lets a wire use the channels, until it ends or what is returned is unsubscribed. */
+  /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
   readonly serve: (wire: W) => Subscription;
   /**
-   * A channel as a Subject: `next` publishes to all who are in it, `subscribe` gets what anybody publishes, `presence$` tells who is in.
+   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives what all publish, `presence$` emits the members.
    *
-   * @throws {TypeError} If that is no name.
+   * @throws {TypeError} If the name is invalid.
    */
   readonly channel: (name: string) => ChannelSubject;
-  /** What went wrong with the history, with an authorization, or with what a client has sent; as it happens. */
+  /** Reports failures of the log, failed authorizations and invalid messages of clients, as they occur. */
   readonly errors$: Observable<RxwireError>;
 }
 
 /**
- * Serves channels to any wires: to those of a server, or of any other links. Each message of a channel gets an offset in its history, so that
- * a member that was away gets what it has missed, or is told that it has missed something.
+ * Serves channels to wires: those of a server, or of any other link. Each message of a channel gets an offset in its history. A member that
+ * was away receives the messages
+ * that it missed, or is informed of a gap.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @example
@@ -47,17 +48,25 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   assertPositive('hub', { maxChannels, maxMembers, maxReplay, maxSize, authorizeTimeout });
 
   const errors$ = new Subject<RxwireError>();
-  const failedIn = (channel: string, error: unknown): void => errors$.next(new ChannelFailedError('log', channel, error));
+  const reportLogError = (channel: string, error: unknown): void => errors$.next(new ChannelFailedError('log', channel, error));
   const report = (error: unknown): void => errors$.next(asRxwireError(error));
-  const rooms = createRooms({ ...options, log, maxReplay }, failedIn);
-  const parts = { log, rooms, permit: createPermission(options as HubOptions, report), report, maxChannels, maxMembers, maxSize };
+  const channels = createHubChannels({ ...options, log, maxReplay }, reportLogError);
+  const clientOptions = {
+    log,
+    channels,
+    authorize: createAuthorizer(options as HubOptions, report),
+    report,
+    maxChannels,
+    maxMembers,
+    maxSize,
+  };
   const served = new Map<Wire, Subscription>();
 
   return {
     errors$: errors$.asObservable(),
     serve(wire) {
       try {
-        return served.get(wire) ?? attach({ ...parts, wire, member: memberOf(identify(wire)) }, served);
+        return served.get(wire) ?? serveWire({ ...clientOptions, wire, member: memberOf(identify(wire)) }, served);
       } catch (error) {
         errors$.next(new ChannelFailedError('identify', '', error));
         return Subscription.EMPTY;
@@ -66,34 +75,34 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     channel(name) {
       if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
       const publish = (message: Message): void => {
-        const fail = (error: unknown): void => failedIn(name, error);
+        const fail = (error: unknown): void => reportLogError(name, error);
         const appended = attempt(() => log.append(name, message.source ? message : { ...message, source: id }), noop, fail);
         void whenReady(appended, noop, fail);
       };
-      const messages$ = rooms.in(name, (room) => room.messages$);
-      return new ChannelSubject({ name, publish, messages$, presence$: rooms.in(name, (room) => room.presence$) });
+      const messages$ = channels.observe(name, ({ messages$ }) => messages$);
+      return new ChannelSubject({ name, publish, messages$, presence$: channels.observe(name, ({ presence$ }) => presence$) });
     },
   };
 }
 
 /** Serves a wire until it ends. */
-function attach(parts: GuestParts, served: Map<Wire, Subscription>): Subscription {
-  const { wire, report } = parts;
-  const guest = createGuest(parts);
+function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscription>): Subscription {
+  const { wire, report } = clientOptions;
+  const client = createHubClient(clientOptions);
   const end = (): void => {
     served.delete(wire);
-    guest.end();
+    client.end();
   };
   const served$ = wire.pipe(
-    // Of a wire that is unsubscribed, its subscribers are not told; its errors end in any case.
-    takeUntil(endOf(wire.errors$)),
+    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are not notified.
+    takeUntil(completionOf(wire.errors$)),
     finalize(end),
-    filter(isOfChannels),
-    use(guest.receive, { onError: ({ error }) => report(error) }),
+    filter(isChannelMessage),
+    use(client.receive, { onError: ({ error }) => report(error) }),
   );
   const subscription = served$.subscribe({ error: noop });
   if (!subscription.closed) served.set(wire, subscription);
-  // A client that has its wire from an earlier hub, before a restart, must join again.
+  // A client that was served by a hub before a restart must join again.
   wire.next(resetMessage());
   return subscription;
 }

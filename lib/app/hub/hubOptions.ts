@@ -4,41 +4,44 @@ import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelLog } from './channelLog.js';
 
-/** What a client wants to do. */
+/** A request of a client that needs permission. */
 export interface ChannelRequest<W extends Wire = Wire> {
   readonly wire: W;
-  /** The client, as the others see it. */
+  /** The client, as other members see it. */
   readonly member: ChannelMember;
   readonly channel: string;
   readonly action: 'join' | 'publish';
-  /** What is to be published. */
+  /** The message to publish. */
   readonly message?: Message;
 }
 
-/** Only `true` is a yes: an error, an empty answer, and none in time, are a no. */
+/** Only `true` grants permission. An error, an empty result and a timeout deny it. */
 export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => boolean | ObservableInput<boolean>;
 
 export interface HubOptions<W extends Wire = Wire> {
-  /** Where the history of the channels is. @default memoryChannelLog() */
+  /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
-  /** Whether a client may do what it wants; asked at each join and each publishing. @default everybody may do everything */
+  /** Decides whether a client may join or publish. Called for each join and each message. @default all clients may do everything */
   readonly authorize?: Authorize<W>;
-  /** How long that may take, in ms. @default 10_000 */
+  /** The timeout of an authorization, in ms. @default 10_000 */
   readonly authorizeTimeout?: number;
-  /** Who a client is to the others: an id, and what else they are told. Wires with the same id are one member. @default the id of the server's wire */
+  /**
+   * Returns the public identity of a client: an id and optional information. Wires with the same id are one member. @default the id of the
+   * server's wire
+   */
   readonly identify?: (wire: W) => string | ChannelMember;
-  /** The `source` of what the server itself publishes, where that says none. @default 'hub' */
+  /** The `source` of messages that the server publishes without one. @default 'hub' */
   readonly id?: string;
-  /** Channels that a client may be in at once. @default 100 */
+  /** The maximum number of channels of a client. @default 100 */
   readonly maxChannels?: number;
-  /** Clients that may be in a channel at once. @default 10_000 */
+  /** The maximum number of clients in a channel. @default 10_000 */
   readonly maxMembers?: number;
-  /** Messages of the past that who joins gets at most. @default 1_000 */
+  /** The maximum number of past messages that a joining client receives. @default 1_000 */
   readonly maxReplay?: number;
-  /** About how many bytes a message that a client publishes may have. @default 262_144: 256 KiB */
+  /** The maximum size of a published message, estimated in bytes. @default 262_144: 256 KiB */
   readonly maxSize?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** When members are told who came and went in one go. @default asapScheduler: at the end of the microtask */
+  /** Schedules the presence messages, which combine the changes of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
 }

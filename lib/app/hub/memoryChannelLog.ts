@@ -2,27 +2,34 @@ import { nanoid } from 'nanoid';
 import { asyncScheduler, defer, finalize, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import { firstOf } from '../../internal/firstOf.js';
-import { weigh } from '../../internal/weigh.js';
+import { estimateSize } from '../../internal/estimateSize.js';
 import { createHistory, type ChannelHistory, type HistoryLimits } from './channelHistory.js';
 import type { ChannelLog } from './channelLog.js';
 
 export interface MemoryChannelLogOptions {
-  /** Messages that are kept of a channel. @default 1_000 */
+  /** The maximum number of messages of a channel. @default 1_000 */
   readonly maxMessages?: number;
-  /** About how many bytes they may have. @default 1_048_576: 1 MiB */
+  /** The maximum estimated size of a channel's messages, in bytes. @default 1_048_576: 1 MiB */
   readonly maxBytes?: number;
-  /** How long a message is kept, in ms. @default 300_000: 5 minutes */
+  /** The maximum age of a message, in ms. @default 300_000: 5 minutes */
   readonly maxAge?: number;
-  /** About how many bytes the messages of all channels may have: past that, those of the channel that was silent for longest go. @default 67_108_864: 64 MiB */
+  /**
+   * The maximum estimated size of the messages of all channels, in bytes. Above it, the log removes messages of the channel that was idle
+   * for the longest time. @default 67_108_864: 64 MiB
+   */
   readonly maxTotalBytes?: number;
-  /** Channels without anybody in them that are remembered: past that, the one that was left first is forgotten, and begins anew. @default 10_000 */
+  /**
+   * The maximum number of channels without members that are kept. Above it, the log removes the one that was left first; that channel
+   * starts a new epoch. @default 10_000
+   */
   readonly maxIdle?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * A history of channels that ends with the process: who comes back to another one is told of a gap.
+ * Stores the history of channels in memory. It is lost when the process ends; clients that reconnect to another process are informed of a
+ * gap.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
@@ -35,18 +42,18 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
   const { maxIdle = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
   const channels = createChannels({ maxMessages, maxBytes, maxAge }, maxIdle);
-  const keeping = createKeeping(maxAge, maxTotalBytes, scheduler);
+  const retention = createRetention(maxAge, maxTotalBytes, scheduler);
 
   return {
     append(name, message) {
       const history = channels.get(name);
-      const position = keeping.around(history, (now) => history.add(message, weigh(message), now));
+      const position = retention.around(history, (now) => history.add(message, estimateSize(message), now));
       history.emit();
       return position;
     },
     read(name, query) {
       const history = channels.get(name);
-      return keeping.around(history, (now) => history.read(query, now));
+      return retention.around(history, (now) => history.read(query, now));
     },
     tail: (name) =>
       defer(() => {
@@ -57,11 +64,11 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
   };
 }
 
-/** All channels. Those that somebody listens to are never forgotten. */
+/** All channels. Channels with subscribers are never removed. */
 function createChannels(limits: HistoryLimits, maxIdle: number) {
   const instance = nanoid(10);
   const all = new Map<string, ChannelHistory>();
-  /** Nobody is in them, who was left first comes first. */
+  /** Channels without subscribers, in the order in which they became idle. */
   const idle = new Map<string, { readonly key: string }>();
   const firstIdle = firstOf(idle);
   let forgotten = 0;
@@ -72,7 +79,7 @@ function createChannels(limits: HistoryLimits, maxIdle: number) {
     if (!first) return;
     idle.delete(first.key);
     all.delete(first.key);
-    // Who comes to it again must not take its new offsets for the old ones.
+    // A new epoch, so that clients do not mistake new offsets for old ones.
     forgotten++;
   };
   return {
@@ -92,9 +99,9 @@ function createChannels(limits: HistoryLimits, maxIdle: number) {
   };
 }
 
-/** Keeps all of them together within their limits. What is too old goes when anything happens: a timer would keep an idle process alive. */
-function createKeeping(maxAge: number, maxTotalBytes: number, scheduler: SchedulerLike) {
-  /** Those that have messages: the one that was silent for longest comes first. */
+/** Keeps all histories within the total limits. It removes old messages on access: a timer would keep an idle process alive. */
+function createRetention(maxAge: number, maxTotalBytes: number, scheduler: SchedulerLike) {
+  /** Channels with messages, the one that was idle for the longest time first. */
   const filled = new Map<string, { readonly key: string; readonly history: ChannelHistory }>();
   const first = firstOf(filled);
   let total = 0;
@@ -114,7 +121,7 @@ function createKeeping(maxAge: number, maxTotalBytes: number, scheduler: Schedul
     for (; oldest && total > maxTotalBytes; oldest = first()) account(oldest.history, oldest.history.shift, now);
   };
   return {
-    /** Makes a change to one of them. */
+    /** Applies a change to one history. */
     around<T>(history: ChannelHistory, change: (now: number) => T): T {
       const now = scheduler.now();
       const result = account(history, change, now);

@@ -6,17 +6,18 @@ import type { Wire } from '../../wire/wire.js';
 import type { MetricsSink } from './metricsSink.js';
 
 export interface MeterWireOptions {
-  /** Told what the sink has thrown. Measuring has ended then, and the wire goes on. */
+  /** Called with an exception of the sink. Measuring ends then; the wire continues. */
   readonly onError?: (error: unknown) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Measures what a wire tells of itself: its errors, the messages that were dropped, how long acks take, how long messages wait before they are sent,
- * and how long reconnecting takes. The messages themselves are counted by `meter`. Of those that wait at once, each 16th is timed, and the first.
+ * Measures the events of a wire: errors, dropped messages, ack latency, time in the send queue, and time to reconnect. `meter` counts the
+ * messages themselves. Of the
+ * messages that wait at the same time, the first and each 16th are timed.
  *
- * It ends with the wire, or when the returned Subscription is unsubscribed from.
+ * It ends with the wire, or when the returned Subscription is unsubscribed.
  *
  * @example
  * import { createMetrics } from 'rxwire/metrics';
@@ -52,7 +53,7 @@ function countErrors(metrics: MetricsSink): (error: RxwireError) => void {
   };
 }
 
-/** To follow all messages through the queue would cost two looks at the clock for each. */
+/** Timing every message would read the clock twice for each. */
 const SAMPLE = 16;
 const MAX_FOLLOWED = 64;
 

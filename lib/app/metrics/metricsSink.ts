@@ -1,22 +1,23 @@
-/** Which way a message goes: `sent` from here, or `received` here. */
+/** The direction of a message: `sent` or `received` by this side. */
 export type MessageDirection = 'sent' | 'received';
 
 /**
- * What takes time: `ack`, from sending a message to its ack; `queue`, from when it comes to a queue to when it is started; `reconnect`, from when a
- * connection is lost to when there is one again.
+ * Measured durations: `ack`, from sending a message to its ack; `queue`, from entering a queue to being started; `reconnect`, from losing a
+ * connection to the next one.
  */
 export type TimedWork = 'ack' | 'queue' | 'reconnect';
 
 /**
- * Where meters write: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or Prometheus, or one of your own. Its methods are called
- * for each message: they should be quick, and what they keep must be bounded, whatever the names.
+ * Receives measurements: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or Prometheus, or a custom one. Its methods
+ * are called for each message:
+ * they must be fast, and their memory must be bounded for any names.
  */
 export interface MetricsSink {
-  /** @param size In bytes, about. */
+  /** @param size The approximate size in bytes. */
   message(direction: MessageDirection, type: string, size: number): void;
-  /** @param code That of the error where it has one, else its name. */
+  /** @param code The code of the error if it has one, otherwise its name. */
   error(code: string): void;
-  /** @param reason As with `ERR_DROPPED`: `overflow`, `expired` or `closed`. */
+  /** @param reason The reason of `ERR_DROPPED`: `overflow`, `expired` or `closed`. */
   drop(reason: string): void;
   /** @param duration In ms. */
   time(work: TimedWork, duration: number): void;

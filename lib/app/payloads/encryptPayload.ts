@@ -3,32 +3,37 @@ import type { PlainCodec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
 import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
-import { cipherHere } from '../../codec/seal/safes.js';
+import { platformCipher } from '../../codec/seal/derivedKeys.js';
 import { EncodeError } from '../../errors.js';
 import { toBase64 } from '../../internal/base64.js';
-import { chain, type Later } from '../../internal/later.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { use } from '../routing/use.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
 export interface EncryptOptions extends UseOptions {
-  /** What payloads are written with, before they are encrypted: it says what they may hold. The other end needs the same. @default json() */
+  /**
+   * The codec that encodes a payload before encryption. It determines which values are possible. Both ends need the same codec. @default
+   * json()
+   */
   readonly codec?: PlainCodec;
 }
 
 /**
- * Encrypts the payload of each message, by AES-256-GCM, for who has the same keys: whatever lies in between, servers and brokers, routes what it cannot read. The payload
- * becomes a text, and `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable, and are bound to it; all other fields are neither hidden nor protected.
+ * Encrypts the payload of each message with AES-256-GCM, end to end: servers and brokers in between route messages that they cannot read.
+ * The payload becomes a text, and
+ * `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable and are authenticated. All other fields are neither encrypted nor authenticated.
  *
  *     source                    -a-b-|
  *     encryptPayload(keys)      -A-B-|
  *
- * A message that cannot be encrypted goes no further, and ends the stream, unless `onError` takes it: nothing leaves in plain text. Order is kept.
+ * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an `onError`: nothing is sent in plain text.
+ * Order is kept.
  *
- * @param keys May change while they are in use.
+ * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {UnsupportedError} At call time, in a page that came neither by HTTPS nor from this machine.
- * @throws {EncodeError} Delivered, of a payload that the codec does not carry, and of one that is encrypted already.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {EncodeError} Delivered, for a payload that the codec does not support, or that is already encrypted.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * of(createMessage('chat.said', 'hello'))
@@ -37,15 +42,17 @@ export interface EncryptOptions extends UseOptions {
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
   const { codec = json(), onError = rethrow } = options;
-  const cipher = cipherHere('encryptPayload');
+  const cipher = platformCipher('encryptPayload');
   const { seal } = createPayloadSeal(cipher, { keys, codec: codec.name });
 
-  const encrypt = (message: Message): Later<Message> => {
+  const encrypt = (message: Message): MaybeAsync<Message> => {
     const { id, type, timestamp, version, payload, metadata } = message;
     if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is encrypted already`);
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);
     return chain(seal(frame, message), (sealed) => ({
-      ...{ ...message, payload: toBase64(sealed), metadata: { ...metadata, encrypted: true } },
+      ...message,
+      payload: toBase64(sealed),
+      metadata: { ...metadata, encrypted: true },
     }));
   };
   return use(encrypt, { ...options, onError });

@@ -1,4 +1,4 @@
-/** What validators have in common (https://standardschema.dev, version 1): a schema of zod, valibot, arktype and others is one. */
+/** The common interface of validators (https://standardschema.dev, version 1). Schemas of zod, valibot, arktype and others implement it. */
 export interface StandardSchema<In = unknown, Out = In> {
   readonly '~standard': {
     readonly version: 1;
@@ -8,15 +8,15 @@ export interface StandardSchema<In = unknown, Out = In> {
   };
 }
 
-/** What a schema makes of a value, or what is wrong with it. */
+/** The validated value, or the issues. */
 export type SchemaResult<Out> = { readonly value: Out; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
-/** One thing that is wrong. */
+/** One issue of a value. */
 export interface SchemaIssue {
   readonly message: string;
-  /** Where, from the payload on. */
+  /** The path from the payload to the invalid value. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** The payload that a schema lets through. */
+/** The type of a validated payload. */
 export type SchemaOutput<S> = S extends StandardSchema<unknown, infer Out> ? Out : never;

@@ -5,30 +5,32 @@ import type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './
 import { use } from '../routing/use.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
-/** The schema of the payload, by the type of the message. */
+/** The schemas of the payloads, by message type. */
 export type PayloadSchemas = Readonly<Record<string, StandardSchema>>;
 
-/** A message that has passed: `type` tells which payload it has. */
+/** A valid message. `type` discriminates the payload. */
 export type ValidatedMessage<S extends PayloadSchemas> = { [T in keyof S & string]: Message<T, SchemaOutput<S[T]>> }[keyof S & string];
 
 export interface ValidatedOptions extends UseOptions {
-  /** What becomes of messages whose type has no schema. @default 'refuse' */
+  /** Whether messages without a schema are refused or passed on. @default 'refuse' */
   readonly others?: 'refuse' | 'pass';
-  /** Whether the payload becomes what the schema makes of it: defaults, other forms. Where you send, leave that to the other side. @default true */
+  /** Whether the output of the schema replaces the payload: defaults, conversions. Set it to false where you send. @default true */
   readonly transform?: boolean;
 }
 
 /**
- * Lets messages through whose payload is what a schema says: of zod, valibot, arktype, or any other that keeps to Standard Schema. It works in both
+ * Passes on messages whose payload matches a schema of zod, valibot, arktype, or any other library that implements Standard Schema. It
+ * works in both
  * directions: `wire.pipe(validated(schemas))`, and `outgoing$.pipe(validated(schemas, { transform: false })).subscribe(wire)`.
  *
  *     source                              -a-b-a-|
  *     validated({ a: …, b: says no })     -a---a-|
  *
- * A message that does not pass goes no further, as with `use`: it is told to `onError`, it comes in `errors$` of the wire that has handed it over, and it
- * is a dead letter of its session. The stream goes on. A schema that takes its time keeps those that come after it waiting: order is kept.
+ * An invalid message is dropped. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its
+ * session. The stream continues.
+ * An asynchronous schema delays the messages behind it: order is kept.
  *
- * @param schemas By the type of the message; there are no patterns.
+ * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
  * @throws What `onError` throws, delivered.
  * @example

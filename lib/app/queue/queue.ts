@@ -1,20 +1,23 @@
 import { asapScheduler, asyncScheduler, defer, distinctUntilChanged, map, startWith } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import type { Message } from '../../message/types.js';
-import { createCounter } from './counter.js';
-import { processing } from './processing.js';
+import { createQueueCore } from './queueCore.js';
+import { processItems } from './processItems.js';
 import type { Queue, QueueOptions } from './queueOptions.js';
 
 /**
- * A named queue, bounded in number and in age: messages go in on one side, and processors take them out on the other, the most urgent first. Nothing
- * polls: a message is processed in the moment in which it comes, or in which a processor is free.
+ * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first. Nothing polls: a
+ * message starts when it
+ * is added, or when a processor becomes idle.
  *
- * A message that a session hands over is acked when it is processed, or dropped; with a `store`, as soon as that has it. What is stored and not
- * finished is processed after the next start, maybe for the second time.
+ * A message of a session is acked when it is processed or dropped. With a `store`, it is acked as soon as it is stored. A stored message
+ * that is not finished
+ * is processed after the next start, possibly for the second time.
  *
- * A handler that fails is tried again, and ends in a dead letter, never the queue. Everything is O(1), however many wait.
+ * A failed handler is retried; then its message becomes a dead letter, and the queue continues. All operations are O(1) in the number of
+ * waiting messages.
  *
- * @param name Under which it is stored.
+ * @param name The name in the store.
  * @throws {RangeError} At call time, if a number is not positive.
  * @example
  * const orders = queue('orders', { maxSize: 100 });
@@ -29,29 +32,29 @@ export function queue<T extends Message = Message>(name: string, options: QueueO
   const { maxSize = 1_000, maxAge = 60_000, priority = priorityOf, overflow = 'drop-oldest', store } = options;
   const { scheduler = asyncScheduler, microtask = asapScheduler } = options;
   assertPositive('queue', { maxSize, maxAge });
-  const counter = createCounter<T>({ name, maxSize, maxAge, priority, overflow, store, scheduler, microtask });
+  const core = createQueueCore<T>({ name, maxSize, maxAge, priority, overflow, store, scheduler, microtask });
 
   return {
     name,
     next(message) {
-      counter.open();
-      counter.add(message);
+      core.open();
+      core.add(message);
     },
     process(handler, how = {}) {
-      const messages$ = processing(counter, scheduler, handler, how);
+      const messages$ = processItems(core, scheduler, handler, how);
       return defer(() => {
-        counter.open();
+        core.open();
         return messages$;
       });
     },
     depth$: defer(() => {
-      counter.open();
-      // Read when it is told: who adds in the middle of being told shall not make others hear of it out of order.
-      return counter.changes$.pipe(startWith(undefined), map(counter.depth), distinctUntilChanged());
+      core.open();
+      // Reads the depth when it emits, so that a subscriber that adds a message does not reorder the values of others.
+      return core.changes$.pipe(startWith(undefined), map(core.depth), distinctUntilChanged());
     }),
-    drops$: counter.drops$.asObservable(),
-    errors$: counter.errors$.asObservable(),
-    close: counter.close,
+    drops$: core.drops$.asObservable(),
+    errors$: core.errors$.asObservable(),
+    close: core.close,
   };
 }
 

@@ -1,21 +1,21 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
-/** When what is waited for is given up: one alarm for all. Where a deadline has moved on, that is noticed when it rings. */
+/** Deadlines of many entries with one timer. A deadline that was moved back is detected when the timer fires. */
 export interface Deadlines {
-  /** A deadline is new, or nearer than before. */
+  /** Announces a deadline that is new or earlier than before. */
   note(deadline: number): void;
   clear(): void;
 }
 
-/** @param onDue Called with each one whose deadline has passed. It may take others out. */
+/** @param onDue Called with each entry whose deadline has passed. It may remove other entries. */
 export function createDeadlines<T extends { readonly deadline: number }>(
   waiting: ReadonlyMap<string, T>,
   scheduler: SchedulerLike,
   onDue: (one: T) => void,
 ): Deadlines {
   let nearest = Infinity;
-  const alarm = createAlarm(scheduler, () => {
+  const timer = createCoalescedTimer(scheduler, () => {
     nearest = Infinity;
     const now = scheduler.now();
     for (const one of [...waiting.values()]) if (one.deadline <= now) onDue(one);
@@ -28,12 +28,12 @@ export function createDeadlines<T extends { readonly deadline: number }>(
     note(deadline) {
       if (deadline >= nearest) return;
       nearest = deadline;
-      alarm.clear();
-      alarm.set(Math.max(0, deadline - scheduler.now()));
+      timer.clear();
+      timer.set(Math.max(0, deadline - scheduler.now()));
     },
     clear() {
       nearest = Infinity;
-      alarm.clear();
+      timer.clear();
     },
   };
   return deadlines;

@@ -1,13 +1,13 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { Message } from '../../message/types.js';
 
-/** Reports of progress, of all requests: the first at once, then every so often the latest of each. */
+/** Sends progress of all requests: the first report at once, then the latest of each request per interval. */
 export interface ProgressReports {
   readonly add: (request: Message, progress: unknown) => void;
-  /** Sends what is kept back of a request: something else is about to be said. */
+  /** Sends the pending report of a request before another reply. */
   flush(request: Message): void;
-  /** Nobody wants to know any more. */
+  /** Discards the pending report of a request. */
   readonly forget: (request: Message) => void;
   readonly clear: () => void;
 }
@@ -19,9 +19,9 @@ export function createProgressReports(
 ): ProgressReports {
   const latest = new Map<Message, unknown>();
   let isQuiet = true;
-  const alarm = createAlarm(scheduler, () => {
+  const timer = createCoalescedTimer(scheduler, () => {
     isQuiet = latest.size === 0;
-    if (!isQuiet) alarm.set(interval);
+    if (!isQuiet) timer.set(interval);
     for (const request of [...latest.keys()]) reports.flush(request);
   });
 
@@ -30,7 +30,7 @@ export function createProgressReports(
       latest.set(request, progress);
       if (!isQuiet) return;
       isQuiet = false;
-      alarm.set(interval);
+      timer.set(interval);
       reports.flush(request);
     },
     flush(request) {
@@ -42,7 +42,7 @@ export function createProgressReports(
     forget: (request) => void latest.delete(request),
     clear() {
       latest.clear();
-      alarm.clear();
+      timer.clear();
     },
   };
   return reports;

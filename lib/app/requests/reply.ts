@@ -2,26 +2,27 @@ import { asyncScheduler, type OperatorFunction } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
-import type { Handler } from './answer.js';
-import { createDesk } from './desk.js';
+import type { Handler } from './handlerRun.js';
+import { createResponder } from './responder.js';
 import { describeError } from './replyMessage.js';
-import type { ReplyHandler, ReplyOptions } from './replyOptions.js';
-import type { ReplyWire } from './unsent.js';
+import type { ReplyHandler, ReplyOptions, ReplyWire } from './replyOptions.js';
 
 /**
- * Answers requests: calls the handler of a message's type, and emits what is to be sent to who asked with {@link request}. Subscribe the wire to it.
+ * Answers requests of {@link request}: calls the handler for the message type, and emits the replies. Subscribe the wire to the result.
  *
  *     source                            -a----|
  *     reply({ a: replies after 3 ms })  ----r-|
  *
- * What a handler emits are the replies, and its completion is the end of the answer. It is unsubscribed, and its `signal` aborted, when the caller does not
- * wait any more, and when the source ends. A request that comes again while it is answered is the same request. A message counts as processed when its
- * handler was called: what it is answered with is not what acks it.
+ * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed and its `signal` aborted when the caller
+ * cancels the request, and when the
+ * source ends. A duplicate of a running request is ignored. A request counts as processed when its handler was called: the reply does not
+ * ack it.
  *
- * An error is told to the caller: a `ReplyError` as it is, others by their code, and of what is no error of rxwire nothing but that there was one: that
- * is in the `errors$` of the wire, as a `HandlerError`.
+ * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text, any other error only as `ERR_INTERNAL`.
+ * Other errors are reported in
+ * `errors$` of the wire, as a `HandlerError`.
  *
- * @param handlers By the type of the request: whole names, no patterns. Other messages are left alone.
+ * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored.
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws What `onError` or `describe` throws, delivered.
  * @example
@@ -36,16 +37,16 @@ export function reply<const T extends string>(
   const { describe = describeError, onError, wire } = options;
   assertPositive('reply', { concurrency, progressInterval });
   assertNotNegative('reply', { maxWaiting });
-  const table = new Map(Object.entries(handlers) as [string, Handler][]);
+  const handlersByType = new Map(Object.entries(handlers) as [string, Handler][]);
 
-  const settings = { table, concurrency, maxWaiting, progressInterval, scheduler, describe, onError };
+  const settings = { handlers: handlersByType, concurrency, maxWaiting, progressInterval, scheduler, describe, onError };
 
   return (source) =>
     operate<Message, Message>((subscriber) => {
-      const desk = createDesk({ ...settings, subscriber, wire: wire ?? (source as ReplyWire) });
-      subscriber.add(() => desk.close());
+      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire) });
+      subscriber.add(() => responder.close());
       return {
-        next: (message) => desk.take(message),
+        next: (message) => responder.receive(message),
         error: (error) => subscriber.error(error),
         complete: () => subscriber.complete(),
       };

@@ -2,14 +2,14 @@ import { nanoid } from 'nanoid';
 import { ReplyError, RxwireError } from '../../errors.js';
 import { ENVELOPE_VERSION } from '../../message/limits.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
-import type { ReplyType } from './answerTypes.js';
+import type { ReplyType } from './replyTypes.js';
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Makes what is said about a request. All of one request has its priority, so that nothing overtakes.
+ * Creates a reply. All replies have the priority of the request, so that they keep their order.
  *
- * @param number How many replies came before it, for those that are counted.
+ * @param number The number of replies before it, if it is numbered.
  */
 export function replyMessage(request: Message, type: ReplyType, payload: unknown, timestamp: number, number?: number): Message {
   const { id: correlationId, priority, replyTo } = request;
@@ -20,7 +20,7 @@ export function replyMessage(request: Message, type: ReplyType, payload: unknown
   return reply;
 }
 
-/** What may cross: what was meant to, and what rxwire says; nothing internal of the application. */
+/** Returns the public part of an error: all of a `ReplyError` or `RxwireError`, and nothing of other errors. */
 export function describeError(error: unknown): ReplyErrorPayload {
   if (error instanceof ReplyError) return { code: error.remoteCode, message: error.reason };
   if (error instanceof RxwireError) return { code: error.code, message: error.message };

@@ -1,34 +1,51 @@
-import type { ObservableInput, SchedulerLike } from 'rxjs';
+import type { Observable, ObservableInput, SchedulerLike } from 'rxjs';
+import type { RxwireError } from '../../errors.js';
+import type { Receipt } from '../../message/receipt.js';
 import type { MessageOf } from '../../operators/ofType.js';
-import type { ReplyErrorPayload } from '../../message/types.js';
+import type { Delivery, ReplyErrorPayload } from '../../message/types.js';
 import type { ProgressOf, ReplyOf } from './requestTypes.js';
-import type { ReplyWire } from './unsent.js';
 import type { FailedMessage } from '../routing/useOptions.js';
 
-/** What a handler may use while it answers. */
+/** The second argument of a handler. */
 export interface ReplyContext<T extends string> {
-  /** Is aborted when nobody waits for the answer any more. An Observable needs none: it is unsubscribed. */
+  /** Aborted when the caller no longer waits. Observables do not need it: they are unsubscribed. */
   readonly signal: AbortSignal;
-  /** Tells the caller how far the work is. */
+  /** Sends progress to the caller. */
   readonly progress: (progress: ProgressOf<T>) => void;
 }
 
-/** Answers a request: each value is a reply, and completion is the end of the answer. */
+/** Answers a request: each value is a reply, and completion ends the replies. */
 export type ReplyHandler<T extends string> = (message: MessageOf<T>, context: ReplyContext<T>) => ObservableInput<ReplyOf<T>>;
 
 export interface ReplyOptions {
-  /** Requests that are answered at once. @default 1_000 */
+  /** The maximum number of concurrent requests. @default 1_000 */
   readonly concurrency?: number;
-  /** Requests that wait for that at most: one more is answered with `ERR_OVERFLOW`. @default 1_000 */
+  /** The maximum number of requests that wait for that; above it, a request is answered with `ERR_OVERFLOW`. @default 1_000 */
   readonly maxWaiting?: number;
-  /** Progress is told this often at most, in ms: of each request, the latest. @default 100 */
+  /** The minimum time between progress messages of a request, in ms. The latest progress is sent. @default 100 */
   readonly progressInterval?: number;
-  /** What a caller is told of an error. @default code and reason of a `ReplyError`, code and text of an `RxwireError`, `ERR_INTERNAL` for all others */
+  /**
+   * Returns the error that is sent to the caller. @default code and reason of a `ReplyError`, code and text of an `RxwireError`,
+   * `ERR_INTERNAL` for all others
+   */
   readonly describe?: (error: unknown) => ReplyErrorPayload;
-  /** Told of requests that were answered with an error, and of that error as it was. A throw ends the stream. */
+  /** Called with requests that were answered with an error, and with the original error. An exception ends the stream. */
   readonly onError?: (failed: FailedMessage) => void;
-  /** What the replies go over: it tells of those that could not be sent, so that the caller hears of it, and is told of handlers that fail. @default what this is piped to */
+  /**
+   * The wire that carries the replies. It reports replies that could not be sent, so that the caller gets an error, and it is told of
+   * failed handlers. @default the source of the operator
+   */
   readonly wire?: ReplyWire;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
+}
+
+/** The part of a wire that reports the fate of replies. */
+export interface ReplyWire {
+  /** Without receipts, replies that cannot be sent are not noticed. */
+  readonly receipts$?: Observable<Receipt>;
+  /** @default 'at-least-once' */
+  readonly delivery?: Delivery;
+  /** Called with errors of handlers that are not sent to the caller. */
+  report?(error: RxwireError): void;
 }

@@ -4,27 +4,27 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { ProgressOf } from './requestTypes.js';
 
-/** What requests can go over: a wire, or any Subject that sends what it is given, and emits what the other side sends. */
+/** The transport of requests: a wire, or any Subject that sends what it gets and emits what the other side sends. */
 export interface RequestWire extends Observable<Message> {
   /** Sends. */
   next(message: Message): void;
-  /** Tells of requests that could not be sent. */
+  /** Reports requests that could not be sent. */
   readonly receipts$?: Observable<Receipt>;
-  /** Tells when the other side has forgotten what it was asked. */
+  /** Reports when the other side has lost its session. */
   readonly errors$?: Observable<RxwireError>;
-  /** Tells why it has ended. */
+  /** The error with which it has ended. */
   readonly state?: { readonly error?: unknown };
 }
 
 export interface RequestOptions<T extends string> {
-  /** How long the other side may be silent about the request, in ms: until it replies or reports progress, and from then on. @default 30_000 */
+  /** The maximum silence of the other side, in ms: until its first reply or progress, and after each one. @default 30_000 */
   readonly timeout?: number;
-  /** How long it may be silent after its first word; `Infinity`: for ever. @default `timeout` */
+  /** The maximum silence after the first reply or progress, in ms; may be `Infinity`. @default `timeout` */
   readonly each?: number;
-  /** Requests that may be open at once over this wire: one more fails. @default 1_000 */
+  /** The maximum number of open requests on this wire; one more fails. @default 1_000 */
   readonly maxOpen?: number;
-  /** Told how far the other side is, where it says so. A throw is the error of the request. */
+  /** Called with the progress that the other side reports. An exception is the error of the request. */
   readonly onProgress?: (progress: ProgressOf<T>) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }

@@ -1,6 +1,5 @@
 /**
- * What a request of each `type` is answered with, and how its progress is told. Open, as `MessageTypes` is, where the payload of the request is
- * declared.
+ * The types of replies and progress, by the `type` of the request. Declare them as in `MessageTypes`, next to the payload of the request.
  *
  * @example
  * declare module 'rxwire' {
@@ -16,14 +15,14 @@
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- applications fill it
 export interface RequestTypes {}
 
-/** One value of the answer to a request of a type: declared, or `unknown`. */
+/** The type of a reply to a request: declared, or `unknown`. */
 export type ReplyOf<T extends string> = T extends keyof RequestTypes
   ? RequestTypes[T] extends { readonly reply: infer Value }
     ? Value
     : unknown
   : unknown;
 
-/** A report of progress of a request of a type: declared, or `unknown`. */
+/** The type of a request's progress: declared, or `unknown`. */
 export type ProgressOf<T extends string> = T extends keyof RequestTypes
   ? RequestTypes[T] extends { readonly progress: infer Value }
     ? Value

@@ -5,17 +5,17 @@ import type { MessageMatching } from './routeTypes.js';
 import { use } from './use.js';
 import type { MiddlewareResult, UseOptions } from './useOptions.js';
 
-/** A middleware for the messages that a pattern matches. */
+/** A middleware for the messages that match a pattern. */
 export type Interceptor<P extends string | RegExp> = (message: MessageMatching<P>) => MiddlewareResult | ObservableInput<MiddlewareResult>;
 
 /**
- * `use` for messages of some types: the others go on as they are, and keep their place.
+ * `use` for messages of some types. Other messages are passed on unchanged, in order.
  *
  *     source                                   -ab-b-|
  *     intercept('a', a takes 3 ms)             ----(ab)b-|
  *
  * @param pattern As for `route`: a type, or `file.*`, `file.**`, or a RegExp.
- * @throws {RangeError} At call time, if the pattern is none, or a number out of range.
+ * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
  * @throws What `onError` throws, delivered.
  * @example
  * const quiet = intercept('file.*', ({ payload }) => (payload.path.startsWith('/tmp/') ? null : undefined));

@@ -1,32 +1,34 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { createRouting } from './routeMessages.js';
+import { createRouting } from './routing.js';
 import type { DeadRoute, RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';
 
 export interface RouteOptions extends RouterOptions {
-  /** More routes, by regular expressions: slower, as each is tried on each type that was not seen lately. */
+  /** More routes, by regular expressions. They are slower: each is tested for each type that is not cached. */
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
-  /** Told of messages that no pattern matches. A throw ends the stream. @default `errors$` of the wire tells of them */
+  /** Called with messages that no pattern matches. An exception ends the stream. @default reports in `errors$` of the wire */
   readonly onUnhandled?: (message: Message) => void;
-  /** Told of handlers that have failed for good. A throw ends the stream. */
+  /** Called with handlers that have finally failed. An exception ends the stream. */
   readonly onDead?: (dead: DeadRoute) => void;
 }
 
 /**
- * Gives each message to the handlers whose patterns match its type. They run concurrently; a message counts as processed, and is acked, when
- * all of them are done. One that fails is tried again, and ends in a dead letter, never the stream.
+ * Calls the handlers whose patterns match the type of a message. Handlers run concurrently. A message is processed, and acked, when all of
+ * its handlers are done. A failed
+ * handler is retried; then its message becomes a dead letter, and the stream continues.
  *
  *     source                           -a-b--c--|
  *     route({ a: takes 3 ms, b: … })   ---b(a)--|      (c is unhandled)
  *
- * Emits each message when its handlers are through with it. In a pattern, `*` stands for one segment between dots, and `**`, at its end, for all
- * that follow, one at least; the payload's type follows. Handlers start in the order of the map, those of `patterns` last.
+ * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots, and a final `**` matches one or more
+ * segments. The pattern
+ * determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
- * Nothing may delay messages of a session before they are here, unless it is `use`. Retries, dead letters and acks are those of `consume`.
+ * Of all operators, only `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
  *
  * @param routes Handlers, by pattern.
- * @throws {RangeError} At call time, if a pattern is none, or a number out of range.
+ * @throws {RangeError} At call time, if a pattern is invalid or a number is out of range.
  * @throws What `deadLetter`, `onUnhandled` or `onDead` throws, delivered.
  * @example
  * wire.pipe(route({ 'execution.output': ({ payload }) => draw(payload.data), 'file.*': ({ payload }) => save(payload.path) })).subscribe();

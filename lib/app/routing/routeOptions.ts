@@ -3,19 +3,20 @@ import type { ConsumeOptions } from '../../session/consume/consumeOptions.js';
 
 export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unknown>, 'retry' | 'deadLetter' | 'scheduler'> {
   /**
-   * Handlers that may be at work at once: for one more, the message is dead, with an `OverflowError`. What a session acks is bounded by its
-   * `window`, which is smaller; this is for other streams. @default 10_000
+   * The maximum number of running handlers. Above it, a message becomes a dead letter with an `OverflowError`. The `window` of a session is
+   * smaller; this limit
+   * is for other streams. @default 10_000
    */
   readonly maxRunning?: number;
 }
 
-/** A handler that has failed for good. */
+/** A handler that has finally failed. */
 export interface DeadRoute {
   readonly message: Message;
-  /** The pattern that the handler was added with. */
+  /** The pattern of the handler. */
   readonly pattern: string | RegExp;
-  /** How often the handler was called. */
+  /** The number of calls. */
   readonly attempts: number;
-  /** What the last attempt failed with; an `OverflowError`, if there was none. */
+  /** The error of the last attempt; an `OverflowError` if the handler was not called. */
   readonly error: unknown;
 }

@@ -1,34 +1,36 @@
 import { createTrie, segmentsOf } from './trie.js';
 
-/** Topics that are remembered, and how long they may be: more than a protocol has. Whatever comes, the cache stays below about 2 MiB. */
+/**
+ * The maximum number of cached topics, and their maximum length: more than a protocol has. The cache stays below about 2 MiB in every case.
+ */
 const MAX_TOPICS = 4_096;
 const MAX_LENGTH = 128;
 
 interface Entry<T> {
   readonly value: T;
-  /** When it was added: handlers start in that order. */
+  /** The order of insertion, in which handlers start. */
   readonly order: number;
 }
 
-/** Who wants which topics. */
+/** Maps topics to values by patterns. */
 export interface RouteTable<T> {
-  /** Returns how to take it out again. */
+  /** Adds a value. Returns a function that removes it. */
   readonly add: (pattern: string | RegExp, value: T) => () => void;
-  /** The values of all patterns that match, in the order in which they were added. */
+  /** Returns the values of all matching patterns, in the order of insertion. */
   readonly find: (topic: string) => readonly T[];
 }
 
-/** A trie, the regular expressions beside it, and a cache in front of both. */
+/** Creates a table from a trie, a list of regular expressions, and a cache in front of both. */
 export function createRouteTable<T>(owner: string): RouteTable<T> {
   const trie = createTrie<Entry<T>>(owner);
   const expressions = new Map<Entry<T>, RegExp>();
   const cache = new Map<string, readonly T[]>();
   let added = 0;
 
-  const look = (topic: string): readonly T[] => {
+  const search = (topic: string): readonly T[] => {
     const entries = trie.find(topic);
     for (const [entry, expression] of expressions) {
-      // A global or sticky one goes on where it last stopped.
+      // A global or sticky expression would start at its last match.
       expression.lastIndex = 0;
       if (expression.test(topic)) entries.push(entry);
     }
@@ -38,7 +40,7 @@ export function createRouteTable<T>(owner: string): RouteTable<T> {
   return {
     add(pattern, value) {
       const entry = { value, order: added++ };
-      // A copy: where it last stopped is its owner's.
+      // A copy, because `lastIndex` of the original belongs to the caller.
       if (typeof pattern === 'string') trie.add(pattern, entry);
       else expressions.set(entry, new RegExp(pattern));
       cache.clear();
@@ -51,8 +53,8 @@ export function createRouteTable<T>(owner: string): RouteTable<T> {
     find(topic) {
       const known = cache.get(topic);
       if (known) return known;
-      const found = look(topic);
-      // Cleared rather than kept in the order of use: that would cost each message a write, and this a lookup once in a while.
+      const found = search(topic);
+      // Clears the whole cache: tracking the order of use would cost a write for each message.
       if (cache.size >= MAX_TOPICS) cache.clear();
       if (topic.length <= MAX_LENGTH) cache.set(topic, found);
       return found;
@@ -60,7 +62,7 @@ export function createRouteTable<T>(owner: string): RouteTable<T> {
   };
 }
 
-/** Whether a topic matches one pattern. */
+/** Returns a function that tests whether a topic matches one pattern. */
 export function matcher(owner: string, pattern: string | RegExp): (topic: string) => boolean {
   if (typeof pattern === 'string' && segmentsOf(owner, pattern).every((segment) => !segment.includes('*')))
     return (topic) => topic === pattern;

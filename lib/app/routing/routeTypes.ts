@@ -20,9 +20,10 @@ type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
 type KnownTypes<Pattern extends string> = { [T in MessageType]: Matches<Pattern, T> extends true ? T : never }[MessageType];
 
 /**
- * The messages that a pattern matches: of an exact one, that type's; of one with wildcards, the union of the declared types that it matches,
- * which `type` tells apart. Types that nobody declared are not part of it, though they match; where none is declared, and for a regular
- * expression, it is any message, with an `unknown` payload.
+ * The messages that a pattern matches. For an exact pattern: that type. For a pattern with wildcards: the union of the declared types that
+ * it matches,
+ * discriminated by `type`; undeclared types match at run time but are not part of the union. Without a declared type, and for a regular
+ * expression: any message, with an `unknown` payload.
  *
  * @example
  * const show = ({ payload }: MessageMatching<'file.*'>) => payload.path;
@@ -35,5 +36,5 @@ export type MessageMatching<P extends string | RegExp> = P extends string
     : MessageOf<P>
   : Message;
 
-/** Gets the messages that match. Its work is done when what it returns completes, or at once. */
+/** Handles matching messages. Its work is done when its result completes, or at once. */
 export type RouteHandler<P extends string | RegExp> = (message: MessageMatching<P>) => HandlerWork<unknown>;

@@ -1,31 +1,31 @@
 import { Subject, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import { noteUnhandled } from '../../session/receive/delivery.js';
-import { createRouting } from './routeMessages.js';
+import { createRouting } from './routing.js';
 import type { DeadRoute, RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';
 
-/** Routes that come and go. */
+/** A set of routes that can change while it runs. */
 export interface Router {
   /**
-   * Adds a handler, from the next message on; several may have the same pattern.
+   * Adds a handler for the following messages. Several handlers may have the same pattern.
    *
-   * @param pattern A type; or one in which `*` stands for one segment, and `**`, at its end, for all that follow, one at least; or a RegExp.
-   * @returns Takes it out again. What it is at work on goes on.
-   * @throws {RangeError} If the pattern is none.
+   * @param pattern A type; or a pattern in which `*` matches one segment, and a final `**` one or more; or a RegExp.
+   * @returns A function that removes the handler. Its running work continues.
+   * @throws {RangeError} If the pattern is invalid.
    */
   readonly add: <const P extends string | RegExp>(pattern: P, handler: RouteHandler<P>) => () => void;
-  /** Runs the handlers. Emits each message when all of its handlers are through with it. */
+  /** Runs the handlers. Emits each message when all of its handlers are done. */
   readonly route: MonoTypeOperatorFunction<Message>;
-  /** Messages without a handler, as they come: who is not subscribed misses them. They count as processed. Without a subscriber, `errors$` of the wire tells of them. */
+  /** Emits messages without a handler; they count as processed. Without a subscriber, they are reported in `errors$` of the wire. */
   readonly unhandled$: Observable<Message>;
-  /** Handlers that have failed for good, as that happens. */
+  /** Emits handlers that have finally failed. */
   readonly dead$: Observable<DeadRoute>;
 }
 
 /**
- * Makes a router, to which routes can be added, and from which they can be removed, while it runs. Where all are known beforehand,
- * `route` is shorter, and says the rest.
+ * Creates a router whose routes can be added and removed while it runs. If all routes are known beforehand, `route` is shorter; see there
+ * for details.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example

@@ -1,38 +1,38 @@
 import { NAME_PATTERN } from '../../message/limits.js';
 
-/** Segments that a pattern may have. */
+/** The maximum number of segments in a pattern. */
 const MAX_SEGMENTS = 16;
 
 interface Node<T> {
-  /** By their names: no name means more than it says in a Map. */
+  /** By name. A Map, so that no name has a special meaning. */
   readonly children: Map<string, Node<T>>;
-  /** The child that is `*`: apart from those with names, as a topic may be called that. */
+  /** The child for `*`, separate from the named ones because a topic may have a segment `*`. */
   any: Node<T> | undefined;
-  /** Patterns that end here. */
+  /** The values of patterns that end here. */
   readonly ends: Set<T>;
-  /** Patterns that go on from here with `**`. */
+  /** The values of patterns that continue with `**` from here. */
   readonly rests: Set<T>;
 }
 
-/** Values under patterns. What a lookup costs depends on the topic, not on how many patterns there are. */
+/** Values by pattern. The cost of a lookup depends on the topic, not on the number of patterns. */
 export interface Trie<T> {
-  /** Each value once. */
+  /** Adds a value; repeats are ignored. */
   readonly add: (pattern: string, value: T) => void;
   readonly remove: (pattern: string, value: T) => void;
-  /** The values of all patterns that match, in no order. */
+  /** Returns the values of all matching patterns, unordered. */
   readonly find: (topic: string) => T[];
 }
 
 /**
- * Takes a pattern apart.
+ * Splits a pattern into segments.
  *
- * @throws {RangeError} If it is none.
+ * @throws {RangeError} If the pattern is invalid.
  */
 export function segmentsOf(owner: string, pattern: string): readonly string[] {
   const segments = pattern.split('.');
   const isName = (segment: string): boolean => segment === '*' || !segment.includes('*');
   const named = segments.at(-1) === '**' ? segments.slice(0, -1) : segments;
-  // A wildcard stands for a name: with one in its place, a pattern is a name itself.
+  // A wildcard stands for a name: with the wildcards replaced, a pattern must be a valid name.
   if (segments.length > MAX_SEGMENTS || !named.every(isName) || !NAME_PATTERN.test(pattern.replaceAll('*', '_')))
     throw new RangeError(`${owner}: a pattern has 1 to ${MAX_SEGMENTS} segments, "*" is one, "**" the last, got ${shown(pattern)}`);
   return segments;
@@ -70,7 +70,7 @@ function childOf<T>(node: Node<T>, segment: string): Node<T> {
   return child;
 }
 
-/** Removes a value, and the nodes that nothing else needs: patterns that come and go leave nothing. Answers whether this node is one. */
+/** Removes a value, and the nodes that become empty. Returns whether this node is empty. */
 function prune<T>(node: Node<T>, segments: readonly string[], depth: number, value: T): boolean {
   const segment = segments[depth];
   if (segment === undefined) node.ends.delete(value);
@@ -85,7 +85,7 @@ function prune<T>(node: Node<T>, segments: readonly string[], depth: number, val
   return node.children.size === 0 && !node.any && node.ends.size === 0 && node.rests.size === 0;
 }
 
-/** Goes no deeper than the patterns do, however many segments the topic has. */
+/** Recurses no deeper than the patterns, however many segments the topic has. */
 function collect<T>(node: Node<T>, topic: string, from: number, found: T[]): void {
   for (const value of node.rests) found.push(value);
   if (node.children.size === 0 && !node.any) return;

@@ -4,23 +4,24 @@ import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
-import { bury, handOver } from './useClaims.js';
-import { inOrder } from './useInOrder.js';
+import { rejectDelivery, forwardDelivery } from './forwardDelivery.js';
+import { runInOrder } from './runInOrder.js';
 import type { Middleware, UseOptions } from './useOptions.js';
 
 /**
- * Lets a middleware see each message on its way: to look at it, change it or stop it. It works in both directions: `wire.pipe(use(check))`,
+ * Calls a middleware for each message, which may inspect, replace or stop it. It works in both directions: `wire.pipe(use(check))`,
  * and `outgoing$.pipe(use(stamp)).subscribe(wire)`.
  *
  *     source                       -ab--c--|
  *     use(a takes 3 ms, no c)      ----(ab)|
  *
- * Order is kept: while one that takes time is at work, those that come after it wait, and it is not called for them. One that is done at once
- * costs no more than its call.
+ * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called for them. A synchronous middleware
+ * costs only its call.
  *
- * A message that fails is reported and goes no further; the stream goes on. Where a session has handed it over, it is a dead letter, and an
- * `RxwireError` comes in the `errors$` of its wire. What is
- * kept for a while is acked when what follows is through with it: `consume` and `route` may come after. Keep the `id` of a message that you change.
+ * A failed message is reported and dropped; the stream continues. A message of a session becomes a dead letter, and an `RxwireError` is
+ * emitted in `errors$` of its wire.
+ * A delayed message is acked when the operators behind are done with it: `consume` and `route` may follow. Keep the `id` of a message that
+ * you change.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
@@ -38,21 +39,21 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
   assertPositive('use', { maxWaiting });
 
   return operate<Message, Message>((subscriber) => {
-    const { works, next, complete } = inOrder({
+    const { subscriptions, next, complete } = runInOrder({
       middleware,
       maxWaiting,
       deliver({ message, held }, result) {
-        // It comes again, in the next session.
+        // The next session delivers the message again.
         if (held?.isOver()) return;
         if (result === null) held?.({});
-        else if (held) handOver(held, result ?? message, (one) => subscriber.next(one));
+        else if (held) forwardDelivery(held, result ?? message, (one) => subscriber.next(one));
         else subscriber.next(result ?? message);
       },
       fail({ message, held }, error) {
         try {
           const claimed = held ?? claim(message);
           claimed?.complain?.(error instanceof RxwireError ? error : new MiddlewareError(message, error));
-          bury(claimed, { message, error, scheduler });
+          rejectDelivery(claimed, { message, error, scheduler });
           onError?.({ message, error });
         } catch (thrown) {
           subscriber.error(thrown);
@@ -60,7 +61,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
       },
       onEnd: () => subscriber.complete(),
     });
-    subscriber.add(works);
+    subscriber.add(subscriptions);
     return { next, complete, error: (error) => subscriber.error(error) };
   });
 }

@@ -1,25 +1,28 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
 
-/** What becomes of a message: another goes on in its place, `null` stops it, nothing lets it go on. */
+/** The result of a middleware: a message replaces the original, `null` stops it, undefined passes it on. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
 export type MiddlewareResult = Message | null | undefined | void;
 
-/** Sees each message, at once or in its time. Of an Observable, the first value counts; one that is empty stops the message. */
+/** Inspects each message, synchronously or not. The first value of an Observable counts; an empty one stops the message. */
 export type Middleware = (message: Message) => MiddlewareResult | ObservableInput<MiddlewareResult>;
 
-/** A message that went no further. */
+/** A message that was dropped because its middleware failed. */
 export interface FailedMessage {
   readonly message: Message;
-  /** What the middleware threw; an `OverflowError`, if it was not called. */
+  /** The error of the middleware; an `OverflowError` if it was not called. */
   readonly error: unknown;
 }
 
 export interface UseOptions {
-  /** Told of messages whose middleware has failed, as `errors$` of the wire is from which they came: they go no further. A throw ends the stream. */
+  /**
+   * Called with messages whose middleware has failed, which are dropped. They are also reported in `errors$` of their wire. An exception
+   * ends the stream.
+   */
   readonly onError?: (failed: FailedMessage) => void;
-  /** Messages that wait at most while an earlier one is at work: one more has failed, with an `OverflowError`. @default 10_000 */
+  /** The maximum number of messages that wait for an earlier one; one more fails with an `OverflowError`. @default 10_000 */
   readonly maxWaiting?: number;
-  /** Where the time of dead letters comes from. @default asyncScheduler */
+  /** The clock for the timestamps of dead letters. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }

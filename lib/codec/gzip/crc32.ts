@@ -1,6 +1,6 @@
 let table: Int32Array | undefined;
 
-/** The checksum of RFC 1952, unsigned. */
+/** Returns the CRC-32 of RFC 1952, unsigned. */
 export function crc32(bytes: Uint8Array): number {
   table ??= Int32Array.from({ length: 256 }, (_, byte) => shifted(byte));
   let crc = -1;

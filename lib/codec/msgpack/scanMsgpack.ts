@@ -1,7 +1,7 @@
 export interface ScanLimits {
-  /** Containers within containers. */
+  /** The maximum nesting of containers. */
   readonly maxDepth: number;
-  /** What costs more than its bytes: arrays, maps and each of their entries, binaries, dates. */
+  /** The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates. */
   readonly maxNodes: number;
 }
 
@@ -11,19 +11,20 @@ const ARRAY = 2;
 const MAP = 3;
 const OTHER = 4;
 
-/** What each of the tokens 0xc0 to 0xdf begins; text counts as scalar. */
+/** The kind of value that each of the tokens 0xc0 to 0xdf starts; text counts as scalar. */
 const KINDS = [0, 4, 0, 0, 1, 1, 1, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 0, 0, 0, 2, 2, 3, 3];
-/** How many bytes that takes or, from 0xd9 on and of a binary, its length. */
+/** The number of bytes of the value or, from 0xd9 on and for binaries, of its length. */
 const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4];
 
 /**
- * Reads the structure of one MessagePack value without building it: what is broken, or small on the wire and huge in
- * memory, is refused before anything is allocated for it.
+ * Scans the structure of one MessagePack value without building it, so that broken values, and values that are small on the wire and large
+ * in
+ * memory, are rejected before any allocation.
  *
- * @returns What is wrong with it; `undefined` when nothing is.
+ * @returns The fault; undefined if there is none.
  */
 export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimits): string | undefined {
-  /** How many values each container around this one still has to come. */
+  /** The number of remaining values in each enclosing container. */
   const outer: number[] = [];
   let values = 1;
   let nodes = 0;
@@ -69,7 +70,7 @@ export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimit
   }
 }
 
-/** Of the two extensions there are, `undefined` (type 0) and dates (type -1), the bytes after the token; 0 for any other. */
+/** Returns the length after the token of the two supported extensions, `undefined` (type 0) and dates (type -1); 0 for others. */
 function extensionLength(bytes: Uint8Array, at: number): number {
   const token = bytes[at - 1];
   const type = bytes[at];
@@ -80,7 +81,7 @@ function extensionLength(bytes: Uint8Array, at: number): number {
   return 0;
 }
 
-/** A timestamp of 96 bits can name times that no Date has. */
+/** A 96-bit timestamp may be out of the range of a Date. */
 function isDate(bytes: Uint8Array, at: number): boolean {
   const nanoseconds = readInteger(bytes, at, 4) | 0;
   const seconds = (readInteger(bytes, at + 4, 4) | 0) * 2 ** 32 + readInteger(bytes, at + 8, 4);

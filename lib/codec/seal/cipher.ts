@@ -1,26 +1,26 @@
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 
-/** Bytes of a nonce, and of the tag that follows what is sealed. */
+/** The sizes in bytes of a nonce, and of the tag that follows the ciphertext. */
 export const NONCE = 12;
 export const TAG = 16;
 
-/** AES-256-GCM with one key. */
-export interface Safe {
+/** An AES-256-GCM key. */
+export interface AeadKey {
   /**
-   * What is sealed, and its tag, in as many pieces as come.
+   * Returns the ciphertext and its tag, in several pieces.
    *
-   * @param nonce Never one that this key has had before.
-   * @param label What is authenticated with it, and does not travel.
+   * @param nonce Must never be reused with this key.
+   * @param label The additional authenticated data, which is not transmitted.
    */
-  seal(nonce: Uint8Array, label: Uint8Array, content: Uint8Array): Later<readonly Uint8Array[]>;
-  /** @throws {Error} When the tag is not that of this key, nonce and label; also delivered. */
-  open(nonce: Uint8Array, label: Uint8Array, sealed: Uint8Array): Later<Uint8Array>;
+  seal(nonce: Uint8Array, label: Uint8Array, content: Uint8Array): MaybeAsync<readonly Uint8Array[]>;
+  /** @throws {Error} If the tag does not match the key, nonce and label; also delivered. */
+  open(nonce: Uint8Array, label: Uint8Array, sealed: Uint8Array): MaybeAsync<Uint8Array>;
 }
 
-/** What a runtime brings along. */
+/** The cryptography of a runtime. */
 export interface Cipher {
-  /** A key of 32 bytes for one purpose, by HKDF (RFC 5869) with SHA-256 and no salt. */
-  derive(secret: Uint8Array, info: Uint8Array): Later<Uint8Array>;
+  /** Derives a key of 32 bytes for one purpose, by HKDF (RFC 5869) with SHA-256 and no salt. */
+  derive(secret: Uint8Array, info: Uint8Array): MaybeAsync<Uint8Array>;
   /** @param key 32 bytes. */
-  safe(key: Uint8Array): Later<Safe>;
+  importKey(key: Uint8Array): MaybeAsync<AeadKey>;
 }

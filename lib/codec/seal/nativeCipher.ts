@@ -1,4 +1,4 @@
-import { NONCE, TAG, type Cipher, type Safe } from './cipher.js';
+import { NONCE, TAG, type Cipher, type AeadKey } from './cipher.js';
 
 interface Transform {
   setAAD(label: Uint8Array): void;
@@ -8,7 +8,7 @@ interface Transform {
 
 type Create<T> = (algorithm: 'aes-256-gcm', key: object, nonce: Uint8Array, options: { readonly authTagLength: number }) => T;
 
-/** What is used here of Node's `crypto`. */
+/** The used part of Node's `crypto`. */
 interface Crypto {
   hkdfSync(digest: 'sha256', secret: Uint8Array, salt: Uint8Array, info: Uint8Array, size: number): ArrayBuffer;
   createSecretKey(bytes: Uint8Array): object;
@@ -20,7 +20,7 @@ interface Runtime {
   readonly process?: { readonly getBuiltinModule?: (name: string) => Crypto | undefined };
 }
 
-/** That of Node, which answers at once, where that is what we run on. Nothing is imported: bundles for browsers know nothing of it. */
+/** Returns Node's synchronous cipher; undefined elsewhere. There is no import, so bundles for browsers do not contain it. */
 export function nativeCipher(): Cipher | undefined {
   const crypto = (globalThis as Runtime).process?.getBuiltinModule?.('node:crypto');
   return crypto && typeof crypto.hkdfSync === 'function' ? cipherOf(crypto) : undefined;
@@ -29,19 +29,19 @@ export function nativeCipher(): Cipher | undefined {
 function cipherOf(crypto: Crypto): Cipher {
   return {
     derive: (secret, info) => new Uint8Array(crypto.hkdfSync('sha256', secret, new Uint8Array(), info, 32)),
-    safe: (key) => safeOf(crypto, crypto.createSecretKey(key)),
+    importKey: (key) => aeadKeyOf(crypto, crypto.createSecretKey(key)),
   };
 }
 
-/** Without this length, Node would take a tag of 4 bytes, too. */
+/** Without this length, Node would also accept a tag of 4 bytes. */
 const OPTIONS = { authTagLength: TAG };
 
-function safeOf({ createCipheriv, createDecipheriv }: Crypto, key: object): Safe {
+function aeadKeyOf({ createCipheriv, createDecipheriv }: Crypto, key: object): AeadKey {
   return {
     seal(nonce, label, content) {
       const cipher = createCipheriv('aes-256-gcm', key, nonce, OPTIONS);
       cipher.setAAD(label);
-      // Nothing is left for `final` to give: it only makes the tag.
+      // `final` returns nothing here: it computes the tag.
       const sealed = [cipher.update(content), cipher.final()];
       return [...sealed, cipher.getAuthTag()];
     },
@@ -53,7 +53,7 @@ function safeOf({ createCipheriv, createDecipheriv }: Crypto, key: object): Safe
       decipher.setAuthTag(sealed.subarray(end));
       const { buffer, byteOffset, length } = decipher.update(sealed.subarray(0, end));
       decipher.final();
-      // Not a Buffer: codecs make other things of those.
+      // Not a Buffer: codecs treat Buffers differently.
       return new Uint8Array(buffer, byteOffset, length);
     },
   };

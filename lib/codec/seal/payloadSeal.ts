@@ -1,59 +1,61 @@
-import { chain, type Later } from '../../internal/later.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Keyring } from '../keyring.js';
 import { NONCE, type Cipher } from './cipher.js';
-import { textOf } from '../text.js';
-import { contentOf, pack, TEXT, unpack, utf8, type Sealed } from './format.js';
-import { createSafes } from './safes.js';
+import { decodeUtf8 } from '../decodeUtf8.js';
+import { contentOf, packSealed, TEXT, unpackSealed, utf8, type Sealed } from './sealedFormat.js';
+import { createDerivedKeys } from './derivedKeys.js';
 
-/** What may be known of a payload by whoever cannot read it, and may not be changed. */
-export interface Labelled {
+/** The public fields of a message that are authenticated with its payload. */
+export interface AuthenticatedFields {
   readonly id: string;
   readonly type: string;
 }
 
 export interface PayloadSealOptions {
   readonly keys: Keyring;
-  /** Names what makes bytes of payloads. */
+  /** The name of the codec that encodes payloads. */
   readonly codec: string;
-  /** Payloads that are sealed with one key. @default 2^31 */
-  readonly perKey?: number;
+  /** The maximum number of payloads that are encrypted with one key. @default 2^31 */
+  readonly maxPerSalt?: number;
 }
 
-/** Bytes that are drawn for each key. */
+/** The size of the random salt of each key, in bytes. */
 const SALT = 16;
 
 const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-/** Seals payloads one by one. Each who seals has a key of its own, and another one before there are too many nonces for it. */
-export function createPayloadSeal(cipher: Cipher, { keys, codec, perKey = 2 ** 31 }: PayloadSealOptions) {
-  const safes = createSafes(cipher);
+/**
+ * Encrypts payloads one by one. Each instance derives a key of its own, and a new one before the number of random nonces becomes too large.
+ */
+export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 ** 31 }: PayloadSealOptions) {
+  const derivedKeys = createDerivedKeys(cipher);
   let salt = randomBytes(SALT);
   let sealed = 0;
 
-  const safeOf = (secret: Uint8Array, key: string, salted: Uint8Array) => safes(secret, `rxwire payload 1 ${key} ${hex(salted)}`);
-  const labelOf = ({ kind, key }: Omit<Sealed, 'body'>, { id, type }: Labelled): Uint8Array =>
+  const keyOf = (secret: Uint8Array, key: string, usedSalt: Uint8Array) => derivedKeys(secret, `rxwire payload 1 ${key} ${hex(usedSalt)}`);
+  const aadOf = ({ kind, key }: Omit<Sealed, 'body'>, { id, type }: AuthenticatedFields): Uint8Array =>
     utf8(`rxwire payload 1 ${kind} ${key} ${codec} ${type} ${id}`);
 
   return {
-    seal: (frame: string | Uint8Array, labelled: Labelled): Later<Uint8Array> => {
-      if (sealed++ === perKey) [salt, sealed] = [randomBytes(SALT), 1];
-      const [key, mine] = [keys.current, salt];
+    seal: (frame: string | Uint8Array, fields: AuthenticatedFields): MaybeAsync<Uint8Array> => {
+      if (sealed++ === maxPerSalt) [salt, sealed] = [randomBytes(SALT), 1];
+      const [key, currentSalt] = [keys.current, salt];
       const { kind, content } = contentOf(frame);
-      const head = { kind, key, nonce: randomBytes(NONCE) };
-      return chain(safeOf(keys.get(key) as Uint8Array, key, mine), (safe) =>
-        chain(safe.seal(head.nonce, labelOf(head, labelled), content), (body) => pack(head, [mine, ...body])),
+      const header = { kind, key, nonce: randomBytes(NONCE) };
+      return chain(keyOf(keys.get(key) as Uint8Array, key, currentSalt), (aeadKey) =>
+        chain(aeadKey.seal(header.nonce, aadOf(header, fields), content), (body) => packSealed(header, [currentSalt, ...body])),
       );
     },
-    /** @throws What `refused` makes of the reason, or what the cipher says; also delivered. */
-    open: (bytes: Uint8Array, labelled: Labelled, refused: (reason: string) => Error): Later<string | Uint8Array> => {
-      const head = unpack(bytes, refused);
-      const { kind, key, nonce, body } = head;
+    /** @throws The error that `refused` creates for the reason, or the error of the cipher; also delivered. */
+    open: (bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> => {
+      const header = unpackSealed(bytes, refused);
+      const { kind, key, nonce, body } = header;
       const secret = keys.get(key);
       if (!secret) throw refused('a key that is not in the keyring');
-      return chain(safeOf(secret, key, body.subarray(0, SALT)), (safe) =>
-        chain(safe.open(nonce, labelOf(head, labelled), body.subarray(SALT)), (content) =>
-          kind === TEXT ? textOf(content, codec) : content,
+      return chain(keyOf(secret, key, body.subarray(0, SALT)), (aeadKey) =>
+        chain(aeadKey.open(nonce, aadOf(header, fields), body.subarray(SALT)), (content) =>
+          kind === TEXT ? decodeUtf8(content, codec) : content,
         ),
       );
     },

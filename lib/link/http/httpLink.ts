@@ -17,37 +17,37 @@ import {
 import { ConnectionLostError } from '../../errors.js';
 import { ABANDONED, NORMAL } from '../closeCode.js';
 import type { Frame, Link } from '../link.js';
-import { createCaller } from './caller.js';
-import { createConversation, type Downstream } from './conversation.js';
-import type { HttpLinkOptions } from './options.js';
-import { isEnding, type Ending, type Item } from './records.js';
-import { createUplink } from './uplink.js';
+import { createRequestSender } from './requestSender.js';
+import { createHttpSession, type DownstreamFormat } from './httpSession.js';
+import type { HttpLinkOptions } from './httpLinkOptions.js';
+import { isEnding, type Ending, type Item } from './recordFormat.js';
+import { createUplink } from './httpUplink.js';
 
 /**
- * A link over requests. It subscribes to `outgoing` at once: what is said first goes with the first request, which opens the connection. From then
- * on frames go up in one request after the other, and come down as `down` says. A request that fails is the end of it.
+ * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the request that opens the connection. Further
+ * frames are sent in one request at a time, and received in the given format. A failed request ends the link.
  */
-export function httpLink(address: string, down: Downstream, options: HttpLinkOptions): Link<Frame> {
-  const call = createCaller(address, options);
+export function httpLink(address: string, format: DownstreamFormat, options: HttpLinkOptions): Link<Frame> {
+  const call = createRequestSender(address, options);
   return (outgoing) =>
     defer(() => {
-      const over$ = new Subject<void>();
-      let goodbye: Ending | undefined = { code: ABANDONED, reason: '' };
+      const ended$ = new Subject<void>();
+      let closeReason: Ending | undefined = { code: ABANDONED, reason: '' };
 
       const end = (): void => {
-        goodbye = undefined;
-        over$.next();
+        closeReason = undefined;
+        ended$.next();
       };
-      const conversation = createConversation(call, down);
-      const { push, take, finish, sent$ } = createUplink(conversation, options, end);
+      const session = createHttpSession(call, format);
+      const { push, take, complete, sent$ } = createUplink(session, options, end);
 
-      const refuse = (error: unknown): Observable<never> => {
-        if (error instanceof ConnectionLostError) goodbye = { code: error.closeCode, reason: error.reason };
+      const onOutgoingFailed = (error: unknown): Observable<never> => {
+        if (error instanceof ConnectionLostError) closeReason = { code: error.closeCode, reason: error.reason };
         return throwError(() => error);
       };
-      // The server is not reached, or knows.
-      const lose = (error: unknown): Observable<never> => {
-        goodbye = undefined;
+      // The server is unreachable, or knows the reason.
+      const onRequestFailed = (error: unknown): Observable<never> => {
+        closeReason = undefined;
         return throwError(() => error);
       };
       const read = (item: Item): readonly Frame[] => {
@@ -56,14 +56,14 @@ export function httpLink(address: string, down: Downstream, options: HttpLinkOpt
         end();
         return [];
       };
-      const received$ = conversation.receive(take).pipe(concatMap(read), subscribeOn(asapScheduler), catchError(lose));
-      const given$ = outgoing.pipe(tap({ next: push, complete: finish }), catchError(refuse), ignoreElements());
-      return merge(received$, sent$.pipe(catchError(lose)), given$).pipe(
-        takeUntil(over$),
+      const received$ = session.receive(take).pipe(concatMap(read), subscribeOn(asapScheduler), catchError(onRequestFailed));
+      const outgoing$ = outgoing.pipe(tap({ next: push, complete }), catchError(onOutgoingFailed), ignoreElements());
+      return merge(received$, sent$.pipe(catchError(onRequestFailed)), outgoing$).pipe(
+        takeUntil(ended$),
         finalize(() => {
-          // First the reason: whoever finds the connection broken asks no further.
-          if (goodbye) conversation.leave(goodbye).pipe(finalize(conversation.abort)).subscribe({ error: noop });
-          else conversation.abort();
+          // Sends the reason before aborting: a server that sees a broken connection would not wait for it.
+          if (closeReason) session.close(closeReason).pipe(finalize(session.abort)).subscribe({ error: noop });
+          else session.abort();
         }),
       );
     });

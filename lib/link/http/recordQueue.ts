@@ -1,14 +1,14 @@
-import { concat } from '../../internal/concat.js';
+import { concatBytes } from '../../internal/concatBytes.js';
 import { createRing } from '../../internal/ring.js';
-import { MAX_BODY } from './headers.js';
-import { toRecord, type Item } from './records.js';
+import { MAX_BODY } from './httpHeaders.js';
+import { encodeRecord, type Item } from './recordFormat.js';
 
-/** What waits to go in the next body. */
+/** The records that wait for the next body. */
 export interface RecordQueue {
-  /** Of all that waits. */
+  /** The size of all waiting records. */
   readonly bytes: number;
   readonly push: (item: Item) => void;
-  /** As much as goes together. */
+  /** Removes the records of one body and returns the body. */
   readonly take: () => Uint8Array;
 }
 
@@ -20,7 +20,7 @@ export function createRecordQueue(): RecordQueue {
       return bytes;
     },
     push(item) {
-      const record = toRecord(item);
+      const record = encodeRecord(item);
       records.push(record);
       bytes += record.length;
     },
@@ -33,7 +33,7 @@ export function createRecordQueue(): RecordQueue {
         size += next.length;
       }
       bytes -= size;
-      return concat(taken);
+      return concatBytes(taken);
     },
   };
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { HttpHeader } from '../../link/http/headers.js';
+import { HttpHeader } from '../../link/http/httpHeaders.js';
 
-/** Whether a browser asks if a page may make a request that has the name of a link: https://fetch.spec.whatwg.org/#cors-preflight-fetch */
+/** Returns whether a request is the preflight of a request with a link id: https://fetch.spec.whatwg.org/#cors-preflight-fetch */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && askedFields(headers['access-control-request-headers']).includes(HttpHeader.LINK);
 }
 
-/** What lets a page of that origin read an answer. Never for all: what is answered is for one who has shown credentials. */
+/** Returns the headers that let a page of this origin read the response. Never a wildcard: responses depend on credentials. */
 export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {
   if (origin === undefined) return {};
   return {
@@ -17,7 +17,7 @@ export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingH
   };
 }
 
-/** What lets it make the request: with whatever fields, as it may be trusted. */
+/** Returns the headers that allow the request, with any header fields, because the origin is trusted. */
 export function preflightHeaders(request: IncomingMessage): OutgoingHttpHeaders {
   return {
     ...corsHeaders(request),

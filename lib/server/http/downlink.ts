@@ -1,31 +1,31 @@
 import type { ServerResponse } from 'node:http';
 import type { SchedulerLike } from 'rxjs';
-import type { Ending } from '../../link/http/records.js';
+import type { Ending } from '../../link/http/recordFormat.js';
 import type { Frame } from '../../link/link.js';
 
-/** How frames get to the client of one link. */
+/** Sends frames to the client of one link. */
 export interface Downlink {
   readonly protocol: string;
-  /** Bytes that wait for the client. */
+  /** Returns the number of bytes that wait for the client. */
   readonly buffered: () => number;
-  /** Whether an answer waits already. */
+  /** Returns whether a response is waiting for frames. */
   readonly isHeld: () => boolean;
-  /** Takes an answer that waits for frames. */
+  /** Adds a response that waits for frames. */
   readonly attach: (response: ServerResponse) => void;
   readonly send: (frame: Frame) => void;
-  /** Tells the client, who is sent nothing after that. */
+  /** Reports the end to the client; nothing is sent after that. */
   readonly end: (ending: Ending) => void;
-  /** The client has said that it leaves. */
+  /** Handles the close of the client. */
   readonly close: () => void;
 }
 
 export interface DownlinkOptions {
   readonly scheduler: SchedulerLike;
-  /** How long a poll is held, in ms. */
+  /** The maximum time for which a poll is held, in ms. */
   readonly pollHold: number;
-  /** The client has left, or was told all. */
+  /** Called when the client has disconnected, or has received everything. */
   readonly onClosed: () => void;
 }
 
-/** How long a client may take for its next poll, or for reading the last that it is sent, in ms. */
-export const PATIENCE = 10_000;
+/** The time for the client's next poll, and for reading the last data, in ms. */
+export const CLIENT_TIMEOUT = 10_000;

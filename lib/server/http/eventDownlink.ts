@@ -2,20 +2,20 @@ import type { ServerResponse } from 'node:http';
 import { interval, Subscription } from 'rxjs';
 import { after } from '../../internal/after.js';
 import { SLOW_READER } from '../../link/closeCode.js';
-import { COMMENT, toEvent } from '../../link/http/events.js';
-import { EVENTS_TYPE } from '../../link/http/headers.js';
-import { PATIENCE, type Downlink, type DownlinkOptions } from './downlink.js';
+import { KEEPALIVE_COMMENT, encodeEvent } from '../../link/http/eventFormat.js';
+import { EVENTS_TYPE } from '../../link/http/httpHeaders.js';
+import { CLIENT_TIMEOUT, type Downlink, type DownlinkOptions } from './downlink.js';
 import { COMMON_HEADERS } from './respond.js';
 
-/** So often something comes down, in ms, that whoever is in between does not take the connection for dead. */
-const COMMENT_EVERY = 15_000;
+/** The interval of comments, in ms, which keep intermediaries from closing the connection. */
+const COMMENT_INTERVAL = 15_000;
 
-/** Frames as events of one answer that does not end. */
+/** Sends frames as events of one endless response. */
 export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlink {
   const timers = new Subscription();
   let response: ServerResponse | undefined;
   const write = (text: string): void => {
-    // To write to whoever has gone is an error that nobody would catch.
+    // Writing to a closed response would emit an error without a listener.
     if (response && !response.destroyed && !response.writableEnded) response.write(text);
   };
   return {
@@ -30,17 +30,17 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
         timers.unsubscribe();
         onClosed();
       });
-      timers.add(interval(COMMENT_EVERY, scheduler).subscribe(() => write(COMMENT)));
+      timers.add(interval(COMMENT_INTERVAL, scheduler).subscribe(() => write(KEEPALIVE_COMMENT)));
     },
-    send: (frame) => write(toEvent(frame)),
+    send: (frame) => write(encodeEvent(frame)),
     close: () => void response?.end(),
     end(ending) {
       if (!response || response.closed) return;
-      // Who reads too slowly will not read that either.
+      // A client that reads too slowly would not read this either.
       if (ending.code === SLOW_READER) response.destroy();
-      write(toEvent(ending));
+      write(encodeEvent(ending));
       response.end();
-      timers.add(after(PATIENCE, scheduler).subscribe(() => response?.destroy()));
+      timers.add(after(CLIENT_TIMEOUT, scheduler).subscribe(() => response?.destroy()));
     },
   };
 }

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { asapScheduler, Subscription, type Unsubscribable } from 'rxjs';
 import { after } from '../../internal/after.js';
-import { RECORDS_TYPE } from '../../link/http/headers.js';
+import { RECORDS_TYPE } from '../../link/http/httpHeaders.js';
 import { createRecordQueue } from '../../link/http/recordQueue.js';
-import { PATIENCE, type Downlink, type DownlinkOptions } from './downlink.js';
+import { CLIENT_TIMEOUT, type Downlink, type DownlinkOptions } from './downlink.js';
 import { respond } from './respond.js';
 
-/** Frames in answers to requests, each held until there are some. */
+/** Sends frames in responses to polls, each held until there are frames. */
 export function pollDownlink(options: DownlinkOptions): Downlink {
   const queue = createRecordQueue();
   const poll = createHeldPoll(options);
@@ -34,7 +34,7 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
       queue.push(frame);
       if (isFlushing || !poll.isHeld) return;
       isFlushing = true;
-      // What is sent in one go travels together.
+      // Frames that are sent in one run share a response.
       asapScheduler.schedule(flush);
     },
     end(ending) {
@@ -45,9 +45,9 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
   };
 }
 
-/** The request that waits, if one does; if none comes for too long, the client has left. */
+/** The held poll. If the next one does not arrive in time, the client has disconnected. */
 function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
-  let held: ServerResponse | undefined;
+  let heldResponse: ServerResponse | undefined;
   let timer: Unsubscribable = Subscription.EMPTY;
 
   const wait = (delay: number, then: () => void): void => {
@@ -55,10 +55,10 @@ function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
     timer = after(delay, scheduler).subscribe(then);
   };
   const answer = (body?: Uint8Array): void => {
-    const response = held;
+    const response = heldResponse;
     if (!response) return;
-    held = undefined;
-    wait(PATIENCE, close);
+    heldResponse = undefined;
+    wait(CLIENT_TIMEOUT, close);
     if (body) respond(response, 200, { 'content-type': RECORDS_TYPE }, body);
     else respond(response, 204);
   };
@@ -69,18 +69,18 @@ function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
   };
   return {
     get isHeld() {
-      return held !== undefined;
+      return heldResponse !== undefined;
     },
     answer,
     close,
     hold(response: ServerResponse, onTime: () => void): void {
-      // Whoever asks again does not wait for that one any more.
+      // A newer poll supersedes the held one.
       answer();
-      held = response;
+      heldResponse = response;
       wait(pollHold, onTime);
       response.on('close', () => {
-        if (held !== response) return;
-        held = undefined;
+        if (heldResponse !== response) return;
+        heldResponse = undefined;
         close();
       });
     },

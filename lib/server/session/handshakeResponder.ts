@@ -1,6 +1,6 @@
 import { asyncScheduler, noop } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { NegotiatedCodec } from '../../session/codecNegotiation.js';
 import type { Connection } from '../../session/connection.js';
 import type { Endpoint } from '../../session/endpoint.js';
@@ -126,7 +126,7 @@ export class HandshakeResponder {
       onAgreed();
     };
     // First the numbers of a new session, then its name: a server that crashes in between must not take the old numbers for the new ones.
-    const keepName = (): Later<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
+    const keepName = (): MaybeAsync<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
     endpoint.sender.resume(agreement, () => wait(keepName, begin, fail));
   }
 }

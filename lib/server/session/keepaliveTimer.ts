@@ -1,5 +1,5 @@
 import { interval, Subscription, type SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** A session that is checked at intervals. */
 export interface Checked {
@@ -42,7 +42,7 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike): K
     for (const session of parts[at] as Set<Checked>) session.check(isLate);
   };
   let settling: Checked[] = [];
-  const settled = createAlarm(scheduler, () => {
+  const settled = createCoalescedTimer(scheduler, () => {
     const all = settling;
     settling = [];
     for (const session of all) session.hibernate();

@@ -1,6 +1,6 @@
 import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../errors.js';
-import { createCounts } from '../../internal/counts.js';
+import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
 
 /** The place of one client, as far as it is looked at here. */
@@ -31,7 +31,7 @@ export interface QuotaOptions {
 
 /** When too many are away, of all or of one principal, the one that is so for longest has its wire ended. */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions): Quota {
-  const taken = createCounts();
+  const taken = createKeyedCounts();
   const all = createAway(maxDetached, scheduler);
   const ofOwner = new Map<string, ReturnType<typeof createAway>>();
 

@@ -1,7 +1,7 @@
 import { catchError, EMPTY, map, mergeMap, Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ProtocolError, UnsupportedError } from '../../errors.js';
-import { asObservable } from '../../internal/later.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import { ConnectionLostError, OverflowError, ProtocolError } from '../../errors.js';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { BatchFrame } from '../../session/protocol/frames.js';
 import type { EndpointParts } from '../../session/endpointParts.js';
@@ -33,7 +33,7 @@ const EVERY = 50;
 /** @param start All up to here was acked before. */
 export function createThrottle(start: number, { rates, bucket, life, scheduler, report, onTime }: ThrottleOptions): Throttle {
   const { window, perSecond } = rates;
-  const alarm = createAlarm(scheduler, onTime);
+  const alarm = createCoalescedTimer(scheduler, onTime);
   let acked = start;
   let dropped = 0;
   let isReleased = false;

@@ -1,6 +1,6 @@
 import type { Observer } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../errors.js';
-import { createAlarm, type Alarm } from '../../internal/alarm.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
@@ -44,7 +44,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   #user: TransportUser | undefined;
   #connected: Attachment | undefined;
   /** Set while its client is away. */
-  #gone: Alarm | undefined;
+  #gone: CoalescedTimer | undefined;
   /** Frames of this connection, since it was looked what has become of them. */
   #frames = 0;
   /** Made at the first look. */
@@ -127,7 +127,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     // Who was told may have ended the wire.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- which the compiler cannot know
     if (!this.#user) return;
-    this.#gone = createAlarm(scheduler, () => this.#user?.failed(new PeerGoneError(detachedTimeout)));
+    this.#gone = createCoalescedTimer(scheduler, () => this.#user?.failed(new PeerGoneError(detachedTimeout)));
     if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
     quota.onDetached(this);
   }

@@ -19,7 +19,7 @@ import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
-import { createDeadLetter, createHistory } from './deadLetter.js';
+import { createDeadLetter, createHistory } from './createDeadLetter.js';
 import type { FailedAttempt } from '../store/inbox.js';
 
 /** A message, and what its session wants to hear of it. */

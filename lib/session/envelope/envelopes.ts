@@ -2,12 +2,12 @@ import { asyncScheduler, defer, endWith, merge, noop, Subject, takeWhile } from 
 import type { Layer } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import type { EnvelopeOptions } from './options.js';
+import type { EnvelopeOptions } from './envelopeOptions.js';
 import { receiving } from './receiving.js';
 import { reconnecting } from '../reconnect.js';
 import { sending } from './sending.js';
 
-export type { EnvelopeOptions } from './options.js';
+export type { EnvelopeOptions } from './envelopeOptions.js';
 
 /**
  * The classic at-least-once over links that fail: each message is acked by an `ack` message that names it, sent again until

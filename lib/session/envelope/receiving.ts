@@ -4,7 +4,7 @@ import { assertPositive } from '../../internal/assert.js';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Message } from '../../message/types.js';
 import { deliver, type DeliverySession } from '../receive/delivery.js';
-import type { EnvelopeOptions } from './options.js';
+import type { EnvelopeOptions } from './envelopeOptions.js';
 
 /**
  * Each message once, in order, and acked once it was emitted. A repeat is acked again and dropped.

@@ -20,7 +20,7 @@ import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { ackWithin } from '../../operators/ackWithin.js';
-import type { EnvelopeOptions } from './options.js';
+import type { EnvelopeOptions } from './envelopeOptions.js';
 import { createOutbox } from './outbox.js';
 import { createWriter } from './writer.js';
 

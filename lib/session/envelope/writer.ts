@@ -1,7 +1,7 @@
 import { asapScheduler, asyncScheduler, concat, defer, EMPTY, merge, of, Subject, takeUntil, timer, type Observable } from 'rxjs';
-import { endOf } from '../../internal/endOf.js';
+import { completionOf } from '../../internal/completionOf.js';
 import type { Message } from '../../message/types.js';
-import type { EnvelopeOptions } from './options.js';
+import type { EnvelopeOptions } from './envelopeOptions.js';
 
 /** Messages in one batch at most: a quarter of the window. */
 const MAX_BATCH = 256;
@@ -22,7 +22,7 @@ export function createWriter({ greeting, scheduler = asyncScheduler }: EnvelopeO
     /** For a link to subscribe to while it is open. What it shall do as long is `work$`. */
     toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
       // Greeted even when there is only a goodbye left to say: it tells whose.
-      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(endOf(batches$)))),
+      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
     /** Into the next batch; lost when there is no link. */
     send: (message: Message): void => {
       if (batch.push(message) === 1) asapScheduler.schedule(flush);

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/alarm.js';
+import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { NAME_PATTERN } from '../../message/limits.js';
 import type { Delivery } from '../../message/types.js';
 

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm, type Alarm } from '../../internal/alarm.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** Batches that may come before an ack goes, whatever wait they allow. */
 const MAX_UNACKED_BATCHES = 64;
@@ -32,7 +32,7 @@ export class AckPolicy {
   /** When the last message was processed whose ack waits. */
   #processedAt = 0;
   /** Made when an ack waits. It is not cleared for an ack that has gone meanwhile. */
-  #alarm: Alarm | undefined;
+  #alarm: CoalescedTimer | undefined;
   #alarmAt = Infinity;
 
   constructor(options: AckPolicyOptions) {
@@ -105,7 +105,7 @@ export class AckPolicy {
   }
 
   #setAlarm(delay: number): void {
-    this.#alarm ??= createAlarm(this.#options.scheduler, () => this.#ring());
+    this.#alarm ??= createCoalescedTimer(this.#options.scheduler, () => this.#ring());
     this.#alarm.clear();
     this.#alarm.set(delay);
     this.#alarmAt = this.#options.scheduler.now() + delay;

@@ -1,5 +1,5 @@
 import { OverflowError, UnhandledError, type RxwireError } from '../../errors.js';
-import { offered, type Offered } from '../../internal/offered.js';
+import { deliveryContext, type DeliveryContext } from '../../internal/deliveryContext.js';
 import type { Message } from '../../message/types.js';
 import type { Completion } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
@@ -36,8 +36,8 @@ export interface DeliverySession extends SessionTerms {
 }
 
 /** A message while its subscribers receive it, and until all who have claimed it are done. */
-class Delivery implements Offered {
-  unhandled: Offered['unhandled'];
+class Delivery implements DeliveryContext {
+  unhandled: DeliveryContext['unhandled'];
   outcomes: Outcome[] = [];
   /** How many have not said yet how the message ended. The session itself is one of them while it emits. */
   open = 1;
@@ -69,13 +69,13 @@ export function deliver(
   number = 0,
   tracker?: AckTracker,
 ): void {
-  const outer = offered.current;
+  const outer = deliveryContext.current;
   const delivery = new Delivery(message, number, tracker, session);
-  offered.current = delivery;
+  deliveryContext.current = delivery;
   try {
     emit(message);
   } finally {
-    offered.current = outer;
+    deliveryContext.current = outer;
   }
   if (delivery.unhandled) delivery.unhandled();
   delivery.release();
@@ -114,7 +114,7 @@ export function noteUnhandled(message: Message): void {
 
 function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {
   // No other code sets it.
-  const delivery = offered.current as Delivery | undefined;
+  const delivery = deliveryContext.current as Delivery | undefined;
   return delivery?.message.id === id ? delivery : undefined;
 }
 

@@ -1,7 +1,7 @@
 import { isObservable, map, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../../codec/codec.js';
 import { ConnectionLostError, DecodeError } from '../../errors.js';
-import { attempt, type Later } from '../../internal/later.js';
+import { attempt, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import { BAD_FRAMES, GAP } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
@@ -138,7 +138,7 @@ export class FrameReader {
    *
    * @throws {ConnectionLostError} When the connection cannot go on; also delivered.
    */
-  #decode(batch: BatchFrame, connection: Connection): Later<readonly Message[]> {
+  #decode(batch: BatchFrame, connection: Connection): MaybeAsync<readonly Message[]> {
     const { codec, direction, pid } = this.#options;
     const { first, count, body } = batch;
     try {

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import type { Wait } from '../serialTask.js';
 import type { Inbox } from '../store/inbox.js';
@@ -68,7 +68,7 @@ export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed 
     }
     isRunning = false;
   };
-  const turn = createAlarm(microtask, run);
+  const turn = createCoalescedTimer(microtask, run);
 
   return {
     add(number, outcomes, tracker) {

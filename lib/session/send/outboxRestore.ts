@@ -2,7 +2,7 @@ import { asapScheduler, noop } from 'rxjs';
 import type { BatchContext, Codec } from '../../codec/codec.js';
 import { StoreError } from '../../errors.js';
 import { after } from '../../internal/after.js';
-import { attempt, chain, inTurn, type Later } from '../../internal/later.js';
+import { attempt, chain, forEachInOrder, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import type { NegotiatedCodec } from '../codecNegotiation.js';
@@ -22,8 +22,8 @@ export interface Recalled extends OutboxContents {
 }
 
 /** Opens the outbox, and reads how far its former owner has processed what it received. */
-export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): Later<Recalled> {
-  const withCursor = (contents: OutboxContents): Later<Recalled> =>
+export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
+  const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
     chain(contents.ticket && inbox?.load(contents.ticket.sid), (record) => ({ ...contents, cursor: record?.cursor }));
   // A store that answers at once would report before the application could subscribe to the wire.
   return chain(store.isDurable ? after(0, microtask) : undefined, () => chain(store.open(), withCursor));
@@ -55,7 +55,7 @@ export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, w
     next?.();
   };
   // The cursor is stored first: a client that returns with the ticket and without the cursor would have forgotten how much it had processed.
-  const keep = (): Later<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
+  const keep = (): MaybeAsync<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
   wait(keep, stored, fail);
 }
 
@@ -71,7 +71,7 @@ export interface RestoreOptions {
 export function restoreBatches(
   { acked, last = 0, batches: stored }: OutboxContents,
   { codec, contextOf, report, open }: RestoreOptions,
-): Later<readonly Batch[]> {
+): MaybeAsync<readonly Batch[]> {
   const batches: Batch[] = [];
   let next = acked + 1;
   const skipTo = (first: number): void => {
@@ -86,7 +86,7 @@ export function restoreBatches(
   };
   const onCorrupt = (cause: unknown): void => report({ kind: 'error', error: new StoreError('outbox', 'corrupt', cause) });
   const read: ReadBody = (body, first, count) => readStoredBody(codec, body, contextOf(first, count));
-  const taken = inTurn(stored, (batch) => chain(readStoredBatch(batch, read, onCorrupt), (messages) => take(batch, messages)));
+  const taken = forEachInOrder(stored, (batch) => chain(readStoredBatch(batch, read, onCorrupt), (messages) => take(batch, messages)));
   return chain(taken, () => {
     skipTo(last + 1);
     // Some messages of the first batch may be acked.
@@ -96,15 +96,15 @@ export function restoreBatches(
 }
 
 /** Reads the messages of a body whose numbers begin with `first`. */
-type ReadBody = (body: Frame, first: number, count: number) => Later<readonly Message[]>;
+type ReadBody = (body: Frame, first: number, count: number) => MaybeAsync<readonly Message[]>;
 
 function readStoredBatch(
   { first, count, frame }: StoredBatch,
   readBody: ReadBody,
   onCorrupt: (cause: unknown) => void,
-): Later<readonly Message[] | undefined> {
+): MaybeAsync<readonly Message[] | undefined> {
   let isHole = false;
-  const read = (): Later<readonly Message[]> => {
+  const read = (): MaybeAsync<readonly Message[]> => {
     const found = readFrame(frame);
     isHole = found.kind === 'skip';
     return found.kind === 'msg' && found.first === first ? readBody(found.body, first, count) : [];
@@ -121,8 +121,8 @@ function readStoredBatch(
 }
 
 /** Reads a stored body by the first codec that can. That codec is the current one from then on. */
-function readStoredBody(codec: NegotiatedCodec, body: Frame, context: BatchContext): Later<readonly Message[]> {
-  const readBy = ([one, ...others]: readonly Codec[]): Later<readonly Message[]> =>
+function readStoredBody(codec: NegotiatedCodec, body: Frame, context: BatchContext): MaybeAsync<readonly Message[]> {
+  const readBy = ([one, ...others]: readonly Codec[]): MaybeAsync<readonly Message[]> =>
     attempt(
       () => decodeBody(one as Codec, body, context),
       (messages) => {

@@ -1,6 +1,6 @@
 import { noop, type Subscription } from 'rxjs';
 import type { RxwireError, StoreError } from '../../errors.js';
-import { attempt, chain, type Later } from '../../internal/later.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Encode } from '../encoding.js';
 import type { SerialTask, Wait } from '../serialTask.js';
@@ -10,7 +10,7 @@ import { lastOf, numbered, type Batch, type InFlight } from './inFlight.js';
 import type { PendingMessages } from './pendingMessages.js';
 
 /** Encodes messages that have got their numbers. */
-export type MakeBatches = () => Later<readonly Batch[]>;
+export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
 
 export interface OutboxWriterOptions {
   readonly store: OutboxStore;
@@ -28,9 +28,9 @@ export interface OutboxWriterOptions {
 /** Writes batches to a store. Messages that cannot be stored are given up. */
 export interface OutboxWriter {
   /** Returns the batches that are stored. One call at a time of this and `replace`. */
-  append(make: MakeBatches): Later<readonly Batch[]>;
+  append(make: MakeBatches): MaybeAsync<readonly Batch[]>;
   /** Replaces all other batches. */
-  replace(acked: number, others: readonly Batch[], make: MakeBatches): Later<readonly Batch[]>;
+  replace(acked: number, others: readonly Batch[], make: MakeBatches): MaybeAsync<readonly Batch[]>;
   /** Removes the batches up to `acked`. */
   trim(acked: number): void;
   /** To be called after each write: stores once more what the store has lost meanwhile. */
@@ -52,7 +52,7 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
     writing = [];
     return batches;
   };
-  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => Later<readonly Batch[]>): Later<readonly Batch[]> =>
+  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => MaybeAsync<readonly Batch[]>): MaybeAsync<readonly Batch[]> =>
     attempt(
       () =>
         chain(make(), (batches) => {
@@ -84,10 +84,10 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
  * Stores batches, and returns those that are stored. Where there is no room for all of them there may be room for some: one message must not take the
  * others with it.
  */
-function append(batches: readonly Batch[], options: OutboxWriterOptions): Later<readonly Batch[]> {
+function append(batches: readonly Batch[], options: OutboxWriterOptions): MaybeAsync<readonly Batch[]> {
   const [one] = batches;
   if (!one) return [];
-  const refused = (reason: unknown): Later<readonly Batch[]> => {
+  const refused = (reason: unknown): MaybeAsync<readonly Batch[]> => {
     const error = reason as StoreError;
     const messages = batches.flatMap((batch) => batch.messages);
     const middle = messages.length >> 1;
@@ -107,8 +107,8 @@ function appendHalves(
   [left, right]: readonly [readonly Message[], readonly Message[]],
   { first, delivery }: Batch,
   options: OutboxWriterOptions,
-): Later<readonly Batch[]> {
-  const half = (messages: readonly Message[], next: number): Later<readonly Batch[]> =>
+): MaybeAsync<readonly Batch[]> {
+  const half = (messages: readonly Message[], next: number): MaybeAsync<readonly Batch[]> =>
     chain(options.encode(messages, next), (encoded) => append(numbered(encoded, next, delivery), options));
   return chain(half(left, first), (stored) =>
     chain(half(right, Math.max(first, ...stored.map((batch) => lastOf(batch) + 1))), (others) => [...stored, ...others]),

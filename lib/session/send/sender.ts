@@ -1,7 +1,7 @@
 import { asyncScheduler, isObservable, noop, type Subscription } from 'rxjs';
 import type { BatchContext, Direction } from '../../codec/codec.js';
 import { InDoubtError, type RxwireError } from '../../errors.js';
-import { chain, inTurn, type Later } from '../../internal/later.js';
+import { chain, forEachInOrder, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { NegotiatedCodec } from '../codecNegotiation.js';
 import type { Durable } from '../durability.js';
@@ -291,12 +291,12 @@ export class Sender {
     }
     const batches: Batch[] = [];
     let last = rx;
-    const add = ({ messages, delivery }: (typeof again)[number]): Later<void> =>
+    const add = ({ messages, delivery }: (typeof again)[number]): MaybeAsync<void> =>
       chain(this.#encode(messages, last + 1), (encoded) => {
         batches.push(...numbered(encoded, last + 1, delivery));
         last += countOf(encoded);
       });
-    return () => chain(inTurn(again, add), () => batches);
+    return () => chain(forEachInOrder(again, add), () => batches);
   }
 }
 

@@ -1,6 +1,6 @@
 import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
 import { StoreError } from '../../errors.js';
-import { asObservable, type Later } from '../../internal/later.js';
+import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { durable } from '../durability.js';
 import type { OutboxStore } from './outboxStore.js';
 
@@ -57,7 +57,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
 
 /** A store that opens only while the lock `rxwire:<name>` is had. */
 export interface Locked<C> {
-  readonly open: () => Later<C>;
+  readonly open: () => MaybeAsync<C>;
   /** To be called when it is closed. */
   readonly letGo: () => void;
   /** Tells `fenced` when the lock was stolen. */
@@ -65,7 +65,7 @@ export interface Locked<C> {
 }
 
 /** Nothing is returned where there are no locks. */
-export function locked<C>(name: string, options: ExclusiveOptions, open: () => Later<C>): Locked<C> | undefined {
+export function locked<C>(name: string, options: ExclusiveOptions, open: () => MaybeAsync<C>): Locked<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   if (!locks) return undefined;
 

@@ -1,4 +1,4 @@
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Durability } from './outboxStore.js';
 
@@ -60,13 +60,13 @@ export interface Inbox<Tx = unknown> {
   /** What a client's session does with it: `durable`. A server needs not be told. */
   readonly durability?: Durability | undefined;
   /** What is known of this sender, if anything: all that was begun to be stored before is among it, also where nobody waits for the answer. */
-  load(pid: string): Later<InboxRecord | undefined>;
+  load(pid: string): MaybeAsync<InboxRecord | undefined>;
   /**
    * Runs the effects in order and stores the cursor, all in one transaction; answers when that would survive a crash.
    *
    * @throws What an effect throws, delivered; then nothing of it was stored.
    */
-  commit(pid: string, cursor: Cursor, completions: readonly Completion<Tx>[]): Later<void>;
+  commit(pid: string, cursor: Cursor, completions: readonly Completion<Tx>[]): MaybeAsync<void>;
   /** Stores what the session wants to find again. */
-  remember(pid: string, session: unknown): Later<void>;
+  remember(pid: string, session: unknown): MaybeAsync<void>;
 }

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { StoreError } from '../../errors.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 
 /** What a client's session needs for stores that outlive the process: `durable` is the only one. A client without such a store does not load it. */
@@ -58,19 +58,19 @@ export interface OutboxStore {
   /** Bytes of frames it takes. */
   readonly maxBytes: number;
   /** Becomes the owner. Records that cannot be read are left out, and told by `faults$`. */
-  open(): Later<OutboxContents>;
+  open(): MaybeAsync<OutboxContents>;
   /**
    * Answers when the batches would survive a crash.
    *
    * @throws {StoreError} Delivered: `quota` when there is no room, `fenced` when there is a newer owner.
    */
-  append(batches: readonly StoredBatch[]): Later<void>;
+  append(batches: readonly StoredBatch[]): MaybeAsync<void>;
   /** Forgets the batches whose last number is `acked` or lower. Answers at once; being late does no harm. */
-  trim(acked: number): Later<void>;
+  trim(acked: number): MaybeAsync<void>;
   /** Puts these batches in the place of all others, in one transaction; numbers up to `acked` are done. */
-  replace(acked: number, batches: readonly StoredBatch[]): Later<void>;
+  replace(acked: number, batches: readonly StoredBatch[]): MaybeAsync<void>;
   /** Keeps what is needed to come back. */
-  remember(ticket: Ticket): Later<void>;
+  remember(ticket: Ticket): MaybeAsync<void>;
   /** Lets go of it; what is being written may still be. */
   close(): void;
   /** What goes wrong by itself: corrupt records, an evicted database, a newer owner. */

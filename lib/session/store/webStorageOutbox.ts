@@ -1,7 +1,7 @@
 import { Subject, throwError } from 'rxjs';
 import { StoreError, type StoreFault } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
-import type { Later } from '../../internal/later.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import { durable } from '../durability.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';
@@ -64,7 +64,7 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
     return contents;
   };
   /** Does it as the owner, unless there is a newer one; also when all was cleared. */
-  const write = (work: (tenure: Tenure) => void): Later<void> =>
+  const write = (work: (tenure: Tenure) => void): MaybeAsync<void> =>
     attempt(() => {
       if (!tenure) throw new StoreError(STORE, 'failed', new Error('It is not open.'));
       const fault = faultOf(tenure.area.head(), tenure.head);
@@ -125,7 +125,7 @@ function ringOf(numbers: readonly number[]): Ring<number> {
 }
 
 /** What it gives; what it throws is delivered. */
-function attempt<T>(work: () => T): Later<T> {
+function attempt<T>(work: () => T): MaybeAsync<T> {
   try {
     return work();
   } catch (cause) {

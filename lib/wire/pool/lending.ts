@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { Wire } from '../wire.js';
 import { createMembers, type Member, type Members } from './members.js';
 import type { Lease } from './poolOptions.js';
@@ -101,7 +101,7 @@ function createReaper<W extends Wire>(
     const [oldest] = members.idle;
     if (oldest && isTooMany()) alarm.set(Math.max(0, oldest.since + idleTimeout - scheduler.now()));
   };
-  const alarm = createAlarm(scheduler, () => {
+  const alarm = createCoalescedTimer(scheduler, () => {
     const [oldest] = members.idle;
     if (oldest && isTooMany() && oldest.since + idleTimeout <= scheduler.now()) members.close(oldest);
     wake();

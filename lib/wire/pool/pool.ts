@@ -17,7 +17,7 @@ import {
 import { OverflowError, PoolClosedError, PoolTimeoutError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../../internal/assert.js';
-import { endOf } from '../../internal/endOf.js';
+import { completionOf } from '../../internal/completionOf.js';
 import type { Wire } from '../wire.js';
 import { createLending } from './lending.js';
 import type { Member, Members } from './members.js';
@@ -124,7 +124,7 @@ function createHouse<W extends Wire>(options: PoolOptions<W>) {
   const close = (): void => {
     isDestroyed = true;
     reopening.stop();
-    const late$ = after(drainTimeout, scheduler).pipe(takeUntil(endOf(changes$)));
+    const late$ = after(drainTimeout, scheduler).pipe(takeUntil(completionOf(changes$)));
     late$.subscribe(() => [...members.all].forEach(({ wire }) => wire.unsubscribe()));
     waiting.fail(new PoolClosedError());
     lending.close();

@@ -1,6 +1,6 @@
 import { asyncScheduler } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
-import { exponentialDelay } from '../../internal/delays.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
+import { exponentialDelay } from '../../internal/retryDelays.js';
 import type { PoolOptions } from './poolOptions.js';
 
 export interface ReopeningOptions extends Pick<PoolOptions, 'initialInterval' | 'maxInterval' | 'scheduler' | 'random'> {
@@ -13,7 +13,7 @@ export function createReopening({ onReady, ...options }: ReopeningOptions) {
   const { initialInterval = 500, maxInterval = 30_000, scheduler = asyncScheduler, random = Math.random } = options;
   let failures = 0;
   let isWaiting = false;
-  const alarm = createAlarm(scheduler, () => {
+  const alarm = createCoalescedTimer(scheduler, () => {
     isWaiting = false;
     onReady();
   });

@@ -1,5 +1,5 @@
 import { Observable, type SchedulerLike } from 'rxjs';
-import { createAlarm } from '../../internal/alarm.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { firstOf } from '../../internal/firstOf.js';
 
 /** Who waits for something, in the order of coming. */
@@ -46,7 +46,7 @@ export function createWaitingRoom<T>({ timeout, scheduler, onTimeout, onChange }
     const next = first();
     if (next) alarm.set(Math.max(0, next.deadline - scheduler.now()));
   };
-  const alarm = createAlarm(scheduler, () => {
+  const alarm = createCoalescedTimer(scheduler, () => {
     const now = scheduler.now();
     for (let next = first(); next && next.deadline <= now; next = first()) take()?.fail(onTimeout());
     wake();

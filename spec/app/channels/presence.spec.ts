@@ -1,4 +1,4 @@
-import { createRoster } from '../../../lib/app/channels/roster.js';
+import { createMemberList } from '../../../lib/app/channels/memberList.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { record } from '../../support/record.js';
 import { rooms, turn } from '../../support/rooms.js';
@@ -96,7 +96,7 @@ describe('a roster', () => {
   const change = (entered: readonly { id: string }[], left: string[] = [], more = {}) => ({ channel: 'x', entered, left, ...more });
 
   it('takes a list that comes in pieces for one', () => {
-    const roster = createRoster();
+    const roster = createMemberList();
     const seen = record(roster.changes$);
     roster.apply(change([a], [], { reset: true, more: true }));
     roster.apply(change([b], [], { reset: true }));
@@ -104,7 +104,7 @@ describe('a roster', () => {
   });
 
   it('tells of a change only what is news', () => {
-    const roster = createRoster();
+    const roster = createMemberList();
     roster.apply(change([a, b], [], { reset: true }));
     const seen = record(roster.changes$);
     roster.apply(change([a]));
@@ -114,9 +114,9 @@ describe('a roster', () => {
   });
 
   it('knows nothing before there is a list', () => {
-    const roster = createRoster();
+    const roster = createMemberList();
     const seen = record(roster.changes$);
     roster.apply(change([a]));
-    expect([seen.values, roster.current()]).toEqual([[], undefined]);
+    expect([seen.values, roster.snapshot()]).toEqual([[], undefined]);
   });
 });

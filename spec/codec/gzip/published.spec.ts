@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from '../../../lib/codec/gzip/crc32.js';
 import { inflate } from '../../../lib/codec/gzip/inflate.js';
-import { readMember } from '../../../lib/codec/gzip/member.js';
-import { nativeZip } from '../../../lib/codec/gzip/nativeZip.js';
-import { portableZip } from '../../../lib/codec/gzip/zip.js';
+import { readGzipMember } from '../../../lib/codec/gzip/gzipMember.js';
+import { nativeCompressor } from '../../../lib/codec/gzip/nativeCompressor.js';
+import { portableCompressor } from '../../../lib/codec/gzip/compressor.js';
 import { gzipped } from '../../../lib/codec/gzipped.js';
 import type { PlainCodec } from '../../../lib/codec/codec.js';
 import { DecodeError } from '../../../lib/errors.js';
@@ -37,8 +37,8 @@ const bytes: PlainCodec = {
 const unzip = (vector: Vector): unknown => gzipped(bytes).decode(bytesOf(vector));
 
 describe.each([
-  ['ours', portableZip],
-  ['that of Node', nativeZip()!],
+  ['ours', portableCompressor],
+  ['that of Node', nativeCompressor()!],
 ])('published vectors, and inflate: %s', (_, zip) => {
   it.each(named(vectors.streams))('reads %s', (_name, vector) => {
     const { content } = zip.inflate(bytesOf(vector), vector.content.length);
@@ -58,7 +58,7 @@ describe.each([
 describe('published vectors, and members', () => {
   it.each(named(vectors.members))('reads %s', (_, vector) => {
     expect(unzip(vector)).toMatchObject([{ payload: new Uint8Array() }]);
-    const { body, size } = readMember(bytesOf(vector), crc32);
+    const { body, size } = readGzipMember(bytesOf(vector), crc32);
     expect(inflate(body, size).content).toEqual(new Uint8Array());
   });
 

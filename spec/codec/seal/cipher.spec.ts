@@ -13,7 +13,7 @@ const hex = (...parts: readonly Uint8Array[]): string => Buffer.concat(parts).to
 
 describe.each(ciphers)('the cipher of %s', (_, cipher) => {
   it.each(gcmVectors)('seals and opens $name', async ({ key, nonce, label, content, sealed, tag }) => {
-    const safe = await soon(() => cipher.safe(bytes(key)));
+    const safe = await soon(() => cipher.importKey(bytes(key)));
     expect(hex(...(await soon(() => safe.seal(bytes(nonce), bytes(label), bytes(content)))))).toBe(sealed + tag);
     expect(hex(await soon(() => safe.open(bytes(nonce), bytes(label), bytes(sealed + tag))))).toBe(content);
   });
@@ -24,7 +24,7 @@ describe.each(ciphers)('the cipher of %s', (_, cipher) => {
 
   it('refuses what is changed in any bit, cut, or longer', async () => {
     const { key, nonce, label, sealed, tag } = gcmVectors[3];
-    const safe = await soon(() => cipher.safe(bytes(key)));
+    const safe = await soon(() => cipher.importKey(bytes(key)));
     const good = bytes(sealed + tag);
     const changed = [...good.keys()].map((at) => good.map((byte, index) => (index === at ? byte ^ (1 << (at % 8)) : byte)));
     for (const bad of [
@@ -49,7 +49,7 @@ describe.each(ciphers)('the cipher of %s', (_, cipher) => {
       Uint8Array,
     ];
     for (const [, other] of ciphers) {
-      const [ours, theirs] = [await soon(() => cipher.safe(key)), await soon(() => other.safe(key))];
+      const [ours, theirs] = [await soon(() => cipher.importKey(key)), await soon(() => other.importKey(key))];
       const parts = await soon(() => theirs.seal(nonce, label, content));
       expect(await soon(() => ours.open(nonce, label, bytes(hex(...parts))))).toEqual(content);
     }

@@ -2,8 +2,8 @@ import { batchFrame } from '../../../lib/session/protocol/frames.js';
 import { gzipped } from '../../../lib/codec/gzipped.js';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
-import { concat } from '../../../lib/internal/concat.js';
-import { toRecord } from '../../../lib/link/http/records.js';
+import { concatBytes } from '../../../lib/internal/concatBytes.js';
+import { encodeRecord } from '../../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../../lib/link/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { helloFrame } from '../../support/sessionFrames.js';
@@ -53,7 +53,7 @@ export function conversation(transport: Transport, frames: readonly Frame[], cha
   const common = { 'rxwire-link': chance.name(43), 'content-type': 'application/octet-stream', ...fields };
   const accept = transport === 'sse' ? 'text/event-stream' : 'application/octet-stream';
   const post = (number: number, some: readonly Frame[]): Uint8Array =>
-    request('POST', { accept, ...common, 'rxwire-number': `${number}`, ...fields }, concat(some.map(toRecord)));
+    request('POST', { accept, ...common, 'rxwire-number': `${number}`, ...fields }, concatBytes(some.map(encodeRecord)));
   const [hello = '', ack = '', ...rest] = frames;
   const poll = request('GET', { accept, ...common, 'rxwire-number': '1', ...fields });
   const leave = request('DELETE', { ...common, 'rxwire-code': '1000', 'rxwire-reason': 'done%21', ...fields });

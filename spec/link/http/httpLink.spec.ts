@@ -1,6 +1,6 @@
 import { concat, of, Subject } from 'rxjs';
 import { ConnectionLostError } from '../../../lib/errors.js';
-import type { FetchRequest, FetchResponse } from '../../../lib/link/http/options.js';
+import type { FetchRequest, FetchResponse } from '../../../lib/link/http/httpLinkOptions.js';
 import { longPolling } from '../../../lib/link/longPolling.js';
 
 /** A server that answers each POST, holds each GET, and is told of each DELETE. */

@@ -4,7 +4,7 @@ import { createMessage, type MessageOptions } from '../../../lib/message/createM
 import type { ReceiptStatus } from '../../../lib/message/receipt.js';
 import type { Message } from '../../../lib/message/types.js';
 import { lmdbStore } from '../../../lib/node/lmdbStore.js';
-import type { LmdbTransaction } from '../../../lib/node/transaction.js';
+import type { LmdbTransaction } from '../../../lib/node/lmdbTransaction.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { consume, type Consumed, type ConsumeOptions } from '../../../lib/session/consume/consume.js';
 import type { DeadLetter } from '../../../lib/session/store/inbox.js';

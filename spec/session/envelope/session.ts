@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { defer, finalize, ignoreElements, merge, Subject, takeUntil, tap, throwError } from 'rxjs';
 import { ConnectionLostError } from '../../../lib/errors.js';
-import { endOf } from '../../../lib/internal/endOf.js';
+import { completionOf } from '../../../lib/internal/completionOf.js';
 import type { Link } from '../../../lib/link/link.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
@@ -36,7 +36,7 @@ function createPeer() {
         state.hasGoodbye = true;
         if (state.agrees) current.complete();
       };
-      const sent$ = outgoing.pipe(tap({ next, complete }), ignoreElements(), takeUntil(endOf(current)));
+      const sent$ = outgoing.pipe(tap({ next, complete }), ignoreElements(), takeUntil(completionOf(current)));
       return merge(current, sent$).pipe(finalize(() => (state.isLeft = true)));
     });
   return {

@@ -1,5 +1,5 @@
 import { of, Subject, Subscription, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { whenReady, type Later } from '../../../lib/internal/later.js';
+import { whenReady, type MaybeAsync } from '../../../lib/internal/maybeAsync.js';
 import type { Outcome } from '../../../lib/session/receive/delivery.js';
 import { createInboxCommitter } from '../../../lib/session/receive/inboxCommitter.js';
 import { AckTracker } from '../../../lib/session/receive/ackTracker.js';
@@ -16,7 +16,7 @@ const cursor = (done: number, ...finished: number[]): Cursor => ({ done, finishe
 const boom = new Error('boom');
 
 /** Commits over an inbox that answers as `answer` says. */
-function start(answer: (call: Call) => Later<void>) {
+function start(answer: (call: Call) => MaybeAsync<void>) {
   const calls: Call[] = [];
   const seen: unknown[] = [];
   const session = new Subscription();

@@ -1,7 +1,7 @@
 import { array, assert, boolean, constant, constantFrom, integer, nat, oneof, property, record, type Arbitrary } from 'fast-check';
 import { Subject, Subscription, take, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { json } from '../../../lib/codec/json.js';
-import { whenReady } from '../../../lib/internal/later.js';
+import { whenReady } from '../../../lib/internal/maybeAsync.js';
 import type { Frame } from '../../../lib/link/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';

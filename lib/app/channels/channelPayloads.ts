@@ -1,0 +1,127 @@
+import { InvalidMessageError } from '../../errors.js';
+import type {
+  ChannelDelivery,
+  ChannelJoin,
+  ChannelJoined,
+  ChannelMember,
+  ChannelPosition,
+  ChannelPresence,
+  ChannelPublish,
+  ChannelRefusal,
+  ChannelRefused,
+  ChannelWatch,
+} from '../../message/channelTypes.js';
+import { NAME_PATTERN } from '../../message/limits.js';
+import type { Message } from '../../message/types.js';
+import { parseMessage } from '../../message/validate.js';
+
+// Payloads come from the other side: these functions validate every field and copy only known fields.
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function readJoin(payload: unknown): ChannelJoin {
+  const { join, after, history, watch } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    join: countOf(join, 'join'),
+    ...(after != null && { after: positionOf(after) }),
+    ...(history != null && { history: countOf(history, 'history') }),
+    watch: watch === true,
+  };
+}
+
+export function readPublish(payload: unknown): ChannelPublish<Message> {
+  return { channel: channelNameOf(payload), message: parseMessage(fieldsOf(payload)['message'], 'payload.message') };
+}
+
+export function readWatch(payload: unknown): ChannelWatch {
+  return { channel: channelNameOf(payload), watch: fieldsOf(payload)['watch'] === true };
+}
+
+export function readJoined(payload: unknown): ChannelJoined {
+  const { join, member, complete } = fieldsOf(payload);
+  return {
+    ...positionOf(payload),
+    channel: channelNameOf(payload),
+    join: countOf(join, 'join'),
+    member: textOf(member, 'member'),
+    complete: complete === true,
+  };
+}
+
+export function readDelivery(payload: unknown): ChannelDelivery<Message> {
+  const { after, message } = fieldsOf(payload);
+  const position = positionOf(payload);
+  return {
+    ...position,
+    channel: channelNameOf(payload),
+    after: after == null ? position.offset - 1 : countOf(after, 'after'),
+    message: parseMessage(message, 'payload.message'),
+  };
+}
+
+export function readRefused(payload: unknown): ChannelRefused {
+  const { action, reason, join } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    action: action === 'publish' ? action : 'join',
+    // A newer server may send reasons that are unknown here.
+    reason: textOf(reason, 'reason') as ChannelRefusal,
+    ...(join != null && { join: countOf(join, 'join') }),
+  };
+}
+
+export function readPresence(payload: unknown): ChannelPresence {
+  const { entered, left, reset, more } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    entered: listOf(entered, 'entered').map(memberOf),
+    left: listOf(left, 'left').map((id) => textOf(id, 'left')),
+    reset: reset === true,
+    more: more === true,
+  };
+}
+
+/** Returns the name of the channel in a payload. */
+export function channelNameOf(payload: unknown): string {
+  const { channel } = fieldsOf(payload);
+  if (typeof channel === 'string' && NAME_PATTERN.test(channel)) return channel;
+  return reject('channel', `must be a string that matches ${NAME_PATTERN.source}`);
+}
+
+function positionOf(value: unknown): ChannelPosition {
+  const { epoch, offset } = fieldsOf(value);
+  return { epoch: textOf(epoch, 'epoch'), offset: countOf(offset, 'offset') };
+}
+
+function memberOf(value: unknown): ChannelMember {
+  const { id, info } = fieldsOf(value);
+  return { id: textOf(id, 'entered'), ...(info != null && { info }) };
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+function countOf(value: unknown, field: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  return reject(field, 'must be a whole number >= 0');
+}
+
+function textOf(value: unknown, field: string): string {
+  if (typeof value === 'string' && value !== '' && value.length <= 128) return value;
+  return reject(field, 'must be a string of 1 to 128 characters');
+}
+
+function listOf(value: unknown, field: string): readonly unknown[] {
+  return Array.isArray(value) ? value : reject(field, 'must be an array');
+}
+
+function reject(field: string, rule: string): never {
+  throw new InvalidMessageError(`payload.${field}`, rule);
+}
+
+/** Returns whether a message is part of the protocol between a hub and its clients. */
+export function isChannelMessage({ type }: Message): boolean {
+  return type.startsWith('channel.');
+}

@@ -1,0 +1,87 @@
+import type { SchedulerLike } from 'rxjs';
+import type { DropReason } from '../../errors.js';
+import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
+import { createRing } from '../../internal/ring.js';
+import { createExpiringQueue } from '../../internal/expiringQueue.js';
+import { isExpired } from '../../message/expiry.js';
+import type { Message } from '../../message/types.js';
+import type { QueueItem } from './queueItem.js';
+
+export interface WaitingItemsOptions<T extends Message> {
+  /** The name of the queue, for errors. */
+  readonly owner: string;
+  readonly maxSize: number;
+  readonly maxAge: number;
+  readonly overflow: OverflowPolicy;
+  readonly priority: (message: T) => number | undefined;
+  readonly scheduler: SchedulerLike;
+  readonly onDrop: (item: QueueItem<T>, reason: DropReason) => void;
+  /** Called with an exception of `priority`. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The items that wait, ordered by priority. */
+export interface WaitingItems<T extends Message> {
+  readonly size: () => number;
+  /** @throws {OverflowError} If it is full and the policy is `error`. */
+  push(item: QueueItem<T>): void;
+  /** Adds the stored items, then those that were pushed before the opening and pass `isWanted`. `shift` returns nothing before that. */
+  open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void;
+  /** Removes and returns the next item. */
+  shift(): QueueItem<T> | undefined;
+  /** Returns an item to the front. */
+  unshift(item: QueueItem<T>): void;
+  /** Drops all items. */
+  close(): void;
+}
+
+export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>): WaitingItems<T> {
+  const { owner, maxSize, maxAge, overflow, priority, scheduler, onDrop, onError } = options;
+  // Items that are pushed before the opening are kept apart, so that the stored items, which are older, are added first.
+  const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
+  const sorted = createExpiringQueue<QueueItem<T>>({
+    queue: createPriorityQueue(owner, maxSize, overflow),
+    maxAge,
+    scheduler,
+    onDrop,
+    onError,
+  });
+  const returned = createRing<QueueItem<T>>();
+  let isOpen = false;
+
+  const priorityOf = (message: T): number | undefined => {
+    try {
+      return priority(message);
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  };
+  const push = (item: QueueItem<T>): void => {
+    if (isOpen) return sorted.push(item, priorityOf(item.message), item.since);
+    const dropped = beforeOpen.push(item, priorityOf(item.message), item.since);
+    if (dropped) onDrop(dropped.value, 'overflow');
+  };
+
+  return {
+    size: () => beforeOpen.size + sorted.size() + returned.size,
+    push,
+    open(stored, isWanted) {
+      isOpen = true;
+      stored.forEach(push);
+      for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) if (isWanted(early.value)) push(early.value);
+    },
+    shift() {
+      if (!isOpen) return undefined;
+      let item = returned.shift() ?? sorted.shift()?.value;
+      for (; item && isExpired(item.message, scheduler.now()); item = sorted.shift()?.value) onDrop(item, 'expired');
+      return item;
+    },
+    unshift: (item) => returned.push(item),
+    close() {
+      for (let item = returned.shift(); item; item = returned.shift()) onDrop(item, 'closed');
+      for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) onDrop(early.value, 'closed');
+      sorted.close();
+    },
+  };
+}

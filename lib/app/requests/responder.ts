@@ -1,0 +1,99 @@
+import { OverflowError } from '../../errors.js';
+import { firstOf } from '../../internal/firstOf.js';
+import type { Message } from '../../message/types.js';
+import { startHandler, cancelHandler, createHandlerRun, type HandlerRun, type Handler } from './handlerRun.js';
+import { createReplySender, type ReplySenderOptions } from './replySender.js';
+
+export interface ResponderOptions extends ReplySenderOptions {
+  /** By the type of the request. */
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly concurrency: number;
+  readonly maxWaiting: number;
+}
+
+/** Runs the handlers of requests with limited concurrency; the other requests wait. */
+export interface Responder {
+  receive(message: Message): void;
+  /** Stops all handlers without a reply. */
+  close(): void;
+}
+
+interface WaitingRequest {
+  /** The id of the request. */
+  readonly key: string;
+  readonly message: Message;
+  readonly handler: Handler;
+}
+
+export function createResponder(options: ResponderOptions): Responder {
+  const { handlers, concurrency, maxWaiting } = options;
+  const running = new Map<string, HandlerRun>();
+  const sender = createReplySender(options, (request, error) => {
+    cancel(request.id);
+    sender.fail(request, error);
+  });
+
+  const onEnd = ({ id }: Message): void => {
+    running.delete(id);
+    waitingRequests.advance();
+  };
+  const callbacks = { ...sender, onEnd };
+  const start = ({ key, message, handler }: WaitingRequest): void => {
+    const run = createHandlerRun(message);
+    running.set(key, run);
+    startHandler(run, handler, callbacks);
+  };
+  const waitingRequests = createWaitingRequests(start, () => running.size < concurrency);
+
+  const cancel = (id: string): void => {
+    waitingRequests.waiting.delete(id);
+    const run = running.get(id);
+    if (!run) return;
+    running.delete(id);
+    cancelHandler(run, callbacks);
+    waitingRequests.advance();
+  };
+  const admit = (message: Message, handler: Handler): void => {
+    const { id: key } = message;
+    const { size } = waitingRequests.waiting;
+    // A duplicate is answered by the run that exists.
+    if (running.has(key) || waitingRequests.waiting.has(key)) return;
+    if (size === 0 && running.size < concurrency) start({ key, message, handler });
+    else if (size < maxWaiting) waitingRequests.waiting.set(key, { key, message, handler });
+    else sender.fail(message, new OverflowError('reply', maxWaiting));
+  };
+  return {
+    receive(message) {
+      const { type, correlationId = '' } = message;
+      const handler = handlers.get(type);
+      if (handler) admit(message, handler);
+      else if (type === 'request.cancel') cancel(correlationId);
+    },
+    close() {
+      waitingRequests.waiting.clear();
+      running.forEach((run) => cancelHandler(run, callbacks));
+      running.clear();
+      sender.close();
+    },
+  };
+}
+
+function createWaitingRequests(start: (next: WaitingRequest) => void, hasRoom: () => boolean) {
+  const waiting = new Map<string, WaitingRequest>();
+  const first = firstOf(waiting);
+  let isAdvancing = false;
+
+  return {
+    waiting,
+    /** Starts waiting requests while there is capacity. A loop, because synchronous handlers call `advance` again. */
+    advance(): void {
+      if (isAdvancing || waiting.size === 0) return;
+      isAdvancing = true;
+      for (let next = hasRoom() ? first() : undefined; next; next = hasRoom() ? first() : undefined) {
+        waiting.delete(next.key);
+        start(next);
+      }
+      isAdvancing = false;
+    },
+  };
+}

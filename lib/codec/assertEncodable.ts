@@ -1,0 +1,57 @@
+import type { DecodeError, EncodeError } from '../errors.js';
+import { MAX_DEPTH, NAME_PATTERN } from '../message/limits.js';
+import type { Message } from '../message/types.js';
+import { parseMessage } from '../message/validate.js';
+
+export interface EncodableOptions {
+  readonly codec: string;
+  readonly maxBatch: number;
+  /** Returns whether the codec supports a value that is neither plain data nor a date: a BigInt, NaN, bytes, a class instance … */
+  readonly supports: (value: unknown) => boolean;
+  readonly Failure: typeof DecodeError | typeof EncodeError;
+}
+
+/**
+ * Returns the validated messages of a batch, with only the fields of an envelope. It rejects payloads with values that the codec does not
+ * support and that would become `{}`
+ * or `null`.
+ *
+ * @throws {Failure} Names the path: `cannot carry [3].payload.files[0].content: Uint8Array`.
+ * @throws {InvalidMessageError}
+ */
+export function assertEncodable(batch: readonly unknown[], { codec, maxBatch, supports, Failure }: EncodableOptions): readonly Message[] {
+  if (batch.length > maxBatch) throw new Failure(codec, `${batch.length} messages, where ${maxBatch} are the limit`);
+  return batch.map((value, index) => {
+    const message = parseMessage(value, index);
+    const unsupported = findUnsupported(message.payload, supports);
+    if (unsupported) throw new Failure(codec, `cannot carry [${index}].payload${unsupported}`);
+    return message;
+  });
+}
+
+/** Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is none. */
+export function findUnsupported(value: unknown, carries: EncodableOptions['supports'], depth = 0): string | undefined {
+  if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
+  if (typeof value !== 'object') return carries(value) ? undefined : `: ${typeof value === 'number' ? value : typeof value}`;
+  if (depth === MAX_DEPTH) return `: more than ${MAX_DEPTH} levels`;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const unsupported = findUnsupported(value[index], carries, depth + 1);
+      if (unsupported) return `[${index}]${unsupported}`;
+    }
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    if (value instanceof Date ? !Number.isNaN(value.getTime()) : carries(value)) return;
+    // The fields of a class instance are encoded, unless it has a `toJSON` method.
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    if (kind !== 'Object' || 'toJSON' in value) return `: ${kind}`;
+  }
+  for (const key in value) {
+    const unsupported = findUnsupported((value as Record<string, unknown>)[key], carries, depth + 1);
+    // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a valid name.
+    if (unsupported && Object.hasOwn(value, key)) return `.${NAME_PATTERN.test(key) ? key : '?'}${unsupported}`;
+  }
+  return;
+}

@@ -1,0 +1,88 @@
+import { DecodeError, EncodeError } from '../../errors.js';
+import type { Message } from '../../message/types.js';
+import { parseMessage } from '../../message/validate.js';
+import { assertEncodable } from '../assertEncodable.js';
+import { fromColumns, extensionsOf, toColumns } from './messageColumns.js';
+import { encodeExtensions, needsExtension, decodeExtensions, type ExtensionTypes } from './extensionTypes.js';
+import { fromTuple, EXTENSION_TYPES, toTuple } from './messageTuple.js';
+
+export interface BatchLayoutOptions {
+  readonly maxBatch: number;
+  readonly maxNodes: number;
+}
+
+/** Converts a batch to a value for MessagePack, as tuples or columns, and back. */
+export interface BatchLayout {
+  /**
+   * @throws {EncodeError} If the batch contains unsupported values.
+   * @throws {InvalidMessageError}
+   */
+  toValue(batch: readonly Message[]): readonly unknown[];
+  /**
+   * @throws {DecodeError}
+   * @throws {InvalidMessageError}
+   */
+  fromValue(value: unknown): readonly Message[];
+}
+
+export function createBatchLayout({ maxBatch, maxNodes }: BatchLayoutOptions): BatchLayout {
+  const plainRules = { codec: 'msgpack', maxBatch, supports: isSupported, Failure: EncodeError };
+  let hasExtensions = false;
+  const withExtensions = {
+    ...plainRules,
+    supports: (value: unknown) => isSupported(value) || (needsExtension(value) && (hasExtensions = true)),
+  };
+  const toRows = (messages: readonly Message[], extensions: readonly (ExtensionTypes | null)[] | null): readonly unknown[] =>
+    messages.length > 1 ? toColumns(messages, extensions, maxNodes) : messages.map((message) => toTuple(message, extensions?.[0] ?? null));
+
+  return {
+    toValue(batch) {
+      hasExtensions = false;
+      const messages = assertEncodable(batch, withExtensions);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `assertEncodable` changes it
+      if (!hasExtensions) return toRows(messages, null);
+      const extensions = messages.map((): (string | number)[][] => []);
+      const plain = messages.map((message, index) => ({ ...message, payload: encodeExtensions(message.payload, extensions[index] ?? []) }));
+      const types = extensions.map((list) => (list.length > 0 ? list : null));
+      // The values inside Maps were not checked before.
+      return toRows(assertEncodable(plain, plainRules), types);
+    },
+    fromValue(value) {
+      if (!Array.isArray(value)) throw new DecodeError('msgpack', 'not an array of messages');
+      const [first] = value as readonly unknown[];
+      const count = typeof first === 'number' ? first : value.length;
+      if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)
+        throw new DecodeError('msgpack', `${count} messages, where ${maxBatch} are the limit`);
+      return typeof first === 'number' ? readColumns(value, count, maxNodes) : value.map(readTuple);
+    },
+  };
+}
+
+function readTuple(tuple: unknown, index: number): Message {
+  return restoreExtensions(parseMessage(fromTuple(tuple, index), index), (tuple as readonly unknown[])[EXTENSION_TYPES], index);
+}
+
+function readColumns(columns: readonly unknown[], count: number, maxFields: number): readonly Message[] {
+  let fields: readonly object[];
+  try {
+    fields = fromColumns(columns, count, maxFields);
+  } catch (cause) {
+    throw new DecodeError('msgpack', (cause as Error).message, cause);
+  }
+  return fields.map((message, index) => restoreExtensions(parseMessage(message, index), extensionsOf(columns, index), index));
+}
+
+function restoreExtensions(message: Message, extensions: unknown, index: number): Message {
+  if (extensions == null) return message;
+  try {
+    return { ...message, payload: decodeExtensions(message.payload, extensions) };
+  } catch (cause) {
+    throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
+  }
+}
+
+function isSupported(value: unknown): boolean {
+  if (typeof value === 'bigint')
+    return !needsExtension(value) && (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value);
+  return typeof value === 'number' || value instanceof Uint8Array;
+}

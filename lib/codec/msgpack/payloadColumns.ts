@@ -1,0 +1,119 @@
+import { cellOf, columnOf, isColumn } from './columnCells.js';
+
+/** The field names of a payload, in order. */
+type Shape = readonly string[];
+
+/** More shapes in a batch would cost more searching than they save. */
+const MAX_SHAPES = 16;
+const MAX_FIELDS = 32;
+
+/** Payloads by columns: the field names of each shape, and a column for each field of each shape. */
+export interface PayloadColumns {
+  /** A column with the index of each payload's shape; `null` for none. */
+  readonly which: unknown;
+  readonly shapes: readonly Shape[];
+  /** The columns of the first shape, then those of the second … */
+  readonly fields: readonly unknown[];
+  /** Payloads without a shape. */
+  readonly others: readonly unknown[];
+}
+
+/** @param maxFields The maximum number of fields to encode as columns. */
+export function toPayloadColumns(payloads: readonly unknown[], maxFields: number): PayloadColumns {
+  const shapes: Shape[] = [];
+  const fields: unknown[][][] = [];
+  const others: unknown[] = [];
+  let left = maxFields;
+  const which = payloads.map((payload) => {
+    const names = namesOf(payload);
+    const index = names && (left -= names.length) >= 0 ? find(shapes, names) : -1;
+    if (!names || index === -1) {
+      others.push(payload);
+      return null;
+    }
+    if (index === fields.length) fields.push(names.map(() => []));
+    const columns = fields[index] as unknown[][];
+    for (let at = 0; at < names.length; at++) (columns[at] as unknown[]).push((payload as Record<string, unknown>)[names[at] as string]);
+    return index;
+  });
+  return { which: columnOf(which), shapes, fields: fields.flat().map(columnOf), others };
+}
+
+/** Returns the field names of a plain object that has fields. */
+function namesOf(payload: unknown): Shape | undefined {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(payload);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const names = Object.keys(payload);
+  return names.length > 0 && names.length <= MAX_FIELDS ? names : undefined;
+}
+
+/** Returns the index of a shape, which is added if it is new; -1 if there is no space. */
+function find(shapes: Shape[], names: Shape): number {
+  for (let index = 0; index < shapes.length; index++) if (isSame(shapes[index] as Shape, names)) return index;
+  return shapes.length < MAX_SHAPES ? shapes.push(names) - 1 : -1;
+}
+
+function isSame(names: Shape, others: Shape): boolean {
+  if (names.length !== others.length) return false;
+  for (let index = 0; index < names.length; index++) if (names[index] !== others[index]) return false;
+  return true;
+}
+
+/** Received columns, unchecked. */
+export type UncheckedColumns = Readonly<Record<keyof PayloadColumns, unknown>>;
+
+/**
+ * Restores the payloads.
+ *
+ * @param maxFields The maximum number of fields in total: a shared value may occur a thousand times.
+ * @throws {Error} If the columns do not fit together.
+ */
+export function fromPayloadColumns(count: number, parts: UncheckedColumns, maxFields: number): readonly unknown[] {
+  const decoded = readShapes(parts);
+  const others = Array.isArray(parts.others) ? (parts.others as readonly unknown[]) : [];
+  let other = 0;
+  let left = maxFields;
+  const payloads: unknown[] = [];
+  for (let index = 0; index < count; index++) {
+    const place = cellOf(parts.which, index) as number | null;
+    const shape = place === null ? undefined : decoded[place];
+    if (shape) {
+      if ((left -= shape.names.length) < 0) throw new Error(`more than ${maxFields} nodes`);
+      payloads.push(build(shape, shape.rows++));
+    } else if (place === null && other < others.length) payloads.push(others[other++]);
+    else throw new Error('a payload that is not there');
+  }
+  if (other < others.length || decoded.some(({ columns, rows }) => !columns.every((column) => isColumn(column, rows))))
+    throw new Error('columns that do not fit');
+  return payloads;
+}
+
+interface DecodedShape {
+  readonly names: Shape;
+  readonly columns: readonly unknown[];
+  /** The number of restored payloads. */
+  rows: number;
+}
+
+function build({ names, columns }: DecodedShape, row: number): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    object[name === '__proto__' ? '__proto_' : name] = cellOf(columns[index], row);
+  }
+  return object;
+}
+
+function readShapes({ shapes, fields }: UncheckedColumns): readonly DecodedShape[] {
+  const isShape = (shape: unknown): boolean => Array.isArray(shape) && shape.every((name) => typeof name === 'string');
+  if (!Array.isArray(shapes) || !shapes.every(isShape) || !Array.isArray(fields)) throw new Error('shapes that are none');
+  let at = 0;
+  const decoded = (shapes as readonly Shape[]).map((names): DecodedShape => ({
+    names,
+    columns: fields.slice(at, (at += names.length)),
+    rows: 0,
+  }));
+  if (at !== fields.length) throw new Error('columns that do not fit');
+  return decoded;
+}

@@ -1,0 +1,177 @@
+import { RxwireError } from './rxwireError.js';
+
+/** No ack arrived in time, and no attempts are left. */
+export class AckTimeoutError extends RxwireError {
+  declare readonly id: string;
+  declare readonly attempts: number;
+  declare readonly timeout: number;
+
+  /** @param attempts The number of times that the message was sent. */
+  constructor(id: string, attempts: number, timeout: number) {
+    super('ERR_ACK_TIMEOUT', { id, attempts, timeout });
+  }
+}
+
+/** A received frame is not valid for the codec. It was dropped. */
+export class DecodeError extends RxwireError {
+  declare readonly codec: string;
+  declare readonly reason: string;
+
+  constructor(codec: string, reason: string, cause?: unknown) {
+    super('ERR_DECODE', { codec, reason }, cause);
+  }
+}
+
+/** A payload cannot be decrypted: it is not encrypted, forged, was encrypted for another message, or with an unknown key. */
+export class DecryptError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly reason: string;
+
+  constructor(id: string, type: string, reason: string, cause?: unknown) {
+    super('ERR_DECRYPT', { id, type, reason }, cause);
+  }
+}
+
+/** The reason for which a message or value was dropped. */
+export type DropReason = 'overflow' | 'expired' | 'closed';
+
+/** The wire dropped a message, unsent or without an ack; `id` identifies the message. */
+export class MessageDroppedError extends RxwireError {
+  declare readonly id: string;
+  declare readonly reason: DropReason;
+
+  constructor(id: string, reason: DropReason) {
+    super('ERR_DROPPED', { id, reason });
+  }
+}
+
+/** A message contains a value that the codec does not support. It was not sent. */
+export class EncodeError extends RxwireError {
+  declare readonly codec: string;
+  declare readonly reason: string;
+
+  constructor(codec: string, reason: string, cause?: unknown) {
+    super('ERR_ENCODE', { codec, reason }, cause);
+  }
+}
+
+/** A frame exceeds the limit. It was neither sent nor read. */
+export class FrameTooLargeError extends RxwireError {
+  declare readonly size: number;
+  declare readonly limit: number;
+
+  /** @param size In bytes. */
+  constructor(size: number, limit: number) {
+    super('ERR_FRAME_TOO_LARGE', { size, limit });
+  }
+}
+
+/** A value is not a message: `path` names the field, as in `[3].headers`. */
+export class InvalidMessageError extends RxwireError {
+  declare readonly path: string;
+  declare readonly reason: string;
+
+  constructor(path: string, reason: string) {
+    super('ERR_INVALID_MESSAGE', { path, reason });
+  }
+}
+
+/** A payload does not match its schema. */
+export class InvalidPayloadError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly reason: string;
+
+  /** @param issues All issues that the schema reports; `reason` is the first. */
+  constructor(
+    id: string,
+    type: string,
+    reason: string,
+    readonly issues: readonly { readonly message: string }[],
+    cause?: unknown,
+  ) {
+    super('ERR_INVALID_PAYLOAD', { id, type, reason }, cause);
+  }
+}
+
+/**
+ * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were full. Later messages follow after a gap.
+ */
+export class MessagesMissedError extends RxwireError {
+  declare readonly count: number;
+
+  constructor(count: number) {
+    super('ERR_MISSED', { count });
+  }
+}
+
+/** A buffer is full, and its policy is `error`. */
+export class OverflowError extends RxwireError {
+  declare readonly buffer: string;
+  declare readonly limit: number;
+
+  constructor(buffer: string, limit: number) {
+    super('ERR_OVERFLOW', { buffer, limit });
+  }
+}
+
+/** The kinds of store failures. */
+export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
+
+/** A store failed: there is no space, another owner has taken over, its data was deleted, or a record is unreadable. */
+export class StoreError extends RxwireError {
+  declare readonly store: string;
+  declare readonly fault: StoreFault;
+
+  /** @param store The store: `indexeddb`, `lmdb`, `nats`, `web-storage`, or `web-locks`, which grants it to one tab. */
+  constructor(store: string, fault: StoreFault, cause?: unknown) {
+    super('ERR_STORE', { store, fault }, cause);
+  }
+}
+
+/** A handler has finally failed: its message is a dead letter. `cause` is the error of the last attempt. */
+export class HandlerError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly attempts: number;
+
+  constructor({ id, type }: MessageName, attempts: number, cause: unknown) {
+    super('ERR_HANDLER', { id, type, attempts }, cause);
+  }
+}
+
+/** A middleware has failed: its message was dropped. `cause` is its error. */
+export class MiddlewareError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+
+  constructor({ id, type }: MessageName, cause: unknown) {
+    super('ERR_MIDDLEWARE', { id, type }, cause);
+  }
+}
+
+/** A message arrived for which there is no handler. */
+export class UnhandledError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+
+  constructor({ id, type }: MessageName) {
+    super('ERR_UNHANDLED', { id, type });
+  }
+}
+
+/** The fields of a message that an error contains. */
+export interface MessageName {
+  readonly id: string;
+  readonly type: string;
+}
+
+/** The peer no longer knows whether it received this message, whose effect must occur once: it was not sent again. */
+export class InDoubtError extends RxwireError {
+  declare readonly id: string;
+
+  constructor(id: string) {
+    super('ERR_IN_DOUBT', { id });
+  }
+}

@@ -1,0 +1,137 @@
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction } from 'idb';
+import { lastValueFrom, timer } from 'rxjs';
+
+/** All object stores; each database has some of them. */
+interface Schema extends DBSchema {
+  /** The state of an outbox or queue, under {@link HEAD_KEY}. */
+  head: { key: string; value: unknown };
+  /** Batches, by the number of their last message. */
+  batches: { key: number; value: unknown };
+  /** Messages of a queue, by place. */
+  queued: { key: number; value: unknown };
+  /** Dead letters, by rising numbers. */
+  letters: { key: number; value: unknown };
+}
+
+type Name = 'head' | 'batches' | 'queued' | 'letters';
+
+/** The object store of dead letters, within a transaction. */
+export type Letters = IDBPObjectStore<Schema, Name[], 'letters', 'readwrite'>;
+export type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>;
+
+export const HEAD_KEY = 'head';
+
+const VERSION = 1;
+/** Errors of a connection that the browser closes: it cannot be opened, or its transactions do not start or end. */
+const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
+/**
+ * Pauses between attempts, in ms: none after the lost connection itself. While the browser cleans up, which may take a while on a busy
+ * machine, further attempts fail.
+ */
+const PAUSES = [0, 0, 20, 80, 320, 1_280];
+
+/** A database that is opened when it is first needed, and again after the browser has closed it. */
+export interface IndexedDatabase {
+  /**
+   * Runs `work` in one transaction; the result is available when it is durable. A failure leaves no changes. The work is
+   * repeated if the database was closed meanwhile. `work` must wait only for its own requests.
+   */
+  transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to be upgraded. */
+export function createIndexedDatabase(name: string, stores: readonly Name[], onLost: () => void): IndexedDatabase {
+  let connection: Promise<IDBPDatabase<Schema>> | undefined;
+  let isClosed = false;
+
+  const connect = (): Promise<IDBPDatabase<Schema>> => {
+    if (isClosed) throw new Error('It is closed.');
+    const opening = openDB<Schema>(name, VERSION, {
+      upgrade(database) {
+        for (const store of stores) database.createObjectStore(store, { autoIncrement: store === 'letters' });
+      },
+      // Another page wants to delete or upgrade the database: do not block it.
+      blocking: () => onConnectionLost(opening),
+      terminated: () => onConnectionLost(opening),
+    });
+    // The next call tries again.
+    opening.catch(() => disconnect(opening));
+    return opening;
+  };
+  const disconnect = (one: typeof connection): void => {
+    one?.then(
+      (database) => database.close(),
+      () => undefined,
+    );
+    if (connection === one) connection = undefined;
+  };
+  const onConnectionLost = (one: typeof connection): void => {
+    const wasCurrent = connection === one;
+    disconnect(one);
+    if (wasCurrent && !isClosed) onLost();
+  };
+
+  return {
+    async transact(work) {
+      for (let attempt = 0; ; attempt++) {
+        const pause = PAUSES[attempt];
+        const one = (connection ??= connect());
+        try {
+          return await runTransaction(await one, stores, work);
+        } catch (error) {
+          if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
+          disconnect(one);
+          await lastValueFrom(timer(pause));
+        }
+      }
+    },
+    close() {
+      isClosed = true;
+      disconnect(connection);
+    },
+  };
+}
+
+async function runTransaction<T>(
+  database: IDBPDatabase<Schema>,
+  stores: readonly Name[],
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const transaction = database.transaction([...stores], 'readwrite', { durability: 'strict' });
+  const committed = waitForCommit(database, transaction);
+  let failure: Error | undefined;
+  const worked = work(transaction).catch((error: unknown) => {
+    failure = error as Error;
+    abort(transaction);
+  });
+  if (await committed) return (await worked) as T;
+  throw transaction.error ?? failure ?? new DOMException('The transaction was undone.', 'AbortError');
+}
+
+/**
+ * Resolves with true if the transaction was committed, which only `complete` confirms. A request that succeeded may still be rolled back;
+ * without space, the
+ * transaction is aborted though no request has failed; and if the browser closes the database, no event of the transaction follows.
+ */
+function waitForCommit(database: IDBPDatabase<Schema>, transaction: Transaction): Promise<boolean> {
+  // This promise of the library also rejects when a request fails; it needs a handler.
+  transaction.done.catch(() => undefined);
+  return new Promise((resolve) => {
+    const end = ({ type }: Event): void => {
+      database.removeEventListener('close', end);
+      resolve(type === 'complete');
+    };
+    for (const type of ['complete', 'abort'] as const) transaction.addEventListener(type, end);
+    database.addEventListener('close', end);
+  });
+}
+
+/** Rolls back, unless the browser has done so. */
+function abort(transaction: Transaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // The browser has.
+  }
+}

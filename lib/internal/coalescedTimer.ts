@@ -1,0 +1,36 @@
+import type { SchedulerLike, Unsubscribable } from 'rxjs';
+
+/**
+ * The maximum delay of a timer; a longer one fires after 1 ms:
+ * https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html (delays are signed 32-bit).
+ */
+export const MAX_DELAY = 2 ** 31 - 1;
+
+/** One timer for all entries of a data structure. */
+export interface CoalescedTimer {
+  /** Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is set. */
+  set(delay: number): void;
+  clear(): void;
+}
+
+/** Creates a timer for deadlines in ascending order: set it to the first; when it fires, handle the due entries and set it again. */
+export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => void): CoalescedTimer {
+  let isSet = false;
+  let timer: Unsubscribable | undefined;
+
+  const fire = (): void => {
+    isSet = false;
+    onFire();
+  };
+  return {
+    set(delay) {
+      if (isSet) return;
+      isSet = true;
+      timer = scheduler.schedule(fire, Math.min(delay, MAX_DELAY));
+    },
+    clear() {
+      isSet = false;
+      timer?.unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { once } from './once.js';
+
+/** A counter for each key. Keys with a count of zero use no memory. */
+export interface KeyedCounts {
+  readonly of: (key: string) => number;
+  /** Increments the counter of a key. Returns a function that decrements it, once. */
+  readonly add: (key: string) => () => void;
+}
+
+export function createKeyedCounts(): KeyedCounts {
+  const counts = new Map<string, number>();
+  const of = (key: string): number => counts.get(key) ?? 0;
+  const remove = (key: string): void => {
+    if (of(key) > 1) counts.set(key, of(key) - 1);
+    else counts.delete(key);
+  };
+  return {
+    of,
+    add(key) {
+      counts.set(key, of(key) + 1);
+      return once(() => remove(key));
+    },
+  };
+}

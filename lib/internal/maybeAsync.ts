@@ -1,0 +1,74 @@
+import {
+  catchError,
+  concatMap,
+  defaultIfEmpty,
+  defer,
+  from,
+  isObservable,
+  map,
+  mergeMap,
+  of,
+  take,
+  toArray,
+  type Observable,
+  type ObservableInput,
+  type Subscription,
+} from 'rxjs';
+
+/** A value, or an Observable that emits it. Synchronous results cost no tick, and virtual time controls the others. */
+export type MaybeAsync<T> = T | Observable<T>;
+
+/** Calls `next` with the value, synchronously if it is available. Only the first value of an Observable is used. */
+export function whenReady<T>(input: MaybeAsync<T>, next: (value: T) => void, error: (reason: unknown) => void): Subscription | undefined {
+  if (isObservable(input)) return single(input).subscribe({ next, error });
+  next(input);
+  return undefined;
+}
+
+/** Emits the value and completes. An exception of `input` is delivered. */
+export function asObservable<T>(input: () => MaybeAsync<T>): Observable<T> {
+  return defer(() => single(input()));
+}
+
+function single<T>(input: MaybeAsync<T>): Observable<T> {
+  return isObservable(input) ? input.pipe(defaultIfEmpty(undefined as T), take(1)) : of(input);
+}
+
+/** Returns the result of `next` for the value, synchronously if it is available. */
+export function chain<T, U>(input: MaybeAsync<T>, next: (value: T) => MaybeAsync<U>): MaybeAsync<U> {
+  return isObservable(input) ? single(input).pipe(mergeMap((value) => single(next(value)))) : next(input);
+}
+
+/**
+ * Returns the result of `next` for the value, or of `failed` for an error, including one of `next` if asynchronous. An exception of `input`
+ * counts as an error.
+ */
+export function attempt<T, U>(
+  input: () => MaybeAsync<T>,
+  next: (value: T) => U,
+  failed: (reason: unknown) => MaybeAsync<U>,
+): MaybeAsync<U> {
+  try {
+    const answer = input();
+    if (!isObservable(answer)) return next(answer);
+    return single(answer).pipe(
+      map(next),
+      catchError((reason: unknown) => single(failed(reason))),
+    );
+  } catch (reason) {
+    return failed(reason);
+  }
+}
+
+/** Runs `step` for each item, one after the other. Emits when all are done. */
+export function forEachInOrder<T>(items: readonly T[], step: (item: T) => MaybeAsync<unknown>): Observable<unknown> {
+  return from(items).pipe(
+    concatMap((item) => single(step(item))),
+    toArray(),
+  );
+}
+
+/** Converts a value for `concatMap`: a synchronous value costs no Observable. */
+export function asInput<T>(input: MaybeAsync<T>): ObservableInput<T> {
+  return isObservable(input) ? single(input) : [input];
+}

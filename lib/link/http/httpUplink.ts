@@ -1,0 +1,46 @@
+import { asyncScheduler, concat, defer, EMPTY, exhaustMap, of, repeat, Subject, tap, type Observable } from 'rxjs';
+import { NORMAL } from '../closeCode.js';
+import type { Frame } from '../link.js';
+import { createRoomCheck } from '../stall.js';
+import type { HttpSession } from './httpSession.js';
+import type { HttpLinkOptions } from './httpLinkOptions.js';
+import { createRecordQueue } from './recordQueue.js';
+
+/** Sends frames: one request at a time, with all frames that wait. */
+export interface Uplink {
+  /** @throws {ConnectionLostError} If too many bytes have waited for too long. */
+  readonly push: (frame: Frame) => void;
+  /** Removes the waiting frames and returns them as a body. */
+  readonly take: () => Uint8Array;
+  /** Closes the link when the server has received all frames. */
+  readonly complete: () => void;
+  /** Runs the requests. */
+  readonly sent$: Observable<never>;
+}
+
+/** @param onClosed Called when the server has received all frames and the close. */
+export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, onClosed: () => void): Uplink {
+  const { scheduler = asyncScheduler } = options;
+  const queue = createRecordQueue();
+  const checkRoom = createRoomCheck(options, scheduler, () => queue.bytes);
+  const wake$ = new Subject<void>();
+  let isDone = false;
+
+  const posted$ = defer(() => (queue.bytes > 0 ? post(queue.take) : EMPTY)).pipe(
+    repeat({ delay: () => (queue.bytes > 0 ? of(true) : EMPTY) }),
+  );
+  const closed$ = defer(() => (isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ complete: onClosed })) : EMPTY));
+  return {
+    push(frame) {
+      checkRoom();
+      queue.push(frame);
+      wake$.next();
+    },
+    take: queue.take,
+    complete() {
+      isDone = true;
+      wake$.next();
+    },
+    sent$: wake$.pipe(exhaustMap(() => concat(posted$, closed$))),
+  };
+}

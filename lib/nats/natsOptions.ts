@@ -1,0 +1,63 @@
+import type { jetstream } from '@nats-io/jetstream';
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { msgpack } from '../codec/msgpack.js';
+import type { PlainCodec } from '../codec/codec.js';
+import type { RxwireError } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+
+/** The result of `connect` of a NATS transport. */
+export type NatsConnection = Parameters<typeof jetstream>[0];
+
+export interface NatsChannelLogOptions {
+  /**
+   * An open connection, which the caller keeps and closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage
+   * of NATS.
+   */
+  readonly connection: NatsConnection;
+  /**
+   * The name of the stream, which is created if it does not exist. Its subjects start with the name. Servers that share channels use the
+   * same name. @default 'rxwire'
+   */
+  readonly stream?: string;
+  /** The codec of stored messages. @default msgpack() */
+  readonly codec?: PlainCodec;
+  /** The maximum number of messages of a channel. @default 1_000 */
+  readonly maxMessages?: number;
+  /** The maximum size of the messages of all channels, in bytes. Above it, the oldest are removed. @default 268_435_456: 256 MiB */
+  readonly maxTotalBytes?: number;
+  /** The maximum age of a message, in ms. @default 86_400_000: a day */
+  readonly maxAge?: number;
+  /** The time in which JetStream detects duplicates, in ms. @default 120_000: 2 minutes */
+  readonly dedupeWindow?: number;
+  /** The number of replicas of a new stream. @default 1 */
+  readonly replicas?: number;
+  /** The storage of a new stream. @default 'file' */
+  readonly storage?: 'file' | 'memory';
+  /** The timeout of an append or read, in ms. @default 5_000 */
+  readonly timeout?: number;
+  /** The maximum number of messages that wait to be stored; above it, appending fails. @default 10_000 */
+  readonly maxPending?: number;
+  /** The interval of checks for a lost history, in ms. @default 5_000 */
+  readonly checkInterval?: number;
+  /**
+   * Called with errors that no call returns: NATS is unreachable, or the stream contains something that is not a message. Its exceptions
+   * are ignored. @default no report
+   */
+  readonly onError?: (error: RxwireError) => void;
+  /** The scheduler for clock and timers. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+export type NatsSettings = Required<NatsChannelLogOptions>;
+
+/** @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is invalid. */
+export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
+  const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
+  const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
+  const { timeout = 5_000, maxPending = 10_000, checkInterval = 5_000, scheduler = asyncScheduler } = options;
+  assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(stream))
+    throw new TypeError(`natsChannelLog: "stream" must be letters, digits, _ and -, got ${stream}`);
+  const limits = { maxMessages, maxTotalBytes, maxAge, dedupeWindow, timeout, maxPending, checkInterval };
+  return { connection, stream, codec, replicas, storage, onError, scheduler, ...limits };
+}

@@ -1,0 +1,32 @@
+import { NAME_PATTERN } from '../message/limits.js';
+
+/** The subjects of the channels, and of the epoch marker. */
+export interface NatsSubjects {
+  /** All subjects of the stream. */
+  readonly all: readonly [channels: string, epoch: string];
+  readonly epoch: string;
+  /** @throws {TypeError} If the name of the channel is invalid. */
+  readonly of: (channel: string) => string;
+  /** Returns the channel of a subject; undefined for other subjects. */
+  readonly channelOf: (subject: string) => string | undefined;
+}
+
+/**
+ * Names of channels may contain dots, which separate tokens of a subject, and no `=`. Dots are replaced by `=`, so that each channel is one
+ * token.
+ */
+export function createNatsSubjects(stream: string): NatsSubjects {
+  const [prefix, epoch] = [`${stream}.channel.`, `${stream}.epoch`];
+  return {
+    all: [`${prefix}*`, epoch],
+    epoch,
+    of(channel) {
+      if (!NAME_PATTERN.test(channel)) throw new TypeError(`natsChannelLog: the name of a channel must match ${NAME_PATTERN.source}`);
+      return prefix + channel.replaceAll('.', '=');
+    },
+    channelOf(subject) {
+      const channel = subject.startsWith(prefix) ? subject.slice(prefix.length).replaceAll('=', '.') : '';
+      return NAME_PATTERN.test(channel) ? channel : undefined;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
+
+/** A key. Numbers sort before strings, and arrays by their items. Strings must not contain NUL. The maximum size is 1,978 bytes. */
+export type LmdbKey = string | number | boolean | (string | number | boolean)[];
+
+/** Values are stored as maps. Records of msgpackr would compile code from the keys of objects, which may come from a peer. */
+export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
+
+/** The prefix of the internal databases. */
+export const RESERVED_PREFIX = 'rxwire.';
+
+export type BatchKey = [name: string, first: number, count: number, bytes: number];
+
+export type QueueKey = [name: string, place: number];
+
+/** The internal databases. Values are `unknown` until they are checked. */
+export interface Databases {
+  /** By name of the outbox: its identity and state. */
+  readonly heads: Database<unknown, string>;
+  /** By name of the outbox and first number: the batches. The key contains the numbers that scans need. */
+  readonly batches: Database<Buffer, BatchKey>;
+  /** By pid: the cursor of a sender. */
+  readonly senders: Database<unknown, string>;
+  /** In order of arrival. */
+  readonly deadLetters: Database<unknown, number>;
+  /** By name of the queue and place: unfinished messages. */
+  readonly queues: Database<unknown, QueueKey>;
+  /** By key: stored results. */
+  readonly results: Database<unknown, string>;
+  /** By kind, time and key: the time of last use. */
+  readonly lastUsed: Database<true, LmdbKey>;
+  /** Numbers that only rise. */
+  readonly counters: Database<number, string>;
+}
+
+/** Opens all databases at once: opening one during a write would have to wait for the disk. */
+export function openDatabases(root: RootDatabase): Databases {
+  const database = <V, K extends LmdbKey>(name: string, options: DatabaseOptions = PLAIN_VALUES): Database<V, K> =>
+    root.openDB<V, K>({ name: RESERVED_PREFIX + name, ...options });
+  return {
+    heads: database('heads'),
+    batches: database('batches', { encoding: 'binary' }),
+    senders: database('senders'),
+    deadLetters: database('deadLetters'),
+    queues: database('queues'),
+    results: database('results'),
+    lastUsed: database('ages'),
+    counters: database('counters'),
+  };
+}
+
+/** Returns the number of keys. */
+export function countOf(database: { readonly getStats: () => object }): number {
+  return (database.getStats() as { readonly entryCount: number }).entryCount;
+}
+
+/** Rejects names that cannot be part of a key. */
+export function assertName(owner: string, name: string): void {
+  if (!/^[^\0]{1,255}$/.test(name)) throw new TypeError(`${owner}: a name has 1 to 255 characters and no NUL, not ${JSON.stringify(name)}`);
+}
+
+/** Returns the stored value; null if it is unreadable. */
+export function readValue<K extends LmdbKey>(database: Database<unknown, K>, key: K): unknown {
+  if (!database.doesExist(key)) return undefined; // a closed database throws here, not below
+  try {
+    return database.get(key);
+  } catch {
+    return null;
+  }
+}

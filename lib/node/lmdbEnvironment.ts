@@ -1,0 +1,109 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { defer, type Observable } from 'rxjs';
+import { StoreError } from '../errors.js';
+import type { DeadLetter } from '../session/store/inbox.js';
+import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
+import { createGroupCommit } from './groupCommit.js';
+
+/** The maximum number of databases in one folder, internal and of the application. LMDB needs it when it opens. */
+const MAX_DATABASES = 128;
+
+/** One LMDB environment, shared by all parts of this process that have opened its folder. */
+export interface LmdbEnvironment {
+  readonly path: string;
+  readonly databases: Databases;
+  /** Dead letters that were stored separately: an inbox that also gets them need not store them again. */
+  readonly keptLetters: WeakSet<DeadLetter>;
+  /** Returns the application's database with this name, creating it if needed. A new one cannot be opened inside a transaction. */
+  table(name: string): Database<unknown, LmdbKey>;
+  /**
+   * Runs `job` in a transaction when it is subscribed to. Emits the result of the job when it is durable. An exception rolls back
+   * this job only, and is delivered as a {@link StoreError}.
+   *
+   * Jobs that arrive while a transaction is being written share the next one: group commit.
+   */
+  write<T>(job: () => T): Observable<T>;
+  /** Whether a job is running. */
+  readonly isInside: boolean;
+  /** Closes the environment when all users have released it and all writes are done. */
+  release(): void;
+}
+
+const environments = new Map<string, ReturnType<typeof createLmdbEnvironment>>();
+
+/** Opens the environment in this folder, which is created if it does not exist. */
+export function openLmdbEnvironment(folder: string): LmdbEnvironment {
+  mkdirSync(folder, { recursive: true });
+  const path = realpathSync(folder);
+  const environment = environments.get(path) ?? createLmdbEnvironment(path);
+  environments.set(path, environment);
+  environment.hold();
+  return environment;
+}
+
+function createLmdbEnvironment(path: string) {
+  const root = openRoot(path);
+  [path, dirname(path)].forEach(syncFolder);
+  const tables = new Map<string, Database<unknown, LmdbKey>>();
+  let references = 0;
+  let isClosed = false;
+
+  const closeWhenIdle = (): void => {
+    if (references > 0 || writes.isBusy || isClosed) return;
+    isClosed = true;
+    environments.delete(path);
+    void root.close();
+  };
+  const writes = createGroupCommit(root, path, closeWhenIdle);
+
+  return {
+    path,
+    databases: openDatabases(root),
+    keptLetters: new WeakSet<DeadLetter>(),
+    get isInside() {
+      return writes.isInside;
+    },
+    hold: () => {
+      references++;
+    },
+    release: () => {
+      references--;
+      closeWhenIdle();
+    },
+    write: <T>(job: () => T): Observable<T> =>
+      defer(() => {
+        if (isClosed) throw new StoreError('lmdb', 'failed', new Error(`${path} is closed`));
+        return writes.write(job);
+      }),
+    table: (name: string): Database<unknown, LmdbKey> => {
+      const known = tables.get(name);
+      if (known) return known;
+      if (writes.isInside) throw new Error(`open the table ${name} before the transaction`);
+      const table = root.openDB<unknown, LmdbKey>({ name, ...PLAIN_VALUES });
+      tables.set(name, table);
+      return table;
+    },
+  };
+}
+
+function openRoot(path: string): RootDatabase {
+  return open({
+    path,
+    maxDbs: MAX_DATABASES,
+    noSubdir: false, // a folder, even if its name contains a dot
+    // A transaction is confirmed when it is on the disk. The group commit makes overlapping unnecessary.
+    overlappingSync: false,
+    // With batching, a failed commit also rejects a promise that is not accessible, which would end the process.
+    eventTurnBatching: false,
+  });
+}
+
+/** A new file survives a power failure only if its folder is synced. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return; // Windows cannot open folders
+  const folder = openSync(path, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}

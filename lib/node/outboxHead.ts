@@ -1,0 +1,27 @@
+import type { Ticket } from '../session/store/outboxStore.js';
+
+/** The state of an outbox. */
+export interface OutboxHead {
+  readonly pid: string;
+  readonly epoch: number;
+  readonly acked: number;
+  /** The highest assigned number. */
+  readonly last: number;
+  readonly ticket?: Ticket | undefined;
+  /** The time of last use. */
+  readonly at: number;
+}
+
+/** Returns whether a stored value is the head of an outbox. */
+export function isOutboxHead(value: unknown): value is OutboxHead {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, epoch, acked, last, ticket, at } = value as Record<keyof OutboxHead, unknown>;
+  return typeof pid === 'string' && [epoch, acked, last].every(Number.isSafeInteger) && typeof at === 'number' && isTicket(ticket);
+}
+
+function isTicket(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { sid, rt } = value as Record<keyof Ticket, unknown>;
+  return typeof sid === 'string' && typeof rt === 'string';
+}

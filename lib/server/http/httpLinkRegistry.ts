@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http';
+import { concat, defer, EMPTY, map, of, type Observable } from 'rxjs';
+import { createRecentKeys } from '../../internal/recentKeys.js';
+import type { Frame } from '../../link/link.js';
+import type { Admission } from '../admission.js';
+import {
+  createServedHttpLink,
+  negotiateDownlink,
+  type ServedHttpLink,
+  type ServedHttpLinkOptions,
+  type OpenedHttpLink,
+} from './servedHttpLink.js';
+import { linkIdOf } from './requestFields.js';
+import type { Exchange } from './interceptRequests.js';
+import { StatusError } from './statusError.js';
+
+export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
+  readonly admission: Pick<Admission, 'enter'>;
+  /** Whether clients are authenticated. */
+  readonly isAuthenticated: boolean;
+  /** Returns whether the server accepts no more links. */
+  readonly isStopped: () => boolean;
+  /** Called when a link has ended and its client knows. */
+  readonly onClosed: () => void;
+}
+
+/**
+ * The time and number for which ids are remembered: of opened links, because each may be opened only once; and of links that this side has
+ * ended, because
+ * their clients may have sent requests before they are informed.
+ */
+const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
+
+/** All links over requests to one server. */
+export interface HttpLinkRegistry {
+  readonly size: number;
+  /** Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client is informed of the end elsewhere. */
+  readonly find: (request: IncomingMessage) => ServedHttpLink;
+  /** Emits the link of a request if the client may use it. */
+  readonly authorized: (request: IncomingMessage) => Observable<ServedHttpLink>;
+  /** Closes all links. */
+  readonly closeAll: () => void;
+  /** @throws {StatusError} If the link may not be opened. */
+  readonly open: (exchange: Exchange, name: string, frames: readonly Frame[]) => Observable<OpenedHttpLink>;
+}
+
+/** Creates the registry of links by id. */
+export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLinkRegistry {
+  const { scheduler, admission, isAuthenticated, isStopped, onClosed } = options;
+  const entries = new Map<string, ServedHttpLink>();
+  const opened = createRecentKeys({ ...REMEMBERED, scheduler });
+  const ended = createRecentKeys({ ...REMEMBERED, scheduler });
+
+  const find = (request: IncomingMessage): ServedHttpLink => {
+    const name = linkIdOf(request);
+    const entry = entries.get(name);
+    // A request may cross the notice of the end: it must not become a lost connection.
+    if (!entry) throw new StatusError(request.method !== 'GET' && ended.has(name) ? 204 : 404);
+    return entry;
+  };
+  const owned = (request: IncomingMessage): Observable<ServedHttpLink> => {
+    const checked$ = isAuthenticated ? find(request).check(request) : of(undefined);
+    return checked$.pipe(map(() => find(request)));
+  };
+  const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<OpenedHttpLink> => {
+    if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
+    // Before a slot is taken.
+    const createDownlink = negotiateDownlink(exchange.request, options.transports);
+    if (opened.seen(name)) throw new StatusError(409);
+    const leave = admission.enter(exchange.request);
+    if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
+    const entry = createServedHttpLink(exchange, createDownlink, options, () => {
+      if (entry.isEnded()) ended.seen(name);
+      if (!entries.delete(name)) return;
+      onClosed();
+      leave();
+    });
+    entries.set(name, entry);
+    entry.respondToOpening();
+    // Subscribe before the first frame.
+    return concat(
+      of(entry.opened),
+      defer(() => {
+        frames.forEach(entry.receive);
+        return EMPTY;
+      }),
+    );
+  };
+  return {
+    get size() {
+      return entries.size;
+    },
+    find,
+    authorized: owned,
+    open,
+    closeAll: () => [...entries.values()].forEach((entry) => entry.close()),
+  };
+}

@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http';
+import { ProtocolError } from '../../errors.js';
+import { HttpHeader, LINK_LENGTH } from '../../link/http/httpHeaders.js';
+import type { Ending } from '../../link/http/recordFormat.js';
+
+const NAME = new RegExp(`^[\\w-]{${LINK_LENGTH}}$`);
+
+/** Returns the link id of a request. @throws {ProtocolError} If it is malformed. */
+export function linkIdOf({ headers }: IncomingMessage): string {
+  const name = headers[HttpHeader.LINK];
+  if (typeof name !== 'string' || !NAME.test(name)) throw new ProtocolError('no name of a link');
+  return name;
+}
+
+/** Returns the number of a request. @throws {ProtocolError} If it is missing. */
+export function requestNumberOf({ headers }: IncomingMessage): number {
+  const text = String(headers[HttpHeader.NUMBER]);
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new ProtocolError('no number');
+  return Number(text);
+}
+
+/** Returns the close code and reason of a client. @throws {ProtocolError} If they are malformed. */
+export function endingOfRequest({ headers }: IncomingMessage): Ending {
+  const code = String(headers[HttpHeader.CODE]);
+  if (!/^[1-4]\d{3}$/.test(code)) throw new ProtocolError('no close code');
+  try {
+    return { code: Number(code), reason: decodeURIComponent(String(headers[HttpHeader.REASON] ?? '')).slice(0, 123) };
+  } catch {
+    throw new ProtocolError('a reason that cannot be read');
+  }
+}

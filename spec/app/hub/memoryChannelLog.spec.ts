@@ -1,0 +1,190 @@
+import { VirtualTimeScheduler } from 'rxjs';
+import type { ChannelEntry, ChannelSlice } from '../../../lib/app/hub/channelLog.js';
+import { memoryChannelLog, type MemoryChannelLogOptions } from '../../../lib/app/hub/memoryChannelLog.js';
+import { estimateSize } from '../../../lib/internal/estimateSize.js';
+import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
+import { record } from '../../support/record.js';
+import { note, payloads } from '../../support/rooms.js';
+
+const messages = (entries: readonly ChannelEntry[]): unknown[] => payloads(entries.map(({ message }) => message));
+
+describe('memoryChannelLog', () => {
+  function open(options: MemoryChannelLogOptions = {}) {
+    const scheduler = new VirtualTimeScheduler();
+    const log = memoryChannelLog({ scheduler, ...options });
+    return {
+      log,
+      wait: (ms: number): void => {
+        scheduler.schedule(() => undefined, ms);
+        scheduler.flush();
+      },
+      add: (channel: string, ...texts: unknown[]): ChannelPosition | undefined =>
+        texts.map((text) => log.append(channel, note(text)) as ChannelPosition).at(-1),
+      read: (channel: string, after?: ChannelPosition, limit = 100) => log.read(channel, { after, limit }) as ChannelSlice,
+    };
+  }
+
+  channelLogContract(() => memoryChannelLog());
+
+  it('gives offsets from 1 on, for each channel', () => {
+    const { add, read } = open();
+    expect([add('a', 'x')?.offset, add('a', 'y')?.offset, add('b', 'z')?.offset]).toEqual([1, 2, 1]);
+    const { entries, last, isComplete } = read('a');
+    expect([messages(entries), entries.map(({ offset }) => offset), last, isComplete]).toEqual([['x', 'y'], [1, 2], 2, true]);
+  });
+
+  it('reads what came after a place, the latest of it', () => {
+    const { add, read } = open();
+    const after = add('a', 1, 2);
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
+    add('a', 3, 4, 5);
+    expect(messages(read('a', after).entries)).toEqual([3, 4, 5]);
+    const part = read('a', after, 2);
+    expect([messages(part.entries), part.isComplete]).toEqual([[4, 5], false]);
+    expect(read('a', after, 0)).toMatchObject({ entries: [], last: 5, isComplete: false });
+    expect(messages(read('a', undefined, 2).entries)).toEqual([4, 5]);
+  });
+
+  it('says that it is not complete for a place of another epoch, or one that it has not come to', () => {
+    const { add, read } = open();
+    const { epoch = '' } = add('a', 1, 2) ?? {};
+    for (const after of [
+      { epoch: 'other', offset: 1 },
+      { epoch, offset: 3 },
+    ]) {
+      const { entries, isComplete } = read('a', after);
+      expect([messages(entries), isComplete]).toEqual([[1, 2], false]);
+    }
+  });
+
+  it.each([
+    ['maxMessages', { maxMessages: 2 }],
+    ['maxBytes', { maxBytes: 2.5 * estimateSize(note('long enough')) }],
+  ])('keeps the latest of a channel, within %s', (_, options) => {
+    const { add, read } = open(options);
+    const after = add('a', 'long enough');
+    add('a', 'long enough', 'long enough', 'long enough');
+    const { entries, isComplete } = read('a', after);
+    expect([entries.map(({ offset }) => offset), isComplete]).toEqual([[3, 4], false]);
+  });
+
+  it('keeps nothing that is larger than a channel may be, and knows that it was there', () => {
+    const { add, read } = open({ maxBytes: 200 });
+    const after = add('a', 'small');
+    add('a', 'x'.repeat(1_000));
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
+  });
+
+  it('forgets what is older than maxAge, and nothing else: the numbers go on', () => {
+    const { add, read, wait } = open({ maxAge: 1_000 });
+    add('a', 'old');
+    wait(600);
+    const after = add('a', 'newer');
+    wait(500);
+    expect(messages(read('a').entries)).toEqual(['newer']);
+    wait(500);
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
+    expect(add('a', 'next')?.epoch).toBe(after?.epoch);
+  });
+
+  it('forgets the oldest of the channel that was silent for longest when all together are too large', () => {
+    const size = estimateSize(note('12345'));
+    const { add, read } = open({ maxTotalBytes: 4.5 * size });
+    add('a', '12345', '12345');
+    add('b', '12345');
+    add('c', '12345');
+    add('a', '12345');
+    expect([read('a').entries.length, read('b').entries.length, read('c').entries.length]).toEqual([3, 0, 1]);
+    add('d', '12345', '12345');
+    expect([read('a').entries.length, read('c').entries.length, read('d').entries.length]).toEqual([2, 0, 2]);
+  });
+
+  it('holds no more bytes than it may, whatever comes', () => {
+    const { add, read } = open({ maxTotalBytes: 10_000, maxMessages: 20 });
+    for (let count = 0; count < 2_000; count++) add(`room.${(count * 7) % 31}`, 'x'.repeat((count * 13) % 300));
+    const kept = Array.from({ length: 31 }, (_, index) => read(`room.${index}`).entries).flat();
+    const bytes = kept.reduce((sum, { message }) => sum + estimateSize(message), 0);
+    expect(bytes).toBeLessThanOrEqual(10_000);
+    expect(bytes).toBeGreaterThan(9_000);
+  });
+
+  it('remembers where idle channels are, up to maxIdle: one that was forgotten begins another epoch', () => {
+    const { add, read } = open({ maxIdle: 2 });
+    const before = add('a', 1);
+    add('b', 1);
+    expect(read('a', before).isComplete).toBe(true);
+    add('c', 1);
+    expect(read('a', before)).toMatchObject({ last: 0, isComplete: false });
+    expect(add('a', 2)?.epoch).not.toBe(before?.epoch);
+  });
+
+  it('forgets no channel that somebody listens to', () => {
+    const { add, read, log } = open({ maxIdle: 1 });
+    const tail = record(log.tail('a'));
+    const before = add('a', 1);
+    add('b', 1);
+    add('c', 1);
+    expect(read('a', before).isComplete).toBe(true);
+    tail.subscription.unsubscribe();
+    add('d', 1);
+    expect(read('a', before).isComplete).toBe(false);
+  });
+
+  it('emits what is added, in order, also what is added in answer to it', () => {
+    const { log, add } = open();
+    add('a', 'before');
+    const heard: unknown[] = [];
+    log.tail('a').subscribe(({ message }) => {
+      if (message.payload === 1) add('a', 'answer');
+    });
+    log.tail('a').subscribe(({ message, offset }) => heard.push([message.payload, offset]));
+    add('a', 1);
+    add('b', 'elsewhere');
+    add('a', 2);
+    expect(heard).toEqual([
+      [1, 2],
+      ['answer', 3],
+      [2, 4],
+    ]);
+  });
+
+  it('takes names for what they are', () => {
+    const { add, read } = open();
+    add('__proto__', 1);
+    add('constructor', 2);
+    expect([messages(read('__proto__').entries), messages(read('constructor').entries), messages(read('toString').entries)]).toEqual([
+      [1],
+      [2],
+      [],
+    ]);
+  });
+
+  it.each(['maxMessages', 'maxBytes', 'maxAge', 'maxTotalBytes', 'maxIdle'])('refuses a %s that is not positive when called', (option) => {
+    expect(() => memoryChannelLog({ [option]: 0 })).toThrow(new RangeError(`memoryChannelLog: "${option}" must be > 0, got 0`));
+  });
+});
+
+describe('weigh', () => {
+  it.each([
+    ['text', 'hello', 7],
+    ['a number', 42, 8],
+    ['bytes', new Uint8Array(1_000), 1_005],
+    ['an object', { name: 'Ann', list: [1, 2] }, 2 + 7 + 5 + 7 + 2 + 2 * 9],
+    ['nothing', null, 8],
+  ])('tells about how large %s is', (_, value, bytes) => {
+    expect(estimateSize(value)).toBe(bytes);
+  });
+
+  it('does not count beyond what matters', () => {
+    let reads = 0;
+    const list = Array.from({ length: 1_000 }, () => ({
+      get text() {
+        reads++;
+        return 'x'.repeat(100);
+      },
+    }));
+    expect(estimateSize(list, 500)).toBeGreaterThan(500);
+    expect(reads).toBeLessThan(10);
+  });
+});

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
+import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
+import { encryptPayload } from '../../../lib/app/payloads/encryptPayload.js';
+import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
+import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
+import { msgpack } from '../../../lib/codec/msgpack.js';
+import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
+import { createPayloadSeal } from '../../../lib/codec/seal/payloadSeal.js';
+import type { DecryptError } from '../../../lib/errors.js';
+import { EncodeError } from '../../../lib/errors.js';
+import { fromBase64, toBase64 } from '../../../lib/internal/base64.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { Message } from '../../../lib/message/types.js';
+import { messages } from '../../codec/messages.js';
+import { anyPayload } from '../../codec/payloads.js';
+import { operatorContract } from '../../support/operatorContract.js';
+import { record } from '../../support/record.js';
+import { pair } from '../../support/sessionPair.js';
+
+const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+const ring = (): Keyring => keyring({ current: 'k1', keys: { k1: key(1), k2: key(2) } });
+const message = (payload: unknown, id = 'a1'): Message => createMessage('chat.said' as 'any', payload, { id, timestamp: 5 });
+const all = (source: readonly Message[], operator: OperatorFunction<Message, Message>): Promise<readonly Message[]> =>
+  firstValueFrom(from(source).pipe(operator, toArray()));
+const encrypted = async (payload: unknown, keys = ring()): Promise<Message> => (await all([message(payload)], encryptPayload(keys)))[0]!;
+
+/** What comes of messages, and why others do not. */
+async function decrypted(source: readonly Message[], options: DecryptOptions = {}, keys = ring()) {
+  const failed: FailedMessage[] = [];
+  const passed = await all(source, decryptPayload(keys, { onError: (one) => void failed.push(one), ...options }));
+  return { passed, reasons: failed.map(({ error }) => (error as DecryptError).reason) };
+}
+const FORGED = 'forged, or of another message';
+
+/** As in a browser, where there is only the cipher that takes its time. */
+function withoutNode<T>(run: () => T): T {
+  const descriptor = Object.getOwnPropertyDescriptor(process, 'getBuiltinModule')!;
+  Object.defineProperty(process, 'getBuiltinModule', { value: undefined, configurable: true });
+  try {
+    return run();
+  } finally {
+    Object.defineProperty(process, 'getBuiltinModule', descriptor);
+  }
+}
+
+describe('encryptPayload', () => {
+  // What comes out is never the same twice.
+  operatorContract(
+    () => (source: Observable<Message>) =>
+      source.pipe(
+        encryptPayload(ring()),
+        map(({ id }) => id),
+      ),
+    {
+      value: (index) => message(index, String(index)),
+      throwing: { onError: (fail) => (source) => source.pipe(encryptPayload(ring()), encryptPayload(ring(), { onError: fail })) },
+    },
+  );
+
+  it('leaves all but the payload readable', async () => {
+    const one = createMessage('chat.said' as 'any', 'a secret', { id: 'a1', target: 'bob', metadata: { persistent: true } });
+    const [sent] = await all([one], encryptPayload(ring()));
+    expect(sent).toEqual({ ...one, payload: expect.any(String), metadata: { persistent: true, encrypted: true } });
+    expect(Buffer.from(sent!.payload as string, 'base64').toString('latin1')).not.toContain('secret');
+  });
+
+  it('never says the same twice', async () => {
+    expect((await encrypted('x')).payload).not.toBe((await encrypted('x')).payload);
+  });
+
+  it('ends the stream with what cannot be encrypted: nothing leaves in plain text', async () => {
+    const seen = record(from([message(1), message(new Map()), message(2)]).pipe(encryptPayload(ring())));
+    expect(await seen.ended).toBeInstanceOf(EncodeError);
+    expect(seen.values).toHaveLength(1);
+  });
+
+  it('goes on where somebody takes the error', async () => {
+    const failed: FailedMessage[] = [];
+    const passed = await all([message(new Map()), message(2)], encryptPayload(ring(), { onError: (one) => void failed.push(one) }));
+    expect([passed.length, failed.length]).toEqual([1, 1]);
+  });
+
+  it('refuses what is encrypted already, or says that it is', async () => {
+    await expect(all([await encrypted('x')], encryptPayload(ring()))).rejects.toThrow(EncodeError);
+    await expect(all([{ ...message('x'), metadata: { encrypted: true } }], encryptPayload(ring()))).rejects.toThrow(EncodeError);
+  });
+});
+
+describe('decryptPayload', () => {
+  operatorContract(() => decryptPayload(ring(), { plain: 'pass' }), {
+    value: (index) => message(index, String(index)),
+    throwing: { onError: (fail) => decryptPayload(ring(), { onError: fail }) },
+  });
+
+  it.each([
+    ['json', undefined],
+    ['msgpack', msgpack()],
+  ])('brings back what was encrypted, by %s', async (_, codec) => {
+    const options = codec ? { codec } : {};
+    const payload = codec ? { list: [new Map([[1, 2n]]), Uint8Array.of(1)] } : { list: [1, 'café', null] };
+    const sent = await all([message(payload)], encryptPayload(ring(), options));
+    const { passed, reasons } = await decrypted(sent, options);
+    expect(reasons).toEqual([]);
+    expect(passed).toEqual([{ ...message(payload), metadata: { encrypted: false } }]);
+  });
+
+  it('brings any messages back', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(messages(anyPayload), { maxLength: 3 }), async (many) => {
+        const plain = many.map((one) => ({ ...one, metadata: { ...one.metadata, encrypted: false } }));
+        const sent = await all(plain, encryptPayload(ring(), { codec: msgpack() }));
+        expect((await decrypted(sent, { codec: msgpack() })).passed).toEqual(plain);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each<[string, (sent: Message) => Message]>([
+    ['id', (sent) => ({ ...sent, id: 'b2' })],
+    ['type', (sent) => ({ ...sent, type: 'chat.left' })],
+    [
+      'bit of the payload',
+      (sent) => ({
+        ...sent,
+        payload: toBase64(fromBase64(sent.payload as string).map((byte, at, { length }) => (at === length - 20 ? byte ^ 1 : byte))),
+      }),
+    ],
+    ['end', (sent) => ({ ...sent, payload: toBase64(fromBase64(sent.payload as string).subarray(0, -1)) })],
+    [
+      'salt',
+      (sent) => ({ ...sent, payload: toBase64(fromBase64(sent.payload as string).map((byte, at) => (at === 20 ? byte ^ 1 : byte))) }),
+    ],
+    ['payload, which is no text', (sent) => ({ ...sent, payload: { toString: 1 } })],
+    ['payload, which is no base64', (sent) => ({ ...sent, payload: '***' })],
+  ])('refuses a message with another %s', async (_, change) => {
+    const { passed, reasons } = await decrypted([change(await encrypted('x')), await encrypted('y')]);
+    expect(passed.map(({ payload }) => payload)).toEqual(['y']);
+    expect(reasons).toEqual([FORGED]);
+  });
+
+  it('refuses what was never encrypted, or is said not to be', async () => {
+    const { passed, reasons } = await decrypted([
+      message('x'),
+      { ...(await encrypted('y')), metadata: {} },
+      { ...message('z'), metadata: { encrypted: true } },
+    ]);
+    expect(passed).toEqual([]);
+    expect(reasons).toEqual(['not encrypted', 'not encrypted', expect.stringMatching(/^(forged|not sealed)/)]);
+  });
+
+  it('lets plain messages pass where they may, and no forged ones', async () => {
+    const { passed, reasons } = await decrypted([message('x'), { ...message('z'), metadata: { encrypted: true } }], { plain: 'pass' });
+    expect(passed).toEqual([message('x')]);
+    expect(reasons).toHaveLength(1);
+  });
+
+  it('takes the time from what was encrypted: nobody makes a message younger', async () => {
+    const { passed } = await decrypted([{ ...(await encrypted('x')), timestamp: 99 }]);
+    expect(passed[0]?.timestamp).toBe(5);
+  });
+
+  it('refuses another codec, and keys that it does not have', async () => {
+    const sent = await encrypted('x');
+    expect((await decrypted([sent], { codec: msgpack() })).reasons).toEqual([FORGED]);
+    expect((await decrypted([sent], {}, keyring({ current: 'k1', keys: { k1: key(3) } }))).reasons).toEqual([FORGED]);
+    expect((await decrypted([sent], {}, keyring({ current: 'k2', keys: { k2: key(1) } }))).reasons).toEqual([
+      'a key that is not in the keyring',
+    ]);
+  });
+
+  it('reads what was encrypted before a key was changed, until it is removed', async () => {
+    const [ours, theirs] = [ring(), ring()];
+    const old = await encrypted('old', ours);
+    ours.use('k2');
+    const fresh = await encrypted('fresh', ours);
+    expect((await decrypted([old, fresh], {}, theirs)).passed.map(({ payload }) => payload)).toEqual(['old', 'fresh']);
+    theirs.use('k2');
+    theirs.remove('k1');
+    expect((await decrypted([old, fresh], {}, theirs)).passed.map(({ payload }) => payload)).toEqual(['fresh']);
+  });
+
+  it('understands the browser, and is understood, in order', async () => {
+    const many = Array.from({ length: 20 }, (_, index) => message(index, `m${index}`));
+    const there = withoutNode(() => encryptPayload(ring()));
+    const back = withoutNode(() => decryptPayload(ring()));
+    const payloads = many.map(({ payload }) => payload);
+    expect((await decrypted(await all(many, there))).passed.map(({ payload }) => payload)).toEqual(payloads);
+    expect((await all(await all(many, encryptPayload(ring())), back)).map(({ payload }) => payload)).toEqual(payloads);
+  });
+
+  it('reports what is forged to the wire that it came from, and acks it', async () => {
+    const { wire, serverWire, close } = pair();
+    const codes: string[] = [];
+    const got$ = new Subject<Message>();
+    const got = record(got$);
+    void serverWire().then((far) => {
+      far.errors$.subscribe(({ code }) => codes.push(code));
+      far.pipe(decryptPayload(ring())).subscribe(got$);
+    });
+    await wire.send(message('in plain text'));
+    of(message('x', 'b2'))
+      .pipe(encryptPayload(ring()))
+      .subscribe((one) => wire.next(one));
+    expect((await got.take(1))[0]?.payload).toBe('x');
+    expect(codes).toEqual(['ERR_DECRYPT']);
+    close();
+  });
+});
+
+describe('createPayloadSeal', () => {
+  it('takes another key before there are too many nonces for one', () => {
+    const { seal } = createPayloadSeal(nativeCipher()!, { keys: ring(), codec: 'json', maxPerSalt: 2 });
+    const salts = [1, 2, 3, 4, 5].map(() =>
+      Buffer.from((seal('x', { id: 'a', type: 'b' }) as Uint8Array).subarray(17, 33)).toString('hex'),
+    );
+    expect([salts[0] === salts[1], salts[1] === salts[2], salts[2] === salts[3], salts[3] === salts[4]]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+  });
+});

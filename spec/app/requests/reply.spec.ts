@@ -1,0 +1,326 @@
+import { jest } from '@jest/globals';
+import { concat, EMPTY, from, map, NEVER, of, pipe, range, Subject, throwError, timer, type ObservableInput } from 'rxjs';
+import { reply } from '../../../lib/app/requests/reply.js';
+import type { ReplyHandler, ReplyOptions } from '../../../lib/app/requests/replyOptions.js';
+import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
+import {
+  EncodeError,
+  HandlerError,
+  MessageDroppedError,
+  OverflowError,
+  ReplyError,
+  WireClosedError,
+  type RxwireError,
+} from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { Receipt } from '../../../lib/message/receipt.js';
+import type { Delivery, Message } from '../../../lib/message/types.js';
+import { operatorContract } from '../../support/operatorContract.js';
+import { record } from '../../support/record.js';
+
+const boom = new Error('boom: /etc/secret');
+const ask = (id: string, type = 'ask'): Message => createMessage<string, unknown>(type, id, { id, timestamp: 0 });
+const cancel = (id: string): Message => createMessage('request.cancel', null, { correlationId: id });
+const failing = (): never => {
+  throw boom;
+};
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('reply', () => {
+  operatorContract(
+    () =>
+      pipe(
+        reply({ ask: ({ id }) => of(id) }),
+        map(({ payload }) => payload),
+      ),
+    {
+      value: (index) => ask(String(index)),
+      throwing: {
+        onError: (onError) => reply({ ask: failing }, { onError }),
+        describe: (describe) => reply({ ask: failing }, { describe }),
+      },
+    },
+  );
+
+  function answered(handler: ReplyHandler<'ask'>, options: ReplyOptions = {}) {
+    const source = new Subject<Message>();
+    const failed: FailedMessage[] = [];
+    const recording = record(source.pipe(reply({ ask: handler }, { onError: (one) => void failed.push(one), ...options })));
+    return {
+      ...{ ...recording, source, failed },
+      ask: (...ids: string[]) => ids.forEach((id) => source.next(ask(id))),
+      said: () => recording.values.map(({ type, payload, metadata }) => [type, payload, ...(metadata ? [metadata.deliveryTag] : [])]),
+    };
+  }
+
+  it('tells the wire of what the caller does not learn', () => {
+    const told: unknown[] = [];
+    const wire = { report: (error: RxwireError) => void told.push(error) };
+    const { ask } = answered(failing, { wire });
+    ask('q');
+    const meant = answered(() => throwError(() => new ReplyError('ERR_NO', 'no')), { wire });
+    meant.ask('r');
+    expect(told).toEqual([new HandlerError({ id: 'q', type: 'ask' }, 1, boom)]);
+    expect((told[0] as Error).cause).toBe(boom);
+  });
+
+  it('answers to who has asked, with the priority of the request', () => {
+    const { source, values } = answered(() => of('a'));
+    source.next({ ...ask('q'), priority: 2, replyTo: 'there' });
+    expect(values).toMatchObject([{ type: 'reply.last', payload: 'a', correlationId: 'q', priority: 2, target: 'there' }]);
+  });
+
+  it.each<[string, () => ObservableInput<unknown>, unknown[]]>([
+    ['a value at once', () => of('a'), [['reply.last', 'a']]],
+    ['a promise', () => Promise.resolve('a'), [['reply.last', 'a']]],
+    ['a string, not its letters', () => 'abc', [['reply.last', 'abc']]],
+    [
+      'an array',
+      () => ['a', 'b'],
+      [
+        ['reply', 'a', 0],
+        ['reply.last', 'b', 1],
+      ],
+    ],
+    ['nothing', () => EMPTY, [['reply.complete', null, 0]]],
+    [
+      'what completes later',
+      () => timer(0),
+      [
+        ['reply', 0, 0],
+        ['reply.complete', null, 1],
+      ],
+    ],
+    ['what never completes', () => from([NEVER]), [['reply.last', NEVER]]],
+    ['undefined', () => of(undefined), [['reply.last', undefined]]],
+  ])('numbers what is answered: %s', async (_, handler, expected) => {
+    const { ask, said, take } = answered(handler);
+    ask('q');
+    await take(expected.length);
+    await pause();
+    expect(said()).toEqual(expected);
+  });
+
+  it.each<[string, () => ObservableInput<unknown>]>([
+    ['a throw', failing],
+    ['a rejection', () => Promise.reject(boom)],
+    ['an error', () => throwError(() => boom)],
+    ['what cannot be subscribed to', () => 7 as never],
+  ])('tells nothing internal of %s', async (_, handler) => {
+    const { ask, said, failed, take } = answered(handler);
+    ask('q');
+    await take(1);
+    expect(said()).toEqual([['reply.error', { code: 'ERR_INTERNAL', message: 'the request failed' }]]);
+    expect(failed).toMatchObject([{ message: { id: 'q' }, error: expect.any(Error) }]);
+  });
+
+  it('tells nothing of errors of the platform, whose texts have paths and names', async () => {
+    const { ask, said, take } = answered(() => import('node:fs/promises').then(({ readFile }) => readFile('/nowhere/secret', 'utf8')));
+    ask('q');
+    await take(1);
+    expect(JSON.stringify(said())).not.toContain('secret');
+  });
+
+  it.each([
+    [new ReplyError('ERR_NOPE', 'no'), { code: 'ERR_NOPE', message: 'no' }],
+    [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'buffer: kitchen, limit: 3' }],
+  ])('tells what is meant to be told: %s', (error, payload) => {
+    const { ask, said } = answered(() => throwError(() => error));
+    ask('q');
+    expect(said()).toEqual([['reply.error', payload]]);
+  });
+
+  it('tells what the application says of its own errors', () => {
+    const { ask, said } = answered(failing, { describe: (error) => ({ code: 'ERR_MINE', message: String(error === boom) }) });
+    ask('q');
+    expect(said()).toEqual([['reply.error', { code: 'ERR_MINE', message: 'true' }]]);
+  });
+
+  it('sends what came before an error', () => {
+    const { ask, said } = answered(() =>
+      concat(
+        of(1, 2, 3),
+        throwError(() => boom),
+      ),
+    );
+    ask('q');
+    expect(said()).toEqual([
+      ['reply', 1, 0],
+      ['reply', 2, 1],
+      ['reply', 3, 2],
+      ['reply.error', { code: 'ERR_INTERNAL', message: 'the request failed' }],
+    ]);
+  });
+
+  it('leaves other messages alone, also those that are named like what every object has', () => {
+    const { source, values } = answered(() => of(1));
+    for (const type of ['other', 'toString', '__proto__', 'constructor']) source.next(ask('q', type));
+    expect(values).toEqual([]);
+  });
+
+  it('runs a request that comes again once, while it runs and while it waits', () => {
+    const called: string[] = [];
+    const work = new Subject<string>();
+    const { ask, source, said } = answered(
+      ({ id }) => {
+        called.push(id);
+        return work;
+      },
+      { concurrency: 1 },
+    );
+    ask('a', 'a', 'b', 'b', 'a');
+    expect(called).toEqual(['a']);
+    source.next(cancel('a'));
+    expect(called).toEqual(['a', 'b']);
+    work.next('r');
+    expect(said()).toEqual([['reply', 'r', 0]]);
+  });
+
+  it('cancels what waits, and what runs; no other request', () => {
+    const works: Record<string, Subject<void>> = { a: new Subject(), b: new Subject(), c: new Subject() };
+    const { ask, source, values } = answered(({ id }) => works[id]!, { concurrency: 1 });
+    ask('a', 'b', 'c');
+    source.next(cancel('b'));
+    source.next(cancel('nobody'));
+    source.next(cancel('a'));
+    expect(Object.values(works).map(({ observed }) => observed)).toEqual([false, false, true]);
+    expect(values).toEqual([]);
+  });
+
+  it('aborts the signal of what is cancelled, also when it is asked for afterwards', () => {
+    const contexts: { readonly signal: AbortSignal }[] = [];
+    const { ask, source } = answered((_, context) => {
+      contexts.push(context);
+      return NEVER;
+    });
+    ask('a', 'b');
+    const { signal } = contexts[0]!;
+    expect(signal.aborted).toBe(false);
+    source.next(cancel('a'));
+    source.next(cancel('b'));
+    expect([signal.aborted, contexts[0]!.signal, contexts[1]!.signal.aborted]).toEqual([true, signal, true]);
+  });
+
+  it('does not abort what is answered', () => {
+    let signal: AbortSignal | undefined;
+    const { ask, subscription } = answered((_, context) => {
+      ({ signal } = context);
+      return of(1);
+    });
+    ask('a');
+    subscription.unsubscribe();
+    expect(signal?.aborted).toBe(false);
+  });
+
+  it('stops what emits without end when it is cancelled meanwhile', () => {
+    const source = new Subject<Message>();
+    const values: unknown[] = [];
+    source.pipe(reply({ ask: () => range(0, Infinity) })).subscribe(({ payload }) => {
+      values.push(payload);
+      if (payload === 3) source.next(cancel('q'));
+    });
+    source.next(ask('q'));
+    expect(values).toEqual([0, 1, 2, 3]);
+  });
+
+  it('answers thousands that have waited, without a stack that grows', () => {
+    const first = new Subject<void>();
+    const { ask, values } = answered(({ id }) => (id === '0' ? first : of(id)), { concurrency: 1, maxWaiting: 20_000 });
+    for (let id = 0; id < 20_000; id++) ask(String(id));
+    first.complete();
+    expect(values).toHaveLength(20_000);
+    expect(values.at(-1)?.payload).toBe('19999');
+  });
+
+  it('says nothing of progress once it is answered or cancelled', () => {
+    const contexts: { readonly progress: (value: unknown) => void }[] = [];
+    const { ask, source, said } = answered(({ id }, context) => {
+      contexts.push(context);
+      return id === 'a' ? EMPTY : NEVER;
+    });
+    ask('a', 'b');
+    source.next(cancel('b'));
+    contexts.forEach(({ progress }) => progress(1));
+    expect(said()).toEqual([['reply.complete', null, 0]]);
+  });
+
+  describe('a reply that cannot be sent', () => {
+    function withReceipts(handler: ReplyHandler<'ask'>, delivery?: Delivery) {
+      const receipts$ = new Subject<Receipt>();
+      const answering = answered(handler, { wire: { receipts$, ...(delivery && { delivery }) } });
+      const dead = (index: number, error: Error): void => receipts$.next({ id: answering.values[index]!.id, status: 'dead', error });
+      return { ...answering, receipts$, dead };
+    }
+    const error = new EncodeError('json', 'a function');
+
+    it('is an error to the caller, and ends the answer', () => {
+      const work = new Subject<unknown>();
+      const { ask, said, dead, failed } = withReceipts(() => work);
+      ask('q');
+      work.next('bad');
+      dead(0, error);
+      expect([said().at(-1), work.observed]).toEqual([['reply.error', { code: 'ERR_ENCODE', message: error.message }], false]);
+      expect(failed).toMatchObject([{ message: { id: 'q' }, error }]);
+    });
+
+    it('is so also when it was the last', () => {
+      const { ask, said, dead } = withReceipts(() => of('bad'));
+      ask('q');
+      dead(0, error);
+      expect(said().map(([type]) => type)).toEqual(['reply.last', 'reply.error']);
+    });
+
+    it('is so where it was dropped', () => {
+      const { ask, said, dead } = withReceipts(() => of('a'));
+      ask('q');
+      dead(0, new MessageDroppedError('x', 'overflow'));
+      expect(said().at(-1)).toMatchObject(['reply.error', { code: 'ERR_DROPPED' }]);
+    });
+
+    it.each([
+      ['acked', undefined],
+      ['sent', 'at-most-once'],
+    ] as const)('is none once it is %s (%s)', (last, delivery) => {
+      const { ask, said, dead, receipts$, values } = withReceipts(() => of('a'), delivery);
+      ask('a');
+      for (const status of ['queued', last] as const) receipts$.next({ id: values[0]!.id, status });
+      dead(0, error);
+      expect(said()).toHaveLength(1);
+    });
+
+    it('is so after it was given to a link, which may find it too large only then', () => {
+      const { ask, said, dead, receipts$, values } = withReceipts(() => of('a'));
+      ask('a');
+      receipts$.next({ id: values[0]!.id, status: 'sent' });
+      dead(0, error);
+      expect(said()).toHaveLength(2);
+    });
+
+    it('is nothing when the wire has ended, nor when it is the error that cannot be sent', () => {
+      const { ask, said, dead } = withReceipts(({ id }) => (id === 'bad' ? throwError(() => boom) : of('a')));
+      ask('a', 'b', 'bad');
+      dead(0, new WireClosedError('x'));
+      dead(1, new MessageDroppedError('x', 'closed'));
+      dead(2, error);
+      expect(said()).toHaveLength(3);
+    });
+  });
+
+  it('leaves no timer behind', () => {
+    jest.useFakeTimers();
+    const { ask, subscription } = answered((_, { progress }) => {
+      progress(1);
+      progress(2);
+      return NEVER;
+    });
+    ask('q');
+    expect(jest.getTimerCount()).toBe(1);
+    subscription.unsubscribe();
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
+  });
+
+  it.each([{ concurrency: 0 }, { maxWaiting: -1 }, { progressInterval: 0 }])('refuses %j', (options) => {
+    expect(() => reply({}, options)).toThrow(RangeError);
+  });
+});
