@@ -58,6 +58,8 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
   const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait, life });
 
   life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.held.open()));
+  // Before the connection is closed: an ack that waits tells the other side what need not come again.
+  to.add(() => endpoint.flushAcks());
   to.add(connections$.subscribe(end));
   send(to, outgoing, endpoint, options, end);
   to.add(() => {

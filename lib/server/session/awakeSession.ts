@@ -189,6 +189,8 @@ export class AwakeSession implements Drained {
   }
 
   end(): void {
+    // An ack that waits tells the client what need not come again.
+    this.endpoint.flushAcks();
     this.#sending.unsubscribe();
     this.endpoint.sender.abandon();
     this.life.unsubscribe();
