@@ -44,6 +44,11 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
   readonly pingInterval?: number;
   /**
+   * How long a session that has nothing to do stays awake, in ms: then it hibernates, which takes a fraction of the memory. A session that hibernates sends by itself, and
+   * wakes up when more is needed. @default until a moment after it was connected, or until its client is silent for half of `pingInterval`
+   */
+  readonly hibernateAfter?: number;
+  /**
    * Where what is sent to a client is kept until it is acked, by the name of the client. What outlives a restart is of use only together
    * with an `inbox`. @default memoryOutbox()
    */
@@ -95,6 +100,7 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   } = options;
   assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal, maxIdleFrames });
   assertWhole(owner, { pingInterval });
+  assertPositive(owner, { hibernateAfter: options.hibernateAfter });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   checkRateLimit(owner, rateLimit);
   checkOptions(owner, options);

@@ -1,9 +1,9 @@
-import type { RxwireError, Wire } from '../../lib/index.js';
+import type { Receipt, RxwireError, Wire } from '../../lib/index.js';
 import { createMessage, type Message } from '../../lib/index.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Context } from './context.js';
 import { createHandler } from './handler.js';
-import type { Sender } from './journal.js';
+import { isDone, type Sender } from './journal.js';
 import type { Life } from './life.js';
 import type { Side } from './network.js';
 
@@ -38,7 +38,9 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
   let isEnded = false;
   const sender: Sender = { side, life, stream, isEnded: () => isEnded };
 
-  wire.receipts$.subscribe((receipt) => {
+  // Where receipts have a subscriber, a session does not send while it hibernates. Without one, errors tell what is lost, and the receiver what is done.
+  const isWatched = side === 'client' || !plan.server.hibernates;
+  const watchReceipt = (receipt: Receipt): void => {
     if (!life.isAlive()) return;
     if (receipt.status !== 'queued' && receipt.status !== 'sent')
       say(life.name, () => `${receipt.id} is ${receipt.status} ${(receipt.error as RxwireError | undefined)?.code ?? ''}`);
@@ -46,10 +48,16 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     if (receipt.status === 'queued') unsettled.add(receipt.id);
     else if (receipt.status !== 'sent' || level === 'at-most-once') unsettled.delete(receipt.id);
     deliveries.receipt(receipt, wire, sender);
-  });
+  };
+  if (isWatched) wire.receipts$.subscribe(watchReceipt);
   wire.errors$.subscribe((error) => {
     if (!life.isAlive()) return;
     onError?.(error);
+    const { id, reason } = error as { readonly id?: unknown; readonly reason?: unknown };
+    if (!isWatched && typeof id === 'string') {
+      unsettled.delete(id);
+      deliveries.receipt({ id, status: reason === 'expired' ? 'expired' : 'dead', error }, wire, sender);
+    }
     const why = surprise(error, context);
     if (why) violate('surprise', `${life.name}: ${why}: ${error.code} ${error.message}`);
   });
@@ -74,13 +82,18 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
   else listen();
 
   return {
-    ...{ wire, life, unsettled },
+    ...{ wire, life },
+    get unsettled() {
+      if (!isWatched) for (const id of unsettled) if (isDone(journal.of(id))) unsettled.delete(id);
+      return unsettled;
+    },
     isEnded: () => isEnded,
     claimed: () => claimed,
     send(message) {
       const level = message.delivery ?? wire.delivery;
       journal.add(message, level, sender);
       context.counts.messages++;
+      if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
       say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
       wire.next(message);
     },

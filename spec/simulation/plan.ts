@@ -13,7 +13,7 @@ export interface Plan {
   readonly faultEvery: number;
   readonly faults: readonly Fault[];
   readonly client: SidePlan;
-  readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number };
+  readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number; readonly hibernates: boolean };
 }
 
 /**
@@ -87,6 +87,7 @@ interface Drawn {
 
 function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }: Drawn): Plan {
   const { pick, whole } = chance;
+  const hibernates = whole(0, 1) === 1;
   return {
     codec: pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
@@ -101,7 +102,10 @@ function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }:
       outbox: server.inbox === 'durable' ? server.outbox : 'memory',
       detachedTimeout: pick([1_500, 30_000, 30_000]),
       // Nobody is taken for gone who is only slow.
-      pingInterval: 1_500,
+      pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
+      hibernates,
+      // Errors of a full queue or store do not say which message was dropped, and receipts have no subscriber there.
+      ...(hibernates && { maxQueued: 10_000, noRoom: 0 }),
     },
   };
 }

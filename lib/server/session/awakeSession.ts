@@ -31,6 +31,8 @@ export interface ServerSessionOptions extends WiresOptions {
   /** How often each side must be heard, in ms. */
   readonly pingInterval: number;
   readonly keepalive: KeepaliveTimer;
+  /** How long a session that has nothing to do stays awake, in ms. @default until its client is silent */
+  readonly hibernateAfter?: number | undefined;
   /** Lets sessions that hibernate send together what is sent to them in one go. */
   readonly fanOut: FanOut;
 }

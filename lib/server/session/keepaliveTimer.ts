@@ -16,17 +16,18 @@ export interface KeepaliveTimer {
   /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
   add(session: Checked, wasHeard: boolean): void;
   remove(session: Checked): void;
-  /** The session was connected just now: it may hibernate in a moment. */
+  /** The session was connected just now, or has woken up: it may hibernate in a moment. */
   settle(session: Checked): void;
 }
 
-/** How long a session that was connected stays awake, in ms. */
+/** How long a session that was connected stays awake by default, in ms. */
 const MOMENT = 20;
 
 /** The sessions are checked in so many parts, one after the other. */
 const PARTS = 8;
 
-export function createKeepaliveTimer(every: number, scheduler: SchedulerLike): KeepaliveTimer {
+/** @param moment How long a session stays awake behind `settle`, in ms. */
+export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, moment = MOMENT): KeepaliveTimer {
   const half = every / 2;
   const parts = Array.from({ length: PARTS }, () => new Set<Checked>());
   let count = 0;
@@ -50,7 +51,7 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike): K
   return {
     settle(session) {
       settling.push(session);
-      settled.set(MOMENT);
+      settled.set(moment);
     },
     add(session, wasHeard) {
       if (count++ === 0) {

@@ -58,7 +58,7 @@ export function createRegistry(options: RegistryOptions) {
   const entries = new Map<string, SessionEntry | undefined>();
   const shared: ServerSessionOptions = {
     ...options,
-    keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler),
+    keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler, options.hibernateAfter),
     fanOut: new FanOut(options.microtask),
   };
   const refuse = (attachment: Attachment, code: CloseCode, error: unknown): [] => {

@@ -49,6 +49,8 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
+  /** Whether the session will try to hibernate. */
+  #isSettling = false;
   #awake: AwakeSession | undefined;
   #snapshot: Snapshot | undefined;
   /** The messages that are sent at the end of the microtask, while the session hibernates. */
@@ -190,9 +192,13 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
 
   /** Hibernates, if there is nothing to do. @param quiet How many checks in a row have heard nothing. */
   hibernate(quiet = 0): void {
+    this.#isSettling = false;
     const endpoint = this.#awake?.isIdle() ? this.#awake.endpoint : undefined;
     const snapshot = endpoint && snapshotOf(endpoint);
-    if (!snapshot) return;
+    if (!snapshot) {
+      this.#settle();
+      return;
+    }
     this.#awake?.end();
     this.#awake = undefined;
     this.#snapshot = snapshot;
@@ -275,6 +281,14 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
     return true;
   }
 
+  /** Tries to hibernate later, where that is wanted. */
+  #settle(): void {
+    const { hibernateAfter, keepalive } = this.options;
+    if (hibernateAfter === undefined || this.#isSettling || !this.#awake || !this.#isConnected) return;
+    this.#isSettling = true;
+    keepalive.settle(this);
+  }
+
   #reached() {
     const { acked = 0, sent = 0, cursor } = this.#snapshot ?? {};
     return { rx: cursor?.done ?? 0, acked, sent, unread: 0 };
@@ -296,6 +310,7 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
     awake.life.add(this.#listen(awake));
     if (snapshot && this.#isConnected) awake.goOn(snapshot, this.#isHeard ? 0 : this.quiet);
     for (const message of queued) awake.endpoint.send(message);
+    this.#settle();
     return awake;
   }
 
