@@ -125,7 +125,7 @@ function returning(plan: Plan, { pick }: Chance): Plan {
       burst: 1,
       handling: 6_000,
       crash: 0.015,
-      commit: pick([0, 5]),
+      commit: pick([0, 5, 100]),
       window: 64,
       windowBytes: 10_000,
     },

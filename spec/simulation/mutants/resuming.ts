@@ -39,13 +39,6 @@ export const RESUMING: readonly Mutant[] = [
       "connection.send(controlFrame('welcome', welcome)); endpoint.agree(connection, { rx: 0, isKnown: false, allowance: { window: 9, bytes: 9_999 }, ping: 2_000, lazyAcks: false });",
   },
   {
-    name: 'a hello while a token is being stored',
-    why: 'a crash does not bring back a token that is of no use any more',
-    file: 'lib/session/client.ts',
-    find: 'if (state.onStored) state.onStored =',
-    replace: 'if (state.attempts < 0) state.onStored =',
-  },
-  {
     name: 'open what is acked',
     why: 'what is acked is done',
     file: 'lib/session/send/outboxRestore.ts',

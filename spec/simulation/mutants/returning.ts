@@ -16,4 +16,11 @@ export const RETURNING_MUTANTS: readonly Mutant[] = [
     find: 'this.sender.attach(this, accepted,',
     replace: 'this.sender.attach(this, rx,',
   },
+  {
+    name: 'a hello while a token is being stored',
+    why: 'a crash does not bring back a token that is of no use any more',
+    file: 'lib/session/client.ts',
+    find: 'if (state.onStored) state.onStored =',
+    replace: 'if (state.attempts < 0) state.onStored =',
+  },
 ];
