@@ -36,6 +36,7 @@ export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
 /** How long it is looked on once nothing fails any more, in ms: at least, as what is left behind must go by itself, and until all is done at most. */
 const CALM = 60_000;
 const LONGEST_CALM = 600_000;
+const TRIM = 1_000;
 const GOODBYE = 10_000;
 const SAMPLE = 250;
 /** More than any seed needs. */
@@ -87,6 +88,8 @@ function weather(context: Setting, goOn: () => boolean): void {
   client.start();
   const isDone = (): boolean => [client.current() ?? [], server.current()].flat().every(({ unsettled }) => unsettled.size === 0);
   for (let time = CALM; time <= LONGEST_CALM && goOn(); time = isDone() ? Infinity : time + CALM) clock.run(plan.storm + time, goOn);
+  // What was acked in the last moment is still to be removed from the outbox.
+  clock.run(clock.now() + TRIM, goOn);
   if (goOn()) end(client, server, context, goOn);
 }
 
