@@ -1,13 +1,9 @@
-import type { Observable, Subscription } from 'rxjs';
-import type { Direction } from '../codec/codec.js';
+import type { Observable } from 'rxjs';
 import type { Message } from '../message/types.js';
-import type { NegotiatedCodec } from './codecNegotiation.js';
 import type { ByteCounts, Connection } from './connection.js';
-import type { Durable } from './durability.js';
 import type { BatchFrame, SessionFrame } from './protocol/frames.js';
 import type { Allowance } from './send/inFlight.js';
-import type { Wait } from './serialTask.js';
-import type { OutboxStore } from './store/outboxStore.js';
+import type { SenderParts } from './send/sender.js';
 
 export type HandshakeFrame = Extract<SessionFrame, { readonly value: unknown }>;
 
@@ -25,21 +21,8 @@ export interface Agreement {
 }
 
 /** What a client or a server gives to its endpoint. */
-export interface EndpointParts {
-  readonly codec: NegotiatedCodec;
-  /** The direction of what this side sends. */
-  readonly sends: Direction;
-  /** Returns the name of the client's outbox, once that is known. */
-  readonly pid: () => string;
-  readonly store: OutboxStore;
-  /** Present where a store outlives the process. */
-  readonly durability: Durable | undefined;
-  readonly wait: Wait;
-  /** Ends with the session. */
-  readonly life: Subscription;
+export interface EndpointParts extends SenderParts {
   readonly emit: (message: Message) => void;
-  /** Ends the session with an error. */
-  readonly fail: (error: unknown) => void;
   /** Names the other side to the application. */
   readonly source: () => string;
   /** Called when a connection is open. */

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { createTurn, type Turn } from '../../session/turn.js';
 
 /** A session that sends what was sent to it in one go. */
 interface Flushed {
@@ -8,25 +9,20 @@ interface Flushed {
 /** Flushes many sessions at the end of one microtask. */
 export class FanOut {
   #sessions: Flushed[] = [];
-  #isScheduled = false;
-  readonly #microtask: SchedulerLike | undefined;
+  readonly #turn: Turn;
 
   constructor(microtask: SchedulerLike | undefined) {
-    this.#microtask = microtask;
+    this.#turn = createTurn(microtask, () => this.#flush());
   }
 
   add(session: Flushed): void {
     this.#sessions.push(session);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    if (this.#microtask) this.#microtask.schedule(() => this.#flush());
-    else void Promise.resolve().then(() => this.#flush());
+    this.#turn.schedule();
   }
 
   #flush(): void {
     const sessions = this.#sessions;
     this.#sessions = [];
-    this.#isScheduled = false;
     for (const session of sessions) session.flush();
   }
 }

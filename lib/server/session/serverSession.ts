@@ -81,7 +81,7 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
     this.#to = to;
     this.#onEnded = onEnded;
     this.#contents = stored.contents;
-    this.#begin(stored.record);
+    this.#wake(stored.record?.cursor);
   }
 
   /** The session, awake. */
@@ -292,10 +292,6 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   #reached() {
     const { acked = 0, sent = 0, cursor } = this.#snapshot ?? {};
     return { rx: cursor?.done ?? 0, acked, sent, unread: 0 };
-  }
-
-  #begin(record: InboxRecord | undefined): void {
-    this.#wake(record?.cursor);
   }
 
   #wake(cursor: InboxRecord['cursor'] | undefined): AwakeSession {

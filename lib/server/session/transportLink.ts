@@ -10,7 +10,8 @@ export function transportLink(transport: SessionTransport, report: Report, moved
     new Observable((to) => {
       let line = Subscription.EMPTY;
       const user: TransportUser = {
-        ...{ report, moved },
+        report,
+        moved,
         connected() {
           line = new Subscription();
           line.add(
