@@ -5,13 +5,11 @@
  * With `--hour`, it is an hour of an application: routes, queues, retries and dead letters.
  */
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runHour } from './hour/world.js';
-import { HOUR, RETURNING, SESSION, testMutants } from './mutation.js';
+import { HOUR, RETURNING, runBundled, SESSION, testMutants } from './mutation.js';
 import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
 import { tallyOf, type Tally } from './tally.js';
-import { runSeeds } from './workers.js';
 import { runSeed } from './world.js';
 
 /** After so many there is enough to look at. */
@@ -29,7 +27,6 @@ const { values } = parseArgs({
 });
 
 const option = values.hour ? '--hour ' : '';
-const hourWorker = fileURLToPath(new URL('hour/worker.ts', import.meta.url));
 
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
   const number = Number(values[name] ?? (values.hour ? 2 : 500));
@@ -46,9 +43,12 @@ async function runMany(): Promise<Tally> {
     shown = tally.failures.length;
     return shown < MOST_FAILURES;
   };
-  return runSeeds({
-    ...{ base: numberOf('seed-base', 0), seeds, jobs: Math.min(seeds, numberOf('jobs', 1)), onProgress },
-    ...(values.hour && { file: hourWorker }),
+  return runBundled('seeds', [], {
+    base: numberOf('seed-base', 0),
+    seeds,
+    jobs: Math.min(seeds, numberOf('jobs', 1)),
+    onProgress,
+    worker: values.hour ? 'hour/worker.ts' : 'worker.ts',
   });
 }
 

@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { NOTHING, sum, type Tally } from './tally.js';
 
 export interface WorkersOptions {
@@ -11,14 +10,14 @@ export interface WorkersOptions {
   readonly jobs: number;
   /** Told what came of all seeds until now; false: it is enough. */
   readonly onProgress: (tally: Tally) => boolean;
-  /** What runs the seeds. @default the worker beside this file */
-  readonly file?: string;
+  /** What runs the seeds. */
+  readonly file: string;
   /** How long a process may say nothing, in ms. */
   readonly silence?: number;
 }
 
 /** Runs seeds in several processes. What a process that has said nothing for too long was about counts as a failure. */
-export async function runSeeds({ base, seeds, jobs, onProgress, file = WORKER, silence = 60_000 }: WorkersOptions): Promise<Tally> {
+export async function runSeeds({ base, seeds, jobs, onProgress, file, silence = 60_000 }: WorkersOptions): Promise<Tally> {
   let tally = NOTHING;
   let isEnough = false;
 
@@ -44,5 +43,3 @@ export async function runSeeds({ base, seeds, jobs, onProgress, file = WORKER, s
   await Promise.all(starts.map((from) => work(from, Math.min(from + share, base + seeds))));
   return tally;
 }
-
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
