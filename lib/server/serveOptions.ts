@@ -44,8 +44,8 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
   readonly pingInterval?: number;
   /**
-   * How long a session that has nothing to do stays awake, in ms: then it hibernates, which takes a fraction of the memory. A session that hibernates sends by itself, and
-   * wakes up when more is needed. @default until a moment after it was connected, or until its client is silent for half of `pingInterval`
+   * How long a session stays awake after the last message of its client, in ms. A session that hibernates takes a fraction of the memory. It sends by itself, and wakes up when
+   * more is needed. @default 2_000
    */
   readonly hibernateAfter?: number;
   /**

@@ -3,7 +3,7 @@ import { ConnectionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
-import { heartbeat, type HeartbeatOptions } from './heartbeat.js';
+import { heartbeat, type HeartbeatOptions, type Silence } from './heartbeat.js';
 import type { Ack } from './protocol/frames.js';
 
 /** What has passed over the connections of a session. */
@@ -14,7 +14,7 @@ export interface ByteCounts {
   lastActivity?: number;
 }
 
-export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'onQuiet' | 'woken$'> {
+export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'woken$'> {
   readonly onOpen: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
   /** How long the handshake may take, in ms: until its end no heartbeat notices that nothing arrives. */
@@ -44,7 +44,7 @@ export class Connection {
    * side stay, and the ack may tell of more than the handshake, which was written before it.
    */
   earlyAck: Ack | undefined;
-  #isHeard = true;
+  silence: Silence = { isHeard: true, quiet: 0, hasAsked: false };
   /** Ends a handshake that takes too long; then the heartbeat. */
   #watching: Subscription;
   readonly #to: Subscriber<Frame>;
@@ -87,30 +87,20 @@ export class Connection {
 
   /** A frame has come. */
   hear(frame: Frame): void {
-    this.#isHeard = true;
+    this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
     if (!traffic) return;
     traffic.bytesReceived += frame.length;
     traffic.lastActivity = scheduler.now();
   }
 
-  /**
-   * Both sides may send. From now on each side must be heard every `ping` ms.
-   *
-   * @param quiet How many checks in a row have heard nothing already.
-   */
-  agree(ping: number, quiet = 0): void {
-    const { scheduler, isWaiting, ping: sendPing, onQuiet, woken$ } = this.#options;
-    this.#isHeard = quiet === 0;
+  /** Both sides may send. From now on each side must be heard every `every` ms. */
+  agree(every: number): void {
+    const { scheduler, isWaiting, ping, woken$ } = this.#options;
     this.isAgreed = true;
     this.#watching.unsubscribe();
     if (this.isOver) return;
-    const wasHeard = (): boolean => {
-      const was = this.#isHeard;
-      this.#isHeard = false;
-      return was;
-    };
-    this.#watching = heartbeat({ every: ping, wasHeard, isWaiting, ping: sendPing, onQuiet, woken$, scheduler, quiet }).subscribe({
+    this.#watching = heartbeat({ every, silence: this.silence, isWaiting, ping, woken$, scheduler }).subscribe({
       error: (error: unknown) => this.fail(error),
     });
   }

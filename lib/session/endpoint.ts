@@ -6,6 +6,7 @@ import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { Agreement, EndpointParts } from './endpointParts.js';
+import type { Silence } from './heartbeat.js';
 import { createTurn, type Turn } from './turn.js';
 import { ackFrame, controlFrame, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
 import { AckPolicy } from './receive/ackPolicy.js';
@@ -14,7 +15,7 @@ import { HoldUntilSubscribed, type DeliverySession, type Outcome } from './recei
 import { FrameReader, type FrameHandler } from './receive/frameReader.js';
 import type { InboxCommitter } from './receive/inboxCommitter.js';
 import { Receiver } from './receive/receiver.js';
-import type { Batch, BatchTransport } from './send/inFlight.js';
+import { ackDelayOf, type Batch, type BatchTransport } from './send/inFlight.js';
 import { Sender } from './send/sender.js';
 import type { Report } from './sessionEvents.js';
 
@@ -96,7 +97,6 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       isWaiting: () => this.sender.inFlight.isStuck(),
       ping: () => this.#connection?.send(controlFrame('ping', this.sender.inFlight.tail)),
       woken$: parts.woken$,
-      onQuiet: parts.onQuiet,
       helloTimeout,
       scheduler,
       traffic: parts.traffic,
@@ -168,10 +168,11 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   }
 
   /** Goes on over a connection that both sides have agreed on before. */
-  goOn(connection: Connection, { rx, allowance, ping, lazyAcks }: Omit<Agreement, 'isKnown'>, quiet: number): void {
+  goOn(connection: Connection, { rx, allowance, ping, lazyAcks }: Omit<Agreement, 'isKnown'>, silence: Silence): void {
     this.hasLazyAcks = lazyAcks;
     connection.isWelcome = true;
-    connection.agree(ping, quiet);
+    connection.silence = silence;
+    connection.agree(ping);
     this.sender.attach(this, rx, allowance);
   }
 
@@ -222,7 +223,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       connection.send(frame);
       return;
     }
-    const wait = this.#mayWait(frame) ? this.#ackDelay : 0;
+    const wait = this.#mayWait(frame) ? ackDelayOf(messages, this.#ackDelay) : 0;
     if (wait === 0 && !acks.isOwed) {
       connection.send(frame);
       return;

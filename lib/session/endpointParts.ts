@@ -35,8 +35,6 @@ export interface EndpointParts extends SenderParts {
   readonly traffic?: ByteCounts | undefined;
   /** Emits when timers may have been asleep until now, or the network has changed. @default never */
   readonly woken$?: Observable<unknown>;
-  /** Called with the number of checks, two in each interval, that have heard nothing: it may end this endpoint. @default does nothing */
-  readonly onQuiet?: (checks: number) => void;
   /** Returns how much of what is processed may be acked now. @default all */
   readonly ackable?: (done: number) => number;
   /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */

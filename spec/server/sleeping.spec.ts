@@ -6,7 +6,7 @@ const EVERY = 1_000;
 
 /** A server with a heartbeat of one second, by a clock that we turn. */
 function start() {
-  const server = startVirtual({ pingInterval: EVERY });
+  const server = startVirtual({ pingInterval: EVERY, hibernateAfter: 20 });
   const enter = async (fields?: object) => {
     const client = await server.enter(fields);
     /** What has come since it was asked last. */
@@ -77,8 +77,10 @@ describe('a session that has nothing to do', () => {
     const { send, news } = await asleep();
     send(batch(1, 'a'));
     expect(await news()).toEqual(['["ack",1,1024]']);
-    expect(server.timers()).toBe(1);
+    // Its heartbeat, and that of the next hibernation.
+    expect(server.timers()).toBe(2);
     await server.pass(EVERY);
+    expect(server.timers()).toBe(1);
     send('["ping",1]');
     expect(await news()).toEqual(['["ack",1,1024]']);
     send(batch(1, 'a'), batch(2, 'b'));
@@ -94,6 +96,47 @@ describe('a session that has nothing to do', () => {
     await server.pass(EVERY);
     server.wires[0]?.next(createMessage('test.any', 2));
     expect(await news()).toEqual(expect.arrayContaining([expect.stringMatching(/^\["msg",2,1,/)]));
+  });
+
+  it('hibernates while messages are in flight, and sends them again to a client that returns', async () => {
+    const pid = secret();
+    const client = await server.enter({ pid });
+    server.wires[0]?.next(createMessage('test.any', 'a'));
+    server.wires[0]?.next(createMessage('test.any', 'b'));
+    await turns();
+    server.wires[0]?.next(createMessage('test.any', 'c'));
+    await turns();
+    await server.pass(50);
+    expect(server.timers()).toBe(1);
+    client.send('["ack",1,1024]');
+    await turns();
+    expect(server.timers()).toBe(1);
+    client.close(1_006);
+    await turns();
+    const { sid, rt } = client.welcome;
+    const again = server.dial(helloFrame({ pid, n: 2, sid, rt, rx: 1 }));
+    expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true });
+    again.send('["ack",1,1024]');
+    const [, ...frames] = await again.frames.take(3);
+    expect(frames).toEqual([expect.stringMatching(/^\["msg",1,2,.*"a".*"b"/), expect.stringMatching(/^\["msg",3,1,.*"c"/)]);
+    expect(server.errors).toMatchObject([{ closeCode: 1_006 }]);
+  });
+
+  it('stays awake while its client sends, and while a message in flight may expire', async () => {
+    const { send } = await server.enter();
+    for (let count = 1; count < 5; count++) {
+      send(batch(count, String(count)));
+      await server.pass(15);
+    }
+    expect(server.timers()).toBe(2);
+    server.wires[0]?.next(createMessage('test.any', 1, { ttl: 10_000 }));
+    await turns();
+    await server.pass(100);
+    expect(server.timers()).toBe(2);
+    send('["ack",1,1024]');
+    await turns();
+    await server.pass(50);
+    expect(server.timers()).toBe(1);
   });
 
   it('sends no more than was allowed before, or while it slept', async () => {

@@ -6,21 +6,16 @@ import { record } from '../support/record.js';
 const EVERY = 100;
 
 /** A heartbeat of 100 ms, and when it has asked. */
-function start(options: { readonly isWaiting?: () => boolean; readonly onQuiet?: (looks: number) => void; readonly quiet?: number } = {}) {
+function start({ isWaiting = () => false, quiet = 0 }: { readonly isWaiting?: () => boolean; readonly quiet?: number } = {}) {
   const scheduler = new VirtualTimeScheduler();
   const woken$ = new Subject<void>();
   let slept = 0;
   scheduler.now = () => scheduler.frame + slept;
   const pings: number[] = [];
-  let heard = !options.quiet;
-  const wasHeard = (): boolean => {
-    const was = heard;
-    heard = false;
-    return was;
-  };
+  const silence = { isHeard: quiet === 0, quiet, hasAsked: false };
   const ping = (): void => void pings.push(scheduler.frame);
-  const beat = record(heartbeat({ every: EVERY, wasHeard, isWaiting: () => false, ping, woken$, scheduler, ...options }));
-  const hearAt = (...times: readonly number[]): void => times.forEach((time) => scheduler.schedule(() => (heard = true), time));
+  const beat = record(heartbeat({ every: EVERY, silence, isWaiting, ping, woken$, scheduler }));
+  const hearAt = (...times: readonly number[]): void => times.forEach((time) => scheduler.schedule(() => (silence.isHeard = true), time));
   const runTo = (time: number): void => {
     scheduler.maxFrames = time;
     scheduler.flush();
@@ -55,20 +50,6 @@ describe('heartbeat', () => {
     runTo(1_000);
     expect(pings).toEqual([]);
     expect(beat.isOver()).toBe(false);
-  });
-
-  it('tells of each look that has heard nothing, after it has asked', () => {
-    const looks: (readonly [looks: number, pings: number])[] = [];
-    const { pings, hearAt, runTo } = start({ onQuiet: (quiet) => void looks.push([quiet, pings.length]) });
-    hearAt(160);
-    runTo(350);
-    expect(looks).toEqual([
-      [1, 0],
-      [2, 1],
-      [1, 1],
-      [2, 2],
-      [3, 3],
-    ]);
   });
 
   it('goes on with a silence that has begun before', async () => {

@@ -7,6 +7,7 @@ import { createNegotiatedCodec } from '../../session/codecNegotiation.js';
 import type { Connection } from '../../session/connection.js';
 import { durable, type Durable } from '../../session/durability.js';
 import { Endpoint } from '../../session/endpoint.js';
+import type { Silence } from '../../session/heartbeat.js';
 import { drainAndClose, waitIn } from '../../session/lifecycle.js';
 import { controlFrame } from '../../session/protocol/frames.js';
 import { credential } from '../../session/protocol/handshake.js';
@@ -23,7 +24,7 @@ import type { Peer } from './resumption.js';
 import type { SessionTransport } from './transport.js';
 import type { Drained } from './drain.js';
 import { createReauthentication, type Reauthentication } from './reauthentication.js';
-import type { Snapshot } from './snapshot.js';
+import { batchesOf, type Snapshot } from './snapshot.js';
 import { createThrottle, type Throttle } from './throttle.js';
 
 /** The options of all sessions of a server. */
@@ -31,7 +32,7 @@ export interface ServerSessionOptions extends WiresOptions {
   /** How often each side must be heard, in ms. */
   readonly pingInterval: number;
   readonly keepalive: KeepaliveTimer;
-  /** How long a session that has nothing to do stays awake, in ms. @default until its client is silent */
+  /** How long a session that has nothing to do stays awake, in ms. @default 2_000 */
   readonly hibernateAfter?: number | undefined;
   /** Lets sessions that hibernate send together what is sent to them in one go. */
   readonly fanOut: FanOut;
@@ -70,7 +71,8 @@ export interface SessionOwner extends Checked {
   ended(): void;
   /** Sends a frame over the connection in use. */
   send(frame: Frame): void;
-  hibernate(quiet?: number): void;
+  /** Tries to hibernate in a moment. */
+  settle(): void;
 }
 
 /** The parts of a session that it has only while it is awake. */
@@ -86,7 +88,7 @@ export class AwakeSession implements Drained {
   #sending = Subscription.EMPTY;
   #connection: Connection | undefined;
   /** Set while a connection is given to the endpoint that both sides have agreed on before. */
-  #goesOn: { readonly snapshot: Snapshot; readonly quiet: number } | undefined;
+  #goesOn: { readonly snapshot: Snapshot; readonly silence: Silence } | undefined;
   /** Whether the client was asked to send nothing more, and whether it has answered. Its answer comes behind all that it has sent. */
   #isByeSent = false;
   #isByeAnswered = false;
@@ -100,7 +102,7 @@ export class AwakeSession implements Drained {
     const wait = waitIn(this.life);
     const codec = createNegotiatedCodec([own, ...options.codecs.filter((one) => one !== own)]);
     const attachment = () => transport.latest;
-    const onAgreed = (): void => options.keepalive.settle(session);
+    const onAgreed = (): void => session.settle();
     const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report };
     this.#handshake = new HandshakeResponder(
       { pid, peer, codec, agreed: own.name, store, attachment, onAgreed, wait, fail: session.failed },
@@ -128,13 +130,12 @@ export class AwakeSession implements Drained {
           else if (kind !== 'hello') throw new ProtocolError(`a ${kind} out of place`);
           else this.#handshake.readHello();
         },
-        onQuiet: (checks) => session.hibernate(checks),
         ...(this.#throttle && { ackable: this.#throttle.ackable, admit: this.#throttle.admit }),
       },
       settings,
     );
     this.endpoint.begin(pid, cursor);
-    if (snapshot) this.endpoint.sender.adopt(snapshot);
+    if (snapshot) this.endpoint.sender.adopt(snapshot.acked, snapshot.sent, batchesOf(snapshot));
     else this.endpoint.sender.begin(contents, () => this.#handshake.outboxRead());
     if (snapshot) this.#handshake.outboxRead();
   }
@@ -153,10 +154,10 @@ export class AwakeSession implements Drained {
     this.#sending.unsubscribe();
   }
 
-  /** Goes on over the connection that the session had while it hibernated. @param quiet How many checks in a row have heard nothing. */
-  goOn(snapshot: Snapshot, quiet: number): void {
+  /** Goes on over the connection that the session had while it hibernated. */
+  goOn(snapshot: Snapshot, silence: Silence): void {
     this.#handshake.readHello();
-    this.#goesOn = { snapshot, quiet };
+    this.#goesOn = { snapshot, silence };
     this.connect();
   }
 
@@ -198,6 +199,14 @@ export class AwakeSession implements Drained {
     this.life.unsubscribe();
   }
 
+  /** Ends as the session hibernates. The messages in flight are in its snapshot. Returns how long the client has been silent. */
+  hibernate(): Silence {
+    const { silence } = this.#connection as Connection;
+    this.#sending.unsubscribe();
+    this.life.unsubscribe();
+    return silence;
+  }
+
   /** Whether the client is connected, and both sides know of each other. */
   #isHere(): boolean {
     return this.#connection?.isAgreed === true && this.endpoint.isCurrent(this.#connection);
@@ -212,7 +221,7 @@ export class AwakeSession implements Drained {
       return;
     }
     const { sent: rx, allowance, lazyAcks } = goesOn.snapshot;
-    this.endpoint.goOn(connection, { rx, allowance, ping: this.#session.options.pingInterval, lazyAcks }, goesOn.quiet);
+    this.endpoint.goOn(connection, { rx, allowance, ping: this.#session.options.pingInterval, lazyAcks }, goesOn.silence);
   }
 
   #createThrottle(acked: number): Throttle | undefined {

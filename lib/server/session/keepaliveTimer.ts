@@ -7,7 +7,7 @@ export interface Checked {
   part: number;
   /** @param isLate Whether this check is late by more than another one. */
   check(isLate: boolean): void;
-  /** The session was connected a moment ago: it may hibernate. */
+  /** The session hibernates, if it has nothing to do. */
   hibernate(): void;
 }
 
@@ -16,12 +16,12 @@ export interface KeepaliveTimer {
   /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
   add(session: Checked, wasHeard: boolean): void;
   remove(session: Checked): void;
-  /** The session was connected just now, or has woken up: it may hibernate in a moment. */
+  /** Lets a session that was connected, or has woken up, hibernate in a moment. */
   settle(session: Checked): void;
 }
 
-/** How long a session that was connected stays awake by default, in ms. */
-const MOMENT = 20;
+/** How long a session that has nothing to do stays awake by default, in ms. */
+const MOMENT = 2_000;
 
 /** The sessions are checked in so many parts, one after the other. */
 const PARTS = 8;

@@ -1,11 +1,10 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
-import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
-import { mustAsk, note, type Silence } from '../../session/heartbeat.js';
-import { batchFrame, controlFrame, MAX_BATCH, withAck } from '../../session/protocol/frames.js';
-import { isNumbered } from '../../session/send/inFlight.js';
+import { count, mustPing, type Silence } from '../../session/heartbeat.js';
+import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames.js';
+import { ackDelayOf, isNumbered } from '../../session/send/inFlight.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents } from '../../session/store/outboxStore.js';
@@ -14,11 +13,9 @@ import type { WireParts } from '../../wire/wireSetup.js';
 import type { Moved } from '../idleFrames.js';
 import type { SharedBucket } from '../rateLimit.js';
 import { AwakeSession, type NewClient, type ServerSessionOptions, type SessionOwner } from './awakeSession.js';
-import { addBatch, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
+import type { Burst, FanOutMember } from './fanOut.js';
+import { addParcel, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
 import type { TransportUser } from './transport.js';
-
-/** How long the ack of a message of a channel may wait, in ms: a member that has missed one is sent it again by its position. */
-const CHANNEL_ACK_DELAY = 5_000;
 
 /** Tells the wire where a message is while its session hibernates. */
 class HibernationView implements OutgoingMessages {
@@ -41,20 +38,19 @@ class HibernationView implements OutgoingMessages {
  *
  * That a session ends is no failure of the server: the wire completes, and the reason is reported in its `errors$`.
  */
-export class ServerSession implements SessionOwner, Silence, TransportUser, Observer<Message>, Unsubscribable {
+export class ServerSession implements SessionOwner, FanOutMember, TransportUser, Observer<Message>, Unsubscribable {
   part = 0;
-  quiet = 0;
-  hasAsked = false;
-  #isHeard = false;
+  burst: Burst | undefined;
+  #silence: Silence = { isHeard: false, quiet: 0, hasAsked: false };
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
   /** Whether the session will try to hibernate. */
   #isSettling = false;
+  /** The number of messages that had come when the session settled last: a session whose client is active stays awake. */
+  #received = -1;
   #awake: AwakeSession | undefined;
   #snapshot: Snapshot | undefined;
-  /** The messages that are sent at the end of the microtask, while the session hibernates. */
-  #queued: Message[] | undefined;
   /** What was stored, until the session has begun. */
   #contents: OutboxContents | undefined;
   readonly client: SessionOwner['client'];
@@ -99,7 +95,8 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   /** Sends a message of the application. */
   next(message: Message): void {
     if (this.#awake) this.#awake.endpoint.send(message);
-    else if (!this.#queue(message)) this.wake().endpoint.send(message);
+    else if (this.#maySend(message)) this.options.fanOut.add(this, message);
+    else this.wake().endpoint.send(message);
   }
 
   error(error: unknown): void {
@@ -128,9 +125,9 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   receive(frame: Frame): void {
     pass(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler);
     if (this.#awake) this.#awake.endpoint.receive(frame);
-    else if (!this.#answer(frame)) {
-      this.#isHeard = true;
-      this.wake().endpoint.receive(frame);
+    else {
+      this.#silence.isHeard = true;
+      if (!this.#answer(frame)) this.wake().endpoint.receive(frame);
     }
   }
 
@@ -167,7 +164,7 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   unsubscribe(): void {
     this.options.keepalive.remove(this);
     // What is not acked has its outcome now.
-    if (this.#snapshot?.batches || this.#queued) this.wake();
+    if (this.#snapshot?.parcels || this.burst) this.wake();
     this.#awake?.end();
     this.client.store.close();
     this.bucket?.leave();
@@ -179,92 +176,80 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   check(isLate: boolean): void {
     const snapshot = this.#snapshot;
     if (!snapshot) return;
-    note(this, this.#isHeard);
-    this.#isHeard = false;
+    count(this.#silence);
     const isStuck = snapshot.sent > snapshot.acked && snapshot.acked === snapshot.checked;
     snapshot.checked = snapshot.acked;
     try {
-      if (mustAsk(this, isLate, this.options.pingInterval) || isStuck) this.send(controlFrame('ping', snapshot.sent));
+      if (mustPing(this.#silence, isLate, this.options.pingInterval) || isStuck) this.send(controlFrame('ping', snapshot.sent));
     } catch (error) {
       this.client.transport.fail(error);
     }
   }
 
-  /** Hibernates, if there is nothing to do. @param quiet How many checks in a row have heard nothing. */
-  hibernate(quiet = 0): void {
+  /** Hibernates, unless the session has something to do, or messages of the client have come since it settled. */
+  hibernate(): void {
     this.#isSettling = false;
-    const endpoint = this.#awake?.isIdle() ? this.#awake.endpoint : undefined;
-    const snapshot = endpoint && snapshotOf(endpoint);
-    if (!snapshot) {
-      this.#settle();
+    const awake = this.#awake;
+    const isActive = this.#received !== this.parts.traffic.messagesReceived;
+    const mustStay = this.client.store.isDurable || this.parts.isWatched();
+    const snapshot = !isActive && awake?.isIdle() ? snapshotOf(awake.endpoint, mustStay ? 0 : Infinity) : undefined;
+    if (!awake || !snapshot) {
+      this.settle();
       return;
     }
-    this.#awake?.end();
+    this.#silence = awake.hibernate();
     this.#awake = undefined;
     this.#snapshot = snapshot;
-    this.quiet = quiet;
-    this.hasAsked = false;
-    this.#isHeard = quiet === 0;
     this.report(new HibernationView(this));
-    this.options.keepalive.add(this, this.#isHeard);
+    this.options.keepalive.add(this, this.#silence.isHeard);
+  }
+
+  /** Tries to hibernate in a moment. */
+  settle(): void {
+    if (this.#isSettling || !this.#awake || !this.#isConnected) return;
+    this.#isSettling = true;
+    this.#received = this.parts.traffic.messagesReceived;
+    this.options.keepalive.settle(this);
   }
 
   /** Whether a message that is sent while the session hibernates has no outcome yet. */
   isOpen(id: string): boolean {
-    return this.isSent(id) || this.#queued?.some((message) => message.id === id) === true;
+    return this.isSent(id) || this.burst?.messages().some((message) => message.id === id) === true;
   }
 
   isSent(id: string): boolean {
     return this.#snapshot !== undefined && isUnacked(this.#snapshot, id);
   }
 
-  /** Sends what was sent to the session in one go, while it hibernates. */
-  flush(): void {
-    const messages = this.#queued;
-    if (!messages) return;
-    if (!this.#snapshot || !this.#sendBatch(messages, this.#snapshot)) this.wake();
-    else this.#queued = undefined;
+  flush(burst: Burst): void {
+    if (this.#snapshot && this.#sendBurst(burst, this.#snapshot)) return;
+    this.burst = burst;
+    this.wake();
   }
 
-  /** Takes a message that the session can send while it hibernates. Returns false when it must wake up. */
-  #queue(message: Message): boolean {
-    if (!this.#isConnected || message.ttl !== undefined || this.client.store.isDurable || this.parts.isWatched()) return false;
-    if (this.#queued) this.#queued.push(message);
-    else {
-      this.#queued = [message];
-      this.options.fanOut.add(this);
-    }
-    return true;
+  /** Returns whether the session can send a message while it hibernates. */
+  #maySend({ ttl }: Message): boolean {
+    return this.#isConnected && ttl === undefined && !this.client.store.isDurable && !this.parts.isWatched();
   }
 
   /** Sends messages as one batch. Returns false when the session must wake up for that. */
-  #sendBatch(messages: readonly Message[], snapshot: Snapshot): boolean {
-    const { codec, delivery } = this.client;
-    const level = messages[0]?.delivery ?? delivery;
-    if (!this.#isConnected || messages.length > MAX_BATCH || messages.some((message) => (message.delivery ?? delivery) !== level))
-      return false;
-    if (codec.isSealed || this.parts.isWatched()) return false;
-    let body: ReturnType<Codec['encode']>;
-    try {
-      body = codec.encode(messages);
-    } catch {
-      // The endpoint will find the message that cannot be encoded.
-      return false;
-    }
-    if (typeof body !== 'string' && !(body instanceof Uint8Array)) return false;
-    const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window, scheduler } = this.options;
+  #sendBurst(burst: Burst, snapshot: Snapshot): boolean {
+    const { codec, delivery, store } = this.client;
+    const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window, ackDelay = DEFAULTS.ackDelay, scheduler } = this.options;
+    const parcel = burst.parcel(codec, delivery, scheduler);
+    if (!parcel || !this.#isConnected || this.parts.isWatched()) return false;
+    const { messages, body } = parcel;
     if (body.length * 3 > maxFrame) return false;
-    if (!isNumbered(level)) {
+    if (!isNumbered(parcel.delivery)) {
       this.send(batchFrame(0, messages.length, body));
       return true;
     }
+    if (!hasRoom(snapshot, store, parcel)) return false;
     const frame = batchFrame(snapshot.sent + 1, messages.length, body);
-    if (!hasRoom(snapshot, this.client.store, messages.length, frame.length)) return false;
-    addBatch(snapshot, frame, messages, level, scheduler);
-    const isChannel = messages.every(({ type }) => type === 'channel.message');
-    const { ackDelay = DEFAULTS.ackDelay } = this.options;
-    const wait = 4 * (snapshot.sent - snapshot.acked) > snapshot.allowance.window ? 0 : isChannel ? CHANNEL_ACK_DELAY : ackDelay;
-    this.send(snapshot.lazyAcks ? withAck(frame, snapshot.cursor.done, window, wait, 0) : frame);
+    addParcel(snapshot, parcel);
+    const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
+    const wait = 4 * (sent - acked) > allowance.window ? 0 : ackDelayOf(messages, ackDelay);
+    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame);
     return true;
   }
 
@@ -272,21 +257,12 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
   #answer(frame: Frame): boolean {
     const snapshot = this.#snapshot;
     // Where receipts have a subscriber, the endpoint reports them.
-    if (!snapshot || (snapshot.batches && this.parts.isWatched())) return false;
+    if (!snapshot || (snapshot.parcels && this.parts.isWatched())) return false;
     const { window = DEFAULTS.window } = this.options;
     const reply = answer(frame, snapshot, window);
     if (reply === undefined) return false;
-    this.#isHeard = true;
     if (reply) this.send(reply);
     return true;
-  }
-
-  /** Tries to hibernate later, where that is wanted. */
-  #settle(): void {
-    const { hibernateAfter, keepalive } = this.options;
-    if (hibernateAfter === undefined || this.#isSettling || !this.#awake || !this.#isConnected) return;
-    this.#isSettling = true;
-    keepalive.settle(this);
   }
 
   #reached() {
@@ -296,17 +272,18 @@ export class ServerSession implements SessionOwner, Silence, TransportUser, Obse
 
   #wake(cursor: InboxRecord['cursor'] | undefined): AwakeSession {
     const snapshot = this.#snapshot;
-    const queued = this.#queued ?? [];
-    this.#snapshot = this.#queued = undefined;
+    const messages = this.burst?.messages() ?? [];
+    this.#snapshot = undefined;
+    this.burst = undefined;
     this.options.keepalive.remove(this);
     const contents = this.#contents ?? { pid: this.client.pid, epoch: 0, acked: snapshot?.acked ?? 0, batches: [] };
     this.#contents = undefined;
     const awake = new AwakeSession(this, contents, cursor, snapshot);
     this.#awake = awake;
     awake.life.add(this.#listen(awake));
-    if (snapshot && this.#isConnected) awake.goOn(snapshot, this.#isHeard ? 0 : this.quiet);
-    for (const message of queued) awake.endpoint.send(message);
-    this.#settle();
+    if (snapshot && this.#isConnected) awake.goOn(snapshot, this.#silence);
+    for (const message of messages) awake.endpoint.send(message);
+    this.settle();
     return awake;
   }
 

@@ -1,50 +1,99 @@
-import type { SchedulerLike } from 'rxjs';
 import type { Frame } from '../../link/link.js';
-import type { Message } from '../../message/types.js';
 import type { Endpoint } from '../../session/endpoint.js';
-import { ackFrame, controlFrame, readFrame } from '../../session/protocol/frames.js';
-import { lastOf, type Allowance, type Batch } from '../../session/send/inFlight.js';
+import { ackFrame, batchFrame, controlFrame, readFrame, type BatchFrame } from '../../session/protocol/frames.js';
+import { isNumbered, type Allowance, type Batch } from '../../session/send/inFlight.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
+import type { Parcel } from './fanOut.js';
 
-/** What is kept of a session that hibernates: everything that has come is processed, and everything that was sent is acked, or among `batches`. */
+/** The state of a session that hibernates: it has processed all messages of its client, and waits for nothing but the acks of `parcels`. */
 export interface Snapshot {
   /** All numbers up to this one are acked. */
   acked: number;
   /** The highest number that was sent. */
   sent: number;
-  /** What may be sent. */
+  /** How much may be in flight. */
   allowance: Allowance;
-  /** The batches that are not acked; made when the session sends while it hibernates. */
-  batches: Batch[] | undefined;
+  /** The messages in flight, in order; those of the first parcel may be acked in part. Absent where none is in flight. */
+  parcels: Parcel[] | undefined;
+  /** The number before the first message of `parcels`. */
+  before: number;
+  /** The size of `parcels`, in bytes. */
+  bytes: number;
   /** The value of `acked` at the last check. */
   checked: number;
   /** Whether the client reads batches that carry an ack, and lets acks wait. */
   readonly lazyAcks: boolean;
-  /** How far the messages of the client are processed; also those that came out of order before a restart, and will come again. */
+  /** The messages of the client that are processed, including those that were finished out of order before a restart and will come again. */
   readonly cursor: Cursor;
 }
 
-/** Takes the snapshot of an endpoint. Returns undefined when it has something to do. */
-export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
+/** The size of a frame beside its body, at most, in bytes. */
+const HEADER_SIZE = 32;
+
+/** Takes the snapshot of an endpoint. Returns undefined when the endpoint has something to do, or more batches in flight than `maxBatches`. */
+export function snapshotOf(endpoint: Endpoint, maxBatches: number): Snapshot | undefined {
   const { sender, receiver } = endpoint;
-  const { acked, sent, bytes, limit, bytesAllowed, isBusy } = sender.inFlight;
-  if (!sender.isIdle() || bytes > 0 || acked !== sent || isBusy || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
+  const batches = sender.unacked();
+  if (!batches || batches.length > maxBatches || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
   endpoint.flushAcks();
-  return {
+  const { acked, sent, limit, bytesAllowed } = sender.inFlight;
+  const snapshot: Snapshot = {
     acked,
-    sent,
+    sent: acked,
     lazyAcks: endpoint.hasLazyAcks,
     allowance: { window: limit - acked, bytes: bytesAllowed },
     cursor: receiver.tracker.cursorWith([]),
-    batches: undefined,
+    parcels: undefined,
+    before: (batches[0]?.first ?? acked + 1) - 1,
+    bytes: 0,
     checked: acked,
   };
+  for (const { frame, ...batch } of batches) addParcel(snapshot, { ...batch, body: (readFrame(frame) as BatchFrame).body });
+  snapshot.sent = sent;
+  return snapshot;
+}
+
+/** Adds messages that are sent. */
+export function addParcel(snapshot: Snapshot, parcel: Parcel): void {
+  if (snapshot.parcels) snapshot.parcels.push(parcel);
+  else snapshot.parcels = [parcel];
+  snapshot.sent += parcel.messages.length;
+  snapshot.bytes += sizeOf(parcel);
+}
+
+const sizeOf = ({ body }: Parcel): number => body.length + HEADER_SIZE;
+
+/** Returns whether the window of the client and the limits of the outbox admit a parcel. */
+export function hasRoom(
+  { acked, sent, allowance, bytes }: Snapshot,
+  { maxMessages, maxBytes }: Pick<OutboxStore, 'maxMessages' | 'maxBytes'>,
+  parcel: Parcel,
+): boolean {
+  const messages = sent - acked + parcel.messages.length;
+  return messages <= Math.min(allowance.window, maxMessages) && bytes + sizeOf(parcel) <= Math.min(allowance.bytes, maxBytes);
+}
+
+/** Returns the messages in flight as batches. */
+export function batchesOf({ parcels = [], before }: Snapshot): readonly Batch[] {
+  let first = before + 1;
+  return parcels.flatMap(({ messages, body, delivery, sentAt }) => {
+    if (!isNumbered(delivery)) return [];
+    const at = first;
+    const count = messages.length;
+    first += count;
+    return { first: at, count, frame: batchFrame(at, count, body), messages, delivery, mayExpire: false, sentAt };
+  });
+}
+
+/** Returns whether a message is in flight. */
+export function isUnacked({ parcels = [], before, acked }: Snapshot, id: string): boolean {
+  return parcels.some(({ messages }, at) => messages.some((message, index) => message.id === id && (at > 0 || before + 1 + index > acked)));
 }
 
 /**
- * Answers a frame that tells nothing new: a ping, or an ack of what was sent while the session hibernates. Returns the reply, an empty text where there is none, or
- * undefined when the session must wake up for the frame.
+ * Handles a frame that needs nothing of an endpoint: a ping when all messages have come, or an ack. Returns the answer, or an empty text where there is none.
+ * Returns undefined when the session must wake up.
  */
 export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame | undefined {
   if (typeof frame !== 'string') return undefined;
@@ -57,50 +106,23 @@ export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame 
     acknowledge(snapshot, ack.done, ack.credit);
     return '';
   } catch {
-    // The endpoint will say what is wrong with it.
+    // The endpoint reports what is wrong with the frame.
     return undefined;
   }
 }
 
 function acknowledge(snapshot: Snapshot, done: number, credit: number): void {
-  const { batches } = snapshot;
-  if (batches) {
-    let count = 0;
-    while (count < batches.length && lastOf(batches[count] as Batch) <= done) count++;
-    if (count === batches.length) snapshot.batches = undefined;
-    else if (count > 0) batches.splice(0, count);
+  const { parcels = [] } = snapshot;
+  let count = 0;
+  for (const parcel of parcels) {
+    const last = snapshot.before + parcel.messages.length;
+    if (last > done) break;
+    snapshot.before = last;
+    snapshot.bytes -= sizeOf(parcel);
+    count++;
   }
+  if (count === parcels.length) snapshot.parcels = undefined;
+  else parcels.splice(0, count);
   snapshot.acked = done;
   snapshot.allowance = { window: credit, bytes: snapshot.allowance.bytes };
-}
-
-/** Whether the window of the client and the limits of the outbox let a batch of so many messages and bytes be sent. */
-export function hasRoom(
-  { acked, sent, allowance, batches = [] }: Snapshot,
-  { maxMessages, maxBytes }: Pick<OutboxStore, 'maxMessages' | 'maxBytes'>,
-  count: number,
-  bytes: number,
-): boolean {
-  if (sent - acked + count > Math.min(allowance.window, maxMessages)) return false;
-  let total = bytes;
-  for (const { frame } of batches) total += frame.length;
-  return total <= Math.min(allowance.bytes, maxBytes);
-}
-
-/** Whether a message is among the batches that are not acked. */
-export function isUnacked({ batches = [] }: Snapshot, id: string): boolean {
-  return batches.some(({ messages }) => messages.some((message) => message.id === id));
-}
-
-/** Adds a batch that is sent. */
-export function addBatch(
-  snapshot: Snapshot,
-  frame: Frame,
-  messages: readonly Message[],
-  delivery: Batch['delivery'],
-  scheduler: SchedulerLike,
-): void {
-  const first = snapshot.sent + 1;
-  snapshot.sent += messages.length;
-  (snapshot.batches ??= []).push({ first, count: messages.length, frame, messages, delivery, mayExpire: false, sentAt: scheduler.now() });
 }

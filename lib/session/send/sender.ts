@@ -81,9 +81,9 @@ export class Sender {
     report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.isSent(id) });
   }
 
-  /** Whether no message waits, and none is being stored. */
-  isIdle(): boolean {
-    return this.pending.size === 0 && this.#queue.isEmpty() && !this.#serial.isBusy;
+  /** Returns the batches in flight, in order. Returns undefined when the sender has more to do than to wait for their acks. */
+  unacked(): readonly Batch[] | undefined {
+    return this.#queue.isEmpty() && !this.#serial.isBusy && !this.#isEncoding ? this.inFlight.unacked() : undefined;
   }
 
   /** Takes a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
@@ -117,17 +117,8 @@ export class Sender {
     });
   }
 
-  /** Goes on with what a session has sent while it hibernated. */
-  adopt({
-    acked,
-    sent,
-    batches = [],
-  }: {
-    readonly acked: number;
-    readonly sent: number;
-    readonly batches?: readonly Batch[] | undefined;
-  }): void {
-    // Some messages of the first batch may be acked.
+  /** Goes on with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
+  adopt(acked: number, sent: number, batches: readonly Batch[]): void {
     for (const { first, messages } of batches)
       for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.open(message);
     this.#last = sent;

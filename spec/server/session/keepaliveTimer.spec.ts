@@ -7,7 +7,7 @@ function setUp() {
   const scheduler = new VirtualTimeScheduler();
   let slept = 0;
   scheduler.now = () => scheduler.frame + slept;
-  const timer = createKeepaliveTimer(EVERY, scheduler);
+  const timer = createKeepaliveTimer(EVERY, scheduler, 20);
   const looks: (readonly [name: string, at: number, isLate: boolean])[] = [];
   const session = (name: string) => ({
     part: 0,
