@@ -34,6 +34,7 @@ export class Wire extends Subject<Message> {
   readonly #keeper: StateKeeper;
   /** These are made when somebody wants them. */
   #receipts$: Subject<Receipt> | undefined;
+  #failures$: Subject<Receipt> | undefined;
   #errors$: Subject<RxwireError> | undefined;
   /** Made when somebody wants to know what becomes of a message. */
   #tracks: Tracks | undefined;
@@ -77,6 +78,20 @@ export class Wire extends Subject<Message> {
   /** What becomes of each message that was sent, step by step. Completes with the wire. */
   get receipts$(): Observable<Receipt> {
     return (this.#receipts$ ??= this.#made()).asObservable();
+  }
+
+  /**
+   * Emits the receipt of each message that was given up, with its `error`. Completes with the wire.
+   *
+   * Unlike a subscriber of `receipts$`, a subscriber of `failures$` does not wait for acks: they may still be sent together with other messages.
+   */
+  get failures$(): Observable<Receipt> {
+    return (this.#failures$ ??= this.#made()).asObservable();
+  }
+
+  /** Returns whether a message was sent, and is neither acked nor given up. At-most-once: whether it waits to be sent. */
+  isPending(id: string): boolean {
+    return this.#session?.isOpen(id) === true;
   }
 
   /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
@@ -191,6 +206,7 @@ export class Wire extends Subject<Message> {
     this.#tracks?.close();
     this.#subscribers.close();
     this.#receipts$?.complete();
+    this.#failures$?.complete();
     this.#errors$?.complete();
   }
 
@@ -199,6 +215,7 @@ export class Wire extends Subject<Message> {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#tracks?.next(event.receipt);
       this.#receipts$?.next(event.receipt);
+      if (event.receipt.error) this.#failures$?.next(event.receipt);
       return;
     }
     if (event.kind === 'begun') this.#session = event;

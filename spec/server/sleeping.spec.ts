@@ -47,6 +47,12 @@ describe('a session that has nothing to do', () => {
     expect(server.timers()).toBe(0);
   });
 
+  it('leaves no timer behind when it ends awake', async () => {
+    await server.enter();
+    server.stop();
+    expect(server.timers()).toBe(0);
+  });
+
   it('answers who asks, and goes on sleeping', async () => {
     const { send, news } = await asleep();
     send('["ping",0]', '["ack",0,1024]');

@@ -8,7 +8,8 @@ import type { Message } from '../../lib/message/types.js';
 /** A wire of which the test is the other side. */
 export function fakeWire(onSent: (message: Message) => void = () => undefined) {
   const messages$ = new Subject<Message>();
-  const receipts$ = new Subject<Receipt>();
+  const failures$ = new Subject<Receipt>();
+  const arrived = new Set<string>();
   const errors$ = new Subject<RxwireError>();
   const sent: Message[] = [];
   const state: { error?: unknown } = {};
@@ -16,16 +17,24 @@ export function fakeWire(onSent: (message: Message) => void = () => undefined) {
     sent.push(message);
     onSent(message);
   };
-  const wire: RequestWire = Object.assign(messages$.asObservable(), { receipts$, errors$, state, next });
+  const wire: RequestWire = Object.assign(messages$.asObservable(), {
+    failures$,
+    errors$,
+    state,
+    next,
+    isPending: (id: string) => !arrived.has(id),
+  });
   return {
-    ...{ wire, messages$, receipts$, errors$, state, sent },
+    ...{ wire, messages$, failures$, errors$, state, sent },
+    /** Lets a request arrive at the other side. */
+    arrive: (id: string): void => void arrived.add(id),
     sentTypes: (): readonly string[] => sent.map(({ type }) => type),
     /** Says something about a request. */
     say(type: string, correlationId: string, payload: unknown, number?: number): void {
       const metadata = number !== undefined && { metadata: { deliveryTag: number } };
       messages$.next(createMessage<string, unknown>(type, payload, { correlationId, ...metadata }));
     },
-    /** How many listen to its messages, receipts and errors. */
-    listeners: (): readonly boolean[] => [messages$.observed, receipts$.observed, errors$.observed],
+    /** Whether its messages, failures and errors have subscribers. */
+    listeners: (): readonly boolean[] => [messages$.observed, failures$.observed, errors$.observed],
   };
 }

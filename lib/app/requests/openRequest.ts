@@ -17,8 +17,8 @@ export interface OpenRequest {
   deadline: number;
   /** The number of replies so far. */
   count: number;
-  /** Whether the other side is known to have received the request. */
-  isReceived: boolean;
+  /** Whether the other side has answered in any way. */
+  isAnswered: boolean;
 }
 
 /** The ways in which a request ends. */
@@ -37,7 +37,7 @@ export function handleReply(request: OpenRequest, { type, payload, metadata }: M
   else if (type === 'reply.progress') handleProgress(request, payload, callbacks);
   // Replies without a number are accepted as they arrive.
   else if (isReply(type)) handleValue(request, type, payload, metadata?.deliveryTag ?? request.count, callbacks);
-  request.isReceived = true;
+  request.isAnswered = true;
   return !request.subscriber.closed;
 }
 

@@ -6,7 +6,7 @@ import { cancelMessage, handleReply, type OpenRequest } from './openRequest.js';
 import { createDeadlines } from './deadlines.js';
 import type { RequestWire } from './requestOptions.js';
 
-/** The open requests of a wire. They share one subscription to each of its streams, and one timer. */
+/** The open requests of a wire. They share one subscription to each of its streams, from the first request to the end of the wire, and one timer. */
 export interface OpenRequests {
   readonly size: number;
   has(id: string): boolean;
@@ -18,16 +18,14 @@ export interface OpenRequests {
 
 export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike): OpenRequests {
   const requests = new Map<string, OpenRequest>();
-  let subscription = Subscription.EMPTY;
+  /** Present while the wire is subscribed. */
+  let watching: Subscription | undefined;
 
   /** Returns false if the request has ended before. */
   const end = (request: OpenRequest): boolean => {
     // Another request may have this id by now: a subscriber that asks again does so before this request is torn down.
     if (requests.get(request.id) !== request) return false;
     requests.delete(request.id);
-    if (requests.size > 0) return true;
-    subscription.unsubscribe();
-    deadlines.clear();
     return true;
   };
   const fail = (request: OpenRequest, error: unknown): void => {
@@ -51,6 +49,19 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
     request.deadline = scheduler.now() + request.each;
     deadlines.note(request.deadline);
   };
+  const watch = (): void => {
+    const subscriptions = new Subscription(() => {
+      watching = undefined;
+      deadlines.clear();
+    });
+    watching = subscriptions;
+    try {
+      watchRequests(wire, { requests, fail, onMessage, watching });
+    } catch (error) {
+      subscriptions.unsubscribe();
+      throw error;
+    }
+  };
 
   return {
     get size() {
@@ -61,7 +72,7 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
     open(request) {
       requests.set(request.id, request);
       try {
-        if (requests.size === 1) watchRequests(wire, { calls: requests, fail, onMessage, watching: (subscription = new Subscription()) });
+        if (!watching) watch();
         // If the wire has ended already, the request has failed.
         if (requests.get(request.id) !== request) return;
         deadlines.note(request.deadline);
@@ -74,32 +85,31 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
 }
 
 interface WatchOptions {
-  readonly calls: ReadonlyMap<string, OpenRequest>;
-  readonly fail: (call: OpenRequest, error: unknown) => void;
+  readonly requests: ReadonlyMap<string, OpenRequest>;
+  readonly fail: (request: OpenRequest, error: unknown) => void;
   readonly onMessage: (message: Message) => void;
-  /** Ends the subscriptions. */
+  /** Holds the subscriptions. Ends with the wire. */
   readonly watching: Subscription;
 }
 
 /** Subscribes to a wire, and fails the requests that can no longer be answered. */
-function watchRequests(wire: RequestWire, { calls, fail, onMessage, watching }: WatchOptions): void {
-  const failAll = (errorOf: (call: OpenRequest) => unknown): void => {
-    for (const call of [...calls.values()]) fail(call, errorOf(call));
+function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching }: WatchOptions): void {
+  const end = (errorOf: (request: OpenRequest) => unknown): void => {
+    watching.unsubscribe();
+    for (const request of [...requests.values()]) fail(request, errorOf(request));
   };
-  const onReceipt = ({ id, status, error }: Receipt): void => {
-    const call = calls.get(id);
-    if (call && error) fail(call, error);
-    else if (call && status === 'acked') call.isReceived = true;
+  const onFailure = ({ id, error }: Receipt): void => {
+    const request = requests.get(id);
+    if (request) fail(request, error);
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;
     // A request that the other side has not received is sent again and answered in the next session.
-    for (const call of [...calls.values()]) if (call.isReceived) fail(call, error);
+    for (const request of [...requests.values()]) if (request.isAnswered || wire.isPending?.(request.id) === false) fail(request, error);
   };
-  const onEnd = (): void => failAll(({ id }) => wire.state?.error ?? new WireClosedError(id));
+  const complete = (): void => end(({ id }) => wire.state?.error ?? new WireClosedError(id));
 
-  watching.add(wire.receipts$?.subscribe({ next: onReceipt, complete: onEnd }));
+  watching.add(wire.failures$?.subscribe({ next: onFailure, complete }));
   watching.add(wire.errors$?.subscribe(onError));
-  if (watching.closed) return;
-  watching.add(wire.subscribe({ next: onMessage, error: (error: unknown) => failAll(() => error), complete: onEnd }));
+  if (!watching.closed) watching.add(wire.subscribe({ next: onMessage, error: (error: unknown) => end(() => error), complete }));
 }

@@ -2,7 +2,7 @@ import type { Observable, ObservableInput, SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { MessageOf } from '../../operators/ofType.js';
-import type { Delivery, ReplyErrorPayload } from '../../message/types.js';
+import type { ReplyErrorPayload } from '../../message/types.js';
 import type { ProgressOf, ReplyOf } from './requestTypes.js';
 import type { FailedMessage } from '../routing/useOptions.js';
 
@@ -42,10 +42,10 @@ export interface ReplyOptions {
 
 /** The part of a wire that reports the fate of replies. */
 export interface ReplyWire {
-  /** Without receipts, replies that cannot be sent are not noticed. */
-  readonly receipts$?: Observable<Receipt>;
-  /** @default 'at-least-once' */
-  readonly delivery?: Delivery;
+  /** Reports replies that could not be sent. Without it, the caller gets no error for them. */
+  readonly failures$?: Observable<Receipt>;
+  /** Returns whether a reply may still fail. @default true */
+  isPending?(id: string): boolean;
   /** Called with errors of handlers that are not sent to the caller. */
   report?(error: RxwireError): void;
 }

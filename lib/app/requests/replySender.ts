@@ -15,7 +15,7 @@ export interface ReplySenderOptions {
   readonly onError: ReplyOptions['onError'];
   /** Receives the messages to send. */
   readonly subscriber: Subscriber<Message>;
-  /** Reports the fate of sent replies. */
+  /** Reports replies that could not be sent. */
   readonly wire: ReplyWire;
 }
 
@@ -27,8 +27,8 @@ export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
 /** @param onUndeliverable Called with requests whose reply could not be sent. */
 export function createReplySender(options: ReplySenderOptions, onUndeliverable: (request: Message, error: Error) => void): ReplySender {
   const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
-  const undeliverable = wire.receipts$ && trackUndeliverable(wire, onUndeliverable);
-  subscriber.add(wire.receipts$?.subscribe(undeliverable?.onReceipt));
+  const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
+  subscriber.add(wire.failures$?.subscribe(undeliverable?.onFailure));
 
   const emit = (request: Message, type: ReplyType, payload: unknown, number?: number): void => {
     const reply = replyMessage(request, type, payload, scheduler.now(), number);

@@ -64,7 +64,7 @@ export function request<T extends string>(
       currentTimeout: timeout,
       deadline,
       count: 0,
-      isReceived: false,
+      isAnswered: false,
     };
     subscriber.add(() => openRequests.cancel(call));
     openRequests.open(call);

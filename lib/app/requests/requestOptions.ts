@@ -9,7 +9,9 @@ export interface RequestWire extends Observable<Message> {
   /** Sends. */
   next(message: Message): void;
   /** Reports requests that could not be sent. */
-  readonly receipts$?: Observable<Receipt>;
+  readonly failures$?: Observable<Receipt>;
+  /** Returns whether a request may not have arrived yet. @default true */
+  isPending?(id: string): boolean;
   /** Reports when the other side has lost its session. */
   readonly errors$?: Observable<RxwireError>;
   /** The error with which it has ended. */

@@ -2,20 +2,30 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { ReplyWire } from './replyOptions.js';
 
-/** Replies that have not arrived yet. */
+/** Replies that may still fail. */
 export interface UndeliverableReplies {
   add(reply: Message, request: Message): void;
-  readonly onReceipt: (receipt: Receipt) => void;
+  readonly onFailure: (receipt: Receipt) => void;
 }
 
+/** The number of replies that are remembered before those that have arrived are looked for. */
+const MIN_SIZE = 256;
+
 /** @param onFailed Called with a request whose reply cannot be sent: it is too large, or cannot be encoded. */
-export function trackUndeliverable({ delivery }: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
-  const last = delivery === 'at-most-once' ? 'sent' : 'acked';
+export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
   const requests = new Map<string, Message>();
+  let maxSize = MIN_SIZE;
+  // No receipt says that a reply has arrived: a subscriber of receipts would make all acks urgent.
+  const removeArrived = (): void => {
+    for (const id of requests.keys()) if (wire.isPending?.(id) === false) requests.delete(id);
+    maxSize = Math.max(MIN_SIZE, 2 * requests.size);
+  };
   return {
-    add: ({ id }, request) => void requests.set(id, request),
-    onReceipt({ id, status, error }) {
-      if (!error && status !== last) return;
+    add({ id }, request) {
+      if (requests.size >= maxSize) removeArrived();
+      requests.set(id, request);
+    },
+    onFailure({ id, error }) {
       const request = requests.get(id);
       requests.delete(id);
       if (request && error && !isWireClosed(error)) onFailed(request, error);

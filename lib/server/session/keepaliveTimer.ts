@@ -15,6 +15,7 @@ export interface Checked {
 export interface KeepaliveTimer {
   /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
   add(session: Checked, wasHeard: boolean): void;
+  /** Ends the checks of a session, and does not let it hibernate. */
   remove(session: Checked): void;
   /** Lets a session that was connected, or has woken up, hibernate in a moment. */
   settle(session: Checked): void;
@@ -42,15 +43,15 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, mo
     at = (at + 1) % PARTS;
     for (const session of parts[at] as Set<Checked>) session.check(isLate);
   };
-  let settling: Checked[] = [];
+  let settling = new Set<Checked>();
   const settled = createCoalescedTimer(scheduler, () => {
     const all = settling;
-    settling = [];
+    settling = new Set();
     for (const session of all) session.hibernate();
   });
   return {
     settle(session) {
-      settling.push(session);
+      settling.add(session);
       settled.set(moment);
     },
     add(session, wasHeard) {
@@ -62,6 +63,7 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, mo
       parts[session.part]?.add(session);
     },
     remove(session) {
+      if (settling.delete(session) && settling.size === 0) settled.clear();
       if (parts[session.part]?.delete(session) && --count === 0) timer.unsubscribe();
     },
   };

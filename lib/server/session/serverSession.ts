@@ -45,8 +45,6 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
-  /** Whether the session will try to hibernate. */
-  #isSettling = false;
   /** The number of messages that had come when the session settled last: a session whose client is active stays awake. */
   #received = -1;
   #awake: AwakeSession | undefined;
@@ -162,6 +160,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Ends all of it. */
   unsubscribe(): void {
+    this.#isConnected = false;
     this.options.keepalive.remove(this);
     // What is not acked has its outcome now.
     if (this.#snapshot?.parcels || this.burst) this.wake();
@@ -188,7 +187,6 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Hibernates, unless the session has something to do, or messages of the client have come since it settled. */
   hibernate(): void {
-    this.#isSettling = false;
     const awake = this.#awake;
     const isActive = this.#received !== this.parts.traffic.messagesReceived;
     const mustStay = this.client.store.isDurable || this.parts.isWatched();
@@ -206,8 +204,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Tries to hibernate in a moment. */
   settle(): void {
-    if (this.#isSettling || !this.#awake || !this.#isConnected) return;
-    this.#isSettling = true;
+    if (!this.#awake || !this.#isConnected) return;
     this.#received = this.parts.traffic.messagesReceived;
     this.options.keepalive.settle(this);
   }

@@ -47,9 +47,9 @@ export class PendingMessages {
     return true;
   }
 
-  /** Reports a step of a message. */
+  /** Reports a step of a message: a failure in any case, other steps when receipts have a subscriber. */
   note(id: string, status: ReceiptStatus, details?: Details): void {
-    if (this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });
+    if (details?.error || this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });
   }
 
   /** Removes a message, and reports its outcome. Does nothing when the message has its outcome already. */

@@ -14,7 +14,7 @@ import {
 } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Receipt } from '../../../lib/message/receipt.js';
-import type { Delivery, Message } from '../../../lib/message/types.js';
+import type { Message } from '../../../lib/message/types.js';
 import { operatorContract } from '../../support/operatorContract.js';
 import { record } from '../../support/record.js';
 
@@ -245,17 +245,18 @@ describe('reply', () => {
   });
 
   describe('a reply that cannot be sent', () => {
-    function withReceipts(handler: ReplyHandler<'ask'>, delivery?: Delivery) {
-      const receipts$ = new Subject<Receipt>();
-      const answering = answered(handler, { wire: { receipts$, ...(delivery && { delivery }) } });
-      const dead = (index: number, error: Error): void => receipts$.next({ id: answering.values[index]!.id, status: 'dead', error });
-      return { ...answering, receipts$, dead };
+    function withFailures(handler: ReplyHandler<'ask'>) {
+      const failures$ = new Subject<Receipt>();
+      const isPending = jest.fn(() => true);
+      const answering = answered(handler, { wire: { failures$, isPending } });
+      const dead = (index: number, error: Error): void => failures$.next({ id: answering.values[index]!.id, status: 'dead', error });
+      return { ...answering, isPending, dead };
     }
     const error = new EncodeError('json', 'a function');
 
     it('is an error to the caller, and ends the answer', () => {
       const work = new Subject<unknown>();
-      const { ask, said, dead, failed } = withReceipts(() => work);
+      const { ask, said, dead, failed } = withFailures(() => work);
       ask('q');
       work.next('bad');
       dead(0, error);
@@ -264,40 +265,33 @@ describe('reply', () => {
     });
 
     it('is so also when it was the last', () => {
-      const { ask, said, dead } = withReceipts(() => of('bad'));
+      const { ask, said, dead } = withFailures(() => of('bad'));
       ask('q');
       dead(0, error);
       expect(said().map(([type]) => type)).toEqual(['reply.last', 'reply.error']);
     });
 
     it('is so where it was dropped', () => {
-      const { ask, said, dead } = withReceipts(() => of('a'));
+      const { ask, said, dead } = withFailures(() => of('a'));
       ask('q');
       dead(0, new MessageDroppedError('x', 'overflow'));
       expect(said().at(-1)).toMatchObject(['reply.error', { code: 'ERR_DROPPED' }]);
     });
 
-    it.each([
-      ['acked', undefined],
-      ['sent', 'at-most-once'],
-    ] as const)('is none once it is %s (%s)', (last, delivery) => {
-      const { ask, said, dead, receipts$, values } = withReceipts(() => of('a'), delivery);
-      ask('a');
-      for (const status of ['queued', last] as const) receipts$.next({ id: values[0]!.id, status });
+    it('is forgotten when it has arrived', () => {
+      const { ask, said, dead, isPending } = withFailures(() => of('a'));
+      for (let count = 0; count < 256; count++) ask(`${count}`);
+      isPending.mockReturnValue(false);
+      ask('q');
+      expect(isPending).toHaveBeenCalledTimes(256);
       dead(0, error);
-      expect(said()).toHaveLength(1);
-    });
-
-    it('is so after it was given to a link, which may find it too large only then', () => {
-      const { ask, said, dead, receipts$, values } = withReceipts(() => of('a'));
-      ask('a');
-      receipts$.next({ id: values[0]!.id, status: 'sent' });
-      dead(0, error);
-      expect(said()).toHaveLength(2);
+      expect(said()).toHaveLength(257);
+      dead(256, error);
+      expect(said()).toHaveLength(258);
     });
 
     it('is nothing when the wire has ended, nor when it is the error that cannot be sent', () => {
-      const { ask, said, dead } = withReceipts(({ id }) => (id === 'bad' ? throwError(() => boom) : of('a')));
+      const { ask, said, dead } = withFailures(({ id }) => (id === 'bad' ? throwError(() => boom) : of('a')));
       ask('a', 'b', 'bad');
       dead(0, new WireClosedError('x'));
       dead(1, new MessageDroppedError('x', 'closed'));

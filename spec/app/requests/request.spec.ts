@@ -29,7 +29,7 @@ describe('request', () => {
     return { ...fake, ...record(request(fake.wire, message, options)) };
   }
 
-  it('is cold: nothing is sent, and nobody listens, before it is subscribed to and after its answer', async () => {
+  it('is cold: sends nothing, and subscribes to nothing, before it is subscribed', async () => {
     const { wire, sent, listeners, say } = fakeWire();
     const answer$ = request(wire, question());
     expect([sent, listeners()]).toEqual([[], [false, false, false]]);
@@ -37,9 +37,18 @@ describe('request', () => {
     expect(listeners()).toEqual([true, true, true]);
     say('reply.last', 'q', 'a');
     expect([values, await ended]).toEqual([['a'], 'complete']);
-    expect(listeners()).toEqual([false, false, false]);
-    expect(jest.getTimerCount()).toBe(0);
     expect(sent).toHaveLength(1);
+  });
+
+  it('shares its subscriptions and its timer with later requests, until the wire ends', () => {
+    const { wire, listeners, say, messages$ } = fakeWire();
+    for (const id of ['a', 'b']) {
+      request(wire, question(id)).subscribe();
+      say('reply.last', id, 1);
+      expect([listeners(), jest.getTimerCount()]).toEqual([[true, true, true], 1]);
+    }
+    messages$.complete();
+    expect([listeners(), jest.getTimerCount()]).toEqual([[false, false, false], 0]);
   });
 
   it('sends the message as it is, with a ttl as long as it waits', () => {
@@ -119,9 +128,9 @@ describe('request', () => {
   });
 
   it('fails at once when it cannot be sent', async () => {
-    const { receipts$, ended, sentTypes } = asked();
+    const { failures$, ended, sentTypes } = asked();
     const error = new EncodeError('json', 'a function');
-    receipts$.next({ id: 'q', status: 'dead', error });
+    failures$.next({ id: 'q', status: 'dead', error });
     expect(await ended).toBe(error);
     expect(sentTypes()).toEqual(['test.ask']);
   });
@@ -134,10 +143,10 @@ describe('request', () => {
   });
 
   it('fails when the other side has forgotten what it had, and waits for what it has not had', async () => {
-    const { wire, receipts$, errors$, say } = fakeWire();
+    const { wire, arrive, errors$, say } = fakeWire();
     const asking = (id: string) => record(request(wire, question(id)));
     const [acked, answering, unacked] = [asking('acked'), asking('answering'), asking('unacked')];
-    receipts$.next({ id: 'acked', status: 'acked' });
+    arrive('acked');
     say('reply', 'answering', 1, 0);
     const error = new SessionLostError();
     errors$.next(new ConnectionLostError(1006, ''));
@@ -162,21 +171,21 @@ describe('request', () => {
     });
 
     it('fails when it is let go of, which its subscribers are not told', async () => {
-      const { receipts$, ended } = asked();
-      receipts$.complete();
+      const { failures$, ended } = asked();
+      failures$.complete();
       expect(await ended).toEqual(new WireClosedError('q'));
     });
 
     it('fails with its reason, which is known before its subscribers are told', async () => {
-      const { receipts$, state, ended } = asked();
+      const { failures$, state, ended } = asked();
       state.error = boom;
-      receipts$.complete();
+      failures$.complete();
       expect(await ended).toBe(boom);
     });
 
     it('fails at once when it has ended already', async () => {
-      const { wire, receipts$, sent } = fakeWire();
-      receipts$.complete();
+      const { wire, failures$, sent } = fakeWire();
+      failures$.complete();
       expect(await record(request(wire, question())).ended).toEqual(new WireClosedError('q'));
       expect(sent).toEqual([]);
     });
@@ -233,7 +242,6 @@ describe('request', () => {
   it('hears what a peer says while it is being sent', async () => {
     const fake = fakeWire(({ id }) => fake.say('reply.last', id, 'at once'));
     expect(await firstValueFrom(request(fake.wire, question()))).toBe('at once');
-    expect(jest.getTimerCount()).toBe(0);
   });
 
   describe('its deadlines', () => {
