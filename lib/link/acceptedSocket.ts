@@ -3,14 +3,14 @@ import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
 import { createRateDetector } from '../internal/rateDetector.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
-import { closeFor, explainClose } from './guardedSocket.js';
+import { bytesOf, closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 import type { SocketOptions } from './socket.js';
 import { createRoomCheck } from './stall.js';
 
 /**
- * A link over a socket that a server has accepted: it is open already, and can be subscribed once. By hand, and not over `rxjs-websockets` as
- * {@link socketLink}: a server has thousands of them, and that takes 16 KiB for each.
+ * Creates a link over a socket that a server has accepted: the socket is open already, and the link can be subscribed once. It does not use `rxjs-websockets`, which would
+ * take 16 KiB for each of thousands of connections.
  */
 export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
   return (outgoing) =>
@@ -20,7 +20,7 @@ export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions
 }
 
 /** What is needed of a socket of `ws`. */
-export type ServerSocket = Pick<WebSocket, 'binaryType' | 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause'> & {
+export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
@@ -31,8 +31,8 @@ interface WithReceiver {
   [RECEIVER]: AcceptedSocket;
 }
 
-function onMessage(this: WithReceiver, data: ArrayBuffer | Buffer, isBinary: boolean): void {
-  this[RECEIVER].receive(isBinary ? new Uint8Array(data as ArrayBuffer) : (data as Buffer).toString());
+function onMessage(this: WithReceiver, data: Buffer, isBinary: boolean): void {
+  this[RECEIVER].receive(isBinary ? bytesOf(data) : data.toString());
 }
 
 function onControl(this: WithReceiver): void {
@@ -66,7 +66,6 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
 
   begin(outgoing: Observable<Frame>): void {
     const { socket, to } = this;
-    socket.binaryType = 'arraybuffer';
     (socket as unknown as WithReceiver)[RECEIVER] = this;
     socket.on('message', onMessage);
     socket.on('ping', onControl);

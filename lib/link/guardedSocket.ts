@@ -1,7 +1,8 @@
-import { EMPTY, throwError, type Observable } from 'rxjs';
+import { noop } from 'rxjs';
 import type { WebSocketLike as SocketHandlers } from 'rxjs-websockets';
 import { ConnectionLostError, UnsupportedError } from '../errors.js';
 import { ABANDONED, NORMAL, SLOW_READER } from './closeCode.js';
+import type { Frame } from './link.js';
 
 /** What a link needs of a WebSocket: the browser's, that of `ws`, or one of your own. */
 export interface WebSocketLike {
@@ -34,15 +35,16 @@ export interface GuardedSocket {
   readonly open: () => SocketHandlers;
   /** Bytes that wait for the peer. */
   readonly buffered: () => number;
+  /** @throws What the socket throws. */
+  readonly send: (frame: Frame) => void;
   readonly closeCleanly: () => void;
   /** An error that carries a close code tells the peer why. */
   readonly closeWith: (error: unknown) => void;
-  /** Makes of the library's error what the close event says: the end, or a loss with its code. */
-  readonly explain: (error: unknown) => Observable<never>;
+  /** Returns the loss with its close code in place of an error of the library, or undefined when the connection was closed normally. */
+  readonly explain: (error: unknown) => unknown;
 }
 
-/** @param fail Gets what sending throws: the library would let it escape. */
-export function guardSocket(make: () => WebSocketLike, fail: (error: unknown) => void): GuardedSocket {
+export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   let socket: WebSocketLike | undefined;
   let closed: CloseEvent | undefined;
   let failure: unknown;
@@ -53,17 +55,12 @@ export function guardSocket(make: () => WebSocketLike, fail: (error: unknown) =>
     if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
     else closeFor(socket, ...goodbye);
   };
-  const send = (data: unknown): void => {
-    try {
-      socket?.send(data as string);
-    } catch (error) {
-      fail(error);
-    }
-  };
-  const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send, close };
+  const send = (frame: Frame): void => socket?.send(frame);
+  const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send: noop, close };
 
   const listen = (opened: WebSocketLike): void => {
-    opened.binaryType = 'arraybuffer';
+    // The buffers of `ws` are read where they are; of others an ArrayBuffer comes with the event.
+    if (opened.binaryType !== 'nodebuffer') opened.binaryType = 'arraybuffer';
     opened.onopen = (event) => void handlers.onopen?.(event);
     opened.onmessage = (event) => void handlers.onmessage?.(event);
     // An error says nothing that the close event, which always follows, does not say better.
@@ -81,15 +78,18 @@ export function guardSocket(make: () => WebSocketLike, fail: (error: unknown) =>
       return handlers;
     },
     buffered: () => socket?.bufferedAmount ?? 0,
+    send,
     closeCleanly: () => socket?.close(NORMAL),
     closeWith: (error) => {
       if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
     },
-    explain: (error) => {
-      const reason = closed ? explainClose(closed, failure) : error;
-      return reason ? throwError(() => reason) : EMPTY;
-    },
+    explain: (error) => (closed ? explainClose(closed, failure) : error),
   };
+}
+
+/** Returns the bytes of a message, without a copy. It is no `Buffer`: the `slice` of a Buffer makes a view, and not a copy. */
+export function bytesOf(data: ArrayBuffer | Uint8Array): Uint8Array {
+  return data instanceof Uint8Array ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 }
 
 function create(make: () => WebSocketLike): WebSocketLike {

@@ -1,26 +1,10 @@
-import {
-  asyncScheduler,
-  catchError,
-  defer,
-  finalize,
-  map,
-  merge,
-  NEVER,
-  Subject,
-  switchMap,
-  takeUntil,
-  tap,
-  throwError,
-  timeout,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { asyncScheduler, NEVER, throwError, timeout, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { ABNORMAL } from './closeCode.js';
-import { guardSocket, type WebSocketLike } from './guardedSocket.js';
-import type { Frame, Link } from './link.js';
+import { bytesOf, guardSocket, type WebSocketLike } from './guardedSocket.js';
+import type { Frame } from './link.js';
 import { createRoomCheck, type StallOptions } from './stall.js';
 
 export interface SocketOptions extends StallOptions {
@@ -34,42 +18,44 @@ export interface SocketOptions extends StallOptions {
 const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSockets }).default ?? rxjsWebSockets;
 
 /**
- * A link over one socket, on `rxjs-websockets`. That library keeps the order of opening, reading and closing; added here is
- * what it leaves out: the close code, errors of `outgoing`, a limit to what waits for a slow peer, binary frames.
+ * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and passes on what comes. That library keeps the order of opening, reading and closing. This function
+ * adds what the library leaves out: the close code, errors of `outgoing`, a limit for frames that wait for a slow peer, and binary frames. It subscribes to `outgoing`
+ * itself and uses no operator behind the library: each operator would take time for each frame.
  */
-export function socketLink(make: () => WebSocketLike, options: SocketOptions = {}): Link<Frame> {
+export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = asyncScheduler } = options;
-  return (outgoing) =>
-    defer(() => {
-      const refused$ = new Subject<never>();
-      const left$ = new Subject<void>();
-
-      const refuse = (error: unknown): Observable<never> => {
-        socket.closeWith(error);
-        refused$.error(error);
-        return NEVER;
-      };
-      const socket = guardSocket(make, refuse);
-      const checkRoom = createRoomCheck(options, scheduler, socket.buffered);
-      // The library does not leave what it is just about to subscribe to.
-      const guarded$ = outgoing.pipe(tap({ next: checkRoom, complete: socket.closeCleanly }), catchError(refuse), takeUntil(left$));
-
-      const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
-        timeout({
-          first: Math.min(openTimeout, MAX_DELAY),
-          scheduler,
-          with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'did not open in time')),
-        }),
-      );
-      return merge(
-        refused$,
-        opened$.pipe(
-          switchMap((exchange) => exchange(guarded$ as Observable<string>)),
-          map((data) => (typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer))),
-        ),
-      ).pipe(
-        catchError(socket.explain),
-        finalize(() => left$.next()),
-      );
-    });
+  const socket = guardSocket(make);
+  const checkRoom = createRoomCheck(options, scheduler, socket.buffered);
+  const fail = (error: unknown): void => {
+    socket.closeWith(error);
+    to.error(error);
+  };
+  const send = (frame: Frame): void => {
+    if (to.closed) return;
+    try {
+      checkRoom();
+      socket.send(frame);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
+    timeout({
+      first: Math.min(openTimeout, MAX_DELAY),
+      scheduler,
+      with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'did not open in time')),
+    }),
+  );
+  const opening = opened$.subscribe({
+    next(exchange) {
+      to.add(exchange(NEVER).subscribe((data) => to.next(typeof data === 'string' ? data : bytesOf(data as ArrayBuffer))));
+      to.add(outgoing.subscribe({ next: send, error: fail, complete: socket.closeCleanly }));
+    },
+    error(error: unknown) {
+      const reason = socket.explain(error);
+      if (reason) to.error(reason);
+      else to.complete();
+    },
+  });
+  to.add(opening);
 }

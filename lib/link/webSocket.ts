@@ -1,9 +1,9 @@
-import { of, switchMap } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
-import type { WebSocketConstructor } from './guardedSocket.js';
-import { socketLink, type SocketOptions } from './socket.js';
+import type { WebSocketConstructor, WebSocketLike } from './guardedSocket.js';
+import { openSocket, type SocketOptions } from './socket.js';
 
 export interface WebSocketOptions extends SocketOptions {
   /** Subprotocols to offer. @default none */
@@ -29,9 +29,16 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Li
   assertPositive('webSocket', { maxBuffered, stallTimeout, openTimeout });
   if (!/^wss?:\/\/./i.test(address)) throw new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${address}`);
 
+  const make = (Socket: WebSocketConstructor): WebSocketLike => new Socket(address, [protocols].flat<unknown>() as string[]);
   const link: Link<Frame> = (outgoing) =>
-    (WebSocket ? of(WebSocket) : platformWebSocket).pipe(
-      switchMap((Socket) => socketLink(() => new Socket(address, [protocols].flat<unknown>() as string[]), options)(outgoing)),
-    );
+    new Observable((to) => {
+      whenLoaded(WebSocket, to, (Socket) => openSocket(() => make(Socket), outgoing, to, options));
+    });
   return Object.assign(link, { protocol: 'websocket', endpoint: address });
+}
+
+/** Calls back with the class of the sockets. Not `switchMap`: an operator would take time for each frame. */
+function whenLoaded(own: WebSocketConstructor | undefined, to: Subscriber<Frame>, open: (Socket: WebSocketConstructor) => void): void {
+  if (own) open(own);
+  else to.add(platformWebSocket.subscribe({ next: open, error: (error: unknown) => to.error(error) }));
 }
