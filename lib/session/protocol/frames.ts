@@ -64,16 +64,38 @@ export function ackFrame(done: number, credit: number, delay = 0): string {
   return delay > 0 ? `["ack",${done},${credit},${Math.min(MAX_ACK_DELAY, delay)}]` : `["ack",${done},${credit}]`;
 }
 
-/** Makes the frame of a batch around the body that a codec made. Bytes are written behind room for an ack, see {@link withAck}. */
+/** Returns the frame of a batch around the body that a codec made. Before the bytes of the frame there is room for an ack, see {@link withAck}. */
 export function batchFrame(first: number, count: number, body: Frame): Frame {
   if (typeof body === 'string') return `${TEXT_BATCH}${first},${count},${body}]`;
-  const room = new Uint8Array(ACK_HEADER + BATCH_HEADER + body.length);
-  room[ACK_HEADER] = BATCH_KIND;
-  writeUint64(room, ACK_HEADER + 1, first);
-  room[ACK_HEADER + 9] = count >>> 8;
-  room[ACK_HEADER + 10] = count;
-  room.set(body, ACK_HEADER + BATCH_HEADER);
-  return room.subarray(ACK_HEADER);
+  const frame = allocate(BATCH_HEADER + body.length);
+  frame[0] = BATCH_KIND;
+  writeUint64(frame, 1, first);
+  frame[9] = count >>> 8;
+  frame[10] = count;
+  frame.set(body, BATCH_HEADER);
+  return frame;
+}
+
+/** The size of the memory that small frames share, in bytes: to allocate each alone takes three times as long as to write it. */
+const POOL_SIZE = 8_192;
+/** Frames of this size and more have memory of their own. */
+const MAX_POOLED = POOL_SIZE / 4;
+let pool = new Uint8Array(0);
+let poolUsed = 0;
+/** The memory of frames that {@link batchFrame} made. */
+const pools = /* @__PURE__ */ new WeakSet<ArrayBufferLike>();
+
+/** Returns memory for a frame, with room for an ack before it. */
+function allocate(length: number): Uint8Array {
+  const size = ACK_HEADER + length;
+  if (poolUsed + size > pool.length) {
+    pool = new Uint8Array(Math.max(size, size < MAX_POOLED ? POOL_SIZE : 0));
+    poolUsed = 0;
+    pools.add(pool.buffer);
+  }
+  const frame = pool.subarray(poolUsed + ACK_HEADER, poolUsed + size);
+  poolUsed += size;
+  return frame;
 }
 
 /**
@@ -96,10 +118,10 @@ export function withAck(frame: Frame, done: number, credit: number, wait: number
   return room;
 }
 
-/** The batch with the room for an ack before it: the memory that it was written to, or a copy where it has none. */
+/** Returns the frame with the room before it, or a copy when the frame was not made by {@link batchFrame}. */
 function roomOf(frame: Uint8Array): Uint8Array {
   const { buffer, byteOffset, length } = frame;
-  if (byteOffset === ACK_HEADER && buffer.byteLength === ACK_HEADER + length) return new Uint8Array(buffer);
+  if (pools.has(buffer)) return new Uint8Array(buffer, byteOffset - ACK_HEADER, ACK_HEADER + length);
   const room = new Uint8Array(ACK_HEADER + length);
   room.set(frame, ACK_HEADER);
   return room;
