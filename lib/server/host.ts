@@ -9,7 +9,7 @@ import type { Attachment } from './attachment.js';
 import { createAuthentication } from './authentication.js';
 import { drain } from './session/drain.js';
 import { encodingOnce } from './encodingOnce.js';
-import { createEnvelopeWires } from './envelopeWires.js';
+import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { goodbyeOf, identified } from './identified.js';
 import { createQuota } from './session/quota.js';
 import type { AnyWire, Credentials, Principal } from './principal.js';

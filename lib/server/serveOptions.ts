@@ -1,16 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observable } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions } from '../session/endpointOptions.js';
-import { envelopes } from '../session/envelope/envelopes.js';
+import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/wireOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import { checkRateLimit, type RateLimit } from './rateLimit.js';
+import { checkRateLimit, type RateLimit, type Rates } from './rateLimit.js';
+import type { Quota } from './session/quota.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use: all of them sealed, or none. @default [json(), msgpack()] */
@@ -71,6 +72,18 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly authenticate?: Authenticate<Principal | undefined>;
   readonly endpoint?: string;
 };
+
+/** The options of the wires of a server, for both protocols. */
+export interface WiresOptions extends WireOptions {
+  readonly codecs: readonly Codec[];
+  readonly endpoint: string;
+  readonly detachedTimeout: number;
+  readonly maxIdleFrames?: number | undefined;
+  readonly quota: Quota;
+  /** The rate limits of the clients, where there are any. */
+  readonly rates?: Rates | undefined;
+  readonly scheduler: SchedulerLike;
+}
 
 /** A connection that is served. */
 export type ServedLink = Link<Frame> &

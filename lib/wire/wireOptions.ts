@@ -1,4 +1,4 @@
-import type { EnvelopeOptions } from '../session/envelope/envelopeOptions.js';
+import type { EnvelopeOptions } from '../envelope/envelopeOptions.js';
 import type { EndpointOptions } from '../session/endpointOptions.js';
 import type { ReconnectOptions } from '../session/reconnect.js';
 

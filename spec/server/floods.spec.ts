@@ -4,7 +4,7 @@ import { jest } from '@jest/globals';
 import { firstValueFrom, NEVER, ReplaySubject } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import { connect } from '../../lib/wire/connect.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';

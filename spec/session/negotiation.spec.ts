@@ -15,7 +15,7 @@ import { serve } from '../../lib/server/serve.js';
 import { session } from '../../lib/session/session.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 import { connect } from '../../lib/wire/connect.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import { record } from '../support/record.js';

@@ -1,4 +1,4 @@
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 import { sessionProtocol } from '../../lib/wire/sessionProtocol.js';
 
 /** Both protocols, for tests of what both must do. */

@@ -14,7 +14,7 @@ import type { Report } from '../../session/sessionEvents.js';
 import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
 import type { WireParts } from '../../wire/wireSetup.js';
-import type { WiresOptions } from '../envelopeWires.js';
+import type { WiresOptions } from '../serveOptions.js';
 import type { SharedBucket } from '../rateLimit.js';
 import type { FanOut } from './fanOut.js';
 import { HandshakeResponder } from './handshakeResponder.js';

@@ -1,13 +1,13 @@
 import { jest } from '@jest/globals';
 import { defer, finalize, ignoreElements, merge, Subject, takeUntil, tap, throwError } from 'rxjs';
-import { ConnectionLostError } from '../../../lib/errors.js';
-import { completionOf } from '../../../lib/internal/completionOf.js';
-import type { Link } from '../../../lib/link/link.js';
-import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
-import type { Message } from '../../../lib/message/types.js';
-import { envelopes, type EnvelopeOptions } from '../../../lib/session/envelope/envelopes.js';
-import type { SessionEvent } from '../../../lib/session/sessionEvents.js';
-import { record } from '../../support/record.js';
+import { ConnectionLostError } from '../../lib/errors.js';
+import { completionOf } from '../../lib/internal/completionOf.js';
+import type { Link } from '../../lib/link/link.js';
+import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { envelopes, type EnvelopeOptions } from '../../lib/envelope/envelopes.js';
+import type { SessionEvent } from '../../lib/session/sessionEvents.js';
+import { record } from '../support/record.js';
 
 export const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', null, { ...options, id });
 

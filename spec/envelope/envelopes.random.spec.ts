@@ -1,13 +1,13 @@
 import { jest } from '@jest/globals';
 import { defer, delay, map, merge, Subject, takeUntil, tap } from 'rxjs';
-import { ConnectionLostError } from '../../../lib/errors.js';
-import type { Link } from '../../../lib/link/link.js';
-import { memoryLink } from '../../../lib/link/memory.js';
-import type { Message } from '../../../lib/message/types.js';
-import { envelopes } from '../../../lib/session/envelope/envelopes.js';
-import { seeded } from '../../support/seeded.js';
-import { record } from '../../support/record.js';
-import { message, wait } from './session.js';
+import { ConnectionLostError } from '../../lib/errors.js';
+import type { Link } from '../../lib/link/link.js';
+import { memoryLink } from '../../lib/link/memory.js';
+import type { Message } from '../../lib/message/types.js';
+import { envelopes } from '../../lib/envelope/envelopes.js';
+import { seeded } from '../support/seeded.js';
+import { record } from '../support/record.js';
+import { message, wait } from './envelopeSession.js';
 
 /** Two sessions as peers, over links that lose what is on its way whenever they are cut. */
 function pair(random: () => number) {

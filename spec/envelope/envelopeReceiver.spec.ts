@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { BehaviorSubject, NEVER } from 'rxjs';
-import { OverflowError } from '../../../lib/errors.js';
-import { createMessage } from '../../../lib/message/createMessage.js';
-import { ack, message, openSession, wait } from './session.js';
+import { OverflowError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { ack, message, openSession, wait } from './envelopeSession.js';
 
 describe('envelopes: what is received', () => {
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));

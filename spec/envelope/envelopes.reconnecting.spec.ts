@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import { VirtualTimeScheduler } from 'rxjs';
-import { ConnectionLostError, OverflowError, ReconnectGivenUpError, SessionLostError } from '../../../lib/errors.js';
-import { createMessage } from '../../../lib/message/createMessage.js';
-import { envelopes } from '../../../lib/session/envelope/envelopes.js';
-import { isTemporary } from '../../../lib/session/reconnect.js';
-import { message, openSession, wait } from './session.js';
+import { ConnectionLostError, OverflowError, ReconnectGivenUpError, SessionLostError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { envelopes } from '../../lib/envelope/envelopes.js';
+import { isTemporary } from '../../lib/session/reconnect.js';
+import { message, openSession, wait } from './envelopeSession.js';
 
 const welcome = (resumed: boolean) => createMessage('system.welcome', { resumed });
 

@@ -1,19 +1,19 @@
 import { asyncScheduler, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
-import type { Layer } from '../../link/link.js';
-import { createMessage } from '../../message/createMessage.js';
-import type { Message } from '../../message/types.js';
+import type { Layer } from '../link/link.js';
+import { createMessage } from '../message/createMessage.js';
+import type { Message } from '../message/types.js';
+import { reconnecting } from '../session/reconnect.js';
 import type { EnvelopeOptions } from './envelopeOptions.js';
-import { receiving } from './receiving.js';
-import { reconnecting } from '../reconnect.js';
-import { sending } from './sending.js';
+import { envelopeReceiver } from './envelopeReceiver.js';
+import { envelopeSender } from './envelopeSender.js';
 
 export type { EnvelopeOptions } from './envelopeOptions.js';
 
 /**
- * The classic at-least-once over links that fail: each message is acked by an `ack` message that names it, sent again until
- * it is, and dropped by its receiver when it comes twice. Any peer that answers envelopes with `ack` messages will do.
+ * Adds at-least-once delivery to links that fail. The receiver acks each message by an `ack` message that names it; the sender sends a message
+ * again until it is acked, and the receiver drops repeats. This works with any peer that answers envelopes with `ack` messages.
  *
- * What is sent in one microtask travels in one frame.
+ * The messages of one microtask travel in one frame.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
@@ -22,8 +22,8 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
   const { delivery, reconnect = {}, scheduler = asyncScheduler, report = noop, signals$ } = options;
   const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler, signals$);
-  const createSender = sending(options);
-  const createReceiver = receiving(options);
+  const createSender = envelopeSender(options);
+  const createReceiver = envelopeReceiver(options);
 
   return (link) => (outgoing) =>
     defer(() => {
@@ -32,7 +32,7 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
       const ack = ({ id }: Message): void => send(createMessage('ack', null, { correlationId: id, scheduler }));
 
       const received$ = createReceiver(link(toPeer$).pipe(reconnected), acks$, delivery === 'at-most-once' ? noop : ack);
-      // Whichever ends first ends the other.
+      // The direction that ends first ends the other one.
       return merge(received$, run(outgoing).pipe(endWith(undefined))).pipe(takeWhile(Boolean));
     });
 }

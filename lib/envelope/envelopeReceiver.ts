@@ -1,17 +1,18 @@
 import { asyncScheduler, endWith, filter, ignoreElements, merge, noop, of, Subject, take, tap, type Observable } from 'rxjs';
-import { OverflowError, SessionLostError } from '../../errors.js';
-import { assertPositive } from '../../internal/assert.js';
-import { createRecentKeys } from '../../internal/recentKeys.js';
-import type { Message } from '../../message/types.js';
-import { deliver, type DeliverySession } from '../receive/delivery.js';
+import { OverflowError, SessionLostError } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+import { createRecentKeys } from '../internal/recentKeys.js';
+import type { Message } from '../message/types.js';
+import { deliver, type DeliverySession } from '../session/receive/delivery.js';
 import type { EnvelopeOptions } from './envelopeOptions.js';
 
 /**
- * Each message once, in order, and acked once it was emitted. A repeat is acked again and dropped.
+ * Returns a function that creates the receiver of one session. It emits each message once, in order, and acks the message afterwards. It acks a
+ * repeat again, and drops it.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
-export function receiving(options: EnvelopeOptions) {
+export function envelopeReceiver(options: EnvelopeOptions) {
   const { maxHeld = 1_024, dedupeTtl = 300_000, dedupeSize = 10_000, listening$ = of(true) } = options;
   const { scheduler = asyncScheduler, report = noop } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
@@ -31,18 +32,18 @@ export function receiving(options: EnvelopeOptions) {
     let isListening = false;
     let isWelcome = false;
 
-    /** Takes what is for the session itself. */
+    /** Returns whether a message is for the application, and handles the others. */
     const isForApplication = (message: Message): boolean => {
       const { type, payload } = message;
       if (type === 'ack') acks$.next(message);
       else if (type === 'system.welcome') {
-        // A peer that had welcomed us and no longer knows us has lost what it still had to send.
+        // A peer that has forgotten the session has lost the messages that it had still to send.
         if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.complain?.(new SessionLostError());
         isWelcome = true;
       } else return type !== 'system.hello';
       return false;
     };
-    // Handed over as by a session, so that the wire hears what goes wrong with them. Their acks do not wait for that.
+    // Delivered as by a session, so that the wire reports handlers that fail. The acks do not wait for the handlers.
     const emit = (message: Message): void => deliver(message, (one) => emitted$.next(one), session);
     const release = (messages: readonly Message[]): void => {
       messages.filter(({ id }) => !recent.seen(id)).forEach(emit);

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { MessageDroppedError } from '../../../lib/errors.js';
-import { createMessage } from '../../../lib/message/createMessage.js';
-import { ack, message, openSession, wait } from './session.js';
+import { MessageDroppedError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { ack, message, openSession, wait } from './envelopeSession.js';
 
 describe('envelopes: the end', () => {
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));

@@ -1,12 +1,12 @@
 import { jest } from '@jest/globals';
 import { Subject } from 'rxjs';
-import { AckTimeoutError, EncodeError, MessageDroppedError } from '../../../lib/errors.js';
-import { createMessage } from '../../../lib/message/createMessage.js';
-import { MessagePriority } from '../../../lib/message/priority.js';
-import type { Receipt } from '../../../lib/message/receipt.js';
-import type { Message } from '../../../lib/message/types.js';
-import { record } from '../../support/record.js';
-import { ack, message, openSession, wait } from './session.js';
+import { AckTimeoutError, EncodeError, MessageDroppedError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { MessagePriority } from '../../lib/message/priority.js';
+import type { Receipt } from '../../lib/message/receipt.js';
+import type { Message } from '../../lib/message/types.js';
+import { record } from '../support/record.js';
+import { ack, message, openSession, wait } from './envelopeSession.js';
 
 describe('envelopes: what is sent', () => {
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));
