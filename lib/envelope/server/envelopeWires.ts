@@ -6,14 +6,14 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
-import type { Attachment } from '../../server/attachment.js';
-import type { Moved } from '../../server/idleFrames.js';
+import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
+import type { Progress } from '../../server/limits/floodGuard.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/randomName.js';
 import type { WiresOptions } from '../../server/serveOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
 import { transportLink } from '../../server/session/transportLink.js';
-import { throttledCodec } from '../../server/throttledCodec.js';
+import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wireSetup.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
@@ -22,8 +22,8 @@ import { envelopeLink } from '../wire/envelopeProtocol.js';
 export function createEnvelopeWires(options: WiresOptions) {
   const { codecs, endpoint, scheduler, quota, rates, window = 1_024 } = options;
   const transports = new Map<string | symbol, SessionTransport>();
-  const open = (attachment: Attachment, { codec, hello }: Introduction): AnyWire => {
-    const transport = new SessionTransport(attachment, hello !== undefined, options);
+  const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
+    const transport = new SessionTransport(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
     const giveUp = quota.take(transport.owner);
     const bucket = rates?.enter(transport.owner);
@@ -60,14 +60,14 @@ export function createEnvelopeWires(options: WiresOptions) {
      *
      * @throws {ConnectionLostError} Delivered, when the session belongs to another principal, or the principal has too many wires.
      */
-    admit(attachment: Attachment): Observable<AnyWire> {
-      return asObservable(() => readHello(attachment.first, codecs)).pipe(
+    admit(connection: IncomingConnection): Observable<AnyWire> {
+      return asObservable(() => readHello(connection.first, codecs)).pipe(
         mergeMap((introduction) => {
           const transport = introduction.hello && transports.get(introduction.hello.session);
-          if (!transport) return [open(attachment, introduction)];
-          if (transport.owner !== attachment.principal?.id)
+          if (!transport) return [open(connection, introduction)];
+          if (transport.owner !== connection.principal?.id)
             throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
-          transport.takeOver(attachment);
+          transport.takeOver(connection);
           return [];
         }),
       );
@@ -97,7 +97,7 @@ function progressOf({ report, traffic }: WireParts, window: number) {
       if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
       report(event);
     },
-    moved: (): Moved => ({ steps: 2 * (traffic.messagesReceived + acked) + traffic.errors, open: window }),
+    moved: (): Progress => ({ steps: 2 * (traffic.messagesReceived + acked) + traffic.errors, open: window }),
   };
 }
 

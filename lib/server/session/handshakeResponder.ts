@@ -9,8 +9,8 @@ import { DEFAULTS, type EndpointOptions } from '../../session/endpointOptions.js
 import { controlFrame } from '../../session/protocol/frames.js';
 import type { Welcome } from '../../session/protocol/handshake.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { Attachment } from '../attachment.js';
-import { expiryOf } from '../identified.js';
+import type { IncomingConnection as Attachment } from '../accept/incomingConnection.js';
+import { expiryOf } from '../accept/authentication.js';
 import type { Peer } from './resumption.js';
 
 export interface HandshakeOptions extends EndpointOptions {

@@ -1,16 +1,15 @@
 import { catchError, EMPTY, map, mergeMap, Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ProtocolError, UnsupportedError } from '../../errors.js';
+import { UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { readFrame } from '../../session/protocol/frames.js';
-import { parseHello, type Hello } from '../../session/protocol/handshake.js';
+import type { Hello } from '../../session/protocol/handshake.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { WireParts, WireSetup } from '../../wire/wireSetup.js';
-import type { Attachment } from '../attachment.js';
+import type { IncomingConnection as Attachment } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';
 import type { Drained } from './drain.js';
@@ -26,22 +25,6 @@ export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' 
   readonly outbox?: (pid: string) => OutboxStore;
   /** Called with the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
-}
-
-/** Whether a connection that begins with this frame speaks the session protocol. */
-export function isSessionFrame(frame: Frame): boolean {
-  return typeof frame === 'string' && frame.startsWith('["hello",');
-}
-
-/** Characters that a hello may have: some of it is kept for as long as the connection. A token of 8,192 characters fits in, however it is written. */
-const MAX_HELLO = 64 * 1024;
-
-/** Reads the hello that a connection has begun with. @throws {ProtocolError} When the frame is no hello. */
-export function readSessionHello(first: Frame): Hello {
-  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
-  const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
-  return parseHello(frame.value);
 }
 
 /** A client that has a session in this process. */

@@ -5,8 +5,13 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
 import { isTemporary } from '../../session/reconnect.js';
-import type { Attachment } from '../attachment.js';
-import { createIdleFrames, LOOK, type IdleFramesOptions, type Moved } from '../idleFrames.js';
+import type { IncomingConnection as Attachment } from '../accept/incomingConnection.js';
+import {
+  createFloodGuard as createIdleFrames,
+  FRAMES_PER_CHECK as LOOK,
+  type FloodGuardOptions as IdleFramesOptions,
+  type Progress as Moved,
+} from '../limits/floodGuard.js';
 import type { Quota, QuotaUser } from './quota.js';
 
 export interface TransportOptions extends IdleFramesOptions {

@@ -3,14 +3,14 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { connect as openSocket, type AddressInfo } from 'node:net';
 import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket, type ClientOptions } from 'ws';
-import { json } from '../../lib/codec/json.js';
-import { msgpack } from '../../lib/codec/msgpack.js';
-import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../lib/errors.js';
-import { createMessage } from '../../lib/message/createMessage.js';
-import { listen, type ListenOptions } from '../../lib/server/listen.js';
-import { rawClient } from '../support/peer.js';
-import { record } from '../support/record.js';
-import { frame, got, hello, message, secret, serve } from './serve.js';
+import { json } from '../../../lib/codec/json.js';
+import { msgpack } from '../../../lib/codec/msgpack.js';
+import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { listen, type ListenOptions } from '../../../lib/server/listen.js';
+import { rawClient } from '../../support/peer.js';
+import { record } from '../../support/record.js';
+import { frame, got, hello, message, secret, serve } from '../../support/recordingServer.js';
 
 describe('listen', () => {
   let served: Awaited<ReturnType<typeof serve>> | undefined;
@@ -164,7 +164,7 @@ describe('listen', () => {
       expect(refused.map(String)).toEqual([
         'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin http://localhost:4200 is not among "origins"',
         'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the host evil.example is not among "hosts"',
-        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin that was not told is not among "origins"',
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the request has no origin header',
         `RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin ${'x'.repeat(100)} is not among "origins"`,
       ]);
     });

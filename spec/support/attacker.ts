@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect as openSocket, type Socket } from 'node:net';
 import { encodeRecord } from '../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../lib/link/link.js';
-import { helloFrame } from '../support/sessionFrames.js';
-import { RECORDS } from './http.js';
+import { helloFrame } from './sessionFrames.js';
+import { RECORDS } from '../server/http/rawHttpLink.js';
 
 /** What a WebSocket frame is, by RFC 6455, section 5.2; 0 goes on with the one before. */
 export const Opcode = { MORE: 0, TEXT: 1, BYTES: 2, PING: 9, PONG: 10 } as const;

@@ -9,9 +9,9 @@ import type { HelloPayload, Message } from '../../lib/message/types.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';
-import { rawClient, type Peer } from '../support/peer.js';
-import { record } from '../support/record.js';
-import { wireServer } from '../support/wireServer.js';
+import { rawClient, type Peer } from './peer.js';
+import { record } from './record.js';
+import { wireServer } from './wireServer.js';
 
 export const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', null, { ...options, id });
 

@@ -1,8 +1,8 @@
-import { createMessage } from '../../lib/message/createMessage.js';
-import type { ListenOptions } from '../../lib/server/listen.js';
-import { ConnectionLostError } from '../../lib/errors.js';
-import { rawClient } from '../support/peer.js';
-import { ack, frame, got, message, serve } from './serve.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { ListenOptions } from '../../../lib/server/listen.js';
+import { ConnectionLostError } from '../../../lib/errors.js';
+import { rawClient } from '../../support/peer.js';
+import { ack, frame, got, message, serve } from '../../support/recordingServer.js';
 
 describe('listen: a client that knows only envelopes', () => {
   let served: Awaited<ReturnType<typeof serve>>;

@@ -1,15 +1,15 @@
 import { NEVER, of, Subject, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { ConnectionLostError, UnauthorizedError, type RxwireError } from '../../lib/errors.js';
-import type { Frame } from '../../lib/link/link.js';
-import type { Authenticate, Credentials, Principal, ServerWire } from '../../lib/server/principal.js';
-import { serve, type ServedLink, type ServeOptions } from '../../lib/server/serve.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import { fakeInbox } from '../support/fakeInbox.js';
-import { rawClient } from '../support/peer.js';
-import { rawEnd, type RawEnd } from '../support/rawEnd.js';
-import { record } from '../support/record.js';
-import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
-import { frame, got, hello, message, secret as envelopeSecret, serve as serveHttp } from './serve.js';
+import { ConnectionLostError, UnauthorizedError, type RxwireError } from '../../../lib/errors.js';
+import type { Frame } from '../../../lib/link/link.js';
+import type { Authenticate, Credentials, Principal, ServerWire } from '../../../lib/server/principal.js';
+import { serve, type ServedLink, type ServeOptions } from '../../../lib/server/serve.js';
+import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
+import { fakeInbox } from '../../support/fakeInbox.js';
+import { rawClient } from '../../support/peer.js';
+import { rawEnd, type RawEnd } from '../../support/rawEnd.js';
+import { record } from '../../support/record.js';
+import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
+import { frame, got, hello, message, secret as envelopeSecret, serve as serveHttp } from '../../support/recordingServer.js';
 
 interface User extends Principal {
   readonly name: string;

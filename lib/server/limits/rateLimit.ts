@@ -1,40 +1,40 @@
 import { noop, type SchedulerLike } from 'rxjs';
-import { assertPositive } from '../internal/assert.js';
-import { once } from '../internal/once.js';
+import { assertPositive } from '../../internal/assert.js';
+import { once } from '../../internal/once.js';
 
-/** How many messages a principal may send; or, where nobody is asked who it is, a client. */
+/** How many messages a principal may send. Without `authenticate`, the limit applies to each client. */
 export interface RateLimit {
-  /** In a second, for as long as it likes. @default 100 */
+  /** Messages per second, in the long run. @default 100 */
   readonly perSecond?: number;
-  /** At once. @default 200 */
+  /** Messages at once, after a pause. @default 200 */
   readonly burst?: number;
 }
 
-/** What one principal may still send: what it does not use is kept, up to a point. */
+/** A token bucket. */
 export interface Bucket {
-  /** Takes as much of that as there is; answers how much. */
+  /** Takes up to `count` tokens, and returns how many there were. */
   readonly take: (count: number) => number;
-  /** In how many ms there is this much, or the bucket is full. */
+  /** Returns in how many ms the bucket has `count` tokens, or is full. */
   readonly wait: (count: number) => number;
   readonly isFull: () => boolean;
 }
 
-/** What all of them may still send. */
+/** The rate limits of all clients of a server. */
 export interface Rates {
-  /** Messages that may be on their way from one client, unacked. */
+  /** Messages of one client that may be in flight. */
   readonly window: number;
   readonly perSecond: number;
-  /** The bucket of this principal, for one more of its wires; one of its own for whoever is nobody. */
+  /** Returns the bucket of a principal, for one more of its wires; for an anonymous client, a new bucket. */
   readonly enter: (owner: string | undefined) => SharedBucket;
 }
 
-/** A bucket that other wires may have, too. */
+/** A bucket that several wires of a principal share. */
 export interface SharedBucket extends Bucket {
-  /** The wire has ended. */
+  /** To be called when the wire has ended. */
   readonly leave: () => void;
 }
 
-/** Buckets that are full again are found out so many at a time. */
+/** Buckets that are checked whenever a wire is added: those that are full are removed. */
 const SWEEP = 2;
 
 /** @throws {RangeError} When a number is out of range. */
@@ -43,12 +43,12 @@ export function checkRateLimit(owner: string, { perSecond, burst = 2 }: RateLimi
   if (!(burst >= 2)) throw new RangeError(`${owner}: "burst" must be >= 2, got ${burst}`);
 }
 
-/** Of what comes at once, half is on its way before it is acked. */
+/** Half of the burst becomes the receive window: a client may send that much before it receives an ack. The other half becomes the size of the bucket. */
 export function createRates({ perSecond = 100, burst = 200 }: RateLimit, window: number, scheduler: SchedulerLike): Rates {
   const unacked = Math.min(window, Math.floor(burst / 2));
   const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
   const all = new Map<string, { readonly bucket: Bucket; users: number }>();
-  /** A full one is as good as a new one; who leaves and comes back before finds what it has left. */
+  /** Removes buckets that are not used. One that is not full stays: a principal that returns must not find a full one. */
   const sweep = (): void => {
     let seen = 0;
     for (const [owner, entry] of all) {
@@ -58,7 +58,8 @@ export function createRates({ perSecond = 100, burst = 200 }: RateLimit, window:
     }
   };
   return {
-    ...{ window: unacked, perSecond },
+    window: unacked,
+    perSecond,
     enter(owner) {
       if (owner === undefined) return { ...make(), leave: noop };
       sweep();

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import type { ListenOptions } from '../../lib/server/listen.js';
-import type { Principal } from '../../lib/server/principal.js';
-import { helloFrame } from '../support/sessionFrames.js';
-import { attacker, requestOf } from './floods.js';
-import { EVENTS, itemsOf, linkName, rawLink, RECORDS, textUntil } from './http.js';
-import { serve } from './serve.js';
+import type { ListenOptions } from '../../../lib/server/listen.js';
+import type { Principal } from '../../../lib/server/principal.js';
+import { helloFrame } from '../../support/sessionFrames.js';
+import { attacker, requestOf } from '../../support/attacker.js';
+import { EVENTS, itemsOf, linkName, rawLink, RECORDS, textUntil } from './rawHttpLink.js';
+import { serve } from '../../support/recordingServer.js';
 
 jest.setTimeout(20_000);
 

@@ -4,17 +4,17 @@ import { filter, fromEvent, ignoreElements, merge, tap, type Observable, type Op
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Admission, Refusal } from './admission.js';
 
-/** A request to leave HTTP for a WebSocket. */
+/** A request for a WebSocket. */
 interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
 }
 
-/** The requests that were for none of the wires so far, and how many of them have said so. */
+/** How many listeners have declined a request. */
 const declined = /* @__PURE__ */ new WeakMap<IncomingMessage, number>();
 
-/** The requests for `path`. Others are left to whoever else listens, and refused when nobody does. */
+/** Emits the requests for `path`. The last listener that declines a request refuses it with 404. */
 export function upgrades(server: Server, path: string): Observable<Upgrade> {
   return fromEvent(server, 'upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => ({ request, socket, head })).pipe(
     filter((upgrade) => {
@@ -28,15 +28,15 @@ export function upgrades(server: Server, path: string): Observable<Upgrade> {
   );
 }
 
-/** A socket that is open, and the request for it. */
+/** An open socket, and its request. */
 export interface Accepted {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
 }
 
-/** Lets in whom `admission` lets in, as open sockets. */
+/** Accepts the requests that `admission` allows, and emits their open sockets. */
 export function accept(sockets: WebSocketServer, admission: Admission): OperatorFunction<Upgrade, Accepted> {
-  // What is no proper handshake is answered by `ws`, and calls nothing back.
+  // `ws` itself responds to an invalid handshake, and does not call back.
   const open = ({ request, socket, head }: Upgrade): void =>
     sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request));
   const receive = (upgrade: Upgrade): void => {
@@ -45,7 +45,7 @@ export function accept(sockets: WebSocketServer, admission: Admission): Operator
       refuse(upgrade, entered);
       return;
     }
-    // Also of what becomes no WebSocket.
+    // Also when the handshake fails.
     upgrade.socket.on('close', entered);
     open(upgrade);
   };
@@ -58,9 +58,9 @@ export function accept(sockets: WebSocketServer, admission: Admission): Operator
 }
 
 function refuse({ socket }: Upgrade, { status, headers }: Pick<Refusal, 'headers'> & { readonly status: number }): void {
-  // Without a listener, a client that is gone already would take the process with it.
+  // Without a listener, an error of a disconnected client would end the process.
   socket.on('error', () => socket.destroy());
-  // A client that does not close its side would keep the socket.
+  // A client that does not close its side would keep the socket open.
   socket.once('finish', () => socket.destroy());
   const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map((header) => `${header.join(': ')}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);

@@ -1,51 +1,51 @@
 import type { IncomingMessage } from 'node:http';
-import { UnauthorizedError } from '../errors.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { createKeyedCounts } from '../internal/keyedCounts.js';
-import { CloseCode } from '../link/closeCode.js';
-import type { ServeOptions } from './serveOptions.js';
+import { UnauthorizedError } from '../../errors.js';
+import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import { createKeyedCounts } from '../../internal/keyedCounts.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { ServeOptions } from '../serveOptions.js';
 
 export interface AdmissionOptions {
-  /** Pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
+  /** The origins of pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
   readonly origins?: readonly string[];
   /**
-   * The names that this server answers to, as `app.example`, with or without a port: a page can make a name of its own point here, and that of a
-   * server in a private network. @default any
+   * The host names that requests may be sent to, as `app.example`, with or without a port. This protects against DNS rebinding, by which a page lets a name of
+   * its own point to this server, as to one in a private network. @default any
    */
   readonly hosts?: readonly string[];
-  /** Connections at once; past that, requests for more get 503. @default 10_000 */
+  /** Connections at once; past that, the server responds to requests with 503. @default 10_000 */
   readonly maxConnections?: number;
-  /** Connections of one address at once. @default Infinity: behind a proxy all have that of the proxy */
+  /** Connections of one address at once. @default Infinity: behind a proxy all connections have the address of the proxy */
   readonly maxPerAddress?: number;
-  /** Whose connection it is, as `maxPerAddress` counts them: behind a proxy, what that says. @default the address of the socket */
+  /** Returns the address of a client, for `maxPerAddress`: behind a proxy, the address that the proxy reports. @default the address of the socket */
   readonly address?: (request: IncomingMessage) => string;
 }
 
-/** Why a request is not let in. It tells nothing more: the same for all who are refused with this status. */
+/** The response to a request that is refused. It does not reveal the reason. */
 export interface Refusal {
   readonly status: 403 | 503;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Whom a server lets in, before anything of it is read but the headers of its request. */
+/** Decides which requests may open a connection, by their headers. */
 export interface Admission {
-  /** Why this request is not for us, if it is not: it comes from a page that must not, or was sent to a name that is not ours. */
+  /** Returns a refusal when the request comes from a page that is not allowed, or was sent to a host name that is not allowed. */
   inspect(request: IncomingMessage): Refusal | undefined;
-  /** Counts a connection that begins with this request. Answers with what must be called at its end, and no more than once; or why there is no room for it. */
+  /** Counts the connection of a request. Returns a function that must be called once, at its end; or a refusal when there are too many connections. */
   enter(request: IncomingMessage): Refusal | (() => void);
-  /** From now on nobody is let in; who is refused may come back in so many ms. */
+  /** Refuses all requests from now on; clients may try again after so many ms. */
   close(retryAfter: number): void;
 }
 
-/** How long who is refused for lack of room should wait, in ms. */
+/** How long a client should wait when there are too many connections, in ms. */
 const RETRY_AFTER = 5_000;
 
-/** What browsers say, so that one that can never be right is found at once: with a scheme, and nothing behind the port. */
+/** An origin as browsers send it, with a scheme and nothing behind the port: any other entry of `origins` is a mistake. */
 const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
 
 /**
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if one of the origins is none.
+ * @throws {TypeError} At call time, if an origin is invalid.
  */
 export function checkAdmission(owner: string, { maxConnections, maxPerAddress, origins = [] }: AdmissionOptions): void {
   for (const origin of origins)
@@ -67,9 +67,9 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
 
   return {
     inspect(request) {
-      const reason = isHost(request, hosts) ? (isAllowed(request, origins) ? '' : named('origin', request)) : named('host', request);
-      if (!reason) return undefined;
-      onRefused?.(new UnauthorizedError(CloseCode.FORBIDDEN, reason));
+      const wrong = !isHost(request, hosts) ? 'host' : !isAllowed(request, origins) ? 'origin' : undefined;
+      if (!wrong) return undefined;
+      onRefused?.(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
       return FORBIDDEN;
     },
     enter(request) {
@@ -77,7 +77,7 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
       if (closedFor !== undefined) return unavailable(closedFor);
       if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
       count++;
-      // The same for all where addresses are not counted.
+      // One function for all connections saves memory.
       if (maxPerAddress === Infinity) return leave;
       const remove = perAddress.add(from);
       return () => {
@@ -89,9 +89,10 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
   };
 }
 
-/** For who runs the server: the client learns nothing of it. */
-function named(header: 'origin' | 'host', { headers }: IncomingMessage): string {
-  return `the ${header} ${(headers[header] ?? 'that was not told').slice(0, 100)} is not among "${header}s"`;
+/** Returns the reason of a refusal, for the operator of the server: the client does not receive it. */
+function reasonOf(header: 'origin' | 'host', { headers }: IncomingMessage): string {
+  const value = headers[header];
+  return value === undefined ? `the request has no ${header} header` : `the ${header} ${value.slice(0, 100)} is not among "${header}s"`;
 }
 
 const FORBIDDEN: Refusal = { status: 403, headers: {} };
@@ -106,8 +107,8 @@ function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly str
 }
 
 /**
- * Browsers tell the page's origin, and any page can ask for a WebSocket of any server: only pages of this very host, and those that were named, are
- * let in. A client that tells no origin is no browser, or must be one that says otherwise that it is on a page of this host.
+ * Returns whether the page of a request may connect. Any page can request a WebSocket from any server, but browsers send the origin of the page: only pages
+ * of this host and of `origins` are allowed. Without an origin, the client must be no browser, or must show otherwise that the page is of this host.
  */
 function isAllowed(request: IncomingMessage, origins: readonly string[]): boolean {
   const { origin, host } = request.headers;
@@ -115,7 +116,7 @@ function isAllowed(request: IncomingMessage, origins: readonly string[]): boolea
   return origins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
-/** For a WebSocket each browser tells an origin; for a GET of the same host it does not: https://fetch.spec.whatwg.org/#origin-header */
+/** Browsers send an origin with each WebSocket handshake, but not with a GET to the same host: https://fetch.spec.whatwg.org/#origin-header */
 function isWithoutOrigin({ headers }: IncomingMessage): boolean {
   const { upgrade, 'user-agent': agent = '', 'sec-fetch-site': site } = headers;
   return upgrade === undefined ? site === undefined || site === 'same-origin' : site === undefined && !agent.startsWith('Mozilla/');

@@ -1,11 +1,11 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
-import { json } from '../../lib/codec/json.js';
-import { createMessage } from '../../lib/message/createMessage.js';
-import { createBucket, createRates } from '../../lib/server/rateLimit.js';
-import { serve, type ServeOptions } from '../../lib/server/serve.js';
-import type { Principal } from '../../lib/server/principal.js';
-import { batch, secret } from '../support/sessionFrames.js';
-import { startVirtual, turns } from './virtual.js';
+import { json } from '../../../lib/codec/json.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { createBucket, createRates } from '../../../lib/server/limits/rateLimit.js';
+import { serve, type ServeOptions } from '../../../lib/server/serve.js';
+import type { Principal } from '../../../lib/server/principal.js';
+import { batch, secret } from '../../support/sessionFrames.js';
+import { startVirtual, turns } from '../virtual.js';
 
 /** A server that lets 100 messages a second pass, and 20 at once, by a clock that we turn. */
 function start(options: ServeOptions<Principal | undefined> = {}) {

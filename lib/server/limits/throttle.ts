@@ -5,7 +5,7 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { BatchFrame } from '../../session/protocol/frames.js';
 import type { EndpointParts } from '../../session/endpointParts.js';
 import type { Report } from '../../session/sessionEvents.js';
-import type { Bucket, Rates } from '../rateLimit.js';
+import type { Bucket, Rates } from './rateLimit.js';
 
 /** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */
 export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {

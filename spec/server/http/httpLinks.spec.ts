@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { VirtualTimeScheduler } from 'rxjs';
-import { listen, type ListenOptions } from '../../lib/server/listen.js';
-import type { Authenticate, Principal } from '../../lib/server/principal.js';
-import { helloFrame } from '../support/sessionFrames.js';
-import { EVENTS, itemsOf, linkName, rawLink, RECORDS, textUntil } from './http.js';
-import { serve } from './serve.js';
+import { listen, type ListenOptions } from '../../../lib/server/listen.js';
+import type { Authenticate, Principal } from '../../../lib/server/principal.js';
+import { helloFrame } from '../../support/sessionFrames.js';
+import { EVENTS, itemsOf, linkName, rawLink, RECORDS, textUntil } from './rawHttpLink.js';
+import { serve } from '../../support/recordingServer.js';
 
 describe('listen, over requests', () => {
   let served: Awaited<ReturnType<typeof serve>>;
