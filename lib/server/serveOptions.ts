@@ -8,7 +8,7 @@ import { checkOptions } from '../session/endpointOptions.js';
 import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { WireOptions } from '../wire/wireOptions.js';
+import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
 import { checkRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';

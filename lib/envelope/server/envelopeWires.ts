@@ -15,7 +15,7 @@ import { SessionTransport } from '../../server/session/transport.js';
 import { transportLink } from '../../server/session/transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
-import type { WireParts } from '../../wire/wireSetup.js';
+import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
 
 /** Creates the registry of the clients of a server that speak envelopes, by the secret of each client. */

@@ -1,16 +1,16 @@
 import { nanoid } from 'nanoid';
-import { map, pipe, Subject } from 'rxjs';
+import { asyncScheduler, map, pipe, Subject, tap, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { UnsupportedError } from '../../errors.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
+import { countFrame, type ByteCounts } from '../../session/connection.js';
 import { framed } from '../../session/framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';
-import { counted } from '../../wire/traffic.js';
-import type { WireParts } from '../../wire/wireSetup.js';
+import type { WireParts } from '../../wire/wire.js';
 import { envelopes, type EnvelopeOptions } from '../envelopes.js';
 
 /** 43 characters of 6 bits: 258 random bits. */
@@ -58,4 +58,10 @@ export function envelopeLink(
     envelopes({ ...options, listening$: listening.begun(), unsendable$, report }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
+}
+
+/** Counts the bytes of a link. */
+function counted(traffic: ByteCounts, scheduler: SchedulerLike = asyncScheduler): Layer<Frame> {
+  const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler));
+  return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));
 }

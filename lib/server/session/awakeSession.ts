@@ -13,7 +13,7 @@ import { credential } from '../../session/protocol/handshake.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
-import type { WireParts } from '../../wire/wireSetup.js';
+import type { WireParts } from '../../wire/wire.js';
 import type { WiresOptions } from '../serveOptions.js';
 import type { SharedBucket } from '../limits/rateLimit.js';
 import type { FanOut } from './fanOut.js';

@@ -8,7 +8,7 @@ import type { Delivery, Message } from '../../message/types.js';
 import type { Hello } from '../../session/protocol/handshake.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { WireParts, WireSetup } from '../../wire/wireSetup.js';
+import type { WireParts, WireSetup } from '../../wire/wire.js';
 import type { IncomingConnection as Attachment } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';

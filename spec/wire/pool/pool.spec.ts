@@ -1,11 +1,11 @@
 import { firstValueFrom, map, NEVER, of, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { ConnectionLostError, OverflowError, PoolClosedError, PoolTimeoutError } from '../../lib/errors.js';
-import { createMessage } from '../../lib/message/createMessage.js';
-import { pool, type Pool } from '../../lib/wire/pool/pool.js';
-import type { Lease, PoolOptions } from '../../lib/wire/pool/poolOptions.js';
-import type { Wire } from '../../lib/wire/wire.js';
-import { record } from '../support/record.js';
-import { network } from '../support/sessionPair.js';
+import { ConnectionLostError, OverflowError, PoolClosedError, PoolTimeoutError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { pool, type Pool } from '../../../lib/wire/pool/pool.js';
+import type { Lease, PoolOptions } from '../../../lib/wire/pool/poolOptions.js';
+import type { Wire } from '../../../lib/wire/wire.js';
+import { record } from '../../support/record.js';
+import { network } from '../../support/sessionPair.js';
 
 const turn = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve));
 

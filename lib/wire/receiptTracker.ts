@@ -17,46 +17,46 @@ import { WireClosedError } from '../errors.js';
 import type { Receipt } from '../message/receipt.js';
 import type { OutgoingMessages } from '../session/sessionEvents.js';
 
-/** Messages whose end is remembered: this many at least, twice as many at most. */
+/** Messages whose last receipt is remembered: this many at least, twice as many at most. */
 const MAX_ENDS = 500;
 
-export type Tracks = ReturnType<typeof createTracks>;
+export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
 
 /**
- * Who wants to know what becomes of a message, by its id: one look into a map for each receipt, however many do.
+ * Creates the tracker of a wire, which passes receipts to the subscribers of single messages: one lookup in a map for each receipt.
  *
- * @param outgoing What knows the messages, once there is a session.
+ * @param outgoing Returns the messages of the session, once there is one.
  * @param isClosed Whether the wire has ended already.
  */
-export function createTracks(outgoing: () => OutgoingMessages | undefined, isClosed: boolean) {
-  const tracks = new Map<string, Subject<Receipt>>();
-  /** The last receipts of the latest messages, from when somebody has asked. The older half goes at once: a Map gives its oldest entry only slowly. */
+export function createReceiptTracker(outgoing: () => OutgoingMessages | undefined, isClosed: boolean) {
+  const followers = new Map<string, Subject<Receipt>>();
+  /** The last receipts of the latest messages, from the first call of `state` on. The older half is dropped at once: a Map finds its oldest entry only slowly. */
   let ends: Map<string, Receipt> | undefined;
   let olderEnds: Map<string, Receipt> | undefined;
 
   const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing()?.isOpen(id);
-  /** What becomes of it from now on, up to its end. */
+  /** Emits the receipts of a message from now on, up to the last one. */
   const follow = (id: string): Observable<Receipt> =>
     defer(() => {
       if (isClosed) return EMPTY;
-      const track = tracks.get(id) ?? new Subject<Receipt>();
-      tracks.set(id, track);
-      return track.pipe(
+      const follower = followers.get(id) ?? new Subject<Receipt>();
+      followers.set(id, follower);
+      return follower.pipe(
         takeWhile((receipt) => !isEnd(receipt), true),
-        finalize(() => track.observed || tracks.delete(id)),
+        finalize(() => follower.observed || followers.delete(id)),
       );
     });
 
   return {
-    isWatched: (): boolean => tracks.size > 0 || ends !== undefined,
+    isWatched: (): boolean => followers.size > 0 || ends !== undefined,
     next(receipt: Receipt): void {
       if (ends && isEnd(receipt)) {
         if (ends.size >= MAX_ENDS) [ends, olderEnds] = [new Map(), ends];
         ends.set(receipt.id, receipt);
       }
-      tracks.get(receipt.id)?.next(receipt);
+      followers.get(receipt.id)?.next(receipt);
     },
-    /** How it ends. Rejects with why it did not go well. */
+    /** Resolves with the last receipt of a message. Rejects with its error. */
     end(id: string): Promise<Receipt> {
       const end$ = follow(id).pipe(
         filter(isEnd),
@@ -64,10 +64,11 @@ export function createTracks(outgoing: () => OutgoingMessages | undefined, isClo
         throwIfEmpty(() => new WireClosedError(id)),
       );
       const promise = firstValueFrom(end$);
-      // Who does not wait for it has `errors$`: an unhandled rejection would end the process.
+      // The error is in `errors$` as well. A caller that ignores the promise must not end the process by an unhandled rejection.
       promise.catch(noop);
       return promise;
     },
+    /** Emits the state of a message, and then its receipts. */
     state: (id: string): Observable<Receipt> =>
       defer(() => {
         ends ??= new Map();
@@ -76,10 +77,10 @@ export function createTracks(outgoing: () => OutgoingMessages | undefined, isClo
         const end = ends.get(id) ?? olderEnds?.get(id);
         return end ? of(end) : follow(id);
       }),
-    /** Nothing becomes of the others any more. */
+    /** Completes all: there are no more receipts. */
     close(): void {
       isClosed = true;
-      for (const track of tracks.values()) track.complete();
+      for (const follower of followers.values()) follower.complete();
     },
   };
 }
