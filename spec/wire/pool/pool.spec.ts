@@ -112,7 +112,7 @@ describe('pool', () => {
     const { all } = open({ max: 1, maxWaiting: 1 });
     await acquire(all);
     record(all.acquire());
-    expect(await record(all.acquire()).ended).toEqual(new OverflowError('those who wait for a wire', 1));
+    expect(await record(all.acquire()).ended).toEqual(new OverflowError('callers that wait for a wire', 1));
   });
 
   it('replaces a wire that has ended, free or lent, and later each time that fails', async () => {

@@ -2,14 +2,14 @@ import { Observable, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { firstOf } from '../../internal/firstOf.js';
 
-/** Who waits for something, in the order of coming. */
-export interface WaitingRoom<T> {
+/** The callers that wait for a resource, first come, first served. */
+export interface WaitQueue<T> {
   readonly size: () => number;
-  /** Waits for its turn; leaves when it is unsubscribed. */
+  /** Waits for a resource from when it is subscribed until it is unsubscribed. */
   readonly enter: Observable<T>;
-  /** Gives to who waits longest what is made for it, if it can be made. */
-  give(make: () => T | undefined): void;
-  /** Sends all away. */
+  /** Gives the resource that a function returns, if any, to the caller that has waited longest. */
+  give(makeResource: () => T | undefined): void;
+  /** Fails all callers. */
   fail(error: unknown): void;
 }
 
@@ -20,16 +20,17 @@ interface Waiter<T> {
   readonly fail: (error: unknown) => void;
 }
 
-export interface WaitingRoomOptions {
-  /** In ms. */
+export interface WaitQueueOptions {
+  /** How long a caller waits, in ms. */
   readonly timeout: number;
   readonly scheduler: SchedulerLike;
+  /** Returns the error for a caller that has waited too long. */
   readonly onTimeout: () => Error;
   readonly onChange: () => void;
 }
 
-/** All wait equally long: one timer is enough, for the first of them. */
-export function createWaitingRoom<T>({ timeout, scheduler, onTimeout, onChange }: WaitingRoomOptions): WaitingRoom<T> {
+/** Creates a queue. All callers wait equally long, so one timer is enough, for the first of them. */
+export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: WaitQueueOptions): WaitQueue<T> {
   const waiters = new Map<symbol, Waiter<T>>();
   const first = firstOf(waiters);
 
@@ -40,16 +41,16 @@ export function createWaitingRoom<T>({ timeout, scheduler, onTimeout, onChange }
   };
   const leave = ({ key }: Waiter<T>): void => {
     if (waiters.delete(key)) onChange();
-    if (waiters.size === 0) alarm.clear();
+    if (waiters.size === 0) timer.clear();
   };
-  const wake = (): void => {
+  const schedule = (): void => {
     const next = first();
-    if (next) alarm.set(Math.max(0, next.deadline - scheduler.now()));
+    if (next) timer.set(Math.max(0, next.deadline - scheduler.now()));
   };
-  const alarm = createCoalescedTimer(scheduler, () => {
+  const timer = createCoalescedTimer(scheduler, () => {
     const now = scheduler.now();
     for (let next = first(); next && next.deadline <= now; next = first()) take()?.fail(onTimeout());
-    wake();
+    schedule();
   });
 
   return {
@@ -65,12 +66,12 @@ export function createWaitingRoom<T>({ timeout, scheduler, onTimeout, onChange }
         fail: (error) => subscriber.error(error),
       };
       waiters.set(waiter.key, waiter);
-      wake();
+      schedule();
       onChange();
       return () => leave(waiter);
     }),
-    give(make) {
-      const value = waiters.size > 0 ? make() : undefined;
+    give(makeResource) {
+      const value = waiters.size > 0 ? makeResource() : undefined;
       if (value !== undefined) take()?.give(value);
     },
     fail(error) {
