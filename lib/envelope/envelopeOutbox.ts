@@ -1,7 +1,7 @@
 import { Subject, type SchedulerLike } from 'rxjs';
 import { MessageDroppedError, type DropReason } from '../errors.js';
 import { createRing } from '../internal/ring.js';
-import { isExpired } from '../message/expiry.js';
+import { isExpired } from '../message/isExpired.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Report } from '../session/sessionEvents.js';

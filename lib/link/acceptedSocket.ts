@@ -6,7 +6,7 @@ import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode
 import { closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 import type { SocketOptions } from './socket.js';
-import { createRoomCheck } from './stall.js';
+import { createStallCheck as createRoomCheck } from './stallCheck.js';
 
 /**
  * A link over a socket that a server has accepted: it is open already, and can be subscribed once. By hand, and not over `rxjs-websockets` as

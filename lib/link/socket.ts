@@ -21,7 +21,7 @@ import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { ABNORMAL } from './closeCode.js';
 import { guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
-import { createRoomCheck, type StallOptions } from './stall.js';
+import { createStallCheck as createRoomCheck, type StallOptions } from './stallCheck.js';
 
 export interface SocketOptions extends StallOptions {
   /** How long opening may take, in ms. @default 10_000 */

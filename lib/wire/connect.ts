@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler } from 'rxjs';
 import { json } from '../codec/json.js';
-import { NAME_PATTERN } from '../message/limits.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
 import { countedSession } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { Subject } from 'rxjs';
 import { AckTimeoutError, EncodeError, MessageDroppedError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import type { Message } from '../../lib/message/types.js';
 import { record } from '../support/record.js';

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { defer, delay, map, merge, Subject, takeUntil, tap } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import type { Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import type { Message } from '../../lib/message/types.js';
 import { envelopes } from '../../lib/envelope/envelopes.js';
 import { seeded } from '../support/seeded.js';

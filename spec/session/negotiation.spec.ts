@@ -8,7 +8,7 @@ import { webCipher } from '../../lib/codec/seal/webCipher.js';
 import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import type { RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { serve } from '../../lib/server/serve.js';

@@ -1,6 +1,6 @@
 import { NEVER, of, VirtualTimeScheduler } from 'rxjs';
 import { UnauthorizedError, UnsupportedError } from '../../lib/errors.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { TokenSource } from '../../lib/session/credentials.js';

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { defer, map, merge, Subject, takeUntil, tap } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';

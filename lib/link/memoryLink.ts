@@ -20,7 +20,7 @@ import { ABANDONED } from './closeCode.js';
 import type { Link } from './link.js';
 
 export interface MemoryLinkOptions {
-  /** When what one end sends reaches the other. @default asapScheduler: at the end of the microtask */
+  /** When a frame of one end reaches the other. @default asapScheduler: at the end of the microtask */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -30,8 +30,8 @@ interface End {
 }
 
 /**
- * Two links that are each other's peer, in this process. They open when both are subscribed, as often as you like: an end
- * that is subscribed again waits for the other to come back too.
+ * Creates two links in this process that are connected with each other. A connection opens when both are subscribed to. An end that is subscribed to again
+ * waits until the other one is, too.
  *
  * @example
  * const [near, far] = memoryLink<string>();
@@ -61,7 +61,7 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
           outgoing.pipe(
             tap({
               next: (value) => inbox.next(value),
-              // Any other error is of no concern to the peer: to it, this end has left.
+              // The peer learns of any other error only that this end has left.
               error: (error: unknown) => error instanceof ConnectionLostError && inbox.error(error),
               complete: () => {
                 inbox.complete();

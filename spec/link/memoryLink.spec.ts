@@ -1,6 +1,6 @@
 import { asapScheduler, concat, map, NEVER, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
 import { ConnectionLostError, OverflowError } from '../../lib/errors.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { record } from '../support/record.js';
 
 /** Two ends in virtual time. */

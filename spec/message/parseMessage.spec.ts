@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { InvalidMessageError } from '../../lib/errors.js';
-import { parseMessage } from '../../lib/message/validate.js';
+import { parseMessage } from '../../lib/message/parseMessage.js';
 import { messages, sample } from '../codec/messages.js';
 
 const valid = { id: 'a', type: 'a', timestamp: 0, version: 1, source: '', payload: null };

@@ -1,30 +1,29 @@
 import { InvalidMessageError } from '../errors.js';
-import { MAX_HEADERS, MAX_HEADER_CHARACTERS, MAX_ID_LENGTH, NAME_PATTERN } from './limits.js';
-import type { MessagePriority } from './priority.js';
+import { MAX_HEADERS, MAX_HEADER_CHARACTERS, MAX_ID_LENGTH, NAME_PATTERN } from './messageLimits.js';
+import type { MessagePriority } from './messagePriority.js';
 import type { Message, MessageHeaders, MessageMetadata } from './types.js';
 
-/** A text is made of an index only when there is something to say. */
+/** An index is formatted only for an error. */
 type Path = string | number;
 
 type Fields = Readonly<Record<string, unknown>>;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Makes a message of what came from outside, or says which field is wrong. Known fields are copied, others left out; an
- * optional field may be absent or `null`, and so may `source` (then `''`) and the payload (then `null`). What is in the
- * payload is not looked at.
+ * Validates a message from outside, and returns a copy with the known fields. An optional field may be absent or `null`. So may `source`, which becomes `''`,
+ * and the payload, which becomes `null`. The content of the payload is not validated.
  *
- * Headers become an object without a prototype, so that no name (`__proto__`, `toString`) means more than it says.
+ * Headers become an object without a prototype, so that names like `__proto__` and `toString` have no special meaning.
  *
  * @param value Plain data, as a codec produces it.
  * @param path Where `value` was found, for the error: `[3]`, or its index 3.
- * @throws {InvalidMessageError} Names the field; never shows what was in it.
+ * @throws {InvalidMessageError} The error names the field, and never contains its value.
  * @example
  * const message = parseMessage({ id: 'a1', type: 'chat.said', timestamp: 0, version: 1, payload: 'hello', admin: true });
  * console.log(message.payload, 'admin' in message); // prints: hello false
  */
 export function parseMessage(value: unknown, path: Path = ''): Message {
-  // Written out field by field: a table of rules costs twice the time, and each received message passes here.
+  // Written field by field: a table of rules takes twice the time for each message received.
   const { id, type, timestamp, version, source, payload, target, correlationId, replyTo, ttl, priority, headers, metadata } = record(
     value,
     path,
