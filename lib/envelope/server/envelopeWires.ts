@@ -12,7 +12,7 @@ import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/randomName.js';
 import type { WiresOptions } from '../../server/serveOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
-import { transportLink } from '../../server/session/transportLink.js';
+import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wire.js';

@@ -2,18 +2,18 @@ import type { SchedulerLike } from 'rxjs';
 import { ConnectionLostError, OverflowError, ProtocolError } from '../../errors.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { BatchFrame } from '../../session/protocol/frames.js';
 import type { EndpointParts } from '../../session/endpointParts.js';
+import type { BatchFrame } from '../../session/protocol/frames.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { Bucket, Rates } from './rateLimit.js';
 
-/** Slows one client to what it may send: messages with numbers by acking them later, so that it waits; those without by dropping what is too much. */
+/** Slows one client down to its rate limit. It delays the acks of numbered messages, so that the client waits, and drops messages without numbers. */
 export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {
-  /** All up to here was acked. */
+  /** Returns the highest number that was acked. */
   readonly acked: () => number;
-  /** Whether nothing is held back. */
+  /** Returns whether no ack is delayed. */
   readonly isIdle: () => boolean;
-  /** From now on all is acked as soon as it is processed: there will be no more. */
+  /** Ends the limit: from now on messages are acked as soon as they are processed, as the client sends no more. */
   readonly release: () => void;
 }
 
@@ -23,25 +23,25 @@ export interface ThrottleOptions {
   readonly life: EndpointParts['life'];
   readonly scheduler: SchedulerLike;
   readonly report: Report;
-  /** More can be acked. */
+  /** Called when more messages can be acked. */
   readonly onTime: () => void;
 }
 
-/** How often acks go that were held back, in ms, while there are any. */
-const EVERY = 50;
+/** How often delayed acks are sent, in ms. */
+const ACK_INTERVAL = 50;
 
-/** @param start All up to here was acked before. */
+/** @param start The highest number that was acked before. */
 export function createThrottle(start: number, { rates, bucket, life, scheduler, report, onTime }: ThrottleOptions): Throttle {
   const { window, perSecond } = rates;
-  const alarm = createCoalescedTimer(scheduler, onTime);
+  const timer = createCoalescedTimer(scheduler, onTime);
   let acked = start;
   let dropped = 0;
   let isReleased = false;
   let isCaughtUp = true;
-  life.add(() => alarm.clear());
+  life.add(() => timer.clear());
 
-  /** False, when it is dropped. Who goes on all the same is closed. */
-  const admitUnsure = (count: number): boolean => {
+  /** Returns false when the messages are dropped. @throws {ConnectionLostError} When the client does not slow down. */
+  const admitUnnumbered = (count: number): boolean => {
     if (isReleased || bucket.take(count) === count) {
       dropped = 0;
       return true;
@@ -55,12 +55,12 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
     ackable(done) {
       acked = isReleased ? done : acked + bucket.take(done - acked);
       isCaughtUp = acked === done;
-      if (!isCaughtUp) alarm.set(Math.max(EVERY, bucket.wait(1)));
+      if (!isCaughtUp) timer.set(Math.max(ACK_INTERVAL, bucket.wait(1)));
       return acked;
     },
     admit({ first, count }: BatchFrame) {
-      if (first === 0) return admitUnsure(count);
-      // A batch that is larger than the window may come alone, as ever.
+      if (first === 0) return admitUnnumbered(count);
+      // A batch that is larger than the window may be sent when no other message is in flight.
       if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('more than the window');
       return true;
     },

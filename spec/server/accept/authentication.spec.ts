@@ -24,7 +24,8 @@ function start(authenticate: Authenticate<User> = byToken, options: ServeOptions
   const wires: ServerWire<User>[] = [];
   const opened: string[] = [];
   const running = serve(links$, {
-    ...{ ...options, authenticate },
+    ...options,
+    authenticate,
     outbox: (pid) => {
       opened.push(pid);
       return memoryOutbox();

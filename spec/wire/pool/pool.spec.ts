@@ -32,7 +32,12 @@ describe('pool', () => {
       running.unsubscribe();
     });
     return {
-      ...{ net, served, wires, scheduler, all, states },
+      net,
+      served,
+      wires,
+      scheduler,
+      all,
+      states,
       wait(ms: number): void {
         scheduler.maxFrames = scheduler.frame + ms;
         scheduler.schedule(() => undefined, ms);
