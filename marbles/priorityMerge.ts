@@ -1,6 +1,6 @@
 import { map, mergeMap, throwError, timer, type Observable } from 'rxjs';
 import { OverflowError } from '../lib/errors.js';
-import { MessagePriority } from '../lib/message/priority.js';
+import { MessagePriority } from '../lib/message/messagePriority.js';
 import { priorityMerge } from '../lib/operators/priorityMerge.js';
 import { marble } from '../lib/testing/index.js';
 

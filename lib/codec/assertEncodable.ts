@@ -1,7 +1,7 @@
 import type { DecodeError, EncodeError } from '../errors.js';
-import { MAX_DEPTH, NAME_PATTERN } from '../message/limits.js';
+import { MAX_DEPTH, NAME_PATTERN } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
-import { parseMessage } from '../message/validate.js';
+import { parseMessage } from '../message/parseMessage.js';
 
 export interface EncodableOptions {
   readonly codec: string;

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../message/limits.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 
 export interface KeyringOptions {
   /** The name of the key that encrypts. */

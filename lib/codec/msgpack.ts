@@ -1,7 +1,7 @@
 import { Packr, RESET_BUFFER_MODE } from 'msgpackr';
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { MAX_DEPTH } from '../message/limits.js';
+import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { PlainCodec } from './codec.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';

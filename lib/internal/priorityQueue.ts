@@ -1,5 +1,5 @@
 import { OverflowError } from '../errors.js';
-import { MessagePriority } from '../message/priority.js';
+import { MessagePriority } from '../message/messagePriority.js';
 import { createRing, type Ring } from './ring.js';
 
 /**

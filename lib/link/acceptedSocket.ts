@@ -6,7 +6,7 @@ import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode
 import { bytesOf, closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
 import type { SocketOptions } from './socket.js';
-import { createRoomCheck } from './stall.js';
+import { createStallCheck } from './stallCheck.js';
 
 /**
  * Creates a link over a socket that a server has accepted: the socket is open already, and the link can be subscribed once. It does not use `rxjs-websockets`, which would
@@ -56,7 +56,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   /** Frames that came after the end. */
   #late = 0;
   /** Made when something waits. */
-  #checkRoom: (() => void) | undefined;
+  #checkStall: (() => void) | undefined;
 
   constructor(
     private readonly socket: ServerSocket,
@@ -134,10 +134,10 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   #check(): void {
-    if (!this.#checkRoom && this.socket.bufferedAmount > 0) {
-      this.#checkRoom = createRoomCheck(this.options, this.#scheduler, () => this.socket.bufferedAmount);
+    if (!this.#checkStall && this.socket.bufferedAmount > 0) {
+      this.#checkStall = createStallCheck(this.options, this.#scheduler, () => this.socket.bufferedAmount);
     }
-    this.#checkRoom?.();
+    this.#checkStall?.();
   }
 }
 

@@ -4,28 +4,28 @@ export const NORMAL = 1000;
 export const GOING_AWAY = 1001;
 /** The connection ended without a close frame. Never sent. */
 export const ABNORMAL = 1006;
-/** One side let go without a goodbye; it may come back. */
+/** One side has abandoned the connection; it may return. */
 export const ABANDONED = 4000;
 /** Too many frames that could not be decoded. */
 export const BAD_FRAMES = 4400;
-/** The credentials are missing, or worth nothing. */
+/** The credentials are missing or invalid. */
 export const UNAUTHORIZED = 4401;
-/** They do not allow this. */
+/** The credentials do not allow this. */
 export const FORBIDDEN = 4403;
-/** The first frame did not come in time. */
+/** The first frame did not arrive in time. */
 export const HELLO_TIMEOUT = 4408;
 /** Another connection has taken over this wire. */
 export const SUPERSEDED = 4409;
-/** Something that was sent has not come: a new connection is to bring it. */
+/** A frame is missing: it is sent again over a new connection. */
 export const GAP = 4410;
-/** Nothing was heard for too long. */
+/** The peer was silent for too long. */
 export const SILENT = 4411;
 /** The peer reads too slowly: too many bytes wait for it. */
 export const SLOW_READER = 4413;
 
 /**
- * Why a connection was closed. 1000–1015 are those of RFC 6455, section 7.4.1; 4000–4999 are rxwire's own.
- * docs/protocol.md says who sends which, and when.
+ * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; 4000 to 4999 are rxwire's own.
+ * docs/protocol.md says which side sends which code, and when.
  */
 export const CloseCode = {
   NORMAL,
@@ -53,7 +53,7 @@ export const CloseCode = {
   GAP,
   SILENT,
   SLOW_READER,
-  /** The credentials have expired: come with fresh ones. */
+  /** The credentials have expired: the client should reconnect with fresh ones. */
   EXPIRED: 4419,
   /** Far more messages than are allowed. */
   FLOOD: 4429,
@@ -63,8 +63,8 @@ export const CloseCode = {
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
- * Whether a connection that was closed with this code is worth opening again. With some codes it would end the same way, or
- * start a fight; those that are not listed are worth it.
+ * Returns whether reconnecting makes sense after this close code. After some codes the new connection would be closed for the same reason, or two clients
+ * would close each other's connections.
  *
  * @example
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false

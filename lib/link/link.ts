@@ -1,22 +1,21 @@
 import type { Observable } from 'rxjs';
 
-/** What goes down a connection: text, or bytes. */
+/** A unit of transfer over a connection: text, or bytes. */
 export type Frame = string | Uint8Array;
 
 /**
- * One connection, as an operator. Subscribing opens it; the link subscribes to `outgoing` once it is open; what arrives
- * is emitted. When `outgoing` completes, or the peer says goodbye, it completes; unsubscribing abandons it; losing it is
- * an error.
+ * One connection, as an operator. Subscribing opens the connection. The link subscribes to `outgoing` once the connection is open, and emits the frames
+ * that arrive. It completes when `outgoing` completes or the peer says goodbye, and fails when the connection is lost. Unsubscribing abandons the connection.
  */
 export type Link<Out, In = Out> = (outgoing: Observable<Out>) => Observable<In>;
 
 /** Turns a link for `B` into a link for `A`: framing, acks, metering. Layers compose with `pipe`. */
 export type Layer<A, B = A> = (link: Link<B>) => Link<A>;
 
-/** What a link may tell of itself, for {@link ConnectionState}; of a link that is made of several, the one that is in use. */
+/** The description of a link, for {@link ConnectionState}. A link that is made of several describes the one in use. */
 export interface DescribedLink {
-  /** What carries it: `websocket`, `sse`, `long-polling`. */
+  /** The name of the transport: `websocket`, `sse`, `long-polling`. */
   readonly protocol?: string;
-  /** Where it leads. */
+  /** The address of the peer. */
   readonly endpoint?: string;
 }

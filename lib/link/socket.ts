@@ -5,7 +5,7 @@ import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { ABNORMAL } from './closeCode.js';
 import { bytesOf, guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame } from './link.js';
-import { createRoomCheck, type StallOptions } from './stall.js';
+import { createStallCheck, type StallOptions } from './stallCheck.js';
 
 export interface SocketOptions extends StallOptions {
   /** How long opening may take, in ms. @default 10_000 */
@@ -25,7 +25,7 @@ const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSo
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = asyncScheduler } = options;
   const socket = guardSocket(make);
-  const checkRoom = createRoomCheck(options, scheduler, socket.buffered);
+  const checkStall = createStallCheck(options, scheduler, socket.buffered);
   const fail = (error: unknown): void => {
     socket.closeWith(error);
     to.error(error);
@@ -33,7 +33,7 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
   const send = (frame: Frame): void => {
     if (to.closed) return;
     try {
-      checkRoom();
+      checkStall();
       socket.send(frame);
     } catch (error) {
       fail(error);

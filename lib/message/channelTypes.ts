@@ -1,44 +1,44 @@
-/** A place in the history of a channel: offsets rise within an epoch, and say nothing across two. */
+/** A position in the history of a channel. Offsets rise within an epoch; offsets of different epochs cannot be compared. */
 export interface ChannelPosition {
-  /** Names one life of the history: a history that was lost begins anew under another name. */
+  /** Identifies the history: a history that was lost starts again with another epoch. */
   readonly epoch: string;
   readonly offset: number;
 }
 
-/** Somebody in a channel. */
+/** A member of a channel. */
 export interface ChannelMember {
   readonly id: string;
-  /** What the server tells of it to the others: plain data, and small. */
+  /** Small plain data about the member, which the server sends to the others. */
   readonly info?: unknown;
 }
 
-/** Why a server did not do what was asked: not allowed, too much, or broken. */
+/** The reason why a server refused a request: not allowed, too much, or an error. */
 export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'failed';
 
-/** A client wants to be in a channel, or to be told again that it is. */
+/** A request of a client to join a channel, or to confirm that it has joined. */
 export interface ChannelJoin {
   readonly channel: string;
-  /** Counts the joins of this channel by this client; the answer names it. */
+  /** The number of the join, counted by the client for each channel; the response repeats it. */
   readonly join: number;
-  /** What it has had: all that came after that is wanted. */
+  /** The position of the last message that the client has received: the client requests all messages after it. */
   readonly after?: ChannelPosition;
-  /** How many of the latest messages are wanted, where it has had none. @default 0 */
+  /** How many of the latest messages the client requests, without `after`. @default 0 */
   readonly history?: number;
-  /** Whether it wants to know who is in. @default false */
+  /** Whether the client requests presence. @default false */
   readonly watch?: boolean;
 }
 
-/** The client is in. What it gets from now on comes behind `offset`. */
+/** The client has joined. The messages that it receives from now on follow `offset`. */
 export interface ChannelJoined extends ChannelPosition {
   readonly channel: string;
   readonly join: number;
-  /** The client itself, as the others see it. */
+  /** The id of the client as a member. */
   readonly member: string;
-  /** False when the server no longer has all that came after what the client has had. */
+  /** False when the server does not have all messages after the client's position any more. */
   readonly complete: boolean;
 }
 
-/** It is not in, or no longer; or what it has published was not let through: `correlationId` names what was refused. */
+/** The client has not joined, was removed, or may not publish a message: `correlationId` is the id of the refused message. */
 export interface ChannelRefused {
   readonly channel: string;
   readonly action: 'join' | 'publish';
@@ -61,21 +61,21 @@ export interface ChannelPublish<M> {
   readonly message: M;
 }
 
-/** A message of a channel, on its way to a member. `M` is `Message`. */
+/** A message of a channel for a member. `M` is `Message`. */
 export interface ChannelDelivery<M> extends ChannelPosition {
   readonly channel: string;
-  /** The offset of the message before it, where that is not `offset` − 1. */
+  /** The offset of the previous message, if it is not `offset` − 1. */
   readonly after?: number;
   readonly message: M;
 }
 
-/** Who has come and gone since the last time; with `reset`, all who are in. */
+/** The members that have entered and left since the last presence message; with `reset`, all members. */
 export interface ChannelPresence {
   readonly channel: string;
   readonly entered: readonly ChannelMember[];
-  /** Their ids. */
+  /** The ids of the members that have left. */
   readonly left: readonly string[];
   readonly reset?: boolean;
-  /** More of the same list is to come. */
+  /** Whether another part of the same list follows. */
   readonly more?: boolean;
 }

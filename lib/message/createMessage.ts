@@ -1,17 +1,17 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { ENVELOPE_VERSION } from './limits.js';
+import { ENVELOPE_VERSION } from './messageLimits.js';
 import type { Message, MessageType, PayloadOf } from './types.js';
 
-/** Every field of the envelope that has a default or may be left out. */
+/** The fields of a message that have a default or are optional. */
 export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload' | 'version'>> {
-  /** Where `timestamp` comes from when it is not given. @default asyncScheduler */
+  /** The clock for `timestamp`. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Makes a message: a fresh id, the time, the envelope's version. `type` decides what `payload` must be. Nothing is checked
- * here: a codec refuses to encode what a peer would not accept.
+ * Creates a message with a random id, the time, and the version of the envelope. The type of `payload` follows from `type`. This does not validate the message: a
+ * codec refuses to encode a message that the peer would not accept.
  *
  * @param options Any other field of the envelope: `priority`, `ttl`, `target`, `headers`, …
  * @example
@@ -25,7 +25,7 @@ export function createMessage<T extends string, P>(
   options?: MessageOptions,
 ): Message<T, P>;
 export function createMessage(type: string, payload: unknown, options?: MessageOptions): Message<string, unknown> {
-  // The most of them are made so, and taking options apart costs as much as all the rest.
+  // Most messages have no options, and destructuring them would double the time.
   if (!options) return { id: nanoid(), type, timestamp: asyncScheduler.now(), version: ENVELOPE_VERSION, source: '', payload };
   const { scheduler = asyncScheduler, id = nanoid(), source = '', timestamp, ...rest } = options;
   return { id, type, timestamp: timestamp ?? scheduler.now(), version: ENVELOPE_VERSION, source, payload, ...rest };

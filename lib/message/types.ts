@@ -8,11 +8,10 @@ import type {
   ChannelRefused,
   ChannelWatch,
 } from './channelTypes.js';
-import type { MessagePriority } from './priority.js';
+import type { MessagePriority } from './messagePriority.js';
 
 /**
- * Which payload travels under which `type`. Open: an application adds its own kinds to the same map, and from then on
- * `createMessage`, `ofType`, routes and handlers know them.
+ * The payload of each `type`. An application adds its own types to this map; `createMessage`, `ofType`, routes and handlers use them.
  *
  * @example
  * declare module 'rxwire' {
@@ -58,22 +57,22 @@ export interface MessageTypes {
   'request.cancel': null;
 }
 
-/** The types known at compile time; any other string travels too, its payload `unknown`. */
+/** The types known at compile time. Any other string is allowed, too; its payload is `unknown`. */
 export type MessageType = keyof MessageTypes & string;
 
-/** The payload of a type: known, or `unknown`. */
+/** The payload of a type; `unknown` if the type is not declared. */
 export type PayloadOf<T extends string> = T extends MessageType ? MessageTypes[T] : unknown;
 
-/** What `Message` may carry besides its payload: small pairs of text for the application. */
+/** Small pairs of text that a message has besides its payload, for the application. */
 export type MessageHeaders = Readonly<Record<string, string>>;
 
-/** What the delivery of a message is about, kept apart from what it says. */
+/** Data about the delivery of a message. */
 export interface MessageMetadata {
-  /** How often it was sent again. */
+  /** How often the message was sent again. */
   readonly retryCount?: number;
-  /** How often it may be sent again. */
+  /** How often the message may be sent again. */
   readonly maxRetries?: number;
-  /** The sender's number for it, rising by one within a stream. */
+  /** The number of the message within its stream, rising by one. */
   readonly deliveryTag?: number;
   readonly routingKey?: string;
   readonly persistent?: boolean;
@@ -81,52 +80,52 @@ export interface MessageMetadata {
   readonly encrypted?: boolean;
 }
 
-/** The envelope: one message as it travels. `type` selects the type of `payload`. */
+/** The envelope of one message. `type` determines the type of `payload`. */
 export interface Message<T extends string = string, P = PayloadOf<T>> {
-  /** Names the message for acks and deduplication; 21 random characters unless given. */
+  /** Identifies the message, for acks and deduplication. @default 21 random characters */
   readonly id: string;
   readonly type: T;
-  /** When it was made, in ms since the epoch, by its maker's clock. */
+  /** When the message was created, in ms since the epoch, by the clock of the sender. */
   readonly timestamp: number;
   /** The version of the envelope: 1. */
   readonly version: number;
-  /** Who sends it; a wire fills in its own id where this is empty. */
+  /** The sender. A wire sets its own id if this is empty. */
   readonly source: string;
   readonly payload: P;
   readonly target?: string;
-  /** The id of the message that this one answers or acks. */
+  /** The id of the message that this one replies to or acks. */
   readonly correlationId?: string;
-  /** Where an answer should go. */
+  /** The address for replies. */
   readonly replyTo?: string;
-  /** How long it is of use, in ms from `timestamp`. */
+  /** The lifetime of the message, in ms from `timestamp`. */
   readonly ttl?: number;
   /** @default NORMAL (1) */
   readonly priority?: MessagePriority;
   readonly headers?: MessageHeaders;
   readonly metadata?: MessageMetadata;
-  /** How surely it must arrive, where that differs from its wire's. It is for the sender's own session: it does not travel. */
+  /** The delivery guarantee of this message, if it differs from that of the wire. It is not transmitted. */
   readonly delivery?: Delivery;
 }
 
-/** What all messages about an execution say. */
+/** The fields of all messages about an execution. */
 export interface Execution {
   readonly executionId: string;
   readonly sandboxId: string;
 }
 
-/** Run `data`. */
+/** A request to run `data`. */
 export interface ExecutionStart extends Execution {
   readonly data: string;
 }
 
-/** A piece of what the program printed. */
+/** A part of the output of the program. */
 export interface ExecutionOutput extends Execution {
   readonly data: string;
   /** @default 'stdout' */
   readonly stream?: 'stdout' | 'stderr';
 }
 
-/** The program has ended by itself. */
+/** The program has ended. */
 export interface ExecutionComplete extends Execution {
   readonly data?: { readonly exitCode: number; readonly duration: number };
 }
@@ -136,7 +135,7 @@ export interface ExecutionError extends Execution {
   readonly error: { readonly message: string; readonly code?: string };
 }
 
-/** A file is sent, fetched, removed or was changed. */
+/** An operation on a file, or a change of a file. */
 export interface FilePayload {
   readonly sandboxId: string;
   readonly path: string;
@@ -146,7 +145,7 @@ export interface FilePayload {
   readonly result?: unknown;
 }
 
-/** What a sandbox uses, by name: `{ cpu: 0.4, memory: 52_428_800 }`. */
+/** The resources that a sandbox uses, by name: `{ cpu: 0.4, memory: 52_428_800 }`. */
 export interface ResourcePayload {
   readonly sandboxId: string;
   readonly metrics: Readonly<Record<string, number>>;
@@ -154,7 +153,7 @@ export interface ResourcePayload {
   readonly alerts?: readonly string[];
 }
 
-/** One side tells the other how it is. */
+/** The state of one side. */
 export interface SystemPayload {
   readonly status?: string;
   readonly timestamp: number;
@@ -163,34 +162,34 @@ export interface SystemPayload {
 
 /** The first message of a client on each connection. */
 export interface HelloPayload {
-  /** A secret of the client's that names the wire across connections. */
+  /** A secret of the client that identifies the wire across connections. */
   readonly session: string;
-  /** True when the client has been connected under this session before. */
+  /** Whether the client was connected with this session before. */
   readonly resume: boolean;
   readonly delivery: Exclude<Delivery, 'exactly-once'>;
 }
 
 /** The server's answer to `system.hello`. */
 export interface WelcomePayload {
-  /** False when the server did not know the session: what it had not delivered is lost. */
+  /** False when the server did not know the session: messages that it had not delivered are lost. */
   readonly resumed: boolean;
 }
 
-/** `correlationId` of the envelope names the acked message. */
+/** `correlationId` of the envelope is the id of the acked message. */
 export type AckPayload = null;
 
-/** Several messages as one. */
+/** Several messages in one. */
 export interface BatchPayload {
   readonly batchKey: string;
   readonly messages: readonly Message[];
   readonly count: number;
 }
 
-/** Why a request failed. */
+/** The reason why a request failed. */
 export interface ReplyErrorPayload {
   readonly code: string;
   readonly message: string;
 }
 
-/** What is promised for each message sent; see docs/semantics.md. */
+/** The delivery guarantee of a message; see docs/semantics.md. */
 export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once';

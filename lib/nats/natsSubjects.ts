@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../message/limits.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 
 /** The subjects of the channels, and of the epoch marker. */
 export interface NatsSubjects {

@@ -21,23 +21,23 @@ import { exponentialDelay } from '../internal/retryDelays.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 
-/** What says that a message has arrived: its id, an `ack` message naming it, or a receipt of a wire. */
+/** The ack of a message: its id, an `ack` message that names it, or a receipt of a wire. */
 export type Ack = string | { readonly type: string; readonly correlationId?: string } | Receipt;
 
-/** Where acks come from: a wire, a Subject that also sends (as RxJS's own `webSocket`), or any stream of acks. */
+/** The source of acks: a wire, a Subject that also sends (as RxJS's own `webSocket`), or any stream of acks. */
 export type AckSource<T> =
   { readonly receipts$: Observable<Receipt>; next(message: T): void } | (Observable<unknown> & { next?(message: never): void });
 
 export interface AckWithinOptions<T> {
-  /** How often a message is sent again at most when no ack comes. @default 0 */
+  /** How often a message is sent again at most, without an ack. @default 0 */
   readonly retries?: number;
   /** How long attempt `n` (from 0) waits, in ms. @default exponentialDelay: the timeout, doubled each time */
   readonly backoffDelay?: (attempt: number, timeout: number) => number;
   /** Sends a message. @default `next` of the source of acks */
   readonly send?: (message: T) => void;
-  /** Gets what no ack came for, and the stream goes on. @default the stream ends with the error */
+  /** Called with each message that was not acked; the stream continues. @default the stream fails */
   readonly onDead?: (message: T, error: Error) => void;
-  /** Messages that may wait at once; one more is an `OverflowError`. @default 10_000 */
+  /** Messages that may wait at once; one more fails the stream with an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
@@ -45,7 +45,7 @@ export interface AckWithinOptions<T> {
 
 /** One message that waits for its ack. */
 interface Waiter {
-  /** Sends it, first and whenever it is due; gives up when no attempt is left. */
+  /** Sends the message, first and whenever it is due; gives the message up when no attempt is left. */
   readonly check: () => void;
   readonly settle: (error?: Error) => Receipt | undefined;
 }
@@ -58,12 +58,12 @@ interface Waiter {
  *     acks                        ---a-----------
  *     ackWithin(acks, 5 ms)       ---A----------|
  *
- * A message whose id is in flight already is the same message: it is not sent twice, and shares the receipt.
+ * A message whose id is in flight already counts as the same message: it is not sent twice, and shares the receipt.
  *
  * @param acks A wire, a Subject that sends and receives, or a stream of acks (then `send` is needed).
  * @param timeout How long the first attempt waits, in ms.
  * @throws {RangeError} At call time, if a number is out of range; {TypeError} if nothing can send.
- * @throws {AckTimeoutError} Delivered, when no attempt is left, unless `onDead` takes it.
+ * @throws {AckTimeoutError} Delivered, when no attempt is left, unless there is an `onDead`.
  * @throws {OverflowError} Delivered, when more than `maxInFlight` messages wait.
  * @example
  * outgoing$.pipe(ackWithin(wire, 5_000, { retries: 3 })).subscribe((receipt) => draw(receipt.latency));
@@ -91,7 +91,7 @@ function follow<T extends { readonly id: string }>(
   const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = asyncScheduler } = options;
   const { send = noop, onDead = raise } = options;
   const waiting = new Map<unknown, Waiter>();
-  // One timer for all: it fires at the earliest deadline, and what is due then is sent again.
+  // One timer for all messages: it fires at the earliest deadline.
   const deadline$ = new Subject<number>();
   let earliest = Infinity;
   let ended = false;

@@ -4,30 +4,30 @@ import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 
-/** Why a value never had its turn: a newer one of its key came, too many keys waited, or the stream ended. */
+/** Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream ended. */
 export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired'>;
 
 export interface ConflateByKeyOptions<T> {
-  /** Inner streams that run at once, of one key never more than one. @default 1 */
+  /** Inner streams that run at once; never more than one for each key. @default 1 */
   readonly concurrency?: number;
-  /** Keys that wait at most; when one more comes, the one that has waited longest gives way. @default 10_000 */
+  /** Keys that wait at most; for one more, the value of the key that has waited longest is dropped. @default 10_000 */
   readonly maxKeys?: number;
-  /** Told of each value that never had its turn, and why. */
+  /** Called with each value that is dropped, and the reason. */
   readonly onDrop?: (value: T, reason: ConflateReason) => void;
 }
 
 /**
- * A `mergeMap` in which only the newest value of each key waits: while the consumer is busy, an older one gives way to it, and the key keeps its place.
+ * A `mergeMap` in which only the newest value of each key waits. While the consumer is busy, a new value replaces the older one, and the key keeps its position.
  *
  *     source           -a-AbB--------|
- *     conflateByKey    ----a--A--B---|     (each takes 3 ms; b gives way to B)
+ *     conflateByKey    ----a--A--B---|     (each takes 3 ms; B replaces b)
  *
- * For states, of which only the latest counts: positions, progress, the text of a document. Keys have their turns in order. The inner streams of one
- * key run one after the other: an old state cannot overtake a new one. A throw of a callback is delivered as an error; when the stream has ended
- * already, one of `onDrop` comes out where it was unsubscribed, as with `finalize`. An `onDrop` that has thrown is not called again.
+ * Use this for states, of which only the latest counts: positions, progress, the text of a document. Keys are served in order. The inner streams of one key run
+ * one after the other, so that an old state cannot overtake a new one. A throw of a callback is delivered as an error. When the stream has ended already, a throw
+ * of `onDrop` propagates to the caller of `unsubscribe`, as with `finalize`. An `onDrop` that has thrown is not called again.
  *
- * @param key Says what a value is the state of; keys are equal as in a `Map`.
- * @param project Makes the inner stream of a value when its turn has come.
+ * @param key Returns the key of a value; keys are equal as in a `Map`.
+ * @param project Returns the inner stream of a value.
  * @throws {RangeError} At call time, if a number is not positive.
  * @example
  * messages$.pipe(conflateByKey((message) => message.type, (message) => save(message))).subscribe(draw);
@@ -56,13 +56,17 @@ interface Entry<T> {
   value: T;
 }
 
-interface Room<T> extends MergeQueue<T, Entry<T>> {
-  /** Told when nothing of this key runs any more. */
+interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
+  /** Called when the inner stream of a key has ended. */
   readonly release: (key: unknown) => void;
 }
 
-/** The newest value of each key. A key waits in the order of its first value; one of which an inner stream runs, apart from the others. */
-function createLatestByKey<T>(key: (value: T) => unknown, maxKeys: number, onDrop: (value: T, reason: ConflateReason) => unknown): Room<T> {
+/** Creates a queue of the newest value of each key, in the order of the first values. A key whose inner stream runs waits apart from the others. */
+function createLatestByKey<T>(
+  key: (value: T) => unknown,
+  maxKeys: number,
+  onDrop: (value: T, reason: ConflateReason) => unknown,
+): LatestQueue<T> {
   const waiting = new Map<unknown, Entry<T>>();
   const running = new Map<unknown, Entry<T> | undefined>();
   const oldest = firstOf(waiting);

@@ -4,15 +4,15 @@ import { createRecentKeys } from '../internal/recentKeys.js';
 import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {
-  /** What makes two values the same, compared as in a `Set` (NaN equals itself, `undefined` is a key too). @default the message's `id` */
+  /** Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined` is a key too. @default the message's `id` */
   readonly key?: (value: T) => unknown;
-  /** How long a key is remembered from its first value on, in ms. @default 300_000 */
+  /** How long a key is remembered after its first value, in ms. @default 300_000 */
   readonly ttl?: number;
-  /** Keys remembered at most; when full, the oldest is forgotten. @default 10_000 */
+  /** Keys that are remembered at most; for one more, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** Told of each value that is dropped. */
+  /** Called with each value that is dropped. */
   readonly onDuplicate?: (value: T) => void;
 }
 
@@ -22,8 +22,7 @@ export interface DedupeOptions<T> {
  *     source     -a-a-a-a-|
  *     dedupe     -a---a---|     (ttl: 4 ms)
  *
- * Exact, O(1) amortised, without timers, and bounded: when `maxSize` keys are remembered, the oldest makes room. A throw of `key` or
- * `onDuplicate` is delivered as an error.
+ * The operator is exact, O(1) amortised, bounded, and needs no timers. A throw of `key` or `onDuplicate` is delivered as an error.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example

@@ -1,16 +1,16 @@
 import { asyncScheduler, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { isExpired } from '../message/expiry.js';
+import { isExpired } from '../message/isExpired.js';
 import type { Message } from '../message/types.js';
 
 export interface ExpireOptions<T> {
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** Told of each message that is dropped. */
+  /** Called with each message that is dropped. */
   readonly onExpired?: (message: T) => void;
 }
 
 /**
- * Drops a message whose `ttl` has passed when it comes by: `timestamp + ttl <= now`. One without a `ttl` always passes.
+ * Drops messages whose `ttl` has passed: `timestamp + ttl <= now`. A message without a `ttl` is never dropped.
  *
  *     source    -a-b-a-|     (a: timestamp 0, ttl 5 ms; b: no ttl)
  *     expire    -a-b---|

@@ -21,15 +21,15 @@ import { memoryResults, type ResultStore } from '../internal/resultStore.js';
 import type { Message } from '../message/types.js';
 
 export interface IdempotentOptions<T> {
-  /** What makes two requests the same. @default the message's `id` */
+  /** Returns the key of a request; requests of the same key are repeats. @default the message's `id` */
   readonly key?: (value: T) => string;
   /** How long a result is remembered, in ms. @default 300_000 */
   readonly ttl?: number;
-  /** Results remembered at most; when full, the oldest is forgotten. @default 10_000 */
+  /** Results that are remembered at most; for one more, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
   /**
-   * Where results are remembered instead, each as the array of its values; then `ttl` and `maxSize` are the store's. What has a store outlives
-   * its subscriptions. @default in memory, for as long as one subscription
+   * The store of the results, each as an array of values. `ttl` and `maxSize` are then options of the store. Results in a store outlive the subscription.
+   * @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
   /** The scheduler for clock and timers. @default asyncScheduler */
@@ -37,19 +37,19 @@ export interface IdempotentOptions<T> {
 }
 
 /**
- * A `mergeMap` that remembers: a repeat of a request is answered with the result of the first, and the handler does not run again. While it
+ * A `mergeMap` that remembers results: a repeat of a request is answered with the result of the first one, and the handler does not run again. While the handler
  * runs, repeats share it.
  *
  *     source                    -a-----a----|
  *     handler                   ---r|
  *     idempotent(handler)       ----r--r----|
  *
- * Values are passed on as they come; when the handler has completed, all of them are remembered. An error is passed on and ends the
- * stream, as with `mergeMap`; it is not remembered. Nothing bounds how many run at once: let `consume` do that.
+ * The operator emits each value at once, and remembers all values when the handler has completed. An error ends the stream, as with `mergeMap`, and is not
+ * remembered. The operator does not limit how many handlers run at once; `consume` does.
  *
- * @param handler Answers a request.
+ * @param handler Returns the result of a request.
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
- * @throws What the store or `key` throws, delivered.
+ * @throws The errors of the store and of `key`, delivered.
  * @example
  * const answer = (request: Message) => save(createMessage('order.placed', null, { correlationId: request.id }));
  * wire.pipe(ofType('order.place'), idempotent(answer)).subscribe(wire);
@@ -82,7 +82,7 @@ function remembering<T, R>(
   key: (value: T) => string,
   results: ResultStore,
 ): (value: T) => Observable<R> {
-  /** What is being answered just now. */
+  /** The results of the handlers that run. */
   const running = new Map<string, Observable<R>>();
 
   const run = (value: T, name: string): Observable<R> =>

@@ -3,16 +3,16 @@ import { noteHandled } from '../internal/deliveryContext.js';
 import { withSubscribeContext } from '../internal/subscribeContext.js';
 import type { Message, MessageType } from '../message/types.js';
 
-/** The message of a type; of several types, the union that `type` tells apart. */
+/** The message of a type; for several types, the union that is discriminated by `type`. */
 export type MessageOf<T extends string> = T extends string ? Message<T> : never;
 
 /**
- * Passes messages of the given types on, and the rest not. The type of `payload` follows; of a type that nobody declared, it is `unknown`.
+ * Emits only messages of the given types. The type of `payload` follows; for a type that is not declared, it is `unknown`.
  *
  *     source           -a-b-c-a-|
  *     ofType('a')      -a-----a-|
  *
- * @param types Whole names: no patterns.
+ * @param types Complete names, no patterns.
  * @example
  * messages$.pipe(ofType('execution.output')).subscribe((message) => draw(message.payload.data));
  * @example

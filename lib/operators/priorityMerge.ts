@@ -8,32 +8,32 @@ import { createExpiringQueue } from '../internal/expiringQueue.js';
 export type { OverflowPolicy };
 
 export interface PriorityMergeOptions<T> {
-  /** Inner streams that run at once. Priorities order only what has to wait, so keep it low. @default 4 */
+  /** Inner streams that run at once. Only values that wait are ordered by priority, so keep this low. @default 4 */
   readonly concurrency?: number;
-  /** How urgent a value is that has to wait: the nearest of `MessagePriority` counts, or NORMAL if it is no number. @default its field `priority` */
+  /** Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no number. @default the field `priority` of the value */
   readonly priority?: (value: T) => number | undefined;
   /** Values that wait at most. @default 1_000 */
   readonly maxSize?: number;
   /** How long a value waits at most, in ms. @default 60_000 */
   readonly maxAge?: number;
-  /** What gives way when one more than `maxSize` would wait. @default 'drop-oldest' */
+  /** What happens when more than `maxSize` values would wait. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
-  /** Told of each value that is dropped, and why: `overflow`, `expired`, or `closed` if the stream ends while it waits. */
+  /** Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if the stream ends while the value waits. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * A `mergeMap` whose waiting room is a bounded priority queue: the most urgent starts next, and among equals what came first.
+ * A `mergeMap` with a bounded priority queue: the value of the highest priority starts next; values of equal priority start in the order of the source.
  *
  *     source           -abC-------|
  *     priorityMerge    ----a--C--b|     (concurrency: 1, each takes 3 ms, C is urgent)
  *
- * Everything is O(1), however many wait. One timer drops what waits for too long. A throw of a callback is delivered as an error; when the stream
- * has ended already, one of `onDrop` comes out where it was unsubscribed, as with `finalize`. An `onDrop` that has thrown is not called again.
+ * All operations are O(1). One timer drops values that wait for too long. A throw of a callback is delivered as an error. When the stream has ended already, a
+ * throw of `onDrop` propagates to the caller of `unsubscribe`, as with `finalize`. An `onDrop` that has thrown is not called again.
  *
- * @param project Makes the inner stream of a value when its turn has come.
+ * @param project Returns the inner stream of a value.
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {OverflowError} Delivered, with `overflow: 'error'`.
  * @example

@@ -14,37 +14,37 @@ import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
 
-/** Numbers that did not come in time: all from `first` to `last`. */
+/** Numbers that did not arrive in time: all from `first` to `last`. */
 export interface SequenceGap {
   readonly first: number;
   readonly last: number;
 }
 
 export interface ResequenceOptions<T> {
-  /** The number that comes first. @default that of the first value */
+  /** The first number of the sequence. @default the number of the first value */
   readonly first?: number;
-  /** How many numbers ahead of a missing one are held; a value further ahead ends the wait for it. @default 1_000 */
+  /** How far ahead of a missing number a value may be and wait; a value further ahead ends the wait. @default 1_000 */
   readonly maxSize?: number;
-  /** How long a value waits for those before it, in ms. @default 1_000 */
+  /** How long a value waits for missing numbers before it, in ms. @default 1_000 */
   readonly maxWait?: number;
-  /** Told of numbers that are given up, before what follows them is emitted. */
+  /** Called with missing numbers that are given up, before the values behind them are emitted. */
   readonly onGap?: (gap: SequenceGap) => void;
-  /** Told of each value that is dropped: its number has come before, or was given up. */
+  /** Called with each value that is dropped: its number was emitted before, or given up. */
   readonly onDrop?: (value: T) => void;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Puts values in the order of their numbers: one that comes early is held until those before it have come.
+ * Emits values in the order of their numbers: a value that arrives early is held until the values before it have arrived.
  *
  *     source        -1-3-2-5-----6--|
- *     resequence    -1---(23)--5-6--|     (maxWait: 4 ms; 4 never comes)
+ *     resequence    -1---(23)--5-6--|     (maxWait: 4 ms; 4 never arrives)
  *
- * A missing number is waited for `maxWait` ms at most, then given up, and reported. A number that comes twice, or too late, is dropped. When the
- * source completes or fails, what is held is emitted first. One timer serves all, and there is none while nothing is held.
+ * The operator gives a missing number up after `maxWait` ms, and reports it. It drops values whose number was emitted before or given up. When the source completes
+ * or fails, the held values are emitted first. One timer serves all values, and there is none while no value is held.
  *
- * @param sequence Says the number of a value: rising by one. A throw is delivered as an error.
+ * @param sequence Returns the number of a value; numbers rise by one. A throw is delivered as an error.
  * @throws {RangeError} At call time, if `maxSize` or `maxWait` is not positive. Delivered, for a number that is no safe integer.
  * @example
  * of(1, 3, 2, 4).pipe(resequence((number) => number), toArray()).subscribe((all) => console.log(all.join(' '))); // prints: 1 2 3 4
@@ -60,7 +60,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
 
       const remaining = ({ since }: Held<T>): number => {
         const age = scheduler.now() - since;
-        // The clock was set back: nobody should wait for it to catch up.
+        // The clock was set back: values must not wait until it has caught up.
         return age < 0 ? 0 : maxWait - age;
       };
       const settle = (): void => {
@@ -97,13 +97,13 @@ interface Held<T> {
   readonly since: number;
 }
 
-/** Emits values in the order of their numbers. State is moved on before anything is told: that may bring more values. */
+/** Emits values in the order of their numbers. The state changes before each callback, which may add more values. */
 function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: SequenceGap) => void) {
   const held = new Map<number, Held<T>>();
   const oldest = firstOf(held);
   let next = first;
 
-  /** Emits what is there of the numbers below `end`, and all that follow; gives up the others. */
+  /** Emits the held values below `end` and those that follow without a gap; gives missing numbers up. */
   const reach = (end: number): void => {
     for (let from = next; ordered.observed; from = next) {
       while (next < end && !held.has(next)) next = held.size > 0 ? next + 1 : end;
@@ -116,9 +116,9 @@ function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: Seq
   };
 
   return {
-    /** What is held for longest; nothing, when nobody is there to get it. */
+    /** Returns the value that was held for longest; `undefined` when there is no subscriber. */
     oldest: () => (ordered.observed ? oldest() : undefined),
-    /** Answers whether the number is a new one. */
+    /** Returns whether the number is a new one. */
     enter(one: Held<T>, maxSize: number): boolean {
       if (Number.isNaN(next)) next = one.key;
       if (one.key >= next + maxSize) reach(one.key - maxSize + 1);
@@ -127,7 +127,7 @@ function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: Seq
       if (one.key === next) reach(next);
       return true;
     },
-    /** Emits what is held, for as long as the oldest is to be; the numbers missing before it are given up. */
+    /** Emits held values for as long as the oldest one is due; the missing numbers before it are given up. */
     flush(condition: (oldest: Held<T>) => boolean = () => true): void {
       for (let one = oldest(); one && ordered.observed && condition(one); one = oldest()) reach(one.key);
     },

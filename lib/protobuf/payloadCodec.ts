@@ -1,7 +1,7 @@
 import { create, fromBinary, fromJson, isMessage, toBinary, type DescMessage, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { findUnsupported } from '../codec/assertEncodable.js';
 import { withoutProto } from '../codec/json.js';
-import { MAX_DEPTH } from '../message/limits.js';
+import { MAX_DEPTH } from '../message/messageLimits.js';
 import { scanPayload } from './scanPayload.js';
 import type { EncodedPayload } from './writeMessage.js';
 

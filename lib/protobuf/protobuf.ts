@@ -3,7 +3,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { PlainCodec } from '../codec/codec.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { parseMessage } from '../message/validate.js';
+import { parseMessage } from '../message/parseMessage.js';
 import { decodePayload, encodePayload } from './payloadCodec.js';
 import { readBatch } from './readMessage.js';
 import { writeMessage } from './writeMessage.js';

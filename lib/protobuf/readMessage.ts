@@ -1,5 +1,5 @@
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire';
-import { MAX_HEADERS } from '../message/limits.js';
+import { MAX_HEADERS } from '../message/messageLimits.js';
 import type { EncodedPayload } from './writeMessage.js';
 
 /** The fields of a message, unchecked, and its encoded payload. */

@@ -3,37 +3,36 @@ import { asyncScheduler, defer, map, merge, NEVER, tap, type Observable } from '
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
-import { checkAdmission, createAdmission, type AdmissionOptions } from './admission.js';
+import { checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
 import { checkServeOptions, type ServeOptions } from './serveOptions.js';
-import { maxPieces } from './pieces.js';
-import { accept, upgrades } from './upgrade.js';
+import { maxFragments } from './limits/fragmentLimit.js';
+import { accept, upgrades } from './accept/upgrade.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
-  /** The path that clients ask for. @default '/wire' */
+  /** The path of the requests of clients. @default '/wire' */
   readonly path?: string;
   /** How clients may connect. @default ['websocket', 'sse', 'long-polling'] */
   readonly transports?: readonly Transport[];
-  /** How long a poll is held that there is nothing for, in ms, at most 50_000. @default 25_000 */
+  /** How long the server holds a poll while there is nothing to send, in ms, at most 50_000. @default 25_000 */
   readonly pollHold?: number;
   /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
-  /** How long more than that may wait, in ms; if something is sent to it then, its connection ends with 4413. @default 10_000 */
+  /** How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the client ends its connection with 4413. @default 10_000 */
   readonly stallTimeout?: number;
 }
 
 /**
- * Serves wires on an HTTP server: emits one for each client. A client that loses its connection and comes back in time
- * finds its wire as it was; what the application sent meanwhile is delivered then. A wire completes when its client says
- * goodbye, or does not come back.
+ * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection and returns in time continues with the
+ * same wire, and receives the messages that the application sent meanwhile. A wire completes when its client says goodbye, or does not return.
  *
- * Unsubscribing ends all wires, with close code 1001, and leaves the HTTP server as it is.
+ * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `server` is no HTTP server, or `path` or one of `origins` can never match.
+ * @throws {TypeError} At call time, if `server` is no HTTP server, or `path` or one of `origins` cannot match any request.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
  *   wire.pipe(ofType('system.ping')).subscribe(({ id }) => wire.next(createMessage('system.pong', { timestamp: 0 }, { correlationId: id })));
@@ -46,7 +45,7 @@ export function listen<P extends Principal | undefined = undefined>(
   const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
   const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
   const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
-  // An Express app has events as well, but never an upgrade.
+  // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
@@ -56,7 +55,14 @@ export function listen<P extends Principal | undefined = undefined>(
   checkServeOptions('listen', options);
 
   return defer(() => {
-    const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false, ...piecesOf(maxFrame) });
+    const fragments = maxFragments(maxFrame);
+    const sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: maxFrame,
+      perMessageDeflate: false,
+      maxFragments: fragments,
+      maxBufferedChunks: fragments,
+    });
     const admission = createAdmission(options);
     const sockets$ = upgrades(server, path).pipe(
       accept(sockets, admission),
@@ -64,7 +70,7 @@ export function listen<P extends Principal | undefined = undefined>(
         Object.assign(
           acceptedSocket(socket, options),
           { protocol: 'websocket' },
-          // Nobody else wants to know, and it takes as much as the rest of an idle connection.
+          // Only `authenticate` needs the request, which takes as much memory as the rest of an idle connection.
           options.authenticate && { request },
         ),
       ),
@@ -85,10 +91,4 @@ export function listen<P extends Principal | undefined = undefined>(
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
     return serve<P>(links$, { ...options, endpoint: path, shutdown$ });
   });
-}
-
-/** As fragments of a message, and as they come over the network. */
-function piecesOf(maxFrame: number) {
-  const pieces = maxPieces(maxFrame);
-  return { maxFragments: pieces, maxBufferedChunks: pieces };
 }

@@ -2,32 +2,32 @@ import type { IncomingMessage } from 'node:http';
 import type { ObservableInput } from 'rxjs';
 import { Wire, type WireSetup } from '../wire/wire.js';
 
-/** Who is at the other end of a wire. Add whatever the application knows of it. */
+/** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
-  /** Names it. A session belongs to one: it can be resumed by no other. */
+  /** Identifies the principal. A session belongs to one principal, and no other can resume it. */
   readonly id: string;
-  /** When what was shown is worth nothing any more, in ms since the epoch: unless fresh credentials come before, the connection is closed. @default never */
+  /** When the credentials expire, in ms since the epoch. The server closes the connection then, unless the client has sent fresh credentials. @default never */
   readonly expiresAt?: number;
 }
 
-/** What a client shows. */
+/** The credentials of a client. */
 export interface Credentials {
-  /** What its connection began with: cookies, `Authorization`, the address. */
+  /** The request that opened the connection: it has cookies, `Authorization`, the address. */
   readonly request: IncomingMessage;
-  /** What its option `token` says. */
+  /** The `token` of the client's options. */
   readonly token?: string;
 }
 
-/** Tells who shows these credentials; `undefined`, or a throw, when they are worth nothing. */
+/** Returns the principal of credentials; returns `undefined`, or throws, if they are not valid. */
 export type Authenticate<P extends Principal | undefined> = (credentials: Credentials) => P | undefined | ObservableInput<P | undefined>;
 
-/** A wire, and who is at its other end. */
+/** A wire, and its principal. */
 export type ServerWire<P extends Principal | undefined = undefined> = Wire & {
-  /** As it was authenticated last; `undefined`, where nobody is asked. */
+  /** The principal as it was authenticated last; `undefined` without `authenticate`. */
   readonly principal: P;
 };
 
-/** A wire that shows who is at its other end at any time. A class, as a getter for each wire of its own would take two kilobytes more. */
+/** A wire with its current principal. It is a class because a getter of each wire would take two kilobytes. */
 export class PrincipalWire<P extends Principal | undefined> extends Wire {
   readonly #principal: () => P;
 
@@ -41,5 +41,5 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire {
   }
 }
 
-/** A wire of whoever it may be. */
+/** A wire of any principal. */
 export type AnyWire = ServerWire<Principal | undefined>;

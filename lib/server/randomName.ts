@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * A name that nobody guesses, of 128 bits in 22 characters: or of more. In one piece: `nanoid` makes its names of many, which take 300 bytes more.
+ * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a name of `nanoid` is a tree of parts, which takes 300 bytes more.
  *
  * @param bytes @default 16
  */

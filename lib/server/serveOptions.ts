@@ -1,47 +1,49 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observable } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions } from '../session/endpointOptions.js';
-import { envelopes } from '../session/envelope/envelopes.js';
+import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { WireOptions } from '../wire/wireOptions.js';
+import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import { checkRateLimit, type RateLimit } from './rateLimit.js';
+import { checkRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
+import type { Quota } from './session/quota.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
-  /** The codecs that clients may use: all of them sealed, or none. @default [json(), msgpack()] */
+  /** The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()] */
   readonly codecs?: readonly Codec[];
-  /** How long a wire waits for its client to come back, in ms. @default 120_000 */
+  /** How long a wire waits for its client to return, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
-  /** Wires that may wait so at once; past that the longest waiting ends. @default 1_000 */
+  /** Wires that may wait for their clients at once; past that, the one that has waited longest ends. @default 1_000 */
   readonly maxDetached?: number;
   /**
-   * Tells who a client is, by what its request and its `token` say; asked for each of its connections. Nothing is kept for a client before. Who is nobody
-   * (`undefined`, or a throw) is closed with 4401; when it takes longer than `helloTimeout`, with 1013; when it throws a `ConnectionLostError`, with the code
-   * of that. @default nobody is asked
+   * Returns the principal of a client, by its request and its `token`. The server calls this for each connection, and keeps no state of the client before. The
+   * server closes the connection with 4401 when this returns `undefined` or throws; with 1013 when it takes longer than `helloTimeout`; and with the code of a
+   * `ConnectionLostError` that it throws. @default all clients are anonymous
    */
   readonly authenticate?: Authenticate<P>;
-  /** How many may be looked into at once; the others wait. @default 100 */
+  /** Clients that are authenticated at once; the others wait. @default 100 */
   readonly maxAuthenticating?: number;
-  /** Wires of one principal at once; further ones are closed with 1013. @default 100 */
+  /** Wires of one principal at once; further connections are closed with 1013. @default 100 */
   readonly maxPerPrincipal?: number;
-  /** Wires of one principal that may wait for it to come back; past that the longest waiting ends. @default 10 */
+  /** Wires of one principal that may wait for their clients; past that, the one that has waited longest ends. @default 10 */
   readonly maxDetachedPerPrincipal?: number;
   /**
-   * How many messages a principal may send, or a client that is nobody. What is more is acked later, so that its client waits; what has no number (at-most-once)
-   * is dropped, and reported, as is what speaks envelopes, unacked; who goes on with that is closed with 4429. @default no limit; of `{}`, 100 a second and 200 at once
+   * How many messages a principal, or an anonymous client, may send. The server delays the acks of messages above the limit, which slows the client. It drops
+   * and reports messages that need no ack (at-most-once), and those of clients that speak envelopes; it closes the connection of a client that does not slow down
+   * with 4429. @default no limit; for `{}`, 100 per second and 200 at once
    */
   readonly rateLimit?: RateLimit;
   /**
-   * Frames of a connection that may set nothing in motion: it asks and asks, acks what is acked, repeats what has come. A tenth of that is forgiven each second.
-   * Who brings messages, or acks what was sent, comes nowhere near, however fast; who goes on is closed with 4429. It is looked once in 256 frames. @default 1_000
+   * Frames of a connection that may have no effect: pings, acks of acked messages, repeats. The allowance recovers by a tenth each second. A client that sends
+   * messages, or acks those of the server, does not get near this limit. The server checks every 256 frames, and closes the connection with 4429. @default 1_000
    */
   readonly maxIdleFrames?: number;
-  /** How often each side of a session must be heard, in ms: who is not for 2.5 times that is taken for gone. @default 15_000 */
+  /** How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is considered dead. @default 15_000 */
   readonly pingInterval?: number;
   /**
    * How long a session stays awake after the last message of its client, in ms. A session that hibernates takes a fraction of the memory. It sends by itself, and wakes up when
@@ -49,35 +51,47 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    */
   readonly hibernateAfter?: number;
   /**
-   * Where what is sent to a client is kept until it is acked, by the name of the client. What outlives a restart is of use only together
-   * with an `inbox`. @default memoryOutbox()
+   * Returns the outbox for a client, which keeps the messages to the client until they are acked. An outbox that outlives a restart is of use only together with an
+   * `inbox`. @default memoryOutbox()
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
-   * When it emits, the server stops: nobody new is let in, each client is told to send no more and when to come back, and what is on its way is waited for, for
-   * `drainTimeout` at most. Then all is closed with 1001, and the Observable completes. Unsubscribing closes at once. @default never
+   * Stops the server when it emits: the server refuses new clients, tells each client to send no more and when to return, and waits until all messages are acked,
+   * for `drainTimeout` at most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at once. @default never
    */
   readonly shutdown$?: Observable<unknown>;
-  /** How long clients stay away then, in ms; they return within as long again, not all at once. @default 1_000 */
+  /** How long clients wait after the server has stopped, in ms. They return within as long again, not all at once. @default 1_000 */
   readonly retryAfter?: number;
-  /** Where chance comes from: numbers from 0 up to, but not including, 1. @default Math.random */
+  /** The source of randomness: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
-  /** Told of connections that ended before they became a wire, and of requests for one from pages, or by names, that are not among `origins` and `hosts`. */
+  /** Called for each connection that ended before it became a wire, and for each request from a page, or to a host name, that is not among `origins` and `hosts`. */
   readonly onRefused?: (error: RxwireError) => void;
 }
 
-/** What `serve` takes of whoever the clients may be. */
+/** The options of `serve`, for any type of principal. */
 export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly authenticate?: Authenticate<Principal | undefined>;
   readonly endpoint?: string;
 };
 
-/** A connection that is served. */
+/** The options of the wires of a server, for both protocols. */
+export interface WiresOptions extends WireOptions {
+  readonly codecs: readonly Codec[];
+  readonly endpoint: string;
+  readonly detachedTimeout: number;
+  readonly maxIdleFrames?: number | undefined;
+  readonly quota: Quota;
+  /** The rate limits of the clients, where there are any. */
+  readonly rates?: Rates | undefined;
+  readonly scheduler: SchedulerLike;
+}
+
+/** A link to one client. */
 export type ServedLink = Link<Frame> &
   Pick<DescribedLink, 'protocol'> & {
-    /** What it began with, for `authenticate`; where it is missing, an empty one. */
+    /** The request that opened the link, for `authenticate`. @default an empty request */
     readonly request?: IncomingMessage;
-    /** Told who has opened it; `identify` tells who makes another request of the same connection. */
+    /** Called with the principal that has opened the link; `identify` emits the principal of another request for the same link. */
     readonly onIdentified?: (
       principal: Principal | undefined,
       identify: (request: IncomingMessage) => Observable<Principal | undefined>,
@@ -105,6 +119,6 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   checkRateLimit(owner, rateLimit);
   checkOptions(owner, options);
   if (options.codecs) checkCodecs(owner, options.codecs);
-  // Called for its checks: each wire calls it again, too late for whoever made a mistake.
+  // Validates the options of envelopes now: each wire does so only when its client connects.
   envelopes(options);
 }

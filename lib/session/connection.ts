@@ -14,6 +14,12 @@ export interface ByteCounts {
   lastActivity?: number;
 }
 
+/** Counts the bytes of a frame, and records when it passed. */
+export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, scheduler: SchedulerLike): void {
+  counts[direction] += frame.length;
+  counts.lastActivity = scheduler.now();
+}
+
 export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'woken$'> {
   readonly onOpen: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
@@ -68,10 +74,7 @@ export class Connection {
 
   send(frame: Frame): void {
     const { traffic, scheduler } = this.#options;
-    if (traffic) {
-      traffic.bytesSent += frame.length;
-      traffic.lastActivity = scheduler.now();
-    }
+    if (traffic) countFrame(traffic, 'bytesSent', frame, scheduler);
     this.#to.next(frame);
   }
 
@@ -89,9 +92,7 @@ export class Connection {
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
-    if (!traffic) return;
-    traffic.bytesReceived += frame.length;
-    traffic.lastActivity = scheduler.now();
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler);
   }
 
   /** Both sides may send. From now on each side must be heard every `every` ms. */

@@ -1,9 +1,10 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler } from 'rxjs';
-import { NAME_PATTERN } from '../message/limits.js';
+import { json } from '../codec/json.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
-import type { ConnectOptions } from './connectOptions.js';
-import { sessionProtocol } from './sessionProtocol.js';
+import { countedSession } from '../session/session.js';
+import type { ConnectOptions, Protocol } from './connectOptions.js';
 import { Wire } from './wire.js';
 
 export type { ConnectOptions } from './connectOptions.js';
@@ -11,16 +12,16 @@ export type { ConnectOptions } from './connectOptions.js';
 /**
  * Opens a wire: a Subject of messages over a link that is opened again whenever it is lost.
  *
- * A message is kept until the server has processed it, and sent again after each reconnect, in order; what comes twice is dropped. When
- * the server has forgotten the session, `at-least-once` sends again what may have arrived, and `exactly-once` gives it up. With
- * `at-most-once` a message is sent once, and nobody asks.
+ * The wire keeps a message until the server has processed it, and sends it again after each reconnect, in order. The server drops repeats. When
+ * the server has forgotten the session, a wire with `at-least-once` sends messages again that may have arrived, and one with `exactly-once` gives
+ * them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, if of several codecs some seal and others do not, or if a store that outlives the process has no `durability`.
+ * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, or if a store that outlives the process has no `durability`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
- * @throws {UnauthorizedError} Delivered, when the server does not let this client in.
- * @throws {ConnectionLostError} Delivered, when another close code says that reconnecting is of no use.
+ * @throws {UnauthorizedError} Delivered, when the server does not accept the credentials.
+ * @throws {ConnectionLostError} Delivered, when the close code says that reconnecting cannot help.
  * @throws {StoreError} Delivered, when the outbox cannot be opened, or has another owner.
  * @example
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), reconnect: { initialInterval: 500 } });
@@ -33,13 +34,24 @@ export function connect(options: ConnectOptions): Wire {
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   return new Wire({
-    ...{ ...options, id, delivery, scheduler, signals$, open: protocol({ ...options, id }) },
+    id,
+    delivery,
+    scheduler,
+    microtask: options.microtask,
+    signals$,
+    open: protocol({ ...options, id }),
+    protocol: () => link.protocol ?? 'custom',
     get isOffline() {
       return isOffline();
     },
-    protocol: () => link.protocol ?? 'custom',
     get endpoint() {
       return link.endpoint ?? '';
     },
   });
 }
+
+/** The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
+export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
+  return ({ traffic, listening, ...parts }) =>
+    countedSession(codec, { ...options, ...parts, listening$: listening.begun() }, traffic)(link);
+};

@@ -1,37 +1,51 @@
 import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
+import type { EnvelopeOptions } from '../envelope/envelopeOptions.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { NetworkSignal } from '../session/networkSignals.js';
-import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { TokenSource } from '../session/credentials.js';
-import type { WireOptions } from './wireOptions.js';
-import type { WireParts } from './wireSetup.js';
+import type { EndpointOptions } from '../session/endpointOptions.js';
+import type { NetworkSignal } from '../session/networkSignals.js';
+import type { ReconnectOptions } from '../session/reconnect.js';
+import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { WireParts } from './wire.js';
+
+type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'signals$'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
+
+/**
+ * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and
+ * `dedupeSize`.
+ */
+export interface WireOptions extends Endpoint, Envelope {
+  /** @default from 0.5 to 30 s with full jitter, for ever */
+  readonly reconnect?: ReconnectOptions;
+}
 
 export interface ConnectOptions extends WireOptions {
-  /** How the peer is reached: `webSocket(url)`, or a link of your own. */
+  /** The link to the server: `webSocket(url)`, or a link of your own. */
   readonly link: Link<Frame> & DescribedLink;
-  /** How messages become frames: one codec, or several, the best first, of which the server takes the first that it has. @default json() */
+  /** The codec of the messages; or several codecs, the best first, of which the server takes the first that it has. @default json() */
   readonly codec?: Codec | readonly Codec[];
-  /** What is promised for each message that does not say it itself. @default 'at-least-once' */
+  /** The delivery guarantee of messages that do not have one of their own. @default 'at-least-once' */
   readonly delivery?: Delivery;
-  /** Names the wire, and is the `source` of what it sends. @default 21 random characters */
+  /** Identifies the wire, and is the `source` of the messages that it sends. @default 21 random characters */
   readonly id?: string;
   /**
-   * What shows the server who this is; it goes into the hello, never into an address. Asked for at each connection, and again before it expires. A throw is
-   * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
+   * The credentials for the server. They are part of the hello, never of an address. A function is called at each connection, and again before the credentials
+   * expire. When it throws, the wire tries again later, unless the error is an `UnauthorizedError`, which ends the wire. @default none
    */
   readonly token?: TokenSource;
   /**
-   * What the platform says of the page and of the network: the other side is asked at once whether it is still there, and a wait for the next attempt is cut
-   * short. @default what the browser does; on Node nothing
+   * The signals of the platform about the page and the network. After a signal the wire checks at once whether the server answers, and does not wait for its next
+   * attempt to connect. @default those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;
-  /** Where the messages are kept until they are acked. @default memoryOutbox() */
+  /** The outbox, which keeps the messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
-  /** How both sides agree on what has arrived; `envelopeProtocol` is for servers that know nothing of sessions. @default sessionProtocol */
+  /** The protocol between the two sides; `envelopeProtocol` is for servers without sessions. @default sessionProtocol */
   readonly protocol?: Protocol;
 }
 
-/** Makes of a link for frames one for messages: who is served by one protocol does not load the other. */
+/** Makes a link for messages from a link for frames. A protocol that is not used is not loaded. */
 export type Protocol = (options: ConnectOptions & { readonly id: string }) => (parts: WireParts) => Link<Message>;

@@ -12,45 +12,59 @@ import {
 } from 'rxjs';
 import { completionOf } from '../internal/completionOf.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
-import type { Traffic } from './traffic.js';
 
-/** How a wire is. `error` and `disconnected` are final. */
+/** The status of a wire. `error` and `disconnected` are final. */
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'reconnecting' | 'error';
 
-/** How a wire is at one moment. Times are ms since the epoch, durations ms. */
+/** The state of a wire at one moment. Times are ms since the epoch, durations ms. */
 export interface ConnectionState {
   readonly id: string;
   readonly status: ConnectionStatus;
-  /** What carries it now: `websocket`, `sse`, `long-polling`, or `custom`. */
+  /** The transport in use: `websocket`, `sse`, `long-polling`, or `custom`. */
   readonly protocol: string;
-  /** Where it leads; empty where the link does not say. */
+  /** The address of the link; empty if the link does not have one. */
   readonly endpoint: string;
   readonly createdAt: number;
-  /** When something was last sent or received; `createdAt` until then. */
+  /** When a frame was last sent or received; `createdAt` until then. */
   readonly lastActivity: number;
-  /** Where the platform knows that there is no network. */
+  /** Set if the platform reports that there is no network. */
   readonly isOffline?: true;
   /** Attempts since the connection last worked. */
   readonly reconnectAttempts: number;
   /** While reconnecting: when the next attempt is due. */
   readonly nextAttemptAt?: number;
-  /** Why it is reconnecting, or has failed. */
+  /** The reason why the wire is reconnecting, or has failed. */
   readonly error?: unknown;
   readonly metrics: ConnectionMetrics;
 }
 
-/** What went over a wire since it was made. */
+/** The counters of a wire since it was created. */
 export interface ConnectionMetrics {
-  /** Of text frames, the characters. */
+  /** Characters are counted for text frames. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly messagesSent: number;
   readonly messagesReceived: number;
   readonly errors: number;
-  /** From sending a message to its ack, the latest one, in ms; 0 until there is one. */
+  /** The time from sending a message to its ack, for the latest ack, in ms; 0 until there is one. */
   readonly latency: number;
-  /** How long it has been connected, in ms; 0 when it is not. */
+  /** How long the wire has been connected, in ms; 0 when it is not. */
   readonly uptime: number;
+}
+
+/** The counters of a wire, which its layers increment. */
+export interface Traffic {
+  bytesSent: number;
+  bytesReceived: number;
+  messagesSent: number;
+  messagesReceived: number;
+  errors: number;
+  latency: number;
+  lastActivity?: number;
+}
+
+export function createTraffic(): Traffic {
+  return { bytesSent: 0, bytesReceived: 0, messagesSent: 0, messagesReceived: 0, errors: 0, latency: 0 };
 }
 
 interface Identity {
@@ -58,13 +72,13 @@ interface Identity {
   protocol(): string;
   readonly endpoint: string;
   readonly isOffline?: boolean;
-  /** Tells when that may have changed. */
+  /** Emits when `isOffline` may have changed. */
   readonly signals$?: Observable<unknown>;
 }
 
 type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemptAt' | 'error'>;
 
-/** While somebody looks, the numbers are read this often, in ms. */
+/** How often the counters are read while the state has a subscriber, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
 function now(identity: Identity) {
@@ -72,16 +86,15 @@ function now(identity: Identity) {
   return { id, protocol: identity.protocol(), endpoint, ...(isOffline && { isOffline }) };
 }
 
-/** Keeps the state of one wire. Costs next to nothing while nobody looks. */
-
-export class StateKeeper {
+/** Tracks the state of one wire. It costs next to nothing while the state has no subscriber. */
+export class StateTracker {
   readonly #identity: Identity;
   readonly #traffic: Traffic;
   readonly #scheduler: SchedulerLike;
   readonly #createdAt: number;
   #current: Change = START;
   #connectedAt = Infinity;
-  /** Begins with how it is; made when somebody looks. */
+  /** Begins with the current state. Created when it is first used. */
   #changes$: ReplaySubject<Change> | undefined;
   #isOver = false;
 
@@ -105,13 +118,13 @@ export class StateKeeper {
 
   snapshot(): ConnectionState {
     const { lastActivity = this.#createdAt, ...counts } = this.#traffic;
-    // Not connected is connected in the future.
+    // A wire that is not connected counts as connected in the future.
     const uptime = Math.max(0, this.#scheduler.now() - this.#connectedAt);
     return { ...now(this.#identity), ...this.#current, createdAt: this.#createdAt, lastActivity, metrics: { ...counts, uptime } };
   }
 
   watch(event: SessionEvent): void {
-    // A wire that drains may reconnect for it, but never goes back to life.
+    // A wire that drains may reconnect, but remains `disconnecting`.
     if (this.#current.status === 'disconnecting') return;
     if (event.kind === 'open') this.change('connected');
     if (event.kind === 'lost') this.change('reconnecting', { error: event.error });
@@ -127,7 +140,7 @@ export class StateKeeper {
     this.#changes$?.next(this.#current);
   }
 
-  /** The last change of all. */
+  /** Makes the last change. */
   end(status: ConnectionStatus, details?: Partial<Change>): void {
     this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...details });
     this.#isOver = true;
@@ -144,12 +157,12 @@ export class StateKeeper {
 
 const START: Change = { status: 'connecting', reconnectAttempts: 0 };
 
-/** Whether nobody need be told. */
+/** Returns whether two states need not be reported as a change. */
 function isSame(a: ConnectionState, b: ConnectionState): boolean {
   return a.status === b.status && a.isOffline === b.isOffline && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b);
 }
 
-/** Grows when any of the counters does. */
+/** Returns a number that grows with each of the counters. */
 function tally({ metrics: { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } }: ConnectionState): number {
   return bytesSent + bytesReceived + messagesSent + messagesReceived + errors;
 }

@@ -1,6 +1,7 @@
 import {
   combineLatest,
   defer,
+  delay,
   EMPTY,
   map,
   of,
@@ -9,30 +10,37 @@ import {
   switchMap,
   takeUntil,
   type Observable,
+  type SchedulerLike,
   type Subscription,
   type Unsubscribable,
 } from 'rxjs';
 import { completionOf } from '../internal/completionOf.js';
 import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
-/** Who is subscribed to a wire. */
+/** The subscriptions to a wire. */
 export interface WireSubscriptions {
   readonly count: number;
-  /** The types that they want, where they say so, by `ofType`, and the patterns of their routes; each once. */
+  /** The types that the subscribers select by `ofType`, and the patterns of their routes; each once. */
   readonly patterns: readonly (string | RegExp)[];
 }
 
 const NOTHING: SubscribedPatterns = of([]);
 
-/** Knows who is subscribed. Costs next to nothing while nobody looks. */
-
+/** Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used. */
 export class Subscribers {
   readonly #present = new Map<Unsubscribable, SubscribedPatterns>();
-  /** Made when somebody looks. */
+  readonly #microtask: SchedulerLike;
+  /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
+  #begun$: Subject<true> | undefined;
+  #hasBegun = false;
   #isOver = false;
 
-  /** Now, and at each change. */
+  constructor(microtask: SchedulerLike) {
+    this.#microtask = microtask;
+  }
+
+  /** Emits the subscriptions now, and at each change. */
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
       const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
@@ -45,18 +53,26 @@ export class Subscribers {
     });
   }
 
+  /** Emits true once there has been a subscriber. It emits a microtask later, so that other subscribers of the same moment do not miss the messages that waited. */
+  begun(): Observable<boolean> {
+    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
+  }
+
   add(subscription: Subscription): void {
     const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
     this.#change(this.#present.set(one, subscribeContext() ?? NOTHING));
     subscription.add(one);
-  }
-
-  #change(changed: unknown): void {
-    this.#changes$?.next(changed);
+    this.#hasBegun = true;
+    this.#begun$?.next(true);
+    this.#begun$ = undefined;
   }
 
   close(): void {
     this.#isOver = true;
     this.#changes$?.complete();
+  }
+
+  #change(changed: unknown): void {
+    this.#changes$?.next(changed);
   }
 }

@@ -1,43 +1,75 @@
-import { asapScheduler, asyncScheduler, Observable, Subject, type Observer, type Subscriber, type Subscription } from 'rxjs';
-import { WireClosedError, type RxwireError } from '../errors.js';
+import {
+  asapScheduler,
+  asyncScheduler,
+  Observable,
+  Subject,
+  type Observer,
+  type SchedulerLike,
+  type Subscriber,
+  type Subscription,
+} from 'rxjs';
+import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
+import { ABNORMAL } from '../link/closeCode.js';
+import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
-import { asRxwireError } from './asRxwireError.js';
-import { StateKeeper, type ConnectionState, type ConnectionStatus } from './connectionState.js';
-import { Listening } from './listening.js';
+import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionEvents.js';
+import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
+import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
-import { createTracks, type Tracks } from './tracks.js';
-import { noTraffic } from './traffic.js';
-import type { WireParts, WireSetup } from './wireSetup.js';
 
-export type { WireParts, WireSetup };
+/** The parts of a wire that its link uses. */
+export interface WireParts {
+  readonly listening: {
+    /** Emits true once the wire has had a subscriber. */
+    begun(): Observable<boolean>;
+  };
+  /** Returns whether receipts are of use. */
+  readonly isWatched: () => boolean;
+  readonly traffic: Traffic;
+  readonly report: Report;
+}
+
+/** The parts that a wire is made of. */
+export interface WireSetup {
+  readonly id: string;
+  /** Returns the name of the transport in use: each connection may have another one. */
+  protocol(): string;
+  readonly endpoint: string;
+  /** Whether the platform reports that there is no network. @default not known */
+  readonly isOffline?: boolean;
+  /** Emits when `isOffline` may have changed. */
+  readonly signals$?: Observable<unknown>;
+  readonly delivery: Delivery;
+  readonly scheduler?: SchedulerLike;
+  readonly microtask?: SchedulerLike | undefined;
+  /** Makes the link for messages. */
+  open(parts: WireParts): Link<Message>;
+}
 
 /**
- * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. It is made by {@link connect} or
- * by `listen`, and is open from then on.
+ * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. {@link connect} and `listen` create wires, which
+ * connect at once.
  *
- * Messages that come before the first subscriber wait for it. `error` and `unsubscribe` let go at once, without draining.
+ * Messages that arrive before the first subscriber wait for it. `error` and `unsubscribe` close the wire at once, without draining.
  */
 export class Wire extends Subject<Message> {
-  /** Names this wire; `source` of what it sends, where that is empty. */
+  /** Identifies the wire. It becomes the `source` of messages that are sent without one. */
   readonly id: string;
   readonly delivery: Delivery;
 
-  /** Takes what is sent. */
+  /** Takes the messages to be sent. */
   #outgoing: Subscriber<Message> | undefined;
-  readonly #listening: Listening;
-  readonly #traffic = noTraffic();
-  readonly #subscribers = new Subscribers();
+  readonly #traffic = createTraffic();
+  readonly #subscribers: Subscribers;
   #connection: Subscription | undefined;
   #isOver = false;
-  readonly #keeper: StateKeeper;
-  /** These are made when somebody wants them. */
+  readonly #stateTracker: StateTracker;
+  /** Each of these is created when it is first used. */
   #receipts$: Subject<Receipt> | undefined;
   #failures$: Subject<Receipt> | undefined;
   #errors$: Subject<RxwireError> | undefined;
-  /** Made when somebody wants to know what becomes of a message. */
-  #tracks: Tracks | undefined;
+  #receiptTracker: ReceiptTracker | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
 
@@ -46,12 +78,12 @@ export class Wire extends Subject<Message> {
     super();
     this.id = id;
     this.delivery = delivery;
-    this.#listening = new Listening(microtask);
-    this.#keeper = new StateKeeper(setup, this.#traffic, scheduler);
+    this.#subscribers = new Subscribers(microtask);
+    this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
     const link = setup.open({
-      listening: this.#listening,
-      isWatched: () => this.#receipts$?.observed || this.#tracks?.isWatched() === true,
+      listening: this.#subscribers,
+      isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched() === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
     });
@@ -70,14 +102,14 @@ export class Wire extends Subject<Message> {
     else this.#connection = connection;
   }
 
-  /** How the wire is: now, at each change, and each second while its counters move. Completes after its end. */
+  /** Emits the state now, at each change, and each second while its counters change. Completes after the end of the wire. */
   get state$(): Observable<ConnectionState> {
-    return this.#keeper.states();
+    return this.#stateTracker.states();
   }
 
-  /** What becomes of each message that was sent, step by step. Completes with the wire. */
+  /** Emits a receipt for each step of each message that is sent. Completes with the wire. */
   get receipts$(): Observable<Receipt> {
-    return (this.#receipts$ ??= this.#made()).asObservable();
+    return (this.#receipts$ ??= this.#createSubject()).asObservable();
   }
 
   /**
@@ -86,7 +118,7 @@ export class Wire extends Subject<Message> {
    * Unlike a subscriber of `receipts$`, a subscriber of `failures$` does not wait for acks: they may still be sent together with other messages.
    */
   get failures$(): Observable<Receipt> {
-    return (this.#failures$ ??= this.#made()).asObservable();
+    return (this.#failures$ ??= this.#createSubject()).asObservable();
   }
 
   /** Returns whether a message was sent, and is neither acked nor given up. At-most-once: whether it waits to be sent. */
@@ -94,22 +126,22 @@ export class Wire extends Subject<Message> {
     return this.#session?.isOpen(id) === true;
   }
 
-  /** Every failure, whether or not the wire survives it; branch on `code`. Completes with the wire. */
+  /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
   get errors$(): Observable<RxwireError> {
-    return (this.#errors$ ??= this.#made()).asObservable();
+    return (this.#errors$ ??= this.#createSubject()).asObservable();
   }
 
-  /** Who is subscribed to the wire, and what they want of it: now, and at each change. Completes with the wire. */
+  /** Emits the subscriptions to the wire, and the types that they select: now, and at each change. Completes with the wire. */
   get subscriptions$(): Observable<WireSubscriptions> {
     return this.#subscribers.subscriptions();
   }
 
-  /** How the wire is now. */
+  /** The state of the wire now. */
   get state(): ConnectionState {
-    return this.#keeper.snapshot();
+    return this.#stateTracker.snapshot();
   }
 
-  /** Sends a message: it goes out as soon as there is a connection. */
+  /** Sends a message as soon as there is a connection. */
   override next(message: Message): void {
     const { id } = message;
     if (this.#isEnding) {
@@ -123,24 +155,25 @@ export class Wire extends Subject<Message> {
   }
 
   /**
-   * Sends a message, and tells when it is processed; at-most-once: when it was sent.
+   * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was sent.
    *
-   * @throws {RxwireError} Rejects with the reason, when it is given up: `ERR_DROPPED`, when the wire ends before. `ERR_WIRE_CLOSED`, when that has
-   * ended already, or a durable outbox keeps the message. Who does not wait for it need not catch it.
+   * @throws {RxwireError} Rejects with the reason, when the message is given up: with `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when
+   * the wire has ended already, or a durable outbox keeps the message. A rejection that is not caught has no effect.
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: Message): Promise<Receipt> {
-    const receipt = this.#track().end(message.id);
+    const receipt = this.#tracker().end(message.id);
     this.next(message);
     return receipt;
   }
 
   /**
-   * What becomes of one message: where it is, when it is on its way already, then each step. Completes after the last one, or with the wire.
+   * Emits the receipts of one message: the current one, if the message was sent already, then each further one. Completes after the last receipt, or with
+   * the wire.
    *
-   * From the first call on, the ends of the latest 500 messages at least are remembered. Of an id that nothing is known of, it waits: the message
-   * may be still to come.
+   * From the first call on, the wire remembers the last receipts of at least the latest 500 messages. For an unknown id, this waits: the message may be sent
+   * later.
    *
    * @example
    * const message = createMessage('system.ping', { timestamp: 0 });
@@ -151,29 +184,29 @@ export class Wire extends Subject<Message> {
    * // prints: acked
    */
   messageState(id: string): Observable<Receipt> {
-    return this.#track().state(id);
+    return this.#tracker().state(id);
   }
 
-  /** Sends what is still to be sent, waits for its acks, then closes. */
+  /** Sends the remaining messages, waits for their acks, then closes the wire. */
   override complete(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#keeper.change('disconnecting');
+    this.#stateTracker.change('disconnecting');
     this.#outgoing?.complete();
   }
 
-  /** Tells in `errors$` of a failure around this wire, as of a middleware of what it sends. */
+  /** Reports an error in `errors$`, for code around the wire, as a middleware. */
   report(error: RxwireError): void {
     this.#report({ kind: 'error', error });
   }
 
-  /** Lets go at once; subscribers get the error. */
+  /** Closes the wire at once; subscribers receive the error. */
   override error(error: unknown): void {
     this.#end('error', { error });
     super.error(error);
   }
 
-  /** Lets go at once; subscribers get nothing more. */
+  /** Closes the wire at once; subscribers receive nothing more. */
   override unsubscribe(): void {
     this.#end('disconnected');
     super.unsubscribe();
@@ -183,18 +216,17 @@ export class Wire extends Subject<Message> {
   override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
     const subscription = super.subscribe(...args);
     this.#subscribers.add(subscription);
-    this.#listening.begin();
     return subscription;
   }
 
-  #made<T>(): Subject<T> {
-    const made$ = new Subject<T>();
-    if (this.#isOver) made$.complete();
-    return made$;
+  #createSubject<T>(): Subject<T> {
+    const created$ = new Subject<T>();
+    if (this.#isOver) created$.complete();
+    return created$;
   }
 
-  #track(): Tracks {
-    return (this.#tracks ??= createTracks(() => this.#session, this.#isOver));
+  #tracker(): ReceiptTracker {
+    return (this.#receiptTracker ??= createReceiptTracker(() => this.#session, this.#isOver));
   }
 
   #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
@@ -202,8 +234,8 @@ export class Wire extends Subject<Message> {
     this.#isOver = this.#isEnding = true;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
-    this.#keeper.end(status, failure);
-    this.#tracks?.close();
+    this.#stateTracker.end(status, failure);
+    this.#receiptTracker?.close();
     this.#subscribers.close();
     this.#receipts$?.complete();
     this.#failures$?.complete();
@@ -213,7 +245,7 @@ export class Wire extends Subject<Message> {
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
-      this.#tracks?.next(event.receipt);
+      this.#receiptTracker?.next(event.receipt);
       this.#receipts$?.next(event.receipt);
       if (event.receipt.error) this.#failures$?.next(event.receipt);
       return;
@@ -221,7 +253,12 @@ export class Wire extends Subject<Message> {
     if (event.kind === 'begun') this.#session = event;
     if (event.kind === 'latency') this.#traffic.latency = event.latency;
     if ('error' in event) this.#traffic.errors++;
-    this.#keeper.watch(event);
+    this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
   }
+}
+
+/** Wraps an error of other code, as of a custom link. */
+function asRxwireError(error: unknown): RxwireError {
+  return error instanceof RxwireError ? error : new ConnectionLostError(ABNORMAL, String(error), false, error);
 }

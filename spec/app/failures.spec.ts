@@ -5,7 +5,7 @@ import { route } from '../../lib/app/routing/route.js';
 import { use } from '../../lib/app/routing/use.js';
 import { MiddlewareError, type RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';

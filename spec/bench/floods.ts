@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, createMessage, webSocket, type Wire } from '../../lib/index.js';
 import { bundle } from '../chaos/bundle.js';
-import { Opcode, webSocketFrame } from '../server/floods.js';
+import { Opcode, webSocketFrame } from '../support/attacker.js';
 import { batch } from '../support/sessionFrames.js';
 import { median, perSecond, type Result, type Suite } from './bench.js';
 import { startServer, type RemoteServer } from './servers/server.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { NAME_PATTERN } from '../../lib/message/limits.js';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { NAME_PATTERN } from '../../lib/message/messageLimits.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
 
 /** A message that has everything. */

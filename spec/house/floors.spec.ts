@@ -29,6 +29,8 @@ describe('the check of the floors', () => {
     ['a neighbour', 'operators/a.ts', `export * from '../codec/json.js';`],
     ['a higher floor, lazily', 'link/a.ts', `await import('../server/index.js');`],
     ['a door, from the top', 'index.ts', `export { listen } from './server/index.js';`],
+    ['the older protocol, from the session', 'session/a.ts', `import { b } from '../envelope/b.js';`],
+    ['its part of the server, from a wire', 'wire/a.ts', `import { b } from '../envelope/server/b.js';`],
     ['a door, inside a type', 'wire/a.ts', `let a: import('../testing/index.js').Marble;`],
   ])('refuses %s', (_, file, text) => {
     expect(climbing(importsOf(file, text))).toHaveLength(1);
@@ -38,6 +40,7 @@ describe('the check of the floors', () => {
     ['its own room', 'operators/a.ts', `import './b.js';`],
     ['a neighbour on the ground', 'internal/a.ts', `import { b } from '../message/b.js';`],
     ['a lower floor', 'wire/a.ts', `import { b } from '../operators/b.js';`],
+    ['the older protocol, from its room in the server', 'server/a.ts', `import { b } from '../envelope/server/b.js';`],
     ['a package', 'wire/a.ts', `import { of } from 'rxjs';`],
   ])('allows %s', (_, file, text) => {
     expect(climbing(importsOf(file, text))).toEqual([]);

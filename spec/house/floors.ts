@@ -7,13 +7,21 @@ export const floors: readonly (readonly string[])[] = [
   ['operators', 'codec'],
   ['link'],
   ['session'],
+  ['envelope'],
   ['wire'],
   ['app'],
   ['index', 'server', 'testing', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats'],
 ];
 
-/** The room of a file: its folder, or its own name when it lies on top of lib/. */
-export const roomOf = (file: string): string => file.replace(/\.ts$/, '').split('/')[0] ?? file;
+/**
+ * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol has one folder on three floors: what it adds to `wire` and to
+ * `server` belongs to those rooms.
+ */
+export const roomOf = (file: string): string =>
+  file
+    .replace(/\.ts$/, '')
+    .replace(/^envelope\/(?=(wire|server)\/)/, '')
+    .split('/')[0] ?? file;
 
 export const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)));
 

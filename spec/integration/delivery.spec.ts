@@ -11,7 +11,7 @@ import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
 import { protocols } from '../support/protocols.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 const COUNT = 10_000;
 const CUTS = 20;

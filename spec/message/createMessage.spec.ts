@@ -1,7 +1,7 @@
 import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { MessagePriority } from '../../lib/message/priority.js';
-import { parseMessage } from '../../lib/message/validate.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
+import { parseMessage } from '../../lib/message/parseMessage.js';
 
 describe('createMessage', () => {
   it('fills in the envelope', () => {

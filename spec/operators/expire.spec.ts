@@ -1,6 +1,6 @@
 import { from, VirtualTimeScheduler } from 'rxjs';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
-import { isExpired } from '../../lib/message/expiry.js';
+import { isExpired } from '../../lib/message/isExpired.js';
 import { expire } from '../../lib/operators/expire.js';
 import { operatorContract } from '../support/operatorContract.js';
 

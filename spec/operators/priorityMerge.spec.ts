@@ -19,7 +19,7 @@ import {
   UnsubscriptionError,
   type Observable,
 } from 'rxjs';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import { priorityMerge } from '../../lib/operators/priorityMerge.js';
 import { operatorContract } from '../support/operatorContract.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import protobufjs from 'protobufjs';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { messages, sample } from '../codec/messages.js';

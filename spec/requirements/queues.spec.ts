@@ -1,7 +1,7 @@
 import { firstValueFrom, map, NEVER, of, Subject, take, toArray, VirtualTimeScheduler } from 'rxjs';
 import { queue } from '../../lib/app/queue/queue.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { batchByKey } from '../../lib/operators/batchByKey.js';

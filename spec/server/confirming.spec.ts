@@ -1,7 +1,7 @@
 import { defer, filter, map, merge, mergeMap, of, Subject, timer, type Unsubscribable } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import { connect } from '../../lib/wire/connect.js';

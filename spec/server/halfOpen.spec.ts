@@ -7,9 +7,9 @@ import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { helloFrame } from '../support/sessionFrames.js';
 import { dial, enter } from './hostileEnd.js';
-import { EVENTS, linkName, rawLink } from './http.js';
-import { attacker } from './floods.js';
-import { serve } from './serve.js';
+import { EVENTS, linkName, rawLink } from './http/rawHttpLink.js';
+import { attacker } from '../support/attacker.js';
+import { serve } from '../support/recordingServer.js';
 
 /** What begins, and goes on never. */
 const halves: readonly (readonly [what: string, text: string])[] = [

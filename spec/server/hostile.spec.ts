@@ -6,7 +6,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import { rawClient } from '../support/peer.js';
 import { seeded } from '../support/seeded.js';
-import { frame, got, greetedClient, hello, message, secret, serve } from './serve.js';
+import { frame, got, greetedClient, hello, message, secret, serve } from '../support/recordingServer.js';
 
 // That nothing is thrown or rejected where nobody sees it needs no test of its own: jest fails on it.
 describe('listen: hostile clients', () => {

@@ -24,8 +24,8 @@ import { record } from '../support/record.js';
 import { batch, helloFrame, secret } from '../support/sessionFrames.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { dial, enter, transports, type Transport } from './hostileEnd.js';
-import { EVENTS, linkName, rawLink, textUntil } from './http.js';
-import { serve } from './serve.js';
+import { EVENTS, linkName, rawLink, textUntil } from './http/rawHttpLink.js';
+import { serve } from '../support/recordingServer.js';
 
 jest.setTimeout(20_000);
 

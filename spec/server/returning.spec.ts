@@ -9,8 +9,8 @@ import type { Wire } from '../../lib/wire/wire.js';
 import { rawClient } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
-import { ack, frame, got, greetedClient, hello, message, secret, serve } from './serve.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { ack, frame, got, greetedClient, hello, message, secret, serve } from '../support/recordingServer.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 const status = (wire: Wire, wanted: ConnectionStatus) => firstValueFrom(wire.state$.pipe(filter((state) => state.status === wanted)));
 

@@ -11,7 +11,7 @@ import { rawClient } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
 import { fieldsOf, helloFrame } from '../support/sessionFrames.js';
-import { serve as serveHttp } from './serve.js';
+import { serve as serveHttp } from '../support/recordingServer.js';
 
 const number = ({ payload }: { readonly payload: unknown }): unknown => payload;
 

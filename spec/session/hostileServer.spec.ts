@@ -2,7 +2,7 @@ import { NEVER } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import type { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { durable } from '../../lib/session/durability.js';
 import { batchFrame } from '../../lib/session/protocol/frames.js';

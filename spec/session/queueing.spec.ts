@@ -1,7 +1,7 @@
 import { firstValueFrom, Subject, timer } from 'rxjs';
 import { MessageDroppedError, MessagesMissedError } from '../../lib/errors.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
-import { MessagePriority } from '../../lib/message/priority.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
 import { record } from '../support/record.js';
 import { pair, type PairOptions } from '../support/sessionPair.js';

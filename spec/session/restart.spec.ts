@@ -3,7 +3,7 @@ import type { ConnectionLostError } from '../../lib/errors.js';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { CloseCode } from '../../lib/link/closeCode.js';
 import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';

@@ -7,7 +7,7 @@ import { webCipher } from '../../lib/codec/seal/webCipher.js';
 import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import { UnsupportedError, type RxwireError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memory.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { serve } from '../../lib/server/serve.js';
@@ -16,7 +16,7 @@ import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { pair, type PairOptions } from '../support/sessionPair.js';
 import { fakeStorage } from './store/fakeStorage.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const ring = (name = 'k1', byte = 1): Keyring => keyring({ current: name, keys: { [name]: key(byte) } });

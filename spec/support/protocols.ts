@@ -1,5 +1,5 @@
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
-import { sessionProtocol } from '../../lib/wire/sessionProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { sessionProtocol } from '../../lib/wire/connect.js';
 
 /** Both protocols, for tests of what both must do. */
 export const protocols = [

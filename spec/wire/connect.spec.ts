@@ -11,7 +11,7 @@ import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 describe('connect', () => {
   describe('in virtual time', () => {

@@ -16,7 +16,7 @@ import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
-import { envelopeProtocol } from '../../lib/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 const ids = (messages: readonly Message[]): string[] => messages.map(({ id }) => id);
 

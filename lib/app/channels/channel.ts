@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
-import { NAME_PATTERN } from '../../message/limits.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from './channelOptions.js';

@@ -11,9 +11,9 @@ import type {
   ChannelRefused,
   ChannelWatch,
 } from '../../message/channelTypes.js';
-import { NAME_PATTERN } from '../../message/limits.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
-import { parseMessage } from '../../message/validate.js';
+import { parseMessage } from '../../message/parseMessage.js';
 
 // Payloads come from the other side: these functions validate every field and copy only known fields.
 

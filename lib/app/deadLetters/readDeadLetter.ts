@@ -1,4 +1,4 @@
-import { parseMessage } from '../../message/validate.js';
+import { parseMessage } from '../../message/parseMessage.js';
 import type { DeadLetter, FailedAttempt } from '../../session/store/inbox.js';
 import type { StoredDeadLetter } from './deadLetterStore.js';
 

@@ -4,7 +4,7 @@ import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { attempt, whenReady } from '../../internal/maybeAsync.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
-import { NAME_PATTERN } from '../../message/limits.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { ChannelSubject } from '../channels/channelSubject.js';

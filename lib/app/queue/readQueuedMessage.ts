@@ -1,4 +1,4 @@
-import { parseMessage } from '../../message/validate.js';
+import { parseMessage } from '../../message/parseMessage.js';
 import type { QueuedMessage } from './queueStore.js';
 
 /** Returns a stored value as a message of a queue; undefined if it is not one. */

@@ -3,7 +3,7 @@ import type { DropReason } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
 import { createRing } from '../../internal/ring.js';
 import { createExpiringQueue } from '../../internal/expiringQueue.js';
-import { isExpired } from '../../message/expiry.js';
+import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';
 import type { QueueItem } from './queueItem.js';
 

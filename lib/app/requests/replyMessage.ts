@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { ReplyError, RxwireError } from '../../errors.js';
-import { ENVELOPE_VERSION } from '../../message/limits.js';
+import { ENVELOPE_VERSION } from '../../message/messageLimits.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { ReplyType } from './replyTypes.js';
 

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../../message/limits.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 
 /** The maximum number of segments in a pattern. */
 const MAX_SEGMENTS = 16;

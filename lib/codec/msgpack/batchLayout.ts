@@ -1,6 +1,6 @@
 import { DecodeError, EncodeError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
-import { parseMessage } from '../../message/validate.js';
+import { parseMessage } from '../../message/parseMessage.js';
 import { assertEncodable } from '../assertEncodable.js';
 import { fromColumns, extensionsOf, toColumns } from './messageColumns.js';
 import { encodeExtensions, needsExtension, decodeExtensions, type ExtensionTypes } from './extensionTypes.js';

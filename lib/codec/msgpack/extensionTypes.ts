@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from '../../message/limits.js';
+import { MAX_DEPTH } from '../../message/messageLimits.js';
 
 /** The types and paths of values that are encoded as other values: `[MAP, 'files', 0]`. Inner values come before outer ones. */
 export type ExtensionTypes = readonly (readonly (string | number)[])[];

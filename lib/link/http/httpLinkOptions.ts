@@ -1,5 +1,5 @@
 import type { ReadableStreamLike, SchedulerLike } from 'rxjs';
-import type { StallOptions } from '../stall.js';
+import type { StallOptions } from '../stallCheck.js';
 
 /** The part of a `fetch` response that a link uses. */
 export interface FetchResponse {

@@ -1,7 +1,7 @@
 import { asyncScheduler, concat, defer, EMPTY, exhaustMap, of, repeat, Subject, tap, type Observable } from 'rxjs';
 import { NORMAL } from '../closeCode.js';
 import type { Frame } from '../link.js';
-import { createRoomCheck } from '../stall.js';
+import { createStallCheck } from '../stallCheck.js';
 import type { HttpSession } from './httpSession.js';
 import type { HttpLinkOptions } from './httpLinkOptions.js';
 import { createRecordQueue } from './recordQueue.js';
@@ -22,7 +22,7 @@ export interface Uplink {
 export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, onClosed: () => void): Uplink {
   const { scheduler = asyncScheduler } = options;
   const queue = createRecordQueue();
-  const checkRoom = createRoomCheck(options, scheduler, () => queue.bytes);
+  const checkStall = createStallCheck(options, scheduler, () => queue.bytes);
   const wake$ = new Subject<void>();
   let isDone = false;
 
@@ -32,7 +32,7 @@ export function createUplink({ post, close }: HttpSession, options: HttpLinkOpti
   const closed$ = defer(() => (isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ complete: onClosed })) : EMPTY));
   return {
     push(frame) {
-      checkRoom();
+      checkStall();
       queue.push(frame);
       wake$.next();
     },

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { concat, defer, EMPTY, map, of, type Observable } from 'rxjs';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Frame } from '../../link/link.js';
-import type { Admission } from '../admission.js';
+import type { Admission } from '../accept/admission.js';
 import {
   createServedHttpLink,
   negotiateDownlink,

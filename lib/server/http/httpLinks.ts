@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { catchError, defer, EMPTY, finalize, mergeMap, noop, Subject, type Observable } from 'rxjs';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
-import type { Admission } from '../admission.js';
+import type { Admission } from '../accept/admission.js';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
 import { interceptRequests, type Exchange } from './interceptRequests.js';
 import { statusErrorOf } from './statusError.js';

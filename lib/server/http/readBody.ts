@@ -3,7 +3,7 @@ import { fromEvent, map, merge, take, takeUntil, tap, throwError, timeout, toArr
 import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
-import { maxPieces } from '../pieces.js';
+import { maxFragments } from '../limits/fragmentLimit.js';
 import { StatusError } from './statusError.js';
 
 export interface BodyLimits {
@@ -23,7 +23,7 @@ export function readBody(request: IncomingMessage, { limit, timeLimit, scheduler
   const count = (chunk: Buffer): void => {
     size += chunk.length;
     if (size > limit) throw new FrameTooLargeError(size, limit);
-    if (++chunks > maxPieces(limit)) throw new ProtocolError('a body in too many pieces');
+    if (++chunks > maxFragments(limit)) throw new ProtocolError('a body in too many pieces');
   };
   const body$ = (fromEvent(request, 'data') as Observable<Buffer>).pipe(
     tap(count),

@@ -16,7 +16,7 @@ import { completionOf } from '../../internal/completionOf.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../../link/closeCode.js';
 import type { Ending } from '../../link/http/recordFormat.js';
 import type { DescribedLink, Frame, Link } from '../../link/link.js';
-import { createRoomCheck, type StallOptions } from '../../link/stall.js';
+import { createStallCheck, type StallOptions } from '../../link/stallCheck.js';
 import type { Downlink } from './downlink.js';
 
 /** The server's end of a link over requests. */
@@ -37,13 +37,13 @@ export interface ServerHttpLinkOptions extends StallOptions {
 
 export function createServerHttpLink(downlink: Downlink, options: ServerHttpLinkOptions): ServerHttpLink {
   const received$ = new Subject<Frame>();
-  const checkRoom = createRoomCheck(options, options.scheduler, downlink.buffered);
+  const checkStall = createStallCheck(options, options.scheduler, downlink.buffered);
   let closeReason: Ending = { code: ABANDONED, reason: '' };
   let isLost = false;
   let isEnded = false;
 
   const send = (frame: Frame): void => {
-    checkRoom();
+    checkStall();
     downlink.send(frame);
   };
   const finish = (): void => {

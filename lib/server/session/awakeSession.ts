@@ -14,9 +14,9 @@ import { credential } from '../../session/protocol/handshake.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
-import type { WireParts } from '../../wire/wireSetup.js';
-import type { WiresOptions } from '../envelopeWires.js';
-import type { SharedBucket } from '../rateLimit.js';
+import type { WireParts } from '../../wire/wire.js';
+import type { WiresOptions } from '../serveOptions.js';
+import type { SharedBucket } from '../limits/rateLimit.js';
 import type { FanOut } from './fanOut.js';
 import { HandshakeResponder } from './handshakeResponder.js';
 import type { Checked, KeepaliveTimer } from './keepaliveTimer.js';
@@ -25,7 +25,7 @@ import type { SessionTransport } from './transport.js';
 import type { Drained } from './drain.js';
 import { createReauthentication, type Reauthentication } from './reauthentication.js';
 import { batchesOf, type Snapshot } from './snapshot.js';
-import { createThrottle, type Throttle } from './throttle.js';
+import { createThrottle, type Throttle } from '../limits/throttle.js';
 
 /** The options of all sessions of a server. */
 export interface ServerSessionOptions extends WiresOptions {

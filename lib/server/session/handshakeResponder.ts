@@ -9,8 +9,8 @@ import { DEFAULTS, type EndpointOptions } from '../../session/endpointOptions.js
 import { controlFrame } from '../../session/protocol/frames.js';
 import type { Welcome } from '../../session/protocol/handshake.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { Attachment } from '../attachment.js';
-import { expiryOf } from '../identified.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { expiryOf } from '../accept/authentication.js';
 import type { Peer } from './resumption.js';
 
 export interface HandshakeOptions extends EndpointOptions {
@@ -26,7 +26,7 @@ export interface HandshakeParts extends Pick<EndpointParts, 'fail' | 'wait'> {
   readonly agreed: string;
   readonly store: OutboxStore;
   /** Returns the latest connection of the client, which is open or about to be. */
-  readonly attachment: () => Attachment;
+  readonly attachment: () => IncomingConnection;
   /** Called when both sides know of each other. */
   readonly onAgreed: () => void;
 }

@@ -4,9 +4,9 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Connection } from '../../session/connection.js';
 import { controlFrame } from '../../session/protocol/frames.js';
 import type { Wait } from '../../session/serialTask.js';
-import type { Attachment } from '../attachment.js';
-import { expiryOf, goodbyeOf } from '../identified.js';
-import { createBucket, type Bucket } from '../rateLimit.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { expiryOf, goodbyeOf } from '../accept/authentication.js';
+import { createBucket, type Bucket } from '../limits/rateLimit.js';
 
 /** Fresh tokens that a client may show, as each is work for whoever is asked who that is: so many in a second, and so many at once. */
 const PER_SECOND = 10;
@@ -20,7 +20,7 @@ export interface Reauthentication {
   readonly isIdle: () => boolean;
 }
 
-export function createReauthentication(attachment: () => Attachment, wait: Wait, scheduler: SchedulerLike): Reauthentication {
+export function createReauthentication(attachment: () => IncomingConnection, wait: Wait, scheduler: SchedulerLike): Reauthentication {
   let asking: Connection | undefined;
   let bucket: Bucket | undefined;
 

@@ -1,16 +1,15 @@
 import { catchError, EMPTY, map, mergeMap, Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ProtocolError, UnsupportedError } from '../../errors.js';
+import { UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { readFrame } from '../../session/protocol/frames.js';
-import { parseHello, type Hello } from '../../session/protocol/handshake.js';
+import type { Hello } from '../../session/protocol/handshake.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { WireParts, WireSetup } from '../../wire/wireSetup.js';
-import type { Attachment } from '../attachment.js';
+import type { WireParts, WireSetup } from '../../wire/wire.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';
 import type { Drained } from './drain.js';
@@ -26,22 +25,6 @@ export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' 
   readonly outbox?: (pid: string) => OutboxStore;
   /** Called with the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
-}
-
-/** Whether a connection that begins with this frame speaks the session protocol. */
-export function isSessionFrame(frame: Frame): boolean {
-  return typeof frame === 'string' && frame.startsWith('["hello",');
-}
-
-/** Characters that a hello may have: some of it is kept for as long as the connection. A token of 8,192 characters fits in, however it is written. */
-const MAX_HELLO = 64 * 1024;
-
-/** Reads the hello that a connection has begun with. @throws {ProtocolError} When the frame is no hello. */
-export function readSessionHello(first: Frame): Hello {
-  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
-  const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
-  return parseHello(frame.value);
 }
 
 /** A client that has a session in this process. */
@@ -61,20 +44,20 @@ export function createRegistry(options: RegistryOptions) {
     keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler, options.hibernateAfter),
     fanOut: new FanOut(options.microtask),
   };
-  const refuse = (attachment: Attachment, code: CloseCode, error: unknown): [] => {
+  const refuse = (attachment: IncomingConnection, code: CloseCode, error: unknown): [] => {
     const { reason, message } = Object(error) as Partial<UnsupportedError>;
     attachment.close(code, reason ?? message ?? '');
     options.onRefused(error);
     return [];
   };
-  const isRefused = (attachment: Attachment, hello: Hello, peer: Peer): boolean => {
+  const isRefused = (attachment: IncomingConnection, hello: Hello, peer: Peer): boolean => {
     const code = peer.refusal(hello, attachment.principal);
     if (code === undefined) return false;
     refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
     return true;
   };
   /** @param leave Gives the place of the client up. */
-  const accept = (attachment: Attachment, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
+  const accept = (attachment: IncomingConnection, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
     const peer = peerOf(stored, attachment);
     const codec = agreedCodec(hello, options.codecs);
     if (codec && !isRefused(attachment, hello, peer)) {
@@ -95,7 +78,7 @@ export function createRegistry(options: RegistryOptions) {
       mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
     );
   };
-  const begin = (attachment: Attachment, hello: Hello): Observable<AnyWire> => {
+  const begin = (attachment: IncomingConnection, hello: Hello): Observable<AnyWire> => {
     const giveUp = options.quota.take(attachment.principal?.id);
     const leave = (): void => {
       entries.delete(hello.pid);
@@ -117,7 +100,7 @@ export function createRegistry(options: RegistryOptions) {
      *
      * @throws {RxwireError} When the client may not have a wire.
      */
-    admit(attachment: Attachment): Observable<AnyWire> {
+    admit(attachment: IncomingConnection): Observable<AnyWire> {
       const hello = attachment.hello();
       const entry = entries.get(hello.pid);
       if (!entries.has(hello.pid)) return begin(attachment, hello);
@@ -135,7 +118,7 @@ export function createRegistry(options: RegistryOptions) {
 }
 
 /** Returns the client as it was stored, or as a new one. */
-function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: Attachment): Peer {
+function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: IncomingConnection): Peer {
   const known = parsePeerRecord(record?.session);
   return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
 }

@@ -2,16 +2,16 @@ import { Subscription, type Observable, type Observer, type Subscriber, type Uns
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
+import { countFrame } from '../../session/connection.js';
 import { count, mustPing, type Silence } from '../../session/heartbeat.js';
 import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames.js';
 import { ackDelayOf, isNumbered } from '../../session/send/inFlight.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents } from '../../session/store/outboxStore.js';
-import { pass } from '../../wire/traffic.js';
-import type { WireParts } from '../../wire/wireSetup.js';
-import type { Moved } from '../idleFrames.js';
-import type { SharedBucket } from '../rateLimit.js';
+import type { WireParts } from '../../wire/wire.js';
+import type { Progress } from '../limits/floodGuard.js';
+import type { SharedBucket } from '../limits/rateLimit.js';
 import { AwakeSession, type NewClient, type ServerSessionOptions, type SessionOwner } from './awakeSession.js';
 import type { Burst, FanOutMember } from './fanOut.js';
 import { addParcel, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
@@ -121,7 +121,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Takes a frame of the client. */
   receive(frame: Frame): void {
-    pass(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler);
+    countFrame(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler);
     if (this.#awake) this.#awake.endpoint.receive(frame);
     else {
       this.#silence.isHeard = true;
@@ -130,7 +130,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   }
 
   send(frame: Frame): void {
-    pass(this.parts.traffic, 'bytesSent', frame, this.options.scheduler);
+    countFrame(this.parts.traffic, 'bytesSent', frame, this.options.scheduler);
     this.client.transport.send(frame);
   }
 
@@ -149,8 +149,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   readonly report = (event: SessionEvent): void => this.parts.report(event);
 
-  /** Returns how far the session has got, see {@link Moved}. */
-  moved(): Moved {
+  /** Returns how far the session has got, see {@link Progress}. */
+  moved(): Progress {
     const { window = DEFAULTS.window } = this.options;
     // A message without a number may wait for the first subscriber, and each one that finds no room to wait is an error.
     const { messagesReceived, errors } = this.parts.traffic;

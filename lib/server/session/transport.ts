@@ -5,11 +5,11 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
 import { isTemporary } from '../../session/reconnect.js';
-import type { Attachment } from '../attachment.js';
-import { createIdleFrames, LOOK, type IdleFramesOptions, type Moved } from '../idleFrames.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
 import type { Quota, QuotaUser } from './quota.js';
 
-export interface TransportOptions extends IdleFramesOptions {
+export interface TransportOptions extends FloodGuardOptions {
   readonly detachedTimeout: number;
   readonly quota: Quota;
 }
@@ -26,7 +26,7 @@ export interface TransportUser {
   failed(error: unknown): void;
   /** The client has said goodbye. */
   ended(): void;
-  moved(): Moved;
+  moved(): Progress;
   readonly report: Report;
 }
 
@@ -36,22 +36,22 @@ export interface TransportUser {
  */
 export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
-  latest: Attachment;
+  latest: IncomingConnection;
   /** Whether the client can say that it has returned. One that cannot is a new client each time. */
   readonly returns: boolean;
   readonly owner: string | undefined;
   readonly #options: TransportOptions;
   #user: TransportUser | undefined;
-  #connected: Attachment | undefined;
+  #connected: IncomingConnection | undefined;
   /** Set while its client is away. */
   #gone: CoalescedTimer | undefined;
   /** Frames of this connection, since it was looked what has become of them. */
   #frames = 0;
   /** Made at the first look. */
-  #isTooIdle: (() => boolean) | undefined;
+  #isFlooding: (() => boolean) | undefined;
   #isStopping = false;
 
-  constructor(latest: Attachment, returns: boolean, options: TransportOptions) {
+  constructor(latest: IncomingConnection, returns: boolean, options: TransportOptions) {
     this.latest = latest;
     this.returns = returns;
     this.owner = latest.principal?.id;
@@ -73,7 +73,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   }
 
   /** Lets a newer connection take the place of the one before. */
-  takeOver(newer: Attachment): void {
+  takeOver(newer: IncomingConnection): void {
     const older = this.latest;
     this.latest = newer;
     this.#detach();
@@ -109,7 +109,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   }
 
   next(frame: Frame): void {
-    if (++this.#frames === LOOK && this.#isFlooded())
+    if (++this.#frames === FRAMES_PER_CHECK && this.#isFlooded())
       this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames that bring nothing'));
     else this.#user?.receive(frame);
   }
@@ -140,7 +140,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   #attach(): void {
     this.#isHere();
     this.#frames = 0;
-    this.#isTooIdle = undefined;
+    this.#isFlooding = undefined;
     const attachment = this.latest;
     this.#connected = attachment;
     this.#user?.connected();
@@ -156,9 +156,9 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 
   #isFlooded(): boolean {
     this.#frames = 0;
-    if (this.#isTooIdle) return this.#isTooIdle();
+    if (this.#isFlooding) return this.#isFlooding();
     const { maxIdleFrames, pingInterval, scheduler } = this.#options;
-    this.#isTooIdle = createIdleFrames({ maxIdleFrames, pingInterval, scheduler }, () => this.#user?.moved() ?? { steps: 0, open: 0 });
+    this.#isFlooding = createFloodGuard({ maxIdleFrames, pingInterval, scheduler }, () => this.#user?.moved() ?? { steps: 0, open: 0 });
     return false;
   }
 

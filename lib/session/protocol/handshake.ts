@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { NAME_PATTERN } from '../../message/limits.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Delivery } from '../../message/types.js';
 
 /** The version of the session protocol. */

@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import type { Frame } from '../../link/link.js';
-import { isExpired } from '../../message/expiry.js';
+import { isExpired } from '../../message/isExpired.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Encoded } from '../encoding.js';
 import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { DropReason, OverflowError } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy, type PriorityQueue } from '../../internal/priorityQueue.js';
-import { isExpired } from '../../message/expiry.js';
+import { isExpired } from '../../message/isExpired.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { isNumbered, type NumberedDelivery } from './inFlight.js';
 import type { PendingMessages } from './pendingMessages.js';

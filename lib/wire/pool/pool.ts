@@ -1,6 +1,7 @@
 import {
   asyncScheduler,
   defer,
+  distinctUntilChanged,
   finalize,
   from,
   ignoreElements,
@@ -17,40 +18,40 @@ import {
 import { OverflowError, PoolClosedError, PoolTimeoutError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../../internal/assert.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
+import { exponentialDelay } from '../../internal/retryDelays.js';
+import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
-import { createLending } from './lending.js';
-import type { Member, Members } from './members.js';
 import type { Lease, PoolOptions, PoolState } from './poolOptions.js';
-import { createReopening } from './reopening.js';
-import { createWaitingRoom } from './waitingRoom.js';
+import { createWaitQueue } from './waitQueue.js';
 
-/** Wires that are shared by turns. */
+/** A pool of wires, each of which is used by one caller at a time. */
 export interface Pool<W extends Wire = Wire> {
   /**
-   * Emits a wire that is connected, and completes: at once, where one is free, or when one is. It is yours until you release it. Who unsubscribes
-   * before does not wait any more.
+   * Emits a connected wire, and completes: at once if a wire is idle, otherwise when a wire is released or opened. The wire belongs to the caller until the
+   * caller releases it. Unsubscribing ends the wait.
    *
-   * @throws {PoolTimeoutError} Delivered, when none is free in time.
-   * @throws {OverflowError} Delivered, when too many wait.
+   * @throws {PoolTimeoutError} Delivered, when no wire is idle in time.
+   * @throws {OverflowError} Delivered, when too many callers wait.
    * @throws {PoolClosedError} Delivered, when the pool is destroyed.
    */
   readonly acquire: () => Observable<Lease<W>>;
-  /** Acquires a wire for some work, and releases it when that has ended, in whatever way. Fails as `acquire` does, or as the work does. */
+  /** Acquires a wire for some work, and releases it when the work has ended. Fails as `acquire` does, or as the work does. */
   readonly use: <T>(work: (wire: W) => ObservableInput<T>) => Observable<T>;
-  /** How it is: now, and at each change. Completes when the pool is destroyed, and all is closed. */
+  /** Emits the state now, and at each change. Completes when the pool is destroyed, and all wires are closed. */
   readonly state$: Observable<PoolState>;
-  /** Why wires have ended, or could not be opened; as it happens. */
+  /** Emits the reason whenever a wire has ended, or could not be opened. */
   readonly errors$: Observable<unknown>;
   /**
-   * Gives out nothing more, fails all who wait, and closes the wires, each when it is released: what they have to send is sent. What is returned
-   * completes when that is done, or `drainTimeout` has passed; it happens without being subscribed to.
+   * Fails all callers that wait, accepts no more, and closes each wire as soon as it is released; a wire sends its remaining messages first. The returned
+   * Observable completes when all wires are closed, or `drainTimeout` has passed. The pool is destroyed without a subscription to it.
    */
   readonly destroy: () => Observable<never>;
 }
 
 /**
- * Keeps some wires open, and lends each to one at a time. Wires reconnect by themselves; one that has ended for good is replaced.
+ * Keeps some wires open, and lends each to one caller at a time. Wires reconnect by themselves; the pool replaces a wire that has ended.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
@@ -59,7 +60,8 @@ export interface Pool<W extends Wire = Wire> {
  * wires.use((wire) => wire.send(job)).subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
-  const { min = 1, max = 10, maxWaiting = 1_000, acquireTimeout, idleTimeout, drainTimeout, initialInterval, maxInterval } = options;
+  const { open, min = 1, max = 10, maxWaiting = 1_000, acquireTimeout = 10_000, idleTimeout = 60_000, drainTimeout = 10_000 } = options;
+  const { initialInterval = 500, maxInterval = 30_000, scheduler = asyncScheduler, random = Math.random } = options;
   assertWhole('pool', { max, maxWaiting });
   assertPositive('pool', { acquireTimeout, idleTimeout, initialInterval, maxInterval });
   assertNotNegative('pool', { drainTimeout });
@@ -67,85 +69,239 @@ export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
     throw new RangeError(`pool: "min" must be a whole number from 0 to ${max}, which is "max", got ${min}`);
   }
 
-  const { lending, waiting, fill, destroy, changes$, errors$, isDestroyed } = createHouse(options);
-  const { members } = lending;
-  const snapshot = (): PoolState => ({
-    size: members.all.size,
-    idle: members.idle.length,
-    leased: members.count(isLeased),
-    waiting: waiting.size(),
-    isDestroyed: isDestroyed(),
-  });
-  const acquire = (): Observable<Lease<W>> =>
-    defer(() => {
-      if (isDestroyed()) return throwError(() => new PoolClosedError());
-      const free = waiting.size() === 0 && lending.take();
-      if (free) return of(free);
-      if (waiting.size() >= maxWaiting) return throwError(() => new OverflowError('those who wait for a wire', maxWaiting));
-      return waiting.enter;
-    });
-  fill();
+  const limits = { min, max, maxWaiting, acquireTimeout, idleTimeout, drainTimeout, initialInterval, maxInterval };
+  const wires = new WirePool<W>({ open, scheduler, random, ...limits });
+  wires.fill();
+  const acquire = (): Observable<Lease<W>> => defer(() => wires.acquire());
   return {
-    ...{ acquire, destroy },
+    acquire,
     use: (work) => acquire().pipe(mergeMap(({ wire, release }) => defer(() => from(work(wire))).pipe(finalize(release)))),
-    state$: defer(() => changes$.pipe(startWith(undefined), map(snapshot))),
-    errors$: errors$.asObservable(),
+    state$: defer(() =>
+      wires.changes$.pipe(
+        startWith(undefined),
+        map(() => wires.snapshot()),
+      ),
+    ),
+    errors$: wires.errors$.asObservable(),
+    destroy: () => wires.destroy(),
   };
 }
 
-/** All that a pool is made of. */
-function createHouse<W extends Wire>(options: PoolOptions<W>) {
-  const { open, min = 1, max = 10, acquireTimeout = 10_000, idleTimeout = 60_000, drainTimeout = 10_000 } = options;
-  const { scheduler = asyncScheduler } = options;
-  const changes$ = new Subject<undefined>();
-  const errors$ = new Subject<unknown>();
-  let isDestroyed = false;
-  let lastError: unknown;
+/** A wire of a pool. */
+interface Member<W extends Wire> {
+  readonly wire: W;
+  isConnected: boolean;
+  isLeased: boolean;
+  /** Whether the pool has closed the wire. */
+  isClosing: boolean;
+  /** Since when the wire is idle. */
+  since: number;
+}
 
-  const onChange = (): void => {
-    changes$.next(undefined);
-    fill();
-    if (isDestroyed && members.all.size === 0) for (const subject of [changes$, errors$]) subject.complete();
-  };
-  const fill = (): void => {
-    while (!isDestroyed && !reopening.isWaiting() && isShort(members, waiting.size(), { min, max })) members.add();
-  };
-  const onTimeout = (): Error => new PoolTimeoutError(acquireTimeout, members.all.size, members.count(isLeased), lastError);
-  const onFailed = (error: unknown): void => {
-    lastError = error;
-    if (!isDestroyed) reopening.failed();
-    if (error !== undefined) errors$.next(error);
-  };
-  const waiting = createWaitingRoom<Lease<W>>({ timeout: acquireTimeout, scheduler, onTimeout, onChange });
-  const reopening = createReopening({ ...options, onReady: fill });
-  const lending = createLending<W>({ open, min, idleTimeout, scheduler, waiting, onWorked: reopening.worked, onFailed, onChange });
-  const { members } = lending;
+/** The state of a pool. It changes by events: the pool never polls its wires. */
+class WirePool<W extends Wire> {
+  readonly changes$ = new Subject<undefined>();
+  readonly errors$ = new Subject<unknown>();
+  readonly #options: Required<PoolOptions<W>>;
+  readonly #members = new Set<Member<W>>();
+  /** The members that are connected and not leased: first the one that has been idle for longest. */
+  readonly #idle: Member<W>[] = [];
+  readonly #waiting;
+  readonly #idleTimer;
+  readonly #reopenTimer;
+  #isReopenDelayed = false;
+  /** Failures since a wire has last connected. */
+  #failures = 0;
+  #lastError: unknown;
+  #isServing = false;
+  #isDestroyed = false;
 
-  const close = (): void => {
-    isDestroyed = true;
-    reopening.stop();
-    const late$ = after(drainTimeout, scheduler).pipe(takeUntil(completionOf(changes$)));
-    late$.subscribe(() => [...members.all].forEach(({ wire }) => wire.unsubscribe()));
-    waiting.fail(new PoolClosedError());
-    lending.close();
-    onChange();
-  };
-  const destroy = (): Observable<never> => {
-    if (!isDestroyed) close();
-    return changes$.pipe(ignoreElements());
-  };
-  return { lending, waiting, fill, destroy, changes$, errors$, isDestroyed: () => isDestroyed };
+  constructor(options: Required<PoolOptions<W>>) {
+    const { acquireTimeout, scheduler } = options;
+    this.#options = options;
+    this.#waiting = createWaitQueue<Lease<W>>({
+      timeout: acquireTimeout,
+      scheduler,
+      onTimeout: () => new PoolTimeoutError(acquireTimeout, this.#members.size, this.#count(isLeased), this.#lastError),
+      onChange: () => this.#changed(),
+    });
+    this.#idleTimer = createCoalescedTimer(scheduler, () => this.#closeIdle());
+    this.#reopenTimer = createCoalescedTimer(scheduler, () => {
+      this.#isReopenDelayed = false;
+      this.fill();
+    });
+  }
+
+  snapshot(): PoolState {
+    return {
+      size: this.#members.size,
+      idle: this.#idle.length,
+      leased: this.#count(isLeased),
+      waiting: this.#waiting.size(),
+      isDestroyed: this.#isDestroyed,
+    };
+  }
+
+  acquire(): Observable<Lease<W>> {
+    const { maxWaiting } = this.#options;
+    if (this.#isDestroyed) return throwError(() => new PoolClosedError());
+    const lease = this.#waiting.size() === 0 && this.#lease();
+    if (lease) return of(lease);
+    if (this.#waiting.size() >= maxWaiting) return throwError(() => new OverflowError('callers that wait for a wire', maxWaiting));
+    return this.#waiting.enter;
+  }
+
+  /** Opens the wires that are missing. */
+  fill(): void {
+    while (!this.#isDestroyed && !this.#isReopenDelayed && this.#needsMore()) this.#open();
+  }
+
+  destroy(): Observable<never> {
+    if (!this.#isDestroyed) {
+      this.#isDestroyed = true;
+      this.#reopenTimer.clear();
+      const late$ = after(this.#options.drainTimeout, this.#options.scheduler).pipe(takeUntil(completionOf(this.changes$)));
+      late$.subscribe(() => [...this.#members].forEach(({ wire }) => wire.unsubscribe()));
+      this.#waiting.fail(new PoolClosedError());
+      this.#idleTimer.clear();
+      for (const member of [...this.#members]) if (!member.isLeased) this.#close(member);
+      this.#changed();
+    }
+    return this.changes$.pipe(ignoreElements());
+  }
+
+  #changed(): void {
+    this.changes$.next(undefined);
+    this.fill();
+    if (this.#isDestroyed && this.#members.size === 0) for (const subject of [this.changes$, this.errors$]) subject.complete();
+  }
+
+  #count(is: (member: Member<W>) => boolean): number {
+    return [...this.#members].filter(is).length;
+  }
+
+  /** Returns whether another wire is needed and allowed. */
+  #needsMore(): boolean {
+    const { min, max } = this.#options;
+    const staying = this.#count(({ isClosing }) => !isClosing);
+    const connecting = this.#count((member) => !member.isConnected && !member.isLeased && !member.isClosing);
+    return this.#members.size < max && (staying < min || this.#waiting.size() > connecting);
+  }
+
+  #open(): void {
+    try {
+      const member = { wire: this.#options.open(), isConnected: false, isLeased: false, isClosing: false, since: 0 };
+      this.#members.add(member);
+      const status$ = member.wire.state$.pipe(
+        map(({ status }) => status),
+        distinctUntilChanged(),
+      );
+      status$.subscribe({ next: (status) => this.#onStatus(member, status), complete: () => this.#onEnded(member) });
+    } catch (error) {
+      this.#onFailed(error);
+    }
+  }
+
+  #onStatus(member: Member<W>, status: ConnectionStatus): void {
+    member.isConnected = status === 'connected';
+    if (!member.isConnected) this.#removeIdle(member);
+    else if (!member.isLeased) {
+      this.#failures = 0;
+      this.#addIdle(member);
+    }
+    this.#changed();
+  }
+
+  #onEnded(member: Member<W>): void {
+    this.#members.delete(member);
+    this.#removeIdle(member);
+    const { status, error } = member.wire.state;
+    if (!member.isClosing) this.#onFailed(status === 'error' ? error : undefined);
+    this.#changed();
+  }
+
+  /** Delays the next wire, longer after each failure. */
+  #onFailed(error: unknown): void {
+    const { initialInterval, maxInterval, random } = this.#options;
+    this.#lastError = error;
+    if (!this.#isDestroyed && !this.#isReopenDelayed) {
+      this.#isReopenDelayed = true;
+      const delay = Math.min(exponentialDelay(this.#failures++, initialInterval), maxInterval);
+      this.#reopenTimer.set(delay * (1 - random() / 2));
+    }
+    if (error !== undefined) this.errors$.next(error);
+  }
+
+  #addIdle(member: Member<W>): void {
+    if (this.#isDestroyed) {
+      this.#close(member);
+      return;
+    }
+    member.since = this.#options.scheduler.now();
+    this.#idle.push(member);
+    this.#serve();
+    this.#scheduleIdle();
+  }
+
+  #removeIdle(member: Member<W>): void {
+    const at = this.#idle.indexOf(member);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  /** Gives idle wires to the callers that wait. A loop, not a recursion: a caller may release its wire at once. */
+  #serve(): void {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    while (this.#waiting.size() > 0 && this.#idle.length > 0) this.#waiting.give(() => this.#lease());
+    this.#isServing = false;
+  }
+
+  /** Leases the wire that was used last, so that the others are idle for long enough to be closed. */
+  #lease(): Lease<W> | undefined {
+    const member = this.#idle.pop();
+    if (!member) return undefined;
+    member.isLeased = true;
+    this.#changed();
+    let isOver = false;
+    const end = (then: () => void) => (): void => {
+      if (isOver) return;
+      isOver = true;
+      member.isLeased = false;
+      if (this.#members.has(member)) then();
+      this.#changed();
+    };
+    const release = end(() => {
+      // A wire that is not connected becomes idle when it is.
+      if (member.isConnected || this.#isDestroyed) this.#addIdle(member);
+    });
+    return { wire: member.wire, release, discard: end(() => this.#close(member)) };
+  }
+
+  /** Closes a wire after its remaining messages are sent. */
+  #close(member: Member<W>): void {
+    member.isClosing = true;
+    this.#removeIdle(member);
+    member.wire.complete();
+  }
+
+  #scheduleIdle(): void {
+    const { idleTimeout, scheduler } = this.#options;
+    const oldest = this.#oldestSpare();
+    if (oldest) this.#idleTimer.set(Math.max(0, oldest.since + idleTimeout - scheduler.now()));
+  }
+
+  /** Closes a wire that was idle for too long. */
+  #closeIdle(): void {
+    const { idleTimeout, scheduler } = this.#options;
+    const oldest = this.#oldestSpare();
+    if (oldest && oldest.since + idleTimeout <= scheduler.now()) this.#close(oldest);
+    this.#scheduleIdle();
+  }
+
+  /** Returns the wire that has been idle for longest, if there are more wires than `min`. */
+  #oldestSpare(): Member<W> | undefined {
+    return this.#count(({ isClosing }) => !isClosing) > this.#options.min ? this.#idle[0] : undefined;
+  }
 }
 
 const isLeased = (member: Member<Wire>): boolean => member.isLeased;
-
-/** Whether another wire is needed, and may be opened. */
-function isShort<W extends Wire>(
-  { all, count }: Members<W>,
-  waiting: number,
-  { min, max }: { readonly min: number; readonly max: number },
-): boolean {
-  const staying = count(({ isClosing }) => !isClosing);
-  const coming = count(({ isLive, isLeased: isUsed, isClosing }) => !isLive && !isUsed && !isClosing);
-  return all.size < max && (staying < min || waiting > coming);
-}

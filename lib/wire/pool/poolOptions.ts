@@ -2,48 +2,48 @@ import type { SchedulerLike } from 'rxjs';
 import type { Wire } from '../wire.js';
 
 export interface PoolOptions<W extends Wire = Wire> {
-  /** Opens another wire, as `() => connect({ link })` does. */
+  /** Opens a wire, as `() => connect({ link })` does. */
   readonly open: () => W;
-  /** Wires that there are at any time, also when nobody uses them. @default 1 */
+  /** The minimum number of wires, also when none is used. @default 1 */
   readonly min?: number;
-  /** Wires that there are at most. @default 10 */
+  /** The maximum number of wires. @default 10 */
   readonly max?: number;
-  /** How long who acquires waits for a wire, in ms. @default 10_000 */
+  /** How long a caller of `acquire` waits for a wire, in ms. @default 10_000 */
   readonly acquireTimeout?: number;
-  /** How many may wait. @default 1_000 */
+  /** Callers that may wait at once. @default 1_000 */
   readonly maxWaiting?: number;
-  /** How long a wire that is not one of the `min` may be idle until it is closed, in ms. @default 60_000 */
+  /** How long a wire may be idle, in ms, before it is closed if there are more than `min`. @default 60_000 */
   readonly idleTimeout?: number;
-  /** How long the wires may take to end when the pool is destroyed, in ms: after that they are let go. @default 10_000 */
+  /** How long the wires may take to close when the pool is destroyed, in ms; after that they are unsubscribed. @default 10_000 */
   readonly drainTimeout?: number;
-  /** How long to wait before a wire takes the place of one that has failed, in ms: twice as long each time, until one works. @default 500 */
+  /** The delay before a wire that has failed is replaced, in ms; doubled with each failure until a wire connects. @default 500 */
   readonly initialInterval?: number;
-  /** The longest of these waits, in ms. @default 30_000 */
+  /** The maximum of this delay, in ms. @default 30_000 */
   readonly maxInterval?: number;
   /** Where the time comes from. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** Where chance comes from: it shortens those waits by up to a half. @default Math.random */
+  /** The source of randomness, which shortens the delay by up to a half. @default Math.random */
   readonly random?: () => number;
 }
 
-/** A wire that is yours until you release it. */
+/** A wire that belongs to the caller until the caller releases it. */
 export interface Lease<W extends Wire = Wire> {
   readonly wire: W;
-  /** Gives the wire back. Calling it again does nothing. */
+  /** Returns the wire to the pool. Further calls have no effect. */
   readonly release: () => void;
-  /** Has the wire closed, and another one opened in its place if there is need for it. */
+  /** Closes the wire. The pool opens another one if it is needed. */
   readonly discard: () => void;
 }
 
-/** How a pool is at one moment. */
+/** The state of a pool at one moment. */
 export interface PoolState {
-  /** Wires, of whatever state. */
+  /** Wires in any state. */
   readonly size: number;
-  /** Those that are connected, and free. */
+  /** Wires that are connected and not in use. */
   readonly idle: number;
-  /** Those that are in use. */
+  /** Wires in use. */
   readonly leased: number;
-  /** Who waits for one. */
+  /** Callers that wait for a wire. */
   readonly waiting: number;
   readonly isDestroyed: boolean;
 }

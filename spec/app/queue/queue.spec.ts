@@ -4,7 +4,7 @@ import type { ProcessOptions, Queue, QueueOptions } from '../../../lib/app/queue
 import { OverflowError, StoreError } from '../../../lib/errors.js';
 import { asObservable } from '../../../lib/internal/maybeAsync.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
-import { MessagePriority } from '../../../lib/message/priority.js';
+import { MessagePriority } from '../../../lib/message/messagePriority.js';
 import type { Message } from '../../../lib/message/types.js';
 import type { Consumed } from '../../../lib/session/consume/consume.js';
 import { fakeQueueStore, type FakeQueueStore } from '../../support/fakeQueueStore.js';

@@ -13,7 +13,7 @@ import {
   WireClosedError,
 } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
-import { MessagePriority } from '../../../lib/message/priority.js';
+import { MessagePriority } from '../../../lib/message/messagePriority.js';
 import type { Message } from '../../../lib/message/types.js';
 import { record } from '../../support/record.js';
 import { fakeWire } from '../../support/fakeWire.js';

@@ -1,6 +1,6 @@
 /** Floods a server, over one connection after the other, in a process of its own: node flooder.mjs <port> <frame, as base64> <reads | deaf>. */
 import { batch } from '../../support/sessionFrames.js';
-import { over, webSocketFrame, welcomeAttacker } from '../../server/floods.js';
+import { over, webSocketFrame, welcomeAttacker } from '../../support/attacker.js';
 
 const [port = '', frame = '', how = ''] = process.argv.slice(2);
 const piece = over(65_536, Buffer.from(frame, 'base64'));

@@ -1,4 +1,4 @@
-import { frame, hello, message, secret } from '../serve.js';
+import { frame, hello, message, secret } from '../../support/recordingServer.js';
 import { startVirtual } from '../virtual.js';
 
 describe('a wire of a server that ends', () => {

@@ -1,0 +1,130 @@
+import {
+  asapScheduler,
+  asyncScheduler,
+  concat,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  merge,
+  NEVER,
+  noop,
+  of,
+  startWith,
+  Subject,
+  takeUntil,
+  takeWhile,
+  tap,
+  timer,
+  type Observable,
+} from 'rxjs';
+import { after } from '../internal/after.js';
+import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { completionOf } from '../internal/completionOf.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
+import { ackWithin } from '../operators/ackWithin.js';
+import { createEnvelopeOutbox } from './envelopeOutbox.js';
+import type { EnvelopeOptions } from './envelopeOptions.js';
+
+/** Messages in one batch at most: a quarter of the window. */
+const MAX_BATCH = 256;
+/** How long the peer may take to close the connection after our goodbye, in ms. */
+const CLOSE_TIMEOUT = 5_000;
+
+/**
+ * Returns a function that creates the sender of one session. A message waits until there is a link and room in the window; then it is in flight
+ * until it is acked or dead.
+ *
+ * @throws {RangeError} At call time, if a number is out of range.
+ */
+export function envelopeSender(options: EnvelopeOptions) {
+  const { delivery, ackTimeout = 5_000, maxRetries = 5, window = 1_024, maxQueued = 10_000, drainTimeout = 10_000 } = options;
+  const { unsendable$ = NEVER, scheduler = asyncScheduler, report = noop } = options;
+  assertPositive('envelopes', { ackTimeout, window, maxQueued });
+  assertNotNegative('envelopes', { maxRetries, drainTimeout });
+  const isAcked = delivery !== 'at-most-once';
+
+  return (acks$: Observable<Message>) => {
+    const { toPeer, send, close$ } = createBatchWriter(options);
+    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, abandon } = createEnvelopeOutbox(
+      maxQueued,
+      scheduler,
+      report,
+    );
+    // Observed while there is a link.
+    const sending$ = new Subject<Message>();
+    let isPumping = false;
+    report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.has(id) });
+
+    const pump = (): void => {
+      // A message that the application sends in answer to a receipt follows the message of the receipt.
+      if (isPumping) return;
+      isPumping = true;
+      for (let message; sending$.observed && inFlight.size < window && (message = take());) {
+        const receipt: Receipt = { id: message.id, status: 'sent', attempts: 1 };
+        if (isAcked) reportReceipt(receipt);
+        sending$.next(message);
+        if (!isAcked) settle(message.id, receipt);
+      }
+      isPumping = false;
+    };
+    const end = (receipt: Receipt): void => {
+      settle(receipt.id, receipt);
+      pump();
+    };
+    const onDead = ({ id }: Message, error: Error): void => end({ id, status: 'dead', error });
+    const opened$ = defer(() => {
+      report({ kind: 'open' });
+      pump();
+      return EMPTY;
+    });
+    // Each connection begins with the messages in flight, in order, before those that have waited.
+    const acked$ = defer(() => concat([...inFlight.values()], sending$)).pipe(
+      ackWithin(merge(acks$, unsendable$), ackTimeout, { retries: maxRetries, maxInFlight: window, send, onDead, scheduler }),
+    );
+    const unacked$ = merge(sending$.pipe(tap(send), ignoreElements()), unsendable$);
+    const drained$ = settled$.pipe(
+      startWith(undefined),
+      takeWhile(() => pending.size > 0),
+      takeUntil(after(drainTimeout, scheduler)),
+    );
+    return {
+      send,
+      toPeer$: defer(() => toPeer(merge((isAcked ? acked$ : unacked$).pipe(tap(end), ignoreElements()), opened$))),
+      /** Sends the messages of a source. Completes when all are settled and the peer had time to close the connection. */
+      run: (source: Observable<Message>): Observable<never> =>
+        concat(concat(source.pipe(tap(accept), tap(pump)), drained$).pipe(finalize(abandon)), close$).pipe(ignoreElements()),
+    };
+  };
+}
+
+/** Creates the writer of batches: each connection begins with the greeting; the messages of one microtask become one batch. */
+function createBatchWriter({ greeting, scheduler = asyncScheduler }: EnvelopeOptions) {
+  const batches$ = new Subject<readonly Message[]>();
+  let batch: Message[] = [];
+
+  const flush = (): void => {
+    const full = batch;
+    batch = [];
+    if (full.length > 0) batches$.next(full);
+  };
+  return {
+    /** Returns the batches of one connection, for a link to subscribe to while it is open. `work$` is subscribed to for as long. */
+    toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
+      // The greeting is sent even when only a goodbye follows: it identifies the session that ends.
+      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
+    /** Adds a message to the next batch. The message is lost when there is no link. */
+    send: (message: Message): void => {
+      if (batch.push(message) === 1) asapScheduler.schedule(flush);
+      else if (batch.length >= MAX_BATCH) flush();
+    },
+    /** Completes the batches. Emits when the peer takes too long to close the connection, or at once when there is no link. */
+    close$: defer(() => {
+      const patience = batches$.observed ? CLOSE_TIMEOUT : 0;
+      flush();
+      batches$.complete();
+      return timer(patience, scheduler);
+    }),
+  };
+}

@@ -1,0 +1,146 @@
+import { catchError, EMPTY, finalize, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import type { Codec } from '../../codec/codec.js';
+import { ConnectionLostError, UnsupportedError } from '../../errors.js';
+import { asObservable, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Frame, Link } from '../../link/link.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { HelloPayload, Message } from '../../message/types.js';
+import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
+import type { Progress } from '../../server/limits/floodGuard.js';
+import { PrincipalWire, type AnyWire } from '../../server/principal.js';
+import { randomName } from '../../server/randomName.js';
+import type { WiresOptions } from '../../server/serveOptions.js';
+import { SessionTransport } from '../../server/session/transport.js';
+import { transportLink } from './transportLink.js';
+import { throttledCodec } from '../../server/limits/throttledCodec.js';
+import type { SessionEvent } from '../../session/sessionEvents.js';
+import type { WireParts } from '../../wire/wire.js';
+import { envelopeLink } from '../wire/envelopeProtocol.js';
+
+/** Creates the registry of the clients of a server that speak envelopes, by the secret of each client. */
+export function createEnvelopeWires(options: WiresOptions) {
+  const { codecs, endpoint, scheduler, quota, rates, window = 1_024 } = options;
+  const transports = new Map<string | symbol, SessionTransport>();
+  const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
+    const transport = new SessionTransport(connection, hello !== undefined, options);
+    const key = hello?.session ?? Symbol();
+    const giveUp = quota.take(transport.owner);
+    const bucket = rates?.enter(transport.owner);
+    transports.set(key, transport);
+
+    const id = randomName();
+    const { delivery = 'at-least-once' } = hello ?? {};
+    const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
+    const leave = (): void => {
+      transports.delete(key);
+      giveUp();
+      bucket?.leave();
+    };
+    const setup = {
+      id,
+      endpoint,
+      delivery,
+      scheduler,
+      protocol: () => transport.latest.protocol,
+      open: (parts: WireParts) => {
+        const { report, moved } = progressOf(parts, window);
+        const link = transportLink(transport, report, moved);
+        const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'too many messages');
+        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
+        return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, leave);
+      },
+    };
+    return new PrincipalWire(setup, () => transport.latest.principal);
+  };
+
+  return {
+    /**
+     * Emits the wire of a new client; completes without one when the client has its wire already.
+     *
+     * @throws {ConnectionLostError} Delivered, when the session belongs to another principal, or the principal has too many wires.
+     */
+    admit(connection: IncomingConnection): Observable<AnyWire> {
+      return asObservable(() => readHello(connection.first, codecs)).pipe(
+        mergeMap((introduction) => {
+          const transport = introduction.hello && transports.get(introduction.hello.session);
+          if (!transport) return [open(connection, introduction)];
+          if (transport.owner !== connection.principal?.id)
+            throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
+          transport.takeOver(connection);
+          return [];
+        }),
+      );
+    },
+    /** Ends all wires; the clients may look for another server. */
+    close: (): void => {
+      for (const transport of [...transports.values()]) transport.vacate();
+    },
+  };
+}
+
+/** Returns a function that makes the welcome of each connection: it tells the client whether the client's wire still existed. */
+function welcome(source: string, scheduler: SchedulerLike): () => Message {
+  let resumed = false;
+  return () => {
+    const message = createMessage('system.welcome', { resumed }, { source, scheduler });
+    resumed = true;
+    return message;
+  };
+}
+
+/** Counts the progress of a session by its events, for the flood guard. */
+function progressOf({ report, traffic }: WireParts, window: number) {
+  let acked = 0;
+  return {
+    report: (event: SessionEvent): void => {
+      if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
+      report(event);
+    },
+    moved: (): Progress => ({ steps: 2 * (traffic.messagesReceived + acked) + traffic.errors, open: window }),
+  };
+}
+
+/** Completes the link instead of failing it, and reports the error: a client that leaves is no failure of the server. */
+function completeOnError(link: Link<Message>, { report }: WireParts, onEnded: () => void): Link<Message> {
+  return (outgoing) =>
+    link(outgoing).pipe(
+      catchError((error: unknown) => {
+        report({ kind: 'error', error });
+        return EMPTY;
+      }),
+      finalize(onEnded),
+    );
+}
+
+/** The first frame of a client: it begins with a `system.hello`, or, from a client that knows nothing of that, with any other message. */
+interface Introduction {
+  /** The codec of the client, for its whole life. */
+  readonly codec: Codec;
+  readonly hello: HelloPayload | undefined;
+}
+
+/** Secrets are random: 22 characters of 6 bits hold 128 bits. */
+const MIN_SECRET = 22;
+const MAX_SECRET = 256;
+
+/** @throws {DecodeError | InvalidMessageError | UnsupportedError} When no codec can read the frame, or its hello is invalid; also delivered. */
+function readHello(frame: Frame, codecs: readonly Codec[]): MaybeAsync<Introduction> {
+  const codec = codecs.find(({ binary, isSealed }) => !isSealed && binary === (typeof frame !== 'string'));
+  if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
+  return chain(codec.decode(frame), ([first]) => ({
+    codec,
+    hello: first?.type === 'system.hello' ? parseHello(first.payload) : undefined,
+  }));
+}
+
+/** Validates the payload of a hello, which is as hostile as everything that comes from outside. */
+function parseHello(payload: unknown): HelloPayload {
+  const { session, resume, delivery } = Object(payload) as { [K in keyof HelloPayload]?: unknown };
+  if (typeof session !== 'string' || session.length < MIN_SECRET || session.length > MAX_SECRET) {
+    throw new UnsupportedError(`system.hello: "session" must be a text of ${MIN_SECRET} to ${MAX_SECRET} characters`);
+  }
+  if (delivery !== 'at-most-once' && delivery !== 'at-least-once')
+    throw new UnsupportedError('system.hello: "delivery" must be at-most-once or at-least-once');
+  return { session, resume: resume === true, delivery };
+}

@@ -1,0 +1,67 @@
+import { nanoid } from 'nanoid';
+import { asyncScheduler, map, pipe, Subject, tap, type SchedulerLike } from 'rxjs';
+import type { Codec } from '../../codec/codec.js';
+import { json } from '../../codec/json.js';
+import { UnsupportedError } from '../../errors.js';
+import type { Frame, Layer, Link } from '../../link/link.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { Message } from '../../message/types.js';
+import { countFrame, type ByteCounts } from '../../session/connection.js';
+import { framed } from '../../session/framed.js';
+import type { Protocol } from '../../wire/connectOptions.js';
+import type { WireParts } from '../../wire/wire.js';
+import { envelopes, type EnvelopeOptions } from '../envelopes.js';
+
+/** 43 characters of 6 bits: 258 random bits. */
+const SECRET_LENGTH = 43;
+
+/**
+ * The protocol of docs/protocol-envelope.md, for servers without sessions: envelopes, and `ack` messages that name them.
+ *
+ * @throws {UnsupportedError} From `connect`, at call time, for exactly-once, a token or a sealed codec: they need a session.
+ * @example
+ * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
+ */
+export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = 'at-least-once', ...options }) => {
+  if (options.token) throw new UnsupportedError('connect: "token" needs a session, which envelopeProtocol does not have');
+  if (delivery === 'exactly-once')
+    throw new UnsupportedError('connect: "delivery" must not be exactly-once with envelopeProtocol, which has no session');
+  const [codec] = [codecs].flat() as [Codec];
+  if (codec.isSealed) throw new UnsupportedError('connect: "codec" must not be sealed with envelopeProtocol, which has no session');
+  const { id: source, scheduler } = options;
+  const secret = nanoid(SECRET_LENGTH);
+  let resume = false;
+  const greeting = (): Message => {
+    const hello = createMessage('system.hello', { session: secret, resume, delivery }, { source, ...(scheduler && { scheduler }) });
+    resume = true;
+    return hello;
+  };
+  return (parts) => envelopeLink(link, codec, { ...options, delivery, greeting }, parts);
+};
+
+/** Returns a link for the messages of a wire, over a link for frames: for peers that know only envelopes and `ack` messages. */
+export function envelopeLink(
+  link: Link<Frame>,
+  codec: Codec,
+  { id, ...options }: EnvelopeOptions & { readonly id: string; readonly maxFrame?: number },
+  { listening, traffic, report }: WireParts,
+): Link<Message> {
+  const unsendable$ = new Subject<Receipt>();
+  const messages = pipe(
+    counted(traffic, options.scheduler),
+    framed(codec, {
+      ...options,
+      onBadFrame: (error) => report({ kind: 'error', error }),
+      onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
+    }),
+    envelopes({ ...options, listening$: listening.begun(), unsendable$, report }),
+  )(link);
+  return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
+}
+
+/** Counts the bytes of a link. */
+function counted(traffic: ByteCounts, scheduler: SchedulerLike = asyncScheduler): Layer<Frame> {
+  const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler));
+  return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));
+}

@@ -1,0 +1,275 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  Observable,
+  of,
+  tap,
+  type Observer,
+  type OperatorFunction,
+  type SchedulerLike,
+  type Subscriber,
+  type Subscription,
+  type Unsubscribable,
+} from 'rxjs';
+import { ConnectionLostError, ProtocolError, UnauthorizedError } from '../../errors.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Frame, Link } from '../../link/link.js';
+import { readFrame } from '../../session/protocol/frames.js';
+import { parseHello, type Hello } from '../../session/protocol/handshake.js';
+import type { Principal } from '../principal.js';
+import type { ServedLink } from '../serveOptions.js';
+
+export interface IncomingConnectionOptions {
+  /** How long the first frame may take, in ms. */
+  readonly helloTimeout: number;
+  readonly scheduler: SchedulerLike;
+  /** Called with the reason why a connection ended before its first frame. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** Emits each connection when its first frame has arrived. All connections end when this is unsubscribed. */
+export function incomingConnections(options: IncomingConnectionOptions): OperatorFunction<ServedLink, IncomingConnection> {
+  return (links$) =>
+    // eslint-disable-next-line no-restricted-syntax -- a `mergeMap` would take half a kilobyte for each connection
+    new Observable((to) => {
+      const open = new Set<IncomingConnection>();
+      let isDone = false;
+      const owner: ConnectionOwner = {
+        ...options,
+        onFirstFrame: (connection) => to.next(connection),
+        onEnded(connection) {
+          open.delete(connection);
+          if (isDone && open.size === 0) to.complete();
+        },
+      };
+      const next = (link: ServedLink): void => {
+        const connection = new IncomingConnection(link, owner);
+        open.add(connection);
+        connection.begin(link);
+      };
+      const complete = (): void => {
+        isDone = true;
+        if (open.size === 0) to.complete();
+      };
+      to.add(links$.subscribe({ next, error: (error: unknown) => to.error(error), complete }));
+      to.add(() => [...open].forEach((connection) => connection.unsubscribe()));
+    });
+}
+
+interface ConnectionOwner extends IncomingConnectionOptions {
+  readonly onFirstFrame: (connection: IncomingConnection) => void;
+  readonly onEnded: (connection: IncomingConnection) => void;
+}
+
+/** The maximum size of the frames that a client may send before its connection is opened, in bytes. */
+const MAX_EARLY = 256 * 1024;
+
+/** The memory that a waiting frame takes besides its content, in bytes: an empty frame must not be free. */
+const FRAME_OVERHEAD = 128;
+
+type End = { readonly error?: unknown };
+
+/** One connection of a client, from its begin to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
+export class IncomingConnection implements Observer<Frame>, Unsubscribable {
+  /** The first frame, until it is not needed any more. */
+  first: Frame = '';
+  /** The request that the connection began with, where that is known. */
+  readonly request: IncomingMessage | undefined;
+  /** The name of the transport. */
+  readonly protocol: string;
+  /** To be called when the client is authenticated, with a function that authenticates another request of the same connection. */
+  readonly onIdentified: ServedLink['onIdentified'];
+  /** Authenticates an authenticated client again, by a fresh token. Fails when the token is not accepted, or is that of another principal. */
+  renew: ((token: string) => Observable<unknown>) | undefined;
+  readonly #owner: ConnectionOwner;
+  #principal: Principal | undefined;
+  #hasBegun = false;
+  #hello: Hello | undefined;
+  #link: Subscription | undefined;
+  #helloTimer: CoalescedTimer | undefined;
+  #expiryTimer: CoalescedTimer | undefined;
+  /** Takes the frames for the client. */
+  #peer: Subscriber<Frame> | undefined;
+  /** Takes the frames of the client. */
+  #reader: Observer<Frame> | undefined;
+  /** The frames that wait for the reader, behind the first. */
+  #early: Frame[] | undefined;
+  #earlyBytes = 0;
+  #onLeft: Subscriber<unknown> | undefined;
+  #end: End | undefined;
+
+  constructor({ request, protocol = 'custom', onIdentified }: ServedLink, owner: ConnectionOwner) {
+    this.request = request;
+    this.protocol = protocol;
+    this.onIdentified = onIdentified;
+    this.#owner = owner;
+  }
+
+  begin(link: Link<Frame>): void {
+    const { helloTimeout, scheduler } = this.#owner;
+    if (helloTimeout < Infinity) {
+      this.#helloTimer = createCoalescedTimer(scheduler, () => this.close(CloseCode.HELLO_TIMEOUT, 'no hello'));
+      this.#helloTimer.set(helloTimeout);
+    }
+    const toPeer$ = new Observable<Frame>((peer) => void (this.#peer = peer));
+    this.#link = link(toPeer$).subscribe(this);
+  }
+
+  /** Reads the first frame as a hello of the session protocol, once. @throws {ProtocolError} When the frame is no hello. */
+  hello(): Hello {
+    return (this.#hello ??= readHello(this.first));
+  }
+
+  /** The principal of the client, when the client is authenticated. */
+  get principal(): Principal | undefined {
+    return this.#principal;
+  }
+
+  /**
+   * Sets the principal of the client. The open connection is closed when the credentials expire, unless they were renewed.
+   *
+   * @param authenticate Emits the principal of a token.
+   */
+  authenticated(principal: Principal, authenticate: (token: string) => Observable<Principal | undefined>): void {
+    this.#principal = principal;
+    this.renew = (token) => authenticate(token).pipe(tap((fresh) => this.#replace(fresh)));
+  }
+
+  /** Passes all frames to a reader from now on, beginning with the first. To be called once. */
+  open(reader: Observer<Frame>): void {
+    this.#watchExpiry();
+    // Frames that arrive meanwhile wait behind those that are there.
+    const early = this.#early ?? [];
+    early.unshift(this.first);
+    for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
+    // The reader may have left meanwhile.
+    if (!this.#early) return;
+    this.#early = undefined;
+    this.#reader = reader;
+    if (this.#end) notifyOfEnd(reader, this.#end);
+    // Only a link over requests still needs the token of the hello, to authenticate further requests.
+    else if (!this.onIdentified || !this.#hello) this.first = '';
+  }
+
+  /** Removes the reader. */
+  leave(): void {
+    this.#expiryTimer?.clear();
+    this.#early = undefined;
+    this.#reader = undefined;
+  }
+
+  send(frame: Frame): void {
+    this.#peer?.next(frame);
+  }
+
+  /** Says goodbye. */
+  finish(): void {
+    this.#peer?.complete();
+  }
+
+  /** Ends the connection with the close code of an error. */
+  fail(error: unknown): void {
+    this.#peer?.error(error);
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.fail(new ConnectionLostError(code, reason));
+  }
+
+  /** Emits when the client has left. For one subscription at a time. */
+  left(): Observable<unknown> {
+    if (this.#end) return of(true);
+    return new Observable((to) => {
+      this.#onLeft = to;
+      return () => (this.#onLeft = undefined);
+    });
+  }
+
+  next(frame: Frame): void {
+    if (!this.#hasBegun) this.#receiveFirst(frame);
+    else if (this.#early) this.#hold(this.#early, frame);
+    else this.#reader?.next(frame);
+  }
+
+  error(error: unknown): void {
+    if (!this.#hasBegun) this.#owner.onRefused(error);
+    this.#ended({ error });
+  }
+
+  complete(): void {
+    this.#ended({});
+  }
+
+  unsubscribe(): void {
+    this.#helloTimer?.clear();
+    this.#link?.unsubscribe();
+  }
+
+  #receiveFirst(first: Frame): void {
+    this.#hasBegun = true;
+    this.#helloTimer?.clear();
+    this.#helloTimer = undefined;
+    this.first = first;
+    this.#early = [];
+    this.#owner.onFirstFrame(this);
+  }
+
+  #hold(early: Frame[], frame: Frame): void {
+    early.push(frame);
+    this.#earlyBytes += frame.length + FRAME_OVERHEAD;
+    if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
+  }
+
+  #ended(end: End): void {
+    this.#end = end;
+    this.#helloTimer?.clear();
+    if (this.#reader) notifyOfEnd(this.#reader, end);
+    this.#onLeft?.next(true);
+    this.#owner.onEnded(this);
+  }
+
+  #replace(fresh: Principal | undefined): void {
+    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'another principal');
+    this.#principal = fresh;
+    this.#watchExpiry();
+  }
+
+  /** Returns in how many ms the credentials expire. */
+  #timeLeft(): number {
+    return (this.#principal?.expiresAt ?? Infinity) - this.#owner.scheduler.now();
+  }
+
+  #watchExpiry(): void {
+    this.#expiryTimer?.clear();
+    const timeLeft = this.#timeLeft();
+    if (!(timeLeft < Infinity)) return;
+    this.#expiryTimer ??= createCoalescedTimer(this.#owner.scheduler, () => this.#onExpiryTimer());
+    this.#expiryTimer.set(timeLeft);
+  }
+
+  /** Closes the connection if the credentials have expired. A timer fires too early when it had to be limited. */
+  #onExpiryTimer(): void {
+    if (this.#timeLeft() > 0) this.#watchExpiry();
+    else this.close(CloseCode.EXPIRED, 'the credentials have expired');
+  }
+}
+
+/** Returns whether a first frame is the hello of the session protocol. */
+export function isSessionFrame(frame: Frame): boolean {
+  return typeof frame === 'string' && frame.startsWith('["hello",');
+}
+
+/** The maximum length of a hello: parts of it are kept for as long as the connection. A token of 8,192 characters fits in, however it is escaped. */
+const MAX_HELLO = 64 * 1024;
+
+function readHello(first: Frame): Hello {
+  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
+  const frame = readFrame(first);
+  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  return parseHello(frame.value);
+}
+
+function notifyOfEnd(reader: Observer<Frame>, end: End): void {
+  if ('error' in end) reader.error(end.error);
+  else reader.complete();
+}

@@ -1,0 +1,93 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { asyncScheduler, catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
+import { json } from '../codec/json.js';
+import { msgpack } from '../codec/msgpack.js';
+import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
+import { ConnectionLostError } from '../errors.js';
+import { CloseCode } from '../link/closeCode.js';
+import { createAuthentication, goodbyeOf } from './accept/authentication.js';
+import { isSessionFrame, type IncomingConnection } from './accept/incomingConnection.js';
+import { encodingOnce } from './encodingOnce.js';
+import { createRates } from './limits/rateLimit.js';
+import type { AnyWire, Credentials } from './principal.js';
+import type { AnyServeOptions } from './serveOptions.js';
+import { drain } from './session/drain.js';
+import { createQuota } from './session/quota.js';
+import { createRegistry } from './session/registry.js';
+
+/** Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol of its first frame. */
+export function createAcceptor(options: AnyServeOptions, onRefused: (error: unknown) => void) {
+  const { detachedTimeout = 120_000, pingInterval = 15_000, helloTimeout = 5_000, maxAuthenticating = 100 } = options;
+  const { maxDetached = 1_000, maxPerPrincipal = 100, maxDetachedPerPrincipal = 10 } = options;
+  const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate, rateLimit } = options;
+  const { retryAfter = 1_000, drainTimeout = 10_000, random = Math.random } = options;
+  const rates = rateLimit && createRates(rateLimit, options.window ?? 1_024, scheduler);
+  const settings = {
+    ...options,
+    detachedTimeout,
+    pingInterval,
+    scheduler,
+    endpoint,
+    quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),
+    codecs: codecs.map(encodingOnce),
+    ...(rates && { rates, window: rates.window }),
+  };
+  const sessions = createRegistry({ ...settings, onRefused });
+  const envelopeWires = createEnvelopeWires(settings);
+  const principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
+
+  const refuse = (connection: IncomingConnection, error: unknown): Observable<never> => {
+    connection.close(...goodbyeOf(error));
+    onRefused(error);
+    return EMPTY;
+  };
+  const open = (connection: IncomingConnection): Observable<AnyWire> =>
+    defer(() => (isSessionFrame(connection.first) ? sessions : envelopeWires).admit(connection)).pipe(
+      catchError((error: unknown) => refuse(connection, error)),
+    );
+  let isStopping = false;
+
+  return {
+    /** Emits the wire of a new client; completes without one when the client has its wire already, or is refused. */
+    admit(connection: IncomingConnection): Observable<AnyWire> {
+      if (isStopping) return refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
+      return principalOf(() => credentialsOf(connection)).pipe(
+        takeUntil(connection.left()),
+        tap((principal) =>
+          connection.onIdentified?.(principal, (request) => principalOf(() => ({ ...credentialsOf(connection), request }))),
+        ),
+        map((principal) => () => {
+          if (principal) connection.authenticated(principal, (token) => principalOf(() => credentialsOf(connection, token)));
+          return open(connection);
+        }),
+        catchError((error: unknown) => of(() => refuse(connection, error))),
+        mergeMap((proceed) => proceed()),
+      );
+    },
+    /** Refuses all connections from now on, and completes when all sessions are drained. */
+    drain(): Observable<never> {
+      isStopping = true;
+      return drain(sessions.sessions(), { retryAfter, drainTimeout, random, scheduler });
+    },
+    /** Ends all wires. */
+    close(): void {
+      sessions.close();
+      envelopeWires.close();
+    },
+  };
+}
+
+function credentialsOf(connection: IncomingConnection, token = tokenOf(connection)): Credentials {
+  const { request = new IncomingMessage(new Socket()) } = connection;
+  return token === undefined ? { request } : { request, token };
+}
+
+/** Returns the token of the hello, if there is one. An invalid hello is refused later, unless the request alone is refused before. */
+function tokenOf(connection: IncomingConnection): string | undefined {
+  try {
+    return isSessionFrame(connection.first) ? connection.hello().token : undefined;
+  } catch {
+    return undefined;
+  }
+}

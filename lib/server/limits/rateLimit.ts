@@ -1,0 +1,92 @@
+import { noop, type SchedulerLike } from 'rxjs';
+import { assertPositive } from '../../internal/assert.js';
+import { once } from '../../internal/once.js';
+
+/** How many messages a principal may send. Without `authenticate`, the limit applies to each client. */
+export interface RateLimit {
+  /** Messages per second, in the long run. @default 100 */
+  readonly perSecond?: number;
+  /** Messages at once, after a pause. @default 200 */
+  readonly burst?: number;
+}
+
+/** A token bucket. */
+export interface Bucket {
+  /** Takes up to `count` tokens, and returns how many there were. */
+  readonly take: (count: number) => number;
+  /** Returns in how many ms the bucket has `count` tokens, or is full. */
+  readonly wait: (count: number) => number;
+  readonly isFull: () => boolean;
+}
+
+/** The rate limits of all clients of a server. */
+export interface Rates {
+  /** Messages of one client that may be in flight. */
+  readonly window: number;
+  readonly perSecond: number;
+  /** Returns the bucket of a principal, for one more of its wires; for an anonymous client, a new bucket. */
+  readonly enter: (owner: string | undefined) => SharedBucket;
+}
+
+/** A bucket that several wires of a principal share. */
+export interface SharedBucket extends Bucket {
+  /** To be called when the wire has ended. */
+  readonly leave: () => void;
+}
+
+/** Buckets that are checked whenever a wire is added: those that are full are removed. */
+const SWEEP = 2;
+
+/** @throws {RangeError} When a number is out of range. */
+export function checkRateLimit(owner: string, { perSecond, burst = 2 }: RateLimit): void {
+  assertPositive(owner, { perSecond });
+  if (!(burst >= 2)) throw new RangeError(`${owner}: "burst" must be >= 2, got ${burst}`);
+}
+
+/** Half of the burst becomes the receive window: a client may send that much before it receives an ack. The other half becomes the size of the bucket. */
+export function createRates({ perSecond = 100, burst = 200 }: RateLimit, window: number, scheduler: SchedulerLike): Rates {
+  const unacked = Math.min(window, Math.floor(burst / 2));
+  const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
+  const all = new Map<string, { readonly bucket: Bucket; users: number }>();
+  /** Removes buckets that are not used. One that is not full stays: a principal that returns must not find a full one. */
+  const sweep = (): void => {
+    let seen = 0;
+    for (const [owner, entry] of all) {
+      if (seen++ === SWEEP) return;
+      all.delete(owner);
+      if (entry.users > 0 || !entry.bucket.isFull()) all.set(owner, entry);
+    }
+  };
+  return {
+    window: unacked,
+    perSecond,
+    enter(owner) {
+      if (owner === undefined) return { ...make(), leave: noop };
+      sweep();
+      const entry = all.get(owner) ?? { bucket: make(), users: 0 };
+      entry.users++;
+      all.set(owner, entry);
+      return { ...entry.bucket, leave: once(() => entry.users--) };
+    },
+  };
+}
+
+export function createBucket(perSecond: number, size: number, scheduler: SchedulerLike): Bucket {
+  let left = size;
+  let at = scheduler.now();
+  const fill = (): number => {
+    const now = scheduler.now();
+    left = Math.min(size, left + ((now - at) * perSecond) / 1_000);
+    at = now;
+    return left;
+  };
+  return {
+    take(count) {
+      const taken = Math.min(count, Math.floor(fill()));
+      left -= taken;
+      return taken;
+    },
+    wait: (count) => Math.max(0, Math.ceil(((Math.min(count, size) - fill()) * 1_000) / perSecond)),
+    isFull: () => fill() >= size,
+  };
+}

@@ -1,0 +1,297 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect as openSocket, type AddressInfo } from 'node:net';
+import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
+import { WebSocket, type ClientOptions } from 'ws';
+import { json } from '../../../lib/codec/json.js';
+import { msgpack } from '../../../lib/codec/msgpack.js';
+import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../../lib/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { listen, type ListenOptions } from '../../../lib/server/listen.js';
+import { rawClient } from '../../support/peer.js';
+import { record } from '../../support/record.js';
+import { frame, got, hello, message, secret, serve } from '../../support/recordingServer.js';
+
+describe('listen', () => {
+  let served: Awaited<ReturnType<typeof serve>> | undefined;
+  const start = async (options?: ListenOptions) => (served = await serve(options));
+  afterEach(() => served?.close());
+
+  describe('a first frame', () => {
+    it('with a hello is welcomed by a wire', async () => {
+      const { url, wire } = await start();
+      const client = await rawClient(url);
+      client.socket.send(frame(hello(secret())));
+      const [welcome] = json().decode((await client.frames(1))[0]!);
+      expect(welcome).toMatchObject({ type: 'system.welcome', payload: { resumed: false }, source: (await wire()).wire.id });
+      expect((await wire()).wire.state).toMatchObject({ status: 'connected', protocol: 'websocket', endpoint: '/wire' });
+    });
+
+    it('decides on the codec', async () => {
+      const { url, wire } = await start();
+      const client = await rawClient(url);
+      client.socket.send(msgpack().encode([hello(secret())]));
+      expect(msgpack().decode((await client.frames(1))[0]!)).toMatchObject([{ type: 'system.welcome' }]);
+      client.socket.send(msgpack().encode([message('a')]));
+      expect(await (await wire()).messages.take(1)).toMatchObject([{ id: 'a' }]);
+    });
+
+    it('decides on the delivery', async () => {
+      const { url, wire } = await start();
+      const client = await rawClient(url);
+      client.socket.send(frame(hello(secret(), { delivery: 'at-most-once' })));
+      expect((await wire()).wire.delivery).toBe('at-most-once');
+    });
+
+    it('that does not come in time costs the connection: 4408', async () => {
+      const { url, refused } = await start({ helloTimeout: 30 });
+      const client = await rawClient(url);
+      expect(await client.ended).toEqual({ code: 4408, reason: 'no hello' });
+      expect(refused).toEqual([new ConnectionLostError(4408, 'no hello')]);
+    });
+
+    it.each([Infinity, 2 ** 31])('may take %d ms', async (helloTimeout) => {
+      const { url, refused } = await start({ helloTimeout });
+      const client = await rawClient(url);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      client.socket.send(frame(hello(secret())));
+      expect(await got(client, 1)).toEqual(['system.welcome']);
+      expect(refused).toEqual([]);
+    });
+
+    it.each<[string, string | Uint8Array, unknown]>([
+      ['garbage', 'garbage', expect.any(DecodeError)],
+      ['binary garbage', new Uint8Array([0xc1, 0xff]), expect.any(DecodeError)],
+      ['nothing', '', expect.any(DecodeError)],
+      ['no message', '{}', expect.any(InvalidMessageError)],
+      ['no session', frame(createMessage('system.hello', {} as never)), expect.any(UnsupportedError)],
+      ['no payload', frame(createMessage('system.hello', null as never)), expect.any(UnsupportedError)],
+      ['a session that can be guessed', frame(hello('x'.repeat(21))), expect.any(UnsupportedError)],
+      ['a session that is too long', frame(hello('x'.repeat(257))), expect.any(UnsupportedError)],
+      ['a delivery that does not exist', frame(hello(secret(), { delivery: 'exactly-once' as never })), expect.any(UnsupportedError)],
+    ])('of %s costs the connection: 4400', async (_, first, error) => {
+      const { url, refused, count } = await start();
+      const client = await rawClient(url);
+      client.socket.send(first);
+      expect(await client.ended).toEqual({ code: 4400, reason: 'no hello that this server understands' });
+      expect(refused).toEqual([error]);
+      expect(count()).toBe(0);
+    });
+
+    it('of a codec that the server does not have costs the connection: 4400', async () => {
+      const { url, refused } = await start({ codecs: [msgpack()] });
+      const client = await rawClient(url);
+      client.socket.send(frame(hello(secret())));
+      expect(await client.ended).toMatchObject({ code: 4400 });
+      expect(refused).toEqual([new UnsupportedError('no codec for text frames')]);
+    });
+
+    it('is refused to the death of all wires, if onRefused throws', async () => {
+      const boom = new Error('boom');
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const fail = (): never => {
+        throw boom;
+      };
+      const listening = record(listen(server, { onRefused: fail }));
+      const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`;
+      const [good, bad] = [await rawClient(url), await rawClient(url)];
+      good.socket.send(frame(hello(secret())));
+      const [wire] = await listening.take(1);
+      bad.socket.send('garbage');
+      expect(await listening.ended).toBe(boom);
+      expect((await good.ended).code).toBe(1001);
+      expect(wire?.state.status).toBe('disconnected');
+      expect(server.listenerCount('upgrade')).toBe(0);
+      server.close();
+    });
+
+    it('that never comes, because the client leaves, is told of and leaves no timer behind', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const { url, refused$ } = await start({ scheduler });
+      const client = await rawClient(url);
+      expect(scheduler.actions).toHaveLength(1);
+      const refusal = firstValueFrom(refused$);
+      client.socket.terminate();
+      expect(await refusal).toMatchObject({ code: 'ERR_CONNECTION_LOST', closeCode: 1006 });
+      expect(scheduler.actions).toHaveLength(0);
+    });
+  });
+
+  describe('an upgrade', () => {
+    /** What becomes of a handshake: its status, or `open`. */
+    const status = (url: string, options: ClientOptions = {}): Promise<unknown> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(url, options);
+        socket.on('open', () => {
+          resolve('open');
+          socket.terminate();
+        });
+        socket.on('error', ({ message: text }) => resolve(text.replace('Unexpected server response: ', '')));
+      });
+
+    /** Once the server has seen that somebody has left, there is room again. */
+    const opens = async (url: string, options?: ClientOptions): Promise<void> => {
+      while ((await status(url, options)) !== 'open');
+    };
+    /** What a handshake that is refused is told. */
+    const headersOf = (url: string): Promise<unknown> =>
+      new Promise((resolve) => new WebSocket(url).on('unexpected-response', (_, response) => resolve(response.headers)));
+
+    it('is let in from clients that are no browsers, from pages of this host, and from those named', async () => {
+      const { url, port } = await start({ origins: ['https://app.example'] });
+      expect(await status(url)).toBe('open');
+      expect(await status(url, { origin: `http://127.0.0.1:${port}` })).toBe('open');
+      expect(await status(url, { origin: 'https://app.example' })).toBe('open');
+    });
+
+    it('is refused when it was sent to another name, as of a page whose name was made to point here: 403', async () => {
+      const { url, port } = await start({ hosts: [`127.0.0.1:0`, 'app.example', 'LocalHost'] });
+      expect(await status(url, { headers: { host: 'app.example' } })).toBe('open');
+      expect(await status(url, { headers: { host: 'app.example:8080' } })).toBe('open');
+      expect(await status(url, { headers: { host: `localhost:${port}` } })).toBe('open');
+      const evil = `evil.example:${port}`;
+      expect(await status(url, { headers: { host: evil }, origin: `http://${evil}` })).toBe('403');
+      expect(await status(url)).toBe('403');
+    });
+
+    it('that is refused with 403 is told of, with what is missing from the options', async () => {
+      const { url, port, refused } = await start({ origins: ['https://app.example'], hosts: ['127.0.0.1'] });
+      await status(url, { origin: 'http://localhost:4200' });
+      await status(url, { headers: { host: 'evil.example' } });
+      await status(url, { headers: { 'user-agent': 'Mozilla/5.0' } });
+      await fetch(`http://127.0.0.1:${port}/wire`, { headers: { origin: 'x'.repeat(1_000), 'rxwire-link': 'a' } });
+      expect(refused.map(String)).toEqual([
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin http://localhost:4200 is not among "origins"',
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the host evil.example is not among "hosts"',
+        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the request has no origin header',
+        `RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin ${'x'.repeat(100)} is not among "origins"`,
+      ]);
+    });
+
+    it('past maxConnections is refused with 503 and Retry-After, until somebody leaves', async () => {
+      const { url } = await start({ maxConnections: 2 });
+      const [first] = [await rawClient(url), await rawClient(url)];
+      expect(await status(url)).toBe('503');
+      expect(await headersOf(url)).toMatchObject({ 'retry-after': '5', connection: 'close' });
+      first.socket.close();
+      await first.ended;
+      expect(await status(url)).toBe('open');
+    });
+
+    it('past maxPerAddress is refused with 503, where the address may be what a proxy says', async () => {
+      const address = ({ headers }: IncomingMessage): string => String(headers['x-real-ip']);
+      const { url } = await start({ maxPerAddress: 1, address });
+      const from = (ip: string) => ({ headers: { 'x-real-ip': ip } });
+      const first = await rawClient(url, from('192.0.2.1'));
+      expect(await status(url, from('192.0.2.1'))).toBe('503');
+      expect(await status(url, from('192.0.2.2'))).toBe('open');
+      first.socket.close();
+      await opens(url, from('192.0.2.1'));
+    });
+
+    it('that becomes no WebSocket takes no place', async () => {
+      const { url, port } = await start({ maxConnections: 1 });
+      expect((await fetch(`http://127.0.0.1:${port}/wire`)).status).toBe(404);
+      const socket = openSocket({ port, host: '127.0.0.1' });
+      socket.write('GET /wire HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      await once(socket.resume(), 'close');
+      await opens(url);
+    });
+
+    it('is for its path, whatever the query', async () => {
+      const { url } = await start();
+      expect(await status(`${url}?token=1`)).toBe('open');
+      for (const other of [`${url}/`, `${url}d`, url.replace('/wire', '/'), url.replace('/wire', '/WIRE')]) {
+        expect(await status(other)).toBe('404');
+      }
+    });
+
+    it('to another path is left to others who listen', async () => {
+      const { url, server } = await start();
+      server.on('upgrade', (request, socket) => {
+        if (request.url === '/other') socket.end('HTTP/1.1 418 Teapot\r\n\r\n');
+      });
+      expect(await status(url.replace('wire', 'other'))).toBe('418');
+      expect(await status(url)).toBe('open');
+    });
+
+    it('to another path is refused when all who listen are wires', async () => {
+      const { url, server } = await start();
+      const second = listen(server, { path: '/second' }).subscribe();
+      expect(await status(url)).toBe('open');
+      expect(await status(url.replace('wire', 'second'))).toBe('open');
+      expect(await status(url.replace('wire', 'third'))).toBe('404');
+      second.unsubscribe();
+      expect(await status(url.replace('wire', 'second'))).toBe('404');
+    });
+
+    it.each([
+      ['to another path', 'GET /other HTTP/1.1', 404],
+      ['that is none', 'GET /wire HTTP/1.1', 400],
+      ['with another method', 'POST /wire HTTP/1.1', 405],
+    ])('%s closes the connection, even of who does not close it', async (_, line, expected) => {
+      const { port, empty } = await start();
+      const socket = openSocket({ port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => undefined);
+      socket.write(`${line}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString()).toContain(`HTTP/1.1 ${expected}`);
+      await empty();
+      socket.destroy();
+    });
+  });
+
+  it('leaves the HTTP server to others', async () => {
+    const { port, server, stop } = await start();
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404);
+    stop();
+    expect(server.listenerCount('upgrade')).toBe(0);
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404);
+  });
+
+  it.each([
+    { helloTimeout: 0 },
+    { detachedTimeout: NaN },
+    { maxDetached: -1 },
+    { maxDetachedPerPrincipal: -1 },
+    { maxPerPrincipal: 0 },
+    { maxAuthenticating: 0 },
+    { maxConnections: NaN },
+    { maxPerAddress: 0 },
+    { maxFrame: 0 },
+    { maxBuffered: -1 },
+    { window: 0 },
+    { windowBytes: 1.5 },
+    { pingInterval: Infinity },
+    { ackTimeout: 0 },
+    { drainTimeout: -1 },
+  ])('refuses %p when called', (options) => {
+    expect(() => listen(createServer(), options)).toThrow(RangeError);
+  });
+
+  it.each<[ListenOptions, string]>([
+    [{ origins: ['*'] }, '"origins" must each be like https://app.example, without a path or *, got *'],
+    [{ origins: ['localhost:4200'] }, '"origins" must each be like https://app.example, without a path or *, got localhost:4200'],
+    [
+      { origins: ['http://localhost:4200/'] },
+      '"origins" must each be like https://app.example, without a path or *, got http://localhost:4200/',
+    ],
+    [{ path: 'wire' }, '"path" must start with /, got wire'],
+  ])('refuses %p when called, as it would never match', (options, reason) => {
+    expect(() => listen(createServer(), options)).toThrow(new TypeError(`listen: ${reason}`));
+  });
+
+  it.each([4870, undefined, Object.assign(() => undefined, { on: () => undefined, listen: () => undefined })])(
+    'refuses %p for a server when called',
+    (server) => {
+      expect(() => listen(server as never)).toThrow(
+        new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it'),
+      );
+    },
+  );
+
+  it('takes origins of pages that are not of the web', () => {
+    expect(() => listen(createServer(), { origins: ['capacitor://localhost', 'null', 'http://[::1]:8080'] })).not.toThrow();
+  });
+});
