@@ -53,5 +53,5 @@ export function connect(options: ConnectOptions): Wire {
 /** The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   return ({ traffic, listening, ...parts }) =>
-    countedSession(codec, { ...options, ...parts, listening$: listening.begun() }, traffic)(link);
+    countedSession(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
 };

@@ -54,7 +54,7 @@ export class Subscribers {
   }
 
   /** Emits true once there has been a subscriber. It emits a microtask later, so that other subscribers of the same moment do not miss the messages that waited. */
-  begun(): Observable<boolean> {
+  hasSubscribers(): Observable<boolean> {
     return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
   }
 

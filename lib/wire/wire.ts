@@ -22,7 +22,7 @@ import { Subscribers, type WireSubscriptions } from './subscribers.js';
 export interface WireParts {
   readonly listening: {
     /** Emits true once the wire has had a subscriber. */
-    begun(): Observable<boolean>;
+    hasSubscribers(): Observable<boolean>;
   };
   /** Returns whether receipts are of use. */
   readonly isWatched: () => boolean;

@@ -55,7 +55,7 @@ export function envelopeLink(
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({ ...options, listening$: listening.begun(), unsendable$, report }),
+    envelopes({ ...options, listening$: listening.hasSubscribers(), unsendable$, report }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

@@ -290,7 +290,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
       endpoint.held.open();
       return Subscription.EMPTY;
     }
-    return this.parts.listening.begun().subscribe((isSubscribed) => {
+    return this.parts.listening.hasSubscribers().subscribe((isSubscribed) => {
       if (!isSubscribed || this.#isSubscribed) return;
       this.#isSubscribed = true;
       endpoint.held.open();
