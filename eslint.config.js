@@ -63,8 +63,8 @@ export default defineConfig(
     },
   },
   {
-    // A server has one of these for each of its clients, and closures would take several times the memory of a class.
-    files: ['lib/session/**', 'lib/server/**', 'lib/wire/**', 'lib/link/acceptedSocket.ts'],
+    // A server has one of these for each of its clients or requests, and closures would take several times the memory of a class.
+    files: ['lib/session/**', 'lib/server/**', 'lib/wire/**', 'lib/link/acceptedSocket.ts', 'lib/app/requests/handlerRun.ts'],
     rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax] },
   },
   {

@@ -1,14 +1,14 @@
-import { from, isObservable, takeWhile, type ObservableInput, type Subscription } from 'rxjs';
+import { from, isObservable, Subscriber, type ObservableInput } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { createReplyContext, type Abortable } from './replyContext.js';
-import { addReply, completeReplies, setHolding, type NumberedReplies, type SendReply } from './numberedReplies.js';
 import type { ReplyContext } from './replyOptions.js';
+import type { ReplyType } from './replyTypes.js';
 
 /** The handler of a request, untyped. */
 export type Handler = (message: Message, context: ReplyContext<string>) => ObservableInput<unknown>;
 
 export interface HandlerRunCallbacks {
-  readonly send: SendReply;
+  /** Sends a reply; `number` is the number of replies before it. */
+  readonly send: (request: Message, type: ReplyType, payload: unknown, number?: number) => void;
   readonly fail: (request: Message, error: unknown) => void;
   readonly progress: (request: Message, progress: unknown) => void;
   /** Discards the progress that was not sent yet. */
@@ -17,54 +17,118 @@ export interface HandlerRunCallbacks {
   readonly onEnd: (request: Message) => void;
 }
 
-/** The execution of one handler. It is plain data with functions beside it: closures would double the cost of a request. */
-export interface HandlerRun extends NumberedReplies, Abortable {
-  isOpen: boolean;
-  work: Subscription | undefined;
-}
+/**
+ * The execution of one handler. It subscribes to what the handler returns, and sends each value as a reply with a number. If the completion follows a value at once,
+ * that reply is marked as the last, which saves a message: to know this, a reply is held until the next event.
+ *
+ * It is a Subscriber, so that it can end while a handler emits synchronously. Operators and closures in its place would double the cost of a request.
+ */
+export class HandlerRun extends Subscriber<unknown> {
+  readonly #request: Message;
+  readonly #callbacks: HandlerRunCallbacks;
+  #isOpen = true;
+  /** The number of replies so far. */
+  #count = 0;
+  /** The reply that is held until the next event. */
+  #held: { readonly value: unknown } | undefined;
+  /** Whether replies are held. */
+  #isHolding = true;
+  /** Created on first access of `signal`: it is the most expensive part of a request. */
+  #controller: AbortController | undefined;
 
-export function createHandlerRun(request: Message): HandlerRun {
-  return { request, count: 0, held: undefined, isHolding: true, isOpen: true, controller: undefined, work: undefined };
-}
+  constructor(request: Message, callbacks: HandlerRunCallbacks) {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- only a Subscriber can end while its source emits synchronously
+    super();
+    this.#request = request;
+    this.#callbacks = callbacks;
+  }
 
-export function startHandler(run: HandlerRun, handler: Handler, callbacks: HandlerRunCallbacks): void {
-  const { request } = run;
-  const { send, fail, onEnd } = callbacks;
-  const error = (reason: unknown): void => {
-    if (!run.isOpen) return;
-    run.isOpen = false;
-    setHolding(run, false, send);
-    fail(request, reason);
-    onEnd(request);
-  };
-  const complete = (): void => {
-    if (!run.isOpen) return;
-    run.isOpen = false;
-    completeReplies(run, send);
-    onEnd(request);
-  };
-  const progress = (value: unknown): void => {
-    if (run.isOpen) callbacks.progress(request, value);
-  };
-  try {
-    const returned = handler(request, createReplyContext(run, progress));
-    // RxJS would treat a string as a list of characters; here it is one reply. `takeWhile` stops a handler that emits endlessly while it is
-    // being subscribed to.
-    const values$ = from(typeof returned === 'string' ? [returned] : returned).pipe(takeWhile(() => run.isOpen));
-    run.work = values$.subscribe({ next: (value) => addReply(run, value, send), error, complete });
-    setHolding(run, isPromise(returned), send);
-  } catch (reason) {
-    error(reason);
+  /** Calls the handler. */
+  start(handler: Handler): void {
+    try {
+      const returned = handler(this.#request, new HandlerContext(this));
+      // RxJS would treat a string as a list of characters; here it is one reply.
+      from(typeof returned === 'string' ? [returned] : returned).subscribe(this);
+      this.#isHolding = isPromise(returned);
+      if (!this.#isHolding) this.#sendHeld();
+    } catch (error) {
+      this.error(error);
+    }
+  }
+
+  /** Stops the handler, without a reply. */
+  cancel(): void {
+    this.#isOpen = false;
+    this.#held = undefined;
+    this.#callbacks.discardProgress(this.#request);
+    this.unsubscribe();
+    this.#controller?.abort();
+  }
+
+  progress(value: unknown): void {
+    if (this.#isOpen) this.#callbacks.progress(this.#request, value);
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (!this.#isOpen) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  protected override _next(value: unknown): void {
+    this.#sendHeld();
+    if (!this.#isOpen) return;
+    if (this.#isHolding) this.#held = { value };
+    else this.#callbacks.send(this.#request, 'reply', value, this.#count++);
+  }
+
+  protected override _error(error: unknown): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#sendHeld();
+    this.#callbacks.fail(this.#request, error);
+    this.#end();
+  }
+
+  protected override _complete(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const held = this.#held;
+    this.#held = undefined;
+    // A single reply needs no number.
+    if (held) this.#callbacks.send(this.#request, 'reply.last', held.value, this.#count || undefined);
+    else this.#callbacks.send(this.#request, 'reply.complete', null, this.#count);
+    this.#end();
+  }
+
+  #sendHeld(): void {
+    const held = this.#held;
+    if (!held) return;
+    this.#held = undefined;
+    this.#callbacks.send(this.#request, 'reply', held.value, this.#count++);
+  }
+
+  #end(): void {
+    this.unsubscribe();
+    this.#callbacks.onEnd(this.#request);
   }
 }
 
-/** Stops a handler whose result nobody needs any more. */
-export function cancelHandler(run: HandlerRun, { discardProgress }: HandlerRunCallbacks): void {
-  run.isOpen = false;
-  run.held = undefined;
-  discardProgress(run.request);
-  run.work?.unsubscribe();
-  run.controller?.abort();
+/** The second argument of a handler. Its properties may be taken apart. */
+class HandlerContext implements ReplyContext<string> {
+  readonly #run: HandlerRun;
+
+  constructor(run: HandlerRun) {
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get progress(): ReplyContext<string>['progress'] {
+    return (value) => this.#run.progress(value);
+  }
 }
 
 function isPromise(work: ObservableInput<unknown>): boolean {

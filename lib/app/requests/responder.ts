@@ -1,7 +1,7 @@
 import { OverflowError } from '../../errors.js';
 import { firstOf } from '../../internal/firstOf.js';
 import type { Message } from '../../message/types.js';
-import { startHandler, cancelHandler, createHandlerRun, type HandlerRun, type Handler } from './handlerRun.js';
+import { HandlerRun, type Handler } from './handlerRun.js';
 import { createReplySender, type ReplySenderOptions } from './replySender.js';
 
 export interface ResponderOptions extends ReplySenderOptions {
@@ -39,9 +39,9 @@ export function createResponder(options: ResponderOptions): Responder {
   };
   const callbacks = { ...sender, onEnd };
   const start = ({ key, message, handler }: WaitingRequest): void => {
-    const run = createHandlerRun(message);
+    const run = new HandlerRun(message, callbacks);
     running.set(key, run);
-    startHandler(run, handler, callbacks);
+    run.start(handler);
   };
   const waitingRequests = createWaitingRequests(start, () => running.size < concurrency);
 
@@ -50,7 +50,7 @@ export function createResponder(options: ResponderOptions): Responder {
     const run = running.get(id);
     if (!run) return;
     running.delete(id);
-    cancelHandler(run, callbacks);
+    run.cancel();
     waitingRequests.advance();
   };
   const admit = (message: Message, handler: Handler): void => {
@@ -71,7 +71,7 @@ export function createResponder(options: ResponderOptions): Responder {
     },
     close() {
       waitingRequests.waiting.clear();
-      running.forEach((run) => cancelHandler(run, callbacks));
+      running.forEach((run) => run.cancel());
       running.clear();
       sender.close();
     },

@@ -8,27 +8,33 @@ export interface UndeliverableReplies {
   readonly onFailure: (receipt: Receipt) => void;
 }
 
-/** The number of replies that are remembered before those that have arrived are looked for. */
-const MIN_SIZE = 256;
+interface SentReply {
+  readonly id: string;
+  readonly request: Message;
+}
+
+/** The number of replies that are remembered before those that have arrived are removed. */
+const MIN_SIZE = 64;
 
 /** @param onFailed Called with a request whose reply cannot be sent: it is too large, or cannot be encoded. */
 export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
-  const requests = new Map<string, Message>();
+  // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
+  let replies: SentReply[] = [];
   let maxSize = MIN_SIZE;
-  // No receipt says that a reply has arrived: a subscriber of receipts would make all acks urgent.
-  const removeArrived = (): void => {
-    for (const id of requests.keys()) if (wire.isPending?.(id) === false) requests.delete(id);
-    maxSize = Math.max(MIN_SIZE, 2 * requests.size);
-  };
   return {
     add({ id }, request) {
-      if (requests.size >= maxSize) removeArrived();
-      requests.set(id, request);
+      if (replies.length >= maxSize) {
+        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks urgent.
+        replies = replies.filter((reply) => wire.isPending?.(reply.id) !== false);
+        maxSize = Math.max(MIN_SIZE, 2 * replies.length);
+      }
+      replies.push({ id, request });
     },
     onFailure({ id, error }) {
-      const request = requests.get(id);
-      requests.delete(id);
-      if (request && error && !isWireClosed(error)) onFailed(request, error);
+      const failed = replies.find((reply) => reply.id === id);
+      if (!failed) return;
+      replies = replies.filter((reply) => reply !== failed);
+      if (error && !isWireClosed(error)) onFailed(failed.request, error);
     },
   };
 }

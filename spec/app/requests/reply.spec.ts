@@ -280,14 +280,14 @@ describe('reply', () => {
 
     it('is forgotten when it has arrived', () => {
       const { ask, said, dead, isPending } = withFailures(() => of('a'));
-      for (let count = 0; count < 256; count++) ask(`${count}`);
+      for (let count = 0; count < 64; count++) ask(`${count}`);
       isPending.mockReturnValue(false);
       ask('q');
-      expect(isPending).toHaveBeenCalledTimes(256);
+      expect(isPending).toHaveBeenCalledTimes(64);
       dead(0, error);
-      expect(said()).toHaveLength(257);
-      dead(256, error);
-      expect(said()).toHaveLength(258);
+      expect(said()).toHaveLength(65);
+      dead(64, error);
+      expect(said()).toHaveLength(66);
     });
 
     it('is nothing when the wire has ended, nor when it is the error that cannot be sent', () => {
