@@ -1,4 +1,5 @@
-import type { Receipt, RxwireError, Wire } from '../../lib/index.js';
+import type { Delivery, Receipt, RxwireError, Wire } from '../../lib/index.js';
+import type { Chance } from './chance.js';
 import { createMessage, type Message } from '../../lib/index.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Context } from './context.js';
@@ -103,12 +104,22 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
 /** A message as an application makes it. */
 export function compose(id: string, side: Side, { chance, clock, plan }: Context): Message {
   const mine = plan[side];
-  const delivery = chance.hit(0.4) ? chance.pick(['at-most-once', 'at-least-once', 'exactly-once'] as const) : undefined;
+  const delivery = drawLevel(chance);
   return createMessage('sim.said', 'x'.repeat(Math.floor(chance.skewed(0, mine.payload))), {
     ...{ id, timestamp: clock.now(), priority: chance.pick([0, 1, 1, 1, 2, 3] as const) },
     ...(delivery && { delivery }),
     ...(chance.hit(mine.expiring) && { ttl: chance.whole(10, 3_000) }),
   });
+}
+
+/** A small message that stays valid: a session need not wake up for it. */
+export function composeNotice(id: string, delivery: Delivery | undefined, { clock }: Context): Message {
+  return createMessage('sim.noticed', '', { id, timestamp: clock.now(), ...(delivery && { delivery }) });
+}
+
+/** A level of delivery; undefined: that of the wire. */
+export function drawLevel(chance: Chance): Delivery | undefined {
+  return chance.hit(0.4) ? chance.pick(['at-most-once', 'at-least-once', 'exactly-once'] as const) : undefined;
 }
 
 /** Errors that a wire may tell of under these faults. */

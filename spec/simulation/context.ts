@@ -26,8 +26,8 @@ export interface Context {
   readonly network: Network;
   readonly deliveries: ReturnType<typeof createDeliveryChecks>;
   readonly forgetting: Forgetting;
-  /** What has happened; `forgotten`: how often the server may have forgotten its clients. */
-  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
+  /** What has happened; `forgotten`: how often the server may have forgotten its clients; `hibernatingSends`: the batches that sessions sent while they hibernated. */
+  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number; hibernatingSends: number };
   /** The hellos that were welcomed, in order. */
   readonly welcomed: readonly Welcomed[];
   readonly violate: Violate;

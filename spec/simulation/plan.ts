@@ -50,6 +50,8 @@ export interface SidePlan {
   readonly crash: number;
   /** How often an outbox has no room. */
   readonly noRoom: number;
+  /** How many times it sends a little: up to three messages of one level, in one go. */
+  readonly notices: number;
   readonly bursts: number;
   /** Messages in one burst at most. */
   readonly burst: number;
@@ -86,26 +88,29 @@ interface Drawn {
 }
 
 function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }: Drawn): Plan {
-  const { pick, whole } = chance;
+  const { hit, pick, whole } = chance;
   const hibernates = whole(0, 1) === 1;
+  // A session wakes up for each message when its outbox is durable, or when its codec seals messages or takes its time.
+  const isLight = hibernates && hit(isHard ? 0.4 : 0.85);
   return {
-    codec: pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
+    codec: isLight ? pick(['json', 'msgpack']) : pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
     delivery: pick(LEVELS),
     link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },
     faultEvery: isHard ? pick([200, 500]) : pick([800, 3_000, 10_000]),
     faults: drawFaults(chance, client, server),
-    client,
+    client: isLight ? { ...client, bursts: Math.min(client.bursts, 4) } : client,
     server: {
       ...server,
       // The numbers of what it sends are of no use to clients that it does not know any more.
-      outbox: server.inbox === 'durable' ? server.outbox : 'memory',
+      outbox: server.inbox === 'durable' && !isLight ? server.outbox : 'memory',
       detachedTimeout: pick([1_500, 30_000, 30_000]),
       // Nobody is taken for gone who is only slow.
       pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
       hibernates,
       // Errors of a full queue or store do not say which message was dropped, and receipts have no subscriber there.
       ...(hibernates && { maxQueued: 10_000, noRoom: 0 }),
+      ...(isLight && { coding: 0, notices: whole(50, 80) }),
     },
   };
 }
@@ -132,6 +137,7 @@ function returning(plan: Plan, { pick }: Chance): Plan {
     server: {
       ...plan.server,
       ...durable,
+      notices: 0,
       bursts: 12,
       burst: 10,
       payload: pick([10, 2_000]),
@@ -166,6 +172,7 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     failing: pick([0, 0.1]),
     crash: isHard ? pick([0.002, 0.01]) : pick([0, 0.001, 0.004]),
     noRoom: hit(0.1) ? 0.05 : 0,
+    notices: 0,
     bursts: whole(2, 12),
     burst: pick(isHard ? [3, 10] : [1, 5, 25]),
     payload: pick(isHard ? [10, 2_000] : [10, 10, 2_000]),

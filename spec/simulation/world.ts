@@ -5,11 +5,12 @@ import { createClient, type Client } from './client.js';
 import { createClock } from './clock.js';
 import type { Context } from './context.js';
 import { strike } from './faults.js';
+import { watchHibernation } from './hibernation.js';
 import { createIntruder } from './intruder.js';
 import { createServer, type Server } from './server.js';
 import { createSetting, type Setting, type Tell } from './setting.js';
 import { withoutTimers } from './timers.js';
-import { sendBursts } from './traffic.js';
+import { sendBursts, sendNotices } from './traffic.js';
 
 /** What has gone wrong. */
 export interface Violation {
@@ -28,7 +29,12 @@ export interface Outcome {
   readonly crashes: number;
   /** How the messages have ended, where that is counted. */
   readonly ends?: Ends | undefined;
+  /** What sessions did while they hibernated, where that is counted. */
+  readonly hibernation?: Hibernation | undefined;
 }
+
+/** Seeds in which sessions may hibernate, and the batches that sessions sent there while they hibernated. */
+export type Hibernation = Readonly<Record<'seeds' | 'sends', number>>;
 
 /** Messages that were handled, are dead letters, and were dropped by a full queue, or as they had waited for too long: all there are. */
 export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
@@ -60,9 +66,13 @@ export function runSeed(seed: number, tell?: Tell, mustReturn = false): Outcome 
     return violation === undefined;
   };
   const fail = (error: unknown): void => violate('surprise', error instanceof Error ? String(error.stack) : String(error));
-  withoutTimers(fail, () => weather(context, goOn));
-  const { messages, cuts, crashes } = context.counts;
-  return { seed, violation, messages, cuts, crashes };
+  const { counts, plan } = context;
+  const onSent = (): void => {
+    counts.hibernatingSends++;
+  };
+  withoutTimers(fail, () => watchHibernation(onSent, () => weather(context, goOn)));
+  const { messages, cuts, crashes, hibernatingSends: sends } = counts;
+  return { seed, violation, messages, cuts, crashes, hibernation: { seeds: Number(plan.server.hibernates), sends } };
 }
 
 /** First the storm, then the calm. */
@@ -74,6 +84,7 @@ function weather(context: Setting, goOn: () => boolean): void {
   client.start();
   sendBursts('client', () => [client.current() ?? []].flat(), context);
   sendBursts('server', server.current, context);
+  sendNotices('server', server.current, context);
   strike({ client, server, intruder: createIntruder(context) }, context);
   const look = (until: number): void => {
     for (let time = clock.now() + SAMPLE; time <= until && goOn(); time += SAMPLE) {
