@@ -17,7 +17,11 @@ export interface Attended {
   readonly unsettled: ReadonlySet<string>;
   /** Messages that were claimed, and are not finished. */
   readonly claimed: () => number;
+  /** The messages that were sent last, and must be processed before the wire ends. */
+  readonly last: readonly string[];
   send(message: Message): void;
+  /** Sends a little, just before a goodbye. */
+  sendLast(): void;
 }
 
 export interface AttendOptions {
@@ -31,16 +35,21 @@ export interface AttendOptions {
   readonly onEnd: (error?: unknown) => void;
 }
 
+/** How many messages `send` sends, where receipts have no subscriber. */
+const AWAITED = 0.05;
+
 /** Watches a wire, handles what it brings, and sends. */
 export function attend({ wire, life, side, stream, memory, onError, onEnd }: AttendOptions, context: Context): Attended {
   const { chance, plan, journal, deliveries, say, violate, isCalm } = context;
   const unsettled = new Set<string>();
+  const last: string[] = [];
   let claimed = 0;
   let isEnded = false;
-  const sender: Sender = { side, life, stream, isEnded: () => isEnded };
+  let isListening = false;
+  const sender: Sender = { side, life, stream, isEnded: () => isEnded, isListening: () => isListening };
 
-  // Where receipts have a subscriber, a session does not send while it hibernates. Without one, errors tell what is lost, and the receiver what is done.
-  const isWatched = side === 'client' || !plan.server.hibernates;
+  // A session that hibernates sends only where receipts have no subscriber. There errors tell what is lost, and the receiver what is done.
+  const { isWatched } = plan[side];
   const watchReceipt = (receipt: Receipt): void => {
     if (!life.isAlive()) return;
     if (receipt.status !== 'queued' && receipt.status !== 'sent')
@@ -77,26 +86,41 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     onClaimed: (change) => void (claimed += change),
   });
   // Messages that come before somebody listens wait for that.
-  const listen = (): void => void wire.subscribe({ next: handle, error: end, complete: end });
+  const listen = (): void => {
+    wire.subscribe({ next: handle, error: end, complete: end });
+    isListening = true;
+  };
   const isLate = chance.hit(0.2);
   if (isLate) life.scheduler.schedule(listen, chance.skewed(0, 1_000));
   else listen();
 
+  const send = (message: Message): void => {
+    const level = message.delivery ?? wire.delivery;
+    const entry = journal.add(message, level, sender);
+    context.counts.messages++;
+    if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
+    say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
+    if (isWatched || !chance.hit(AWAITED)) wire.next(message);
+    else {
+      entry.isAwaited = true;
+      void wire.send(message);
+    }
+  };
+
   return {
-    ...{ wire, life },
+    ...{ wire, life, last, send },
     get unsettled() {
       if (!isWatched) for (const id of unsettled) if (isDone(journal.of(id))) unsettled.delete(id);
       return unsettled;
     },
     isEnded: () => isEnded,
     claimed: () => claimed,
-    send(message) {
-      const level = message.delivery ?? wire.delivery;
-      journal.add(message, level, sender);
-      context.counts.messages++;
-      if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
-      say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
-      wire.next(message);
+    sendLast() {
+      for (let left = chance.whole(0, 2); left > 0; left--) {
+        const message = composeNotice(`${side.slice(0, 1)}l${left}`, 'at-least-once', context);
+        last.push(message.id);
+        send(message);
+      }
     },
   };
 }

@@ -17,10 +17,10 @@ export interface Plan {
 }
 
 /**
- * A connection breaks, or is dropped and both ends learn of it at once; the server is stopped in good order; another process takes over the client's outbox, while the first one lives on;
+ * A connection breaks, or is dropped and both ends learn of it at once; the server or the client is stopped in good order; another process takes over the client's outbox, while the first one lives on;
  * somebody else tries to be the client.
  */
-export type Fault = 'break' | 'drop' | 'stop' | 'rival' | 'intruder';
+export type Fault = 'break' | 'drop' | 'stop' | 'leave' | 'rival' | 'intruder';
 
 export interface LinkPlan {
   /** How long a frame travels, in ms. */
@@ -50,7 +50,11 @@ export interface SidePlan {
   readonly crash: number;
   /** How often an outbox has no room. */
   readonly noRoom: number;
-  /** How many times it sends a little: up to three messages of one level, in one go. */
+  /** Whether its receipts have a subscriber. */
+  readonly isWatched: boolean;
+  /** How long it lets acks wait that it does not watch, in ms. */
+  readonly ackDelay: number;
+  /** How many times it sends a little: up to three messages in one go. */
   readonly notices: number;
   readonly bursts: number;
   /** Messages in one burst at most. */
@@ -63,6 +67,9 @@ export interface SidePlan {
   readonly maxQueued: number;
   readonly overflow: OverflowPolicy;
 }
+
+/** The errors of a full queue or store do not say which message was dropped: without receipts, no message may be dropped so. */
+const UNWATCHED = { isWatched: false, maxQueued: 10_000, noRoom: 0 } as const;
 
 const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once'];
 
@@ -99,7 +106,7 @@ function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }:
     link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },
     faultEvery: isHard ? pick([200, 500]) : pick([800, 3_000, 10_000]),
     faults: drawFaults(chance, client, server),
-    client: isLight ? { ...client, bursts: Math.min(client.bursts, 4) } : client,
+    client: { ...client, ...(hit(0.3) && UNWATCHED), ...(isLight && { bursts: Math.min(client.bursts, 4) }) },
     server: {
       ...server,
       // The numbers of what it sends are of no use to clients that it does not know any more.
@@ -108,8 +115,7 @@ function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }:
       // Nobody is taken for gone who is only slow.
       pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
       hibernates,
-      // Errors of a full queue or store do not say which message was dropped, and receipts have no subscriber there.
-      ...(hibernates && { maxQueued: 10_000, noRoom: 0 }),
+      ...(hibernates && UNWATCHED),
       ...(isLight && { coding: 0, notices: whole(50, 80) }),
     },
   };
@@ -154,6 +160,7 @@ function returning(plan: Plan, { pick }: Chance): Plan {
 function drawFaults({ hit }: Chance, client: SidePlan, server: SidePlan): readonly Fault[] {
   const faults: Fault[] = ['break', 'break', 'break', 'break'];
   if (hit(0.2)) faults.push('stop');
+  if (hit(0.2)) faults.push('leave');
   // Nothing fences an inbox: two processes must not share one.
   if (client.outbox === 'durable' && client.inbox === 'none' && hit(0.5)) faults.push('rival');
   // Who has forgotten its clients cannot tell them from others.
@@ -172,6 +179,8 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     failing: pick([0, 0.1]),
     crash: isHard ? pick([0.002, 0.01]) : pick([0, 0.001, 0.004]),
     noRoom: hit(0.1) ? 0.05 : 0,
+    isWatched: true,
+    ackDelay: pick([25, 25, 25, 2_000]),
     notices: 0,
     bursts: whole(2, 12),
     burst: pick(isHard ? [3, 10] : [1, 5, 25]),

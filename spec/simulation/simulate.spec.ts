@@ -55,7 +55,7 @@ describe('simulation', () => {
 describe('simulation of an hour', () => {
   it('handles each message once, or makes it a dead letter, or says that it was dropped', async () => {
     const { failures, messages, ends, ...counts } = await runBundled('some minutes', [], {
-      ...{ base: 1, seeds: 16, jobs: 1, onProgress: () => true },
+      ...{ base: 1, seeds: 24, jobs: 1, onProgress: () => true },
       worker: HOUR.worker,
     });
     expect(failures).toEqual([]);
