@@ -1,4 +1,5 @@
-import type { Receipt, RxwireError, Wire } from '../../lib/index.js';
+import type { Delivery, Receipt, RxwireError, Wire } from '../../lib/index.js';
+import type { Chance } from './chance.js';
 import { createMessage, type Message } from '../../lib/index.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Context } from './context.js';
@@ -16,7 +17,11 @@ export interface Attended {
   readonly unsettled: ReadonlySet<string>;
   /** Messages that were claimed, and are not finished. */
   readonly claimed: () => number;
+  /** The messages that were sent last, and must be processed before the wire ends. */
+  readonly last: readonly string[];
   send(message: Message): void;
+  /** Sends a little, just before a goodbye. */
+  sendLast(): void;
 }
 
 export interface AttendOptions {
@@ -30,16 +35,21 @@ export interface AttendOptions {
   readonly onEnd: (error?: unknown) => void;
 }
 
+/** How many messages `send` sends, where receipts have no subscriber. */
+const AWAITED = 0.05;
+
 /** Watches a wire, handles what it brings, and sends. */
 export function attend({ wire, life, side, stream, memory, onError, onEnd }: AttendOptions, context: Context): Attended {
   const { chance, plan, journal, deliveries, say, violate, isCalm } = context;
   const unsettled = new Set<string>();
+  const last: string[] = [];
   let claimed = 0;
   let isEnded = false;
-  const sender: Sender = { side, life, stream, isEnded: () => isEnded };
+  let isListening = false;
+  const sender: Sender = { side, life, stream, isEnded: () => isEnded, isListening: () => isListening };
 
-  // Where receipts have a subscriber, a session does not send while it hibernates. Without one, errors tell what is lost, and the receiver what is done.
-  const isWatched = side === 'client' || !plan.server.hibernates;
+  // A session that hibernates sends only where receipts have no subscriber. There errors tell what is lost, and the receiver what is done.
+  const { isWatched } = plan[side];
   const watchReceipt = (receipt: Receipt): void => {
     if (!life.isAlive()) return;
     if (receipt.status !== 'queued' && receipt.status !== 'sent')
@@ -76,26 +86,41 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     onClaimed: (change) => void (claimed += change),
   });
   // Messages that come before somebody listens wait for that.
-  const listen = (): void => void wire.subscribe({ next: handle, error: end, complete: end });
+  const listen = (): void => {
+    wire.subscribe({ next: handle, error: end, complete: end });
+    isListening = true;
+  };
   const isLate = chance.hit(0.2);
   if (isLate) life.scheduler.schedule(listen, chance.skewed(0, 1_000));
   else listen();
 
+  const send = (message: Message): void => {
+    const level = message.delivery ?? wire.delivery;
+    const entry = journal.add(message, level, sender);
+    context.counts.messages++;
+    if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
+    say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
+    if (isWatched || !chance.hit(AWAITED)) wire.next(message);
+    else {
+      entry.isAwaited = true;
+      void wire.send(message);
+    }
+  };
+
   return {
-    ...{ wire, life },
+    ...{ wire, life, last, send },
     get unsettled() {
       if (!isWatched) for (const id of unsettled) if (isDone(journal.of(id))) unsettled.delete(id);
       return unsettled;
     },
     isEnded: () => isEnded,
     claimed: () => claimed,
-    send(message) {
-      const level = message.delivery ?? wire.delivery;
-      journal.add(message, level, sender);
-      context.counts.messages++;
-      if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
-      say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
-      wire.next(message);
+    sendLast() {
+      for (let left = chance.whole(0, 2); left > 0; left--) {
+        const message = composeNotice(`${side.slice(0, 1)}l${left}`, 'at-least-once', context);
+        last.push(message.id);
+        send(message);
+      }
     },
   };
 }
@@ -103,12 +128,22 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
 /** A message as an application makes it. */
 export function compose(id: string, side: Side, { chance, clock, plan }: Context): Message {
   const mine = plan[side];
-  const delivery = chance.hit(0.4) ? chance.pick(['at-most-once', 'at-least-once', 'exactly-once'] as const) : undefined;
+  const delivery = drawLevel(chance);
   return createMessage('sim.said', 'x'.repeat(Math.floor(chance.skewed(0, mine.payload))), {
     ...{ id, timestamp: clock.now(), priority: chance.pick([0, 1, 1, 1, 2, 3] as const) },
     ...(delivery && { delivery }),
     ...(chance.hit(mine.expiring) && { ttl: chance.whole(10, 3_000) }),
   });
+}
+
+/** A small message that stays valid: a session need not wake up for it. */
+export function composeNotice(id: string, delivery: Delivery | undefined, { clock }: Context): Message {
+  return createMessage('sim.noticed', '', { id, timestamp: clock.now(), ...(delivery && { delivery }) });
+}
+
+/** A level of delivery; undefined: that of the wire. */
+export function drawLevel(chance: Chance): Delivery | undefined {
+  return chance.hit(0.4) ? chance.pick(['at-most-once', 'at-least-once', 'exactly-once'] as const) : undefined;
 }
 
 /** Errors that a wire may tell of under these faults. */

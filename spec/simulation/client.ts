@@ -17,6 +17,8 @@ export interface Client {
   /** Those that were taken over, and live on. */
   readonly former: () => readonly Attended[];
   start(): void;
+  /** Ends without waiting for acks, and begins again some time later. */
+  stop(): void;
   /** Another process takes over. */
   rival(): void;
 }
@@ -60,7 +62,13 @@ export function createClient(context: Context): Client {
         id: `client-${count}`,
       },
       ...{ scheduler: life.scheduler, microtask: life.microtask },
-      ...{ window: mine.window, windowBytes: count % 2 ? mine.windowBytes : 500, maxQueued: mine.maxQueued, overflow: mine.overflow },
+      ...{
+        window: mine.window,
+        windowBytes: count % 2 ? mine.windowBytes : 500,
+        ackDelay: mine.ackDelay,
+        maxQueued: mine.maxQueued,
+        overflow: mine.overflow,
+      },
       reconnect: { initialInterval: 50, maxInterval: 2_000, random: chance.random },
       ...storesOf(life),
     });
@@ -89,6 +97,13 @@ export function createClient(context: Context): Client {
     record,
     former: () => former.filter(({ life }) => life.isAlive()),
     start,
+    stop() {
+      if (!current?.life.isAlive()) return;
+      context.say(current.life.name, () => 'stops');
+      current.wire.unsubscribe();
+      current.life.die();
+      clock.after(chance.skewed(20, 4_000), start);
+    },
     rival() {
       if (!current?.life.isAlive()) return;
       former.push(current);

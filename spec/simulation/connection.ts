@@ -20,13 +20,15 @@ export interface EndOptions {
   /** Told of each frame that goes out, and of each that is about to be taken. */
   readonly onSent: (frame: Frame) => void;
   readonly onTaken: (frame: Frame) => void;
+  /** Called when the process ends the connection in good order. */
+  readonly onLeft: () => void;
   /** Whether the machine lives on when the process dies, and says that its connections are broken. */
   readonly isTold: () => boolean;
 }
 
 type State = 'new' | 'open' | 'closing' | 'closed';
 
-export function createEnd({ life, pipe, onSent, onTaken, isTold }: EndOptions): End {
+export function createEnd({ life, pipe, onSent, onTaken, onLeft, isTold }: EndOptions): End {
   let state: State = 'new';
   let subscriber: Subscriber<Frame> | undefined;
   const sending = new Subscription();
@@ -48,6 +50,7 @@ export function createEnd({ life, pipe, onSent, onTaken, isTold }: EndOptions): 
     onSent(frame);
   };
   const fail = (error: unknown): void => {
+    if (state === 'open' && life.isAlive() && isOrderly(error)) onLeft();
     if (error instanceof ConnectionLostError) leave(error.closeCode, error.reason);
     else leave(CloseCode.ABANDONED, '');
     subscriber?.error(error);
@@ -55,6 +58,7 @@ export function createEnd({ life, pipe, onSent, onTaken, isTold }: EndOptions): 
   const sayGoodbye = (): void => {
     if (state !== 'open') return;
     state = 'closing';
+    onLeft();
     pipe.send({ close: CloseCode.NORMAL, reason: '' });
   };
   life.onDeath(() => {
@@ -71,7 +75,10 @@ export function createEnd({ life, pipe, onSent, onTaken, isTold }: EndOptions): 
       new Observable((opened) => {
         subscriber = opened;
         state = 'open';
-        opened.add(() => leave(CloseCode.ABANDONED, ''));
+        opened.add(() => {
+          if (state === 'open' && life.isAlive()) onLeft();
+          leave(CloseCode.ABANDONED, '');
+        });
         sending.add(outgoing.subscribe({ next: send, error: fail, complete: sayGoodbye }));
       }),
     receive(parcel) {
@@ -86,4 +93,9 @@ export function createEnd({ life, pipe, onSent, onTaken, isTold }: EndOptions): 
       if (life.isAlive() && state !== 'new' && state !== 'closed') end(CloseCode.ABNORMAL, 'cut');
     },
   };
+}
+
+/** Whether a process closes a connection because it ends a session in good order. */
+function isOrderly(error: unknown): boolean {
+  return error instanceof ConnectionLostError && (error.closeCode === CloseCode.ABANDONED || error.closeCode === CloseCode.GOING_AWAY);
 }

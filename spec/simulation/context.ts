@@ -1,6 +1,7 @@
 import { json, msgpack, type Codec } from '../../lib/index.js';
 import { boundCodec } from '../support/boundCodec.js';
 import type { Hello } from '../../lib/session/protocol/handshake.js';
+import type { createAckChecks } from './checks/acks.js';
 import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
 import type { Violate } from './checks/violation.js';
 import type { Chance } from './chance.js';
@@ -24,10 +25,11 @@ export interface Context {
   readonly plan: Plan;
   readonly journal: Journal;
   readonly network: Network;
+  readonly acks: ReturnType<typeof createAckChecks>;
   readonly deliveries: ReturnType<typeof createDeliveryChecks>;
   readonly forgetting: Forgetting;
-  /** What has happened; `forgotten`: how often the server may have forgotten its clients. */
-  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
+  /** What has happened; `forgotten`: how often the server may have forgotten its clients; `hibernatingSends`: the batches that sessions sent while they hibernated. */
+  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number; hibernatingSends: number };
   /** The hellos that were welcomed, in order. */
   readonly welcomed: readonly Welcomed[];
   readonly violate: Violate;

@@ -31,6 +31,7 @@ export function strike({ client, server, intruder }: Victims, context: Context):
         return 'dropped';
       }),
     stop: server.stop,
+    leave: client.stop,
     rival: client.rival,
     intruder: intruder.intrude,
   };

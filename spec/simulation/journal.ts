@@ -9,6 +9,8 @@ export interface Sender {
   readonly life: Life;
   /** Whether its wire is at its end. */
   readonly isEnded: () => boolean;
+  /** Whether the application has subscribed to the wire. */
+  readonly isListening: () => boolean;
   /** Names what keeps its order: an outbox that outlives it, or the wire. */
   readonly stream: string;
 }
@@ -29,6 +31,14 @@ export interface Entry {
   readonly handed: object[];
   /** How often it had its effect. */
   effects: number;
+  /** When it had its effect last, or was buried. */
+  doneAt: number;
+  /** Whether the application waits for its ack in particular. */
+  isAwaited: boolean;
+  /** The process that has taken its ack. */
+  ackedTo: Life | undefined;
+  /** The messages of the batch that carried its ack. */
+  rode: readonly string[];
   /** Its receiver could not process it, and has said so for good. */
   isBuried: boolean;
   /** Its last receipt from each wire that had it. */
@@ -50,6 +60,7 @@ export function createJournal(): Journal {
     add(message, level, sender) {
       const entry: Entry = {
         ...{ message, level, sender, order: entries.size },
+        ...{ doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
         ...{ isStored: false, flown: 0, flownSince: 0, handed: [], effects: 0, isBuried: false, outcomes: new Map() },
       };
       entries.set(message.id, entry);

@@ -24,6 +24,8 @@ export interface Watcher {
   /** Told just before it is taken. */
   taken(connection: Connection, by: Side, frame: Frame): void;
   opened(connection: Connection): void;
+  /** Called when one side ends a connection in good order. */
+  left(connection: Connection, by: Side): void;
 }
 
 export interface Network {
@@ -72,6 +74,7 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
         ...{ life, pipe: pipes[side] },
         onSent: (frame) => watcher.sent(made, side, frame),
         onTaken: (frame) => watcher.taken(made, side, frame),
+        onLeft: () => watcher.left(made, side),
         isTold: () => isHealed || chance.hit(0.7),
       });
     };

@@ -17,10 +17,10 @@ export interface Plan {
 }
 
 /**
- * A connection breaks, or is dropped and both ends learn of it at once; the server is stopped in good order; another process takes over the client's outbox, while the first one lives on;
+ * A connection breaks, or is dropped and both ends learn of it at once; the server or the client is stopped in good order; another process takes over the client's outbox, while the first one lives on;
  * somebody else tries to be the client.
  */
-export type Fault = 'break' | 'drop' | 'stop' | 'rival' | 'intruder';
+export type Fault = 'break' | 'drop' | 'stop' | 'leave' | 'rival' | 'intruder';
 
 export interface LinkPlan {
   /** How long a frame travels, in ms. */
@@ -50,6 +50,12 @@ export interface SidePlan {
   readonly crash: number;
   /** How often an outbox has no room. */
   readonly noRoom: number;
+  /** Whether its receipts have a subscriber. */
+  readonly isWatched: boolean;
+  /** How long it lets acks wait that it does not watch, in ms. */
+  readonly ackDelay: number;
+  /** How many times it sends a little: up to three messages in one go. */
+  readonly notices: number;
   readonly bursts: number;
   /** Messages in one burst at most. */
   readonly burst: number;
@@ -61,6 +67,9 @@ export interface SidePlan {
   readonly maxQueued: number;
   readonly overflow: OverflowPolicy;
 }
+
+/** The errors of a full queue or store do not say which message was dropped: without receipts, no message may be dropped so. */
+const UNWATCHED = { isWatched: false, maxQueued: 10_000, noRoom: 0 } as const;
 
 const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once'];
 
@@ -86,26 +95,28 @@ interface Drawn {
 }
 
 function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }: Drawn): Plan {
-  const { pick, whole } = chance;
+  const { hit, pick, whole } = chance;
   const hibernates = whole(0, 1) === 1;
+  // A session wakes up for each message when its outbox is durable, or when its codec seals messages or takes its time.
+  const isLight = hibernates && hit(isHard ? 0.4 : 0.85);
   return {
-    codec: pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
+    codec: isLight ? pick(['json', 'msgpack']) : pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
     delivery: pick(LEVELS),
     link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },
     faultEvery: isHard ? pick([200, 500]) : pick([800, 3_000, 10_000]),
     faults: drawFaults(chance, client, server),
-    client,
+    client: { ...client, ...(hit(0.3) && UNWATCHED), ...(isLight && { bursts: Math.min(client.bursts, 4) }) },
     server: {
       ...server,
       // The numbers of what it sends are of no use to clients that it does not know any more.
-      outbox: server.inbox === 'durable' ? server.outbox : 'memory',
+      outbox: server.inbox === 'durable' && !isLight ? server.outbox : 'memory',
       detachedTimeout: pick([1_500, 30_000, 30_000]),
       // Nobody is taken for gone who is only slow.
       pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
       hibernates,
-      // Errors of a full queue or store do not say which message was dropped, and receipts have no subscriber there.
-      ...(hibernates && { maxQueued: 10_000, noRoom: 0 }),
+      ...(hibernates && UNWATCHED),
+      ...(isLight && { coding: 0, notices: whole(50, 80) }),
     },
   };
 }
@@ -132,6 +143,7 @@ function returning(plan: Plan, { pick }: Chance): Plan {
     server: {
       ...plan.server,
       ...durable,
+      notices: 0,
       bursts: 12,
       burst: 10,
       payload: pick([10, 2_000]),
@@ -148,6 +160,7 @@ function returning(plan: Plan, { pick }: Chance): Plan {
 function drawFaults({ hit }: Chance, client: SidePlan, server: SidePlan): readonly Fault[] {
   const faults: Fault[] = ['break', 'break', 'break', 'break'];
   if (hit(0.2)) faults.push('stop');
+  if (hit(0.2)) faults.push('leave');
   // Nothing fences an inbox: two processes must not share one.
   if (client.outbox === 'durable' && client.inbox === 'none' && hit(0.5)) faults.push('rival');
   // Who has forgotten its clients cannot tell them from others.
@@ -166,6 +179,9 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     failing: pick([0, 0.1]),
     crash: isHard ? pick([0.002, 0.01]) : pick([0, 0.001, 0.004]),
     noRoom: hit(0.1) ? 0.05 : 0,
+    isWatched: true,
+    ackDelay: pick([25, 25, 25, 2_000]),
+    notices: 0,
     bursts: whole(2, 12),
     burst: pick(isHard ? [3, 10] : [1, 5, 25]),
     payload: pick(isHard ? [10, 2_000] : [10, 10, 2_000]),

@@ -16,8 +16,8 @@ export function describeFailure({ seed, invariant, detail, at }: Failure, option
 }
 
 /** The last line: for programs. */
-export function summaryOf({ seeds, failures, messages, cuts, crashes, ends }: Tally): string {
-  return JSON.stringify({ seeds, failures: failures.length, messages, ...ends, cuts, crashes });
+export function summaryOf({ seeds, failures, messages, cuts, crashes, ends, hibernation }: Tally): string {
+  return JSON.stringify({ seeds, failures: failures.length, messages, ...ends, cuts, crashes, ...(hibernation && { hibernation }) });
 }
 
 /** What happens in one seed, for who reads it: when, to whom, what. */

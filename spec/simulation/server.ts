@@ -73,7 +73,13 @@ export function createServer(context: Context): Server {
       codecs: [lateCodec(codecs[plan.codec], mine.coding, born, context)],
       ...{ scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval, ...(mine.hibernates && { hibernateAfter: 5 }) },
-      ...{ window: mine.window, windowBytes: lives % 2 ? mine.windowBytes : 500, maxQueued: mine.maxQueued, overflow: mine.overflow },
+      ...{
+        window: mine.window,
+        windowBytes: lives % 2 ? mine.windowBytes : 500,
+        ackDelay: mine.ackDelay,
+        maxQueued: mine.maxQueued,
+        overflow: mine.overflow,
+      },
       outbox: (pid) => outboxOf(born, pid),
       ...(mine.inbox === 'durable' && { inbox: inboxOf(born) }),
     }).subscribe((wire) => welcome(wire, born));

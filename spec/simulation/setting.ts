@@ -1,3 +1,4 @@
+import { createAckChecks } from './checks/acks.js';
 import { createAttachmentChecks } from './checks/attachments.js';
 import { createDeliveryChecks } from './checks/deliveries.js';
 import { createNumberChecks } from './checks/numbers.js';
@@ -22,7 +23,7 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
   const plan = drawPlan(chance, mustReturn);
   const journal = createJournal();
   const codec = codecs[plan.codec];
-  const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0 };
+  const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0, hibernatingSends: 0 };
   const forgetting = { lastBy: { client: -1, server: -1 } };
   const say = (who: string, what: () => string): void => tell?.(clock.now(), who, what());
   const hasForgotten = () => {
@@ -45,7 +46,8 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     isIntruder: ({ ends }) => isIntruder(ends.client.life.name),
     soon: clock.soon,
   });
-  const watcher = createWatcher({ codec, numbers, attachments, welcomed, say });
+  const acks = createAckChecks({ codec, journal, plan, now: clock.now, violate });
+  const watcher = createWatcher({ codec, numbers, acks, attachments, welcomed, say });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });
   const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, violate });
   let isCalm = false;
@@ -54,5 +56,20 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     network.heal();
   };
   tell?.(0, 'plan', JSON.stringify(plan));
-  return { clock, chance, plan, journal, network, deliveries, forgetting, counts, welcomed, violate, say, isCalm: () => isCalm, calmDown };
+  return {
+    clock,
+    chance,
+    plan,
+    journal,
+    network,
+    acks,
+    deliveries,
+    forgetting,
+    counts,
+    welcomed,
+    violate,
+    say,
+    isCalm: () => isCalm,
+    calmDown,
+  };
 }

@@ -18,6 +18,8 @@ describe('simulation', () => {
     expect(tally.failures).toEqual([]);
     expect(tally.seeds).toBe(500);
     expect(Math.min(tally.messages, tally.cuts, tally.crashes)).toBeGreaterThan(100);
+    const { seeds, sends } = tally.hibernation!;
+    expect(sends / seeds).toBeGreaterThan(20);
   }, 60_000);
 
   it.each(['ack on receive', 'window off by one', 'the older connection stays', 'effect before cursor'])(
@@ -53,7 +55,7 @@ describe('simulation', () => {
 describe('simulation of an hour', () => {
   it('handles each message once, or makes it a dead letter, or says that it was dropped', async () => {
     const { failures, messages, ends, ...counts } = await runBundled('some minutes', [], {
-      ...{ base: 1, seeds: 16, jobs: 1, onProgress: () => true },
+      ...{ base: 1, seeds: 24, jobs: 1, onProgress: () => true },
       worker: HOUR.worker,
     });
     expect(failures).toEqual([]);

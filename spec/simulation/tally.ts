@@ -1,4 +1,4 @@
-import type { Ends, Outcome, Violation } from './world.js';
+import type { Ends, Hibernation, Outcome, Violation } from './world.js';
 
 /** A seed in which an invariant did not hold. */
 export interface Failure extends Violation {
@@ -13,6 +13,7 @@ export interface Tally {
   readonly cuts: number;
   readonly crashes: number;
   readonly ends?: Ends | undefined;
+  readonly hibernation?: Hibernation | undefined;
 }
 
 export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0 };
@@ -29,9 +30,10 @@ export function sum(a: Tally, b: Tally): Tally {
     cuts: a.cuts + b.cuts,
     crashes: a.crashes + b.crashes,
     ends: a.ends && b.ends ? sumOf(a.ends, b.ends) : (a.ends ?? b.ends),
+    hibernation: a.hibernation && b.hibernation ? sumOf(a.hibernation, b.hibernation) : (a.hibernation ?? b.hibernation),
   };
 }
 
-function sumOf(a: Ends, b: Ends): Ends {
-  return { done: a.done + b.done, dead: a.dead + b.dead, dropped: a.dropped + b.dropped };
+function sumOf<T extends object>(a: T, b: T): T {
+  return Object.fromEntries(Object.entries(a).map(([key, value]) => [key, (value as number) + (b[key as keyof T] as number)])) as T;
 }

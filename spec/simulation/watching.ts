@@ -1,6 +1,7 @@
 import type { Codec, Frame } from '../../lib/index.js';
 import { readFrame, type SessionFrame } from '../../lib/session/protocol/frames.js';
 import { parseHello, parseWelcome } from '../../lib/session/protocol/handshake.js';
+import type { createAckChecks } from './checks/acks.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
 import type { Welcomed } from './context.js';
 import type { createNumberChecks } from './checks/numbers.js';
@@ -10,6 +11,7 @@ import type { Connection, Side, Watcher } from './network.js';
 export interface WatchingOptions {
   readonly codec: Codec;
   readonly numbers: ReturnType<typeof createNumberChecks>;
+  readonly acks: ReturnType<typeof createAckChecks>;
   readonly attachments: ReturnType<typeof createAttachmentChecks>;
   /** Gets each hello of a client that is welcomed. */
   readonly welcomed: Welcomed[];
@@ -17,7 +19,7 @@ export interface WatchingOptions {
 }
 
 /** Looks into all frames, for the checks and for whoever reads what happened. */
-export function createWatcher({ codec, numbers, attachments, welcomed, say }: WatchingOptions): Watcher {
+export function createWatcher({ codec, numbers, acks, attachments, welcomed, say }: WatchingOptions): Watcher {
   // They are random, and what is told of a seed shall be the same each time.
   const sessions: string[] = [];
   const nameOf = (sid?: string): string => {
@@ -29,11 +31,13 @@ export function createWatcher({ codec, numbers, attachments, welcomed, say }: Wa
     say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec, nameOf)}`);
   };
   return {
+    left: acks.left,
     opened: (connection) => say('network', () => `${connection.name} opens`),
     sent(connection, from, raw) {
       tell(connection, from, '->', raw);
       const frame = readFrame(raw);
       numbers.sent(connection, from, frame);
+      acks.sent(connection, from, frame);
       const { hello } = numbers.talkOf(connection);
       if (!hello || from === 'client') return;
       attachments.used(connection, hello);
@@ -45,7 +49,9 @@ export function createWatcher({ codec, numbers, attachments, welcomed, say }: Wa
     },
     taken(connection, by, raw) {
       tell(connection, by, '<-', raw);
-      numbers.taken(connection, by, readFrame(raw));
+      const frame = readFrame(raw);
+      numbers.taken(connection, by, frame);
+      acks.taken(connection, by, frame);
       const { hello } = numbers.talkOf(connection);
       if (hello && by === 'server') attachments.used(connection, hello);
     },

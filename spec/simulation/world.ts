@@ -1,15 +1,18 @@
 import { checkApplication, checkOutbox } from './checks/bounds.js';
-import { checkDrained, checkGone } from './checks/ending.js';
+import { checkDrained, checkGone, checkLast } from './checks/ending.js';
 import type { Invariant, Violate } from './checks/violation.js';
+import { CloseCode, ConnectionLostError } from '../../lib/index.js';
+import type { Attended } from './attend.js';
 import { createClient, type Client } from './client.js';
 import { createClock } from './clock.js';
 import type { Context } from './context.js';
 import { strike } from './faults.js';
+import { watchHibernation } from './hibernation.js';
 import { createIntruder } from './intruder.js';
 import { createServer, type Server } from './server.js';
 import { createSetting, type Setting, type Tell } from './setting.js';
 import { withoutTimers } from './timers.js';
-import { sendBursts } from './traffic.js';
+import { sendBursts, sendNotices } from './traffic.js';
 
 /** What has gone wrong. */
 export interface Violation {
@@ -28,7 +31,12 @@ export interface Outcome {
   readonly crashes: number;
   /** How the messages have ended, where that is counted. */
   readonly ends?: Ends | undefined;
+  /** What sessions did while they hibernated, where that is counted. */
+  readonly hibernation?: Hibernation | undefined;
 }
+
+/** Seeds in which sessions may hibernate, and the batches that sessions sent there while they hibernated. */
+export type Hibernation = Readonly<Record<'seeds' | 'sends', number>>;
 
 /** Messages that were handled, are dead letters, and were dropped by a full queue, or as they had waited for too long: all there are. */
 export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
@@ -37,7 +45,9 @@ export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
 const CALM = 60_000;
 const LONGEST_CALM = 600_000;
 const TRIM = 1_000;
-const GOODBYE = 10_000;
+/** How long a goodbye may take, in s, and after that the last timers, in ms. */
+const GOODBYE = 30;
+const REST = 10_000;
 const SAMPLE = 250;
 /** More than any seed needs. */
 const MOST_STEPS = 1_000_000;
@@ -60,25 +70,31 @@ export function runSeed(seed: number, tell?: Tell, mustReturn = false): Outcome 
     return violation === undefined;
   };
   const fail = (error: unknown): void => violate('surprise', error instanceof Error ? String(error.stack) : String(error));
-  withoutTimers(fail, () => weather(context, goOn));
-  const { messages, cuts, crashes } = context.counts;
-  return { seed, violation, messages, cuts, crashes };
+  const { counts, plan } = context;
+  const onSent = (): void => {
+    counts.hibernatingSends++;
+  };
+  withoutTimers(fail, () => watchHibernation(onSent, () => weather(context, goOn)));
+  const { messages, cuts, crashes, hibernatingSends: sends } = counts;
+  return { seed, violation, messages, cuts, crashes, hibernation: { seeds: Number(plan.server.hibernates), sends } };
 }
 
 /** First the storm, then the calm. */
 function weather(context: Setting, goOn: () => boolean): void {
-  const { clock, plan, say } = context;
+  const { acks, clock, network, plan, say } = context;
   const server = createServer(context);
   const client = createClient(context);
   server.start();
   client.start();
   sendBursts('client', () => [client.current() ?? []].flat(), context);
   sendBursts('server', server.current, context);
+  sendNotices('server', server.current, context);
   strike({ client, server, intruder: createIntruder(context) }, context);
   const look = (until: number): void => {
     for (let time = clock.now() + SAMPLE; time <= until && goOn(); time += SAMPLE) {
       clock.run(time, goOn);
       checkBounds(client, server, context);
+      acks.check(network.connections());
     }
   };
   look(plan.storm);
@@ -102,13 +118,32 @@ function checkBounds(client: Client, server: Server, { plan, violate }: Context)
   for (const record of server.outboxes.values()) checkOutbox('server', record, violate);
 }
 
-/** Looks whether all is done; then the client says goodbye, and nothing must be left. */
-function end(client: Client, server: Server, { clock, journal, plan, violate }: Context, goOn: () => boolean): void {
-  const applications = [client.current() ?? [], server.current()].flat();
+/**
+ * Checks that all is done. Then both sides send a little, and one of them says goodbye at once, or the server ends the session without a goodbye, and the client says
+ * goodbye to the next one. Nothing must be left.
+ */
+function end(client: Client, server: Server, context: Context, goOn: () => boolean): void {
+  const { acks, chance, clock, journal, plan, violate } = context;
+  const running = (): readonly Attended[] => [client.current() ?? [], server.current()].flat();
   // Those of clients that are gone for good are nobody's.
   const outboxes = [client.record, server.outboxes.get(client.record.pid) ?? []].flat();
-  checkDrained({ journal, plan, applications, former: client.former(), outboxes, violate });
-  client.current()?.wire.complete();
-  clock.run(clock.now() + GOODBYE, goOn);
-  checkGone(applications, violate);
+  checkDrained({ journal, plan, applications: running(), former: client.former(), outboxes, violate });
+  const both = [client.current(), server.current().at(-1)];
+  for (const one of both) one?.sendLast();
+  clock.run(clock.now() + chance.pick([0, 0, 10, 100]), goOn);
+  const isLetGo = chance.hit(0.3);
+  if (isLetGo) {
+    both[1]?.wire.error(new ConnectionLostError(CloseCode.GOING_AWAY, 'the server ends the session'));
+    clock.run(clock.now() + REST, goOn);
+  }
+  const leaving = isLetGo ? both[0] : chance.pick(both);
+  const applications = running();
+  if (leaving) {
+    acks.drains(leaving.life);
+    leaving.wire.complete();
+  }
+  for (let second = 0; second < GOODBYE && !applications.every(({ isEnded }) => isEnded()); second++) clock.run(clock.now() + 1_000, goOn);
+  clock.run(clock.now() + REST, goOn);
+  checkGone(applications, isLetGo || leaving === both[1], violate);
+  if (leaving) checkLast(leaving, journal, violate);
 }

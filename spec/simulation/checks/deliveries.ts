@@ -63,12 +63,13 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     if (code === 'ERR_STORE') return error.fault === 'fenced' || (flown === 0 && mine.noRoom > 0) ? undefined : 'it was stored';
     return code === 'ERR_DROPPED' || code === 'ERR_WIRE_CLOSED' ? undefined : `it says ${code}`;
   };
-  const lie = (entry: Entry, { status, error }: Receipt): string | undefined => {
+  const lie = (entry: Entry, { status, error }: Receipt, sender: Sender): string | undefined => {
     const { level, message, outcomes } = entry;
     if (status === 'acked' && level === 'at-most-once') return 'nobody acks it';
     // To an outbox that is opened again, a number that was skipped is acked like others; that it had expired was told before.
     if (status === 'acked' && !isDone(entry) && ![...outcomes.values()].includes('expired')) return 'its receiver is not through with it';
     if (status === 'expired') return message.timestamp + (message.ttl ?? Infinity) <= now() ? undefined : 'it has time';
+    if (status === 'dead' && entry.ackedTo === sender.life) return 'its ack has come';
     return status === 'dead' ? deadFor(entry, error as RxwireError) : undefined;
   };
 
@@ -82,10 +83,11 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     },
     effect(id: string, side: Side): void {
       const entry = journal.of(id);
+      entry.doneAt = now();
       if (++entry.effects > 1 && entry.level === 'exactly-once' && !isSplit(plan[side]))
         violate('exactlyOnce', `${id} has its effect twice`);
     },
-    buried: (id: string): void => void (journal.of(id).isBuried = true),
+    buried: (id: string): void => void Object.assign(journal.of(id), { isBuried: true, doneAt: now() }),
     receipt(receipt: Receipt, wire: object, sender: Sender): void {
       const { id, status } = receipt;
       const entry = journal.of(id);
@@ -93,7 +95,9 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
       const before = entry.outcomes.get(wire);
       if (before) violate('outcome', `${id} is ${status} for ${sender.life.name}, and was ${before}`);
       entry.outcomes.set(wire, status);
-      const why = lie(entry, receipt);
+      const isFirst = entry.rode.length > 0 && entry.rode.every((one) => journal.of(one).handed.length === 0);
+      if (status === 'acked' && isFirst && sender.isListening()) violate('ackOrder', `${id} is acked before ${entry.rode.join(' ')}`);
+      const why = lie(entry, receipt, sender);
       if (why) violate(status === 'acked' ? 'acked' : 'outcome', `${id} is ${status}, and ${why}`);
     },
   };

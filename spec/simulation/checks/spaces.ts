@@ -52,8 +52,15 @@ export function newFlow(rx: number, window: number, bytes: number): Flow {
   return { rx, window, bytes, last: undefined, known: 0, skipped: new Set(), flying: [] };
 }
 
-/** The messages in a frame or its body. */
+let latest: { readonly frame: Frame; readonly ids: readonly string[] } | undefined;
+
+/** Returns the ids of the messages in a frame or its body. Several checks read the same frame one after the other. */
 export function idsIn(frame: Frame, codec: Codec): readonly string[] {
+  if (latest?.frame !== frame) latest = { frame, ids: readIds(frame, codec) };
+  return latest.ids;
+}
+
+function readIds(frame: Frame, codec: Codec): readonly string[] {
   if (typeof frame === 'string') return [...frame.matchAll(/"id":"(\w+)"/g)].map(([, id = '']) => id);
   const read = frame[0] === 1 || frame[0] === 2 ? readFrame(frame) : undefined;
   // Here the codecs are asked that answer at once.

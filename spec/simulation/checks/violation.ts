@@ -14,6 +14,8 @@ export const INVARIANTS = {
   expired: 'what has expired is not handed over',
   secret: 'only who has the token comes back',
   resent: 'what is accepted is not sent again, and the rest without a gap',
+  ackWait: 'an ack waits no longer than its sender allows, and not at all when the application waits for it, or the session ends',
+  ackOrder: 'an ack that travels with a batch is applied after the batch',
   handled: 'each message is handled once, or a dead letter',
   reason: 'a dead letter says why, and how often it was tried',
   surprise: 'nothing else goes wrong',

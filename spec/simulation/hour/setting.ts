@@ -53,7 +53,7 @@ export function createHour(seed: number, minutes: number, clock: Clock, violate:
   const chance = createChance(seed);
   const plan = drawHour(chance, minutes);
   let isCalm = false;
-  const watcher = { sent: () => undefined, taken: () => undefined, opened: () => undefined };
+  const watcher = { sent: () => undefined, taken: () => undefined, left: () => undefined, opened: () => undefined };
   const network = createNetwork({ clock, chance, watcher, plan: { latency: [1, chance.pick([5, 50])], isLossy: false, refused: 0.2 } });
   tell?.(0, 'plan', JSON.stringify(plan));
   return {
