@@ -29,6 +29,8 @@ export interface Entry {
   flownSince: number;
   /** To whom it was handed, each time: the same for as long as the receiver remembers what it had. */
   readonly handed: object[];
+  /** When it was handed over last. */
+  handedAt: number;
   /** How often it had its effect. */
   effects: number;
   /** When it had its effect last, or was buried. */
@@ -60,7 +62,7 @@ export function createJournal(): Journal {
     add(message, level, sender) {
       const entry: Entry = {
         ...{ message, level, sender, order: entries.size },
-        ...{ doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
+        ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
         ...{ isStored: false, flown: 0, flownSince: 0, handed: [], effects: 0, isBuried: false, outcomes: new Map() },
       };
       entries.set(message.id, entry);

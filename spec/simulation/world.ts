@@ -144,6 +144,6 @@ function end(client: Client, server: Server, context: Context, goOn: () => boole
   }
   for (let second = 0; second < GOODBYE && !applications.every(({ isEnded }) => isEnded()); second++) clock.run(clock.now() + 1_000, goOn);
   clock.run(clock.now() + REST, goOn);
-  checkGone(applications, isLetGo || leaving === both[1], violate);
+  checkGone(applications, violate);
   if (leaving) checkLast(leaving, journal, violate);
 }

@@ -42,7 +42,8 @@ export class AckPolicy {
   /** A batch has come, whose last number is `last`, and whose ack may wait so many ms. */
   received(last: number, wait: number): void {
     if (wait === 0) {
-      this.#promptUpTo = last;
+      // A batch that comes again may be older.
+      this.#promptUpTo = Math.max(this.#promptUpTo, last);
       this.demand();
       return;
     }

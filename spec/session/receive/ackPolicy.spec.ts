@@ -223,4 +223,18 @@ describe('AckPolicy', () => {
     runTo(1_000);
     expect(due).toEqual([]);
   });
+
+  it('does not let the ack of a message wait because an older batch has come again', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const policy = new AckPolicy({ scheduler, onDue: noop });
+    policy.received(1, 2_000);
+    policy.processed(1);
+    policy.sent(1);
+    policy.received(2, 0);
+    policy.sent(1);
+    policy.received(1, 0);
+    policy.sent(1);
+    policy.processed(2);
+    expect(policy.isDue).toBe(true);
+  });
 });

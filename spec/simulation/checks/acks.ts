@@ -26,6 +26,8 @@ interface Owed {
 
 /** What one side of a connection has received and sent. */
 interface Half {
+  /** When the connection began. */
+  readonly since: number;
   /** The last ack that it has sent: from the first one on it may send. */
   acked: number | undefined;
   readonly owed: Map<number, Owed>;
@@ -42,7 +44,7 @@ export function createAckChecks({ codec, journal, plan, now, violate }: AckOptio
   /** When the processes began to drain. */
   const drains = new Map<Life, number>();
 
-  const newHalf = (): Half => ({ acked: undefined, owed: new Map(), sent: new Map() });
+  const newHalf = (): Half => ({ since: now(), acked: undefined, owed: new Map(), sent: new Map() });
   const halfOf = (connection: Connection, side: Side): Half => {
     const both = halves.get(connection) ?? { client: newHalf(), server: newHalf() };
     halves.set(connection, both);
@@ -59,13 +61,14 @@ export function createAckChecks({ codec, journal, plan, now, violate }: AckOptio
   };
   /** Checks the next message of which an ack is owed. @param isEnding Whether the ack may not wait any longer. */
   const checkOwed = (connection: Connection, by: Side, isEnding: boolean): void => {
-    const { acked, owed } = halfOf(connection, by);
-    // Where several receivers process the same message, each has its own time. A batch that comes twice may let the ack of a later one wait.
-    if (acked === undefined || plan.faults.includes('rival') || plan.link.isLossy) return;
+    const { since, acked, owed } = halfOf(connection, by);
+    // Where several receivers process the same message, each has its own time.
+    if (acked === undefined || plan.faults.includes('rival')) return;
     const next = owed.get(acked + 1);
     if (!next) return;
     const entry = journal.of(next.id);
-    if (entry.doneAt < next.at || entry.handed.length > 1) return;
+    // A session before this one may have handed it over.
+    if (entry.doneAt < next.at || entry.handed.length > 1 || entry.handedAt < since) return;
     const due = isEnding ? entry.doneAt + commitsOf(by) : dueOf(next, entry.doneAt, connection, by);
     if (now() > due)
       violate('ackWait', `${by} has not acked ${next.id}, done at ${entry.doneAt.toFixed(1)}, which is due at ${due.toFixed(1)}`);

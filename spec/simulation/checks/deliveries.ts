@@ -80,6 +80,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
       else checkRepeat(entry, memory);
       if (canExpire(plan) && [...entry.outcomes.values()].includes('expired')) violate('expired', `${id} is handed over`);
       entry.handed.push(memory);
+      entry.handedAt = now();
     },
     effect(id: string, side: Side): void {
       const entry = journal.of(id);

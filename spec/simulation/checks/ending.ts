@@ -27,12 +27,11 @@ export function checkDrained({ journal, applications, former, outboxes, plan, vi
   for (const entry of journal.entries.values()) checkOutcome(entry, plan, violate);
 }
 
-/** Called when one side has said goodbye. @param isEndedByServer Whether the server has ended a session, which then still tries to hibernate. */
-export function checkGone(applications: readonly Attended[], isEndedByServer: boolean, violate: Violate): void {
+/** Called when one side has said goodbye. */
+export function checkGone(applications: readonly Attended[], violate: Violate): void {
   for (const { life, isEnded } of applications) {
     if (!isEnded()) violate('drains', `the wire of ${life.name} does not end`);
-    const most = isEndedByServer && life.name.startsWith('server') ? 1 : 0;
-    if (life.waiting() > most) violate('bounded', `${life.name} has ${life.waiting()} timers and tasks after its end`);
+    if (life.waiting() > 0) violate('bounded', `${life.name} has ${life.waiting()} timers and tasks after its end`);
   }
 }
 
