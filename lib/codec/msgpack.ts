@@ -1,4 +1,4 @@
-import { Packr, RESET_BUFFER_MODE } from 'msgpackr';
+import { Packr } from 'msgpackr';
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
@@ -39,8 +39,10 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
 
   const pack = (values: readonly unknown[]): Uint8Array => {
     try {
-      // A copy, because msgpackr reuses its buffer.
-      return new Uint8Array(packr.pack(values, RESET_BUFFER_MODE));
+      const { buffer, byteOffset, length } = packr.pack(values);
+      const frame = new Uint8Array(buffer, byteOffset, length);
+      // A frame must not keep the memory alive that msgpackr has allocated for a much larger one.
+      return length * 16 < buffer.byteLength && buffer.byteLength > MAX_SHARED ? frame.slice() : frame;
     } catch (cause) {
       throw new EncodeError('msgpack', 'msgpackr cannot write it', cause);
     }
@@ -71,6 +73,9 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     },
   };
 }
+
+/** The size of the memory of msgpackr that small frames may share, in bytes. */
+const MAX_SHARED = 65_536;
 
 const newPackr = (): Packr =>
   new Packr({

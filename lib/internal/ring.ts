@@ -1,4 +1,4 @@
-/** A first-in, first-out queue: O(1) amortised at any length, unlike an array with `shift`. */
+/** A first-in, first-out queue: O(1) at any length, unlike an array with `shift`. */
 export interface Ring<T> {
   readonly size: number;
   push(value: T): void;
@@ -10,40 +10,55 @@ export interface Ring<T> {
   values(): readonly T[];
 }
 
-/** Two stacks; when one is empty, the other is reversed into it. */
-interface Stacks<T> {
-  coming: T[];
-  going: T[];
-}
-
-/** A class, because a server has several for each connection: with closures, an empty one would take a kilobyte. */
-const methods: Ring<unknown> & ThisType<Stacks<unknown>> = {
-  get size() {
-    return this.coming.length + this.going.length;
-  },
-  push(value) {
-    this.coming.push(value);
-  },
-  peek() {
-    turn(this);
-    return this.going.at(-1);
-  },
-  shift() {
-    turn(this);
-    return this.going.pop();
-  },
-  values() {
-    return [...[...this.going].reverse(), ...this.coming];
-  },
-};
+/** The capacity with which a ring begins, and the one above which an empty ring releases its memory. Both are powers of two. */
+const INITIAL_CAPACITY = 4;
+const MAX_EMPTY_CAPACITY = 64;
 
 /** Creates an empty {@link Ring}. */
 export function createRing<T>(): Ring<T> {
-  const stacks: Stacks<T> = { coming: [], going: [] };
-  return Object.assign(Object.create(methods) as Ring<T>, stacks);
+  return new CircularBuffer();
 }
 
-function turn(stacks: Stacks<unknown>): void {
-  const { coming, going } = stacks;
-  if (going.length === 0) [stacks.coming, stacks.going] = [going, coming.reverse()];
+/** A class, because a server has several for each connection: with closures, an empty one would take a kilobyte. */
+class CircularBuffer<T> implements Ring<T> {
+  size = 0;
+  /** The length is a power of two, or 0 before the first value. */
+  #slots: (T | undefined)[] = [];
+  /** The index of the oldest value. */
+  #head = 0;
+
+  push(value: T): void {
+    if (this.size === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.size++) & (this.#slots.length - 1)] = value;
+  }
+
+  peek(): T | undefined {
+    return this.size > 0 ? this.#slots[this.#head] : undefined;
+  }
+
+  shift(): T | undefined {
+    if (this.size === 0) return undefined;
+    const value = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    if (--this.size === 0 && this.#slots.length > MAX_EMPTY_CAPACITY) {
+      this.#slots = [];
+      this.#head = 0;
+    }
+    return value;
+  }
+
+  values(): readonly T[] {
+    const values: T[] = [];
+    for (let index = 0; index < this.size; index++) values.push(this.#slots[(this.#head + index) & (this.#slots.length - 1)] as T);
+    return values;
+  }
+
+  #grow(): void {
+    const capacity = Math.max(INITIAL_CAPACITY, 2 * this.#slots.length);
+    const slots: (T | undefined)[] = this.values().slice();
+    while (slots.length < capacity) slots.push(undefined);
+    this.#slots = slots;
+    this.#head = 0;
+  }
 }
