@@ -15,9 +15,9 @@ export interface ByteCounts {
 }
 
 /** Counts the bytes of a frame, and records when it passed. */
-export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, scheduler: SchedulerLike): void {
+export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
   counts[direction] += frame.length;
-  counts.lastActivity = scheduler.now();
+  counts.lastActivity = now;
 }
 
 export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'woken$'> {
@@ -74,7 +74,7 @@ export class Connection {
 
   send(frame: Frame): void {
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, scheduler);
+    if (traffic) countFrame(traffic, 'bytesSent', frame, scheduler.now());
     this.#to.next(frame);
   }
 
@@ -92,7 +92,7 @@ export class Connection {
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler);
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler.now());
   }
 
   /** Both sides may send. From now on each side must be heard every `every` ms. */

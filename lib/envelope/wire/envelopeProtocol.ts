@@ -62,6 +62,6 @@ export function envelopeLink(
 
 /** Counts the bytes of a link. */
 function counted(traffic: ByteCounts, scheduler: SchedulerLike = asyncScheduler): Layer<Frame> {
-  const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler));
+  const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));
 }

@@ -2,7 +2,9 @@ import type { SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
 import { MAX_BATCH } from '../../session/protocol/frames.js';
+import { ackDelayOf } from '../../session/send/inFlight.js';
 import { createTurn, type Turn } from '../../session/turn.js';
 
 /** Messages that are encoded once for all clients that receive them. The session of a client keeps the parcel until the client has acked all of it. */
@@ -10,8 +12,15 @@ export interface Parcel {
   readonly messages: readonly Message[];
   readonly body: Frame;
   readonly delivery: Delivery;
+  /** How long its ack may wait, in ms. */
+  readonly ackDelay: number;
   /** When it was sent, in ms since the epoch. */
   readonly sentAt: number;
+}
+
+interface ParcelOptions {
+  readonly scheduler: SchedulerLike;
+  readonly ackDelay?: number | undefined;
 }
 
 /** A session that sends while it hibernates. */
@@ -54,23 +63,25 @@ export class Burst {
   }
 
   /** Returns the parcel of the messages. Returns undefined when they do not fit in one batch, or only the endpoint of a session can encode them. */
-  parcel(codec: Codec, delivery: Delivery, scheduler: SchedulerLike): Parcel | undefined {
+  parcel(codec: Codec, delivery: Delivery, options: ParcelOptions): Parcel | undefined {
     if (this.#codec !== codec || this.#delivery !== delivery) {
       this.#codec = codec;
       this.#delivery = delivery;
-      this.#parcel = this.#size > MAX_BATCH ? undefined : encode(this.messages(), codec, delivery, scheduler);
+      this.#parcel = this.#size > MAX_BATCH ? undefined : encode(this.messages(), codec, delivery, options);
     }
     return this.#parcel;
   }
 }
 
-function encode(messages: readonly Message[], codec: Codec, own: Delivery, scheduler: SchedulerLike): Parcel | undefined {
+function encode(messages: readonly Message[], codec: Codec, own: Delivery, options: ParcelOptions): Parcel | undefined {
   const delivery = messages[0]?.delivery ?? own;
   if (codec.isSealed || messages.some((message) => (message.delivery ?? own) !== delivery)) return undefined;
   try {
     const body = codec.encode(messages);
     const isFrame = typeof body === 'string' || body instanceof Uint8Array;
-    return isFrame ? { messages, body, delivery, sentAt: scheduler.now() } : undefined;
+    if (!isFrame) return undefined;
+    const { scheduler, ackDelay = DEFAULTS.ackDelay } = options;
+    return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now() };
   } catch {
     // The endpoint finds the message that cannot be encoded.
     return undefined;

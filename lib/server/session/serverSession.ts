@@ -5,7 +5,7 @@ import { DEFAULTS } from '../../session/endpointOptions.js';
 import { countFrame } from '../../session/connection.js';
 import { count, mustPing, type Silence } from '../../session/heartbeat.js';
 import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames.js';
-import { ackDelayOf, isNumbered } from '../../session/send/inFlight.js';
+import { isNumbered } from '../../session/send/inFlight.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents } from '../../session/store/outboxStore.js';
@@ -121,7 +121,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Takes a frame of the client. */
   receive(frame: Frame): void {
-    countFrame(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler);
+    countFrame(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler.now());
     if (this.#awake) this.#awake.endpoint.receive(frame);
     else {
       this.#silence.isHeard = true;
@@ -129,8 +129,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     }
   }
 
-  send(frame: Frame): void {
-    countFrame(this.parts.traffic, 'bytesSent', frame, this.options.scheduler);
+  send(frame: Frame, now = this.options.scheduler.now()): void {
+    countFrame(this.parts.traffic, 'bytesSent', frame, now);
     this.client.transport.send(frame);
   }
 
@@ -232,21 +232,21 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   /** Sends messages as one batch. Returns false when the session must wake up for that. */
   #sendBurst(burst: Burst, snapshot: Snapshot): boolean {
     const { codec, delivery, store } = this.client;
-    const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window, ackDelay = DEFAULTS.ackDelay, scheduler } = this.options;
-    const parcel = burst.parcel(codec, delivery, scheduler);
+    const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window } = this.options;
+    const parcel = burst.parcel(codec, delivery, this.options);
     if (!parcel || !this.#isConnected || this.parts.isWatched()) return false;
-    const { messages, body } = parcel;
+    const { messages, body, ackDelay, sentAt } = parcel;
     if (body.length * 3 > maxFrame) return false;
     if (!isNumbered(parcel.delivery)) {
-      this.send(batchFrame(0, messages.length, body));
+      this.send(batchFrame(0, messages.length, body), sentAt);
       return true;
     }
     if (!hasRoom(snapshot, store, parcel)) return false;
     const frame = batchFrame(snapshot.sent + 1, messages.length, body);
     addParcel(snapshot, parcel);
     const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
-    const wait = 4 * (sent - acked) > allowance.window ? 0 : ackDelayOf(messages, ackDelay);
-    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame);
+    const wait = 4 * (sent - acked) > allowance.window ? 0 : ackDelay;
+    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, sentAt);
     return true;
   }
 

@@ -49,7 +49,8 @@ export function snapshotOf(endpoint: Endpoint, maxBatches: number): Snapshot | u
     bytes: 0,
     checked: acked,
   };
-  for (const { frame, ...batch } of batches) addParcel(snapshot, { ...batch, body: (readFrame(frame) as BatchFrame).body });
+  for (const { frame, messages, delivery, sentAt } of batches)
+    addParcel(snapshot, { messages, delivery, sentAt, ackDelay: 0, body: (readFrame(frame) as BatchFrame).body });
   snapshot.sent = sent;
   return snapshot;
 }

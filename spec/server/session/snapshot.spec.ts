@@ -6,6 +6,7 @@ const parcel = (...ids: readonly string[]): Parcel => ({
   messages: ids.map((id) => createMessage('test.any', null, { id })),
   body: JSON.stringify(ids),
   delivery: 'at-least-once',
+  ackDelay: 0,
   sentAt: 0,
 });
 
