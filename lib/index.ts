@@ -83,7 +83,7 @@ export type { OutgoingMessages, Report, SessionEvent } from './session/sessionEv
 export type { NetworkSignal } from './session/networkSignals.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/endpointOptions.js';
-export { framed, type FramedOptions } from './session/framed.js';
+export { framed, type FramedOptions } from './envelope/framed.js';
 export type { ReconnectOptions } from './session/reconnect.js';
 export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
 export type { Durability } from './session/store/outboxStore.js';

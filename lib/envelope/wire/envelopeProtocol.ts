@@ -8,7 +8,7 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { countFrame, type ByteCounts } from '../../session/connection.js';
-import { framed } from '../../session/framed.js';
+import { framed } from '../framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopes, type EnvelopeOptions } from '../envelopes.js';

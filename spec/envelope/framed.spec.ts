@@ -6,7 +6,7 @@ import { ConnectionLostError, DecodeError, EncodeError, FrameTooLargeError, Inva
 import type { Frame, Link } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { framed, type FramedOptions } from '../../lib/session/framed.js';
+import { framed, type FramedOptions } from '../../lib/envelope/framed.js';
 import { record } from '../support/record.js';
 
 const message = (id: string, payload: unknown = null): Message => createMessage('test.any', payload, { id, timestamp: 0 });

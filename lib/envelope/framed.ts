@@ -6,7 +6,7 @@ import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkSize, createEncoder, decodeBody, type OnUnsendable } from './encoding.js';
+import { checkSize, createEncoder, decodeBody, type OnUnsendable } from '../session/encoding.js';
 import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
