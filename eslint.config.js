@@ -57,7 +57,7 @@ export default defineConfig(
         ...restrictedSyntax,
         {
           selector: 'ClassDeclaration:not([superClass])',
-          message: 'Functions and closures; classes are for errors and for the Subject.',
+          message: 'Functions and closures; classes are for errors, the Subject, and objects that each connection or request has.',
         },
       ],
     },
