@@ -5,6 +5,8 @@ export interface Turn {
   readonly schedule: () => void;
 }
 
+const resolved = /* @__PURE__ */ Promise.resolve();
+
 /**
  * Creates a task that runs at the end of the microtask in which it is scheduled.
  *
@@ -22,7 +24,7 @@ export function createTurn(microtask: SchedulerLike | undefined, run: () => void
       isScheduled = true;
       // Not `queueMicrotask`, which fake timers may replace.
       if (microtask) microtask.schedule(start);
-      else void Promise.resolve().then(start);
+      else void resolved.then(start);
     },
   };
 }

@@ -250,8 +250,11 @@ export class Wire extends Subject<Message> {
       if (event.receipt.error) this.#failures$?.next(event.receipt);
       return;
     }
+    if (event.kind === 'latency') {
+      this.#traffic.latency = event.latency;
+      return;
+    }
     if (event.kind === 'begun') this.#session = event;
-    if (event.kind === 'latency') this.#traffic.latency = event.latency;
     if ('error' in event) this.#traffic.errors++;
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
