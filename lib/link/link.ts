@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-/** A unit of transfer over a connection: text, or bytes. */
+/** A unit of transfer over a connection: text, or bytes. The bytes may be a view of memory that other frames share: copy them before their buffer is transferred. */
 export type Frame = string | Uint8Array;
 
 /**

@@ -3,7 +3,7 @@ import { ConnectionLostError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
-import { heartbeat, type HeartbeatOptions, type Silence } from './heartbeat.js';
+import { heartbeat, noSilence, type HeartbeatOptions, type Silence } from './heartbeat.js';
 import type { Ack } from './protocol/frames.js';
 
 /** What has passed over the connections of a session. */
@@ -50,7 +50,7 @@ export class Connection {
    * side stay, and the ack may tell of more than the handshake, which was written before it.
    */
   earlyAck: Ack | undefined;
-  silence: Silence = { isHeard: true, quiet: 0, hasAsked: false };
+  silence: Silence;
   /** Ends a handshake that takes too long; then the heartbeat. */
   #watching: Subscription;
   readonly #to: Subscriber<Frame>;
@@ -59,6 +59,7 @@ export class Connection {
   constructor(to: Subscriber<Frame>, options: ConnectionOptions) {
     this.#to = to;
     this.#options = options;
+    this.silence = noSilence(options.scheduler.now());
     const tooLate$ = after(options.helloTimeout, options.scheduler).pipe(
       map((): never => {
         throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
@@ -96,12 +97,13 @@ export class Connection {
   }
 
   /** Both sides may send. From now on each side must be heard every `every` ms. */
-  agree(every: number): void {
+  agree(every: number, silence = noSilence(this.#options.scheduler.now())): void {
     const { scheduler, isWaiting, ping, woken$ } = this.#options;
+    this.silence = silence;
     this.isAgreed = true;
     this.#watching.unsubscribe();
     if (this.isOver) return;
-    this.#watching = heartbeat({ every, silence: this.silence, isWaiting, ping, woken$, scheduler }).subscribe({
+    this.#watching = heartbeat({ every, silence, isWaiting, ping, woken$, scheduler }).subscribe({
       error: (error: unknown) => this.fail(error),
     });
   }

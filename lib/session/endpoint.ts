@@ -20,7 +20,7 @@ import { Sender } from './send/sender.js';
 import type { Report } from './sessionEvents.js';
 
 /** Frames of this size and more are acked at once, in bytes. */
-const LARGE_FRAME = 16_384;
+export const LARGE_FRAME = 16_384;
 
 /** One side of a session, over one connection after the other. Client and server differ in the handshake only. */
 export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
@@ -130,7 +130,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Whether all that has come is processed. */
   isIdle(): boolean {
-    return this.#unnumbered === 0 && this.receiver.isIdle() && this.#committer?.isIdle() !== false;
+    return this.#unnumbered === 0 && this.#reader.isGood() && this.receiver.isIdle() && this.#committer?.isIdle() !== false;
   }
 
   /** Begins to receive behind the cursor; without one, before the first message of this sender. */
@@ -171,8 +171,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   goOn(connection: Connection, { rx, allowance, ping, lazyAcks }: Omit<Agreement, 'isKnown'>, silence: Silence): void {
     this.hasLazyAcks = lazyAcks;
     connection.isWelcome = true;
-    connection.silence = silence;
-    connection.agree(ping);
+    connection.agree(ping, silence);
     this.sender.attach(this, rx, allowance);
   }
 

@@ -1,4 +1,4 @@
-import { ignoreElements, interval, merge, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { ignoreElements, merge, tap, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { SILENT } from '../link/closeCode.js';
 
@@ -26,19 +26,19 @@ export interface HeartbeatOptions {
  */
 export function heartbeat({ every, silence, isWaiting, ping, woken$, scheduler }: HeartbeatOptions): Observable<never> {
   const half = every / 2;
-  let due = scheduler.now() + half;
+  let due = Math.max(scheduler.now(), silence.checkedAt + half);
 
   const check = (): void => {
     const isLate = scheduler.now() - due > half;
     due = scheduler.now() + half;
-    count(silence);
+    count(silence, scheduler.now());
     if (mustPing(silence, isLate, every) || isWaiting()) ping();
   };
   const wake = (): void => {
     ask(silence);
     ping();
   };
-  const checks$ = interval(half, scheduler).pipe(tap(check));
+  const checks$ = timer(due - scheduler.now(), half, scheduler).pipe(tap(check));
   return (woken$ ? merge(checks$, woken$.pipe(tap(wake))) : checks$).pipe(ignoreElements());
 }
 
@@ -50,10 +50,18 @@ export interface Silence {
   quiet: number;
   /** Whether it was pinged because this process may not have run. */
   hasAsked: boolean;
+  /** The time of the last check, or of the beginning. A heartbeat that takes over from another one checks half an interval after it. */
+  checkedAt: number;
+}
+
+/** Returns the silence of a side that was heard just now. */
+export function noSilence(now: number): Silence {
+  return { isHeard: true, quiet: 0, hasAsked: false, checkedAt: now };
 }
 
 /** Counts a check. */
-export function count(silence: Silence): void {
+export function count(silence: Silence, now: number): void {
+  silence.checkedAt = now;
   silence.quiet = silence.isHeard ? 0 : silence.quiet + 1;
   silence.hasAsked &&= !silence.isHeard;
   silence.isHeard = false;

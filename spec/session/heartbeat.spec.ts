@@ -6,13 +6,17 @@ import { record } from '../support/record.js';
 const EVERY = 100;
 
 /** A heartbeat of 100 ms, and when it has asked. */
-function start({ isWaiting = () => false, quiet = 0 }: { readonly isWaiting?: () => boolean; readonly quiet?: number } = {}) {
+function start({
+  isWaiting = () => false,
+  quiet = 0,
+  checkedAt = 0,
+}: { readonly isWaiting?: () => boolean; readonly quiet?: number; readonly checkedAt?: number } = {}) {
   const scheduler = new VirtualTimeScheduler();
   const woken$ = new Subject<void>();
   let slept = 0;
   scheduler.now = () => scheduler.frame + slept;
   const pings: number[] = [];
-  const silence = { isHeard: quiet === 0, quiet, hasAsked: false };
+  const silence = { isHeard: quiet === 0, quiet, hasAsked: false, checkedAt };
   const ping = (): void => void pings.push(scheduler.frame);
   const beat = record(heartbeat({ every: EVERY, silence, isWaiting, ping, woken$, scheduler }));
   const hearAt = (...times: readonly number[]): void => times.forEach((time) => scheduler.schedule(() => (silence.isHeard = true), time));
@@ -58,6 +62,12 @@ describe('heartbeat', () => {
     expect([pings, beat.isOver()]).toEqual([[50], false]);
     runTo(100);
     expect(await beat.ended).toBeInstanceOf(ConnectionLostError);
+  });
+
+  it('checks half an interval after the last check of a heartbeat before it', () => {
+    const { pings, runTo } = start({ quiet: 1, checkedAt: -30 });
+    runTo(20);
+    expect(pings).toEqual([20]);
   });
 
   it('is content with an answer', () => {

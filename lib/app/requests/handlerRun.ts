@@ -61,8 +61,11 @@ export class HandlerRun extends Subscriber<unknown> {
     this.#isOpen = false;
     this.#held = undefined;
     this.#callbacks.discardProgress(this.#request);
-    this.unsubscribe();
-    this.#controller?.abort();
+    try {
+      this.unsubscribe();
+    } finally {
+      this.#controller?.abort();
+    }
   }
 
   progress(value: unknown): void {
@@ -109,8 +112,11 @@ export class HandlerRun extends Subscriber<unknown> {
   }
 
   #end(): void {
-    this.unsubscribe();
-    this.#callbacks.onEnd(this.#request);
+    try {
+      this.unsubscribe();
+    } finally {
+      this.#callbacks.onEnd(this.#request);
+    }
   }
 }
 

@@ -50,8 +50,11 @@ export function createResponder(options: ResponderOptions): Responder {
     const run = running.get(id);
     if (!run) return;
     running.delete(id);
-    run.cancel();
-    waitingRequests.advance();
+    try {
+      run.cancel();
+    } finally {
+      waitingRequests.advance();
+    }
   };
   const admit = (message: Message, handler: Handler): void => {
     const { id: key } = message;

@@ -25,7 +25,7 @@ export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message,
     add({ id }, request) {
       if (replies.length >= maxSize) {
         // No receipt says that a reply has arrived: a subscriber of receipts would make all acks urgent.
-        replies = replies.filter((reply) => wire.isPending?.(reply.id) !== false);
+        replies = wire.isPending ? replies.filter(({ id: sent }) => wire.isPending?.(sent) === true) : replies.slice(-MIN_SIZE / 2);
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
       }
       replies.push({ id, request });

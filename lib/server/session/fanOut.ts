@@ -56,6 +56,10 @@ export class Burst {
     return this.#message === message;
   }
 
+  has(id: string): boolean {
+    return this.messages().some((message) => message.id === id);
+  }
+
   messages(): readonly Message[] {
     const messages = [this.#message];
     for (let burst = this.#previous; burst; burst = burst.#previous) messages.push(burst.#message);
@@ -75,7 +79,10 @@ export class Burst {
 
 function encode(messages: readonly Message[], codec: Codec, own: Delivery, options: ParcelOptions): Parcel | undefined {
   const delivery = messages[0]?.delivery ?? own;
-  if (codec.isSealed || messages.some((message) => (message.delivery ?? own) !== delivery)) return undefined;
+  const priority = messages[0]?.priority;
+  // A codec that takes a context asks which batch it is. The send queue of an endpoint puts priorities in order.
+  if (codec.isSealed || codec.encode.length !== 1) return undefined;
+  if (messages.some((message) => (message.delivery ?? own) !== delivery || message.priority !== priority)) return undefined;
   try {
     const body = codec.encode(messages);
     const isFrame = typeof body === 'string' || body instanceof Uint8Array;
@@ -104,6 +111,7 @@ export class FanOut {
     const { burst } = member;
     const shared = burst ? burst.next : this.#first;
     if (shared?.endsWith(message)) member.burst = shared;
+    else if (burst?.has(message.id)) return;
     else {
       const made = new Burst(burst, message);
       if (burst) burst.next = made;
@@ -119,10 +127,16 @@ export class FanOut {
     const members = this.#members;
     this.#members = [];
     this.#first = undefined;
+    const errors: unknown[] = [];
     for (const member of members) {
       const { burst } = member;
       member.burst = undefined;
-      if (burst) member.flush(burst);
+      try {
+        if (burst) member.flush(burst);
+      } catch (error) {
+        errors.push(error);
+      }
     }
+    if (errors.length > 0) throw errors[0];
   }
 }

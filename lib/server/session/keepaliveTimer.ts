@@ -13,8 +13,8 @@ export interface Checked {
 
 /** Checks many sessions, each every half interval, with one timer. */
 export interface KeepaliveTimer {
-  /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
-  add(session: Checked, wasHeard: boolean): void;
+  /** Begins to check, half an interval after the last check of the session or up to an eighth of that sooner. */
+  add(session: Checked, checkedAt: number): void;
   /** Ends the checks of a session, and does not let it hibernate. */
   remove(session: Checked): void;
   /** Lets a session that was connected, or has woken up, hibernate in a moment. */
@@ -33,14 +33,21 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, mo
   const parts = Array.from({ length: PARTS }, () => new Set<Checked>());
   let count = 0;
   let timer = Subscription.EMPTY;
+  /** The part that was checked last. */
   let at = 0;
-  let due = 0;
+  /** When each part is to be checked. */
+  const due: number[] = [];
+  const step = half / PARTS;
 
+  const start = (now: number): void => {
+    for (let steps = 1; steps <= PARTS; steps++) due[(at + steps) % PARTS] = now + steps * step;
+    timer = interval(step, scheduler).subscribe(check);
+  };
   const check = (): void => {
     const now = scheduler.now();
-    const isLate = now - due > half;
-    due = now + half / PARTS;
     at = (at + 1) % PARTS;
+    const isLate = now - (due[at] as number) > half;
+    due[at] = now + half;
     for (const session of parts[at] as Set<Checked>) session.check(isLate);
   };
   let settling = new Set<Checked>();
@@ -54,12 +61,11 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, mo
       settling.add(session);
       settled.set(moment);
     },
-    add(session, wasHeard) {
-      if (count++ === 0) {
-        due = scheduler.now() + half / PARTS;
-        timer = interval(half / PARTS, scheduler).subscribe(check);
-      }
-      session.part = wasHeard ? (at + PARTS - 1) % PARTS : at;
+    add(session, checkedAt) {
+      const now = scheduler.now();
+      if (count++ === 0) start(now);
+      const steps = Math.min(PARTS, Math.max(1, Math.floor((checkedAt + half - now) / step)));
+      session.part = (at + steps) % PARTS;
       parts[session.part]?.add(session);
     },
     remove(session) {

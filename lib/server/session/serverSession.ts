@@ -3,9 +3,10 @@ import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { countFrame } from '../../session/connection.js';
-import { count, mustPing, type Silence } from '../../session/heartbeat.js';
+import { count, mustPing, noSilence, type Silence } from '../../session/heartbeat.js';
 import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames.js';
 import { isNumbered } from '../../session/send/inFlight.js';
+import { LARGE_FRAME } from '../../session/endpoint.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents } from '../../session/store/outboxStore.js';
@@ -41,7 +42,7 @@ class HibernationView implements OutgoingMessages {
 export class ServerSession implements SessionOwner, FanOutMember, TransportUser, Observer<Message>, Unsubscribable {
   part = 0;
   burst: Burst | undefined;
-  #silence: Silence = { isHeard: false, quiet: 0, hasAsked: false };
+  #silence: Silence = noSilence(0);
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
@@ -93,6 +94,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   /** Sends a message of the application. */
   next(message: Message): void {
     if (this.#awake) this.#awake.endpoint.send(message);
+    else if (this.isSent(message.id)) return;
     else if (this.#maySend(message)) this.options.fanOut.add(this, message);
     else this.wake().endpoint.send(message);
   }
@@ -175,7 +177,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   check(isLate: boolean): void {
     const snapshot = this.#snapshot;
     if (!snapshot) return;
-    count(this.#silence);
+    count(this.#silence, this.options.scheduler.now());
     const isStuck = snapshot.sent > snapshot.acked && snapshot.acked === snapshot.checked;
     snapshot.checked = snapshot.acked;
     try {
@@ -188,10 +190,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   /** Hibernates, unless the session has something to do, or messages of the client have come since it settled. */
   hibernate(): void {
     const awake = this.#awake;
-    const isActive = this.#received !== this.parts.traffic.messagesReceived;
-    const mustStay = this.client.store.isDurable || this.parts.isWatched();
-    const snapshot = !isActive && awake?.isIdle() ? snapshotOf(awake.endpoint, mustStay ? 0 : Infinity) : undefined;
-    if (!awake || !snapshot) {
+    // An ack that waits goes first. To send it may end the connection.
+    if (this.#mayHibernate(awake)) awake.endpoint.flushAcks();
+    const snapshot = this.#mayHibernate(awake) ? snapshotOf(awake.endpoint) : undefined;
+    if (!snapshot || !awake) {
       this.settle();
       return;
     }
@@ -199,7 +201,14 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     this.#awake = undefined;
     this.#snapshot = snapshot;
     this.report(new HibernationView(this));
-    this.options.keepalive.add(this, this.#silence.isHeard);
+    this.options.keepalive.add(this, this.#silence.checkedAt);
+  }
+
+  #mayHibernate(awake: AwakeSession | undefined): awake is AwakeSession {
+    if (!awake?.isIdle() || awake !== this.#awake || !this.#isConnected) return false;
+    // Its messages in flight need the endpoint where they are stored, or where receipts report their acks.
+    const needsEndpoint = this.client.store.isDurable || this.parts.isWatched();
+    return this.#received === this.parts.traffic.messagesReceived && !(needsEndpoint && awake.endpoint.sender.inFlight.bytes > 0);
   }
 
   /** Tries to hibernate in a moment. */
@@ -245,7 +254,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const frame = batchFrame(snapshot.sent + 1, messages.length, body);
     addParcel(snapshot, parcel);
     const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
-    const wait = 4 * (sent - acked) > allowance.window ? 0 : ackDelay;
+    const wait =
+      4 * (sent - acked) > allowance.window || 4 * snapshot.bytes > allowance.bytes || frame.length >= LARGE_FRAME ? 0 : ackDelay;
     this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, sentAt);
     return true;
   }
@@ -258,6 +268,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const { window = DEFAULTS.window } = this.options;
     const reply = answer(frame, snapshot, window);
     if (reply === undefined) return false;
+    if (snapshot.ackedSentAt !== undefined) {
+      this.report({ kind: 'latency', latency: Math.max(0, this.options.scheduler.now() - snapshot.ackedSentAt) });
+      snapshot.ackedSentAt = undefined;
+    }
     if (reply) this.send(reply);
     return true;
   }

@@ -1,6 +1,6 @@
 import type { Frame } from '../../link/link.js';
 import type { Endpoint } from '../../session/endpoint.js';
-import { ackFrame, batchFrame, controlFrame, readFrame, type BatchFrame } from '../../session/protocol/frames.js';
+import { ackFrame, batchFrame, controlFrame, readFrame, type Ack, type BatchFrame } from '../../session/protocol/frames.js';
 import { isNumbered, type Allowance, type Batch } from '../../session/send/inFlight.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -20,6 +20,8 @@ export interface Snapshot {
   before: number;
   /** The size of `parcels`, in bytes. */
   bytes: number;
+  /** When the parcel that was acked last was sent, in ms since the epoch, with the time that its ack was held back. Absent when its latency was reported. */
+  ackedSentAt: number | undefined;
   /** The value of `acked` at the last check. */
   checked: number;
   /** Whether the client reads batches that carry an ack, and lets acks wait. */
@@ -31,12 +33,11 @@ export interface Snapshot {
 /** The size of a frame beside its body, at most, in bytes. */
 const HEADER_SIZE = 32;
 
-/** Takes the snapshot of an endpoint. Returns undefined when the endpoint has something to do, or more batches in flight than `maxBatches`. */
-export function snapshotOf(endpoint: Endpoint, maxBatches: number): Snapshot | undefined {
+/** Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has something to do. */
+export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   const { sender, receiver } = endpoint;
   const batches = sender.unacked();
-  if (!batches || batches.length > maxBatches || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
-  endpoint.flushAcks();
+  if (!batches || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
   const { acked, sent, limit, bytesAllowed } = sender.inFlight;
   const snapshot: Snapshot = {
     acked,
@@ -47,6 +48,7 @@ export function snapshotOf(endpoint: Endpoint, maxBatches: number): Snapshot | u
     parcels: undefined,
     before: (batches[0]?.first ?? acked + 1) - 1,
     bytes: 0,
+    ackedSentAt: undefined,
     checked: acked,
   };
   for (const { frame, messages, delivery, sentAt } of batches)
@@ -104,7 +106,7 @@ export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame 
   try {
     const ack = readFrame(frame);
     if (ack.kind !== 'ack' || ack.done < snapshot.acked || ack.done > snapshot.sent) return undefined;
-    acknowledge(snapshot, ack.done, ack.credit);
+    acknowledge(snapshot, ack);
     return '';
   } catch {
     // The endpoint reports what is wrong with the frame.
@@ -112,7 +114,7 @@ export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame 
   }
 }
 
-function acknowledge(snapshot: Snapshot, done: number, credit: number): void {
+function acknowledge(snapshot: Snapshot, { done, credit, delay }: Ack): void {
   const { parcels = [] } = snapshot;
   let count = 0;
   for (const parcel of parcels) {
@@ -120,6 +122,7 @@ function acknowledge(snapshot: Snapshot, done: number, credit: number): void {
     if (last > done) break;
     snapshot.before = last;
     snapshot.bytes -= sizeOf(parcel);
+    snapshot.ackedSentAt = parcel.sentAt + delay;
     count++;
   }
   if (count === parcels.length) snapshot.parcels = undefined;

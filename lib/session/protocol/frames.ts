@@ -85,13 +85,19 @@ let poolUsed = 0;
 /** The memory of frames that {@link batchFrame} made. */
 const pools = /* @__PURE__ */ new WeakSet<ArrayBufferLike>();
 
+function newPool(size: number): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(size);
+  pools.add(made.buffer);
+  return made;
+}
+
 /** Returns memory for a frame, with room for an ack before it. */
 function allocate(length: number): Uint8Array {
   const size = ACK_HEADER + length;
+  if (size >= MAX_POOLED) return newPool(size).subarray(ACK_HEADER);
   if (poolUsed + size > pool.length) {
-    pool = new Uint8Array(Math.max(size, size < MAX_POOLED ? POOL_SIZE : 0));
+    pool = newPool(POOL_SIZE);
     poolUsed = 0;
-    pools.add(pool.buffer);
   }
   const frame = pool.subarray(poolUsed + ACK_HEADER, poolUsed + size);
   poolUsed += size;

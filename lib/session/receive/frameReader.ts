@@ -61,6 +61,11 @@ export class FrameReader {
     return this.#decoding ? 1 + (this.#waiting?.size ?? 0) : 0;
   }
 
+  /** Whether the last frame could be read. The count of bad frames in a row belongs to this object. */
+  isGood(): boolean {
+    return this.#badFrames === 0;
+  }
+
   read(frame: Frame, connection: Connection): void {
     if (!this.#decoding) {
       this.#readNow(frame, connection);

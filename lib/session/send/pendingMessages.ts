@@ -1,4 +1,4 @@
-import { MessageDroppedError, type DropReason, type RxwireError } from '../../errors.js';
+import { HandlerError, MessageDroppedError, type DropReason, type RxwireError } from '../../errors.js';
 import type { ReceiptStatus } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Report } from '../sessionEvents.js';
@@ -38,6 +38,11 @@ export class PendingMessages {
     return this.#messages.has(id);
   }
 
+  /** Adds a message that is on its way already. */
+  adopt(message: Message): void {
+    this.#messages.set(message.id, message);
+  }
+
   /** Adds a message. Returns false when one with its id is pending: then it is the same message. */
   open(message: Message): boolean {
     const { id } = message;
@@ -61,7 +66,7 @@ export class PendingMessages {
     this.note(id, status, details);
     if (details?.error) {
       this.#report({ kind: 'error', error: details.error });
-      this.#onDead(message, details.error);
+      this.#callOnDead(message, details.error);
     }
     if (messages.size === 0) this.onEmpty?.();
   }
@@ -69,6 +74,14 @@ export class PendingMessages {
   /** Removes a message that is dropped. */
   drop(id: string, reason: DropReason): void {
     this.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) });
+  }
+
+  #callOnDead(message: Message, error: RxwireError): void {
+    try {
+      this.#onDead(message, error);
+    } catch (cause) {
+      this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) });
+    }
   }
 
   /** Drops all but these. */

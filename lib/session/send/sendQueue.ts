@@ -41,6 +41,11 @@ export class SendQueue {
     return !this.#single && !this.#next && (this.#numbered?.size ?? 0) + this.#dropped === 0;
   }
 
+  /** Whether at-most-once messages wait. */
+  hasUnnumbered(): boolean {
+    return this.#unnumbered !== undefined && this.#unnumbered.size > 0;
+  }
+
   push(message: Message): void {
     if (!isNumbered(this.#levelOf(message))) this.#enqueue((this.#unnumbered ??= this.#create()), message);
     else if (this.isEmpty()) this.#single = message;

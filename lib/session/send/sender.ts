@@ -83,7 +83,9 @@ export class Sender {
 
   /** Returns the batches in flight, in order. Returns undefined when the sender has more to do than to wait for their acks. */
   unacked(): readonly Batch[] | undefined {
-    return this.#queue.isEmpty() && !this.#serial.isBusy && !this.#isEncoding ? this.inFlight.unacked() : undefined;
+    return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding
+      ? this.inFlight.unacked()
+      : undefined;
   }
 
   /** Takes a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
@@ -120,7 +122,7 @@ export class Sender {
   /** Goes on with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
   adopt(acked: number, sent: number, batches: readonly Batch[]): void {
     for (const { first, messages } of batches)
-      for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.open(message);
+      for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.adopt(message);
     this.#last = sent;
     this.inFlight.begin(acked, sent, batches);
     this.#isReady = true;

@@ -25,9 +25,9 @@ function setUp() {
 describe('the keepalive timer', () => {
   it('look after each half an interval after it came, and each half from then on', () => {
     const { timer, session, looks, runTo } = setUp();
-    timer.add(session('a'), false);
+    timer.add(session('a'), 0);
     runTo(30);
-    timer.add(session('b'), false);
+    timer.add(session('b'), 30);
     runTo(200);
     expect(looks).toEqual([
       ['a', 80, false],
@@ -37,9 +37,9 @@ describe('the keepalive timer', () => {
     ]);
   });
 
-  it('look sooner after who was heard a moment ago', () => {
+  it('checks a session half an interval after its last check, or somewhat sooner', () => {
     const { timer, session, looks, runTo } = setUp();
-    timer.add(session('a'), true);
+    timer.add(session('a'), -10);
     runTo(160);
     expect(looks).toEqual([
       ['a', 70, false],
@@ -50,8 +50,8 @@ describe('the keepalive timer', () => {
   it('end for who leaves, and altogether when nobody is left', () => {
     const { timer, session, looks, runTo, scheduler } = setUp();
     const [a, b] = [session('a'), session('b')];
-    timer.add(a, false);
-    timer.add(b, false);
+    timer.add(a, 0);
+    timer.add(b, 0);
     timer.remove(a);
     timer.remove(a);
     runTo(80);
@@ -63,7 +63,7 @@ describe('the keepalive timer', () => {
 
   it('are late, when the process has been asleep', () => {
     const { timer, session, looks, runTo, sleep } = setUp();
-    timer.add(session('a'), false);
+    timer.add(session('a'), 0);
     runTo(75);
     sleep(500);
     runTo(160);
@@ -82,5 +82,16 @@ describe('the keepalive timer', () => {
       ['a may sleep', 20, false],
       ['b may sleep', 20, false],
     ]);
+  });
+
+  it('finds the check of each session late after a sleep of the process, whichever part it is in', () => {
+    const { timer, session, looks, runTo, sleep } = setUp();
+    timer.add(session('a'), 0);
+    runTo(40);
+    timer.add(session('b'), 40);
+    runTo(75);
+    sleep(100_000);
+    runTo(200);
+    expect(looks.filter(([, , isLate]) => isLate).map(([name]) => name)).toEqual(['a', 'b']);
   });
 });
