@@ -1,7 +1,6 @@
 import { Packr } from 'msgpackr';
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
-import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { PlainCodec } from './codec.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
@@ -33,7 +32,6 @@ export interface MsgpackOptions {
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   const { maxBatch = 1_024, maxNodes = 100_000 } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
-  const limits = { maxDepth: MAX_DEPTH + 2, maxNodes }; // a payload is in a message in a batch
   const packr = newPackr();
   const layout = createBatchLayout({ maxBatch, maxNodes });
 
@@ -62,12 +60,12 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     encode(batch) {
       const frame = pack(layout.toValue(batch));
       // Each node takes at least one byte: only a large frame can have too many.
-      const fault = frame.length > maxNodes ? scanMsgpack(frame, limits) : undefined;
+      const fault = frame.length > maxNodes ? scanMsgpack(frame, maxNodes) : undefined;
       if (fault) throw new EncodeError('msgpack', fault);
       return frame;
     },
     decode(frame) {
-      const fault = typeof frame === 'string' ? 'text, where bytes were expected' : scanMsgpack(frame, limits);
+      const fault = typeof frame === 'string' ? 'text, where bytes were expected' : scanMsgpack(frame, maxNodes);
       if (fault) throw new DecodeError('msgpack', fault);
       return layout.fromValue(unpack(frame as Uint8Array));
     },

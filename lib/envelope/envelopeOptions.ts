@@ -39,3 +39,6 @@ export interface EnvelopeOptions {
   /** Called with connections, receipts and failures. */
   readonly report?: Report;
 }
+
+/** The default values of the options above. Those that sessions have as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */
+export const ENVELOPE_DEFAULTS = { ackTimeout: 5_000, maxRetries: 5, maxHeld: 1_024, dedupeTtl: 300_000, dedupeSize: 10_000 } as const;

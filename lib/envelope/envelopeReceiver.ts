@@ -4,7 +4,7 @@ import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
 import type { Message } from '../message/types.js';
 import { deliver, type DeliverySession } from '../session/receive/delivery.js';
-import type { EnvelopeOptions } from './envelopeOptions.js';
+import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 
 /**
  * Returns a function that creates the receiver of one session. It emits each message once, in order, and acks the message afterwards. It acks a
@@ -13,8 +13,8 @@ import type { EnvelopeOptions } from './envelopeOptions.js';
  * @throws {RangeError} At call time, if a number is out of range.
  */
 export function envelopeReceiver(options: EnvelopeOptions) {
-  const { maxHeld = 1_024, dedupeTtl = 300_000, dedupeSize = 10_000, listening$ = of(true) } = options;
-  const { scheduler = asyncScheduler, report = noop } = options;
+  const { maxHeld = ENVELOPE_DEFAULTS.maxHeld, listening$ = of(true), scheduler = asyncScheduler, report = noop } = options;
+  const { dedupeTtl = ENVELOPE_DEFAULTS.dedupeTtl, dedupeSize = ENVELOPE_DEFAULTS.dedupeSize } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
   const session: DeliverySession = {
     canWrite: false,

@@ -24,8 +24,9 @@ import { completionOf } from '../internal/completionOf.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { ackWithin } from '../operators/ackWithin.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { createEnvelopeOutbox } from './envelopeOutbox.js';
-import type { EnvelopeOptions } from './envelopeOptions.js';
+import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 
 /** Messages in one batch at most: a quarter of the window. */
 const MAX_BATCH = 256;
@@ -39,7 +40,8 @@ const CLOSE_TIMEOUT = 5_000;
  * @throws {RangeError} At call time, if a number is out of range.
  */
 export function envelopeSender(options: EnvelopeOptions) {
-  const { delivery, ackTimeout = 5_000, maxRetries = 5, window = 1_024, maxQueued = 10_000, drainTimeout = 10_000 } = options;
+  const { delivery, ackTimeout = ENVELOPE_DEFAULTS.ackTimeout, maxRetries = ENVELOPE_DEFAULTS.maxRetries } = options;
+  const { window = DEFAULTS.window, maxQueued = DEFAULTS.maxQueued, drainTimeout = DEFAULTS.drainTimeout } = options;
   const { unsendable$ = NEVER, scheduler = asyncScheduler, report = noop } = options;
   assertPositive('envelopes', { ackTimeout, window, maxQueued });
   assertNotNegative('envelopes', { maxRetries, drainTimeout });

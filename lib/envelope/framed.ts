@@ -7,6 +7,7 @@ import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { checkSize, createEncoder, decodeBody, type OnUnsendable } from '../session/encoding.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
@@ -29,7 +30,7 @@ export interface FramedOptions {
  * const batches = framed(json(), { maxFrame: 65_536 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonly Message[], Frame> {
-  const { maxFrame = 1024 * 1024, maxBadFrames = 3, onBadFrame, onUnsendable = noop } = options;
+  const { maxFrame = DEFAULTS.maxFrame, maxBadFrames = DEFAULTS.maxBadFrames, onBadFrame, onUnsendable = noop } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
   const encode = createEncoder({ current: codec }, { maxSize: maxFrame, onUnsendable });

@@ -2,7 +2,7 @@ import { asyncScheduler, defer, of, repeat, tap, timer, type Observable } from '
 import { validateAddress } from './http/validateAddress.js';
 import { RECORDS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
-import type { HttpLinkOptions } from './http/httpLinkOptions.js';
+import { HTTP_LINK_DEFAULTS, type HttpLinkOptions } from './http/httpLinkOptions.js';
 import type { Item } from './http/recordFormat.js';
 import { readRecords } from './http/readResponse.js';
 import type { DescribedLink, Frame, Link } from './link.js';
@@ -24,7 +24,7 @@ const PAUSE = 50;
  * const link = longPolling('http://127.0.0.1:4870/wire', { headers: { authorization: 'Bearer s3cret' } });
  */
 export function longPolling(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
-  const { maxFrame = 1024 * 1024, scheduler = asyncScheduler } = options;
+  const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame, scheduler = asyncScheduler } = options;
   const endpoint = validateAddress('longPolling', url, options);
   const again = (ask$: Observable<Item>): Observable<Item> =>
     defer(() => {

@@ -4,7 +4,7 @@ import { ABNORMAL } from './closeCode.js';
 import { validateAddress } from './http/validateAddress.js';
 import { EVENTS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
-import type { HttpLinkOptions } from './http/httpLinkOptions.js';
+import { HTTP_LINK_DEFAULTS, type HttpLinkOptions } from './http/httpLinkOptions.js';
 import { readEvents } from './http/readResponse.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 
@@ -23,7 +23,7 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * const link = serverSentEvents('http://127.0.0.1:4870/wire', { headers: () => ({ authorization: 'Bearer s3cret' }) });
  */
 export function serverSentEvents(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
-  const { maxFrame = 1024 * 1024 } = options;
+  const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame } = options;
   const endpoint = validateAddress('serverSentEvents', url, options);
   const ended$ = throwError(() => new ConnectionLostError(ABNORMAL, 'the stream has ended'));
   const link = httpLink(endpoint, { accept: EVENTS_TYPE, read: readEvents(maxFrame), more: () => ended$ }, options);

@@ -6,27 +6,39 @@ import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { createAuthentication, goodbyeOf } from './accept/authentication.js';
 import { isSessionFrame, type IncomingConnection } from './accept/incomingConnection.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
 import type { AnyWire, Credentials } from './principal.js';
-import type { AnyServeOptions } from './serveOptions.js';
+import { SERVE_DEFAULTS, type AnyServeOptions } from './serveOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
 import { createRegistry } from './session/registry.js';
 
 /** Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol of its first frame. */
 export function createAcceptor(options: AnyServeOptions, onRefused: (error: unknown) => void) {
-  const { detachedTimeout = 120_000, pingInterval = 15_000, helloTimeout = 5_000, maxAuthenticating = 100 } = options;
-  const { maxDetached = 1_000, maxPerPrincipal = 100, maxDetachedPerPrincipal = 10 } = options;
+  const {
+    detachedTimeout = SERVE_DEFAULTS.detachedTimeout,
+    maxDetached = SERVE_DEFAULTS.maxDetached,
+    maxAuthenticating = SERVE_DEFAULTS.maxAuthenticating,
+    maxPerPrincipal = SERVE_DEFAULTS.maxPerPrincipal,
+    maxDetachedPerPrincipal = SERVE_DEFAULTS.maxDetachedPerPrincipal,
+    maxIdleFrames = SERVE_DEFAULTS.maxIdleFrames,
+    pingInterval = SERVE_DEFAULTS.pingInterval,
+    hibernateAfter = SERVE_DEFAULTS.hibernateAfter,
+    retryAfter = SERVE_DEFAULTS.retryAfter,
+  } = options;
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate, rateLimit } = options;
-  const { retryAfter = 1_000, drainTimeout = 10_000, random = Math.random } = options;
-  const rates = rateLimit && createRates(rateLimit, options.window ?? 1_024, scheduler);
+  const { helloTimeout = DEFAULTS.helloTimeout, drainTimeout = DEFAULTS.drainTimeout, random = Math.random } = options;
+  const rates = rateLimit && createRates(rateLimit, options.window ?? DEFAULTS.window, scheduler);
   const settings = {
     ...options,
     detachedTimeout,
+    maxIdleFrames,
     pingInterval,
+    hibernateAfter,
     scheduler,
     endpoint,
     quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),

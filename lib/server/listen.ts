@@ -3,12 +3,13 @@ import { asyncScheduler, defer, map, merge, NEVER, tap, type Observable } from '
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
-import { checkServeOptions, type ServeOptions } from './serveOptions.js';
+import { checkServeOptions, SERVE_DEFAULTS, type ServeOptions } from './serveOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
 import { accept, upgrades } from './accept/upgrade.js';
 
@@ -24,6 +25,13 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
   /** How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the client ends its connection with 4413. @default 10_000 */
   readonly stallTimeout?: number;
 }
+
+/** The default values of the options above. Those of `maxBuffered` and `stallTimeout` are in lib/link/stallCheck.ts. */
+export const LISTEN_DEFAULTS = {
+  path: '/wire',
+  transports: ['websocket', 'sse', 'long-polling'],
+  pollHold: 25_000,
+} as const;
 
 /**
  * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection and returns in time continues with the
@@ -42,9 +50,10 @@ export function listen<P extends Principal | undefined = undefined>(
   server: Server,
   options: ListenOptions<P> = {},
 ): Observable<ServerWire<P>> {
-  const { path = '/wire', maxFrame = 1024 * 1024, maxBuffered, stallTimeout, pollHold = 25_000 } = options;
-  const { shutdown$: stopping$ = NEVER, retryAfter = 1_000 } = options;
-  const { transports = ['websocket', 'sse', 'long-polling'], scheduler = asyncScheduler } = options;
+  const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout } = options;
+  const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
+  const { maxFrame = DEFAULTS.maxFrame, helloTimeout = DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
+  const { shutdown$: stopping$ = NEVER, scheduler = asyncScheduler } = options;
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
@@ -85,7 +94,7 @@ export function listen<P extends Principal | undefined = undefined>(
       scheduler,
       pollHold,
       transports,
-      helloTimeout: options.helloTimeout ?? 5_000,
+      helloTimeout,
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;

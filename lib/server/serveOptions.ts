@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observable, SchedulerLike } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
@@ -10,8 +10,7 @@ import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import { checkRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
-import type { Quota } from './session/quota.js';
+import { checkRateLimit, type RateLimit } from './limits/rateLimit.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()] */
@@ -68,23 +67,24 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly onRefused?: (error: RxwireError) => void;
 }
 
+/** The default values of the options above. Those that a client has as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */
+export const SERVE_DEFAULTS = {
+  detachedTimeout: 120_000,
+  maxDetached: 1_000,
+  maxAuthenticating: 100,
+  maxPerPrincipal: 100,
+  maxDetachedPerPrincipal: 10,
+  maxIdleFrames: 1_000,
+  pingInterval: 15_000,
+  hibernateAfter: 2_000,
+  retryAfter: 1_000,
+} as const;
+
 /** The options of `serve`, for any type of principal. */
 export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly authenticate?: Authenticate<Principal | undefined>;
   readonly endpoint?: string;
 };
-
-/** The options of the wires of a server, for both protocols. */
-export interface WiresOptions extends WireOptions {
-  readonly codecs: readonly Codec[];
-  readonly endpoint: string;
-  readonly detachedTimeout: number;
-  readonly maxIdleFrames?: number | undefined;
-  readonly quota: Quota;
-  /** The rate limits of the clients, where there are any. */
-  readonly rates?: Rates | undefined;
-  readonly scheduler: SchedulerLike;
-}
 
 /** A link to one client. */
 export type ServedLink = Link<Frame> &

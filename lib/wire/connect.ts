@@ -2,6 +2,7 @@ import { nanoid } from 'nanoid';
 import { asyncScheduler } from 'rxjs';
 import { json } from '../codec/json.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
 import { countedSession } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';
@@ -29,7 +30,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
 export function connect(options: ConnectOptions): Wire {
-  const { link, delivery = 'at-least-once', id = nanoid(), scheduler = asyncScheduler, protocol = sessionProtocol } = options;
+  const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = asyncScheduler, protocol = sessionProtocol } = options;
   const { signals$ = networkSignals } = options;
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 

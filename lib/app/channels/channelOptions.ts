@@ -8,3 +8,6 @@ export interface ChannelOptions {
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
+
+/** The default values of the options above. */
+export const CHANNEL_DEFAULTS = { history: 0, joinTimeout: 10_000 } as const;

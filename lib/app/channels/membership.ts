@@ -4,7 +4,7 @@ import { completionOf } from '../../internal/completionOf.js';
 import { refCounted } from '../../internal/refCounted.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelOptions } from './channelOptions.js';
+import { CHANNEL_DEFAULTS, type ChannelOptions } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import type { Presence } from './presence.js';
 import { createMemberList } from './memberList.js';
@@ -21,7 +21,7 @@ export interface Membership {
 }
 
 export function createMembership(channel: string, wire: Wire, demultiplexer: Demultiplexer, options: ChannelOptions): Membership {
-  const { history = 0, joinTimeout = 10_000, scheduler = asyncScheduler } = options;
+  const { history = CHANNEL_DEFAULTS.history, joinTimeout = CHANNEL_DEFAULTS.joinTimeout, scheduler = asyncScheduler } = options;
   const memberList = createMemberList();
   let messageSubject = new Subject<Message>();
   let hasWireEnded = false;

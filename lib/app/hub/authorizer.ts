@@ -1,11 +1,11 @@
 import { asyncScheduler, catchError, defaultIfEmpty, from, map, of, take, timeout } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelRequest, HubOptions } from './hubOptions.js';
+import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions.js';
 
 /** Returns a function that decides whether a client may do something. Any result but `true` denies it. */
 export function createAuthorizer(
-  { authorize, authorizeTimeout = 10_000, scheduler = asyncScheduler }: HubOptions,
+  { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = asyncScheduler }: HubOptions,
   report: (error: unknown) => void,
 ): (request: ChannelRequest) => MaybeAsync<boolean> {
   return (request) => {

@@ -11,7 +11,7 @@ import { ChannelSubject } from '../channels/channelSubject.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
 import { createHubClient, type HubClientOptions } from './hubClient.js';
-import type { HubOptions } from './hubOptions.js';
+import { HUB_DEFAULTS, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 import { createAuthorizer } from './authorizer.js';
 import { createHubChannels } from './hubChannels.js';
@@ -43,8 +43,9 @@ export interface Hub<W extends Wire = Wire> {
  * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
-  const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), id = 'hub', identify = idOf } = options;
-  const { maxChannels = 100, maxMembers = 10_000, maxReplay = 1_000, maxSize = 262_144, authorizeTimeout } = options;
+  const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), identify = idOf } = options;
+  const { id = HUB_DEFAULTS.id, maxChannels = HUB_DEFAULTS.maxChannels, maxMembers = HUB_DEFAULTS.maxMembers } = options;
+  const { maxReplay = HUB_DEFAULTS.maxReplay, maxSize = HUB_DEFAULTS.maxSize, authorizeTimeout } = options;
   assertPositive('hub', { maxChannels, maxMembers, maxReplay, maxSize, authorizeTimeout });
 
   const errors$ = new Subject<RxwireError>();

@@ -45,3 +45,13 @@ export interface HubOptions<W extends Wire = Wire> {
   /** Schedules the presence messages, which combine the changes of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
 }
+
+/** The default values of the options above. */
+export const HUB_DEFAULTS = {
+  authorizeTimeout: 10_000,
+  id: 'hub',
+  maxChannels: 100,
+  maxMembers: 10_000,
+  maxReplay: 1_000,
+  maxSize: 262_144,
+} as const;

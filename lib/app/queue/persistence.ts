@@ -12,7 +12,7 @@ export interface Persistence {
   open(): Observable<readonly QueuedMessage[]>;
   add(item: QueueItem): void;
   /** Returns an item and the callback that settles it with its session. */
-  jobOf<T extends Message>(item: QueueItem<T>): Job<T>;
+  readonly jobOf: <T extends Message>(item: QueueItem<T>) => Job<T>;
   /** Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once. */
   finish(item: QueueItem): Observable<unknown> | undefined;
   /** Reports a dropped item. Returns whether it is lost for good. */

@@ -1,25 +1,24 @@
 import { defer, map, mergeAll, mergeMap, startWith, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
-import { mergeFromQueue } from '../../internal/mergeFromQueue.js';
+import { mergeFromQueue, type MergeQueue } from '../../internal/mergeFromQueue.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { handled } from '../../session/consume/consumeOne.js';
-import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
+import { RETRY_DEFAULTS, type Consumed, type HandlerWork } from '../../session/consume/consumeOptions.js';
 import { deadLettering } from './deadLettering.js';
 import type { QueueCore } from './queueCore.js';
 import type { QueueItem } from './queueItem.js';
-import type { ProcessOptions } from './queueOptions.js';
+import { QUEUE_DEFAULTS, type ProcessOptions } from './queueOptions.js';
 
 /** Takes items while it is subscribed to, and calls the handler for each. */
 export function processItems<T extends Message, R>(
   { wake$, errors$, take, jobOf, finish, putBack }: Pick<QueueCore<T>, 'wake$' | 'errors$' | 'take' | 'jobOf' | 'finish' | 'putBack'>,
   scheduler: SchedulerLike,
   handler: (message: T) => HandlerWork<R>,
-  { concurrency = 1, retry = {}, deadLetter }: ProcessOptions<T, R>,
+  { concurrency = QUEUE_DEFAULTS.concurrency, retry, deadLetter }: ProcessOptions<T, R>,
 ): Observable<Consumed<T, R>> {
   assertPositive('queue', { concurrency });
-  const config = retry === false ? { maxRetries: 0 } : retry;
-  const retried = retryBackoff({ initialInterval: 100, maxRetries: 3, ...config, scheduler });
+  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler });
 
   return defer(() => {
     const running = new Set<QueueItem<T>>();
@@ -27,11 +26,6 @@ export function processItems<T extends Message, R>(
     const keepDeadLetter =
       deadLetter && deadLettering({ running, isUnsubscribed: () => isUnsubscribed, deadLetter, jobOf, finish, putBack, errors$ });
     const parts = { handler, retried, scheduler, ...(keepDeadLetter && { deadLetter: keepDeadLetter }) };
-    const shift = (): QueueItem<T> | undefined => {
-      const item = take();
-      if (item) running.add(item);
-      return item;
-    };
     const end = (item: QueueItem<T>): Observable<unknown> | undefined => (running.delete(item) ? finish(item) : undefined);
     const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
       handled(jobOf(item), parts).pipe(
@@ -39,11 +33,18 @@ export function processItems<T extends Message, R>(
         // It completes without a value when the session has ended: the session will deliver the message again.
         tap({ complete: () => end(item) }),
       );
-    const close = (): void => {
-      isUnsubscribed = true;
-      putBack(running);
-    };
-    const createQueue = () => ({ shift, close, push: () => undefined });
+    const createQueue = (): MergeQueue<unknown, QueueItem<T>> => ({
+      push: () => undefined,
+      shift() {
+        const item = take();
+        if (item) running.add(item);
+        return item;
+      },
+      close() {
+        isUnsubscribed = true;
+        putBack(running);
+      },
+    });
     // The next item need not wait for this write: many share a transaction.
     return mergeFromQueue(wake$.pipe(startWith(undefined)), { concurrency, createQueue, project }).pipe(mergeAll());
   });

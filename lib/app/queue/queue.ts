@@ -3,7 +3,7 @@ import { assertPositive } from '../../internal/assert.js';
 import type { Message } from '../../message/types.js';
 import { createQueueCore } from './queueCore.js';
 import { processItems } from './processItems.js';
-import type { Queue, QueueOptions } from './queueOptions.js';
+import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js';
 
 /**
  * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first. Nothing polls: a
@@ -29,10 +29,17 @@ import type { Queue, QueueOptions } from './queueOptions.js';
  * wire.pipe(ofType('execution.output')).subscribe(outputs);
  */
 export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
-  const { maxSize = 1_000, maxAge = 60_000, priority = priorityOf, overflow = 'drop-oldest', store } = options;
-  const { scheduler = asyncScheduler, microtask = asapScheduler } = options;
+  const {
+    maxSize = QUEUE_DEFAULTS.maxSize,
+    maxAge = QUEUE_DEFAULTS.maxAge,
+    overflow = QUEUE_DEFAULTS.overflow,
+    priority = (message: T) => message.priority,
+    store,
+    scheduler = asyncScheduler,
+    microtask = asapScheduler,
+  } = options;
   assertPositive('queue', { maxSize, maxAge });
-  const core = createQueueCore<T>({ name, maxSize, maxAge, priority, overflow, store, scheduler, microtask });
+  const core = createQueueCore<T>({ name, store, microtask, maxSize, maxAge, overflow, priority, scheduler });
 
   return {
     name,
@@ -56,8 +63,4 @@ export function queue<T extends Message = Message>(name: string, options: QueueO
     errors$: core.errors$.asObservable(),
     close: core.close,
   };
-}
-
-function priorityOf({ priority }: Message): number | undefined {
-  return priority;
 }

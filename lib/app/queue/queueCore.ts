@@ -68,7 +68,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
     ...streams,
     ...createOperations(state, rest.scheduler),
     depth: waiting.size,
-    jobOf: (item) => persistence.jobOf(item),
+    jobOf: persistence.jobOf,
     open() {
       if (state.status !== 'new') return;
       state.status = 'opening';

@@ -93,7 +93,8 @@ function writeBatch(batch: WriteBatch, { log, onStored, onError }: QueueWriterOp
     written$.complete();
     return unwritten;
   };
-  return asObservable(() => log.write(added.map(rowOf), removed)).pipe(
+  const rows = added.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
+  return asObservable(() => log.write(rows, removed)).pipe(
     map(() => {
       added.forEach(onStored);
       return complete(NOTHING_UNWRITTEN);
@@ -105,8 +106,4 @@ function writeBatch(batch: WriteBatch, { log, onStored, onError }: QueueWriterOp
       return of(complete({ splitBatches: [], removed }));
     }),
   );
-}
-
-function rowOf({ place, message, since }: QueueItem): QueuedMessage {
-  return { place, message, since };
 }

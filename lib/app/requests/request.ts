@@ -5,7 +5,7 @@ import { assertPositive } from '../../internal/assert.js';
 import type { Message } from '../../message/types.js';
 import type { OpenRequest } from './openRequest.js';
 import { createOpenRequests, type OpenRequests } from './openRequests.js';
-import type { RequestOptions, RequestWire } from './requestOptions.js';
+import { REQUEST_DEFAULTS, type RequestOptions, type RequestWire } from './requestOptions.js';
 import type { ReplyOf } from './requestTypes.js';
 
 /**
@@ -41,7 +41,8 @@ export function request<T extends string>(
   message: Message<T, unknown>,
   options: RequestOptions<T> = {},
 ): Observable<ReplyOf<T>> {
-  const { timeout = 30_000, each = timeout, maxOpen = 1_000, onProgress = noop, scheduler = asyncScheduler } = options;
+  const { timeout = REQUEST_DEFAULTS.timeout, each = timeout, maxOpen = REQUEST_DEFAULTS.maxOpen } = options;
+  const { onProgress = noop, scheduler = asyncScheduler } = options;
   assertPositive('request', { timeout, each, maxOpen });
   let isFirst = true;
 

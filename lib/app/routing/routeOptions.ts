@@ -10,6 +10,9 @@ export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unk
   readonly maxRunning?: number;
 }
 
+/** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
+export const ROUTE_DEFAULTS = { maxRunning: 10_000 } as const;
+
 /** A handler that has finally failed. */
 export interface DeadRoute {
   readonly message: Message;

@@ -21,8 +21,8 @@ import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { claim, noteUnhandled } from '../../session/receive/delivery.js';
 import { buried, handled } from '../../session/consume/consumeOne.js';
-import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
-import type { RouterOptions, DeadRoute } from './routeOptions.js';
+import { RETRY_DEFAULTS, type Consumed, type HandlerWork } from '../../session/consume/consumeOptions.js';
+import { ROUTE_DEFAULTS, type RouterOptions, type DeadRoute } from './routeOptions.js';
 import { isReplyOrCancel } from '../requests/replyTypes.js';
 import { createRouteTable } from './routeTable.js';
 import type { RouteHandler } from './routeTypes.js';
@@ -95,10 +95,10 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
 
 /** Creates the function that starts the handlers of a message and returns those that are still running. */
 function createStarter(options: RouterOptions, onDead: RouteListeners['onDead']) {
-  const { maxRunning = 10_000, retry = {}, scheduler = asyncScheduler, deadLetter } = options;
+  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry = {}, scheduler = asyncScheduler, deadLetter } = options;
   assertPositive('route', { maxRunning });
   const config = retry === false ? { maxRetries: 0 } : retry;
-  const retried = retryBackoff({ initialInterval: 100, maxRetries: 3, ...config, scheduler });
+  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...config, scheduler });
   const parts = { retried, scheduler, ...(deadLetter && { deadLetter }) };
 
   /** Starts a handler. Returns undefined if it is done. */

@@ -6,7 +6,7 @@ import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import { rejectDelivery, forwardDelivery } from './forwardDelivery.js';
 import { runInOrder } from './runInOrder.js';
-import type { Middleware, UseOptions } from './useOptions.js';
+import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js';
 
 /**
  * Calls a middleware for each message, which may inspect, replace or stop it. It works in both directions: `wire.pipe(use(check))`,
@@ -35,7 +35,7 @@ import type { Middleware, UseOptions } from './useOptions.js';
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
-  const { onError, maxWaiting = 10_000, scheduler = asyncScheduler } = options;
+  const { onError, maxWaiting = USE_DEFAULTS.maxWaiting, scheduler = asyncScheduler } = options;
   assertPositive('use', { maxWaiting });
 
   return operate<Message, Message>((subscriber) => {

@@ -26,3 +26,6 @@ export interface UseOptions {
   /** The clock for the timestamps of dead letters. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
+
+/** The default values of the options above. */
+export const USE_DEFAULTS = { maxWaiting: 10_000 } as const;

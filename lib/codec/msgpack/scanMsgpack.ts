@@ -1,9 +1,7 @@
-export interface ScanLimits {
-  /** The maximum nesting of containers. */
-  readonly maxDepth: number;
-  /** The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates. */
-  readonly maxNodes: number;
-}
+import { MAX_DEPTH } from '../../message/messageLimits.js';
+
+/** The maximum nesting of containers in a frame: the levels of a payload, which is in a message in a batch. */
+const MAX_NESTING = MAX_DEPTH + 2;
 
 const SCALAR = 0;
 const BINARY = 1;
@@ -21,9 +19,10 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
  * in
  * memory, are rejected before any allocation.
  *
+ * @param maxNodes The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates.
  * @returns The fault; undefined if there is none.
  */
-export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimits): string | undefined {
+export function scanMsgpack(bytes: Uint8Array, maxNodes: number): string | undefined {
   /** The number of remaining values in each enclosing container. */
   const outer: number[] = [];
   let values = 1;
@@ -57,7 +56,7 @@ export function scanMsgpack(bytes: Uint8Array, { maxDepth, maxNodes }: ScanLimit
     }
 
     if (kind === ARRAY || kind === MAP) {
-      if (outer.length === maxDepth) return `nesting deeper than ${maxDepth} levels`;
+      if (outer.length === MAX_NESTING) return `nesting deeper than ${MAX_NESTING} levels`;
       outer.push(values);
       values = kind === MAP ? 2 * length : length;
       nodes += kind === MAP ? 1 + length : 1;

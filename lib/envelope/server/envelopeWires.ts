@@ -10,17 +10,18 @@ import type { IncomingConnection } from '../../server/accept/incomingConnection.
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/randomName.js';
-import type { WiresOptions } from '../../server/serveOptions.js';
+import type { WiresOptions } from '../../server/wiresOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
 import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
 
 /** Creates the registry of the clients of a server that speak envelopes, by the secret of each client. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, scheduler, quota, rates, window = 1_024 } = options;
+  const { codecs, endpoint, scheduler, quota, rates, window = DEFAULTS.window } = options;
   const transports = new Map<string | symbol, SessionTransport>();
   const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
     const transport = new SessionTransport(connection, hello !== undefined, options);

@@ -8,6 +8,7 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { countFrame, type ByteCounts } from '../../session/connection.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
 import { framed } from '../framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';
 import type { WireParts } from '../../wire/wire.js';
@@ -23,7 +24,7 @@ const SECRET_LENGTH = 43;
  * @example
  * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
  */
-export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = 'at-least-once', ...options }) => {
+export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = DEFAULTS.delivery, ...options }) => {
   if (options.token) throw new UnsupportedError('connect: "token" needs a session, which envelopeProtocol does not have');
   if (delivery === 'exactly-once')
     throw new UnsupportedError('connect: "delivery" must not be exactly-once with envelopeProtocol, which has no session');

@@ -16,13 +16,5 @@ export const RECORDS_TYPE = 'application/octet-stream';
 /** The content type of frames as events. */
 export const EVENTS_TYPE = 'text/event-stream';
 
-/** The maximum size of a body in bytes, unless it is a single larger frame. */
-export const MAX_BODY = 256 * 1024;
-
 /** 43 characters of 6 bits hold 256 bits. */
 export const LINK_LENGTH = 43;
-
-/** Returns the maximum size of a received body, in bytes, for frames of at most `maxFrame` bytes. */
-export function bodyLimit(maxFrame: number): number {
-  return Math.max(maxFrame + 1_024, MAX_BODY);
-}

@@ -41,3 +41,6 @@ export interface HttpLinkOptions extends StallOptions {
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
+
+/** The default values of the options above. */
+export const HTTP_LINK_DEFAULTS = { credentials: 'same-origin', maxFrame: 1024 * 1024, openTimeout: 10_000 } as const;

@@ -4,7 +4,8 @@ import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, CloseCode } from '../closeCode.js';
 import { requestError } from './fetchErrors.js';
 import { createEventDecoder } from './eventFormat.js';
-import { bodyLimit, EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';
+import { bodyLimit } from './bodyLimit.js';
+import { EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';
 import { decodeRecords, type Item } from './recordFormat.js';
 

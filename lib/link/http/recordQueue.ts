@@ -1,6 +1,6 @@
 import { concatBytes } from '../../internal/concatBytes.js';
 import { createRing } from '../../internal/ring.js';
-import { MAX_BODY } from './httpHeaders.js';
+import { MAX_BODY } from './bodyLimit.js';
 import { encodeRecord, type Item } from './recordFormat.js';
 
 /** The records that wait for the next body. */

@@ -3,7 +3,7 @@ import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { ABNORMAL } from '../closeCode.js';
 import { statusError, requestError } from './fetchErrors.js';
-import type { FetchLike, FetchResponse, HeaderFields, HttpLinkOptions } from './httpLinkOptions.js';
+import { HTTP_LINK_DEFAULTS, type FetchLike, type FetchResponse, type HeaderFields, type HttpLinkOptions } from './httpLinkOptions.js';
 
 /** One request. */
 export interface HttpRequest {
@@ -19,7 +19,8 @@ export interface HttpRequest {
 export type SendRequest = <T>(call: HttpRequest, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
 
 export function createRequestSender(address: string, options: HttpLinkOptions): SendRequest {
-  const { headers = {}, credentials = 'same-origin', openTimeout = 10_000, scheduler = asyncScheduler, fetch = platformFetch } = options;
+  const { credentials = HTTP_LINK_DEFAULTS.credentials, openTimeout = HTTP_LINK_DEFAULTS.openTimeout } = options;
+  const { headers = {}, scheduler = asyncScheduler, fetch = platformFetch } = options;
 
   const fetchResponse = (
     { method, headers: own, body, signal, extraTimeout = 0 }: HttpRequest,

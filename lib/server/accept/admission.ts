@@ -21,6 +21,9 @@ export interface AdmissionOptions {
   readonly address?: (request: IncomingMessage) => string;
 }
 
+/** The default values of the options above. */
+export const ADMISSION_DEFAULTS = { maxConnections: 10_000, maxPerAddress: Infinity } as const;
+
 /** The response to a request that is refused. It does not reveal the reason. */
 export interface Refusal {
   readonly status: 403 | 503;
@@ -56,7 +59,8 @@ export function checkAdmission(owner: string, { maxConnections, maxPerAddress, o
 }
 
 export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>): Admission {
-  const { origins = [], hosts, maxConnections = 10_000, maxPerAddress = Infinity, onRefused } = options;
+  const { origins = [], hosts, onRefused } = options;
+  const { maxConnections = ADMISSION_DEFAULTS.maxConnections, maxPerAddress = ADMISSION_DEFAULTS.maxPerAddress } = options;
   const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
   const perAddress = createKeyedCounts();
   let count = 0;

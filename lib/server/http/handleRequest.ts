@@ -1,6 +1,6 @@
 import { catchError, ignoreElements, map, mergeMap, tap, throwError, type Observable, type SchedulerLike } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
-import { bodyLimit } from '../../link/http/httpHeaders.js';
+import { bodyLimit } from '../../link/http/bodyLimit.js';
 import { decodeRecords, isEnding, type Item } from '../../link/http/recordFormat.js';
 import type { Frame } from '../../link/link.js';
 import { readBody } from './readBody.js';

@@ -1,10 +1,8 @@
 import type { SchedulerLike } from 'rxjs';
+import type { ServeOptions } from '../serveOptions.js';
 
-export interface FloodGuardOptions {
-  /** The maximum number of frames of a client that have no effect; it recovers a tenth of that each second. @default 1_000 */
-  readonly maxIdleFrames?: number | undefined;
-  /** How often each side sends at least, in ms: the pings and acks of that are always allowed. @default 15_000 */
-  readonly pingInterval?: number | undefined;
+/** The pings and acks of each `pingInterval` are always allowed. */
+export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleFrames' | 'pingInterval'>> {
   readonly scheduler: SchedulerLike;
 }
 
@@ -31,7 +29,7 @@ export interface Progress {
  *
  * @returns A function to be called after each {@link FRAMES_PER_CHECK} frames. It returns whether the client is flooding.
  */
-export function createFloodGuard({ maxIdleFrames = 1_000, pingInterval = 15_000, scheduler }: FloodGuardOptions, progress: () => Progress) {
+export function createFloodGuard({ maxIdleFrames, pingInterval, scheduler }: FloodGuardOptions, progress: () => Progress) {
   const recoveredPerMs = maxIdleFrames / RECOVERY + FRAMES_PER_INTERVAL / pingInterval;
   let idle = 0;
   let before = progress().steps;

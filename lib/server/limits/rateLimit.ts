@@ -10,6 +10,9 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** The default values of the options above. */
+export const RATE_LIMIT_DEFAULTS = { perSecond: 100, burst: 200 } as const;
+
 /** A token bucket. */
 export interface Bucket {
   /** Takes up to `count` tokens, and returns how many there were. */
@@ -44,7 +47,8 @@ export function checkRateLimit(owner: string, { perSecond, burst = 2 }: RateLimi
 }
 
 /** Half of the burst becomes the receive window: a client may send that much before it receives an ack. The other half becomes the size of the bucket. */
-export function createRates({ perSecond = 100, burst = 200 }: RateLimit, window: number, scheduler: SchedulerLike): Rates {
+export function createRates(limit: RateLimit, window: number, scheduler: SchedulerLike): Rates {
+  const { perSecond = RATE_LIMIT_DEFAULTS.perSecond, burst = RATE_LIMIT_DEFAULTS.burst } = limit;
   const unacked = Math.min(window, Math.floor(burst / 2));
   const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
   const all = new Map<string, { readonly bucket: Bucket; users: number }>();

@@ -15,7 +15,8 @@ import type { Report } from '../../session/sessionEvents.js';
 import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
 import type { WireParts } from '../../wire/wire.js';
-import type { WiresOptions } from '../serveOptions.js';
+import type { ServeOptions } from '../serveOptions.js';
+import type { WiresOptions } from '../wiresOptions.js';
 import type { SharedBucket } from '../limits/rateLimit.js';
 import type { FanOut } from './fanOut.js';
 import { HandshakeResponder } from './handshakeResponder.js';
@@ -28,12 +29,8 @@ import { batchesOf, type Snapshot } from './snapshot.js';
 import { createThrottle, type Throttle } from '../limits/throttle.js';
 
 /** The options of all sessions of a server. */
-export interface ServerSessionOptions extends WiresOptions {
-  /** How often each side must be heard, in ms. */
-  readonly pingInterval: number;
+export interface ServerSessionOptions extends WiresOptions, Required<Pick<ServeOptions, 'hibernateAfter'>> {
   readonly keepalive: KeepaliveTimer;
-  /** How long a session that has nothing to do stays awake, in ms. @default 2_000 */
-  readonly hibernateAfter?: number | undefined;
   /** Lets sessions that hibernate send together what is sent to them in one go. */
   readonly fanOut: FanOut;
 }

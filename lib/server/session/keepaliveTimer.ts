@@ -21,14 +21,11 @@ export interface KeepaliveTimer {
   settle(session: Checked): void;
 }
 
-/** How long a session that has nothing to do stays awake by default, in ms. */
-const MOMENT = 2_000;
-
 /** The sessions are checked in so many parts, one after the other. */
 const PARTS = 8;
 
-/** @param moment How long a session stays awake behind `settle`, in ms. */
-export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, moment = MOMENT): KeepaliveTimer {
+/** @param hibernateAfter How long a session stays awake behind `settle`, in ms. */
+export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, hibernateAfter: number): KeepaliveTimer {
   const half = every / 2;
   const parts = Array.from({ length: PARTS }, () => new Set<Checked>());
   let count = 0;
@@ -59,7 +56,7 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, mo
   return {
     settle(session) {
       settling.add(session);
-      settled.set(moment);
+      settled.set(hibernateAfter);
     },
     add(session, checkedAt) {
       const now = scheduler.now();

@@ -2,6 +2,7 @@ import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../errors.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
+import type { ServeOptions } from '../serveOptions.js';
 
 /** The place of one client, as far as it is looked at here. */
 export interface QuotaUser {
@@ -22,10 +23,7 @@ export interface Quota {
   readonly onAttached: (user: QuotaUser) => void;
 }
 
-export interface QuotaOptions {
-  readonly maxDetached: number;
-  readonly maxPerPrincipal: number;
-  readonly maxDetachedPerPrincipal: number;
+export interface QuotaOptions extends Required<Pick<ServeOptions, 'maxDetached' | 'maxPerPrincipal' | 'maxDetachedPerPrincipal'>> {
   readonly scheduler: SchedulerLike;
 }
 

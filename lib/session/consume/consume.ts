@@ -5,7 +5,7 @@ import type { Message } from '../../message/types.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { claim } from '../receive/delivery.js';
 import { buried, handled, type Job } from './consumeOne.js';
-import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+import { CONSUME_DEFAULTS, RETRY_DEFAULTS, type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
 
 export type { Consumed, ConsumeOptions, HandlerWork };
 
@@ -40,11 +40,12 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   handler: (message: T) => HandlerWork<R>,
   options: ConsumeOptions<T, R, Tx> = {},
 ): OperatorFunction<T, Consumed<T, R>> {
-  const { concurrency = 1, maxWaiting = 10_000, retry = {}, scheduler = asyncScheduler } = options;
+  const { concurrency = CONSUME_DEFAULTS.concurrency, maxWaiting = CONSUME_DEFAULTS.maxWaiting } = options;
+  const { retry = {}, scheduler = asyncScheduler } = options;
   assertPositive('consume', { concurrency });
   assertNotNegative('consume', { maxWaiting });
   const config = retry === false ? { maxRetries: 0 } : retry;
-  const retried = retryBackoff({ initialInterval: 100, maxRetries: 3, ...config, scheduler });
+  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...config, scheduler });
   const parts = { ...options, handler, retried, scheduler };
 
   return (source) =>

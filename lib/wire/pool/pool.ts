@@ -23,7 +23,7 @@ import { completionOf } from '../../internal/completionOf.js';
 import { exponentialDelay } from '../../internal/retryDelays.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
-import type { Lease, PoolOptions, PoolState } from './poolOptions.js';
+import { POOL_DEFAULTS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';
 import { createWaitQueue } from './waitQueue.js';
 
 /** A pool of wires, each of which is used by one caller at a time. */
@@ -60,8 +60,17 @@ export interface Pool<W extends Wire = Wire> {
  * wires.use((wire) => wire.send(job)).subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
-  const { open, min = 1, max = 10, maxWaiting = 1_000, acquireTimeout = 10_000, idleTimeout = 60_000, drainTimeout = 10_000 } = options;
-  const { initialInterval = 500, maxInterval = 30_000, scheduler = asyncScheduler, random = Math.random } = options;
+  const { open, scheduler = asyncScheduler, random = Math.random } = options;
+  const {
+    min = POOL_DEFAULTS.min,
+    max = POOL_DEFAULTS.max,
+    acquireTimeout = POOL_DEFAULTS.acquireTimeout,
+    maxWaiting = POOL_DEFAULTS.maxWaiting,
+    idleTimeout = POOL_DEFAULTS.idleTimeout,
+    drainTimeout = POOL_DEFAULTS.drainTimeout,
+    initialInterval = POOL_DEFAULTS.initialInterval,
+    maxInterval = POOL_DEFAULTS.maxInterval,
+  } = options;
   assertWhole('pool', { max, maxWaiting });
   assertPositive('pool', { acquireTimeout, idleTimeout, initialInterval, maxInterval });
   assertNotNegative('pool', { drainTimeout });

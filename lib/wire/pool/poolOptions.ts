@@ -26,6 +26,18 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly random?: () => number;
 }
 
+/** The default values of the options above. */
+export const POOL_DEFAULTS = {
+  min: 1,
+  max: 10,
+  acquireTimeout: 10_000,
+  maxWaiting: 1_000,
+  idleTimeout: 60_000,
+  drainTimeout: 10_000,
+  initialInterval: 500,
+  maxInterval: 30_000,
+} as const;
+
 /** A wire that belongs to the caller until the caller releases it. */
 export interface Lease<W extends Wire = Wire> {
   readonly wire: W;
