@@ -29,36 +29,34 @@ class CircularBuffer<T> implements Ring<T> {
 
   push(value: T): void {
     if (this.size === this.#slots.length) this.#grow();
-    this.#slots[(this.#head + this.size++) & (this.#slots.length - 1)] = value;
+    this.#slots[this.#at(this.size++)] = value;
   }
 
   peek(): T | undefined {
-    return this.size > 0 ? this.#slots[this.#head] : undefined;
+    return this.#slots[this.#head];
   }
 
   shift(): T | undefined {
-    if (this.size === 0) return undefined;
-    const value = this.#slots[this.#head];
-    this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
-    if (--this.size === 0 && this.#slots.length > MAX_EMPTY_CAPACITY) {
-      this.#slots = [];
-      this.#head = 0;
+    const value = this.peek();
+    if (this.size > 0) {
+      this.#slots[this.#head] = undefined;
+      this.#head = this.#at(1);
+      if (--this.size === 0 && this.#slots.length > MAX_EMPTY_CAPACITY) this.#slots.length = this.#head = 0;
     }
     return value;
   }
 
   values(): readonly T[] {
-    const values: T[] = [];
-    for (let index = 0; index < this.size; index++) values.push(this.#slots[(this.#head + index) & (this.#slots.length - 1)] as T);
-    return values;
+    return Array.from({ length: this.size }, (_, index) => this.#slots[this.#at(index)] as T);
+  }
+
+  #at(index: number): number {
+    return (this.#head + index) & (this.#slots.length - 1);
   }
 
   #grow(): void {
-    const capacity = Math.max(INITIAL_CAPACITY, 2 * this.#slots.length);
-    const slots: (T | undefined)[] = this.values().slice();
-    while (slots.length < capacity) slots.push(undefined);
-    this.#slots = slots;
+    this.#slots = [...this.values()];
+    this.#slots.length = Math.max(INITIAL_CAPACITY, 2 * this.size);
     this.#head = 0;
   }
 }

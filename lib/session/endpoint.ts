@@ -6,7 +6,6 @@ import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { Agreement, EndpointParts } from './endpointParts.js';
-import type { Silence } from './heartbeat.js';
 import { createTurn, type Turn } from './turn.js';
 import { ackFrame, controlFrame, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
 import { AckPolicy } from './receive/ackPolicy.js';
@@ -15,7 +14,7 @@ import { HoldUntilSubscribed, type DeliverySession, type Outcome } from './recei
 import { FrameReader, type FrameHandler } from './receive/frameReader.js';
 import type { InboxCommitter } from './receive/inboxCommitter.js';
 import { Receiver } from './receive/receiver.js';
-import { ackDelayOf, type Batch, type BatchTransport } from './send/inFlight.js';
+import type { Batch, BatchTransport } from './send/inFlight.js';
 import { Sender } from './send/sender.js';
 import type { Report } from './sessionEvents.js';
 
@@ -41,7 +40,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** What goes to the other side: each subscription is another connection. */
   readonly toPeer$: Observable<Frame>;
   readonly #window: number;
-  readonly #ackDelay: number;
+  readonly #ackDelayOf: (messages: readonly Message[]) => number;
   #connection: Connection | undefined;
   /** Whether the other side reads batches that carry an ack. */
   hasLazyAcks = false;
@@ -58,7 +57,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#parts = parts;
     this.#report = report;
     this.#window = window;
-    this.#ackDelay = ackDelay;
+    this.#ackDelayOf = parts.ackDelayOf ?? (() => ackDelay);
     this.#turn = createTurn(microtask, () => this.#runTurn());
     this.#acks = new AckPolicy({ scheduler, onDue: () => this.#turn.schedule() });
     this.sender = new Sender(parts, options);
@@ -167,14 +166,6 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     if (earlyAck) this.sender.acknowledge(earlyAck);
   }
 
-  /** Goes on over a connection that both sides have agreed on before. */
-  goOn(connection: Connection, { rx, allowance, ping, lazyAcks }: Omit<Agreement, 'isKnown'>, silence: Silence): void {
-    this.hasLazyAcks = lazyAcks;
-    connection.isWelcome = true;
-    connection.agree(ping, silence);
-    this.sender.attach(this, rx, allowance);
-  }
-
   /** From now on all acks go at once, and the other side is asked for those that wait: the session ends when nothing is left. */
   drain(): void {
     this.#isDraining = true;
@@ -222,7 +213,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       connection.send(frame);
       return;
     }
-    const wait = this.#mayWait(frame) ? ackDelayOf(messages, this.#ackDelay) : 0;
+    const wait = this.#mayWait(frame) ? this.#ackDelayOf(messages) : 0;
     if (wait === 0 && !acks.isOwed) {
       connection.send(frame);
       return;

@@ -35,6 +35,8 @@ export interface EndpointParts extends SenderParts {
   readonly traffic?: ByteCounts | undefined;
   /** Emits when timers may have been asleep until now, or the network has changed. @default never */
   readonly woken$?: Observable<unknown>;
+  /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
+  readonly ackDelayOf?: (messages: readonly Message[]) => number;
   /** Returns how much of what is processed may be acked now. @default all */
   readonly ackable?: (done: number) => number;
   /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */

@@ -7,6 +7,7 @@ import { createNegotiatedCodec } from '../../session/codecNegotiation.js';
 import type { Connection } from '../../session/connection.js';
 import { durable, type Durable } from '../../session/durability.js';
 import { Endpoint } from '../../session/endpoint.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { Silence } from '../../session/heartbeat.js';
 import { drainAndClose, waitIn } from '../../session/lifecycle.js';
 import { controlFrame } from '../../session/protocol/frames.js';
@@ -18,7 +19,7 @@ import type { WireParts } from '../../wire/wire.js';
 import type { ServeOptions } from '../serveOptions.js';
 import type { WiresOptions } from '../wiresOptions.js';
 import type { SharedBucket } from '../limits/rateLimit.js';
-import type { FanOut } from './fanOut.js';
+import { ackDelayOf, type FanOut } from './fanOut.js';
 import { HandshakeResponder } from './handshakeResponder.js';
 import type { Checked, KeepaliveTimer } from './keepaliveTimer.js';
 import type { Peer } from './resumption.js';
@@ -119,6 +120,7 @@ export class AwakeSession implements Drained {
         fail: session.failed,
         durability: store.isDurable || store.faults$ || inbox ? (durable as Durable) : undefined,
         source: () => transport.latest.hello().id,
+        ackDelayOf: (messages) => ackDelayOf(messages, options.ackDelay ?? DEFAULTS.ackDelay),
         onOpen: (connection) => this.#opened(connection),
         onEarly: (connection) => this.#handshake.agree(connection, this.endpoint),
         onHandshake: ({ kind, value }, connection) => {
@@ -217,8 +219,12 @@ export class AwakeSession implements Drained {
       this.#handshake.greet(connection, this.endpoint);
       return;
     }
-    const { sent: rx, allowance, lazyAcks } = goesOn.snapshot;
-    this.endpoint.goOn(connection, { rx, allowance, ping: this.#session.options.pingInterval, lazyAcks }, goesOn.silence);
+    // Both sides have agreed before.
+    const { sent, allowance, lazyAcks } = goesOn.snapshot;
+    this.endpoint.hasLazyAcks = lazyAcks;
+    connection.isWelcome = true;
+    connection.agree(this.#session.options.pingInterval, goesOn.silence);
+    this.endpoint.sender.attach(this.endpoint, sent, allowance);
   }
 
   #createThrottle(acked: number): Throttle | undefined {

@@ -4,7 +4,6 @@ import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { MAX_BATCH } from '../../session/protocol/frames.js';
-import { ackDelayOf } from '../../session/send/inFlight.js';
 import { createTurn, type Turn } from '../../session/turn.js';
 
 /** Messages that are encoded once for all clients that receive them. The session of a client keeps the parcel until the client has acked all of it. */
@@ -75,6 +74,14 @@ export class Burst {
     }
     return this.#parcel;
   }
+}
+
+/** How long the ack of a channel's message may wait, in ms: a member that has missed a message gets it again by its position. */
+const CHANNEL_ACK_DELAY = 5_000;
+
+/** Returns how long the ack of these messages may wait, in ms. @param ackDelay The time for all but the messages of channels. */
+export function ackDelayOf(messages: readonly Message[], ackDelay: number): number {
+  return ackDelay > 0 && messages.every(({ type }) => type === 'channel.message') ? CHANNEL_ACK_DELAY : ackDelay;
 }
 
 function encode(messages: readonly Message[], codec: Codec, own: Delivery, options: ParcelOptions): Parcel | undefined {

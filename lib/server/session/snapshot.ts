@@ -1,7 +1,7 @@
 import type { Frame } from '../../link/link.js';
 import type { Endpoint } from '../../session/endpoint.js';
 import { ackFrame, batchFrame, controlFrame, readFrame, type Ack, type BatchFrame } from '../../session/protocol/frames.js';
-import { isNumbered, type Allowance, type Batch } from '../../session/send/inFlight.js';
+import { isNumbered, lastOf, type Allowance, type Batch, type InFlight } from '../../session/send/inFlight.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Parcel } from './fanOut.js';
@@ -36,7 +36,7 @@ const HEADER_SIZE = 32;
 /** Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has something to do. */
 export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   const { sender, receiver } = endpoint;
-  const batches = sender.unacked();
+  const batches = sender.isIdle() ? unackedOf(sender.inFlight) : undefined;
   if (!batches || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
   const { acked, sent, limit, bytesAllowed } = sender.inFlight;
   const snapshot: Snapshot = {
@@ -55,6 +55,15 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
     addParcel(snapshot, { messages, delivery, sentAt, ackDelay: 0, body: (readFrame(frame) as BatchFrame).body });
   snapshot.sent = sent;
   return snapshot;
+}
+
+/** Returns the batches that wait for nothing but their acks. Returns undefined when a batch waits for more, or may expire. */
+function unackedOf(inFlight: InFlight): readonly Batch[] | undefined {
+  const batches = inFlight.all();
+  const lastBatch = batches.at(-1);
+  const last = lastBatch ? lastOf(lastBatch) : inFlight.acked;
+  if (inFlight.isBusy || last !== inFlight.sent || last > inFlight.tail) return undefined;
+  return batches.some(({ messages, mayExpire }) => mayExpire || messages.length === 0) ? undefined : batches;
 }
 
 /** Adds messages that are sent. */

@@ -39,14 +39,6 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: N
   });
 }
 
-/** How long the ack of a channel's message may wait, in ms: a member that has missed a message gets it again by its position. */
-const CHANNEL_ACK_DELAY = 5_000;
-
-/** Returns how long the ack of these messages may wait, in ms. */
-export function ackDelayOf(messages: readonly Message[], ackDelay: number): number {
-  return ackDelay > 0 && messages.every(({ type }) => type === 'channel.message') ? CHANNEL_ACK_DELAY : ackDelay;
-}
-
 export const hasTtl = ({ ttl }: Message): boolean => ttl !== undefined;
 
 /** Makes a batch of numbers that have no messages. */
@@ -206,14 +198,6 @@ export class InFlight {
   /** All batches, in order. */
   all(): readonly Batch[] {
     return [...this.#flying.values(), ...this.#waiting.values()];
-  }
-
-  /** Returns the batches that wait for nothing but their acks, in order. Returns undefined when a batch waits for more, or may expire. */
-  unacked(): readonly Batch[] | undefined {
-    const batches = this.#flying.values();
-    const last = batches.at(-1);
-    if (this.isBusy || this.#waiting.size > 0 || (last ? lastOf(last) : this.acked) !== this.sent) return undefined;
-    return batches.some(({ messages, mayExpire }) => mayExpire || messages.length === 0) ? undefined : batches;
   }
 
   /** Removes and returns all batches. Numbers up to `acked` are done. */

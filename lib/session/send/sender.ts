@@ -81,11 +81,9 @@ export class Sender {
     report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.isSent(id) });
   }
 
-  /** Returns the batches in flight, in order. Returns undefined when the sender has more to do than to wait for their acks. */
-  unacked(): readonly Batch[] | undefined {
-    return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding
-      ? this.inFlight.unacked()
-      : undefined;
+  /** Whether no message waits for its number, and none is being encoded or stored. */
+  isIdle(): boolean {
+    return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding;
   }
 
   /** Takes a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
