@@ -69,11 +69,11 @@ const FRAME_OVERHEAD = 128;
 
 type End = { readonly error?: unknown };
 
-/** One connection of a client, from its begin to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
+/** One connection of a client, from its start to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
 export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
-  /** The request that the connection began with, where that is known. */
+  /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
   /** The name of the transport. */
   readonly protocol: string;
@@ -88,11 +88,11 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #link: Subscription | undefined;
   #helloTimer: CoalescedTimer | undefined;
   #expiryTimer: CoalescedTimer | undefined;
-  /** Takes the frames for the client. */
+  /** Receives the frames for the client. */
   #peer: Subscriber<Frame> | undefined;
-  /** Takes the frames of the client. */
+  /** Receives the frames of the client. */
   #reader: Observer<Frame> | undefined;
-  /** The frames that wait for the reader, behind the first. */
+  /** The frames after the first that wait for the reader. */
   #early: Frame[] | undefined;
   #earlyBytes = 0;
   #onLeft: Subscriber<unknown> | undefined;
@@ -138,7 +138,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** Passes all frames to a reader from now on, beginning with the first. To be called once. */
   open(reader: Observer<Frame>): void {
     this.#watchExpiry();
-    // Frames that arrive meanwhile wait behind those that are there.
+    // Frames that arrive meanwhile wait behind the earlier ones.
     const early = this.#early ?? [];
     early.unshift(this.first);
     for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
@@ -162,7 +162,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#peer?.next(frame);
   }
 
-  /** Says goodbye. */
+  /** Completes the connection. */
   finish(): void {
     this.#peer?.complete();
   }

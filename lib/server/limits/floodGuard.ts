@@ -1,9 +1,9 @@
 import type { SchedulerLike } from 'rxjs';
 
 export interface FloodGuardOptions {
-  /** The maximum number of frames of a client that have no effect; it recovers a tenth of that each second. @default 1_000 */
+  /** The maximum number of frames of a client that have no effect; the allowance recovers by a tenth each second. @default 1_000 */
   readonly maxIdleFrames?: number | undefined;
-  /** How often each side sends at least, in ms: the pings and acks of that are always allowed. @default 15_000 */
+  /** The interval in which each side must send at least one frame, in ms: the guard always allows these pings and acks. @default 15_000 */
   readonly pingInterval?: number | undefined;
   readonly scheduler: SchedulerLike;
 }
@@ -11,7 +11,7 @@ export interface FloodGuardOptions {
 /** The guard checks the progress of a session once in this many frames: other frames only cost an increment. */
 export const FRAMES_PER_CHECK = 256;
 
-/** In how many ms the whole allowance recovers. */
+/** The time in which the whole allowance recovers, in ms. */
 const RECOVERY = 10_000;
 /** Frames that each side may have reason to send in an interval of the heartbeat: two pings and two answers. */
 const FRAMES_PER_INTERVAL = 4;

@@ -13,7 +13,7 @@ export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admi
   readonly acked: () => number;
   /** Returns whether no ack is delayed. */
   readonly isIdle: () => boolean;
-  /** Ends the limit: from now on messages are acked as soon as they are processed, as the client sends no more. */
+  /** Ends the limit: from now on messages are acked as soon as they are processed. For a client that sends no more. */
   readonly release: () => void;
 }
 

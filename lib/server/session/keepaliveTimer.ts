@@ -3,31 +3,31 @@ import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** A session that is checked at intervals. */
 export interface Checked {
-  /** Where the timer finds it: only the timer writes here. */
+  /** The part of the timer that contains the session. Only the timer writes this field. */
   part: number;
-  /** @param isLate Whether this check is late by more than another one. */
+  /** @param isLate Whether this check is late by more than the time between two checks. */
   check(isLate: boolean): void;
-  /** The session hibernates, if it has nothing to do. */
+  /** Hibernates, if the session has nothing to do. */
   hibernate(): void;
 }
 
-/** Checks many sessions, each every half interval, with one timer. */
+/** Checks all sessions with one timer, each session twice in an interval. */
 export interface KeepaliveTimer {
-  /** Begins to check. The first check comes after half an interval, or somewhat sooner when the client was heard a moment ago. */
+  /** Adds a session. Its first check runs after half an interval, or an eighth of that earlier when the client has just sent a frame. */
   add(session: Checked, wasHeard: boolean): void;
-  /** Ends the checks of a session, and does not let it hibernate. */
+  /** Removes a session: the timer neither checks it nor lets it hibernate. */
   remove(session: Checked): void;
-  /** Lets a session that was connected, or has woken up, hibernate in a moment. */
+  /** Lets a session hibernate after `moment` ms. For a session that was connected, or has woken up. */
   settle(session: Checked): void;
 }
 
 /** How long a session that has nothing to do stays awake by default, in ms. */
 const MOMENT = 2_000;
 
-/** The sessions are checked in so many parts, one after the other. */
+/** The number of parts in which the sessions are checked, one after the other. */
 const PARTS = 8;
 
-/** @param moment How long a session stays awake behind `settle`, in ms. */
+/** @param moment How long a session stays awake after `settle`, in ms. */
 export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, moment = MOMENT): KeepaliveTimer {
   const half = every / 2;
   const parts = Array.from({ length: PARTS }, () => new Set<Checked>());

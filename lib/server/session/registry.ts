@@ -37,7 +37,7 @@ interface SessionEntry {
 
 /** Creates the registry of the sessions of a server, by the names of the clients' outboxes. */
 export function createRegistry(options: RegistryOptions) {
-  /** An entry is `undefined` while the server reads what is stored of the client. */
+  /** An entry is `undefined` while the server reads the stored state of the client. */
   const entries = new Map<string, SessionEntry | undefined>();
   const shared: ServerSessionOptions = {
     ...options,
@@ -56,7 +56,7 @@ export function createRegistry(options: RegistryOptions) {
     refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
     return true;
   };
-  /** @param leave Gives the place of the client up. */
+  /** @param leave Removes the client from the registry and from the quota. */
   const accept = (attachment: IncomingConnection, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
     const peer = peerOf(stored, attachment);
     const codec = agreedCodec(hello, options.codecs);
@@ -96,9 +96,9 @@ export function createRegistry(options: RegistryOptions) {
 
   return {
     /**
-     * Emits the wire of a new client; completes without one when the client has its wire already.
+     * Emits the wire of a new client. Completes without a wire when the client has one already, or is refused.
      *
-     * @throws {RxwireError} When the client may not have a wire.
+     * @throws {RxwireError} When the principal has too many wires.
      */
     admit(attachment: IncomingConnection): Observable<AnyWire> {
       const hello = attachment.hello();
@@ -108,22 +108,22 @@ export function createRegistry(options: RegistryOptions) {
       else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
       return EMPTY;
     },
-    /** Returns all sessions, awake. */
+    /** Wakes all sessions up, and returns them. */
     sessions: (): readonly Drained[] => [...entries.values()].flatMap((entry) => entry?.session?.wake() ?? []),
-    /** Ends all sessions; the clients may look for another server. */
+    /** Ends all sessions with close code 1001: the clients may connect to another server. */
     close: (): void => {
       for (const entry of [...entries.values()]) entry?.transport.vacate();
     },
   };
 }
 
-/** Returns the client as it was stored, or as a new one. */
+/** Returns the stored peer, or a new one. */
 function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: IncomingConnection): Peer {
   const known = parsePeerRecord(record?.session);
   return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
 }
 
-/** Returns the codec that both sides know and the client likes best. */
+/** Returns the first codec of the client that the server supports. */
 function agreedCodec({ codecs: offered }: Hello, codecs: readonly Codec[]): Codec | undefined {
   return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
 }
@@ -135,7 +135,7 @@ class SessionWireSetup implements WireSetup {
   readonly #entry: SessionEntry;
   readonly #options: ServerSessionOptions;
   readonly #onEnded: () => void;
-  /** The client, until its session has begun: later it is of no use, and not small. */
+  /** The client, until its session has begun: later the setup does not need it, and it takes memory. */
   #client: NewClient | undefined;
 
   constructor(entry: SessionEntry, client: NewClient, options: ServerSessionOptions, onEnded: () => void) {
