@@ -71,7 +71,7 @@ export class PendingMessages {
     this.close(id, reason === 'expired' ? reason : 'dead', { error: new MessageDroppedError(id, reason) });
   }
 
-  /** Drops all but these. */
+  /** Drops all messages, except those with these ids. */
   abandon(kept?: ReadonlySet<string>): void {
     for (const id of [...this.#messages.keys()]) if (!kept?.has(id)) this.drop(id, 'closed');
   }
