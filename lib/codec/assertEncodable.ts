@@ -13,8 +13,7 @@ export interface EncodableOptions {
 
 /**
  * Returns the validated messages of a batch, with only the fields of an envelope. It rejects payloads with values that the codec does not
- * support and that would become `{}`
- * or `null`.
+ * support and that would become `{}` or `null`.
  *
  * @throws {Failure} Names the path: `cannot carry [3].payload.files[0].content: Uint8Array`.
  * @throws {InvalidMessageError}

@@ -21,12 +21,10 @@ export interface GzipOptions {
  * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate elsewhere.
  *
  * A frame is left unchanged if it is smaller than `threshold`, if compression does not make it smaller, or if all of its messages are
- * marked as `compressed`
- * (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
+ * marked as `compressed` (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
  * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its checksum or size is wrong, and if it is
- * truncated or has
- * trailing bytes.
+ * truncated or has trailing bytes.
  *
  * Be careful with encryption: the length of compressed data reveals something about its content.
  *

@@ -16,7 +16,7 @@ interface Stacks<T> {
   going: T[];
 }
 
-/** A class, because a server has several for each connection: with closures, an empty one would take a kilobyte. */
+/** A prototype, because a server has several rings for each connection: with closures, an empty one would take a kilobyte. */
 const methods: Ring<unknown> & ThisType<Stacks<unknown>> = {
   get size() {
     return this.coming.length + this.going.length;
