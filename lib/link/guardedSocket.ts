@@ -96,7 +96,7 @@ function create(make: () => WebSocketLike): WebSocketLike {
   try {
     return make();
   } catch (cause) {
-    throw new UnsupportedError(`this address cannot be opened: ${messageOf(cause)}`, cause);
+    throw new UnsupportedError(`cannot open the address: ${messageOf(cause)}`, cause);
   }
 }
 

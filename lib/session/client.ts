@@ -157,10 +157,10 @@ function hello(state: State, { id, receiver }: Endpoint, { offered }: Negotiated
 
 /** @throws {ProtocolError} When the frame is not an answer to the hello of this client. */
 function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State): Welcome {
-  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
+  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`unexpected ${frame.kind} frame`);
   const welcome = parseWelcome(frame.value);
   const { n, sid, known, resumed } = welcome;
-  if (n !== state.attempts) throw new ProtocolError('a welcome for another hello');
-  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('a session that was not asked for');
+  if (n !== state.attempts) throw new ProtocolError('welcome for another hello');
+  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('welcome for another session');
   return welcome;
 }

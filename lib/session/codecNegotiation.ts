@@ -23,7 +23,7 @@ export function createNegotiatedCodec(codecs: readonly Codec[]): NegotiatedCodec
     choose(name: string) {
       const before = negotiated.current;
       const found = codecs.find((one) => one.name === name);
-      if (!found) throw new ProtocolError('a codec that was not offered');
+      if (!found) throw new ProtocolError('the codec was not offered');
       negotiated.current = found;
       return found !== before;
     },
@@ -39,5 +39,5 @@ export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const { length } = codecs;
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;
   if (!length || length > MAX_CODECS || new Set(codecs.map(({ name }) => name)).size < length || (sealed && sealed < length))
-    throw new TypeError(`${owner}: the codecs must be 1 to ${MAX_CODECS}, of different names, and all sealed or none`);
+    throw new TypeError(`${owner}: expected 1 to ${MAX_CODECS} codecs with different names, all sealed or none`);
 }

@@ -83,7 +83,7 @@ export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): M
   };
   try {
     const isText = typeof body === 'string';
-    if (codec.binary === isText) throw new DecodeError(codec.name, `a ${isText ? 'text' : 'binary'} frame`);
+    if (codec.binary === isText) throw new DecodeError(codec.name, `unexpected ${isText ? 'text' : 'binary'} frame`);
     const messages = codec.decode(body, context);
     return isObservable(messages) ? attempt(() => messages, identity, fail) : messages;
   } catch (error) {

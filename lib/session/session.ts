@@ -80,7 +80,7 @@ export function countedSession(
 function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | undefined {
   const found = outbox.durability ?? inbox?.durability;
   if (!found && (outbox.isDurable || (inbox ?? outbox.faults$)))
-    throw new TypeError('session: a store that outlives the process needs its "durability"');
+    throw new TypeError('session: a persistent store must have a "durability"');
   // `durable` is the only implementation.
   return found as Durable | undefined;
 }

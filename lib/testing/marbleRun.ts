@@ -103,7 +103,7 @@ function assertEnded(scheduler: TestScheduler, seen: readonly MarbleEvent[]): vo
 
 function assertDistinct(names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new Error(`"${twice}" names two things among time, inputs and outputs`);
+  if (twice !== undefined) throw new Error(`"${twice}" is used more than once in "time", "inputs" and "outputs"`);
 }
 
 function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Comparison[] {

@@ -229,7 +229,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   #replace(fresh: Principal | undefined): void {
-    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'another principal');
+    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'the token belongs to another principal');
     this.#principal = fresh;
     this.#watchExpiry();
   }
@@ -263,9 +263,9 @@ export function isSessionFrame(frame: Frame): boolean {
 const MAX_HELLO = 64 * 1024;
 
 function readHello(first: Frame): Hello {
-  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
+  if (first.length > MAX_HELLO) throw new ProtocolError('the hello has more than 65,536 characters');
   const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  if (frame.kind !== 'hello') throw new ProtocolError(`unexpected ${frame.kind} frame before the hello`);
   return parseHello(frame.value);
 }
 

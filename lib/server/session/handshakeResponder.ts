@@ -73,7 +73,7 @@ export class HandshakeResponder {
 
   /** Accepts the first hello of a connection, which was read before the session got the connection. @throws {ProtocolError} For a second hello. */
   readHello(): void {
-    if (this.#isHelloRead) throw new ProtocolError('a hello out of place');
+    if (this.#isHelloRead) throw new ProtocolError('unexpected hello frame');
     this.#isHelloRead = true;
   }
 

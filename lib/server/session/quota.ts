@@ -38,7 +38,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   return {
     take(owner) {
       if (owner === undefined) return noop;
-      if (taken.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'no more wires of this principal');
+      if (taken.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'the principal has too many wires');
       return taken.add(owner);
     },
     onDetached(user) {

@@ -24,7 +24,7 @@ export function createReauthentication(attachment: () => IncomingConnection, wai
   let bucket: Bucket | undefined;
 
   const renew = (token: string, connection: Connection): void => {
-    if (asking === connection) throw new ProtocolError('an auth while another is looked into');
+    if (asking === connection) throw new ProtocolError('unexpected auth frame: the server still checks another token');
     bucket ??= createBucket(PER_SECOND, AT_ONCE, scheduler);
     if (bucket.take(1) === 0) throw new ConnectionLostError(CloseCode.FLOOD, 'too many fresh tokens');
     asking = connection;

@@ -53,7 +53,7 @@ export function createRegistry(options: RegistryOptions) {
   const isRefused = (attachment: IncomingConnection, hello: Hello, peer: Peer): boolean => {
     const code = peer.refusal(hello, attachment.principal);
     if (code === undefined) return false;
-    refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
+    refuse(attachment, code, new UnsupportedError(`the hello was refused with close code ${code}`));
     return true;
   };
   /** @param leave Removes the client from the registry and from the quota. */
@@ -69,7 +69,7 @@ export function createRegistry(options: RegistryOptions) {
     }
     leave();
     stored.store.close();
-    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
+    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('client and server have no codec in common'));
   };
   const load = ({ pid }: Hello): Observable<StoredClient> => {
     const { inbox, outbox = () => inMemory } = options;
@@ -104,7 +104,8 @@ export function createRegistry(options: RegistryOptions) {
       const hello = attachment.hello();
       const entry = entries.get(hello.pid);
       if (!entries.has(hello.pid)) return begin(attachment, hello);
-      if (!entry) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));
+      if (!entry)
+        refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: the server still handles an earlier one'));
       else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
       return EMPTY;
     },

@@ -111,7 +111,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 
   next(frame: Frame): void {
     if (++this.#frames === FRAMES_PER_CHECK && this.#isFlooded())
-      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames that bring nothing'));
+      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames without effect'));
     else this.#user?.receive(frame);
   }
 

@@ -138,14 +138,14 @@ export function readFrame(frame: Frame): SessionFrame {
 
 function readBytes(frame: Uint8Array): SessionFrame {
   if (frame[0] !== ACK_BATCH_KIND) return readBatch(frame, 0, undefined, 0);
-  if (frame.length < ACK_HEADER) throw new ProtocolError('bytes that are no batch');
+  if (frame.length < ACK_HEADER) throw new ProtocolError('not a batch');
   const delay = (frame[14] as number) * 256 + (frame[15] as number);
   const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1)), credit: readUint32(frame, 9), delay };
   return readBatch(frame, ACK_HEADER, ack, frame[13] as number);
 }
 
 function readBatch(frame: Uint8Array, at: number, ack: Ack | undefined, wait: number): SessionFrame {
-  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('bytes that are no batch');
+  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('not a batch');
   const count = (frame[at + 9] as number) * 256 + (frame[at + 10] as number);
   return batch(readUint64(frame, at + 1), count, frame.subarray(at + BATCH_HEADER), ack, wait);
 }
@@ -158,7 +158,7 @@ function readText(frame: string): SessionFrame {
   const carrying = TEXT_ACK_HEADER.exec(frame);
   if (carrying && frame.endsWith(']')) {
     const [all, done, credit, wait, delay, first, count] = carrying;
-    if (Number(wait) > MAX_WAIT) throw new ProtocolError('a wait that is out of range');
+    if (Number(wait) > MAX_WAIT) throw new ProtocolError('invalid wait');
     const carried: Ack = { kind: 'ack', done: whole(Number(done)), credit: whole(Number(credit)), delay: delayOf(delay) };
     return batch(Number(first), Number(count), frame.slice(all.length, -1), carried, Number(wait));
   }
@@ -172,7 +172,7 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'ping':
       return { kind, sent: whole(a) };
     case 'skip':
-      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('a skip without numbers');
+      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('invalid skip');
       return { kind, numbers: a.map(whole) };
     case 'hello':
     case 'welcome':
@@ -180,7 +180,7 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'bye':
       return { kind, value: a };
     default:
-      throw new ProtocolError('a frame of an unknown kind');
+      throw new ProtocolError('unknown frame kind');
   }
 }
 
@@ -201,7 +201,7 @@ function parseArray(frame: string): readonly unknown[] {
 }
 
 function batch(first: number, count: number, body: Frame, ack: Ack | undefined, wait: number): SessionFrame {
-  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('a batch of impossible size');
+  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('invalid batch size');
   return { kind: 'msg', first: whole(first), count, body, ack, wait };
 }
 

@@ -71,7 +71,7 @@ const SECRET = /^[\w-]{21,128}$/;
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
   const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks } = Object(value) as Unchecked<Hello>;
-  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
+  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`unsupported protocol version ${typeof v === 'number' ? v : '?'}`);
   const areNames =
     Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
   check(areNames && DELIVERIES.includes(delivery), 'hello');
@@ -117,7 +117,7 @@ export function parseWelcome(value: unknown): Welcome {
 type Unchecked<T> = { readonly [K in keyof T]?: unknown };
 
 function check(isRight: boolean, frame: string): void {
-  if (!isRight) throw new ProtocolError(`a ${frame} with a wrong field`);
+  if (!isRight) throw new ProtocolError(`invalid field in a ${frame}`);
 }
 
 function name(value: unknown): string {
@@ -145,7 +145,7 @@ const MAX_NUMBER = 2 ** 52;
 /** @throws {ProtocolError} When the value is not a whole number from 0. */
 export function whole(value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_NUMBER) return value as number;
-  throw new ProtocolError('a number that is none');
+  throw new ProtocolError('invalid number');
 }
 
 /** @throws {ProtocolError} When the value is not a whole number from 1. */

@@ -68,7 +68,7 @@ export class FrameReader {
     }
     (this.#waiting ??= createRing()).push(frame);
     this.#waitingBytes += frame.length + OVERHEAD;
-    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'more frames than can be decoded'));
+    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'too many frames to decode'));
   }
 
   /** Drops the unread frames when their connection has ended: the other side repeats them over the next connection. */
@@ -156,7 +156,7 @@ export class FrameReader {
 
   #check(messages: readonly Message[], count: number): readonly Message[] {
     if (messages.length !== count)
-      throw new DecodeError(this.#options.codec.current.name, `${messages.length} messages, where ${count} were announced`);
+      throw new DecodeError(this.#options.codec.current.name, `expected ${count} messages, got ${messages.length}`);
     this.#badFrames = 0;
     return messages;
   }
@@ -165,9 +165,9 @@ export class FrameReader {
     if (isOver) return [];
     const { report, maxBadFrames, codec } = this.#options;
     report({ kind: 'error', error });
-    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} bad frames`);
+    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames`);
     // A numbered batch must be received again, before any later batch. A sealed batch may be forged, so the connection ends, too.
-    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `${first} could not be read`);
+    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
     return [];
   }
 }

@@ -62,7 +62,7 @@ export class Receiver {
    */
   accept(first: number, messages: readonly Message[], size: number): void {
     const { rx } = this;
-    if (first > rx + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
+    if (first > rx + 1) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${first - 1} are missing`);
     this.#admit(first, messages.length, size);
     if (this.#skipped) this.#takeSkipped();
     for (let index = this.#rx + 1 - first; index < messages.length; index = this.#rx + 1 - first) {
@@ -79,7 +79,7 @@ export class Receiver {
   skip(numbers: readonly number[]): void {
     // A batch that is larger than the window may arrive alone; a skip may name all of its numbers.
     const reach = this.tracker.done + Math.max(this.#options.window, MAX_BATCH);
-    if (numbers.some((number) => number > reach)) throw new ProtocolError('more than the window');
+    if (numbers.some((number) => number > reach)) throw new ProtocolError('window exceeded');
     const skipped = (this.#skipped ??= new Set());
     for (const number of numbers) if (number > this.rx) skipped.add(number);
     this.#takeSkipped();
@@ -88,7 +88,7 @@ export class Receiver {
   /** @throws {ConnectionLostError} When a number up to `sent` has not arrived. */
   expect(sent: number): void {
     const { rx } = this;
-    if (sent > rx) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
+    if (sent > rx) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${sent} are missing`);
   }
 
   /** Starts behind the cursor; without one, before the first message of this sender. */
@@ -111,7 +111,7 @@ export class Receiver {
     const last = first + count - 1;
     this.#bytes += size;
     const { window, windowBytes } = this.#options;
-    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('more than the window');
+    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('window exceeded');
     batches.push({ last, size });
   }
 

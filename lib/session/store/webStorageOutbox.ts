@@ -67,7 +67,7 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
   /** Runs `work` as the owner, also when the storage was cleared. Fails if there is a newer owner. */
   const write = (work: (tenure: Tenure) => void): MaybeAsync<void> =>
     attempt(() => {
-      if (!tenure) throw new StoreError(STORE, 'failed', new Error('It is not open.'));
+      if (!tenure) throw new StoreError(STORE, 'failed', new Error('the outbox is not open'));
       const fault = faultOf(tenure.area.head(), tenure.head);
       try {
         if (fault === 'fenced') throw new StoreError(STORE, fault);
@@ -137,6 +137,6 @@ function attempt<T>(work: () => T): MaybeAsync<T> {
 /** Returns `localStorage`. Its getter throws if the storage is disabled; Node has none. */
 function browserStorage(): StorageLike {
   const { localStorage } = globalThis as { readonly localStorage?: StorageLike };
-  if (!localStorage) throw new Error('There is no localStorage.');
+  if (!localStorage) throw new Error('localStorage is not available');
   return localStorage;
 }
