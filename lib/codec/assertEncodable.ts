@@ -19,7 +19,7 @@ export interface EncodableOptions {
  * @throws {InvalidMessageError}
  */
 export function assertEncodable(batch: readonly unknown[], { codec, maxBatch, supports, Failure }: EncodableOptions): readonly Message[] {
-  if (batch.length > maxBatch) throw new Failure(codec, `${batch.length} messages, where ${maxBatch} are the limit`);
+  if (batch.length > maxBatch) throw new Failure(codec, `expected at most ${maxBatch} messages, got ${batch.length}`);
   return batch.map((value, index) => {
     const message = parseMessage(value, index);
     const unsupported = findUnsupported(message.payload, supports);

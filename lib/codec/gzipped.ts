@@ -53,7 +53,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   assertNotNegative('gzipped', { threshold });
   assertPositive('gzipped', { maxSize });
   if (![1, 2, 3, 4, 5, 6, 7, 8, 9].includes(level)) throw new RangeError(`gzipped: "level" must be 1 to 9, got ${String(level)}`);
-  if (codec.isSealed) throw new TypeError('gzipped: what is sealed does not become smaller: sealed(gzipped(…), keys)');
+  if (codec.isSealed) throw new TypeError('gzipped: encrypted data cannot be compressed, use sealed(gzipped(…), keys)');
   const name = `${codec.name}+gzip`;
 
   const inflate = (frame: Uint8Array): Uint8Array => {
@@ -73,7 +73,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   const deflate = (frame: string | Uint8Array): string | Uint8Array => {
     if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
-    if (bytes.length > maxSize) throw new EncodeError(name, `${bytes.length} bytes, where ${maxSize} are the limit`);
+    if (bytes.length > maxSize) throw new EncodeError(name, `expected at most ${maxSize} bytes, got ${bytes.length}`);
     const compressed = compressor.gzip(bytes, level);
     return compressed.length < bytes.length ? compressed : escape(frame);
   };

@@ -80,7 +80,7 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
     open: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
       const sealed = unpackSealed(frame, refused);
       const { kind, key, nonce, body } = sealed;
-      if (binary === (kind === TEXT)) throw refused('another kind of frame within');
+      if (binary === (kind === TEXT)) throw refused('unexpected kind of frame inside');
       const secret = keys.get(key);
       if (!secret) throw refused('a key that is not in the keyring');
       return chain(keyOf(secret, key, context), (aeadKey) =>

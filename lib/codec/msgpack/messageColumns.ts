@@ -75,7 +75,7 @@ function optionalColumns(messages: readonly Message[]): readonly unknown[] {
  * @throws {Error} If the columns do not fit together.
  */
 export function fromColumns(columns: readonly unknown[], count: number, maxFields: number): readonly object[] {
-  if (!COLUMNS.every((place) => isColumn(columns[place], count))) throw new Error('columns that do not fit');
+  if (!COLUMNS.every((place) => isColumn(columns[place], count))) throw new Error('columns that do not match');
   const [, ids, types, timestamps, versions, sources, which, shapes, fields, unshaped] = columns;
   const payloads = fromPayloadColumns(count, { which, shapes, fields, others: unshaped }, maxFields);
   const [correlationIds, targets, priorities, ttls, replyTos, headers, metadata] = columns.slice(FIRST_OPTIONAL, EXTENSION_TYPES);

@@ -39,7 +39,7 @@ export function fallback(...args: readonly Candidate[] | readonly [...links: Can
   const options: FallbackOptions = all.find(isOptions) ?? {};
   const { timeout = 4_000, upgradeAfter = 60_000, scheduler = asyncScheduler } = options;
   assertPositive('fallback', { timeout, upgradeAfter });
-  if (links.length === 0) throw new TypeError('fallback: no link was given');
+  if (links.length === 0) throw new TypeError('fallback: expected at least one link');
 
   const preference = createLinkPreference(upgradeAfter, scheduler);
   const use = createLinkSelector({ links, preference, scheduler, timeLimit: Math.min(timeout, MAX_DELAY) });
