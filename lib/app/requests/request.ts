@@ -13,7 +13,7 @@ import type { ReplyOf } from './requestTypes.js';
  * request at the other side. It works in both directions; {@link reply} answers.
  *
  *     request(wire, message)      -a-b-|
- *     unsubscribed after 3 ms     -a-!          (the other side is told)
+ *     unsubscribed after 3 ms     -a-!          (and cancels at the other side)
  *
  * Replies arrive once and in order. The first subscription uses the id of the message; later ones get new ids. A request that waited for
  * its connection longer than `timeout` is not sent, unless the message has a `ttl` of its own.

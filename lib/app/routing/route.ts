@@ -23,7 +23,7 @@ export interface RouteOptions extends RouterOptions {
  * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots, and a final `**` matches one or more
  * segments. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
- * Of all operators, only `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
+ * Only the operator `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
  *
  * @param routes Handlers, by pattern.
  * @throws {RangeError} At call time, if a pattern is invalid or a number is out of range.

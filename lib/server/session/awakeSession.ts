@@ -84,7 +84,7 @@ export class AwakeSession implements Drained {
   readonly #handshake: HandshakeResponder;
   readonly #reauthentication: Reauthentication;
   readonly #throttle: Throttle | undefined;
-  /** What the endpoint sends over the connection in use. */
+  /** The frames of the endpoint for the current connection. */
   #sending = Subscription.EMPTY;
   #connection: Connection | undefined;
   /** Set while the endpoint takes over a connection whose handshake is complete. */
