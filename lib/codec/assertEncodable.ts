@@ -13,14 +13,13 @@ export interface EncodableOptions {
 
 /**
  * Returns the validated messages of a batch, with only the fields of an envelope. It rejects payloads with values that the codec does not
- * support and that would become `{}`
- * or `null`.
+ * support and that would become `{}` or `null`.
  *
  * @throws {Failure} Names the path: `cannot carry [3].payload.files[0].content: Uint8Array`.
  * @throws {InvalidMessageError}
  */
 export function assertEncodable(batch: readonly unknown[], { codec, maxBatch, supports, Failure }: EncodableOptions): readonly Message[] {
-  if (batch.length > maxBatch) throw new Failure(codec, `${batch.length} messages, where ${maxBatch} are the limit`);
+  if (batch.length > maxBatch) throw new Failure(codec, `expected at most ${maxBatch} messages, got ${batch.length}`);
   return batch.map((value, index) => {
     const message = parseMessage(value, index);
     const unsupported = findUnsupported(message.payload, supports);

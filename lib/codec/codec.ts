@@ -20,8 +20,7 @@ export interface BatchContext {
  * reject.
  *
  * Results are returned synchronously, or as an Observable that works when it is subscribed to and emits once. A session runs one call at a
- * time in each
- * direction.
+ * time in each direction.
  */
 export interface Codec {
   /** The name that the peers negotiate: `json`, `msgpack+gzip`. */

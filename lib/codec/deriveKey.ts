@@ -34,7 +34,7 @@ export function deriveKey(passphrase: string, salt: Uint8Array, options: DeriveK
   if (!Number.isInteger(iterations) || iterations < MIN_ITERATIONS || iterations >= 2 ** 31)
     throw new RangeError(`deriveKey: "iterations" must be a whole number from ${MIN_ITERATIONS} to 2147483647, got ${iterations}`);
   const subtle = platformSubtle();
-  if (!subtle) throw new UnsupportedError('deriveKey: no cipher here: the page must come by HTTPS, or from this machine');
+  if (!subtle) throw new UnsupportedError('deriveKey: no cipher is available: load the page by HTTPS, or from localhost');
   const secret = utf8(passphrase.normalize('NFC'));
   return defer(() => pbkdf2(subtle, secret, salt, iterations));
 }

@@ -21,12 +21,10 @@ export interface GzipOptions {
  * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate elsewhere.
  *
  * A frame is left unchanged if it is smaller than `threshold`, if compression does not make it smaller, or if all of its messages are
- * marked as `compressed`
- * (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
+ * marked as `compressed` (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
  * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its checksum or size is wrong, and if it is
- * truncated or has
- * trailing bytes.
+ * truncated or has trailing bytes.
  *
  * Be careful with encryption: the length of compressed data reveals something about its content.
  *
@@ -55,7 +53,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   assertNotNegative('gzipped', { threshold });
   assertPositive('gzipped', { maxSize });
   if (![1, 2, 3, 4, 5, 6, 7, 8, 9].includes(level)) throw new RangeError(`gzipped: "level" must be 1 to 9, got ${String(level)}`);
-  if (codec.isSealed) throw new TypeError('gzipped: what is sealed does not become smaller: sealed(gzipped(…), keys)');
+  if (codec.isSealed) throw new TypeError('gzipped: encrypted data cannot be compressed, use sealed(gzipped(…), keys)');
   const name = `${codec.name}+gzip`;
 
   const inflate = (frame: Uint8Array): Uint8Array => {
@@ -75,7 +73,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   const deflate = (frame: string | Uint8Array): string | Uint8Array => {
     if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
-    if (bytes.length > maxSize) throw new EncodeError(name, `${bytes.length} bytes, where ${maxSize} are the limit`);
+    if (bytes.length > maxSize) throw new EncodeError(name, `expected at most ${maxSize} bytes, got ${bytes.length}`);
     const compressed = compressor.gzip(bytes, level);
     return compressed.length < bytes.length ? compressed : escape(frame);
   };

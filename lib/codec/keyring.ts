@@ -39,8 +39,7 @@ const SIZE = 32;
 
 /**
  * Creates a set of keys for `sealed` and `encryptPayload`. One key encrypts, all decrypt. To rotate keys during use, first `add` the new
- * key to every
- * keyring, then `use` it everywhere, and `remove` the old key when no data is left that it has encrypted.
+ * key to every keyring, then `use` it everywhere, and `remove` the old key when no data is left that it has encrypted.
  *
  * @throws {RangeError} At call time, if a key does not have 32 bytes, or there is none with the name `current`.
  * @throws {TypeError} At call time, if the name of a key is invalid.

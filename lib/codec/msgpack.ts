@@ -65,7 +65,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
       return frame;
     },
     decode(frame) {
-      const fault = typeof frame === 'string' ? 'text, where bytes were expected' : scanMsgpack(frame, maxNodes);
+      const fault = typeof frame === 'string' ? 'expected bytes, got text' : scanMsgpack(frame, maxNodes);
       if (fault) throw new DecodeError('msgpack', fault);
       return layout.fromValue(unpack(frame as Uint8Array));
     },

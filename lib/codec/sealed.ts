@@ -10,8 +10,7 @@ import { decodeUtf8 } from './decodeUtf8.js';
 
 /**
  * Encrypts and authenticates the frames of another codec, one batch at a time, by AES-256-GCM: with Node's cipher, or with that of the
- * browser. To compress,
- * wrap the inner codec: `sealed(gzipped(msgpack()), keys)`. Then lengths reveal something about the content.
+ * browser. To compress, wrap the inner codec: `sealed(gzipped(msgpack()), keys)`. Then lengths reveal something about the content.
  *
  * Each batch is bound to its codec, direction, client outbox (`pid`) and sequence numbers. It therefore needs a session, and is rejected
  * over envelopes. A batch that is forged, or was sealed for another place or with a key that is not in the keyring, is dropped, and the
@@ -81,7 +80,7 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
     open: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
       const sealed = unpackSealed(frame, refused);
       const { kind, key, nonce, body } = sealed;
-      if (binary === (kind === TEXT)) throw refused('another kind of frame within');
+      if (binary === (kind === TEXT)) throw refused('unexpected kind of frame inside');
       const secret = keys.get(key);
       if (!secret) throw refused('a key that is not in the keyring');
       return chain(keyOf(secret, key, context), (aeadKey) =>

@@ -11,19 +11,19 @@ import { DEFAULTS } from '../session/endpointOptions.js';
 import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
-  /** Bytes a frame may have, in either direction; larger ones are refused unread. @default 1 MiB */
+  /** The maximum size of a frame in bytes, in both directions; larger ones are not decoded. @default 1 MiB */
   readonly maxFrame?: number;
-  /** Frames in a row that cannot be decoded before the link is given up with close code 4400. @default 3 */
+  /** The number of undecodable frames in a row that ends the link with close code 4400. @default 3 */
   readonly maxBadFrames?: number;
-  /** Gets what could not be decoded; the frame is dropped. */
+  /** Called with the error of each undecodable frame, which is dropped. */
   readonly onBadFrame?: (error: RxwireError) => void;
-  /** Gets what could not be encoded, alone or in any frame that is small enough; the message is dropped. */
+  /** Called with each message that cannot be encoded, or exceeds `maxFrame` alone; the message is dropped. */
   readonly onUnsendable?: OnUnsendable;
 }
 
 /**
- * Batches of messages over a link for frames: encodes, decodes, and keeps to the limits. A bad frame is reported and
- * dropped; several in a row end the link.
+ * Turns a link for frames into a link for batches of messages: encodes, decodes, and enforces the limits. An undecodable frame is reported
+ * and dropped; several in a row end the link.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
@@ -54,7 +54,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
           },
           (error) => {
             onBadFrame?.(error as RxwireError);
-            if (++bad >= maxBadFrames) refuse(new ConnectionLostError(BAD_FRAMES, `${bad} bad frames`));
+            if (++bad >= maxBadFrames) refuse(new ConnectionLostError(BAD_FRAMES, `${bad} undecodable frames`));
             return undefined;
           },
         );
@@ -72,5 +72,5 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
     });
 }
 
-/** Frames of full size that may wait for a codec that takes its time. */
+/** The maximum number of frames of full size that wait for an asynchronous codec. */
 const MAX_UNREAD = 8;

@@ -5,19 +5,19 @@ import { createRing } from '../internal/ring.js';
 import { GAP } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 
-/** A frame, and what it came over. */
+/** A frame, and its connection. */
 export type Arrival<C> = readonly [frame: Frame, connection: C];
 
-/** What it costs to keep a frame, besides its bytes. */
+/** The memory that a waiting frame takes besides its bytes. */
 const OVERHEAD = 1_024;
 
-/** Reads a frame that has come over a connection. */
+/** Reads a frame of a connection. */
 type Read<T, C> = (...arrival: Arrival<C>) => MaybeAsync<T>;
 
 /**
- * Reads one frame after the other, at once unless the one before takes its time.
+ * Reads one frame after the other: at once, unless an earlier frame is still being read.
  *
- * @param maxBytes When more than that wait, `onFull` is to end the connection.
+ * @param maxBytes When more bytes wait, `onFull` is called to end the connection.
  */
 export function readInOrder<T, C>(
   read: Read<T, C>,
@@ -27,14 +27,14 @@ export function readInOrder<T, C>(
   return (arrivals$) =>
     new Observable((to) => {
       follow(arrivals$, to, read, (bytes) => {
-        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'more frames than can be decoded'));
+        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames to decode'));
       });
     });
 }
 
-/** By hand, as a `concatMap`, of which a server has one for each connection, takes 2 KiB. */
+/** Not composed of operators: a `concatMap` for each connection would take 2 KiB. */
 function follow<T, C>(arrivals$: Observable<Arrival<C>>, to: Subscriber<T>, read: Read<T, C>, check: (bytes: number) => void): void {
-  /** Made when a frame must wait. */
+  /** Created when a frame must wait. */
   let waiting: ReturnType<typeof createRing<Arrival<C>>> | undefined;
   let bytes = 0;
   let isBusy = false;

@@ -33,8 +33,7 @@ export type ErrorCode =
 
 /**
  * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only this failure. The meaning of each code,
- * and what to do, is
- * in `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
+ * and what to do, is in `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
  *
  * @example
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));

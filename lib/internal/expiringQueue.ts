@@ -23,7 +23,7 @@ export interface ExpiringQueue<T> {
   close(): void;
 }
 
-/** One timer drops expired values on time; {@link ExpiringQueue.shift} checks too, because timers may be late. */
+/** Creates the queue. One timer drops expired values on time; {@link ExpiringQueue.shift} checks too, because timers may be late. */
 export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError }: ExpiringQueueOptions<T>): ExpiringQueue<T> {
   let report = onDrop;
   const drop = ({ value }: QueuedValue<T>, reason: DropReason): void => {

@@ -26,8 +26,8 @@ export interface OpenBatches<K, T> {
 }
 
 /**
- * The open batches of a subscriber, with one timer and one output queue for all: items that a subscriber adds during an emission are
- * emitted later.
+ * Creates the open batches of a subscriber, with one timer and one output queue for all: items that a subscriber adds during an emission
+ * are emitted later.
  */
 export function createOpenBatches<K, T>(
   subscriber: Subscriber<{ readonly key: K; readonly items: readonly [T, ...T[]] }>,

@@ -1,9 +1,9 @@
 import { Observable, Subject, takeUntil, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
 
 /**
- * Makes an operator, where built-in ones cannot be composed to it, or not to one as fast. `start` runs once for each subscription, so that its
- * variables are the state of that subscription; what it returns gets what the source emits, and must not throw. When the subscriber leaves, the
- * source is left, too, even in the middle of a synchronous run of values.
+ * Creates an operator that cannot be composed of built-in ones, or would be slower. `start` runs once for each subscription, so that its
+ * variables are the state of the subscription. It returns the observer of the source, which must not throw. Unsubscribing also unsubscribes
+ * from the source, even during a synchronous run of values.
  */
 export function operate<T, R>(start: (subscriber: Subscriber<R>) => Observer<T>): OperatorFunction<T, R> {
   return (source) => new Observable((subscriber) => follow(source, subscriber, start(subscriber)));

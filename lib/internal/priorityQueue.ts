@@ -4,8 +4,7 @@ import { createRing, type Ring } from './ring.js';
 
 /**
  * The value to drop when a full queue gets another one: the one that has waited longest, the new one, or the oldest of the lowest priority
- * (possibly
- * the new one). With `error`, the stream ends with an `OverflowError`.
+ * (possibly the new one). With `error`, the stream ends with an `OverflowError`.
  */
 export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'error';
 

@@ -21,7 +21,7 @@ interface Entry {
 }
 
 /**
- * The state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
+ * Creates the state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
  * A clock that is set back counts as stopped, so that no key is kept for longer.
  */

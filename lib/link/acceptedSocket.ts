@@ -9,8 +9,8 @@ import type { SocketOptions } from './socket.js';
 import { createStallCheck } from './stallCheck.js';
 
 /**
- * Creates a link over a socket that a server has accepted: the socket is open already, and the link can be subscribed once. It does not use `rxjs-websockets`, which would
- * take 16 KiB for each of thousands of connections.
+ * Creates a link over an open socket that a server has accepted. The link can be subscribed to once. It does not use `rxjs-websockets`,
+ * which would take 16 KiB for each of thousands of connections.
  */
 export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
   return (outgoing) =>
@@ -19,12 +19,12 @@ export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions
     });
 }
 
-/** What is needed of a socket of `ws`. */
+/** The part of a socket of `ws` that the link uses. */
 export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
-/** Where a socket's events go: so all sockets have the same listeners, which take a kilobyte where each has its own. */
+/** The property with the receiver of a socket's events: all sockets share the same listeners, because listeners for each socket would take a kilobyte. */
 const RECEIVER = Symbol('receiver');
 
 interface WithReceiver {
@@ -39,7 +39,7 @@ function onControl(this: WithReceiver): void {
   this[RECEIVER].control();
 }
 
-// An error says nothing that the close event, which always follows, does not say better.
+// Only records the error: the close event always follows, with the close code.
 function onError(this: WithReceiver, error: unknown): void {
   this[RECEIVER].failure = error;
 }
@@ -51,11 +51,11 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
 class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   failure: unknown;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
-  /** Made at the first ping or pong. */
+  /** Created at the first ping or pong. */
   #isTooOften: (() => boolean) | undefined;
-  /** Frames that came after the end. */
+  /** The number of frames that arrived after the end. */
   #late = 0;
-  /** Made when something waits. */
+  /** Created when bytes wait for the peer. */
   #checkStall: (() => void) | undefined;
 
   constructor(
@@ -81,7 +81,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
     else this.to.next(frame);
   }
 
-  /** A ping, which is answered, or a pong: there are few reasons to send one. */
+  /** Handles a ping, which `ws` answers, or a pong. The rate of both is limited. */
   control(): void {
     if (this.to.closed) {
       this.#ignore();
@@ -117,12 +117,12 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   unsubscribe(): void {
-    // Who reads too slowly will not read a close frame either.
+    // A peer that reads too slowly would not read a close frame either.
     if (this.#goodbye[0] === SLOW_READER) this.socket.terminate();
     else closeFor(this.socket, ...this.#goodbye);
   }
 
-  /** Who goes on for long after it was told that this is the end is not read any more, and has a moment to read why. */
+  /** Ignores a frame after the end. After {@link MAX_LATE} of them, stops reading, and terminates the socket after {@link LAST_MOMENT} ms. */
   #ignore(): void {
     if (++this.#late !== MAX_LATE) return;
     this.socket.pause();
@@ -141,14 +141,14 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 }
 
-/** So many pings and pongs are too many in so many ms. */
+/** The number of pings and pongs that is too many, and the window in ms. */
 const MAX_CONTROLS = 1_000;
 const CONTROLS_IN = 10_000;
 
-/** What may still be on its way when a connection is closed, in frames. */
+/** The maximum number of frames that may arrive after the connection is closed. */
 const MAX_LATE = 1_000;
 
-/** How long it may take to read why, in ms. */
+/** How long the peer may take to read the close frame, in ms. */
 const LAST_MOMENT = 1_000;
 
 const NO_GOODBYE = [ABANDONED, ''] as const;

@@ -24,8 +24,8 @@ export const SILENT = 4411;
 export const SLOW_READER = 4413;
 
 /**
- * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; 4000 to 4999 are rxwire's own.
- * docs/protocol.md says which side sends which code, and when.
+ * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; rxwire defines 4000 to 4999. docs/protocol.md says
+ * which side sends which code, and when.
  */
 export const CloseCode = {
   NORMAL,
@@ -59,7 +59,7 @@ export const CloseCode = {
   FLOOD: 4429,
 } as const;
 
-/** One of the close codes above, as the number that travels. */
+/** One of the close codes above, as the number that is transmitted. */
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**

@@ -4,7 +4,7 @@ import { ConnectionLostError, UnsupportedError } from '../errors.js';
 import { ABANDONED, NORMAL, SLOW_READER } from './closeCode.js';
 import type { Frame } from './link.js';
 
-/** What a link needs of a WebSocket: the browser's, that of `ws`, or one of your own. */
+/** The part of a WebSocket that a link uses: the browser's, that of `ws`, or a custom one. */
 export interface WebSocketLike {
   readonly readyState: number;
   readonly bufferedAmount: number;
@@ -15,30 +15,30 @@ export interface WebSocketLike {
   onclose: ((event: never) => void) | null;
   send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
-  /** Ends it without waiting for the peer; only `ws` can. */
+  /** Ends the connection without waiting for the peer; only in `ws`. */
   terminate?(): void;
 }
 
 /** A class of WebSockets. */
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
 
-/** How a socket was closed. */
+/** The event of a closed socket. */
 export interface CloseEvent {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
 }
 
-/** One socket as `rxjs-websockets` shall see it, and what that library does not ask of it. */
+/** A socket for `rxjs-websockets`, with the functions that this library does not provide. */
 export interface GuardedSocket {
   /** For `makeWebSocket`. */
   readonly open: () => SocketHandlers;
-  /** Bytes that wait for the peer. */
+  /** Returns the number of bytes that wait for the peer. */
   readonly buffered: () => number;
-  /** @throws What the socket throws. */
+  /** @throws The error of the socket. */
   readonly send: (frame: Frame) => void;
   readonly closeCleanly: () => void;
-  /** An error that carries a close code tells the peer why. */
+  /** Ends the connection with an error; a `ConnectionLostError` becomes the close code and reason. */
   readonly closeWith: (error: unknown) => void;
   /** Returns the loss with its close code in place of an error of the library, or undefined when the connection was closed normally. */
   readonly explain: (error: unknown) => unknown;
@@ -51,7 +51,7 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   let goodbye: readonly [code: number, reason: string] = [ABANDONED, ''];
 
   const close = (): void => {
-    // Who reads too slowly will not read a close frame either.
+    // A peer that reads too slowly would not read a close frame either.
     if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
     else closeFor(socket, ...goodbye);
   };
@@ -59,11 +59,11 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send: noop, close };
 
   const listen = (opened: WebSocketLike): void => {
-    // The buffers of `ws` are read where they are; of others an ArrayBuffer comes with the event.
+    // The Buffers of `ws` are used without a copy; other WebSockets deliver an ArrayBuffer.
     if (opened.binaryType !== 'nodebuffer') opened.binaryType = 'arraybuffer';
     opened.onopen = (event) => void handlers.onopen?.(event);
     opened.onmessage = (event) => void handlers.onmessage?.(event);
-    // An error says nothing that the close event, which always follows, does not say better.
+    // Only records the error: the close event always follows, with the close code.
     opened.onerror = (event: { error?: unknown }) => void (failure = event.error);
     opened.onclose = (event: CloseEvent) => {
       closed = event;
@@ -87,7 +87,7 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   };
 }
 
-/** Returns the bytes of a message, without a copy. It is no `Buffer`: the `slice` of a Buffer makes a view, and not a copy. */
+/** Returns the bytes of a message, without a copy. The result is not a `Buffer`, whose `slice` returns a view instead of a copy. */
 export function bytesOf(data: ArrayBuffer | Uint8Array): Uint8Array {
   return data instanceof Uint8Array ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 }
@@ -96,27 +96,27 @@ function create(make: () => WebSocketLike): WebSocketLike {
   try {
     return make();
   } catch (cause) {
-    throw new UnsupportedError(`this address cannot be opened: ${messageOf(cause)}`, cause);
+    throw new UnsupportedError(`cannot open the address: ${messageOf(cause)}`, cause);
   }
 }
 
-/** Nothing, when it is no loss. */
+/** Returns the error for a close event; undefined for a normal close. */
 export function explainClose({ code, reason, wasClean }: CloseEvent, failure: unknown): ConnectionLostError | undefined {
   return code === NORMAL ? undefined : new ConnectionLostError(code, reason || messageOf(failure), wasClean, failure);
 }
 
-/** Closes it, with this code and reason where they may travel. */
+/** Closes a socket with a code and reason, if the socket supports them. */
 export function closeFor(socket: Pick<WebSocketLike, 'close'> | undefined, code: number, reason: string): void {
   try {
     socket?.close(code, reason);
   } catch {
-    // Not every code and reason may travel, and browsers send fewer of them than servers.
+    // The socket rejects some codes and reasons, in browsers more than on servers.
     socket?.close(ABANDONED);
   }
 }
 
 function messageOf(failure: unknown): string {
   const { message, code } = Object(failure) as { readonly message?: string; readonly code?: string };
-  // When none of a host's addresses answers, there is a code but no text.
+  // When no address of a host answers, the error has a code and no text.
   return message || code || '';
 }

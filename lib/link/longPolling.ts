@@ -12,8 +12,7 @@ const PAUSE = 50;
 
 /**
  * A link over plain requests, for networks that support nothing else. The server holds each request until it has frames, or for 25 s; the
- * next one
- * follows at once. Each subscription opens a connection.
+ * next one follows at once. Each subscription opens a connection.
  *
  * It ends in the same ways as {@link serverSentEvents}.
  *

@@ -30,8 +30,8 @@ interface End {
 }
 
 /**
- * Creates two links in this process that are connected with each other. A connection opens when both are subscribed to. An end that is subscribed to again
- * waits until the other one is, too.
+ * Creates two links in this process that are connected with each other. A connection opens when both are subscribed to. A later
+ * subscription to one end waits for a new subscription to the other end.
  *
  * @example
  * const [near, far] = memoryLink<string>();
@@ -61,7 +61,7 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
           outgoing.pipe(
             tap({
               next: (value) => inbox.next(value),
-              // The peer learns of any other error only that this end has left.
+              // For any other error, the peer learns only that this end has left.
               error: (error: unknown) => error instanceof ConnectionLostError && inbox.error(error),
               complete: () => {
                 inbox.complete();

@@ -13,8 +13,7 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * requests. Each subscription opens a connection.
  *
  * It completes when either side completes, and fails with a `ConnectionLostError` when a request fails: status 401 becomes 4401, 403
- * becomes 4403,
- * and 503 becomes 1013. Unsubscribing closes with 4000: the server may expect a resumption.
+ * becomes 4403, and 503 becomes 1013. Unsubscribing closes with 4000: the server may expect a resumption.
  *
  * @param url `https:`, or `wss:` for the same; the address that `listen` serves.
  * @throws {TypeError} At call time, if `url` is not such an address, or a header is invalid.

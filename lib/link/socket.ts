@@ -8,9 +8,9 @@ import type { Frame } from './link.js';
 import { createStallCheck, type StallOptions } from './stallCheck.js';
 
 export interface SocketOptions extends StallOptions {
-  /** How long opening may take, in ms. @default 10_000 */
+  /** The maximum time for opening the connection, in ms. @default 10_000 */
   readonly openTimeout?: number;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -18,9 +18,10 @@ export interface SocketOptions extends StallOptions {
 const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSockets }).default ?? rxjsWebSockets;
 
 /**
- * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and passes on what comes. That library keeps the order of opening, reading and closing. This function
- * adds what the library leaves out: the close code, errors of `outgoing`, a limit for frames that wait for a slow peer, and binary frames. It subscribes to `outgoing`
- * itself and uses no operator behind the library: each operator would take time for each frame.
+ * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and emits the received frames. The library ensures the order of opening,
+ * reading and closing. This function adds the close code, errors of `outgoing`, a limit for frames that wait for a slow peer, and binary
+ * frames. It subscribes to `outgoing` itself and applies no operators to the library's stream: each operator would take time for each
+ * frame.
  */
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = asyncScheduler } = options;

@@ -8,18 +8,18 @@ import { openSocket, type SocketOptions } from './socket.js';
 export interface WebSocketOptions extends SocketOptions {
   /** Subprotocols to offer. @default none */
   readonly protocols?: string | readonly string[];
-  /** The class to use. @default the browser's; on Node that of the package `ws` */
+  /** The WebSocket class to use. @default the browser's; on Node that of the package `ws` */
   readonly WebSocket?: WebSocketConstructor;
 }
 
 /**
- * A link over a WebSocket: each subscription opens one. Text frames and bytes, as they come.
+ * A link over a WebSocket, for text and binary frames. Each subscription opens a connection.
  *
- * It completes when either side closes with 1000, and errors with a `ConnectionLostError` that tells the close code
- * otherwise. Unsubscribing closes with 4000: the peer may expect to see us again.
+ * It completes when either side closes with 1000. Otherwise it fails with a `ConnectionLostError` that contains the close code.
+ * Unsubscribing closes with 4000: the server may expect a resumption.
  *
  * @param url `ws:` or `wss:`.
- * @throws {TypeError} At call time, when `url` is not an address of a WebSocket.
+ * @throws {TypeError} At call time, if `url` is not such an address.
  * @example
  * const echo = webSocket('ws://127.0.0.1:4870/wire', { openTimeout: 5_000 });
  */

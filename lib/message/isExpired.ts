@@ -3,7 +3,8 @@ import type { Message } from './types.js';
 /**
  * Returns whether the `ttl` of a message has passed. A message without a `ttl` never expires.
  *
- * @param message `timestamp` is by the clock of the sender: if that is ahead of ours by a second, the message expires a second late.
+ * @param message `timestamp` is by the clock of the sender: if that clock is a second ahead of the local one, the message expires a second
+ * late.
  * @param now The time in ms since the epoch.
  * @example
  * console.log(isExpired({ timestamp: 1_000, ttl: 500 }, 1_499), isExpired({ timestamp: 1_000, ttl: 500 }, 1_500)); // prints: false true

@@ -64,8 +64,7 @@ export interface LmdbStore extends QueueStore {
   table<V>(name: string): LmdbTable<V>;
   /**
    * Writes to tables outside of message processing: runs `work` in a transaction, and emits when it is durable. An exception rolls it back,
-   * and is
-   * delivered.
+   * and is delivered.
    */
   transact(work: (transaction: LmdbTransaction) => void): Observable<void>;
   /** Reports unreadable records, which count as missing. */
@@ -79,14 +78,12 @@ export interface LmdbStore extends QueueStore {
  * and cursor share one transaction, dead letters, results, and tables of the application. Needs the package `lmdb`.
  *
  * A write is confirmed when it survives a power failure. All writes that arrive during a transaction share the next one, whichever part
- * they
- * come from: the higher the load, the fewer flushes per write. Stores over the same folder share the environment; other processes may open
- * it too.
+ * they come from: the higher the load, the fewer flushes per write. Stores over the same folder share the environment; other processes may
+ * open it too.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk is full, `failed` with LMDB's error as
- * its
- * `cause`.
+ * its `cause`.
  * @example
  * const store = lmdbStore({ path: '.tmp/store' });
  * const balances = store.table<number>('balances');

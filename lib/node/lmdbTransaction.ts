@@ -34,7 +34,8 @@ export interface LmdbTransaction {
 /** @throws {TypeError} If the name is empty, has a NUL, or is reserved. */
 export function openTable<V>(environment: LmdbEnvironment, name: string): LmdbTable<V> {
   assertName('lmdbStore', name);
-  if (name.startsWith(RESERVED_PREFIX)) throw new TypeError(`lmdbStore: names that begin with ${RESERVED_PREFIX} are ours, got ${name}`);
+  if (name.startsWith(RESERVED_PREFIX))
+    throw new TypeError(`lmdbStore: names that begin with ${RESERVED_PREFIX} are reserved, got ${name}`);
   const database = environment.table(name) as Database<V, LmdbKey>;
   return {
     name,
@@ -46,7 +47,7 @@ export function openTable<V>(environment: LmdbEnvironment, name: string): LmdbTa
 /** The argument of effects. One object is enough: it works while a transaction is running. */
 export function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransaction {
   const access = <T>({ name }: Pick<LmdbTable, 'name'>, work: (database: Database<unknown, LmdbKey>) => T): T => {
-    if (!environment.isInside) throw new Error('the transaction has ended: an effect may not wait for anything');
+    if (!environment.isInside) throw new Error('the transaction has ended: an effect must be synchronous');
     try {
       return work(environment.table(name));
     } catch (reason) {
@@ -73,7 +74,7 @@ export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform
     const perform: Perform = (effect) => {
       try {
         const returned = effect(transaction);
-        if (isThenable(returned)) throw new TypeError('an effect returned a promise: it may not wait for anything');
+        if (isThenable(returned)) throw new TypeError('an effect must be synchronous, but returned a promise');
       } catch (reason) {
         thrown = { reason };
         throw reason;

@@ -29,7 +29,7 @@ export type AckSource<T> =
   { readonly receipts$: Observable<Receipt>; next(message: T): void } | (Observable<unknown> & { next?(message: never): void });
 
 export interface AckWithinOptions<T> {
-  /** How often a message is sent again at most, without an ack. @default 0 */
+  /** The maximum number of times that a message is sent again without an ack. @default 0 */
   readonly retries?: number;
   /** How long attempt `n` (from 0) waits, in ms. @default exponentialDelay: the timeout, doubled each time */
   readonly backoffDelay?: (attempt: number, timeout: number) => number;

@@ -16,7 +16,7 @@ export interface PriorityMergeOptions<T> {
   readonly maxSize?: number;
   /** How long a value waits at most, in ms. @default 60_000 */
   readonly maxAge?: number;
-  /** What happens when more than `maxSize` values would wait. @default 'drop-oldest' */
+  /** The value to drop when more than `maxSize` would wait. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
   /** Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if the stream ends while the value waits. */
   readonly onDrop?: (value: T, reason: DropReason) => void;

@@ -21,7 +21,7 @@ export interface RetryBackoffConfig {
   readonly initialInterval: number;
   /** Retries at most (with `resetOnSuccess`: in a row); the error after the last one is delivered. @default Infinity */
   readonly maxRetries?: number;
-  /** Longest delay, in ms. @default Infinity, but never above 2^31 - 1 */
+  /** The maximum delay, in ms. @default Infinity, but never above 2^31 - 1 */
   readonly maxInterval?: number;
   /** Whether the delays start again after a value. @default false */
   readonly resetOnSuccess?: boolean;

@@ -43,7 +43,7 @@ export function protobuf(options: ProtobufOptions = {}): PlainCodec {
     name: 'protobuf',
     binary: true,
     encode(batch) {
-      if (batch.length > maxBatch) throw new EncodeError('protobuf', `${batch.length} messages, where ${maxBatch} are the limit`);
+      if (batch.length > maxBatch) throw new EncodeError('protobuf', `expected at most ${maxBatch} messages, got ${batch.length}`);
       const writer = new BinaryWriter();
       batch.forEach((given, index) => {
         const message = parseMessage(given, index);
@@ -55,7 +55,7 @@ export function protobuf(options: ProtobufOptions = {}): PlainCodec {
       return writer.finish();
     },
     decode(frame) {
-      if (typeof frame === 'string') throw new DecodeError('protobuf', 'text, where bytes were expected');
+      if (typeof frame === 'string') throw new DecodeError('protobuf', 'expected bytes, got text');
       return attempt(DecodeError, '', () => readBatch(frame, maxBatch)).map(({ fields, payload }, index) => {
         const message = parseMessage(fields, index);
         const read = (): unknown => decodePayload(message.type, payload, rules);

@@ -61,7 +61,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
   let isStopping = false;
 
   return {
-    /** Emits the wire of a new client; completes without one when the client has its wire already, or is refused. */
+    /** Emits the wire of a new client. Completes without a wire when the client has one already, or is refused. */
     admit(connection: IncomingConnection): Observable<AnyWire> {
       if (isStopping) return refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
       return principalOf(() => credentialsOf(connection)).pipe(

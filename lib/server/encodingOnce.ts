@@ -3,9 +3,9 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
 /**
- * A codec that uses again what it has made last, for the next client that is sent the very same: what is published in a channel is encoded once,
- * and not for each of its members. Only what cannot change is taken for the same, as what a hub sends; and only of codecs that do not
- * ask which batch it is, as those that encrypt do.
+ * Returns a codec that reuses its last result when it encodes the same messages again: a message of a channel is encoded once, and not for
+ * each member. It reuses results only for frozen messages, as those of a hub, and only of codecs that do not depend on the batch, as those
+ * that encrypt do.
  */
 export function encodingOnce(codec: Codec): Codec {
   if (codec.isSealed || codec.encode.length !== 1) return codec;

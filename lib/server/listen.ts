@@ -35,7 +35,8 @@ export const LISTEN_DEFAULTS = {
 
 /**
  * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection and returns in time continues with the
- * same wire, and receives the messages that the application sent meanwhile. A wire completes when its client says goodbye, or does not return.
+ * same wire, and receives the messages that the application sent meanwhile. A wire completes when its client ends its session, or does not
+ * return.
  *
  * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *

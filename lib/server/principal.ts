@@ -4,7 +4,7 @@ import { Wire, type WireSetup } from '../wire/wire.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
-  /** Identifies the principal. A session belongs to one principal, and no other can resume it. */
+  /** Identifies the principal. A session belongs to one principal: no other principal can resume the session. */
   readonly id: string;
   /** When the credentials expire, in ms since the epoch. The server closes the connection then, unless the client has sent fresh credentials. @default never */
   readonly expiresAt?: number;
@@ -12,7 +12,7 @@ export interface Principal {
 
 /** The credentials of a client. */
 export interface Credentials {
-  /** The request that opened the connection: it has cookies, `Authorization`, the address. */
+  /** The request that opened the connection, with its cookies, `Authorization` and address. */
   readonly request: IncomingMessage;
   /** The `token` of the client's options. */
   readonly token?: string;

@@ -39,7 +39,7 @@ export function serve<P extends Principal | undefined = undefined>(
       take(1),
       mergeMap(() => completionOf(acceptor.drain())),
     );
-    // The acceptor is unsubscribed first, so that the wires can still say goodbye.
+    // The acceptor closes first, so that the wires can still send their close codes.
     return merge(NEVER.pipe(finalize(() => acceptor.close())), wires$).pipe(takeUntil(stopped$));
   });
 }

@@ -20,9 +20,10 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** Wires that may wait for their clients at once; past that, the one that has waited longest ends. @default 1_000 */
   readonly maxDetached?: number;
   /**
-   * Returns the principal of a client, by its request and its `token`. The server calls this for each connection, and keeps no state of the client before. The
-   * server closes the connection with 4401 when this returns `undefined` or throws; with 1013 when it takes longer than `helloTimeout`; and with the code of a
-   * `ConnectionLostError` that it throws. @default all clients are anonymous
+   * Returns the principal of a client, by its request and its `token`. The server calls this function for each connection, and keeps no
+   * state of the client before its result. The server closes the connection with 4401 when this returns `undefined` or throws; with 1013
+   * when it takes longer than `helloTimeout`; and with the code of a `ConnectionLostError` that it throws. @default all clients are
+   * anonymous
    */
   readonly authenticate?: Authenticate<P>;
   /** Clients that are authenticated at once; the others wait. @default 100 */
@@ -45,13 +46,13 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is considered dead. @default 15_000 */
   readonly pingInterval?: number;
   /**
-   * How long a session stays awake after the last message of its client, in ms. A session that hibernates takes a fraction of the memory. It sends by itself, and wakes up when
-   * more is needed. @default 2_000
+   * How long a session stays awake after the last message of its client, in ms. A session that hibernates takes a fraction of the memory.
+   * It still sends messages and answers pings, and wakes up for other frames. @default 2_000
    */
   readonly hibernateAfter?: number;
   /**
-   * Returns the outbox for a client, which keeps the messages to the client until they are acked. An outbox that outlives a restart is of use only together with an
-   * `inbox`. @default memoryOutbox()
+   * Returns the outbox for a client, which keeps the messages to the client until they are acked. A persistent outbox is useful only
+   * together with an `inbox`. @default memoryOutbox()
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
@@ -59,7 +60,10 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * for `drainTimeout` at most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at once. @default never
    */
   readonly shutdown$?: Observable<unknown>;
-  /** How long clients wait after the server has stopped, in ms. They return within as long again, not all at once. @default 1_000 */
+  /**
+   * How long clients wait after the server has stopped, in ms. Each client adds a random time of up to `retryAfter`, so that they do not
+   * all return at once. @default 1_000
+   */
   readonly retryAfter?: number;
   /** The source of randomness: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;

@@ -17,30 +17,30 @@ export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait
   readonly store: OutboxStore;
 }
 
-/** The client's side of a session. */
+/** The client side of a session. */
 export interface Client {
   readonly endpoint: Endpoint;
-  /** Uses a link, with fresh credentials. */
+  /** Opens a connection over a link, with fresh credentials. */
   readonly over: (link: Link<Frame>) => Observable<void>;
-  /** Returns for how long the server, which stops, wants no connection, in ms from now. */
+  /** Returns how long a stopping server asks the client to wait before it reconnects, in ms from now. */
   readonly pause: () => number;
 }
 
 interface State extends TicketState {
   pid: string;
   epoch: number;
-  /** How many connections this owner of the outbox has opened. */
+  /** The number of connections that this owner of the outbox has opened. */
   attempts: number;
   ticket: Ticket | undefined;
-  /** The name of the server's wire. */
+  /** The id of the server's wire. */
   server: string;
-  /** Whether the client knows what it has accepted from the server in the session of the ticket. */
+  /** Whether the client knows which messages it has accepted from the server in the session of the ticket. */
   remembers: boolean;
-  /** When the server, which stops, may be connected to again. */
+  /** The time from which the client may reconnect to a stopping server. */
   backAt: number;
 }
 
-/** Creates the client's side, which begins each handshake. Calls back when the outbox is open: from then on there may be connections. */
+/** Creates the client side, which begins each handshake. Calls `onReady` when the outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
   const { inbox, scheduler = asyncScheduler, report = noop } = options;
   const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
@@ -59,7 +59,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     credentials.expire(connection, expires);
     const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks };
     const agree = (): void => endpoint.agree(connection, agreement);
-    // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old ones.
+    // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old
+    // batches.
     endpoint.sender.resume(agreement, () => {
       if (endpoint.isCurrent(connection)) take({ sid, rt }, state, { ...parts, ...(!resumed && { inbox }) }, agree);
     });
@@ -75,7 +76,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       pid: () => state.pid,
       source: () => state.server,
       onOpen(connection) {
-        // The server accepts two tokens, the one shown last and the one given last: a crash must not bring back a third one.
+        // Waits for the write of the ticket: the server accepts only the last two tokens, and after a crash the stored token must be one of
+        // them.
         if (state.onStored) state.onStored = (): void => greet(connection);
         else greet(connection);
       },
@@ -97,8 +99,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
 }
 
 /**
- * The server stops: messages that it has not got yet are for the next server, and the client says that it sends no more. Returns how long to stay away,
- * in ms.
+ * Answers the bye of a stopping server. The remaining messages are for the next server. Returns how long the client waits before it
+ * reconnects, in ms.
  */
 function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint): number {
   endpoint.flushAcks();
@@ -107,7 +109,7 @@ function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint):
   return whole(retryAfter);
 }
 
-/** Takes the ticket of a welcome. Until it is stored, the client shows the one before. */
+/** Stores the ticket of a welcome, then agrees. Until then, the client keeps the previous ticket. */
 function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOptions, 'inbox'>, agree: () => void): void {
   const taken = (): void => {
     Object.assign(state, { ticket, remembers: true });
@@ -117,7 +119,7 @@ function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOp
   else taken();
 }
 
-/** Opens the outbox, and goes on where its former owner has left. */
+/** Opens the outbox, and continues where its former owner has stopped. */
 function beginClient(
   { store, durability, wait, fail }: ClientParts,
   state: State,
@@ -153,12 +155,12 @@ function hello(state: State, { id, receiver }: Endpoint, { offered }: Negotiated
   };
 }
 
-/** @throws {ProtocolError} When the frame is no answer to the hello of this client. */
+/** @throws {ProtocolError} When the frame is not an answer to the hello of this client. */
 function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State): Welcome {
-  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`a ${frame.kind} out of place`);
+  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`unexpected ${frame.kind} frame`);
   const welcome = parseWelcome(frame.value);
   const { n, sid, known, resumed } = welcome;
-  if (n !== state.attempts) throw new ProtocolError('a welcome for another hello');
-  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('a session that was not asked for');
+  if (n !== state.attempts) throw new ProtocolError('welcome for another hello');
+  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('welcome for another session');
   return welcome;
 }

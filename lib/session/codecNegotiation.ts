@@ -1,20 +1,20 @@
 import type { Codec } from '../codec/codec.js';
 import { ProtocolError } from '../errors.js';
 
-/** Several codecs, of which one is used: the one that both sides have agreed on. */
+/** The codecs of one side, and the one that both sides have agreed on. */
 export interface NegotiatedCodec {
   readonly current: Codec;
-  /** All of them, the current one first. */
+  /** Returns all codecs, the current one first. */
   readonly offered: () => readonly Codec[];
   /**
-   * It is the one of this name from now on. Answers whether it was another one before.
+   * Selects the codec with this name. Returns whether the current codec has changed.
    *
-   * @throws {ProtocolError} When there is none.
+   * @throws {ProtocolError} When there is no such codec.
    */
   choose(name: string): boolean;
 }
 
-/** @param codecs The best first. */
+/** @param codecs The codecs, the best first. */
 export function createNegotiatedCodec(codecs: readonly Codec[]): NegotiatedCodec {
   const [best] = codecs as readonly [Codec];
   const negotiated = {
@@ -23,7 +23,7 @@ export function createNegotiatedCodec(codecs: readonly Codec[]): NegotiatedCodec
     choose(name: string) {
       const before = negotiated.current;
       const found = codecs.find((one) => one.name === name);
-      if (!found) throw new ProtocolError('a codec that was not offered');
+      if (!found) throw new ProtocolError('the codec was not offered');
       negotiated.current = found;
       return found !== before;
     },
@@ -31,13 +31,13 @@ export function createNegotiatedCodec(codecs: readonly Codec[]): NegotiatedCodec
   return negotiated;
 }
 
-/** What a hello may offer. */
+/** The maximum number of codecs in a hello. */
 const MAX_CODECS = 16;
 
-/** @throws {TypeError} When these are no codecs to choose from: whoever can change a hello must not be able to choose that nothing is sealed. */
+/** @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must not be able to select an unsealed codec. */
 export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const { length } = codecs;
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;
   if (!length || length > MAX_CODECS || new Set(codecs.map(({ name }) => name)).size < length || (sealed && sealed < length))
-    throw new TypeError(`${owner}: the codecs must be 1 to ${MAX_CODECS}, of different names, and all sealed or none`);
+    throw new TypeError(`${owner}: expected 1 to ${MAX_CODECS} codecs with different names, all sealed or none`);
 }

@@ -6,15 +6,15 @@ import type { Frame } from '../link/link.js';
 import { heartbeat, noSilence, type HeartbeatOptions, type Silence } from './heartbeat.js';
 import type { Ack } from './protocol/frames.js';
 
-/** What has passed over the connections of a session. */
+/** The traffic over the connections of a session. */
 export interface ByteCounts {
   bytesSent: number;
   bytesReceived: number;
-  /** When a frame passed last, in ms since the epoch. */
+  /** The time of the last frame, in ms since the epoch. */
   lastActivity?: number;
 }
 
-/** Counts the bytes of a frame, and records when it passed. */
+/** Counts the bytes of a frame, and records the time. */
 export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
   counts[direction] += frame.length;
   counts.lastActivity = now;
@@ -23,14 +23,14 @@ export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesRe
 export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'woken$'> {
   readonly onOpen: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
-  /** How long the handshake may take, in ms: until its end no heartbeat notices that nothing arrives. */
+  /** How long the handshake may take, in ms: until its end, no heartbeat detects a silent peer. */
   readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;
   /** Counts the bytes of frames. */
   readonly traffic: ByteCounts | undefined;
 }
 
-/** Returns what goes to the other side. A link subscribes to it while the link is open: each subscription is another connection. */
+/** Returns the frames for the other side. A link subscribes to them while it is open: each subscription is another connection. */
 export function connections(options: ConnectionOptions): Observable<Frame> {
   return new Observable((to) => {
     options.onOpen(new Connection(to, options));
@@ -46,8 +46,8 @@ export class Connection {
   /** Whether the connection has ended: frames of it that are not read yet have no effect. */
   isOver = false;
   /**
-   * The highest ack that came before this side may send. It is applied when both sides have agreed: until then it is not known whether the numbers of this
-   * side stay, and the ack may tell of more than the handshake, which was written before it.
+   * The highest ack that arrived before this side may send. It is applied at the end of the handshake: only then this side knows whether
+   * its numbers stay. The ack may cover more messages than the handshake, which was written earlier.
    */
   earlyAck: Ack | undefined;
   silence: Silence;
@@ -79,24 +79,24 @@ export class Connection {
     this.#to.next(frame);
   }
 
-  /** Says goodbye. */
+  /** Closes the connection normally. */
   close(): void {
     this.#to.complete();
   }
 
-  /** Ends the connection, and tells the other side why. */
+  /** Ends the connection with an error, which the other side receives as the close reason. */
   fail(error: unknown): void {
     this.#to.error(error);
   }
 
-  /** A frame has come. */
+  /** Records the arrival of a frame. */
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
     if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler.now());
   }
 
-  /** Both sides may send. From now on each side must be heard every `every` ms. */
+  /** Ends the handshake: both sides may send. From now on, each side must send a frame every `every` ms. */
   agree(every: number, silence = noSilence(this.#options.scheduler.now())): void {
     const { scheduler, isWaiting, ping, woken$ } = this.#options;
     this.silence = silence;

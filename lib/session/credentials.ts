@@ -6,8 +6,8 @@ import type { EndpointParts } from './endpointParts.js';
 import type { EndpointOptions } from './endpointOptions.js';
 
 /**
- * What shows who a client is: text that stays the same, or a function that tells it whenever it is needed: at once, with a promise or an Observable, of which
- * the first value counts.
+ * The token of a client: a constant text, or a function that returns the current token, a promise of it, or an Observable that emits it
+ * first.
  */
 export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
@@ -15,17 +15,17 @@ export interface CredentialsOptions extends Pick<EndpointOptions, 'scheduler' | 
   readonly token?: TokenSource;
 }
 
-/** What a client shows, for its connections one after the other. */
+/** The credentials of a client, for all of its connections. */
 export interface Credentials {
-  /** For the hello. */
+  /** The token for the hello. */
   readonly shown: string | undefined;
-  /** Asks before something is done. */
+  /** Requests a token, then subscribes to `then`. */
   before<T>(then: Observable<T>): Observable<T>;
-  /** What was shown over this connection is worth nothing any more in so many ms; never, if not: a fresh one is sent in time. */
+  /** Schedules a fresh token for this connection, whose token expires in `expires` ms; `undefined` or 0: never. */
   expire(connection: Connection, expires: number | undefined): void;
 }
 
-/** How long before it expires a fresh one is asked for, in ms; later, if it does not live for twice that. */
+/** How long before the expiry the client requests a fresh token, in ms; half of the lifetime, if that is shorter. */
 const EARLY = 30_000;
 
 export function createCredentials(
@@ -51,7 +51,7 @@ export function createCredentials(
       renewal.clear();
       if (!token || !expires) return;
       const send = (fresh: string): void => connection.send(controlFrame('auth', fresh));
-      // When that fails, the server closes the connection in the end, and the next one asks again.
+      // If the request fails, the server closes the connection at the expiry, and the client requests a token for the next one.
       renew = () =>
         wait(
           () => ask(token),

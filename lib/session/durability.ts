@@ -5,7 +5,7 @@ import type { Durability } from './store/outboxStore.js';
 
 export type { Recalled, TicketState } from './send/outboxRestore.js';
 
-/** The functions that a session needs for stores that outlive the process, and for no others. */
+/** The functions that a session needs only for persistent stores. */
 export interface Durable extends Durability {
   readonly createInboxCommitter: typeof createInboxCommitter;
   readonly createOutboxWriter: typeof createOutboxWriter;
@@ -17,7 +17,7 @@ export interface Durable extends Durability {
 const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, recall, restoreBatches };
 
 /**
- * The `durability` of an `Inbox`, and of an `OutboxStore` that outlives the process: it holds the code that the client's session needs for them.
+ * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's session needs for them.
  *
  * @example
  * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write

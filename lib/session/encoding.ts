@@ -6,33 +6,33 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { NegotiatedCodec } from './codecNegotiation.js';
 
-/** Messages, and the body of a frame that carries them all. */
+/** Messages, and the body of the frame that carries them. */
 export interface Encoded {
   readonly messages: readonly Message[];
   readonly body: Frame;
 }
 
-/** Gets what could not be encoded, alone or in any frame that is small enough. */
+/** Called with each message that cannot be encoded, or exceeds the size limit alone. */
 export type OnUnsendable = (message: Message, error: RxwireError) => void;
 
-/** @throws {FrameTooLargeError} When a frame has more bytes than that. */
+/** @throws {FrameTooLargeError} When a frame has more than `maxFrame` bytes. */
 export function checkSize(frame: Frame, maxFrame: number): void {
   const { length } = frame;
-  // Text travels as UTF-8, a character of it in up to 3 bytes: only where that matters they are counted.
+  // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if they may exceed the limit.
   const isUnsure = typeof frame === 'string' && length <= maxFrame && length * 3 > maxFrame;
   const size = isUnsure ? new TextEncoder().encode(frame).length : length;
   if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
 }
 
-/** Makes bodies of messages, as few as the limit allows. Those that can be sent get numbers from `first` on, or none when that is 0. */
+/** Encodes messages as bodies, as few as the limit allows. The encodable messages get numbers from `first` on; none if `first` is 0. */
 export type Encode = (messages: readonly Message[], first: number) => MaybeAsync<readonly Encoded[]>;
 
 export interface EncoderOptions {
-  /** Bytes a body may have. */
+  /** The maximum size of a body in bytes. */
   readonly maxSize: number;
-  /** Told of those that cannot be sent, and are left out. */
+  /** Called with the messages that cannot be encoded, which are left out. */
   readonly onUnsendable: OnUnsendable;
-  /** Which batch it is, in a session. */
+  /** Returns the context of a batch, in a session. */
   readonly contextOf?: (first: number, count: number) => BatchContext;
 }
 
@@ -43,7 +43,7 @@ export function createEncoder(codecs: Pick<NegotiatedCodec, 'current'>, { maxSiz
   };
   const failed = (messages: readonly Message[], first: number, error: unknown): MaybeAsync<readonly Encoded[]> => {
     const middle = messages.length >> 1;
-    // One message must not take the others of its batch with it: the batch is halved until the message is alone.
+    // Halves the batch until the faulty message is alone, so that the other messages are sent.
     if (middle > 0) {
       return chain(encode(messages.slice(0, middle), first), (left) =>
         chain(encode(messages.slice(middle), first && first + countOf(left)), (right) => [...left, ...right]),
@@ -71,19 +71,19 @@ export function createEncoder(codecs: Pick<NegotiatedCodec, 'current'>, { maxSiz
   return encode;
 }
 
-/** How many messages these carry. */
+/** Returns the number of messages. */
 export function countOf(encoded: readonly Encoded[]): number {
   return encoded.reduce((sum, { messages }) => sum + messages.length, 0);
 }
 
-/** Reads a body. @throws {RxwireError} When the codec cannot read it; also delivered. */
+/** Decodes a body. @throws {RxwireError} When the codec cannot decode the body; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
   const fail = (error: unknown): never => {
     throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));
   };
   try {
     const isText = typeof body === 'string';
-    if (codec.binary === isText) throw new DecodeError(codec.name, `a ${isText ? 'text' : 'binary'} frame`);
+    if (codec.binary === isText) throw new DecodeError(codec.name, `unexpected ${isText ? 'text' : 'binary'} frame`);
     const messages = codec.decode(body, context);
     return isObservable(messages) ? attempt(() => messages, identity, fail) : messages;
   } catch (error) {

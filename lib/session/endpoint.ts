@@ -23,7 +23,7 @@ export const LARGE_FRAME = 16_384;
 
 /** One side of a session, over one connection after the other. Client and server differ in the handshake only. */
 export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
-  /** Names this side. */
+  /** The id of this side. */
   readonly id: string;
   readonly sender: Sender;
   readonly receiver: Receiver;
@@ -37,7 +37,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   readonly #turn: Turn;
   readonly #reader: FrameReader;
   readonly #committer: InboxCommitter | undefined;
-  /** What goes to the other side: each subscription is another connection. */
+  /** The frames for the other side: each subscription is another connection. */
   readonly toPeer$: Observable<Frame>;
   readonly #window: number;
   readonly #ackDelayOf: (messages: readonly Message[]) => number;
@@ -117,38 +117,38 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     return connection === this.#connection;
   }
 
-  /** Takes a message to be sent at the end of the microtask, with all that are sent until then. */
+  /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
     if (this.sender.accept(message)) this.#turn.schedule();
   }
 
-  /** Returns how many frames have come that are not read yet. */
+  /** Returns the number of frames that arrived and are not read yet. */
   unread(): number {
     return this.#reader.unread();
   }
 
-  /** Whether all that has come is processed. */
+  /** Returns whether all received messages are processed. */
   isIdle(): boolean {
     return this.#unnumbered === 0 && this.#reader.isGood() && this.receiver.isIdle() && this.#committer?.isIdle() !== false;
   }
 
-  /** Begins to receive behind the cursor; without one, before the first message of this sender. */
+  /** Starts to receive behind the cursor; without one, before the first message of this sender. */
   begin(pid: string, cursor?: Parameters<Receiver['begin']>[1]): void {
     this.receiver.begin(pid, cursor);
     this.#acks.begin(this.receiver.tracker.done);
   }
 
-  /** An ack must go at the end of the microtask. */
+  /** Sends an ack at the end of the microtask. */
   acknowledge(): void {
     this.#acks.demand();
   }
 
-  /** Sends an ack that waits. */
+  /** Sends a delayed ack. */
   flushAcks(): void {
     if (this.#acks.isOwed) this.#sendAck();
   }
 
-  /** This side may send over the connection. */
+  /** Lets this side send over the connection. */
   agree(connection: Connection, { rx, allowance, ping, lazyAcks }: Agreement): void {
     if (connection !== this.#connection) return;
     const { earlyAck } = connection;
@@ -166,21 +166,21 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     if (earlyAck) this.sender.acknowledge(earlyAck);
   }
 
-  /** From now on all acks go at once, and the other side is asked for those that wait: the session ends when nothing is left. */
+  /** From now on, sends all acks at once, and requests the delayed acks of the other side: the session ends when nothing is left. */
   drain(): void {
     this.#isDraining = true;
     if (this.sender.pending.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)
       this.#connection.send(controlFrame('ping', this.sender.inFlight.tail));
   }
 
-  /** Says goodbye over the connection in use. Returns false when there is none. */
+  /** Closes the current connection normally. Returns false when there is none. */
   close(): boolean {
     this.flushAcks();
     this.#connection?.close();
     return this.#connection !== undefined;
   }
 
-  /** Uses a link. Emits when the first frame of the connection has come. */
+  /** Opens a connection over a link. Emits when its first frame has arrived. */
   over(link: Link<Frame>): Observable<void> {
     // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
     return new Observable((to) => {
@@ -197,7 +197,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     });
   }
 
-  /** Reads a frame that has come over the connection in use. */
+  /** Reads a frame of the current connection. */
   receive(frame: Frame): void {
     const connection = this.#connection;
     if (!connection) return;
@@ -205,7 +205,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#reader.read(frame, connection);
   }
 
-  /** Sends a batch: with the ack that is owed, where the other side reads that. */
+  /** Sends a batch; with the pending ack, if the other side supports that. */
   sendBatch({ frame, messages }: Batch): void {
     const connection = this.#connection as Connection;
     const acks = this.#acks;
@@ -255,7 +255,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     return !isRepeat && this.#parts.admit?.(batch) !== false;
   }
 
-  /** Delivers the messages of a batch, then applies the ack that has come with it. */
+  /** Delivers the messages of a batch, then applies the ack that the batch carries. */
   onMessages({ first, body, ack }: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void {
     if (messages && messages.length > 0) {
       const source = this.#parts.source();
@@ -271,7 +271,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     if (ack && connection.isAgreed && ack !== connection.earlyAck && !connection.isOver) this.sender.acknowledge(ack);
   }
 
-  /** Marks a message as processed: at once, or when the inbox has written it. */
+  /** Marks a message as processed: at once, or when the inbox has committed it. */
   settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void {
     if (number === 0) {
       this.#unnumbered--;
@@ -299,7 +299,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#reader.reset();
   }
 
-  /** Sends what waits, and the ack that must go: with a batch, where the other side reads that. */
+  /** Sends the waiting messages and the pending ack: with a batch, if the other side supports that. */
   #runTurn(): void {
     if (this.#acks.isDue && !this.hasLazyAcks) this.#sendAck();
     this.sender.flush();
@@ -333,7 +333,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     );
   }
 
-  /** Returns whether a frame comes before this side may send. @throws {ProtocolError} When it comes before the other side may. */
+  /** Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the other side may not send yet. */
   #checkPhase(frame: SessionFrame, connection: Connection): boolean {
     if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
     if (connection.isAgreed) return false;

@@ -6,47 +6,47 @@ import type { Report } from './sessionEvents.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import type { Inbox } from './store/inbox.js';
 
-/** What both sides of a session may choose. */
+/** The options of both sides of a session. */
 export interface EndpointOptions {
-  /** Names this side, and is the `source` of messages that name none. @default 21 random characters */
+  /** The id of this side, and the default `source` of its messages. @default 21 random characters */
   readonly id?: string;
-  /** What is promised for messages that do not say it themselves. @default 'at-least-once' */
+  /** The delivery guarantee of messages without their own. @default 'at-least-once' */
   readonly delivery?: Delivery;
-  /** Bytes a frame may have, in either direction. @default 1 MiB */
+  /** The maximum size of a frame in bytes, in both directions. @default 1 MiB */
   readonly maxFrame?: number;
-  /** Messages that the other side may have on its way to us, unacked; 256 of them travel in one frame at most. @default 1_024 */
+  /** The maximum number of unacked messages from the other side; a frame contains at most 256 messages. @default 1_024 */
   readonly window?: number;
-  /** Bytes of frames that it may. @default 1 MiB */
+  /** The maximum size of the frames of these messages, in bytes. @default 1 MiB */
   readonly windowBytes?: number;
-  /** Messages that may wait to be sent. @default 10_000 */
+  /** The maximum number of messages that wait to be sent. @default 10_000 */
   readonly maxQueued?: number;
-  /** What gives way when that many wait. Each drop is reported. @default 'drop-lowest': the oldest of the lowest priority */
+  /** The message to drop when more than `maxQueued` would wait. Each drop is reported. @default 'drop-lowest': the oldest of the lowest priority */
   readonly overflow?: OverflowPolicy;
-  /** Bad frames in a row until the connection is given up with close code 4400. @default 3 */
+  /** The number of undecodable frames in a row that closes the connection with 4400. @default 3 */
   readonly maxBadFrames?: number;
-  /** How long a connection may take until both sides know of each other, in ms; else it is closed with 4408. @default 5_000 */
+  /** The maximum duration of the handshake, in ms; a connection that takes longer is closed with 4408. @default 5_000 */
   readonly helloTimeout?: number;
-  /** How long the end may be delayed by what is not acked yet, in ms. @default 10_000 */
+  /** How long the end of the session may wait for acks, in ms. @default 10_000 */
   readonly drainTimeout?: number;
   /**
-   * How long the ack of a received message may wait for a message of the other direction to travel with, in ms, where the application of this side, which has
-   * sent the message, does not wait for the ack: it has no subscriber of `receipts$`, has not called `send`, and most of the window is free. 0: all acks go at
-   * once. @default 25
+   * How long the other side may delay the ack of a message of this side, to send it with a message of its own, in ms. This applies while
+   * the application does not wait for the ack: it has no subscriber of `receipts$`, has not called `send`, and most of the window is free.
+   * 0: all acks are sent at once. @default 25
    */
   readonly ackDelay?: number;
-  /** Where it is kept how far received messages are processed, and what they bring about. @default nowhere: it ends with the process */
+  /** The store of the processing state of received messages, and of their effects. @default none: the state is lost when the process ends */
   readonly inbox?: Inbox;
-  /** Gets each message that was given up, and why: dropped, expired, in doubt, not storable. */
+  /** Called with each message that was given up, and the reason: dropped, expired, in doubt, not storable. */
   readonly onDead?: (message: Message, error: RxwireError) => void;
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
-  /** When what was sent in one go is put together as a batch. @default asapScheduler: at the end of the microtask */
+  /** Schedules the batching of the messages of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
-  /** True from when somebody listens on; until then messages wait, unacked. @default always true */
+  /** Emits true when the application has subscribed; until then messages wait, unacked. @default always true */
   readonly listening$?: Observable<boolean>;
-  /** Whether anybody wants receipts. @default always true */
+  /** Returns whether receipts have a subscriber. @default always true */
   readonly isWatched?: () => boolean;
-  /** Told of connections, receipts and failures. */
+  /** Called with events of connections, receipts and failures. */
   readonly report?: Report;
 }
 

@@ -7,38 +7,38 @@ import type { SenderParts } from './send/sender.js';
 
 export type HandshakeFrame = Extract<SessionFrame, { readonly value: unknown }>;
 
-/** What both sides know of each other when a connection is agreed on. */
+/** The result of a handshake. */
 export interface Agreement {
-  /** The highest number that the other side has accepted from this one. */
+  /** The highest number that the other side has accepted from this side. */
   readonly rx: number;
-  /** Whether the other side has the numbers of this one at all. */
+  /** Whether the other side has the numbers of this side at all. */
   readonly isKnown: boolean;
   readonly allowance: Allowance;
-  /** How often each side must be heard, in ms. */
+  /** The interval in which each side must send at least one frame, in ms. */
   readonly ping: number;
   /** Whether the other side reads batches that carry an ack, and lets acks wait. */
   readonly lazyAcks: boolean;
 }
 
-/** What a client or a server gives to its endpoint. */
+/** The parts of an endpoint that differ between client and server. */
 export interface EndpointParts extends SenderParts {
   readonly emit: (message: Message) => void;
-  /** Names the other side to the application. */
+  /** Returns the id of the other side, for the application. */
   readonly source: () => string;
   /** Called when a connection is open. */
   readonly onOpen: (connection: Connection) => void;
-  /** @throws {RxwireError} When the connection cannot go on. */
+  /** @throws {RxwireError} When the connection cannot continue. */
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
-  /** Called with each frame that comes before this side may send. @default does nothing */
+  /** Called with each frame that arrives before this side may send. @default does nothing */
   readonly onEarly?: (connection: Connection) => void;
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts | undefined;
-  /** Emits when timers may have been asleep until now, or the network has changed. @default never */
+  /** Emits when timers may not have run until now, or the network has changed. @default never */
   readonly woken$?: Observable<unknown>;
   /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
   readonly ackDelayOf?: (messages: readonly Message[]) => number;
   /** Returns how much of what is processed may be acked now. @default all */
   readonly ackable?: (done: number) => number;
-  /** Whether a batch may come; else it is dropped. @throws {RxwireError} When the connection cannot go on. @default always */
+  /** Returns false for a batch that must be dropped. @throws {RxwireError} When the connection cannot continue. @default always true */
   readonly admit?: (batch: BatchFrame) => boolean;
 }

@@ -3,11 +3,11 @@ import { ConnectionLostError } from '../errors.js';
 import { SILENT } from '../link/closeCode.js';
 
 export interface HeartbeatOptions {
-  /** The interval in which the other side must be heard, in ms. */
+  /** The interval in which the other side must send at least one frame, in ms. */
   readonly every: number;
   /** The caller sets `isHeard` with each frame; the heartbeat updates the rest. */
   readonly silence: Silence;
-  /** Whether the heartbeat must ping although the other side is heard. */
+  /** Returns whether the heartbeat must ping although the other side sends frames. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
   /** Emits when timers may not have run until now, or the network may have changed. @default never */
@@ -16,11 +16,12 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Pings when the other side was not heard for `every` ms, and fails when it was not heard for two to two and a half intervals: it checks twice in each.
+ * Pings when the other side was silent for `every` ms, and fails when it was silent for two to two and a half intervals: the heartbeat
+ * checks twice in each.
  *
- * The heartbeat counts checks, not time. A check that is late by more than another one shows that this process did not run: frames that arrived meanwhile may
- * still have to be read. The heartbeat then pings first, and waits at least `every` ms for the answer. It does so once in each silence, as the timers of a hidden
- * tab are always late.
+ * The heartbeat counts checks, not time. A check that is late by more than the time between two checks shows that this process did not run:
+ * frames that arrived meanwhile may still have to be read. The heartbeat then pings first, and waits at least `every` ms for the answer. It
+ * does so once in each silence, as the timers of a hidden tab are always late.
  *
  * For one subscription.
  */
@@ -44,11 +45,11 @@ export function heartbeat({ every, silence, isWaiting, ping, woken$, scheduler }
 
 /** How long the other side has been silent. */
 export interface Silence {
-  /** Whether the other side was heard since the last check. */
+  /** Whether the other side has sent a frame since the last check. */
   isHeard: boolean;
-  /** The number of checks in a row that found that it was not. */
+  /** The number of checks in a row without a frame. */
   quiet: number;
-  /** Whether it was pinged because this process may not have run. */
+  /** Whether the heartbeat has pinged because this process may not have run. */
   hasAsked: boolean;
   /** The time of the last check, or of the beginning. A heartbeat that takes over from another one checks half an interval after it. */
   checkedAt: number;
@@ -70,12 +71,12 @@ export function count(silence: Silence, now: number): void {
 /**
  * Returns whether the other side must be pinged.
  *
- * @param isLate Whether the check was late by more than another one.
+ * @param isLate Whether the check was late by more than the time between two checks.
  * @throws {ConnectionLostError} When the other side was silent for too long.
  */
 export function mustPing(silence: Silence, isLate: boolean, every: number): boolean {
   if (silence.quiet > 0 && isLate && !silence.hasAsked) ask(silence);
-  else if (silence.quiet >= 4) throw new ConnectionLostError(SILENT, `not heard for ${2 * every} ms`);
+  else if (silence.quiet >= 4) throw new ConnectionLostError(SILENT, `peer silent for ${2 * every} ms`);
   else return silence.quiet >= 2;
   return true;
 }

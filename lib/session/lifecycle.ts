@@ -24,10 +24,10 @@ import type { EndpointParts } from './endpointParts.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { Wait } from './serialTask.js';
 
-/** How long the other side may take to say goodbye, in ms. */
+/** How long the other side may take to close the connection, in ms. */
 const CLOSE_TIMEOUT = 5_000;
 
-/** What a client or a server makes for the life of a session. */
+/** The parts of a running session that differ between client and server. */
 export interface SessionRun {
   readonly endpoint: Endpoint;
   /** The connections, one after the other. */
@@ -39,8 +39,8 @@ export interface SessionRun {
 type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>) => SessionRun;
 
 /**
- * Runs a session: from its first connection until `outgoing` completes and all of its messages are acked, or that takes too long; until the
- * connections end; or until something fails for good.
+ * Runs a session from its first connection. It ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
+ * the connections end; or when the session finally fails.
  */
 export function runSession(outgoing: Observable<Message>, options: EndpointOptions, start: Start): Observable<Message> {
   return new Observable((to) => {
@@ -58,7 +58,7 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
   const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait, life });
 
   life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.held.open()));
-  // Before the connection is closed: an ack that waits tells the other side what need not come again.
+  // Runs before the connection is closed: the other side does not send messages again when it has received their delayed ack.
   to.add(() => endpoint.flushAcks());
   to.add(connections$.subscribe(end));
   send(to, outgoing, endpoint, options, end);
@@ -68,14 +68,14 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
   });
 }
 
-/** Returns what waits for answers for as long as `life` lasts. */
+/** Returns a function that waits for results until `life` ends. */
 export function waitIn(life: Subscription): Wait {
   return (later, done, failed) => {
     life.add(settle(later, done, failed));
   };
 }
 
-/** Calls back with the answer. A function that throws instead of answering has failed, too. */
+/** Calls back with the result, or with the error, also if `later` throws. */
 function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
   let answer: MaybeAsync<T>;
   try {
@@ -87,7 +87,7 @@ function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed:
   return whenReady(answer, done, failed);
 }
 
-/** Sends all messages; completes when they are acked, and the other side had time to say goodbye. */
+/** Sends all messages. Completes when they are acked, and the other side had time to close the connection. */
 function send(
   to: Subscriber<Message>,
   outgoing: Observable<Message>,
@@ -102,7 +102,10 @@ function send(
   to.add(() => endpoint.sender.abandon());
 }
 
-/** Waits until all messages are acked, for `drainTimeout` at most; drops the others, says goodbye, and completes when the other side had time to answer. */
+/**
+ * Waits until all messages are acked, for `drainTimeout` at most; drops the others, closes the connection, and completes when the other
+ * side had time to answer.
+ */
 export function drainAndClose(
   endpoint: Endpoint,
   { drainTimeout = DEFAULTS.drainTimeout, scheduler = asyncScheduler }: EndpointOptions,

@@ -1,14 +1,15 @@
 import { defer, EMPTY, filter, fromEvent, map, merge, type Observable } from 'rxjs';
 
-/** What the platform says: timers and connections may have been asleep until now, or there is a network (again), or none. */
+/** A signal of the platform. `awake`: timers and connections may not have run until now; `online` and `offline`: there is a network, or none. */
 export type NetworkSignal = 'awake' | 'online' | 'offline';
 
 type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
 
 /**
- * Those of a page, or of a worker. On Node there are none.
+ * The signals of a page or worker. On Node there are none.
  *
- * A page that was frozen (https://wicg.github.io/page-lifecycle/), hidden or in the back-forward cache is `awake` when it is none of that any more.
+ * A page that was frozen (https://wicg.github.io/page-lifecycle/), hidden or in the back-forward cache emits `awake` when it is active
+ * again.
  */
 export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer(() => {
   const { addEventListener, document } = globalThis as {
@@ -25,12 +26,12 @@ export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer((
   return merge(network$, visible$, on(page, 'pageshow', 'awake'), on(document, 'resume', 'awake'));
 });
 
-/** Whether the platform knows that there is no network; that it knows nothing of that does not say that there is one. */
+/** Returns whether the platform reports that there is no network. `false` does not mean that there is one. */
 export function isOffline(): boolean {
   return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine === false;
 }
 
-/** Those with which a connection may be had that could not be before. */
+/** Returns the signals after which a connection may succeed that failed before. */
 export function hopeful(signals$: Observable<NetworkSignal>): Observable<NetworkSignal> {
   return signals$.pipe(filter((signal) => signal !== 'offline'));
 }

@@ -6,12 +6,12 @@ import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../ope
 import type { Report } from './sessionEvents.js';
 import { hopeful, networkSignals, type NetworkSignal } from './networkSignals.js';
 
-/** How to reconnect: as `retryBackoff`, from 0.5 to 30 s with full jitter unless said otherwise; `false`: not at all. */
+/** How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter; `false`: not at all. */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 /**
- * Opens a link again when it is lost, unless the close code says that this is of no use. What arrives resets the delay: a
- * peer that accepts and closes at once is not hammered. `pause` tells for how long, from now, it has asked to be left alone.
+ * Opens a lost link again, unless its close code is final. A received value resets the delay; a connection that the peer accepts and closes
+ * at once does not. `pause` returns how long the peer asked to wait, from now, in ms.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
@@ -31,7 +31,7 @@ export function reconnecting<T>(
     scheduler,
     ...(options || { maxRetries: 0 }),
   };
-  // Called for its checks: below it is called only when somebody subscribes.
+  // Validates the options now: the call below runs only at subscription.
   retryBackoff(config);
 
   return (source, pause = () => 0) =>
@@ -53,14 +53,14 @@ export function reconnecting<T>(
     });
 }
 
-/** What an application branches on. */
+/** Returns an `UnauthorizedError` for a rejected client; any other error unchanged. */
 function explained(error: unknown): unknown {
   if (!(error instanceof ConnectionLostError)) return error;
   const { closeCode, reason } = error;
   return closeCode === UNAUTHORIZED || closeCode === FORBIDDEN ? new UnauthorizedError(closeCode, reason, error) : error;
 }
 
-/** Whether a lost link may be had again. Errors of links that know nothing of close codes are worth an attempt. */
+/** Returns whether a lost link can be opened again: after a close code that permits it, or an error that is not an `RxwireError`. */
 export function isTemporary(error: unknown): boolean {
   if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode);
   return !(error instanceof RxwireError);

@@ -1,7 +1,7 @@
 import { noop } from 'rxjs';
 import type { MaybeAsync } from '../internal/maybeAsync.js';
 
-/** Does what takes time, for as long as the session lives. */
+/** Waits for a result until the session ends. */
 export type Wait = <T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
 
 /** Runs one task at a time, such as a write to a store. */
@@ -21,7 +21,7 @@ export function createSerialTask(wait: Wait, onIdle: () => void): SerialTask {
   const end = (then: () => void): void => {
     isBusy = false;
     then();
-    // `then` may have started another task: what is left to do is done at the end of that one.
+    // `then` may have started another task: the rest runs at the end of that task.
     if (serial.isBusy) return;
     const callback = next;
     next = noop;

@@ -19,23 +19,24 @@ export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /**
-   * What shows the server who this is; it goes into the hello, never into an address. Asked for at each connection, and again before it expires. A throw is
-   * a failure to connect: it is tried again, unless it is an `UnauthorizedError`, which ends the wire. @default nothing
+   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for each connection, and again before they
+   * expire. An exception counts as a failed connection and is retried, except for an `UnauthorizedError`, which ends the wire. @default
+   * none
    */
   readonly token?: TokenSource;
-  /** What the platform says of the page and of the network. @default what the browser does; on Node nothing */
+  /** The signals of the platform about the page and the network. @default those of the browser; on Node none */
   readonly signals$?: Observable<NetworkSignal>;
-  /** Where the numbered messages are kept until they are acked. @default memoryOutbox() */
+  /** The store of the numbered messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
 
 /**
- * Messages over links that fail: each arrives once, and in order, for as long as both sides remember one another. The client's side; a
- * server that `listen`s has the other one. docs/protocol.md tells how.
+ * Turns an unreliable link for frames into a reliable link for messages: each message arrives once and in order, as long as both sides keep
+ * their state. This is the client side; `listen` is the server side. docs/protocol.md describes the protocol.
  *
- * @param codec One, or several, the best first: the server takes the first that it has.
+ * @param codec One codec, or several, the best first: the server uses the first that it supports.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if of several codecs some seal and others do not, or a store that outlives the process has no `durability`.
+ * @throws {TypeError} At call time, if some codecs are sealed and others are not, or a persistent store has no `durability`.
  * @example
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
@@ -43,7 +44,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
   return countedSession(codec, options, undefined);
 }
 
-/** As {@link session}, and counts the bytes that it sends and receives. */
+/** Like {@link session}, and counts the bytes that are sent and received. */
 export function countedSession(
   codec: Codec | readonly Codec[],
   options: SessionOptions,
@@ -75,11 +76,11 @@ export function countedSession(
     });
 }
 
-/** Returns the `durability` of the stores. @throws {TypeError} When they need one, and have none. */
+/** Returns the `durability` of the stores. @throws {TypeError} When they need one and have none. */
 function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | undefined {
   const found = outbox.durability ?? inbox?.durability;
   if (!found && (outbox.isDurable || (inbox ?? outbox.faults$)))
-    throw new TypeError('session: a store that outlives the process needs its "durability"');
-  // `durable` is the only one.
+    throw new TypeError('session: a persistent store must have a "durability"');
+  // `durable` is the only implementation.
   return found as Durable | undefined;
 }

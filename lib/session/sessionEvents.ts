@@ -1,24 +1,24 @@
 import type { Receipt } from '../message/receipt.js';
 
-/** What a session tells whoever watches it; messages themselves are not among it. */
+/** An event of a session. Messages are not events. */
 export type SessionEvent =
   | { readonly kind: 'open' }
-  /** The link was lost, and the other side may come back. */
+  /** The link was lost, and the other side may reconnect. */
   | { readonly kind: 'lost'; readonly error: unknown }
-  /** The link was lost; `delay` ms from now it is opened again, for the `attempt`th time since it last worked. */
+  /** The link was lost. The session opens it again in `delay` ms; `attempt` counts the attempts since the link last worked. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
-  /** From sending to ack, in ms, of what was acked just now. */
+  /** The time from sending a message to its ack, in ms. */
   | { readonly kind: 'latency'; readonly latency: number }
   | { readonly kind: 'error'; readonly error: unknown }
-  /** First of all: how to see where a message is. */
+  /** The first event, with access to the states of messages. */
   | ({ readonly kind: 'begun' } & OutgoingMessages);
 
-/** What a session knows of the messages that are given to it. */
+/** The states of the messages that the session sends. */
 export interface OutgoingMessages {
-  /** Whether it is not done yet. */
+  /** Returns whether a message has no outcome yet. */
   isOpen(id: string): boolean;
-  /** Of one that is not done: whether it has been sent. Looks at each that has. */
+  /** Returns whether a message without an outcome was sent. O(n) in the number of messages in flight. */
   isSent(id: string): boolean;
 }
 

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 
-/** A task that runs once for all calls of one go. */
+/** A task that runs once for all calls in one microtask. */
 export interface Turn {
   readonly schedule: () => void;
 }
@@ -10,7 +10,7 @@ const resolved = /* @__PURE__ */ Promise.resolve();
 /**
  * Creates a task that runs at the end of the microtask in which it is scheduled.
  *
- * @param microtask Runs the task instead, where a test wants virtual time.
+ * @param microtask Runs the task instead, for tests in virtual time.
  */
 export function createTurn(microtask: SchedulerLike | undefined, run: () => void): Turn {
   let isScheduled = false;

@@ -2,7 +2,7 @@ import type { MarbleDiagram, MarblePipeline, MarbleRecording, MarbleSpec, Marble
 import { record, type AnyPipeline } from './marbleRun.js';
 import { explain } from './marbleText.js';
 
-/** No names at all: what a spec without them is inferred as. */
+/** No names: the inferred type of a spec without them. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
 type None = Readonly<Record<never, never>>;
 type Test = (title: string, run: () => void) => unknown;
@@ -11,15 +11,16 @@ type Test = (title: string, run: () => void) => unknown;
 let collected: MarbleDiagram[] | undefined;
 
 /**
- * States what a pipeline does in time, as a test: registered with the runner's global `it` or `test`, run at once where there is none.
+ * Specifies the behaviour of a pipeline in time as a test. Registers the test with the runner's global `it` or `test`; runs it at once if
+ * there is none.
  *
  *     source      -a-b-|
  *     expected    -A-B-|
  *
- * @param title What is true of the pipeline.
- * @param spec What goes in, and what must come out: the result, its outputs, the subscriptions to the source.
- * @param pipeline Gets the source, and by name the `time` in ms, the `inputs` as Observables, and a function for each of the `outputs`.
- * @throws {Error} (in the test) If anything differs: both marbles drawn on one axis of time, and each difference said.
+ * @param title The title of the test.
+ * @param spec The source and inputs, and the expected result, outputs and subscriptions to the source.
+ * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables, and a function for each of the `outputs`.
+ * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a description of each difference.
  * @example
  * marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
  */
@@ -42,7 +43,7 @@ export function marble<
   else named(title, run);
 }
 
-/** Where no runner says which test has failed, the error does. */
+/** Adds the title to an error, for runs without a test runner. */
 function named<T>(title: string, run: () => T): T {
   try {
     return run();
@@ -52,10 +53,10 @@ function named<T>(title: string, run: () => T): T {
 }
 
 /**
- * Runs a pipeline in virtual time and compares what it did with its marbles: for any test runner, or none.
+ * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test runner, or none.
  *
- * @returns What was seen, to draw it or to look further.
- * @throws {Error} If anything differs: both marbles drawn on one axis of time, and each difference said.
+ * @returns The recording of the run, for drawing or further checks.
+ * @throws {Error} If there is a difference: with both marbles on one time axis, and a description of each difference.
  * @example
  * runMarble({ source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
  */
@@ -76,7 +77,7 @@ export function runMarble<
 }
 
 /**
- * Runs the marbles that a file states while it is loaded, instead of registering them as tests.
+ * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their recordings.
  *
  * @example
  * const diagrams = await collectMarbles(async () => {

@@ -1,19 +1,22 @@
-/** What jest, vitest and jasmine make with `expect.any(…)` and the like. */
+/** An asymmetric matcher of jest, vitest and jasmine, as `expect.any(…)`. */
 interface Matcher {
   asymmetricMatch(actual: unknown): boolean;
   toAsymmetricMatcher?(): string;
 }
 
-/** How a value is shown in a message: on one line, at most `limit` characters. */
+/** Returns a value as text for a message: on one line, at most `limit` characters. */
 export function show(value: unknown, limit = 120): string {
   const text = inspect(value, 4);
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }
 
-/** Two objects whose parts are being compared: met again inside, they form a cycle. */
+/** Two objects whose parts are being compared: the same pair inside them is a cycle. */
 type Pair = readonly [actual: object, expected: object];
 
-/** Where two values differ, as `path: expected …, got …`; nothing when they are deeply equal. Matchers such as jest's `expect.any(…)` may be expected. */
+/**
+ * Returns the differences of two values, as `path: expected …, got …`; none if they are deeply equal. `expected` may contain matchers as
+ * jest's `expect.any(…)`.
+ */
 export function differences(actual: unknown, expected: unknown, path = '', open: readonly Pair[] = []): string[] {
   if (isMatcher(expected) ? expected.asymmetricMatch(actual) : Object.is(actual, expected)) return [];
   const different = [`${path ? `${path}: ` : ''}expected ${show(expected)}, got ${show(actual)}`];
@@ -36,7 +39,7 @@ function pathTo(key: unknown, path: string): string {
   return path ? `${path}.${name}` : name;
 }
 
-/** What an object is made of: elements, entries, or own properties. None for one that shows nothing, as a WeakMap: it equals only itself. */
+/** Returns the elements, entries, or own properties of an object; undefined for an opaque one, as a WeakMap, which equals only itself. */
 function partsOf(value: object): Map<unknown, unknown> | undefined {
   if (ArrayBuffer.isView(value)) return indexed([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   if (Array.isArray(value)) return indexed(value);
@@ -57,7 +60,7 @@ function indexed(items: readonly unknown[]): Map<unknown, unknown> {
   return new Map(items.map((item, index) => [index, item]));
 }
 
-/** Names, and not `instanceof`: there may be several realms, such as a test runner's and Node's. */
+/** Returns the kind of an object by name. `instanceof` would fail for objects of another realm, as of a test runner. */
 function kindOf(value: object): string {
   const constructor: unknown = value.constructor;
   return typeof constructor === 'function' ? constructor.name : 'Object';

@@ -13,15 +13,15 @@ import type {
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
 
-/** How long a pipeline may go on after its last marble, in ms, and how much it may emit: one that never ends must not hang the test. */
+/** How long a pipeline may continue after its last marble, in ms, and how often it may emit: an endless pipeline must not block the test. */
 const PATIENCE = 3_600_000;
 const MAX_EVENTS = 1_000;
 
 type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, MarbleStrings>;
-/** A pipeline whose types are no longer of interest: the caller's compiler has seen to them. */
+/** A pipeline without types: the compiler has checked the types of the caller. */
 export type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
 
-/** Runs the pipeline in virtual time: what was seen, and beside it what was to be seen. */
+/** Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected marbles. */
 export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: MarbleRecording; comparisons: Comparison[] } {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct([...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
@@ -77,7 +77,7 @@ function line(role: MarbleLine['role'], name: string, events: readonly MarbleEve
   return { role, name, hot: false, events, windows: [] };
 }
 
-/** What is never unsubscribed from lasts as long as the marbles do. */
+/** Returns the frames of all events. A subscription without an end lasts to the last marble. */
 function framesOf({ events, windows }: MarbleLine, last: number): number[] {
   return [0, ...events.map(({ frame }) => frame), ...windows.flatMap(({ from, to }) => [from, to === Infinity ? last : to])];
 }
@@ -103,7 +103,7 @@ function assertEnded(scheduler: TestScheduler, seen: readonly MarbleEvent[]): vo
 
 function assertDistinct(names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new Error(`"${twice}" names two things among time, inputs and outputs`);
+  if (twice !== undefined) throw new Error(`"${twice}" is used more than once in "time", "inputs" and "outputs"`);
 }
 
 function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Comparison[] {

@@ -1,15 +1,15 @@
 import type { Observable } from 'rxjs';
 
-/** What the letters of the marbles stand for. */
+/** The values of the letters in marbles. */
 export type MarbleValues = Readonly<Record<string, unknown>>;
 /** Marbles by name. */
 export type MarbleStrings = Readonly<Record<string, string>>;
 
 type Syntax = ' ' | '-' | '|' | '#' | '^' | '!' | '(' | ')';
-/** With `values`, these are read as part of a time such as `1.5ms`, unless they are a letter of `values`. */
+/** With `values`, these characters are part of a time such as `1.5ms`, unless they are a letter of `values`. */
 type TimeSyntax = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'm' | 's';
 
-/** The type of the values that a string of marbles emits: those its letters stand for, and `string` for letters that have no value. */
+/** The type of the values that a string of marbles emits: the values of its letters, and `string` for letters without a value. */
 export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends [never]
   ? string
   : string extends Marbles
@@ -25,8 +25,8 @@ type Letters<Marbles, Values, Found = never> = Marbles extends `${infer Letter}$
   : Found;
 
 /**
- * What goes into a pipeline, and what must come out of it. Marbles are RxJS's: `-` is 1 ms, a letter a value, `(ab)` values of one instant, `|` the
- * completion, `#` the error, ` 20ms ` a time that passes, `^` a subscription, `!` an unsubscription.
+ * The source and inputs of a pipeline, and the expected behaviour. The marbles are those of RxJS: `-` is 1 ms, a letter a value, `(ab)`
+ * simultaneous values, `|` the completion, `#` the error, ` 20ms ` a duration, `^` a subscription, `!` an unsubscription.
  */
 export interface MarbleSpec<
   Source extends string = string,
@@ -35,29 +35,29 @@ export interface MarbleSpec<
   Inputs extends MarbleStrings = MarbleStrings,
   Outputs extends MarbleStrings = MarbleStrings,
 > {
-  /** What the source emits. Cold, counted from its subscription; hot, if it has a `^`. */
+  /** The marbles of the source. It is cold, with times from its subscription; hot if it has a `^`. */
   readonly source: Source;
-  /** What the pipeline must emit. */
+  /** The marbles that the pipeline must emit. */
   readonly expected: string;
-  /** When the source must be subscribed to and unsubscribed from: one window for each subscription, in order. @default not asserted */
+  /** The expected subscriptions to the source and their ends: one window for each subscription, in order. @default not asserted */
   readonly subs?: string | readonly string[];
-  /** When the result is unsubscribed from. @default never */
+  /** The time at which the test unsubscribes from the result. @default never */
   readonly unsub?: string;
-  /** What letters stand for, on every line. A letter without a value stands for itself. */
+  /** The values of letters, on every line. A letter without a value stands for itself. */
   readonly values?: Values;
-  /** What `#` stands for, on every line. @default 'error' */
+  /** The value of `#`, on every line. @default 'error' */
   readonly error?: unknown;
-  /** Durations, as marbles up to a `|`; the pipeline gets them in ms. */
+  /** Durations, as marbles up to a `|`; the pipeline receives them in ms. */
   readonly time?: Time;
-  /** Further streams that the pipeline gets, cold or hot like the source. */
+  /** Further streams for the pipeline, cold or hot like the source. */
   readonly inputs?: Inputs;
-  /** What the pipeline must have passed to each of these functions, which it gets by name. */
+  /** The values that the pipeline must pass to each of these functions, which it receives by name. */
   readonly outputs?: Outputs;
-  /** The label of the operator in the picture. @default the name of the file, and `time` */
+  /** The label of the operator in the diagram. @default the name of the file, and `time` */
   readonly operator?: string;
 }
 
-/** What a pipeline gets beside its source: `time` in ms, `inputs` as Observables, `outputs` as functions that record what they are given. */
+/** The second argument of a pipeline: `time` in ms, `inputs` as Observables, `outputs` as functions that record their arguments. */
 export type MarbleContext<Values, Time, Inputs, Outputs> = { readonly [Name in keyof Time]: number } & {
   readonly [Name in keyof Inputs]: Observable<MarbleValue<Extract<Inputs[Name], string>, Values>>;
 } & { readonly [Name in keyof Outputs]: (value: unknown) => void };
@@ -74,17 +74,17 @@ export interface MarbleEvent {
   readonly kind: 'next' | 'error' | 'complete';
   /** The value, or the error. */
   readonly value?: unknown;
-  /** Of a hot stream: nobody was subscribed. */
+  /** Whether a hot stream had no subscriber at that time. */
   readonly missed?: boolean;
 }
 
-/** From the subscription to the unsubscription (`Infinity`: never). */
+/** The time from a subscription to its end (`Infinity`: never). */
 export interface MarbleWindow {
   readonly from: number;
   readonly to: number;
 }
 
-/** A stream as it was seen in virtual time. */
+/** A recorded stream. */
 export interface MarbleLine {
   readonly role: 'source' | 'input' | 'output' | 'result';
   readonly name: string;
@@ -93,7 +93,7 @@ export interface MarbleLine {
   readonly windows: readonly MarbleWindow[];
 }
 
-/** All that was seen in one run: what pictures are drawn from. */
+/** The recording of one run, from which diagrams are drawn. */
 export interface MarbleRecording {
   readonly operator?: string;
   /** The durations, in ms. */
@@ -101,11 +101,11 @@ export interface MarbleRecording {
   readonly values: MarbleValues;
   /** The source, the inputs, the outputs, the result. */
   readonly lines: readonly MarbleLine[];
-  /** The frame at which all has ended; where something goes on, the one that the marbles reach. */
+  /** The frame at which all streams have ended; if one continues, the frame of the last marble. */
   readonly end: number;
 }
 
-/** A recording with a title: what one call of `marble` has shown. */
+/** A recording with a title: the result of one call of `marble`. */
 export interface MarbleDiagram extends MarbleRecording {
   readonly title: string;
 }

@@ -5,10 +5,10 @@ import type { MarbleEvent, MarbleLine, MarbleValues, MarbleWindow } from './marb
 type TestMessages = ReturnType<typeof TestScheduler.parseMarbles>;
 type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptions>;
 
-/** What RxJS's `hot` and `cold` make. */
+/** The streams that RxJS's `hot` and `cold` create. */
 type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
 
-/** The values of the letters of a string, for RxJS gives `undefined` to a letter that it finds no value for. */
+/** Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a value. */
 export function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
   return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
 }
@@ -17,7 +17,7 @@ export function parseEvents(marbles: string, values: MarbleValues, error: unknow
   return toEvents(TestScheduler.parseMarbles(marbles, meaning(marbles, values), error, false, true));
 }
 
-/** A subscription without a `^` is one from the start. */
+/** Returns the window of a subscription; without a `^`, it starts at 0. */
 export function parseWindow(marbles: string): MarbleWindow {
   const { from, to } = toWindow(TestScheduler.parseMarblesAsSubscriptions(marbles, true));
   return { from: from === Infinity ? 0 : from, to };
@@ -34,7 +34,7 @@ function toWindow({ subscribedFrame, unsubscribedFrame }: SubscriptionLog): Marb
   return { from: subscribedFrame, to: unsubscribedFrame };
 }
 
-/** The frame that a string of marbles lasts to: its end, or the length of its line. */
+/** Returns the last frame of a string of marbles: that of its end, or of its last character. */
 export function lengthOf(marbles: string): number {
   const end = parseEvents(marbles, {}, undefined).find(({ kind }) => kind !== 'next') ?? parseEvents(`${marbles}|`, {}, undefined).at(-1);
   return end?.frame ?? 0;
@@ -45,7 +45,7 @@ export function durationOf(marbles: string, name: string): number {
   return lengthOf(marbles);
 }
 
-/** A stream of marbles that notes what it really emitted, to whom: a cold one repeats itself at each subscription. */
+/** Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again for each subscription. */
 export function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
   const note = (kind: MarbleEvent['kind'], value?: unknown) => void emitted.push({ frame: now(), kind, value });

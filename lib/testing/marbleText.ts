@@ -1,7 +1,7 @@
 import { differences, show } from './marbleDifference.js';
 import type { MarbleEvent, MarbleValues, MarbleWindow } from './marbleSpec.js';
 
-/** What was expected of a line, and what was seen there. */
+/** The expected and the actual marks of a line. */
 export interface Comparison {
   readonly name: string;
   readonly expected: readonly Mark[];
@@ -16,7 +16,7 @@ const MAX_REASONS = 20;
 interface Row {
   readonly label: string;
   readonly cells: ReadonlyMap<number, string>;
-  /** Of a subscription: nothing is drawn outside of it. */
+  /** The start of the subscription: nothing is drawn outside of it. */
   readonly starts: number;
   readonly ends: number;
 }
@@ -26,7 +26,7 @@ export function marksOf({ from, to }: MarbleWindow): Mark[] {
   return [{ frame: from, kind: 'subscribe' }, ...unsubscribed];
 }
 
-/** Draws what differs on one axis of time, and says how; `undefined` when nothing does. */
+/** Draws the lines that differ on one time axis, and describes the differences. Returns `undefined` if there are none. */
 export function explain(comparisons: readonly Comparison[], values: MarbleValues): string | undefined {
   const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
   if (failed.length === 0) return undefined;
@@ -85,7 +85,7 @@ function letterOf(mark: Mark, values: MarbleValues): string {
   return letter ?? (typeof mark.value === 'string' && lengthOf(mark.value) === 1 ? mark.value : '?');
 }
 
-/** Every frame at which something happens is a column as wide as its widest cell; the time between is dashes, or said when it is long. */
+/** Draws the rows. Each frame with an event is a column as wide as its widest cell; the time between is drawn as dashes, or as a number if it is long. */
 function draw(rows: readonly Row[]): string[] {
   const frames = [...new Set([0, ...rows.flatMap(({ cells }) => [...cells.keys()])])].sort((a, b) => a - b);
   const margin = Math.max(...rows.map(({ label }) => label.length)) + 4;
@@ -108,7 +108,7 @@ function draw(rows: readonly Row[]): string[] {
   return [drawAxis(columns, [...wrong, ...frames]), ...lines].map((line) => line.trimEnd());
 }
 
-/** The times of the columns, as far as there is room: first of those that come first. */
+/** Draws the times of the columns for which there is room; earlier `frames` take precedence. */
 function drawAxis(columns: ReadonlyMap<number, number>, frames: readonly number[]): string {
   return [...new Set(frames)].reduce((axis, frame) => {
     const [column, text] = [columns.get(frame) ?? 0, String(frame)];
@@ -117,7 +117,7 @@ function drawAxis(columns: ReadonlyMap<number, number>, frames: readonly number[
   }, '  ms');
 }
 
-/** Code points, as RxJS counts letters. */
+/** Returns the number of code points, which RxJS counts as letters. */
 function lengthOf(text: string): number {
   return Array.from(text).length;
 }

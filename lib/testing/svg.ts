@@ -8,9 +8,9 @@ import { COLOURS, STYLE } from './svgTheme.js';
 const BETWEEN = 20;
 
 /**
- * Draws what marbles really did as one picture, for light and dark pages alike: the streams that go in, the operator, what comes out.
+ * Draws recorded marbles as one picture for light and dark pages: the input streams, the operator, the results.
  *
- * @param name Names the picture, and is the label of the operator in diagrams that give none.
+ * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.
  * @example
  * const diagrams = await collectMarbles(async () => {
@@ -34,7 +34,7 @@ export function renderMarbles(name: string, diagrams: readonly MarbleDiagram[]):
   return `${element('svg', root, [title, element('style', {}, STYLE), card, content.draw(PADDING)].join('\n'))}\n`;
 }
 
-/** A letter, large or small, has the same colour in every picture, as long as no other letter of the diagram has taken it. */
+/** Returns the colours of a diagram. A letter, upper or lower case, has the same colour in every picture, unless another letter of the diagram has it. */
 function palette(): ColourOf {
   const slots: string[] = [];
   return (label) => {

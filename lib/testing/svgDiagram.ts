@@ -9,13 +9,13 @@ const TITLE = 15;
 const LANE = 50;
 const MAX_MEANING = 60;
 
-/** A part of a picture, drawn from its upper edge on. */
+/** A part of a picture, with coordinates from its upper edge. */
 interface Block {
   readonly height: number;
   readonly draw: (top: number) => string;
 }
 
-/** One diagram: its title, the streams that go in, the operator, the streams that come out, the time, what letters mean. */
+/** Draws one diagram: its title, the input streams, the operator, the output streams, the time axis, and the legend of letters. */
 export function diagramOf(diagram: MarbleDiagram, name: string, axis: Axis, colourOf: ColourOf): Block {
   const lanes = diagram.lines.map((line) => laneOf(line, diagram, axis, colourOf));
   const entrances = diagram.lines.filter(({ role }) => role === 'source' || role === 'input').length;
@@ -87,7 +87,7 @@ function timeOf({ scale, end, xOf }: Axis): Block {
   return { height: 26, draw };
 }
 
-/** What the letters of objects stand for, where a few words say it. */
+/** Draws the legend of the letters that stand for objects, if their values have a short form. */
 function legendOf({ lines, values }: MarbleDiagram, colourOf: ColourOf): Block {
   const seen = lines.flatMap(({ events }) => events.map(({ value }) => value)).filter(isLettered);
   const letters = [...new Set(seen.map((value) => letterOf(value, values)).filter((letter) => letter !== undefined))];
@@ -111,7 +111,7 @@ function isLettered(value: unknown): value is object {
   return typeof value === 'object' && value !== null && labelOf(value, {}).parts.length === 0;
 }
 
-/** A message is told by its type: its other fields are many, and its id is another each time. */
+/** Returns a short form of a value. A message is shown by its type: it has many other fields, and its id is random. */
 function meaningOf(value: unknown): string {
   const { id, type } = value as { id?: unknown; type?: unknown };
   return typeof id === 'string' && typeof type === 'string' ? type : show(value, Infinity);

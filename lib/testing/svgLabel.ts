@@ -2,7 +2,7 @@ import { differences, show } from './marbleDifference.js';
 import type { MarbleValues } from './marbleSpec.js';
 import { shorten } from './svgText.js';
 
-/** What a marble says: a text, or marbles within a marble. */
+/** The label of a marble: a text, or marbles within a marble. */
 export interface Label {
   readonly text: string;
   readonly parts: readonly Label[];
@@ -13,8 +13,8 @@ const MAX_PART_TEXT = 6;
 const MAX_PARTS = 6;
 
 /**
- * A text for a plain value; for an array, and for an object that holds one, a label for each element; the letter of `values` that stands for any other
- * object, and a short form of it where there is none.
+ * Returns the label of a value. A plain value becomes a text; an array, or an object that contains one, a label for each element; any other
+ * object its letter in `values`, or a short form.
  */
 export function labelOf(value: unknown, values: MarbleValues): Label {
   if (Array.isArray(value)) return { text: '', parts: several(value, values) };
@@ -24,13 +24,13 @@ export function labelOf(value: unknown, values: MarbleValues): Label {
   return { text: letterOf(value, values) ?? shorten(show(value).replaceAll(/[{}"]/g, '').trim(), MAX_TEXT), parts: [] };
 }
 
-/** The letter that stands for an object. */
+/** Returns the letter of an object. */
 export function letterOf(value: object, values: MarbleValues): string | undefined {
   const letters = Object.keys(values);
   return letters.find((letter) => values[letter] === value) ?? letters.find((letter) => differences(value, values[letter]).length === 0);
 }
 
-/** The same for equal labels: what a marble's colour goes by. */
+/** Returns the key of a label, which selects its colour: equal labels have the same key. */
 export function nameOf({ text, parts }: Label): string {
   return parts.length === 0 ? text : `${text}[${parts.map(nameOf).join(' ')}]`;
 }

@@ -7,11 +7,11 @@ export const PADDING = 24;
 export const RADIUS = 14;
 export const FONT = 13;
 export const SMALL = 11;
-/** From one level of a lane to the next. */
+/** The distance between the levels of a line. */
 export const LEVEL = 2 * RADIUS + 4;
 export const PART_RADIUS = 9;
 
-/** A marble where it is drawn: `at` its time, around `x`; level 0 is on the line, the others hang below it. */
+/** A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang below it. */
 export interface Placed {
   readonly event: MarbleEvent;
   readonly label: Label;
@@ -21,29 +21,29 @@ export interface Placed {
   readonly level: number;
 }
 
-/** Where time is drawn: marbles keep between `left` and `right`. */
+/** The time axis: marbles stay between `left` and `right`. */
 export interface Axis {
   readonly left: number;
   readonly right: number;
   readonly scale: number;
   readonly end: number;
-  /** When the result ends. */
+  /** The frame at which the result ends. */
   readonly until: number;
   readonly xOf: (frame: number) => number;
 }
 
-/** Room for the arrow of a stream that goes on. */
+/** The width of the arrow of a stream that continues. */
 const ARROW = 24;
-/** Letters of the name of a stream. */
+/** The maximum length of the name of a stream. */
 export const MAX_NAME = 16;
 
-/** Where the names of the streams end. */
+/** Returns the position at which the names of the streams end. */
 export function marginOf(diagrams: readonly MarbleDiagram[]): number {
   const names = diagrams.flatMap(({ lines }) => lines.map(({ name }) => monoWidth(shorten(name, MAX_NAME), FONT)));
   return PADDING + Math.max(0, ...names) + 14;
 }
 
-/** A diagram is as wide as the picture, whatever its time. */
+/** Returns the axis of a diagram, which is as wide as the picture, whatever its time. */
 export function axisOf({ lines, end }: MarbleDiagram, left: number): Axis {
   const right = WIDTH - PADDING;
   const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
@@ -51,7 +51,7 @@ export function axisOf({ lines, end }: MarbleDiagram, left: number): Axis {
   return { left, right, scale, end, until, xOf: (frame) => left + RADIUS + frame * scale };
 }
 
-/** Puts each marble at its time, and below the line where it would cover one that is already there. */
+/** Positions each marble at its time; below the line if it would cover an earlier marble. */
 export function place(line: MarbleLine, values: MarbleValues, { left, right, xOf }: Axis): Placed[] {
   const ends: number[] = [];
   let last: Placed | undefined;
@@ -62,7 +62,7 @@ export function place(line: MarbleLine, values: MarbleValues, { left, right, xOf
       const width = event.kind === 'error' ? 2 * RADIUS - 6 : labelWidth(label);
       const at = xOf(event.frame);
       const x = Math.max(left + width / 2, Math.min(at, right - width / 2));
-      // Values of one instant read from the line downwards.
+      // Simultaneous values are stacked downwards from the line.
       let level = last?.event.frame === event.frame ? last.level + 1 : 0;
       while ((ends[level] ?? -Infinity) > x - width / 2 - 2) level++;
       ends[level] = x + width / 2;
@@ -71,19 +71,19 @@ export function place(line: MarbleLine, values: MarbleValues, { left, right, xOf
     });
 }
 
-/** A marble is round, and a pill when it says more than fits. */
+/** Returns the width of a marble: a circle, or a pill for a longer label. */
 export function labelWidth(label: Label): number {
   if (label.parts.length === 0) return Math.max(2 * RADIUS, monoWidth(label.text, FONT) + 14);
   const text = label.text ? monoWidth(label.text, SMALL) + 8 : 0;
   return text + label.parts.reduce((sum, part) => sum + partWidth(part) + 3, 0) + 7;
 }
 
-/** One label within another is drawn smaller; of its own parts only the text is left. */
+/** Returns the width of a label within another, which is smaller and shows only its text. */
 export function partWidth(part: Label): number {
   return Math.max(2 * PART_RADIUS, monoWidth(part.text, SMALL) + 8);
 }
 
-/** Steps of 1, 2 or 5 times a power of ten, none closer than `room`. */
+/** Returns the step between ticks: 1, 2 or 5 times a power of ten, and at least `room` wide. */
 export function tickStep(scale: number, room: number): number {
   const least = room / scale;
   const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));

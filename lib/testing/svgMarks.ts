@@ -3,10 +3,10 @@ import type { Label } from './svgLabel.js';
 import { FONT, LEVEL, PART_RADIUS, RADIUS, SMALL, partWidth, type Axis, type Placed } from './svgLayout.js';
 import { element, escape, monoWidth, round } from './svgText.js';
 
-/** The colour that a name has throughout a diagram. */
+/** Returns the colour of a name, which is the same throughout a diagram. */
 export type ColourOf = (name: string) => string;
 
-/** A stream: the line while it runs, when it was subscribed to, its end, its marbles. */
+/** Draws a stream: the line while it runs, its subscriptions, its end, its marbles. */
 export function drawLine(line: MarbleLine, placed: readonly Placed[], y: number, axis: Axis, colourOf: ColourOf): string {
   const runs = line.role === 'output' ? [{ from: 0, to: axis.end }] : line.windows;
   return [
@@ -19,20 +19,20 @@ export function drawLine(line: MarbleLine, placed: readonly Placed[], y: number,
   ].join('');
 }
 
-/** What is there without a subscriber: a hot stream always, a cold one only as the wait for its next subscription. */
+/** Draws a stream without a subscriber: a hot one runs always, a cold one waits for its next subscription. */
 function drawRest({ hot, events, windows }: MarbleLine, y: number, axis: Axis): string {
   if (hot) return drawRun({ from: 0, to: events.find(({ kind }) => kind !== 'next')?.frame ?? Infinity }, 'idle', y, axis);
   const next = windows.length === 0 ? axis.end : Math.max(...windows.map(({ from }) => from));
   return next > 0 ? element('path', { class: 'rest', d: `M${round(axis.xOf(0))} ${y}H${round(axis.xOf(next))}` }) : '';
 }
 
-/** A stream that goes on is an arrow. */
+/** Draws the line of a running stream, with an arrow if the stream continues. */
 function drawRun({ from, to }: MarbleWindow, name: string, y: number, { end, xOf }: Axis): string {
   const stop = to === Infinity ? `${round(xOf(end) + 18)}m-6 -5l6 5l-6 5` : round(xOf(to));
   return element('path', { class: name, d: `M${round(xOf(from))} ${y}H${stop}` });
 }
 
-/** Marks a subscription and its end, but for what goes without saying: from the start, at its own end, and of an input at the end of the result. */
+/** Marks a subscription and its end, except a single subscription at the start, an end with the stream, and that of an input at the end of the result. */
 function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { until, xOf }: Axis): string {
   const subscribed = (from > 0 || windows.length > 1) && role !== 'result';
   const ended = events.some(({ frame, kind }) => frame === to && kind !== 'next') || (role === 'input' && to === until);
@@ -85,7 +85,7 @@ function drawDisc(text: string, x: number, y: number, width: number, radius: num
   return shape + element('text', { class: size < FONT ? 'label small' : 'label', x, y: y + size * 0.35 }, escape(text));
 }
 
-/** A marble beside a text, as in a legend. */
+/** Draws a marble beside a text, as in a legend. */
 export function drawSample(label: Label, x: number, y: number, colourOf: ColourOf): string {
   return drawDisc(label.text, x, y, partWidth(label), PART_RADIUS, SMALL, colourOf);
 }

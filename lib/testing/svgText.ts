@@ -1,8 +1,8 @@
-/** Fonts are the reader's: widths are estimated, generously. */
+/** The estimated width of a character, relative to the font size: the fonts depend on the reader's system. */
 const MONO_WIDTH = 0.62;
 const SANS_WIDTH = 0.62;
 
-/** Text that is safe inside an element or an attribute; what XML forbids becomes U+FFFD. */
+/** Escapes text for an element or an attribute; replaces characters that XML forbids by U+FFFD. */
 export function escape(text: string): string {
   return text
     .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
@@ -17,7 +17,7 @@ export function sansWidth(text: string, size: number): number {
   return unitsOf(text) * size * SANS_WIDTH;
 }
 
-/** Characters, where one outside of Latin, Greek and Cyrillic counts twice: ideographs and emoji are wide. */
+/** Counts characters; those outside of Latin, Greek and Cyrillic count twice, because ideographs and emoji are wide. */
 function unitsOf(text: string): number {
   return Array.from(text).reduce(
     (sum, character) => sum + ((character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character) ? 2 : 1),
@@ -25,13 +25,13 @@ function unitsOf(text: string): number {
   );
 }
 
-/** At most `limit` characters, the last an ellipsis when something was cut. */
+/** Shortens a text to `limit` characters, with an ellipsis at the end. */
 export function shorten(text: string, limit: number): string {
   const characters = Array.from(text);
   return characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : text;
 }
 
-/** Breaks at spaces, and words that are longer than a line anywhere. */
+/** Breaks a text into lines at spaces; breaks words that are longer than a line. */
 export function wrap(text: string, fits: (line: string) => boolean): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/).filter(Boolean)) {
@@ -52,12 +52,12 @@ function chop(word: string, fits: (line: string) => boolean): string[] {
   return pieces;
 }
 
-/** Coordinates to a tenth: enough for the eye, and the same bytes each time. */
+/** Rounds a coordinate to a tenth, so that the output is always the same. */
 export function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-/** An element of SVG; attributes that are `undefined` are left out. */
+/** Returns an SVG element; omits attributes that are `undefined`. */
 export function element(name: string, attributes: Readonly<Record<string, string | number | undefined>>, content = ''): string {
   const given = Object.entries(attributes).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
   const text = given.map(([key, value]) => ` ${key}="${typeof value === 'number' ? round(value) : escape(value)}"`).join('');

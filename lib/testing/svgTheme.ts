@@ -1,7 +1,7 @@
-/** The colours of marbles, each dark enough for white text and light enough for a dark page. */
+/** The colours of marbles: dark enough for white text, and light enough for a dark page. */
 export const COLOURS = ['#2563eb', '#c2410c', '#047857', '#be185d', '#7c3aed', '#0e7490', '#a16207', '#4d7c0f', '#475569', '#9f1239'];
 
-/** The classes of a drawing; a page is dark when the reader's system is. */
+/** The styles of a drawing, which follow the reader's colour scheme. */
 export const STYLE = [
   '.mb{--card:#fff;--edge:#d8dee4;--ink:#1f2328;--soft:#656d76;--line:#57606a;--rest:#c3cad1;--grid:#eef1f4;--box:#f5f3ff;--rim:#8b7cf6;--name:#4c1d95;--bad:#dc2626;--pill:#f1f4f8}',
   '@media(prefers-color-scheme:dark){.mb{--card:#0d1117;--edge:#30363d;--ink:#e6edf3;--soft:#8d96a0;--line:#8b949e;--rest:#3d444d;--grid:#1b2129;--box:#1a1633;--rim:#7668d8;--name:#ddd6fe;--bad:#f85149;--pill:#21272f}}',

@@ -132,7 +132,7 @@ describe('the inbox of lmdbStore', () => {
       }
     };
     await expect(ready(inbox.commit('ann', cursor(1), effects(waiting)))).rejects.toThrow(TypeError);
-    expect(late).toEqual(new Error('the transaction has ended: an effect may not wait for anything'));
+    expect(late).toEqual(new Error('the transaction has ended: an effect must be synchronous'));
     expect(log.entries()).toEqual([]);
   });
 

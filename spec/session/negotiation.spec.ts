@@ -83,7 +83,7 @@ describe('a client that knows several codecs', () => {
     expect(await record(wire).ended).toMatchObject({
       code: 'ERR_CONNECTION_LOST',
       closeCode: 1003,
-      reason: 'no codec that both sides know',
+      reason: 'client and server have no codec in common',
     });
     expect(opened()).toBe(1);
     expect(refused.map(({ code }) => code)).toEqual(['ERR_UNSUPPORTED']);

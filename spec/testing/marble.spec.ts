@@ -184,7 +184,7 @@ describe('marbles that are wrong', () => {
 
   it('are refused when one name stands for two things', () => {
     const spec = { source: '|', expected: '|', time: { wait: '|' }, inputs: { wait: '|' } };
-    expect(failure(() => runMarble(spec, (source) => source))).toContain('"wait" names two things');
+    expect(failure(() => runMarble(spec, (source) => source))).toContain('"wait" is used more than once');
   });
 
   it('are refused when a time has no end', () => {

@@ -38,8 +38,7 @@ let channels: WeakMap<Wire, (name: string, options: ChannelOptions) => Channel> 
 
 /**
  * Returns a channel over a wire whose server has a `hub`. A channel is a Subject. It joins once, however many subscribers it has, and
- * leaves when the last one unsubscribes.
- * After a lost session it joins again and receives the missed messages that the server still keeps.
+ * leaves when the last one unsubscribes. After a lost session it joins again and receives the missed messages that the server still keeps.
  *
  * The same wire and name return the same channel. The options of the first call apply.
  *

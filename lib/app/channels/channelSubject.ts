@@ -11,8 +11,7 @@ export interface ChannelParts {
 
 /**
  * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and `unsubscribe` end it for the subscribers of this
- * object
- * only.
+ * object only.
  */
 export class ChannelSubject extends Subject<Message> {
   readonly name: string;

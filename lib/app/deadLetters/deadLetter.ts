@@ -14,14 +14,13 @@ export interface BuryOptions {
 
 /**
  * Stores a message as a dead letter when its work fails, and completes instead of the error. It is meant for custom pipelines: `consume`,
- * `route` and queues
- * have an option `deadLetter: letters.add`.
+ * `route` and queues have an option `deadLetter: letters.add`.
  *
  *     work                            --a--#
  *     deadLetter(letters, message)    --a--|
  *
  * @param message The message that the work processes.
- * @throws What the store fails with, delivered.
+ * @throws The error of the store, delivered.
  * @example
  * const letters = memoryDeadLetters();
  * const careful = (message: Message) =>

@@ -23,13 +23,13 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
 
 /**
  * Replays the messages of dead letters, one after the other, the oldest first. A letter is removed after the target has accepted its
- * message. Letters that are added
- * during the replay are not replayed, so a message that fails again does not loop. Its new letter continues the history of the old one.
+ * message. Letters that are added during the replay are not replayed, so a message that fails again does not loop. Its new letter continues
+ * the history of the old one.
  *
  * If the process ends between the two steps, the message was replayed and its letter is still stored. The message keeps its `id`, so that
  * `dedupe` can drop the repeat.
  *
- * @throws What the store fails with when it is read, or `filter` throws, delivered.
+ * @throws The error of reading the store, or of `filter`, delivered.
  * @example
  * const orders = queue('orders');
  * const letters = memoryDeadLetters();

@@ -29,12 +29,10 @@ export interface ChannelSlice {
 
 /**
  * Stores the history of channels and emits new entries. All messages of a channel pass through its log, so hubs on several servers that
- * share a log serve the same
- * channels.
+ * share a log serve the same channels.
  *
  * Offsets rise with each message of a channel, by one or more. They belong to an epoch. A log that lost data and cannot continue starts a
- * new epoch. Results are returned
- * synchronously or as an Observable.
+ * new epoch. Results are returned synchronously or as an Observable.
  */
 export interface ChannelLog {
   /** Appends a message and returns its position. Consecutive messages of one server keep their order. */
@@ -42,8 +40,7 @@ export interface ChannelLog {
   read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
   /**
    * Emits each message from the time of subscription on, from all servers, in order. A read after the subscription leaves no gap to the
-   * tail.
-   * An error means that messages may be missing: the hub subscribes again and reads the missed messages.
+   * tail. An error means that messages may be missing: the hub subscribes again and reads the missed messages.
    */
   tail(channel: string): Observable<ChannelEntry>;
 }

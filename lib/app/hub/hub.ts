@@ -22,7 +22,8 @@ export interface Hub<W extends Wire = Wire> {
   /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
   readonly serve: (wire: W) => Subscription;
   /**
-   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives what all publish, `presence$` emits the members.
+   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives the messages of all, `presence$` emits the
+   * members.
    *
    * @throws {TypeError} If the name is invalid.
    */
@@ -33,8 +34,7 @@ export interface Hub<W extends Wire = Wire> {
 
 /**
  * Serves channels to wires: those of a server, or of any other link. Each message of a channel gets an offset in its history. A member that
- * was away receives the messages
- * that it missed, or is informed of a gap.
+ * was away receives the messages that it missed, or is informed of a gap.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @example

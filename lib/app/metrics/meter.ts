@@ -13,8 +13,7 @@ export interface MeterOptions<T> {
  * Counts messages and their sizes by type, and the error if the stream fails.
  *
  * It works in both directions: `wire.pipe(meter(metrics))`, and `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An
- * exception of
- * `size` is delivered as an error.
+ * exception of `size` is delivered as an error.
  *
  * @example
  * import { createMetrics } from 'rxwire/metrics';

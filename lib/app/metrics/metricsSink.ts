@@ -9,8 +9,7 @@ export type TimedWork = 'ack' | 'queue' | 'reconnect';
 
 /**
  * Receives measurements: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or Prometheus, or a custom one. Its methods
- * are called for each message:
- * they must be fast, and their memory must be bounded for any names.
+ * are called for each message: they must be fast, and their memory must be bounded for any names.
  */
 export interface MetricsSink {
   /** @param size The approximate size in bytes. */

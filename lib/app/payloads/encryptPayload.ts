@@ -47,7 +47,7 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
 
   const encrypt = (message: Message): MaybeAsync<Message> => {
     const { id, type, timestamp, version, payload, metadata } = message;
-    if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is encrypted already`);
+    if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is already encrypted`);
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);
     return chain(seal(frame, message), (sealed) => ({
       ...message,

@@ -20,19 +20,18 @@ export interface ValidatedOptions extends UseOptions {
 
 /**
  * Passes on messages whose payload matches a schema of zod, valibot, arktype, or any other library that implements Standard Schema. It
- * works in both
- * directions: `wire.pipe(validated(schemas))`, and `outgoing$.pipe(validated(schemas, { transform: false })).subscribe(wire)`.
+ * works in both directions: `wire.pipe(validated(schemas))`, and `outgoing$.pipe(validated(schemas, { transform: false
+ * })).subscribe(wire)`.
  *
  *     source                              -a-b-a-|
  *     validated({ a: …, b: says no })     -a---a-|
  *
  * An invalid message is dropped. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its
- * session. The stream continues.
- * An asynchronous schema delays the messages behind it: order is kept.
+ * session. The stream continues. An asynchronous schema delays the messages behind it: order is kept.
  *
  * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws What `onError` throws, delivered.
+ * @throws The error of `onError`, delivered.
  * @example
  * import { z } from 'zod';
  *

@@ -15,8 +15,7 @@ export interface DeadLetteringOptions<T extends Message> extends Pick<QueueCore<
 
 /**
  * Wraps a `deadLetter` handler so that unsubscribing the processor does not cancel it. If it were cancelled, the letter might be stored,
- * and the message would also
- * be put back.
+ * and the message would also be put back.
  */
 export function deadLettering<T extends Message>(options: DeadLetteringOptions<T>): (letter: DeadLetter) => HandlerWork<unknown> {
   const { running, isUnsubscribed, deadLetter, jobOf, finish, putBack, errors$ } = options;

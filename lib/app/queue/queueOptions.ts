@@ -49,15 +49,13 @@ export interface Queue<T extends Message> {
   readonly next: (message: T) => void;
   /**
    * Processes messages while it is subscribed to: the most urgent first, and in the order of arrival among equals. With several processors,
-   * each message goes to one.
-   * Emits the result of each message, as `consume` does. Unsubscribing puts running messages back to the front; a dead letter that is being
-   * stored is stored
-   * completely.
+   * each message goes to one. Emits the result of each message, as `consume` does. Unsubscribing puts running messages back to the front; a
+   * dead letter that is being stored is stored completely.
    *
    * @param handler Called with each message. Its work is done when its result completes, or at once.
    * @throws {RangeError} At call time, if a number is out of range.
-   * @throws What `deadLetter` throws, delivered: the message is put back.
-   * @throws What has ended the queue, delivered: `StoreError`, `OverflowError`.
+   * @throws The error of `deadLetter`, delivered: the message is put back.
+   * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
    */
   readonly process: <R>(handler: (message: T) => HandlerWork<R>, options?: ProcessOptions<T, R>) => Observable<Consumed<T, R>>;
   /** Emits the number of waiting messages: the current one, then each change. */
@@ -68,8 +66,7 @@ export interface Queue<T extends Message> {
   readonly errors$: Observable<unknown>;
   /**
    * Closes the queue: it accepts and starts no more messages. Processors complete when the running handlers are done. Waiting messages stay
-   * in the store; without
-   * a store they are dropped and not acked.
+   * in the store; without a store they are dropped and not acked.
    */
   readonly close: () => void;
 }

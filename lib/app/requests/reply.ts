@@ -14,17 +14,15 @@ import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } 
  *     reply({ a: replies after 3 ms })  ----r-|
  *
  * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed and its `signal` aborted when the caller
- * cancels the request, and when the
- * source ends. A duplicate of a running request is ignored. A request counts as processed when its handler was called: the reply does not
- * ack it.
+ * cancels the request, and when the source ends. A duplicate of a running request is ignored. A request counts as processed when its
+ * handler was called: the reply does not ack it.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text, any other error only as `ERR_INTERNAL`.
- * Other errors are reported in
- * `errors$` of the wire, as a `HandlerError`.
+ * Other errors are reported in `errors$` of the wire, as a `HandlerError`.
  *
  * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws What `onError` or `describe` throws, delivered.
+ * @throws The error of `onError` or `describe`, delivered.
  * @example
  * wire.pipe(reply({ 'files.list': ({ payload }) => save(`list of ${payload}`) })).subscribe(wire);
  */

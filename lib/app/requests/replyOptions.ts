@@ -32,8 +32,8 @@ export interface ReplyOptions {
   /** Called with requests that were answered with an error, and with the original error. An exception ends the stream. */
   readonly onError?: (failed: FailedMessage) => void;
   /**
-   * The wire that carries the replies. It reports replies that could not be sent, so that the caller gets an error, and it is told of
-   * failed handlers. @default the source of the operator
+   * The wire that carries the replies. It reports replies that could not be sent, so that the caller gets an error, and it receives the
+   * errors of failed handlers. @default the source of the operator
    */
   readonly wire?: ReplyWire;
   /** The scheduler for clock and timers. @default asyncScheduler */

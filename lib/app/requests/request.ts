@@ -10,15 +10,13 @@ import type { ReplyOf } from './requestTypes.js';
 
 /**
  * Sends a request: each subscription sends the message, emits the replies, and completes with the last one. Unsubscribing cancels the
- * request at the other side.
- * It works in both directions; {@link reply} answers.
+ * request at the other side. It works in both directions; {@link reply} answers.
  *
  *     request(wire, message)      -a-b-|
- *     unsubscribed after 3 ms     -a-!          (the other side is told)
+ *     unsubscribed after 3 ms     -a-!          (and cancels at the other side)
  *
  * Replies arrive once and in order. The first subscription uses the id of the message; later ones get new ids. A request that waited for
- * its connection longer than
- * `timeout` is not sent, unless the message has a `ttl` of its own.
+ * its connection longer than `timeout` is not sent, unless the message has a `ttl` of its own.
  *
  * A request subscribes to the wire: subscribe to unsolicited messages first.
  *

@@ -15,21 +15,19 @@ export interface RouteOptions extends RouterOptions {
 
 /**
  * Calls the handlers whose patterns match the type of a message. Handlers run concurrently. A message is processed, and acked, when all of
- * its handlers are done. A failed
- * handler is retried; then its message becomes a dead letter, and the stream continues.
+ * its handlers are done. A failed handler is retried; then its message becomes a dead letter, and the stream continues.
  *
  *     source                           -a-b--c--|
  *     route({ a: takes 3 ms, b: … })   ---b(a)--|      (c is unhandled)
  *
  * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots, and a final `**` matches one or more
- * segments. The pattern
- * determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
+ * segments. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
- * Of all operators, only `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
+ * Only the operator `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
  *
  * @param routes Handlers, by pattern.
  * @throws {RangeError} At call time, if a pattern is invalid or a number is out of range.
- * @throws What `deadLetter`, `onUnhandled` or `onDead` throws, delivered.
+ * @throws The error of `deadLetter`, `onUnhandled` or `onDead`, delivered.
  * @example
  * wire.pipe(route({ 'execution.output': ({ payload }) => draw(payload.data), 'file.*': ({ payload }) => save(payload.path) })).subscribe();
  */

@@ -4,8 +4,7 @@ import type { ConsumeOptions } from '../../session/consume/consumeOptions.js';
 export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unknown>, 'retry' | 'deadLetter' | 'scheduler'> {
   /**
    * The maximum number of running handlers. Above it, a message becomes a dead letter with an `OverflowError`. The `window` of a session is
-   * smaller; this limit
-   * is for other streams. @default 10_000
+   * smaller; this limit is for other streams. @default 10_000
    */
   readonly maxRunning?: number;
 }

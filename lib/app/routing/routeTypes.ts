@@ -21,9 +21,8 @@ type KnownTypes<Pattern extends string> = { [T in MessageType]: Matches<Pattern,
 
 /**
  * The messages that a pattern matches. For an exact pattern: that type. For a pattern with wildcards: the union of the declared types that
- * it matches,
- * discriminated by `type`; undeclared types match at run time but are not part of the union. Without a declared type, and for a regular
- * expression: any message, with an `unknown` payload.
+ * it matches, discriminated by `type`; undeclared types match at run time but are not part of the union. Without a declared type, and for a
+ * regular expression: any message, with an `unknown` payload.
  *
  * @example
  * const show = ({ payload }: MessageMatching<'file.*'>) => payload.path;

@@ -9,23 +9,22 @@ import { runInOrder } from './runInOrder.js';
 import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js';
 
 /**
- * Calls a middleware for each message, which may inspect, replace or stop it. It works in both directions: `wire.pipe(use(check))`,
- * and `outgoing$.pipe(use(stamp)).subscribe(wire)`.
+ * Calls a middleware for each message, which may inspect, replace or stop it. It works in both directions: `wire.pipe(use(check))`, and
+ * `outgoing$.pipe(use(stamp)).subscribe(wire)`.
  *
  *     source                       -ab--c--|
  *     use(a takes 3 ms, no c)      ----(ab)|
  *
- * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called for them. A synchronous middleware
- * costs only its call.
+ * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called for them. A synchronous middleware costs
+ * only its call.
  *
  * A failed message is reported and dropped; the stream continues. A message of a session becomes a dead letter, and an `RxwireError` is
- * emitted in `errors$` of its wire.
- * A delayed message is acked when the operators behind are done with it: `consume` and `route` may follow. Keep the `id` of a message that
- * you change.
+ * emitted in `errors$` of its wire. A delayed message is acked when the operators behind are done with it: `consume` and `route` may
+ * follow. Keep the `id` of a message that you change.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws What `onError` throws, delivered.
+ * @throws The error of `onError`, delivered.
  * @example
  * const stamp = use((message) => ({ ...message, headers: { ...message.headers, trace: 't1' } }));
  * outgoing$.pipe(stamp).subscribe(wire);

@@ -16,7 +16,7 @@ const LOOKUP_BITS = 9;
 export const LOOKUP_MASK = (1 << LOOKUP_BITS) - 1;
 
 /**
- * Creates the code with these code lengths.
+ * Creates the Huffman code with these code lengths.
  *
  * @param allowSingle Whether a single code of one bit is valid.
  * @throws {Error} If the lengths form no code, or an incomplete one.

@@ -52,7 +52,7 @@ export function createBatchLayout({ maxBatch, maxNodes }: BatchLayoutOptions): B
       const [first] = value as readonly unknown[];
       const count = typeof first === 'number' ? first : value.length;
       if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)
-        throw new DecodeError('msgpack', `${count} messages, where ${maxBatch} are the limit`);
+        throw new DecodeError('msgpack', `expected at most ${maxBatch} messages, got ${count}`);
       return typeof first === 'number' ? readColumns(value, count, maxNodes) : value.map(readTuple);
     },
   };

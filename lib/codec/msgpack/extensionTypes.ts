@@ -43,9 +43,9 @@ export function encodeExtensions(value: unknown, types: (string | number)[][], p
  */
 export function decodeExtensions(value: unknown, types: unknown): unknown {
   const root = [value];
-  if (!Array.isArray(types)) throw new Error('kinds that are no list');
+  if (!Array.isArray(types)) throw new Error('extension types that are not a list');
   for (const entry of types as readonly unknown[]) {
-    if (!Array.isArray(entry) || entry.length > MAX_DEPTH + 2) throw new Error('a kind without a place');
+    if (!Array.isArray(entry) || entry.length > MAX_DEPTH + 2) throw new Error('an extension type without a path');
     const [type, ...path] = entry as readonly unknown[];
     let holder: unknown = root;
     let key: unknown = 0;
@@ -62,7 +62,7 @@ export function decodeExtensions(value: unknown, types: unknown): unknown {
 function step(holder: unknown, key: unknown): unknown {
   const isPlace = Array.isArray(holder) ? typeof key === 'number' : typeof key === 'string' && isPlain(holder);
   if (isPlace && Object.hasOwn(holder as object, key as PropertyKey)) return (holder as Record<PropertyKey, unknown>)[key as PropertyKey];
-  throw new Error('a kind of what is not there');
+  throw new Error('an extension type of a missing value');
 }
 
 function isPlain(value: unknown): boolean {
@@ -75,7 +75,7 @@ function restore(type: unknown, plain: unknown): unknown {
     return new Map(list.flatMap((key, index) => (index % 2 === 0 ? [[key, list[index + 1]]] : [])));
   if (type === SET && list) return new Set(list);
   if (type === BIGINT && Number.isInteger(plain) && isSmall(BigInt(plain as number))) return BigInt(plain as number);
-  throw new Error('a kind that does not fit');
+  throw new Error('an extension type that does not match its value');
 }
 
 function isSmall(value: bigint): boolean {

@@ -11,8 +11,7 @@ const COLUMNS = [1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 16, 17];
 
 /**
  * Encodes a batch of two or more messages by columns, so that common values and the field names of payloads are encoded once. Optional
- * fields come
- * last, and missing columns at the end are omitted.
+ * fields come last, and missing columns at the end are omitted.
  *
  * @param maxFields The maximum number of payload fields to encode as columns.
  */
@@ -76,7 +75,7 @@ function optionalColumns(messages: readonly Message[]): readonly unknown[] {
  * @throws {Error} If the columns do not fit together.
  */
 export function fromColumns(columns: readonly unknown[], count: number, maxFields: number): readonly object[] {
-  if (!COLUMNS.every((place) => isColumn(columns[place], count))) throw new Error('columns that do not fit');
+  if (!COLUMNS.every((place) => isColumn(columns[place], count))) throw new Error('columns that do not match');
   const [, ids, types, timestamps, versions, sources, which, shapes, fields, unshaped] = columns;
   const payloads = fromPayloadColumns(count, { which, shapes, fields, others: unshaped }, maxFields);
   const [correlationIds, targets, priorities, ttls, replyTos, headers, metadata] = columns.slice(FIRST_OPTIONAL, EXTENSION_TYPES);

@@ -82,10 +82,10 @@ export function fromPayloadColumns(count: number, parts: UncheckedColumns, maxFi
       if ((left -= shape.names.length) < 0) throw new Error(`more than ${maxFields} nodes`);
       payloads.push(build(shape, shape.rows++));
     } else if (place === null && other < others.length) payloads.push(others[other++]);
-    else throw new Error('a payload that is not there');
+    else throw new Error('a missing payload');
   }
   if (other < others.length || decoded.some(({ columns, rows }) => !columns.every((column) => isColumn(column, rows))))
-    throw new Error('columns that do not fit');
+    throw new Error('columns that do not match');
   return payloads;
 }
 
@@ -107,13 +107,13 @@ function build({ names, columns }: DecodedShape, row: number): Record<string, un
 
 function readShapes({ shapes, fields }: UncheckedColumns): readonly DecodedShape[] {
   const isShape = (shape: unknown): boolean => Array.isArray(shape) && shape.every((name) => typeof name === 'string');
-  if (!Array.isArray(shapes) || !shapes.every(isShape) || !Array.isArray(fields)) throw new Error('shapes that are none');
+  if (!Array.isArray(shapes) || !shapes.every(isShape) || !Array.isArray(fields)) throw new Error('invalid shapes');
   let at = 0;
   const decoded = (shapes as readonly Shape[]).map((names): DecodedShape => ({
     names,
     columns: fields.slice(at, (at += names.length)),
     rows: 0,
   }));
-  if (at !== fields.length) throw new Error('columns that do not fit');
+  if (at !== fields.length) throw new Error('columns that do not match');
   return decoded;
 }

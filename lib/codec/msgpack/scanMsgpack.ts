@@ -16,8 +16,7 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
 
 /**
  * Scans the structure of one MessagePack value without building it, so that broken values, and values that are small on the wire and large
- * in
- * memory, are rejected before any allocation.
+ * in memory, are rejected before any allocation.
  *
  * @param maxNodes The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates.
  * @returns The fault; undefined if there is none.

@@ -10,7 +10,7 @@ import { webCipher } from './webCipher.js';
 /** @throws {UnsupportedError} If the runtime has no cipher. */
 export function platformCipher(owner: string): Cipher {
   const cipher = nativeCipher() ?? webCipher();
-  if (!cipher) throw new UnsupportedError(`${owner}: no cipher here: the page must come by HTTPS, or from this machine`);
+  if (!cipher) throw new UnsupportedError(`${owner}: no cipher is available: load the page by HTTPS, or from localhost`);
   return cipher;
 }
 

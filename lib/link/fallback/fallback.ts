@@ -20,11 +20,9 @@ export interface FallbackOptions {
 type Candidate = Link<Frame> & DescribedLink;
 
 /**
- * Uses the first of several links that works; list the best one first. A link works when it has received something: the server of a session
- * answers at once. The
- * next connection starts with the link that worked. A working link that fails is lost, as any link: a client that reconnects, as `connect`
- * does, uses the link
- * that works then, and the session continues.
+ * Uses the first of several links that works; the best one comes first. A link works when it has received something: the server of a
+ * session answers at once. The next connection starts with the link that worked. A working link that fails is lost, as any link: a client
+ * that reconnects, as `connect` does, uses the next link that works, and the session continues.
  *
  * Its `protocol` and `endpoint` are those of the link in use.
  *
@@ -41,7 +39,7 @@ export function fallback(...args: readonly Candidate[] | readonly [...links: Can
   const options: FallbackOptions = all.find(isOptions) ?? {};
   const { timeout = 4_000, upgradeAfter = 60_000, scheduler = asyncScheduler } = options;
   assertPositive('fallback', { timeout, upgradeAfter });
-  if (links.length === 0) throw new TypeError('fallback: no link was given');
+  if (links.length === 0) throw new TypeError('fallback: expected at least one link');
 
   const preference = createLinkPreference(upgradeAfter, scheduler);
   const use = createLinkSelector({ links, preference, scheduler, timeLimit: Math.min(timeout, MAX_DELAY) });

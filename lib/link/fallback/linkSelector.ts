@@ -83,7 +83,7 @@ function openLink(
     preference.onAttempt(index);
     return (links[index] as Link<Frame>)(asked$);
   }).pipe(
-    timeout({ first: timeLimit, scheduler, with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'nothing came in time')) }),
+    timeout({ first: timeLimit, scheduler, with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'no frame arrived in time')) }),
   );
 }
 

@@ -18,7 +18,7 @@ export const KEEPALIVE_COMMENT = ':\n\n';
 
 /** @throws {ProtocolError} If a field would be altered. */
 export function formatEvent(name: string, data: string): string {
-  if (UNSAFE.test(name + data)) throw new ProtocolError('CR, LF or NUL in a field of an event');
+  if (UNSAFE.test(name + data)) throw new ProtocolError('a field of an event contains CR, LF or NUL');
   return `${name && `event: ${name}\n`}data: ${data}\n\n`;
 }
 

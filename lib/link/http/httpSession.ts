@@ -21,7 +21,7 @@ export interface HttpSession {
   readonly receive: (first: () => Uint8Array) => Observable<Item>;
   /** Sends a body after the opening. Completes when the server has received it. */
   readonly post: (body: () => Uint8Array) => Observable<never>;
-  /** Tells the server that the link ends, if it was opened. Completes when the server knows. */
+  /** Sends the end of the link to the server, if the link was opened. Completes when the server has received it. */
   readonly close: (ending: Ending) => Observable<never>;
   /** Aborts the pending requests. */
   readonly abort: () => void;

@@ -47,13 +47,13 @@ export function readRecords(maxFrame: number): ReadResponse {
 function toConnectionLost(cause: unknown): Observable<never> {
   if (cause instanceof ConnectionLostError) throw cause;
   throw cause instanceof FrameTooLargeError
-    ? new ConnectionLostError(CloseCode.MESSAGE_TOO_BIG, 'a frame that is too large', false, cause)
+    ? new ConnectionLostError(CloseCode.MESSAGE_TOO_BIG, 'a frame is too large', false, cause)
     : requestError(cause);
 }
 
 /** @throws {ConnectionLostError} If the content type is different, as in the error page of a proxy. */
 function responseBody({ headers, body }: FetchResponse, type: string): Observable<Uint8Array> {
   const found = headers.get('content-type') ?? '';
-  if (!found.startsWith(type)) throw new ConnectionLostError(ABNORMAL, `an answer of another type: ${found}`);
+  if (!found.startsWith(type)) throw new ConnectionLostError(ABNORMAL, `unexpected content type: ${found}`);
   return body ? from(body) : EMPTY;
 }

@@ -53,11 +53,11 @@ export function decodeRecords(body: Uint8Array, maxFrame: number): readonly Item
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   let at = 0;
   while (at < body.length) {
-    if (body.length - at < HEADER_SIZE) throw new ProtocolError('half a header of a frame');
+    if (body.length - at < HEADER_SIZE) throw new ProtocolError('the body ends within the header of a frame');
     const size = view.getUint32(at + 1);
     const end = at + HEADER_SIZE + size;
     if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
-    if (end > body.length) throw new ProtocolError('half a frame');
+    if (end > body.length) throw new ProtocolError('the body ends within a frame');
     items.push(decodeItem(view.getUint8(at), body.subarray(at + HEADER_SIZE, end)));
     at = end;
   }
@@ -67,13 +67,13 @@ export function decodeRecords(body: Uint8Array, maxFrame: number): readonly Item
 function decodeItem(kind: number, payload: Uint8Array): Item {
   if (kind === BYTES) return payload;
   if (kind === TEXT) return decodeText(payload);
-  if (kind !== END || payload.length < 2) throw new ProtocolError('a frame of an unknown kind');
+  if (kind !== END || payload.length < 2) throw new ProtocolError('unknown frame kind');
   return toEnding(new DataView(payload.buffer, payload.byteOffset).getUint16(0), decodeText(payload.subarray(2)));
 }
 
 /** @throws {ProtocolError} If the code is not a close code. */
 export function toEnding(code: unknown, reason: unknown): Ending {
-  if (typeof code !== 'number' || !(code >= 1_000 && code < 5_000)) throw new ProtocolError('no close code');
+  if (typeof code !== 'number' || !(code >= 1_000 && code < 5_000)) throw new ProtocolError('invalid close code');
   return { code, reason: String(reason) };
 }
 
@@ -81,6 +81,6 @@ function decodeText(payload: Uint8Array): string {
   try {
     return fatal().decode(payload);
   } catch {
-    throw new ProtocolError('text that is not UTF-8');
+    throw new ProtocolError('text is not UTF-8');
   }
 }

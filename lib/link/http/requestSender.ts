@@ -42,7 +42,7 @@ export function createRequestSender(address: string, options: HttpLinkOptions): 
       timeout({
         first: Math.min(openTimeout + extraTimeout, MAX_DELAY),
         scheduler,
-        with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'no answer in time')),
+        with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'the server did not answer in time')),
       }),
     );
   return (call, read) =>
@@ -65,7 +65,7 @@ export function invalidField(fields: HeaderFields): string | undefined {
 
 function assertFields(fields: HeaderFields): void {
   const bad = invalidField(fields);
-  if (bad !== undefined) throw new UnsupportedError(`a header that cannot be sent: ${bad}`);
+  if (bad !== undefined) throw new UnsupportedError(`invalid header field: ${bad}`);
 }
 
 function isOk({ status }: FetchResponse): boolean {

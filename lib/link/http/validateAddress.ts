@@ -15,6 +15,6 @@ export function validateAddress(owner: string, url: string | URL, options: HttpL
   if (!/^https?:\/\/[^@/?#]+([/?#]|$)/i.test(address))
     throw new TypeError(`${owner}: "url" must start with https:// or wss://, got ${String(url)}`);
   const bad = typeof headers === 'object' && invalidField(headers);
-  if (bad) throw new TypeError(`${owner}: "headers" holds what cannot be sent: ${bad}`);
+  if (bad) throw new TypeError(`${owner}: "headers" contains an invalid field: ${bad}`);
   return address;
 }

@@ -36,14 +36,14 @@ export interface Admission {
   inspect(request: IncomingMessage): Refusal | undefined;
   /** Counts the connection of a request. Returns a function that must be called once, at its end; or a refusal when there are too many connections. */
   enter(request: IncomingMessage): Refusal | (() => void);
-  /** Refuses all requests from now on; clients may try again after so many ms. */
+  /** Refuses all requests from now on; clients may try again after `retryAfter` ms. */
   close(retryAfter: number): void;
 }
 
 /** How long a client should wait when there are too many connections, in ms. */
 const RETRY_AFTER = 5_000;
 
-/** An origin as browsers send it, with a scheme and nothing behind the port: any other entry of `origins` is a mistake. */
+/** An origin as browsers send it, with a scheme and nothing after the port: any other entry of `origins` is a mistake. */
 const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
 
 /**

@@ -66,13 +66,13 @@ function checked(answer: unknown, now: number): Principal {
   );
 }
 
-/** Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if they do not. */
+/** Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if the credentials do not expire. */
 export function expiryOf(principal: Principal | undefined, scheduler: SchedulerLike): number | undefined {
   const { expiresAt } = principal ?? {};
   return expiresAt === undefined ? undefined : Math.max(1, Math.floor(expiresAt - scheduler.now()));
 }
 
-/** Returns the close code and reason for a client that is refused. They do not reveal why. */
+/** Returns the close code and reason for a client that is refused. They do not reveal the cause. */
 export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: string] {
   if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, 'unauthorized'];

@@ -69,11 +69,11 @@ const FRAME_OVERHEAD = 128;
 
 type End = { readonly error?: unknown };
 
-/** One connection of a client, from its begin to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
+/** One connection of a client, from its start to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
 export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
-  /** The request that the connection began with, where that is known. */
+  /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
   /** The name of the transport. */
   readonly protocol: string;
@@ -88,11 +88,11 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #link: Subscription | undefined;
   #helloTimer: CoalescedTimer | undefined;
   #expiryTimer: CoalescedTimer | undefined;
-  /** Takes the frames for the client. */
+  /** Receives the frames for the client. */
   #peer: Subscriber<Frame> | undefined;
-  /** Takes the frames of the client. */
+  /** Receives the frames of the client. */
   #reader: Observer<Frame> | undefined;
-  /** The frames that wait for the reader, behind the first. */
+  /** The frames after the first that wait for the reader. */
   #early: Frame[] | undefined;
   #earlyBytes = 0;
   #onLeft: Subscriber<unknown> | undefined;
@@ -138,7 +138,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** Passes all frames to a reader from now on, beginning with the first. To be called once. */
   open(reader: Observer<Frame>): void {
     this.#watchExpiry();
-    // Frames that arrive meanwhile wait behind those that are there.
+    // Frames that arrive meanwhile wait behind the earlier ones.
     const early = this.#early ?? [];
     early.unshift(this.first);
     for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
@@ -162,7 +162,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#peer?.next(frame);
   }
 
-  /** Says goodbye. */
+  /** Completes the connection. */
   finish(): void {
     this.#peer?.complete();
   }
@@ -229,7 +229,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   #replace(fresh: Principal | undefined): void {
-    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'another principal');
+    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'the token belongs to another principal');
     this.#principal = fresh;
     this.#watchExpiry();
   }
@@ -263,9 +263,9 @@ export function isSessionFrame(frame: Frame): boolean {
 const MAX_HELLO = 64 * 1024;
 
 function readHello(first: Frame): Hello {
-  if (first.length > MAX_HELLO) throw new ProtocolError('a hello of more than 65,536 characters');
+  if (first.length > MAX_HELLO) throw new ProtocolError('the hello has more than 65,536 characters');
   const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`a ${frame.kind} before the hello`);
+  if (frame.kind !== 'hello') throw new ProtocolError(`unexpected ${frame.kind} frame before the hello`);
   return parseHello(frame.value);
 }
 

@@ -6,7 +6,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && askedFields(headers['access-control-request-headers']).includes(HttpHeader.LINK);
 }
 
-/** Returns the headers that let a page of this origin read the response. Never a wildcard: responses depend on credentials. */
+/** Returns the headers that let a page of this origin read the response. The value is never a wildcard, because responses depend on credentials. */
 export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {
   if (origin === undefined) return {};
   return {

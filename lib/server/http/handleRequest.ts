@@ -61,7 +61,7 @@ function fail({ onClientClosed }: ServedHttpLink, error: unknown): Observable<ne
 }
 
 function asFrame(item: Item): Frame {
-  if (isEnding(item)) throw new ProtocolError('an ending among the frames of a client');
+  if (isEnding(item)) throw new ProtocolError('unexpected end of the link in a request');
   return item;
 }
 

@@ -20,21 +20,20 @@ export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
   readonly isAuthenticated: boolean;
   /** Returns whether the server accepts no more links. */
   readonly isStopped: () => boolean;
-  /** Called when a link has ended and its client knows. */
+  /** Called when a link has ended and its client has been informed. */
   readonly onClosed: () => void;
 }
 
 /**
- * The time and number for which ids are remembered: of opened links, because each may be opened only once; and of links that this side has
- * ended, because
- * their clients may have sent requests before they are informed.
+ * How long, in ms, and how many ids the registry remembers: those of opened links, because each may be opened only once; and those of links
+ * that the server has ended, because their clients may send requests before they receive the end.
  */
 const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
 
 /** All links over requests to one server. */
 export interface HttpLinkRegistry {
   readonly size: number;
-  /** Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client is informed of the end elsewhere. */
+  /** Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client learns of the end elsewhere. */
   readonly find: (request: IncomingMessage) => ServedHttpLink;
   /** Emits the link of a request if the client may use it. */
   readonly authorized: (request: IncomingMessage) => Observable<ServedHttpLink>;
@@ -54,7 +53,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
   const find = (request: IncomingMessage): ServedHttpLink => {
     const name = linkIdOf(request);
     const entry = entries.get(name);
-    // A request may cross the notice of the end: it must not become a lost connection.
+    // A request and the notice of the end may cross: such a request must not become a lost connection.
     if (!entry) throw new StatusError(request.method !== 'GET' && ended.has(name) ? 204 : 404);
     return entry;
   };
@@ -64,7 +63,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
   };
   const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<OpenedHttpLink> => {
     if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
-    // Before a slot is taken.
+    // May throw, so it runs before the link counts against the limits.
     const createDownlink = negotiateDownlink(exchange.request, options.transports);
     if (opened.seen(name)) throw new StatusError(409);
     const leave = admission.enter(exchange.request);
@@ -77,7 +76,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     });
     entries.set(name, entry);
     entry.respondToOpening();
-    // Subscribe before the first frame.
+    // Subscribes before the first frame.
     return concat(
       of(entry.opened),
       defer(() => {

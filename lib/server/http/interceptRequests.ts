@@ -8,9 +8,8 @@ export interface Exchange {
 }
 
 /**
- * Emits the matching requests, and hides them from all other listeners of the server, whether they were added earlier or later: Express
- * would
- * respond to unknown requests.
+ * Emits the matching requests, and hides them from all other listeners of the server, earlier and later ones: Express would respond to
+ * unknown requests.
  */
 export function interceptRequests(server: Server, isOurs: (request: IncomingMessage) => boolean): Observable<Exchange> {
   const add = (handler: (exchange: Exchange) => void): (() => void) => {
@@ -26,7 +25,7 @@ export function interceptRequests(server: Server, isOurs: (request: IncomingMess
     server.emit = emitOthers as Server['emit'];
     return () => {
       isActive = false;
-      // A later interceptor still calls this one: it stays, and passes everything on.
+      // A later interceptor still calls this one, which stays and passes all requests on.
       if (server.emit !== emitOthers) return;
       if (own) Object.defineProperty(server, 'emit', own);
       else Reflect.deleteProperty(server, 'emit');

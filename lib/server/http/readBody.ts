@@ -23,7 +23,7 @@ export function readBody(request: IncomingMessage, { limit, timeLimit, scheduler
   const count = (chunk: Buffer): void => {
     size += chunk.length;
     if (size > limit) throw new FrameTooLargeError(size, limit);
-    if (++chunks > maxFragments(limit)) throw new ProtocolError('a body in too many pieces');
+    if (++chunks > maxFragments(limit)) throw new ProtocolError('the body has too many fragments');
   };
   const body$ = (fromEvent(request, 'data') as Observable<Buffer>).pipe(
     tap(count),
@@ -33,7 +33,7 @@ export function readBody(request: IncomingMessage, { limit, timeLimit, scheduler
   );
   const broken$ = fromEvent(request, 'close').pipe(
     map((): never => {
-      throw new ConnectionLostError(CloseCode.ABNORMAL, 'half a request');
+      throw new ConnectionLostError(CloseCode.ABNORMAL, 'the client disconnected before the end of the request');
     }),
   );
   return merge(body$, broken$).pipe(

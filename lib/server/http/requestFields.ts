@@ -8,24 +8,24 @@ const NAME = new RegExp(`^[\\w-]{${LINK_LENGTH}}$`);
 /** Returns the link id of a request. @throws {ProtocolError} If it is malformed. */
 export function linkIdOf({ headers }: IncomingMessage): string {
   const name = headers[HttpHeader.LINK];
-  if (typeof name !== 'string' || !NAME.test(name)) throw new ProtocolError('no name of a link');
+  if (typeof name !== 'string' || !NAME.test(name)) throw new ProtocolError('the link id is missing or malformed');
   return name;
 }
 
 /** Returns the number of a request. @throws {ProtocolError} If it is missing. */
 export function requestNumberOf({ headers }: IncomingMessage): number {
   const text = String(headers[HttpHeader.NUMBER]);
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new ProtocolError('no number');
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new ProtocolError('the request number is missing or malformed');
   return Number(text);
 }
 
 /** Returns the close code and reason of a client. @throws {ProtocolError} If they are malformed. */
 export function endingOfRequest({ headers }: IncomingMessage): Ending {
   const code = String(headers[HttpHeader.CODE]);
-  if (!/^[1-4]\d{3}$/.test(code)) throw new ProtocolError('no close code');
+  if (!/^[1-4]\d{3}$/.test(code)) throw new ProtocolError('the close code is missing or malformed');
   try {
     return { code: Number(code), reason: decodeURIComponent(String(headers[HttpHeader.REASON] ?? '')).slice(0, 123) };
   } catch {
-    throw new ProtocolError('a reason that cannot be read');
+    throw new ProtocolError('the close reason is malformed');
   }
 }

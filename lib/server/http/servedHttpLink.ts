@@ -85,7 +85,7 @@ export function createServedHttpLink(
         return body$.pipe(finalize(() => bodies--));
       }),
     push(exchange, number, frames) {
-      if (number > posts + 1) throw new ProtocolError('a request is missing');
+      if (number > posts + 1) throw new ProtocolError('an earlier request is missing');
       if (number <= posts || frames.length === 0) countIdle();
       // A repeated request gets a response and has no effect.
       if (number === posts + 1) {

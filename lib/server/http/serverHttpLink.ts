@@ -24,7 +24,7 @@ export interface ServerHttpLink {
   /** To be subscribed to once, before the first frame. */
   readonly link: Link<Frame> & DescribedLink;
   readonly receive: (frame: Frame) => void;
-  /** Returns whether the server has ended it, and not the client. */
+  /** Returns whether the server, not the client, has ended the link. */
   readonly isEnded: () => boolean;
   /** Handles the end of the client. */
   readonly onClientClosed: (ending: Ending) => void;

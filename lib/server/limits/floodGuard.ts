@@ -9,7 +9,7 @@ export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleF
 /** The guard checks the progress of a session once in this many frames: other frames only cost an increment. */
 export const FRAMES_PER_CHECK = 256;
 
-/** In how many ms the whole allowance recovers. */
+/** The time in which the whole allowance recovers, in ms. */
 const RECOVERY = 10_000;
 /** Frames that each side may have reason to send in an interval of the heartbeat: two pings and two answers. */
 const FRAMES_PER_INTERVAL = 4;

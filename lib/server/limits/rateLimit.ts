@@ -17,7 +17,7 @@ export const RATE_LIMIT_DEFAULTS = { perSecond: 100, burst: 200 } as const;
 export interface Bucket {
   /** Takes up to `count` tokens, and returns how many there were. */
   readonly take: (count: number) => number;
-  /** Returns in how many ms the bucket has `count` tokens, or is full. */
+  /** Returns the time until the bucket has `count` tokens, or is full, in ms. */
   readonly wait: (count: number) => number;
   readonly isFull: () => boolean;
 }
@@ -52,7 +52,7 @@ export function createRates(limit: RateLimit, window: number, scheduler: Schedul
   const unacked = Math.min(window, Math.floor(burst / 2));
   const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
   const all = new Map<string, { readonly bucket: Bucket; users: number }>();
-  /** Removes buckets that are not used. One that is not full stays: a principal that returns must not find a full one. */
+  /** Removes full buckets that no wire uses. A bucket that is not full stays: a principal that returns must not get a full one. */
   const sweep = (): void => {
     let seen = 0;
     for (const [owner, entry] of all) {

@@ -13,7 +13,7 @@ export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admi
   readonly acked: () => number;
   /** Returns whether no ack is delayed. */
   readonly isIdle: () => boolean;
-  /** Ends the limit: from now on messages are acked as soon as they are processed, as the client sends no more. */
+  /** Ends the limit: from now on messages are acked as soon as they are processed. For a client that sends no more. */
   readonly release: () => void;
 }
 
@@ -61,7 +61,7 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
     admit({ first, count }: BatchFrame) {
       if (first === 0) return admitUnnumbered(count);
       // A batch that is larger than the window may be sent when no other message is in flight.
-      if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('more than the window');
+      if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('window exceeded');
       return true;
     },
     acked: () => acked,

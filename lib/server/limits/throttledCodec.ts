@@ -20,7 +20,7 @@ export function throttledCodec(
 ): Codec {
   let dropped = 0;
   const admit = ({ type }: Message): boolean => {
-    // The server has caused these itself.
+    // The server itself causes these messages.
     if (type === 'ack' || type === 'system.hello') return true;
     if (bucket.take(1) === 1) {
       dropped = 0;

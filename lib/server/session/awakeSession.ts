@@ -36,14 +36,14 @@ export interface ServerSessionOptions extends WiresOptions, Required<Pick<ServeO
   readonly fanOut: FanOut;
 }
 
-/** What was stored of a client. */
+/** The stored state of a client. */
 export interface StoredClient {
   readonly record: InboxRecord | undefined;
   readonly store: OutboxStore;
   readonly contents: OutboxContents;
 }
 
-/** A client as it is when its session begins. */
+/** The state of a client when its session begins. */
 export interface NewClient {
   readonly pid: string;
   readonly delivery: Delivery;
@@ -53,7 +53,7 @@ export interface NewClient {
   readonly transport: SessionTransport;
 }
 
-/** The session of a client, which it has also while it hibernates. */
+/** The part of a session that remains in memory while the session hibernates. */
 export interface SessionOwner extends Checked {
   readonly client: Omit<NewClient, 'stored'> & { readonly store: OutboxStore };
   /** Names the wire. */
@@ -62,7 +62,7 @@ export interface SessionOwner extends Checked {
   readonly parts: WireParts;
   readonly bucket: SharedBucket | undefined;
   readonly report: Report;
-  /** Hands a message of the client to the application. */
+  /** Delivers a message of the client to the application. */
   readonly emit: (message: Message) => void;
   /** Ends the session: the wire completes, and the reason is reported. */
   readonly failed: (error: unknown) => void;
@@ -82,12 +82,12 @@ export class AwakeSession implements Drained {
   readonly #handshake: HandshakeResponder;
   readonly #reauthentication: Reauthentication;
   readonly #throttle: Throttle | undefined;
-  /** What the endpoint sends over the connection in use. */
+  /** The frames of the endpoint for the current connection. */
   #sending = Subscription.EMPTY;
   #connection: Connection | undefined;
-  /** Set while a connection is given to the endpoint that both sides have agreed on before. */
+  /** Set while the endpoint takes over a connection whose handshake is complete. */
   #goesOn: { readonly snapshot: Snapshot; readonly silence: Silence } | undefined;
-  /** Whether the client was asked to send nothing more, and whether it has answered. Its answer comes behind all that it has sent. */
+  /** Whether the server has sent a bye, and whether the client has answered. The client answers after its last message. */
   #isByeSent = false;
   #isByeAnswered = false;
   #isDraining = false;
@@ -126,7 +126,7 @@ export class AwakeSession implements Drained {
         onHandshake: ({ kind, value }, connection) => {
           if (kind === 'auth' && connection.isAgreed) this.#reauthentication.renew(credential(value), connection);
           else if (kind === 'bye' && this.#isByeSent) this.#isByeAnswered = true;
-          else if (kind !== 'hello') throw new ProtocolError(`a ${kind} out of place`);
+          else if (kind !== 'hello') throw new ProtocolError(`unexpected ${kind} frame`);
           else this.#handshake.readHello();
         },
         ...(this.#throttle && { ackable: this.#throttle.ackable, admit: this.#throttle.admit }),
@@ -153,14 +153,14 @@ export class AwakeSession implements Drained {
     this.#sending.unsubscribe();
   }
 
-  /** Goes on over the connection that the session had while it hibernated. */
+  /** Continues over the connection that the session used while it hibernated. */
   goOn(snapshot: Snapshot, silence: Silence): void {
     this.#handshake.readHello();
     this.#goesOn = { snapshot, silence };
     this.connect();
   }
 
-  /** Whether there is nothing to do, as far as this class knows. */
+  /** Returns whether this part of the session has nothing to do. */
   isIdle(): boolean {
     return !this.#isDraining && !this.#isByeSent && this.#isHere() && this.#reauthentication.isIdle() && this.#throttle?.isIdle() !== false;
   }
@@ -168,7 +168,7 @@ export class AwakeSession implements Drained {
   reached() {
     const { sender, receiver } = this.endpoint;
     const { acked, sent } = sender.inFlight;
-    // A client that is throttled gets no further than its acks, also by what it skips.
+    // A throttled client makes progress only by the numbers that the server acks, also when it skips numbers.
     return { rx: this.#throttle?.acked() ?? receiver.rx, acked, sent, unread: this.endpoint.unread() };
   }
 
@@ -183,7 +183,7 @@ export class AwakeSession implements Drained {
     return !this.#isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
   }
 
-  /** Sends what is still to be sent, then says goodbye and ends the session. */
+  /** Sends the remaining messages, then closes the connection and ends the session. */
   drain(): void {
     this.#isDraining = true;
     const { failed, options } = this.#session;
@@ -191,7 +191,7 @@ export class AwakeSession implements Drained {
   }
 
   end(): void {
-    // An ack that waits tells the client what need not come again.
+    // The client does not send messages again when it has received their delayed ack.
     this.endpoint.flushAcks();
     this.#sending.unsubscribe();
     this.endpoint.sender.abandon();
@@ -206,7 +206,7 @@ export class AwakeSession implements Drained {
     return silence;
   }
 
-  /** Whether the client is connected, and both sides know of each other. */
+  /** Returns whether the client is connected and the handshake is complete. */
   #isHere(): boolean {
     return this.#connection?.isAgreed === true && this.endpoint.isCurrent(this.#connection);
   }

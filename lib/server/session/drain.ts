@@ -1,11 +1,11 @@
 import { defer, EMPTY, ignoreElements, interval, scan, takeUntil, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
 import { after } from '../../internal/after.js';
 
-/** One client while the server stops. */
+/** The session of a client while the server stops. */
 export interface Drained {
-  /** Asks it to send nothing more, and to come back in so many ms. */
+  /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
   bye(retryAfter: number): void;
-  /** Whether it has answered, and all that both have sent is processed; or it is away. */
+  /** Returns whether the client has answered and both sides have processed all messages, or the client is not connected. */
   isDrained(): boolean;
 }
 
@@ -16,16 +16,16 @@ export interface DrainingOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** How often it is looked whether all is done, in ms. */
+/** The interval in which the server checks whether all sessions are drained, in ms. */
 const LOOK = 20;
 
-/** Completes when all of them are idle, or it takes too long. They are asked to return one after the other, within `retryAfter` ms of each other. */
+/** Drains all sessions; completes when they are drained, or after `drainTimeout`. The clients return after `retryAfter` to twice `retryAfter` ms. */
 export function drain(all: readonly Drained[], { retryAfter, drainTimeout, random, scheduler }: DrainingOptions): Observable<never> {
   return defer(() => {
     for (const one of all) one.bye(Math.round(retryAfter * (1 + random())));
     if (all.length === 0) return EMPTY;
     return interval(LOOK, scheduler).pipe(
-      // Twice: what was done just now is acked a moment later.
+      // Checks twice: the ack of a message follows a moment after its processing.
       scan((looks) => (all.every((one) => one.isDrained()) ? looks + 1 : 0), 0),
       takeWhile((looks) => looks < 2),
       takeUntil(after(drainTimeout, scheduler)),

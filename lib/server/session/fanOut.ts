@@ -31,8 +31,8 @@ export interface FanOutMember {
 }
 
 /**
- * The messages that a session is given in one go. Sessions that are given the same messages share the burst: the messages of a channel are collected and encoded
- * once for all of its members.
+ * The messages that the application sends to a session in one microtask. Sessions that send the same messages share the burst: the server
+ * collects and encodes the messages of a channel once for all of its members.
  */
 export class Burst {
   /** The burst with one more message. */
@@ -102,7 +102,7 @@ function encode(messages: readonly Message[], codec: Codec, own: Delivery, optio
   }
 }
 
-/** Sends to many sessions that hibernate, at the end of one microtask. */
+/** Sends the bursts of hibernating sessions, at the end of the microtask. */
 export class FanOut {
   #members: FanOutMember[] = [];
   /** The burst of the first message since the last flush. */

@@ -14,7 +14,7 @@ import { expiryOf } from '../accept/authentication.js';
 import type { Peer } from './resumption.js';
 
 export interface HandshakeOptions extends EndpointOptions {
-  /** How often each side must be heard, in ms. */
+  /** The interval in which each side must send at least one frame, in ms. */
   readonly pingInterval: number;
 }
 
@@ -22,25 +22,25 @@ export interface HandshakeParts extends Pick<EndpointParts, 'fail' | 'wait'> {
   readonly pid: string;
   readonly peer: Peer;
   readonly codec: NegotiatedCodec;
-  /** The name of the codec that both sides know. */
+  /** The name of the codec that both sides support. */
   readonly agreed: string;
   readonly store: OutboxStore;
   /** Returns the latest connection of the client, which is open or about to be. */
   readonly attachment: () => IncomingConnection;
-  /** Called when both sides know of each other. */
+  /** Called when the handshake is complete. */
   readonly onAgreed: () => void;
 }
 
-/** Answers the hello of each connection. The hello itself was read before. */
+/** Answers the hello of each connection. The caller has read the hello. */
 export class HandshakeResponder {
   readonly #parts: HandshakeParts;
   readonly #options: HandshakeOptions;
   /** The agreement of the connection in use, until it is applied. */
   #pending: Agreement | undefined;
   #isHelloRead = false;
-  /** Whether the contents of the outbox are read. A server that has not read them could not tell which acks are right. */
+  /** Whether the contents of the outbox are read. Before that, the server cannot validate acks. */
   #isOutboxRead = false;
-  /** Called when they are. */
+  /** Called when the contents of the outbox are read. */
   #onOutboxRead: () => void = noop;
 
   constructor(parts: HandshakeParts, options: HandshakeOptions) {
@@ -71,13 +71,13 @@ export class HandshakeResponder {
     });
   }
 
-  /** The first hello was read before the connection was this session's. @throws {ProtocolError} When this is another one. */
+  /** Accepts the first hello of a connection, which was read before the session got the connection. @throws {ProtocolError} For a second hello. */
   readHello(): void {
-    if (this.#isHelloRead) throw new ProtocolError('a hello out of place');
+    if (this.#isHelloRead) throw new ProtocolError('unexpected hello frame');
     this.#isHelloRead = true;
   }
 
-  /** The client has received the welcome: what is sent from now on reaches it. */
+  /** Completes the handshake, when the client has shown that it has received the welcome. */
   agree(connection: Connection, endpoint: Endpoint): void {
     const agreement = this.#pending;
     if (!agreement) return;
@@ -86,13 +86,13 @@ export class HandshakeResponder {
     this.#remember(() => this.#enter(connection, agreement, endpoint));
   }
 
-  /** Stores who the client is, then goes on. */
+  /** Stores the record of the client, then calls `then`. */
   #remember(then: () => void): void {
     const { pid, peer, wait, fail } = this.#parts;
     wait(() => this.#options.inbox?.remember(pid, peer.record), then, fail);
   }
 
-  /** Both sides use the codec that they have agreed on, from here on. */
+  /** Sends the welcome. From now on, both sides use the agreed codec. */
   #answer(connection: Connection, welcome: Welcome, endpoint: Endpoint): void {
     if (!endpoint.isCurrent(connection)) return;
     const { codec, agreed } = this.#parts;
@@ -101,7 +101,7 @@ export class HandshakeResponder {
     connection.send(controlFrame('welcome', welcome));
   }
 
-  /** The terms of the server, the same for all clients. */
+  /** Returns the server's parameters for the welcome. */
   #terms() {
     const {
       pingInterval: ping,
@@ -114,18 +114,18 @@ export class HandshakeResponder {
     return { window, bytes, ping, codec: agreed, ...(expires !== undefined && { expires }) };
   }
 
-  /** Both sides go on; in a new session with numbers of its own. */
+  /** Stores the new session, if the session was not resumed, then lets the endpoint send. */
   #enter(connection: Connection, agreement: Agreement, endpoint: Endpoint): void {
     if (!endpoint.isCurrent(connection)) return;
     const { peer, store, wait, fail, onAgreed } = this.#parts;
     const { sid, tokens } = peer.record;
     const begin = (): void => {
-      // Also when that connection has died meanwhile: the session is stored, and the client knows of it.
+      // Also when the connection was lost meanwhile: the session is stored, and the client has its ticket.
       if (peer.record.sid === sid) peer.begin();
       endpoint.agree(connection, agreement);
       onAgreed();
     };
-    // First the numbers of a new session, then its name: a server that crashes in between must not take the old numbers for the new ones.
+    // Stores the numbers of a new session before its id: a server that crashes in between must not take the old numbers for the new ones.
     const keepName = (): MaybeAsync<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
     endpoint.sender.resume(agreement, () => wait(keepName, begin, fail));
   }

@@ -3,21 +3,21 @@ import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /** A session that is checked at intervals. */
 export interface Checked {
-  /** Where the timer finds it: only the timer writes here. */
+  /** The part of the timer that contains the session. Only the timer writes this field. */
   part: number;
-  /** @param isLate Whether this check is late by more than another one. */
+  /** @param isLate Whether this check is late by more than the time between two checks. */
   check(isLate: boolean): void;
-  /** The session hibernates, if it has nothing to do. */
+  /** Hibernates, if the session has nothing to do. */
   hibernate(): void;
 }
 
-/** Checks many sessions, each every half interval, with one timer. */
+/** Checks all sessions with one timer, each session twice in an interval. */
 export interface KeepaliveTimer {
   /** Begins to check, half an interval after the last check of the session or up to an eighth of that sooner. */
   add(session: Checked, checkedAt: number): void;
   /** Ends the checks of a session, and does not let it hibernate. */
   remove(session: Checked): void;
-  /** Lets a session that was connected, or has woken up, hibernate in a moment. */
+  /** Lets a session hibernate after `moment` ms. For a session that was connected, or has woken up. */
   settle(session: Checked): void;
 }
 

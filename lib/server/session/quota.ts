@@ -4,19 +4,19 @@ import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { ServeOptions } from '../serveOptions.js';
 
-/** The place of one client, as far as it is looked at here. */
+/** A client that counts against the quota. */
 export interface QuotaUser {
-  /** Whose it is, where that was asked for. */
+  /** The id of the principal; `undefined` for an anonymous client. */
   readonly owner: string | undefined;
   vacate(error: PeerGoneError): void;
 }
 
-/** The users there are, and which of them have clients that are away. */
+/** Limits the wires of each principal, and the wires that wait for their clients. */
 export interface Quota {
   /**
-   * Takes a place for this principal; what is returned gives it up, once. Of nobody in particular there may be any number.
+   * Counts a wire of a principal. Returns a function that ends the count, to be called once. The number of anonymous wires is not limited.
    *
-   * @throws {ConnectionLostError} When it has as many as it may.
+   * @throws {ConnectionLostError} When the principal has `maxPerPrincipal` wires.
    */
   take(owner: string | undefined): () => void;
   readonly onDetached: (user: QuotaUser) => void;
@@ -27,7 +27,7 @@ export interface QuotaOptions extends Required<Pick<ServeOptions, 'maxDetached' 
   readonly scheduler: SchedulerLike;
 }
 
-/** When too many are away, of all or of one principal, the one that is so for longest has its wire ended. */
+/** Creates the quota. When too many wires wait for their clients, in total or of one principal, the wire that has waited longest ends. */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions): Quota {
   const taken = createKeyedCounts();
   const all = createAway(maxDetached, scheduler);
@@ -36,7 +36,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   return {
     take(owner) {
       if (owner === undefined) return noop;
-      if (taken.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'no more wires of this principal');
+      if (taken.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'the principal has too many wires');
       return taken.add(owner);
     },
     onDetached(user) {
@@ -57,7 +57,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
 }
 
 function createAway(max: number, scheduler: SchedulerLike) {
-  // Since when, the longest first.
+  // The time at which each client was lost, the earliest first.
   const since = new Map<QuotaUser, number>();
   return {
     get size() {

@@ -8,14 +8,13 @@ import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import { createBucket, type Bucket } from '../limits/rateLimit.js';
 
-/** Fresh tokens that a client may show, as each is work for whoever is asked who that is: so many in a second, and so many at once. */
+/** The limits of fresh tokens that a client may send, per second and at once: each token is work for `authenticate`. */
 const PER_SECOND = 10;
 const AT_ONCE = 100;
 
-/** Takes fresh tokens, one at a time, and tells how long they are good for. Who shows a bad one is closed as at its hello. */
-/** Takes the fresh tokens of a client. */
+/** Authenticates the fresh tokens of a client, one at a time. Answers with their lifetime, or closes the connection as for a rejected hello. */
 export interface Reauthentication {
-  /** @throws {RxwireError} When the client shows too many tokens. */
+  /** @throws {RxwireError} When the client sends too many tokens, or sends one while another is checked. */
   readonly renew: (token: string, connection: Connection) => void;
   readonly isIdle: () => boolean;
 }
@@ -25,7 +24,7 @@ export function createReauthentication(attachment: () => IncomingConnection, wai
   let bucket: Bucket | undefined;
 
   const renew = (token: string, connection: Connection): void => {
-    if (asking === connection) throw new ProtocolError('an auth while another is looked into');
+    if (asking === connection) throw new ProtocolError('unexpected auth frame: the server still checks another token');
     bucket ??= createBucket(PER_SECOND, AT_ONCE, scheduler);
     if (bucket.take(1) === 0) throw new ConnectionLostError(CloseCode.FLOOD, 'too many fresh tokens');
     asking = connection;

@@ -37,7 +37,7 @@ interface SessionEntry {
 
 /** Creates the registry of the sessions of a server, by the names of the clients' outboxes. */
 export function createRegistry(options: RegistryOptions) {
-  /** An entry is `undefined` while the server reads what is stored of the client. */
+  /** An entry is `undefined` while the server reads the stored state of the client. */
   const entries = new Map<string, SessionEntry | undefined>();
   const shared: ServerSessionOptions = {
     ...options,
@@ -53,10 +53,10 @@ export function createRegistry(options: RegistryOptions) {
   const isRefused = (attachment: IncomingConnection, hello: Hello, peer: Peer): boolean => {
     const code = peer.refusal(hello, attachment.principal);
     if (code === undefined) return false;
-    refuse(attachment, code, new UnsupportedError(`a hello that is refused with ${code}`));
+    refuse(attachment, code, new UnsupportedError(`the hello was refused with close code ${code}`));
     return true;
   };
-  /** @param leave Gives the place of the client up. */
+  /** @param leave Removes the client from the registry and from the quota. */
   const accept = (attachment: IncomingConnection, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
     const peer = peerOf(stored, attachment);
     const codec = agreedCodec(hello, options.codecs);
@@ -69,7 +69,7 @@ export function createRegistry(options: RegistryOptions) {
     }
     leave();
     stored.store.close();
-    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('no codec that both sides know'));
+    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('client and server have no codec in common'));
   };
   const load = ({ pid }: Hello): Observable<StoredClient> => {
     const { inbox, outbox = () => inMemory } = options;
@@ -96,34 +96,35 @@ export function createRegistry(options: RegistryOptions) {
 
   return {
     /**
-     * Emits the wire of a new client; completes without one when the client has its wire already.
+     * Emits the wire of a new client. Completes without a wire when the client has one already, or is refused.
      *
-     * @throws {RxwireError} When the client may not have a wire.
+     * @throws {RxwireError} When the principal has too many wires.
      */
     admit(attachment: IncomingConnection): Observable<AnyWire> {
       const hello = attachment.hello();
       const entry = entries.get(hello.pid);
       if (!entries.has(hello.pid)) return begin(attachment, hello);
-      if (!entry) refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('a hello while another is looked into'));
+      if (!entry)
+        refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: the server still handles an earlier one'));
       else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
       return EMPTY;
     },
-    /** Returns all sessions, awake. */
+    /** Wakes all sessions up, and returns them. */
     sessions: (): readonly Drained[] => [...entries.values()].flatMap((entry) => entry?.session?.wake() ?? []),
-    /** Ends all sessions; the clients may look for another server. */
+    /** Ends all sessions with close code 1001: the clients may connect to another server. */
     close: (): void => {
       for (const entry of [...entries.values()]) entry?.transport.vacate();
     },
   };
 }
 
-/** Returns the client as it was stored, or as a new one. */
+/** Returns the stored peer, or a new one. */
 function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: IncomingConnection): Peer {
   const known = parsePeerRecord(record?.session);
   return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
 }
 
-/** Returns the codec that both sides know and the client likes best. */
+/** Returns the first codec of the client that the server supports. */
 function agreedCodec({ codecs: offered }: Hello, codecs: readonly Codec[]): Codec | undefined {
   return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
 }
@@ -135,7 +136,7 @@ class SessionWireSetup implements WireSetup {
   readonly #entry: SessionEntry;
   readonly #options: ServerSessionOptions;
   readonly #onEnded: () => void;
-  /** The client, until its session has begun: later it is of no use, and not small. */
+  /** The client, until its session has begun: later the setup does not need it, and it takes memory. */
   #client: NewClient | undefined;
 
   constructor(entry: SessionEntry, client: NewClient, options: ServerSessionOptions, onEnded: () => void) {

@@ -4,39 +4,39 @@ import type { Hello, Welcome } from '../../session/protocol/handshake.js';
 import type { Principal } from '../principal.js';
 import { randomName } from '../randomName.js';
 
-/** What a server knows of a client apart from its messages: plain data, for an inbox to store. */
+/** The server's record of a client, without the messages: plain data, which an inbox stores. */
 export interface PeerRecord {
-  /** The session it was welcomed to last. */
+  /** The session of the last welcome. */
   readonly sid: string;
-  /** Digests of the tokens it may show: the one of the last welcome, and the one before until that was used. */
+  /** Digests of the tokens that the client may send: that of the last welcome, and, until the client has used that one, the token before. */
   readonly tokens: readonly string[];
   /** Its latest hello. */
   readonly epoch: number;
   readonly n: number;
-  /** Whether it was seen to have got a welcome: from then on its numbers are those we know. */
+  /** Whether the client has shown that it received a welcome. From then on, the server has its numbers. */
   readonly isConfirmed: boolean;
-  /** Whether something may have been sent in that session. */
+  /** Whether the server may have sent messages in that session. */
   readonly isBegun: boolean;
-  /** The `id` of whose session it is, where that was asked for. */
+  /** The `id` of the principal; absent for an anonymous client. */
   readonly principal?: string;
 }
 
-/** What to tell a client. */
+/** The result of a hello: the fields of the welcome that depend on the client. */
 export interface Greeting extends Pick<Welcome, 'sid' | 'rt' | 'known' | 'resumed'> {
-  /** Whether our own numbers go on where they are; a session in which nothing was sent yet is resumed, too, and has none. */
+  /** Whether the server's numbers continue. A session in which the server has sent nothing is resumed as well, but has no numbers. */
   readonly goesOn: boolean;
 }
 
-/** One client, across its connections, the server's restarts, and attempts of others to be it. */
+/** The identity of a client, across its connections and restarts of the server. Detects impersonation. */
 export interface Peer {
   readonly record: PeerRecord;
-  /** Why this hello of this principal is refused, if it is. */
+  /** Returns the close code with which a hello of this principal is refused, or `undefined`. */
   refusal(hello: Hello, principal: Principal | undefined): CloseCode | undefined;
-  /** A hello that was not refused is answered with a new token. */
+  /** Updates the record for a hello that was not refused. Returns the answer, with a new token. */
   greet(hello: Hello): Greeting;
-  /** It has used the token of the last welcome. */
+  /** Records that the client has received the last welcome. */
   confirm(): void;
-  /** What is sent to it from now on has the numbers of its session. */
+  /** Records that the session has begun: from now on, messages to the client have its numbers. */
   begin(): void;
 }
 
@@ -44,9 +44,9 @@ export interface Peer {
 const TOKEN_BYTES = 32;
 
 /**
- * @param known What was stored of it; nothing, when it is new.
- * @param canResume Whether what was sent to it in that session is still here.
- * @param principal Whose it is, when it is new.
+ * @param known The stored record; `undefined` for a new client.
+ * @param canResume Whether the server still has the unacked messages of that session.
+ * @param principal The principal of a new client.
  */
 export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined): Peer {
   return new KnownPeer(known, canResume, principal);
@@ -56,9 +56,9 @@ class KnownPeer implements Peer {
   record: PeerRecord;
   readonly #isOld: boolean;
   readonly #owner: string | undefined;
-  /** Whether something was sent in its session. */
+  /** Whether the server has sent messages in the session. */
   #isBegun: boolean;
-  /** Whether what is not acked of that is here. */
+  /** Whether the server still has the unacked messages of the session. */
   #canGoOn: boolean;
 
   constructor(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined) {
@@ -71,10 +71,10 @@ class KnownPeer implements Peer {
 
   refusal({ epoch, n, rt = '' }: Hello, shown: Principal | undefined): CloseCode | undefined {
     const { record } = this;
-    // First of all: to anybody else it is as if there were no such session.
+    // Checked first: another principal must not learn that the session exists.
     if (this.#owner !== shown?.id) return CloseCode.FORBIDDEN;
     if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
-    // Who was never seen to have got a welcome has nothing here: it may have been an owner of the outbox that is fenced by now.
+    // A client that has not confirmed a welcome owns no session: it may be a former owner of the outbox, which is fenced by now.
     const isOwned = this.#isOld || record.isConfirmed;
     if (isOwned && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
     return undefined;
@@ -105,7 +105,7 @@ class KnownPeer implements Peer {
   }
 }
 
-/** A stolen record opens no session. */
+/** Returns the digest of a token: a stolen record must not open a session. */
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
@@ -114,7 +114,7 @@ function isSame(a: string, b: string): boolean {
   return timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
-/** What an inbox gave back may be of another version, or nobody's. */
+/** Parses a record from an inbox. Returns `undefined` when the record is absent or malformed, as it may be of another version. */
 export function parsePeerRecord(value: unknown): PeerRecord | undefined {
   const { sid, tokens, epoch, n, isConfirmed, isBegun, principal } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
   if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;

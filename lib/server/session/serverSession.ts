@@ -18,7 +18,7 @@ import type { Burst, FanOutMember } from './fanOut.js';
 import { addParcel, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
 import type { TransportUser } from './transport.js';
 
-/** Tells the wire where a message is while its session hibernates. */
+/** Reports the states of messages to the wire while the session hibernates. */
 class HibernationView implements OutgoingMessages {
   readonly kind = 'begun';
 
@@ -34,10 +34,11 @@ class HibernationView implements OutgoingMessages {
 }
 
 /**
- * The session of one client. It hibernates while it has nothing to do: then only a {@link Snapshot} is kept of it. The client finds no difference: the session
- * answers pings, and sends messages by itself. It wakes up when a frame or a message needs more than that, and when its client returns.
+ * The session of one client. It hibernates while it has nothing to do: then only a {@link Snapshot} is kept of it. The client finds no
+ * difference: the session answers pings and sends messages without waking up. It wakes up when a frame or a message needs more than that,
+ * and when its client returns.
  *
- * That a session ends is no failure of the server: the wire completes, and the reason is reported in its `errors$`.
+ * The end of a session is no failure of the server: the wire completes, and reports the reason in its `errors$`.
  */
 export class ServerSession implements SessionOwner, FanOutMember, TransportUser, Observer<Message>, Unsubscribable {
   part = 0;
@@ -46,11 +47,11 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
-  /** The number of messages that had come when the session settled last: a session whose client is active stays awake. */
+  /** The number of messages received when the session settled last: a session whose client is active stays awake. */
   #received = -1;
   #awake: AwakeSession | undefined;
   #snapshot: Snapshot | undefined;
-  /** What was stored, until the session has begun. */
+  /** The stored messages, until the session has begun. */
   #contents: OutboxContents | undefined;
   readonly client: SessionOwner['client'];
   readonly id: string;
@@ -103,12 +104,12 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     this.failed(error);
   }
 
-  /** Sends what is still to be sent, then ends. */
+  /** Sends the remaining messages, then ends the session. */
   complete(): void {
     this.wake().drain();
   }
 
-  /** Hands a message of the client to the application. */
+  /** Delivers a message of the client to the application. */
   readonly emit = (message: Message): void => this.#to.next(message);
 
   /** Ends the session: the wire completes. */
@@ -137,7 +138,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   }
 
   connected(): void {
-    // Awake before that: only over the connection that it had while it hibernated a session goes on without a handshake.
+    // Wakes up first: a session continues without a handshake only over the connection that it used while it hibernated.
     const awake = this.wake();
     this.#isConnected = true;
     awake.connect();
@@ -151,20 +152,20 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   readonly report = (event: SessionEvent): void => this.parts.report(event);
 
-  /** Returns how far the session has got, see {@link Progress}. */
+  /** Returns the progress of the session. */
   moved(): Progress {
     const { window = DEFAULTS.window } = this.options;
-    // A message without a number may wait for the first subscriber, and each one that finds no room to wait is an error.
+    // Messages without numbers may wait for the first subscriber; each that the session drops for lack of room counts as an error.
     const { messagesReceived, errors } = this.parts.traffic;
     const { rx, acked, sent, unread } = this.#awake?.reached() ?? this.#reached();
     return { steps: messagesReceived + errors + rx + 2 * acked, open: sent - acked + unread + window };
   }
 
-  /** Ends all of it. */
+  /** Ends the session. */
   unsubscribe(): void {
     this.#isConnected = false;
     this.options.keepalive.remove(this);
-    // What is not acked has its outcome now.
+    // Waking up gives the unacked messages their outcomes.
     if (this.#snapshot?.parcels || this.burst) this.wake();
     this.#awake?.end();
     this.client.store.close();
@@ -173,7 +174,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     this.client.transport.leave();
   }
 
-  /** Checks whether the client was heard, while the session hibernates. */
+  /** Checks whether the client has sent a frame, while the session hibernates. */
   check(isLate: boolean): void {
     const snapshot = this.#snapshot;
     if (!snapshot) return;
@@ -260,10 +261,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     return true;
   }
 
-  /** Answers a frame that tells nothing new, without waking up. */
+  /** Answers a frame without waking up. Returns false when the session must wake up for the frame. */
   #answer(frame: Frame): boolean {
     const snapshot = this.#snapshot;
-    // Where receipts have a subscriber, the endpoint reports them.
+    // When receipts have a subscriber, the endpoint must report the acks.
     if (!snapshot || (snapshot.parcels && this.parts.isWatched())) return false;
     const { window = DEFAULTS.window } = this.options;
     const reply = answer(frame, snapshot, window);
@@ -298,7 +299,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     return awake;
   }
 
-  /** Lets messages through once the application has subscribed. */
+  /** Releases the held messages when the application subscribes. */
   #listen({ endpoint }: AwakeSession): Subscription {
     if (this.#isSubscribed) {
       endpoint.held.open();

@@ -12,9 +12,9 @@ export interface Snapshot {
   acked: number;
   /** The highest number that was sent. */
   sent: number;
-  /** How much may be in flight. */
+  /** The limits of messages and bytes in flight. */
   allowance: Allowance;
-  /** The messages in flight, in order; those of the first parcel may be acked in part. Absent where none is in flight. */
+  /** The messages in flight, in order; those of the first parcel may be acked in part. `undefined` when none is in flight. */
   parcels: Parcel[] | undefined;
   /** The number before the first message of `parcels`. */
   before: number;
@@ -26,11 +26,11 @@ export interface Snapshot {
   checked: number;
   /** Whether the client reads batches that carry an ack, and lets acks wait. */
   readonly lazyAcks: boolean;
-  /** The messages of the client that are processed, including those that were finished out of order before a restart and will come again. */
+  /** The processed messages of the client, including those that finished out of order before a restart and are received again. */
   readonly cursor: Cursor;
 }
 
-/** The size of a frame beside its body, at most, in bytes. */
+/** The maximum size of the header of a frame, in bytes. */
 const HEADER_SIZE = 32;
 
 /** Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has something to do. */
@@ -104,8 +104,8 @@ export function isUnacked({ parcels = [], before, acked }: Snapshot, id: string)
 }
 
 /**
- * Handles a frame that needs nothing of an endpoint: a ping when all messages have come, or an ack. Returns the answer, or an empty text where there is none.
- * Returns undefined when the session must wake up.
+ * Handles a frame that does not need the endpoint: a ping when all messages were received, or an ack. Returns the answer, which is empty
+ * for an ack. Returns undefined when the session must wake up.
  */
 export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame | undefined {
   if (typeof frame !== 'string') return undefined;
@@ -118,7 +118,7 @@ export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame 
     acknowledge(snapshot, ack);
     return '';
   } catch {
-    // The endpoint reports what is wrong with the frame.
+    // The endpoint reports the error.
     return undefined;
   }
 }

@@ -14,40 +14,41 @@ export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 
   readonly quota: Quota;
 }
 
-/** The user of a transport: it takes the frames of a client, and is told when its connections are over for good. */
+/** The user of a transport: it receives the frames of a client, and learns of the end of its connections. */
 export interface TransportUser {
-  /** There is another connection: what is sent goes over it. Called before any frame comes over it. */
+  /** Called when there is another connection, before the first frame: from now on, frames are sent over this one. */
   connected(): void;
-  /** The connection is over. */
+  /** Called when the connection has ended. */
   disconnected(): void;
-  /** Takes a frame of the client. */
+  /** Handles a frame of the client. */
   receive(frame: Frame): void;
-  /** The client does not come back, for this reason. */
+  /** Called when the client does not return, with the reason. */
   failed(error: unknown): void;
-  /** The client has said goodbye. */
+  /** Called when the client has closed its session. */
   ended(): void;
   moved(): Progress;
   readonly report: Report;
 }
 
 /**
- * What the server sends to one client, and receives from it, over one connection after the other. It outlives them: it waits for the client to return, and changes
- * over to each newer connection. When its user leaves before the client has said goodbye, it closes the connection.
+ * Sends frames to one client, and receives its frames, over one connection after the other. The transport outlives its connections: it
+ * waits for the client to return, and switches to each newer connection. When its user leaves before the client, the transport closes the
+ * connection.
  */
 export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
-  /** Whether the client can say that it has returned. One that cannot is a new client each time. */
+  /** Whether the protocol lets the client resume its wire. Otherwise each connection is a new client. */
   readonly returns: boolean;
   readonly owner: string | undefined;
   readonly #options: TransportOptions;
   #user: TransportUser | undefined;
   #connected: IncomingConnection | undefined;
-  /** Set while its client is away. */
+  /** Set while the client is not connected. */
   #gone: CoalescedTimer | undefined;
-  /** Frames of this connection, since it was looked what has become of them. */
+  /** The frames of this connection since the last check of the flood guard. */
   #frames = 0;
-  /** Made at the first look. */
+  /** Created at the first check. */
   #isFlooding: (() => boolean) | undefined;
   #isStopping = false;
 
@@ -63,7 +64,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#attach();
   }
 
-  /** Its user has ended. */
+  /** Closes the connection, when the user of the transport has ended. */
   leave(): void {
     this.#user = undefined;
     this.#detach();
@@ -72,17 +73,17 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     else this.latest.close(CloseCode.ABANDONED, '');
   }
 
-  /** Lets a newer connection take the place of the one before. */
+  /** Replaces the connection by a newer one. */
   takeOver(newer: IncomingConnection): void {
     const older = this.latest;
     this.latest = newer;
     this.#detach();
     if (this.#user) this.#attach();
-    // Only now that nobody listens to it: to the wire this is no loss.
+    // The older connection has no user any more, so the wire does not report a loss.
     older.close(CloseCode.SUPERSEDED, 'another connection took over');
   }
 
-  /** Ends the wire: with an error, or as the server stops. */
+  /** Ends the wire: with an error, or, without one, because the server stops. */
   vacate(error?: unknown): void {
     this.#isStopping = error === undefined;
     if (this.#isStopping) this.#user?.ended();
@@ -93,16 +94,16 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#connected?.send(frame);
   }
 
-  /** Says goodbye. */
+  /** Completes the current connection. */
   finish(): void {
     this.#connected?.finish();
   }
 
-  /** Ends the connection there is, and tells the client why. */
+  /** Ends the current connection with the close code of an error. */
   fail(error: unknown): void {
     const failed = this.#connected;
     if (!failed) return;
-    // It would tell us as well.
+    // The connection would report the error to this observer as well.
     failed.leave();
     failed.fail(error);
     this.error(error);
@@ -110,11 +111,11 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 
   next(frame: Frame): void {
     if (++this.#frames === FRAMES_PER_CHECK && this.#isFlooded())
-      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames that bring nothing'));
+      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames without effect'));
     else this.#user?.receive(frame);
   }
 
-  /** The connection is lost. */
+  /** Handles the loss of the connection. */
   error(error: unknown): void {
     this.#detach();
     if (!this.#user) return;
@@ -124,7 +125,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     }
     const { detachedTimeout, scheduler, quota } = this.#options;
     this.#user.report({ kind: 'lost', error });
-    // Who was told may have ended the wire.
+    // A subscriber of the report may have ended the wire.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- which the compiler cannot know
     if (!this.#user) return;
     this.#gone = createCoalescedTimer(scheduler, () => this.#user?.failed(new PeerGoneError(detachedTimeout)));

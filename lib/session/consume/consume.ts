@@ -10,25 +10,28 @@ import { CONSUME_DEFAULTS, RETRY_DEFAULTS, type Consumed, type ConsumeOptions, t
 export type { Consumed, ConsumeOptions, HandlerWork };
 
 /**
- * Processes messages: each counts as processed, and is acked, when its handler has completed. So a slow handler slows the sender, and what
- * a crash interrupts comes again. A handler that keeps failing ends in a dead letter, never the stream.
+ * Processes messages: each counts as processed, and is acked, when its handler has completed. So a slow handler slows the sender, and the
+ * sender repeats messages whose processing a crash has interrupted. A handler that keeps failing results in a dead letter, and does not end
+ * the stream.
  *
  *     source                 -ab-----c--|
  *     consume(takes 3 ms)    ----a--b---(c|)
  *
- * Emits each message once it is processed (where the session has an inbox: once that has stored it), with the last value of its handler, or
- * as `dead`. When the session ends before that, it is not emitted, and comes again: what waits is not started any more, what runs goes on.
+ * Emits each message when it is processed (with an inbox: when the inbox has stored it), with the last value of its handler, or as `dead`.
+ * A message whose session ends before that is not emitted, and is received again: handlers of waiting messages do not start any more, and
+ * running handlers continue.
  *
- * Messages are claimed from the session while it hands them over: nothing may delay them before they are here, so `ofType` and `filter`
- * may come first, `delay` may not. What no session hands over is processed just the same.
+ * `consume` claims each message from the session during the synchronous delivery. It may therefore follow synchronous operators like
+ * `ofType` and `filter`, but not `delay`. Messages that no session delivers are processed in the same way.
  *
- * Unsubscribe it together with its wire: that ends what runs, unacked. On a wire that lives on, those messages would stay unacked, and
- * those that come next would have no handler.
+ * Unsubscribe together with the wire: this ends the running handlers, and their messages are not acked. On a wire that continues, those
+ * messages would stay unacked, and later messages would have no handler.
  *
- * @param handler Called with each message. Its work is done when what it returns completes, or at once.
+ * @param handler Called with each message. Its work is done when the returned Observable or Promise completes; at once if it returns
+ * nothing.
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no inbox.
- * @throws What `deadLetter` throws, delivered: the message is not acked.
+ * @throws The error of `deadLetter`, delivered: the message is not acked.
  * @example
  * wire.pipe(ofType('execution.output'), consume(({ payload }) => save(payload.data), { concurrency: 4 })).subscribe();
  * @example
@@ -76,7 +79,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
             ),
           ),
         ),
-        // The next one need not wait until this one is written: many share a transaction.
+        // The next message does not wait for the commit of this one: several messages share a transaction.
         mergeAll(),
       );
     });

@@ -22,10 +22,10 @@ import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js'
 import { createDeadLetter, createHistory } from './createDeadLetter.js';
 import type { FailedAttempt } from '../store/inbox.js';
 
-/** A message, and what its session wants to hear of it. */
+/** A message, and its claim. */
 export interface Job<T> {
   readonly message: T;
-  /** Nothing, where no session has handed it over. */
+  /** `undefined` if no session has delivered the message. */
   readonly held: Claim | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, '
   readonly scheduler: SchedulerLike;
 }
 
-/** Processes a message. Emits once its handler is through with it: what then emits when it is processed. */
+/** Processes a message. When its handler is done, emits an Observable, which emits when the message is processed. */
 export function handled<T extends Message, R, Tx>(
   { message, held }: Job<T>,
   parts: ConsumeParts<T, R, Tx>,
@@ -57,7 +57,7 @@ export function handled<T extends Message, R, Tx>(
       return settled(held, write && { effect: write }).pipe(map(() => done(result)));
     };
     const bury = (error: unknown) => buried({ message, held, attempts, error, history: history.failures() }, parts);
-    // An effect that fails is tried again with its handler, before anything that comes later.
+    // A failed effect is retried together with its handler, before any later message.
     const processed$ = effect
       ? result$.pipe(
           mergeMap(written),
@@ -74,7 +74,7 @@ interface Failure<T> extends Job<T> {
   readonly history?: readonly FailedAttempt[];
 }
 
-/** Gives a message up; emits what then emits when it is processed. */
+/** Gives a message up. Emits an Observable, which emits when the message is processed. */
 export function buried<T extends Message, R, Tx>(
   { message, held, attempts, error, history }: Failure<T>,
   { deadLetter, scheduler }: ConsumeParts<T, R, Tx>,
@@ -93,7 +93,7 @@ function work<R>(returned: HandlerWork<R>): Observable<R> {
   return returned ? from(returned) : EMPTY;
 }
 
-/** Emits when the session has written it; completes without that, when it has ended before. */
+/** Emits when the session has committed the outcome; completes without a value if the session has ended before. */
 function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter'> = {}): Observable<void> {
   if (!held) return of(undefined);
   return defer(() => {
@@ -105,7 +105,7 @@ function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'dea
         end$.complete();
       },
       onAbandoned: () => end$.complete(),
-      // Nobody could do anything about a failure but that of an effect.
+      // Only a failed effect can be handled here.
       ...(outcome.effect && { onFailed: (error) => end$.error(error) }),
     });
     return end$;

@@ -3,25 +3,25 @@ import type { Message } from '../../message/types.js';
 import type { DeadLetter, FailedAttempt } from '../store/inbox.js';
 
 export interface DeadLetterOptions {
-  /** How often the message was tried. @default 1 */
+  /** The number of attempts. @default 1 */
   readonly attempts?: number;
-  /** How these tries have failed. @default the error alone */
+  /** The errors of these attempts. @default the error alone */
   readonly history?: readonly FailedAttempt[];
-  /** Where the time comes from. @default asyncScheduler */
+  /** The scheduler for the clock. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
-/** What is kept of a history, and of a text. */
+/** The maximum length of a history, and of an error text. */
 const MAX_HISTORY = 10;
 const MAX_TEXT = 1_000;
 
-/** What had befallen messages that are being replayed. */
+/** The histories of messages that are being replayed. */
 const former = new WeakMap<Message, readonly FailedAttempt[]>();
 
 /**
- * Makes a dead letter of a message. When the message comes from another letter, that was replayed, their histories are one.
+ * Creates a dead letter for a message. If the message comes from a replayed dead letter, the new letter continues its history.
  *
- * @param error What the last try has failed with.
+ * @param error The error of the last attempt.
  * @example
  * const letter = createDeadLetter(createMessage('order.placed', 'tea'), new OverflowError('orders', 100));
  * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW buffer: orders, limit: 100
@@ -35,19 +35,19 @@ export function createDeadLetter(message: Message, error: unknown, options: Dead
   return { message, reason, error: text, attempts, history: [...(former.get(message) ?? []), ...history].slice(-MAX_HISTORY), at };
 }
 
-/** Lets the next dead letter of this message go on with the history of this one. */
+/** Lets the next dead letter of this message continue the history of this one. */
 export function goOnFrom({ message, history }: DeadLetter): void {
   former.set(message, history);
 }
 
-/** What a dead letter says of one failure. */
+/** Returns the record of one failure. */
 export function failureOf(error: unknown, at?: number): FailedAttempt {
   const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
   const text = (typeof message === 'string' ? message : String(error)).slice(0, MAX_TEXT);
   return { reason: typeof code === 'string' ? code : text, error: text, ...(at !== undefined && { at }) };
 }
 
-/** Notes failures, the last ones. */
+/** Creates a recorder of the last failures. */
 export function createHistory(scheduler: SchedulerLike) {
   let failures: readonly FailedAttempt[] = [];
   return {

@@ -2,12 +2,12 @@ import { ProtocolError } from '../../errors.js';
 import type { Frame } from '../../link/link.js';
 import { whole } from './handshake.js';
 
-/** A frame that travels between two sessions. The rules are in docs/protocol.md. */
+/** A frame between the two sides of a session. docs/protocol.md describes the protocol. */
 export type SessionFrame =
-  /** A frame that only one of the sides may send, or whose value each side has of its own. The handshake of that side reads the value. */
+  /** A frame whose value depends on the sending side. The handshake of the receiving side reads the value. */
   | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
   | BatchFrame
-  /** The messages with these numbers are not sent any more. */
+  /** The sender will not send the messages with these numbers. */
   | { readonly kind: 'skip'; readonly numbers: readonly number[] }
   | Ack
   /** The receiver answers with an ack. `sent` is the highest number that was sent over this connection, or accepted before. */
@@ -19,9 +19,9 @@ export interface BatchFrame {
   readonly first: number;
   readonly count: number;
   readonly body: Frame;
-  /** The ack of the other direction that travels with the batch. */
+  /** The ack of the other direction that the batch carries. */
   readonly ack?: Ack | undefined;
-  /** How long the ack of this batch may wait, in units of {@link WAIT_UNIT}; 0: it must go at once. */
+  /** How long the ack of this batch may wait, in units of {@link WAIT_UNIT}; 0: not at all. */
   readonly wait: number;
 }
 
@@ -30,14 +30,14 @@ export interface Ack {
   readonly kind: 'ack';
   readonly done: number;
   readonly credit: number;
-  /** How long the receiver has kept this ack back on purpose, in ms. */
+  /** How long the receiver has delayed this ack, in ms. */
   readonly delay: number;
 }
 
-/** The most messages in one batch, whatever the window. */
+/** The maximum number of messages in a batch, whatever the window. */
 export const MAX_BATCH = 256;
 
-/** The unit in which a batch says how long its ack may wait, in ms. */
+/** The unit of the wait in a batch, in ms. */
 export const WAIT_UNIT = 20;
 /** The longest wait that a batch can ask for, in units. */
 const MAX_WAIT = 255;
@@ -55,7 +55,7 @@ const TEXT_HEADER = /^\["msg",(\d{1,16}),(\d{1,5}),/;
 const TEXT_ACK_HEADER = /^\["ackmsg",(\d{1,16}),(\d{1,16}),(\d{1,3}),(\d{1,5}),(\d{1,16}),(\d{1,5}),/;
 const TEXT_ACK = /^\["ack",(\d{1,16}),(\d{1,16})(?:,(\d{1,5}))?\]$/;
 
-/** Makes a frame without a body: readable text, whatever the codec. */
+/** Creates a frame without a body: JSON text, whatever the codec. */
 export function controlFrame(kind: Exclude<SessionFrame['kind'], 'msg'>, ...fields: readonly unknown[]): string {
   return JSON.stringify([kind, ...fields]);
 }
@@ -64,7 +64,7 @@ export function ackFrame(done: number, credit: number, delay = 0): string {
   return delay > 0 ? `["ack",${done},${credit},${Math.min(MAX_ACK_DELAY, delay)}]` : `["ack",${done},${credit}]`;
 }
 
-/** Returns the frame of a batch around the body that a codec made. Before the bytes of the frame there is room for an ack, see {@link withAck}. */
+/** Returns the frame of a batch for an encoded body. The memory before the frame has room for an ack, see {@link withAck}. */
 export function batchFrame(first: number, count: number, body: Frame): Frame {
   if (typeof body === 'string') return `${TEXT_BATCH}${first},${count},${body}]`;
   const frame = allocate(BATCH_HEADER + body.length);
@@ -76,13 +76,13 @@ export function batchFrame(first: number, count: number, body: Frame): Frame {
   return frame;
 }
 
-/** The size of the memory that small frames share, in bytes: to allocate each alone takes three times as long as to write it. */
+/** The size of the memory that small frames share, in bytes: allocating each frame takes three times as long as writing it. */
 const POOL_SIZE = 8_192;
 /** Frames of this size and more have memory of their own. */
 const MAX_POOLED = POOL_SIZE / 4;
 let pool = new Uint8Array(0);
 let poolUsed = 0;
-/** The memory of frames that {@link batchFrame} made. */
+/** The memory of frames that {@link batchFrame} has created. */
 const pools = /* @__PURE__ */ new WeakSet<ArrayBufferLike>();
 
 function newPool(size: number): Uint8Array<ArrayBuffer> {
@@ -105,10 +105,10 @@ function allocate(length: number): Uint8Array {
 }
 
 /**
- * Makes the frame that carries an ack and a batch. The batch itself stays as it is: it may be stored, and is sent again byte for byte.
+ * Creates the frame that carries an ack and a batch. The batch itself stays unchanged: it may be stored, and is sent again byte for byte.
  *
- * @param frame What {@link batchFrame} has made, now or before a restart.
- * @param wait How long the ack of this batch may wait, in ms; 0: it must go at once.
+ * @param frame A frame of {@link batchFrame}, created now or before a restart.
+ * @param wait How long the ack of this batch may wait, in ms; 0: not at all.
  */
 export function withAck(frame: Frame, done: number, credit: number, wait: number, delay: number): Frame {
   const units = wait === 0 ? 0 : Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT)));
@@ -124,7 +124,7 @@ export function withAck(frame: Frame, done: number, credit: number, wait: number
   return room;
 }
 
-/** Returns the frame with the room before it, or a copy when the frame was not made by {@link batchFrame}. */
+/** Returns the frame with the room before it; for a frame that {@link batchFrame} has not created, a copy. */
 function roomOf(frame: Uint8Array): Uint8Array {
   const { buffer, byteOffset, length } = frame;
   if (pools.has(buffer)) return new Uint8Array(buffer, byteOffset - ACK_HEADER, ACK_HEADER + length);
@@ -134,9 +134,9 @@ function roomOf(frame: Uint8Array): Uint8Array {
 }
 
 /**
- * Reads all of a frame but the body of a batch, which its codec reads.
+ * Parses a frame, except for the body of a batch, which the codec decodes.
  *
- * @throws {ProtocolError} When the frame is malformed, or holds a number that is out of range.
+ * @throws {ProtocolError} When the frame is malformed, or contains a number that is out of range.
  */
 export function readFrame(frame: Frame): SessionFrame {
   return typeof frame === 'string' ? readText(frame) : readBytes(frame);
@@ -144,14 +144,14 @@ export function readFrame(frame: Frame): SessionFrame {
 
 function readBytes(frame: Uint8Array): SessionFrame {
   if (frame[0] !== ACK_BATCH_KIND) return readBatch(frame, 0, undefined, 0);
-  if (frame.length < ACK_HEADER) throw new ProtocolError('bytes that are no batch');
+  if (frame.length < ACK_HEADER) throw new ProtocolError('not a batch');
   const delay = (frame[14] as number) * 256 + (frame[15] as number);
   const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1)), credit: readUint32(frame, 9), delay };
   return readBatch(frame, ACK_HEADER, ack, frame[13] as number);
 }
 
 function readBatch(frame: Uint8Array, at: number, ack: Ack | undefined, wait: number): SessionFrame {
-  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('bytes that are no batch');
+  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('not a batch');
   const count = (frame[at + 9] as number) * 256 + (frame[at + 10] as number);
   return batch(readUint64(frame, at + 1), count, frame.subarray(at + BATCH_HEADER), ack, wait);
 }
@@ -164,7 +164,7 @@ function readText(frame: string): SessionFrame {
   const carrying = TEXT_ACK_HEADER.exec(frame);
   if (carrying && frame.endsWith(']')) {
     const [all, done, credit, wait, delay, first, count] = carrying;
-    if (Number(wait) > MAX_WAIT) throw new ProtocolError('a wait that is out of range');
+    if (Number(wait) > MAX_WAIT) throw new ProtocolError('invalid wait');
     const carried: Ack = { kind: 'ack', done: whole(Number(done)), credit: whole(Number(credit)), delay: delayOf(delay) };
     return batch(Number(first), Number(count), frame.slice(all.length, -1), carried, Number(wait));
   }
@@ -178,7 +178,7 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'ping':
       return { kind, sent: whole(a) };
     case 'skip':
-      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('a skip without numbers');
+      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('invalid skip');
       return { kind, numbers: a.map(whole) };
     case 'hello':
     case 'welcome':
@@ -186,11 +186,11 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'bye':
       return { kind, value: a };
     default:
-      throw new ProtocolError('a frame of an unknown kind');
+      throw new ProtocolError('unknown frame kind');
   }
 }
 
-/** Reads the delay of an ack. A value that is none counts as no delay: it is for measuring only. */
+/** Returns the delay of an ack; 0 for an invalid value, because the delay is only for measurements. */
 function delayOf(value: unknown): number {
   const delay = Number(value ?? 0);
   return delay >= 0 ? Math.min(MAX_ACK_DELAY, delay) : 0;
@@ -201,13 +201,13 @@ function parseArray(frame: string): readonly unknown[] {
   try {
     parsed = JSON.parse(frame);
   } catch {
-    // A frame that is no JSON is of an unknown kind.
+    // A frame that is not JSON is of an unknown kind.
   }
   return Array.isArray(parsed) ? parsed : [];
 }
 
 function batch(first: number, count: number, body: Frame, ack: Ack | undefined, wait: number): SessionFrame {
-  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('a batch of impossible size');
+  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('invalid batch size');
   return { kind: 'msg', first: whole(first), count, body, ack, wait };
 }
 

@@ -6,72 +6,72 @@ import type { Delivery } from '../../message/types.js';
 /** The version of the session protocol. */
 export const PROTOCOL_VERSION = 1;
 
-/** How a client opens a connection. */
+/** The first frame of a client on each connection. */
 export interface Hello {
   readonly v: number;
-  /** Names the client's outbox. */
+  /** Identifies the client's outbox. */
   readonly pid: string;
-  /** How many owners the outbox has had. */
+  /** The number of owners that the outbox has had. */
   readonly epoch: number;
-  /** How many connections this owner has opened. */
+  /** The number of connections that this owner has opened. */
   readonly n: number;
-  /** The session it comes back to, and the token that proves that it is its own. */
+  /** The session that the client resumes, and the token that proves its ownership. */
   readonly sid?: string;
   readonly rt?: string;
-  /** The highest number it has accepted from the server in that session; absent when it has forgotten. */
+  /** The highest number that the client has accepted from the server in that session; absent if unknown. */
   readonly rx?: number;
-  /** Messages and bytes that may be on their way to the client, unacked. */
+  /** The maximum number of unacked messages to the client, and their maximum size in bytes. */
   readonly window: number;
   readonly bytes: number;
-  /** The codecs it knows, the best first. */
+  /** The codecs that the client supports, the best first. */
   readonly codecs: readonly string[];
-  /** The name of the client's wire: the source of messages that name none. */
+  /** The id of the client's wire: the default `source` of its messages. */
   readonly id: string;
-  /** What shows who the client is. */
+  /** The credentials of the client. */
   readonly token?: string;
-  /** What the client asks for by default, in both directions. */
+  /** The default delivery guarantee, in both directions. */
   readonly delivery: Delivery;
   /** Whether the client reads batches that carry an ack, and lets acks wait as a batch says. */
   readonly lazyAcks?: boolean;
 }
 
-/** How the server answers. */
+/** The server's answer to a hello. */
 export interface Welcome {
-  /** That of the hello. */
+  /** The `n` of the hello. */
   readonly n: number;
   readonly sid: string;
   readonly rt: string;
-  /** The highest number the server has accepted from the client. */
+  /** The highest number that the server has accepted from the client. */
   readonly rx: number;
   /** Whether the server knew the client's numbers. */
   readonly known: boolean;
-  /** Whether the server's own numbers go on where they were. */
+  /** Whether the server's own numbers continue. */
   readonly resumed: boolean;
-  /** Messages and bytes that may be on their way to the server, unacked. */
+  /** The maximum number of unacked messages to the server, and their maximum size in bytes. */
   readonly window: number;
   readonly bytes: number;
-  /** How often each side must be heard, in ms. */
+  /** The interval in which each side must send at least one frame, in ms. */
   readonly ping: number;
-  /** In how many ms what the client has shown is worth nothing any more; absent when it does not expire. */
+  /** The time until the client's credentials expire, in ms; absent if they do not expire. */
   readonly expires?: number;
-  /** The one codec for both directions. */
+  /** The codec for both directions. */
   readonly codec: string;
-  /** The name of the server's wire. */
+  /** The id of the server's wire. */
   readonly id: string;
-  /** Whether the server does, too: only where the hello has said so. */
+  /** Whether the server supports lazy acks, too. Only in answer to a hello with `lazyAcks`. */
   readonly lazyAcks?: boolean;
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
-/** Characters that the name of a codec may have: the server keeps the names for as long as the connection. */
+/** The maximum length of a codec name: the server keeps the names for the lifetime of the connection. */
 const MAX_CODEC = 128;
-/** 21 characters of 6 bits hold 126 random bits: nobody guesses them. */
+/** 21 characters of 6 bits hold 126 random bits, which cannot be guessed. */
 const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
   const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks } = Object(value) as Unchecked<Hello>;
-  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`version ${typeof v === 'number' ? v : '?'} of the protocol`);
+  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`unsupported protocol version ${typeof v === 'number' ? v : '?'}`);
   const areNames =
     Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
   check(areNames && DELIVERIES.includes(delivery), 'hello');
@@ -117,7 +117,7 @@ export function parseWelcome(value: unknown): Welcome {
 type Unchecked<T> = { readonly [K in keyof T]?: unknown };
 
 function check(isRight: boolean, frame: string): void {
-  if (!isRight) throw new ProtocolError(`a ${frame} with a wrong field`);
+  if (!isRight) throw new ProtocolError(`invalid field in a ${frame}`);
 }
 
 function name(value: unknown): string {
@@ -130,7 +130,7 @@ function secret(value: unknown): string {
   return value as string;
 }
 
-/** Characters that a token may have: enough for any, and what a header may have. */
+/** The maximum length of a token: as long as an HTTP header may be. */
 const MAX_TOKEN = 8_192;
 
 /** @throws {ProtocolError} */
@@ -139,21 +139,21 @@ export function credential(value: unknown): string {
   return value as string;
 }
 
-/** No number is higher: there is room for a million a second for a century. */
+/** The maximum number: enough for a million messages per second for a century. */
 const MAX_NUMBER = 2 ** 52;
 
-/** @throws {ProtocolError} When it is no whole number from 0. */
+/** @throws {ProtocolError} When the value is not a whole number from 0. */
 export function whole(value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_NUMBER) return value as number;
-  throw new ProtocolError('a number that is none');
+  throw new ProtocolError('invalid number');
 }
 
-/** @throws {ProtocolError} When it is no whole number from 1. */
+/** @throws {ProtocolError} When the value is not a whole number from 1. */
 function positive(value: unknown): number {
   return whole(value) || whole(NaN);
 }
 
-/** @throws {ProtocolError} When it is nothing that a timer can keep. */
+/** @throws {ProtocolError} When the value is not a valid timer interval. */
 function interval(value: unknown): number {
   check(positive(value) <= MAX_DELAY, 'welcome');
   return value as number;

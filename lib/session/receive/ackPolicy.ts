@@ -1,37 +1,37 @@
 import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 
-/** Batches that may come before an ack goes, whatever wait they allow. */
+/** The maximum number of batches before an ack is sent, whatever wait they allow. */
 const MAX_UNACKED_BATCHES = 64;
 
 export interface AckPolicyOptions {
   readonly scheduler: SchedulerLike;
-  /** Called when an ack must go at the end of the microtask. */
+  /** Called when an ack must be sent at the end of the microtask. */
   readonly onDue: () => void;
 }
 
 /**
- * Decides when an ack goes, as QUIC does (RFC 9000, section 13.2): with the next batch of the other direction, or alone when the sender waits for it, when
- * the wait that the sender allows has passed, or after 64 batches.
+ * Decides when an ack is sent, as QUIC does (RFC 9000, section 13.2): with the next batch of the other direction, or alone when the sender
+ * waits for the ack, when the wait that the sender allows has passed, or after 64 batches.
  */
 export class AckPolicy {
-  /** Whether an ack must go at the end of the microtask. */
+  /** Whether an ack must be sent at the end of the microtask. */
   isDue = false;
-  /** Whether an ack is still to go: it may travel with a batch. */
+  /** Whether an ack is still to be sent: a batch may carry it. */
   isOwed = false;
   readonly #options: AckPolicyOptions;
   /** The highest number that was acked. */
   #acked = 0;
   /** The highest number whose ack must not wait. */
   #promptUpTo = 0;
-  /** How long an ack may wait behind the processing of its message, in ms: the shortest of what the batches say that are not acked. */
+  /** How long an ack may wait after the processing of its message, in ms: the minimum of the waits of all unacked batches. */
   #wait = 0;
   #batches = 0;
-  /** When the ack that waits must go. */
+  /** The time at which the delayed ack must be sent. */
   #deadline = Infinity;
-  /** When the last message was processed whose ack waits. */
+  /** The time at which the last message was processed whose ack is delayed. */
   #processedAt = 0;
-  /** Made when an ack waits. It is not cleared for an ack that has gone meanwhile. */
+  /** Created when an ack is delayed. It is not cleared when the ack is sent earlier. */
   #alarm: CoalescedTimer | undefined;
   #alarmAt = Infinity;
 
@@ -39,10 +39,10 @@ export class AckPolicy {
     this.#options = options;
   }
 
-  /** A batch has come, whose last number is `last`, and whose ack may wait so many ms. */
+  /** Records a batch whose last number is `last`, and whose ack may wait for `wait` ms. */
   received(last: number, wait: number): void {
     if (wait === 0) {
-      // A batch that comes again may be older.
+      // A repeated batch may be older.
       this.#promptUpTo = Math.max(this.#promptUpTo, last);
       this.demand();
       return;
@@ -51,7 +51,7 @@ export class AckPolicy {
     if (this.#batches >= MAX_UNACKED_BATCHES) this.demand();
   }
 
-  /** More messages are processed: all up to `done`. */
+  /** Records that all messages up to `done` are processed. */
   processed(done: number): void {
     if (done <= this.#acked) return;
     if (this.#acked < this.#promptUpTo) {
@@ -67,7 +67,7 @@ export class AckPolicy {
     if (deadline < this.#alarmAt) this.#setAlarm(this.#wait);
   }
 
-  /** An ack must go at once. */
+  /** Demands that an ack is sent at once. */
   demand(): void {
     this.isOwed = true;
     if (this.isDue) return;
@@ -75,12 +75,12 @@ export class AckPolicy {
     this.#options.onDue();
   }
 
-  /** Returns how long the ack that goes now was kept back, in ms. */
+  /** Returns how long the ack that is sent now was delayed, in ms. */
   delay(): number {
     return this.#processedAt === 0 ? 0 : Math.max(0, Math.floor(this.#options.scheduler.now() - this.#processedAt));
   }
 
-  /** An ack of all messages up to `done` goes. */
+  /** Records that an ack of all messages up to `done` is sent. */
   sent(done: number): void {
     this.isDue = this.isOwed = false;
     this.#acked = done;
@@ -88,13 +88,13 @@ export class AckPolicy {
     this.#deadline = Infinity;
   }
 
-  /** The numbers of another sender begin behind `done`. */
+  /** Starts behind `done`, with the numbers of another sender. */
   begin(done: number): void {
     this.sent(done);
     this.#promptUpTo = 0;
   }
 
-  /** A connection begins, with an ack that is not kept back. */
+  /** Starts with a new connection, whose first ack is not delayed. */
   restart(): void {
     this.#processedAt = 0;
     this.isDue = false;

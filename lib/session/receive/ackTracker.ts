@@ -2,14 +2,14 @@ import type { Cursor } from '../store/inbox.js';
 
 const START: Cursor = { done: 0, finished: [] };
 
-/** Knows which numbers of one sender are processed. */
+/** Tracks which numbers of one sender are processed. */
 export class AckTracker {
   /** All numbers up to this one are processed. */
   done: number;
-  /** The numbers above `done` that are processed; made when a message finishes out of order. */
+  /** The processed numbers above `done`; created when a message finishes out of order. */
   #above: Set<number> | undefined;
 
-  /** @param pid Names the sender. */
+  /** @param pid Identifies the sender. */
   constructor(
     readonly pid: string,
     { done, finished }: Cursor = START,
@@ -29,7 +29,7 @@ export class AckTracker {
     } else if (number > this.done) (this.#above ??= new Set()).add(number);
   }
 
-  /** Returns the cursor as it would be if these numbers were processed, too. */
+  /** Returns the cursor that results when these numbers are processed, too. */
   cursorWith(numbers: readonly number[]): Cursor {
     const above = [...(this.#above ?? [])];
     const then = new AckTracker(this.pid, { done: this.done, finished: above });

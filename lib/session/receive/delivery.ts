@@ -4,42 +4,42 @@ import type { Message } from '../../message/types.js';
 import type { Completion } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 
-/** How a claimed message ended. One of the callbacks is called, once. */
+/** The outcome of a claimed message. One of the callbacks is called, once. */
 export interface Outcome extends Completion<unknown> {
-  /** Called when all of it is written, and the message counts as processed. */
+  /** Called when the outcome is committed, and the message counts as processed. */
   readonly onDone?: () => void;
-  /** Called when it could not be written: the message is still claimed. */
+  /** Called when the commit has failed: the message is still claimed. */
   readonly onFailed?: (error: unknown) => void;
-  /** Called when the session has ended before that: the message was not acked, and what was to be written may not be. */
+  /** Called when the session has ended before the commit: the message was not acked, and the outcome may not be stored. */
   readonly onAbandoned?: () => void;
 }
 
-/** What a session offers for all of its messages. */
+/** The abilities of a session that apply to all of its messages. */
 export interface SessionTerms {
-  /** Whether the session has an inbox, to write the effect of a message. */
+  /** Whether the session has an inbox, which can write effects. */
   readonly canWrite: boolean;
-  /** Whether the session has ended: then it acks and writes nothing more. */
+  /** Returns whether the session has ended: then it neither acks nor writes. */
   readonly isOver: () => boolean;
-  /** Reports in the `errors$` of the wire what is wrong with a message. */
+  /** Reports an error of a message in the `errors$` of the wire. */
   readonly complain?: (error: RxwireError) => void;
 }
 
-/** Ends the claim of a message, and says how the message ended. */
+/** Ends the claim of a message with its outcome. */
 export interface Claim extends SessionTerms {
   (outcome: Outcome): void;
 }
 
-/** A session, as far as deliveries need it. */
+/** The part of a session that deliveries use. */
 export interface DeliverySession extends SessionTerms {
   /** Called when a message is processed. `number` is 0 for a message without one. */
   settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void;
 }
 
-/** A message while its subscribers receive it, and until all who have claimed it are done. */
+/** A message from its delivery to its subscribers until all of its claims have ended. */
 class Delivery implements DeliveryContext {
   unhandled: DeliveryContext['unhandled'];
   outcomes: Outcome[] = [];
-  /** How many have not said yet how the message ended. The session itself is one of them while it emits. */
+  /** The number of claims that have not ended. The session itself holds one while it emits the message. */
   open = 1;
 
   constructor(
@@ -53,7 +53,7 @@ class Delivery implements DeliveryContext {
     if (--this.open === 0) this.session.settle(this.number, this.outcomes, this.tracker);
   }
 
-  /** What was to be written is not. Those who hear of it have the message again; what the others have said is not said again. */
+  /** Reopens the claims of outcomes with `onFailed`, after a failed commit. The other outcomes stay. */
   reopen(): void {
     const { length } = this.outcomes;
     this.outcomes = this.outcomes.filter(({ onFailed }) => !onFailed);
@@ -61,7 +61,7 @@ class Delivery implements DeliveryContext {
   }
 }
 
-/** Emits a message to its subscribers, and settles it when all who have claimed it are done: at once, when nobody has. */
+/** Emits a message to its subscribers, and settles it when all claims have ended: at once if there are none. */
 export function deliver(
   message: Message,
   emit: (message: Message) => void,
@@ -82,9 +82,9 @@ export function deliver(
 }
 
 /**
- * Claims a message while it is being delivered: it counts as processed, and is acked, only when the returned function was
- * called. When what was to be written with it failed, `onFailed` is called, and the function must be called again. Returns undefined
- * for a message that no session is delivering just now.
+ * Claims a message during its delivery. Returns a function that ends the claim: only then the message counts as processed, and is acked. If
+ * the commit fails, `onFailed` is called, and the function must be called again. Returns undefined if no session is delivering the message
+ * at the moment.
  *
  * @param message The delivered message, or a copy with its id.
  */
@@ -95,7 +95,7 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   delivery.unhandled = false;
   const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
-      // All of them when the first one hears of it: it may end its claim again at once, and the others do not.
+      // The first failure reopens all claims: its callback may end its claim again at once, when the others have not been called yet.
       if (delivery.open === 0) delivery.reopen();
       onFailed?.(error);
     };
@@ -113,12 +113,12 @@ export function noteUnhandled(message: Message): void {
 }
 
 function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {
-  // No other code sets it.
+  // Only `deliver` sets the context, to a `Delivery`.
   const delivery = deliveryContext.current as Delivery | undefined;
   return delivery?.message.id === id ? delivery : undefined;
 }
 
-/** Calls `onFailed` of all outcomes that have it. Returns whether there is one. */
+/** Calls `onFailed` of all outcomes that have one. Returns whether there are any. */
 export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolean {
   const listeners = outcomes.flatMap(({ onFailed }) => onFailed ?? []);
   for (const onFailed of listeners) onFailed(error);
@@ -134,7 +134,7 @@ export class HoldUntilSubscribed {
   readonly #session: DeliverySession;
   readonly #maxHeld: number;
 
-  /** @param maxHeld Messages without a number that may wait. Those with a number are never more than the window allows. */
+  /** @param maxHeld The maximum number of held messages without a number. The window limits those with a number. */
   constructor(emit: (message: Message) => void, session: DeliverySession, maxHeld: number) {
     this.#emit = emit;
     this.#session = session;
@@ -147,7 +147,7 @@ export class HoldUntilSubscribed {
     else (this.#held ??= []).push([message, number, tracker]);
   }
 
-  /** Delivers a message without a number, holds it, or drops it when too many wait. */
+  /** Delivers a message without a number, or holds it. Drops it when too many are held. */
   deliverUnnumbered(message: Message): void {
     if (this.#isOpen || ++this.#unnumbered <= this.#maxHeld) this.deliver(message, 0);
     else {

@@ -12,43 +12,43 @@ import { checkSize, decodeBody } from '../encoding.js';
 import { readFrame, type BatchFrame, type SessionFrame } from '../protocol/frames.js';
 import type { Report } from '../sessionEvents.js';
 
-/** Takes the frames that a reader has read. Each method throws when the connection cannot go on. */
+/** Handles the frames that a reader has read. Each method throws when the connection cannot continue. */
 export interface FrameHandler {
-  /** Takes a frame that is no batch. */
+  /** Handles a frame that is not a batch. */
   onFrame(frame: Exclude<SessionFrame, BatchFrame>, connection: Connection): void;
-  /** Called with each batch when it comes. Returns whether it is to be decoded. */
+  /** Called with each batch when it arrives. Returns whether the reader must decode the batch. */
   onBatch(batch: BatchFrame, connection: Connection): boolean;
-  /** Takes the messages of a batch; `undefined`, when it was not to be decoded. */
+  /** Handles the messages of a batch; `undefined` when the batch was not decoded. */
   onMessages(batch: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void;
 }
 
 export interface FrameReaderOptions {
   readonly handler: FrameHandler;
   readonly codec: NegotiatedCodec;
-  /** The direction of what is received. */
+  /** The direction of the received frames. */
   readonly direction: Direction;
-  /** Returns the name of the client's outbox. */
+  /** Returns the `pid` of the client's outbox. */
   readonly pid: () => string;
   readonly maxFrame: number;
-  /** Frames in a row that cannot be decoded, until the connection is ended. */
+  /** The number of undecodable frames in a row that ends the connection. */
   readonly maxBadFrames: number;
-  /** Bytes of frames that may wait while another one is being decoded. */
+  /** The maximum size of the frames that wait while another one is being decoded, in bytes. */
   readonly maxWaiting: number;
   readonly report: Report;
   /** Ends with the session. */
   readonly life: Subscription;
 }
 
-/** What it costs to keep a frame that waits, besides its bytes. */
+/** The memory that a waiting frame takes besides its bytes. */
 const OVERHEAD = 1_024;
 
-/** Reads frames, one after the other: at once, unless an earlier one is still being decoded. A frame that violates the protocol ends its connection. */
+/** Reads frames, one after the other: at once, unless an earlier frame is still being decoded. A frame that violates the protocol ends its connection. */
 export class FrameReader {
   readonly #options: FrameReaderOptions;
   #badFrames = 0;
-  /** The decoding of a frame, where that takes its time. */
+  /** The decoding of a frame, if it is asynchronous. */
   #decoding: Subscription | undefined;
-  /** The frames that have come meanwhile. */
+  /** The frames that arrive meanwhile. */
   #waiting: Ring<Frame> | undefined;
   #waitingBytes = 0;
 
@@ -56,7 +56,7 @@ export class FrameReader {
     this.#options = options;
   }
 
-  /** Returns how many frames have come that are not read yet. */
+  /** Returns the number of frames that arrived and are not read yet. */
   unread(): number {
     return this.#decoding ? 1 + (this.#waiting?.size ?? 0) : 0;
   }
@@ -73,17 +73,17 @@ export class FrameReader {
     }
     (this.#waiting ??= createRing()).push(frame);
     this.#waitingBytes += frame.length + OVERHEAD;
-    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'more frames than can be decoded'));
+    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'too many frames to decode'));
   }
 
-  /** Drops the frames that are not read: their connection has ended, and they come again over the next one. */
+  /** Drops the unread frames when their connection has ended: the other side repeats them over the next connection. */
   reset(): void {
     this.#decoding?.unsubscribe();
     this.#decoding = this.#waiting = undefined;
     this.#waitingBytes = 0;
   }
 
-  /** Ends a connection over which a rule was violated, and tells the other side which. */
+  /** Ends a connection after an error, which becomes the close reason. */
   refuse(error: unknown, connection: Connection): void {
     const isLoss = error instanceof ConnectionLostError;
     if (!isLoss) this.#options.report({ kind: 'error', error });
@@ -108,7 +108,7 @@ export class FrameReader {
     }
   }
 
-  /** Waits until a batch is decoded, then reads the frames that have come meanwhile. */
+  /** Waits until a batch is decoded, then reads the frames that arrived meanwhile. */
   #readLater(messages$: Observable<readonly Message[]>, batch: BatchFrame, connection: Connection): void {
     let isDone = false;
     const goOn = (): void => {
@@ -139,9 +139,9 @@ export class FrameReader {
   }
 
   /**
-   * Decodes a batch. Returns no messages for one that cannot be decoded and has no number.
+   * Decodes a batch. Returns no messages for an undecodable batch without numbers.
    *
-   * @throws {ConnectionLostError} When the connection cannot go on; also delivered.
+   * @throws {ConnectionLostError} When the connection cannot continue; also delivered.
    */
   #decode(batch: BatchFrame, connection: Connection): MaybeAsync<readonly Message[]> {
     const { codec, direction, pid } = this.#options;
@@ -161,7 +161,7 @@ export class FrameReader {
 
   #check(messages: readonly Message[], count: number): readonly Message[] {
     if (messages.length !== count)
-      throw new DecodeError(this.#options.codec.current.name, `${messages.length} messages, where ${count} were announced`);
+      throw new DecodeError(this.#options.codec.current.name, `expected ${count} messages, got ${messages.length}`);
     this.#badFrames = 0;
     return messages;
   }
@@ -170,9 +170,9 @@ export class FrameReader {
     if (isOver) return [];
     const { report, maxBadFrames, codec } = this.#options;
     report({ kind: 'error', error });
-    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} bad frames`);
-    // The message is still to come, and those behind it cannot be taken. And a session does not go on with a peer that forges batches.
-    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `${first} could not be read`);
+    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames`);
+    // A numbered batch must be received again, before any later batch. A sealed batch may be forged, so the connection ends, too.
+    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
     return [];
   }
 }

@@ -8,10 +8,10 @@ import { tellFailed, type Outcome } from './delivery.js';
 
 export interface InboxCommitterOptions {
   readonly inbox: Inbox;
-  /** When all that was settled in one go is committed. */
+  /** Schedules the commit of all messages that were settled in one run. */
   readonly microtask: SchedulerLike;
   readonly wait: Wait;
-  /** Called when messages are done. */
+  /** Called when messages are committed. */
   readonly onDone: () => void;
   /** Called when the inbox fails, and no outcome has an `onFailed`. */
   readonly onFailed: (error: unknown) => void;
@@ -23,18 +23,18 @@ interface Settled {
   readonly tracker: AckTracker;
 }
 
-/** Makes processed messages durable, with their effects: one transaction at a time, for all messages that were settled meanwhile. */
+/** Commits processed messages with their effects: one transaction at a time, for all messages that were settled meanwhile. */
 export interface InboxCommitter {
-  /** Commits a message with all that are settled by the end of the microtask. */
+  /** Commits a message together with all others that are settled by the end of the microtask. */
   readonly add: (number: number, outcomes: readonly Outcome[], tracker: AckTracker) => void;
   readonly isIdle: () => boolean;
-  /** Begins no further transaction, and calls `onAbandoned` of all outcomes that wait. */
+  /** Starts no further transaction, and calls `onAbandoned` of all waiting outcomes. */
   readonly abandon: () => void;
 }
 
 export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed }: InboxCommitterOptions): InboxCommitter {
   let settled: Settled[] = [];
-  /** Messages whose common transaction has failed: one effect must not take the others with it. */
+  /** Messages whose common transaction has failed. They are committed one by one: a failing effect must not affect the others. */
   let alone = createRing<Settled>();
   let committing: readonly Settled[] = [];
   let isRunning = false;
@@ -54,7 +54,7 @@ export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed 
     else if (!tellFailed(outcomesOf(group), error)) onFailed(error);
     run();
   };
-  // A loop, not a recursion: an inbox that answers at once calls back from here.
+  // A loop, not a recursion: a synchronous inbox calls back from here.
   const run = (): void => {
     if (isRunning) return;
     isRunning = true;
@@ -85,7 +85,7 @@ export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed 
   };
 }
 
-/** Takes the messages of one transaction. Those of an earlier session have a cursor of their own. */
+/** Removes and returns the messages of one transaction. Messages of an earlier session have another cursor. */
 function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[] {
   const one = alone.shift();
   if (one) return [one];

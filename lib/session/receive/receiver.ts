@@ -7,15 +7,15 @@ import type { Cursor } from '../store/inbox.js';
 import { AckTracker } from './ackTracker.js';
 
 export interface ReceiverOptions {
-  /** Messages that may be accepted and not processed. */
+  /** The maximum number of messages that are accepted and not processed. */
   readonly window: number;
-  /** Bytes of frames that may be; of text, the characters. */
+  /** The maximum size of their frames in bytes; for text, in characters. */
   readonly windowBytes: number;
   /** Called with each message that is accepted, and its number. */
   readonly onMessage: (message: Message, number: number, tracker: AckTracker) => void;
   /** Called with each number that is skipped. */
   readonly onSkipped: (number: number, tracker: AckTracker) => void;
-  /** Called when the other side has given up that many messages. */
+  /** Called when the other side has given up `count` messages. */
   readonly onMissed: (count: number) => void;
 }
 
@@ -31,7 +31,7 @@ export class Receiver {
   #rx = 0;
   /** The numbers that are skipped, and not accepted yet. */
   #skipped: Set<number> | undefined;
-  /** The batches that are accepted, and perhaps not processed. */
+  /** The accepted batches that may not be processed yet. */
   #batches: Ring<ReceivedBatch> = createRing();
   #bytes = 0;
 
@@ -49,20 +49,20 @@ export class Receiver {
     return this.#rx;
   }
 
-  /** Whether all that was accepted is processed, and no number is skipped ahead. */
+  /** Returns whether all accepted messages are processed, and no number is skipped ahead. */
   isIdle(): boolean {
     return this.rx === this.tracker.done && !this.#skipped?.size;
   }
 
   /**
-   * Accepts a batch of so many bytes. Messages that were accepted before are dropped.
+   * Accepts a batch of `size` bytes. Drops messages that were accepted before.
    *
    * @throws {ConnectionLostError} When a number before the batch is missing.
    * @throws {ProtocolError} When the batch is beyond the window.
    */
   accept(first: number, messages: readonly Message[], size: number): void {
     const { rx } = this;
-    if (first > rx + 1) throw new ConnectionLostError(GAP, `${rx + 1} to ${first - 1} are missing`);
+    if (first > rx + 1) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${first - 1} are missing`);
     this.#admit(first, messages.length, size);
     if (this.#skipped) this.#takeSkipped();
     for (let index = this.#rx + 1 - first; index < messages.length; index = this.#rx + 1 - first) {
@@ -72,26 +72,26 @@ export class Receiver {
   }
 
   /**
-   * Skips numbers: their messages do not come.
+   * Skips numbers: the sender does not send their messages.
    *
    * @throws {ProtocolError} When a number is beyond the window.
    */
   skip(numbers: readonly number[]): void {
-    // A batch that is larger than the window may come alone, and so may the numbers of all of it.
+    // A batch that is larger than the window may arrive alone; a skip may name all of its numbers.
     const reach = this.tracker.done + Math.max(this.#options.window, MAX_BATCH);
-    if (numbers.some((number) => number > reach)) throw new ProtocolError('more than the window');
+    if (numbers.some((number) => number > reach)) throw new ProtocolError('window exceeded');
     const skipped = (this.#skipped ??= new Set());
     for (const number of numbers) if (number > this.rx) skipped.add(number);
     this.#takeSkipped();
   }
 
-  /** @throws {ConnectionLostError} When the other side has sent up to `sent`, and not all of that has come. */
+  /** @throws {ConnectionLostError} When a number up to `sent` has not arrived. */
   expect(sent: number): void {
     const { rx } = this;
-    if (sent > rx) throw new ConnectionLostError(GAP, `${rx + 1} to ${sent} are missing`);
+    if (sent > rx) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${sent} are missing`);
   }
 
-  /** Begins behind the cursor; without one, before the first message of this sender. */
+  /** Starts behind the cursor; without one, before the first message of this sender. */
   begin(pid: string, cursor?: Cursor): void {
     this.tracker = new AckTracker(pid, cursor);
     this.#skipped = undefined;
@@ -100,7 +100,7 @@ export class Receiver {
     this.#rx = this.tracker.done;
   }
 
-  /** Counts a batch. One that comes when all before it is processed may be of any size. */
+  /** Counts a batch. A batch may have any size when all earlier ones are processed. */
   #admit(first: number, count: number, size: number): void {
     const { done } = this.tracker;
     const batches = this.#batches;
@@ -111,11 +111,11 @@ export class Receiver {
     const last = first + count - 1;
     this.#bytes += size;
     const { window, windowBytes } = this.#options;
-    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('more than the window');
+    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('window exceeded');
     batches.push({ last, size });
   }
 
-  /** Takes the next number. A message that was processed before a restart is not handed over again. */
+  /** Accepts the next number. A message that was processed before a restart is not delivered again. */
   #take(message?: Message): void {
     const number = ++this.#rx;
     const { tracker } = this;

@@ -9,13 +9,13 @@ import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
 import type { StoredBatch } from '../store/outboxStore.js';
 import type { PendingMessages } from './pendingMessages.js';
 
-/** A batch that has its numbers, as its sender keeps it until it is acked. */
+/** A numbered batch, which the sender keeps until it is acked. */
 export interface Batch extends StoredBatch {
-  /** Empty where the store has lost the messages: then the sender sends that their numbers are skipped. */
+  /** Empty if the store has lost the messages: then the sender skips their numbers. */
   readonly messages: readonly Message[];
   /** Whether any of the messages has a ttl. */
   readonly mayExpire: boolean;
-  /** When it was sent last, by the clock of the sender. */
+  /** The time at which the batch was sent last, by the clock of the sender. */
   sentAt: number;
 }
 
@@ -27,7 +27,7 @@ export const lastOf = ({ first, count }: StoredBatch): number => first + count -
 
 export const isNumbered = (delivery: Delivery): delivery is NumberedDelivery => delivery !== 'at-most-once';
 
-/** Gives numbers from `first` on to what a codec has made of messages. */
+/** Returns batches for encoded messages, numbered from `first` on. */
 export function numbered(encoded: readonly Encoded[], first: number, delivery: NumberedDelivery): readonly Batch[] {
   let next = first;
   return encoded.map(({ messages, body }) => {
@@ -41,13 +41,13 @@ export function numbered(encoded: readonly Encoded[], first: number, delivery: N
 
 export const hasTtl = ({ ttl }: Message): boolean => ttl !== undefined;
 
-/** Makes a batch of numbers that have no messages. */
+/** Creates a batch of numbers without messages. */
 export function hole(first: number, count: number): Batch {
   const numbers = Array.from({ length: count }, (_, index) => first + index);
   return { first, count, frame: controlFrame('skip', numbers), delivery: 'at-least-once', messages: [], mayExpire: false, sentAt: 0 };
 }
 
-/** What the other side allows to be in flight. */
+/** The limits of the other side for messages in flight. */
 export interface Allowance {
   /** Messages. */
   readonly window: number;
@@ -78,7 +78,7 @@ export class InFlight {
   /** Bytes of the batches that were sent over this connection, or accepted before. */
   bytesSent = 0;
   /**
-   * Whether the other side may still process messages that this sender has no account of: then it has no room before it says that it is done with
+   * Whether the other side may still process messages that this sender does not know: then nothing is sent until the other side has acked
    * them.
    */
   isBusy = false;
@@ -102,7 +102,7 @@ export class InFlight {
     this.#empty();
     this.acked = acked;
     this.sent = sent;
-    // The process that sent them had another clock.
+    // The process that sent these batches had another clock.
     const now = this.#scheduler.now();
     for (const batch of batches) {
       batch.sentAt = now;
@@ -153,8 +153,8 @@ export class InFlight {
   }
 
   /**
-   * Settles all messages up to `done`. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined when the ack
-   * tells nothing new.
+   * Settles all messages up to `done`. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined
+   * when the ack contains nothing new.
    *
    * @throws {ProtocolError} When `done` was never sent.
    */
@@ -218,7 +218,7 @@ export class InFlight {
     if (!skipped || skipped.count < batch.count) transport.sendBatch(batch);
   }
 
-  /** Drops the expired messages of a batch. Returns the frame that says so, or undefined when none has expired. */
+  /** Drops the expired messages of a batch. Returns the skip frame for their numbers, or undefined when none has expired. */
   #expire({ first, messages }: Batch, now: number): { readonly frame: Frame; readonly count: number } | undefined {
     const numbers: number[] = [];
     messages.forEach((message, index) => {

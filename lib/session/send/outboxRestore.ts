@@ -15,17 +15,17 @@ import type { Cursor, Inbox } from '../store/inbox.js';
 import type { OutboxContents, OutboxStore, StoredBatch, Ticket } from '../store/outboxStore.js';
 import { hasTtl, hole, lastOf, type Batch } from './inFlight.js';
 
-/** What the former owner of the stores has left. */
+/** The stored state that the former owner has left. */
 export interface Recalled extends OutboxContents {
-  /** How far the messages of the ticket's session were processed, where that is known. */
+  /** The processed messages of the ticket's session, if known. */
   readonly cursor?: Cursor | undefined;
 }
 
-/** Opens the outbox, and reads how far its former owner has processed what it received. */
+/** Opens the outbox, and reads the cursor of its former owner from the inbox. */
 export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
   const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
     chain(contents.ticket && inbox?.load(contents.ticket.sid), (record) => ({ ...contents, cursor: record?.cursor }));
-  // A store that answers at once would report before the application could subscribe to the wire.
+  // A synchronous store would report faults before the application can subscribe to the wire.
   return chain(store.isDurable ? after(0, microtask) : undefined, () => chain(store.open(), withCursor));
 }
 

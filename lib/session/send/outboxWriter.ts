@@ -9,7 +9,7 @@ import type { OutboxStore } from '../store/outboxStore.js';
 import { lastOf, numbered, type Batch, type InFlight } from './inFlight.js';
 import type { PendingMessages } from './pendingMessages.js';
 
-/** Encodes messages that have got their numbers. */
+/** Encodes numbered messages. */
 export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
 
 export interface OutboxWriterOptions {
@@ -41,7 +41,7 @@ export interface OutboxWriter {
 
 export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialTask): OutboxWriter {
   const { store, inFlight, pending, report, wait } = options;
-  /** The batches that are being written, or that are still stored while they are encoded anew: it is not known which of them will be stored. */
+  /** The batches that are being written, or that are still stored while they are encoded anew: the writer does not know which of them will be stored. */
   let writing: readonly Batch[] = [];
 
   const giveUp = (error: unknown): readonly Batch[] => {
@@ -81,8 +81,8 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
 }
 
 /**
- * Stores batches, and returns those that are stored. Where there is no room for all of them there may be room for some: one message must not take the
- * others with it.
+ * Stores batches, and returns those that are stored. If all of them do not fit, it stores those that do: one large message must not affect
+ * the others.
  */
 function append(batches: readonly Batch[], options: OutboxWriterOptions): MaybeAsync<readonly Batch[]> {
   const [one] = batches;

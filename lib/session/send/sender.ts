@@ -20,10 +20,10 @@ export interface SenderParts {
   readonly codec: NegotiatedCodec;
   /** The direction of what is sent. */
   readonly sends: Direction;
-  /** Returns the name of the client's outbox, once that is known. */
+  /** Returns the `pid` of the client's outbox, once it is known. */
   readonly pid: () => string;
   readonly store: OutboxStore;
-  /** Present where a store outlives the process. */
+  /** Present if a store is persistent. */
   readonly durability: Durable | undefined;
   readonly wait: Wait;
   /** Ends with the session. */
@@ -47,7 +47,7 @@ export class Sender {
   readonly #serial: SerialTask;
   readonly #writer: OutboxWriter | undefined;
   #transport: BatchTransport | undefined;
-  /** The highest number that was given. */
+  /** The highest number that was assigned. */
   #last = 0;
   /** Whether the contents of the store are read. */
   #isReady = false;
@@ -86,21 +86,21 @@ export class Sender {
     return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding;
   }
 
-  /** Takes a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
+  /** Adds a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
   accept(message: Message): boolean {
     if (!this.pending.open(message)) return false;
     this.#queue.push(message);
     return true;
   }
 
-  /** Sends what may be sent. */
+  /** Sends all messages that may be sent now. */
   flush(): void {
     if (!this.#isReady) return;
     this.#sendUnnumbered();
     this.#sendNumbered();
   }
 
-  /** Begins with the contents of a store; calls back when they are read. */
+  /** Starts with the contents of a store; calls back when they are read. */
   begin(contents: OutboxContents, ready: () => void): void {
     const { codec, durability } = this.#parts;
     const open = (message: Message): void => void this.pending.open(message);
@@ -117,7 +117,7 @@ export class Sender {
     });
   }
 
-  /** Goes on with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
+  /** Continues with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
   adopt(acked: number, sent: number, batches: readonly Batch[]): void {
     for (const { first, messages } of batches)
       for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.adopt(message);
@@ -127,11 +127,12 @@ export class Sender {
   }
 
   /**
-   * Compares the numbers with those of the other side, which has accepted all messages up to `rx`. Where the other side does not go on where this side
-   * is, the messages that it may have received are in doubt: those at exactly-once are given up, those at at-least-once get a new number.
+   * Compares the numbers with those of the other side, which has accepted all messages up to `rx`. If the numbers do not match, the
+   * messages that the other side may have received are in doubt: exactly-once messages are given up, at-least-once messages get new
+   * numbers.
    *
-   * @param agreed `isKnown`: whether the other side has our numbers at all.
-   * @param ready Called when all messages that are not acked are behind `rx`, and stored so.
+   * @param agreed `isKnown`: whether the other side has the numbers of this side at all.
+   * @param ready Called when all unacked messages have numbers behind `rx`, and are stored with them.
    */
   resume({ rx, isKnown }: { readonly rx: number; readonly isKnown: boolean }, ready: () => void): void {
     const { inFlight } = this;
@@ -147,7 +148,7 @@ export class Sender {
     });
   }
 
-  /** The batches were written by a codec that the other side does not read: they are encoded anew at {@link resume}. */
+  /** Marks the batches as encoded with a codec that the other side does not support: {@link resume} encodes them anew. */
   outdate(): void {
     this.#isStale = true;
   }
@@ -164,7 +165,7 @@ export class Sender {
     this.inFlight.detach();
   }
 
-  /** The session ends: drops what has no outcome, but not what the next owner of the store will find. */
+  /** Ends the session: drops the pending messages, except those that the next owner of the store will find. */
   abandon(): void {
     this.pending.abandon(this.#writer?.storedIds());
   }
@@ -224,7 +225,7 @@ export class Sender {
     }
   }
 
-  /** Numbers what may be numbered now, and sends what may be sent. */
+  /** Numbers and sends the messages for which there is room. */
   #sendNumbered(): void {
     if (this.#isNumbering) return;
     this.#isNumbering = true;
@@ -237,7 +238,7 @@ export class Sender {
     this.inFlight.flush();
   }
 
-  /** Gives numbers to at most so many messages. Those that are dropped get numbers without messages. */
+  /** Numbers at most `free` messages. Dropped messages get numbers without messages. */
   #number(free: number): void {
     const next = this.#last + 1;
     const dropped = this.#queue.takeDropped(free);
@@ -262,7 +263,7 @@ export class Sender {
     this.#serial.run(() => (this.#writer as OutboxWriter).append(make), this.#add);
   }
 
-  /** Messages that outlive the process are numbered as soon as they come; other messages are numbered when they can be sent at once. */
+  /** Returns how many messages may be numbered. With a persistent store, messages are numbered at once; otherwise, when they can be sent. */
   #room(): number {
     const { store } = this.#parts;
     const { bytes, acked } = this.inFlight;
@@ -291,8 +292,8 @@ export class Sender {
   }
 }
 
-/** Whether the other side does not go on where this side is. */
+/** Returns whether the numbers of the other side do not match those of this side. */
 function mustRestart(rx: number, isKnown: boolean, { acked, sent }: InFlight): boolean {
-  // A store that is behind (Web Storage lets another process wait for what was written) does not know all that was sent.
+  // A store may be out of date, as Web Storage writes with a delay between processes: then it does not know all numbers that were sent.
   return rx < acked || rx > sent || !(isKnown || sent === 0);
 }

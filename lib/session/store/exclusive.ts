@@ -4,7 +4,7 @@ import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { durable } from '../durability.js';
 import type { OutboxStore } from './outboxStore.js';
 
-/** What `exclusive` needs of `navigator.locks`. */
+/** The part of `navigator.locks` that `exclusive` uses. */
 export interface LocksLike {
   request(
     name: string,
@@ -14,21 +14,21 @@ export interface LocksLike {
 }
 
 export interface ExclusiveOptions {
-  /** Who keeps the locks; `false`: nobody, the store opens at once. @default the browser's Web Locks, where it has them */
+  /** The lock manager; `false`: the store opens without a lock. @default the browser's Web Locks, if available */
   readonly locks?: LocksLike | false | undefined;
-  /** Takes the lock from whoever has it, who is fenced: for a user who says that the other tab is not to be waited for. @default false */
+  /** Takes the lock from its holder, which is fenced. For a user who does not want to wait for the other tab. @default false */
   readonly steal?: boolean;
 }
 
 /**
- * Lets one tab at a time be the owner of a store. `open` waits until this one holds the lock `rxwire:<name>`, so that in a second tab it stays
- * pending until the first has closed, or is gone; what is sent there meanwhile waits in memory. The lock is held until `close`.
+ * Returns a store that one tab at a time can own. `open` waits for the lock `rxwire:<name>`, and the tab holds the lock until `close`. In a
+ * second tab, `open` stays pending until the first tab has closed its store or ended; the messages of the second tab wait in memory.
  *
- * Where there are no Web Locks (Node, pages that are not secure), the store opens at once, and whoever comes last fences the others.
+ * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences the others.
  *
- * When the lock is stolen, `faults$` tells `fenced`; the store's epoch sees to it that nothing is written after the thief has opened it.
+ * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents writes after the new owner has opened it.
  *
- * @param name One for each place that is shared.
+ * @param name Identifies the shared store.
  * @example
  * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
  */
@@ -38,7 +38,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
   const { open, letGo, stolen$ } = lock;
   return {
     isDurable: store.isDurable,
-    // Also in memory: who is fenced must end.
+    // Also for a store in memory: a fenced session must end.
     durability: durable,
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
@@ -55,16 +55,16 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
   };
 }
 
-/** A store that opens only while the lock `rxwire:<name>` is had. */
+/** A store that can only be open while the tab holds the lock `rxwire:<name>`. */
 export interface Locked<C> {
   readonly open: () => MaybeAsync<C>;
-  /** To be called when it is closed. */
+  /** Releases the lock; to be called when the store is closed. */
   readonly letGo: () => void;
-  /** Tells `fenced` when the lock was stolen. */
+  /** Emits a `fenced` error when another tab steals the lock. */
   readonly stolen$: Observable<StoreError>;
 }
 
-/** Nothing is returned where there are no locks. */
+/** Returns `undefined` when there are no locks. */
 export function locked<C>(name: string, options: ExclusiveOptions, open: () => MaybeAsync<C>): Locked<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   if (!locks) return undefined;
@@ -89,13 +89,13 @@ export function locked<C>(name: string, options: ExclusiveOptions, open: () => M
         error: (error: StoreError) => (isOpen ? stolen$.next(error) : contents$.error(error)),
       });
     tenure = mine;
-    // Who only wanted the contents leaves when they are there: the lock is held on. Who leaves before wants neither.
+    // Unsubscribing after the contents keeps the lock; unsubscribing earlier gives it up.
     return contents$.pipe(finalize(() => isOpen || mine.unsubscribe()));
   });
   return { open: () => open$, letGo: () => tenure.unsubscribe(), stolen$ };
 }
 
-/** Emits when the lock is had, and holds it for as long as it is subscribed to. It errors when the lock is refused, or stolen. */
+/** Emits when the tab has the lock, and holds the lock until unsubscribed. Fails when the lock is refused or stolen. */
 function held(locks: LocksLike, name: string, steal: boolean): Observable<void> {
   return new Observable((subscriber) => {
     const waiting = new AbortController();
@@ -105,12 +105,12 @@ function held(locks: LocksLike, name: string, steal: boolean): Observable<void> 
       subscriber.next();
       return holding;
     };
-    // A lock that is stolen cannot be waited for, and the API refuses to be given both.
+    // Stealing a lock does not wait, and the API does not accept `steal` together with `signal`.
     locks.request(name, steal ? { steal } : { signal: waiting.signal }, granted).catch((error: unknown) => subscriber.error(error));
   });
 }
 
-/** What the API rejects with when a lock is stolen is an `AbortError`. */
+/** Converts a rejection of the API: an `AbortError` means that the lock was stolen. */
 function lockError(cause: unknown): StoreError {
   return new StoreError('web-locks', (cause as Error).name === 'AbortError' ? 'fenced' : 'failed', cause);
 }

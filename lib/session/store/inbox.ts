@@ -2,71 +2,74 @@ import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Durability } from './outboxStore.js';
 
-/** How far the messages of one sender are processed. */
+/** The processed messages of one sender. */
 export interface Cursor {
-  /** All numbers up to here are. */
+  /** All numbers up to this one are processed. */
   readonly done: number;
-  /** Those above it that are as well, in rising order: handlers may finish out of order. */
+  /** The processed numbers above `done`, in rising order: handlers may finish out of order. */
   readonly finished: readonly number[];
 }
 
-/** What an inbox knows of one sender. */
+/** The stored state of one sender. */
 export interface InboxRecord {
   readonly cursor: Cursor;
-  /** What the session wants to find again: plain data, opaque to the inbox. */
+  /** The record of the session: plain data, opaque to the inbox. */
   readonly session?: unknown;
 }
 
-/** A try that has failed. */
+/** A failed attempt. */
 export interface FailedAttempt {
-  /** The code of the error where it has one, else its text. */
+  /** The code of the error, or its text if it has no code. */
   readonly reason: string;
   /** The text of the error. */
   readonly error: string;
-  /** When that was, in ms since the epoch, where it is known. */
+  /** The time of the failure, in ms since the epoch, if known. */
   readonly at?: number | undefined;
 }
 
-/** A message that could not be processed, and why. */
+/** A message that could not be processed, and the reason. */
 export interface DeadLetter {
   readonly message: Message;
-  /** The code of the error where it has one, else its text. */
+  /** The code of the error, or its text if it has no code. */
   readonly reason: string;
   /** The text of the error. */
   readonly error: string;
-  /** How often it was tried. */
+  /** The number of attempts. */
   readonly attempts: number;
-  /** How its tries have failed, also those before it was replayed, in order: the last ten at most. */
+  /** The failed attempts in order, also those before a replay: the last ten at most. */
   readonly history: readonly FailedAttempt[];
-  /** When it was given up, in ms since the epoch. */
+  /** The time at which the message was given up, in ms since the epoch. */
   readonly at: number;
 }
 
-/** One message that is done, and what is to be written with that. */
+/** A processed message, and the data to be written with its completion. */
 export interface Completion<Tx> {
-  /** Writes what the message brings about. A throw undoes the whole transaction. */
+  /** Writes the effects of the message. An exception rolls back the whole transaction. */
   readonly effect?: ((transaction: Tx) => void) | undefined;
-  /** It has failed for good: it is kept here instead. */
+  /** The dead letter to store, if processing has finally failed. */
   readonly deadLetter?: DeadLetter | undefined;
 }
 
 /**
- * Where a receiver keeps how far it got. What a message brings about and the cursor that says so are one transaction: after a crash,
- * both are there or neither is. Implement it over a database of your own, and its transactions are yours in `effect`.
+ * Stores the progress of a receiver. The effects of a message and the cursor are one transaction: after a crash, both are stored or neither
+ * is. An implementation over your own database passes its transactions to `effect`.
  *
- * There is one call at a time of `commit` for each sender.
+ * For each sender, the session makes one call of `commit` at a time.
  */
 export interface Inbox<Tx = unknown> {
-  /** What a client's session does with it: `durable`. A server needs not be told. */
+  /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
-  /** What is known of this sender, if anything: all that was begun to be stored before is among it, also where nobody waits for the answer. */
+  /**
+   * Returns the stored state of a sender, or `undefined`. The state includes all writes that were started before, also those whose results
+   * have no subscriber.
+   */
   load(pid: string): MaybeAsync<InboxRecord | undefined>;
   /**
-   * Runs the effects in order and stores the cursor, all in one transaction; answers when that would survive a crash.
+   * Runs the effects in order and stores the cursor, all in one transaction. Emits or returns when the transaction is durable.
    *
-   * @throws What an effect throws, delivered; then nothing of it was stored.
+   * @throws The error of an effect, delivered; then the transaction was not stored.
    */
   commit(pid: string, cursor: Cursor, completions: readonly Completion<Tx>[]): MaybeAsync<void>;
-  /** Stores what the session wants to find again. */
+  /** Stores the record of the session. */
   remember(pid: string, session: unknown): MaybeAsync<void>;
 }

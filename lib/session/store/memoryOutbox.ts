@@ -3,16 +3,16 @@ import { assertPositive } from '../../internal/assert.js';
 import type { OutboxStore } from './outboxStore.js';
 
 export interface MemoryOutboxOptions {
-  /** Messages it takes. @default 10_000 */
+  /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** Bytes of frames it takes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
-// The sender has its batches in memory itself: there is nothing to keep.
+// The sender itself keeps its batches in memory: this store has nothing to keep.
 const nothing = (): void => undefined;
 
-/** That of whoever wants no other. */
+/** The default outbox. */
 export const inMemory: OutboxStore = {
   isDurable: false,
   maxMessages: 10_000,
@@ -26,7 +26,8 @@ export const inMemory: OutboxStore = {
 };
 
 /**
- * An outbox that ends with the page or process: what is not acked then is gone, and the next one is another sender. Each `open` begins afresh.
+ * Creates an outbox in memory, which ends with the page or process: unacked messages are then lost, and the next outbox is another sender.
+ * Each `open` starts empty.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example

@@ -3,76 +3,79 @@ import type { StoreError } from '../../errors.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 
-/** What a client's session needs for stores that outlive the process: `durable` is the only one. A client without such a store does not load it. */
+/** The code that a client's session needs for persistent stores: `durable` is the only one. A client without such a store does not load the code. */
 export interface Durability {
   readonly kind: 'durable';
 }
 
-/** A run of messages that have their numbers, as the one frame that carries them, byte for byte, each time it is sent. */
+/** Consecutive numbered messages, as the frame that carries them. The sender sends the same bytes each time. */
 export interface StoredBatch {
   /** The number of its first message; the others follow without a gap. */
   readonly first: number;
-  /** How many messages it holds. */
+  /** The number of its messages. */
   readonly count: number;
   readonly frame: Frame;
-  /** All of its messages are of one level. */
+  /** The delivery guarantee of all its messages. */
   readonly delivery: 'at-least-once' | 'exactly-once';
 }
 
-/** What a client must show to come back to its session. */
+/** The credentials with which a client resumes its session. */
 export interface Ticket {
   readonly sid: string;
   readonly rt: string;
 }
 
-/** What an outbox holds when it is opened. */
+/** The contents of an outbox when it is opened. */
 export interface OutboxContents {
-  /** Names the sender for as long as the outbox lives: 128 random bits, made when it was new. */
+  /** Identifies the sender for the lifetime of the outbox: 128 random bits, created with the outbox. */
   readonly pid: string;
-  /** One more than that of any owner before, and stored before it is told: it fences those. 1 when new. */
+  /**
+   * The epoch of this owner, 1 for a new outbox. It is higher than that of each earlier owner, which it fences, and was stored before
+   * `open` returns it.
+   */
   readonly epoch: number;
-  /** What is acked: the numbers up to here. */
+  /** All numbers up to this one are acked. */
   readonly acked: number;
-  /** In order. */
+  /** The unacked batches, in order. */
   readonly batches: readonly StoredBatch[];
-  /** The highest number it knows to have been given, also where the batch is lost: it must not be given again. */
+  /** The highest number that was assigned, also if its batch is lost: the sender must not assign it again. */
   readonly last?: number | undefined;
   readonly ticket?: Ticket | undefined;
 }
 
 /**
- * Where a sender keeps what is not acked yet. There is one call at a time of `append` and `replace`, and what they were given
- * either is stored as a whole or, when they fail, not at all. `trim` may come at any time.
+ * Stores the unacked messages of a sender. The sender makes one call of `append` or `replace` at a time; each stores all of its batches or,
+ * if it fails, none. It may call `trim` at any time.
  *
- * One that has no `durability` is opened and closed, and nothing else: the sender has all of it in memory itself.
+ * The sender only opens and closes a store without `durability`: it keeps the messages in memory itself.
  *
- * All of it answers with a value where it can at once, and with an Observable that works once it is subscribed otherwise.
+ * Each method returns its result at once if possible; otherwise an Observable that works when it is subscribed to.
  */
 export interface OutboxStore {
-  /** Whether it outlives the process: then messages are numbered and stored as soon as they come, also while offline. */
+  /** Whether the store is persistent: then the sender numbers and stores messages at once, also while offline. */
   readonly isDurable: boolean;
-  /** What a client's session does then: `durable`. A server needs not be told. */
+  /** The code that a client's session needs then: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
-  /** Messages it takes. */
+  /** The maximum number of messages. */
   readonly maxMessages: number;
-  /** Bytes of frames it takes. */
+  /** The maximum size of its frames in bytes. */
   readonly maxBytes: number;
-  /** Becomes the owner. Records that cannot be read are left out, and told by `faults$`. */
+  /** Becomes the owner. `faults$` reports unreadable records, which are left out. */
   open(): MaybeAsync<OutboxContents>;
   /**
-   * Answers when the batches would survive a crash.
+   * Stores batches. Emits or returns when they are durable.
    *
    * @throws {StoreError} Delivered: `quota` when there is no room, `fenced` when there is a newer owner.
    */
   append(batches: readonly StoredBatch[]): MaybeAsync<void>;
-  /** Forgets the batches whose last number is `acked` or lower. Answers at once; being late does no harm. */
+  /** Deletes the batches whose last number is `acked` or lower. The deletion may happen later. */
   trim(acked: number): MaybeAsync<void>;
-  /** Puts these batches in the place of all others, in one transaction; numbers up to `acked` are done. */
+  /** Replaces all other batches by these, in one transaction; numbers up to `acked` are done. */
   replace(acked: number, batches: readonly StoredBatch[]): MaybeAsync<void>;
-  /** Keeps what is needed to come back. */
+  /** Stores the ticket of the session. */
   remember(ticket: Ticket): MaybeAsync<void>;
-  /** Lets go of it; what is being written may still be. */
+  /** Closes the store; a write in progress may still complete. */
   close(): void;
-  /** What goes wrong by itself: corrupt records, an evicted database, a newer owner. */
+  /** Emits faults that no call has caused: corrupt records, an evicted database, a newer owner. */
   readonly faults$?: Observable<StoreError>;
 }

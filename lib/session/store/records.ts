@@ -2,7 +2,7 @@ import { nanoid } from 'nanoid';
 import { StoreError } from '../../errors.js';
 import type { OutboxContents, StoredBatch, Ticket } from './outboxStore.js';
 
-/** What an outbox keeps of itself. */
+/** The stored state of an outbox, without its batches. */
 export interface Head {
   readonly pid: string;
   readonly epoch: number;
@@ -10,24 +10,24 @@ export interface Head {
   readonly ticket?: Ticket | undefined;
 }
 
-/** What is kept of a batch, under the number of its last message: that is known also when the rest cannot be read. */
+/** The stored record of a batch. Its key is the number of its last message, which is known also when the record is unreadable. */
 export type BatchRecord = Pick<StoredBatch, 'first' | 'delivery' | 'frame'>;
 
-/** An outbox, to its next owner. */
+/** An outbox as its next owner takes it over. */
 export interface Takeover {
-  /** To be stored, before `contents` is told. */
+  /** The new head. The caller stores it before it passes `contents` on. */
   readonly head: Head;
   readonly contents: OutboxContents;
-  /** How many records could not be read. */
+  /** The number of unreadable records. */
   readonly corrupt: number;
-  /** Nobody knows any more who numbered these batches: they can be of no use to anyone. */
+  /** Whether the head was lost or unreadable. The stored batches are then useless, as their sender is unknown. */
   readonly isReset: boolean;
 }
 
 /**
- * Becomes the owner of what was found.
+ * Computes the new head and the contents for the next owner of an outbox.
  *
- * @param found What was under the head's key, `undefined` if nothing.
+ * @param found The value of the head's key; `undefined` if there is none.
  * @param entries All batches, in rising order of their keys.
  */
 export function takeOver(found: unknown, entries: readonly (readonly [last: number, record: unknown])[]): Takeover {
@@ -44,31 +44,31 @@ export function takeOver(found: unknown, entries: readonly (readonly [last: numb
   return { head, contents: { ...head, batches, last }, corrupt: waiting.length - batches.length, isReset: false };
 }
 
-/** What the head that is found now means to an owner: nothing, or what is wrong. */
+/** Compares the stored head with that of the owner. Returns the fault, or `undefined`. */
 export function faultOf(found: unknown, { pid, epoch }: Head): 'fenced' | 'evicted' | 'corrupt' | undefined {
   const head = readHead(found);
   if (!head) return found === undefined ? 'evicted' : 'corrupt';
   if (head.pid !== pid || head.epoch > epoch) return 'fenced';
-  // An older owner has made it anew, after it was cleared.
+  // An older owner has created the head again, after the storage was cleared.
   return head.epoch < epoch ? 'evicted' : undefined;
 }
 
 /** The key of a batch: the number of its last message. */
 export const keyOf = ({ first, count }: StoredBatch): number => first + count - 1;
 
-/** What is kept under it. */
+/** Returns the stored record of a batch. */
 export const recordOf = ({ first, delivery, frame }: StoredBatch): BatchRecord => ({ first, delivery, frame });
 
 const QUOTA_ERRORS: readonly unknown[] = ['QuotaExceededError', 'NS_ERROR_DOM_QUOTA_REACHED'];
 
-/** What a browser threw, as an error of this store. */
+/** Converts an exception of the browser to a {@link StoreError}. */
 export function storeError(store: string, cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause;
   const { name } = Object(cause) as { readonly name?: unknown };
   return new StoreError(store, QUOTA_ERRORS.includes(name) ? 'quota' : 'failed', cause);
 }
 
-/** Those that can be read. */
+/** Returns the readable batches. */
 function readBatches(entries: readonly (readonly [last: number, record: unknown])[]): readonly StoredBatch[] {
   const batches: StoredBatch[] = [];
   let before = 0;
@@ -88,7 +88,7 @@ function readHead(found: unknown): Head | undefined {
   return { pid, epoch, acked, ticket: readTicket(ticket) };
 }
 
-/** Without a ticket the session is a new one, which harms nothing: a corrupt one counts as none. */
+/** Returns `undefined` for a corrupt ticket: without a ticket, the client begins a new session. */
 function readTicket(value: unknown): Ticket | undefined {
   const { sid, rt } = Object(value) as Partial<Record<keyof Ticket, unknown>>;
   return typeof sid === 'string' && typeof rt === 'string' ? { sid, rt } : undefined;

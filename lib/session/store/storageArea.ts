@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from '../../internal/base64.js';
 import { keyOf, recordOf, type BatchRecord, type Head } from './records.js';
 import type { StoredBatch } from './outboxStore.js';
 
-/** What an outbox needs of a `Storage`. */
+/** The part of a `Storage` that an outbox uses. */
 export interface StorageLike {
   readonly length: number;
   key(index: number): string | null;
@@ -15,17 +15,17 @@ export interface StorageLike {
 export interface StorageArea {
   head(): unknown;
   setHead(head: Head): void;
-  /** The numbers under which batches are kept, rising. */
+  /** Returns the keys of the batches, in rising order. */
   keys(): readonly number[];
   batch(last: number): unknown;
-  /** Adds all of them, or none when it throws. */
+  /** Adds all batches, or none if it throws. */
   add(batches: readonly StoredBatch[]): void;
-  /** Puts them in the place of all others, or leaves those when it throws. */
+  /** Replaces all other batches by these, or none if it throws. */
   replace(batches: readonly StoredBatch[]): void;
   remove: (last: number) => void;
 }
 
-/** The head is as long as this, whatever is in it: writing it again takes no more room, and works where there is none left. */
+/** The head is padded to this length, so that the store can write it again when the storage is full. */
 const HEAD_LENGTH = 320;
 
 export function createStorageArea(storage: StorageLike, name: string): StorageArea {
@@ -53,7 +53,7 @@ export function createStorageArea(storage: StorageLike, name: string): StorageAr
   };
   const replace = (batches: readonly StoredBatch[]): void => {
     const before = keys().map((last) => [key(last), storage.getItem(key(last)) ?? ''] as const);
-    // First, as there may be no room for both.
+    // Removes the old batches first: there may be no room for both.
     for (const [one] of before) storage.removeItem(one);
     try {
       add(batches);
@@ -74,7 +74,7 @@ export function createStorageArea(storage: StorageLike, name: string): StorageAr
   };
 }
 
-/** The record as it lies in the storage: bytes have a field of their own. */
+/** Returns the stored text of a record: bytes have a field of their own. */
 function encode({ frame, ...rest }: BatchRecord): string {
   return JSON.stringify(typeof frame === 'string' ? { ...rest, frame } : { ...rest, bytes: toBase64(frame) });
 }
@@ -89,7 +89,7 @@ function decode(value: unknown): unknown {
   }
 }
 
-/** What the text says; `undefined` where there is none, `null` where it is no JSON. */
+/** Returns the parsed text; `undefined` if there is none, `null` if it is not JSON. */
 function parse(text: string | null): unknown {
   if (text === null) return undefined;
   try {

@@ -10,23 +10,24 @@ import { faultOf, keyOf, storeError, takeOver, type Head } from './records.js';
 import { createStorageArea, type StorageArea, type StorageLike } from './storageArea.js';
 
 export interface WebStorageOutboxOptions extends ExclusiveOptions {
-  /** Where it lies. Not `sessionStorage`: a tab that is duplicated would be a second owner of the same. @default localStorage */
+  /** The storage. Do not use `sessionStorage`: a duplicated tab would be a second owner of the same outbox. @default localStorage */
   readonly storage?: StorageLike | undefined;
-  /** Messages it takes. @default 10_000 */
+  /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** Bytes of frames it takes; a site has room for some 5 million characters, and bytes take 4 for 3. @default 2_097_152: 2 MiB */
+  /** The maximum size of its frames in bytes. A site has room for about 5 million characters, and 3 bytes take 4. @default 2_097_152: 2 MiB */
   readonly maxBytes?: number;
 }
 
 const STORE = 'web-storage';
 
 /**
- * An outbox in `localStorage`: it outlives reloads and crashes of the page, and answers at once. One tab at a time owns it, as with
- * {@link exclusive}. The browser writes to the disk a little later: what was stored in the last seconds may be gone when the browser itself dies.
+ * Creates an outbox in `localStorage`. It survives reloads and crashes of the page, and is synchronous. One tab at a time owns it, as with
+ * {@link exclusive}. The browser writes to the disk with a delay: if the browser itself crashes, the writes of the last seconds may be
+ * lost.
  *
- * Where no storage can be used (disabled, private mode, Node), `open` delivers a `StoreError`, `failed`.
+ * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with `failed`.
  *
- * @param name One for each sender of this site.
+ * @param name Identifies the outbox: one name for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
  * const store = webStorageOutbox('orders', { maxBytes: 500_000 });
@@ -37,11 +38,11 @@ export function webStorageOutbox(name: string, options: WebStorageOutboxOptions 
   return exclusive({ ...storageStore(() => storage ?? browserStorage(), name), maxMessages, maxBytes }, `web-storage:${name}`, options);
 }
 
-/** What an owner knows. */
+/** The state of the current owner. */
 interface Tenure {
   readonly area: StorageArea;
   head: Head;
-  /** The keys of the batches, rising. */
+  /** The keys of the batches, in rising order. */
   keys: Ring<number>;
 }
 
@@ -63,17 +64,17 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
     for (let told = 0; told < corrupt; told++) tell('corrupt');
     return contents;
   };
-  /** Does it as the owner, unless there is a newer one; also when all was cleared. */
+  /** Runs `work` as the owner, also when the storage was cleared. Fails if there is a newer owner. */
   const write = (work: (tenure: Tenure) => void): MaybeAsync<void> =>
     attempt(() => {
-      if (!tenure) throw new StoreError(STORE, 'failed', new Error('It is not open.'));
+      if (!tenure) throw new StoreError(STORE, 'failed', new Error('the outbox is not open'));
       const fault = faultOf(tenure.area.head(), tenure.head);
       try {
         if (fault === 'fenced') throw new StoreError(STORE, fault);
         if (fault) tenure.area.setHead(tenure.head);
         work(tenure);
       } finally {
-        // At last: who is told may put back at once what is lost.
+        // Reported last: a subscriber may store the lost batches again at once.
         if (fault) tell(fault);
       }
     });
@@ -98,7 +99,7 @@ function append({ area, keys }: Tenure, batches: readonly StoredBatch[]): void {
 
 function trim(tenure: Tenure, acked: number): void {
   const { area, keys, head } = tenure;
-  // First: were the batches gone and the head not written, their numbers would be given again.
+  // Writes the head first: if the batches were deleted and the head not written, their numbers would be assigned again.
   if (acked > head.acked) update(tenure, { acked });
   for (let last = keys.peek(); last !== undefined && last <= acked; last = keys.peek()) {
     area.remove(last);
@@ -124,7 +125,7 @@ function ringOf(numbers: readonly number[]): Ring<number> {
   return ring;
 }
 
-/** What it gives; what it throws is delivered. */
+/** Runs `work`, and delivers its exception as an error. */
 function attempt<T>(work: () => T): MaybeAsync<T> {
   try {
     return work();
@@ -133,9 +134,9 @@ function attempt<T>(work: () => T): MaybeAsync<T> {
   }
 }
 
-/** The getter of `localStorage` throws where it is disabled; Node has none. */
+/** Returns `localStorage`. Its getter throws if the storage is disabled; Node has none. */
 function browserStorage(): StorageLike {
   const { localStorage } = globalThis as { readonly localStorage?: StorageLike };
-  if (!localStorage) throw new Error('There is no localStorage.');
+  if (!localStorage) throw new Error('localStorage is not available');
   return localStorage;
 }

@@ -273,7 +273,7 @@ describe('webStorageOutbox', () => {
     it('fails to open, for want of localStorage', async () => {
       const error = await ready(webStorageOutbox('a', { locks: false }).open()).catch((reason: unknown) => reason);
       expect(error).toEqual(new StoreError('web-storage', 'failed'));
-      expect((error as Error).cause).toEqual(new Error('There is no localStorage.'));
+      expect((error as Error).cause).toEqual(new Error('localStorage is not available'));
     });
 
     it('fails to open when the browser refuses it', async () => {

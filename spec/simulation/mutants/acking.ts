@@ -41,7 +41,7 @@ export const ACKING: readonly Mutant[] = [
     name: 'an ack that must not wait, and waits once its message is processed',
     why: 'the ack of a message may not wait when the application waits for it',
     file: 'lib/session/receive/ackPolicy.ts',
-    find: 'this.#promptUpTo = last;',
+    find: 'this.#promptUpTo = Math.max(this.#promptUpTo, last);',
     replace: '',
   },
   {
