@@ -34,7 +34,7 @@ marble(
   'sends the request, and emits the reply',
   {
     ...{ operator: 'request(wire, q)', values, source: '---L--' },
-    ...{ outputs: { sent: 'q--' }, expected: '---(l|)', subs: '^--!' },
+    ...{ outputs: { sent: 'q--' }, expected: '---(l|)', subs: '^---' },
   },
   (source, { sent }) => ask(source, sent),
 );
@@ -43,7 +43,7 @@ marble(
   'emits many replies, each once',
   {
     ...{ operator: 'request(wire, q)', values, source: '-A-ABAB-E--' },
-    ...{ outputs: { sent: 'q' }, expected: '-a--b---|', subs: '^-------!' },
+    ...{ outputs: { sent: 'q' }, expected: '-a--b---|', subs: '^--------' },
   },
   (source, { sent }) => ask(source, sent),
 );
@@ -52,7 +52,7 @@ marble(
   'gives up when the other side is silent for too long, and tells it',
   {
     ...{ operator: 'request(wire, q, timeout: 5 ms)', values, source: '--A------C-', error: new RequestTimeoutError('q', 5) },
-    ...{ outputs: { sent: 'q------x' }, expected: '--a----#', subs: '^------!' },
+    ...{ outputs: { sent: 'q------x' }, expected: '--a----#', subs: '^-------' },
   },
   (source, { sent }) => ask(source, sent, { timeout: 5 }),
 );
@@ -61,7 +61,7 @@ marble(
   'waits while the other side reports progress',
   {
     ...{ operator: 'request(wire, q, timeout: 5 ms, onProgress: told)', values, source: '---P---P---L-' },
-    ...{ outputs: { sent: 'q', told: '---p---p' }, expected: '-----------(l|)', subs: '^----------!' },
+    ...{ outputs: { sent: 'q', told: '---p---p' }, expected: '-----------(l|)', subs: '^-----------' },
   },
   (source, { sent, told }) => ask(source, sent, { timeout: 5, onProgress: told }),
 );
@@ -75,7 +75,7 @@ marble(
       source: '--A----B------',
       error: new RequestTimeoutError('q', 6),
     },
-    ...{ outputs: { sent: 'q------------x' }, expected: '--a----b-----#', subs: '^------------!' },
+    ...{ outputs: { sent: 'q------------x' }, expected: '--a----b-----#', subs: '^-------------' },
   },
   (source, { sent }) => ask(source, sent, { timeout: 3, each: 6 }),
 );
@@ -84,7 +84,7 @@ marble(
   'is cancelled at the other side when unsubscribed',
   {
     ...{ operator: 'request(wire, q)', values, source: '-A-----', unsub: '---!' },
-    ...{ outputs: { sent: 'q--x' }, expected: '-a--', subs: '^--!' },
+    ...{ outputs: { sent: 'q--x' }, expected: '-a--', subs: '^---' },
   },
   (source, { sent }) => ask(source, sent),
 );
@@ -93,7 +93,7 @@ marble(
   'fails with what the other side says',
   {
     ...{ operator: 'request(wire, q)', values, source: '-A-X---', error: new ReplyError('ERR_NO_SUCH_FILE', 'there is none') },
-    ...{ outputs: { sent: 'q' }, expected: '-a-#', subs: '^--!' },
+    ...{ outputs: { sent: 'q' }, expected: '-a-#', subs: '^---' },
   },
   (source, { sent }) => ask(source, sent),
 );

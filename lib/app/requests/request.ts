@@ -18,7 +18,7 @@ import type { ReplyOf } from './requestTypes.js';
  * Replies arrive once and in order. The first subscription uses the id of the message; later ones get new ids. A request that waited for
  * its connection longer than `timeout` is not sent, unless the message has a `ttl` of its own.
  *
- * A request subscribes to the wire: subscribe to unsolicited messages first.
+ * The first request subscribes to the wire, and stays subscribed until the wire ends: subscribe to unsolicited messages first.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {ReplyError} Delivered, when the other side answers with an error.
