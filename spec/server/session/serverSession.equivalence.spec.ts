@@ -1,7 +1,9 @@
+import { firstValueFrom, Subject } from 'rxjs';
 import { json } from '../../../lib/codec/json.js';
 import type { BatchContext, Codec } from '../../../lib/codec/codec.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
+import type { Principal } from '../../../lib/server/principal.js';
 import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
 import { turns } from '../virtual.js';
 import { enterSession, idsIn, states } from './enterSession.js';
@@ -121,6 +123,18 @@ describe.each(states)('a ServerSession that is %s', (_, hibernateAfter) => {
     send(withAck(250, batch(11, ...namesOf('b', 15))));
     for (let count = 0; count < 60; count++) await server.pass(200);
     expect((await sent()).filter((frame) => frame.startsWith('["ack"')).at(-1)).toMatch(/^\["ack",25,/);
+  });
+
+  it('answers a reauthentication that takes longer than hibernateAfter', async () => {
+    const renewed$ = new Subject<Principal>();
+    const authenticate = ({ token }: { readonly token?: string | undefined }) =>
+      token === 'first' ? { id: 'p' } : firstValueFrom(renewed$);
+    const { send, sent, server } = await enter({ authenticate }, { token: 'first' });
+    send('["auth","second"]');
+    await turns();
+    await server.pass(100);
+    renewed$.next({ id: 'p' });
+    expect(await sent()).toEqual([expect.stringMatching(/^\["auth"/)]);
   });
 
   it('sends what was taken in the go in which the connection was lost, once the client returns', async () => {

@@ -145,6 +145,20 @@ describe('a ServerSession that has nothing to do', () => {
     expect(server.timers()).toBe(1);
   });
 
+  it('stays awake while messages are in flight whose receipts have a subscriber', async () => {
+    const { send } = await server.enter();
+    const statuses: string[] = [];
+    server.wires[0]?.receipts$.subscribe(({ status }) => statuses.push(status));
+    server.wires[0]?.next(createMessage('test.any', 1));
+    await turns();
+    await server.pass(50);
+    expect(server.timers()).toBe(2);
+    send('["ack",1,1024]');
+    await turns();
+    await server.pass(50);
+    expect([statuses, server.timers()]).toEqual([['queued', 'sent', 'acked'], 1]);
+  });
+
   it('respects the window of the client from before, and the credit of acks that came during hibernation', async () => {
     const { send, news } = await hibernating({ window: 1 });
     const send3 = (): void => [1, 2, 3].forEach((number) => server.wires[0]?.next(createMessage('test.any', number)));
