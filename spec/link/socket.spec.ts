@@ -75,6 +75,15 @@ describe.each(ends)('a link over the socket of %s', (_, openAt) => {
     expect(await link.ended).toMatchObject({ closeCode: 1006, wasClean: false });
   });
 
+  it('fails with 1006 when the peer vanishes before it has answered the close frame', async () => {
+    const outgoing = new Subject<string>();
+    const { link, peer } = await open(outgoing);
+    peer.socket.pause();
+    outgoing.complete();
+    peer.socket.terminate();
+    expect(await link.ended).toMatchObject({ closeCode: 1006, wasClean: false });
+  });
+
   it('closes with 4000 when it is unsubscribed', async () => {
     const outgoing = new Subject<string>();
     const { link, peer, socket } = await open(outgoing);

@@ -4,11 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { jest } from '@jest/globals';
 import { build } from 'esbuild';
-import { firstValueFrom, NEVER, Observable, of, Subject } from 'rxjs';
+import { firstValueFrom, NEVER, Observable, of, Subject, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket } from 'ws';
 import { ConnectionLostError, NoWebSocketError, UnsupportedError } from '../../lib/errors.js';
 import { platformWebSocket } from '../../lib/link/browserWebSocket.js';
 import { webSocket } from '../../lib/link/webSocket.js';
+import { fakeWebSocket } from '../support/fakeSocket.js';
 import { freePort } from '../support/freePort.js';
 import { socketServer } from '../support/peer.js';
 import { record } from '../support/record.js';
@@ -115,6 +116,68 @@ describe('webSocket', () => {
     const error = await record(webSocket(server.url, { WebSocket: {} as never })(NEVER)).ended;
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error).toMatchObject({ message: expect.stringContaining('not a constructor') });
+  });
+});
+
+describe('webSocket, over a fake socket', () => {
+  const hello$ = (released: () => void): Observable<string> =>
+    new Observable((to) => {
+      to.add(released);
+      to.next('hello');
+      to.next('more');
+    });
+
+  it('ignores a socket that opens after openTimeout', async () => {
+    const { socket, WebSocket: Fake } = fakeWebSocket();
+    const scheduler = new VirtualTimeScheduler();
+    const outgoing = new Subject<string>();
+    const link = record(webSocket('ws://x', { WebSocket: Fake, scheduler, openTimeout: 10 })(outgoing));
+    scheduler.flush();
+    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'did not open in time'));
+    expect(socket.closings).toEqual([[4000, '']]);
+    socket.onopen!({});
+    expect([outgoing.observed, link.values]).toEqual([false, []]);
+  });
+
+  it('emits and sends nothing after it was unsubscribed within a frame', () => {
+    const { socket, WebSocket: Fake } = fakeWebSocket();
+    const outgoing = new Subject<string>();
+    const received: unknown[] = [];
+    const link = webSocket('ws://x', { WebSocket: Fake })(outgoing).subscribe((frame) => {
+      received.push(frame);
+      link.unsubscribe();
+      outgoing.next('late');
+    });
+    socket.onopen!({});
+    for (const data of ['a', 'b']) socket.onmessage!({ data });
+    expect([received, socket.sent, socket.closings, outgoing.observed]).toEqual([['a'], [], [[4000, '']], false]);
+  });
+
+  it('sends nothing more after it was unsubscribed while it sends', () => {
+    const { socket, WebSocket: Fake } = fakeWebSocket();
+    const released = jest.fn();
+    socket.send = (frame) => {
+      socket.sent.push(frame);
+      link.subscription.unsubscribe();
+    };
+    const link = record(webSocket('ws://x', { WebSocket: Fake })(hello$(released)));
+    socket.onopen!({});
+    expect([socket.sent, socket.closings]).toEqual([['hello'], [[4000, '']]]);
+    expect(released).toHaveBeenCalledTimes(1);
+  });
+
+  it('fails with the code of a peer that closes while the link sends', async () => {
+    const { socket, WebSocket: Fake } = fakeWebSocket();
+    const released = jest.fn();
+    socket.send = (frame) => {
+      socket.sent.push(frame);
+      socket.onclose!({ code: 4403, reason: 'no', wasClean: true });
+    };
+    const link = record(webSocket('ws://x', { WebSocket: Fake })(hello$(released)));
+    socket.onopen!({});
+    expect(await link.ended).toEqual(new ConnectionLostError(4403, 'no'));
+    expect(socket.sent).toEqual(['hello']);
+    expect(released).toHaveBeenCalledTimes(1);
   });
 });
 

@@ -1,5 +1,21 @@
 import { jest } from '@jest/globals';
-import { concat, EMPTY, from, map, NEVER, of, pipe, range, Subject, throwError, timer, type ObservableInput } from 'rxjs';
+import {
+  concat,
+  config,
+  EMPTY,
+  from,
+  map,
+  NEVER,
+  Observable,
+  of,
+  pipe,
+  range,
+  Subject,
+  throwError,
+  timer,
+  type ObservableInput,
+  type Subscriber,
+} from 'rxjs';
 import { reply } from '../../../lib/app/requests/reply.js';
 import type { ReplyHandler, ReplyOptions } from '../../../lib/app/requests/replyOptions.js';
 import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
@@ -223,6 +239,53 @@ describe('reply', () => {
     expect(values).toEqual([0, 1, 2, 3]);
   });
 
+  describe('the teardown of a handler that throws', () => {
+    const errors: unknown[] = [];
+    beforeEach(() => void (config.onUnhandledError = (error) => errors.push(error)));
+    afterEach(async () => {
+      // RxJS reports it in a task of its own, or throws it to the handler.
+      await new Promise((resolve) => setTimeout(resolve));
+      config.onUnhandledError = null;
+      expect(errors.splice(0)).toMatchObject([{ errors: [boom] }]);
+    });
+    const attempt = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+
+    it.each<[how: string, end: (work: Subscriber<unknown>, source: Subject<Message>) => void]>([
+      ['has completed', (work) => work.complete()],
+      ['has failed', (work) => work.error(boom)],
+      ['is cancelled', (_, source) => source.next(cancel('a'))],
+    ])('does not keep the next request from running when the handler %s', (_, end) => {
+      const works: Subscriber<unknown>[] = [];
+      const handler = ({ id }: Message) =>
+        new Observable((to) => {
+          works.push(to);
+          return id === 'a' ? failing : undefined;
+        });
+      const { ask, source } = answered(handler, { concurrency: 1 });
+      ask('a', 'b');
+      expect(works).toHaveLength(1);
+      attempt(() => end(works[0]!, source));
+      expect(works).toHaveLength(2);
+    });
+
+    it('does not keep the signal of a cancelled handler from aborting', () => {
+      let signal: AbortSignal | undefined;
+      const { ask, source } = answered((_, context) => {
+        ({ signal } = context);
+        return new Observable(() => failing);
+      });
+      ask('a');
+      attempt(() => source.next(cancel('a')));
+      expect(signal?.aborted).toBe(true);
+    });
+  });
+
   it('answers thousands that have waited, without a stack that grows', () => {
     const first = new Subject<void>();
     const { ask, values } = answered(({ id }) => (id === '0' ? first : of(id)), { concurrency: 1, maxWaiting: 20_000 });
@@ -288,6 +351,21 @@ describe('reply', () => {
       expect(said()).toHaveLength(65);
       dead(64, error);
       expect(said()).toHaveLength(66);
+    });
+
+    it('is forgotten after 64 further replies over a wire without isPending', () => {
+      const failures$ = new Subject<Receipt>();
+      const { ask, said, values } = answered(() => of('a'), { wire: { failures$ } });
+      const dead = (index: number): void => failures$.next({ id: values[index]!.id, status: 'dead', error });
+      for (let count = 0; count <= 64; count++) ask(`${count}`);
+      dead(0);
+      expect(said()).toHaveLength(65);
+      dead(64);
+      dead(63);
+      expect(said().slice(65)).toMatchObject([
+        ['reply.error', { code: 'ERR_ENCODE' }],
+        ['reply.error', { code: 'ERR_ENCODE' }],
+      ]);
     });
 
     it('is nothing when the wire has ended, nor when it is the error that cannot be sent', () => {

@@ -188,6 +188,26 @@ describe('frames', () => {
   });
 });
 
+describe('the memory of batch frames', () => {
+  const made = (length: number): Uint8Array => batchFrame(1, 1, new Uint8Array(length)) as Uint8Array;
+  const bufferOf = (length: number): ArrayBufferLike => made(length).buffer;
+
+  it('is shared by small frames, also when large frames are made between them', () => {
+    const buffers = new Set<ArrayBufferLike>();
+    for (let count = 0; count < 100; count++) {
+      bufferOf(9_000);
+      buffers.add(bufferOf(20));
+    }
+    // 100 frames of 47 bytes, with the room for an ack, need 4,700 of 8,192 bytes. The first may use the rest of a buffer.
+    expect(buffers.size).toBeLessThanOrEqual(2);
+  });
+
+  it('is of its own for a large frame, with nothing but the room for an ack', () => {
+    const frame = made(9_000);
+    expect([frame.byteOffset, frame.buffer.byteLength]).toEqual([16, 16 + 11 + 9_000]);
+  });
+});
+
 describe('ackFrame', () => {
   it('is read as it was written; a delay is 65,535 ms at most', () => {
     fc.assert(
@@ -278,6 +298,32 @@ describe('withAck', () => {
     const carrying = withAck(memory.subarray(before, before + frame.length), 3, 1_024, 20, 0);
     expect(memory).toEqual(all);
     expect(readFrame(carrying)).toMatchObject({ first: 5, body: Uint8Array.of(9, 8), ack: { done: 3 } });
+  });
+
+  it('writes nothing to the frames before and behind in the same memory', () => {
+    const frames = Array.from({ length: 400 }, (_, n) => bytesOf(n));
+    const before = frames.map(copyOf);
+    // 400 frames of 28 bytes need more than one buffer: the first and last frame of a buffer are among them.
+    expect(new Set(frames.map(({ buffer }) => buffer)).size).toBeGreaterThan(1);
+    frames.forEach((frame, n) => {
+      expect(readFrame(withAck(frame, 2 ** 40, 2 ** 32 - 1, 60_000, 65_535))).toMatchObject({
+        body: Uint8Array.of(n),
+        ack: { done: 2 ** 40 },
+      });
+      expect(frames).toEqual(before);
+    });
+  });
+
+  it('copies a frame of other memory that begins where a frame of batchFrame does', () => {
+    const [first, second] = [bytesOf(9), bytesOf(8)];
+    for (const { byteOffset, length } of [first, second]) {
+      const memory = new Uint8Array(byteOffset + length).fill(255);
+      memory.set(second, byteOffset);
+      const all = memory.slice();
+      const carrying = withAck(memory.subarray(byteOffset), 3, 1_024, 20, 0) as Uint8Array;
+      expect([memory, carrying.buffer === memory.buffer]).toEqual([all, false]);
+      expect(readFrame(carrying)).toMatchObject({ body: Uint8Array.of(8), ack: { done: 3 } });
+    }
   });
 
   it('is read in the middle of other bytes', () => {

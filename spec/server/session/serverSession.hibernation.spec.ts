@@ -1,15 +1,15 @@
-import { createMessage } from '../../lib/message/createMessage.js';
-import { batch, fieldsOf, helloFrame, secret } from '../support/sessionFrames.js';
-import { startVirtual, turns } from './virtual.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
+import { startVirtual, turns } from '../virtual.js';
 
 const EVERY = 1_000;
 
-/** A server with a heartbeat of one second, by a clock that we turn. */
+/** Starts a server with a ping interval of one second on virtual time. */
 function start() {
   const server = startVirtual({ pingInterval: EVERY, hibernateAfter: 20 });
   const enter = async (fields?: object) => {
     const client = await server.enter(fields);
-    /** What has come since it was asked last. */
+    /** Returns the frames that have arrived since the last call. */
     let seen = 2;
     const news = async (): Promise<readonly unknown[]> => {
       await turns();
@@ -20,25 +20,25 @@ function start() {
     };
     return { ...client, news };
   };
-  /** Each session that is awake has a timer of its own; all that sleep have one. */
+  /** Each session that is awake has a timer of its own. All that hibernate share one. */
   const timers = (): number => server.scheduler.actions.length;
   return { ...server, enter, timers };
 }
 
-describe('a session that has nothing to do', () => {
+describe('a ServerSession that has nothing to do', () => {
   let server: ReturnType<typeof start>;
   beforeEach(() => (server = start()));
   afterEach(() => server.stop());
 
-  /** A client whose session sleeps. */
-  const asleep = async (fields?: object) => {
+  /** Enters a client whose session hibernates. */
+  const hibernating = async (fields?: object) => {
     const client = await server.enter(fields);
     await server.pass(50);
     expect(await client.news()).toEqual([]);
     return client;
   };
 
-  it('sleeps: one timer is for all of them', async () => {
+  it('hibernates, and shares one timer with all others', async () => {
     for (let count = 0; count < 10; count++) await server.enter();
     expect(server.timers()).toBe(11);
     await server.pass(50);
@@ -47,21 +47,21 @@ describe('a session that has nothing to do', () => {
     expect(server.timers()).toBe(0);
   });
 
-  it('leaves no timer behind when it ends awake', async () => {
+  it('leaves no timer when it ends awake', async () => {
     await server.enter();
     server.stop();
     expect(server.timers()).toBe(0);
   });
 
-  it('answers who asks, and goes on sleeping', async () => {
-    const { send, news } = await asleep();
+  it('answers a ping without waking up', async () => {
+    const { send, news } = await hibernating();
     send('["ping",0]', '["ack",0,1024]');
     expect(await news()).toEqual(['["ack",0,1024]']);
     expect(server.timers()).toBe(1);
   });
 
-  it('asks who is silent, and gives it up within two and a half intervals', async () => {
-    const { news, frames } = await asleep();
+  it('pings a silent client, and closes its connection after 2.5 intervals', async () => {
+    const { news, frames } = await hibernating();
     await server.pass(1.5 * EVERY - 50);
     expect([await news(), frames.isOver()]).toEqual([['["ping",0]'], false]);
     await server.pass(EVERY);
@@ -69,8 +69,8 @@ describe('a session that has nothing to do', () => {
     expect(server.wires[0]?.state.status).toBe('reconnecting');
   });
 
-  it('is content with an answer', async () => {
-    const { send, frames } = await asleep();
+  it('keeps the connection of a client that answers', async () => {
+    const { send, frames } = await hibernating();
     for (let look = 0; look < 20; look++) {
       await server.pass(EVERY / 2);
       send('["ack",0,1024]');
@@ -79,8 +79,8 @@ describe('a session that has nothing to do', () => {
     expect(server.timers()).toBe(1);
   });
 
-  it('wakes for what comes, takes it once, and sleeps again', async () => {
-    const { send, news } = await asleep();
+  it('wakes up for a message, delivers it once, and hibernates again', async () => {
+    const { send, news } = await hibernating();
     send(batch(1, 'a'));
     expect(await news()).toEqual(['["ack",1,1024]']);
     // Its heartbeat, and that of the next hibernation.
@@ -94,8 +94,8 @@ describe('a session that has nothing to do', () => {
     expect(server.got).toEqual(['a', 'b']);
   });
 
-  it('wakes to send, and goes on with its numbers', async () => {
-    const { send, news } = await asleep();
+  it('sends with the numbers that follow those before', async () => {
+    const { send, news } = await hibernating();
     server.wires[0]?.next(createMessage('test.any', 1));
     expect(await news()).toEqual([expect.stringMatching(/^\["msg",1,1,/)]);
     send('["ack",1,1024]');
@@ -104,7 +104,7 @@ describe('a session that has nothing to do', () => {
     expect(await news()).toEqual(expect.arrayContaining([expect.stringMatching(/^\["msg",2,1,/)]));
   });
 
-  it('hibernates while messages are in flight, and sends them again to a client that returns', async () => {
+  it('hibernates with messages in flight, and sends the unacked ones again to a client that returns', async () => {
     const pid = secret();
     const client = await server.enter({ pid });
     server.wires[0]?.next(createMessage('test.any', 'a'));
@@ -128,7 +128,7 @@ describe('a session that has nothing to do', () => {
     expect(server.errors).toMatchObject([{ closeCode: 1_006 }]);
   });
 
-  it('stays awake while its client sends, and while a message in flight may expire', async () => {
+  it('stays awake while its client sends, and while a message in flight can expire', async () => {
     const { send } = await server.enter();
     for (let count = 1; count < 5; count++) {
       send(batch(count, String(count)));
@@ -145,30 +145,44 @@ describe('a session that has nothing to do', () => {
     expect(server.timers()).toBe(1);
   });
 
-  it('sends no more than was allowed before, or while it slept', async () => {
-    const { send, news } = await asleep({ window: 1 });
-    const tell = (): void => [1, 2, 3].forEach((number) => server.wires[0]?.next(createMessage('test.any', number)));
+  it('stays awake while messages are in flight whose receipts have a subscriber', async () => {
+    const { send } = await server.enter();
+    const statuses: string[] = [];
+    server.wires[0]?.receipts$.subscribe(({ status }) => statuses.push(status));
+    server.wires[0]?.next(createMessage('test.any', 1));
+    await turns();
+    await server.pass(50);
+    expect(server.timers()).toBe(2);
+    send('["ack",1,1024]');
+    await turns();
+    await server.pass(50);
+    expect([statuses, server.timers()]).toEqual([['queued', 'sent', 'acked'], 1]);
+  });
+
+  it('respects the window of the client from before, and the credit of acks that came during hibernation', async () => {
+    const { send, news } = await hibernating({ window: 1 });
+    const send3 = (): void => [1, 2, 3].forEach((number) => server.wires[0]?.next(createMessage('test.any', number)));
     send('["ack",0,2]');
-    tell();
+    send3();
     expect(await news()).toEqual([expect.stringMatching(/^\["msg",1,2,/)]);
     send('["ack",2,1]');
     expect(await news()).toEqual([expect.stringMatching(/^\["msg",3,1,/)]);
     send('["ack",3,1]');
     await server.pass(EVERY);
     await news();
-    tell();
+    send3();
     expect(await news()).toEqual([expect.stringMatching(/^\["msg",4,1,/)]);
   });
 
-  it('says goodbye', async () => {
-    const { frames, code } = await asleep();
+  it('closes the connection with 1000 when the application completes the wire', async () => {
+    const { frames, code } = await hibernating();
     server.wires[0]?.complete();
     await frames.ended;
     expect(await code).toBe(1_000);
   });
 
-  it('ends when its client says goodbye, or leaves for good', async () => {
-    const [one, other] = [await asleep(), await server.enter()];
+  it('ends when its client closes the connection with 1000, or with a code that is final', async () => {
+    const [one, other] = [await hibernating(), await server.enter()];
     await server.pass(50);
     one.close();
     other.close(1_008);
@@ -178,9 +192,9 @@ describe('a session that has nothing to do', () => {
     expect(server.timers()).toBe(0);
   });
 
-  it('is found by a client that comes back', async () => {
+  it('is resumed by a client that returns, with the messages that were sent meanwhile', async () => {
     const pid = secret();
-    const { send, news, close, welcome } = await asleep({ pid });
+    const { send, news, close, welcome } = await hibernating({ pid });
     send(batch(1, 'a'));
     expect(await news()).toEqual(['["ack",1,1024]']);
     await server.pass(EVERY);
@@ -195,12 +209,50 @@ describe('a session that has nothing to do', () => {
     expect([server.wires.length, server.got]).toEqual([1, ['a']]);
   });
 
-  it('gives its place to a newer connection of its client', async () => {
+  it('closes its connection with 4409 when its client opens another', async () => {
     const pid = secret();
-    const { code, welcome } = await asleep({ pid });
+    const { code, welcome } = await hibernating({ pid });
     const again = server.dial(helloFrame({ pid, n: 2, sid: welcome['sid'], rt: welcome['rt'], rx: 0 }));
     expect(await code).toBe(4_409);
     expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true });
+  });
+
+  it('hibernates again after its client has returned, and sends with the numbers that follow', async () => {
+    const pid = secret();
+    const client = await hibernating({ pid, lazyAcks: true });
+    server.wires[0]?.next(createMessage('test.any', 'a'));
+    await turns();
+    client.close(1_006);
+    await server.pass(EVERY);
+    const { sid, rt } = client.welcome;
+    const again = server.dial(helloFrame({ pid, n: 2, sid, rt, rx: 1, lazyAcks: true }));
+    expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true });
+    again.send('["ack",1,1024]');
+    await turns();
+    await server.pass(50);
+    expect(server.timers()).toBe(1);
+    server.wires[0]?.next(createMessage('test.any', 'b'));
+    await turns();
+    expect(again.frames.values.at(-1)).toMatch(/^\["ackmsg",0,1024,1,0,2,1,.*"b"/);
+  });
+
+  it('sends the at-most-once messages of the moment in which it hibernates', async () => {
+    const { news } = await server.enter();
+    for (const time of [19.5, 20]) {
+      const message = createMessage('test.any', null, { id: `at ${time}`, delivery: 'at-most-once' });
+      server.scheduler.schedule(() => server.wires[0]?.next(message), time);
+    }
+    await server.pass(50);
+    expect((await news()).join()).toMatch(/"at 19.5".*"at 20"/);
+  });
+
+  it('hibernates after a reauthentication that its server ignores', async () => {
+    const { send } = await hibernating();
+    send('["auth","token"]');
+    await turns();
+    expect(server.timers()).toBe(2);
+    await server.pass(50);
+    expect(server.timers()).toBe(1);
   });
 
   it.each([
@@ -210,15 +262,15 @@ describe('a session that has nothing to do', () => {
     ['["ack",0,-1]', 4_400],
     ['garbage', 4_400],
     [batch(3, 'c'), 4_410],
-  ])('ends its connection for %j as ever', async (frame, expected) => {
-    const { send, code } = await asleep();
+  ])('closes its connection for %j, with the same code as an awake session', async (frame, expected) => {
+    const { send, code } = await hibernating();
     send(frame);
     expect(await code).toBe(expected);
   });
 
-  it('tells nothing of all that: its state is that of a wire that is connected', async () => {
+  it('reports the state and the metrics of a connected wire', async () => {
     const states: string[] = [];
-    const { send } = await asleep();
+    const { send } = await hibernating();
     server.wires[0]?.state$.subscribe(({ status }) => states.push(status));
     const uptime = server.wires[0]?.state.metrics.uptime ?? 0;
     for (let count = 1; count < 4; count++) {
