@@ -12,7 +12,7 @@ import { isSessionFrame, type IncomingConnection } from './accept/incomingConnec
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
 import type { AnyWire, Credentials } from './principal.js';
-import { SERVE_DEFAULTS, type AnyServeOptions } from './serveOptions.js';
+import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
 import { createRegistry } from './session/registry.js';

@@ -9,7 +9,7 @@ import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { Principal, ServerWire } from './principal.js';
 import { serve } from './serve.js';
-import { checkServeOptions, SERVE_DEFAULTS, type ServeOptions } from './serveOptions.js';
+import { checkServeOptions, SERVE_DEFAULTS, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
 import { accept, upgrades } from './accept/upgrade.js';
 

@@ -5,9 +5,9 @@ import { DEFAULTS } from '../session/endpointOptions.js';
 import { incomingConnections } from './accept/incomingConnection.js';
 import { createAcceptor } from './acceptor.js';
 import type { Principal, ServerWire } from './principal.js';
-import { checkServeOptions, type ServedLink, type ServeOptions } from './serveOptions.js';
+import { checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
 
-export type { ServedLink, ServeOptions } from './serveOptions.js';
+export type { ServedLink, ServeOptions } from './serverOptions.js';
 
 /**
  * Serves wires over links of any kind, one link for each connection, and emits a wire for each client. `listen` does this over the connections

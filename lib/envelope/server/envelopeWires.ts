@@ -10,7 +10,7 @@ import type { IncomingConnection } from '../../server/accept/incomingConnection.
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/randomName.js';
-import type { WiresOptions } from '../../server/wiresOptions.js';
+import type { WiresOptions } from '../../server/serverOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
 import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';

@@ -3,7 +3,7 @@ import { UnauthorizedError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { ServeOptions } from '../serveOptions.js';
+import type { ServeOptions } from '../serverOptions.js';
 
 export interface AdmissionOptions {
   /** The origins of pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */

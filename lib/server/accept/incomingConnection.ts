@@ -17,7 +17,7 @@ import type { Frame, Link } from '../../link/link.js';
 import { readFrame } from '../../session/protocol/frames.js';
 import { parseHello, type Hello } from '../../session/protocol/handshake.js';
 import type { Principal } from '../principal.js';
-import type { ServedLink } from '../serveOptions.js';
+import type { ServedLink } from '../serverOptions.js';
 
 export interface IncomingConnectionOptions {
   /** How long the first frame may take, in ms. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { map, of, throwError, type Observable } from 'rxjs';
-import type { ServedLink } from '../serveOptions.js';
+import type { ServedLink } from '../serverOptions.js';
 import { StatusError } from './statusError.js';
 
 /** Binds a link over requests to its client: the id alone gives no access. */

@@ -6,7 +6,7 @@ import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/httpHeaders.js';
 import type { Frame } from '../../link/link.js';
 import type { StallOptions } from '../../link/stallCheck.js';
-import type { ServedLink } from '../serveOptions.js';
+import type { ServedLink } from '../serverOptions.js';
 import type { Downlink, DownlinkOptions } from './downlink.js';
 import { eventDownlink } from './eventDownlink.js';
 import type { Exchange } from './interceptRequests.js';

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import type { ServeOptions } from '../serveOptions.js';
+import type { ServeOptions } from '../serverOptions.js';
 
 /** The pings and acks of each `pingInterval` are always allowed. */
 export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleFrames' | 'pingInterval'>> {

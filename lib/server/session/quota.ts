@@ -2,7 +2,6 @@ import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../errors.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { ServeOptions } from '../serveOptions.js';
 
 /** A client that counts against the quota. */
 export interface QuotaUser {
@@ -23,7 +22,11 @@ export interface Quota {
   readonly onAttached: (user: QuotaUser) => void;
 }
 
-export interface QuotaOptions extends Required<Pick<ServeOptions, 'maxDetached' | 'maxPerPrincipal' | 'maxDetachedPerPrincipal'>> {
+/** The options of the same names are in `serverOptions.ts`, with their default values. */
+export interface QuotaOptions {
+  readonly maxDetached: number;
+  readonly maxPerPrincipal: number;
+  readonly maxDetachedPerPrincipal: number;
   readonly scheduler: SchedulerLike;
 }
 

@@ -7,7 +7,7 @@ import type { Report } from '../../session/sessionEvents.js';
 import { isTemporary } from '../../session/reconnect.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
-import type { WiresOptions } from '../wiresOptions.js';
+import type { WiresOptions } from '../serverOptions.js';
 import type { Quota, QuotaUser } from './quota.js';
 
 export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 'detachedTimeout'> {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observable } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
@@ -10,7 +10,8 @@ import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import { checkRateLimit, type RateLimit } from './limits/rateLimit.js';
+import { checkRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
+import type { Quota } from './session/quota.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()] */
@@ -89,6 +90,16 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly authenticate?: Authenticate<Principal | undefined>;
   readonly endpoint?: string;
 };
+
+/** The options of the wires of a server, for both protocols. The acceptor has filled in the default values. */
+export interface WiresOptions
+  extends WireOptions, Required<Pick<ServeOptions, 'codecs' | 'detachedTimeout' | 'maxIdleFrames' | 'pingInterval'>> {
+  readonly endpoint: string;
+  readonly quota: Quota;
+  /** The rate limits of the clients; `undefined` without `rateLimit`. */
+  readonly rates?: Rates | undefined;
+  readonly scheduler: SchedulerLike;
+}
 
 /** A link to one client. */
 export type ServedLink = Link<Frame> &
