@@ -31,7 +31,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     retryAfter = SERVE_DEFAULTS.retryAfter,
   } = options;
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate, rateLimit } = options;
-  const { helloTimeout = DEFAULTS.helloTimeout, drainTimeout = DEFAULTS.drainTimeout, random = Math.random } = options;
+  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, drainTimeout = SERVE_DEFAULTS.drainTimeout, random = Math.random } = options;
   const rates = rateLimit && createRates(rateLimit, options.window ?? DEFAULTS.window, scheduler);
   const settings = {
     ...options,

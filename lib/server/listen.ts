@@ -53,7 +53,7 @@ export function listen<P extends Principal | undefined = undefined>(
 ): Observable<ServerWire<P>> {
   const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout } = options;
   const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
-  const { maxFrame = DEFAULTS.maxFrame, helloTimeout = DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
+  const { maxFrame = DEFAULTS.maxFrame, helloTimeout = SERVE_DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
   const { shutdown$: stopping$ = NEVER, scheduler = asyncScheduler } = options;
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')

@@ -1,11 +1,10 @@
 import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
 import { DecodeError, RxwireError } from '../errors.js';
 import { completionOf } from '../internal/completionOf.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
 import { incomingConnections } from './accept/incomingConnection.js';
 import { createAcceptor } from './acceptor.js';
 import type { Principal, ServerWire } from './principal.js';
-import { checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
+import { SERVE_DEFAULTS, checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
 
 export type { ServedLink, ServeOptions } from './serverOptions.js';
 
@@ -25,7 +24,7 @@ export function serve<P extends Principal | undefined = undefined>(
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
   checkServeOptions('serve', options);
-  const { helloTimeout = DEFAULTS.helloTimeout, scheduler = asyncScheduler, onRefused, shutdown$ = NEVER } = options;
+  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, scheduler = asyncScheduler, onRefused, shutdown$ = NEVER } = options;
 
   return defer(() => {
     const refuse = (error: unknown): void =>

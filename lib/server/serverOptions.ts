@@ -4,13 +4,14 @@ import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
-import { checkOptions } from '../session/endpointOptions.js';
+import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
+import { PING_INTERVAL } from '../session/heartbeat.js';
 import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import { checkRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
+import { checkRateLimit, RATE_LIMIT_DEFAULTS, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
@@ -74,13 +75,17 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
 
 /** The default values of the options above. Those that a client has as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */
 export const SERVE_DEFAULTS = {
+  helloTimeout: DEFAULTS.helloTimeout,
+  drainTimeout: DEFAULTS.drainTimeout,
   detachedTimeout: 120_000,
   maxDetached: 1_000,
   maxAuthenticating: 100,
   maxPerPrincipal: 100,
   maxDetachedPerPrincipal: 10,
   maxIdleFrames: 1_000,
-  pingInterval: 15_000,
+  pingInterval: PING_INTERVAL,
+  /** Where `rateLimit` is given. */
+  rateLimit: RATE_LIMIT_DEFAULTS,
   hibernateAfter: 2_000,
   retryAfter: 1_000,
 } as const;

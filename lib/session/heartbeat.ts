@@ -2,6 +2,9 @@ import { ignoreElements, merge, tap, timer, type Observable, type SchedulerLike 
 import { ConnectionLostError } from '../errors.js';
 import { SILENT } from '../link/closeCode.js';
 
+/** The default interval in which each side must be heard, in ms. The server chooses it, and tells its clients. */
+export const PING_INTERVAL = 15_000;
+
 export interface HeartbeatOptions {
   /** The interval in which the other side must send at least one frame, in ms. */
   readonly every: number;
