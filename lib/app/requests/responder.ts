@@ -1,3 +1,4 @@
+import { Subscription } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { firstOf } from '../../internal/firstOf.js';
 import type { Message } from '../../message/types.js';
@@ -74,9 +75,12 @@ export function createResponder(options: ResponderOptions): Responder {
     },
     close() {
       waitingRequests.waiting.clear();
-      running.forEach((run) => run.cancel());
-      running.clear();
       sender.close();
+      // A Subscription runs all of its teardowns, also when one throws.
+      const runs = new Subscription();
+      for (const run of running.values()) runs.add(() => run.cancel());
+      running.clear();
+      runs.unsubscribe();
     },
   };
 }

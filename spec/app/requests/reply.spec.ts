@@ -286,6 +286,19 @@ describe('reply', () => {
     });
   });
 
+  it('stops all handlers when it is unsubscribed, also when the teardown of one throws', () => {
+    const stopped: string[] = [];
+    const handler = ({ id }: Message) =>
+      new Observable(() => () => {
+        stopped.push(id);
+        if (id === 'a') throw boom;
+      });
+    const { ask, subscription } = answered(handler);
+    ask('a', 'b');
+    expect(() => subscription.unsubscribe()).toThrow('boom');
+    expect(stopped).toEqual(['a', 'b']);
+  });
+
   it('answers thousands that have waited, without a stack that grows', () => {
     const first = new Subject<void>();
     const { ask, values } = answered(({ id }) => (id === '0' ? first : of(id)), { concurrency: 1, maxWaiting: 20_000 });
