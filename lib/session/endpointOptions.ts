@@ -36,7 +36,7 @@ export interface EndpointOptions {
   readonly ackDelay?: number;
   /** The store of the processing state of received messages, and of their effects. @default none: the state is lost when the process ends */
   readonly inbox?: Inbox;
-  /** Called with each message that was given up, and the reason: dropped, expired, in doubt, not storable. */
+  /** Called with each message that was given up: dropped, expired, in doubt, or not storable. An exception is reported in `errors$`. */
   readonly onDead?: (message: Message, error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
