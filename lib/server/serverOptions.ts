@@ -48,8 +48,9 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is considered dead. @default 15_000 */
   readonly pingInterval?: number;
   /**
-   * How long a session stays awake after the last message of its client, in ms. A session that hibernates takes a fraction of the memory.
-   * It still sends messages and answers pings, and wakes up for other frames. @default 2_000
+   * How long a session stays awake after the last message of its client, in ms; a new session stays awake for 20 ms. A session that
+   * hibernates takes a fraction of the memory. It still sends messages and answers pings, and wakes up for other frames. `Infinity`: no
+   * session hibernates. @default 2_000
    */
   readonly hibernateAfter?: number;
   /**

@@ -70,7 +70,7 @@ export interface SessionOwner extends Checked {
   /** Sends a frame over the connection in use. */
   send(frame: Frame): void;
   /** Tries to hibernate in a moment. */
-  settle(): void;
+  settle(isNew?: boolean): void;
 }
 
 /** The parts of a session that it has only while it is awake. */
@@ -100,7 +100,7 @@ export class AwakeSession implements Drained {
     const wait = waitIn(this.life);
     const codec = createNegotiatedCodec([own, ...options.codecs.filter((one) => one !== own)]);
     const attachment = () => transport.latest;
-    const onAgreed = (): void => session.settle();
+    const onAgreed = (): void => session.settle(true);
     const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report };
     this.#handshake = new HandshakeResponder(
       { pid, peer, codec, agreed: own.name, store, attachment, onAgreed, wait, fail: session.failed },

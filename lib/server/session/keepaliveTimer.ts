@@ -17,9 +17,15 @@ export interface KeepaliveTimer {
   add(session: Checked, checkedAt: number): void;
   /** Ends the checks of a session, and does not let it hibernate. */
   remove(session: Checked): void;
-  /** Lets a session hibernate after `moment` ms. For a session that was connected, or has woken up. */
-  settle(session: Checked): void;
+  /**
+   * Lets a session hibernate after `hibernateAfter` ms. A new session hibernates after {@link NEW_SESSION} ms, so that thousands of clients that connect at once do not
+   * all take the memory of a session that is awake.
+   */
+  settle(session: Checked, isNew: boolean): void;
 }
+
+/** How long a session stays awake after its handshake, at most, in ms. */
+const NEW_SESSION = 20;
 
 /** The sessions are checked in so many parts, one after the other. */
 const PARTS = 8;
@@ -47,16 +53,11 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, hi
     due[at] = now + half;
     for (const session of parts[at] as Set<Checked>) session.check(isLate);
   };
-  let settling = new Set<Checked>();
-  const settled = createCoalescedTimer(scheduler, () => {
-    const all = settling;
-    settling = new Set();
-    for (const session of all) session.hibernate();
-  });
+  const newSessions = createSettling(Math.min(NEW_SESSION, hibernateAfter), scheduler);
+  const sessions = createSettling(hibernateAfter, scheduler);
   return {
-    settle(session) {
-      settling.add(session);
-      settled.set(hibernateAfter);
+    settle(session, isNew) {
+      if (hibernateAfter < Infinity) (isNew ? newSessions : sessions).add(session);
     },
     add(session, checkedAt) {
       const now = scheduler.now();
@@ -66,8 +67,28 @@ export function createKeepaliveTimer(every: number, scheduler: SchedulerLike, hi
       parts[session.part]?.add(session);
     },
     remove(session) {
-      if (settling.delete(session) && settling.size === 0) settled.clear();
+      newSessions.remove(session);
+      sessions.remove(session);
       if (parts[session.part]?.delete(session) && --count === 0) timer.unsubscribe();
+    },
+  };
+}
+
+/** Lets sessions hibernate after a moment, with one timer. */
+function createSettling(moment: number, scheduler: SchedulerLike) {
+  let settling = new Set<Checked>();
+  const timer = createCoalescedTimer(scheduler, () => {
+    const all = settling;
+    settling = new Set();
+    for (const session of all) session.hibernate();
+  });
+  return {
+    add(session: Checked): void {
+      settling.add(session);
+      timer.set(moment);
+    },
+    remove(session: Checked): void {
+      if (settling.delete(session) && settling.size === 0) timer.clear();
     },
   };
 }

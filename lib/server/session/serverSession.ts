@@ -213,10 +213,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   }
 
   /** Tries to hibernate in a moment. */
-  settle(): void {
+  settle(isNew = false): void {
     if (!this.#awake || !this.#isConnected) return;
     this.#received = this.parts.traffic.messagesReceived;
-    this.options.keepalive.settle(this);
+    this.options.keepalive.settle(this, isNew);
   }
 
   /** Whether a message that is sent while the session hibernates has no outcome yet. */

@@ -7,7 +7,7 @@ function setUp() {
   const scheduler = new VirtualTimeScheduler();
   let slept = 0;
   scheduler.now = () => scheduler.frame + slept;
-  const timer = createKeepaliveTimer(EVERY, scheduler, 20);
+  const timer = createKeepaliveTimer(EVERY, scheduler, 50);
   const looks: (readonly [name: string, at: number, isLate: boolean])[] = [];
   const session = (name: string) => ({
     part: 0,
@@ -73,14 +73,20 @@ describe('the keepalive timer', () => {
     ]);
   });
 
-  it('let newcomers sleep after a moment', () => {
+  it('lets sessions hibernate after hibernateAfter, and new ones after 20 ms', () => {
     const { timer, session, looks, runTo } = setUp();
-    timer.settle(session('a'));
-    timer.settle(session('b'));
+    timer.settle(session('a'), false);
+    timer.settle(session('b'), false);
+    timer.settle(session('new'), true);
+    const gone = session('gone');
+    timer.settle(gone, false);
+    timer.settle(gone, true);
+    timer.remove(gone);
     runTo(1_000);
     expect(looks).toEqual([
-      ['a may sleep', 20, false],
-      ['b may sleep', 20, false],
+      ['new may sleep', 20, false],
+      ['a may sleep', 50, false],
+      ['b may sleep', 50, false],
     ]);
   });
 
