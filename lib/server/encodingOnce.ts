@@ -8,7 +8,7 @@ import type { Message } from '../message/types.js';
  * that encrypt do.
  */
 export function encodingOnce(codec: Codec): Codec {
-  if (codec.isSealed || codec.encode.length !== 1) return codec;
+  if (!isContextFree(codec)) return codec;
   let latest: readonly Message[] = [];
   let frame: Frame = '';
 
@@ -17,10 +17,20 @@ export function encodingOnce(codec: Codec): Codec {
     encode(batch) {
       if (isSame(batch, latest)) return frame;
       const made = codec.encode(batch);
-      if ((typeof made === 'string' || made instanceof Uint8Array) && batch.every(isFixed)) [latest, frame] = [batch, made];
+      if (isFrame(made) && batch.every(isFixed)) [latest, frame] = [batch, made];
       return made;
     },
   };
+}
+
+/** Returns whether the result of a codec depends on nothing but the messages: not for a codec that encrypts, nor for one that takes a context. */
+export function isContextFree(codec: Codec): boolean {
+  return !codec.isSealed && codec.encode.length === 1;
+}
+
+/** Returns whether a codec has answered at once. */
+export function isFrame(encoded: ReturnType<Codec['encode']>): encoded is Frame {
+  return typeof encoded === 'string' || encoded instanceof Uint8Array;
 }
 
 function isSame(batch: readonly Message[], latest: readonly Message[]): boolean {

@@ -14,7 +14,7 @@ export interface MeterWireOptions {
 
 /**
  * Measures the events of a wire: errors, dropped messages, ack latency, time in the send queue, and time to reconnect. `meter` counts the
- * messages themselves. Of the messages that wait at the same time, the first and each 16th are timed.
+ * messages themselves. It times the first and each 16th of the messages that wait at the same time.
  *
  * It ends with the wire, or when the returned Subscription is unsubscribed.
  *

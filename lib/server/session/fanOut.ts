@@ -5,6 +5,7 @@ import type { Delivery, Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { MAX_BATCH } from '../../session/protocol/frames.js';
 import { createTurn, type Turn } from '../../session/turn.js';
+import { isContextFree, isFrame } from '../encodingOnce.js';
 
 /** Messages that are encoded once for all clients that receive them. The session of a client keeps the parcel until the client has acked all of it. */
 export interface Parcel {
@@ -87,13 +88,12 @@ export function ackDelayOf(messages: readonly Message[], ackDelay: number): numb
 function encode(messages: readonly Message[], codec: Codec, own: Delivery, options: ParcelOptions): Parcel | undefined {
   const delivery = messages[0]?.delivery ?? own;
   const priority = messages[0]?.priority;
-  // A codec that takes a context asks which batch it is. The send queue of an endpoint puts priorities in order.
-  if (codec.isSealed || codec.encode.length !== 1) return undefined;
+  if (!isContextFree(codec)) return undefined;
+  // The send queue of an endpoint puts priorities in order.
   if (messages.some((message) => (message.delivery ?? own) !== delivery || message.priority !== priority)) return undefined;
   try {
     const body = codec.encode(messages);
-    const isFrame = typeof body === 'string' || body instanceof Uint8Array;
-    if (!isFrame) return undefined;
+    if (!isFrame(body)) return undefined;
     const { scheduler, ackDelay = DEFAULTS.ackDelay } = options;
     return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now() };
   } catch {

@@ -221,7 +221,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Whether a message that is sent while the session hibernates has no outcome yet. */
   isOpen(id: string): boolean {
-    return this.isSent(id) || this.burst?.messages().some((message) => message.id === id) === true;
+    return this.isSent(id) || this.burst?.has(id) === true;
   }
 
   isSent(id: string): boolean {
