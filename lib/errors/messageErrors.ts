@@ -175,3 +175,15 @@ export class InDoubtError extends RxwireError {
     super('ERR_IN_DOUBT', { id });
   }
 }
+
+/** The receiver did not allow this message: it was received, and not processed. */
+export class MessageRefusedError extends RxwireError {
+  declare readonly id: string;
+  /** The code of the receiver's error. */
+  declare readonly remoteCode: string;
+  declare readonly reason: string;
+
+  constructor(id: string, remoteCode: string, reason: string) {
+    super('ERR_REFUSED', { id, remoteCode, reason });
+  }
+}

@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'ERR_POOL_TIMEOUT'
   | 'ERR_PROTOCOL'
   | 'ERR_RECONNECT_GIVEN_UP'
+  | 'ERR_REFUSED'
   | 'ERR_REPLY'
   | 'ERR_REQUEST_TIMEOUT'
   | 'ERR_SESSION_LOST'

@@ -1,5 +1,5 @@
-/** The state of a message. `acked`, `expired` and `dead` are final; so is `sent` for at-most-once. */
-export type ReceiptStatus = 'queued' | 'sent' | 'acked' | 'expired' | 'dead';
+/** The state of a message. `acked`, `refused`, `expired` and `dead` are final; so is `sent` for at-most-once. */
+export type ReceiptStatus = 'queued' | 'sent' | 'acked' | 'refused' | 'expired' | 'dead';
 
 /** A step of one message. */
 export interface Receipt {
@@ -10,6 +10,11 @@ export interface Receipt {
   readonly attempts?: number;
   /** The time from first sending the message (by a wire: over its latest connection) to the ack, in ms. */
   readonly latency?: number;
-  /** The reason for `dead` or `expired`. */
+  /**
+   * For `acked`: the receiver has processed the message, or has stored it as a dead letter because its handler has finally failed. Absent when the
+   * receiver does not report outcomes.
+   */
+  readonly outcome?: 'processed' | 'dead-lettered';
+  /** The reason for `refused`, `dead` or `expired`. */
   readonly error?: Error;
 }

@@ -42,12 +42,27 @@ export interface DeadLetter {
   readonly at: number;
 }
 
+/** The reason why a receiver did not process a message. The sender of the message receives it with the ack. */
+export interface Rejection {
+  /**
+   * `dead-lettered`: the handler has finally failed, and the message is a dead letter of the receiver. `refused`: the receiver does not allow the
+   * message. `undecodable`: the receiver cannot read the message, and keeps its bytes as a dead letter.
+   */
+  readonly kind: 'dead-lettered' | 'refused' | 'undecodable';
+  /** The code of the error. */
+  readonly code: string;
+  /** A sentence for people. */
+  readonly reason: string;
+}
+
 /** A processed message, and the data to be written with its completion. */
 export interface Completion<Tx> {
   /** Writes the effects of the message. An exception rolls back the whole transaction. */
   readonly effect?: ((transaction: Tx) => void) | undefined;
   /** The dead letter to store, if processing has finally failed. */
   readonly deadLetter?: DeadLetter | undefined;
+  /** The reason why the message was not processed. @default the message was processed */
+  readonly rejection?: Rejection | undefined;
 }
 
 /**
