@@ -84,11 +84,12 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
         (head) => (acked > head.acked ? { ...head, acked } : head),
         (transaction) => transaction.objectStore('batches').delete(IDBKeyRange.upperBound(acked)),
       ),
-    replace: (acked, batches) =>
+    replace: (acked, batches, sent) =>
       write(
-        (head) => ({ ...head, acked }),
+        (head) => ({ ...head, acked, sent }),
         (transaction) => Promise.all([transaction.objectStore('batches').clear(), put(transaction, batches)]),
       ),
+    mark: (sent) => write((head) => ({ ...head, sent })),
     remember: (ticket) => write((head) => ({ ...head, ticket })),
     close,
   };

@@ -7,8 +7,15 @@ const HEADER = 5;
 const IS_TEXT = 1;
 const IS_EXACTLY_ONCE = 2;
 
-export function batchKey(name: string, { first, count, frame }: StoredBatch): BatchKey {
-  return [name, first, count, Buffer.byteLength(frame)];
+export function batchKey(name: string, batch: StoredBatch): BatchKey {
+  const { first, count, frame } = batch;
+  const size = Buffer.byteLength(frame);
+  return [name, first, count, isSkip(batch) ? -size : size];
+}
+
+/** Returns whether a batch has numbers without messages. */
+export function isSkip({ frame }: StoredBatch): boolean {
+  return typeof frame === 'string' && frame.startsWith('["skip",');
 }
 
 /** Returns the stored record of a batch. */

@@ -56,9 +56,9 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     const owner = createOutboxOwner(environment, options);
     current = { environment, owner };
     return owner.takeOwnership().pipe(
-      map(({ head: { pid, epoch, acked, last, ticket }, batches, corrupt }) => {
+      map(({ head: { pid, epoch, acked, last, sent, ticket }, batches, corrupt }) => {
         for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('lmdb', 'corrupt'));
-        return { pid, epoch, acked, last, ticket, batches };
+        return { pid, epoch, acked, last, sent, ticket, batches };
       }),
     );
   };
@@ -83,7 +83,8 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     open: () => defer(open).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
     append: (batches) => asOwner((owner) => owner.append(batches)),
     trim: (acked) => asOwner((owner) => owner.trim(acked)),
-    replace: (acked, batches) => asOwner((owner) => owner.replace(acked, batches)),
+    replace: (acked, batches, sent) => asOwner((owner) => owner.replace(acked, batches, sent)),
+    mark: (sent) => asOwner((owner) => owner.mark(sent)),
     remember: (ticket) => asOwner((owner) => owner.remember(ticket)),
     close,
   };

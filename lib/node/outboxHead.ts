@@ -7,6 +7,8 @@ export interface OutboxHead {
   readonly acked: number;
   /** The highest assigned number. */
   readonly last: number;
+  /** The highest number that may have been sent. */
+  readonly sent: number;
   readonly ticket?: Ticket | undefined;
   /** The time of last use. */
   readonly at: number;
@@ -15,8 +17,8 @@ export interface OutboxHead {
 /** Returns whether a stored value is the head of an outbox. */
 export function isOutboxHead(value: unknown): value is OutboxHead {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, epoch, acked, last, ticket, at } = value as Record<keyof OutboxHead, unknown>;
-  return typeof pid === 'string' && [epoch, acked, last].every(Number.isSafeInteger) && typeof at === 'number' && isTicket(ticket);
+  const { pid, epoch, acked, last, sent, ticket, at } = value as Record<keyof OutboxHead, unknown>;
+  return typeof pid === 'string' && [epoch, acked, last, sent].every(Number.isSafeInteger) && typeof at === 'number' && isTicket(ticket);
 }
 
 function isTicket(value: unknown): boolean {

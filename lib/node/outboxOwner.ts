@@ -24,7 +24,8 @@ export interface OutboxOwner {
   takeOwnership(): Observable<StoredOutbox>;
   append(batches: readonly StoredBatch[]): Observable<void>;
   trim(acked: number): Observable<void>;
-  replace(acked: number, batches: readonly StoredBatch[]): Observable<void>;
+  replace(acked: number, batches: readonly StoredBatch[], sent: number): Observable<void>;
+  mark(sent: number): Observable<void>;
   remember(ticket: Ticket): Observable<void>;
 }
 
@@ -63,20 +64,23 @@ export function createOutboxOwner(environment: LmdbEnvironment, options: OutboxO
         records.setHead({ ...head, acked });
         return addUsage({}, records.removeUpTo(acked), -1);
       }),
-    replace: (acked, batches) =>
+    replace: (acked, batches, sent) =>
       change((records, head) => {
         const more = assertQuota(batches, {}, options);
         const less = records.removeUpTo(Infinity);
         records.put(batches);
-        records.setHead({ ...head, acked, last: Math.max(acked, lastOf(batches)) });
+        records.setHead({ ...head, acked, sent, last: Math.max(acked, lastOf(batches)) });
         return addUsage(more, less, -1);
       }),
-    remember: (ticket) =>
-      change((records, head) => {
-        records.setHead({ ...head, ticket });
-        return {};
-      }),
+    mark: (sent) => change((records, head) => setHead(records, { ...head, sent })),
+    remember: (ticket) => change((records, head) => setHead(records, { ...head, ticket })),
   };
+}
+
+/** Stores the head, which does not change the usage. */
+function setHead(records: OutboxRows, head: OutboxHead): Partial<Usage> {
+  records.setHead(head);
+  return {};
 }
 
 /** Returns the usage of the batches. @throws {StoreError} `quota`, if they exceed the limits together with the existing ones. */

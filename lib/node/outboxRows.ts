@@ -2,7 +2,7 @@ import { nanoid } from 'nanoid';
 import { StoreError } from '../errors.js';
 import type { StoredBatch } from '../session/store/outboxStore.js';
 import type { LastUsedIndex } from './lastUsedIndex.js';
-import { batchKey, decodeBatch, encodeBatch } from './batchRecord.js';
+import { batchKey, decodeBatch, encodeBatch, isSkip } from './batchRecord.js';
 import { readValue, type BatchKey, type Databases } from './lmdbDatabases.js';
 import { isOutboxHead, type OutboxHead } from './outboxHead.js';
 
@@ -35,7 +35,7 @@ export interface OutboxRows {
 
 export function usageOf(batches: readonly StoredBatch[]): Usage {
   return {
-    messages: batches.reduce((sum, { count }) => sum + count, 0),
+    messages: batches.reduce((sum, batch) => sum + (isSkip(batch) ? 0 : batch.count), 0),
     bytes: batches.reduce((sum, { frame }) => sum + Buffer.byteLength(frame), 0),
   };
 }
@@ -50,7 +50,10 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
   const keys = (end: number): readonly BatchKey[] => [...batches.getKeys({ start: [name], end: [name, end] })];
   const remove = (some: readonly BatchKey[]): Usage => {
     for (const key of some) batches.removeSync(key);
-    return { messages: sum(some, 2), bytes: sum(some, 3) };
+    return {
+      messages: some.reduce((sum, [, , count, size]) => sum + (size < 0 ? 0 : count), 0),
+      bytes: some.reduce((sum, [, , , size]) => sum + Math.abs(size), 0),
+    };
   };
   const removeUpTo = (acked: number): Usage => remove(keys(acked + 1).filter(([, first, count]) => first + count - 1 <= acked));
   const setHead = (head: OutboxHead): void => {
@@ -81,14 +84,10 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
       }
       // Without the pid, the numbers of the batches have no meaning.
       removeUpTo(Infinity);
-      const head = { pid: nanoid(22), epoch: 1, acked: 0, last: 0 };
+      const head = { pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0 };
       const at = lastUsed.touch(name, undefined);
       heads.putSync(name, { ...head, at });
       return { head: { ...head, at }, batches: [], corrupt: before === undefined ? 0 : 1 };
     },
   };
-}
-
-function sum(keys: readonly BatchKey[], index: 2 | 3): number {
-  return keys.reduce((total, key) => total + key[index], 0);
 }

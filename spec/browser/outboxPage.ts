@@ -54,6 +54,7 @@ const toolbox = {
       store.replace(
         acked,
         firsts.map((first) => batch(first)),
+        acked,
       ),
     ),
   close: () => store.close(),

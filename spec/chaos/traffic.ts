@@ -42,7 +42,7 @@ export function createTraffic({ life, journal, chance, levels, burst, every, pay
     run(wire, calm$) {
       wire.receipts$.subscribe(({ id, status }) => {
         if (status === 'queued') open.add(id);
-        else journal.note(status, id);
+        else journal.note(status === 'refused' ? 'dead' : status, id);
         if (isFinal(id, status)) open.delete(id);
       });
       if (levels.length === 0) return;

@@ -51,12 +51,28 @@ describe('lmdbOutbox', () => {
     expect(await faultOf(() => outbox.append([batch(11, 5)]))).toBe('quota');
     await ready(outbox.append([batch(11, 4)]));
 
-    expect(await faultOf(() => outbox.replace(14, [batch(15, 11)]))).toBe('quota');
-    await ready(outbox.replace(14, [batch(15, 6)]));
+    expect(await faultOf(() => outbox.replace(14, [batch(15, 11)], 14))).toBe('quota');
+    await ready(outbox.replace(14, [batch(15, 6)], 14));
     expect(await faultOf(() => outbox.append([batch(21, 5)]))).toBe('quota');
     await ready(outbox.append([batch(21, 4)]));
     outbox.close();
     expect(await ready(outbox.open())).toMatchObject({ acked: 14, last: 24, batches: [batch(15, 6), batch(21, 4)] });
+    outbox.close();
+  });
+
+  it('does not count numbers without messages as messages', async () => {
+    const path = folder();
+    const outbox = lmdbOutbox({ path, maxMessages: 10 });
+    await ready(outbox.open());
+    await ready(outbox.append([batch(1, 5), batch(6, 200, '["skip",[6,7]]')]));
+    await ready(outbox.append([batch(206, 5)]));
+    expect(await faultOf(() => outbox.append([batch(211, 1)]))).toBe('quota');
+    await ready(outbox.trim(205));
+    await ready(outbox.append([batch(211, 5)]));
+    expect(await faultOf(() => outbox.append([batch(216, 1)]))).toBe('quota');
+    outbox.close();
+    await ready(outbox.open());
+    expect(await faultOf(() => outbox.append([batch(216, 1)]))).toBe('quota');
     outbox.close();
   });
 
@@ -66,7 +82,7 @@ describe('lmdbOutbox', () => {
     const pids = [(await ready(ann.open())).pid, (await ready(ben.open())).pid];
     expect(pids[0]).not.toBe(pids[1]);
     await ready(ann.append([batch(1)]));
-    await ready(ben.replace(0, [batch(1), batch(2)]));
+    await ready(ben.replace(0, [batch(1), batch(2)], 0));
     await ready(ben.trim(1));
     ann.close();
     expect(await ready(ann.open())).toMatchObject({ pid: pids[0], batches: [batch(1)] });

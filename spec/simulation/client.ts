@@ -2,7 +2,7 @@ import { connect } from '../../lib/index.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import { attend, type Attended } from './attend.js';
-import { beginLife, codecs, noteForgetting, type Context } from './context.js';
+import { beginLife, codecs, noteForgetting, noteStored, type Context } from './context.js';
 import { createDisk } from './disk.js';
 import { durableInbox } from './inbox.js';
 import { lateCodec } from './lateCodec.js';
@@ -24,7 +24,7 @@ export interface Client {
 }
 
 export function createClient(context: Context): Client {
-  const { chance, clock, plan, journal, network, deliveries, violate, isCalm } = context;
+  const { chance, clock, plan, network, deliveries, violate, isCalm } = context;
   const mine = plan.client;
   const disk = createDisk(clock, chance, mine.commit);
   const record = newRecord(chance);
@@ -40,7 +40,8 @@ export function createClient(context: Context): Client {
         : durableOutbox(life, {
             ...{ chance, disk, record, codec: codecs[plan.codec] },
             noRoom: () => (isCalm() ? 0 : mine.noRoom),
-            onStored: (ids) => ids.forEach((id) => (journal.of(id).isStored = true)),
+            isOnline: () => context.sendable.isNow(life, 'client'),
+            onStored: (ids, isStoredOnline) => noteStored(ids, isStoredOnline, context),
           }),
     ...(mine.inbox === 'durable' && {
       inbox: durableInbox(life, {

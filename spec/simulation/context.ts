@@ -10,6 +10,7 @@ import type { Journal } from './journal.js';
 import { createLife, type Life } from './life.js';
 import type { Network, Side } from './network.js';
 import type { Plan } from './plan.js';
+import type { Sendable } from './sendable.js';
 
 /** A hello that was welcomed. */
 export interface Welcomed {
@@ -28,6 +29,7 @@ export interface Context {
   readonly acks: ReturnType<typeof createAckChecks>;
   readonly deliveries: ReturnType<typeof createDeliveryChecks>;
   readonly forgetting: Forgetting;
+  readonly sendable: Sendable;
   /** What has happened; `forgotten`: how often the server may have forgotten its clients; `hibernatingSends`: the batches that sessions sent while they hibernated. */
   readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number; hibernatingSends: number };
   /** The hellos that were welcomed, in order. */
@@ -60,6 +62,11 @@ export function beginLife(side: Side, number: number, context: Context, restart:
       clock.after(chance.skewed(20, 4_000), restart);
     },
   });
+}
+
+/** Called with messages that a durable outbox has stored. */
+export function noteStored(ids: readonly string[], isStoredOnline: boolean, { clock, journal }: Context): void {
+  for (const id of ids) Object.assign(journal.of(id), { isStored: true, storedAt: clock.now(), isStoredOnline });
 }
 
 /** Called when one side may not know any more what it has received. */

@@ -22,8 +22,10 @@ export interface Entry {
   /** Its place among all that were sent. */
   readonly order: number;
   readonly sender: Sender;
-  /** Whether a durable outbox has it. */
+  /** Whether a durable outbox has it; since when, in ms; and whether its process could send then. */
   isStored: boolean;
+  storedAt: number;
+  isStoredOnline: boolean;
   /** How often it was put on a link, and when that connection was agreed on. */
   flown: number;
   flownSince: number;
@@ -63,7 +65,17 @@ export function createJournal(): Journal {
       const entry: Entry = {
         ...{ message, level, sender, order: entries.size },
         ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
-        ...{ isStored: false, flown: 0, flownSince: 0, handed: [], effects: 0, isBuried: false, outcomes: new Map() },
+        ...{
+          isStored: false,
+          storedAt: 0,
+          isStoredOnline: false,
+          flown: 0,
+          flownSince: 0,
+          handed: [],
+          effects: 0,
+          isBuried: false,
+          outcomes: new Map(),
+        },
       };
       entries.set(message.id, entry);
       return entry;

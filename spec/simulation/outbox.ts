@@ -14,6 +14,7 @@ export interface OutboxRecord {
   epoch: number;
   acked: number;
   last: number;
+  sent: number;
   batches: readonly StoredBatch[];
   ticket: Ticket | undefined;
 }
@@ -27,17 +28,19 @@ export interface OutboxOptions {
   readonly record: OutboxRecord;
   /** How often there is no room. */
   readonly noRoom: () => number;
-  /** Told of messages that are stored. */
-  readonly onStored: (ids: readonly string[]) => void;
+  /** Whether its process can send now. */
+  readonly isOnline: () => boolean;
+  /** Called with messages that are stored, and whether their process could send when it stored them. */
+  readonly onStored: (ids: readonly string[], isStoredOnline: boolean) => void;
   readonly codec: Codec;
 }
 
 export function newRecord(chance: Chance): OutboxRecord {
-  return { pid: chance.name(), epoch: 0, acked: 0, last: 0, batches: [], ticket: undefined };
+  return { pid: chance.name(), epoch: 0, acked: 0, last: 0, sent: 0, batches: [], ticket: undefined };
 }
 
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
-export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStored, codec }: OutboxOptions): OutboxStore {
+export function durableOutbox(life: Life, { chance, disk, record, noRoom, isOnline, onStored, codec }: OutboxOptions): OutboxStore {
   const faults$ = new Subject<StoreError>();
   let epoch = 0;
 
@@ -59,22 +62,28 @@ export function durableOutbox(life: Life, { chance, disk, record, noRoom, onStor
         epoch = ++record.epoch;
         return { ...record };
       }),
-    append: (batches) =>
-      write(() => {
+    append: (batches) => {
+      const isStoredOnline = isOnline();
+      return write(() => {
         if (chance.hit(noRoom())) throw new StoreError('simulated', 'quota');
         record.batches = [...record.batches, ...batches];
         record.last = lastOf(batches.at(-1)!);
-        onStored(batches.flatMap(({ frame }) => idsIn(frame, codec)));
-      }),
+        onStored(
+          batches.flatMap(({ frame }) => idsIn(frame, codec)),
+          isStoredOnline,
+        );
+      });
+    },
     trim: (acked) =>
       write(() => {
         record.acked = Math.max(record.acked, acked);
         record.batches = record.batches.filter((batch) => lastOf(batch) > acked);
       }),
-    replace: (acked, batches) =>
+    replace: (acked, batches, sent) =>
       write(() => {
-        Object.assign(record, { acked, batches, last: Math.max(acked, ...batches.map(lastOf)) });
+        Object.assign(record, { acked, batches, sent, last: Math.max(acked, ...batches.map(lastOf)) });
       }),
+    mark: (sent) => write(() => void (record.sent = sent)),
     remember: (ticket) => write(() => void (record.ticket = ticket)),
     close: () => undefined,
   };

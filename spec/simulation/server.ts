@@ -5,7 +5,7 @@ import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { attend, type Attended } from './attend.js';
-import { beginLife, codecs, noteForgetting, type Context } from './context.js';
+import { beginLife, codecs, noteForgetting, noteStored, type Context } from './context.js';
 import { createDisk } from './disk.js';
 import { durableInbox } from './inbox.js';
 import { lateCodec } from './lateCodec.js';
@@ -25,7 +25,7 @@ export interface Server {
 }
 
 export function createServer(context: Context): Server {
-  const { chance, clock, plan, journal, network, deliveries, isCalm } = context;
+  const { chance, clock, plan, network, deliveries, isCalm } = context;
   const mine = plan.server;
   const disk = createDisk(clock, chance, mine.commit);
   const outboxes = new Map<string, OutboxRecord>();
@@ -43,7 +43,8 @@ export function createServer(context: Context): Server {
     return durableOutbox(owner, {
       ...{ chance, disk, record, codec: codecs[plan.codec] },
       noRoom: () => (isCalm() ? 0 : mine.noRoom),
-      onStored: (ids) => ids.forEach((id) => (journal.of(id).isStored = true)),
+      isOnline: () => context.sendable.isNow(owner, 'server'),
+      onStored: (ids, isStoredOnline) => noteStored(ids, isStoredOnline, context),
     });
   };
   const inboxOf = (owner: Life) =>

@@ -10,6 +10,7 @@ import { isIntruder } from './intruder.js';
 import { createJournal } from './journal.js';
 import { createNetwork } from './network.js';
 import { drawPlan } from './plan.js';
+import { createSendable } from './sendable.js';
 import { createWatcher } from './watching.js';
 
 /** Told what happens: when, in ms, to whom, and what. */
@@ -46,10 +47,11 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     isIntruder: ({ ends }) => isIntruder(ends.client.life.name),
     soon: clock.soon,
   });
+  const sendable = createSendable(clock.now);
   const acks = createAckChecks({ codec, journal, plan, now: clock.now, violate });
-  const watcher = createWatcher({ codec, numbers, acks, attachments, welcomed, say });
+  const watcher = createWatcher({ codec, numbers, acks, sendable, attachments, welcomed, say });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });
-  const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, violate });
+  const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, sendable, violate });
   let isCalm = false;
   const calmDown = (): void => {
     isCalm = true;
@@ -64,6 +66,7 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     network,
     acks,
     deliveries,
+    sendable,
     forgetting,
     counts,
     welcomed,

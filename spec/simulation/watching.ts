@@ -7,11 +7,13 @@ import type { Welcomed } from './context.js';
 import type { createNumberChecks } from './checks/numbers.js';
 import { idsIn } from './checks/spaces.js';
 import type { Connection, Side, Watcher } from './network.js';
+import type { Sendable } from './sendable.js';
 
 export interface WatchingOptions {
   readonly codec: Codec;
   readonly numbers: ReturnType<typeof createNumberChecks>;
   readonly acks: ReturnType<typeof createAckChecks>;
+  readonly sendable: Sendable;
   readonly attachments: ReturnType<typeof createAttachmentChecks>;
   /** Gets each hello of a client that is welcomed. */
   readonly welcomed: Welcomed[];
@@ -19,7 +21,7 @@ export interface WatchingOptions {
 }
 
 /** Looks into all frames, for the checks and for whoever reads what happened. */
-export function createWatcher({ codec, numbers, acks, attachments, welcomed, say }: WatchingOptions): Watcher {
+export function createWatcher({ codec, numbers, acks, sendable, attachments, welcomed, say }: WatchingOptions): Watcher {
   // They are random, and what is told of a seed shall be the same each time.
   const sessions: string[] = [];
   const nameOf = (sid?: string): string => {
@@ -38,6 +40,7 @@ export function createWatcher({ codec, numbers, acks, attachments, welcomed, say
       const frame = readFrame(raw);
       numbers.sent(connection, from, frame);
       acks.sent(connection, from, frame);
+      sendable.sent(connection, from, frame);
       const { hello } = numbers.talkOf(connection);
       if (!hello || from === 'client') return;
       attachments.used(connection, hello);

@@ -33,8 +33,8 @@ export const commonCases: Readonly<Record<string, OutboxCase>> = {
     const { pid, ...contents } = await ready(place.store().open());
     holds(/^[\w-]{22}$/.test(pid), `22 characters, not ${pid}`);
     same(
-      { ...contents, last: contents.last ?? 0, ticket: contents.ticket },
-      { epoch: 1, acked: 0, batches: [], last: 0, ticket: undefined },
+      { ...contents, last: contents.last ?? 0, sent: contents.sent ?? 0, ticket: contents.ticket },
+      { epoch: 1, acked: 0, batches: [], last: 0, sent: 0, ticket: undefined },
     );
   },
 
@@ -43,7 +43,7 @@ export const commonCases: Readonly<Record<string, OutboxCase>> = {
     await ready(store.open());
     await ready(store.append([batch(1, 3), batch(4)]));
     await ready(store.trim(3));
-    await ready(store.replace(4, [batch(5)]));
+    await ready(store.replace(4, [batch(5)], 4));
     await ready(store.remember({ sid: 's', rt: 'r' }));
     store.close();
   },
@@ -164,7 +164,7 @@ export const durableCases: Readonly<Record<string, OutboxCase>> = {
   'puts batches in the place of all others': async (place) => {
     await opened(place, async (store) => {
       await ready(store.append([batch(1), batch(2, 2), batch(4)]));
-      await ready(store.replace(2, [batch(3, 1, 'new'), batch(4, 5, 'longer')]));
+      await ready(store.replace(2, [batch(3, 1, 'new'), batch(4, 5, 'longer')], 2));
       await ready(store.append([batch(9)]));
     });
     const { acked, batches } = await reopened(place);
@@ -175,10 +175,31 @@ export const durableCases: Readonly<Record<string, OutboxCase>> = {
     await opened(place, async (store) => {
       await ready(store.append([batch(1, 50), batch(51, 50)]));
       await ready(store.trim(50));
-      await ready(store.replace(0, [batch(1, 50)]));
+      await ready(store.replace(0, [batch(1, 50)], 0));
     });
     const { acked, batches, last } = await reopened(place);
     same([acked, batches, last ?? 50], [0, [batch(1, 50)], 50]);
+  },
+
+  'keeps the last mark of what may have been sent, also a lower one': async (place) => {
+    await opened(place, async (store) => {
+      await ready(store.append([batch(1), batch(2)]));
+      await ready(store.mark(1_026));
+      await Promise.all([ready(store.append([batch(3)])), ready(store.mark(2)), ready(store.trim(1))]);
+    });
+    await opened(place, (store) => ready(store.remember({ sid: 's', rt: 'r' })));
+    const { acked, sent, batches } = await reopened(place);
+    same([acked, sent, batches], [1, 2, [batch(2), batch(3)]]);
+  },
+
+  'replaces the mark together with the batches': async (place) => {
+    await opened(place, async (store) => {
+      await ready(store.append([batch(1), batch(2)]));
+      await ready(store.mark(1_026));
+      await ready(store.replace(5, [batch(6)], 5));
+    });
+    const { acked, sent, batches } = await reopened(place);
+    same([acked, sent, batches], [5, 5, [batch(6)]]);
   },
 
   'keeps the last ticket': async (place) => {
@@ -213,9 +234,10 @@ export const durableCases: Readonly<Record<string, OutboxCase>> = {
     await ready(owner.append([batch(2)]));
 
     same(await faultOf(() => stale.append([batch(2, 1, 'stale')])), 'fenced');
-    same(await faultOf(() => stale.replace(9, [])), 'fenced');
+    same(await faultOf(() => stale.replace(9, [], 9)), 'fenced');
     same(await faultOf(() => stale.remember({ sid: 's', rt: 'stale' })), 'fenced');
     same(await faultOf(() => stale.trim(2)), 'fenced');
+    same(await faultOf(() => stale.mark(9)), 'fenced');
     holds(told.includes('fenced'), 'told by faults$');
     stale.close();
     await ready(owner.append([batch(3)]));

@@ -134,7 +134,7 @@ export class AwakeSession implements Drained {
       settings,
     );
     this.endpoint.begin(pid, cursor);
-    if (snapshot) this.endpoint.sender.adopt(snapshot.acked, snapshot.sent, batchesOf(snapshot));
+    if (snapshot) this.endpoint.sender.adopt(snapshot.acked, snapshot.sent, snapshot.marked, batchesOf(snapshot));
     else this.endpoint.sender.begin(contents, () => this.#handshake.outboxRead());
     if (snapshot) this.#handshake.outboxRead();
   }

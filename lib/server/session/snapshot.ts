@@ -12,6 +12,8 @@ export interface Snapshot {
   acked: number;
   /** The highest number that was sent. */
   sent: number;
+  /** The highest number that a persistent store knows to be sent, perhaps. */
+  readonly marked: number;
   /** The limits of messages and bytes in flight. */
   allowance: Allowance;
   /** The messages in flight, in order; those of the first parcel may be acked in part. `undefined` when none is in flight. */
@@ -38,10 +40,11 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   const { sender, receiver } = endpoint;
   const batches = sender.isIdle() ? unackedOf(sender.inFlight) : undefined;
   if (!batches || !endpoint.isIdle() || endpoint.unread() > 0) return undefined;
-  const { acked, sent, limit, bytesAllowed } = sender.inFlight;
+  const { acked, sent, marked, limit, bytesAllowed } = sender.inFlight;
   const snapshot: Snapshot = {
     acked,
     sent: acked,
+    marked,
     lazyAcks: endpoint.hasLazyAcks,
     allowance: { window: limit - acked, bytes: bytesAllowed },
     cursor: receiver.tracker.cursorWith([]),

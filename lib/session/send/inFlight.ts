@@ -71,10 +71,16 @@ export class InFlight {
   tail = 0;
   /** The highest number that may be sent. */
   limit = 0;
+  /** The highest number that a persistent store knows to be sent, perhaps. */
+  marked = Infinity;
+  /** Called when the next message has a number above `marked`: {@link flush} is called again when the store knows it. */
+  onUnmarked: ((number: number) => void) | undefined;
   /** Bytes of frames that may be in flight. */
   bytesAllowed = 0;
   /** Bytes of all batches. */
   bytes = 0;
+  /** The number of messages in all batches. A skipped number has no message. */
+  count = 0;
   /** Bytes of the batches that were sent over this connection, or accepted before. */
   bytesSent = 0;
   /**
@@ -97,11 +103,17 @@ export class InFlight {
     this.#scheduler = scheduler;
   }
 
-  /** Begins behind `acked` with these batches, of which those up to `sent` may have been sent before. */
-  begin(acked: number, sent: number, batches: readonly Batch[]): void {
+  /** Whether there is a connection. */
+  get isAttached(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /** Begins behind `acked` with these batches, of which those up to `sent` may have been sent before. A persistent store knows those up to `marked`. */
+  begin(acked: number, sent: number, marked: number, batches: readonly Batch[]): void {
     this.#empty();
     this.acked = acked;
     this.sent = sent;
+    this.marked = marked;
     // The process that sent these batches had another clock.
     const now = this.#scheduler.now();
     for (const batch of batches) {
@@ -143,6 +155,10 @@ export class InFlight {
       const last = batch.first + batch.count - 1;
       const bytesSent = this.bytesSent + batch.frame.length;
       if (this.#flying.size > 0 && (last > this.limit || bytesSent > this.bytesAllowed)) return;
+      if (last > this.marked) {
+        this.onUnmarked?.(last);
+        return;
+      }
       this.#waiting.shift();
       this.#flying.push(batch);
       this.bytesSent = bytesSent;
@@ -153,13 +169,14 @@ export class InFlight {
   }
 
   /**
-   * Settles all messages up to `done`. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined
+   * Settles all messages up to `done`. An ack below an earlier one changes nothing. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined
    * when the ack contains nothing new.
    *
    * @throws {ProtocolError} When `done` was never sent.
    */
   acknowledge({ done, credit, delay }: Ack): number | undefined {
     this.check(done);
+    if (done < this.acked) return undefined;
     let latency: number | undefined;
     const now = this.#scheduler.now();
     for (let batch = this.#oldest(); batch && batch.first <= done; batch = this.#oldest()) {
@@ -172,8 +189,8 @@ export class InFlight {
       if (lastOf(batch) > done) break;
       this.#remove(batch);
     }
-    if (done >= this.acked) this.isBusy = false;
-    if (done > this.acked) this.acked = done;
+    this.isBusy = false;
+    this.acked = done;
     this.limit = this.acked + credit;
     return latency;
   }
@@ -192,7 +209,7 @@ export class InFlight {
 
   /** Whether a message is in a batch that was sent. O(n) in the number of messages in flight. */
   isSent(id: string): boolean {
-    return this.all().some(({ first, messages }) => first <= this.sent && messages.some((message) => message.id === id));
+    return this.all().some(({ first, messages, count }) => first + count - 1 <= this.sent && messages.some((message) => message.id === id));
   }
 
   /** All batches, in order. */
@@ -235,6 +252,7 @@ export class InFlight {
     const isAccepted = lastOf(batch) <= rx;
     (isAccepted ? this.#flying : this.#waiting).push(batch);
     this.bytes += length;
+    this.count += batch.messages.length;
     if (isAccepted) this.bytesSent += length;
   }
 
@@ -243,15 +261,16 @@ export class InFlight {
     return this.#flying.peek() ?? this.#waiting.peek();
   }
 
-  #remove({ frame: { length } }: Batch): void {
+  #remove({ frame: { length }, messages }: Batch): void {
     if (this.#flying.shift()) this.bytesSent -= length;
     else this.#waiting.shift();
     this.bytes -= length;
+    this.count -= messages.length;
   }
 
   #empty(): void {
     this.#flying = createRing();
     this.#waiting = createRing();
-    this.bytes = this.bytesSent = 0;
+    this.bytes = this.bytesSent = this.count = 0;
   }
 }

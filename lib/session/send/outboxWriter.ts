@@ -43,6 +43,7 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
   const { store, inFlight, pending, report, wait } = options;
   /** The batches that are being written, or that are still stored while they are encoded anew: the writer does not know which of them will be stored. */
   let writing: readonly Batch[] = [];
+  const marks = createMarks(options);
 
   const giveUp = (error: unknown): readonly Batch[] => {
     for (const { messages } of writing) for (const { id } of messages) pending.close(id, 'dead', { error: error as RxwireError });
@@ -63,10 +64,15 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
       (error) => written(giveUp(error)),
     );
   return {
-    append: (make) => run(make, (batches) => append(batches, options)),
+    append: (make) => run(make, (batches) => chain(marks.lower(), () => append(batches, options))),
     replace(acked, others, make) {
       writing = others;
-      return run(make, (batches) => chain(store.replace(acked, batches), () => batches));
+      return run(make, (batches) =>
+        chain(store.replace(acked, batches, acked), () => {
+          marks.set(acked);
+          return batches;
+        }),
+      );
     },
     trim: (acked) =>
       wait(
@@ -74,9 +80,49 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
         noop,
         (error) => report({ kind: 'error', error }),
       ),
-    repair: watchFaults(options, serial),
+    repair: watchFaults(options, marks, serial),
     storedIds: () =>
       new Set(store.isDurable ? [...inFlight.all(), ...writing].flatMap(({ messages }) => messages.map(({ id }) => id)) : []),
+  };
+}
+
+/** Keeps the mark of the store: the highest number that may have been sent. */
+interface Marks {
+  /** Records that the store has this mark. */
+  readonly set: (sent: number) => void;
+  /** Returns the mark that the store has when all calls until now have taken effect. */
+  readonly latest: () => number;
+  /** Lowers the mark to what was sent, while there is no connection: what is stored from now on was never sent. */
+  readonly lower: () => MaybeAsync<void>;
+}
+
+/** Stores the mark before a message with a higher number is sent, and a window ahead. */
+function createMarks({ store, inFlight, wait, fail }: OutboxWriterOptions): Marks {
+  /** The mark that is being stored; a later call replaces it. */
+  let next: { readonly sent: number } | undefined;
+
+  const set = (sent: number): void => {
+    next = undefined;
+    inFlight.marked = sent;
+  };
+  inFlight.onUnmarked = (number) => {
+    if (next) return;
+    const mine = (next = { sent: number + Math.max(0, inFlight.limit - inFlight.acked) });
+    const marked = (): void => {
+      if (mine === next) set(mine.sent);
+      inFlight.flush();
+    };
+    // After a crash, messages that were sent without a mark would count as never sent.
+    wait(() => store.mark(mine.sent), marked, fail);
+  };
+  return {
+    set,
+    latest: () => next?.sent ?? inFlight.marked,
+    lower() {
+      if (inFlight.isAttached || inFlight.marked <= inFlight.sent || !store.isDurable) return;
+      set(inFlight.sent);
+      return store.mark(inFlight.sent);
+    },
   };
 }
 
@@ -116,12 +162,12 @@ function appendHalves(
 }
 
 /** Handles the faults that a store reports by itself. Returns a function to be called after each write: it stores once more what was lost during that write. */
-function watchFaults({ store, inFlight, fail, life, report }: OutboxWriterOptions, serial: SerialTask): () => void {
+function watchFaults({ store, inFlight, fail, life, report }: OutboxWriterOptions, marks: Marks, serial: SerialTask): () => void {
   let isLost = false;
   const storeAgain = (): void => {
     isLost = serial.isBusy;
     // All batches are in memory, too: when this write fails as well, only a crash would lose them.
-    if (!isLost) serial.run(() => store.replace(inFlight.acked, inFlight.all()), noop);
+    if (!isLost) serial.run(() => store.replace(inFlight.acked, inFlight.all(), marks.latest()), noop);
   };
   const faults = store.faults$?.subscribe((error) => {
     if (error.fault === 'fenced') {

@@ -109,8 +109,10 @@ export class Sender {
     this.#serial.run(restore, (batches) => {
       const { acked, ticket } = contents;
       this.#last = Math.max(acked, ...batches.map(lastOf));
-      // With a ticket, a former owner may have sent all of them.
-      this.inFlight.begin(acked, ticket ? this.#last : acked, batches);
+      // A store without a mark does not know what a former owner has sent. Without a ticket, it has sent nothing.
+      const { sent: marked = ticket ? this.#last : acked } = contents;
+      const sent = Math.max(acked, Math.min(marked, this.#last));
+      this.inFlight.begin(acked, sent, this.#parts.store.isDurable ? marked : Infinity, batches);
       this.#isReady = true;
       this.flush();
       ready();
@@ -118,11 +120,11 @@ export class Sender {
   }
 
   /** Continues with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
-  adopt(acked: number, sent: number, batches: readonly Batch[]): void {
+  adopt(acked: number, sent: number, marked: number, batches: readonly Batch[]): void {
     for (const { first, messages } of batches)
       for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.adopt(message);
     this.#last = sent;
-    this.inFlight.begin(acked, sent, batches);
+    this.inFlight.begin(acked, sent, marked, batches);
     this.#isReady = true;
   }
 
@@ -266,8 +268,8 @@ export class Sender {
   /** Returns how many messages may be numbered. With a persistent store, messages are numbered at once; otherwise, when they can be sent. */
   #room(): number {
     const { store } = this.#parts;
-    const { bytes, acked } = this.inFlight;
-    const free = bytes < store.maxBytes ? store.maxMessages - (this.#last - acked) : 0;
+    const { bytes, count } = this.inFlight;
+    const free = bytes < store.maxBytes ? store.maxMessages - count : 0;
     return Math.min(MAX_BATCH, free, store.isDurable ? free : this.inFlight.room(this.#last));
   }
 
@@ -275,9 +277,10 @@ export class Sender {
   #renumber(rx: number): MakeBatches {
     const { acked, sent } = this.inFlight;
     const again: { readonly messages: readonly Message[]; readonly delivery: NumberedDelivery }[] = [];
-    for (const { first, messages, delivery } of this.inFlight.clear(rx)) {
+    for (const batch of this.inFlight.clear(rx)) {
+      const { first, messages, delivery } = batch;
       const unacked = messages.slice(Math.max(0, acked + 1 - first));
-      if (delivery === 'exactly-once' && first <= sent) {
+      if (delivery === 'exactly-once' && lastOf(batch) <= sent) {
         for (const { id } of unacked) this.pending.close(id, 'dead', { error: new InDoubtError(id) });
       } else if (unacked.length > 0) again.push({ messages: unacked, delivery });
     }

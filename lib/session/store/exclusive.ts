@@ -45,7 +45,8 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
     open,
     append: (batches) => store.append(batches),
     trim: (acked) => store.trim(acked),
-    replace: (acked, batches) => store.replace(acked, batches),
+    replace: (acked, batches, sent) => store.replace(acked, batches, sent),
+    mark: (sent) => store.mark(sent),
     remember: (ticket) => store.remember(ticket),
     close: () => {
       store.close();

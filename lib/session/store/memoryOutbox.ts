@@ -21,6 +21,7 @@ export const inMemory: OutboxStore = {
   append: nothing,
   trim: nothing,
   replace: nothing,
+  mark: nothing,
   remember: nothing,
   close: nothing,
 };

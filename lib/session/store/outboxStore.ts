@@ -40,12 +40,17 @@ export interface OutboxContents {
   readonly batches: readonly StoredBatch[];
   /** The highest number that was assigned, also if its batch is lost: the sender must not assign it again. */
   readonly last?: number | undefined;
+  /**
+   * The highest number that may have been sent, as `mark` or `replace` has stored it; 0 if neither has. Without this field, all messages of a
+   * store with a ticket may have been sent.
+   */
+  readonly sent?: number | undefined;
   readonly ticket?: Ticket | undefined;
 }
 
 /**
  * Stores the unacked messages of a sender. The sender makes one call of `append` or `replace` at a time; each stores all of its batches or,
- * if it fails, none. It may call `trim` at any time.
+ * if it fails, none. It may call `trim` and `mark` at any time. Calls take effect in order.
  *
  * The sender only opens and closes a store without `durability`: it keeps the messages in memory itself.
  *
@@ -70,8 +75,13 @@ export interface OutboxStore {
   append(batches: readonly StoredBatch[]): MaybeAsync<void>;
   /** Deletes the batches whose last number is `acked` or lower. The deletion may happen later. */
   trim(acked: number): MaybeAsync<void>;
-  /** Replaces all other batches by these, in one transaction; numbers up to `acked` are done. */
-  replace(acked: number, batches: readonly StoredBatch[]): MaybeAsync<void>;
+  /** Replaces all other batches by these, in one transaction; numbers up to `acked` are done, and those up to `sent` may have been sent. */
+  replace(acked: number, batches: readonly StoredBatch[], sent: number): MaybeAsync<void>;
+  /**
+   * Stores that the messages up to `sent` may have been sent, and no others; `sent` may be lower than before. The sender waits for the result
+   * before it sends a message with a higher number. It calls this once for each window of messages, and when a message is stored offline.
+   */
+  mark(sent: number): MaybeAsync<void>;
   /** Stores the ticket of the session. */
   remember(ticket: Ticket): MaybeAsync<void>;
   /** Closes the store; a write in progress may still complete. */

@@ -7,6 +7,8 @@ export interface Head {
   readonly pid: string;
   readonly epoch: number;
   readonly acked: number;
+  /** The highest number that may have been sent. */
+  readonly sent: number;
   readonly ticket?: Ticket | undefined;
 }
 
@@ -33,7 +35,7 @@ export interface Takeover {
 export function takeOver(found: unknown, entries: readonly (readonly [last: number, record: unknown])[]): Takeover {
   const before = readHead(found);
   if (!before) {
-    const head = { pid: nanoid(22), epoch: 1, acked: 0 };
+    const head = { pid: nanoid(22), epoch: 1, acked: 0, sent: 0 };
     const isReset = found !== undefined || entries.length > 0;
     return { head, contents: { ...head, batches: [] }, corrupt: isReset ? 1 : 0, isReset };
   }
@@ -83,9 +85,9 @@ function readBatches(entries: readonly (readonly [last: number, record: unknown]
 }
 
 function readHead(found: unknown): Head | undefined {
-  const { pid, epoch, acked, ticket } = Object(found) as Partial<Record<keyof Head, unknown>>;
-  if (typeof pid !== 'string' || pid === '' || !isNumber(epoch) || !isNumber(acked)) return undefined;
-  return { pid, epoch, acked, ticket: readTicket(ticket) };
+  const { pid, epoch, acked, sent, ticket } = Object(found) as Partial<Record<keyof Head, unknown>>;
+  if (typeof pid !== 'string' || pid === '' || !isNumber(epoch) || !isNumber(acked) || !isNumber(sent)) return undefined;
+  return { pid, epoch, acked, sent, ticket: readTicket(ticket) };
 }
 
 /** Returns `undefined` for a corrupt ticket: without a ticket, the client begins a new session. */

@@ -86,7 +86,8 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
     open: () => attempt(open),
     append: (batches) => write((mine) => append(mine, batches)),
     trim: (acked) => write((mine) => trim(mine, acked)),
-    replace: (acked, batches) => write((mine) => replace(mine, acked, batches)),
+    replace: (acked, batches, sent) => write((mine) => replace(mine, batches, { acked, sent })),
+    mark: (sent) => write((mine) => update(mine, { sent })),
     remember: (ticket) => write((mine) => update(mine, { ticket })),
     close: () => void (tenure = undefined),
   };
@@ -107,10 +108,10 @@ function trim(tenure: Tenure, acked: number): void {
   }
 }
 
-function replace(tenure: Tenure, acked: number, batches: readonly StoredBatch[]): void {
+function replace(tenure: Tenure, batches: readonly StoredBatch[], change: Pick<Head, 'acked' | 'sent'>): void {
   tenure.area.replace(batches);
   tenure.keys = ringOf(batches.map(keyOf));
-  update(tenure, { acked });
+  update(tenure, change);
 }
 
 function update(tenure: Tenure, change: Partial<Head>): void {

@@ -14,7 +14,7 @@ const parcel = (...ids: readonly string[]): Parcel => ({
 function start(): Snapshot {
   const cursor = { done: 7, finished: [] };
   const snapshot: Snapshot = {
-    ...{ acked: 0, sent: 0, before: 0, bytes: 0, checked: 0, parcels: undefined, ackedSentAt: undefined },
+    ...{ acked: 0, sent: 0, before: 0, bytes: 0, checked: 0, marked: Infinity, parcels: undefined, ackedSentAt: undefined },
     ...{ allowance: { window: 8, bytes: 1_000 }, lazyAcks: true, cursor },
   };
   addParcel(snapshot, parcel('a', 'b', 'c'));

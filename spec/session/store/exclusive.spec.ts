@@ -163,15 +163,23 @@ describe('exclusive', () => {
       (name: string) =>
       (...args: unknown[]): void =>
         void calls.push([name, ...args]);
-    const inner = { ...memoryOutbox(), append: note('append'), trim: note('trim'), replace: note('replace'), remember: note('remember') };
+    const inner = {
+      ...memoryOutbox(),
+      append: note('append'),
+      trim: note('trim'),
+      replace: note('replace'),
+      mark: note('mark'),
+      remember: note('remember'),
+    };
     const store = exclusive({ ...inner, maxMessages: 2, maxBytes: 3, isDurable: true, close: note('close') }, 'a', fakeLocks());
     await ready(store.append([batch(1)]));
     await ready(store.trim(1));
-    await ready(store.replace(1, []));
+    await ready(store.replace(1, [], 1));
+    await ready(store.mark(2));
     await ready(store.remember({ sid: 's', rt: 'r' }));
     store.close();
     const ticket = { sid: 's', rt: 'r' };
-    expect(calls).toEqual([['append', [batch(1)]], ['trim', 1], ['replace', 1, []], ['remember', ticket], ['close']]);
+    expect(calls).toEqual([['append', [batch(1)]], ['trim', 1], ['replace', 1, [], 1], ['mark', 2], ['remember', ticket], ['close']]);
     expect(store).toMatchObject({ isDurable: true, maxMessages: 2, maxBytes: 3 });
   });
 

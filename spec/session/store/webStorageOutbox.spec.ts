@@ -52,7 +52,7 @@ describe('webStorageOutbox', () => {
       await ready(other.append([batch(1, 1, 'other')]));
     }
     await ready(store.append([batch(1), batch(2)]));
-    await ready(store.replace(1, [batch(2, 1, 'mine')]));
+    await ready(store.replace(1, [batch(2, 1, 'mine')], 1));
     expect(await batches()).toEqual([batch(2, 1, 'mine')]);
     for (const name of ['a:1', 'batch:a', ''])
       expect((await ready(webStorageOutbox(name, { storage, locks: false }).open())).batches).toEqual([batch(1, 1, 'other')]);
@@ -91,7 +91,7 @@ describe('webStorageOutbox', () => {
     it('leaves all as it was when there is no room for what is to replace it', async () => {
       const { storage, store, batches } = await outbox(5_000);
       await ready(store.append([batch(1), batch(2)]));
-      expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))]))).toBe('quota');
+      expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))], 1))).toBe('quota');
       expect(await batches()).toEqual([batch(1), batch(2)]);
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ acked: 0 });
     });
@@ -99,7 +99,7 @@ describe('webStorageOutbox', () => {
     it('needs no room for both of what replaces and is replaced', async () => {
       const { store, batches } = await outbox(5_000);
       await ready(store.append([batch(1, 1, bytes(3_000))]));
-      await ready(store.replace(0, [batch(1, 1, bytes(3_100))]));
+      await ready(store.replace(0, [batch(1, 1, bytes(3_100))], 0));
       expect(await batches()).toEqual([batch(1, 1, bytes(3_100))]);
     });
 
@@ -159,7 +159,7 @@ describe('webStorageOutbox', () => {
     it('may be told at once to store all again', async () => {
       const { storage, store, batches } = await outbox();
       await ready(store.append([batch(1)]));
-      store.faults$?.subscribe(() => void store.replace(0, [batch(1), batch(2)]));
+      store.faults$?.subscribe(() => void store.replace(0, [batch(1), batch(2)], 0));
       storage.items.clear();
       await ready(store.append([batch(2)]));
       expect(await batches()).toEqual([batch(1), batch(2)]);
@@ -237,7 +237,7 @@ describe('webStorageOutbox', () => {
     it('takes a ticket that is corrupt for none', async () => {
       const { storage, store, pid } = await outbox();
       await ready(store.append([batch(1)]));
-      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 0, ticket: { sid: 1 } }));
+      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 0, sent: 0, ticket: { sid: 1 } }));
       const contents = await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect(contents).toMatchObject({ pid, epoch: 2, batches: [batch(1)] });
       expect(contents.ticket).toBeUndefined();
@@ -246,7 +246,7 @@ describe('webStorageOutbox', () => {
     it('leaves out what was acked when the page died before it was removed', async () => {
       const { storage, store, pid, told, batches } = await outbox();
       await ready(store.append([batch(1), batch(2)]));
-      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 1 }));
+      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 1, sent: 1 }));
       expect(await batches()).toEqual([batch(2)]);
       expect(told).toEqual([]);
     });
@@ -255,7 +255,7 @@ describe('webStorageOutbox', () => {
   it('leaves nothing behind of what is acked, nor of what was replaced', async () => {
     const { storage, store } = await outbox();
     await ready(store.append([batch(1), batch(2), batch(3), batch(4)]));
-    await ready(store.replace(0, [batch(1), batch(2, 7)]));
+    await ready(store.replace(0, [batch(1), batch(2, 7)], 0));
     await ready(store.trim(8));
     expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
   });

@@ -3,6 +3,7 @@ import type { Receipt } from '../../../lib/message/receipt.js';
 import { isDone, type Entry, type Journal, type Sender } from '../journal.js';
 import { other, type Side } from '../network.js';
 import type { Plan, SidePlan } from '../plan.js';
+import type { Sendable } from '../sendable.js';
 import type { Violate } from './violation.js';
 
 /** A receiver, for as long as it remembers what it had. */
@@ -20,11 +21,12 @@ export interface DeliveryOptions {
   readonly plan: Plan;
   readonly now: () => number;
   readonly forgetting: Forgetting;
+  readonly sendable: Pick<Sendable, 'lastAt'>;
   readonly violate: Violate;
 }
 
 /** What senders were promised, and told, against what receivers got. */
-export function createDeliveryChecks({ journal, plan, now, forgetting, violate }: DeliveryOptions) {
+export function createDeliveryChecks({ journal, plan, now, forgetting, sendable, violate }: DeliveryOptions) {
   /** The last message that was handed over for the first time, by its sender, level and priority. */
   const latest = new Map<string, number>();
 
@@ -46,6 +48,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
       violate('exactlyOnce', `${id} is handed over again after its effect`);
     }
   };
+  const mayBeSent = ({ storedAt, sender: { side } }: Entry): boolean => sendable.lastAt(side) >= storedAt;
   const deadFor = (
     entry: Entry,
     { code, ...error }: RxwireError & { readonly reason?: string; readonly fault?: string },
@@ -54,8 +57,8 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, violate }
     const mine = plan[sender.side];
     if (code === 'ERR_IN_DOUBT') {
       if (level !== 'exactly-once') return 'it could have been sent again';
-      // Who opens an outbox that another has used does not know what was sent.
-      if (flown === 0) return entry.isStored ? undefined : 'it was never sent';
+      // An owner that opens an outbox does not know what the former one has sent while it could.
+      if (flown === 0) return entry.isStoredOnline || (entry.isStored && mayBeSent(entry)) ? undefined : 'it was never sent';
       return forgetting.lastBy[other(sender.side)] >= flownSince ? undefined : 'nobody has forgotten it';
     }
     if (code === 'ERR_DROPPED' && error.reason === 'overflow') return flown === 0 && mine.maxQueued < 10_000 ? undefined : 'there was room';
