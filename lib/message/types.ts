@@ -36,6 +36,7 @@ export interface MessageTypes {
   'system.ping': SystemPayload;
   'system.pong': SystemPayload;
   'system.shutdown': SystemPayload;
+  'system.undecodable': UndecodablePayload;
   'system.hello': HelloPayload;
   'system.welcome': WelcomePayload;
   'channel.join': ChannelJoin;
@@ -158,6 +159,20 @@ export interface SystemPayload {
   readonly status?: string;
   readonly timestamp: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** The content of a dead letter for a batch that the receiver could not decode. No side sends it. */
+export interface UndecodablePayload {
+  /** The number of the first message of the batch. */
+  readonly number: number;
+  /** The number of messages in the batch. */
+  readonly count: number;
+  /** The codec that could not decode the batch. */
+  readonly codec: string;
+  /** The length of the encoded batch, in bytes; for text, in characters. */
+  readonly size: number;
+  /** The encoded batch, or its first 65,536 bytes or characters. */
+  readonly body: string | Uint8Array;
 }
 
 /** The first message of a client on each connection. */

@@ -1,5 +1,6 @@
 import { map, type SchedulerLike } from 'rxjs';
 import { durable } from '../session/durability.js';
+import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
 import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
 import { createLastUsedIndex, type LastUsedIndex } from './lastUsedIndex.js';
 import { countOf, readValue } from './lmdbDatabases.js';
@@ -23,6 +24,8 @@ export interface LmdbInboxOptions {
 interface SenderRow {
   readonly done: number;
   readonly finished: readonly number[];
+  /** The fields of the rejections whose senders may not know them yet. */
+  readonly rejections?: readonly unknown[] | undefined;
   readonly session?: unknown;
   /** The time of the last change. */
   readonly at: number;
@@ -47,8 +50,12 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
 
   const find = (pid: string): InboxRecord | undefined => {
     const row = readValue(senders, pid);
-    if (isSenderRow(row))
-      return lastUsed.isExpired(row.at) ? undefined : { cursor: { done: row.done, finished: row.finished }, session: row.session };
+    if (isSenderRow(row)) {
+      const { done, finished, rejections = [], session, at } = row;
+      if (lastUsed.isExpired(at)) return undefined;
+      const rejected = rejections.length > 0 && { rejections: rejections.map(readRejection) };
+      return { cursor: { done, finished, ...rejected }, session };
+    }
     if (row !== undefined) onCorrupt();
     return undefined;
   };
@@ -57,10 +64,10 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
     durability: durable,
     // Not synchronous: a commit of an earlier wire of this sender may still be in progress.
     load: (pid) => environment.write(() => find(pid)),
-    commit: (pid, { done, finished }, completions) =>
+    commit: (pid, { done, finished, rejections }, completions) =>
       writeWithEffects(environment, (perform) => {
         for (const { effect } of completions) if (effect) perform(effect);
-        change(pid, { done, finished });
+        change(pid, { done, finished, rejections: rejections?.map(rejectionFields) });
         return deadLetters.put(completions.flatMap(({ deadLetter }) => deadLetter ?? []));
       }).pipe(map((dropped) => deadLetters.emitDropped(dropped))),
     remember: (pid, session) => environment.write(() => change(pid, { session })),
@@ -86,6 +93,7 @@ function createSenderIndex({ environment: { databases }, ttl, maxSenders, schedu
 
 function isSenderRow(value: unknown): value is SenderRow {
   if (typeof value !== 'object' || value === null) return false;
-  const { done, finished, at } = value as Record<keyof SenderRow, unknown>;
-  return Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger) && typeof at === 'number';
+  const { done, finished, rejections = [], at } = value as Record<keyof SenderRow, unknown>;
+  const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
+  return areNumbers && Array.isArray(rejections) && rejections.every(isRejection) && typeof at === 'number';
 }

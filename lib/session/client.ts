@@ -1,4 +1,4 @@
-import { asyncScheduler, noop, type Observable } from 'rxjs';
+import { asyncScheduler, noop, Observable } from 'rxjs';
 import { ProtocolError, SessionLostError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
 import type { NegotiatedCodec } from './codecNegotiation.js';
@@ -47,7 +47,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   const credentials = createCredentials(options, parts);
 
   const enter = (welcome: Welcome, connection: Connection): void => {
-    const { sid, rt, rx, known, resumed, ping, id: server, expires, codec, window, bytes, lazyAcks = false } = welcome;
+    const { sid, rt, rx, known, resumed, ping, id: server, expires, codec, window, bytes, lazyAcks = false, rejections = false } = welcome;
     if (parts.codec.choose(codec)) endpoint.sender.outdate();
     if (!resumed) {
       if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
@@ -57,7 +57,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     state.server = server;
     connection.isWelcome = true;
     credentials.expire(connection, expires);
-    const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks };
+    const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections };
     const agree = (): void => endpoint.agree(connection, agreement);
     // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old
     // batches.
@@ -93,9 +93,26 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   beginClient(parts, state, endpoint, options, onReady);
   return {
     endpoint,
-    over: (link) => credentials.before(endpoint.over(link)),
+    over: (link) => credentials.before(openOver(link, endpoint)),
     pause: () => state.backAt - scheduler.now(),
   };
+}
+
+/** Opens a connection over a link. Emits when its first frame has arrived. */
+function openOver(link: Link<Frame>, endpoint: Endpoint): Observable<void> {
+  // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
+  return new Observable((to) => {
+    let isFirst = true;
+    return link(endpoint.toPeer$).subscribe({
+      next: (frame) => {
+        endpoint.receive(frame);
+        if (isFirst) to.next();
+        isFirst = false;
+      },
+      error: (error: unknown) => to.error(error),
+      complete: () => to.complete(),
+    });
+  });
 }
 
 /**
@@ -152,6 +169,7 @@ function hello(state: State, { id, receiver }: Endpoint, { offered }: Negotiated
     id,
     delivery,
     lazyAcks: true,
+    rejections: true,
   };
 }
 

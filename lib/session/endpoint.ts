@@ -1,25 +1,26 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, identity, noop, Observable } from 'rxjs';
+import { asyncScheduler, identity, noop, type Observable, type SchedulerLike } from 'rxjs';
 import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
-import type { Frame, Link } from '../link/link.js';
+import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { Agreement, EndpointParts } from './endpointParts.js';
 import { createTurn, type Turn } from './turn.js';
-import { ackFrame, controlFrame, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
+import { ackFrame, controlFrame, MAX_BATCH, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
+import { MAX_REJECTIONS, rejectionFields } from './protocol/rejections.js';
 import { AckPolicy } from './receive/ackPolicy.js';
 import type { AckTracker } from './receive/ackTracker.js';
-import { HoldUntilSubscribed, type DeliverySession, type Outcome } from './receive/delivery.js';
+import { HoldUntilSubscribed, rejectionIn, type DeliverySession, type Outcome } from './receive/delivery.js';
 import { FrameReader, type FrameHandler } from './receive/frameReader.js';
 import type { InboxCommitter } from './receive/inboxCommitter.js';
 import { Receiver } from './receive/receiver.js';
+import { undecodableOutcomes } from './receive/undecodable.js';
+import { mayAckWait } from './send/ackWait.js';
 import type { Batch, BatchTransport } from './send/inFlight.js';
 import { Sender } from './send/sender.js';
 import type { Report } from './sessionEvents.js';
-
-/** Frames of this size and more are acked at once, in bytes. */
-export const LARGE_FRAME = 16_384;
+import type { NumberedRejection } from './store/inbox.js';
 
 /** One side of a session, over one connection after the other. Client and server differ in the handshake only. */
 export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
@@ -40,10 +41,15 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** The frames for the other side: each subscription is another connection. */
   readonly toPeer$: Observable<Frame>;
   readonly #window: number;
+  readonly #scheduler: SchedulerLike;
   readonly #ackDelayOf: (messages: readonly Message[]) => number;
   #connection: Connection | undefined;
   /** Whether the other side reads batches that carry an ack. */
   hasLazyAcks = false;
+  /** Whether the other side reads the rejections of its messages. */
+  hasRejections = false;
+  /** The rejections that go out before the next ack. */
+  #unsent: readonly NumberedRejection[] = [];
   #isDraining = false;
   #isOver = false;
   /** Messages without a number that are not processed. */
@@ -57,6 +63,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#parts = parts;
     this.#report = report;
     this.#window = window;
+    this.#scheduler = scheduler;
     this.#ackDelayOf = parts.ackDelayOf ?? (() => ackDelay);
     this.#turn = createTurn(microtask, () => this.#runTurn());
     this.#acks = new AckPolicy({ scheduler, onDue: () => this.#turn.schedule() });
@@ -78,6 +85,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
         inbox,
         microtask: microtask ?? DEFAULTS.microtask,
         wait: parts.wait,
+        onRejected: (rejections, tracker) => this.#reject(rejections, tracker),
         onDone: () => this.#acks.processed(this.receiver.tracker.done),
         onFailed: parts.fail,
       });
@@ -87,7 +95,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       window,
       windowBytes,
       onMessage: (message, number, tracker) => this.held.deliver(message, number, tracker),
-      onSkipped: (number, tracker) => this.settle(number, [], tracker),
+      onWithout: (number, tracker, outcome) => this.settle(number, outcome ? [outcome] : [], tracker),
       onMissed: (count) => this.complain(new MessagesMissedError(count)),
     });
     this.toPeer$ = connections({
@@ -149,7 +157,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   }
 
   /** Lets this side send over the connection. */
-  agree(connection: Connection, { rx, allowance, ping, lazyAcks }: Agreement): void {
+  agree(connection: Connection, { rx, allowance, ping, lazyAcks, rejections }: Agreement): void {
     if (connection !== this.#connection) return;
     const { earlyAck } = connection;
     const accepted = Math.max(rx, earlyAck?.done ?? 0);
@@ -158,11 +166,14 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       return;
     }
     this.hasLazyAcks = lazyAcks;
+    this.hasRejections = rejections;
     connection.agree(ping);
     this.#report({ kind: 'open' });
+    // The sender may not have received them over an earlier connection.
+    this.#unsent = this.receiver.tracker.rejections ?? [];
     this.#acks.restart();
     // A message that is acked was accepted, also one that was finished before a restart and is above the `rx` of the handshake.
-    this.sender.attach(this, accepted, allowance);
+    this.sender.attach(this, accepted, allowance, rejections);
     if (earlyAck) this.sender.acknowledge(earlyAck);
   }
 
@@ -178,23 +189,6 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.flushAcks();
     this.#connection?.close();
     return this.#connection !== undefined;
-  }
-
-  /** Opens a connection over a link. Emits when its first frame has arrived. */
-  over(link: Link<Frame>): Observable<void> {
-    // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
-    return new Observable((to) => {
-      let isFirst = true;
-      return link(this.toPeer$).subscribe({
-        next: (frame) => {
-          this.receive(frame);
-          if (isFirst) to.next();
-          isFirst = false;
-        },
-        error: (error: unknown) => to.error(error),
-        complete: () => to.complete(),
-      });
-    });
   }
 
   /** Reads a frame of the current connection. */
@@ -218,6 +212,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       connection.send(frame);
       return;
     }
+    if (this.#unsent.length > 0) this.#sendRejections(connection);
     const done = this.#ackable();
     const delay = acks.delay();
     acks.sent(done);
@@ -238,6 +233,10 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       if (!isEarly) this.sender.acknowledge(frame);
       return;
     }
+    if (frame.kind === 'reject') {
+      this.sender.inFlight.reject(frame.rejections);
+      return;
+    }
     this.#acks.demand();
     if (frame.kind === 'skip') this.receiver.skip(frame.numbers);
     else this.receiver.expect(frame.sent);
@@ -253,6 +252,13 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     const isRepeat = last <= this.receiver.rx;
     this.#acks.received(last, isRepeat ? 0 : wait * WAIT_UNIT);
     return !isRepeat && this.#parts.admit?.(batch) !== false;
+  }
+
+  onUndecodable(batch: BatchFrame, error: unknown, attempts: number): void {
+    const { codec, source } = this.#parts;
+    const options = { codec: codec.current.name, source: source(), attempts, scheduler: this.#scheduler };
+    const { letter, other } = undecodableOutcomes(batch, error, options);
+    this.receiver.acceptWithout(batch.first, batch.count, batch.body.length, (isFirst) => (isFirst ? letter : other));
   }
 
   /** Delivers the messages of a batch, then applies the ack that the batch carries. */
@@ -281,10 +287,28 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     if (this.#isOver) for (const { onAbandoned } of outcomes) onAbandoned?.();
     else if (this.#committer) this.#committer.add(number, outcomes, mine);
     else {
+      const rejection = number > 0 && outcomes.length > 0 ? rejectionIn(number, outcomes) : undefined;
+      if (rejection) this.#reject([rejection], mine);
       mine.mark(number);
       this.#acks.processed(this.receiver.tracker.done);
       for (const { onDone } of outcomes) onDone?.();
     }
+  }
+
+  /** Records rejections, which go out before the next ack. */
+  #reject(rejections: readonly NumberedRejection[], tracker: AckTracker): void {
+    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
+    tracker.reject(rejections, this.receiver.rx - Math.max(this.#window, MAX_BATCH));
+    if (tracker !== this.receiver.tracker) return;
+    this.#unsent = [...this.#unsent, ...rejections];
+    this.#acks.demand();
+  }
+
+  #sendRejections(connection: Connection): void {
+    const rejections = this.#unsent;
+    this.#unsent = [];
+    for (let at = 0; this.hasRejections && at < rejections.length; at += MAX_REJECTIONS)
+      connection.send(controlFrame('reject', rejections.slice(at, at + MAX_REJECTIONS).map(rejectionFields)));
   }
 
   #opened(connection: Connection): void {
@@ -309,6 +333,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   #sendAck(): void {
     const connection = this.#connection;
     if (!connection?.isAgreed) return;
+    if (this.#unsent.length > 0) this.#sendRejections(connection);
     const done = this.#ackable();
     const delay = this.hasLazyAcks ? this.#acks.delay() : 0;
     this.#acks.sent(done);
@@ -323,14 +348,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** Whether the ack of a batch may wait: not when the application or the window waits for it. */
   #mayWait(frame: Frame): boolean {
     const { inFlight, pending } = this.sender;
-    const { acked, tail, limit, bytesSent, bytesAllowed } = inFlight;
-    return (
-      !this.#isDraining &&
-      !pending.isWatched() &&
-      frame.length < LARGE_FRAME &&
-      4 * (tail - acked) <= limit - acked &&
-      4 * bytesSent <= bytesAllowed
-    );
+    return !this.#isDraining && !pending.isWatched() && mayAckWait(frame.length, inFlight.load());
   }
 
   /** Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the other side may not send yet. */

@@ -22,7 +22,10 @@ export interface EndpointOptions {
   readonly maxQueued?: number;
   /** The message to drop when more than `maxQueued` would wait. Each drop is reported. @default 'drop-lowest': the oldest of the lowest priority */
   readonly overflow?: OverflowPolicy;
-  /** The number of undecodable frames in a row that closes the connection with 4400. @default 3 */
+  /**
+   * How often an undecodable batch is received before it is set aside as a dead letter. Also the number of undecodable frames without numbers, or
+   * that a sealing codec cannot open, in a row that closes the connection with 4400. @default 3
+   */
   readonly maxBadFrames?: number;
   /** The maximum duration of the handshake, in ms; a connection that takes longer is closed with 4408. @default 5_000 */
   readonly helloTimeout?: number;

@@ -18,6 +18,8 @@ export interface Agreement {
   readonly ping: number;
   /** Whether the other side reads batches that carry an ack, and lets acks wait. */
   readonly lazyAcks: boolean;
+  /** Whether the other side reads the rejections of its messages. */
+  readonly rejections: boolean;
 }
 
 /** The parts of an endpoint that differ between client and server. */

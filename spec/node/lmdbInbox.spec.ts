@@ -36,6 +36,19 @@ describe('the inbox of lmdbStore', () => {
     expect(await ready(inbox.load('ben'))).toEqual({ cursor: cursor(0), session: 'x' });
   });
 
+  it('keeps the rejections whose senders may not know them yet', async () => {
+    const path = folder();
+    const before = openStore({ path });
+    const rejections = [{ number: 2, kind: 'refused', code: 'ERR_X', reason: 'not today' } as const];
+    await ready(before.inbox.commit('ann', { ...cursor(2), rejections }, []));
+    await ready(before.inbox.remember('ann', 'x'));
+    before.close();
+    const { inbox } = openStore({ path });
+    expect(await ready(inbox.load('ann'))).toEqual({ cursor: { ...cursor(2), rejections }, session: 'x' });
+    await ready(inbox.commit('ann', cursor(3), []));
+    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(3), session: 'x' });
+  });
+
   it('knows what is on its way to the disk, also where nobody waits for that any more', async () => {
     const { inbox } = openStore();
     (inbox.commit('ann', cursor(1), []) as Observable<void>).subscribe();

@@ -141,18 +141,27 @@ describe('a client that speaks the session, and breaks its rules', () => {
       ['that are no messages', '["msg",1,1,{"id":"a"}]'],
       ['that are no JSON', '["msg",1,1,{]'],
       ['of another codec', batchFrame(1, 1, msgpack().encode([createMessage('test.any', null)]))],
-    ])('sends messages %s: closed with 4410, and at the third time with 4400', async (_, frame) => {
+    ])('sends messages %s: closed with 4410, and at the third time set aside', async (_, frame) => {
       const { enter, got, live } = begin();
       const pid = secret();
       const ends: unknown[] = [];
       let ticket = {};
-      for (const n of [1, 2, 3]) {
-        const { send, code, welcome } = await enter({ pid, n, ...ticket });
+      for (const n of [1, 2]) {
+        const { send, code, welcome } = await enter({ pid, n, rejections: true, ...ticket });
         ticket = { sid: welcome['sid'], rt: welcome['rt'], rx: 0 };
         send(frame);
         ends.push(await code);
       }
-      expect([ends, got, live()]).toEqual([[4410, 4410, 4400], [], 0]);
+      const { send, frames } = await enter({ pid, n: 3, rejections: true, ...ticket });
+      const next = frame === '["msg",1,2,[]]' ? 3 : 2;
+      send(frame, batch(next, 'late'));
+      const [rejected] = (await frames.take(3)).slice(2);
+      expect(JSON.parse(rejected as string)).toEqual([
+        'reject',
+        Array.from({ length: next - 1 }, (_one, index) => expect.arrayContaining([1 + index, 'undecodable'])),
+      ]);
+      await eventually(() => expect(got).toEqual(['late']));
+      expect([ends, live()]).toEqual([[4410, 4410], 1]);
     });
 
     it('sends what cannot be read without numbers: dropped, and at the third time closed with 4400', async () => {

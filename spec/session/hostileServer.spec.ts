@@ -125,11 +125,16 @@ describe('a server that speaks the session, and breaks its rules', () => {
     expect(got).toEqual(['a']);
   });
 
-  it('sends what cannot be read, again and again: given up at the third time', async () => {
-    const { enter, ended, codes } = begin();
-    for (let times = 0; times < 3; times++) (await enter()).send('["msg",1,1,{}]');
-    expect(await ended).toEqual(closed(4400));
+  it('sends a batch that cannot be decoded, again and again: set aside at the third time, and later ones arrive', async () => {
+    const { enter, got, codes, ended } = begin();
+    for (let times = 0; times < 2; times++) (await enter()).send('["msg",1,1,{}]');
+    const { send, frames } = await enter();
+    send('["msg",1,1,{}]', batch(2, 'b'));
+    await frames.take(3);
+    expect(got).toEqual(['b']);
     expect(codes.filter((code) => code === 'ERR_INVALID_MESSAGE')).toHaveLength(3);
+    expect(frames.values.slice(1)).toContain('["ack",2,1024]');
+    void ended;
   });
 
   it('gives no credit: what is sent waits, and no more of it than may', async () => {

@@ -6,7 +6,7 @@ import type { Context } from './context.js';
 import { createHandler } from './handler.js';
 import { isDone, type Sender } from './journal.js';
 import type { Life } from './life.js';
-import type { Side } from './network.js';
+import { other, type Side } from './network.js';
 
 /** The application around one wire. */
 export interface Attended {
@@ -66,7 +66,8 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     const { id, reason } = error as { readonly id?: unknown; readonly reason?: unknown };
     if (!isWatched && typeof id === 'string') {
       unsettled.delete(id);
-      deliveries.receipt({ id, status: reason === 'expired' ? 'expired' : 'dead', error }, wire, sender);
+      const status = error.code === 'ERR_REFUSED' ? 'refused' : reason === 'expired' ? 'expired' : 'dead';
+      deliveries.receipt({ id, status, error }, wire, sender);
     }
     const why = surprise(error, context);
     if (why) violate('surprise', `${life.name}: ${why}: ${error.code} ${error.message}`);
@@ -83,6 +84,7 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     },
     onEffect: (id) => deliveries.effect(id, side),
     onBuried: deliveries.buried,
+    onRefused: deliveries.refused,
     onClaimed: (change) => void (claimed += change),
   });
   // Messages that come before somebody listens wait for that.
@@ -96,7 +98,10 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
 
   const send = (message: Message): void => {
     const level = message.delivery ?? wire.delivery;
-    const entry = journal.add(message, level, sender);
+    const isNumbered = level !== 'at-most-once';
+    const isPoison = isNumbered && chance.hit(plan[side].poison) && !isCalm();
+    const isUnwanted = isNumbered && chance.hit(plan[other(side)].refusing);
+    const entry = journal.add(message, level, sender, { isPoison, isUnwanted });
     context.counts.messages++;
     if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);
     say(life.name, () => `sends ${message.id} ${level} priority ${message.priority} ${message.ttl ? `ttl ${message.ttl}` : ''}`);
@@ -148,14 +153,18 @@ export function drawLevel(chance: Chance): Delivery | undefined {
 
 /** Errors that a wire may tell of under these faults. */
 function surprise({ code, ...error }: RxwireError, { plan }: Context): string | undefined {
+  const isPoisoned = plan.client.poison + plan.server.poison > 0;
   const { closeCode, fault } = error as { readonly closeCode?: number; readonly fault?: string };
   switch (code) {
     case 'ERR_CONNECTION_LOST':
       // A gap, on a link that keeps the order.
-      if (closeCode === 4410) return plan.link.isLossy ? undefined : 'a gap';
+      if (closeCode === 4410) return plan.link.isLossy || isPoisoned ? undefined : 'a gap';
       return [1001, 1006, 1013, 4000, 4408, 4409, 4411].includes(closeCode ?? 0) ? undefined : 'a close code';
     case 'ERR_STORE':
       return fault === 'quota' || fault === 'fenced' ? undefined : 'a store';
+    case 'ERR_DECODE':
+      return isPoisoned ? undefined : 'a batch that cannot be decoded';
+    case 'ERR_REFUSED':
     case 'ERR_MISSED':
     case 'ERR_SESSION_LOST':
     case 'ERR_DROPPED':

@@ -4,8 +4,9 @@ import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import { attend, type Attended } from './attend.js';
 import { beginLife, codecs, noteForgetting, noteStored, type Context } from './context.js';
 import { createDisk } from './disk.js';
+import { idsIn } from './checks/spaces.js';
 import { durableInbox } from './inbox.js';
-import { lateCodec } from './lateCodec.js';
+import { lateCodec, poisonedCodec } from './lateCodec.js';
 import type { Life } from './life.js';
 import { durableOutbox, newRecord } from './outbox.js';
 
@@ -48,6 +49,8 @@ export function createClient(context: Context): Client {
         ...{ disk, records },
         onEffects: (ids) => ids.forEach((id) => deliveries.effect(id, 'client')),
         onBuried: (ids) => ids.forEach(deliveries.buried),
+        onRefused: (ids) => ids.forEach(deliveries.refused),
+        onUndecodable: (body) => idsIn(body, codecs[plan.codec]).forEach(deliveries.setAside),
       }),
     }),
   });
@@ -58,7 +61,7 @@ export function createClient(context: Context): Client {
     const wire = connect({
       ...{
         link: network.link(life),
-        codec: lateCodec(codecs[plan.codec], mine.coding, life, context),
+        codec: lateCodec(poisonedCodec(codecs[plan.codec], 'to-client', context.journal), mine.coding, life, context),
         delivery: plan.delivery,
         id: `client-${count}`,
       },

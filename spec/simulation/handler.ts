@@ -6,6 +6,7 @@ import type { Journal } from './journal.js';
 import type { Life } from './life.js';
 import type { Side } from './network.js';
 import type { SidePlan } from './plan.js';
+import type { Rejection } from '../../lib/session/store/inbox.js';
 import type { Transaction } from './inbox.js';
 
 export interface HandlerOptions {
@@ -18,6 +19,7 @@ export interface HandlerOptions {
   readonly onHanded: (id: string, memory: Memory) => void;
   readonly onEffect: (id: string) => void;
   readonly onBuried: (id: string) => void;
+  readonly onRefused: (id: string) => void;
   /** How many messages are claimed: one more, or one less. */
   readonly onClaimed: (change: 1 | -1) => void;
   /** Whether nothing fails any more. */
@@ -37,7 +39,9 @@ export function createHandler(options: HandlerOptions): (message: Message) => vo
       if (isFailing && attempts < 3 && plan.inbox === 'none') return retry();
       if (!life.step()) return;
       onClaimed(-1);
-      if (plan.inbox === 'none') finishHere(message.id, isFailing, finish, options);
+      const isUnwanted = journal.of(message.id).isUnwanted;
+      if (isUnwanted) refuse(message.id, finish, options);
+      else if (plan.inbox === 'none') finishHere(message.id, isFailing, finish, options);
       else {
         const onFailed = (): void => {
           onClaimed(1);
@@ -68,7 +72,18 @@ function finishHere(
 ): void {
   if (isFailing) onBuried(id);
   else onEffect(id);
-  if (life.step()) finish({});
+  if (life.step()) finish(isFailing ? { rejection: BURIED } : {});
+}
+
+const BURIED: Rejection = { kind: 'dead-lettered', code: 'ERR_HANDLER', reason: 'it fails each time' };
+const REFUSED: Rejection = { kind: 'refused', code: 'ERR_SIMULATED', reason: 'it is not wanted' };
+
+/** Refuses a message. With an inbox, its transaction records that. */
+function refuse(id: string, finish: (outcome: Outcome) => void, { plan, onRefused }: HandlerOptions): void {
+  if (plan.inbox === 'none') {
+    onRefused(id);
+    finish({ rejection: REFUSED });
+  } else finish({ rejection: REFUSED, effect: (transaction) => (transaction as Transaction)(id, true) });
 }
 
 function effectOf(id: string, isFailing: boolean): (transaction: unknown) => void {
@@ -79,5 +94,5 @@ function effectOf(id: string, isFailing: boolean): (transaction: unknown) => voi
 }
 
 function buried(message: Message, attempts: number): Outcome {
-  return { deadLetter: { message, reason: 'it fails each time', error: '', attempts, history: [], at: 0 } };
+  return { rejection: BURIED, deadLetter: { message, reason: 'it fails each time', error: '', attempts, history: [], at: 0 } };
 }

@@ -45,6 +45,13 @@ export interface Entry {
   rode: readonly string[];
   /** Its receiver could not process it, and has said so for good. */
   isBuried: boolean;
+  /** Whether its receiver cannot decode it. */
+  readonly isPoison: boolean;
+  /** Whether its receiver has set it aside as undecodable. */
+  isSetAside: boolean;
+  /** Whether its receiver refuses it, and has said so for good. */
+  readonly isUnwanted: boolean;
+  isRefused: boolean;
   /** Its last receipt from each wire that had it. */
   readonly outcomes: Map<Life | object, ReceiptStatus>;
 }
@@ -52,7 +59,7 @@ export interface Entry {
 /** The truth about all messages, which no process knows. */
 export interface Journal {
   readonly entries: ReadonlyMap<string, Entry>;
-  add(message: Message, level: Delivery, sender: Sender): Entry;
+  add(message: Message, level: Delivery, sender: Sender, fate: Pick<Entry, 'isPoison' | 'isUnwanted'>): Entry;
   /** @throws {RangeError} When nobody has sent it. */
   of(id: string): Entry;
 }
@@ -61,9 +68,9 @@ export function createJournal(): Journal {
   const entries = new Map<string, Entry>();
   return {
     entries,
-    add(message, level, sender) {
+    add(message, level, sender, fate) {
       const entry: Entry = {
-        ...{ message, level, sender, order: entries.size },
+        ...{ message, level, sender, ...fate, order: entries.size, isSetAside: false, isRefused: false },
         ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
         ...{
           isStored: false,
@@ -89,4 +96,4 @@ export function createJournal(): Journal {
 }
 
 /** Whether its receiver is through with it. */
-export const isDone = ({ effects, isBuried }: Entry): boolean => effects > 0 || isBuried;
+export const isDone = ({ effects, isBuried, isRefused, isSetAside }: Entry): boolean => effects > 0 || isBuried || isRefused || isSetAside;

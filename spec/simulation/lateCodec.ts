@@ -1,8 +1,23 @@
 import { Observable } from 'rxjs';
-import type { Codec } from '../../lib/index.js';
+import { DecodeError, type Codec, type Message } from '../../lib/index.js';
+import type { Direction } from '../../lib/codec/codec.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
+import type { Journal } from './journal.js';
 import type { Life } from './life.js';
+
+/** A codec that cannot decode numbered batches of the other side in which there is poison. */
+export function poisonedCodec(codec: Codec, direction: Direction, { of }: Journal): Codec {
+  return {
+    ...codec,
+    decode(frame, context) {
+      const messages = codec.decode(frame, context) as readonly Message[];
+      const isPoison = context?.direction === direction && context.first > 0 && messages.some(({ id }) => of(id).isPoison);
+      if (isPoison) throw new DecodeError('simulated', 'poison');
+      return messages;
+    },
+  };
+}
 
 /** A codec that takes its time, as ciphers and compressors of browsers do, for as long as its process lives. */
 export function lateCodec(

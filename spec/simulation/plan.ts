@@ -46,6 +46,10 @@ export interface SidePlan {
   readonly handling: number;
   /** How many handlers fail at first, or for good. */
   readonly failing: number;
+  /** How many messages its handlers refuse, if they claim them. */
+  readonly refusing: number;
+  /** How many of the messages that it sends with a number cannot be decoded by the other side. */
+  readonly poison: number;
   /** How often it dies when it does something that others could see. */
   readonly crash: number;
   /** How often an outbox has no room. */
@@ -191,5 +195,7 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     windowBytes: pick(isHard ? [500, 10_000] : [500, 10_000, 1_048_576]),
     maxQueued: pick([3, 20, 10_000]),
     overflow: pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error']),
+    refusing: pick([0, 0, 0.2]),
+    poison: pick([0, 0, 0.03]),
   };
 }

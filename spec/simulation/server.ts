@@ -7,8 +7,9 @@ import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { attend, type Attended } from './attend.js';
 import { beginLife, codecs, noteForgetting, noteStored, type Context } from './context.js';
 import { createDisk } from './disk.js';
+import { idsIn } from './checks/spaces.js';
 import { durableInbox } from './inbox.js';
-import { lateCodec } from './lateCodec.js';
+import { lateCodec, poisonedCodec } from './lateCodec.js';
 import type { Life } from './life.js';
 import { durableOutbox, newRecord, type OutboxRecord } from './outbox.js';
 
@@ -52,6 +53,8 @@ export function createServer(context: Context): Server {
       ...{ disk, records },
       onEffects: (ids) => ids.forEach((id) => deliveries.effect(id, 'server')),
       onBuried: (ids) => ids.forEach(deliveries.buried),
+      onRefused: (ids) => ids.forEach(deliveries.refused),
+      onUndecodable: (body) => idsIn(body, codecs[plan.codec]).forEach(deliveries.setAside),
     });
   const welcome = (wire: Wire, owner: Life): void => {
     const memory = { side: 'server' as const };
@@ -71,7 +74,7 @@ export function createServer(context: Context): Server {
     life = born;
     const links$ = new Subject<Link<Frame>>();
     serving = serve(links$, {
-      codecs: [lateCodec(codecs[plan.codec], mine.coding, born, context)],
+      codecs: [lateCodec(poisonedCodec(codecs[plan.codec], 'to-server', context.journal), mine.coding, born, context)],
       ...{ scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval, ...(mine.hibernates && { hibernateAfter: 5 }) },
       ...{

@@ -39,6 +39,7 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
   const numbers = createNumberChecks({
     ...{ codec, journal, violate, hasForgotten: hasForgotten(), now: clock.now },
     isSlow: (side) => plan[side].coding > 0,
+    onSetAside: (id) => deliveries.setAside(id),
     receiverOf: ({ ends }) => (plan.client.inbox === 'durable' && plan.client.outbox === 'durable' ? 'client' : ends.client.life.name),
   });
   const attachments = createAttachmentChecks({

@@ -71,6 +71,8 @@ function describe(frame: SessionFrame, codec: Codec, nameOf: (sid?: string) => s
       return `ack ${frame.done}, ${frame.credit} more`;
     case 'ping':
       return `ping, sent ${frame.sent}`;
+    case 'reject':
+      return `reject ${frame.rejections.map(({ number, kind }) => `${number} ${kind}`).join(' ')}`;
     case 'auth':
     case 'bye':
       return frame.kind;

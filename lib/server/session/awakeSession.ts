@@ -220,11 +220,12 @@ export class AwakeSession implements Drained {
       return;
     }
     // Both sides have agreed before.
-    const { sent, allowance, lazyAcks } = goesOn.snapshot;
+    const { sent, allowance, lazyAcks, rejections } = goesOn.snapshot;
     this.endpoint.hasLazyAcks = lazyAcks;
+    this.endpoint.hasRejections = rejections;
     connection.isWelcome = true;
     connection.agree(this.#session.options.pingInterval, goesOn.silence);
-    this.endpoint.sender.attach(this.endpoint, sent, allowance);
+    this.endpoint.sender.attach(this.endpoint, sent, allowance, rejections);
   }
 
   #createThrottle(acked: number): Throttle | undefined {

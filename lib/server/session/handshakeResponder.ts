@@ -57,12 +57,12 @@ export class HandshakeResponder {
   greet(connection: Connection, endpoint: Endpoint): void {
     const { peer, attachment } = this.#parts;
     const hello = attachment().hello();
-    const { n, rx: theirs = 0, window, bytes, lazyAcks = false } = hello;
+    const { n, rx: theirs = 0, window, bytes, lazyAcks = false, rejections = false } = hello;
     const { goesOn, ...greeting } = peer.greet(hello);
     const { id, receiver } = endpoint;
-    const welcome: Welcome = { ...greeting, n, rx: receiver.rx, id, ...this.#terms(), ...(lazyAcks && { lazyAcks }) };
+    const welcome: Welcome = { ...greeting, n, rx: receiver.rx, id, ...this.#terms(), ...(lazyAcks && { lazyAcks }), ...(rejections && { rejections }) };
     const ping = this.#options.pingInterval;
-    this.#pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance: { window, bytes }, ping, lazyAcks };
+    this.#pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance: { window, bytes }, ping, lazyAcks, rejections };
     this.#isHelloRead = false;
     this.#remember(() => {
       const answer = (): void => this.#answer(connection, welcome, endpoint);

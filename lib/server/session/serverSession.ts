@@ -6,7 +6,7 @@ import { countFrame } from '../../session/connection.js';
 import { count, mustPing, noSilence, type Silence } from '../../session/heartbeat.js';
 import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames.js';
 import { isNumbered } from '../../session/send/inFlight.js';
-import { LARGE_FRAME } from '../../session/endpoint.js';
+import { mayAckWait } from '../../session/send/ackWait.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents } from '../../session/store/outboxStore.js';
@@ -255,8 +255,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const frame = batchFrame(snapshot.sent + 1, messages.length, body);
     addParcel(snapshot, parcel);
     const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
-    const wait =
-      4 * (sent - acked) > allowance.window || 4 * snapshot.bytes > allowance.bytes || frame.length >= LARGE_FRAME ? 0 : ackDelay;
+    const load = { messages: sent - acked, window: allowance.window, bytes: snapshot.bytes, bytesAllowed: allowance.bytes };
+    const wait = mayAckWait(frame.length, load) ? ackDelay : 0;
     this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, sentAt);
     return true;
   }

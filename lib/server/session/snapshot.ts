@@ -28,6 +28,8 @@ export interface Snapshot {
   checked: number;
   /** Whether the client reads batches that carry an ack, and lets acks wait. */
   readonly lazyAcks: boolean;
+  /** Whether the client reads the rejections of its messages. */
+  readonly rejections: boolean;
   /** The processed messages of the client, including those that finished out of order before a restart and are received again. */
   readonly cursor: Cursor;
 }
@@ -46,6 +48,7 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
     sent: acked,
     marked,
     lazyAcks: endpoint.hasLazyAcks,
+    rejections: endpoint.hasRejections,
     allowance: { window: limit - acked, bytes: bytesAllowed },
     cursor: receiver.tracker.cursorWith([]),
     parcels: undefined,
@@ -65,7 +68,7 @@ function unackedOf(inFlight: InFlight): readonly Batch[] | undefined {
   const batches = inFlight.all();
   const lastBatch = batches.at(-1);
   const last = lastBatch ? lastOf(lastBatch) : inFlight.acked;
-  if (inFlight.isBusy || last !== inFlight.sent || last > inFlight.tail) return undefined;
+  if (inFlight.isBusy || inFlight.hasRejections() || last !== inFlight.sent || last > inFlight.tail) return undefined;
   return batches.some(({ messages, mayExpire }) => mayExpire || messages.length === 0) ? undefined : batches;
 }
 

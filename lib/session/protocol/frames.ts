@@ -1,6 +1,8 @@
 import { ProtocolError } from '../../errors.js';
 import type { Frame } from '../../link/link.js';
+import type { NumberedRejection } from '../store/inbox.js';
 import { whole } from './handshake.js';
+import { readRejections } from './rejections.js';
 
 /** A frame between the two sides of a session. docs/protocol.md describes the protocol. */
 export type SessionFrame =
@@ -9,6 +11,8 @@ export type SessionFrame =
   | BatchFrame
   /** The sender will not send the messages with these numbers. */
   | { readonly kind: 'skip'; readonly numbers: readonly number[] }
+  /** The receiver has not processed these messages. The ack of their numbers follows. */
+  | { readonly kind: 'reject'; readonly rejections: readonly NumberedRejection[] }
   | Ack
   /** The receiver answers with an ack. `sent` is the highest number that was sent over this connection, or accepted before. */
   | { readonly kind: 'ping'; readonly sent: number };
@@ -180,6 +184,8 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'skip':
       if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('invalid skip');
       return { kind, numbers: a.map(whole) };
+    case 'reject':
+      return { kind, rejections: readRejections(a) };
     case 'hello':
     case 'welcome':
     case 'auth':

@@ -33,6 +33,8 @@ export interface Hello {
   readonly delivery: Delivery;
   /** Whether the client reads batches that carry an ack, and lets acks wait as a batch says. */
   readonly lazyAcks?: boolean;
+  /** Whether the client reads the rejections of its messages. */
+  readonly rejections?: boolean;
 }
 
 /** The server's answer to a hello. */
@@ -60,6 +62,8 @@ export interface Welcome {
   readonly id: string;
   /** Whether the server supports lazy acks, too. Only in answer to a hello with `lazyAcks`. */
   readonly lazyAcks?: boolean;
+  /** Whether the server reads the rejections of its messages, too. Only in answer to a hello with `rejections`. */
+  readonly rejections?: boolean;
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
@@ -70,7 +74,9 @@ const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
-  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks } = Object(value) as Unchecked<Hello>;
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks, rejections } = Object(
+    value,
+  ) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION) throw new ProtocolError(`unsupported protocol version ${typeof v === 'number' ? v : '?'}`);
   const areNames =
     Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
@@ -90,12 +96,15 @@ export function parseHello(value: unknown): Hello {
     ...(rx != null && { rx: whole(rx) }),
     ...(token != null && { token: credential(token) }),
     ...(lazyAcks === true && { lazyAcks }),
+    ...(rejections === true && { rejections }),
   };
 }
 
 /** @throws {ProtocolError} */
 export function parseWelcome(value: unknown): Welcome {
-  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks } = Object(value) as Unchecked<Welcome>;
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks, rejections } = Object(
+    value,
+  ) as Unchecked<Welcome>;
   check(typeof codec === 'string', 'welcome');
   return {
     n: positive(n),
@@ -111,6 +120,7 @@ export function parseWelcome(value: unknown): Welcome {
     id: name(id),
     ...(expires != null && { expires: whole(expires) }),
     ...(lazyAcks === true && { lazyAcks }),
+    ...(rejections === true && { rejections }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Cursor } from '../store/inbox.js';
+import type { Cursor, NumberedRejection } from '../store/inbox.js';
 
 const START: Cursor = { done: 0, finished: [] };
 
@@ -8,13 +8,16 @@ export class AckTracker {
   done: number;
   /** The processed numbers above `done`; created when a message finishes out of order. */
   #above: Set<number> | undefined;
+  /** The rejected messages whose sender may not know it yet. */
+  rejections: readonly NumberedRejection[] | undefined;
 
   /** @param pid Identifies the sender. */
   constructor(
     readonly pid: string,
-    { done, finished }: Cursor = START,
+    { done, finished, rejections }: Cursor = START,
   ) {
     this.done = done;
+    this.rejections = rejections;
     if (finished.length > 0) this.#above = new Set(finished);
   }
 
@@ -29,11 +32,18 @@ export class AckTracker {
     } else if (number > this.done) (this.#above ??= new Set()).add(number);
   }
 
-  /** Returns the cursor that results when these numbers are processed, too. */
-  cursorWith(numbers: readonly number[]): Cursor {
+  /** Records rejections. Those of numbers up to `known` are forgotten: the sender has received their acks. */
+  reject(rejections: readonly NumberedRejection[], known: number): void {
+    this.rejections = [...(this.rejections ?? []).filter(({ number }) => number > known), ...rejections];
+  }
+
+  /** Returns the cursor that results when these numbers are processed, too, and these rejections are recorded. */
+  cursorWith(numbers: readonly number[], rejections: readonly NumberedRejection[] = []): Cursor {
     const above = [...(this.#above ?? [])];
     const then = new AckTracker(this.pid, { done: this.done, finished: above });
     for (const number of numbers) then.mark(number);
-    return { done: then.done, finished: [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b) };
+    const finished = [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b);
+    const rejected = [...(this.rejections ?? []), ...rejections];
+    return { done: then.done, finished, ...(rejected.length > 0 && { rejections: rejected }) };
   }
 }

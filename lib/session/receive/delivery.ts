@@ -1,7 +1,7 @@
 import { OverflowError, UnhandledError, type RxwireError } from '../../errors.js';
 import { deliveryContext, type DeliveryContext } from '../../internal/deliveryContext.js';
 import type { Message } from '../../message/types.js';
-import type { Completion } from '../store/inbox.js';
+import type { Completion, NumberedRejection } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 
 /** The outcome of a claimed message. One of the callbacks is called, once. */
@@ -116,6 +116,12 @@ function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {
   // Only `deliver` sets the context, to a `Delivery`.
   const delivery = deliveryContext.current as Delivery | undefined;
   return delivery?.message.id === id ? delivery : undefined;
+}
+
+/** Returns the rejection of a message among its outcomes. The first one counts. */
+export function rejectionIn(number: number, outcomes: readonly Outcome[]): NumberedRejection | undefined {
+  for (const { rejection } of outcomes) if (rejection) return { number, ...rejection };
+  return undefined;
 }
 
 /** Calls `onFailed` of all outcomes that have one. Returns whether there are any. */

@@ -18,6 +18,8 @@ export interface FrameHandler {
   onFrame(frame: Exclude<SessionFrame, BatchFrame>, connection: Connection): void;
   /** Called with each batch when it arrives. Returns whether the reader must decode the batch. */
   onBatch(batch: BatchFrame, connection: Connection): boolean;
+  /** Accepts a numbered batch that cannot be decoded, after `attempts` attempts. {@link onMessages} follows, without messages. */
+  onUndecodable(batch: BatchFrame, error: unknown, attempts: number): void;
   /** Handles the messages of a batch; `undefined` when the batch was not decoded. */
   onMessages(batch: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void;
 }
@@ -30,7 +32,7 @@ export interface FrameReaderOptions {
   /** Returns the `pid` of the client's outbox. */
   readonly pid: () => string;
   readonly maxFrame: number;
-  /** The number of undecodable frames in a row that ends the connection. */
+  /** How often an undecodable batch is received before it is set aside; and the number of undecodable frames without numbers in a row that ends the connection. */
   readonly maxBadFrames: number;
   /** The maximum size of the frames that wait while another one is being decoded, in bytes. */
   readonly maxWaiting: number;
@@ -45,7 +47,10 @@ const OVERHEAD = 1_024;
 /** Reads frames, one after the other: at once, unless an earlier frame is still being decoded. A frame that violates the protocol ends its connection. */
 export class FrameReader {
   readonly #options: FrameReaderOptions;
+  /** The number of undecodable frames in a row that could not be set aside. */
   #badFrames = 0;
+  /** The numbered batch that could not be decoded, and how often it was received. Later batches wait for it. */
+  #undecodable: { readonly first: number; readonly attempts: number } | undefined;
   /** The decoding of a frame, if it is asynchronous. */
   #decoding: Subscription | undefined;
   /** The frames that arrive meanwhile. */
@@ -61,9 +66,9 @@ export class FrameReader {
     return this.#decoding ? 1 + (this.#waiting?.size ?? 0) : 0;
   }
 
-  /** Whether the last frame could be read. The count of bad frames in a row belongs to this object. */
+  /** Whether the last frame could be read. The counts of bad frames belong to this object. */
   isGood(): boolean {
-    return this.#badFrames === 0;
+    return this.#badFrames === 0 && !this.#undecodable;
   }
 
   read(frame: Frame, connection: Connection): void {
@@ -139,7 +144,7 @@ export class FrameReader {
   }
 
   /**
-   * Decodes a batch. Returns no messages for an undecodable batch without numbers.
+   * Decodes a batch. Returns no messages for an undecodable batch that is dropped or set aside.
    *
    * @throws {ConnectionLostError} When the connection cannot continue; also delivered.
    */
@@ -148,31 +153,44 @@ export class FrameReader {
     const { first, count, body } = batch;
     try {
       const messages = decodeBody(codec.current, body, { direction, pid: pid(), first, count });
-      if (!isObservable(messages)) return this.#check(messages, count);
+      if (!isObservable(messages)) return this.#check(messages, batch);
       return attempt(
         () => messages,
-        (decoded) => this.#check(decoded, count),
-        (error) => this.#failed(error, first, connection),
+        (decoded) => this.#check(decoded, batch),
+        (error) => this.#failed(error, batch, connection),
       );
     } catch (error) {
-      return this.#failed(error, first, connection);
+      return this.#failed(error, batch, connection);
     }
   }
 
-  #check(messages: readonly Message[], count: number): readonly Message[] {
+  #check(messages: readonly Message[], { first, count }: BatchFrame): readonly Message[] {
     if (messages.length !== count)
       throw new DecodeError(this.#options.codec.current.name, `expected ${count} messages, got ${messages.length}`);
     this.#badFrames = 0;
+    if (first > 0) this.#undecodable = undefined;
     return messages;
   }
 
-  #failed(error: unknown, first: number, { isOver }: Connection): readonly Message[] {
+  #failed(error: unknown, batch: BatchFrame, { isOver }: Connection): readonly Message[] {
     if (isOver) return [];
-    const { report, maxBadFrames, codec } = this.#options;
+    const { handler, report, maxBadFrames, codec } = this.#options;
     report({ kind: 'error', error });
-    if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames`);
+    const { first } = batch;
+    const isSealed = codec.current.isSealed === true;
+    // A batch that cannot be opened may be forged: it must not be acked. One whose content cannot be decoded comes from the sender.
+    const isForged = isSealed && error instanceof DecodeError && error.codec === codec.current.name;
+    if (first > 0 && !isForged) {
+      const attempts = this.#undecodable?.first === first ? this.#undecodable.attempts + 1 : 1;
+      this.#undecodable = { first, attempts };
+      if (attempts >= maxBadFrames) {
+        this.#undecodable = undefined;
+        handler.onUndecodable(batch, error, attempts);
+        return [];
+      }
+    } else if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames`);
     // A numbered batch must be received again, before any later batch. A sealed batch may be forged, so the connection ends, too.
-    if (first > 0 || codec.current.isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
+    if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
     return [];
   }
 }

@@ -2,15 +2,17 @@ import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import type { Wait } from '../serialTask.js';
-import type { Inbox } from '../store/inbox.js';
+import type { Inbox, NumberedRejection } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
-import { tellFailed, type Outcome } from './delivery.js';
+import { rejectionIn, tellFailed, type Outcome } from './delivery.js';
 
 export interface InboxCommitterOptions {
   readonly inbox: Inbox;
   /** Schedules the commit of all messages that were settled in one run. */
   readonly microtask: SchedulerLike;
   readonly wait: Wait;
+  /** Called with the rejected messages that are committed, before their numbers are marked as processed. */
+  readonly onRejected: (rejections: readonly NumberedRejection[], tracker: AckTracker) => void;
   /** Called when messages are committed. */
   readonly onDone: () => void;
   /** Called when the inbox fails, and no outcome has an `onFailed`. */
@@ -32,7 +34,7 @@ export interface InboxCommitter {
   readonly abandon: () => void;
 }
 
-export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed }: InboxCommitterOptions): InboxCommitter {
+export function createInboxCommitter({ inbox, microtask, wait, onRejected, onDone, onFailed }: InboxCommitterOptions): InboxCommitter {
   let settled: Settled[] = [];
   /** Messages whose common transaction has failed. They are committed one by one: a failing effect must not affect the others. */
   let alone = createRing<Settled>();
@@ -42,6 +44,8 @@ export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed 
   const done = (): void => {
     const group = committing;
     committing = [];
+    const rejections = rejectionsIn(group);
+    if (rejections.length > 0) onRejected(rejections, (group[0] as Settled).tracker);
     for (const { number, tracker } of group) tracker.mark(number);
     onDone();
     for (const outcome of outcomesOf(group)) outcome.onDone?.();
@@ -63,7 +67,10 @@ export function createInboxCommitter({ inbox, microtask, wait, onDone, onFailed 
       const [first] = group;
       if (!first) break;
       const { tracker } = first;
-      const cursor = tracker.cursorWith(group.map(({ number }) => number));
+      const cursor = tracker.cursorWith(
+        group.map(({ number }) => number),
+        rejectionsIn(group),
+      );
       wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);
     }
     isRunning = false;
@@ -91,6 +98,10 @@ function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[]
   if (one) return [one];
   const end = settled.findIndex(({ tracker }) => tracker !== settled[0]?.tracker);
   return settled.splice(0, end < 0 ? settled.length : end);
+}
+
+function rejectionsIn(group: readonly Settled[]): readonly NumberedRejection[] {
+  return group.flatMap(({ number, outcomes }) => rejectionIn(number, outcomes) ?? []);
 }
 
 function outcomesOf(group: readonly Settled[]): readonly Outcome[] {

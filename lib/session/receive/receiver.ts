@@ -5,6 +5,7 @@ import type { Message } from '../../message/types.js';
 import { MAX_BATCH } from '../protocol/frames.js';
 import type { Cursor } from '../store/inbox.js';
 import { AckTracker } from './ackTracker.js';
+import type { Outcome } from './delivery.js';
 
 export interface ReceiverOptions {
   /** The maximum number of messages that are accepted and not processed. */
@@ -13,8 +14,8 @@ export interface ReceiverOptions {
   readonly windowBytes: number;
   /** Called with each message that is accepted, and its number. */
   readonly onMessage: (message: Message, number: number, tracker: AckTracker) => void;
-  /** Called with each number that is skipped. */
-  readonly onSkipped: (number: number, tracker: AckTracker) => void;
+  /** Called with each number that is accepted without a message, because it is skipped, or with the outcome of a message that cannot be decoded. */
+  readonly onWithout: (number: number, tracker: AckTracker, outcome?: Outcome) => void;
   /** Called when the other side has given up `count` messages. */
   readonly onMissed: (count: number) => void;
 }
@@ -61,12 +62,28 @@ export class Receiver {
    * @throws {ProtocolError} When the batch is beyond the window.
    */
   accept(first: number, messages: readonly Message[], size: number): void {
-    const { rx } = this;
-    if (first > rx + 1) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${first - 1} are missing`);
     this.#admit(first, messages.length, size);
-    if (this.#skipped) this.#takeSkipped();
     for (let index = this.#rx + 1 - first; index < messages.length; index = this.#rx + 1 - first) {
       this.#take(messages[index]);
+      if (this.#skipped) this.#takeSkipped();
+    }
+  }
+
+  /**
+   * Accepts the numbers of a batch without its messages. Drops numbers that were accepted before.
+   *
+   * @param outcomeOf Returns the outcome of each of the others.
+   * @throws {ConnectionLostError} When a number before the batch is missing. @throws {ProtocolError} When the batch is beyond the window.
+   */
+  acceptWithout(first: number, count: number, size: number, outcomeOf: (isFirst: boolean) => Outcome): void {
+    this.#admit(first, count, size);
+    let isFirst = true;
+    while (this.#rx < first + count - 1) {
+      const number = ++this.#rx;
+      if (!this.tracker.has(number)) {
+        this.#options.onWithout(number, this.tracker, outcomeOf(isFirst));
+        isFirst = false;
+      }
       if (this.#skipped) this.#takeSkipped();
     }
   }
@@ -100,8 +117,10 @@ export class Receiver {
     this.#rx = this.tracker.done;
   }
 
-  /** Counts a batch. A batch may have any size when all earlier ones are processed. */
+  /** Counts a batch, and takes the skipped numbers before it. A batch may have any size when all earlier ones are processed. */
   #admit(first: number, count: number, size: number): void {
+    const { rx } = this;
+    if (first > rx + 1) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${first - 1} are missing`);
     const { done } = this.tracker;
     const batches = this.#batches;
     for (let batch = batches.peek(); batch && batch.last <= done; batch = batches.peek()) {
@@ -113,13 +132,14 @@ export class Receiver {
     const { window, windowBytes } = this.#options;
     if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('window exceeded');
     batches.push({ last, size });
+    if (this.#skipped) this.#takeSkipped();
   }
 
   /** Accepts the next number. A message that was processed before a restart is not delivered again. */
   #take(message?: Message): void {
     const number = ++this.#rx;
     const { tracker } = this;
-    if (!message) this.#options.onSkipped(number, tracker);
+    if (!message) this.#options.onWithout(number, tracker);
     else if (!tracker.has(number)) this.#options.onMessage(message, number, tracker);
   }
 

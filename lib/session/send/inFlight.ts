@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { ProtocolError } from '../../errors.js';
+import { DecodeError, MessageRefusedError, ProtocolError } from '../../errors.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import type { Frame } from '../../link/link.js';
 import { isExpired } from '../../message/isExpired.js';
@@ -7,7 +7,9 @@ import type { Delivery, Message } from '../../message/types.js';
 import type { Encoded } from '../encoding.js';
 import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
 import type { StoredBatch } from '../store/outboxStore.js';
-import type { PendingMessages } from './pendingMessages.js';
+import type { NumberedRejection, Rejection } from '../store/inbox.js';
+import type { Load } from './ackWait.js';
+import type { PendingMessages, ReceiptDetails } from './pendingMessages.js';
 
 /** A numbered batch, which the sender keeps until it is acked. */
 export interface Batch extends StoredBatch {
@@ -88,6 +90,10 @@ export class InFlight {
    * them.
    */
   isBusy = false;
+  /** Whether the other side rejects the messages that it does not process. */
+  reportsOutcomes = false;
+  /** The rejections of messages whose acks are still to come. */
+  #rejections: Map<number, Rejection> | undefined;
   /** Sent over this connection, or accepted before. */
   #flying: Ring<Batch> = createRing();
   /** Not sent over this connection yet. */
@@ -97,10 +103,12 @@ export class InFlight {
   #checked = 0;
   readonly #pending: PendingMessages;
   readonly #scheduler: SchedulerLike;
+  readonly #codecName: () => string;
 
-  constructor(pending: PendingMessages, scheduler: SchedulerLike) {
+  constructor(pending: PendingMessages, scheduler: SchedulerLike, codecName: () => string) {
     this.#pending = pending;
     this.#scheduler = scheduler;
+    this.#codecName = codecName;
   }
 
   /** Whether there is a connection. */
@@ -183,9 +191,9 @@ export class InFlight {
       const { first, messages, sentAt } = batch;
       const end = Math.min(messages.length, done + 1 - first);
       latency = Math.max(0, now - sentAt - delay);
-      const details = this.#pending.isWatched() ? { latency } : undefined;
+      const details = this.#pending.isWatched() ? this.#detailsOf(latency) : undefined;
       for (let index = Math.max(0, this.acked + 1 - first); index < end; index++)
-        this.#pending.close((messages[index] as Message).id, 'acked', details);
+        this.#settle(messages[index] as Message, first + index, details);
       if (lastOf(batch) > done) break;
       this.#remove(batch);
     }
@@ -195,9 +203,27 @@ export class InFlight {
     return latency;
   }
 
+  /** Records that the receiver has not processed these messages. Their acks are still to come; an earlier rejection of a number stays. */
+  reject(rejections: readonly NumberedRejection[]): void {
+    const known = (this.#rejections ??= new Map());
+    for (const { number, ...rejection } of rejections)
+      if (number > this.acked && number <= this.sent && !known.has(number)) known.set(number, rejection);
+  }
+
+  /** Whether the acks of rejected messages are still to come. */
+  hasRejections(): boolean {
+    return this.#rejections !== undefined && this.#rejections.size > 0;
+  }
+
   /** @throws {ProtocolError} When `done` was never sent. */
   check(done: number): void {
     if (done > this.sent) throw new ProtocolError('an ack of what was never sent');
+  }
+
+  /** Returns what is in flight over this connection, and its limits. */
+  load(): Load {
+    const { acked, tail, limit, bytesSent: bytes, bytesAllowed } = this;
+    return { messages: tail - acked, window: limit - acked, bytes, bytesAllowed };
   }
 
   /** Whether something is in flight, and nothing was acked since the last call. */
@@ -221,9 +247,29 @@ export class InFlight {
   clear(acked: number): readonly Batch[] {
     const batches = this.all();
     this.#empty();
+    this.#rejections = undefined;
     this.acked = this.sent = acked;
     this.isBusy = acked > 0;
     return batches;
+  }
+
+  #detailsOf(latency: number): ReceiptDetails {
+    return this.reportsOutcomes ? { latency, outcome: 'processed' } : { latency };
+  }
+
+  /** Closes an acked message with its outcome. */
+  #settle({ id }: Message, number: number, details: ReceiptDetails | undefined): void {
+    const rejection = this.#rejections?.get(number);
+    if (!rejection) {
+      this.#pending.close(id, 'acked', details);
+      return;
+    }
+    const { kind, code, reason } = rejection;
+    this.#rejections?.delete(number);
+    if (kind === 'dead-lettered') this.#pending.close(id, 'acked', { ...details, outcome: kind });
+    else if (kind === 'refused') this.#pending.close(id, kind, { error: new MessageRefusedError(id, code, reason) });
+    else
+      this.#pending.close(id, 'dead', { error: new DecodeError(this.#codecName(), `the receiver cannot decode the message: ${reason}`) });
   }
 
   #transmit(batch: Batch, transport: BatchTransport): void {

@@ -3,8 +3,10 @@ import type { ReceiptStatus } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Report } from '../sessionEvents.js';
 
-interface Details {
+/** The fields of a receipt besides id and status. */
+export interface ReceiptDetails {
   readonly latency?: number;
+  readonly outcome?: 'processed' | 'dead-lettered';
   readonly error?: RxwireError;
 }
 
@@ -53,12 +55,12 @@ export class PendingMessages {
   }
 
   /** Reports a step of a message: a failure in any case, other steps when receipts have a subscriber. */
-  note(id: string, status: ReceiptStatus, details?: Details): void {
+  note(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
     if (details?.error || this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });
   }
 
   /** Removes a message, and reports its outcome. Does nothing when the message has its outcome already. */
-  close(id: string, status: ReceiptStatus, details?: Details): void {
+  close(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
     const messages = this.#messages;
     const message = messages.get(id);
     if (!message) return;

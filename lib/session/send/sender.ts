@@ -68,7 +68,7 @@ export class Sender {
     this.#parts = parts;
     this.#report = report;
     this.pending = new PendingMessages({ report, isWatched, onDead });
-    this.inFlight = new InFlight(this.pending, scheduler);
+    this.inFlight = new InFlight(this.pending, scheduler, () => parts.codec.current.name);
     this.#queue = new SendQueue({ delivery, maxQueued, overflow, scheduler, pending: this.pending });
     const onUnsendable = ({ id }: Message, error: RxwireError): void => this.pending.close(id, 'dead', { error });
     this.#encode = createEncoder(parts.codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf: this.#contextOf });
@@ -155,9 +155,10 @@ export class Sender {
     this.#isStale = true;
   }
 
-  /** Uses a connection, whose other side has accepted all messages up to `rx`. */
-  attach(transport: BatchTransport, rx: number, allowance: Allowance): void {
+  /** Uses a connection, whose other side has accepted all messages up to `rx`, and reports the messages that it does not process if `reportsOutcomes`. */
+  attach(transport: BatchTransport, rx: number, allowance: Allowance, reportsOutcomes: boolean): void {
     this.#transport = transport;
+    this.inFlight.reportsOutcomes = reportsOutcomes;
     this.inFlight.attach(transport, rx, allowance);
     this.flush();
   }

@@ -8,6 +8,8 @@ export interface Cursor {
   readonly done: number;
   /** The processed numbers above `done`, in rising order: handlers may finish out of order. */
   readonly finished: readonly number[];
+  /** The rejected messages whose sender may not know it yet. An inbox that does not store them loses only the reasons, for its senders. @default none */
+  readonly rejections?: readonly NumberedRejection[] | undefined;
 }
 
 /** The stored state of one sender. */
@@ -53,6 +55,11 @@ export interface Rejection {
   readonly code: string;
   /** A sentence for people. */
   readonly reason: string;
+}
+
+/** The rejection of the message with this number. */
+export interface NumberedRejection extends Rejection {
+  readonly number: number;
 }
 
 /** A processed message, and the data to be written with its completion. */

@@ -15,7 +15,7 @@ function start(): Snapshot {
   const cursor = { done: 7, finished: [] };
   const snapshot: Snapshot = {
     ...{ acked: 0, sent: 0, before: 0, bytes: 0, checked: 0, marked: Infinity, parcels: undefined, ackedSentAt: undefined },
-    ...{ allowance: { window: 8, bytes: 1_000 }, lazyAcks: true, cursor },
+    ...{ allowance: { window: 8, bytes: 1_000 }, lazyAcks: true, rejections: true, cursor },
   };
   addParcel(snapshot, parcel('a', 'b', 'c'));
   addParcel(snapshot, parcel('d', 'e'));

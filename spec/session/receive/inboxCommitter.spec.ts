@@ -37,6 +37,7 @@ function start(answer: (call: Call) => MaybeAsync<void>) {
     },
     microtask,
     wait,
+    onRejected: (rejections) => seen.push(...rejections.map(({ number, kind }) => `${number} ${kind}`)),
     onDone: () => seen.push('done'),
     onFailed: (error) => seen.push(error),
   });

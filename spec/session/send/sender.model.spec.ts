@@ -147,7 +147,7 @@ function createWorld({ isDurable, window }: Options) {
       sender.resume({ rx, isKnown: !mustRestart }, () => {
         mustRestart = false;
         if (wire !== mine) return;
-        sender.attach(transportTo(mine), rx, { window, bytes: 100_000 });
+        sender.attach(transportTo(mine), rx, { window, bytes: 100_000 }, true);
         acknowledge();
       });
     },

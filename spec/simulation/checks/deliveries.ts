@@ -66,12 +66,16 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
     if (code === 'ERR_STORE') return error.fault === 'fenced' || (flown === 0 && mine.noRoom > 0) ? undefined : 'it was stored';
     return code === 'ERR_DROPPED' || code === 'ERR_WIRE_CLOSED' ? undefined : `it says ${code}`;
   };
-  const lie = (entry: Entry, { status, error }: Receipt, sender: Sender): string | undefined => {
+  const lie = (entry: Entry, { status, outcome, error }: Receipt, sender: Sender): string | undefined => {
     const { level, message, outcomes } = entry;
     if (status === 'acked' && level === 'at-most-once') return 'nobody acks it';
+    const why = status === 'acked' && !plan.link.isLossy ? wrongOutcome(entry, outcome) : undefined;
+    if (why) return why;
     // To an outbox that is opened again, a number that was skipped is acked like others; that it had expired was told before.
     if (status === 'acked' && !isDone(entry) && ![...outcomes.values()].includes('expired')) return 'its receiver is not through with it';
     if (status === 'expired') return message.timestamp + (message.ttl ?? Infinity) <= now() ? undefined : 'it has time';
+    if (status === 'dead' && (error as RxwireError).code === 'ERR_DECODE') return entry.isSetAside ? undefined : 'nobody has set it aside';
+    if (status === 'refused') return entry.isRefused ? undefined : 'nobody has refused it';
     if (status === 'dead' && entry.ackedTo === sender.life) return 'its ack has come';
     return status === 'dead' ? deadFor(entry, error as RxwireError) : undefined;
   };
@@ -91,6 +95,8 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
       if (++entry.effects > 1 && entry.level === 'exactly-once' && !isSplit(plan[side]))
         violate('exactlyOnce', `${id} has its effect twice`);
     },
+    refused: (id: string): void => void Object.assign(journal.of(id), { isRefused: true, doneAt: now() }),
+    setAside: (id: string): void => void Object.assign(journal.of(id), { isSetAside: true, doneAt: now() }),
     buried: (id: string): void => void Object.assign(journal.of(id), { isBuried: true, doneAt: now() }),
     receipt(receipt: Receipt, wire: object, sender: Sender): void {
       const { id, status } = receipt;
@@ -99,7 +105,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
       const before = entry.outcomes.get(wire);
       if (before) violate('outcome', `${id} is ${status} for ${sender.life.name}, and was ${before}`);
       entry.outcomes.set(wire, status);
-      const isFirst = entry.rode.length > 0 && entry.rode.every((one) => journal.of(one).handed.length === 0);
+      const isFirst = entry.rode.length > 0 && entry.rode.every((one) => journal.of(one).handed.length === 0 && !journal.of(one).isPoison);
       if (status === 'acked' && isFirst && sender.isListening()) violate('ackOrder', `${id} is acked before ${entry.rode.join(' ')}`);
       const why = lie(entry, receipt, sender);
       if (why) violate(status === 'acked' ? 'acked' : 'outcome', `${id} is ${status}, and ${why}`);
@@ -107,8 +113,21 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
   };
 }
 
+/** Returns how an ack lies about the outcome of its message, on links that lose no rejection by itself. */
+function wrongOutcome({ effects, isBuried, isRefused, isSetAside }: Entry, outcome: Receipt['outcome']): string | undefined {
+  if (outcome === undefined) return 'it has no outcome';
+  if (outcome === 'dead-lettered') return isBuried ? undefined : 'it has no dead letter';
+  return effects === 0 && (isBuried || isRefused || isSetAside) ? 'it was not processed' : undefined;
+}
+
 function isFinal({ status }: Receipt, { level }: Entry): boolean {
-  return status === 'acked' || status === 'expired' || status === 'dead' || (status === 'sent' && level === 'at-most-once');
+  return (
+    status === 'acked' ||
+    status === 'refused' ||
+    status === 'expired' ||
+    status === 'dead' ||
+    (status === 'sent' && level === 'at-most-once')
+  );
 }
 
 /** Whether what has expired cannot be on its way any more: neither by a detour nor to a client whose outbox was taken over. */

@@ -18,6 +18,7 @@ function start(isSlow = false) {
   const checks = createNumberChecks({
     ...{ codec: json(), journal: createJournal(), now: () => 0, receiverOf: ({ ends }) => ends.client.life.name },
     hasForgotten: () => true,
+    onSetAside: () => undefined,
     isSlow: () => isSlow,
     violate: (invariant) => broken.push(invariant),
   });

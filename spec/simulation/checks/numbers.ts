@@ -1,6 +1,7 @@
 import type { Codec } from '../../../lib/index.js';
 import { batchFrame, type SessionFrame } from '../../../lib/session/protocol/frames.js';
 import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/protocol/handshake.js';
+import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
 import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
@@ -17,12 +18,14 @@ export interface NumberOptions {
   readonly isSlow: (side: Side) => boolean;
   /** Names who remembers what was received by the client of a connection. */
   readonly receiverOf: (connection: Connection) => string;
+  /** Called with each message that its receiver has set aside. */
+  readonly onSetAside: (id: string) => void;
 }
 
 const SKIPPED = 'skipped';
 
 /** Looks into the frames that travel: the numbers of messages, and the acks. */
-export function createNumberChecks({ codec, journal, violate, hasForgotten, now, isSlow, receiverOf }: NumberOptions) {
+export function createNumberChecks({ codec, journal, violate, hasForgotten, now, isSlow, receiverOf, onSetAside }: NumberOptions) {
   const spaces = new Map<string, Space>();
   const talks = new WeakMap<Connection, Talk>();
 
@@ -93,6 +96,12 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     }
     space.acked = Math.max(space.acked, done);
   };
+  const reject = (rejections: readonly NumberedRejection[], { brought }: Space): void => {
+    for (const { number, kind } of rejections) {
+      const id = kind === 'undecodable' ? brought.get(number) : undefined;
+      if (id !== undefined && id !== SKIPPED) onSetAside(id);
+    }
+  };
   const bring = (first: number, ids: readonly string[], talk: Talk, from: Side): void => {
     const { brought, acked } = spaceOf(from, talk);
     ids.forEach((id, index) => {
@@ -115,6 +124,7 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       }
       if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk);
       else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
+      else if (frame.kind === 'reject') reject(frame.rejections, spaceOf(other(from), talk));
       else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
       else if (frame.kind === 'msg') {
         if (frame.ack) acknowledge(frame.ack.done, talk, from);

@@ -29,7 +29,7 @@ export const COMMITTING: readonly Mutant[] = [
     name: 'cursor without what is finished above it',
     why: 'what was finished out of order is not done again after a crash',
     file: 'lib/session/receive/ackTracker.ts',
-    find: 'finished: [...above, ...numbers].filter((number) => number > then.done)',
-    replace: 'finished: [...above, ...numbers].filter((number) => number < 0)',
+    find: 'const finished = [...above, ...numbers].filter((number) => number > then.done)',
+    replace: 'const finished = [...above, ...numbers].filter((number) => number < 0)',
   },
 ];

@@ -90,8 +90,8 @@ export const SLEEPING: readonly Mutant[] = [
     name: 'parcels that are sent again when the session wakes up',
     why: 'what was sent while the session hibernated is not sent again over the same connection',
     file: 'lib/server/session/awakeSession.ts',
-    find: 'this.endpoint.sender.attach(this.endpoint, sent, allowance);',
-    replace: 'this.endpoint.sender.attach(this.endpoint, goesOn.snapshot.acked, allowance);',
+    find: 'this.endpoint.sender.attach(this.endpoint, sent, allowance, rejections);',
+    replace: 'this.endpoint.sender.attach(this.endpoint, goesOn.snapshot.acked, allowance, rejections);',
   },
   {
     name: 'asleep, and deaf to a ping',

@@ -1,0 +1,125 @@
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { claim } from '../../lib/session/receive/delivery.js';
+import type { Rejection } from '../../lib/session/store/inbox.js';
+import type { Wire } from '../../lib/wire/wire.js';
+import { eventually } from '../support/eventually.js';
+import { fakeInbox } from '../support/fakeInbox.js';
+import { record } from '../support/record.js';
+import { pair, type PairOptions } from '../support/sessionPair.js';
+
+const message = (id: string): Message => createMessage('test.any', null, { id });
+const REFUSED: Rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason: 'the quota of today is used up' };
+const BURIED: Rejection = { kind: 'dead-lettered', code: 'ERR_HANDLER', reason: 'no tea' };
+
+describe('the rejection of a message', () => {
+  const cleanups: (() => void)[] = [];
+  afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
+
+  /** A client and a server whose application rejects the messages with these ids. */
+  function start(rejected: Readonly<Record<string, Rejection>>, options: PairOptions = {}) {
+    const got: string[] = [];
+    const reject = (wire: Wire): void => {
+      wire.subscribe((one) => {
+        got.push(one.id);
+        const rejection = rejected[one.id];
+        claim(one)?.(rejection ? { rejection } : {});
+      });
+    };
+    const both = pair({ ...options, onServerWire: reject });
+    const receipts = record(both.wire.receipts$);
+    const errors = record(both.wire.errors$);
+    cleanups.push(both.close);
+    const last = (): readonly unknown[] => receipts.values.filter(({ status }) => status !== 'queued' && status !== 'sent');
+    return { ...both, got, last, errors, send: (...ids: readonly string[]) => ids.forEach((id) => both.wire.next(message(id))) };
+  }
+
+  it('is the outcome of that message alone, in one batch with others', async () => {
+    const { send, last, errors, got } = start({ b: REFUSED, c: BURIED });
+    send('a', 'b', 'c', 'd');
+    await eventually(() => expect(last()).toHaveLength(4));
+    expect(last()).toMatchObject([
+      { id: 'a', status: 'acked', outcome: 'processed' },
+      {
+        id: 'b',
+        status: 'refused',
+        error: { code: 'ERR_REFUSED', remoteCode: 'ERR_CHANNEL_REFUSED', reason: 'the quota of today is used up' },
+      },
+      { id: 'c', status: 'acked', outcome: 'dead-lettered' },
+      { id: 'd', status: 'acked', outcome: 'processed' },
+    ]);
+    expect(errors.values.map(({ code }) => code)).toEqual(['ERR_REFUSED']);
+    expect(got).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('makes send() reject, and calls onDead', async () => {
+    const dead: string[] = [];
+    const { wire } = start({ a: REFUSED }, { client: { onDead: ({ id }) => dead.push(id) } });
+    await expect(wire.send(message('a'))).rejects.toMatchObject({ code: 'ERR_REFUSED', id: 'a' });
+    expect(await wire.send(message('b'))).toMatchObject({ status: 'acked', outcome: 'processed' });
+    expect(dead).toEqual(['a']);
+  });
+
+  it('arrives over the next connection when the one it was sent over is lost', async () => {
+    const { send, last, silence, cut, got } = start({ b: REFUSED });
+    send('a');
+    await eventually(() => expect(last()).toHaveLength(1));
+    send('b');
+    // The client sends in the next microtask; nothing comes back.
+    await eventually(() => expect(got).toContain('b'));
+    silence(true);
+    cut();
+    silence(false);
+    send('c');
+    await eventually(() => expect(last()).toHaveLength(3));
+    expect(last().slice(1)).toMatchObject([
+      { id: 'b', status: 'refused' },
+      { id: 'c', status: 'acked' },
+    ]);
+    expect(got).toEqual(['a', 'b', 'c']);
+  });
+
+  it('outlives a server that restarts before its client has heard of it', async () => {
+    const inbox = fakeInbox();
+    const { send, last, restart, silence, got } = start({ b: REFUSED, c: BURIED }, { server: { inbox } });
+    send('a');
+    await eventually(() => expect(last()).toHaveLength(1));
+    silence(true);
+    send('b', 'c');
+    // Nothing arrives at either side until the silence ends.
+    silence(false);
+    await eventually(() => expect(inbox.commits.at(-1)?.cursor.done).toBe(3));
+    restart();
+    send('d');
+    await eventually(() => expect(last()).toHaveLength(4));
+    expect(last().slice(1)).toMatchObject([
+      { id: 'b', status: 'refused' },
+      { id: 'c', status: 'acked', outcome: 'dead-lettered' },
+      { id: 'd', status: 'acked', outcome: 'processed' },
+    ]);
+    expect(got).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('goes from client to server, too, also to a session that hibernates', async () => {
+    const both = pair({ server: { hibernateAfter: 5 } });
+    cleanups.push(both.close);
+    both.wire.subscribe((one) => claim(one)?.(one.id === 'b' ? { rejection: REFUSED } : {}));
+    const served = await both.serverWire();
+    const failed = record(served.failures$);
+    served.subscribe();
+    for (const id of ['a', 'b', 'c']) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      served.next(message(id));
+    }
+    expect((await failed.take(1))[0]).toMatchObject({ id: 'b', status: 'refused' });
+    await eventually(() => expect(served.isPending('c')).toBe(false));
+    expect(failed.values).toHaveLength(1);
+  });
+
+  it('has no effect on an at-most-once message, whose sender does not wait for an outcome', async () => {
+    const { wire, errors, got } = start({ a: REFUSED });
+    expect(await wire.send({ ...message('a'), delivery: 'at-most-once' })).toMatchObject({ status: 'sent' });
+    await wire.send(message('b'));
+    expect([got, errors.values]).toEqual([['a', 'b'], []]);
+  });
+});
