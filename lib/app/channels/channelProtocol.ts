@@ -64,8 +64,8 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
       if (cause === 'restarted' ? is('joined') : cause === 'lost' && !isOut()) requestJoin();
       if (cause === 'missed' && wantsPresence()) sendWatch();
     },
-    end() {
-      stop({ status: 'left' });
+    end(error) {
+      stop({ status: 'left', ...(error && { error }) });
       for (const subject of [state$, gaps$, errors$]) subject.complete();
     },
   };

@@ -44,11 +44,11 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
     emit: (message) => messageSubject.next(message),
     onRefused: (error) => messageSubject.error(error),
   });
-  const end = (error: unknown): void => {
+  const end = (error?: RxwireError): void => {
     hasWireEnded = true;
-    protocol.end();
-    if (error === undefined) messageSubject.complete();
-    else messageSubject.error(error);
+    protocol.end(error);
+    // The error of a wire belongs to the subscribers of the wire. Here it would end the process, unless each subscriber had an error callback.
+    messageSubject.complete();
   };
   const wireRefCount = refCounted(
     () => demultiplexer.add(channel, { ...protocol, end }),

@@ -228,9 +228,12 @@ describe('channel', () => {
     a.wire.complete();
     expect([await a.messages.ended, await a.states.ended, await a.gaps.ended, await a.faults.ended]).toEqual(Array(4).fill('complete'));
     expect(await record(a.room).ended).toBe('complete');
-    b.wire.error(new ConnectionLostError(4403, 'no'));
-    expect(await b.messages.ended).toEqual(new ConnectionLostError(4403, 'no'));
-    expect(await record(b.room).ended).toEqual(new ConnectionLostError(4403, 'no'));
+    const presence = record(b.room.presence$);
+    const error = new ConnectionLostError(4403, 'no');
+    b.wire.error(error);
+    const ends = [b.messages, presence, b.states, b.gaps, b.faults, record(b.room)].map(({ ended }) => ended);
+    expect(await Promise.all(ends)).toEqual(ends.map(() => 'complete'));
+    expect(b.states.values.at(-1)).toEqual({ status: 'left', error });
   });
 
   it('ends for all who have subscribed when it is completed; the next one is another', async () => {
