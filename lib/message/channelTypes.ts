@@ -59,10 +59,12 @@ export interface ChannelWatch {
 export interface ChannelPublish<M> {
   readonly channel: string;
   readonly message: M;
+  /** Whether the hub sends the message to the present members only, and does not append it to the history. @default false */
+  readonly ephemeral?: boolean;
 }
 
-/** A message of a channel for a member. `M` is `Message`. */
-export interface ChannelDelivery<M> extends ChannelPosition {
+/** A message of a channel for a member. An ephemeral message has no position. `M` is `Message`. */
+export interface ChannelDelivery<M> extends Partial<ChannelPosition> {
   readonly channel: string;
   /** The offset of the previous message, if it is not `offset` − 1. */
   readonly after?: number;

@@ -3,7 +3,7 @@ import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
-import type { Message } from '../../message/types.js';
+import type { Delivery, Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
@@ -67,7 +67,7 @@ function channelsOf(wire: Wire): (name: string, options: ChannelOptions) => Chan
   return (name, options) => {
     const found = known.get(name);
     if (found && !found.closed) return found;
-    const publish = (message: Message): void => wire.next(publishMessage(name, message));
+    const publish = (message: Message): void => wire.next(publishMessage(name, message, wire.delivery));
     if (known.size >= MAX_CHANNELS) removeIdle(known);
     const created = new Channel({ name, publish, ...createMembership(name, wire, demultiplexer, options) });
     known.set(name, created);
@@ -83,10 +83,11 @@ function removeIdle(known: Map<string, Channel>): void {
 }
 
 /** Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message. */
-function publishMessage(channel: string, message: Message): Message {
+function publishMessage(channel: string, message: Message, level: Delivery): Message {
   const { id, timestamp, ttl, priority, delivery } = message;
+  const isEphemeral = (delivery ?? level) === 'at-most-once';
   return {
-    ...createMessage('channel.publish', { channel, message }, { id, timestamp }),
+    ...createMessage('channel.publish', { channel, message, ...(isEphemeral && { ephemeral: true }) }, { id, timestamp }),
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
     ...(delivery !== undefined && { delivery }),

@@ -30,8 +30,9 @@ export function readJoin(payload: unknown): ChannelJoin {
   };
 }
 
-export function readPublish(payload: unknown): ChannelPublish<Message> {
-  return { channel: channelNameOf(payload), message: parseMessage(fieldsOf(payload)['message'], 'payload.message') };
+export function readPublish(payload: unknown): Required<ChannelPublish<Message>> {
+  const { message, ephemeral } = fieldsOf(payload);
+  return { channel: channelNameOf(payload), message: parseMessage(message, 'payload.message'), ephemeral: ephemeral === true };
 }
 
 export function readWatch(payload: unknown): ChannelWatch {
@@ -50,14 +51,10 @@ export function readJoined(payload: unknown): ChannelJoined {
 }
 
 export function readDelivery(payload: unknown): ChannelDelivery<Message> {
-  const { after, message } = fieldsOf(payload);
-  const position = positionOf(payload);
-  return {
-    ...position,
-    channel: channelNameOf(payload),
-    after: after == null ? position.offset - 1 : countOf(after, 'after'),
-    message: parseMessage(message, 'payload.message'),
-  };
+  const { epoch, offset, after, message } = fieldsOf(payload);
+  const delivery = { channel: channelNameOf(payload), message: parseMessage(message, 'payload.message') };
+  if (epoch == null && offset == null) return delivery;
+  return { ...delivery, ...positionOf(payload), ...(after != null && { after: countOf(after, 'after') }) };
 }
 
 export function readRefused(payload: unknown): ChannelRefused {

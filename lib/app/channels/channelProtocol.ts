@@ -98,8 +98,9 @@ function createMessageHandler(
   const handleDelivery = (carrier: Message): void => {
     // Messages that were sent before the join are sent again after it.
     if (!is('joined')) return;
-    const { message, ...delivery } = readDelivery(carrier.payload);
-    if (!accept(delivery)) return;
+    const { message, epoch, offset, after = (offset ?? 0) - 1 } = readDelivery(carrier.payload);
+    // An ephemeral message has no position: it is neither a repeat nor behind a gap.
+    if (epoch !== undefined && offset !== undefined && !accept({ epoch, offset, after })) return;
     const held = claim(carrier);
     const withSource = message.source ? message : { ...message, source: carrier.source };
     // The message is processed when all of its receivers are done with it.

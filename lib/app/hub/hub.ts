@@ -2,7 +2,7 @@ import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observab
 import { ChannelFailedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
-import { attempt, whenReady } from '../../internal/maybeAsync.js';
+import { attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
@@ -77,7 +77,10 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
       const publish = (message: Message): void => {
         const fail = (error: unknown): void => reportLogError(name, error);
-        const appended = attempt(() => log.append(name, message.source ? message : { ...message, source: id }), noop, fail);
+        const published = message.source ? message : { ...message, source: id };
+        const store = (): MaybeAsync<unknown> =>
+          message.delivery === 'at-most-once' ? channels.broadcast(name, published) : log.append(name, published);
+        const appended = attempt(store, noop, fail);
         void whenReady(appended, noop, fail);
       };
       const messages$ = channels.observe(name, ({ messages$ }) => messages$);

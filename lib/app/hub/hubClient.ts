@@ -16,7 +16,7 @@ export interface HubClientOptions {
   readonly wire: Wire;
   readonly member: ChannelMember;
   readonly log: ChannelLog;
-  readonly channels: Pick<HubChannels, 'open' | 'sizeOf'>;
+  readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'broadcast'>;
   readonly authorize: (request: ChannelRequest) => MaybeAsync<boolean>;
   readonly report: (error: unknown) => void;
   readonly maxChannels: number;
@@ -100,15 +100,16 @@ function join(message: Message, { joined, enter, leave }: JoinActions, options: 
 
 /** Appends a client's message to the log, with the client as its source. The log delivers it to the members. */
 function publish(message: Message, options: HubClientOptions): MaybeAsync<void> {
-  const { wire, member, log, authorize, maxSize } = options;
-  const { channel, message: original } = readPublish(message.payload);
-  const published = { ...original, source: member.id };
+  const { wire, member, log, channels, authorize, maxSize } = options;
+  const { channel, message: original, ephemeral } = readPublish(message.payload);
+  const published: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
   const refuse = (reason: ChannelRefusal): void => wire.next(refusedMessage(message, { channel, action: 'publish', reason }));
 
   if (estimateSize(original, maxSize) > maxSize) return refuse('too-large');
   return chain(authorize({ wire, member, channel, action: 'publish', message: published }), (isAllowed): MaybeAsync<void> => {
     if (!isAllowed) return refuse('forbidden');
-    return attempt(() => log.append(channel, published), noop, onLogError(channel, options, refuse));
+    const store = (): MaybeAsync<unknown> => (ephemeral ? channels.broadcast(channel, published) : log.append(channel, published));
+    return attempt(store, noop, onLogError(channel, options, refuse));
   });
 }
 

@@ -1,6 +1,6 @@
 import { EMPTY, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, map } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
-import type { ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
 import { hub } from '../../../lib/app/hub/hub.js';
 import type { Authorize, ChannelRequest } from '../../../lib/app/hub/hubOptions.js';
 import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
@@ -8,6 +8,8 @@ import { ChannelFailedError, ChannelRefusedError, InvalidMessageError } from '..
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { record } from '../../support/record.js';
 import { note, payloads, rooms, slowLog, turn } from '../../support/rooms.js';
+
+type TailEntry = ChannelEntry | ChannelBroadcast;
 
 const boom = new Error('boom');
 const refusal = (action: 'join' | 'publish', reason: string, id?: string) => new ChannelRefusedError('room.1', action, reason, id);
@@ -325,11 +327,11 @@ describe('hub', () => {
     /** A log of which the tail can be broken. */
     const breakable = (options = {}) => {
       const log = memoryChannelLog(options);
-      let break$ = new Subject<ChannelEntry>();
+      let break$ = new Subject<TailEntry>();
       return {
         ...log,
         tail: (name: string) => {
-          const live$ = (break$ = new Subject<ChannelEntry>());
+          const live$ = (break$ = new Subject<TailEntry>());
           log.tail(name).subscribe(live$);
           return live$;
         },
