@@ -5,13 +5,15 @@ import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import { forwardDelivery } from '../routing/forwardDelivery.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
-import { readDelivery, readJoined, readPresence, readRefused } from './channelPayloads.js';
+import { readDelivery, readJoined, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import type { MemberList } from './memberList.js';
 import { createJoinState, type JoinState, type JoinStateOptions } from './joinState.js';
+import type { PendingPublishes } from './pendingPublishes.js';
 import type { ChannelReceiver } from './demultiplexer.js';
 
 export interface ChannelProtocolOptions extends JoinStateOptions {
   readonly memberList: MemberList;
+  readonly pendingPublishes: Pick<PendingPublishes, 'confirm' | 'refuse'>;
   readonly emit: (message: Message) => void;
   readonly onRefused: (error: ChannelRefusedError) => void;
 }
@@ -77,7 +79,7 @@ function createMessageHandler(
   joinState: JoinState,
   errors$: Subject<RxwireError>,
 ): (message: Message) => void {
-  const { channel, wantsPresence, memberList, emit, onRefused } = options;
+  const { channel, wantsPresence, memberList, pendingPublishes, emit, onRefused } = options;
   const { is, isLatest, accept, confirmJoin, stop } = joinState;
 
   const handleJoined = ({ payload }: Message): void => {
@@ -91,6 +93,7 @@ function createMessageHandler(
     if (!isPublish && !isLatest(refusedJoin)) return;
     const error = new ChannelRefusedError(channel, action, reason, isPublish ? correlationId : undefined);
     errors$.next(error);
+    if (isPublish) pendingPublishes.refuse(correlationId ?? '', error);
     if (isPublish || is('left')) return;
     stop({ status: 'refused', error });
     onRefused(error);
@@ -112,6 +115,7 @@ function createMessageHandler(
     if (message.type === 'channel.message') handleDelivery(message);
     else if (message.type === 'channel.joined') handleJoined(message);
     else if (message.type === 'channel.refused') handleRefused(message);
+    else if (message.type === 'channel.published') pendingPublishes.confirm(message.correlationId ?? '', readPublished(message.payload));
     else if (message.type === 'channel.presence' && wantsPresence()) memberList.apply(readPresence(message.payload));
   };
 }

@@ -18,6 +18,7 @@ export interface ChannelReceiver {
 export interface Demultiplexer {
   add(name: string, receiver: ChannelReceiver): void;
   remove(name: string): void;
+  readonly has: (name: string) => boolean;
 }
 
 const REASONS = { ERR_SESSION_LOST: 'lost', ERR_MISSED: 'missed' } as const;
@@ -56,6 +57,7 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
       receivers.set(name, receiver);
       if (!subscription) subscribeToWire();
     },
+    has: (name) => receivers.has(name),
     remove(name) {
       receivers.delete(name);
       if (receivers.size > 0) return;

@@ -1,4 +1,4 @@
-import type { ChannelDelivery, ChannelPosition, ChannelPresence, ChannelRefusal, ChannelRefused } from '../../message/channelTypes.js';
+import type { ChannelDelivery, ChannelPosition, ChannelPresence, ChannelRefused } from '../../message/channelTypes.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import type { ChannelEntry } from './channelLog.js';
@@ -32,6 +32,12 @@ export function ephemeralMessage(channel: string, message: Message): Message {
   return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
 }
 
-export function refusedMessage({ id }: Pick<Message, 'id'>, payload: ChannelRefused & { readonly reason: ChannelRefusal }): Message {
+/** @param position Undefined for an ephemeral message. */
+export function publishedMessage({ id }: Pick<Message, 'id'>, channel: string, position: ChannelPosition | undefined): Message {
+  const payload = position ? { channel, epoch: position.epoch, offset: position.offset } : { channel };
+  return hubMessage('channel.published', payload, { ...DELIVERY, correlationId: id });
+}
+
+export function refusedMessage({ id }: Pick<Message, 'id'>, payload: ChannelRefused): Message {
   return hubMessage('channel.refused', payload, { ...DELIVERY, correlationId: id });
 }

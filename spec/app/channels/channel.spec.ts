@@ -213,7 +213,7 @@ describe('channel', () => {
     const wire = town.client();
     const next = wire.next.bind(wire);
     wire.next = (message) => void asked.push(message);
-    const room = record(channel(wire, 'room.1', { joinTimeout: 1_000, scheduler }));
+    const room = record(channel(wire, 'room.1', { answerTimeout: 1_000, scheduler }));
     scheduler.maxFrames = 2_500;
     scheduler.flush();
     expect(asked.map(({ payload }) => payload)).toEqual(Array(3).fill({ channel: 'room.1', join: 1, watch: false }));
@@ -297,7 +297,7 @@ describe('channel', () => {
     open();
     const wire = town.client();
     expect(() => channel(wire, 'a', { history: -1 })).toThrow(new RangeError('channel: "history" must be >= 0, got -1'));
-    expect(() => channel(wire, 'a', { joinTimeout: 0 })).toThrow(new RangeError('channel: "joinTimeout" must be > 0, got 0'));
+    expect(() => channel(wire, 'a', { answerTimeout: 0 })).toThrow(new RangeError('channel: "answerTimeout" must be > 0, got 0'));
   });
 });
 
