@@ -1,5 +1,5 @@
 import { catchError, defer, finalize, map, merge, mergeMap, Subject, take, type Observable, type SchedulerLike } from 'rxjs';
-import { ChannelRefusedError, MessageRefusedError, RequestTimeoutError, WireClosedError, type RxwireError } from '../../errors.js';
+import { ChannelRefusedError, RequestTimeoutError, WireClosedError, type MessageRefusedError, type RxwireError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -28,8 +28,9 @@ export function createPendingPublishes({ channel, wire, answerTimeout, scheduler
   /** Sends the message, and fails when it is refused, given up, or acked and not answered in time. */
   const sent = (publish: Message): Observable<never> =>
     defer(() => wire.send(publish)).pipe(
-      catchError((error: unknown) => {
-        throw isRefusal(error) ? new ChannelRefusedError(channel, 'publish', error.reason, publish.id) : error;
+      catchError((error: RxwireError | MessageRefusedError) => {
+        // The receipt may arrive before the answer of the hub.
+        throw 'remoteCode' in error ? new ChannelRefusedError(channel, 'publish', error.reason, publish.id) : error;
       }),
       mergeMap(() => after(answerTimeout, scheduler)),
       map(() => {
@@ -53,9 +54,4 @@ export function createPendingPublishes({ channel, wire, answerTimeout, scheduler
       for (const [id, answer$] of [...answers]) answer$.error(error ?? new WireClosedError(id));
     },
   };
-}
-
-/** Returns whether the receipt of a message says that the hub has refused it. */
-function isRefusal(error: unknown): error is MessageRefusedError {
-  return error instanceof MessageRefusedError && error.remoteCode === 'ERR_CHANNEL_REFUSED';
 }
