@@ -222,6 +222,33 @@ describe('channel', () => {
     room.subscription.unsubscribe();
   });
 
+  it('remains the same channel while any of its streams is in use, however many others there are', async () => {
+    open();
+    const wire = town.client();
+    const used = channel(wire, 'room.used');
+    const presence = record(used.presence$);
+    await presence.take(1);
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).toBe(used);
+    presence.subscription.unsubscribe();
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).not.toBe(used);
+  });
+
+  it('reports an ephemeral message, and an answer, that cannot be', async () => {
+    open();
+    const { messages, faults } = await town.member('room.1');
+    const [server] = town.served;
+    const say = (type: string, payload: unknown): void => server!.next({ ...note(null), type, payload });
+    say('channel.message', { channel: 'room.1', epoch: 'e', message: note('half a position') });
+    say('channel.message', { channel: 'room.1', message: { type: '' } });
+    say('channel.published', { channel: 'room.1', offset: 1 });
+    say('channel.published', { channel: 'room.1', epoch: 'e', offset: 1 });
+    say('channel.message', { channel: 'room.1', message: note('fine') });
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+    expect(faults.values).toEqual(Array(3).fill(expect.any(InvalidMessageError)));
+  });
+
   it('ends with its wire', async () => {
     open();
     const [a, b] = [await town.member('room.1'), await town.member('room.1')];

@@ -391,6 +391,29 @@ describe('hub', () => {
       expect(scheduler.now()).toBeGreaterThan(0);
     });
 
+    it('drops no stored message, and hands on broadcasts, while the missed ones are read', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler });
+      const { log: slow, release, isAsked } = slowLog(log);
+      let isSlow = false;
+      const read: ChannelLog['read'] = (name, query) => (isSlow ? slow.read(name, query) : log.read(name, query));
+      open({ log: { ...log, read }, scheduler });
+      const { messages, gaps } = await town.member('room.1');
+      log.append('room.1', note(1));
+      await messages.take(1);
+      isSlow = true;
+      log.break();
+      log.append('room.1', note(2));
+      scheduler.flush();
+      expect(isAsked()).toBe(true);
+      log.append('room.1', note(3));
+      log.broadcast?.('room.1', note('ephemeral'));
+      release();
+      expect(new Set(payloads(await messages.take(4)))).toEqual(new Set([1, 'ephemeral', 2, 3]));
+      expect(payloads(messages.values).filter((text) => text !== 'ephemeral')).toEqual([1, 2, 3]);
+      expect(gaps.values).toEqual([]);
+    });
+
     it('tells its members of a gap when not all of that is left', async () => {
       const scheduler = new VirtualTimeScheduler();
       const log = breakable({ scheduler, maxMessages: 1 });
