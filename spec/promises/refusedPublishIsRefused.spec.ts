@@ -210,6 +210,22 @@ describe('channel.send', () => {
     expect(await faults.take(1)).toEqual([refused('publish', 'Only moderators may write here.', 'n1')]);
   });
 
+  it.each(['next', 'send'] as const)('ends the receipt of a refused publish with refused, by %s', async (method) => {
+    open({ authorize: onlyJoin(Promise.resolve({ reason: 'Only moderators may write here.' })) });
+    const wire = town.client();
+    const room = channel(wire, 'room.1');
+    const receipts = record(wire.messageState('n1'));
+    void room[method](note('no', 'n1'));
+    expect(await receipts.ended).toBe('complete');
+    expect(receipts.values.map(({ status }) => status)).toEqual(['queued', 'sent', 'refused']);
+    expect(receipts.values.at(-1)?.error).toMatchObject({
+      code: 'ERR_REFUSED',
+      id: 'n1',
+      remoteCode: 'ERR_CHANNEL_REFUSED',
+      reason: 'Only moderators may write here.',
+    });
+  });
+
   it('acks a publish only when authorize and the log have decided', async () => {
     const decisions: Subject<boolean>[] = [];
     open({
