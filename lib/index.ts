@@ -8,9 +8,9 @@ export type { ChannelGap, ChannelState, ChannelStatus } from './app/channels/cha
 export type { ChannelParts, ChannelSubject } from './app/channels/channelSubject.js';
 export type { Presence } from './app/channels/presence.js';
 export { withChannels, type WithChannels } from './app/channels/withChannels.js';
-export type { ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './app/hub/channelLog.js';
+export type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './app/hub/channelLog.js';
 export { hub, type Hub } from './app/hub/hub.js';
-export type { Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
+export type { Authorization, Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from './app/hub/memoryChannelLog.js';
 export { decryptPayload, type DecryptOptions } from './app/payloads/decryptPayload.js';
 export { encryptPayload, type EncryptOptions } from './app/payloads/encryptPayload.js';

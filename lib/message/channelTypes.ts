@@ -12,8 +12,8 @@ export interface ChannelMember {
   readonly info?: unknown;
 }
 
-/** The reason why a server refused a request: not allowed, too much, or an error. */
-export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'failed';
+/** The reason why a hub refused a request, unless `authorize` has given another one: not allowed, too much, unreadable, or an error. */
+export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'invalid' | 'failed';
 
 /** A request of a client to join a channel, or to confirm that it has joined. */
 export interface ChannelJoin {
@@ -42,7 +42,8 @@ export interface ChannelJoined extends ChannelPosition {
 export interface ChannelRefused {
   readonly channel: string;
   readonly action: 'join' | 'publish';
-  readonly reason: ChannelRefusal;
+  /** A {@link ChannelRefusal}, or the text that `authorize` has given. */
+  readonly reason: string;
   readonly join?: number;
 }
 
@@ -59,10 +60,19 @@ export interface ChannelWatch {
 export interface ChannelPublish<M> {
   readonly channel: string;
   readonly message: M;
+  /** Whether the hub sends the message to the present members only, and does not append it to the history. @default false */
+  readonly ephemeral?: boolean;
+  /** Whether the hub answers with `channel.published`. @default false */
+  readonly confirm?: boolean;
 }
 
-/** A message of a channel for a member. `M` is `Message`. */
-export interface ChannelDelivery<M> extends ChannelPosition {
+/** The hub has published a message: `correlationId` is the id of the `channel.publish`. An ephemeral message has no position. */
+export interface ChannelPublished extends Partial<ChannelPosition> {
+  readonly channel: string;
+}
+
+/** A message of a channel for a member. An ephemeral message has no position. `M` is `Message`. */
+export interface ChannelDelivery<M> extends Partial<ChannelPosition> {
   readonly channel: string;
   /** The offset of the previous message, if it is not `offset` − 1. */
   readonly after?: number;

@@ -5,6 +5,7 @@ import type {
   ChannelLeave,
   ChannelPresence,
   ChannelPublish,
+  ChannelPublished,
   ChannelRefused,
   ChannelWatch,
 } from './channelTypes.js';
@@ -45,6 +46,7 @@ export interface MessageTypes {
   'channel.leave': ChannelLeave;
   'channel.watch': ChannelWatch;
   'channel.publish': ChannelPublish<Message>;
+  'channel.published': ChannelPublished;
   'channel.message': ChannelDelivery<Message>;
   'channel.presence': ChannelPresence;
   'channel.reset': null;

@@ -1,5 +1,5 @@
 import { AsyncSubject, firstValueFrom, timer, type Observable } from 'rxjs';
-import { FrameTooLargeError, OverflowError } from '../errors.js';
+import { OverflowError } from '../errors.js';
 import { createRing, type Ring } from '../internal/ring.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
@@ -24,7 +24,7 @@ const PAUSE = 100;
  * @param epochOf Returns the epoch that was seen last.
  */
 export function createAppender(context: NatsContext, epochOf: () => Promise<string>) {
-  const { connection, maxPending, timeout, scheduler, subjects, encode } = context;
+  const { maxPending, timeout, scheduler, subjects, encode } = context;
   const queues = new Map<string, Ring<AppendJob>>();
   let pending = 0;
 
@@ -47,9 +47,6 @@ export function createAppender(context: NatsContext, epochOf: () => Promise<stri
 
   return (channel: string, message: Message): Observable<ChannelPosition> => {
     const [subject, data] = [subjects.of(channel), encode(message)];
-    const [size, limit] = [byteLength(data), connection.info?.max_payload ?? Infinity];
-    // NATS would close the connection. The headers count too.
-    if (size + OVERHEAD > limit) throw new FrameTooLargeError(size, limit - OVERHEAD);
     if (pending >= maxPending) throw new OverflowError('nats', maxPending);
     pending++;
     // The publisher chooses the id of a message. It must not collide with ids of other channels or members.
@@ -64,10 +61,6 @@ export function createAppender(context: NatsContext, epochOf: () => Promise<stri
     return job.stored$;
   };
 }
-
-const OVERHEAD = 4_096;
-
-const byteLength = (data: Uint8Array | string): number => (typeof data === 'string' ? Buffer.byteLength(data) : data.length);
 
 /** Returns the position in the stream, also if an earlier attempt has stored the message and its ack was lost. */
 async function publish(job: AppendJob, context: NatsContext, epochOf: () => Promise<string>): Promise<ChannelPosition> {

@@ -22,7 +22,6 @@ import type { ChannelEntry } from '../app/hub/channelLog.js';
 import { refCounted } from '../internal/refCounted.js';
 import { retryBackoff } from '../operators/retryBackoff.js';
 import { failed, type NatsContext } from './natsContext.js';
-import { createConnectionStatus } from './connectionStatus.js';
 import { addConsumer, consumeMessages } from './consumeMessages.js';
 import { parseEpoch, type Epochs, type StreamEpoch } from './streamEpochs.js';
 import { verifyStream, type StreamPosition, type StreamStatus } from './verifyStream.js';
@@ -70,7 +69,7 @@ interface Signals {
 /** Attaches again after every failure; at once when the connection is back. */
 function attachForever(attached$: Observable<unknown>, context: NatsContext, { isAttached$, restart$ }: Signals): Observable<unknown> {
   const { connection, report, scheduler } = context;
-  const { reconnected$, lost$ } = createConnectionStatus(context);
+  const { reconnected$, lost$ } = context.status;
   const retrying = retryBackoff({
     initialInterval: 100,
     maxInterval: 1_000,

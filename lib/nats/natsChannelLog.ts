@@ -1,6 +1,7 @@
-import { catchError, throwError, timeout } from 'rxjs';
+import { catchError, merge, throwError, timeout } from 'rxjs';
 import type { ChannelLog, ChannelSlice } from '../app/hub/channelLog.js';
 import { createAppender } from './appender.js';
+import { createBroadcasts } from './broadcasts.js';
 import { createNatsContext, failed } from './natsContext.js';
 import { createEpochs, type Epochs, type StreamEpoch } from './streamEpochs.js';
 import { createChannelFeed } from './channelFeed.js';
@@ -22,7 +23,7 @@ const MAX_READS = 32;
  * channel, source and id is stored once. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if the name of the stream is invalid.
+ * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has `noEcho`.
  * @example
  * import type { NatsConnection } from 'rxwire/nats';
  *
@@ -33,6 +34,7 @@ export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
   const { scheduler } = context;
   const epochs = withCache(createEpochs(context));
   const feed = createChannelFeed(context, epochs);
+  const broadcasts = createBroadcasts(context);
   const reads = createSharedReads<ChannelSlice>(MAX_READS, context.maxPending);
   const readOptions = { context, feed, epochs };
 
@@ -49,7 +51,8 @@ export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
         catchError((error: unknown) => throwError(() => failed(error))),
       );
     },
-    tail: feed.tail,
+    broadcast: broadcasts.send,
+    tail: (channel) => merge(feed.tail(channel), broadcasts.of(channel)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { StoreError, type RxwireError } from '../errors.js';
+import { FrameTooLargeError, StoreError, type RxwireError } from '../errors.js';
 import type { Message } from '../message/types.js';
+import { createConnectionStatus, type ConnectionStatus } from './connectionStatus.js';
 import type { NatsSettings } from './natsOptions.js';
 import { createNatsSubjects, type NatsSubjects } from './natsSubjects.js';
 
@@ -9,8 +10,10 @@ export interface NatsContext extends NatsSettings {
   readonly client: JetStreamClient;
   readonly manager: () => Promise<JetStreamManager>;
   readonly subjects: NatsSubjects;
+  readonly status: ConnectionStatus;
   /** Returns the latest message of a subject. */
   readonly latest: (subject: string) => Promise<StoredMsg | null>;
+  /** @throws {FrameTooLargeError} If NATS would not accept the message. */
   readonly encode: (message: Message) => Uint8Array | string;
   /** Decodes a message. Reports an unreadable one and returns undefined. */
   readonly decode: (data: Uint8Array, subject: string) => Message | undefined;
@@ -35,10 +38,17 @@ export function createNatsContext(settings: NatsSettings): NatsContext {
     client: jetstream(connection, { timeout }),
     manager,
     subjects: createNatsSubjects(stream),
+    status: createConnectionStatus(connection),
     report,
     // Asks the leader of the stream: another replica may lag behind.
     latest: async (subject) => (await manager()).streams.getMessage(stream, { last_by_subj: subject }),
-    encode: (message) => codec.encode([message]),
+    encode(message) {
+      const data = codec.encode([message]);
+      const [size, limit] = [byteLength(data), connection.info?.max_payload ?? Infinity];
+      // NATS would close the connection. The headers count too.
+      if (size + OVERHEAD > limit) throw new FrameTooLargeError(size, limit - OVERHEAD);
+      return data;
+    },
     decode(data, subject) {
       try {
         const messages = codec.decode(codec.binary === false ? text.decode(data) : data);
@@ -51,6 +61,11 @@ export function createNatsContext(settings: NatsSettings): NatsContext {
     },
   };
 }
+
+/** The room for headers, in bytes. */
+const OVERHEAD = 4_096;
+
+const byteLength = (data: Uint8Array | string): number => (typeof data === 'string' ? Buffer.byteLength(data) : data.length);
 
 /** Returns the JetStream error code of a failure. */
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;

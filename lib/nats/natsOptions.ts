@@ -10,8 +10,8 @@ export type NatsConnection = Parameters<typeof jetstream>[0];
 
 export interface NatsChannelLogOptions {
   /**
-   * An open connection, which the caller keeps and closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage
-   * of NATS.
+   * An open connection without `noEcho`, which the caller keeps and closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good
+   * after a long outage of NATS.
    */
   readonly connection: NatsConnection;
   /**
@@ -50,7 +50,7 @@ export interface NatsChannelLogOptions {
 
 export type NatsSettings = Required<NatsChannelLogOptions>;
 
-/** @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is invalid. */
+/** @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is invalid, or the connection has `noEcho`. */
 export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
@@ -58,6 +58,9 @@ export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(stream))
     throw new TypeError(`natsChannelLog: "stream" must be letters, digits, _ and -, got ${stream}`);
+  // The type of the connection does not show its options.
+  if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
+    throw new TypeError('natsChannelLog: "connection" must receive its own messages: open it without "noEcho"');
   const limits = { maxMessages, maxTotalBytes, maxAge, dedupeWindow, timeout, maxPending, checkInterval };
   return { connection, stream, codec, replicas, storage, onError, scheduler, ...limits };
 }

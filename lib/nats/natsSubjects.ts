@@ -7,6 +7,8 @@ export interface NatsSubjects {
   readonly epoch: string;
   /** @throws {TypeError} If the name of the channel is invalid. */
   readonly of: (channel: string) => string;
+  /** The subject of the messages that are not stored. It is not part of the stream. @throws {TypeError} If the name of the channel is invalid. */
+  readonly broadcastOf: (channel: string) => string;
   /** Returns the channel of a subject; undefined for other subjects. */
   readonly channelOf: (subject: string) => string | undefined;
 }
@@ -20,13 +22,16 @@ export function createNatsSubjects(stream: string): NatsSubjects {
   return {
     all: [`${prefix}*`, epoch],
     epoch,
-    of(channel) {
-      if (!NAME_PATTERN.test(channel)) throw new TypeError(`natsChannelLog: the name of a channel must match ${NAME_PATTERN.source}`);
-      return prefix + channel.replaceAll('.', '=');
-    },
+    of: (channel) => prefix + tokenOf(channel),
+    broadcastOf: (channel) => `${stream}.broadcast.${tokenOf(channel)}`,
     channelOf(subject) {
       const channel = subject.startsWith(prefix) ? subject.slice(prefix.length).replaceAll('=', '.') : '';
       return NAME_PATTERN.test(channel) ? channel : undefined;
     },
   };
+}
+
+function tokenOf(channel: string): string {
+  if (!NAME_PATTERN.test(channel)) throw new TypeError(`natsChannelLog: the name of a channel must match ${NAME_PATTERN.source}`);
+  return channel.replaceAll('.', '=');
 }

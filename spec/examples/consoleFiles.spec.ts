@@ -200,7 +200,10 @@ describe('a workspace', () => {
     await console$.close();
     console$ = await startWorkspaces({ maxWorkspaces: 1 });
     await console$.enter('one');
-    await expect(console$.enter('two')).rejects.toMatchObject({ code: 'ERR_CHANNEL_REFUSED' });
+    await expect(console$.enter('two')).rejects.toMatchObject({
+      code: 'ERR_CHANNEL_REFUSED',
+      reason: 'There are too many workspaces, or this is not the name of one.',
+    });
   });
 });
 

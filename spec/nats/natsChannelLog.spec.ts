@@ -192,6 +192,17 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     },
   );
 
+  it('refuses a connection that does not receive its own messages', async () => {
+    const deaf = await nats.connect({ noEcho: true });
+    expect(() => open({ connection: deaf })).toThrow(
+      new TypeError('natsChannelLog: "connection" must receive its own messages: open it without "noEcho"'),
+    );
+  });
+
+  it('refuses to broadcast what NATS would end the connection for', () => {
+    expect(() => open().broadcast?.('a', note('x'.repeat(1_100_000)))).toThrow(FrameTooLargeError);
+  });
+
   it('refuses a name that is none', () => {
     expect(() => open({ stream: 'a.b' })).toThrow(TypeError);
     expect(() => open().append('a b', note('x'))).toThrow(TypeError);

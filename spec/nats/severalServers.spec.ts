@@ -5,6 +5,7 @@ import type { ChannelOptions } from '../../lib/app/channels/channelOptions.js';
 import { hub } from '../../lib/app/hub/hub.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
+import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { describeWith } from '../support/debian.js';
@@ -128,6 +129,29 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     b.room.next(note('end'));
     expect([(await got(a, 121)).at(-1), (await got(b, 121)).at(-1)]).toEqual(['end', 'end']);
     expect([a.gaps.values, b.gaps.values, a.errors.values]).toEqual([[], [], []]);
+  });
+
+  it('sends an at-most-once message to the members on all servers, stores it nowhere, and sends none late', async () => {
+    const typing = (text: string) => createMessage('note', text, { delivery: 'at-most-once' });
+    const here = await site({ timeout: 15_000 });
+    const [a, b] = [await member(here), await member(await site())];
+    a.room.next(typing('from a'));
+    expect([await got(a, 1), await got(b, 1)]).toEqual([['from a'], ['from a']]);
+    here.rooms.channel('room.1').next(typing('from the server'));
+    expect([await got(a, 2), await got(b, 2)]).toEqual(Array(2).fill(['from a', 'from the server']));
+
+    const lost = firstValueFrom(from(here.connection.status()).pipe(filter(({ type }) => type === 'disconnect')));
+    await nats.kill();
+    await lost;
+    a.room.next(typing('into the void'));
+    expect(await a.errors.take(1)).toMatchObject([{ code: 'ERR_CHANNEL_REFUSED', reason: 'failed' }]);
+    expect(await here.errors.take(1)).toMatchObject([{ code: 'ERR_CHANNEL_FAILED', part: 'log' }]);
+    await nats.start();
+    a.room.next(note('stored'));
+    expect([await got(a, 3), await got(b, 3)]).toEqual(Array(2).fill(['from a', 'from the server', 'stored']));
+    const late = await member(here, { history: 10 });
+    expect(await got(late, 1)).toEqual(['stored']);
+    expect([a.gaps.values, b.gaps.values]).toEqual([[], []]);
   });
 
   it('tells who publishes that NATS is gone, in the time it was given; and goes on when that is back', async () => {

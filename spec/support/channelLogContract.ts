@@ -1,11 +1,12 @@
 import { firstValueFrom } from 'rxjs';
-import type { ChannelEntry, ChannelLog, ChannelSlice } from '../../lib/app/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../lib/app/hub/channelLog.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
 import type { ChannelPosition } from '../../lib/message/channelTypes.js';
 import { record } from './record.js';
 import { note, payloads } from './rooms.js';
 
-export const textsOf = (entries: readonly ChannelEntry[]): unknown[] => payloads(entries.map(({ message }) => message));
+export const textsOf = (entries: readonly (ChannelEntry | ChannelBroadcast)[]): unknown[] =>
+  payloads(entries.map(({ message }) => message));
 
 /** A log, asked so that it does not matter when it answers. */
 export function asked(log: ChannelLog) {
@@ -81,11 +82,29 @@ export function channelLogContract(open: () => ChannelLog): void {
     await Promise.all(adding);
     const end = await add('a', 'end');
     while (tail.values.at(-1)?.offset !== end.offset) await tail.take(tail.values.length + 1);
-    const later = tail.values.filter(({ offset }) => offset > slice.last);
+    const later = tail.values.filter(({ offset = 0 }) => offset > slice.last);
     expect(textsOf([...slice.entries, ...later])).toEqual(['before', ...adding.keys(), 'end']);
     expect(tail.values.at(-1)).toMatchObject(end);
     expect(other.values).toEqual([]);
     [tail, other].forEach(({ subscription }) => subscription.unsubscribe());
+  });
+
+  it('emits a broadcast to the tails of its channel, and stores none of it', async () => {
+    const log = open();
+    const { add, read } = asked(log);
+    const tail = record(log.tail('a.b'));
+    const other = record(log.tail('a'));
+    const before = await read('a.b');
+    log.broadcast?.('a.b', note('ephemeral'));
+    expect(await tail.take(1)).toEqual([{ message: expect.objectContaining({ payload: 'ephemeral' }) as unknown }]);
+    const { offset } = await add('a.b', 'stored');
+    expect((await tail.take(2))[1]).toMatchObject({ offset, message: { payload: 'stored' } });
+    const slice = await read('a.b', { epoch: before.epoch, offset: before.last });
+    expect([textsOf(slice.entries), slice.isComplete, other.values]).toEqual([['stored'], true, []]);
+    [tail, other].forEach(({ subscription }) => subscription.unsubscribe());
+    // There is no tail any more.
+    log.broadcast?.('a.b', note('unheard'));
+    expect(textsOf((await read('a.b')).entries)).toEqual(['stored']);
   });
 
   it('takes names for what they are', async () => {

@@ -3,13 +3,13 @@ import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
-import type { Message } from '../../message/types.js';
+import type { Delivery, Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import { createMembership } from './membership.js';
-import { createDemultiplexer } from './demultiplexer.js';
+import { createDemultiplexer, type Demultiplexer } from './demultiplexer.js';
 
 export interface ClientChannelParts extends ChannelParts {
   readonly state$: Observable<ChannelState>;
@@ -51,9 +51,9 @@ let channels: WeakMap<Wire, (name: string, options: ChannelOptions) => Channel> 
  * room.next(createMessage('chat.said', 'hello'));
  */
 export function channel(wire: Wire, name: string, options: ChannelOptions = {}): Channel {
-  const { history, joinTimeout } = options;
+  const { history, answerTimeout } = options;
   assertNotNegative('channel', { history });
-  assertPositive('channel', { joinTimeout });
+  assertPositive('channel', { answerTimeout });
   if (!NAME_PATTERN.test(name)) throw new TypeError(`channel: "name" must match ${NAME_PATTERN.source}, got ${name}`);
   channels ??= new WeakMap();
   const findChannel = channels.get(wire) ?? channelsOf(wire);
@@ -67,26 +67,38 @@ function channelsOf(wire: Wire): (name: string, options: ChannelOptions) => Chan
   return (name, options) => {
     const found = known.get(name);
     if (found && !found.closed) return found;
-    const publish = (message: Message): void => wire.next(publishMessage(name, message));
-    if (known.size >= MAX_CHANNELS) removeIdle(known);
-    const created = new Channel({ name, publish, ...createMembership(name, wire, demultiplexer, options) });
+    if (known.size >= MAX_CHANNELS) removeIdle(known, demultiplexer);
+    const { send, ...membership } = createMembership(name, wire, demultiplexer, options);
+    const created = new Channel({
+      name,
+      publish: (message) => wire.next(publishMessage(name, message, wire.delivery)),
+      send: (message) => send(publishMessage(name, message, wire.delivery, true)),
+      ...membership,
+    });
     known.set(name, created);
     return created;
   };
 }
 
-/** The number of channels that are cached without a subscriber. */
+/** The number of channels that are cached without being in use. */
 const MAX_CHANNELS = 1_000;
 
-function removeIdle(known: Map<string, Channel>): void {
-  for (const [name, { observed }] of known) if (!observed) known.delete(name);
+function removeIdle(known: Map<string, Channel>, { has }: Demultiplexer): void {
+  for (const name of known.keys()) if (!has(name)) known.delete(name);
 }
 
-/** Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message. */
-function publishMessage(channel: string, message: Message): Message {
+/**
+ * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message.
+ *
+ * @param level The delivery of messages that have none of their own.
+ * @param confirm Whether the hub answers.
+ */
+function publishMessage(channel: string, message: Message, level: Delivery, confirm = false): Message {
   const { id, timestamp, ttl, priority, delivery } = message;
+  const isEphemeral = (delivery ?? level) === 'at-most-once';
+  const payload = { channel, message, ...(isEphemeral && { ephemeral: true }), ...(confirm && { confirm }) };
   return {
-    ...createMessage('channel.publish', { channel, message }, { id, timestamp }),
+    ...createMessage('channel.publish', payload, { id, timestamp }),
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
     ...(delivery !== undefined && { delivery }),

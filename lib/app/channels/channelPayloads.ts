@@ -7,7 +7,6 @@ import type {
   ChannelPosition,
   ChannelPresence,
   ChannelPublish,
-  ChannelRefusal,
   ChannelRefused,
   ChannelWatch,
 } from '../../message/channelTypes.js';
@@ -16,6 +15,9 @@ import type { Message } from '../../message/types.js';
 import { parseMessage } from '../../message/parseMessage.js';
 
 // Payloads come from the other side: these functions validate every field and copy only known fields.
+
+/** The maximum length of the reason that `authorize` gives. */
+export const MAX_REASON_LENGTH = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -30,8 +32,20 @@ export function readJoin(payload: unknown): ChannelJoin {
   };
 }
 
-export function readPublish(payload: unknown): ChannelPublish<Message> {
-  return { channel: channelNameOf(payload), message: parseMessage(fieldsOf(payload)['message'], 'payload.message') };
+export function readPublish(payload: unknown): Required<ChannelPublish<Message>> {
+  const { message, ephemeral, confirm } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    message: parseMessage(message, 'payload.message'),
+    ephemeral: ephemeral === true,
+    confirm: confirm === true,
+  };
+}
+
+/** Returns the position of a published message; undefined for an ephemeral one. */
+export function readPublished(payload: unknown): ChannelPosition | undefined {
+  const { epoch, offset } = fieldsOf(payload);
+  return epoch == null && offset == null ? undefined : positionOf(payload);
 }
 
 export function readWatch(payload: unknown): ChannelWatch {
@@ -50,14 +64,10 @@ export function readJoined(payload: unknown): ChannelJoined {
 }
 
 export function readDelivery(payload: unknown): ChannelDelivery<Message> {
-  const { after, message } = fieldsOf(payload);
-  const position = positionOf(payload);
-  return {
-    ...position,
-    channel: channelNameOf(payload),
-    after: after == null ? position.offset - 1 : countOf(after, 'after'),
-    message: parseMessage(message, 'payload.message'),
-  };
+  const { epoch, offset, after, message } = fieldsOf(payload);
+  const delivery = { channel: channelNameOf(payload), message: parseMessage(message, 'payload.message') };
+  if (epoch == null && offset == null) return delivery;
+  return { ...delivery, ...positionOf(payload), ...(after != null && { after: countOf(after, 'after') }) };
 }
 
 export function readRefused(payload: unknown): ChannelRefused {
@@ -65,8 +75,7 @@ export function readRefused(payload: unknown): ChannelRefused {
   return {
     channel: channelNameOf(payload),
     action: action === 'publish' ? action : 'join',
-    // A newer server may send reasons that are unknown here.
-    reason: textOf(reason, 'reason') as ChannelRefusal,
+    reason: textOf(reason, 'reason', MAX_REASON_LENGTH),
     ...(join != null && { join: countOf(join, 'join') }),
   };
 }
@@ -108,9 +117,9 @@ function countOf(value: unknown, field: string): number {
   return reject(field, 'must be a whole number >= 0');
 }
 
-function textOf(value: unknown, field: string): string {
-  if (typeof value === 'string' && value !== '' && value.length <= 128) return value;
-  return reject(field, 'must be a string of 1 to 128 characters');
+function textOf(value: unknown, field: string, maxLength = 128): string {
+  if (typeof value === 'string' && value !== '' && value.length <= maxLength) return value;
+  return reject(field, `must be a string of 1 to ${maxLength} characters`);
 }
 
 function listOf(value: unknown, field: string): readonly unknown[] {

@@ -5,13 +5,15 @@ import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import { forwardDelivery } from '../routing/forwardDelivery.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
-import { readDelivery, readJoined, readPresence, readRefused } from './channelPayloads.js';
+import { readDelivery, readJoined, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import type { MemberList } from './memberList.js';
 import { createJoinState, type JoinState, type JoinStateOptions } from './joinState.js';
+import type { PendingPublishes } from './pendingPublishes.js';
 import type { ChannelReceiver } from './demultiplexer.js';
 
 export interface ChannelProtocolOptions extends JoinStateOptions {
   readonly memberList: MemberList;
+  readonly pendingPublishes: Pick<PendingPublishes, 'confirm' | 'refuse'>;
   readonly emit: (message: Message) => void;
   readonly onRefused: (error: ChannelRefusedError) => void;
 }
@@ -64,8 +66,8 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
       if (cause === 'restarted' ? is('joined') : cause === 'lost' && !isOut()) requestJoin();
       if (cause === 'missed' && wantsPresence()) sendWatch();
     },
-    end() {
-      stop({ status: 'left' });
+    end(error) {
+      stop({ status: 'left', ...(error && { error }) });
       for (const subject of [state$, gaps$, errors$]) subject.complete();
     },
   };
@@ -77,7 +79,7 @@ function createMessageHandler(
   joinState: JoinState,
   errors$: Subject<RxwireError>,
 ): (message: Message) => void {
-  const { channel, wantsPresence, memberList, emit, onRefused } = options;
+  const { channel, wantsPresence, memberList, pendingPublishes, emit, onRefused } = options;
   const { is, isLatest, accept, confirmJoin, stop } = joinState;
 
   const handleJoined = ({ payload }: Message): void => {
@@ -91,6 +93,7 @@ function createMessageHandler(
     if (!isPublish && !isLatest(refusedJoin)) return;
     const error = new ChannelRefusedError(channel, action, reason, isPublish ? correlationId : undefined);
     errors$.next(error);
+    if (isPublish) pendingPublishes.refuse(correlationId ?? '', error);
     if (isPublish || is('left')) return;
     stop({ status: 'refused', error });
     onRefused(error);
@@ -98,8 +101,9 @@ function createMessageHandler(
   const handleDelivery = (carrier: Message): void => {
     // Messages that were sent before the join are sent again after it.
     if (!is('joined')) return;
-    const { message, ...delivery } = readDelivery(carrier.payload);
-    if (!accept(delivery)) return;
+    const { message, epoch, offset, after = (offset ?? 0) - 1 } = readDelivery(carrier.payload);
+    // An ephemeral message has no position: it is neither a repeat nor behind a gap.
+    if (epoch !== undefined && offset !== undefined && !accept({ epoch, offset, after })) return;
     const held = claim(carrier);
     const withSource = message.source ? message : { ...message, source: carrier.source };
     // The message is processed when all of its receivers are done with it.
@@ -111,6 +115,7 @@ function createMessageHandler(
     if (message.type === 'channel.message') handleDelivery(message);
     else if (message.type === 'channel.joined') handleJoined(message);
     else if (message.type === 'channel.refused') handleRefused(message);
+    else if (message.type === 'channel.published') pendingPublishes.confirm(message.correlationId ?? '', readPublished(message.payload));
     else if (message.type === 'channel.presence' && wantsPresence()) memberList.apply(readPresence(message.payload));
   };
 }

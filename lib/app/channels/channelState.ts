@@ -1,5 +1,5 @@
 import type { ChannelPosition } from '../../message/channelTypes.js';
-import type { ChannelRefusedError } from '../../errors.js';
+import type { RxwireError } from '../../errors.js';
 
 /**
  * The state of a client in a channel: joining, joined, recovering missed messages, informed of a gap (still joined; `joined` follows at
@@ -26,6 +26,6 @@ export interface ChannelState {
   readonly member?: string;
   /** The latest gap. */
   readonly gap?: ChannelGap;
-  /** The reason of the refusal. */
-  readonly error?: ChannelRefusedError;
+  /** For `refused`, the refusal. For `left`, the error of the wire, if the wire has failed. */
+  readonly error?: RxwireError;
 }

@@ -1,4 +1,6 @@
-import { ReplaySubject, Subject, takeUntil, type Observable, type Observer, type Subscription } from 'rxjs';
+import { noop, ReplaySubject, Subject, takeUntil, type Observable, type Observer, type Subscription } from 'rxjs';
+import { WireClosedError } from '../../errors.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Presence } from './presence.js';
 
@@ -7,6 +9,7 @@ export interface ChannelParts {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
   readonly publish: (message: Message) => void;
+  readonly send: (message: Message) => Promise<ChannelPosition | undefined>;
 }
 
 /**
@@ -19,16 +22,18 @@ export class ChannelSubject extends Subject<Message> {
   readonly presence$: Observable<Presence>;
 
   readonly #messages$: Observable<Message>;
-  readonly #publish: (message: Message) => void;
+  readonly #publish: ChannelParts['publish'];
+  readonly #send: ChannelParts['send'];
   readonly #end$ = new ReplaySubject<void>(1);
   #listeners = 0;
 
-  constructor({ name, messages$, presence$, publish }: ChannelParts) {
+  constructor({ name, messages$, presence$, publish, send }: ChannelParts) {
     super();
     this.name = name;
     this.#messages$ = messages$.pipe(takeUntil(this.#end$));
     this.presence$ = presence$.pipe(takeUntil(this.#end$));
     this.#publish = publish;
+    this.#send = send;
   }
 
   /** Whether this object has subscribers. */
@@ -38,6 +43,29 @@ export class ChannelSubject extends Subject<Message> {
 
   override next(message: Message): void {
     if (!this.closed) this.#publish(message);
+  }
+
+  /**
+   * Publishes a message. Resolves with its position, when the log of the hub has appended it. An at-most-once message has no position: the
+   * promise resolves with `undefined`, when the hub has sent the message to the present members.
+   *
+   * A rejection that is not caught has no effect.
+   *
+   * @throws {ChannelRefusedError} Rejects with the reason, when the hub refuses the message.
+   * @throws {ChannelFailedError} Rejects on the server, when the log has failed.
+   * @throws {RequestTimeoutError} Rejects on a client, when the server acked the message and did not answer in time. It may have been published.
+   * @throws {RxwireError} Rejects on a client with the error of the wire, when the message is given up or the wire ends. The message may have
+   * been published, unless it was still waiting to be sent. Rejects with `ERR_WIRE_CLOSED`, when this object was completed.
+   * @example
+   * const room = channel(wire, 'room.1');
+   * room.send(createMessage('chat.said', 'hello')).then(
+   *   (position) => draw(position?.offset),
+   *   (error: Error) => draw(error.message),
+   * );
+   */
+  send(message: Message): Promise<ChannelPosition | undefined> {
+    if (!this.closed) return this.#send(message);
+    return ignorable(Promise.reject(new WireClosedError(message.id)));
   }
 
   override complete(): void {
@@ -62,4 +90,10 @@ export class ChannelSubject extends Subject<Message> {
     subscription.add(() => this.#listeners--);
     return subscription;
   }
+}
+
+/** Returns the same promise. A rejection that is not caught does not end the process. */
+export function ignorable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(noop);
+  return promise;
 }

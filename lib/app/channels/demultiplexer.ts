@@ -1,5 +1,5 @@
 import { noop, Subscription } from 'rxjs';
-import type { RxwireError } from '../../errors.js';
+import { RxwireError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { channelNameOf, isChannelMessage } from './channelPayloads.js';
@@ -11,13 +11,14 @@ export interface ChannelReceiver {
   /** The server may have lost the membership or messages. */
   readonly resync: (cause: 'restarted' | 'lost' | 'missed') => void;
   /** The wire has ended, with its error if it failed. */
-  readonly end: (error?: unknown) => void;
+  readonly end: (error?: RxwireError) => void;
 }
 
 /** Distributes the messages of a wire to its channels: one subscription for all of them, and one Map lookup for each message. */
 export interface Demultiplexer {
   add(name: string, receiver: ChannelReceiver): void;
   remove(name: string): void;
+  readonly has: (name: string) => boolean;
 }
 
 const REASONS = { ERR_SESSION_LOST: 'lost', ERR_MISSED: 'missed' } as const;
@@ -38,7 +39,7 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
   };
   const end = (): void => {
     const { status, error } = wire.state;
-    forEach((receiver) => receiver.end(status === 'error' ? error : undefined));
+    forEach((receiver) => receiver.end(status === 'error' && error instanceof RxwireError ? error : undefined));
   };
   const subscribeToWire = (): void => {
     subscription = new Subscription();
@@ -56,6 +57,7 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
       receivers.set(name, receiver);
       if (!subscription) subscribeToWire();
     },
+    has: (name) => receivers.has(name),
     remove(name) {
       receivers.delete(name);
       if (receivers.size > 0) return;

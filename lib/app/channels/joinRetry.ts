@@ -4,7 +4,7 @@ import type { ChannelJoin } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Wire } from '../../wire/wire.js';
 
-/** Sends a join request, and repeats it every `joinTimeout` until `stop` is called. */
+/** Sends a join request, and repeats it every `answerTimeout` until `stop` is called. */
 export interface JoinRetry {
   /** The number of the latest join request; 0 before the first. */
   readonly join: number;
@@ -12,7 +12,7 @@ export interface JoinRetry {
   readonly stop: () => void;
 }
 
-export function createJoinRetry(wire: Wire, channel: string, joinTimeout: number, scheduler: SchedulerLike): JoinRetry {
+export function createJoinRetry(wire: Wire, channel: string, answerTimeout: number, scheduler: SchedulerLike): JoinRetry {
   let join = 0;
   let retrying: Subscription | undefined;
 
@@ -26,7 +26,7 @@ export function createJoinRetry(wire: Wire, channel: string, joinTimeout: number
       const message = createMessage('channel.join', { channel, join: ++join, ...details }, { delivery: 'at-least-once', scheduler });
       wire.next(message);
       // While the first copy is still queued, the wire recognizes the repeat by its id and sends one message.
-      retrying = after(joinTimeout, scheduler)
+      retrying = after(answerTimeout, scheduler)
         .pipe(repeat())
         .subscribe(() => wire.next(message));
     },

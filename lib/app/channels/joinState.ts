@@ -9,7 +9,7 @@ export interface JoinStateOptions {
   readonly channel: string;
   readonly wire: Wire;
   readonly history: number;
-  readonly joinTimeout: number;
+  readonly answerTimeout: number;
   readonly scheduler: SchedulerLike;
   /** Whether `presence$` has subscribers. */
   readonly wantsPresence: () => boolean;
@@ -30,10 +30,10 @@ export interface JoinState {
   readonly stop: (end: ChannelState) => void;
 }
 
-export function createJoinState({ channel, wire, history, joinTimeout, scheduler, wantsPresence }: JoinStateOptions): JoinState {
+export function createJoinState({ channel, wire, history, answerTimeout, scheduler, wantsPresence }: JoinStateOptions): JoinState {
   const state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
   const gaps$ = new Subject<ChannelGap>();
-  const joinRetry = createJoinRetry(wire, channel, joinTimeout, scheduler);
+  const joinRetry = createJoinRetry(wire, channel, answerTimeout, scheduler);
   const change = (update: ChannelState): void => state$.next({ ...state$.value, ...update });
   const offsets = createOffsetTracker((gap) => {
     change({ status: 'gap', gap });

@@ -1,4 +1,4 @@
-import type { ChannelDelivery, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
+import type { ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelGap } from './channelState.js';
 
 /** Tracks the position of a client in a channel, and detects gaps. */
@@ -8,8 +8,13 @@ export interface OffsetTracker {
   /** Continues at the position that the server has confirmed. */
   start(joined: Omit<ChannelJoined, 'channel' | 'join' | 'member'>): void;
   /** Returns false for a message that was received before. */
-  accept(delivery: Omit<ChannelDelivery<unknown>, 'channel' | 'message'>): boolean;
+  accept(position: LoggedPosition): boolean;
   reset(): void;
+}
+
+/** The position of a message. `after` is the offset of the previous message, if it is not `offset` − 1. */
+export interface LoggedPosition extends ChannelPosition {
+  readonly after?: number;
 }
 
 /** @param onGap Called before the message behind the gap is accepted. */

@@ -1,31 +1,47 @@
-import { asyncScheduler, catchError, defaultIfEmpty, from, map, of, take, timeout } from 'rxjs';
+import { asyncScheduler, catchError, defaultIfEmpty, from, map, of, take, timeout, type ObservableInput } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
 import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions.js';
 
-/** Returns a function that decides whether a client may do something. Any result but `true` denies it. */
+/**
+ * Returns a function that decides whether a client may do something. It returns the reason of a refusal; `undefined` grants permission. Any
+ * result of `authorize` but `true` is a refusal.
+ */
 export function createAuthorizer(
   { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = asyncScheduler }: HubOptions,
   report: (error: unknown) => void,
-): (request: ChannelRequest) => MaybeAsync<boolean> {
+): (request: ChannelRequest) => MaybeAsync<string | undefined> {
+  if (!authorize) return () => undefined;
   return (request) => {
-    const deny = (error: unknown): boolean => {
+    const deny = (error: unknown): string => {
       report(new ChannelFailedError('authorize', request.channel, error));
-      return false;
+      return FORBIDDEN;
     };
-    if (!authorize) return true;
     try {
-      const answer = authorize(request);
-      if (typeof answer !== 'object') return (answer as unknown) === true;
-      return from(answer).pipe(
+      const answer: unknown = authorize(request);
+      if (typeof answer !== 'object' || hasReason(answer)) return reasonOf(answer);
+      return from(answer as ObservableInput<unknown>).pipe(
         take(1),
         defaultIfEmpty(false),
         timeout({ first: authorizeTimeout, scheduler }),
-        map((is: unknown) => is === true),
+        map(reasonOf),
         catchError((error: unknown) => of(deny(error))),
       );
     } catch (error) {
       return deny(error);
     }
   };
+}
+
+const FORBIDDEN = 'forbidden';
+
+function reasonOf(answer: unknown): string | undefined {
+  if (answer === true) return undefined;
+  const reason = hasReason(answer) && typeof answer.reason === 'string' ? answer.reason : '';
+  return reason.replace(/\p{Cc}/gu, '').slice(0, MAX_REASON_LENGTH) || FORBIDDEN;
+}
+
+function hasReason(answer: unknown): answer is { readonly reason: unknown } {
+  return typeof answer === 'object' && answer !== null && 'reason' in answer;
 }

@@ -3,7 +3,7 @@ import { createRing } from '../../internal/ring.js';
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
 
 /** The limits of one channel's history. */
 export interface HistoryLimits {
@@ -16,7 +16,7 @@ export interface HistoryLimits {
 /** The latest messages of one channel, in memory. */
 export interface ChannelHistory {
   readonly name: string;
-  readonly tail$: Subject<ChannelEntry>;
+  readonly tail$: Subject<ChannelEntry | ChannelBroadcast>;
   /** The number of stored messages, and their estimated size in bytes. */
   readonly size: () => number;
   readonly bytes: () => number;
@@ -26,6 +26,8 @@ export interface ChannelHistory {
   readonly latest: () => number;
   /** Adds a message. {@link emit} emits it. */
   add(message: Message, bytes: number, now: number): ChannelPosition;
+  /** Takes a message that is not stored. {@link emit} emits it. */
+  broadcast(message: Message): void;
   /** Emits the messages that were added since the previous call. Messages that subscribers add meanwhile follow in order. */
   readonly emit: () => void;
   read(query: ChannelQuery, now: number): ChannelSlice;
@@ -43,7 +45,7 @@ interface Kept {
 
 export function createHistory(name: string, epoch: string, { maxMessages, maxBytes, maxAge }: HistoryLimits): ChannelHistory {
   const kept = createRing<Kept>();
-  const tail$ = new Subject<ChannelEntry>();
+  const tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   const notifications = createTrampoline();
   let last = 0;
   let bytes = 0;
@@ -72,6 +74,7 @@ export function createHistory(name: string, epoch: string, { maxMessages, maxByt
       notifications.add(() => tail$.next(entry));
       return entry;
     },
+    broadcast: (message) => notifications.add(() => tail$.next({ message })),
     emit: () => notifications.run(),
     read({ after, limit }, now) {
       expire(now);

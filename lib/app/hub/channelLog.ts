@@ -8,6 +8,13 @@ export interface ChannelEntry extends ChannelPosition {
   readonly message: Message;
 }
 
+/** A message for the present members of a channel, which is not in the history. */
+export interface ChannelBroadcast {
+  readonly message: Message;
+  readonly epoch?: never;
+  readonly offset?: never;
+}
+
 /** The range of a history to read. */
 export interface ChannelQuery {
   /** Read the messages behind this position. Without it, read the latest. */
@@ -39,8 +46,15 @@ export interface ChannelLog {
   append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
   read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
   /**
+   * Sends a message to the tails of a channel, on all servers, without storing it. It may be lost. Without this method, a hub delivers
+   * such a message to its own members only.
+   *
+   * @throws The reason, when the message cannot be sent.
+   */
+  broadcast?(channel: string, message: Message): void;
+  /**
    * Emits each message from the time of subscription on, from all servers, in order. A read after the subscription leaves no gap to the
    * tail. An error means that messages may be missing: the hub subscribes again and reads the missed messages.
    */
-  tail(channel: string): Observable<ChannelEntry>;
+  tail(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
 }

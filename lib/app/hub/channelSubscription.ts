@@ -1,8 +1,7 @@
 import { isAfter } from './followLog.js';
-import { deliveryMessage, joinedMessage, presenceMessage } from './hubMessages.js';
+import { deliveryMessage, joinedMessage, presenceMessage, type LoggedMessage } from './hubMessages.js';
 import type { ChannelSlice } from './channelLog.js';
 import type { ChannelJoin, ChannelMember } from '../../message/channelTypes.js';
-import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 
 /** The subscription of a client to a channel. */
@@ -11,7 +10,7 @@ export interface ChannelSubscription {
   readonly member: ChannelMember;
   isWatching: boolean;
   /** Messages that arrive while the history is read. */
-  buffered: Message<'channel.message'>[] | undefined;
+  buffered: LoggedMessage[] | undefined;
 }
 
 /** The maximum number of members in one message. */

@@ -2,7 +2,7 @@ import { defer, filter, merge, mergeMap, tap, type Observable, type SchedulerLik
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
-import type { ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
 
 /** The position that was reached; undefined until the first read. */
 export interface LogCursor {
@@ -18,15 +18,15 @@ export interface FollowLogOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** Emits the messages of a channel from now on, each once. After a failure of the log it subscribes again and reads the missed messages. */
+/** Emits the messages of a channel from now on, each stored one once. After a failure of the log it subscribes again and reads the missed messages. */
 export function followLog(
   log: ChannelLog,
   channel: string,
   { cursor, limit, scheduler, onFailed }: FollowLogOptions,
-): Observable<ChannelEntry> {
+): Observable<ChannelEntry | ChannelBroadcast> {
   const tail$ = defer(() => (cursor.position ? catchUp(log, channel, cursor.position, { cursor, limit }) : log.tail(channel)));
   return tail$.pipe(
-    filter((entry) => isAfter(entry, cursor.position)),
+    filter((entry) => entry.offset === undefined || isAfter(entry, cursor.position)),
     retryBackoff({
       initialInterval: 500,
       maxInterval: 30_000,
@@ -48,7 +48,7 @@ function catchUp(
   channel: string,
   after: ChannelPosition,
   { cursor, limit }: Pick<FollowLogOptions, 'cursor' | 'limit'>,
-): Observable<ChannelEntry> {
+): Observable<ChannelEntry | ChannelBroadcast> {
   return defer(() => {
     let waiting: ChannelEntry[] | undefined = [];
     const release = ({ entries, epoch, last, isComplete }: ChannelSlice): readonly ChannelEntry[] => {
@@ -58,13 +58,13 @@ function catchUp(
       if (!isComplete) cursor.position = { epoch, offset: entries[0] ? entries[0].offset - 1 : last };
       return [...entries, ...later];
     };
-    const hold = (entry: ChannelEntry): void => {
+    const hold = (entry: ChannelEntry | ChannelBroadcast): void => {
       // Above the limit, the oldest are dropped, which shows as a gap.
-      if (waiting && waiting.push(entry) > limit) waiting.shift();
+      if (waiting && entry.offset !== undefined && waiting.push(entry) > limit) waiting.shift();
     };
     const live$ = log.tail(channel).pipe(
       tap(hold),
-      filter(() => waiting === undefined),
+      filter(({ offset }) => waiting === undefined || offset === undefined),
     );
     return merge(live$, asObservable(() => log.read(channel, { after, limit })).pipe(mergeMap(release)));
   });

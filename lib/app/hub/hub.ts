@@ -1,13 +1,13 @@
-import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
+import { catchError, filter, finalize, firstValueFrom, map, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
 import { ChannelFailedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
-import { attempt, whenReady } from '../../internal/maybeAsync.js';
-import type { ChannelMember } from '../../message/channelTypes.js';
+import { asObservable, attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { ChannelSubject } from '../channels/channelSubject.js';
+import { ChannelSubject, ignorable } from '../channels/channelSubject.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
 import { createHubClient, type HubClientOptions } from './hubClient.js';
@@ -53,7 +53,6 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const report = (error: unknown): void => errors$.next(asRxwireError(error));
   const channels = createHubChannels({ ...options, log, maxReplay }, reportLogError);
   const clientOptions = {
-    log,
     channels,
     authorize: createAuthorizer(options as HubOptions, report),
     report,
@@ -75,20 +74,39 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     },
     channel(name) {
       if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
-      const publish = (message: Message): void => {
-        const fail = (error: unknown): void => reportLogError(name, error);
-        const appended = attempt(() => log.append(name, message.source ? message : { ...message, source: id }), noop, fail);
-        void whenReady(appended, noop, fail);
-      };
-      const messages$ = channels.observe(name, ({ messages$ }) => messages$);
-      return new ChannelSubject({ name, publish, messages$, presence$: channels.observe(name, ({ presence$ }) => presence$) });
+      const store = (message: Message): MaybeAsync<ChannelPosition | undefined> =>
+        channels.store(name, message.source ? message : { ...message, source: id });
+      return new ChannelSubject({
+        name,
+        publish(message) {
+          const fail = (error: unknown): void => reportLogError(name, error);
+          void whenReady(
+            attempt(() => store(message), noop, fail),
+            noop,
+            fail,
+          );
+        },
+        send(message) {
+          const position$ = asObservable(() => store(message)).pipe(
+            map((position) => position && { epoch: position.epoch, offset: position.offset }),
+            catchError((error: unknown) => {
+              const failure = new ChannelFailedError('log', name, error);
+              errors$.next(failure);
+              throw failure;
+            }),
+          );
+          return ignorable(firstValueFrom(position$));
+        },
+        messages$: channels.observe(name, ({ messages$ }) => messages$),
+        presence$: channels.observe(name, ({ presence$ }) => presence$),
+      });
     },
   };
 }
 
 /** Serves a wire until it ends. */
 function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscription>): Subscription {
-  const { wire, report } = clientOptions;
+  const { wire } = clientOptions;
   const client = createHubClient(clientOptions);
   const end = (): void => {
     served.delete(wire);
@@ -99,9 +117,9 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscripti
     takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),
-    use(client.receive, { onError: ({ error }) => report(error) }),
+    use(client.receive, { onError: ({ message, error }) => client.fail(message, error) }),
   );
-  const subscription = served$.subscribe({ error: noop });
+  const subscription = served$.subscribe({ next: client.settle, error: noop });
   if (!subscription.closed) served.set(wire, subscription);
   // A client that was served by a hub before a restart must join again.
   wire.next(resetMessage());

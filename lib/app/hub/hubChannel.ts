@@ -5,11 +5,11 @@ import type { ChannelJoin, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { Presence } from '../channels/presence.js';
-import type { ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
 import { followLog, type LogCursor } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
 import { replay, sendMembers, type ChannelSubscription } from './channelSubscription.js';
-import { deliveryMessage, presenceMessage } from './hubMessages.js';
+import { deliveryMessage, ephemeralMessage, presenceMessage } from './hubMessages.js';
 
 /** A channel on the server, while it has members or subscribers. */
 export interface HubChannel {
@@ -20,6 +20,8 @@ export interface HubChannel {
   readonly presence$: Observable<Presence>;
   /** Adds a client, or confirms its membership, and sends the messages that it missed. */
   join(wire: Wire, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
+  /** Delivers a message that is not in the history to the present members. */
+  broadcast(message: Message): void;
   leave(wire: Wire): void;
   watch(wire: Wire, isWatching: boolean): void;
 }
@@ -72,6 +74,7 @@ export function createHubChannel(name: string, { microtask = asapScheduler, ...o
         sendMembersIfWatching(subscription);
       });
     },
+    broadcast: (message) => deliveries.deliver({ message }),
     leave(wire) {
       const subscription = subscriptions.get(wire);
       if (!subscription) return;
@@ -96,7 +99,14 @@ function createDeliveries(
   const messages$ = new Subject<Message>();
   const cursor: LogCursor = { position: undefined };
 
-  const deliver = (entry: ChannelEntry): void => {
+  const deliver = (entry: ChannelEntry | ChannelBroadcast): void => {
+    if (entry.offset === undefined) {
+      const message = ephemeralMessage(name, entry.message);
+      // A client that is joining is not present yet.
+      for (const { wire, buffered } of subscriptions.values()) if (!buffered) wire.next(message);
+      messages$.next(entry.message);
+      return;
+    }
     const { position } = cursor;
     const message = deliveryMessage(name, entry, entry.epoch === position?.epoch ? position.offset : entry.offset - 1);
     cursor.position = entry;
@@ -109,6 +119,7 @@ function createDeliveries(
   const following = followLog(log, name, { cursor, limit: maxReplay, scheduler, onFailed }).subscribe(deliver);
   return {
     messages$,
+    deliver,
     /** Sets the position to continue from, if there is none yet. */
     begin: ({ epoch, last }: ChannelSlice): void => void (cursor.position ??= { epoch, offset: last }),
     end: (): void => following.unsubscribe(),

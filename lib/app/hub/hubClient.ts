@@ -1,27 +1,19 @@
 import { isObservable, map, noop, type Observable } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { estimateSize } from '../../internal/estimateSize.js';
-import type { ChannelJoin, ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
+import type { ChannelJoin } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { Wire } from '../../wire/wire.js';
-import { channelNameOf, readJoin, readPublish, readWatch } from '../channels/channelPayloads.js';
-import type { ChannelLog } from './channelLog.js';
-import type { ChannelRequest } from './hubOptions.js';
+import { claim } from '../../session/receive/delivery.js';
+import { channelNameOf, readJoin, readWatch } from '../channels/channelPayloads.js';
 import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
 import { refusedMessage } from './hubMessages.js';
+import { createPublisher, type PublisherOptions } from './publisher.js';
 
-export interface HubClientOptions {
-  readonly wire: Wire;
-  readonly member: ChannelMember;
-  readonly log: ChannelLog;
-  readonly channels: Pick<HubChannels, 'open' | 'sizeOf'>;
-  readonly authorize: (request: ChannelRequest) => MaybeAsync<boolean>;
-  readonly report: (error: unknown) => void;
+export interface HubClientOptions extends PublisherOptions {
+  readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'store'>;
   readonly maxChannels: number;
   readonly maxMembers: number;
-  readonly maxSize: number;
 }
 
 /** One client of a hub, until its wire ends. */
@@ -31,13 +23,18 @@ export interface HubClient {
    *
    * @throws {InvalidMessageError} If the request is malformed.
    */
-  readonly receive: (message: Message) => Observable<null> | undefined;
+  readonly receive: (message: Message) => Observable<undefined> | undefined;
+  /** Called with each message that is handled, in its delivery. The sender of a refused message learns the reason with the ack. */
+  readonly settle: (message: Message) => void;
+  /** Called with a message that could not be handled, and the error. */
+  readonly fail: (message: Message, error: unknown) => void;
   /** Leaves all channels. */
   readonly end: () => void;
 }
 
 export function createHubClient(options: HubClientOptions): HubClient {
   const joined = new Map<string, HubChannel>();
+  const publisher = createPublisher(options);
   let hasEnded = false;
 
   const leave = (channel: string): void => {
@@ -54,7 +51,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
   const handle = (message: Message): MaybeAsync<void> => {
     const { type, payload } = message;
     if (type === 'channel.join') return join(message, { joined, enter, leave }, options);
-    if (type === 'channel.publish') return publish(message, options);
+    if (type === 'channel.publish') return publisher.publish(message);
     if (type === 'channel.leave') leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
@@ -64,7 +61,15 @@ export function createHubClient(options: HubClientOptions): HubClient {
   return {
     receive(message) {
       const work = handle(message);
-      return isObservable(work) ? work.pipe(map(() => null)) : undefined;
+      return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
+    },
+    settle(message) {
+      const rejection = publisher.takeRejection();
+      if (rejection) claim(message)?.({ rejection });
+    },
+    fail(message, error) {
+      options.report(error);
+      if (message.type === 'channel.publish') publisher.refuseFailed(message, error);
     },
     end() {
       hasEnded = true;
@@ -81,40 +86,26 @@ interface JoinActions {
 
 /** Adds a client to a channel. A member joins again after it may have missed messages. */
 function join(message: Message, { joined, enter, leave }: JoinActions, options: HubClientOptions): MaybeAsync<void> {
-  const { wire, member, authorize, maxChannels, maxMembers } = options;
+  const { wire, member, authorize, report, maxChannels, maxMembers } = options;
   const request = readJoin(message.payload);
   const { channel } = request;
   const isNewMember = !joined.has(channel);
-  const refuse = (reason: ChannelRefusal): void => {
+  const refuse = (reason: string): void => {
     leave(channel);
     wire.next(refusedMessage(message, { channel, action: 'join', reason, join: request.join }));
   };
 
   if (isNewMember && joined.size >= maxChannels) return refuse('limit');
-  return chain(authorize({ wire, member, channel, action: 'join' }), (isAllowed): MaybeAsync<void> => {
-    if (!isAllowed) return refuse('forbidden');
+  return chain(authorize({ wire, member, channel, action: 'join' }), (reason): MaybeAsync<void> => {
+    if (reason !== undefined) return refuse(reason);
     if (isNewMember && options.channels.sizeOf(channel) >= maxMembers) return refuse('full');
-    return attempt(() => enter(request), noop, onLogError(channel, options, refuse));
+    return attempt(
+      () => enter(request),
+      noop,
+      (error) => {
+        report(new ChannelFailedError('log', channel, error));
+        refuse('failed');
+      },
+    );
   });
-}
-
-/** Appends a client's message to the log, with the client as its source. The log delivers it to the members. */
-function publish(message: Message, options: HubClientOptions): MaybeAsync<void> {
-  const { wire, member, log, authorize, maxSize } = options;
-  const { channel, message: original } = readPublish(message.payload);
-  const published = { ...original, source: member.id };
-  const refuse = (reason: ChannelRefusal): void => wire.next(refusedMessage(message, { channel, action: 'publish', reason }));
-
-  if (estimateSize(original, maxSize) > maxSize) return refuse('too-large');
-  return chain(authorize({ wire, member, channel, action: 'publish', message: published }), (isAllowed): MaybeAsync<void> => {
-    if (!isAllowed) return refuse('forbidden');
-    return attempt(() => log.append(channel, published), noop, onLogError(channel, options, refuse));
-  });
-}
-
-function onLogError(channel: string, { report }: HubClientOptions, refuse: (reason: ChannelRefusal) => void): (error: unknown) => void {
-  return (error) => {
-    report(new ChannelFailedError('log', channel, error));
-    refuse('failed');
-  };
 }

@@ -1,5 +1,5 @@
-import type { ChannelPresence, ChannelRefusal, ChannelRefused } from '../../message/channelTypes.js';
-import { createMessage } from '../../message/createMessage.js';
+import type { ChannelDelivery, ChannelPosition, ChannelPresence, ChannelRefused } from '../../message/channelTypes.js';
+import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import type { ChannelEntry } from './channelLog.js';
 
@@ -7,8 +7,7 @@ import type { ChannelEntry } from './channelLog.js';
 const DELIVERY = { delivery: 'at-least-once' } as const;
 
 /** Frozen, so that an encoded message can be reused for all members. */
-function hubMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, correlationId?: string): Message<T> {
-  const options = correlationId === undefined ? DELIVERY : { ...DELIVERY, correlationId };
+function hubMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options: MessageOptions = DELIVERY): Message<T> {
   return Object.freeze(createMessage<T>(type, Object.freeze(payload) as PayloadOf<T>, options));
 }
 
@@ -18,11 +17,27 @@ export const joinedMessage = (payload: PayloadOf<'channel.joined'>): Message => 
 
 export const presenceMessage = (payload: ChannelPresence): Message => hubMessage('channel.presence', payload);
 
+/** A message of the history for a member. */
+export type LoggedMessage = Message<'channel.message', ChannelDelivery<Message> & ChannelPosition>;
+
 /** @param after The offset of the previous message. */
-export function deliveryMessage(channel: string, { epoch, offset, message }: ChannelEntry, after: number): Message<'channel.message'> {
-  return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
+export function deliveryMessage(channel: string, { epoch, offset, message }: ChannelEntry, after: number): LoggedMessage {
+  const payload = { channel, epoch, offset, ...(after !== offset - 1 && { after }), message };
+  return hubMessage('channel.message', payload) as LoggedMessage;
 }
 
-export function refusedMessage({ id }: Pick<Message, 'id'>, payload: ChannelRefused & { readonly reason: ChannelRefusal }): Message {
-  return hubMessage('channel.refused', payload, id);
+/** A message for a member that is not in the history. Its lifetime starts again when the hub sends it: the clocks of clients differ. */
+export function ephemeralMessage(channel: string, message: Message): Message {
+  const { ttl } = message;
+  return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
+}
+
+/** @param position Undefined for an ephemeral message. */
+export function publishedMessage({ id }: Pick<Message, 'id'>, channel: string, position: ChannelPosition | undefined): Message {
+  const payload = position ? { channel, epoch: position.epoch, offset: position.offset } : { channel };
+  return hubMessage('channel.published', payload, { ...DELIVERY, correlationId: id });
+}
+
+export function refusedMessage({ id }: Pick<Message, 'id'>, payload: ChannelRefused): Message {
+  return hubMessage('channel.refused', payload, { ...DELIVERY, correlationId: id });
 }

@@ -11,12 +11,15 @@ export interface ChannelRequest<W extends Wire = Wire> {
   readonly member: ChannelMember;
   readonly channel: string;
   readonly action: 'join' | 'publish';
-  /** The message to publish. */
+  /** The message to publish. Its `delivery` is `at-most-once` for an ephemeral message, and not set for others. */
   readonly message?: Message;
 }
 
-/** Only `true` grants permission. An error, an empty result and a timeout deny it. */
-export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => boolean | ObservableInput<boolean>;
+/** The answer of `authorize`. Only `true` grants permission. `reason` is a text for the user of the client, of 256 characters at most. */
+export type Authorization = boolean | { readonly reason: string };
+
+/** An error, an empty result and a timeout deny permission, with the reason `forbidden`. */
+export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => Authorization | ObservableInput<Authorization>;
 
 export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */

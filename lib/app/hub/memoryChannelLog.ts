@@ -51,6 +51,12 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
       history.emit();
       return position;
     },
+    broadcast(name, message) {
+      // An unknown channel has no tails.
+      const history = channels.find(name);
+      history?.broadcast(message);
+      history?.emit();
+    },
     read(name, query) {
       const history = channels.get(name);
       return retention.around(history, (now) => history.read(query, now));
@@ -83,6 +89,7 @@ function createChannels(limits: HistoryLimits, maxIdle: number) {
     forgotten++;
   };
   return {
+    find: (name: string): ChannelHistory | undefined => all.get(name),
     get(name: string): ChannelHistory {
       let history = all.get(name);
       if (!history) {

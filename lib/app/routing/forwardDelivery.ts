@@ -27,6 +27,7 @@ function mergeOutcomes(outcomes: readonly Outcome[]): Outcome {
   const canFail = outcomes.some(({ onFailed }) => onFailed);
   return {
     deadLetter: outcomes.find(({ deadLetter }) => deadLetter)?.deadLetter,
+    rejection: outcomes.find(({ rejection }) => rejection)?.rejection,
     ...(effects.length > 0 && { effect: (transaction) => effects.forEach((effect) => effect(transaction)) }),
     ...(canFail && { onFailed: (error) => void tellFailed(outcomes, error) }),
     onDone: () => outcomes.forEach(({ onDone }) => onDone?.()),

@@ -213,7 +213,7 @@ describe('channel', () => {
     const wire = town.client();
     const next = wire.next.bind(wire);
     wire.next = (message) => void asked.push(message);
-    const room = record(channel(wire, 'room.1', { joinTimeout: 1_000, scheduler }));
+    const room = record(channel(wire, 'room.1', { answerTimeout: 1_000, scheduler }));
     scheduler.maxFrames = 2_500;
     scheduler.flush();
     expect(asked.map(({ payload }) => payload)).toEqual(Array(3).fill({ channel: 'room.1', join: 1, watch: false }));
@@ -222,15 +222,45 @@ describe('channel', () => {
     room.subscription.unsubscribe();
   });
 
+  it('remains the same channel while any of its streams is in use, however many others there are', async () => {
+    open();
+    const wire = town.client();
+    const used = channel(wire, 'room.used');
+    const presence = record(used.presence$);
+    await presence.take(1);
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).toBe(used);
+    presence.subscription.unsubscribe();
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).not.toBe(used);
+  });
+
+  it('reports an ephemeral message, and an answer, that cannot be', async () => {
+    open();
+    const { messages, faults } = await town.member('room.1');
+    const [server] = town.served;
+    const say = (type: string, payload: unknown): void => server!.next({ ...note(null), type, payload });
+    say('channel.message', { channel: 'room.1', epoch: 'e', message: note('half a position') });
+    say('channel.message', { channel: 'room.1', message: { type: '' } });
+    say('channel.published', { channel: 'room.1', offset: 1 });
+    say('channel.published', { channel: 'room.1', epoch: 'e', offset: 1 });
+    say('channel.message', { channel: 'room.1', message: note('fine') });
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+    expect(faults.values).toEqual(Array(3).fill(expect.any(InvalidMessageError)));
+  });
+
   it('ends with its wire', async () => {
     open();
     const [a, b] = [await town.member('room.1'), await town.member('room.1')];
     a.wire.complete();
     expect([await a.messages.ended, await a.states.ended, await a.gaps.ended, await a.faults.ended]).toEqual(Array(4).fill('complete'));
     expect(await record(a.room).ended).toBe('complete');
-    b.wire.error(new ConnectionLostError(4403, 'no'));
-    expect(await b.messages.ended).toEqual(new ConnectionLostError(4403, 'no'));
-    expect(await record(b.room).ended).toEqual(new ConnectionLostError(4403, 'no'));
+    const presence = record(b.room.presence$);
+    const error = new ConnectionLostError(4403, 'no');
+    b.wire.error(error);
+    const ends = [b.messages, presence, b.states, b.gaps, b.faults, record(b.room)].map(({ ended }) => ended);
+    expect(await Promise.all(ends)).toEqual(ends.map(() => 'complete'));
+    expect(b.states.values.at(-1)).toEqual({ status: 'left', error });
   });
 
   it('ends for all who have subscribed when it is completed; the next one is another', async () => {
@@ -294,7 +324,7 @@ describe('channel', () => {
     open();
     const wire = town.client();
     expect(() => channel(wire, 'a', { history: -1 })).toThrow(new RangeError('channel: "history" must be >= 0, got -1'));
-    expect(() => channel(wire, 'a', { joinTimeout: 0 })).toThrow(new RangeError('channel: "joinTimeout" must be > 0, got 0'));
+    expect(() => channel(wire, 'a', { answerTimeout: 0 })).toThrow(new RangeError('channel: "answerTimeout" must be > 0, got 0'));
   });
 });
 

@@ -1,13 +1,16 @@
-import { EMPTY, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, map } from 'rxjs';
+import { EMPTY, filter, map, NEVER, of, Subject, take, throwError, timer, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
-import type { ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
 import { hub } from '../../../lib/app/hub/hub.js';
 import type { Authorize, ChannelRequest } from '../../../lib/app/hub/hubOptions.js';
 import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
 import { ChannelFailedError, ChannelRefusedError, InvalidMessageError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
+import { fakeInbox } from '../../support/fakeInbox.js';
 import { record } from '../../support/record.js';
 import { note, payloads, rooms, slowLog, turn } from '../../support/rooms.js';
+
+type TailEntry = ChannelEntry | ChannelBroadcast;
 
 const boom = new Error('boom');
 const refusal = (action: 'join' | 'publish', reason: string, id?: string) => new ChannelRefusedError('room.1', action, reason, id);
@@ -82,6 +85,41 @@ describe('hub', () => {
     for (const [index, is] of [true, false, true].entries()) answers[index]?.next(is);
     expect(payloads(await messages.take(2))).toEqual(['a', 'c']);
     expect(faults.values).toEqual([refusal('publish', 'forbidden', 'b')]);
+  });
+
+  it('ends the claim of a refused message with the reason, whether or not the decision takes time', async () => {
+    const inbox = fakeInbox();
+    const rejections: unknown[] = [];
+    const commit: typeof inbox.commit = (pid, cursor, completions) => {
+      rejections.push(...completions.flatMap(({ rejection }) => rejection ?? []));
+      return inbox.commit(pid, cursor, completions);
+    };
+    const answers = new Map<unknown, ReturnType<Authorize>>([
+      ['refused at once', false],
+      ['refused later', timer(5).pipe(map(() => ({ reason: 'Not now.' })))],
+      ['refused while another waits', { reason: 'Not here.' }],
+      ['allowed later', timer(5).pipe(map(() => true))],
+    ]);
+    open({ authorize: ({ message }) => answers.get(message?.payload) ?? true }, { inbox: { ...inbox, commit } });
+    const { wire, room, messages } = await town.member('room.1');
+    for (const text of answers.keys()) room.next(note(text));
+    room.next(note('allowed at once', 'last'));
+    expect(payloads(await messages.take(2))).toEqual(['allowed later', 'allowed at once']);
+    await wire.messageState('last').pipe(filter(({ status }) => status === 'acked'), take(1)).forEach(() => undefined); // prettier-ignore
+    expect(rejections).toEqual(
+      ['forbidden', 'Not now.', 'Not here.'].map((reason) => ({ kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason })),
+    );
+  });
+
+  it('makes a message that it cannot read a dead letter, and refuses it by name', async () => {
+    const inbox = fakeInbox();
+    open({}, { inbox });
+    const { room, faults } = await town.member('room.1');
+    room.next({ ...note('no', 'n1'), type: '' });
+    room.next(note('yes'));
+    expect(await faults.take(1)).toEqual([refusal('publish', 'invalid', 'n1')]);
+    expect(inbox.deadLetters).toMatchObject([{ message: { id: 'n1', type: 'channel.publish' }, reason: 'ERR_INVALID_MESSAGE' }]);
+    expect(town.errors).toMatchObject([{ code: 'ERR_INVALID_MESSAGE' }]);
   });
 
   it('lets nobody publish under the name of another', async () => {
@@ -325,11 +363,11 @@ describe('hub', () => {
     /** A log of which the tail can be broken. */
     const breakable = (options = {}) => {
       const log = memoryChannelLog(options);
-      let break$ = new Subject<ChannelEntry>();
+      let break$ = new Subject<TailEntry>();
       return {
         ...log,
         tail: (name: string) => {
-          const live$ = (break$ = new Subject<ChannelEntry>());
+          const live$ = (break$ = new Subject<TailEntry>());
           log.tail(name).subscribe(live$);
           return live$;
         },
@@ -351,6 +389,29 @@ describe('hub', () => {
       expect(payloads(await messages.take(4))).toEqual([1, 2, 3, 4]);
       expect([gaps.values, town.errors]).toEqual([[], [new ChannelFailedError('log', 'room.1', boom)]]);
       expect(scheduler.now()).toBeGreaterThan(0);
+    });
+
+    it('drops no stored message, and hands on broadcasts, while the missed ones are read', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler });
+      const { log: slow, release, isAsked } = slowLog(log);
+      let isSlow = false;
+      const read: ChannelLog['read'] = (name, query) => (isSlow ? slow.read(name, query) : log.read(name, query));
+      open({ log: { ...log, read }, scheduler });
+      const { messages, gaps } = await town.member('room.1');
+      log.append('room.1', note(1));
+      await messages.take(1);
+      isSlow = true;
+      log.break();
+      log.append('room.1', note(2));
+      scheduler.flush();
+      expect(isAsked()).toBe(true);
+      log.append('room.1', note(3));
+      log.broadcast?.('room.1', note('ephemeral'));
+      release();
+      expect(new Set(payloads(await messages.take(4)))).toEqual(new Set([1, 'ephemeral', 2, 3]));
+      expect(payloads(messages.values).filter((text) => text !== 'ephemeral')).toEqual([1, 2, 3]);
+      expect(gaps.values).toEqual([]);
     });
 
     it('tells its members of a gap when not all of that is left', async () => {

@@ -48,17 +48,17 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
     authorize({ channel, action, message }) {
       const id = channel.slice(channelOf('').length);
       if (channel !== channelOf(id)) return false;
-      if (action === 'join') open(id);
-      if (action === 'join' || !message) return action === 'join';
+      if (action === 'join') return open(id) ? true : { reason: 'There are too many workspaces, or this is not the name of one.' };
+      if (!message) return false;
       if (PUBLISHED.includes(message.type)) all.get(id)?.document.check(message);
       return all.has(id) && PUBLISHED.includes(message.type);
     },
   });
 
-  const open = (id: string): Workspace => {
+  const open = (id: string): Workspace | undefined => {
     const known = all.get(id);
     if (known) return known;
-    if (!WORKSPACE_NAME.test(id) || all.size >= maxWorkspaces) throw new RangeError('no workspace of that name, or too many');
+    if (!WORKSPACE_NAME.test(id) || all.size >= maxWorkspaces) return undefined;
     const workspace = createWorkspace(id, rooms.channel(channelOf(id)), options);
     all.set(id, workspace);
     workspace.life.add(() => all.delete(id));

@@ -1,0 +1,103 @@
+import { isObservable } from 'rxjs';
+import { ChannelFailedError, InvalidMessageError } from '../../errors.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { estimateSize } from '../../internal/estimateSize.js';
+import type { ChannelMember, ChannelPosition, ChannelPublish, ChannelRefusal } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import type { Rejection } from '../../session/store/inbox.js';
+import type { Wire } from '../../wire/wire.js';
+import { channelNameOf, readPublish } from '../channels/channelPayloads.js';
+import type { ChannelRequest } from './hubOptions.js';
+import type { HubChannels } from './hubChannels.js';
+import { publishedMessage, refusedMessage } from './hubMessages.js';
+
+export interface PublisherOptions {
+  readonly wire: Wire;
+  readonly member: ChannelMember;
+  readonly channels: Pick<HubChannels, 'store'>;
+  /** Returns the reason of a refusal, or undefined. */
+  readonly authorize: (request: ChannelRequest) => MaybeAsync<string | undefined>;
+  readonly report: (error: unknown) => void;
+  readonly maxSize: number;
+}
+
+/** Publishes the messages of one client, one after the other. */
+export interface Publisher {
+  /**
+   * Stores a message in the log, with the client as its source. The log delivers it to the members.
+   *
+   * @throws {InvalidMessageError} If the request is malformed.
+   */
+  publish(carrier: Message): MaybeAsync<void>;
+  /** Tells the client that a message could not be handled. The message is a dead letter of its session. */
+  refuseFailed(carrier: Message, error: unknown): void;
+  /** Returns the reason why the latest message was refused, once. */
+  takeRejection(): Rejection | undefined;
+}
+
+/** A message to be published, and the `channel.publish` that carries it. */
+interface Publish extends Required<ChannelPublish<Message>> {
+  readonly carrier: Message;
+}
+
+export function createPublisher({ wire, member, channels, authorize, report, maxSize }: PublisherOptions): Publisher {
+  let rejection: Rejection | undefined;
+
+  const sendRefusal = (carrier: Message, channel: string, reason: string): void =>
+    wire.next(refusedMessage(carrier, { channel, action: 'publish', reason }));
+  const refuse = (carrier: Message, channel: string, reason: string): void => {
+    rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason };
+    sendRefusal(carrier, channel, reason);
+  };
+  const confirm = ({ carrier, channel, confirm: isAwaited }: Publish, position: ChannelPosition | undefined): void => {
+    if (isAwaited) wire.next(publishedMessage(carrier, channel, position));
+  };
+  const fail = ({ carrier, channel }: Publish, error: unknown): void => {
+    report(new ChannelFailedError('log', channel, error));
+    refuse(carrier, channel, 'failed' satisfies ChannelRefusal);
+  };
+  /** Without `authorize`, and with a log that returns its result, this makes no Observable and no closure. */
+  const decide = (publish: Publish, refusal: string | undefined): MaybeAsync<void> => {
+    if (refusal !== undefined) return refuse(publish.carrier, publish.channel, refusal);
+    let position: MaybeAsync<ChannelPosition | undefined>;
+    try {
+      position = channels.store(publish.channel, publish.message);
+    } catch (error) {
+      return fail(publish, error);
+    }
+    if (!isObservable(position)) return confirm(publish, position);
+    const stored$ = position;
+    return attempt(
+      () => stored$,
+      (at) => confirm(publish, at),
+      (error) => fail(publish, error),
+    );
+  };
+
+  return {
+    publish(carrier) {
+      const { channel, message: original, ephemeral, confirm: isAwaited } = readPublish(carrier.payload);
+      if (estimateSize(original, maxSize) > maxSize) {
+        refuse(carrier, channel, 'too-large' satisfies ChannelRefusal);
+        return;
+      }
+      const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
+      const publish: Publish = { carrier, channel, message, ephemeral, confirm: isAwaited };
+      const refusal = authorize({ wire, member, channel, action: 'publish', message });
+      return isObservable(refusal) ? chain(refusal, (reason) => decide(publish, reason)) : decide(publish, refusal);
+    },
+    refuseFailed(carrier, error) {
+      try {
+        const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
+        sendRefusal(carrier, channelNameOf(carrier.payload), reason);
+      } catch {
+        // The client cannot assign a refusal without the name of a channel.
+      }
+    },
+    takeRejection() {
+      const taken = rejection;
+      rejection = undefined;
+      return taken;
+    },
+  };
+}
