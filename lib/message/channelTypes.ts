@@ -12,8 +12,8 @@ export interface ChannelMember {
   readonly info?: unknown;
 }
 
-/** The reason why a server refused a request: not allowed, too much, or an error. */
-export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'failed';
+/** The reason why a server refused a request: not allowed, too much, a message that says that it is encrypted and is not, or an error. */
+export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'failed';
 
 /** A request of a client to join a channel, or to confirm that it has joined. */
 export interface ChannelJoin {

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, noop, Observable } from 'rxjs';
-import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
+import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
+import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
@@ -119,7 +120,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
-    if (this.sender.accept(message)) this.#turn.schedule();
+    if (isUnencrypted(message) && !this.#parts.codec.current.isSealed) this.#refuse(message);
+    else if (this.sender.accept(message)) this.#turn.schedule();
   }
 
   /** Returns the number of frames that arrived and are not read yet. */
@@ -285,6 +287,12 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       this.#acks.processed(this.receiver.tracker.done);
       for (const { onDone } of outcomes) onDone?.();
     }
+  }
+
+  /** Gives up a message that says that it is encrypted, and is not. */
+  #refuse(message: Message): void {
+    const { pending } = this.sender;
+    if (pending.open(message)) pending.close(message.id, 'dead', { error: new NotEncryptedError(message) });
   }
 
   #opened(connection: Connection): void {

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -82,7 +83,10 @@ function removeIdle(known: Map<string, Channel>): void {
   for (const [name, { observed }] of known) if (!observed) known.delete(name);
 }
 
-/** Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message. */
+/**
+ * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message, and says that it is encrypted if the message says so
+ * and is not: then the wire refuses it.
+ */
 function publishMessage(channel: string, message: Message): Message {
   const { id, timestamp, ttl, priority, delivery } = message;
   return {
@@ -90,5 +94,6 @@ function publishMessage(channel: string, message: Message): Message {
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
     ...(delivery !== undefined && { delivery }),
+    ...(isUnencrypted(message) && { metadata: { encrypted: true } }),
   };
 }

@@ -1,5 +1,6 @@
 import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
-import { ChannelFailedError, RxwireError } from '../../errors.js';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { ChannelFailedError, NotEncryptedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { attempt, whenReady } from '../../internal/maybeAsync.js';
@@ -76,6 +77,10 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     channel(name) {
       if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
       const publish = (message: Message): void => {
+        if (isUnencrypted(message)) {
+          errors$.next(new NotEncryptedError(message));
+          return;
+        }
         const fail = (error: unknown): void => reportLogError(name, error);
         const appended = attempt(() => log.append(name, message.source ? message : { ...message, source: id }), noop, fail);
         void whenReady(appended, noop, fail);

@@ -1,4 +1,5 @@
 import { isObservable, map, noop, type Observable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ChannelFailedError } from '../../errors.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { estimateSize } from '../../internal/estimateSize.js';
@@ -106,6 +107,8 @@ function publish(message: Message, options: HubClientOptions): MaybeAsync<void> 
   const refuse = (reason: ChannelRefusal): void => wire.next(refusedMessage(message, { channel, action: 'publish', reason }));
 
   if (estimateSize(original, maxSize) > maxSize) return refuse('too-large');
+  // A log and other members would have the plain text, also where the codec of this client encrypts.
+  if (isUnencrypted(original)) return refuse('not-encrypted');
   return chain(authorize({ wire, member, channel, action: 'publish', message: published }), (isAllowed): MaybeAsync<void> => {
     if (!isAllowed) return refuse('forbidden');
     return attempt(() => log.append(channel, published), noop, onLogError(channel, options, refuse));
