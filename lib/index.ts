@@ -56,6 +56,7 @@ export { serverSentEvents } from './link/serverSentEvents.js';
 export type { SocketOptions } from './link/socket.js';
 export type { StallOptions } from './link/stallCheck.js';
 export { webSocket, type WebSocketOptions } from './link/webSocket.js';
+export { contentKey, type MessageContent } from './message/contentKey.js';
 export { createMessage, type MessageOptions } from './message/createMessage.js';
 export { isExpired } from './message/isExpired.js';
 export { MessagePriority } from './message/messagePriority.js';
