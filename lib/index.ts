@@ -24,6 +24,7 @@ export { request } from './app/requests/request.js';
 export type { RequestOptions, RequestWire } from './app/requests/requestOptions.js';
 export type * from './app/requests/requestTypes.js';
 export { queue } from './app/queue/queue.js';
+export { queues, type Queues, type QueuesOptions } from './app/queue/queues.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
 export type * from './app/queue/queueStore.js';
 export { route, type RouteOptions } from './app/routing/route.js';
