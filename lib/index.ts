@@ -1,3 +1,5 @@
+export { fromBatchMessage } from './app/batches/fromBatchMessage.js';
+export { toBatchMessage, type BatchMessageOptions } from './app/batches/toBatchMessage.js';
 export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
 export type * from './app/deadLetters/deadLetterStore.js';
 export { memoryDeadLetters, type MemoryDeadLettersOptions } from './app/deadLetters/memoryDeadLetters.js';
