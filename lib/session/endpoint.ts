@@ -120,7 +120,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
-    if (isUnencrypted(message) && !this.#parts.codec.current.isSealed) this.#refuse(message);
+    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed) this.#refuse(message);
     else if (this.sender.accept(message)) this.#turn.schedule();
   }
 
