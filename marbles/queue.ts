@@ -31,6 +31,12 @@ marble(
 );
 
 marble(
+  'processes messages in the order of arrival with the order fifo',
+  { operator: "queue('letters', order: 'fifo'), takes 3 ms", source: '-abCD----------|', expected: '----a--b--C--D-|' },
+  (source) => source.pipe(queued({ order: 'fifo' })),
+);
+
+marble(
   'has several processors, or one for several messages',
   { operator: "queue('letters'), takes 3 ms, concurrency: 2", source: '-abCD-----|', expected: '----ab-CD-|' },
   (source) => source.pipe(queued({ concurrency: 2 })),
@@ -57,6 +63,18 @@ marble(
     time: { maxAge: '--|' },
   },
   (source, { maxAge, dropped }) => source.pipe(queued({ maxAge, dropped })),
+);
+
+marble(
+  'counts maxAge from the timestamp of each message, 0 here, with ageFrom timestamp',
+  {
+    operator: "queue('letters', maxAge: 6 ms, ageFrom: 'timestamp'), takes 3 ms",
+    source: '  -ab-----c---|',
+    expected: '----a--b----|',
+    outputs: { dropped: '--------c' },
+    time: { maxAge: '------|' },
+  },
+  (source, { maxAge, dropped }) => source.pipe(queued({ maxAge, ageFrom: 'timestamp', dropped })),
 );
 
 marble(

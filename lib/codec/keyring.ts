@@ -1,4 +1,7 @@
+import { map, type Observable } from 'rxjs';
 import { NAME_PATTERN } from '../message/messageLimits.js';
+import { deriveKey, type DeriveKeyOptions } from './deriveKey.js';
+import { utf8 } from './seal/sealedFormat.js';
 
 export interface KeyringOptions {
   /** The name of the key that encrypts. */
@@ -34,8 +37,42 @@ export interface Keyring {
   remove(name: string): void;
 }
 
+export interface FromSecretOptions extends DeriveKeyOptions {
+  /** The name of the key. @default 'secret' */
+  readonly name?: string;
+  /** At least 16 random bytes, which both sides have. Not secret. @default the same bytes for all programs */
+  readonly salt?: Uint8Array;
+}
+
+/** Creates keyrings. */
+export interface KeyringFactory {
+  /** See {@link keyring}. */
+  (options: KeyringOptions): Keyring;
+  /**
+   * Derives the key of a keyring from a secret text: the same text gives the same key on both sides. It uses `deriveKey`, which takes about a fifth of a second,
+   * asynchronously, so that guessing is slow. Emits the keyring, then completes; each subscription derives the key anew.
+   *
+   * Use a random text, as of `openssl rand -base64 32`. For a passphrase of a person, set a random `salt`: without it, one list of guesses serves an
+   * attacker for all programs.
+   *
+   * @throws {RangeError} At call time, if the text is empty, or has fewer than 16 characters and there is no `salt`; if the salt is too short, or
+   * `iterations` out of range.
+   * @throws {TypeError} At call time, if the name is invalid.
+   * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+   * @example
+   * keyring.fromSecret('pq3Jk0s5vQxW9tZ2yB7nLm4c', { name: '2026-03' }).subscribe((keys) => {
+   *   console.log(keys.current); // prints: 2026-03
+   * });
+   */
+  readonly fromSecret: (text: string, options?: FromSecretOptions) => Observable<Keyring>;
+}
+
 /** The size of a key in bytes. */
 const SIZE = 32;
+/** The minimum length of a secret without a salt, in characters. */
+const MIN_SECRET = 16;
+/** The salt of secrets that have none of their own, in UTF-8. */
+const SHARED_SALT = 'rxwire keyring 1';
 
 /**
  * Creates a set of keys for `sealed` and `encryptPayload`. One key encrypts, all decrypt. To rotate keys during use, first `add` the new
@@ -49,12 +86,14 @@ const SIZE = 32;
  * keys.use('2026-04');
  * console.log(keys.current); // prints: 2026-04
  */
-export function keyring(options: KeyringOptions): Keyring {
+export const keyring: KeyringFactory = /* @__PURE__ */ Object.assign(createKeyring, { fromSecret });
+
+function createKeyring(options: KeyringOptions): Keyring {
   const all = new Map<string, Uint8Array>();
   let { current } = options;
 
   const add: Keyring['add'] = (name, key) => {
-    if (!NAME_PATTERN.test(name)) throw new TypeError(`keyring: the name of a key must match ${NAME_PATTERN.source}`);
+    checkName(name);
     // If a name were reused, data that the first key has encrypted would look forged.
     if (all.has(name)) throw new TypeError(`keyring: there is a key ${name} already`);
     if (!(key instanceof Uint8Array) || key.length !== SIZE) throw new RangeError(`keyring: key ${name} must be ${SIZE} bytes`);
@@ -80,4 +119,16 @@ export function keyring(options: KeyringOptions): Keyring {
       all.delete(name);
     },
   };
+}
+
+function fromSecret(text: string, { name = 'secret', salt, ...options }: FromSecretOptions = {}): Observable<Keyring> {
+  checkName(name);
+  if (!salt && text.length < MIN_SECRET)
+    throw new RangeError(`keyring: a secret without a "salt" must have ${MIN_SECRET} characters and more, got ${text.length}`);
+  return deriveKey(text, salt ?? utf8(SHARED_SALT), options).pipe(map((key) => createKeyring({ current: name, keys: { [name]: key } })));
+}
+
+/** @throws {TypeError} If it is not the name of a key. */
+function checkName(name: string): void {
+  if (!NAME_PATTERN.test(name)) throw new TypeError(`keyring: the name of a key must match ${NAME_PATTERN.source}`);
 }

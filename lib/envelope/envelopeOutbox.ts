@@ -1,5 +1,6 @@
 import { Subject, type SchedulerLike } from 'rxjs';
-import { MessageDroppedError, type DropReason } from '../errors.js';
+import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
+import { MessageDroppedError, NotEncryptedError, type DropReason } from '../errors.js';
 import { createRing } from '../internal/ring.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Receipt } from '../message/receipt.js';
@@ -37,6 +38,11 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
     accept: (message: Message): void => {
       const { id } = message;
       if (pending.has(id)) return;
+      // No codec of envelopes encrypts.
+      if (isUnencrypted(message)) {
+        reportReceipt({ id, status: 'dead', error: new NotEncryptedError(message) });
+        return;
+      }
       pending.add(id);
       push(message);
       reportReceipt({ id, status: 'queued' });

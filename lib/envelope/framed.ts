@@ -1,6 +1,7 @@
 import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject, tap } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import { ConnectionLostError, type RxwireError } from '../errors.js';
+import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
+import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
@@ -34,6 +35,11 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   assertPositive('framed', { maxFrame, maxBadFrames });
 
   const encode = createEncoder({ current: codec }, { maxSize: maxFrame, onUnsendable });
+  const isSendable = (message: Message): boolean => {
+    if (!isUnencrypted(message)) return true;
+    onUnsendable(message, new NotEncryptedError(message));
+    return false;
+  };
   const decode = (frame: Frame): MaybeAsync<readonly Message[]> => {
     checkSize(frame, maxFrame);
     return decodeBody(codec, frame);
@@ -59,7 +65,8 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
           },
         );
       const frames$ = outgoing.pipe(
-        concatMap((batch) => asInput(encode(batch, 0))),
+        map((batch) => (batch.some(isUnencrypted) ? batch.filter(isSendable) : batch)),
+        concatMap((batch) => asInput(batch.length > 0 ? encode(batch, 0) : [])),
         mergeMap(identity),
         map(({ body }) => body),
         tap({ complete: () => refused$.complete() }),

@@ -106,6 +106,19 @@ export class MessagesMissedError extends RxwireError {
   }
 }
 
+/** A message says that it is encrypted, and is not: it was not sent. */
+export class NotEncryptedError extends RxwireError {
+  declare readonly id: string;
+  declare readonly type: string;
+  declare readonly reason: string;
+
+  constructor({ id, type }: MessageName) {
+    const reason =
+      'metadata.encrypted is true and the payload is not encrypted. Pass the message through encryptPayload, or use a sealed codec';
+    super('ERR_NOT_ENCRYPTED', { id, type, reason });
+  }
+}
+
 /** A buffer is full, and its policy is `error`. */
 export class OverflowError extends RxwireError {
   declare readonly buffer: string;

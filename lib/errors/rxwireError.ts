@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'ERR_INVALID_PAYLOAD'
   | 'ERR_MIDDLEWARE'
   | 'ERR_MISSED'
+  | 'ERR_NOT_ENCRYPTED'
   | 'ERR_NO_WEBSOCKET'
   | 'ERR_OVERFLOW'
   | 'ERR_PEER_GONE'

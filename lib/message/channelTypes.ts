@@ -12,8 +12,11 @@ export interface ChannelMember {
   readonly info?: unknown;
 }
 
-/** The reason why a hub refused a request, unless `authorize` has given another one: not allowed, too much, unreadable, or an error. */
-export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'invalid' | 'failed';
+/**
+ * The reason why a hub refused a request, unless `authorize` has given another one: not allowed, too much, not encrypted though the message says
+ * so, unreadable, or an error.
+ */
+export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'failed';
 
 /** A request of a client to join a channel, or to confirm that it has joined. */
 export interface ChannelJoin {

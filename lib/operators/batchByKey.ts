@@ -2,6 +2,7 @@ import { asyncScheduler, type OperatorFunction, type SchedulerLike } from 'rxjs'
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { createOpenBatches } from '../internal/openBatches.js';
 import { operate } from '../internal/operate.js';
+import type { Message } from '../message/types.js';
 
 /** Items of one key, in the order of the source. */
 export interface Batch<K, T> {
@@ -30,21 +31,32 @@ export interface BatchByKeyOptions {
  * When the source completes or fails, the open batches are emitted first, the oldest one first. One timer serves all keys, and there is none while no
  * batch is open. A subscriber may add items to the source while it receives a batch; they become part of later batches.
  *
- * @param key Returns the key of an item; keys are equal as in a `Map`. A throw is delivered as an error.
+ * @param key Returns the key of an item; keys are equal as in a `Map`. A throw is delivered as an error. Messages need none: by default, their key
+ * is `type:target`, with nothing behind the colon if there is no `target`.
  * @throws {RangeError} At call time, if `maxWait` is negative, or another number is not positive.
  * @example
  * messages$.pipe(batchByKey((message) => message.target, { maxWait: 50 })).subscribe(({ key, items }) => console.log(key, items.length));
+ * @example
+ * of(createMessage('chat.wave', 1, { target: 'ann' }), createMessage('chat.wave', 2, { target: 'ann' }))
+ *   .pipe(batchByKey())
+ *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: chat.wave:ann 2
  */
-export function batchByKey<T, K>(key: (value: T) => K, options: BatchByKeyOptions = {}): OperatorFunction<T, Batch<K, T>> {
+export function batchByKey<T, K>(key: (value: T) => K, options?: BatchByKeyOptions): OperatorFunction<T, Batch<K, T>>;
+export function batchByKey<T extends Pick<Message, 'type' | 'target'>>(options?: BatchByKeyOptions): OperatorFunction<T, Batch<string, T>>;
+export function batchByKey(
+  first: ((value: unknown) => unknown) | BatchByKeyOptions = {},
+  second: BatchByKeyOptions = {},
+): OperatorFunction<unknown, Batch<unknown, unknown>> {
+  const [key, options] = typeof first === 'function' ? [first, second] : [typeAndTarget, first];
   const { maxSize = 100, maxWait = 1_000, maxKeys = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('batchByKey', { maxSize, maxKeys });
   assertNotNegative('batchByKey', { maxWait });
 
   return operate((subscriber) => {
-    const batches = createOpenBatches<K, T>(subscriber, maxWait, scheduler);
+    const batches = createOpenBatches<unknown, unknown>(subscriber, maxWait, scheduler);
     const { byKey } = batches;
 
-    const openOrClose = (lane: K, value: T): void => {
+    const openOrClose = (lane: unknown, value: unknown): void => {
       const batch = batches.latest ?? { key: lane, items: [value], since: scheduler.now() };
       byKey.set(lane, (batches.latest = batch));
       if (batch.items.length >= maxSize) batches.close(batch);
@@ -67,4 +79,9 @@ export function batchByKey<T, K>(key: (value: T) => K, options: BatchByKeyOption
       complete: () => batches.finish(() => subscriber.complete()),
     };
   });
+}
+
+function typeAndTarget(value: unknown): string {
+  const { type, target = '' } = value as Pick<Message, 'type' | 'target'>;
+  return `${type}:${target}`;
 }

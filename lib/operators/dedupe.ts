@@ -4,7 +4,10 @@ import { createRecentKeys } from '../internal/recentKeys.js';
 import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {
-  /** Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined` is a key too. @default the message's `id` */
+  /**
+   * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined` is a key too. `contentKey` returns a hash of a message and
+   * its payload. @default the message's `id`
+   */
   readonly key?: (value: T) => unknown;
   /** How long a key is remembered after its first value, in ms. @default 300_000 */
   readonly ttl?: number;
@@ -28,8 +31,17 @@ export interface DedupeOptions<T> {
  * @example
  * messages$.pipe(dedupe({ ttl: 60_000, onDuplicate: (m) => console.log('again', m.id) })).subscribe(draw);
  * @example
+ * const message = createMessage('note.taken', { text: 'hello' }, { id: 'm1' });
+ * of(message, { ...message, payload: { text: 'bye' } })
+ *   .pipe(dedupe({ key: contentKey }), toArray())
+ *   .subscribe((messages) => console.log(messages.length)); // prints: 2
+ * @example
  * of('a', 'b', 'a').pipe(dedupe({ key: (letter) => letter }), toArray()).subscribe((letters) => console.log(letters.join(' '))); // prints: a b
  */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- so that `T` is the type of the source, and not of the parameter of `contentKey`
+export function dedupe<T, K extends (value: T) => unknown>(
+  options: Omit<DedupeOptions<T>, 'key'> & { readonly key: K },
+): MonoTypeOperatorFunction<T>;
 export function dedupe<T>(options: DedupeOptions<T> & { readonly key: (value: T) => unknown }): MonoTypeOperatorFunction<T>;
 export function dedupe<T extends Pick<Message, 'id'>>(options?: DedupeOptions<T>): MonoTypeOperatorFunction<T>;
 export function dedupe(options: DedupeOptions<never> = {}): MonoTypeOperatorFunction<unknown> {

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, noop, type Observable, type SchedulerLike } from 'rxjs';
-import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
+import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
+import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError } from '../errors.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
@@ -127,7 +128,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
-    if (this.sender.accept(message)) this.#turn.schedule();
+    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed) this.sender.pending.refuse(message, new NotEncryptedError(message));
+    else if (this.sender.accept(message)) this.#turn.schedule();
   }
 
   /** Returns the number of frames that arrived and are not read yet. */

@@ -158,7 +158,7 @@ export class Wire extends Subject<Message> {
    * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was sent.
    *
    * @throws {RxwireError} Rejects with the reason, when the message is given up: with `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when
-   * the wire has ended already, or a durable outbox keeps the message. A rejection that is not caught has no effect.
+   * the wire has ended already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that it is encrypted and is not. A rejection that is not caught has no effect.
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */

@@ -2,7 +2,14 @@ import { concat, finalize, ignoreElements, merge, NEVER, of, Subject, tap } from
 import type { Codec, PlainCodec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { ConnectionLostError, DecodeError, EncodeError, FrameTooLargeError, InvalidMessageError } from '../../lib/errors.js';
+import {
+  ConnectionLostError,
+  DecodeError,
+  EncodeError,
+  FrameTooLargeError,
+  InvalidMessageError,
+  NotEncryptedError,
+} from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -47,6 +54,19 @@ describe('framed', () => {
   });
 
   describe('what is sent', () => {
+    it('does not contain a message that says it is encrypted, and is not', () => {
+      const { sent, failures, outgoing } = open();
+      const unencrypted = { ...message('b', 'secret'), metadata: { encrypted: true } };
+      outgoing.next([message('a'), unencrypted, message('c')]);
+      outgoing.next([unencrypted]);
+      expect(sent).toHaveLength(1);
+      expect(sent.join()).not.toContain('secret');
+      expect(failures).toEqual([
+        ['b', new NotEncryptedError(unencrypted)],
+        ['b', new NotEncryptedError(unencrypted)],
+      ]);
+    });
+
     it('is split into frames that are small enough', () => {
       const { sent, failures, arriving, outgoing, received } = open(json(), { maxFrame: 300 });
       outgoing.next(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => message(id)));

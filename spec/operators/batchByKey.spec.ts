@@ -12,6 +12,8 @@ import {
   toArray,
   VirtualTimeScheduler,
 } from 'rxjs';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
 import { batchByKey, type Batch } from '../../lib/operators/batchByKey.js';
 import { operatorContract } from '../support/operatorContract.js';
 
@@ -26,6 +28,21 @@ describe('batchByKey', () => {
 
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));
   afterEach(() => void jest.useRealTimers().restoreAllMocks());
+
+  it('collects messages by type and target by default', async () => {
+    const wave = (id: string, target?: string, type = 'chat.wave'): Message =>
+      createMessage(type, null, { id, ...(target !== undefined && { target }) });
+    const source = of(wave('a', 'ann'), wave('b', 'ben'), wave('c', 'ann'), wave('d'), wave('e', 'ann', 'chat.nod'), wave('f'));
+    const batches = await lastValueFrom(source.pipe(batchByKey({ maxWait: 5 }), toArray()));
+    expect(batches.map(({ key, items }) => [key, items.map(({ id }) => id).join('')])).toEqual([
+      ['chat.wave:ann', 'ac'],
+      ['chat.wave:ben', 'b'],
+      ['chat.wave:', 'df'],
+      ['chat.nod:ann', 'e'],
+    ]);
+    expect(await lastValueFrom(source.pipe(batchByKey(), toArray()))).toEqual(batches);
+    expect(() => batchByKey({ maxSize: 0 })).toThrow(RangeError);
+  });
 
   it('emits a batch when it is full, and the rest in the order of their first items', async () => {
     const batches = of('b1', 'a1', 'b2', 'c1', 'a2', 'b3').pipe(batchByKey(first, { maxSize: 2 }), toArray());

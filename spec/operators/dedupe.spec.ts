@@ -1,4 +1,5 @@
 import { lastValueFrom, of, Subject, toArray, VirtualTimeScheduler } from 'rxjs';
+import { contentKey } from '../../lib/message/contentKey.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { dedupe } from '../../lib/operators/dedupe.js';
 import { operatorContract } from '../support/operatorContract.js';
@@ -43,6 +44,17 @@ describe('dedupe', () => {
   it('forgets the oldest key when maxSize is reached, and no other', async () => {
     const passed = of('a', 'b', 'b', 'c', 'b', 'a').pipe(dedupe({ key: (letter) => letter, maxSize: 2 }), toArray());
     expect(await lastValueFrom(passed)).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  it('drops only messages of equal content, with contentKey', async () => {
+    const message = createMessage('test.any', { a: 1, b: 2 }, { id: 'm1' });
+    const others = [
+      { ...message, payload: { b: 2, a: 1 }, source: 'other' },
+      { ...message, payload: { a: 1 } },
+      { ...message, id: 'm2' },
+    ];
+    const passed = of(message, ...others).pipe(dedupe({ key: contentKey }), toArray());
+    expect(await lastValueFrom(passed)).toEqual([message, others[1], others[2]]);
   });
 
   it('compares keys as a Set does', async () => {

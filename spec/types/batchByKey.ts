@@ -1,4 +1,6 @@
 import { EMPTY, of, type Observable } from 'rxjs';
+import { fromBatchMessage } from '../../lib/app/batches/fromBatchMessage.js';
+import { toBatchMessage } from '../../lib/app/batches/toBatchMessage.js';
 import { batchByKey, type Batch } from '../../lib/operators/batchByKey.js';
 import { unbatch } from '../../lib/operators/unbatch.js';
 import type { Message } from '../../lib/message/types.js';
@@ -13,6 +15,21 @@ export const backAgain: Observable<Message<'execution.output'>> = messages$.pipe
   batchByKey(() => 'all'),
   unbatch(),
 );
+
+export const byTypeAndTarget: Observable<Batch<string, Message<'execution.output'>>> = messages$.pipe(batchByKey());
+export const withOptions: Observable<Batch<string, Message<'execution.output'>>> = messages$.pipe(batchByKey({ maxWait: 5 }));
+export const asMessages: Observable<Message<'batch'>> = messages$.pipe(batchByKey(), toBatchMessage({ delivery: 'exactly-once' }));
+export const fromMessages: Observable<Message> = messages$.pipe(batchByKey(), toBatchMessage(), fromBatchMessage());
+
+// @ts-expect-error only messages have a default key
+of(1, 2).pipe(batchByKey());
+const byTime: Observable<Batch<number, Message>> = messages$.pipe(batchByKey(({ timestamp }) => timestamp));
+// @ts-expect-error the key of an envelope is a text
+byTime.pipe(toBatchMessage());
+// @ts-expect-error each batch has an id of its own
+toBatchMessage({ id: 'same' });
+// @ts-expect-error a batch message has no items: `fromBatchMessage` reads it
+asMessages.pipe(unbatch());
 
 of(1, 2)
   .pipe(batchByKey((value) => value % 2 === 0))

@@ -1,5 +1,6 @@
 import { EMPTY, of, type Observable } from 'rxjs';
 import { queue } from '../../lib/app/queue/queue.js';
+import { queues, type Queues } from '../../lib/app/queue/queues.js';
 import type { Queue, QueueDrop } from '../../lib/app/queue/queueOptions.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -17,10 +18,19 @@ export const promised: Observable<Consumed<Message<'execution.start'>, string>> 
   Promise.resolve(payload.data),
 );
 
+export const taken: Observable<Message<'execution.start'>> = starts.take();
+export const all: Queues = queues({ store: lmdbStore({ path: '.tmp/types' }), order: 'fifo' });
+export const opened: Queue<Message<'execution.start'>> = all.open('starts', { ageFrom: 'timestamp' });
+export const untyped: Queue<Message> = all.open('any');
+
 messages$.pipe(ofType('execution.start')).subscribe(starts);
 messages$.subscribe(any);
 // @ts-expect-error these may be of any type
 messages$.subscribe(starts);
+// @ts-expect-error an order that does not exist
+queue('any', { order: 'lifo' });
+// @ts-expect-error a start that does not exist
+queue('any', { ageFrom: 'birth' });
 // @ts-expect-error only messages can wait
 any.next('text');
 // @ts-expect-error the payload has no such field

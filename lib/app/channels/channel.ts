@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -88,7 +89,8 @@ function removeIdle(known: Map<string, Channel>, { has }: Demultiplexer): void {
 }
 
 /**
- * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message.
+ * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message, and says that it is encrypted if
+ * the message says so and is not: then the wire refuses it.
  *
  * @param level The delivery of messages that have none of their own.
  * @param confirm Whether the hub answers.
@@ -102,5 +104,6 @@ function publishMessage(channel: string, message: Message, level: Delivery, conf
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
     ...(delivery !== undefined && { delivery }),
+    ...(isUnencrypted(message) && { metadata: { encrypted: true } }),
   };
 }

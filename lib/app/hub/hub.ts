@@ -1,5 +1,6 @@
 import { catchError, filter, finalize, firstValueFrom, map, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
-import { ChannelFailedError, RxwireError } from '../../errors.js';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { ChannelFailedError, NotEncryptedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { asObservable, attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
@@ -79,6 +80,10 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       return new ChannelSubject({
         name,
         publish(message) {
+          if (isUnencrypted(message)) {
+            errors$.next(new NotEncryptedError(message));
+            return;
+          }
           const fail = (error: unknown): void => reportLogError(name, error);
           void whenReady(
             attempt(() => store(message), noop, fail),
@@ -87,10 +92,13 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
           );
         },
         send(message) {
-          const position$ = asObservable(() => store(message)).pipe(
+          const position$ = asObservable(() => {
+            if (isUnencrypted(message)) throw new NotEncryptedError(message);
+            return store(message);
+          }).pipe(
             map((position) => position && { epoch: position.epoch, offset: position.offset }),
             catchError((error: unknown) => {
-              const failure = new ChannelFailedError('log', name, error);
+              const failure = error instanceof NotEncryptedError ? error : new ChannelFailedError('log', name, error);
               errors$.next(failure);
               throw failure;
             }),

@@ -1,3 +1,4 @@
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { isObservable } from 'rxjs';
 import { ChannelFailedError, InvalidMessageError } from '../../errors.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
@@ -79,6 +80,11 @@ export function createPublisher({ wire, member, channels, authorize, report, max
       const { channel, message: original, ephemeral, confirm: isAwaited } = readPublish(carrier.payload);
       if (estimateSize(original, maxSize) > maxSize) {
         refuse(carrier, channel, 'too-large' satisfies ChannelRefusal);
+        return;
+      }
+      // The log and the other members would receive the plain text, also where the codec of this client encrypts.
+      if (isUnencrypted(original)) {
+        refuse(carrier, channel, 'not-encrypted' satisfies ChannelRefusal);
         return;
       }
       const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };

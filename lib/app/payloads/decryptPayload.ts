@@ -7,10 +7,10 @@ import { DecryptError } from '../../errors.js';
 import { fromBase64 } from '../../internal/base64.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { EncryptOptions } from './encryptPayload.js';
+import type { PayloadOptions } from './encryptPayload.js';
 import { use } from '../routing/use.js';
 
-export interface DecryptOptions extends EncryptOptions {
+export interface DecryptOptions extends PayloadOptions {
   /** Whether messages that are not encrypted are refused or passed on. An intermediary can forge such messages. @default 'refuse' */
   readonly plain?: 'refuse' | 'pass';
 }

@@ -4,14 +4,16 @@ import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
 import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
 import { platformCipher } from '../../codec/seal/derivedKeys.js';
-import { EncodeError } from '../../errors.js';
+import { isEncryptedPayload, isMarkedEncrypted } from '../../codec/seal/encryptedPayload.js';
 import { toBase64 } from '../../internal/base64.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
+import { matcher } from '../routing/routeTable.js';
 import { use } from '../routing/use.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
-export interface EncryptOptions extends UseOptions {
+/** The options of both ends. */
+export interface PayloadOptions extends UseOptions {
   /**
    * The codec that encodes a payload before encryption. It determines which values are possible. Both ends need the same codec. @default
    * json()
@@ -19,35 +21,58 @@ export interface EncryptOptions extends UseOptions {
   readonly codec?: PlainCodec;
 }
 
+export interface EncryptOptions extends PayloadOptions {
+  /**
+   * The messages to encrypt: by their types, or by a function. The others are passed on as they are. A message whose `metadata.encrypted` is set is encrypted
+   * in any case. @default all messages
+   */
+  readonly when?: EncryptWhen;
+}
+
 /**
- * Encrypts the payload of each message with AES-256-GCM, end to end: servers and brokers in between route messages that they cannot read.
+ * Selects messages: one or more patterns of their types, or a function that returns whether to encrypt a message. Patterns are those of `route`; in
+ * addition, one may start with `**.`, which stands for any number of segments, also for none: `'**.sensitive'`.
+ */
+export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((message: Message) => boolean);
+
+/**
+ * Encrypts the payload of each message, or of those that `when` selects, with AES-256-GCM, end to end: servers and brokers in between route messages that they cannot read.
  * The payload becomes a text, and
  * `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable and are authenticated. All other fields are neither encrypted nor authenticated.
  *
  *     source                    -a-b-|
  *     encryptPayload(keys)      -A-B-|
  *
- * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an `onError`: nothing is sent in plain text.
- * Order is kept.
+ * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an `onError`: nothing is sent in plain text. The same
+ * applies when `when` throws. A message that is encrypted already is passed on as it is. Order is kept: a message that is not encrypted waits for those
+ * before it.
  *
  * @param keys May change during use.
- * @throws {RangeError} At call time, if `maxWaiting` is out of range.
+ * @throws {RangeError} At call time, if `maxWaiting` is out of range, or a pattern is invalid.
  * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
- * @throws {EncodeError} Delivered, for a payload that the codec does not support, or that is already encrypted.
+ * @throws {EncodeError} Delivered, for a payload that the codec does not support.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(encryptPayload(keys), decryptPayload(keys))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
+ * @example
+ * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
+ * of(createMessage('card.sensitive', '4711'), createMessage('chat.said', 'hello'))
+ *   .pipe(encryptPayload(keys, { when: '**.sensitive' }))
+ *   .subscribe(({ payload }) => console.log(payload === '4711', payload === 'hello'));
+ * // prints: false false
+ * // prints: false true
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
-  const { codec = json(), onError = rethrow } = options;
+  const { codec = json(), onError = rethrow, when } = options;
+  const isSelected = createSelector(when);
   const cipher = platformCipher('encryptPayload');
   const { seal } = createPayloadSeal(cipher, { keys, codec: codec.name });
 
-  const encrypt = (message: Message): MaybeAsync<Message> => {
+  const encrypt = (message: Message): MaybeAsync<Message> | undefined => {
     const { id, type, timestamp, version, payload, metadata } = message;
-    if (metadata?.encrypted) throw new EncodeError('encryptPayload', `${id} is already encrypted`);
+    if (isMarkedEncrypted(message) ? isEncryptedPayload(payload) : !isSelected(message)) return undefined;
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);
     return chain(seal(frame, message), (sealed) => ({
       ...message,
@@ -56,6 +81,26 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     }));
   };
   return use(encrypt, { ...options, onError });
+}
+
+function createSelector(when: EncryptWhen | undefined): (message: Message) => boolean {
+  if (when === undefined) return () => true;
+  if (typeof when === 'function') return when;
+  const matchers = [when].flat<unknown>().map((pattern) => typeMatcher(pattern as string | RegExp));
+  return ({ type }) => matchers.some((matches) => matches(type));
+}
+
+/** The wildcard for any number of segments at the start of a pattern. */
+const ANY_START = '**.';
+
+function typeMatcher(pattern: string | RegExp): (type: string) => boolean {
+  if (typeof pattern !== 'string' || !pattern.startsWith(ANY_START)) return matcher('encryptPayload', pattern);
+  const matches = matcher('encryptPayload', pattern.slice(ANY_START.length));
+  return (type) => {
+    // Tries each end of the type that begins with a whole segment.
+    for (let start = 0; start >= 0; start = type.indexOf('.', start) + 1 || -1) if (matches(type.slice(start))) return true;
+    return false;
+  };
 }
 
 function rethrow({ error }: { readonly error: unknown }): never {

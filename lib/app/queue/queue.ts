@@ -3,10 +3,11 @@ import { assertPositive } from '../../internal/assert.js';
 import type { Message } from '../../message/types.js';
 import { createQueueCore } from './queueCore.js';
 import { processItems } from './processItems.js';
+import { takeNext } from './takeNext.js';
 import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js';
 
 /**
- * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first. Nothing polls: a
+ * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first, or in the order of arrival. Nothing polls: a
  * message starts when it is added, or when a processor becomes idle.
  *
  * A message of a session is acked when it is processed or dropped. With a `store`, it is acked as soon as it is stored. A stored message
@@ -16,7 +17,7 @@ import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js
  * waiting messages.
  *
  * @param name The name in the store.
- * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {RangeError} At call time, if a number is not positive, or an option is invalid.
  * @example
  * const orders = queue('orders', { maxSize: 100 });
  * orders.drops$.subscribe(({ message, reason }) => console.warn(message.id, reason));
@@ -25,19 +26,36 @@ import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js
  * @example
  * const outputs = queue<Message<'execution.output'>>('outputs');
  * wire.pipe(ofType('execution.output')).subscribe(outputs);
+ * @example
+ * const jobs = queue('jobs', { order: 'fifo' });
+ * jobs.take().subscribe(({ payload }) => console.log(payload)); // prints: first
+ * jobs.next(createMessage('job.wanted', 'first'));
  */
 export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
+  return createQueue(name, options);
+}
+
+/** @param onEnd Called when the queue is closed or has failed. */
+export function createQueue<T extends Message>(name: string, options: QueueOptions<T>, onEnd?: () => void): Queue<T> {
   const {
     maxSize = QUEUE_DEFAULTS.maxSize,
     maxAge = QUEUE_DEFAULTS.maxAge,
+    ageFrom = QUEUE_DEFAULTS.ageFrom,
+    order = QUEUE_DEFAULTS.order,
     overflow = QUEUE_DEFAULTS.overflow,
-    priority = (message: T) => message.priority,
+    priority = order === 'fifo' ? () => undefined : (message: T) => message.priority,
     store,
     scheduler = asyncScheduler,
     microtask = asapScheduler,
   } = options;
   assertPositive('queue', { maxSize, maxAge });
-  const core = createQueueCore<T>({ name, store, microtask, maxSize, maxAge, overflow, priority, scheduler });
+  assertOneOf('ageFrom', ageFrom, ['arrival', 'timestamp']);
+  assertOneOf('order', order, ['fifo', 'priority']);
+  if (order === 'fifo' && options.priority) throw new RangeError(`queue: "priority" has no effect with the order 'fifo'`);
+  if (order === 'fifo' && overflow === 'drop-lowest')
+    throw new RangeError(`queue: the overflow 'drop-lowest' has no effect with the order 'fifo'`);
+  const core = createQueueCore<T>({ name, store, microtask, maxSize, maxAge, ageFrom, overflow, priority, scheduler });
+  if (onEnd) core.wake$.subscribe({ error: onEnd, complete: onEnd });
 
   return {
     name,
@@ -52,6 +70,13 @@ export function queue<T extends Message = Message>(name: string, options: QueueO
         return messages$;
       });
     },
+    take() {
+      const next$ = takeNext(core);
+      return defer(() => {
+        core.open();
+        return next$;
+      });
+    },
     depth$: defer(() => {
       core.open();
       // Reads the depth when it emits, so that a subscriber that adds a message does not reorder the values of others.
@@ -61,4 +86,8 @@ export function queue<T extends Message = Message>(name: string, options: QueueO
     errors$: core.errors$.asObservable(),
     close: core.close,
   };
+}
+
+function assertOneOf(option: string, value: string, allowed: readonly [string, string]): void {
+  if (!allowed.includes(value)) throw new RangeError(`queue: "${option}" must be '${allowed.join(`' or '`)}', got ${value}`);
 }

@@ -96,7 +96,7 @@ function createOperations<T extends Message>(
       }
       const item = { message, since: scheduler.now(), held: claim(message), place: NaN };
       persistence.add(item);
-      if (!isNew(state, item) || offerToProcessors(state, item)) return;
+      if (!isNew(state, item) || waiting.dropIfOld(item) || offerToProcessors(state, item)) return;
       failOnThrow(state, () => waiting.push(item));
       notify(state);
     },

@@ -11,6 +11,13 @@ export interface QueueOptions<T extends Message> {
   /** The maximum time that a message waits, in ms. Its own `ttl` applies too. @default 60_000 */
   readonly maxAge?: number;
   /**
+   * The start of `maxAge`: the arrival of a message in the queue, or its `timestamp`, which the sender has set. A timestamp in the future counts as the
+   * arrival. @default 'arrival'
+   */
+  readonly ageFrom?: 'arrival' | 'timestamp';
+  /** The order of processing: higher priorities first, or the order of arrival, whatever the priorities are. @default 'priority' */
+  readonly order?: 'fifo' | 'priority';
+  /**
    * Returns the priority of a message: the nearest `MessagePriority`; NORMAL if the result is not a number. @default its field `priority`
    */
   readonly priority?: (message: T) => number | undefined;
@@ -33,7 +40,14 @@ export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOption
 }
 
 /** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
-export const QUEUE_DEFAULTS = { maxSize: 1_000, maxAge: 60_000, overflow: 'drop-oldest', concurrency: 1 } as const;
+export const QUEUE_DEFAULTS = {
+  maxSize: 1_000,
+  maxAge: 60_000,
+  ageFrom: 'arrival',
+  order: 'priority',
+  overflow: 'drop-oldest',
+  concurrency: 1,
+} as const;
 
 /** A message that was dropped without being processed. */
 export interface QueueDrop<T extends Message> {
@@ -42,7 +56,7 @@ export interface QueueDrop<T extends Message> {
   readonly reason: DropReason;
 }
 
-/** A named queue: `next` adds messages, and processors take them. */
+/** A named queue: `next` adds messages, and processors or `take` remove them. */
 export interface Queue<T extends Message> {
   readonly name: string;
   /** Adds a message. It never throws. As there is no `complete`, a stream that is subscribed to the queue does not end it. */
@@ -58,6 +72,14 @@ export interface Queue<T extends Message> {
    * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
    */
   readonly process: <R>(handler: (message: T) => HandlerWork<R>, options?: ProcessOptions<T, R>) => Observable<Consumed<T, R>>;
+  /**
+   * Emits the next message when there is one, then completes: one message for each subscription. The message counts as processed when the subscriber has
+   * received it: an error of the subscriber does not put it back. Use `process` for work that must be done. Unsubscribing before takes no
+   * message. Completes without a message when the queue is closed.
+   *
+   * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
+   */
+  readonly take: () => Observable<T>;
   /** Emits the number of waiting messages: the current one, then each change. */
   readonly depth$: Observable<number>;
   /** Emits messages that were dropped. */

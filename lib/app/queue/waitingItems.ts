@@ -12,6 +12,7 @@ export interface WaitingItemsOptions<T extends Message> {
   readonly owner: string;
   readonly maxSize: number;
   readonly maxAge: number;
+  readonly ageFrom: 'arrival' | 'timestamp';
   readonly overflow: OverflowPolicy;
   readonly priority: (message: T) => number | undefined;
   readonly scheduler: SchedulerLike;
@@ -27,6 +28,8 @@ export interface WaitingItems<T extends Message> {
   push(item: QueueItem<T>): void;
   /** Adds the stored items, then those that were pushed before the opening and pass `isWanted`. `shift` returns nothing before that. */
   open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void;
+  /** Drops an item that is too old to be processed. Returns whether it is. */
+  dropIfOld(item: QueueItem<T>): boolean;
   /** Removes and returns the next item. */
   shift(): QueueItem<T> | undefined;
   /** Returns an item to the front. */
@@ -36,7 +39,7 @@ export interface WaitingItems<T extends Message> {
 }
 
 export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>): WaitingItems<T> {
-  const { owner, maxSize, maxAge, overflow, priority, scheduler, onDrop, onError } = options;
+  const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
   // Items that are pushed before the opening are kept apart, so that the stored items, which are older, are added first.
   const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
   const sorted = createExpiringQueue<QueueItem<T>>({
@@ -48,7 +51,25 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   });
   const returned = createRing<QueueItem<T>>();
   let isOpen = false;
+  let latestStart = -Infinity;
 
+  /** Returns the time from which the age of an item counts. */
+  const startOf = ({ message, since }: QueueItem<T>): number => (ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since);
+  const isOld = (item: QueueItem<T>): boolean => {
+    const now = scheduler.now();
+    return isExpired(item.message, now) || (ageFrom === 'timestamp' && startOf(item) + maxAge <= now);
+  };
+  const dropIfOld = (item: QueueItem<T>): boolean => {
+    const isDropped = isOld(item);
+    if (isDropped) onDrop(item, 'expired');
+    return isDropped;
+  };
+  /**
+   * Returns `startOf` an item, or that of an earlier item if it is later: the sorted items expire in the order of arrival. So the timer may drop an item late,
+   * and `shift` checks its true age.
+   */
+  const sortedStartOf = (item: QueueItem<T>): number =>
+    ageFrom === 'timestamp' ? (latestStart = Math.max(latestStart, startOf(item))) : item.since;
   const priorityOf = (message: T): number | undefined => {
     try {
       return priority(message);
@@ -58,7 +79,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     }
   };
   const push = (item: QueueItem<T>): void => {
-    if (isOpen) return sorted.push(item, priorityOf(item.message), item.since);
+    if (isOpen) return sorted.push(item, priorityOf(item.message), sortedStartOf(item));
     const dropped = beforeOpen.push(item, priorityOf(item.message), item.since);
     if (dropped) onDrop(dropped.value, 'overflow');
   };
@@ -66,6 +87,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   return {
     size: () => beforeOpen.size + sorted.size() + returned.size,
     push,
+    dropIfOld,
     open(stored, isWanted) {
       isOpen = true;
       stored.forEach(push);
@@ -73,8 +95,9 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     },
     shift() {
       if (!isOpen) return undefined;
-      let item = returned.shift() ?? sorted.shift()?.value;
-      for (; item && isExpired(item.message, scheduler.now()); item = sorted.shift()?.value) onDrop(item, 'expired');
+      const next = (): QueueItem<T> | undefined => returned.shift() ?? sorted.shift()?.value;
+      let item = next();
+      while (item && dropIfOld(item)) item = next();
       return item;
     },
     unshift: (item) => returned.push(item),

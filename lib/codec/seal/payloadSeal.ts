@@ -2,7 +2,7 @@ import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Keyring } from '../keyring.js';
 import { NONCE, type Cipher } from './cipher.js';
 import { decodeUtf8 } from '../decodeUtf8.js';
-import { contentOf, packSealed, TEXT, unpackSealed, utf8, type Sealed } from './sealedFormat.js';
+import { contentOf, packSealed, SALT, TEXT, unpackSealed, utf8, type Sealed } from './sealedFormat.js';
 import { createDerivedKeys } from './derivedKeys.js';
 
 /** The public fields of a message that are authenticated with its payload. */
@@ -18,9 +18,6 @@ export interface PayloadSealOptions {
   /** The maximum number of payloads that are encrypted with one key. @default 2^31 */
   readonly maxPerSalt?: number;
 }
-
-/** The size of the random salt of each key, in bytes. */
-const SALT = 16;
 
 const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

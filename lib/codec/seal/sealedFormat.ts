@@ -2,10 +2,13 @@ import { concatBytes } from '../../internal/concatBytes.js';
 import { NONCE, TAG } from './cipher.js';
 
 /** The version of the format that docs/codecs.md describes: AES-256-GCM. */
-const VERSION = 1;
+export const VERSION = 1;
 
 /** The number of bytes before the name of the key. */
-const HEADER_SIZE = 3;
+export const HEADER_SIZE = 3;
+
+/** The size of the random salt that precedes the ciphertext of a payload, in bytes. */
+export const SALT = 16;
 
 /** The kind of the encrypted frame. */
 export const TEXT = 0;

@@ -1,4 +1,5 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
@@ -235,8 +236,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   }
 
   /** Returns whether the session can send a message while it hibernates. */
-  #maySend({ ttl }: Message): boolean {
-    return this.#isConnected && ttl === undefined && !this.client.store.isDurable && !this.parts.isWatched();
+  #maySend(message: Message): boolean {
+    const { isDurable } = this.client.store;
+    // The endpoint refuses a message that says that it is encrypted, and is not.
+    return this.#isConnected && message.ttl === undefined && !isDurable && !this.parts.isWatched() && !isUnencrypted(message);
   }
 
   /** Sends messages as one batch. Returns false when the session must wake up for that. */

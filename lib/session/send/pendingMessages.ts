@@ -54,6 +54,11 @@ export class PendingMessages {
     return true;
   }
 
+  /** Gives up a message that must not be sent. */
+  refuse(message: Message, error: RxwireError): void {
+    if (this.open(message)) this.close(message.id, 'dead', { error });
+  }
+
   /** Reports a step of a message: a failure in any case, other steps when receipts have a subscriber. */
   note(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
     if (details?.error || this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });

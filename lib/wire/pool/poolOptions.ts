@@ -8,7 +8,7 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly min?: number;
   /** The maximum number of wires. @default 10 */
   readonly max?: number;
-  /** How long a caller of `acquire` waits for a wire, in ms. @default 10_000 */
+  /** How long a caller of `acquire` waits for a wire, in ms. @default 30_000 */
   readonly acquireTimeout?: number;
   /** Callers that may wait at once. @default 1_000 */
   readonly maxWaiting?: number;
@@ -30,7 +30,7 @@ export interface PoolOptions<W extends Wire = Wire> {
 export const POOL_DEFAULTS = {
   min: 1,
   max: 10,
-  acquireTimeout: 10_000,
+  acquireTimeout: 30_000,
   maxWaiting: 1_000,
   idleTimeout: 60_000,
   drainTimeout: 10_000,

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
 import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
-import { encryptPayload } from '../../../lib/app/payloads/encryptPayload.js';
+import { encryptPayload, type EncryptWhen } from '../../../lib/app/payloads/encryptPayload.js';
 import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
 import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
+import { isMarkedEncrypted } from '../../../lib/codec/seal/encryptedPayload.js';
 import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
 import { createPayloadSeal } from '../../../lib/codec/seal/payloadSeal.js';
 import type { DecryptError } from '../../../lib/errors.js';
@@ -54,7 +55,14 @@ describe('encryptPayload', () => {
       ),
     {
       value: (index) => message(index, String(index)),
-      throwing: { onError: (fail) => (source) => source.pipe(encryptPayload(ring()), encryptPayload(ring(), { onError: fail })) },
+      throwing: {
+        onError: (fail) => (source) =>
+          source.pipe(
+            map((one) => ({ ...one, payload: new Map() })),
+            encryptPayload(ring(), { onError: fail }),
+          ),
+        when: (fail) => encryptPayload(ring(), { when: fail }),
+      },
     },
   );
 
@@ -81,9 +89,70 @@ describe('encryptPayload', () => {
     expect([passed.length, failed.length]).toEqual([1, 1]);
   });
 
-  it('refuses what is encrypted already, or says that it is', async () => {
-    await expect(all([await encrypted('x')], encryptPayload(ring()))).rejects.toThrow(EncodeError);
-    await expect(all([{ ...message('x'), metadata: { encrypted: true } }], encryptPayload(ring()))).rejects.toThrow(EncodeError);
+  it('passes on an encrypted message as it is, whatever its policy', async () => {
+    const once = await encrypted('x');
+    for (const options of [{}, { when: '**' }, { when: () => true }]) {
+      const [twice] = await all([once], encryptPayload(ring(), options));
+      expect(twice).toBe(once);
+    }
+    expect((await decrypted(await all([once], encryptPayload(ring())))).passed[0]?.payload).toBe('x');
+  });
+
+  it('encrypts a message that only says it is encrypted, whatever its policy', async () => {
+    const marked = { ...message('x'), metadata: { encrypted: true } };
+    for (const options of [{}, { when: () => false }, { when: [] }]) {
+      const [sent] = await all([marked], encryptPayload(ring(), options));
+      expect((await decrypted([sent!])).passed[0]?.payload).toBe('x');
+    }
+  });
+
+  const typed = (type: string): Message => ({ ...message('x'), type });
+  it.each<[EncryptWhen, readonly string[]]>([
+    ['card.sensitive', ['card.sensitive']],
+    ['card.*', ['card.sensitive', 'card.added']],
+    ['**.sensitive', ['card.sensitive', 'a.b.sensitive', 'sensitive']],
+    ['**.b.*', ['a.b.sensitive']],
+    [/sens/, ['card.sensitive', 'a.b.sensitive', 'sensitive', 'insensitive']],
+    [
+      ['card.added', '**.sensitive'],
+      ['card.sensitive', 'card.added', 'a.b.sensitive', 'sensitive'],
+    ],
+    [({ type }) => type.length > 14, []],
+    [isMarkedEncrypted, []],
+    [[], []],
+  ])('encrypts only the messages that its policy selects: %s', async (when, expected) => {
+    const types = ['card.sensitive', 'card.added', 'a.b.sensitive', 'sensitive', 'insensitive', 'chat.said'];
+    const source = types.map(typed);
+    const sent = await all(source, encryptPayload(ring(), { when }));
+    expect(sent.filter(isMarkedEncrypted).map(({ type }) => type)).toEqual(expected);
+    // The others are passed on as they are.
+    sent.forEach((one, index) => expect(isMarkedEncrypted(one) || one === source[index]).toBe(true));
+  });
+
+  it('drops a message whose policy throws: it is not sent in plain text', async () => {
+    const boom = new Error('boom');
+    const when = ({ id }: Message): boolean => {
+      if (id === 'bad') throw boom;
+      return false;
+    };
+    const seen = record(from([message(1), message(2, 'bad'), message(3)]).pipe(encryptPayload(ring(), { when })));
+    expect([seen.values.length, await seen.ended]).toEqual([1, boom]);
+    const failed: FailedMessage[] = [];
+    const onError = (one: FailedMessage): void => void failed.push(one);
+    const passed = await all([message(1), message(2, 'bad'), message(3)], encryptPayload(ring(), { when, onError }));
+    expect([passed.map(({ payload }) => payload), failed.map(({ error }) => error)]).toEqual([[1, 3], [boom]]);
+  });
+
+  it('keeps the order of messages that are not encrypted, while an asynchronous cipher works', async () => {
+    const many = Array.from({ length: 20 }, (_, index) => message(index, `m${index}`));
+    const encrypt = withoutNode(() => encryptPayload(ring(), { when: ({ payload }) => (payload as number) % 3 === 0 }));
+    const sent = await all(many, encrypt);
+    expect(sent.map(({ id }) => id)).toEqual(many.map(({ id }) => id));
+    expect(sent.filter(isMarkedEncrypted)).toHaveLength(7);
+  });
+
+  it('refuses a pattern that is invalid when called', () => {
+    for (const when of ['a b', '**.', 'a.**.b', '']) expect(() => encryptPayload(ring(), { when })).toThrow(RangeError);
   });
 });
 

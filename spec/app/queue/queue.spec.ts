@@ -184,6 +184,110 @@ describe('queue', () => {
     expect(record(process(() => undefined)).values).toHaveLength(20_000);
   });
 
+  it('processes messages in the order of arrival when its order is fifo', () => {
+    const { process, send } = queued({ order: 'fifo' });
+    send('abCdE');
+    const { values } = record(process(() => undefined).pipe(map(({ message: { id } }) => id)));
+    expect(values.join('')).toBe('abCdE');
+  });
+
+  it('goes on in the order of arrival after a restart when its order is fifo', async () => {
+    const store = fakeQueueStore();
+    queued({ store, order: 'fifo' }).send('aBc');
+    await pause(5);
+    const { values, take } = record(
+      queued({ store, order: 'fifo' })
+        .process(() => undefined)
+        .pipe(map(({ message: { id } }) => id)),
+    );
+    await take(3);
+    expect(values.join('')).toBe('aBc');
+  });
+
+  describe('that counts maxAge from the timestamp', () => {
+    const aged = () => {
+      const scheduler = new VirtualTimeScheduler();
+      const made = queued({ scheduler, maxAge: 10, ageFrom: 'timestamp' });
+      const at = (time: number, task: () => void): void => void scheduler.schedule(task, time);
+      const sent = (id: string, timestamp: number, options: MessageOptions = {}): void => made.next(message(id, { timestamp, ...options }));
+      return { ...made, scheduler, at, sent };
+    };
+
+    it('drops a waiting message on time, by its timestamp', () => {
+      const { at, sent, drops, scheduler } = aged();
+      at(8, () => sent('a', 2));
+      at(11.5, () => expect(drops).toEqual([]));
+      at(12.5, () => expect(drops).toEqual(['a expired']));
+      scheduler.flush();
+      expect(drops).toEqual(['a expired']);
+    });
+
+    it('drops a message at its arrival that is too old already, also when a processor is idle', () => {
+      const { at, sent, drops, process, scheduler } = aged();
+      const { handle, started } = handlers();
+      at(1, () => process(handle).subscribe());
+      at(20, () => sent('a', 10));
+      at(20, () => sent('b', 11));
+      at(20, () => sent('c', 0, { ttl: 5 }));
+      scheduler.flush();
+      expect([started, drops]).toEqual([['b'], ['a expired', 'c expired']]);
+    });
+
+    it('never processes a message that is too old, also when an older timestamp arrives later', () => {
+      const { at, sent, drops, process, scheduler } = aged();
+      const { handle, started, end } = handlers();
+      at(10, () => sent('a', 9));
+      at(10, () => sent('b', 2));
+      at(10, () => sent('c', 9));
+      at(13, () => process(handle).subscribe());
+      at(14, () => end('a'));
+      scheduler.flush();
+      expect([started, drops]).toEqual([['a', 'c'], ['b expired']]);
+    });
+
+    it('lets no message wait longer than maxAge whose sender has a clock that is ahead', () => {
+      const { at, sent, drops, scheduler } = aged();
+      at(1, () => sent('a', 1_000));
+      at(11.5, () => expect(drops).toEqual(['a expired']));
+      scheduler.flush();
+      expect(drops).toHaveLength(1);
+    });
+
+    it('drops a message that was put back when it is too old', () => {
+      const { at, sent, drops, process, scheduler } = aged();
+      const [one, two] = [handlers(), handlers()];
+      at(1, () => sent('a', 1));
+      at(1, () => sent('b', 1));
+      at(2, () => sent('c', 30));
+      let processor = NEVER.subscribe();
+      at(3, () => (processor = process(one.handle, { concurrency: 2 }).subscribe()));
+      at(20, () => processor.unsubscribe());
+      at(21, () => process(two.handle).subscribe());
+      scheduler.flush();
+      expect([one.started, two.started, drops]).toEqual([['a', 'b'], [], ['c expired', 'a expired', 'b expired']]);
+    });
+  });
+
+  it('drops a message at its arrival whose ttl has passed, as it does when no processor is idle', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const { next, process, drops } = queued({ scheduler });
+    const { handle, started } = handlers();
+    process(handle).subscribe();
+    scheduler.schedule(() => next(message('a', { ttl: 5 })), 5);
+    scheduler.schedule(() => next(message('b', { ttl: 6 })), 5);
+    scheduler.flush();
+    expect([started, drops]).toEqual([['b'], ['a expired']]);
+  });
+
+  it.each<[QueueOptions<Message>, string]>([
+    [{ order: 'lifo' as never }, `queue: "order" must be 'fifo' or 'priority', got lifo`],
+    [{ ageFrom: 'birth' as never }, `queue: "ageFrom" must be 'arrival' or 'timestamp', got birth`],
+    [{ order: 'fifo', priority: () => 1 }, `queue: "priority" has no effect with the order 'fifo'`],
+    [{ order: 'fifo', overflow: 'drop-lowest' }, `queue: the overflow 'drop-lowest' has no effect with the order 'fifo'`],
+  ])('refuses %j when called', (options, text) => {
+    expect(() => queue('letters', options)).toThrow(new RangeError(text));
+  });
+
   it.each(['maxSize', 'maxAge'])('refuses a %s that is not positive when called', (option) => {
     expect(() => queue('letters', { [option]: 0 })).toThrow(new RangeError(`queue: "${option}" must be > 0, got 0`));
   });
@@ -327,6 +431,100 @@ describe('queue', () => {
       process(two.handle).subscribe();
       first.unsubscribe();
       expect(two.started).toEqual(['a']);
+    });
+  });
+
+  describe('take', () => {
+    const idOf = map(({ id }: Message) => id);
+
+    it('emits the next message that waits, and completes', () => {
+      const made = queued();
+      made.send('abC');
+      const taken = [1, 2].map(() => record(made.take().pipe(idOf)));
+      expect(taken.map(({ values, isOver }) => [values, isOver()])).toEqual([
+        [['C'], true],
+        [['a'], true],
+      ]);
+      expect(record(made.depth$).values).toEqual([1]);
+    });
+
+    it('waits for a message, and leaves the others in the queue', () => {
+      const made = queued();
+      const taken = record(made.take().pipe(idOf));
+      expect(taken.isOver()).toBe(false);
+      made.send('ab');
+      expect([taken.values, taken.isOver(), record(made.depth$).values]).toEqual([['a'], true, [1]]);
+    });
+
+    it('takes one message for each subscription, in the order of the subscriptions', async () => {
+      const made = queued();
+      const next$ = made.take().pipe(idOf);
+      const taken = Promise.all([firstValueFrom(next$), firstValueFrom(next$)]);
+      made.send('ab');
+      expect(await taken).toEqual(['a', 'b']);
+    });
+
+    it('takes no message when it was unsubscribed before', () => {
+      const made = queued();
+      made.take().subscribe().unsubscribe();
+      made.send('a');
+      expect(record(made.take().pipe(idOf)).values).toEqual(['a']);
+    });
+
+    it('shares the messages with processors', () => {
+      const made = queued();
+      const { handle, started } = handlers();
+      made.process(handle).subscribe();
+      made.send('ab');
+      expect([started, record(made.take().pipe(idOf)).values]).toEqual([['a'], ['b']]);
+    });
+
+    it('removes the message from the store when it is taken, and not before', async () => {
+      const store = fakeQueueStore();
+      const made = queued({ store });
+      made.send('ab');
+      await pause(5);
+      expect(store.stored()).toEqual(['a', 'b']);
+      expect(await firstValueFrom(made.take().pipe(idOf))).toBe('a');
+      await eventually(() => expect(store.stored()).toEqual(['b']));
+    });
+
+    it('takes what an earlier process has left in the store', async () => {
+      const store = fakeQueueStore();
+      queued({ store }).send('ab');
+      await pause(5);
+      expect(await firstValueFrom(queued({ store }).take().pipe(idOf))).toBe('a');
+    });
+
+    it('lets the session ack the message when it is taken', async () => {
+      const made = queued();
+      const { wire, close } = pair({ onServerWire: (there) => void there.subscribe(made) });
+      const sent = wire.send(message('a'));
+      const taken = made.take();
+      await eventually(() => expect(record(made.depth$).values).toEqual([1]));
+      expect(wire.isPending('a')).toBe(true);
+      expect((await firstValueFrom(taken)).id).toBe('a');
+      expect((await sent).status).toBe('acked');
+      close();
+    });
+
+    it('completes without a message when the queue is closed, and fails when the queue has failed', async () => {
+      const made = queued();
+      const waiting = record(made.take());
+      made.close();
+      expect([waiting.values, await waiting.ended, await record(made.take()).ended]).toEqual([[], 'complete', 'complete']);
+      const failing = queued({ maxSize: 1, overflow: 'error' });
+      failing.send('abc');
+      expect(await record(failing.take()).ended).toEqual(new OverflowError('queue letters', 1));
+    });
+
+    it('lets the queue close its store when the taken message is removed', async () => {
+      const store = fakeQueueStore();
+      const made = queued({ store });
+      made.send('a');
+      await firstValueFrom(made.take());
+      made.close();
+      await eventually(() => expect([store.closed(), store.stored()]).toEqual([1, []]));
     });
   });
 

@@ -104,6 +104,16 @@ describe('pool', () => {
     expect(late.values).toHaveLength(1);
   });
 
+  it('lets a caller wait for 30 seconds by default', async () => {
+    const { all, wait } = open({ max: 1 });
+    await acquire(all);
+    const waiting = record(all.acquire());
+    wait(29_999);
+    expect(waiting.isOver()).toBe(false);
+    wait(1);
+    expect(await waiting.ended).toEqual(new PoolTimeoutError(30_000, 1, 1));
+  });
+
   it('says why there is no wire, in the cause', async () => {
     const refused = new ConnectionLostError(4403, 'no');
     const { all, wires, wait } = open({ acquireTimeout: 1_000 });
