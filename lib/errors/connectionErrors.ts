@@ -80,9 +80,16 @@ export class UnsupportedError extends RxwireError {
 
 /** The wire was completed or has failed: it cannot send any more. */
 export class WireClosedError extends RxwireError {
-  declare readonly id: string;
+  declare readonly id?: string;
 
-  constructor(id: string) {
-    super('ERR_WIRE_CLOSED', { id });
+  /** @param id The id of the message. Absent for a stream of messages that cannot continue. */
+  constructor(id?: string) {
+    const what = id === undefined ? 'messages' : `the message ${id}`;
+    super(
+      'ERR_WIRE_CLOSED',
+      id === undefined ? {} : { id },
+      undefined,
+      `the wire has ended: it cannot send ${what}. Send before complete()`,
+    );
   }
 }

@@ -213,7 +213,8 @@ class WirePool<W extends Wire> {
   #changed(): void {
     this.changes$.next(undefined);
     this.fill();
-    if (this.#isDestroyed && !this.#isEndingAll && this.#members.size === 0) for (const subject of [this.changes$, this.errors$]) subject.complete();
+    if (this.#isDestroyed && !this.#isEndingAll && this.#members.size === 0)
+      for (const subject of [this.changes$, this.errors$]) subject.complete();
   }
 
   #count(is: (member: Member<W>) => boolean): number {
