@@ -153,10 +153,7 @@ it('A server that stops reports a DrainTimeoutError on each wire whose messages 
   from(messages(1)).subscribe((message) => serverWire.next(message));
   shutdown$.next();
   expect(await there.ended).toBe('complete');
-  expect(errors.values).toEqual([
-    new MessageDroppedError('m1', 'closed'),
-    new DrainTimeoutError({ count: 1, ids: ['m1'], kept: 0 }, 100),
-  ]);
+  expect(errors.values).toEqual([new MessageDroppedError('m1', 'closed'), new DrainTimeoutError({ count: 1, ids: ['m1'], kept: 0 }, 100)]);
   client.unsubscribe();
   await server.close();
 });
