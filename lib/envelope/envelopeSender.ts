@@ -51,11 +51,7 @@ export function envelopeSender(options: EnvelopeOptions) {
 
   return (acks$: Observable<Message>) => {
     const { toPeer, send, close$ } = createBatchWriter(options);
-    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, giveUp } = createEnvelopeOutbox(
-      maxQueued,
-      scheduler,
-      report,
-    );
+    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, giveUp } = createEnvelopeOutbox(maxQueued, scheduler, report);
     // Observed while there is a link.
     const sending$ = new Subject<Message>();
     let isPumping = false;

@@ -84,12 +84,7 @@ export class WireClosedError extends RxwireError {
 
   /** @param id The id of the message. Absent for a stream of messages that cannot continue. */
   constructor(id?: string) {
-    const what = id === undefined ? 'messages' : `the message ${id}`;
-    super(
-      'ERR_WIRE_CLOSED',
-      id === undefined ? {} : { id },
-      undefined,
-      `the wire has ended: it cannot send ${what}. Send before complete()`,
-    );
+    const text = `the wire has ended, and cannot send ${id ?? 'the rest'}`;
+    super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, undefined, text);
   }
 }
