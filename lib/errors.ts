@@ -1,5 +1,6 @@
 export * from './errors/channelErrors.js';
 export * from './errors/connectionErrors.js';
+export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from './errors/deliveryErrors.js';
 export * from './errors/messageErrors.js';
 export * from './errors/requestErrors.js';
 export * from './errors/poolErrors.js';

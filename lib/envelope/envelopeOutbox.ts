@@ -1,6 +1,6 @@
 import { Subject, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
-import { MessageDroppedError, NotEncryptedError, type DropReason } from '../errors.js';
+import { MessageDroppedError, NotEncryptedError, type DropReason, type UndeliveredMessages } from '../errors.js';
 import { createRing } from '../internal/ring.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Receipt } from '../message/receipt.js';
@@ -59,8 +59,12 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
     reportReceipt,
     /** Removes a message, and reports its last receipt unless that was reported before. */
     settle,
-    /** Drops all messages that are not settled. */
-    abandon: () => pending.forEach((id) => drop(id, 'closed')),
+    /** Drops all messages that are not settled, and returns them; `undefined` if there are none. */
+    giveUp: (): UndeliveredMessages | undefined => {
+      const ids = [...pending];
+      ids.forEach((id) => drop(id, 'closed'));
+      return ids.length > 0 ? { count: ids.length, ids, kept: 0 } : undefined;
+    },
   };
 }
 

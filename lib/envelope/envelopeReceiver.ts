@@ -32,11 +32,11 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     let isListening = false;
     let isWelcome = false;
 
-    /** Returns whether a message is for the application, and handles the others. */
+    /** Returns whether a message is for the application, and handles the others, except acks. */
     const isForApplication = (message: Message): boolean => {
       const { type, payload } = message;
-      if (type === 'ack') acks$.next(message);
-      else if (type === 'system.welcome') {
+      if (type === 'ack') return false;
+      if (type === 'system.welcome') {
         // A peer that has forgotten the session has lost the messages that it had still to send.
         if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.complain?.(new SessionLostError());
         isWelcome = true;
@@ -57,6 +57,8 @@ export function envelopeReceiver(options: EnvelopeOptions) {
       const messages = batch.filter(isForApplication);
       if (isListening) release(messages);
       else messages.forEach(hold);
+      // The last ack may end this side, which could not ack these messages afterwards.
+      for (const message of batch) if (message.type === 'ack') acks$.next(message);
     };
     const listen = (): void => {
       isListening = true;

@@ -15,9 +15,11 @@ import {
   takeUntil,
   takeWhile,
   tap,
+  throwError,
   timer,
   type Observable,
 } from 'rxjs';
+import { DrainTimeoutError, UndeliveredError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { completionOf } from '../internal/completionOf.js';
@@ -49,11 +51,7 @@ export function envelopeSender(options: EnvelopeOptions) {
 
   return (acks$: Observable<Message>) => {
     const { toPeer, send, close$ } = createBatchWriter(options);
-    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, abandon } = createEnvelopeOutbox(
-      maxQueued,
-      scheduler,
-      report,
-    );
+    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, giveUp } = createEnvelopeOutbox(maxQueued, scheduler, report);
     // Observed while there is a link.
     const sending$ = new Subject<Message>();
     let isPumping = false;
@@ -91,12 +89,29 @@ export function envelopeSender(options: EnvelopeOptions) {
       takeWhile(() => pending.size > 0),
       takeUntil(after(drainTimeout, scheduler)),
     );
+    let failure: UndeliveredError | undefined;
+    const leave = (timeout?: number): void => {
+      const left = giveUp();
+      if (left) failure ??= timeout === undefined ? new UndeliveredError(left) : new DrainTimeoutError(left, timeout);
+    };
+    const dropRest$ = defer(() => {
+      leave(drainTimeout);
+      return EMPTY;
+    });
     return {
       send,
       toPeer$: defer(() => toPeer(merge((isAcked ? acked$ : unacked$).pipe(tap(end), ignoreElements()), opened$))),
       /** Sends the messages of a source. Completes when all are settled and the peer had time to close the connection. */
       run: (source: Observable<Message>): Observable<never> =>
-        concat(concat(source.pipe(tap(accept), tap(pump)), drained$).pipe(finalize(abandon)), close$).pipe(ignoreElements()),
+        concat(source.pipe(tap(accept), tap(pump)), drained$, dropRest$, close$).pipe(
+          ignoreElements(),
+          finalize(() => leave()),
+        ),
+      /** Completes, or fails if messages were left when the session ended. To be subscribed to after the end of `run`. */
+      ended$: defer((): Observable<never> => {
+        const error = failure;
+        return error ? throwError(() => error) : EMPTY;
+      }),
     };
   };
 }

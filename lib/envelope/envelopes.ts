@@ -1,4 +1,4 @@
-import { asyncScheduler, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
+import { asyncScheduler, concat, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
 import type { Layer } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
@@ -15,6 +15,8 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  *
  * The messages of one microtask travel in one frame.
  *
+ * @throws {DrainTimeoutError} Delivered, when messages are left `drainTimeout` ms after the end of the messages to send.
+ * @throws {UndeliveredError} Delivered, when messages are left and the other side ends the session.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * const messages = envelopes({ ackTimeout: 2_000 })(framed(json())(webSocket('ws://127.0.0.1:4870/wire')));
@@ -28,11 +30,11 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
   return (link) => (outgoing) =>
     defer(() => {
       const acks$ = new Subject<Message>();
-      const { toPeer$, send, run } = createSender(acks$);
+      const { toPeer$, send, run, ended$ } = createSender(acks$);
       const ack = ({ id }: Message): void => send(createMessage('ack', null, { correlationId: id, scheduler }));
 
       const received$ = createReceiver(link(toPeer$).pipe(reconnected), acks$, delivery === 'at-most-once' ? noop : ack);
       // The direction that ends first ends the other one.
-      return merge(received$, run(outgoing).pipe(endWith(undefined))).pipe(takeWhile(Boolean));
+      return concat(merge(received$, run(outgoing).pipe(endWith(undefined))).pipe(takeWhile(Boolean)), ended$);
     });
 }

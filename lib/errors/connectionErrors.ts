@@ -80,9 +80,11 @@ export class UnsupportedError extends RxwireError {
 
 /** The wire was completed or has failed: it cannot send any more. */
 export class WireClosedError extends RxwireError {
-  declare readonly id: string;
+  declare readonly id?: string;
 
-  constructor(id: string) {
-    super('ERR_WIRE_CLOSED', { id });
+  /** @param id The id of the message. Absent for a stream of messages that cannot continue. */
+  constructor(id?: string) {
+    const text = `the wire has ended, and cannot send ${id ?? 'the rest'}`;
+    super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, undefined, text);
   }
 }

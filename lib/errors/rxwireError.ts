@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_CONNECTION_LOST'
   | 'ERR_DECODE'
   | 'ERR_DECRYPT'
+  | 'ERR_DRAIN_TIMEOUT'
   | 'ERR_DROPPED'
   | 'ERR_ENCODE'
   | 'ERR_FRAME_TOO_LARGE'
@@ -29,6 +30,7 @@ export type ErrorCode =
   | 'ERR_SESSION_LOST'
   | 'ERR_STORE'
   | 'ERR_UNAUTHORIZED'
+  | 'ERR_UNDELIVERED'
   | 'ERR_UNHANDLED'
   | 'ERR_UNSUPPORTED'
   | 'ERR_WIRE_CLOSED';
@@ -44,14 +46,18 @@ export class RxwireError extends Error {
   /** See the heading of this code in docs/errors.md, which is in the package. */
   declare readonly code: ErrorCode;
 
-  /** @param details The facts of this failure: they become fields and the text of the error. */
-  constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
-    super(
-      Object.entries(details)
-        .map((detail) => detail.join(': '))
-        .join(', ') || code,
-      { cause },
-    );
+  /**
+   * @param details The facts of this failure: they become fields of the error.
+   * @param text The text of the error. By default, it lists the details.
+   */
+  constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, cause?: unknown, text = textOf(details)) {
+    super(text || code, { cause });
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
+}
+
+function textOf(details: Readonly<Record<string, unknown>>): string {
+  return Object.entries(details)
+    .map((detail) => detail.join(': '))
+    .join(', ');
 }

@@ -54,7 +54,8 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
         if (mine.includes(end)) mine.splice(mine.indexOf(end), 1);
         peer?.inbox.error(new ConnectionLostError(ABANDONED, ''));
       };
-      const ended$ = completionOf(end.inbox).pipe(catchError(() => of(true)));
+      // In order with what the peer has sent before: an ack may be among it.
+      const ended$ = completionOf(end.inbox.pipe(observeOn(scheduler))).pipe(catchError(() => of(true)));
       const sent$ = end.peer$.pipe(
         tap((found) => (peer = found)),
         switchMap(({ inbox }) =>

@@ -128,7 +128,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
-    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed) this.sender.pending.refuse(message, new NotEncryptedError(message));
+    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed)
+      this.sender.pending.refuse(message, new NotEncryptedError(message));
     else if (this.sender.accept(message)) this.#turn.schedule();
   }
 

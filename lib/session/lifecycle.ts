@@ -3,7 +3,6 @@ import {
   concat,
   defer,
   EMPTY,
-  finalize,
   first,
   identity,
   Observable,
@@ -13,9 +12,10 @@ import {
   take,
   takeUntil,
   timer,
-  type Observer,
   type Subscriber,
 } from 'rxjs';
+import { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from '../errors.js';
+import { MAX_IDS } from '../errors/deliveryErrors.js';
 import { after } from '../internal/after.js';
 import { whenReady, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
@@ -40,7 +40,10 @@ type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>) => 
 
 /**
  * Runs a session from its first connection. It ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
- * the connections end; or when the session finally fails.
+ * the connections end; or when the session finally fails. It completes only when no message is left.
+ *
+ * @throws {DrainTimeoutError} Delivered, when messages are left after `drainTimeout`.
+ * @throws {UndeliveredError} Delivered, when messages are left and the other side ends the session.
  */
 export function runSession(outgoing: Observable<Message>, options: EndpointOptions, start: Start): Observable<Message> {
   return new Observable((to) => {
@@ -54,14 +57,27 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
   const life = new Subscription();
   const wait = waitIn(life);
   const fail = (error: unknown): void => to.error(error);
-  const end = { error: fail, complete: () => to.complete() };
   const { endpoint, connections$, close } = start({ emit: (message) => to.next(message), fail, wait, life });
+  let late: DrainTimeoutError | undefined;
+  const end = {
+    error: (error: unknown): void => fail(late ?? error),
+    complete(): void {
+      const left = giveUp(endpoint);
+      const error = late ?? (left && new UndeliveredError(left));
+      if (error) fail(error);
+      else to.complete();
+    },
+  };
+  const drain = (): void => {
+    to.add(drainAndClose(endpoint, options, (error) => (late = error)).subscribe(end));
+  };
 
   life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.held.open()));
   // Runs before the connection is closed: the other side does not send messages again when it has received their delayed ack.
   to.add(() => endpoint.flushAcks());
   to.add(connections$.subscribe(end));
-  send(to, outgoing, endpoint, options, end);
+  to.add(outgoing.subscribe({ next: (message) => endpoint.send(message), error: fail, complete: drain }));
+  to.add(() => endpoint.sender.abandon());
   to.add(() => {
     life.unsubscribe();
     close();
@@ -87,28 +103,26 @@ function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed:
   return whenReady(answer, done, failed);
 }
 
-/** Sends all messages. Completes when they are acked, and the other side had time to close the connection. */
-function send(
-  to: Subscriber<Message>,
-  outgoing: Observable<Message>,
-  endpoint: Endpoint,
-  options: EndpointOptions,
-  end: Pick<Observer<unknown>, 'error' | 'complete'>,
-): void {
-  const close = (): void => {
-    to.add(drainAndClose(endpoint, options).subscribe(end));
-  };
-  to.add(outgoing.subscribe({ next: (message) => endpoint.send(message), error: end.error, complete: close }));
-  to.add(() => endpoint.sender.abandon());
+/** Gives up the messages that are left, and returns them; `undefined` if there are none. */
+export function giveUp({ sender }: Endpoint): UndeliveredMessages | undefined {
+  const { pending } = sender;
+  const count = pending.size;
+  if (count === 0) return undefined;
+  const ids = pending.first(MAX_IDS);
+  sender.abandon();
+  return { count, ids, kept: pending.size };
 }
 
 /**
- * Waits until all messages are acked, for `drainTimeout` at most; drops the others, closes the connection, and completes when the other
+ * Waits until all messages are acked, for `drainTimeout` at most; gives up the others, closes the connection, and completes when the other
  * side had time to answer.
+ *
+ * @param onTimeout Called when messages were given up.
  */
 export function drainAndClose(
   endpoint: Endpoint,
   { drainTimeout = DEFAULTS.drainTimeout, scheduler = asyncScheduler }: EndpointOptions,
+  onTimeout: (error: DrainTimeoutError) => void,
 ): Observable<unknown> {
   return defer(() => {
     const { pending } = endpoint.sender;
@@ -117,6 +131,11 @@ export function drainAndClose(
     pending.onEmpty = () => empty$.next();
     const drained$ = pending.size > 0 ? empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY;
     const closed$ = defer(() => timer(endpoint.close() ? CLOSE_TIMEOUT : 0, scheduler));
-    return concat(drained$.pipe(finalize(() => endpoint.sender.abandon())), closed$);
+    const settled$ = defer(() => {
+      const left = giveUp(endpoint);
+      if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
+      return EMPTY;
+    });
+    return concat(drained$, settled$, closed$);
   });
 }

@@ -6,6 +6,7 @@ import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
 import { countedSession } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';
+import { overflowTest } from './overflowLosses.js';
 import { Wire } from './wire.js';
 
 export type { ConnectOptions } from './connectOptions.js';
@@ -23,6 +24,8 @@ export type { ConnectOptions } from './connectOptions.js';
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {UnauthorizedError} Delivered, when the server does not accept the credentials.
  * @throws {ConnectionLostError} Delivered, when the close code says that reconnecting cannot help.
+ * @throws {DrainTimeoutError} Delivered, when messages are left `drainTimeout` ms after `complete`.
+ * @throws {UndeliveredError} Delivered at the end, when messages were lost because there was no room for them, or the server has ended the session first.
  * @throws {StoreError} Delivered, when the outbox cannot be opened, or has another owner.
  * @example
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), reconnect: { initialInterval: 500 } });
@@ -40,6 +43,7 @@ export function connect(options: ConnectOptions): Wire {
     scheduler,
     microtask: options.microtask,
     signals$,
+    isLoss: overflowTest(options.overflow),
     open: protocol({ ...options, id }),
     protocol: () => link.protocol ?? 'custom',
     get isOffline() {

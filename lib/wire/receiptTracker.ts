@@ -49,6 +49,8 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
 
   return {
     isWatched: (): boolean => followers.size > 0 || ends !== undefined,
+    /** Returns whether the receipts of one message have a subscriber. */
+    isFollowed: (id: string): boolean => followers.has(id),
     next(receipt: Receipt): void {
       if (ends && isEnd(receipt)) {
         if (ends.size >= MAX_ENDS) [ends, olderEnds] = [new Map(), ends];

@@ -15,6 +15,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionEvents.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
+import { createOverflowLosses } from './overflowLosses.js';
 import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
 
@@ -43,6 +44,8 @@ export interface WireSetup {
   readonly delivery: Delivery;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike | undefined;
+  /** Returns whether the end of the wire is an error because a message was given up for this reason. @default none is: the wire completes */
+  readonly isLoss?: (error: Error) => boolean;
   /** Makes the link for messages. */
   open(parts: WireParts): Link<Message>;
 }
@@ -72,12 +75,16 @@ export class Wire extends Subject<Message> {
   #receiptTracker: ReceiptTracker | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
+  readonly #isLoss: WireSetup['isLoss'];
+  /** Created at the first loss. */
+  #losses: ReturnType<typeof createOverflowLosses> | undefined;
 
   constructor(setup: WireSetup) {
-    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler } = setup;
+    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler, isLoss } = setup;
     super();
     this.id = id;
     this.delivery = delivery;
+    this.#isLoss = isLoss;
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
@@ -92,8 +99,12 @@ export class Wire extends Subject<Message> {
         this.#traffic.messagesReceived++;
         super.next(message);
       },
-      error: (error: unknown) => this.error(error),
+      error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
       complete: () => {
+        if (this.#losses) {
+          this.error(this.#losses.endOf());
+          return;
+        }
         this.#end('disconnected');
         super.complete();
       },
@@ -187,7 +198,16 @@ export class Wire extends Subject<Message> {
     return this.#tracker().state(id);
   }
 
-  /** Sends the remaining messages, waits for their acks, then closes the wire. */
+  /**
+   * Sends the remaining messages, waits for their acks, then closes the wire. The wire completes when all messages were delivered. Otherwise it ends
+   * with an error:
+   *
+   * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
+   * - an {@link UndeliveredError}, when the server ends the session while messages are left, or when the queue or the outbox had no room for a message
+   *   that was sent by `next`. A message that is dropped by an `overflow` policy of your choice is no error.
+   *
+   * A wire of a server completes in any case, and reports the error in `errors$`.
+   */
   override complete(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -242,8 +262,14 @@ export class Wire extends Subject<Message> {
     this.#errors$?.complete();
   }
 
+  /** Counts a message that was lost, unless code follows its receipts: that code learns of the loss. */
+  #noteLoss({ id, error }: Receipt): void {
+    if (error && this.#isLoss?.(error) && this.#receiptTracker?.isFollowed(id) !== true) (this.#losses ??= createOverflowLosses()).add(id);
+  }
+
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
+      if (event.receipt.error) this.#noteLoss(event.receipt);
       this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#receiptTracker?.next(event.receipt);
       this.#receipts$?.next(event.receipt);

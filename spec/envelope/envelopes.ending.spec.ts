@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { MessageDroppedError } from '../../lib/errors.js';
+import { DrainTimeoutError, MessageDroppedError, UndeliveredError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './envelopeSession.js';
 
@@ -47,7 +47,7 @@ describe('envelopes: the end', () => {
     expect(await received.ended).toBe('complete');
   });
 
-  it('waits for drainTimeout at most, and reports what it drops', async () => {
+  it('waits for drainTimeout at most, then fails with the messages that it drops', async () => {
     const { peer, outgoing, send, received, receipts, errors } = openSession({ window: 1, drainTimeout: 2_000 });
     send('a', 'b');
     outgoing.complete();
@@ -55,7 +55,7 @@ describe('envelopes: the end', () => {
     expect(peer.hasGoodbye()).toBe(false);
     await wait(1);
     expect(peer.hasGoodbye()).toBe(true);
-    expect(await received.ended).toBe('complete');
+    expect(await received.ended).toEqual(new DrainTimeoutError({ count: 2, ids: ['a', 'b'], kept: 0 }, 2_000));
     expect(receipts().slice(-2)).toEqual(['a dead', 'b dead']);
     expect(errors()).toEqual([new MessageDroppedError('a', 'closed'), new MessageDroppedError('b', 'closed')]);
   });
@@ -116,11 +116,11 @@ describe('envelopes: the end', () => {
     expect(await received.ended).toBe('complete');
   });
 
-  it('comes when the peer says goodbye; what was not done is reported', async () => {
+  it('comes when the peer says goodbye: an error, if messages were not acked', async () => {
     const { peer, outgoing, send, received, errors } = openSession();
     send('a');
     peer.leave();
-    expect(await received.ended).toBe('complete');
+    expect(await received.ended).toEqual(new UndeliveredError({ count: 1, ids: ['a'], kept: 0 }));
     expect(outgoing.observed).toBe(false);
     expect(errors()).toEqual([new MessageDroppedError('a', 'closed')]);
   });

@@ -2,14 +2,14 @@ import { Subscription } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { ProtocolError } from '../../errors.js';
+import { DrainTimeoutError, ProtocolError } from '../../errors.js';
 import { createNegotiatedCodec } from '../../session/codecNegotiation.js';
 import type { Connection } from '../../session/connection.js';
 import { durable, type Durable } from '../../session/durability.js';
 import { Endpoint } from '../../session/endpoint.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { Silence } from '../../session/heartbeat.js';
-import { drainAndClose, waitIn } from '../../session/lifecycle.js';
+import { drainAndClose, giveUp, waitIn } from '../../session/lifecycle.js';
 import { controlFrame } from '../../session/protocol/frames.js';
 import { credential } from '../../session/protocol/handshake.js';
 import type { Report } from '../../session/sessionEvents.js';
@@ -183,11 +183,17 @@ export class AwakeSession implements Drained {
     return !this.#isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
   }
 
+  giveUp(timeout: number): void {
+    const left = giveUp(this.endpoint);
+    if (left) this.#session.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });
+  }
+
   /** Sends the remaining messages, then closes the connection and ends the session. */
   drain(): void {
     this.#isDraining = true;
-    const { failed, options } = this.#session;
-    this.life.add(drainAndClose(this.endpoint, options).subscribe({ error: failed, complete: () => this.#session.ended() }));
+    const { failed, options, report } = this.#session;
+    const onTimeout = (error: DrainTimeoutError): void => report({ kind: 'error', error });
+    this.life.add(drainAndClose(this.endpoint, options, onTimeout).subscribe({ error: failed, complete: () => this.#session.ended() }));
   }
 
   end(): void {

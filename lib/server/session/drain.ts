@@ -1,4 +1,4 @@
-import { defer, EMPTY, ignoreElements, interval, scan, takeUntil, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, ignoreElements, interval, scan, takeUntil, takeWhile, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { after } from '../../internal/after.js';
 
 /** The session of a client while the server stops. */
@@ -7,6 +7,8 @@ export interface Drained {
   bye(retryAfter: number): void;
   /** Returns whether the client has answered and both sides have processed all messages, or the client is not connected. */
   isDrained(): boolean;
+  /** Gives up the messages that are left after `timeout` ms, and reports an error if there are any. */
+  giveUp(timeout: number): void;
 }
 
 export interface DrainingOptions {
@@ -28,7 +30,7 @@ export function drain(all: readonly Drained[], { retryAfter, drainTimeout, rando
       // Checks twice: the ack of a message follows a moment after its processing.
       scan((looks) => (all.every((one) => one.isDrained()) ? looks + 1 : 0), 0),
       takeWhile((looks) => looks < 2),
-      takeUntil(after(drainTimeout, scheduler)),
+      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => all.forEach((one) => one.giveUp(drainTimeout))))),
       ignoreElements(),
     );
   });

@@ -40,6 +40,11 @@ export class PendingMessages {
     return this.#messages.has(id);
   }
 
+  /** Returns the ids of the first messages, `max` at most. */
+  first(max: number): readonly string[] {
+    return [...this.#messages.keys()].slice(0, max);
+  }
+
   /** Adds a message that is on its way already. */
   adopt(message: Message): void {
     this.#messages.set(message.id, message);

@@ -1,7 +1,9 @@
 import {
   asyncScheduler,
+  concat,
   defer,
   distinctUntilChanged,
+  EMPTY,
   finalize,
   from,
   ignoreElements,
@@ -15,7 +17,7 @@ import {
   type Observable,
   type ObservableInput,
 } from 'rxjs';
-import { OverflowError, PoolClosedError, PoolTimeoutError } from '../../errors.js';
+import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../../internal/assert.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
@@ -46,6 +48,9 @@ export interface Pool<W extends Wire = Wire> {
   /**
    * Fails all callers that wait, accepts no more, and closes each wire as soon as it is released; a wire sends its remaining messages first. The returned
    * Observable completes when all wires are closed, or `drainTimeout` has passed. The pool is destroyed without a subscription to it.
+   *
+   * @throws {DrainTimeoutError} Delivered at the end, when the pool has closed wires whose messages were not all delivered; or the error with which the
+   * first of these wires has ended.
    */
   readonly destroy: () => Observable<never>;
 }
@@ -124,6 +129,9 @@ class WirePool<W extends Wire> {
   #lastError: unknown;
   #isServing = false;
   #isDestroyed = false;
+  /** The reason why messages of a wire that the pool has closed were not delivered. */
+  #failure: UndeliveredError | undefined;
+  #isEndingAll = false;
 
   constructor(options: Required<PoolOptions<W>>) {
     const { acquireTimeout, scheduler } = options;
@@ -170,19 +178,43 @@ class WirePool<W extends Wire> {
       this.#isDestroyed = true;
       this.#reopenTimer.clear();
       const late$ = after(this.#options.drainTimeout, this.#options.scheduler).pipe(takeUntil(completionOf(this.changes$)));
-      late$.subscribe(() => [...this.#members].forEach(({ wire }) => wire.unsubscribe()));
+      late$.subscribe(() => this.#endAll());
       this.#waiting.fail(new PoolClosedError());
       this.#idleTimer.clear();
       for (const member of [...this.#members]) if (!member.isLeased) this.#close(member);
       this.#changed();
     }
-    return this.changes$.pipe(ignoreElements());
+    const failure$ = defer((): Observable<never> => {
+      const error = this.#failure;
+      return error ? throwError(() => error) : EMPTY;
+    });
+    return concat(this.changes$.pipe(ignoreElements()), failure$);
+  }
+
+  /** Ends all wires without draining them. */
+  #endAll(): void {
+    const { drainTimeout } = this.#options;
+    const ids: string[] = [];
+    this.#isEndingAll = true;
+    for (const { wire } of [...this.#members]) {
+      wire.failures$.subscribe(({ id }) => ids.push(id));
+      wire.unsubscribe();
+    }
+    this.#isEndingAll = false;
+    if (ids.length > 0) this.#undelivered(new DrainTimeoutError({ count: ids.length, ids, kept: 0 }, drainTimeout));
+    this.#changed();
+  }
+
+  #undelivered(error: UndeliveredError): void {
+    this.#failure ??= error;
+    this.errors$.next(error);
   }
 
   #changed(): void {
     this.changes$.next(undefined);
     this.fill();
-    if (this.#isDestroyed && this.#members.size === 0) for (const subject of [this.changes$, this.errors$]) subject.complete();
+    if (this.#isDestroyed && !this.#isEndingAll && this.#members.size === 0)
+      for (const subject of [this.changes$, this.errors$]) subject.complete();
   }
 
   #count(is: (member: Member<W>) => boolean): number {
@@ -226,6 +258,7 @@ class WirePool<W extends Wire> {
     this.#removeIdle(member);
     const { status, error } = member.wire.state;
     if (!member.isClosing) this.#onFailed(status === 'error' ? error : undefined);
+    else if (error instanceof UndeliveredError) this.#undelivered(error);
     this.#changed();
   }
 

@@ -1,0 +1,27 @@
+import type { OperatorFunction } from 'rxjs';
+import type { Receipt } from '../../message/receipt.js';
+import type { Message } from '../../message/types.js';
+import { sendAll } from './sendAll.js';
+import { checkSendOptions, type SendingWire, type SendOptions } from './sendOptions.js';
+
+/**
+ * Sends each message of the source over a wire, and emits its last receipt, in the order of the source. This is {@link sendAll} as an operator: `ahead`
+ * messages are sent and have no outcome yet, at most; the next `maxBuffered` messages wait; one more fails the stream.
+ *
+ *     source                           -a-b-c----|
+ *     acks                             -----a-b--c
+ *     sendThrough(wire, ahead: 2)      -----a-b--(c|)
+ *
+ * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
+ * @throws {RxwireError} Delivered, as by {@link sendAll}.
+ * @throws {OverflowError} Delivered, when more than `maxBuffered` messages wait.
+ * @example
+ * outgoing$.pipe(sendThrough(wire)).subscribe({
+ *   next: ({ id, status }) => draw([id, status]),
+ *   error: (error) => draw(error),
+ * });
+ */
+export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {
+  checkSendOptions('sendThrough', options);
+  return (source) => sendAll(wire, source, options);
+}

@@ -1,0 +1,42 @@
+import { DrainTimeoutError, EncodeError, MessageDroppedError, OverflowError, StoreError, UndeliveredError } from '../../lib/errors.js';
+import { createOverflowLosses, overflowTest } from '../../lib/wire/overflowLosses.js';
+
+const overflow = new MessageDroppedError('a', 'overflow');
+
+describe('overflowTest', () => {
+  it.each([
+    ['a drop by the default policy', undefined, overflow, true],
+    ['a drop by a chosen policy', 'drop-oldest', overflow, false],
+    ['a refusal by the policy error', 'error', new OverflowError('the outbox', 1), true],
+    ['a store without room', 'drop-oldest', new StoreError('lmdb', 'quota'), true],
+    ['another fault of a store', undefined, new StoreError('lmdb', 'failed'), false],
+    ['an expired message', undefined, new MessageDroppedError('a', 'expired'), false],
+    ['a message that was left at the end', undefined, new MessageDroppedError('a', 'closed'), false],
+    ['a message that cannot be encoded', undefined, new EncodeError('json', ''), false],
+  ] as const)('tells whether %s is a loss', (_, policy, error, isLoss) => {
+    expect(overflowTest(policy)(error)).toBe(isLoss);
+  });
+});
+
+describe('createOverflowLosses', () => {
+  it('counts all, and names the first 100', () => {
+    const losses = createOverflowLosses();
+    const ids = Array.from({ length: 150 }, (_, index) => `m${index}`);
+    ids.forEach(losses.add);
+    expect(losses.endOf()).toMatchObject({ code: 'ERR_UNDELIVERED', count: 150, ids: ids.slice(0, 100), kept: 0 });
+  });
+
+  it('adds its messages to the error with which the session ends', () => {
+    const losses = createOverflowLosses();
+    losses.add('a');
+    const left = { count: 2, ids: ['b', 'c'], kept: 1 };
+    expect(losses.endOf(new DrainTimeoutError(left, 5))).toMatchObject({
+      ...{ code: 'ERR_DRAIN_TIMEOUT', count: 3, ids: ['a', 'b', 'c'], kept: 1, timeout: 5 },
+      message:
+        '3 messages were not delivered within 5 ms after the wire was completed (a, b, c). The outbox keeps 1 of them: the next wire with this outbox sends them',
+    });
+    expect(losses.endOf(new UndeliveredError(left))).toMatchObject({ code: 'ERR_UNDELIVERED', count: 3 });
+    const other = new Error('boom');
+    expect(losses.endOf(other)).toBe(other);
+  });
+});
