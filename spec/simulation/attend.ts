@@ -60,10 +60,14 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     deliveries.receipt(receipt, wire, sender);
   };
   if (isWatched) wire.receipts$.subscribe(watchReceipt);
+  /** Messages that were given up when the wire ended. */
+  const lost = new Set<string>();
   wire.errors$.subscribe((error) => {
     if (!life.isAlive()) return;
     onError?.(error);
     const { id, reason } = error as { readonly id?: unknown; readonly reason?: unknown };
+    // An at-most-once message is lost with its connection, too.
+    if (error.code === 'ERR_DROPPED' && reason === 'closed' && journal.of(id as string).level !== 'at-most-once') lost.add(id as string);
     if (!isWatched && typeof id === 'string') {
       unsettled.delete(id);
       const status = error.code === 'ERR_REFUSED' ? 'refused' : reason === 'expired' ? 'expired' : 'dead';
@@ -72,8 +76,16 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
     const why = surprise(error, context);
     if (why) violate('surprise', `${life.name}: ${why}: ${error.code} ${error.message}`);
   });
+  const checkEnd = (error: unknown): void => {
+    if (side === 'server' || !life.isAlive()) return;
+    if (error === undefined && lost.size > 0) violate('outcome', `${life.name} completes, and has lost ${[...lost].join(' ')}`);
+    const { code, ids = [] } = Object(error) as { readonly code?: unknown; readonly ids?: readonly string[] };
+    const wrong = code === 'ERR_UNDELIVERED' ? ids.filter((id) => journal.of(id).outcomes.get(wire) === 'acked') : [];
+    if (wrong.length > 0) violate('outcome', `${life.name} says that ${wrong.join(' ')} were not delivered, and they were acked`);
+  };
   const end = (error?: unknown): void => {
     isEnded = true;
+    checkEnd(error);
     if (life.isAlive()) onEnd(error);
   };
   const handle = createHandler({
@@ -164,6 +176,7 @@ function surprise({ code, ...error }: RxwireError, { plan }: Context): string | 
       return fault === 'quota' || fault === 'fenced' ? undefined : 'a store';
     case 'ERR_DECODE':
       return isPoisoned ? undefined : 'a batch that cannot be decoded';
+    case 'ERR_UNDELIVERED':
     case 'ERR_REFUSED':
     case 'ERR_MISSED':
     case 'ERR_SESSION_LOST':

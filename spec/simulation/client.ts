@@ -1,4 +1,4 @@
-import { connect } from '../../lib/index.js';
+import { connect, UndeliveredError } from '../../lib/index.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import { attend, type Attended } from './attend.js';
@@ -87,7 +87,8 @@ export function createClient(context: Context): Client {
         },
         onEnd(error) {
           // A later one has taken over.
-          if (current?.life === life && error) violate('drains', `${life.name} has failed: ${error instanceof Error ? error.message : ''}`);
+          if (current?.life === life && error && !(error instanceof UndeliveredError))
+            violate('drains', `${life.name} has failed: ${error instanceof Error ? error.message : ''}`);
         },
       },
       context,

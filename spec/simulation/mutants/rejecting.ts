@@ -51,4 +51,11 @@ export const REJECTING: readonly Mutant[] = [
     find: 'this.#waitingBytes = 0;\n  }\n\n  /** Ends a connection after',
     replace: 'this.#waitingBytes = 0;\n    this.#undecodable = undefined;\n  }\n\n  /** Ends a connection after',
   },
+  {
+    name: 'a wire that completes although messages are left',
+    why: 'a wire completes only when its messages have their outcomes',
+    file: 'lib/session/lifecycle.ts',
+    find: 'if (error) fail(error);\n      else to.complete();',
+    replace: 'to.complete();',
+  },
 ];
