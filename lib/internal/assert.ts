@@ -24,3 +24,8 @@ export function assertNotNegative(owner: string, options: Numbers): void {
     if (!(value >= 0)) throw new RangeError(`${owner}: "${name}" must be >= 0, got ${value}`);
   }
 }
+
+/** Rejects options that have no effect. @param advice Follows the name of the option in the error: what to do. */
+export function assertAbsent(owner: string, options: Readonly<Record<string, unknown>>, advice: string): void {
+  for (const name in options) if (options[name] !== undefined) throw new TypeError(`${owner}: "${name}" ${advice}`);
+}

@@ -15,7 +15,7 @@ type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatc
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and
- * `dedupeSize`.
+ * `dedupeSize`: `listen` uses them for the clients that speak envelopes, and `connect` rejects them with the session protocol.
  */
 export interface WireOptions extends Endpoint, Envelope {
   /** @default from 0.5 to 30 s with full jitter, for ever */
