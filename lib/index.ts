@@ -44,7 +44,7 @@ export { sealed } from './codec/sealed.js';
 export { envelopes, type EnvelopeOptions } from './envelope/envelopes.js';
 export { envelopeProtocol } from './envelope/wire/envelopeProtocol.js';
 export * from './errors.js';
-export { CloseCode, isReconnectable } from './link/closeCode.js';
+export { CloseCode, explainCloseCode, isReconnectable } from './link/closeCode.js';
 export { fallback, type FallbackOptions } from './link/fallback/fallback.js';
 export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
 export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';

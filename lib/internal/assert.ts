@@ -25,7 +25,13 @@ export function assertNotNegative(owner: string, options: Numbers): void {
   }
 }
 
-/** Rejects options that have no effect. @param advice Follows the name of the option in the error: what to do. */
-export function assertAbsent(owner: string, options: Readonly<Record<string, unknown>>, advice: string): void {
-  for (const name in options) if (options[name] !== undefined) throw new TypeError(`${owner}: "${name}" ${advice}`);
+/** Rejects the options of these names, which only another protocol uses. */
+export function assertAbsent<K extends string>(
+  owner: string,
+  options: { readonly [P in K]?: unknown },
+  names: readonly K[],
+  protocol: string,
+): void {
+  for (const name of names)
+    if (options[name] !== undefined) throw new TypeError(`${owner}: "${name}" has an effect only with protocol: ${protocol}; remove it`);
 }

@@ -93,7 +93,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.toPeer$ = connections({
       onOpen: (opened) => this.#opened(opened),
       onClosed: (closed) => this.#closed(closed),
-      isWaiting: () => this.sender.inFlight.isStuck(),
+      isWaiting: (connection) => this.sender.inFlight.isStuck() || (this.#isQuiet() && connection.mustMeasure()),
       ping: () => this.#connection?.send(controlFrame('ping', this.sender.inFlight.tail)),
       woken$: parts.woken$,
       helloTimeout,
@@ -236,6 +236,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     const isEarly = this.#checkPhase(frame, connection);
     if (frame.kind === 'ack') {
       if (!isEarly) this.sender.acknowledge(frame);
+      this.#answered(connection);
       return;
     }
     this.#acks.demand();
@@ -268,7 +269,9 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       }
     }
     // An early ack was applied when both sides agreed.
-    if (ack && connection.isAgreed && ack !== connection.earlyAck && !connection.isOver) this.sender.acknowledge(ack);
+    if (!ack || !connection.isAgreed || ack === connection.earlyAck || connection.isOver) return;
+    this.sender.acknowledge(ack);
+    this.#answered(connection);
   }
 
   /** Marks a message as processed: at once, or when the inbox has committed it. */
@@ -285,6 +288,18 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       this.#acks.processed(this.receiver.tracker.done);
       for (const { onDone } of outcomes) onDone?.();
     }
+  }
+
+  /** Whether no message is in flight. */
+  #isQuiet(): boolean {
+    const { acked, sent } = this.sender.inFlight;
+    return acked === sent;
+  }
+
+  /** Reports the latency, if an ack answers a ping. */
+  #answered(connection: Connection): void {
+    const latency = connection.measured();
+    if (latency !== undefined) this.#report({ kind: 'latency', latency });
   }
 
   #opened(connection: Connection): void {

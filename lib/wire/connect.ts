@@ -55,10 +55,7 @@ export function connect(options: ConnectOptions): Wire {
 
 /** The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
-  const { ackTimeout, maxRetries, maxHeld, dedupeTtl, dedupeSize } = options;
-  assertAbsent('connect', { ackTimeout, maxRetries, maxHeld, dedupeTtl, dedupeSize }, OTHER_PROTOCOL);
+  assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return ({ traffic, listening, ...parts }) =>
     countedSession(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
 };
-
-const OTHER_PROTOCOL = 'has an effect only with envelopeProtocol; remove it, or set "protocol" to envelopeProtocol';

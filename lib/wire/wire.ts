@@ -9,7 +9,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
-import { ABNORMAL } from '../link/closeCode.js';
+import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
@@ -94,7 +94,7 @@ export class Wire extends Subject<Message> {
       },
       error: (error: unknown) => this.error(error),
       complete: () => {
-        this.#end('disconnected');
+        this.#end('disconnected', NORMAL);
         super.complete();
       },
     });
@@ -202,13 +202,13 @@ export class Wire extends Subject<Message> {
 
   /** Closes the wire at once; subscribers receive the error. */
   override error(error: unknown): void {
-    this.#end('error', { error });
+    this.#end('error', ABANDONED, { error });
     super.error(error);
   }
 
   /** Closes the wire at once; subscribers receive nothing more. */
   override unsubscribe(): void {
-    this.#end('disconnected');
+    this.#end('disconnected', ABANDONED);
     super.unsubscribe();
   }
 
@@ -229,12 +229,13 @@ export class Wire extends Subject<Message> {
     return (this.#receiptTracker ??= createReceiptTracker(() => this.#session, this.#isOver));
   }
 
-  #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
+  /** @param closeCode The code that closes the connection, if there is one, and the failure has none. */
+  #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
     this.#isOver = this.#isEnding = true;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
-    this.#stateTracker.end(status, failure);
+    this.#stateTracker.end(status, closeCode, failure);
     this.#receiptTracker?.close();
     this.#subscribers.close();
     this.#receipts$?.complete();

@@ -19,7 +19,7 @@ describe('an option of connect either works, or is refused', () => {
     ['dedupeSize', 10],
   ])('refuses "%s" with the session protocol, and says which protocol uses it', (name, value) => {
     expect(() => open({ [name]: value })).toThrow(
-      new TypeError(`connect: "${name}" has an effect only with envelopeProtocol; remove it, or set "protocol" to envelopeProtocol`),
+      new TypeError(`connect: "${name}" has an effect only with protocol: envelopeProtocol; remove it`),
     );
     open({ [name]: value, protocol: envelopeProtocol }).unsubscribe();
   });
@@ -34,7 +34,7 @@ describe('an option of connect either works, or is refused', () => {
     ['ackDelay', 0],
   ])('refuses "%s" with the envelope protocol, and says which protocol uses it', (name, value) => {
     expect(() => open({ [name]: value, protocol: envelopeProtocol })).toThrow(
-      new TypeError(`connect: "${name}" has an effect only with sessionProtocol; remove it, or remove "protocol"`),
+      new TypeError(`connect: "${name}" has an effect only with protocol: sessionProtocol; remove it`),
     );
   });
 

@@ -107,6 +107,7 @@ function completeOnError(link: Link<Message>, { report }: WireParts, onEnded: ()
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
+        report({ kind: 'closed', closeCode: CloseCode.ABANDONED, reason: '' });
         report({ kind: 'error', error });
         return EMPTY;
       }),

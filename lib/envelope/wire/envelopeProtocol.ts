@@ -32,8 +32,8 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
     throw new UnsupportedError('connect: "delivery" must not be exactly-once with envelopeProtocol, which has no session');
   const [codec] = [codecs].flat() as [Codec];
   if (codec.isSealed) throw new UnsupportedError('connect: "codec" must not be sealed with envelopeProtocol, which has no session');
-  const { id: source, scheduler, outbox, inbox, windowBytes, overflow, onDead, helloTimeout, ackDelay } = options;
-  assertAbsent('connect', { outbox, inbox, windowBytes, overflow, onDead, helloTimeout, ackDelay }, SESSION_ONLY);
+  assertAbsent('connect', options, SESSION_OPTIONS, 'sessionProtocol');
+  const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);
   let resume = false;
   const greeting = (): Message => {
@@ -44,7 +44,7 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
   return (parts) => envelopeLink(link, codec, { ...options, delivery, greeting }, parts);
 };
 
-const SESSION_ONLY = 'has an effect only with sessionProtocol; remove it, or remove "protocol"';
+const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'helloTimeout', 'ackDelay'] as const;
 
 /** Returns a link for the messages of a wire, over a link for frames: for peers that know only envelopes and `ack` messages. */
 export function envelopeLink(

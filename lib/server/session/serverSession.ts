@@ -1,5 +1,6 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { Frame } from '../../link/link.js';
+import { ABANDONED } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { countFrame } from '../../session/connection.js';
@@ -114,6 +115,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Ends the session: the wire completes. */
   readonly failed = (error: unknown): void => {
+    this.report({ kind: 'closed', closeCode: ABANDONED, reason: '' });
     this.report({ kind: 'error', error });
     this.#to.complete();
   };
