@@ -69,6 +69,7 @@ export class Wire extends Subject<Message> {
   #receipts$: Subject<Receipt> | undefined;
   #failures$: Subject<Receipt> | undefined;
   #errors$: Subject<RxwireError> | undefined;
+  #latency$: Subject<number> | undefined;
   #receiptTracker: ReceiptTracker | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
@@ -129,6 +130,14 @@ export class Wire extends Subject<Message> {
   /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
   get errors$(): Observable<RxwireError> {
     return (this.#errors$ ??= this.#createSubject()).asObservable();
+  }
+
+  /**
+   * Emits the latency of each ack, in ms: the time since the message, or the ping of the session, was sent. One ack may be for many messages; then it is
+   * the latency of the latest. A subscriber does not change what is sent, nor when. Completes with the wire.
+   */
+  get latency$(): Observable<number> {
+    return (this.#latency$ ??= this.#createSubject()).asObservable();
   }
 
   /** Emits the subscriptions to the wire, and the types that they select: now, and at each change. Completes with the wire. */
@@ -240,12 +249,12 @@ export class Wire extends Subject<Message> {
     this.#subscribers.close();
     this.#receipts$?.complete();
     this.#failures$?.complete();
+    this.#latency$?.complete();
     this.#errors$?.complete();
   }
 
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
-      this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#receiptTracker?.next(event.receipt);
       this.#receipts$?.next(event.receipt);
       if (event.receipt.error) this.#failures$?.next(event.receipt);
@@ -253,6 +262,7 @@ export class Wire extends Subject<Message> {
     }
     if (event.kind === 'latency') {
       this.#traffic.latency = event.latency;
+      this.#latency$?.next(event.latency);
       return;
     }
     if (event.kind === 'begun') this.#session = event;
