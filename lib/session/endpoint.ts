@@ -86,7 +86,10 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.receiver = new Receiver({
       window,
       windowBytes,
-      onMessage: (message, number, tracker) => this.held.deliver(message, number, tracker),
+      onMessage: (message, number, tracker) => {
+        parts.onArrival?.(message, true);
+        this.held.deliver(message, number, tracker);
+      },
       onSkipped: (number, tracker) => this.settle(number, [], tracker),
       onMissed: (count) => this.complain(new MessagesMissedError(count)),
     });
@@ -265,7 +268,10 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       if (first > 0) this.receiver.accept(first, messages, body.length);
       else {
         this.#unnumbered += messages.length;
-        for (const message of messages) this.held.deliverUnnumbered(message);
+        for (const message of messages) {
+          this.#parts.onArrival?.(message, false);
+          this.held.deliverUnnumbered(message);
+        }
       }
     }
     // An early ack was applied when both sides agreed.

@@ -10,7 +10,10 @@ import type { ReconnectOptions } from '../session/reconnect.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireParts } from './wire.js';
 
-type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'signals$'>;
+type Envelope = Omit<
+  EnvelopeOptions,
+  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'signals$'
+>;
 type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
 
 /**

@@ -101,6 +101,14 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     else this.wake().endpoint.send(message);
   }
 
+  /** Sends a message of the server, if the client is connected. */
+  announce(message: Message): void {
+    if (!this.#isConnected) return;
+    this.parts.traffic.messagesSent++;
+    this.next(message);
+    this.#awake?.endpoint.sender.flush();
+  }
+
   error(error: unknown): void {
     this.failed(error);
   }
