@@ -57,7 +57,7 @@ export class Connection {
   /** The number of checks of the heartbeat while no message was in flight. */
   #checks = 0;
   /** The time of a ping that the next ack answers. */
-  #pingedAt: number | undefined;
+  pingedAt: number | undefined;
   /** Ends a handshake that takes too long; then the heartbeat. */
   #watching: Subscription;
   readonly #to: Subscriber<Frame>;
@@ -109,14 +109,14 @@ export class Connection {
    */
   mustMeasure(): boolean {
     const must = this.#checks++ % 2 === 0;
-    if (must) this.#pingedAt ??= this.#options.scheduler.now();
+    if (must) this.pingedAt ??= this.#options.scheduler.now();
     return must;
   }
 
   /** Takes an ack. Returns the time since the ping that it answers, in ms, or undefined when it does not answer such a ping. */
   measured(): number | undefined {
-    const since = this.#pingedAt;
-    this.#pingedAt = undefined;
+    const since = this.pingedAt;
+    this.pingedAt = undefined;
     return since === undefined ? undefined : Math.max(0, this.#options.scheduler.now() - since);
   }
 

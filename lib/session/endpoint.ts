@@ -87,7 +87,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       window,
       windowBytes,
       onMessage: (message, number, tracker) => {
-        parts.onArrival?.(message, true);
+        if (message.type === 'system.ping') parts.onPing?.(message, true);
         this.held.deliver(message, number, tracker);
       },
       onSkipped: (number, tracker) => this.settle(number, [], tracker),
@@ -239,7 +239,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     const isEarly = this.#checkPhase(frame, connection);
     if (frame.kind === 'ack') {
       if (!isEarly) this.sender.acknowledge(frame);
-      this.#answered(connection);
+      if (connection.pingedAt !== undefined) this.#answered(connection);
       return;
     }
     this.#acks.demand();
@@ -269,7 +269,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       else {
         this.#unnumbered += messages.length;
         for (const message of messages) {
-          this.#parts.onArrival?.(message, false);
+          if (message.type === 'system.ping') this.#parts.onPing?.(message, false);
           this.held.deliverUnnumbered(message);
         }
       }
@@ -277,7 +277,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     // An early ack was applied when both sides agreed.
     if (!ack || !connection.isAgreed || ack === connection.earlyAck || connection.isOver) return;
     this.sender.acknowledge(ack);
-    this.#answered(connection);
+    if (connection.pingedAt !== undefined) this.#answered(connection);
   }
 
   /** Marks a message as processed: at once, or when the inbox has committed it. */

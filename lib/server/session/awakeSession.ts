@@ -118,7 +118,9 @@ export class AwakeSession implements Drained {
         life: this.life,
         sends: 'to-client',
         emit: session.emit,
-        ...(options.system.pong && { onArrival: (message, isNumbered) => this.#answer(message, isNumbered) }),
+        ...(options.system.pong && {
+          onPing: (message, isNumbered) => this.#answer(message, isNumbered),
+        }),
         fail: session.failed,
         durability: store.isDurable || store.faults$ || inbox ? (durable as Durable) : undefined,
         source: () => transport.latest.hello().id,
