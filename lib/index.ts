@@ -51,7 +51,7 @@ export { isMarkedEncrypted } from './codec/seal/encryptedPayload.js';
 export { envelopes, type EnvelopeOptions } from './envelope/envelopes.js';
 export { envelopeProtocol } from './envelope/wire/envelopeProtocol.js';
 export * from './errors.js';
-export { CloseCode, isReconnectable } from './link/closeCode.js';
+export { CloseCode, explainCloseCode, isReconnectable } from './link/closeCode.js';
 export { fallback, type FallbackOptions } from './link/fallback/fallback.js';
 export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
 export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';

@@ -30,6 +30,8 @@ export interface EnvelopeOptions {
   readonly drainTimeout?: number;
   /** Returns the first message of each connection. @default none */
   readonly greeting?: () => Message;
+  /** Called with each message for the application when it arrives, and again when it is repeated. @default does nothing */
+  readonly onArrival?: (message: Message) => void;
   /** Emits true when the application has subscribed; until then received messages wait, unacked. @default always true */
   readonly listening$?: Observable<boolean>;
   /** Receipts of messages that the layer below could not encode. @default none */

@@ -15,6 +15,8 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
   const settled$ = new Subject<void>();
 
   const reportReceipt = (receipt: Receipt): void => {
+    const { latency } = receipt;
+    if (latency !== undefined) report({ kind: 'latency', latency });
     report({ kind: 'receipt', receipt });
     if (receipt.error) report({ kind: 'error', error: receipt.error });
   };

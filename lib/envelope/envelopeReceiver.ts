@@ -13,7 +13,13 @@ import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
  * @throws {RangeError} At call time, if a number is out of range.
  */
 export function envelopeReceiver(options: EnvelopeOptions) {
-  const { maxHeld = ENVELOPE_DEFAULTS.maxHeld, listening$ = of(true), scheduler = asyncScheduler, report = noop } = options;
+  const {
+    maxHeld = ENVELOPE_DEFAULTS.maxHeld,
+    listening$ = of(true),
+    onArrival = noop,
+    scheduler = asyncScheduler,
+    report = noop,
+  } = options;
   const { dedupeTtl = ENVELOPE_DEFAULTS.dedupeTtl, dedupeSize = ENVELOPE_DEFAULTS.dedupeSize } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
   const session: DeliverySession = {
@@ -55,6 +61,7 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     };
     const receive = (batch: readonly Message[]): void => {
       const messages = batch.filter(isForApplication);
+      messages.forEach((message) => onArrival(message));
       if (isListening) release(messages);
       else messages.forEach(hold);
       // The last ack may end this side, which could not ack these messages afterwards.

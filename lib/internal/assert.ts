@@ -24,3 +24,14 @@ export function assertNotNegative(owner: string, options: Numbers): void {
     if (!(value >= 0)) throw new RangeError(`${owner}: "${name}" must be >= 0, got ${value}`);
   }
 }
+
+/** Rejects the options of these names, which only another protocol uses. */
+export function assertAbsent<K extends string>(
+  owner: string,
+  options: { readonly [P in K]?: unknown },
+  names: readonly K[],
+  protocol: string,
+): void {
+  for (const name of names)
+    if (options[name] !== undefined) throw new TypeError(`${owner}: "${name}" has an effect only with protocol: ${protocol}; remove it`);
+}

@@ -73,3 +73,45 @@ export function isReconnectable(code: number): boolean {
   // Normal, protocol error, unsupported or invalid data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
   return ![1000, 1002, 1003, 1007, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }
+
+/**
+ * Returns a sentence that explains a close code: which side has closed the connection, and why.
+ *
+ * @example
+ * console.log(explainCloseCode(CloseCode.SILENT)); // prints: nothing arrived for two ping intervals, so the connection was taken for dead
+ * wire.state$.subscribe(({ closeCode, closeReason }) => {
+ *   if (closeCode !== undefined) draw([explainCloseCode(closeCode), closeReason]);
+ * });
+ */
+export function explainCloseCode(code: number): string {
+  return EXPLANATIONS[code] ?? `the close code ${code} is not one of rxwire: the application or a proxy has chosen it`;
+}
+
+const EXPLANATIONS: Readonly<Record<number, string>> = {
+  1000: 'one side has closed the connection normally, because it was done',
+  1001: 'the server stops or restarts, or the page was left',
+  1002: 'one side has sent something that the WebSocket protocol does not allow',
+  1003: 'the client and the server have no codec in common',
+  1005: 'the other side has closed the connection without a code',
+  1006: 'the connection ended without a close frame, or could not be opened: the network failed, or the other process died or does not run',
+  1007: 'one side has sent text that is not valid UTF-8',
+  1008: 'the client has broken a rule of the server or of a proxy',
+  1009: 'a frame was larger than the limit of the receiver: see the option "maxFrame"',
+  1010: 'the server lacks a WebSocket extension that the client needs',
+  1011: 'the server or its store has failed: its log says why',
+  1012: 'the server restarts, and will soon accept connections again',
+  1013: 'the server is overloaded or the principal has too many connections: try again later',
+  1014: 'a proxy did not get a valid answer from the server',
+  1015: 'the TLS handshake failed: check the certificate of the server',
+  4000: 'one side has ended its wire, or let go of the connection, without draining; the client may return',
+  4400: 'one side has violated the protocol, or sent several frames in a row that could not be decoded',
+  4401: 'the credentials are missing or not valid: check the option "token"',
+  4403: 'the credentials do not permit this, or the session belongs to another principal',
+  4408: 'the handshake took too long: see the option "helloTimeout"',
+  4409: 'a newer connection or another owner of the same outbox has taken over, as another tab does',
+  4410: 'a frame was missing or not readable: a new connection sends it again',
+  4411: 'nothing arrived for two ping intervals, so the connection was taken for dead',
+  4413: 'the receiver read too slowly: too many bytes have waited for it',
+  4419: 'the credentials have expired: the client must connect with fresh ones',
+  4429: 'the client has sent far more than the server allows: see the option "rateLimit"',
+};

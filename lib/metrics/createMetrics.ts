@@ -46,21 +46,29 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   };
   reset();
   const snapshot = (): MetricsSnapshot => {
-    const { sent, received, errors, drops, times } = current;
+    const { sent, received, errors, errorTypes, drops, times } = current;
     return {
       since,
       at: scheduler.now(),
       sent: sent.snapshot(),
       received: received.snapshot(),
-      errors: errors.snapshot(),
+      errors: { ...errors.snapshot(), byType: errorTypes.snapshot().byName },
       drops: drops.snapshot(),
-      times: { ack: times.ack.snapshot(), queue: times.queue.snapshot(), reconnect: times.reconnect.snapshot() },
+      times: {
+        ack: times.ack.snapshot(),
+        endToEnd: times.endToEnd.snapshot(),
+        queue: times.queue.snapshot(),
+        reconnect: times.reconnect.snapshot(),
+      },
     };
   };
 
   return {
     message: (direction, type, size) => current[direction].add(type, size),
-    error: (code) => current.errors.add(code),
+    error(code, type) {
+      current.errors.add(code);
+      if (type !== undefined) current.errorTypes.add(type);
+    },
     drop: (reason) => current.drops.add(reason),
     time: (work, duration) => current.times[work].record(duration),
     snapshot,
@@ -75,6 +83,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 function createCounters(maxNames: number) {
   const times: Readonly<Record<TimedWork, ReturnType<typeof createHistogram>>> = {
     ack: createHistogram(),
+    endToEnd: createHistogram(),
     queue: createHistogram(),
     reconnect: createHistogram(),
   };
@@ -83,6 +92,7 @@ function createCounters(maxNames: number) {
     sent: createMessageCounter(maxNames),
     received: createMessageCounter(maxNames),
     errors: createNameCounter(maxNames),
+    errorTypes: createNameCounter(maxNames),
     drops: createNameCounter(maxNames),
   };
 }

@@ -18,7 +18,9 @@ export interface Histogram {
 
 export function createHistogram(): Histogram {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
-  const percentile = (share: number): number => (sketch.count > 0 ? sketch.getValueAtQuantile(share) : 0);
+  // A bucket has one value for all of its values: for those at the ends, it may be outside of what was recorded.
+  const percentile = (share: number): number =>
+    sketch.count > 0 ? Math.min(sketch.max, Math.max(sketch.min, sketch.getValueAtQuantile(share))) : 0;
 
   const exact = new Float64Array(MAX_EXACT);
   let hasExact = false;

@@ -1,2 +1,2 @@
 export { createMetrics, type Metrics, type MetricsOptions } from './createMetrics.js';
-export type { HistogramSnapshot, MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
+export type { ErrorCounts, HistogramSnapshot, MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';

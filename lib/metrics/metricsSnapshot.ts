@@ -14,10 +14,16 @@ export interface HistogramSnapshot {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /** Percentiles are exact to 1 %. */
+  /** Percentiles are exact to 1 %, and between `min` and `max`. */
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
+}
+
+/** Errors, by code. */
+export interface ErrorCounts extends NamedCounts {
+  /** The errors that are about one message, by the type of that message. An object without a prototype. */
+  readonly byType: Readonly<Record<string, number>>;
 }
 
 /** Messages of one direction, by type. */
@@ -33,8 +39,8 @@ export interface MetricsSnapshot {
   readonly at: number;
   readonly sent: MessageCounts;
   readonly received: MessageCounts;
-  /** By code. */
-  readonly errors: NamedCounts;
+  /** By code, and by the type of the message. */
+  readonly errors: ErrorCounts;
   /** By reason. */
   readonly drops: NamedCounts;
   /** In ms. */

@@ -13,7 +13,7 @@ export interface OpenTelemetryMetricsOptions {
 
 /**
  * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which computes the histograms: `rxwire.messages` and
- * `rxwire.message.size` by direction, `rxwire.errors` by code, `rxwire.drops` by reason, `rxwire.duration` by work. Needs the package
+ * `rxwire.message.size` by direction, `rxwire.errors` by code, `rxwire.message.errors` by the type of the message, `rxwire.drops` by reason, `rxwire.duration` by work. Needs the package
  * `@opentelemetry/api`, and an SDK that exports the measurements.
  *
  * @param meter Creates the instruments: `metrics.getMeter('my app')`.
@@ -36,8 +36,9 @@ export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetrics
   const messages = counter('messages', '{message}', 'Messages');
   const sizes = histogram('message.size', 'By', 'Sizes of messages, about', SIZE_BUCKETS);
   const errors = counter('errors', '{error}', 'Errors');
+  const messageErrors = counter('message.errors', '{error}', 'Errors about one message');
   const drops = counter('drops', '{message}', 'Messages that were dropped');
-  const durations = histogram('duration', 's', 'How long acks, queues and reconnecting take', DURATION_BUCKETS);
+  const durations = histogram('duration', 's', 'How long messages, acks, queues and reconnecting take', DURATION_BUCKETS);
 
   // Created once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
@@ -47,14 +48,23 @@ export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetrics
   const directions = { sent: direction('sent'), received: direction('received') };
   const codes = createBoundedLabels(maxNames, (code): Attributes => ({ code }));
   const reasons = createBoundedLabels(maxNames, (reason): Attributes => ({ reason }));
-  const works: Record<TimedWork, Attributes> = { ack: { work: 'ack' }, queue: { work: 'queue' }, reconnect: { work: 'reconnect' } };
+  const errorTypes = createBoundedLabels(maxNames, (type): Attributes => ({ type }));
+  const works: Record<TimedWork, Attributes> = {
+    ack: { work: 'ack' },
+    endToEnd: { work: 'endToEnd' },
+    queue: { work: 'queue' },
+    reconnect: { work: 'reconnect' },
+  };
 
   return {
     message(way, type, size) {
       messages.add(1, directions[way].typed(type));
       sizes.record(size, directions[way].size);
     },
-    error: (code) => errors.add(1, codes(code)),
+    error(code, type) {
+      errors.add(1, codes(code));
+      if (type !== undefined) messageErrors.add(1, errorTypes(type));
+    },
     drop: (reason) => drops.add(1, reasons(reason)),
     time: (work, duration) => durations.record(duration / 1_000, works[work]),
   };

@@ -14,7 +14,7 @@ export interface PrometheusMetricsOptions {
 /**
  * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by direction and type, `rxwire_message_size_bytes`
  * by
- * direction, `rxwire_errors_total` by code, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package
+ * direction, `rxwire_errors_total` by code, `rxwire_message_errors_total` by the type of the message, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package
  * `prom-client`.
  *
  * @param registry The registry for the metrics. Each prefix can be registered once.
@@ -39,8 +39,9 @@ export function prometheusMetrics(registry: Registry, options: PrometheusMetrics
   const messages = counter('messages_total', 'Messages', ['direction', 'type']);
   const sizes = histogram('message_size_bytes', 'Sizes of messages, about', ['direction'], SIZE_BUCKETS);
   const errors = counter('errors_total', 'Errors', ['code']);
+  const messageErrors = counter('message_errors_total', 'Errors about one message', ['type']);
   const drops = counter('drops_total', 'Messages that were dropped', ['reason']);
-  const durations = histogram('duration_seconds', 'How long acks, queues and reconnecting take', ['work'], DURATION_BUCKETS);
+  const durations = histogram('duration_seconds', 'How long messages, acks, queues and reconnecting take', ['work'], DURATION_BUCKETS);
 
   // Looked up once for each label, because it is used for each message.
   const direction = (name: MessageDirection) => ({
@@ -50,14 +51,23 @@ export function prometheusMetrics(registry: Registry, options: PrometheusMetrics
   const directions = { sent: direction('sent'), received: direction('received') };
   const codes = createBoundedLabels(maxNames, (code) => errors.labels({ code }));
   const reasons = createBoundedLabels(maxNames, (reason) => drops.labels({ reason }));
-  const works = { ack: durations.labels('ack'), queue: durations.labels('queue'), reconnect: durations.labels('reconnect') };
+  const errorTypes = createBoundedLabels(maxNames, (type) => messageErrors.labels({ type }));
+  const works = {
+    ack: durations.labels('ack'),
+    endToEnd: durations.labels('endToEnd'),
+    queue: durations.labels('queue'),
+    reconnect: durations.labels('reconnect'),
+  };
 
   return {
     message(way, type, size) {
       directions[way].count(type).inc();
       directions[way].size.observe(size);
     },
-    error: (code) => codes(code).inc(),
+    error(code, type) {
+      codes(code).inc();
+      if (type !== undefined) errorTypes(type).inc();
+    },
     drop: (reason) => reasons(reason).inc(),
     time: (work, duration) => works[work].observe(duration / 1_000),
   };

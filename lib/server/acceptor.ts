@@ -16,6 +16,7 @@ import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
 import { createRegistry } from './session/registry.js';
+import { shutdownMessage } from './session/systemMessages.js';
 
 /** Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol of its first frame. */
 export function createAcceptor(options: AnyServeOptions, onRefused: (error: unknown) => void) {
@@ -39,6 +40,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     maxIdleFrames,
     pingInterval,
     hibernateAfter,
+    system: { ...SERVE_DEFAULTS.system, ...options.system },
     scheduler,
     endpoint,
     quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),
@@ -77,9 +79,14 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
         mergeMap((proceed) => proceed()),
       );
     },
-    /** Refuses all connections from now on, and completes when all sessions are drained. */
+    /** Refuses all connections from now on, tells the clients, and completes when all sessions are drained. */
     drain(): Observable<never> {
       isStopping = true;
+      if (settings.system.shutdown) {
+        const message = shutdownMessage(retryAfter, scheduler);
+        sessions.announce(message);
+        envelopeWires.announce(message);
+      }
       return drain(sessions.sessions(), { retryAfter, drainTimeout, random, scheduler });
     },
     /** Ends all wires. */

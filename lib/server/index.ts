@@ -6,4 +6,5 @@ export type { Transport } from './http/servedHttpLink.js';
 export { listen, type ListenOptions } from './listen.js';
 export type { Authenticate, Credentials, Principal, ServerWire } from './principal.js';
 export type { RateLimit } from './limits/rateLimit.js';
+export type { SystemMessagesOptions } from './session/systemMessages.js';
 export { serve, type ServedLink, type ServeOptions } from './serve.js';

@@ -44,7 +44,7 @@ export const LISTEN_DEFAULTS = {
  * @throws {TypeError} At call time, if `server` is no HTTP server, or `path` or one of `origins` cannot match any request.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
- *   wire.pipe(ofType('system.ping')).subscribe(({ id }) => wire.next(createMessage('system.pong', { timestamp: 0 }, { correlationId: id })));
+ *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
  * });
  */
 export function listen<P extends Principal | undefined = undefined>(

@@ -13,6 +13,7 @@ import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
 import { checkRateLimit, RATE_LIMIT_DEFAULTS, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
+import { checkSystemMessages, type SystemMessagesOptions } from './session/systemMessages.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /** The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()] */
@@ -68,6 +69,8 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * all return at once. @default 1_000
    */
   readonly retryAfter?: number;
+  /** The messages that the server sends by itself. @default { pong: true, shutdown: true } */
+  readonly system?: SystemMessagesOptions;
   /** The source of randomness: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
   /** Called for each connection that ended before it became a wire, and for each request from a page, or to a host name, that is not among `origins` and `hosts`. */
@@ -89,6 +92,7 @@ export const SERVE_DEFAULTS = {
   rateLimit: RATE_LIMIT_DEFAULTS,
   hibernateAfter: 2_000,
   retryAfter: 1_000,
+  system: { pong: true, shutdown: true },
 } as const;
 
 /** The options of `serve`, for any type of principal. */
@@ -101,6 +105,7 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
 export interface WiresOptions
   extends WireOptions, Required<Pick<ServeOptions, 'codecs' | 'detachedTimeout' | 'maxIdleFrames' | 'pingInterval'>> {
   readonly endpoint: string;
+  readonly system: Required<SystemMessagesOptions>;
   readonly quota: Quota;
   /** The rate limits of the clients; `undefined` without `rateLimit`. */
   readonly rates?: Rates | undefined;
@@ -119,7 +124,7 @@ export type ServedLink = Link<Frame> &
     ) => void;
   };
 
-/** @throws {RangeError} When a number is out of range. @throws {TypeError} When some codecs seal and others do not. */
+/** @throws {RangeError} When a number is out of range. @throws {TypeError} When some codecs seal and others do not, or an option of `system` is no boolean. */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {
   const {
     helloTimeout,
@@ -138,6 +143,7 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   assertPositive(owner, { hibernateAfter: options.hibernateAfter });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   checkRateLimit(owner, rateLimit);
+  checkSystemMessages(owner, options.system ?? {});
   checkOptions(owner, options);
   if (options.codecs) checkCodecs(owner, options.codecs);
   // Validates the options of envelopes now: each wire does so only when its client connects.

@@ -1,10 +1,11 @@
 import { map, Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
-import { ConnectionLostError } from '../errors.js';
+import { ConnectionLostError, ProtocolError } from '../errors.js';
 import { after } from '../internal/after.js';
+import { byteLength } from '../internal/byteLength.js';
 import { HELLO_TIMEOUT } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import { heartbeat, noSilence, type HeartbeatOptions, type Silence } from './heartbeat.js';
-import type { Ack } from './protocol/frames.js';
+import type { Ack, SessionFrame } from './protocol/frames.js';
 
 /** The traffic over the connections of a session. */
 export interface ByteCounts {
@@ -16,11 +17,13 @@ export interface ByteCounts {
 
 /** Counts the bytes of a frame, and records the time. */
 export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
-  counts[direction] += frame.length;
+  counts[direction] += byteLength(frame);
   counts.lastActivity = now;
 }
 
-export interface ConnectionOptions extends Pick<HeartbeatOptions, 'isWaiting' | 'ping' | 'woken$'> {
+export interface ConnectionOptions extends Pick<HeartbeatOptions, 'ping' | 'woken$'> {
+  /** Returns whether a connection must ping although the other side sends frames. */
+  readonly isWaiting: (connection: Connection) => boolean;
   readonly onOpen: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
   /** How long the handshake may take, in ms: until its end, no heartbeat detects a silent peer. */
@@ -51,6 +54,10 @@ export class Connection {
    */
   earlyAck: Ack | undefined;
   silence: Silence;
+  /** The number of checks of the heartbeat while no message was in flight. */
+  #checks = 0;
+  /** The time of a ping that the next ack answers. */
+  pingedAt: number | undefined;
   /** Ends a handshake that takes too long; then the heartbeat. */
   #watching: Subscription;
   readonly #to: Subscriber<Frame>;
@@ -89,11 +96,37 @@ export class Connection {
     this.#to.error(error);
   }
 
+  /** Returns whether a frame arrives before this side may send; its ack is kept. @throws {ProtocolError} When the other side may not send yet. */
+  isEarly(frame: SessionFrame): boolean {
+    if (!this.isWelcome) throw new ProtocolError('a frame before the welcome');
+    if (this.isAgreed) return false;
+    const ack = frame.kind === 'ack' ? frame : frame.kind === 'msg' ? frame.ack : undefined;
+    if (ack && ack.done >= (this.earlyAck?.done ?? 0)) this.earlyAck = ack;
+    return true;
+  }
+
   /** Records the arrival of a frame. */
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
     if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler.now());
+  }
+
+  /**
+   * Returns whether to ping now, while no message is in flight, to measure the latency: at each second check of the heartbeat, from the first on. The next ack
+   * answers this ping.
+   */
+  mustMeasure(): boolean {
+    const must = this.#checks++ % 2 === 0;
+    if (must) this.pingedAt ??= this.#options.scheduler.now();
+    return must;
+  }
+
+  /** Takes an ack. Returns the time since the ping that it answers, in ms, or undefined when it does not answer such a ping. */
+  measured(): number | undefined {
+    const since = this.pingedAt;
+    this.pingedAt = undefined;
+    return since === undefined ? undefined : Math.max(0, this.#options.scheduler.now() - since);
   }
 
   /** Ends the handshake: both sides may send. From now on, each side must send a frame every `every` ms. */
@@ -103,7 +136,7 @@ export class Connection {
     this.isAgreed = true;
     this.#watching.unsubscribe();
     if (this.isOver) return;
-    this.#watching = heartbeat({ every, silence, isWaiting, ping, woken$, scheduler }).subscribe({
+    this.#watching = heartbeat({ every, silence, isWaiting: () => isWaiting(this), ping, woken$, scheduler }).subscribe({
       error: (error: unknown) => this.fail(error),
     });
   }

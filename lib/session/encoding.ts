@@ -1,6 +1,7 @@
 import { identity, isObservable } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
+import { byteLength } from '../internal/byteLength.js';
 import { chain, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -20,7 +21,7 @@ export function checkSize(frame: Frame, maxFrame: number): void {
   const { length } = frame;
   // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if they may exceed the limit.
   const isUnsure = typeof frame === 'string' && length <= maxFrame && length * 3 > maxFrame;
-  const size = isUnsure ? new TextEncoder().encode(frame).length : length;
+  const size = isUnsure ? byteLength(frame) : length;
   if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
 }
 

@@ -1,21 +1,20 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, identity, noop, type Observable, type SchedulerLike } from 'rxjs';
-import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
-import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError } from '../errors.js';
+import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { connections, type Connection } from './connection.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { Agreement, EndpointParts } from './endpointParts.js';
 import { createTurn, type Turn } from './turn.js';
-import { ackFrame, controlFrame, MAX_BATCH, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
-import { MAX_REJECTIONS, rejectionFields } from './protocol/rejections.js';
+import { ackFrame, controlFrame, WAIT_UNIT, withAck, type BatchFrame, type SessionFrame } from './protocol/frames.js';
 import { AckPolicy } from './receive/ackPolicy.js';
 import type { AckTracker } from './receive/ackTracker.js';
 import { HoldUntilSubscribed, rejectionIn, type DeliverySession, type Outcome } from './receive/delivery.js';
 import { FrameReader, type FrameHandler } from './receive/frameReader.js';
 import type { InboxCommitter } from './receive/inboxCommitter.js';
 import { Receiver } from './receive/receiver.js';
+import { RejectionSender } from './receive/rejectionSender.js';
 import { undecodableOutcomes } from './receive/undecodable.js';
 import { mayAckWait } from './send/ackWait.js';
 import type { Batch, BatchTransport } from './send/inFlight.js';
@@ -28,6 +27,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** The id of this side. */
   readonly id: string;
   readonly sender: Sender;
+  readonly rejections: RejectionSender;
   readonly receiver: Receiver;
   /** Holds messages until the application subscribes. */
   readonly held: HoldUntilSubscribed;
@@ -47,10 +47,6 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   #connection: Connection | undefined;
   /** Whether the other side reads batches that carry an ack. */
   hasLazyAcks = false;
-  /** Whether the other side reads the rejections of its messages. */
-  hasRejections = false;
-  /** The rejections that go out before the next ack. */
-  #unsent: readonly NumberedRejection[] = [];
   #isDraining = false;
   #isOver = false;
   /** Messages without a number that are not processed. */
@@ -69,6 +65,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#turn = createTurn(microtask, () => this.#runTurn());
     this.#acks = new AckPolicy({ scheduler, onDue: () => this.#turn.schedule() });
     this.sender = new Sender(parts, options);
+    this.rejections = new RejectionSender(() => this.receiver, window);
     this.#reader = new FrameReader({
       handler: this,
       codec: parts.codec,
@@ -95,14 +92,17 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.receiver = new Receiver({
       window,
       windowBytes,
-      onMessage: (message, number, tracker) => this.held.deliver(message, number, tracker),
+      onMessage: (message, number, tracker) => {
+        if (message.type === 'system.ping') parts.onPing?.(message, true);
+        this.held.deliver(message, number, tracker);
+      },
       onWithout: (number, tracker, outcome) => this.settle(number, outcome ? [outcome] : [], tracker),
       onMissed: (count) => this.complain(new MessagesMissedError(count)),
     });
     this.toPeer$ = connections({
       onOpen: (opened) => this.#opened(opened),
       onClosed: (closed) => this.#closed(closed),
-      isWaiting: () => this.sender.inFlight.isStuck(),
+      isWaiting: (connection) => this.sender.inFlight.isStuck() || (this.sender.inFlight.isQuiet() && connection.mustMeasure()),
       ping: () => this.#connection?.send(controlFrame('ping', this.sender.inFlight.tail)),
       woken$: parts.woken$,
       helloTimeout,
@@ -128,9 +128,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
-    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed)
-      this.sender.pending.refuse(message, new NotEncryptedError(message));
-    else if (this.sender.accept(message)) this.#turn.schedule();
+    if (this.sender.accept(message)) this.#turn.schedule();
   }
 
   /** Returns the number of frames that arrived and are not read yet. */
@@ -169,11 +167,9 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       return;
     }
     this.hasLazyAcks = lazyAcks;
-    this.hasRejections = rejections;
     connection.agree(ping);
     this.#report({ kind: 'open' });
-    // The sender may not have received them over an earlier connection.
-    this.#unsent = this.receiver.tracker.rejections ?? [];
+    this.rejections.restart(rejections);
     this.#acks.restart();
     // A message that is acked was accepted, also one that was finished before a restart and is above the `rx` of the handshake.
     this.sender.attach(this, accepted, allowance, rejections);
@@ -215,7 +211,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       connection.send(frame);
       return;
     }
-    if (this.#unsent.length > 0) this.#sendRejections(connection);
+    this.rejections.flush(connection);
     const done = this.#ackable();
     const delay = acks.delay();
     acks.sent(done);
@@ -234,6 +230,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     const isEarly = this.#checkPhase(frame, connection);
     if (frame.kind === 'ack') {
       if (!isEarly) this.sender.acknowledge(frame);
+      if (connection.pingedAt !== undefined) this.#answered(connection);
       return;
     }
     if (frame.kind === 'reject') {
@@ -273,11 +270,16 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       if (first > 0) this.receiver.accept(first, messages, body.length);
       else {
         this.#unnumbered += messages.length;
-        for (const message of messages) this.held.deliverUnnumbered(message);
+        for (const message of messages) {
+          if (message.type === 'system.ping') this.#parts.onPing?.(message, false);
+          this.held.deliverUnnumbered(message);
+        }
       }
     }
     // An early ack was applied when both sides agreed.
-    if (ack && connection.isAgreed && ack !== connection.earlyAck && !connection.isOver) this.sender.acknowledge(ack);
+    if (!ack || !connection.isAgreed || ack === connection.earlyAck || connection.isOver) return;
+    this.sender.acknowledge(ack);
+    if (connection.pingedAt !== undefined) this.#answered(connection);
   }
 
   /** Marks a message as processed: at once, or when the inbox has committed it. */
@@ -298,20 +300,14 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     }
   }
 
-  /** Records rejections, which go out before the next ack. */
   #reject(rejections: readonly NumberedRejection[], tracker: AckTracker): void {
-    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
-    tracker.reject(rejections, this.receiver.rx - Math.max(this.#window, MAX_BATCH));
-    if (tracker !== this.receiver.tracker) return;
-    this.#unsent = [...this.#unsent, ...rejections];
-    this.#acks.demand();
+    if (this.rejections.add(rejections, tracker)) this.#acks.demand();
   }
 
-  #sendRejections(connection: Connection): void {
-    const rejections = this.#unsent;
-    this.#unsent = [];
-    for (let at = 0; this.hasRejections && at < rejections.length; at += MAX_REJECTIONS)
-      connection.send(controlFrame('reject', rejections.slice(at, at + MAX_REJECTIONS).map(rejectionFields)));
+  /** Reports the latency, if an ack answers a ping. */
+  #answered(connection: Connection): void {
+    const latency = connection.measured();
+    if (latency !== undefined) this.#report({ kind: 'latency', latency });
   }
 
   #opened(connection: Connection): void {
@@ -336,7 +332,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   #sendAck(): void {
     const connection = this.#connection;
     if (!connection?.isAgreed) return;
-    if (this.#unsent.length > 0) this.#sendRejections(connection);
+    this.rejections.flush(connection);
     const done = this.#ackable();
     const delay = this.hasLazyAcks ? this.#acks.delay() : 0;
     this.#acks.sent(done);
@@ -356,11 +352,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the other side may not send yet. */
   #checkPhase(frame: SessionFrame, connection: Connection): boolean {
-    if (!connection.isWelcome) throw new ProtocolError('a frame before the welcome');
-    if (connection.isAgreed) return false;
-    const ack = frame.kind === 'ack' ? frame : frame.kind === 'msg' ? frame.ack : undefined;
-    if (ack && ack.done >= (connection.earlyAck?.done ?? 0)) connection.earlyAck = ack;
-    this.#parts.onEarly?.(connection);
-    return true;
+    const isEarly = connection.isEarly(frame);
+    if (isEarly) this.#parts.onEarly?.(connection);
+    return isEarly;
   }
 }

@@ -25,6 +25,8 @@ export interface Agreement {
 /** The parts of an endpoint that differ between client and server. */
 export interface EndpointParts extends SenderParts {
   readonly emit: (message: Message) => void;
+  /** Called with each new `system.ping` when it arrives, before the application receives it. @default does nothing */
+  readonly onPing?: (message: Message, isNumbered: boolean) => void;
   /** Returns the id of the other side, for the application. */
   readonly source: () => string;
   /** Called when a connection is open. */

@@ -7,8 +7,10 @@ export type SessionEvent =
   | { readonly kind: 'lost'; readonly error: unknown }
   /** The link was lost. The session opens it again in `delay` ms; `attempt` counts the attempts since the link last worked. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
+  /** The last connection has ended, and the session with it. Not reported when an event of the link says so. */
+  | { readonly kind: 'closed'; readonly closeCode: number; readonly reason: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
-  /** The time from sending a message to its ack, in ms. */
+  /** The time from sending a message, or a ping, to its ack, in ms. */
   | { readonly kind: 'latency'; readonly latency: number }
   | { readonly kind: 'error'; readonly error: unknown }
   /** The first event, with access to the states of messages. */

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler } from 'rxjs';
 import { json } from '../codec/json.js';
+import { assertAbsent } from '../internal/assert.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
@@ -19,7 +20,8 @@ export type { ConnectOptions } from './connectOptions.js';
  * them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, or if a store that outlives the process has no `durability`.
+ * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, if a store that outlives the process has no `durability`,
+ * or if an option has no effect with this `protocol`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {UnauthorizedError} Delivered, when the server does not accept the credentials.
@@ -57,6 +59,7 @@ export function connect(options: ConnectOptions): Wire {
 
 /** The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
+  assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return ({ traffic, listening, ...parts }) =>
     countedSession(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
 };

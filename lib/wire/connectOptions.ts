@@ -10,12 +10,15 @@ import type { ReconnectOptions } from '../session/reconnect.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireParts } from './wire.js';
 
-type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'signals$'>;
+type Envelope = Omit<
+  EnvelopeOptions,
+  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'signals$'
+>;
 type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and
- * `dedupeSize`.
+ * `dedupeSize`: `listen` uses them for the clients that speak envelopes, and `connect` rejects them with the session protocol.
  */
 export interface WireOptions extends Endpoint, Envelope {
   /** @default from 0.5 to 30 s with full jitter, for ever */

@@ -10,16 +10,23 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
+import type { ConnectionLostError } from '../errors.js';
 import { completionOf } from '../internal/completionOf.js';
+import { ABNORMAL } from '../link/closeCode.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
 
-/** The status of a wire. `error` and `disconnected` are final. */
+/**
+ * The status of a wire. A wire that loses its connection is `disconnected`, then `reconnecting`. The last status is `error`, or `disconnected`
+ * in a state that `isFinal`.
+ */
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'reconnecting' | 'error';
 
 /** The state of a wire at one moment. Times are ms since the epoch, durations ms. */
 export interface ConnectionState {
   readonly id: string;
   readonly status: ConnectionStatus;
+  /** Set in the last state of the wire. */
+  readonly isFinal?: true;
   /** The transport in use: `websocket`, `sse`, `long-polling`, or `custom`. */
   readonly protocol: string;
   /** The address of the link; empty if the link does not have one. */
@@ -35,18 +42,28 @@ export interface ConnectionState {
   readonly nextAttemptAt?: number;
   /** The reason why the wire is reconnecting, or has failed. */
   readonly error?: unknown;
+  /**
+   * The close code of the last connection that ended, or could not be opened; absent until then. `explainCloseCode` returns a sentence that explains
+   * it. 1006: the connection ended without a close frame.
+   */
+  readonly closeCode?: number;
+  /** The reason in the close frame of that connection, or what this side knows about its failure; may be empty. */
+  readonly closeReason?: string;
   readonly metrics: ConnectionMetrics;
 }
 
 /** The counters of a wire since it was created. */
 export interface ConnectionMetrics {
-  /** Characters are counted for text frames. */
+  /** The bytes of all frames. The framing of the transport, compression and TLS are not counted. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly messagesSent: number;
   readonly messagesReceived: number;
   readonly errors: number;
-  /** The time from sending a message to its ack, for the latest ack, in ms; 0 until there is one. */
+  /**
+   * The time from sending a message, or a ping, to its ack, for the latest ack, in ms; 0 until there is one. The session pings while no message is in flight,
+   * twice in the `pingInterval` of the server at most. A session that hibernates on the server does not measure its pings.
+   */
   readonly latency: number;
   /** How long the wire has been connected, in ms; 0 when it is not. */
   readonly uptime: number;
@@ -76,6 +93,7 @@ interface Identity {
   readonly signals$?: Observable<unknown>;
 }
 
+type Close = Pick<ConnectionState, 'closeCode' | 'closeReason'>;
 type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemptAt' | 'error'>;
 
 /** How often the counters are read while the state has a subscriber, in ms. */
@@ -97,6 +115,9 @@ export class StateTracker {
   /** Begins with the current state. Created when it is first used. */
   #changes$: ReplaySubject<Change> | undefined;
   #isOver = false;
+  /** Whether the wire has a connection. */
+  #isOpen = false;
+  #close: Close | undefined;
 
   constructor(identity: Identity, traffic: Traffic, scheduler: SchedulerLike) {
     this.#identity = identity;
@@ -120,18 +141,34 @@ export class StateTracker {
     const { lastActivity = this.#createdAt, ...counts } = this.#traffic;
     // A wire that is not connected counts as connected in the future.
     const uptime = Math.max(0, this.#scheduler.now() - this.#connectedAt);
-    return { ...now(this.#identity), ...this.#current, createdAt: this.#createdAt, lastActivity, metrics: { ...counts, uptime } };
+    return {
+      ...now(this.#identity),
+      ...this.#current,
+      ...(this.#isOver && { isFinal: true }),
+      ...this.#close,
+      createdAt: this.#createdAt,
+      lastActivity,
+      metrics: { ...counts, uptime },
+    };
   }
 
   watch(event: SessionEvent): void {
+    const { kind } = event;
     // A wire that drains may reconnect, but remains `disconnecting`.
-    if (this.#current.status === 'disconnecting') return;
-    if (event.kind === 'open') this.change('connected');
-    if (event.kind === 'lost') this.change('reconnecting', { error: event.error });
-    if (event.kind === 'retry') {
-      const { attempt: reconnectAttempts, delay, error } = event;
-      this.change('reconnecting', { reconnectAttempts, nextAttemptAt: this.#scheduler.now() + delay, error });
+    const isDraining = this.#current.status === 'disconnecting';
+    if (kind === 'open') {
+      this.#isOpen = true;
+      if (!isDraining) this.change('connected');
     }
+    if (kind === 'closed' && this.#isOpen) this.#ended(event, ABNORMAL);
+    if (kind !== 'lost' && kind !== 'retry') return;
+    const { error } = event;
+    this.#ended(error, ABNORMAL);
+    if (this.#current.status === 'connected') this.change('disconnected', { error });
+    // A subscriber of the state may have ended the wire.
+    if (isDraining || this.#isOver) return;
+    const next = kind === 'retry' && { reconnectAttempts: event.attempt, nextAttemptAt: this.#scheduler.now() + event.delay };
+    this.change('reconnecting', { ...next, error });
   }
 
   change(status: ConnectionStatus, details?: Partial<Change>): void {
@@ -140,11 +177,18 @@ export class StateTracker {
     this.#changes$?.next(this.#current);
   }
 
-  /** Makes the last change. */
-  end(status: ConnectionStatus, details?: Partial<Change>): void {
-    this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...details });
+  /** Makes the last change. @param closeCode The code of the connection that ends with the wire, unless its failure has one. */
+  end(status: ConnectionStatus, closeCode: number, failure?: Pick<Change, 'error'>): void {
+    this.#ended(failure?.error, closeCode);
     this.#isOver = true;
+    this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...failure });
     this.#changes$?.complete();
+  }
+
+  /** Records why a connection ended. @param closeCode The code, if the failure has none. */
+  #ended(failure: unknown, closeCode: number): void {
+    this.#close = closeOf(failure) ?? (this.#isOpen ? { closeCode, closeReason: '' } : this.#close);
+    this.#isOpen = false;
   }
 
   #changes(): ReplaySubject<Change> {
@@ -157,9 +201,22 @@ export class StateTracker {
 
 const START: Change = { status: 'connecting', reconnectAttempts: 0 };
 
+/** Returns the close code and reason of a failure, or of its cause. */
+function closeOf(failure: unknown): Close | undefined {
+  const error = Object(failure) as Partial<ConnectionLostError>;
+  const { closeCode, reason = '' } = 'closeCode' in error ? error : (Object(error.cause) as typeof error);
+  return closeCode === undefined ? undefined : { closeCode, closeReason: reason };
+}
+
 /** Returns whether two states need not be reported as a change. */
 function isSame(a: ConnectionState, b: ConnectionState): boolean {
-  return a.status === b.status && a.isOffline === b.isOffline && a.nextAttemptAt === b.nextAttemptAt && tally(a) === tally(b);
+  return (
+    a.status === b.status &&
+    a.isFinal === b.isFinal &&
+    a.isOffline === b.isOffline &&
+    a.nextAttemptAt === b.nextAttemptAt &&
+    tally(a) === tally(b)
+  );
 }
 
 /** Returns a number that grows with each of the counters. */

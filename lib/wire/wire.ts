@@ -9,7 +9,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
-import { ABNORMAL } from '../link/closeCode.js';
+import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
@@ -72,6 +72,7 @@ export class Wire extends Subject<Message> {
   #receipts$: Subject<Receipt> | undefined;
   #failures$: Subject<Receipt> | undefined;
   #errors$: Subject<RxwireError> | undefined;
+  #latency$: Subject<number> | undefined;
   #receiptTracker: ReceiptTracker | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
@@ -105,7 +106,7 @@ export class Wire extends Subject<Message> {
           this.error(this.#losses.endOf());
           return;
         }
-        this.#end('disconnected');
+        this.#end('disconnected', NORMAL);
         super.complete();
       },
     });
@@ -140,6 +141,14 @@ export class Wire extends Subject<Message> {
   /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
   get errors$(): Observable<RxwireError> {
     return (this.#errors$ ??= this.#createSubject()).asObservable();
+  }
+
+  /**
+   * Emits the latency of each ack, in ms: the time since the message, or the ping of the session, was sent. One ack may be for many messages; then it is
+   * the latency of the latest. A subscriber does not change what is sent, nor when. Completes with the wire.
+   */
+  get latency$(): Observable<number> {
+    return (this.#latency$ ??= this.#createSubject()).asObservable();
   }
 
   /** Emits the subscriptions to the wire, and the types that they select: now, and at each change. Completes with the wire. */
@@ -222,13 +231,13 @@ export class Wire extends Subject<Message> {
 
   /** Closes the wire at once; subscribers receive the error. */
   override error(error: unknown): void {
-    this.#end('error', { error });
+    this.#end('error', ABANDONED, { error });
     super.error(error);
   }
 
   /** Closes the wire at once; subscribers receive nothing more. */
   override unsubscribe(): void {
-    this.#end('disconnected');
+    this.#end('disconnected', ABANDONED);
     super.unsubscribe();
   }
 
@@ -249,16 +258,18 @@ export class Wire extends Subject<Message> {
     return (this.#receiptTracker ??= createReceiptTracker(() => this.#session, this.#isOver));
   }
 
-  #end(status: ConnectionStatus, failure?: { readonly error: unknown }): void {
+  /** @param closeCode The code that closes the connection, if there is one, and the failure has none. */
+  #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
     this.#isOver = this.#isEnding = true;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
-    this.#stateTracker.end(status, failure);
+    this.#stateTracker.end(status, closeCode, failure);
     this.#receiptTracker?.close();
     this.#subscribers.close();
     this.#receipts$?.complete();
     this.#failures$?.complete();
+    this.#latency$?.complete();
     this.#errors$?.complete();
   }
 
@@ -270,7 +281,6 @@ export class Wire extends Subject<Message> {
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
       if (event.receipt.error) this.#noteLoss(event.receipt);
-      this.#traffic.latency = event.receipt.latency ?? this.#traffic.latency;
       this.#receiptTracker?.next(event.receipt);
       this.#receipts$?.next(event.receipt);
       if (event.receipt.error) this.#failures$?.next(event.receipt);
@@ -278,6 +288,7 @@ export class Wire extends Subject<Message> {
     }
     if (event.kind === 'latency') {
       this.#traffic.latency = event.latency;
+      this.#latency$?.next(event.latency);
       return;
     }
     if (event.kind === 'begun') this.#session = event;

@@ -29,7 +29,6 @@ async function portOf(server: Server): Promise<string> {
 }
 
 function serve(wire: Wire): void {
-  wire.pipe(ofType('system.ping')).subscribe(({ id, payload }) => wire.next(createMessage('system.pong', payload, { correlationId: id })));
   wire.pipe(ofType('execution.start')).subscribe(({ payload: { data, ...execution } }) => {
     const log = (...values: unknown[]): void =>
       wire.next(createMessage('execution.output', { ...execution, data: `${values.join(' ')}\n` }));

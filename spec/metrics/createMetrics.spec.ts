@@ -19,7 +19,7 @@ describe('createMetrics', () => {
     const { sent, received, errors, drops } = metrics.snapshot();
     expect(sent).toMatchObject({ total: 1, byName: { a: 1 } });
     expect(received).toMatchObject({ total: 3, byName: { a: 2, b: 1 } });
-    expect(errors).toEqual({ total: 2, byName: { ERR_DECODE: 2 } });
+    expect(errors).toEqual({ total: 2, byName: { ERR_DECODE: 2 }, byType: {} });
     expect(drops).toEqual({ total: 1, byName: { overflow: 1 } });
   });
 
@@ -34,7 +34,36 @@ describe('createMetrics', () => {
     expect(times.ack).toMatchObject({ count: 1_000, sum: 500_500, min: 1, max: 1_000, mean: 500.5 });
     const percentiles = [times.ack.p50, times.ack.p95, times.ack.p99];
     expect(percentiles.map((value, index) => isNear(value, [500, 950, 990][index]!))).toEqual([true, true, true]);
-    expect([received.size, times.queue, times.reconnect]).toEqual([nothing, nothing, nothing]);
+    expect([received.size, times.queue, times.reconnect, times.endToEnd]).toEqual([nothing, nothing, nothing, nothing]);
+  });
+
+  it('counts errors by the type of their message, beside their code', () => {
+    const metrics = createMetrics();
+    metrics.error('ERR_HANDLER', 'chat.said');
+    metrics.error('ERR_HANDLER', 'chat.left');
+    metrics.error('ERR_INVALID_PAYLOAD', 'chat.said');
+    metrics.error('ERR_DECODE');
+    expect(metrics.snapshot().errors).toEqual({
+      total: 4,
+      byName: { ERR_HANDLER: 2, ERR_INVALID_PAYLOAD: 1, ERR_DECODE: 1 },
+      byType: { 'chat.said': 2, 'chat.left': 1 },
+    });
+  });
+
+  it.each([
+    [[1_000]],
+    [[1_001, 1_999]],
+    [[5_000, 5_001]],
+    [[1e9, 1e9 + 1, 1.5e9]],
+    [[0, 1_000_000]],
+    [[0.001]],
+    [[1_024.5, 1_024.5, 1_024.5]],
+  ])('has no percentile outside of the smallest and the largest of %j', (values) => {
+    const metrics = createMetrics();
+    for (const value of values) metrics.time('ack', value);
+    const { min, max, p50, p95, p99 } = metrics.snapshot().times.ack;
+    expect([min, max]).toEqual([Math.min(...values), Math.max(...values)]);
+    for (const percentile of [p50, p95, p99]) expect([percentile >= min, percentile <= max]).toEqual([true, true]);
   });
 
   it('takes what is no duration for none', () => {
@@ -130,7 +159,8 @@ describe('createMetrics', () => {
         const metrics = createMetrics();
         for (let index = 0; index < 1_000_000; index++) {
           metrics.message(index % 2 === 0 ? 'sent' : 'received', `type.number.${index}`, 2 ** ((index % 2_000) - 1_000));
-          metrics.error(`code ${index}`);
+          metrics.error(`code ${index}`, `type.number.${index}`);
+          metrics.time('endToEnd', index);
           metrics.drop(`reason ${index}`);
           metrics.time('ack', 1.01 ** (index % 5_000));
         }

@@ -1,6 +1,6 @@
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
-import { of } from 'rxjs';
+import { map, of, VirtualTimeScheduler } from 'rxjs';
 import { meter } from '../../lib/app/metrics/meter.js';
 import type { MetricsSink } from '../../lib/app/metrics/metricsSink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -9,10 +9,17 @@ import { prometheusMetrics } from '../../lib/prometheus/index.js';
 
 /** Something of everything. */
 function fill(sink: MetricsSink): void {
+  const scheduler = new VirtualTimeScheduler();
+  scheduler.frame = 1_000;
   of(createMessage('spec.said', 'x'.repeat(100)), createMessage('spec.said', 'bye'), createMessage('spec.wave', null))
-    .pipe(meter(sink), meter(sink, { direction: 'sent' }))
+    .pipe(
+      map((message) => ({ ...message, timestamp: 750 })),
+      meter(sink, { scheduler }),
+      meter(sink, { direction: 'sent' }),
+    )
     .subscribe();
   sink.error('ERR_DECODE');
+  sink.error('ERR_HANDLER', 'spec.said');
   sink.drop('overflow');
   sink.time('ack', 20);
   sink.time('queue', 2_000);
@@ -22,7 +29,7 @@ function fill(sink: MetricsSink): void {
 const flood = (sink: MetricsSink): void => {
   for (let index = 0; index < 500; index++) {
     sink.message('received', `type.${index}`, 1);
-    sink.error(`code ${index}`);
+    sink.error(`code ${index}`, `type.${index}`);
     sink.drop(`reason ${index}`);
   }
 };
@@ -48,7 +55,11 @@ describe('openTelemetryMetrics', () => {
       { direction: 'received', type: 'spec.wave', value: 1 },
       { direction: 'sent', type: 'spec.wave', value: 1 },
     ]);
-    expect(points('rxwire.errors')).toEqual([{ code: 'ERR_DECODE', value: 1 }]);
+    expect(points('rxwire.errors')).toEqual([
+      { code: 'ERR_DECODE', value: 1 },
+      { code: 'ERR_HANDLER', value: 1 },
+    ]);
+    expect(points('rxwire.message.errors')).toEqual([{ type: 'spec.said', value: 1 }]);
     expect(points('rxwire.drops')).toEqual([{ reason: 'overflow', value: 1 }]);
   });
 
@@ -66,6 +77,7 @@ describe('openTelemetryMetrics', () => {
     ]);
     expect(metric('rxwire.duration').descriptor.unit).toBe('s');
     expect(points('rxwire.duration')).toEqual([
+      { work: 'endToEnd', count: 3, sum: 0.75 },
       { work: 'ack', count: 1, sum: 0.02 },
       { work: 'queue', count: 1, sum: 2 },
       { work: 'reconnect', count: 1, sum: 0.5 },
@@ -74,7 +86,7 @@ describe('openTelemetryMetrics', () => {
 
   it('has 200 labels of each kind at most, then other', async () => {
     const metric = await exported(flood);
-    for (const name of ['rxwire.messages', 'rxwire.errors', 'rxwire.drops']) {
+    for (const name of ['rxwire.messages', 'rxwire.errors', 'rxwire.message.errors', 'rxwire.drops']) {
       const points = metric(name).dataPoints;
       expect(points).toHaveLength(201);
       expect(points.find(({ attributes }) => Object.values(attributes).includes('other'))?.value).toBe(300);
@@ -96,6 +108,7 @@ describe('prometheusMetrics', () => {
         'rxwire_messages_total{direction="received",type="spec.said"} 2',
         'rxwire_messages_total{direction="sent",type="spec.wave"} 1',
         'rxwire_errors_total{code="ERR_DECODE"} 1',
+        'rxwire_message_errors_total{type="spec.said"} 1',
         'rxwire_drops_total{reason="overflow"} 1',
       ]),
     );
@@ -109,6 +122,7 @@ describe('prometheusMetrics', () => {
         'rxwire_duration_seconds_bucket{le="0.01",work="ack"} 0',
         'rxwire_duration_seconds_bucket{le="0.025",work="ack"} 1',
         'rxwire_duration_seconds_sum{work="queue"} 2',
+        'rxwire_duration_seconds_sum{work="endToEnd"} 0.75',
         'rxwire_duration_seconds_count{work="reconnect"} 1',
       ]),
     );
@@ -116,7 +130,7 @@ describe('prometheusMetrics', () => {
 
   it('has 200 labels of each kind at most, then other', async () => {
     const lines = await scraped(flood);
-    for (const name of ['rxwire_messages_total', 'rxwire_errors_total', 'rxwire_drops_total']) {
+    for (const name of ['rxwire_messages_total', 'rxwire_errors_total', 'rxwire_message_errors_total', 'rxwire_drops_total']) {
       const values = lines.filter((line) => line.startsWith(`${name}{`));
       expect(values).toHaveLength(201);
       expect(values.find((line) => line.includes('"other"'))).toMatch(/ 300$/);

@@ -123,6 +123,7 @@ describe('R5 application layer, over a real socket', () => {
       const steps = states.values.filter((status, index) => status !== states.values[index - 1]);
       expect(steps.filter((status) => status !== 'connecting')).toEqual([
         'connected',
+        'disconnected',
         'reconnecting',
         'connected',
         'disconnecting',

@@ -45,7 +45,7 @@ describe('a live ConnectionState', () => {
     expect([wire.state.id, wire.id]).toEqual(['mine', 'mine']);
   });
 
-  it('status: connecting, connected, reconnecting, disconnecting, disconnected', async () => {
+  it('status: connecting, connected, disconnected, reconnecting, disconnecting', async () => {
     const { wire, proxy, until, statuses } = await start();
     await until('connected');
     proxy.cut();
@@ -53,7 +53,7 @@ describe('a live ConnectionState', () => {
     await until('connected');
     wire.complete();
     await until('disconnected');
-    expect(statuses()).toEqual(['connecting', 'connected', 'reconnecting', 'connected', 'disconnecting', 'disconnected']);
+    expect(statuses()).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'connected', 'disconnecting', 'disconnected']);
   });
 
   it('status: error, with why', async () => {
@@ -62,7 +62,7 @@ describe('a live ConnectionState', () => {
     proxy.refuse();
     proxy.cut();
     expect((await until('error')).error).toMatchObject({ code: 'ERR_RECONNECT_GIVEN_UP', attempts: 1 });
-    expect(statuses()).toEqual(['connecting', 'connected', 'reconnecting', 'error']);
+    expect(statuses()).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'error']);
     await proxy.accept();
   });
 

@@ -140,7 +140,9 @@ describe('shutdown$', () => {
     client.socket.send('["ack",0,1024]');
     await client.frames(2);
     shutdown$.next();
-    expect(JSON.parse(String((await client.frames(3))[2]))).toEqual(['bye', 7_000]);
+    const [, , shutdown, bye] = await client.frames(4);
+    expect(String(shutdown)).toContain('"type":"system.shutdown"');
+    expect(JSON.parse(String(bye))).toEqual(['bye', 7_000]);
     const refused = await new Promise<IncomingMessage>((resolve) =>
       new WebSocket(served.url).on('unexpected-response', (_, response) => resolve(response)),
     );

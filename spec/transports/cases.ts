@@ -63,7 +63,7 @@ const send = (wire: Wire, type: string, payload?: unknown): void => wire.next(cr
 
 /** Ends it in good order: all is acked, and the server knows. */
 async function close(wire: Wire): Promise<void> {
-  const ended = firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'disconnected' || status === 'error')));
+  const ended = firstValueFrom(wire.state$.pipe(filter(({ isFinal }) => isFinal === true)));
   wire.complete();
   same((await ended).status, 'disconnected');
 }
@@ -180,7 +180,7 @@ export const cases: Readonly<Record<string, Case>> = {
   async 'ends when the server says goodbye'(setting) {
     const wire = open(setting);
     const codes = codesOf(wire);
-    const ended = firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'disconnected')));
+    const ended = firstValueFrom(wire.state$.pipe(filter(({ isFinal }) => isFinal === true)));
     wire.subscribe();
     send(wire, 'test.goodbye');
     await ended;

@@ -59,7 +59,7 @@ describe('wire.state$', () => {
     wire.complete();
     await wait();
     expect(await state.ended).toBe('complete');
-    expect(state.values).toEqual(['connecting', 'connected', 'reconnecting', 'connected', 'disconnecting', 'disconnected']);
+    expect(state.values).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'connected', 'disconnecting', 'disconnected']);
   });
 
   it('ends with "error" when the wire fails', async () => {

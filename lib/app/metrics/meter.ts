@@ -1,4 +1,4 @@
-import { tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { asyncScheduler, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import type { MessageDirection, MetricsSink } from './metricsSink.js';
 
@@ -7,10 +7,14 @@ export interface MeterOptions<T> {
   readonly direction?: MessageDirection;
   /** Returns the size of a message in bytes. @default an estimate of its payload as text, which counts the first 64 parts */
   readonly size?: (message: T) => number;
+  /** The scheduler for clock and timers. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Counts messages and their sizes by type, and the error if the stream fails.
+ * Counts messages and their sizes by type, and the error if the stream fails. It times received messages from their `timestamp` on.
+ *
+ * The `timestamp` is by the clock of the sender. When that clock is ahead of this one, the time of a message counts as 0.
  *
  * It works in both directions: `wire.pipe(meter(metrics))`, and `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An
  * exception of `size` is delivered as an error.
@@ -23,13 +27,18 @@ export interface MeterOptions<T> {
  * const { total, size } = metrics.snapshot().received;
  * console.log(total, size.min, size.max); // prints: 2 3 5
  */
-export function meter<T extends Pick<Message, 'type' | 'payload'>>(
+export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly timestamp?: number }>(
   metrics: MetricsSink,
-  { direction = 'received', size = sizeOf }: MeterOptions<T> = {},
+  { direction = 'received', size = sizeOf, scheduler = asyncScheduler }: MeterOptions<T> = {},
 ): MonoTypeOperatorFunction<T> {
+  const isReceived = direction === 'received';
   return tap({
-    next: (message) => metrics.message(direction, message.type, size(message)),
-    error: (error: unknown) => metrics.error(codeOf(error)),
+    next(message) {
+      const { type, timestamp } = message;
+      metrics.message(direction, type, size(message));
+      if (isReceived && Number.isFinite(timestamp)) metrics.time('endToEnd', Math.max(0, scheduler.now() - (timestamp as number)));
+    },
+    error: (error: unknown) => metrics.error(codeOf(error), typeOf(error)),
   });
 }
 
@@ -40,6 +49,12 @@ function sizeOf({ payload }: Pick<Message, 'payload'>): number {
 function codeOf(error: unknown): string {
   const { code, name } = Object(error) as { readonly code?: unknown; readonly name?: unknown };
   return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown';
+}
+
+/** Returns the type of the message that an error is about, if the error has it. */
+export function typeOf(error: unknown): string | undefined {
+  const { type } = Object(error) as { readonly type?: unknown };
+  return typeof type === 'string' ? type : undefined;
 }
 
 /** The maximum number of parts to count: measuring must be cheaper than encoding. */

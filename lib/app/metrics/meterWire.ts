@@ -3,9 +3,15 @@ import { MessageDroppedError, type RxwireError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { ConnectionState } from '../../wire/connectionState.js';
 import type { Wire } from '../../wire/wire.js';
+import { typeOf } from './meter.js';
 import type { MetricsSink } from './metricsSink.js';
 
 export interface MeterWireOptions {
+  /**
+   * Whether to time how long messages wait in the send queue. This needs `receipts$`: the other side then acks each message at once, and a session does not
+   * hibernate on the server while messages are in flight. @default false
+   */
+  readonly queueTimes?: boolean;
   /** Called with an exception of the sink. Measuring ends then; the wire continues. */
   readonly onError?: (error: unknown) => void;
   /** The scheduler for clock and timers. @default asyncScheduler */
@@ -13,8 +19,10 @@ export interface MeterWireOptions {
 }
 
 /**
- * Measures the events of a wire: errors, dropped messages, ack latency, time in the send queue, and time to reconnect. `meter` counts the
- * messages themselves. It times the first and each 16th of the messages that wait at the same time.
+ * Measures the events of a wire: errors, also by the type of their message, dropped messages, the latency of acks and pings, and the time to reconnect; with
+ * `queueTimes` the time in the send queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the messages themselves.
+ *
+ * Without `queueTimes`, measuring does not change what is sent, nor when.
  *
  * It ends with the wire, or when the returned Subscription is unsubscribed.
  *
@@ -27,7 +35,7 @@ export interface MeterWireOptions {
  * console.log(metrics.snapshot().times.ack.count); // prints: 1
  */
 export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOptions = {}): Subscription {
-  const { onError = noop, scheduler = asyncScheduler } = options;
+  const { queueTimes = false, onError = noop, scheduler = asyncScheduler } = options;
   const measured = new Subscription();
   const guarded =
     <T>(measure: (value: T) => void) =>
@@ -40,14 +48,15 @@ export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOp
       }
     };
   measured.add(wire.errors$.subscribe(guarded(countErrors(metrics))));
-  measured.add(wire.receipts$.subscribe(guarded(timeReceipts(metrics, scheduler))));
+  measured.add(wire.latency$.subscribe(guarded((latency) => metrics.time('ack', latency))));
+  if (queueTimes) measured.add(wire.receipts$.subscribe(guarded(timeQueue(metrics, scheduler))));
   measured.add(wire.state$.subscribe(guarded(timeReconnects(metrics, scheduler))));
   return measured;
 }
 
 function countErrors(metrics: MetricsSink): (error: RxwireError) => void {
   return (error) => {
-    metrics.error(error.code);
+    metrics.error(error.code, typeOf(error));
     if (error instanceof MessageDroppedError) metrics.drop(error.reason);
   };
 }
@@ -56,11 +65,11 @@ function countErrors(metrics: MetricsSink): (error: RxwireError) => void {
 const SAMPLE = 16;
 const MAX_FOLLOWED = 64;
 
-function timeReceipts(metrics: MetricsSink, scheduler: SchedulerLike): (receipt: Receipt) => void {
+function timeQueue(metrics: MetricsSink, scheduler: SchedulerLike): (receipt: Receipt) => void {
   const followed = new Map<string, number>();
   let queued = 0;
 
-  return ({ id, status, latency }) => {
+  return ({ id, status }) => {
     if (status === 'queued') {
       const isChosen = followed.size === 0 || (queued % SAMPLE === 0 && followed.size < MAX_FOLLOWED);
       if (isChosen) followed.set(id, scheduler.now());
@@ -70,7 +79,6 @@ function timeReceipts(metrics: MetricsSink, scheduler: SchedulerLike): (receipt:
     const since = followed.size > 0 ? followed.get(id) : undefined;
     if (since !== undefined) followed.delete(id);
     if (since !== undefined && status === 'sent') metrics.time('queue', scheduler.now() - since);
-    if (status === 'acked' && latency !== undefined) metrics.time('ack', latency);
   };
 }
 

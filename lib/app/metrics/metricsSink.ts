@@ -2,10 +2,10 @@
 export type MessageDirection = 'sent' | 'received';
 
 /**
- * Measured durations: `ack`, from sending a message to its ack; `queue`, from entering a queue to being started; `reconnect`, from losing a
- * connection to the next one.
+ * Measured durations: `ack`, from sending a message, or a ping of the session, to its ack; `endToEnd`, from creating a message to receiving it; `queue`,
+ * from entering a queue to being started; `reconnect`, from losing a connection to the next one.
  */
-export type TimedWork = 'ack' | 'queue' | 'reconnect';
+export type TimedWork = 'ack' | 'endToEnd' | 'queue' | 'reconnect';
 
 /**
  * Receives measurements: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or Prometheus, or a custom one. Its methods
@@ -14,8 +14,11 @@ export type TimedWork = 'ack' | 'queue' | 'reconnect';
 export interface MetricsSink {
   /** @param size The approximate size in bytes. */
   message(direction: MessageDirection, type: string, size: number): void;
-  /** @param code The code of the error if it has one, otherwise its name. */
-  error(code: string): void;
+  /**
+   * @param code The code of the error if it has one, otherwise its name.
+   * @param type The type of the message that the error is about, if the error has it.
+   */
+  error(code: string, type?: string): void;
   /** @param reason The reason of `ERR_DROPPED`: `overflow`, `expired` or `closed`. */
   drop(reason: string): void;
   /** @param duration In ms. */

@@ -1,7 +1,7 @@
-import { catchError, EMPTY, finalize, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, mergeMap, noop, type Observable, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError } from '../../errors.js';
-import { asObservable, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { asObservable, attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -12,6 +12,7 @@ import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/randomName.js';
 import type { WiresOptions } from '../../server/serverOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
+import { pongFor } from '../../server/session/systemMessages.js';
 import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
@@ -21,20 +22,33 @@ import { envelopeLink } from '../wire/envelopeProtocol.js';
 
 /** Creates the registry of the clients of a server that speak envelopes, by the secret of each client. */
 export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, scheduler, quota, rates, window = DEFAULTS.window } = options;
-  const transports = new Map<string | symbol, SessionTransport>();
+  const { codecs, endpoint, system, scheduler, quota, rates, window = DEFAULTS.window } = options;
+  const clients = new Map<string | symbol, EnvelopeClient>();
   const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
     const transport = new SessionTransport(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
     const giveUp = quota.take(transport.owner);
     const bucket = rates?.enter(transport.owner);
-    transports.set(key, transport);
-
     const id = randomName();
+    clients.set(key, { transport, codec, id });
+
     const { delivery = 'at-least-once' } = hello ?? {};
-    const settings = { ...options, ...(hello && { greeting: welcome(id, scheduler) }), id, delivery, reconnect: false } as const;
+    const onArrival = (message: Message): void => {
+      const pong = pongFor(message, scheduler);
+      // Later, as the first frame arrives while the wire is being made.
+      if (!pong) return;
+      void resolved.then(() => {
+        if (wire.state.status === 'connected') wire.next(pong);
+      });
+    };
+    const settings = {
+      ...options,
+      ...(hello && { greeting: welcome(id, scheduler) }),
+      ...(system.pong && { onArrival }),
+      ...({ id, delivery, reconnect: false } as const),
+    };
     const leave = (): void => {
-      transports.delete(key);
+      clients.delete(key);
       giveUp();
       bucket?.leave();
     };
@@ -52,7 +66,8 @@ export function createEnvelopeWires(options: WiresOptions) {
         return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, leave);
       },
     };
-    return new PrincipalWire(setup, () => transport.latest.principal);
+    const wire = new PrincipalWire(setup, () => transport.latest.principal);
+    return wire;
   };
 
   return {
@@ -64,7 +79,7 @@ export function createEnvelopeWires(options: WiresOptions) {
     admit(connection: IncomingConnection): Observable<AnyWire> {
       return asObservable(() => readHello(connection.first, codecs)).pipe(
         mergeMap((introduction) => {
-          const transport = introduction.hello && transports.get(introduction.hello.session);
+          const { transport } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
           if (!transport) return [open(connection, introduction)];
           if (transport.owner !== connection.principal?.id)
             throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
@@ -73,11 +88,32 @@ export function createEnvelopeWires(options: WiresOptions) {
         }),
       );
     },
+    /** Sends a message to each connected client, once, without waiting for its ack. */
+    announce(message: Message): void {
+      for (const { transport, codec, id } of clients.values()) {
+        const encoded = attempt(
+          () => codec.encode([{ ...message, source: id }]),
+          (frame) => transport.send(frame),
+          noop,
+        );
+        if (isObservable(encoded)) encoded.subscribe();
+      }
+    },
     /** Ends all wires; the clients may look for another server. */
     close: (): void => {
-      for (const transport of [...transports.values()]) transport.vacate();
+      for (const { transport } of [...clients.values()]) transport.vacate();
     },
   };
+}
+
+const resolved = /* @__PURE__ */ Promise.resolve();
+
+/** A client that has a wire. */
+interface EnvelopeClient {
+  readonly transport: SessionTransport;
+  readonly codec: Codec;
+  /** The id of the wire. */
+  readonly id: string;
 }
 
 /** Returns a function that makes the welcome of each connection: it tells the client whether the client's wire still existed. */
@@ -107,6 +143,7 @@ function completeOnError(link: Link<Message>, { report }: WireParts, onEnded: ()
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
+        report({ kind: 'closed', closeCode: CloseCode.ABANDONED, reason: '' });
         report({ kind: 'error', error });
         return EMPTY;
       }),

@@ -3,6 +3,7 @@ import { asyncScheduler, map, pipe, Subject, tap, type SchedulerLike } from 'rxj
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { UnsupportedError } from '../../errors.js';
+import { assertAbsent } from '../../internal/assert.js';
 import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
@@ -21,6 +22,7 @@ const SECRET_LENGTH = 43;
  * The protocol of docs/protocol-envelope.md, for servers without sessions: envelopes, and `ack` messages that name them.
  *
  * @throws {UnsupportedError} From `connect`, at call time, for exactly-once, a token or a sealed codec: they need a session.
+ * @throws {TypeError} From `connect`, at call time, for an option that only the session protocol uses.
  * @example
  * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
  */
@@ -30,6 +32,7 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
     throw new UnsupportedError('connect: "delivery" must not be exactly-once with envelopeProtocol, which has no session');
   const [codec] = [codecs].flat() as [Codec];
   if (codec.isSealed) throw new UnsupportedError('connect: "codec" must not be sealed with envelopeProtocol, which has no session');
+  assertAbsent('connect', options, SESSION_OPTIONS, 'sessionProtocol');
   const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);
   let resume = false;
@@ -40,6 +43,8 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
   };
   return (parts) => envelopeLink(link, codec, { ...options, delivery, greeting }, parts);
 };
+
+const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'helloTimeout', 'ackDelay'] as const;
 
 /** Returns a link for the messages of a wire, over a link for frames: for peers that know only envelopes and `ack` messages. */
 export function envelopeLink(

@@ -27,6 +27,7 @@ import type { SessionTransport } from './transport.js';
 import type { Drained } from './drain.js';
 import { createReauthentication, type Reauthentication } from './reauthentication.js';
 import { batchesOf, type Snapshot } from './snapshot.js';
+import { pongFor } from './systemMessages.js';
 import { createThrottle, type Throttle } from '../limits/throttle.js';
 
 /** The options of all sessions of a server. */
@@ -117,6 +118,9 @@ export class AwakeSession implements Drained {
         life: this.life,
         sends: 'to-client',
         emit: session.emit,
+        ...(options.system.pong && {
+          onPing: (message, isNumbered) => this.#answer(message, isNumbered),
+        }),
         fail: session.failed,
         durability: store.isDurable || store.faults$ || inbox ? (durable as Durable) : undefined,
         source: () => transport.latest.hello().id,
@@ -212,6 +216,14 @@ export class AwakeSession implements Drained {
     return silence;
   }
 
+  /** Answers a ping, as it was sent: with or without a number. */
+  #answer(message: Message, isNumbered: boolean): void {
+    const pong = this.#isDraining ? undefined : pongFor(message, this.#session.options.scheduler);
+    if (!pong) return;
+    this.#session.parts.traffic.messagesSent++;
+    this.endpoint.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
+  }
+
   /** Returns whether the client is connected and the handshake is complete. */
   #isHere(): boolean {
     return this.#connection?.isAgreed === true && this.endpoint.isCurrent(this.#connection);
@@ -228,7 +240,7 @@ export class AwakeSession implements Drained {
     // Both sides have agreed before.
     const { sent, allowance, lazyAcks, rejections } = goesOn.snapshot;
     this.endpoint.hasLazyAcks = lazyAcks;
-    this.endpoint.hasRejections = rejections;
+    this.endpoint.rejections.restart(rejections);
     connection.isWelcome = true;
     connection.agree(this.#session.options.pingInterval, goesOn.silence);
     this.endpoint.sender.attach(this.endpoint, sent, allowance, rejections);

@@ -110,7 +110,7 @@ export class FanOut {
   readonly #turn: Turn;
 
   constructor(microtask: SchedulerLike | undefined) {
-    this.#turn = createTurn(microtask, () => this.#flush());
+    this.#turn = createTurn(microtask, () => this.flush());
   }
 
   /** Adds a message to the burst of a session. */
@@ -130,7 +130,8 @@ export class FanOut {
     this.#turn.schedule();
   }
 
-  #flush(): void {
+  /** Sends the bursts now. */
+  flush(): void {
     const members = this.#members;
     this.#members = [];
     this.#first = undefined;

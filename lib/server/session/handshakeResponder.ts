@@ -60,7 +60,15 @@ export class HandshakeResponder {
     const { n, rx: theirs = 0, window, bytes, lazyAcks = false, rejections = false } = hello;
     const { goesOn, ...greeting } = peer.greet(hello);
     const { id, receiver } = endpoint;
-    const welcome: Welcome = { ...greeting, n, rx: receiver.rx, id, ...this.#terms(), ...(lazyAcks && { lazyAcks }), ...(rejections && { rejections }) };
+    const welcome: Welcome = {
+      ...greeting,
+      n,
+      rx: receiver.rx,
+      id,
+      ...this.#terms(),
+      ...(lazyAcks && { lazyAcks }),
+      ...(rejections && { rejections }),
+    };
     const ping = this.#options.pingInterval;
     this.#pending = { rx: goesOn ? theirs : 0, isKnown: goesOn, allowance: { window, bytes }, ping, lazyAcks, rejections };
     this.#isHelloRead = false;

@@ -109,6 +109,11 @@ export function createRegistry(options: RegistryOptions) {
       else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
       return EMPTY;
     },
+    /** Sends a message to each connected client at once, also when its session hibernates. */
+    announce(message: Message): void {
+      for (const entry of entries.values()) entry?.session?.announce(message);
+      shared.fanOut.flush();
+    },
     /** Wakes all sessions up, and returns them. */
     sessions: (): readonly Drained[] => [...entries.values()].flatMap((entry) => entry?.session?.wake() ?? []),
     /** Ends all sessions with close code 1001: the clients may connect to another server. */

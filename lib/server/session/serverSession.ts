@@ -1,6 +1,7 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { Frame } from '../../link/link.js';
+import { ABANDONED } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { countFrame } from '../../session/connection.js';
@@ -101,6 +102,14 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     else this.wake().endpoint.send(message);
   }
 
+  /** Sends a message of the server, if the client is connected. */
+  announce(message: Message): void {
+    if (!this.#isConnected) return;
+    this.parts.traffic.messagesSent++;
+    this.next(message);
+    this.#awake?.endpoint.sender.flush();
+  }
+
   error(error: unknown): void {
     this.failed(error);
   }
@@ -115,6 +124,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Ends the session: the wire completes. */
   readonly failed = (error: unknown): void => {
+    this.report({ kind: 'closed', closeCode: ABANDONED, reason: '' });
     this.report({ kind: 'error', error });
     this.#to.complete();
   };

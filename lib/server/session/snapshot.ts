@@ -48,7 +48,7 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
     sent: acked,
     marked,
     lazyAcks: endpoint.hasLazyAcks,
-    rejections: endpoint.hasRejections,
+    rejections: endpoint.rejections.isSupported,
     allowance: { window: limit - acked, bytes: bytesAllowed },
     cursor: receiver.tracker.cursorWith([]),
     parcels: undefined,

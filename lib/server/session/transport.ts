@@ -69,7 +69,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#user = undefined;
     this.#detach();
     this.#isHere();
-    if (this.#isStopping) this.latest.close(CloseCode.GOING_AWAY, 'the server stops');
+    if (this.#isStopping) this.latest.close(CloseCode.GOING_AWAY, STOPS);
     else this.latest.close(CloseCode.ABANDONED, '');
   }
 
@@ -86,8 +86,10 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** Ends the wire: with an error, or, without one, because the server stops. */
   vacate(error?: unknown): void {
     this.#isStopping = error === undefined;
-    if (this.#isStopping) this.#user?.ended();
-    else this.#user?.failed(error);
+    if (this.#isStopping) {
+      this.#user?.report({ kind: 'closed', closeCode: CloseCode.GOING_AWAY, reason: STOPS });
+      this.#user?.ended();
+    } else this.#user?.failed(error);
   }
 
   send(frame: Frame): void {
@@ -120,6 +122,8 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#detach();
     if (!this.#user) return;
     if (!this.returns || !isTemporary(error)) {
+      const { closeCode = CloseCode.ABNORMAL, reason = '' } = Object(error) as Partial<ConnectionLostError>;
+      this.#user.report({ kind: 'closed', closeCode, reason });
       this.#user.failed(error);
       return;
     }
@@ -169,3 +173,5 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#options.quota.onAttached(this);
   }
 }
+
+const STOPS = 'the server stops';

@@ -226,6 +226,11 @@ export class InFlight {
     return { messages: tail - acked, window: limit - acked, bytes, bytesAllowed };
   }
 
+  /** Whether all messages that were sent are acked. */
+  isQuiet(): boolean {
+    return this.acked === this.sent;
+  }
+
   /** Whether something is in flight, and nothing was acked since the last call. */
   isStuck(): boolean {
     const before = this.#checked;

@@ -1,6 +1,7 @@
 import { asyncScheduler, isObservable, noop, type Subscription } from 'rxjs';
 import type { BatchContext, Direction } from '../../codec/codec.js';
-import { InDoubtError, type RxwireError } from '../../errors.js';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { InDoubtError, NotEncryptedError, type RxwireError } from '../../errors.js';
 import { chain, forEachInOrder, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { NegotiatedCodec } from '../codecNegotiation.js';
@@ -86,8 +87,12 @@ export class Sender {
     return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding;
   }
 
-  /** Adds a message. Returns false when it is pending already. The caller calls {@link flush} at the end of the microtask. */
+  /** Adds a message. Returns false when it is pending already, or says that it is encrypted and is not. The caller calls {@link flush} at the end of the microtask. */
   accept(message: Message): boolean {
+    if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed) {
+      this.pending.refuse(message, new NotEncryptedError(message));
+      return false;
+    }
     if (!this.pending.open(message)) return false;
     this.#queue.push(message);
     return true;

@@ -1,8 +1,8 @@
-import { concat, of, throwError, toArray, lastValueFrom } from 'rxjs';
-import { meter } from '../../../lib/app/metrics/meter.js';
+import { concat, of, throwError, toArray, lastValueFrom, VirtualTimeScheduler } from 'rxjs';
+import { meter, type MeterOptions } from '../../../lib/app/metrics/meter.js';
 import type { MetricsSink } from '../../../lib/app/metrics/metricsSink.js';
 import { payloadSize } from '../../../lib/app/metrics/meter.js';
-import { WireClosedError } from '../../../lib/errors.js';
+import { HandlerError, WireClosedError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { operatorContract } from '../../support/operatorContract.js';
@@ -25,7 +25,7 @@ describe('meter', () => {
     const { sink, calls } = recordingSink();
     const messages = [message('abc'), message('de', 'spec.other')];
     expect(await lastValueFrom(of(...messages).pipe(meter(sink), meter(sink, { direction: 'sent' }), toArray()))).toEqual(messages);
-    expect(calls).toEqual([
+    expect(calls.filter(([name]) => name === 'message')).toEqual([
       ['message', 'received', 'spec.any', 3],
       ['message', 'sent', 'spec.any', 3],
       ['message', 'received', 'spec.other', 2],
@@ -38,7 +38,45 @@ describe('meter', () => {
     of(message({ some: 'thing' }))
       .pipe(meter(sink, { size: ({ type }) => type.length }))
       .subscribe();
-    expect(calls).toEqual([['message', 'received', 'spec.any', 8]]);
+    expect(calls[0]).toEqual(['message', 'received', 'spec.any', 8]);
+  });
+
+  describe('the end-to-end latency', () => {
+    const at = (timestamp: unknown): Message => ({ ...message(null), timestamp: timestamp as number });
+    /** What is measured at the time 1,000. */
+    const measured = (messages: readonly Message[], options: MeterOptions<Message> = {}): readonly unknown[] => {
+      const { sink, of: calls } = recordingSink();
+      const scheduler = new VirtualTimeScheduler();
+      scheduler.frame = 1_000;
+      of(...messages)
+        .pipe(meter(sink, { ...options, scheduler }))
+        .subscribe();
+      return calls('time');
+    };
+
+    it('is the time from the timestamp of a received message to its receipt', () => {
+      expect(measured([at(1_000), at(990), at(0)])).toEqual([
+        ['time', 'endToEnd', 0],
+        ['time', 'endToEnd', 10],
+        ['time', 'endToEnd', 1_000],
+      ]);
+    });
+
+    it('is 0 when the clock of the sender is ahead', () => {
+      expect(measured([at(5_000)])).toEqual([['time', 'endToEnd', 0]]);
+    });
+
+    it('is not measured for messages that are sent, nor without a timestamp', () => {
+      expect(measured([at(990)], { direction: 'sent' })).toEqual([]);
+      expect(measured([at(undefined), at('1970'), at(NaN)])).toEqual([]);
+    });
+  });
+
+  it('counts an error by the type of its message, if the error has one', async () => {
+    const { sink, calls } = recordingSink();
+    const error = new HandlerError({ id: 'a', type: 'chat.said' }, 1, new Error('no'));
+    await record(throwError(() => error).pipe(meter(sink))).ended;
+    expect(calls).toEqual([['error', 'ERR_HANDLER', 'chat.said']]);
   });
 
   it.each([
@@ -56,7 +94,7 @@ describe('meter', () => {
       ).pipe(meter(sink)),
     );
     expect(await result.ended).toBe(error);
-    expect(calls.at(-1)).toEqual(['error', code]);
+    expect(calls.at(-1)).toEqual(['error', code, undefined]);
   });
 });
 

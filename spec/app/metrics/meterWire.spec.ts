@@ -1,5 +1,11 @@
 import { jest } from '@jest/globals';
+import { HandlerError, SessionLostError } from '../../../lib/errors.js';
 import { meterWire } from '../../../lib/app/metrics/meterWire.js';
+import { EMPTY, of, tap, type Observable } from 'rxjs';
+import type { Frame } from '../../../lib/link/link.js';
+import { memoryLink } from '../../../lib/link/memoryLink.js';
+import { serve } from '../../../lib/server/serve.js';
+import { connect } from '../../../lib/wire/connect.js';
 import { createMetrics } from '../../../lib/metrics/index.js';
 import { pair } from '../../support/sessionPair.js';
 import { message, wait, wirePair } from '../../wire/wires.js';
@@ -32,7 +38,7 @@ describe('meterWire', () => {
     const { sink, of } = recordingSink();
     peer.subscribe();
     await wait();
-    meterWire(wire, sink);
+    meterWire(wire, sink, { queueTimes: true });
     cut();
     wire.next(message('a'));
     await wait(60);
@@ -52,7 +58,7 @@ describe('meterWire', () => {
     peer.subscribe();
     await wait();
     cut();
-    meterWire(wire, sink);
+    meterWire(wire, sink, { queueTimes: true });
     const times = (): number => of('time').filter(([, work, ms]) => work === 'queue' && ms === 100).length;
     for (let n = 0; n < 160; n++) wire.next(message(`a${n}`));
     await wait(100);
@@ -104,10 +110,23 @@ describe('meterWire', () => {
     cut();
     ['a', 'b', 'c'].forEach((id) => wire.next(message(id)));
     await wait();
-    expect(of('error')).toContainEqual(['error', 'ERR_DROPPED']);
+    expect(of('error')).toContainEqual(['error', 'ERR_DROPPED', undefined]);
     expect(of('drop').every(([, reason]) => reason === 'overflow')).toBe(true);
     wire.unsubscribe();
     expect(of('drop').at(-1)).toEqual(['drop', 'closed']);
+  });
+
+  it('counts errors by the type of their message, if they have it', () => {
+    const { wire } = wirePair();
+    const { sink, of } = recordingSink();
+    meterWire(wire, sink);
+    wire.report(new HandlerError({ id: 'a', type: 'chat.said' }, 1, new Error('no')));
+    wire.report(new SessionLostError());
+    expect(of('error')).toEqual([
+      ['error', 'ERR_HANDLER', 'chat.said'],
+      ['error', 'ERR_SESSION_LOST', undefined],
+    ]);
+    wire.unsubscribe();
   });
 
   it('ends with the wire, and when unsubscribed from', async () => {
@@ -133,7 +152,7 @@ describe('meterWire', () => {
 it('meterWire measures a wire of a session', async () => {
   const metrics = createMetrics();
   const { wire, cut, close } = pair({ onServerWire: (served) => void served.subscribe() });
-  meterWire(wire, metrics);
+  meterWire(wire, metrics, { queueTimes: true });
   await wire.send(message('a'));
   cut();
   await wire.send(message('b'));
@@ -143,4 +162,45 @@ it('meterWire measures a wire of a session', async () => {
   expect(times.reconnect.count).toBe(1);
   expect(times.queue.count).toBe(2);
   expect(errors.byName['ERR_CONNECTION_LOST']).toBe(1);
+});
+
+describe('meterWire and the traffic of a session', () => {
+  beforeEach(() => void jest.useFakeTimers({ now: 0 }));
+  afterEach(() => void jest.useRealTimers());
+
+  /** The frames that a client sends and receives for 100 messages, one each 5 ms. */
+  async function framesOf(isMetered: boolean, options = {}) {
+    const [near, far] = memoryLink<Frame>();
+    const frames: string[] = [];
+    const noted = <T>(source: Observable<T>): Observable<T> => source.pipe(tap((frame) => frames.push(String(frame))));
+    const metrics = createMetrics();
+    const server = serve(of(far)).subscribe((wire) => {
+      wire.subscribe();
+      if (isMetered) meterWire(wire, metrics, options);
+    });
+    const wire = connect({ link: (outgoing) => near(outgoing.pipe(noted)).pipe(noted), id: 'client', signals$: EMPTY });
+    if (isMetered) meterWire(wire, metrics, options);
+    await wait();
+    frames.length = 0;
+    for (let n = 0; n < 100; n++) {
+      wire.next({ ...message(`m${n}`), timestamp: 0 });
+      await wait(5);
+    }
+    await wait(100);
+    const acks = metrics.snapshot().times.ack.count;
+    wire.unsubscribe();
+    server.unsubscribe();
+    return { frames, acks };
+  }
+
+  it('does not change a frame', async () => {
+    const { frames, acks } = await framesOf(true);
+    expect(frames).toEqual((await framesOf(false)).frames);
+    expect(acks).toBeGreaterThan(10);
+  });
+
+  it('makes the acks prompt with queueTimes, which needs them', async () => {
+    const { frames } = await framesOf(true, { queueTimes: true });
+    expect(frames.length).toBeGreaterThan((await framesOf(false)).frames.length);
+  });
 });

@@ -192,7 +192,7 @@ describe('listen, over requests', () => {
       aborting.abort();
       expect(await poll).toBe('aborted');
     } else aborting.abort();
-    const seen = await state.take(3);
+    const seen = await state.take(4);
     expect(seen.map(({ status }) => status)).toContain('reconnecting');
     expect(seen.at(-1)!.error).toMatchObject({ closeCode: 1_006 });
   });

@@ -26,7 +26,7 @@ const idsOf = (wire: Wire, status: ReceiptStatus): Observable<string> =>
     filter((receipt) => receipt.status === status),
     map(({ id }) => id),
   );
-const ended = (wire: Wire) => firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'disconnected')));
+const ended = (wire: Wire) => firstValueFrom(wire.state$.pipe(filter(({ isFinal }) => isFinal === true)));
 const retry = { initialInterval: 1, maxInterval: 1 };
 
 /** Handlers that end when the test says so. */

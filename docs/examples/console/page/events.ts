@@ -15,6 +15,8 @@ const START: Step = { status: 'connecting', attempt: 0, again: false };
 /** What happens to the wire, for the timeline. */
 export function eventsOf(wire: Wire): Observable<Entry> {
   const steps$ = wire.state$.pipe(
+    // A connection that is lost is an entry of its own, as soon as the wire reconnects.
+    filter(({ status, isFinal }) => status !== 'disconnected' || isFinal === true),
     distinctUntilChanged((a, b) => a.status === b.status && a.reconnectAttempts === b.reconnectAttempts),
     scan(
       (before, { status, reconnectAttempts: attempt }): Step => ({
