@@ -1,6 +1,4 @@
 export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
-export type * from './app/deadLetters/deadLetterStore.js';
-export { memoryDeadLetters, type MemoryDeadLettersOptions } from './app/deadLetters/memoryDeadLetters.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './app/deadLetters/replayDeadLetters.js';
 export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
 export type { ChannelOptions } from './app/channels/channelOptions.js';
@@ -87,7 +85,9 @@ export { framed, type FramedOptions } from './envelope/framed.js';
 export type { ReconnectOptions } from './session/reconnect.js';
 export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
 export type { Durability } from './session/store/outboxStore.js';
+export type * from './session/store/deadLetterStore.js';
 export type * from './session/store/inbox.js';
+export { memoryDeadLetters, type MemoryDeadLettersOptions } from './session/store/memoryDeadLetters.js';
 export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
 export type * from './session/store/outboxStore.js';
 export type { TokenSource } from './session/credentials.js';

@@ -1,7 +1,6 @@
 import { defer, filter, from, map, of, Subject, tap, type Observable } from 'rxjs';
-import type { DeadLetterStore, StoredDeadLetter } from '../app/deadLetters/deadLetterStore.js';
+import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
-import type { DeadLetter } from '../session/store/inbox.js';
 import { countOf, readValue } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { writeWithEffects, type LmdbTransaction } from './lmdbTransaction.js';

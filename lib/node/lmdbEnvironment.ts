@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
-import type { DeadLetter } from '../session/store/inbox.js';
+import type { DeadLetter } from '../session/store/deadLetterStore.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
 

@@ -2,7 +2,7 @@ import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { lmdbStore, type LmdbStore } from '../../lib/node/lmdbStore.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import type { DeadLetter } from '../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
 import { pair } from '../support/sessionPair.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { ready } from '../support/outboxCases.js';

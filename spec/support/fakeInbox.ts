@@ -1,6 +1,7 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
 import { durable } from '../../lib/session/durability.js';
-import type { Cursor, DeadLetter, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
+import type { Cursor, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
 export type Write = (value: unknown) => void;

@@ -1,7 +1,7 @@
 import { AsyncSubject, from } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
-import type { DeadLetter } from '../../session/store/inbox.js';
+import type { DeadLetter } from '../../session/store/deadLetterStore.js';
 import type { QueueCore } from './queueCore.js';
 import type { QueueItem } from './queueItem.js';
 

@@ -20,7 +20,7 @@ import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
 import { createDeadLetter, createHistory } from './createDeadLetter.js';
-import type { FailedAttempt } from '../store/inbox.js';
+import type { FailedAttempt } from '../store/deadLetterStore.js';
 
 /** A message, and its claim. */
 export interface Job<T> {

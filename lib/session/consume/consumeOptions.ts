@@ -1,6 +1,6 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
 import type { RetryBackoffConfig } from '../../operators/retryBackoff.js';
-import type { DeadLetter } from '../store/inbox.js';
+import type { DeadLetter } from '../store/deadLetterStore.js';
 
 /** The result of a callback: its work is done at once, or when the returned Observable or Promise completes. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one

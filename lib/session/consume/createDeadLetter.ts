@@ -1,6 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import type { DeadLetter, FailedAttempt } from '../store/inbox.js';
+import type { DeadLetter, FailedAttempt } from '../store/deadLetterStore.js';
 
 export interface DeadLetterOptions {
   /** The number of attempts. @default 1 */

@@ -1,5 +1,5 @@
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
-import type { Message } from '../../message/types.js';
+import type { DeadLetter } from './deadLetterStore.js';
 import type { Durability } from './outboxStore.js';
 
 /** The processed messages of one sender. */
@@ -15,31 +15,6 @@ export interface InboxRecord {
   readonly cursor: Cursor;
   /** The record of the session: plain data, opaque to the inbox. */
   readonly session?: unknown;
-}
-
-/** A failed attempt. */
-export interface FailedAttempt {
-  /** The code of the error, or its text if it has no code. */
-  readonly reason: string;
-  /** The text of the error. */
-  readonly error: string;
-  /** The time of the failure, in ms since the epoch, if known. */
-  readonly at?: number | undefined;
-}
-
-/** A message that could not be processed, and the reason. */
-export interface DeadLetter {
-  readonly message: Message;
-  /** The code of the error, or its text if it has no code. */
-  readonly reason: string;
-  /** The text of the error. */
-  readonly error: string;
-  /** The number of attempts. */
-  readonly attempts: number;
-  /** The failed attempts in order, also those before a replay: the last ten at most. */
-  readonly history: readonly FailedAttempt[];
-  /** The time at which the message was given up, in ms since the epoch. */
-  readonly at: number;
 }
 
 /** The reason why a receiver did not process a message. The sender of the message receives it with the ack. */

@@ -6,7 +6,7 @@ import { use } from '../../../lib/app/routing/use.js';
 import { OverflowError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import type { DeadLetter } from '../../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../../lib/session/store/deadLetterStore.js';
 import { operatorContract } from '../../support/operatorContract.js';
 import { record } from '../../support/record.js';
 import { pair } from '../../support/sessionPair.js';

@@ -7,7 +7,7 @@ import { lmdbStore } from '../../../lib/node/lmdbStore.js';
 import type { LmdbTransaction } from '../../../lib/node/lmdbTransaction.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { consume, type Consumed, type ConsumeOptions } from '../../../lib/session/consume/consume.js';
-import type { DeadLetter } from '../../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../../lib/session/store/deadLetterStore.js';
 import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { folder } from '../../node/folder.js';
