@@ -12,7 +12,20 @@ describe('memoryDeadLetters', () => {
     expect(dropped.values.map(({ message: { id } }) => id)).toEqual(['0']);
   });
 
-  it('refuses a size that is not positive', () => {
-    expect(() => memoryDeadLetters({ maxSize: 0 })).toThrow(RangeError);
+  it('keeps 16 MiB by default, and at least the newest letter', () => {
+    const letters = memoryDeadLetters();
+    const dropped = record(letters.dropped$);
+    const big = (id: string, size: number) => ({ ...letter(id), error: 'x'.repeat(size) });
+    for (const id of ['a', 'b', 'c']) void letters.add(big(id, 6 * 1_048_576));
+    expect(dropped.values.map(({ message: { id } }) => id)).toEqual(['a']);
+    letters.remove(2).subscribe();
+    void letters.add(big('d', 6 * 1_048_576));
+    expect(dropped.values).toHaveLength(1);
+    void letters.add(big('e', 17 * 1_048_576));
+    expect(record(letters.list()).values.map(({ message: { id } }) => id)).toEqual(['e']);
+  });
+
+  it.each(['maxSize', 'maxBytes'])('refuses a %s that is not positive', (limit) => {
+    expect(() => memoryDeadLetters({ [limit]: 0 })).toThrow(RangeError);
   });
 });
