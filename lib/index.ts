@@ -29,7 +29,7 @@ export type { DeadRoute, RouterOptions } from './app/routing/routeOptions.js';
 export { createRouter, type Router } from './app/routing/router.js';
 export type { MessageMatching, RouteHandler } from './app/routing/routeTypes.js';
 export { use } from './app/routing/use.js';
-export type { FailedMessage, Middleware, MiddlewareResult, UseOptions } from './app/routing/useOptions.js';
+export type { Middleware, MiddlewareResult, UseOptions } from './app/routing/useOptions.js';
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './app/payloads/standardSchema.js';
 export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOptions } from './app/payloads/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';

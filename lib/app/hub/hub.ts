@@ -1,5 +1,5 @@
 import { filter, finalize, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
-import { ChannelFailedError, RxwireError } from '../../errors.js';
+import { ChannelFailedError, MiddlewareError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { attempt, whenReady } from '../../internal/maybeAsync.js';
@@ -99,7 +99,7 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscripti
     takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),
-    use(client.receive, { onError: ({ error }) => report(error) }),
+    use(client.receive, { onError: (error) => report(error instanceof MiddlewareError ? error.cause : error) }),
   );
   const subscription = served$.subscribe({ error: noop });
   if (!subscription.closed) served.set(wire, subscription);

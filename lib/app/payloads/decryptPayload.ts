@@ -34,7 +34,7 @@ export interface DecryptOptions extends EncryptOptions {
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * of(createMessage('chat.said', 'in plain text'))
- *   .pipe(decryptPayload(keys, { onError: ({ error }) => console.log((error as DecryptError).reason) })) // prints: not encrypted
+ *   .pipe(decryptPayload(keys, { onError: (error) => console.log((error as DecryptError).reason) })) // prints: not encrypted
  *   .subscribe(draw);
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {

@@ -58,6 +58,6 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
   return use(encrypt, { ...options, onError });
 }
 
-function rethrow({ error }: { readonly error: unknown }): never {
+function rethrow(error: unknown): never {
   throw error;
 }

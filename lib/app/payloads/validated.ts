@@ -37,7 +37,7 @@ export interface ValidatedOptions extends UseOptions {
  *
  * const schemas = { 'chat.said': z.object({ room: z.string(), text: z.string().max(280) }) };
  * of(createMessage('chat.said', { room: 'lobby', text: 'hello' }), createMessage('chat.said', { room: 42 }))
- *   .pipe(validated(schemas, { onError: ({ error }) => draw(error) }))
+ *   .pipe(validated(schemas, { onError: (error) => draw(error) }))
  *   .subscribe(({ payload }) => console.log(payload.text)); // prints: hello
  */
 export function validated<const S extends PayloadSchemas>(

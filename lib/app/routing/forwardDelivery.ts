@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { deliver, tellFailed, type Claim, type Outcome } from '../../session/receive/delivery.js';
+import { deliver, tellFailed, termsOf, type Claim, type Outcome } from '../../session/receive/delivery.js';
 import { createDeadLetter } from '../../session/consume/createDeadLetter.js';
 
 interface Rejected {
@@ -16,9 +16,8 @@ export function rejectDelivery(held: Claim | undefined, { message, error, schedu
 
 /** Delivers a delayed message, so that operators can claim it again. It is processed when all of them are done. */
 export function forwardDelivery(held: Claim, message: Message, emit: (message: Message) => void): void {
-  const { canWrite, isOver, complain } = held;
   const settle = (_: number, outcomes: readonly Outcome[]): void => held(mergeOutcomes(outcomes));
-  deliver(message, emit, { canWrite, isOver, ...(complain && { complain }), settle });
+  deliver(message, emit, { ...termsOf(held), settle });
 }
 
 /** Combines several outcomes. A message has at most one dead letter. */

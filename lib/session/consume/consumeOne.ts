@@ -20,6 +20,7 @@ import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
 import { createDeadLetter, createHistory } from './createDeadLetter.js';
+import { reportFailure } from './reportFailure.js';
 import type { FailedAttempt } from '../store/deadLetterStore.js';
 
 /** A message, and its claim. */
@@ -29,10 +30,12 @@ export interface Job<T> {
   readonly held: Claim | undefined;
 }
 
-export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'deadLetter'> {
+export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'onError' | 'deadLetter'> {
   readonly handler: (message: T) => HandlerWork<R>;
   readonly retried: <V>(source: Observable<V>) => Observable<V>;
   readonly scheduler: SchedulerLike;
+  /** Returns whether a subscriber receives the failures. @default false */
+  readonly isWatched?: () => boolean;
 }
 
 /** Processes a message. When its handler is done, emits an Observable, which emits when the message is processed. */
@@ -77,11 +80,13 @@ interface Failure<T> extends Job<T> {
 /** Gives a message up. Emits an Observable, which emits when the message is processed. */
 export function buried<T extends Message, R, Tx>(
   { message, held, attempts, error, history }: Failure<T>,
-  { deadLetter, scheduler }: ConsumeParts<T, R, Tx>,
+  { onError, deadLetter, scheduler, isWatched }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
     if (held?.isOver()) return EMPTY;
-    held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
+    const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
+    const isReceived = deadLetter !== undefined || isWatched?.() === true;
+    reportFailure(failure, message, { complain: held?.complain, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));

@@ -21,7 +21,7 @@ export interface SessionTerms {
   /** Returns whether the session has ended: then it neither acks nor writes. */
   readonly isOver: () => boolean;
   /** Reports an error of a message in the `errors$` of the wire. */
-  readonly complain?: (error: RxwireError) => void;
+  readonly complain?: ((error: RxwireError) => void) | undefined;
 }
 
 /** Ends the claim of a message with its outcome. */
@@ -102,8 +102,17 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
     delivery.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
     delivery.release();
   };
-  const { canWrite, isOver, complain } = delivery.session;
-  return Object.assign(end, { canWrite, isOver, ...(complain && { complain }) });
+  return Object.assign(end, termsOf(delivery.session));
+}
+
+/** Returns the terms of the session that delivers a message at the moment, without a claim; undefined if no session delivers it. */
+export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | undefined {
+  return deliveryOf(message)?.session;
+}
+
+/** Copies the terms of a session. */
+export function termsOf({ canWrite, isOver, complain }: SessionTerms): SessionTerms {
+  return { canWrite, isOver, complain };
 }
 
 /** Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles it. */

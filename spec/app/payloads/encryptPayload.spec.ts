@@ -2,13 +2,11 @@ import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
 import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
 import { encryptPayload } from '../../../lib/app/payloads/encryptPayload.js';
-import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
 import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
 import { createPayloadSeal } from '../../../lib/codec/seal/payloadSeal.js';
-import type { DecryptError } from '../../../lib/errors.js';
-import { EncodeError } from '../../../lib/errors.js';
+import { DecryptError, EncodeError, type RxwireError } from '../../../lib/errors.js';
 import { fromBase64, toBase64 } from '../../../lib/internal/base64.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
@@ -27,9 +25,9 @@ const encrypted = async (payload: unknown, keys = ring()): Promise<Message> => (
 
 /** What comes of messages, and why others do not. */
 async function decrypted(source: readonly Message[], options: DecryptOptions = {}, keys = ring()) {
-  const failed: FailedMessage[] = [];
+  const failed: RxwireError[] = [];
   const passed = await all(source, decryptPayload(keys, { onError: (one) => void failed.push(one), ...options }));
-  return { passed, reasons: failed.map(({ error }) => (error as DecryptError).reason) };
+  return { passed, reasons: failed.map((error) => error instanceof DecryptError && error.reason) };
 }
 const FORGED = 'forged, or of another message';
 
@@ -76,7 +74,7 @@ describe('encryptPayload', () => {
   });
 
   it('goes on where somebody takes the error', async () => {
-    const failed: FailedMessage[] = [];
+    const failed: RxwireError[] = [];
     const passed = await all([message(new Map()), message(2)], encryptPayload(ring(), { onError: (one) => void failed.push(one) }));
     expect([passed.length, failed.length]).toEqual([1, 1]);
   });

@@ -1,8 +1,8 @@
 import { concat, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
 import { intercept } from '../../../lib/app/routing/intercept.js';
 import { use } from '../../../lib/app/routing/use.js';
-import type { FailedMessage, Middleware, UseOptions } from '../../../lib/app/routing/useOptions.js';
-import { OverflowError } from '../../../lib/errors.js';
+import type { Middleware, UseOptions } from '../../../lib/app/routing/useOptions.js';
+import { MiddlewareError, OverflowError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { consume } from '../../../lib/session/consume/consume.js';
@@ -39,8 +39,10 @@ describe('use', () => {
 
   function used(middleware: Middleware, options: UseOptions = {}) {
     const source = new Subject<Message>();
-    const failed: FailedMessage[] = [];
-    const recording = record(source.pipe(use(middleware, { onError: (one) => void failed.push(one), ...options }), ids));
+    const failed: { readonly error: RxwireError; readonly message: Message }[] = [];
+    const recording = record(
+      source.pipe(use(middleware, { onError: (error, message) => void failed.push({ error, message }), ...options }), ids),
+    );
     return { ...recording, source, failed, send: (text: string) => letters(text).forEach((one) => source.next(one)) };
   }
 
@@ -105,8 +107,8 @@ describe('use', () => {
     expect([values, failed]).toEqual([
       ['c'],
       [
-        { message: message('a'), error: boom },
-        { message: message('b'), error: boom },
+        { message: message('a'), error: new MiddlewareError(message('a'), boom) },
+        { message: message('b'), error: new MiddlewareError(message('b'), boom) },
       ],
     ]);
   });
@@ -114,7 +116,7 @@ describe('use', () => {
   it('reports what returns neither a message nor something to wait for', () => {
     const { failed, send } = used(() => ({ text: 'hello' }) as never);
     send('a');
-    expect(failed).toMatchObject([{ error: expect.any(TypeError) }]);
+    expect(failed).toMatchObject([{ error: { cause: expect.any(TypeError) } }]);
   });
 
   it('bounds what waits', () => {
