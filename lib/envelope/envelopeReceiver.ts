@@ -13,13 +13,14 @@ import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
  * @throws {RangeError} At call time, if a number is out of range.
  */
 export function envelopeReceiver(options: EnvelopeOptions) {
-  const { maxHeld = ENVELOPE_DEFAULTS.maxHeld, listening$ = of(true), scheduler = asyncScheduler, report = noop } = options;
+  const { maxHeld = ENVELOPE_DEFAULTS.maxHeld, listening$ = of(true), scheduler = asyncScheduler, report = noop, keep } = options;
   const { dedupeTtl = ENVELOPE_DEFAULTS.dedupeTtl, dedupeSize = ENVELOPE_DEFAULTS.dedupeSize } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
   const session: DeliverySession = {
     canWrite: false,
     isOver: () => false,
     complain: (error) => report({ kind: 'error', error }),
+    keep,
     settle(_, outcomes) {
       for (const { onDone } of outcomes) onDone?.();
     },

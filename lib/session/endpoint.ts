@@ -31,6 +31,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   readonly held: HoldUntilSubscribed;
   /** Whether the session has an inbox, to write the effect of a message. */
   readonly canWrite: boolean;
+  /** Stores a dead letter; `undefined` if the inbox does. */
+  readonly keep: DeliverySession['keep'];
   readonly #parts: EndpointParts;
   readonly #report: Report;
   readonly #acks: AckPolicy;
@@ -52,7 +54,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   constructor(parts: EndpointParts, options: EndpointOptions) {
     const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
     const { maxBadFrames = DEFAULTS.maxBadFrames, helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
-    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, report = noop } = options;
+    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, deadLetters, keep, report = noop } = options;
     this.id = id;
     this.#parts = parts;
     this.#report = report;
@@ -82,6 +84,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
         onFailed: parts.fail,
       });
     this.canWrite = this.#committer !== undefined;
+    this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
     this.held = new HoldUntilSubscribed(parts.emit, this, window);
     this.receiver = new Receiver({
       window,

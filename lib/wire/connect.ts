@@ -18,7 +18,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, or if a store that outlives the process has no `durability`.
+ * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, if `deadLetters` is no store, or if a store that outlives the process has no `durability`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
  * @throws {UnauthorizedError} Delivered, when the server does not accept the credentials.
@@ -39,6 +39,7 @@ export function connect(options: ConnectOptions): Wire {
     delivery,
     scheduler,
     microtask: options.microtask,
+    deadLetters: options.deadLetters ?? options.inbox?.deadLetters,
     signals$,
     open: protocol({ ...options, id }),
     protocol: () => link.protocol ?? 'custom',

@@ -10,8 +10,11 @@ import type { ReconnectOptions } from '../session/reconnect.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireParts } from './wire.js';
 
-type Envelope = Omit<EnvelopeOptions, 'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'signals$'>;
-type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
+type Envelope = Omit<
+  EnvelopeOptions,
+  'delivery' | 'reconnect' | 'greeting' | 'listening$' | 'unsendable$' | 'report' | 'keep' | 'signals$'
+>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report' | 'keep'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and

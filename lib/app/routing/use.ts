@@ -56,7 +56,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
           const claimed = held ?? claim(message);
           const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
           reportFailure(failure, message, { complain: claimed?.complain, onError, isReceived: false });
-          rejectDelivery(claimed, { message, error, scheduler });
+          if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: (reason) => subscriber.error(reason) });
         } catch (thrown) {
           subscriber.error(thrown);
         }

@@ -23,7 +23,10 @@ export interface ConsumeOptions<T, R, Tx> {
    * wire delivers the message, and there is no `deadLetter`, the error ends the stream
    */
   readonly onError?: (error: RxwireError, message: T) => void;
-  /** Receives each message that has finally failed. The message counts as processed when the work of this callback is done. */
+  /**
+   * Stores each message that has finally failed. The message counts as processed when the work of this callback is done. @default
+   * `deadLetters.add` of the wire that delivers the message
+   */
   readonly deadLetter?: (letter: DeadLetter) => HandlerWork<unknown>;
   /**
    * Writes the effects of a message, in one transaction with the cursor of the session's inbox. It must be synchronous. An exception rolls

@@ -1,6 +1,8 @@
 import { OverflowError, UnhandledError, type RxwireError } from '../../errors.js';
 import { deliveryContext, type DeliveryContext } from '../../internal/deliveryContext.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
+import type { DeadLetter } from '../store/deadLetterStore.js';
 import type { Completion } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 
@@ -22,6 +24,8 @@ export interface SessionTerms {
   readonly isOver: () => boolean;
   /** Reports an error of a message in the `errors$` of the wire. */
   readonly complain?: ((error: RxwireError) => void) | undefined;
+  /** Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter together with the outcome. */
+  readonly keep?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
 /** Ends the claim of a message with its outcome. */
@@ -111,8 +115,8 @@ export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | un
 }
 
 /** Copies the terms of a session. */
-export function termsOf({ canWrite, isOver, complain }: SessionTerms): SessionTerms {
-  return { canWrite, isOver, complain };
+export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): SessionTerms {
+  return { canWrite, isOver, complain, keep };
 }
 
 /** Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles it. */

@@ -1,5 +1,5 @@
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
-import type { DeadLetter } from './deadLetterStore.js';
+import type { DeadLetter, DeadLetterStore } from './deadLetterStore.js';
 import type { Durability } from './outboxStore.js';
 
 /** The processed messages of one sender. */
@@ -34,7 +34,7 @@ export interface Rejection {
 export interface Completion<Tx> {
   /** Writes the effects of the message. An exception rolls back the whole transaction. */
   readonly effect?: ((transaction: Tx) => void) | undefined;
-  /** The dead letter to store, if processing has finally failed. */
+  /** The dead letter to store, if processing has finally failed, and no other store keeps the letter. */
   readonly deadLetter?: DeadLetter | undefined;
   /** The reason why the message was not processed. @default the message was processed */
   readonly rejection?: Rejection | undefined;
@@ -49,6 +49,8 @@ export interface Completion<Tx> {
 export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
+  /** The dead letters that `commit` has stored: `deadLetters` of the wire. @default not accessible by the wire */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /**
    * Returns the stored state of a sender, or `undefined`. The state includes all writes that were started before, also those whose results
    * have no subscriber.

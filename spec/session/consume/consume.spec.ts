@@ -329,7 +329,7 @@ describe('consume', () => {
       letters('ab').forEach((one) => wire.next(one));
       expect((await consumed.take(2)).map(show)).toEqual(['a dead 4', 'b done 1']);
       expect(await acked.take(2)).toEqual(['a', 'b']);
-      expect(inbox.deadLetters).toMatchObject([{ message: { id: 'a' }, reason: 'boom', attempts: 4 }]);
+      expect(inbox.letters).toMatchObject([{ message: { id: 'a' }, reason: 'boom', attempts: 4 }]);
       expect([inbox.written, inbox.commits.map(({ cursor }) => cursor.done)]).toEqual([['b'], [2]]);
     });
 
