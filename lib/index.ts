@@ -24,6 +24,7 @@ export type * from './app/requests/requestTypes.js';
 export { queue } from './app/queue/queue.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
 export type * from './app/queue/queueStore.js';
+export type { MiddlewareContext } from './app/routing/middlewareContext.js';
 export { route, type RouteOptions } from './app/routing/route.js';
 export type { DeadRoute, RouterOptions } from './app/routing/routeOptions.js';
 export { createRouter, type Router } from './app/routing/router.js';

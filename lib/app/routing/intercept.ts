@@ -1,12 +1,16 @@
 import type { MonoTypeOperatorFunction, ObservableInput } from 'rxjs';
 import type { Message } from '../../message/types.js';
+import type { MiddlewareContext } from './middlewareContext.js';
 import { matcher } from './routeTable.js';
 import type { MessageMatching } from './routeTypes.js';
 import { use } from './use.js';
 import type { MiddlewareResult, UseOptions } from './useOptions.js';
 
 /** A middleware for the messages that match a pattern. */
-export type Interceptor<P extends string | RegExp> = (message: MessageMatching<P>) => MiddlewareResult | ObservableInput<MiddlewareResult>;
+export type Interceptor<P extends string | RegExp> = (
+  message: MessageMatching<P>,
+  context: MiddlewareContext,
+) => MiddlewareResult | ObservableInput<MiddlewareResult>;
 
 /**
  * `use` for messages of some types. Other messages are passed on unchanged, in order.
@@ -28,5 +32,5 @@ export function intercept<const P extends string | RegExp>(
   options: UseOptions = {},
 ): MonoTypeOperatorFunction<Message> {
   const matches = matcher('intercept', pattern);
-  return use((message) => (matches(message.type) ? interceptor(message as MessageMatching<P>) : undefined), options);
+  return use((message, context) => (matches(message.type) ? interceptor(message as MessageMatching<P>, context) : undefined), options);
 }

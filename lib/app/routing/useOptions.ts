@@ -1,13 +1,17 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
+import type { MiddlewareContext } from './middlewareContext.js';
 
 /** The result of a middleware: a message replaces the original, `null` stops it, undefined passes it on. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
 export type MiddlewareResult = Message | null | undefined | void;
 
-/** Inspects each message, synchronously or not. The first value of an Observable counts; an empty one stops the message. */
-export type Middleware = (message: Message) => MiddlewareResult | ObservableInput<MiddlewareResult>;
+/**
+ * Inspects each message, synchronously or not. The first value of an Observable counts; an empty one stops the message. All middlewares that a
+ * message passes share `context.metadata`.
+ */
+export type Middleware = (message: Message, context: MiddlewareContext) => MiddlewareResult | ObservableInput<MiddlewareResult>;
 
 export interface UseOptions {
   /**

@@ -133,6 +133,60 @@ describe('use', () => {
     expect(values).toHaveLength(10_000);
   });
 
+  describe('the metadata of a context', () => {
+    const user = use(({ id }, { metadata }) => void (metadata['user'] = `user of ${id}`));
+
+    it('is shared by the middlewares that a message passes, and by no other message', () => {
+      const seen: unknown[] = [];
+      const look = (name: string) => use(({ id }, { metadata }) => void seen.push([name, id, metadata['user']]));
+      of(message('a'), message('b'))
+        .pipe(
+          look('before'),
+          user,
+          look('after'),
+          intercept('test.*', (_, { metadata }) => void seen.push(metadata['user'])),
+        )
+        .subscribe();
+      expect(seen).toEqual([
+        ['before', 'a', undefined],
+        ['after', 'a', 'user of a'],
+        'user of a',
+        ['before', 'b', undefined],
+        ['after', 'b', 'user of b'],
+        'user of b',
+      ]);
+    });
+
+    it('stays with a message that replaces another one, also after a while, and is not part of the message', async () => {
+      const seen: unknown[] = [];
+      const { values, ended } = record(
+        of(message('a')).pipe(
+          user,
+          use((one) => timer(1).pipe(map(() => ({ ...one, payload: 'other' })))),
+          use(({ payload }, { metadata }) => void seen.push([payload, metadata['user']])),
+        ),
+      );
+      await ended;
+      expect(seen).toEqual([['other', 'user of a']]);
+      expect(values).toEqual([{ ...message('a'), payload: 'other' }]);
+    });
+
+    it('may be used after the call', async () => {
+      const seen: unknown[] = [];
+      const stream = record(
+        of(message('a')).pipe(
+          use(async (_, context) => {
+            await pause(1);
+            context.metadata['late'] = true;
+          }),
+          use((_, { metadata }) => void seen.push(metadata)),
+        ),
+      );
+      await stream.ended;
+      expect(seen).toEqual([{ late: true }]);
+    });
+  });
+
   it('refuses a bound that is none', () => {
     expect(() => use(() => null, { maxWaiting: 0 })).toThrow(RangeError);
   });
