@@ -118,19 +118,6 @@ describe('the dead letters of lmdbStore', () => {
     expect(await ids()).toEqual(['b']);
   });
 
-  it('are kept once when the inbox is given what was added by itself', async () => {
-    const path = folder();
-    start(path);
-    const other = lmdbStore({ path });
-    const [added, another] = [letter('a'), letter('a')];
-    await ready(other.deadLetters.add(added));
-    await ready(store.inbox.commit('ann', { done: 2, finished: [] }, [{ deadLetter: added }, { deadLetter: another }]));
-    expect((await listed()).map(({ id }) => id)).toEqual([1, 2]);
-    await ready(store.deadLetters.add(added));
-    expect(await ids()).toEqual(['a', 'a', 'a']);
-    other.close();
-  });
-
   it('are kept once by a session whose handlers add them, too', async () => {
     start();
     const { deadLetters, inbox } = store;
