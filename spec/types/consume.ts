@@ -40,8 +40,6 @@ starts$.pipe(
     onError: ({ code, cause }, { payload }) => [code satisfies ErrorCode, cause, payload.executionId satisfies string],
   }),
 );
-// @ts-expect-error the message has the source's type
-starts$.pipe(consume(() => of(1), { onError: (_, { payload }) => void payload.nothing }));
 // @ts-expect-error the handler sees the source's type
 starts$.pipe(consume(({ payload }) => of(payload.nothing)));
 // @ts-expect-error only messages can be consumed
