@@ -112,6 +112,18 @@ describe.each(protocols)('a message whose handler has finally failed, by the %s 
   });
 });
 
+describe.each(Object.entries(operators))('the receipt of the sender, with %s', (_, operator) => {
+  it('says acked, and that the message is a dead letter', async () => {
+    const { wire } = await serving(operator);
+    expect(await wire.send(message('a'))).toMatchObject({ status: 'acked', outcome: 'dead-lettered' });
+  });
+});
+
+it('the receipt of the sender says acked, and that the message was processed', async () => {
+  const { wire } = await serving(consume(() => undefined));
+  expect(await wire.send(message('a'))).toMatchObject({ status: 'acked', outcome: 'processed' });
+});
+
 describe('the dead letters of a wire', () => {
   it('are the latest 1,000 by default; errors$ reports each one that is evicted', async () => {
     const { wire, served, errors } = await serving(operators['consume']!);
