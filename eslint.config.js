@@ -70,6 +70,7 @@ export default defineConfig(
       'lib/wire/**',
       'lib/link/acceptedSocket.ts',
       'lib/app/requests/handlerRun.ts',
+      'lib/app/routing/middlewareContext.ts',
       'lib/internal/ring.ts',
     ],
     rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax] },

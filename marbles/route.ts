@@ -33,10 +33,7 @@ marble(
     const fail = (): never => {
       throw new Error('boom');
     };
-    const options = {
-      retry: { initialInterval: 2, maxRetries: 1 },
-      onDead: ({ message: one }: { readonly message: Message }) => dead(one),
-    };
-    return source.pipe(route({ a: fail, b: () => undefined }, options), shown);
+    const retry = { initialInterval: 2, maxRetries: 1 };
+    return source.pipe(route({ a: fail, b: () => undefined }, { retry, onError: (_, one) => dead(one) }), shown);
   },
 );

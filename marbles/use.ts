@@ -27,7 +27,7 @@ marble(
     const check = ({ id }: Message): void => {
       if (id === 'b') throw new Error('boom');
     };
-    return source.pipe(use(check, { onError: (one) => failed(one.message) }), shown);
+    return source.pipe(use(check, { onError: (_, one) => failed(one) }), shown);
   },
 );
 

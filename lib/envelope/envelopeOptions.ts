@@ -3,6 +3,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { NetworkSignal } from '../session/networkSignals.js';
 import type { ReconnectOptions } from '../session/reconnect.js';
+import type { SessionTerms } from '../session/receive/delivery.js';
 import type { Report } from '../session/sessionEvents.js';
 
 export interface EnvelopeOptions {
@@ -40,6 +41,8 @@ export interface EnvelopeOptions {
   readonly scheduler?: SchedulerLike;
   /** Called with connections, receipts and failures. */
   readonly report?: Report;
+  /** Stores a message that could not be processed. @default such messages are only reported */
+  readonly keep?: SessionTerms['keep'];
 }
 
 /** The default values of the options above. Those that sessions have as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */

@@ -19,6 +19,7 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     onArrival = noop,
     scheduler = asyncScheduler,
     report = noop,
+    keep,
   } = options;
   const { dedupeTtl = ENVELOPE_DEFAULTS.dedupeTtl, dedupeSize = ENVELOPE_DEFAULTS.dedupeSize } = options;
   assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
@@ -26,6 +27,7 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     canWrite: false,
     isOver: () => false,
     complain: (error) => report({ kind: 'error', error }),
+    keep,
     settle(_, outcomes) {
       for (const { onDone } of outcomes) onDone?.();
     },

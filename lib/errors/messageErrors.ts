@@ -34,9 +34,9 @@ export class DecryptError extends RxwireError {
 }
 
 /** The reason for which a message or value was dropped. */
-export type DropReason = 'overflow' | 'expired' | 'closed';
+export type DropReason = 'overflow' | 'expired' | 'closed' | 'evicted';
 
-/** The wire dropped a message, unsent or without an ack; `id` identifies the message. */
+/** The wire dropped a message, unsent or without an ack, or evicted a dead letter; `id` identifies the message. */
 export class MessageDroppedError extends RxwireError {
   declare readonly id: string;
   declare readonly reason: DropReason;

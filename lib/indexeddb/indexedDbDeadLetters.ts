@@ -1,8 +1,7 @@
 import { bufferCount, catchError, concatMap, defer, map, mergeMap, Subject, throwError, type Observable } from 'rxjs';
-import type { DeadLetterStore, StoredDeadLetter } from '../app/deadLetters/deadLetterStore.js';
+import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
 import { assertPositive } from '../internal/assert.js';
-import type { DeadLetter } from '../session/store/inbox.js';
 import { storeError } from '../session/store/records.js';
 import { createIndexedDatabase, type IndexedDatabase, type Letters } from './indexedDatabase.js';
 

@@ -1,7 +1,6 @@
-import { defer, filter, from, map, of, Subject, tap, type Observable } from 'rxjs';
-import type { DeadLetterStore, StoredDeadLetter } from '../app/deadLetters/deadLetterStore.js';
+import { defer, filter, from, map, of, Subject, type Observable } from 'rxjs';
+import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
-import type { DeadLetter } from '../session/store/inbox.js';
 import { countOf, readValue } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { writeWithEffects, type LmdbTransaction } from './lmdbTransaction.js';
@@ -18,7 +17,7 @@ export interface LmdbDeadLetters extends DeadLetterStore {
 
 /** The dead letters of a store, with the methods that the inbox uses. */
 export interface LmdbDeadLetterRows extends LmdbDeadLetters {
-  /** Stores letters inside a transaction, except those that were added before. Returns the evicted letters. */
+  /** Stores letters inside a transaction. Returns the evicted letters. */
   put(letters: readonly DeadLetter[]): readonly StoredDeadLetter[];
   /** Emits evicted letters, after the commit. */
   emitDropped(letters: readonly StoredDeadLetter[]): void;
@@ -26,8 +25,7 @@ export interface LmdbDeadLetterRows extends LmdbDeadLetters {
 
 /** @param onCorrupt Called with each unreadable record. */
 export function createLmdbDeadLetters(environment: LmdbEnvironment, maxDeadLetters: number, onCorrupt: () => void): LmdbDeadLetterRows {
-  const { databases, keptLetters } = environment;
-  const { deadLetters, counters } = databases;
+  const { deadLetters, counters } = environment.databases;
   const dropped$ = new Subject<StoredDeadLetter>();
 
   const read = (id: number): StoredDeadLetter | undefined => {
@@ -58,13 +56,11 @@ export function createLmdbDeadLetters(environment: LmdbEnvironment, maxDeadLette
   };
   const tellDropped = (letters: readonly StoredDeadLetter[]): void => letters.forEach((letter) => dropped$.next(letter));
 
-  const addLetter = (letter: DeadLetter) => write(() => store([letter])).pipe(tap(() => keptLetters.add(letter)));
-
   return {
     dropped$,
     emitDropped: tellDropped,
-    put: (letters) => store(letters.filter((letter) => !keptLetters.has(letter))),
-    add: (letter) => addLetter(letter).pipe(map(tellDropped)),
+    put: store,
+    add: (letter) => write(() => store([letter])).pipe(map(tellDropped)),
     count: () => defer(() => of(countOf(deadLetters))),
     // Reads all ids first: a snapshot that stays open as long as the subscription would keep LMDB from reusing free pages.
     list: ({ after = 0, limit = Infinity } = {}) =>

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
-import type { DeadLetter } from '../session/store/inbox.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
 
@@ -14,8 +13,6 @@ const MAX_DATABASES = 128;
 export interface LmdbEnvironment {
   readonly path: string;
   readonly databases: Databases;
-  /** Dead letters that were stored separately: an inbox that also gets them need not store them again. */
-  readonly keptLetters: WeakSet<DeadLetter>;
   /** Returns the application's database with this name, creating it if needed. A new one cannot be opened inside a transaction. */
   table(name: string): Database<unknown, LmdbKey>;
   /**
@@ -61,7 +58,6 @@ function createLmdbEnvironment(path: string) {
   return {
     path,
     databases: openDatabases(root),
-    keptLetters: new WeakSet<DeadLetter>(),
     get isInside() {
       return writes.isInside;
     },

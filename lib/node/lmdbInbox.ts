@@ -62,6 +62,7 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
 
   return {
     durability: durable,
+    deadLetters,
     // Not synchronous: a commit of an earlier wire of this sender may still be in progress.
     load: (pid) => environment.write(() => find(pid)),
     commit: (pid, { done, finished, rejections }, completions) =>

@@ -5,7 +5,7 @@ import { firstOf } from '../internal/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 
 /** Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream ended. */
-export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired'>;
+export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired' | 'evicted'>;
 
 export interface ConflateByKeyOptions<T> {
   /** Inner streams that run at once; never more than one for each key. @default 1 */

@@ -7,6 +7,7 @@ import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
+import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createAuthentication, goodbyeOf } from './accept/authentication.js';
 import { isSessionFrame, type IncomingConnection } from './accept/incomingConnection.js';
 import { encodingOnce } from './encodingOnce.js';
@@ -43,6 +44,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     system: { ...SERVE_DEFAULTS.system, ...options.system },
     scheduler,
     endpoint,
+    letters: options.deadLetters ?? options.inbox?.deadLetters ?? memoryDeadLetters(),
     quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),

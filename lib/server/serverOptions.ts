@@ -8,6 +8,7 @@ import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
 import { PING_INTERVAL } from '../session/heartbeat.js';
 import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
+import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
@@ -107,6 +108,8 @@ export interface WiresOptions
   readonly endpoint: string;
   readonly system: Required<SystemMessagesOptions>;
   readonly quota: Quota;
+  /** The dead letters of all wires. */
+  readonly letters: DeadLetterStore;
   /** The rate limits of the clients; `undefined` without `rateLimit`. */
   readonly rates?: Rates | undefined;
   readonly scheduler: SchedulerLike;

@@ -15,7 +15,7 @@ import { FrameReader, type FrameHandler } from './receive/frameReader.js';
 import type { InboxCommitter } from './receive/inboxCommitter.js';
 import { Receiver } from './receive/receiver.js';
 import { RejectionSender } from './receive/rejectionSender.js';
-import { undecodableOutcomes } from './receive/undecodable.js';
+import { setAside } from './receive/undecodable.js';
 import { mayAckWait } from './send/ackWait.js';
 import type { Batch, BatchTransport } from './send/inFlight.js';
 import { Sender } from './send/sender.js';
@@ -33,6 +33,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   readonly held: HoldUntilSubscribed;
   /** Whether the session has an inbox, to write the effect of a message. */
   readonly canWrite: boolean;
+  /** Stores a dead letter; `undefined` if the inbox does. */
+  readonly keep: DeliverySession['keep'];
   readonly #parts: EndpointParts;
   readonly #report: Report;
   readonly #acks: AckPolicy;
@@ -55,7 +57,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   constructor(parts: EndpointParts, options: EndpointOptions) {
     const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
     const { maxBadFrames = DEFAULTS.maxBadFrames, helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
-    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, report = noop } = options;
+    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, deadLetters, keep, report = noop } = options;
     this.id = id;
     this.#parts = parts;
     this.#report = report;
@@ -88,6 +90,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
         onFailed: parts.fail,
       });
     this.canWrite = this.#committer !== undefined;
+    this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
     this.held = new HoldUntilSubscribed(parts.emit, this, window);
     this.receiver = new Receiver({
       window,
@@ -96,7 +99,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
         if (message.type === 'system.ping') parts.onPing?.(message, true);
         this.held.deliver(message, number, tracker);
       },
-      onWithout: (number, tracker, outcome) => this.settle(number, outcome ? [outcome] : [], tracker),
+      onSkipped: (number, tracker) => this.settle(number, [], tracker),
       onMissed: (count) => this.complain(new MessagesMissedError(count)),
     });
     this.toPeer$ = connections({
@@ -255,10 +258,10 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   }
 
   onUndecodable(batch: BatchFrame, error: unknown, attempts: number): void {
-    const { codec, source } = this.#parts;
-    const options = { codec: codec.current.name, source: source(), attempts, scheduler: this.#scheduler };
-    const { letter, other } = undecodableOutcomes(batch, error, options);
-    this.receiver.acceptWithout(batch.first, batch.count, batch.body.length, (isFirst) => (isFirst ? letter : other));
+    const { codec, source, wait } = this.#parts;
+    const report = (reason: unknown): void => this.#report({ kind: 'error', error: reason });
+    const parts = { receiver: this.receiver, session: this, wait, scheduler: this.#scheduler, report };
+    setAside(batch, error, { ...parts, codec: codec.current.name, source: source(), attempts });
   }
 
   /** Delivers the messages of a batch, then applies the ack that the batch carries. */

@@ -4,6 +4,8 @@ import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
 import type { Report } from './sessionEvents.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
+import type { SessionTerms } from './receive/delivery.js';
+import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
 
 /** The options of both sides of a session. */
@@ -39,6 +41,13 @@ export interface EndpointOptions {
   readonly ackDelay?: number;
   /** The store of the processing state of received messages, and of their effects. @default none: the state is lost when the process ends */
   readonly inbox?: Inbox;
+  /**
+   * The store of the messages that could not be processed. @default that of the inbox, which stores a letter in the transaction that moves the
+   * cursor; without an inbox `memoryDeadLetters()`: the latest 1,000, in memory
+   */
+  readonly deadLetters?: DeadLetterStore;
+  /** Stores a letter in `deadLetters`. @default the session stores no letters */
+  readonly keep?: SessionTerms['keep'];
   /** Called with each message that was given up: dropped, expired, in doubt, or not storable. An exception is reported in `errors$`. */
   readonly onDead?: (message: Message, error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler */
@@ -68,10 +77,12 @@ export const DEFAULTS = {
   microtask: asapScheduler,
 } as const;
 
-/** @throws {RangeError} When a number is out of range. */
+/** @throws {RangeError} When a number is out of range. @throws {TypeError} When `deadLetters` is no store. */
 export function checkOptions(owner: string, options: EndpointOptions): void {
-  const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout, drainTimeout, ackDelay } = options;
+  const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout, drainTimeout, ackDelay, deadLetters } = options;
   assertPositive(owner, { maxFrame, maxQueued, maxBadFrames, helloTimeout });
   assertWhole(owner, { window, windowBytes });
   assertNotNegative(owner, { drainTimeout, ackDelay });
+  if (deadLetters && typeof (deadLetters as Partial<DeadLetterStore>).add !== 'function')
+    throw new TypeError(`${owner}: "deadLetters" must be a store, as memoryDeadLetters() returns it`);
 }

@@ -20,7 +20,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, if a store that outlives the process has no `durability`,
+ * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a store that outlives the process has no `durability`,
  * or if an option has no effect with this `protocol`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
@@ -44,6 +44,7 @@ export function connect(options: ConnectOptions): Wire {
     delivery,
     scheduler,
     microtask: options.microtask,
+    deadLetters: options.deadLetters ?? options.inbox?.deadLetters,
     signals$,
     isLoss: overflowTest(options.overflow),
     open: protocol({ ...options, id }),

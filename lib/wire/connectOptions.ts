@@ -12,9 +12,9 @@ import type { WireParts } from './wire.js';
 
 type Envelope = Omit<
   EnvelopeOptions,
-  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'signals$'
+  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'keep' | 'signals$'
 >;
-type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report' | 'keep'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and

@@ -1,6 +1,8 @@
 import {
   asapScheduler,
   asyncScheduler,
+  defer,
+  finalize,
   Observable,
   Subject,
   type Observer,
@@ -8,12 +10,15 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { ConnectionLostError, RxwireError, WireClosedError } from '../errors.js';
+import { ConnectionLostError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionEvents.js';
+import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
+import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
 import { createOverflowLosses } from './overflowLosses.js';
 import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
@@ -29,6 +34,8 @@ export interface WireParts {
   readonly isWatched: () => boolean;
   readonly traffic: Traffic;
   readonly report: Report;
+  /** Stores a message that could not be processed in `deadLetters` of the wire. */
+  readonly keep: (letter: DeadLetter) => Observable<void>;
 }
 
 /** The parts that a wire is made of. */
@@ -42,6 +49,8 @@ export interface WireSetup {
   /** Emits when `isOffline` may have changed. */
   readonly signals$?: Observable<unknown>;
   readonly delivery: Delivery;
+  /** The store of the messages that could not be processed. @default memoryDeadLetters() */
+  readonly deadLetters?: DeadLetterStore | undefined;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike | undefined;
   /** Returns whether the end of the wire is an error because a message was given up for this reason. @default none is: the wire completes */
@@ -74,6 +83,7 @@ export class Wire extends Subject<Message> {
   #errors$: Subject<RxwireError> | undefined;
   #latency$: Subject<number> | undefined;
   #receiptTracker: ReceiptTracker | undefined;
+  #deadLetters: DeadLetterStore | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
   readonly #isLoss: WireSetup['isLoss'];
@@ -86,6 +96,7 @@ export class Wire extends Subject<Message> {
     this.id = id;
     this.delivery = delivery;
     this.#isLoss = isLoss;
+    this.#deadLetters = setup.deadLetters;
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
@@ -94,6 +105,7 @@ export class Wire extends Subject<Message> {
       isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched() === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
+      keep: (letter) => this.#keep(letter),
     });
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
@@ -149,6 +161,18 @@ export class Wire extends Subject<Message> {
    */
   get latency$(): Observable<number> {
     return (this.#latency$ ??= this.#createSubject()).asObservable();
+  }
+
+  /**
+   * The messages of this wire that could not be processed, with the reasons. By default the latest 1,000, in memory; the wires of a server share
+   * one store. `errors$` reports the letters that a full store evicts.
+   *
+   * @example
+   * wire.deadLetters.list().subscribe(({ message, reason }) => console.warn(message.type, reason));
+   * replayDeadLetters(wire.deadLetters, ({ payload }) => save(payload)).subscribe();
+   */
+  get deadLetters(): DeadLetterStore {
+    return (this.#deadLetters ??= memoryDeadLetters());
   }
 
   /** Emits the subscriptions to the wire, and the types that they select: now, and at each change. Completes with the wire. */
@@ -246,6 +270,15 @@ export class Wire extends Subject<Message> {
     const subscription = super.subscribe(...args);
     this.#subscribers.add(subscription);
     return subscription;
+  }
+
+  /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
+  #keep(letter: DeadLetter): Observable<void> {
+    return defer(() => {
+      const { dropped$, add } = this.deadLetters;
+      const evictions = dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted')));
+      return asObservable(() => add(letter)).pipe(finalize(() => evictions.unsubscribe()));
+    });
   }
 
   #createSubject<T>(): Subject<T> {

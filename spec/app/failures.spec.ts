@@ -3,7 +3,7 @@ import { intercept } from '../../lib/app/routing/intercept.js';
 import { createRouter } from '../../lib/app/routing/router.js';
 import { route } from '../../lib/app/routing/route.js';
 import { use } from '../../lib/app/routing/use.js';
-import { MiddlewareError, type RxwireError } from '../../lib/errors.js';
+import type { RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -89,7 +89,7 @@ describe.each(protocols)('errors$, by the %s protocol, tells of', (_protocol, pr
   it('middleware: of what is sent, as far as it is reported to the wire', () => {
     const { wire, here } = serving((messages$) => messages$.subscribe());
     const outgoing$ = new Subject<Message>();
-    const checked = use(fail, { onError: ({ message, error }) => wire.report(new MiddlewareError(message, error)) });
+    const checked = use(fail, { onError: (error) => wire.report(error) });
     outgoing$.pipe(checked).subscribe(wire);
     outgoing$.next(message('a'));
     expect(here.values).toMatchObject([{ code: 'ERR_MIDDLEWARE', id: 'a', cause: boom }]);

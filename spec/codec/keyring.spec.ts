@@ -81,7 +81,7 @@ describe('keyring.fromSecret', () => {
         of(createMessage('note.taken', 'mine')).pipe(
           encryptPayload(ours),
           decryptPayload(keys, {
-            onError: ({ error }) => {
+            onError: (error) => {
               throw error;
             },
           }),

@@ -2,7 +2,7 @@ import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { lmdbStore, type LmdbStore } from '../../lib/node/lmdbStore.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import type { DeadLetter } from '../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
 import { pair } from '../support/sessionPair.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { ready } from '../support/outboxCases.js';
@@ -116,19 +116,6 @@ describe('the dead letters of lmdbStore', () => {
     expect(await firstValueFrom(store.deadLetters.remove(1))).toBe(true);
     expect(await firstValueFrom(store.deadLetters.remove(1))).toBe(false);
     expect(await ids()).toEqual(['b']);
-  });
-
-  it('are kept once when the inbox is given what was added by itself', async () => {
-    const path = folder();
-    start(path);
-    const other = lmdbStore({ path });
-    const [added, another] = [letter('a'), letter('a')];
-    await ready(other.deadLetters.add(added));
-    await ready(store.inbox.commit('ann', { done: 2, finished: [] }, [{ deadLetter: added }, { deadLetter: another }]));
-    expect((await listed()).map(({ id }) => id)).toEqual([1, 2]);
-    await ready(store.deadLetters.add(added));
-    expect(await ids()).toEqual(['a', 'a', 'a']);
-    other.close();
   });
 
   it('are kept once by a session whose handlers add them, too', async () => {

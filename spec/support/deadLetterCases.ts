@@ -1,9 +1,8 @@
 import { firstValueFrom, toArray } from 'rxjs';
-import type { DeadLetterPage, DeadLetterStore } from '../../lib/app/deadLetters/deadLetterStore.js';
+import type { DeadLetter, DeadLetterPage, DeadLetterStore } from '../../lib/session/store/deadLetterStore.js';
 import { replayDeadLetters } from '../../lib/app/deadLetters/replayDeadLetters.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import type { DeadLetter } from '../../lib/session/store/inbox.js';
 import { holds, ready, same } from './outboxCases.js';
 
 /** Fails when a store, empty at first and with room for three letters, does not do what the title says. */

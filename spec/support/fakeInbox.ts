@@ -1,6 +1,7 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
 import { durable } from '../../lib/session/durability.js';
-import type { Cursor, DeadLetter, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
+import type { Cursor, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
 export type Write = (value: unknown) => void;
@@ -16,7 +17,7 @@ export interface Commit {
 export interface FakeInbox extends Inbox<Write> {
   /** What was written, in order. */
   readonly written: readonly unknown[];
-  readonly deadLetters: readonly DeadLetter[];
+  readonly letters: readonly DeadLetter[];
   /** All transactions that were committed. */
   readonly commits: readonly Commit[];
   /** How many were begun, also those that failed. */
@@ -27,14 +28,14 @@ export interface FakeInbox extends Inbox<Write> {
 export function fakeInbox(scheduler: SchedulerLike = asapScheduler): FakeInbox {
   const records = new Map<string, InboxRecord>();
   const written: unknown[] = [];
-  const deadLetters: DeadLetter[] = [];
+  const letters: DeadLetter[] = [];
   const commits: Commit[] = [];
   let begun = 0;
 
   return {
     durability: durable,
     written,
-    deadLetters,
+    letters,
     commits,
     begun: () => begun,
     load: (pid) => records.get(pid),
@@ -44,7 +45,7 @@ export function fakeInbox(scheduler: SchedulerLike = asapScheduler): FakeInbox {
         const draft: unknown[] = [];
         for (const { effect } of completions) effect?.((value) => void draft.push(value));
         written.push(...draft);
-        deadLetters.push(...completions.flatMap(({ deadLetter }) => deadLetter ?? []));
+        letters.push(...completions.flatMap(({ deadLetter }) => deadLetter ?? []));
         records.set(pid, { ...records.get(pid), cursor });
         commits.push({ pid, cursor, count: completions.length });
         return of(undefined);

@@ -1,4 +1,5 @@
 import { EMPTY, of, type Observable } from 'rxjs';
+import type { ErrorCode } from '../../lib/errors/rxwireError.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import type { Message } from '../../lib/message/types.js';
 import type { LmdbTransaction } from '../../lib/node/lmdbTransaction.js';
@@ -34,6 +35,11 @@ starts$.pipe(consume(() => of(1))).subscribe((consumed) => {
   const result: number | undefined = consumed.status === 'done' ? consumed.result : undefined;
   return [message, attempts, status, error, result];
 });
+starts$.pipe(
+  consume(() => of(1), {
+    onError: ({ code, cause }, { payload }) => [code satisfies ErrorCode, cause, payload.executionId satisfies string],
+  }),
+);
 // @ts-expect-error the handler sees the source's type
 starts$.pipe(consume(({ payload }) => of(payload.nothing)));
 // @ts-expect-error only messages can be consumed

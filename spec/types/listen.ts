@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import { of } from 'rxjs';
 import { listen, type Principal } from '../../lib/server/index.js';
+import type { DeadLetterStore } from '../../lib/session/store/deadLetterStore.js';
+import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
 
 interface User extends Principal {
   readonly roles: readonly string[];
@@ -20,3 +22,9 @@ listen(server).subscribe(({ principal }) => principal satisfies undefined);
 listen(server, { authenticate: () => ({ roles: [] }) });
 // @ts-expect-error -- there is always a request, and it may have no token
 listen(server, { authenticate: ({ token }) => ({ id: token.slice(1) }) });
+
+listen(server, { deadLetters: memoryDeadLetters() }).subscribe(({ deadLetters }) => deadLetters satisfies DeadLetterStore);
+// @ts-expect-error -- the store, not the function that makes it
+listen(server, { deadLetters: memoryDeadLetters });
+// @ts-expect-error -- `keep` is for protocols, not for applications
+listen(server, { keep: () => undefined });

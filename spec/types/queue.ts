@@ -33,6 +33,7 @@ queue('any', { order: 'lifo' });
 queue('any', { ageFrom: 'birth' });
 // @ts-expect-error only messages can wait
 any.next('text');
+starts.process(() => undefined, { onError: ({ code }, { payload }) => [code, payload.executionId satisfies string] });
 // @ts-expect-error the payload has no such field
 starts.process(({ payload }) => of(payload.nothing));
 starts.next(createMessage('execution.start', { executionId: 'e', sandboxId: 's', data: '' }));

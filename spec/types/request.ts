@@ -78,6 +78,6 @@ reply({ 'shelf.clear': () => Promise.resolve('yes') });
 reply({ 'shelf.list': ({ payload }) => of([payload.size]) });
 // @ts-expect-error a handler returns what can be subscribed to
 reply({ 'nobody.knows': () => 1 });
-reply({}, { onError: ({ message, error }) => [message.id, error], describe: () => ({ code: 'ERR_SHELF', message: 'no' }) });
+reply({}, { onError: ({ code }, { id }) => [code, id], describe: () => ({ code: 'ERR_SHELF', message: 'no' }) });
 // @ts-expect-error an error is told by a code and a text
 reply({}, { describe: () => 'no' });

@@ -83,6 +83,8 @@ intercept('execution.output', ({ payload }) => (payload.path === '' ? null : und
 
 use((message) => ({ ...message, source: 'a' }));
 use(() => Promise.resolve(null));
+use((_, { metadata }) => exactly<typeof metadata, Record<string, unknown>>(true));
+intercept('file.*', ({ payload }, { metadata }) => void (metadata['path'] = payload.path));
 // @ts-expect-error what goes on is a message
 use(() => ({ text: 'hello' }));
 // @ts-expect-error true and false could mean anything

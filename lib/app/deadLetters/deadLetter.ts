@@ -3,7 +3,7 @@ import { asObservable } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { RetryAttempt } from '../../operators/retryBackoff.js';
 import { createDeadLetter, failureOf } from '../../session/consume/createDeadLetter.js';
-import type { DeadLetterStore } from './deadLetterStore.js';
+import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 
 export interface BuryOptions {
   /** The earlier attempts, as `onRetry` of `retryBackoff` reports them. @default none */

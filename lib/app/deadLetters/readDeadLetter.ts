@@ -1,6 +1,5 @@
 import { parseMessage } from '../../message/parseMessage.js';
-import type { DeadLetter, FailedAttempt } from '../../session/store/inbox.js';
-import type { StoredDeadLetter } from './deadLetterStore.js';
+import type { DeadLetter, FailedAttempt, StoredDeadLetter } from '../../session/store/deadLetterStore.js';
 
 /** Returns a stored value as a dead letter; undefined if it is not one. */
 export function readDeadLetter(id: number, found: unknown): StoredDeadLetter | undefined {

@@ -2,7 +2,7 @@ import { catchError, concat, concatMap, defer, EMPTY, filter, from, ignoreElemen
 import type { Message } from '../../message/types.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 import { goOnFrom } from '../../session/consume/createDeadLetter.js';
-import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
+import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from '../../session/store/deadLetterStore.js';
 
 /** The target of replayed messages: a queue, a wire, a Subject; or a function whose work is done when its result completes, or at once. */
 export type ReplayTarget = { readonly next: (message: Message) => void } | ((message: Message) => HandlerWork<unknown>);

@@ -1,6 +1,6 @@
 import { catchError, filter, finalize, firstValueFrom, map, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { ChannelFailedError, NotEncryptedError, RxwireError } from '../../errors.js';
+import { ChannelFailedError, MiddlewareError, NotEncryptedError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { asObservable, attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
@@ -125,7 +125,9 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscripti
     takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),
-    use(client.receive, { onError: ({ message, error }) => client.fail(message, error) }),
+    use(client.receive, {
+      onError: (error, message) => client.fail(message, error instanceof MiddlewareError ? error.cause : error),
+    }),
   );
   const subscription = served$.subscribe({ next: client.settle, error: noop });
   if (!subscription.closed) served.set(wire, subscription);

@@ -22,19 +22,20 @@ export interface DecryptOptions extends PayloadOptions {
  *     decryptPayload(keys)      -a---c-|
  *
  * A message is refused if it is in plain text, forged, encrypted for another `id`, `type` or codec, or encrypted with a key that is not in
- * the keyring. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its session. The
- * stream continues. Order is kept.
+ * the keyring. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its wire. The
+ * stream continues. Where no wire delivers the message, it ends the stream unless there is an `onError`. Order is kept.
  *
  * A message that an intermediary sends again is a duplicate with the same `id`: use `dedupe`.
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
  * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {DecryptError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * of(createMessage('chat.said', 'in plain text'))
- *   .pipe(decryptPayload(keys, { onError: ({ error }) => console.log((error as DecryptError).reason) })) // prints: not encrypted
+ *   .pipe(decryptPayload(keys, { onError: (error) => console.log((error as DecryptError).reason) })) // prints: not encrypted
  *   .subscribe(draw);
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {

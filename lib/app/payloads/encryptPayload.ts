@@ -103,6 +103,6 @@ function typeMatcher(pattern: string | RegExp): (type: string) => boolean {
   };
 }
 
-function rethrow({ error }: { readonly error: unknown }): never {
+function rethrow(error: unknown): never {
   throw error;
 }

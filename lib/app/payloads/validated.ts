@@ -27,17 +27,19 @@ export interface ValidatedOptions extends UseOptions {
  *     validated({ a: …, b: says no })     -a---a-|
  *
  * An invalid message is dropped. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its
- * session. The stream continues. An asynchronous schema delays the messages behind it: order is kept.
+ * wire. The stream continues. Where no wire delivers the message, as in the second direction, it ends the stream unless there is an `onError`.
+ * An asynchronous schema delays the messages behind it: order is kept.
  *
  * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
+ * @throws {InvalidPayloadError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
  * import { z } from 'zod';
  *
  * const schemas = { 'chat.said': z.object({ room: z.string(), text: z.string().max(280) }) };
  * of(createMessage('chat.said', { room: 'lobby', text: 'hello' }), createMessage('chat.said', { room: 42 }))
- *   .pipe(validated(schemas, { onError: ({ error }) => draw(error) }))
+ *   .pipe(validated(schemas, { onError: (error) => draw(error) }))
  *   .subscribe(({ payload }) => console.log(payload.text)); // prints: hello
  */
 export function validated<const S extends PayloadSchemas>(

@@ -1,7 +1,7 @@
 import { AsyncSubject, from } from 'rxjs';
 import type { Message } from '../../message/types.js';
+import type { ConsumeParts } from '../../session/consume/consumeOne.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
-import type { DeadLetter } from '../../session/store/inbox.js';
 import type { QueueCore } from './queueCore.js';
 import type { QueueItem } from './queueItem.js';
 
@@ -10,18 +10,19 @@ export interface DeadLetteringOptions<T extends Message> extends Pick<QueueCore<
   readonly running: Set<QueueItem<T>>;
   /** Whether the processor is unsubscribed. */
   readonly isUnsubscribed: () => boolean;
-  readonly deadLetter: (letter: DeadLetter) => HandlerWork<unknown>;
 }
 
 /**
- * Wraps a `deadLetter` handler so that unsubscribing the processor does not cancel it. If it were cancelled, the letter might be stored,
- * and the message would also be put back.
+ * Returns a function that stores a dead letter so that unsubscribing the processor does not cancel it. If it were cancelled, the letter might be
+ * stored, and the message would also be put back.
  */
-export function deadLettering<T extends Message>(options: DeadLetteringOptions<T>): (letter: DeadLetter) => HandlerWork<unknown> {
-  const { running, isUnsubscribed, deadLetter, jobOf, finish, putBack, errors$ } = options;
-  return (letter) => {
-    const kept = deadLetter(letter);
-    const item = [...running].find(({ message }) => message === letter.message);
+export function deadLettering<T extends Message>(
+  options: DeadLetteringOptions<T>,
+): NonNullable<ConsumeParts<T, unknown, unknown>['protect']> {
+  const { running, isUnsubscribed, jobOf, finish, putBack, errors$ } = options;
+  return (message, outcome, store): HandlerWork<unknown> => {
+    const kept = store();
+    const item = [...running].find((one) => one.message === message);
     if (!kept || !item) return kept;
 
     running.delete(item);
@@ -35,7 +36,7 @@ export function deadLettering<T extends Message>(options: DeadLetteringOptions<T
       },
       complete() {
         if (!isUnsubscribed()) return void running.add(item);
-        jobOf(item).held?.({ deadLetter: letter });
+        jobOf(item).held?.(outcome);
         finish(item);
       },
     });

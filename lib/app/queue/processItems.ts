@@ -15,7 +15,7 @@ export function processItems<T extends Message, R>(
   { wake$, errors$, take, jobOf, finish, putBack }: Pick<QueueCore<T>, 'wake$' | 'errors$' | 'take' | 'jobOf' | 'finish' | 'putBack'>,
   scheduler: SchedulerLike,
   handler: (message: T) => HandlerWork<R>,
-  { concurrency = QUEUE_DEFAULTS.concurrency, retry, deadLetter }: ProcessOptions<T, R>,
+  { concurrency = QUEUE_DEFAULTS.concurrency, retry, onError, deadLetter }: ProcessOptions<T, R>,
 ): Observable<Consumed<T, R>> {
   assertPositive('queue', { concurrency });
   const retried = retryBackoff({ ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler });
@@ -23,9 +23,8 @@ export function processItems<T extends Message, R>(
   return defer(() => {
     const running = new Set<QueueItem<T>>();
     let isUnsubscribed = false;
-    const keepDeadLetter =
-      deadLetter && deadLettering({ running, isUnsubscribed: () => isUnsubscribed, deadLetter, jobOf, finish, putBack, errors$ });
-    const parts = { handler, retried, scheduler, ...(keepDeadLetter && { deadLetter: keepDeadLetter }) };
+    const protect = deadLettering({ running, isUnsubscribed: () => isUnsubscribed, jobOf, finish, putBack, errors$ });
+    const parts = { handler, retried, scheduler, protect, ...(onError && { onError }), ...(deadLetter && { deadLetter }) };
     const end = (item: QueueItem<T>): Observable<unknown> | undefined => (running.delete(item) ? finish(item) : undefined);
     const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
       handled(jobOf(item), parts).pipe(

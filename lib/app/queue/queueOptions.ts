@@ -34,7 +34,7 @@ export interface QueueOptions<T extends Message> {
   readonly microtask?: SchedulerLike;
 }
 
-export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOptions<T, R, never>, 'retry' | 'deadLetter'> {
+export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOptions<T, R, never>, 'retry' | 'onError' | 'deadLetter'> {
   /** The maximum number of concurrent handlers. Priorities order only waiting messages, so keep it low. @default 1 */
   readonly concurrency?: number;
 }
@@ -68,7 +68,9 @@ export interface Queue<T extends Message> {
    *
    * @param handler Called with each message. Its work is done when its result completes, or at once.
    * @throws {RangeError} At call time, if a number is out of range.
-   * @throws The error of `deadLetter`, delivered: the message is put back.
+   * @throws {HandlerError} Delivered, when a handler has finally failed, no wire waits for the message, and there is neither `onError` nor
+   * `deadLetter`: the message is put back.
+   * @throws The error of `onError` or `deadLetter`, delivered: the message is put back.
    * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
    */
   readonly process: <R>(handler: (message: T) => HandlerWork<R>, options?: ProcessOptions<T, R>) => Observable<Consumed<T, R>>;

@@ -18,10 +18,12 @@ import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } 
  * handler was called: the reply does not ack it.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text, any other error only as `ERR_INTERNAL`.
- * Other errors are reported in `errors$` of the wire, as a `HandlerError`.
+ * Other errors are reported as a `HandlerError`: in `errors$` of the wire, and to `onError`. Without either, they end the stream.
  *
  * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored.
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {HandlerError} Delivered, when a handler has failed with an error that the caller does not receive, and there is neither a wire nor an
+ * `onError`.
  * @throws The error of `onError` or `describe`, delivered.
  * @example
  * wire.pipe(reply({ 'files.list': ({ payload }) => save(`list of ${payload}`) })).subscribe(wire);

@@ -2,9 +2,8 @@ import type { Observable, ObservableInput, SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { MessageOf } from '../../operators/ofType.js';
-import type { ReplyErrorPayload } from '../../message/types.js';
+import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { ProgressOf, ReplyOf } from './requestTypes.js';
-import type { FailedMessage } from '../routing/useOptions.js';
 
 /** The second argument of a handler. */
 export interface ReplyContext<T extends string> {
@@ -29,11 +28,15 @@ export interface ReplyOptions {
    * `ERR_INTERNAL` for all others
    */
   readonly describe?: (error: unknown) => ReplyErrorPayload;
-  /** Called with requests that were answered with an error, and with the original error. An exception ends the stream. */
-  readonly onError?: (failed: FailedMessage) => void;
+  /**
+   * Called with each request that was answered with an error, and with that error: the `RxwireError` that the handler has thrown, or a
+   * `HandlerError`, whose `cause` is the error of the handler. An exception ends the stream. @default the wire reports a `HandlerError` in its
+   * `errors$`; without a wire, it ends the stream
+   */
+  readonly onError?: (error: RxwireError, request: Message) => void;
   /**
    * The wire that carries the replies. It reports replies that could not be sent, so that the caller gets an error, and it receives the
-   * errors of failed handlers. @default the source of the operator
+   * errors of failed handlers. @default the source of the operator; if that is no wire, the wire that delivers the request receives the errors
    */
   readonly wire?: ReplyWire;
   /** The scheduler for clock and timers. @default asyncScheduler */

@@ -2,6 +2,8 @@ import type { SchedulerLike, Subscriber } from 'rxjs';
 import { HandlerError, RxwireError } from '../../errors.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRunCallbacks } from './handlerRun.js';
+import { reportFailure } from '../../session/consume/reportFailure.js';
+import type { SessionTerms } from '../../session/receive/delivery.js';
 import { createProgressReports } from './progressReports.js';
 import type { ReplyType } from './replyTypes.js';
 import { replyMessage } from './replyMessage.js';
@@ -17,6 +19,8 @@ export interface ReplySenderOptions {
   readonly subscriber: Subscriber<Message>;
   /** Reports replies that could not be sent. */
   readonly wire: ReplyWire;
+  /** Returns the function that reports the failure of a request in `errors$` of a wire; undefined if there is no wire. */
+  readonly reporterOf: (request: Message) => SessionTerms['complain'];
 }
 
 /** Sends the replies of all requests. */
@@ -26,7 +30,7 @@ export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
 
 /** @param onUndeliverable Called with requests whose reply could not be sent. */
 export function createReplySender(options: ReplySenderOptions, onUndeliverable: (request: Message, error: Error) => void): ReplySender {
-  const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
+  const { progressInterval, scheduler, describe, onError, subscriber, wire, reporterOf } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
   subscriber.add(wire.failures$?.subscribe(undeliverable?.onFailure));
 
@@ -50,8 +54,8 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
       try {
         send(message, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
-        if (!(error instanceof RxwireError)) wire.report?.(new HandlerError(message, 1, error));
-        onError?.({ message, error });
+        if (error instanceof RxwireError) onError?.(error, message);
+        else reportFailure(new HandlerError(message, 1, error), message, { complain: reporterOf(message), onError, isReceived: false });
       } catch (thrown) {
         subscriber.error(thrown);
       }

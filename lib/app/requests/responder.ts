@@ -4,8 +4,9 @@ import { firstOf } from '../../internal/firstOf.js';
 import type { Message } from '../../message/types.js';
 import { HandlerRun, type Handler } from './handlerRun.js';
 import { createReplySender, type ReplySenderOptions } from './replySender.js';
+import { createRequestReporters } from './requestReporters.js';
 
-export interface ResponderOptions extends ReplySenderOptions {
+export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'> {
   /** By the type of the request. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly concurrency: number;
@@ -29,7 +30,8 @@ interface WaitingRequest {
 export function createResponder(options: ResponderOptions): Responder {
   const { handlers, concurrency, maxWaiting } = options;
   const running = new Map<string, HandlerRun>();
-  const sender = createReplySender(options, (request, error) => {
+  const reporters = createRequestReporters(options.wire);
+  const sender = createReplySender({ ...options, reporterOf: reporters.of }, (request, error) => {
     cancel(request.id);
     sender.fail(request, error);
   });
@@ -62,6 +64,7 @@ export function createResponder(options: ResponderOptions): Responder {
     const { size } = waitingRequests.waiting;
     // A duplicate is answered by the run that exists.
     if (running.has(key) || waitingRequests.waiting.has(key)) return;
+    reporters.note(message);
     if (size === 0 && running.size < concurrency) start({ key, message, handler });
     else if (size < maxWaiting) waitingRequests.waiting.set(key, { key, message, handler });
     else sender.fail(message, new OverflowError('reply', maxWaiting));

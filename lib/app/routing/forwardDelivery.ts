@@ -1,24 +1,33 @@
 import type { SchedulerLike } from 'rxjs';
+import type { RxwireError } from '../../errors.js';
+import { whenReady } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { deliver, tellFailed, type Claim, type Outcome } from '../../session/receive/delivery.js';
-import { createDeadLetter } from '../../session/consume/createDeadLetter.js';
+import { deliver, tellFailed, termsOf, type Claim, type Outcome } from '../../session/receive/delivery.js';
+import { createDeadLetter, rejectionOf } from '../../session/consume/createDeadLetter.js';
 
 interface Rejected {
   readonly message: Message;
+  /** The error of the middleware. */
   readonly error: unknown;
+  /** The error as it was reported. */
+  readonly failure: RxwireError;
   readonly scheduler: SchedulerLike;
+  /** Called when the letter cannot be stored: the message is not acked. */
+  readonly onFailed: (error: unknown) => void;
 }
 
-/** Rejects a message. The inbox of its session stores it as a dead letter. */
-export function rejectDelivery(held: Claim | undefined, { message, error, scheduler }: Rejected): void {
-  held?.({ deadLetter: createDeadLetter(message, error, { scheduler }) });
+/** Rejects a message. The store of its wire, or the inbox of its session, stores it as a dead letter. */
+export function rejectDelivery(held: Claim, { message, error, failure, scheduler, onFailed }: Rejected): void {
+  const letter = createDeadLetter(message, error, { scheduler });
+  const rejection = rejectionOf(failure);
+  if (held.keep) whenReady(held.keep(letter), () => held({ rejection }), onFailed);
+  else held({ rejection, deadLetter: letter });
 }
 
 /** Delivers a delayed message, so that operators can claim it again. It is processed when all of them are done. */
 export function forwardDelivery(held: Claim, message: Message, emit: (message: Message) => void): void {
-  const { canWrite, isOver, complain } = held;
   const settle = (_: number, outcomes: readonly Outcome[]): void => held(mergeOutcomes(outcomes));
-  deliver(message, emit, { canWrite, isOver, ...(complain && { complain }), settle });
+  deliver(message, emit, { ...termsOf(held), settle });
 }
 
 /** Combines several outcomes. A message has at most one dead letter. */

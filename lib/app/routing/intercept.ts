@@ -1,12 +1,16 @@
 import type { MonoTypeOperatorFunction, ObservableInput } from 'rxjs';
 import type { Message } from '../../message/types.js';
+import type { MiddlewareContext } from './middlewareContext.js';
 import { matcher } from './routeTable.js';
 import type { MessageMatching } from './routeTypes.js';
 import { use } from './use.js';
 import type { MiddlewareResult, UseOptions } from './useOptions.js';
 
 /** A middleware for the messages that match a pattern. */
-export type Interceptor<P extends string | RegExp> = (message: MessageMatching<P>) => MiddlewareResult | ObservableInput<MiddlewareResult>;
+export type Interceptor<P extends string | RegExp> = (
+  message: MessageMatching<P>,
+  context: MiddlewareContext,
+) => MiddlewareResult | ObservableInput<MiddlewareResult>;
 
 /**
  * `use` for messages of some types. Other messages are passed on unchanged, in order.
@@ -16,6 +20,7 @@ export type Interceptor<P extends string | RegExp> = (message: MessageMatching<P
  *
  * @param pattern As for `route`: a type, or `file.*`, `file.**`, or a RegExp.
  * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
+ * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
  * const quiet = intercept('file.*', ({ payload }) => (payload.path.startsWith('/tmp/') ? null : undefined));
@@ -27,5 +32,5 @@ export function intercept<const P extends string | RegExp>(
   options: UseOptions = {},
 ): MonoTypeOperatorFunction<Message> {
   const matches = matcher('intercept', pattern);
-  return use((message) => (matches(message.type) ? interceptor(message as MessageMatching<P>) : undefined), options);
+  return use((message, context) => (matches(message.type) ? interceptor(message as MessageMatching<P>, context) : undefined), options);
 }

@@ -1,7 +1,7 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import { createRouting } from './routing.js';
-import type { DeadRoute, RouterOptions } from './routeOptions.js';
+import type { RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';
 
 export interface RouteOptions extends RouterOptions {
@@ -9,8 +9,6 @@ export interface RouteOptions extends RouterOptions {
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
   /** Called with messages that no pattern matches. An exception ends the stream. @default reports in `errors$` of the wire */
   readonly onUnhandled?: (message: Message) => void;
-  /** Called with handlers that have finally failed. An exception ends the stream. */
-  readonly onDead?: (dead: DeadRoute) => void;
 }
 
 /**
@@ -27,7 +25,9 @@ export interface RouteOptions extends RouterOptions {
  *
  * @param routes Handlers, by pattern.
  * @throws {RangeError} At call time, if a pattern is invalid or a number is out of range.
- * @throws The error of `deadLetter`, `onUnhandled` or `onDead`, delivered.
+ * @throws {HandlerError} Delivered, when a handler has finally failed, no wire delivers the message, and there is neither `onError` nor
+ * `deadLetter`. An `OverflowError`, when too many handlers run.
+ * @throws The error of `onError`, `deadLetter` or `onUnhandled`, delivered.
  * @example
  * wire.pipe(route({ 'execution.output': ({ payload }) => draw(payload.data), 'file.*': ({ payload }) => save(payload.path) })).subscribe();
  */
@@ -36,8 +36,8 @@ export function route<const P extends string>(
   routes: { readonly [K in P]: RouteHandler<K> },
   options: RouteOptions = {},
 ): MonoTypeOperatorFunction<Message> {
-  const { patterns = [], onUnhandled, onDead, ...rest } = options;
-  const router = createRouting(rest, { onUnhandled, onDead });
+  const { patterns = [], onUnhandled, ...rest } = options;
+  const router = createRouting(rest, { onUnhandled });
   for (const pattern of Object.keys(routes) as P[]) router.add(pattern, routes[pattern]);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;

@@ -1,7 +1,7 @@
 import type { Message } from '../../message/types.js';
 import type { ConsumeOptions } from '../../session/consume/consumeOptions.js';
 
-export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unknown>, 'retry' | 'deadLetter' | 'scheduler'> {
+export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unknown>, 'retry' | 'onError' | 'deadLetter' | 'scheduler'> {
   /**
    * The maximum number of running handlers. Above it, a message becomes a dead letter with an `OverflowError`. The `window` of a session is
    * smaller; this limit is for other streams. @default 10_000
@@ -12,7 +12,7 @@ export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unk
 /** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
 export const ROUTE_DEFAULTS = { maxRunning: 10_000 } as const;
 
-/** A handler that has finally failed. */
+/** A handler that has finally failed, with its pattern. */
 export interface DeadRoute {
   readonly message: Message;
   /** The pattern of the handler. */

@@ -19,7 +19,7 @@ export interface Router {
   readonly route: MonoTypeOperatorFunction<Message>;
   /** Emits messages without a handler; they count as processed. Without a subscriber, they are reported in `errors$` of the wire. */
   readonly unhandled$: Observable<Message>;
-  /** Emits handlers that have finally failed. */
+  /** Emits handlers that have finally failed. While it has a subscriber, these failures do not end a stream that no wire delivers. */
   readonly dead$: Observable<DeadRoute>;
 }
 
@@ -44,6 +44,7 @@ export function createRouter(options: RouterOptions = {}): Router {
   const routing = createRouting(options, {
     onUnhandled: (message) => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message)),
     onDead: (dead) => dead$.next(dead),
+    isWatched: () => dead$.observed,
   });
   return { ...routing, unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };
 }

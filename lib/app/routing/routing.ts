@@ -40,7 +40,9 @@ interface Running {
 /** Callbacks of a router. An exception ends the stream. */
 export interface RouteListeners {
   readonly onUnhandled?: ((message: Message) => void) | undefined;
-  readonly onDead?: ((dead: DeadRoute) => void) | undefined;
+  readonly onDead?: (dead: DeadRoute) => void;
+  /** Returns whether `onDead` passes failures on. @default false */
+  readonly isWatched?: () => boolean;
 }
 
 export interface Routing {
@@ -49,8 +51,8 @@ export interface Routing {
 }
 
 /** The common part of `route` and `createRouter`. */
-export function createRouting(options: RouterOptions, { onUnhandled = noteUnhandled, onDead }: RouteListeners): Routing {
-  const startHandlers = createStarter(options, onDead);
+export function createRouting(options: RouterOptions, { onUnhandled = noteUnhandled, ...listeners }: RouteListeners): Routing {
+  const startHandlers = createStarter(options, listeners);
   const table = createRouteTable<Route>('route');
 
   const route = operate<Message, Message>((subscriber) => {
@@ -94,12 +96,12 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
 }
 
 /** Creates the function that starts the handlers of a message and returns those that are still running. */
-function createStarter(options: RouterOptions, onDead: RouteListeners['onDead']) {
-  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry = {}, scheduler = asyncScheduler, deadLetter } = options;
+function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListeners) {
+  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry = {}, scheduler = asyncScheduler, onError, deadLetter } = options;
   assertPositive('route', { maxRunning });
   const config = retry === false ? { maxRetries: 0 } : retry;
   const retried = retryBackoff({ ...RETRY_DEFAULTS, ...config, scheduler });
-  const parts = { retried, scheduler, ...(deadLetter && { deadLetter }) };
+  const parts = { retried, scheduler, ...(onError && { onError }), ...(deadLetter && { deadLetter }), ...(isWatched && { isWatched }) };
 
   /** Starts a handler. Returns undefined if it is done. */
   const start = (route: Route, message: Message, active: Running): Observable<unknown> | undefined => {

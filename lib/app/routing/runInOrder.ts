@@ -3,6 +3,7 @@ import { OverflowError } from '../../errors.js';
 import { createRing } from '../../internal/ring.js';
 import type { Message } from '../../message/types.js';
 import { claim, type Claim } from '../../session/receive/delivery.js';
+import { MessageContext } from './middlewareContext.js';
 import type { Middleware, MiddlewareResult, UseOptions } from './useOptions.js';
 
 /** A message, and its delivery if it was delayed. */
@@ -33,7 +34,7 @@ export function runInOrder({ middleware, maxWaiting, deliver, fail, onEnd }: Run
     if (pending.held?.isOver()) return true;
     let result: ReturnType<Middleware>;
     try {
-      result = middleware(pending.message);
+      result = middleware(pending.message, new MessageContext(pending.message));
       // `from` throws for values that it cannot convert.
       if (isAsync(result)) result = from(result);
     } catch (error) {

@@ -4,7 +4,9 @@ import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
+import { reportFailure } from '../../session/consume/reportFailure.js';
 import { rejectDelivery, forwardDelivery } from './forwardDelivery.js';
+import { keepMetadata } from './middlewareContext.js';
 import { runInOrder } from './runInOrder.js';
 import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js';
 
@@ -18,12 +20,16 @@ import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js'
  * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called for them. A synchronous middleware costs
  * only its call.
  *
- * A failed message is reported and dropped; the stream continues. A message of a session becomes a dead letter, and an `RxwireError` is
- * emitted in `errors$` of its wire. A delayed message is acked when the operators behind are done with it: `consume` and `route` may
+ * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire, and the stream continues. If no wire delivers
+ * the message, as in the second direction, the error ends the stream unless there is an `onError`. A delayed message is acked when the operators behind are done with it: `consume` and `route` may
  * follow. Keep the `id` of a message that you change.
+ *
+ * The middlewares that a message passes share `context.metadata`: data that one of them finds out, and a later one needs.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
+ * @throws {MiddlewareError} Delivered, when a middleware has failed, no wire delivers the message, and there is no `onError`. Any other
+ * `RxwireError`, when the middleware has thrown it, and an `OverflowError`, when too many messages wait.
  * @throws The error of `onError`, delivered.
  * @example
  * const stamp = use((message) => ({ ...message, headers: { ...message.headers, trace: 't1' } }));
@@ -32,6 +38,13 @@ import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js'
  * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'spam'))
  *   .pipe(use(({ payload }) => (payload === 'spam' ? null : undefined)))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
+ * @example
+ * of(createMessage('chat.said', 'hello'))
+ *   .pipe(
+ *     use(({ type }, { metadata }) => void (metadata['area'] = type.split('.')[0])),
+ *     use((_, { metadata }) => console.log(metadata['area'])), // prints: chat
+ *   )
+ *   .subscribe();
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
   const { onError, maxWaiting = USE_DEFAULTS.maxWaiting, scheduler = asyncScheduler } = options;
@@ -45,15 +58,18 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
         // The next session delivers the message again.
         if (held?.isOver()) return;
         if (result === null) held?.({});
-        else if (held) forwardDelivery(held, result ?? message, (one) => subscriber.next(one));
-        else subscriber.next(result ?? message);
+        else {
+          const passed = result ? keepMetadata(message, result) : message;
+          if (held) forwardDelivery(held, passed, (one) => subscriber.next(one));
+          else subscriber.next(passed);
+        }
       },
       fail({ message, held }, error) {
         try {
           const claimed = held ?? claim(message);
-          claimed?.complain?.(error instanceof RxwireError ? error : new MiddlewareError(message, error));
-          rejectDelivery(claimed, { message, error, scheduler });
-          onError?.({ message, error });
+          const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
+          reportFailure(failure, message, { complain: claimed?.complain, onError, isReceived: false });
+          if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: (reason) => subscriber.error(reason) });
         } catch (thrown) {
           subscriber.error(thrown);
         }

@@ -57,6 +57,7 @@ export function createEnvelopeWires(options: WiresOptions) {
       endpoint,
       delivery,
       scheduler,
+      deadLetters: options.letters,
       protocol: () => transport.latest.protocol,
       open: (parts: WireParts) => {
         const { report, moved } = progressOf(parts, window);

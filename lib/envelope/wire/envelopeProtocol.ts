@@ -51,7 +51,7 @@ export function envelopeLink(
   link: Link<Frame>,
   codec: Codec,
   { id, ...options }: EnvelopeOptions & { readonly id: string; readonly maxFrame?: number },
-  { listening, traffic, report }: WireParts,
+  { listening, traffic, report, keep }: WireParts,
 ): Link<Message> {
   const unsendable$ = new Subject<Receipt>();
   const messages = pipe(
@@ -61,7 +61,7 @@ export function envelopeLink(
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({ ...options, listening$: listening.hasSubscribers(), unsendable$, report }),
+    envelopes({ ...options, listening$: listening.hasSubscribers(), unsendable$, report, keep }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

@@ -102,7 +102,7 @@ export class AwakeSession implements Drained {
     const codec = createNegotiatedCodec([own, ...options.codecs.filter((one) => one !== own)]);
     const attachment = () => transport.latest;
     const onAgreed = (): void => session.settle(true);
-    const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report };
+    const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report, keep: parts.keep };
     this.#handshake = new HandshakeResponder(
       { pid, peer, codec, agreed: own.name, store, attachment, onAgreed, wait, fail: session.failed },
       settings,

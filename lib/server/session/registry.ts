@@ -6,6 +6,7 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Link } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Hello } from '../../session/protocol/handshake.js';
+import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
@@ -154,6 +155,10 @@ class SessionWireSetup implements WireSetup {
 
   get endpoint(): string {
     return this.#options.endpoint;
+  }
+
+  get deadLetters(): DeadLetterStore {
+    return this.#options.letters;
   }
 
   get scheduler(): SchedulerLike {

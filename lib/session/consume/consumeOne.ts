@@ -19,8 +19,9 @@ import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
-import { createDeadLetter, createHistory } from './createDeadLetter.js';
-import type { FailedAttempt } from '../store/inbox.js';
+import { createDeadLetter, createHistory, rejectionOf } from './createDeadLetter.js';
+import { reportFailure } from './reportFailure.js';
+import type { FailedAttempt } from '../store/deadLetterStore.js';
 
 /** A message, and its claim. */
 export interface Job<T> {
@@ -29,10 +30,14 @@ export interface Job<T> {
   readonly held: Claim | undefined;
 }
 
-export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'deadLetter'> {
+export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'onError' | 'deadLetter'> {
   readonly handler: (message: T) => HandlerWork<R>;
   readonly retried: <V>(source: Observable<V>) => Observable<V>;
   readonly scheduler: SchedulerLike;
+  /** Returns whether a subscriber receives the failures. @default false */
+  readonly isWatched?: () => boolean;
+  /** Calls the function that stores a dead letter; `outcome` ends the claim after that. @default only calls it */
+  readonly protect?: (message: T, outcome: Outcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;
 }
 
 /** Processes a message. When its handler is done, emits an Observable, which emits when the message is processed. */
@@ -77,15 +82,22 @@ interface Failure<T> extends Job<T> {
 /** Gives a message up. Emits an Observable, which emits when the message is processed. */
 export function buried<T extends Message, R, Tx>(
   { message, held, attempts, error, history }: Failure<T>,
-  { deadLetter, scheduler }: ConsumeParts<T, R, Tx>,
+  { onError, deadLetter, scheduler, isWatched, protect }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
     if (held?.isOver()) return EMPTY;
-    held?.complain?.(error instanceof OverflowError ? error : new HandlerError(message, attempts, error));
+    const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
+    const isReceived = deadLetter !== undefined || isWatched?.() === true;
+    reportFailure(failure, message, { complain: held?.complain, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
-    const kept$ = settled(held, { deadLetter: letter }).pipe(map(() => dead));
-    return concat(work(deadLetter?.(letter)).pipe(ignoreElements()), of(kept$));
+    // One place stores the letter: the callback, the store of the wire, or the inbox.
+    const add = deadLetter ?? held?.keep;
+    const rejection = rejectionOf(failure);
+    const outcome = add ? { rejection } : { rejection, deadLetter: letter };
+    const store = (): HandlerWork<unknown> => add?.(letter);
+    const kept$ = settled(held, outcome).pipe(map(() => dead));
+    return concat(work(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$));
   });
 }
 
@@ -94,7 +106,7 @@ function work<R>(returned: HandlerWork<R>): Observable<R> {
 }
 
 /** Emits when the session has committed the outcome; completes without a value if the session has ended before. */
-function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter'> = {}): Observable<void> {
+function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter' | 'rejection'> = {}): Observable<void> {
   if (!held) return of(undefined);
   return defer(() => {
     const end$ = new AsyncSubject<void>();

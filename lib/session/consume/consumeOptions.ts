@@ -1,6 +1,7 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
+import type { RxwireError } from '../../errors.js';
 import type { RetryBackoffConfig } from '../../operators/retryBackoff.js';
-import type { DeadLetter } from '../store/inbox.js';
+import type { DeadLetter } from '../store/deadLetterStore.js';
 
 /** The result of a callback: its work is done at once, or when the returned Observable or Promise completes. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
@@ -16,7 +17,16 @@ export interface ConsumeOptions<T, R, Tx> {
   readonly maxWaiting?: number;
   /** How a failed handler is retried, as with `retryBackoff`; `false`: not at all. @default 3 times, after 100, 200 and 400 ms */
   readonly retry?: Partial<Omit<RetryBackoffConfig, 'scheduler' | 'resetOnSuccess'>> | false;
-  /** Receives each message that has finally failed. The message counts as processed when the work of this callback is done. */
+  /**
+   * Called with each message that has finally failed, and with its error: a `HandlerError`, whose `cause` is the error of the last attempt,
+   * or an `OverflowError`. An exception ends the stream, and the message is not acked. @default `errors$` of the wire reports the error; if no
+   * wire delivers the message, and there is no `deadLetter`, the error ends the stream
+   */
+  readonly onError?: (error: RxwireError, message: T) => void;
+  /**
+   * Stores each message that has finally failed. The message counts as processed when the work of this callback is done. @default
+   * `deadLetters.add` of the wire that delivers the message
+   */
   readonly deadLetter?: (letter: DeadLetter) => HandlerWork<unknown>;
   /**
    * Writes the effects of a message, in one transaction with the cursor of the session's inbox. It must be synchronous. An exception rolls

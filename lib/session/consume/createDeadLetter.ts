@@ -1,6 +1,8 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { RxwireError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
-import type { DeadLetter, FailedAttempt } from '../store/inbox.js';
+import type { DeadLetter, FailedAttempt } from '../store/deadLetterStore.js';
+import type { Rejection } from '../store/inbox.js';
 
 export interface DeadLetterOptions {
   /** The number of attempts. @default 1 */
@@ -14,6 +16,8 @@ export interface DeadLetterOptions {
 /** The maximum length of a history, and of an error text. */
 const MAX_HISTORY = 10;
 const MAX_TEXT = 1_000;
+/** The maximum length of a text for the sender. */
+const MAX_REASON = 256;
 
 /** The histories of messages that are being replayed. */
 const former = new WeakMap<Message, readonly FailedAttempt[]>();
@@ -38,6 +42,14 @@ export function createDeadLetter(message: Message, error: unknown, options: Dead
 /** Lets the next dead letter of this message continue the history of this one. */
 export function goOnFrom({ message, history }: DeadLetter): void {
   former.set(message, history);
+}
+
+/**
+ * Returns the part of a failure that is for the sender of the message. Like a reply, it tells nothing of errors of the platform, whose texts
+ * contain paths and names.
+ */
+export function rejectionOf({ code, message }: RxwireError): Rejection {
+  return { kind: 'dead-lettered', code, reason: message.slice(0, MAX_REASON) };
 }
 
 /** Returns the record of one failure. */

@@ -1,6 +1,8 @@
 import { OverflowError, UnhandledError, type RxwireError } from '../../errors.js';
 import { deliveryContext, type DeliveryContext } from '../../internal/deliveryContext.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
+import type { DeadLetter } from '../store/deadLetterStore.js';
 import type { Completion, NumberedRejection } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 
@@ -21,7 +23,9 @@ export interface SessionTerms {
   /** Returns whether the session has ended: then it neither acks nor writes. */
   readonly isOver: () => boolean;
   /** Reports an error of a message in the `errors$` of the wire. */
-  readonly complain?: (error: RxwireError) => void;
+  readonly complain?: ((error: RxwireError) => void) | undefined;
+  /** Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter together with the outcome. */
+  readonly keep?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
 /** Ends the claim of a message with its outcome. */
@@ -102,8 +106,17 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
     delivery.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
     delivery.release();
   };
-  const { canWrite, isOver, complain } = delivery.session;
-  return Object.assign(end, { canWrite, isOver, ...(complain && { complain }) });
+  return Object.assign(end, termsOf(delivery.session));
+}
+
+/** Returns the terms of the session that delivers a message at the moment, without a claim; undefined if no session delivers it. */
+export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | undefined {
+  return deliveryOf(message)?.session;
+}
+
+/** Copies the terms of a session. */
+export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): SessionTerms {
+  return { canWrite, isOver, complain, keep };
 }
 
 /** Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles it. */

@@ -5,7 +5,6 @@ import type { Message } from '../../message/types.js';
 import { MAX_BATCH } from '../protocol/frames.js';
 import type { Cursor } from '../store/inbox.js';
 import { AckTracker } from './ackTracker.js';
-import type { Outcome } from './delivery.js';
 
 export interface ReceiverOptions {
   /** The maximum number of messages that are accepted and not processed. */
@@ -14,8 +13,8 @@ export interface ReceiverOptions {
   readonly windowBytes: number;
   /** Called with each message that is accepted, and its number. */
   readonly onMessage: (message: Message, number: number, tracker: AckTracker) => void;
-  /** Called with each number that is accepted without a message, because it is skipped, or with the outcome of a message that cannot be decoded. */
-  readonly onWithout: (number: number, tracker: AckTracker, outcome?: Outcome) => void;
+  /** Called with each number that is skipped. */
+  readonly onSkipped: (number: number, tracker: AckTracker) => void;
   /** Called when the other side has given up `count` messages. */
   readonly onMissed: (count: number) => void;
 }
@@ -70,20 +69,15 @@ export class Receiver {
   }
 
   /**
-   * Accepts the numbers of a batch without its messages. Drops numbers that were accepted before.
+   * Accepts the numbers of a batch without its messages. Calls back with each number that is not processed, and was not accepted before.
    *
-   * @param outcomeOf Returns the outcome of each of the others.
    * @throws {ConnectionLostError} When a number before the batch is missing. @throws {ProtocolError} When the batch is beyond the window.
    */
-  acceptWithout(first: number, count: number, size: number, outcomeOf: (isFirst: boolean) => Outcome): void {
+  acceptWithout(first: number, count: number, size: number, onNumber: (number: number) => void): void {
     this.#admit(first, count, size);
-    let isFirst = true;
     while (this.#rx < first + count - 1) {
       const number = ++this.#rx;
-      if (!this.tracker.has(number)) {
-        this.#options.onWithout(number, this.tracker, outcomeOf(isFirst));
-        isFirst = false;
-      }
+      if (!this.tracker.has(number)) onNumber(number);
       if (this.#skipped) this.#takeSkipped();
     }
   }
@@ -139,7 +133,7 @@ export class Receiver {
   #take(message?: Message): void {
     const number = ++this.#rx;
     const { tracker } = this;
-    if (!message) this.#options.onWithout(number, tracker);
+    if (!message) this.#options.onSkipped(number, tracker);
     else if (!tracker.has(number)) this.#options.onMessage(message, number, tracker);
   }
 

@@ -1,14 +1,19 @@
 import type { SchedulerLike } from 'rxjs';
 import { createMessage } from '../../message/createMessage.js';
-import type { Frame } from '../../link/link.js';
-import { createDeadLetter, failureOf } from '../consume/createDeadLetter.js';
+import { createDeadLetter } from '../consume/createDeadLetter.js';
 import type { BatchFrame } from '../protocol/frames.js';
-import type { Completion } from '../store/inbox.js';
+import type { Wait } from '../serialTask.js';
+import type { DeadLetter } from '../store/deadLetterStore.js';
+import type { DeliverySession } from './delivery.js';
+import type { Receiver } from './receiver.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;
 
 export interface UndecodableOptions {
+  readonly receiver: Receiver;
+  readonly session: DeliverySession;
+  readonly wait: Wait;
   /** The name of the codec. */
   readonly codec: string;
   /** The id of the sender. */
@@ -16,22 +21,36 @@ export interface UndecodableOptions {
   /** How often the batch was received. */
   readonly attempts: number;
   readonly scheduler: SchedulerLike;
+  readonly report: (error: unknown) => void;
 }
 
-/**
- * Returns the outcomes of the messages of a batch that cannot be decoded: each is rejected, and the first one has a dead letter for all of
- * them. Its message has the type `system.undecodable`, and contains the body of the batch.
- */
-export function undecodableOutcomes({ first, count, body }: BatchFrame, error: unknown, options: UndecodableOptions) {
-  const { codec, source, attempts, scheduler } = options;
-  const { reason, error: text } = failureOf(error);
-  const rejection = { kind: 'undecodable', code: reason, reason: text } as const;
-  const payload = { number: first, count, codec, size: body.length, body: startOf(body) };
-  const message = createMessage('system.undecodable', payload, { source, scheduler });
-  const letter: Completion<unknown> = { deadLetter: createDeadLetter(message, error, { attempts, scheduler }), rejection };
-  return { letter, other: { rejection } };
+/** Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead letter. If that fails, the messages are not acked. */
+export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions): void {
+  const { receiver, session, wait, report } = options;
+  const numbers: number[] = [];
+  receiver.acceptWithout(batch.first, batch.count, batch.body.length, (number) => numbers.push(number));
+  const { tracker } = receiver;
+  const letter = letterOf(batch, error, options);
+  const rejection = { kind: 'undecodable', code: letter.reason, reason: letter.error } as const;
+  const reject = (deadLetter?: DeadLetter): void => {
+    for (const number of numbers) session.settle(number, [{ rejection, ...(number === numbers[0] && { deadLetter }) }], tracker);
+  };
+  const { keep } = session;
+  if (keep)
+    wait(
+      () => keep(letter),
+      () => reject(),
+      report,
+    );
+  else reject(letter);
 }
 
-function startOf(body: Frame): Frame {
-  return body.slice(0, MAX_BODY);
+/** Returns the dead letter of a batch. Its message has the type `system.undecodable`, and contains the body of the batch. */
+function letterOf(
+  { first, count, body }: BatchFrame,
+  error: unknown,
+  { codec, source, attempts, scheduler }: UndecodableOptions,
+): DeadLetter {
+  const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
+  return createDeadLetter(createMessage('system.undecodable', payload, { source, scheduler }), error, { attempts, scheduler });
 }

@@ -1,5 +1,5 @@
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
-import type { Message } from '../../message/types.js';
+import type { DeadLetter, DeadLetterStore } from './deadLetterStore.js';
 import type { Durability } from './outboxStore.js';
 
 /** The processed messages of one sender. */
@@ -17,31 +17,6 @@ export interface InboxRecord {
   readonly cursor: Cursor;
   /** The record of the session: plain data, opaque to the inbox. */
   readonly session?: unknown;
-}
-
-/** A failed attempt. */
-export interface FailedAttempt {
-  /** The code of the error, or its text if it has no code. */
-  readonly reason: string;
-  /** The text of the error. */
-  readonly error: string;
-  /** The time of the failure, in ms since the epoch, if known. */
-  readonly at?: number | undefined;
-}
-
-/** A message that could not be processed, and the reason. */
-export interface DeadLetter {
-  readonly message: Message;
-  /** The code of the error, or its text if it has no code. */
-  readonly reason: string;
-  /** The text of the error. */
-  readonly error: string;
-  /** The number of attempts. */
-  readonly attempts: number;
-  /** The failed attempts in order, also those before a replay: the last ten at most. */
-  readonly history: readonly FailedAttempt[];
-  /** The time at which the message was given up, in ms since the epoch. */
-  readonly at: number;
 }
 
 /** The reason why a receiver did not process a message. The sender of the message receives it with the ack. */
@@ -66,7 +41,7 @@ export interface NumberedRejection extends Rejection {
 export interface Completion<Tx> {
   /** Writes the effects of the message. An exception rolls back the whole transaction. */
   readonly effect?: ((transaction: Tx) => void) | undefined;
-  /** The dead letter to store, if processing has finally failed. */
+  /** The dead letter to store, if processing has finally failed, and no other store keeps the letter. */
   readonly deadLetter?: DeadLetter | undefined;
   /** The reason why the message was not processed. @default the message was processed */
   readonly rejection?: Rejection | undefined;
@@ -81,6 +56,8 @@ export interface Completion<Tx> {
 export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
+  /** The dead letters that `commit` has stored: `deadLetters` of the wire. @default not accessible by the wire */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /**
    * Returns the stored state of a sender, or `undefined`. The state includes all writes that were started before, also those whose results
    * have no subscriber.

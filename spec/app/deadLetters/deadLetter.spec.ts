@@ -1,7 +1,7 @@
 import { concat, defer, map, NEVER, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
 import { deadLetter } from '../../../lib/app/deadLetters/deadLetter.js';
-import type { StoredDeadLetter } from '../../../lib/app/deadLetters/deadLetterStore.js';
-import { memoryDeadLetters } from '../../../lib/app/deadLetters/memoryDeadLetters.js';
+import type { StoredDeadLetter } from '../../../lib/session/store/deadLetterStore.js';
+import { memoryDeadLetters } from '../../../lib/session/store/memoryDeadLetters.js';
 import { replayDeadLetters } from '../../../lib/app/deadLetters/replayDeadLetters.js';
 import { queue } from '../../../lib/app/queue/queue.js';
 import { OverflowError } from '../../../lib/errors.js';
@@ -10,27 +10,11 @@ import type { Message } from '../../../lib/message/types.js';
 import { retryBackoff, type RetryAttempt } from '../../../lib/operators/retryBackoff.js';
 import { consume } from '../../../lib/session/consume/consume.js';
 import { createDeadLetter } from '../../../lib/session/consume/createDeadLetter.js';
-import { deadLetterCases, letter } from '../../support/deadLetterCases.js';
 import { record } from '../../support/record.js';
 
 const boom = new Error('boom');
 const message = (id = 'a'): Message => createMessage('test.any', id, { id, timestamp: 0 });
 const at = (time: number): VirtualTimeScheduler => Object.assign(new VirtualTimeScheduler(), { frame: time });
-
-describe('memoryDeadLetters', () => {
-  it.each(Object.entries(deadLetterCases))('%s', (_, check) => check(memoryDeadLetters({ maxSize: 3 })));
-
-  it('keeps 1,000 by default', () => {
-    const letters = memoryDeadLetters();
-    const dropped = record(letters.dropped$);
-    for (let n = 0; n < 1_001; n++) void letters.add(letter(String(n)));
-    expect(dropped.values.map(({ message: { id } }) => id)).toEqual(['0']);
-  });
-
-  it('refuses a size that is not positive', () => {
-    expect(() => memoryDeadLetters({ maxSize: 0 })).toThrow(RangeError);
-  });
-});
 
 describe('createDeadLetter', () => {
   it('says why, by the code of the error where it has one, and by its text', () => {

@@ -118,7 +118,7 @@ describe('hub', () => {
     room.next({ ...note('no', 'n1'), type: '' });
     room.next(note('yes'));
     expect(await faults.take(1)).toEqual([refusal('publish', 'invalid', 'n1')]);
-    expect(inbox.deadLetters).toMatchObject([{ message: { id: 'n1', type: 'channel.publish' }, reason: 'ERR_INVALID_MESSAGE' }]);
+    expect(inbox.letters).toMatchObject([{ message: { id: 'n1', type: 'channel.publish' }, reason: 'ERR_INVALID_MESSAGE' }]);
     expect(town.errors).toMatchObject([{ code: 'ERR_INVALID_MESSAGE' }]);
   });
 

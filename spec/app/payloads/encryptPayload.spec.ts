@@ -2,14 +2,12 @@ import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
 import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
 import { encryptPayload, type EncryptWhen } from '../../../lib/app/payloads/encryptPayload.js';
-import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
 import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { isMarkedEncrypted } from '../../../lib/codec/seal/encryptedPayload.js';
 import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
 import { createPayloadSeal } from '../../../lib/codec/seal/payloadSeal.js';
-import type { DecryptError } from '../../../lib/errors.js';
-import { EncodeError } from '../../../lib/errors.js';
+import { DecryptError, EncodeError, type RxwireError } from '../../../lib/errors.js';
 import { fromBase64, toBase64 } from '../../../lib/internal/base64.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
@@ -28,9 +26,9 @@ const encrypted = async (payload: unknown, keys = ring()): Promise<Message> => (
 
 /** What comes of messages, and why others do not. */
 async function decrypted(source: readonly Message[], options: DecryptOptions = {}, keys = ring()) {
-  const failed: FailedMessage[] = [];
+  const failed: RxwireError[] = [];
   const passed = await all(source, decryptPayload(keys, { onError: (one) => void failed.push(one), ...options }));
-  return { passed, reasons: failed.map(({ error }) => (error as DecryptError).reason) };
+  return { passed, reasons: failed.map((error) => error instanceof DecryptError && error.reason) };
 }
 const FORGED = 'forged, or of another message';
 
@@ -84,7 +82,7 @@ describe('encryptPayload', () => {
   });
 
   it('goes on where somebody takes the error', async () => {
-    const failed: FailedMessage[] = [];
+    const failed: RxwireError[] = [];
     const passed = await all([message(new Map()), message(2)], encryptPayload(ring(), { onError: (one) => void failed.push(one) }));
     expect([passed.length, failed.length]).toEqual([1, 1]);
   });
@@ -136,11 +134,11 @@ describe('encryptPayload', () => {
       return false;
     };
     const seen = record(from([message(1), message(2, 'bad'), message(3)]).pipe(encryptPayload(ring(), { when })));
-    expect([seen.values.length, await seen.ended]).toEqual([1, boom]);
-    const failed: FailedMessage[] = [];
-    const onError = (one: FailedMessage): void => void failed.push(one);
+    expect([seen.values.length, await seen.ended]).toMatchObject([1, { code: 'ERR_MIDDLEWARE', cause: boom }]);
+    const failed: RxwireError[] = [];
+    const onError = (error: RxwireError): void => void failed.push(error);
     const passed = await all([message(1), message(2, 'bad'), message(3)], encryptPayload(ring(), { when, onError }));
-    expect([passed.map(({ payload }) => payload), failed.map(({ error }) => error)]).toEqual([[1, 3], [boom]]);
+    expect([passed.map(({ payload }) => payload), failed.map(({ cause }) => cause)]).toEqual([[1, 3], [boom]]);
   });
 
   it('keeps the order of messages that are not encrypted, while an asynchronous cipher works', async () => {

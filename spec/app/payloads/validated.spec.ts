@@ -2,9 +2,8 @@ import { type } from 'arktype';
 import { filter, firstValueFrom, from, map, of, Subject, toArray } from 'rxjs';
 import * as v from 'valibot';
 import { z } from 'zod';
-import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
 import { validated, type PayloadSchemas } from '../../../lib/app/payloads/validated.js';
-import { InvalidPayloadError } from '../../../lib/errors.js';
+import { InvalidPayloadError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { operatorContract } from '../../support/operatorContract.js';
@@ -20,10 +19,10 @@ const libraries: Readonly<Record<string, PayloadSchemas>> = {
 const chat = libraries['zod']!;
 
 async function through(schemas: PayloadSchemas, messages: readonly Message[], options: Parameters<typeof validated>[1] = {}) {
-  const failed: FailedMessage[] = [];
+  const failed: RxwireError[] = [];
   const operator = validated(schemas, { onError: (one) => void failed.push(one), ...options });
   const passed = await firstValueFrom(from(messages).pipe(operator, toArray<Message>()));
-  return { passed, errors: failed.map(({ error }) => error as InvalidPayloadError) };
+  return { passed, errors: failed.filter((error) => error instanceof InvalidPayloadError) };
 }
 
 describe('validated', () => {
@@ -116,7 +115,7 @@ describe('validated', () => {
     const { wire, serverWire, close } = pair();
     const outgoing$ = new Subject<Message>();
     const refused: string[] = [];
-    outgoing$.pipe(validated(chat, { transform: false, onError: ({ message }) => void refused.push(message.id) })).subscribe(wire);
+    outgoing$.pipe(validated(chat, { transform: false, onError: (_, { id }) => void refused.push(id) })).subscribe(wire);
     const server = await serverWire();
     const got = firstValueFrom(
       server.pipe(

@@ -18,7 +18,6 @@ import {
 } from 'rxjs';
 import { reply } from '../../../lib/app/requests/reply.js';
 import type { ReplyHandler, ReplyOptions } from '../../../lib/app/requests/replyOptions.js';
-import type { FailedMessage } from '../../../lib/app/routing/useOptions.js';
 import {
   EncodeError,
   HandlerError,
@@ -60,8 +59,10 @@ describe('reply', () => {
 
   function answered(handler: ReplyHandler<'ask'>, options: ReplyOptions = {}) {
     const source = new Subject<Message>();
-    const failed: FailedMessage[] = [];
-    const recording = record(source.pipe(reply({ ask: handler }, { onError: (one) => void failed.push(one), ...options })));
+    const failed: { readonly error: RxwireError; readonly message: Message }[] = [];
+    const recording = record(
+      source.pipe(reply({ ask: handler }, { onError: (error, message) => void failed.push({ error, message }), ...options })),
+    );
     return {
       ...{ ...recording, source, failed },
       ask: (...ids: string[]) => ids.forEach((id) => source.next(ask(id))),
@@ -127,7 +128,7 @@ describe('reply', () => {
     ask('q');
     await take(1);
     expect(said()).toEqual([['reply.error', { code: 'ERR_INTERNAL', message: 'the request failed' }]]);
-    expect(failed).toMatchObject([{ message: { id: 'q' }, error: expect.any(Error) }]);
+    expect(failed).toMatchObject([{ message: { id: 'q' }, error: { code: 'ERR_HANDLER', cause: expect.any(Error) } }]);
   });
 
   it('tells nothing of errors of the platform, whose texts have paths and names', async () => {

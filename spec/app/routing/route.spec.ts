@@ -1,12 +1,11 @@
 import { concatMap, delay, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer } from 'rxjs';
 import { route, type RouteOptions } from '../../../lib/app/routing/route.js';
 import { createRouter } from '../../../lib/app/routing/router.js';
-import type { DeadRoute } from '../../../lib/app/routing/routeOptions.js';
 import { use } from '../../../lib/app/routing/use.js';
-import { OverflowError } from '../../../lib/errors.js';
+import { HandlerError, OverflowError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import type { DeadLetter } from '../../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../../lib/session/store/deadLetterStore.js';
 import { operatorContract } from '../../support/operatorContract.js';
 import { record } from '../../support/record.js';
 import { pair } from '../../support/sessionPair.js';
@@ -27,7 +26,7 @@ describe('route', () => {
     value: (index) => message(`a.${index}`),
     throwing: {
       deadLetter: (deadLetter) => route({ 'a.*': failing }, { retry: false, deadLetter }),
-      onDead: (onDead) => route({ 'a.*': failing }, { retry: false, onDead }),
+      onError: (onError) => route({ 'a.*': failing }, { retry: false, onError }),
       onUnhandled: (onUnhandled) => route({}, { onUnhandled }),
     },
   });
@@ -37,9 +36,12 @@ describe('route', () => {
 
   function routed(routes: Parameters<typeof route<string>>[0], options: RouteOptions = {}) {
     const source = new Subject<Message>();
-    const dead: DeadRoute[] = [];
+    const dead: (readonly [RxwireError, id: string])[] = [];
     const unhandled: string[] = [];
-    const listeners = { onDead: (one: DeadRoute) => void dead.push(one), onUnhandled: ({ id }: Message) => void unhandled.push(id) };
+    const listeners = {
+      onError: (error: RxwireError, { id }: Message) => void dead.push([error, id]),
+      onUnhandled: ({ id }: Message) => void unhandled.push(id),
+    };
     const recording = record(source.pipe(route(routes, { retry, ...listeners, ...options }), ids));
     return { ...recording, source, dead, unhandled, send: (...types: string[]) => types.forEach((type) => source.next(message(type))) };
   }
@@ -101,7 +103,11 @@ describe('route', () => {
     );
     send('a.b', 'c');
     await take(2);
-    expect(dead).toEqual(['a.*', 'a.b'].map((pattern) => ({ message: message('a.b'), pattern, attempts: 2, error: boom })));
+    const failure = new HandlerError(message('a.b'), 2, boom);
+    expect(dead).toEqual([
+      [failure, 'a.b'],
+      [failure, 'a.b'],
+    ]);
     expect(letters).toMatchObject([
       { reason: 'boom', attempts: 2 },
       { reason: 'boom', attempts: 2 },
@@ -112,7 +118,7 @@ describe('route', () => {
     const work = new Subject<void>();
     const { send, dead, values, source } = routed({ '*': () => work }, { maxRunning: 2 });
     send('a', 'b', 'c');
-    expect(dead).toEqual([{ message: message('c'), pattern: '*', attempts: 0, error: new OverflowError('route', 2) }]);
+    expect(dead).toEqual([[new OverflowError('route', 2), 'c']]);
     work.complete();
     source.next(message('d'));
     expect(values).toEqual(['c', 'a', 'b', 'd']);

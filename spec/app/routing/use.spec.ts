@@ -1,8 +1,8 @@
 import { concat, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
 import { intercept } from '../../../lib/app/routing/intercept.js';
 import { use } from '../../../lib/app/routing/use.js';
-import type { FailedMessage, Middleware, UseOptions } from '../../../lib/app/routing/useOptions.js';
-import { OverflowError } from '../../../lib/errors.js';
+import type { Middleware, UseOptions } from '../../../lib/app/routing/useOptions.js';
+import { MiddlewareError, OverflowError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { consume } from '../../../lib/session/consume/consume.js';
@@ -39,8 +39,10 @@ describe('use', () => {
 
   function used(middleware: Middleware, options: UseOptions = {}) {
     const source = new Subject<Message>();
-    const failed: FailedMessage[] = [];
-    const recording = record(source.pipe(use(middleware, { onError: (one) => void failed.push(one), ...options }), ids));
+    const failed: { readonly error: RxwireError; readonly message: Message }[] = [];
+    const recording = record(
+      source.pipe(use(middleware, { onError: (error, message) => void failed.push({ error, message }), ...options }), ids),
+    );
     return { ...recording, source, failed, send: (text: string) => letters(text).forEach((one) => source.next(one)) };
   }
 
@@ -105,8 +107,8 @@ describe('use', () => {
     expect([values, failed]).toEqual([
       ['c'],
       [
-        { message: message('a'), error: boom },
-        { message: message('b'), error: boom },
+        { message: message('a'), error: new MiddlewareError(message('a'), boom) },
+        { message: message('b'), error: new MiddlewareError(message('b'), boom) },
       ],
     ]);
   });
@@ -114,7 +116,7 @@ describe('use', () => {
   it('reports what returns neither a message nor something to wait for', () => {
     const { failed, send } = used(() => ({ text: 'hello' }) as never);
     send('a');
-    expect(failed).toMatchObject([{ error: expect.any(TypeError) }]);
+    expect(failed).toMatchObject([{ error: { cause: expect.any(TypeError) } }]);
   });
 
   it('bounds what waits', () => {
@@ -129,6 +131,60 @@ describe('use', () => {
     for (let n = 0; n < 10_000; n++) source.next(message(String(n)));
     slow.next(undefined);
     expect(values).toHaveLength(10_000);
+  });
+
+  describe('the metadata of a context', () => {
+    const user = use(({ id }, { metadata }) => void (metadata['user'] = `user of ${id}`));
+
+    it('is shared by the middlewares that a message passes, and by no other message', () => {
+      const seen: unknown[] = [];
+      const look = (name: string) => use(({ id }, { metadata }) => void seen.push([name, id, metadata['user']]));
+      of(message('a'), message('b'))
+        .pipe(
+          look('before'),
+          user,
+          look('after'),
+          intercept('test.*', (_, { metadata }) => void seen.push(metadata['user'])),
+        )
+        .subscribe();
+      expect(seen).toEqual([
+        ['before', 'a', undefined],
+        ['after', 'a', 'user of a'],
+        'user of a',
+        ['before', 'b', undefined],
+        ['after', 'b', 'user of b'],
+        'user of b',
+      ]);
+    });
+
+    it('stays with a message that replaces another one, also after a while, and is not part of the message', async () => {
+      const seen: unknown[] = [];
+      const { values, ended } = record(
+        of(message('a')).pipe(
+          user,
+          use((one) => timer(1).pipe(map(() => ({ ...one, payload: 'other' })))),
+          use(({ payload }, { metadata }) => void seen.push([payload, metadata['user']])),
+        ),
+      );
+      await ended;
+      expect(seen).toEqual([['other', 'user of a']]);
+      expect(values).toEqual([{ ...message('a'), payload: 'other' }]);
+    });
+
+    it('may be used after the call', async () => {
+      const seen: unknown[] = [];
+      const stream = record(
+        of(message('a')).pipe(
+          use(async (_, context) => {
+            await pause(1);
+            context.metadata['late'] = true;
+          }),
+          use((_, { metadata }) => void seen.push(metadata)),
+        ),
+      );
+      await stream.ended;
+      expect(seen).toEqual([{ late: true }]);
+    });
   });
 
   it('refuses a bound that is none', () => {

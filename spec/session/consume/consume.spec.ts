@@ -7,7 +7,7 @@ import { lmdbStore } from '../../../lib/node/lmdbStore.js';
 import type { LmdbTransaction } from '../../../lib/node/lmdbTransaction.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { consume, type Consumed, type ConsumeOptions } from '../../../lib/session/consume/consume.js';
-import type { DeadLetter } from '../../../lib/session/store/inbox.js';
+import type { DeadLetter } from '../../../lib/session/store/deadLetterStore.js';
 import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { folder } from '../../node/folder.js';
@@ -329,7 +329,7 @@ describe('consume', () => {
       letters('ab').forEach((one) => wire.next(one));
       expect((await consumed.take(2)).map(show)).toEqual(['a dead 4', 'b done 1']);
       expect(await acked.take(2)).toEqual(['a', 'b']);
-      expect(inbox.deadLetters).toMatchObject([{ message: { id: 'a' }, reason: 'boom', attempts: 4 }]);
+      expect(inbox.letters).toMatchObject([{ message: { id: 'a' }, reason: 'boom', attempts: 4 }]);
       expect([inbox.written, inbox.commits.map(({ cursor }) => cursor.done)]).toEqual([['b'], [2]]);
     });
 

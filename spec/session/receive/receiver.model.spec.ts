@@ -84,7 +84,7 @@ function createReal() {
         expect(message.id).toBe(String(number));
         open.set(number, tracker);
       },
-      onWithout: (number, tracker) => tracker.mark(number),
+      onSkipped: (number, tracker) => tracker.mark(number),
       onMissed: () => undefined,
     });
   let receiver = make();

@@ -6,14 +6,14 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
     name: 'a dead letter is not kept',
     why: 'what has failed for good is a dead letter',
     file: 'lib/session/consume/consumeOne.ts',
-    find: 'settled(held, { deadLetter: letter })',
-    replace: 'settled(held, {})',
+    find: 'add ? { rejection } : { rejection, deadLetter: letter }',
+    replace: '{ rejection }',
   },
   {
     name: 'a dead letter is not handed on',
     why: 'the dead letter of a handler goes to its store',
     file: 'lib/session/consume/consumeOne.ts',
-    find: 'concat(work(deadLetter?.(letter)).pipe(ignoreElements()), of(kept$))',
+    find: 'concat(work(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$))',
     replace: 'of(kept$)',
   },
   {

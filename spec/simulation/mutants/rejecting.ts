@@ -33,9 +33,9 @@ export const REJECTING: readonly Mutant[] = [
   {
     name: 'a poison batch that is acked without a dead letter',
     why: 'a batch that is set aside is kept, and its sender learns of it',
-    file: 'lib/session/endpoint.ts',
-    find: '(isFirst) => (isFirst ? letter : other)',
-    replace: '() => ({})',
+    file: 'lib/session/receive/undecodable.ts',
+    find: 'session.settle(number, [{ rejection,',
+    replace: 'session.settle(number, [{',
   },
   {
     name: 'a poison batch that is never set aside',

@@ -1,6 +1,31 @@
 import type { Observable } from 'rxjs';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
-import type { DeadLetter } from '../../session/store/inbox.js';
+import type { Message } from '../../message/types.js';
+
+/** A failed attempt. */
+export interface FailedAttempt {
+  /** The code of the error, or its text if it has no code. */
+  readonly reason: string;
+  /** The text of the error. */
+  readonly error: string;
+  /** The time of the failure, in ms since the epoch, if known. */
+  readonly at?: number | undefined;
+}
+
+/** A message that could not be processed, and the reason. */
+export interface DeadLetter {
+  readonly message: Message;
+  /** The code of the error, or its text if it has no code. */
+  readonly reason: string;
+  /** The text of the error. */
+  readonly error: string;
+  /** The number of attempts. */
+  readonly attempts: number;
+  /** The failed attempts in order, also those before a replay: the last ten at most. */
+  readonly history: readonly FailedAttempt[];
+  /** The time at which the message was given up, in ms since the epoch. */
+  readonly at: number;
+}
 
 /** A dead letter with its id in the store. */
 export interface StoredDeadLetter extends DeadLetter {

@@ -1,17 +1,26 @@
 import { defer, from, of, Subject } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
+import { estimateSize } from '../../internal/estimateSize.js';
 import { firstOf } from '../../internal/firstOf.js';
 import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
 export interface MemoryDeadLettersOptions {
   /** The maximum number of letters. A full store evicts the oldest. @default 1_000 */
   readonly maxSize?: number;
+  /** The maximum size of all letters in bytes, as estimated. Above it, the oldest are evicted; the newest letter stays. @default 16_777_216: 16 MiB */
+  readonly maxBytes?: number;
+}
+
+interface Entry {
+  readonly key: number;
+  readonly letter: StoredDeadLetter;
+  readonly size: number;
 }
 
 /**
  * Stores dead letters in memory. They are lost when the process ends.
  *
- * @throws {RangeError} At call time, if `maxSize` is not positive.
+ * @throws {RangeError} At call time, if a limit is not positive.
  * @example
  * const letters = memoryDeadLetters();
  * messages$.pipe(consume(() => Promise.reject(new Error('no tea')), { retry: false, deadLetter: letters.add })).subscribe(() => {
@@ -19,27 +28,37 @@ export interface MemoryDeadLettersOptions {
  * });
  */
 export function memoryDeadLetters(options: MemoryDeadLettersOptions = {}): DeadLetterStore {
-  const { maxSize = 1_000 } = options;
-  assertPositive('memoryDeadLetters', { maxSize });
+  const { maxSize = 1_000, maxBytes = 16_777_216 } = options;
+  assertPositive('memoryDeadLetters', { maxSize, maxBytes });
 
-  const letters = new Map<number, { readonly key: number; readonly letter: StoredDeadLetter }>();
+  const letters = new Map<number, Entry>();
   const dropped$ = new Subject<StoredDeadLetter>();
   const oldest = firstOf(letters);
   let last = 0;
+  let bytes = 0;
+
+  const remove = (id: number): Entry | undefined => {
+    const entry = letters.get(id);
+    if (letters.delete(id)) bytes -= entry?.size ?? 0;
+    return entry;
+  };
+  const isOverFull = (): boolean => letters.size > maxSize || (bytes > maxBytes && letters.size > 1);
 
   return {
     add(letter) {
-      const id = ++last;
-      letters.set(id, { key: id, letter: { ...letter, id } });
-      for (let one = oldest(); one && letters.size > maxSize; one = oldest()) {
-        letters.delete(one.key);
+      const key = ++last;
+      const size = estimateSize(letter);
+      letters.set(key, { key, letter: { ...letter, id: key }, size });
+      bytes += size;
+      for (let one = oldest(); one && isOverFull(); one = oldest()) {
+        remove(one.key);
         dropped$.next(one.letter);
       }
     },
     list: ({ after = 0, limit = Infinity } = {}) =>
       defer(() => from([...letters.values()].flatMap(({ letter }) => (letter.id > after ? letter : [])).slice(0, limit))),
     count: () => defer(() => of(letters.size)),
-    remove: (id) => defer(() => of(letters.delete(id))),
+    remove: (id) => defer(() => of(remove(id) !== undefined)),
     dropped$: dropped$.asObservable(),
   };
 }
