@@ -13,14 +13,29 @@ import {
 import { completionOf } from '../internal/completionOf.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
 
-/** The status of a wire. `error` and `disconnected` are final. */
-export type ConnectionStatus = 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'reconnecting' | 'error';
+/**
+ * The status of a wire. `error` and `disconnected` are final.
+ *
+ * @example
+ * wire.state$.subscribe(({ status }) => draw(status === ConnectionStatus.RECONNECTING));
+ */
+export const ConnectionStatus = {
+  CONNECTING: 'connecting',
+  CONNECTED: 'connected',
+  DISCONNECTING: 'disconnecting',
+  DISCONNECTED: 'disconnected',
+  RECONNECTING: 'reconnecting',
+  ERROR: 'error',
+} as const;
+
+/** One of the statuses of a wire, as its text. */
+export type ConnectionStatus = (typeof ConnectionStatus)[keyof typeof ConnectionStatus];
 
 /** The state of a wire at one moment. Times are ms since the epoch, durations ms. */
 export interface ConnectionState {
   readonly id: string;
   readonly status: ConnectionStatus;
-  /** The transport in use: `websocket`, `sse`, `long-polling`, or `custom`. */
+  /** The transport in use: one of {@link TransportProtocol}, or the name of another link. */
   readonly protocol: string;
   /** The address of the link; empty if the link does not have one. */
   readonly endpoint: string;
