@@ -6,11 +6,14 @@ import { createRouter } from '../../lib/app/routing/router.js';
 import type { MessageMatching } from '../../lib/app/routing/routeTypes.js';
 import { use } from '../../lib/app/routing/use.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import type { ExecutionOutput, FilePayload, Message, ResourcePayload } from '../../lib/message/types.js';
+import type { FilePayload, Message, MessageTypes } from '../../lib/message/types.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function exactly<A, B>(same: Equal<A, B>): void;
+
+type ExecutionOutput = MessageTypes['execution.output'];
+type ResourcePayload = MessageTypes['resource.metrics'];
 
 declare module 'rxwire' {
   interface MessageTypes {
