@@ -30,10 +30,13 @@ exactly<MessageMatching<'file.*'>['type'], 'file.upload' | 'file.download' | 'fi
 exactly<MessageMatching<'resource.**'>['payload'], ResourcePayload>(true);
 exactly<MessageMatching<'attic.*.lit'>['payload'], { readonly watts: number }>(true);
 exactly<MessageMatching<'attic.**'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
-exactly<MessageMatching<'*'>['type'], 'ack' | 'batch' | 'reply'>(true);
-// One segment is not two, and the rest is one at least.
-exactly<MessageMatching<'attic.*'>, Message>(true);
-exactly<MessageMatching<'ack.**'>, Message>(true);
+exactly<MessageMatching<'*'>['type'], keyof MessageTypes>(true);
+exactly<MessageMatching<'attic.*'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
+exactly<MessageMatching<'attic.d*'>['type'], 'attic.door.opened'>(true);
+exactly<MessageMatching<'execution*'>['payload']['sandboxId'], string>(true);
+// A star within is one segment, and what follows a dot is not the text before it.
+exactly<MessageMatching<'*.lit'>, Message>(true);
+exactly<MessageMatching<'ack.*'>, Message>(true);
 // Of what nobody declared, and of what is known only at run time, nothing is known.
 exactly<MessageMatching<'nobody.*'>['payload'], unknown>(true);
 exactly<MessageMatching<RegExp>, Message>(true);

@@ -20,8 +20,8 @@ export interface RouteOptions extends RouterOptions {
  *     source                           -a-b--c--|
  *     route({ a: takes 3 ms, b: … })   ---b(a)--|      (c is unhandled)
  *
- * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots, and a final `**` matches one or more
- * segments. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
+ * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots; at the end, `*` or `**` matches all that
+ * follows, dots included. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
  * Only the operator `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
  *

@@ -10,7 +10,7 @@ export interface Router {
   /**
    * Adds a handler for the following messages. Several handlers may have the same pattern.
    *
-   * @param pattern A type; or a pattern in which `*` matches one segment, and a final `**` one or more; or a RegExp.
+   * @param pattern A type; or a pattern in which `*` matches one segment, and at the end all that follows; or a RegExp.
    * @returns A function that removes the handler. Its running work continues.
    * @throws {RangeError} If the pattern is invalid.
    */
