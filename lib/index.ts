@@ -27,7 +27,7 @@ export { queue } from './app/queue/queue.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
 export type * from './app/queue/queueStore.js';
 export { route, type RouteOptions } from './app/routing/route.js';
-export type { DeadRoute, RouterOptions } from './app/routing/routeOptions.js';
+export type { DeadRoute, RouteBy, RouterOptions } from './app/routing/routeOptions.js';
 export { createRouter, type Router } from './app/routing/router.js';
 export type { MessageMatching, RouteHandler } from './app/routing/routeTypes.js';
 export { use } from './app/routing/use.js';

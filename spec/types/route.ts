@@ -82,6 +82,14 @@ router.add(/^x/, ({ payload }) => exactly<typeof payload, unknown>(true));
 // @ts-expect-error nobody is lit
 router.add('attic.*.lit', ({ payload }) => payload.by);
 
+const keyed = createRouter({ by: 'routingKey' });
+keyed.add('file.*', ({ payload }) => exactly<typeof payload, unknown>(true));
+route({ 'file.*': ({ payload }) => exactly<typeof payload, unknown>(true) }, { by: 'routingKey' });
+// @ts-expect-error a routing key does not tell the payload
+keyed.add('file.*', ({ payload }) => payload.path);
+// @ts-expect-error there is no such text to match
+route({}, { by: 'key' });
+
 intercept('execution.output', (message) => createMessage('execution.output', { ...message.payload, data: '' }));
 intercept('file.*', ({ payload }) => (payload.path === '' ? null : undefined));
 // @ts-expect-error an output has no path
