@@ -17,7 +17,7 @@ export const MAX_FIELDS_BYTES = 16_384;
 /** The maximum nesting of a payload, and of a header. */
 export const MAX_DEPTH = 32;
 
-const CONTROL_CHARACTER = /\p{Cc}/u;
+export const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** Returns whether a value is a text without control characters, short enough for a name. It may be empty. */
 export function isName(value: unknown): value is string {
