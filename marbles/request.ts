@@ -9,7 +9,7 @@ import { marble } from '../lib/testing/index.js';
 const said = (type: string, payload: unknown, number?: number): Message =>
   createMessage<string, unknown>(type, payload, {
     ...{ id: type, timestamp: 0, correlationId: 'q' },
-    ...(number !== undefined && { metadata: { deliveryTag: number } }),
+    ...(number !== undefined && { metadata: { deliveryTag: String(number) } }),
   });
 
 const values = {

@@ -1,7 +1,6 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { chain } from '../internal/maybeAsync.js';
-import type { Message } from '../message/types.js';
 import type { Codec, PlainCodec } from './codec.js';
 import { readGzipMember } from './gzip/gzipMember.js';
 import { nativeCompressor } from './gzip/nativeCompressor.js';
@@ -20,8 +19,7 @@ export interface GzipOptions {
 /**
  * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate elsewhere.
  *
- * A frame is left unchanged if it is smaller than `threshold`, if compression does not make it smaller, or if all of its messages are
- * marked as `compressed` (`metadata`). Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
+ * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
  * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its checksum or size is wrong, and if it is
  * truncated or has trailing bytes.
@@ -81,18 +79,13 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   return {
     name,
     binary: codec.binary || undefined,
-    encode: (batch, context) =>
-      chain(codec.encode(batch, context), (frame) => (batch.every(isCompressed) ? escape(frame) : deflate(frame))),
+    encode: (batch, context) => chain(codec.encode(batch, context), deflate),
     decode(frame, context) {
       if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
       const content = inflate(frame);
       return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
     },
   };
-}
-
-function isCompressed({ metadata }: Message): boolean {
-  return metadata?.compressed === true;
 }
 
 function escape(frame: string | Uint8Array): string | Uint8Array {

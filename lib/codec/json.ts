@@ -22,7 +22,7 @@ const PROTO = /__proto__|\\u00[567]/;
  * @throws {RangeError} At call time, if `maxBatch` is not positive.
  * @example
  * const frame = json().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
- * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":1,"source":"","payload":"hello"}
+ * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":"1.0","source":"","payload":"hello"}
  */
 export function json(options: JsonOptions = {}): PlainCodec {
   const { maxBatch = 1_024 } = options;

@@ -27,7 +27,7 @@ export interface MsgpackOptions {
  * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
  * @example
  * const frame = msgpack().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
- * console.log(frame.length); // prints: 24
+ * console.log(frame.length); // prints: 27
  */
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   const { maxBatch = 1_024, maxNodes = 100_000 } = options;

@@ -1,5 +1,6 @@
 import { InvalidMessageError } from '../errors.js';
-import { MAX_HEADERS, MAX_HEADER_CHARACTERS, MAX_ID_LENGTH, NAME_PATTERN } from './messageLimits.js';
+import { copyFields, type RefuseFields } from './copyFields.js';
+import { CONTROL_CHARACTER, ENVELOPE_VERSION, MAX_ID_LENGTH, MAX_NAME_LENGTH, NAME_PATTERN } from './messageLimits.js';
 import type { MessagePriority } from './messagePriority.js';
 import type { Message, MessageHeaders, MessageMetadata } from './types.js';
 
@@ -10,16 +11,17 @@ type Fields = Readonly<Record<string, unknown>>;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Validates a message from outside, and returns a copy with the known fields. An optional field may be absent or `null`. So may `source`, which becomes `''`,
- * and the payload, which becomes `null`. The content of the payload is not validated.
+ * Validates a message from outside, and returns a copy with the known fields. An optional field may be absent or `null`. So may `version`, which becomes `'1.0'`,
+ * `source`, which becomes `''`, and the payload, which becomes `null`. The content of the payload is not validated.
  *
- * Headers become an object without a prototype, so that names like `__proto__` and `toString` have no special meaning.
+ * Headers and metadata are copied, with the fields that this library does not know. Headers become an object without a prototype, so that names like
+ * `__proto__` and `toString` have no special meaning.
  *
  * @param value Plain data, as a codec produces it.
  * @param path Where `value` was found, for the error: `[3]`, or its index 3.
  * @throws {InvalidMessageError} The error names the field, and never contains its value.
  * @example
- * const message = parseMessage({ id: 'a1', type: 'chat.said', timestamp: 0, version: 1, payload: 'hello', admin: true });
+ * const message = parseMessage({ id: 'a1', type: 'chat.said', timestamp: 0, version: '1.0', payload: 'hello', admin: true });
  * console.log(message.payload, 'admin' in message); // prints: hello false
  */
 export function parseMessage(value: unknown, path: Path = ''): Message {
@@ -32,14 +34,14 @@ export function parseMessage(value: unknown, path: Path = ''): Message {
     id: text(id, path, 'id'),
     type: name(type, path, 'type'),
     timestamp: notNegative(timestamp, path, 'timestamp'),
-    version: positiveInteger(version, path, 'version'),
-    source: source == null || source === '' ? '' : name(source, path, 'source'),
+    version: version == null || version === ENVELOPE_VERSION ? ENVELOPE_VERSION : name(version, path, 'version'),
+    source: source == null || source === '' ? '' : label(source, path, 'source'),
     payload: payload === undefined ? null : payload,
   };
-  if (target != null) message.target = name(target, path, 'target');
+  if (target != null) message.target = label(target, path, 'target');
   if (correlationId != null) message.correlationId = text(correlationId, path, 'correlationId');
-  if (replyTo != null) message.replyTo = name(replyTo, path, 'replyTo');
-  if (ttl != null) message.ttl = positive(ttl, path, 'ttl');
+  if (replyTo != null) message.replyTo = label(replyTo, path, 'replyTo');
+  if (ttl != null) message.ttl = notNegative(ttl, path, 'ttl');
   if (priority != null) message.priority = priorityOf(priority, path, 'priority');
   if (headers != null) message.headers = headersOf(headers, path, 'headers');
   if (metadata != null) message.metadata = metadataOf(metadata, path, 'metadata');
@@ -47,40 +49,33 @@ export function parseMessage(value: unknown, path: Path = ''): Message {
 }
 
 function headersOf(value: unknown, path: Path, field: string): MessageHeaders {
-  const given = record(value, path, field);
-  const names = Object.keys(given);
-  if (names.length > MAX_HEADERS) refuse(path, field, `must be ${MAX_HEADERS} at most`);
-
-  const headers = Object.create(null) as Record<string, string>;
-  let characters = 0;
-  for (const header of names) {
-    const content = given[header];
-    if (!NAME_PATTERN.test(header)) refuse(path, field, `must have names that match ${NAME_PATTERN.source}`);
-    if (typeof content !== 'string') refuse(path, `${field}.${header}`, 'must be a string');
-    characters += header.length + content.length;
-    headers[header] = content;
-  }
-  if (characters > MAX_HEADER_CHARACTERS) refuse(path, field, `must be ${MAX_HEADER_CHARACTERS} characters at most, names included`);
-  return headers;
+  return copyFields(record(value, path, field), Object.create(null) as Record<string, unknown>, refuseIn(path, field));
 }
 
-const METADATA = {
-  retryCount: notNegative,
-  maxRetries: notNegative,
-  deliveryTag: notNegative,
-  routingKey: text,
-  persistent: boolean,
-  compressed: boolean,
-  encrypted: boolean,
-} satisfies { readonly [K in keyof MessageMetadata]-?: (value: unknown, path: Path, field: string) => MessageMetadata[K] };
+const METADATA = (
+  [
+    ['retryCount', notNegative],
+    ['maxRetries', notNegative],
+    ['deliveryTag', text],
+    ['routingKey', text],
+    ['persistent', boolean],
+    ['compressed', boolean],
+    ['encrypted', boolean],
+  ] as const
+).map(([name, check]) => ({ name, check, field: `metadata.${name}` }));
 
-function metadataOf(value: unknown, path: Path, field: string): MessageMetadata {
-  const given = record(value, path, field);
-  const metadata: Record<string, unknown> = {};
-  for (const [key, parse] of Object.entries(METADATA)) {
-    if (given[key] != null) metadata[key] = parse(given[key], path, `${field}.${key}`);
+function metadataOf(value: unknown, path: Path, metadataField: string): MessageMetadata {
+  const metadata = copyFields(record(value, path, metadataField), {}, refuseIn(path, metadataField));
+  for (const { name, check, field } of METADATA) {
+    if (metadata[name] === null) Reflect.deleteProperty(metadata, name);
+    else if (metadata[name] !== undefined) check(metadata[name], path, field);
   }
   return metadata;
+}
+
+function refuseIn(path: Path, field: string): RefuseFields {
+  // The name of a field, which the peer chose, is not logged unless it is a plain one.
+  return (rule, inner) => refuse(path, inner === undefined ? field : `${field}.${NAME_PATTERN.test(inner) ? inner : '?'}`, rule);
 }
 
 function record(value: unknown, path: Path, field = ''): Fields {
@@ -94,23 +89,19 @@ function text(value: unknown, path: Path, field: string): string {
 }
 
 function name(value: unknown, path: Path, field: string): string {
-  if (typeof value === 'string' && NAME_PATTERN.test(value)) return value;
-  return refuse(path, field, `must be a string that matches ${NAME_PATTERN.source}`);
+  // The test of `isName`, without a call for each field of each message.
+  if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value)) return value;
+  return refuse(path, field, `must be a string of 1 to ${MAX_NAME_LENGTH} characters without control characters`);
+}
+
+function label(value: unknown, path: Path, field: string): string {
+  if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value)) return value;
+  return refuse(path, field, `must be a string of at most ${MAX_NAME_LENGTH} characters without control characters`);
 }
 
 function notNegative(value: unknown, path: Path, field: string): number {
   if (Number.isFinite(value) && (value as number) >= 0) return value as number;
   return refuse(path, field, 'must be a number >= 0');
-}
-
-function positive(value: unknown, path: Path, field: string): number {
-  if (Number.isFinite(value) && (value as number) > 0) return value as number;
-  return refuse(path, field, 'must be a number > 0');
-}
-
-function positiveInteger(value: unknown, path: Path, field: string): number {
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
-  return refuse(path, field, 'must be a whole number > 0');
 }
 
 function priorityOf(value: unknown, path: Path, field: string): MessagePriority {

@@ -12,31 +12,18 @@ import type {
 import type { MessagePriority } from './messagePriority.js';
 
 /**
- * The payload of each `type`. An application adds its own types to this map; `createMessage`, `ofType`, routes and handlers use them.
+ * The payload of each `type`. An application adds its own types to this map; `createMessage`, `ofType`, routes and handlers use them. It may also narrow the
+ * payloads of {@link SharedMessageTypes}.
  *
  * @example
  * declare module 'rxwire' {
  *   interface MessageTypes {
  *     'chat.said': { readonly room: string; readonly text: string };
+ *     'execution.output': ExecutionPayload & { readonly data: string };
  *   }
  * }
  */
-export interface MessageTypes {
-  'execution.start': ExecutionStart;
-  'execution.output': ExecutionOutput;
-  'execution.complete': ExecutionComplete;
-  'execution.error': ExecutionError;
-  'file.upload': FilePayload;
-  'file.download': FilePayload;
-  'file.delete': FilePayload;
-  'file.change': FilePayload;
-  'resource.metrics': ResourcePayload;
-  'resource.warning': ResourcePayload;
-  'resource.limit': ResourcePayload;
-  'system.heartbeat': SystemPayload;
-  'system.ping': SystemPayload;
-  'system.pong': SystemPayload;
-  'system.shutdown': SystemPayload;
+export interface MessageTypes extends SharedMessageTypes {
   'system.undecodable': UndecodablePayload;
   'system.hello': HelloPayload;
   'system.welcome': WelcomePayload;
@@ -60,27 +47,51 @@ export interface MessageTypes {
   'request.cancel': null;
 }
 
+/** The payloads that applications share, and that each application may narrow in {@link MessageTypes}. */
+export interface SharedMessageTypes {
+  'execution.start': ExecutionPayload;
+  'execution.output': ExecutionPayload;
+  'execution.complete': ExecutionPayload;
+  'execution.error': ExecutionPayload;
+  'file.upload': FilePayload;
+  'file.download': FilePayload;
+  'file.delete': FilePayload;
+  'file.change': FilePayload;
+  'resource.metrics': ResourcePayload;
+  'resource.warning': ResourcePayload;
+  'resource.limit': ResourcePayload;
+  'system.heartbeat': SystemPayload;
+  'system.ping': SystemPayload;
+  'system.pong': SystemPayload;
+  'system.shutdown': SystemPayload;
+}
+
 /** The types known at compile time. Any other string is allowed, too; its payload is `unknown`. */
 export type MessageType = keyof MessageTypes & string;
 
 /** The payload of a type; `unknown` if the type is not declared. */
 export type PayloadOf<T extends string> = T extends MessageType ? MessageTypes[T] : unknown;
 
-/** Small pairs of text that a message has besides its payload, for the application. */
-export type MessageHeaders = Readonly<Record<string, string>>;
+/** Small JSON values that a message has besides its payload, by name, for the application. */
+export type MessageHeaders = Readonly<Record<string, unknown>>;
 
-/** Data about the delivery of a message. */
+/** Data about the delivery of a message, and what an application adds: JSON values. */
 export interface MessageMetadata {
-  /** How often the message was sent again. */
+  /** How often the message was tried again; `consume`, `route` and queues count it up. */
   readonly retryCount?: number;
-  /** How often the message may be sent again. */
+  /** How often the message may be tried again, in place of the option `retry` of the receiver. */
   readonly maxRetries?: number;
-  /** The number of the message within its stream, rising by one. */
-  readonly deliveryTag?: number;
+  /** Identifies the delivery. Replies have their number within their stream. */
+  readonly deliveryTag?: string;
+  /** The text that `route` matches with `by: 'routingKey'`. */
   readonly routingKey?: string;
+  /** Raises at-most-once to at-least-once for this message, unless it has a `delivery`. */
   readonly persistent?: boolean;
+  /** The payload is compressed; this library does not act on it. */
   readonly compressed?: boolean;
+  /** The payload is encrypted. */
   readonly encrypted?: boolean;
+  readonly [field: string]: unknown;
 }
 
 /** The envelope of one message. `type` determines the type of `payload`. */
@@ -90,8 +101,8 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly type: T;
   /** When the message was created, in ms since the epoch, by the clock of the sender. */
   readonly timestamp: number;
-  /** The version of the envelope: 1. */
-  readonly version: number;
+  /** The version of the envelope. @default '1.0' */
+  readonly version: string;
   /** The sender. A wire sets its own id if this is empty. */
   readonly source: string;
   readonly payload: P;
@@ -100,7 +111,7 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly correlationId?: string;
   /** The address for replies. */
   readonly replyTo?: string;
-  /** The lifetime of the message, in ms from `timestamp`. */
+  /** The lifetime of the message, in ms from `timestamp`; a message with 0 has expired at once. */
   readonly ttl?: number;
   /** @default NORMAL (1) */
   readonly priority?: MessagePriority;
@@ -110,50 +121,67 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly delivery?: Delivery;
 }
 
-/** The fields of all messages about an execution. */
-export interface Execution {
+/** The start of an execution, a part of its output, or its end. */
+export interface ExecutionPayload {
   readonly executionId: string;
   readonly sandboxId: string;
+  /** The code, the output, a chart, a result … */
+  readonly data?: unknown;
+  /** Why the execution has failed. */
+  readonly error?: ExecutionFailure;
 }
 
-/** A request to run `data`. */
-export interface ExecutionStart extends Execution {
-  readonly data: string;
-}
-
-/** A part of the output of the program. */
-export interface ExecutionOutput extends Execution {
-  readonly data: string;
-  /** @default 'stdout' */
-  readonly stream?: 'stdout' | 'stderr';
-}
-
-/** The program has ended. */
-export interface ExecutionComplete extends Execution {
-  readonly data?: { readonly exitCode: number; readonly duration: number };
-}
-
-/** The program could not be run, or was stopped. */
-export interface ExecutionError extends Execution {
-  readonly error: { readonly message: string; readonly code?: string };
+/** The error of an execution. It may have more fields. */
+export interface ExecutionFailure {
+  readonly name?: string;
+  readonly message: string;
+  readonly code?: string | number;
+  readonly stack?: string;
+  readonly [field: string]: unknown;
 }
 
 /** An operation on a file, or a change of a file. */
 export interface FilePayload {
   readonly sandboxId: string;
   readonly path: string;
-  readonly operation: 'create' | 'read' | 'update' | 'delete' | 'rename';
+  readonly operation: FileOperation;
   /** From 0 to 1. */
   readonly progress?: number;
   readonly result?: unknown;
 }
 
-/** The resources that a sandbox uses, by name: `{ cpu: 0.4, memory: 52_428_800 }`. */
+/** The usual operations on files, and any other. */
+export type FileOperation =
+  'upload' | 'download' | 'create' | 'read' | 'write' | 'update' | 'delete' | 'rename' | 'move' | 'copy' | (string & {});
+
+/** The resources that a sandbox uses. */
 export interface ResourcePayload {
   readonly sandboxId: string;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly thresholds?: Readonly<Record<string, number>>;
-  readonly alerts?: readonly string[];
+  readonly metrics: ResourceMetrics;
+  readonly thresholds?: ResourceMetrics;
+  readonly alerts?: readonly ResourceAlert[];
+}
+
+/** Metrics or thresholds by name: `{ cpu: 0.4, memory: { used: 512, total: 1_024 } }`. */
+export interface ResourceMetrics {
+  readonly cpu?: ResourceMetric;
+  readonly memory?: ResourceMetric;
+  readonly disk?: ResourceMetric;
+  readonly network?: ResourceMetric;
+  readonly [name: string]: ResourceMetric | undefined;
+}
+
+/** One metric: a number, or its parts by name. */
+export type ResourceMetric = number | { readonly [part: string]: unknown };
+
+/** A metric that has passed its threshold. It may have more fields. */
+export interface ResourceAlert {
+  readonly metric: string;
+  readonly level: 'info' | 'warning' | 'critical' | (string & {});
+  readonly value: number;
+  readonly threshold: number;
+  readonly message?: string;
+  readonly [field: string]: unknown;
 }
 
 /** The state of one side. */
@@ -210,3 +238,21 @@ export interface ReplyErrorPayload {
 
 /** The delivery guarantee of a message; see docs/semantics.md. */
 export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once';
+
+/** A message of any type. */
+export type BaseMessage = Message;
+
+/** A message about an execution; `type` tells which. */
+export type ExecutionMessage = MessagesOf<'execution'>;
+
+/** A message about a file; `type` tells which. */
+export type FileMessage = MessagesOf<'file'>;
+
+/** A message about the resources of a sandbox; `type` tells which. */
+export type ResourceMessage = MessagesOf<'resource'>;
+
+/** A message about the state of one side; `type` tells which. */
+export type SystemMessage = MessagesOf<'system'>;
+
+type MessagesOf<Group extends string> = { [T in keyof SharedMessageTypes & `${Group}.${string}`]: Message<T> }[keyof SharedMessageTypes &
+  `${Group}.${string}`];

@@ -17,7 +17,7 @@ export type MessageOf<T extends string> = T extends string ? Message<T> : never;
  * messages$.pipe(ofType('execution.output')).subscribe((message) => draw(message.payload.data));
  * @example
  * messages$.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
- *   if (message.type === 'execution.error') console.warn(message.payload.error.message);
+ *   if (message.type === 'execution.error') console.warn(message.payload.error?.message);
  * });
  */
 export function ofType<T extends MessageType | (string & {})>(...types: [T, ...T[]]): OperatorFunction<Message, MessageOf<T>> {

@@ -1,5 +1,4 @@
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire';
-import { MAX_HEADERS } from '../message/messageLimits.js';
 import type { EncodedPayload } from './writeMessage.js';
 
 /** The fields of a message, unchecked, and its encoded payload. */
@@ -24,22 +23,27 @@ const flag =
   (name: string): ReadField =>
   (reader, target) =>
     (target[name] = reader.bool());
+const json =
+  (name: string): ReadField =>
+  (reader, target) =>
+    (target[name] = JSON.parse(reader.string(true)) as unknown);
 
 const METADATA: Readonly<Record<number, ReadField>> = {
   1: number('retryCount'),
   2: number('maxRetries'),
-  3: number('deliveryTag'),
+  3: text('deliveryTag'),
   4: text('routingKey'),
   5: flag('persistent'),
   6: flag('compressed'),
   7: flag('encrypted'),
+  8: json('others'),
 };
 
 const MESSAGE: Readonly<Record<number, ReadField>> = {
   1: text('id'),
   2: text('type'),
   3: number('timestamp'),
-  4: (reader, target) => (target['version'] = reader.uint32()),
+  4: text('version'),
   5: text('source'),
   6: (reader, target) => (target['payload'] = { data: reader.bytes() }),
   7: (reader, target) => (target['payload'] = { json: reader.string(true) }),
@@ -48,7 +52,7 @@ const MESSAGE: Readonly<Record<number, ReadField>> = {
   10: text('replyTo'),
   11: number('ttl'),
   12: (reader, target) => (target['priority'] = reader.int32()),
-  13: (reader, target) => addHeader((target['headers'] ??= new Map<string, string>()) as Map<string, string>, reader.bytes()),
+  13: json('headers'),
   // The format requires that a field in two parts is merged.
   14: (reader, target) => readFields(reader.bytes(), METADATA, (target['metadata'] ??= {}) as Fields),
 };
@@ -57,11 +61,8 @@ const BATCH: Readonly<Record<number, ReadField>> = {
   1: (reader, target) => {
     const messages = target['messages'] as DecodedMessage[];
     if (messages.length === target['maxBatch']) throw new Error(`more than ${messages.length} messages, which is the limit`);
-    const { payload, headers, ...fields } = readFields(reader.bytes(), MESSAGE, { timestamp: 0 });
-    messages.push({
-      fields: { ...fields, headers: headers && Object.fromEntries(headers as Map<string, string>) },
-      payload: payload as EncodedPayload,
-    });
+    const { payload, metadata, ...fields } = readFields(reader.bytes(), MESSAGE, { timestamp: 0 });
+    messages.push({ fields: metadata ? { ...fields, metadata: allOf(metadata as Fields) } : fields, payload: payload as EncodedPayload });
   },
 };
 
@@ -72,10 +73,11 @@ export function readBatch(frame: Uint8Array, maxBatch: number): readonly Decoded
   return messages;
 }
 
-function addHeader(headers: Map<string, string>, entry: Uint8Array): void {
-  const { key, value } = readFields(entry, { 1: text('key'), 2: text('value') }, { key: '', value: '' });
-  headers.set(key as string, value as string);
-  if (headers.size > MAX_HEADERS) throw new Error(`more than ${MAX_HEADERS} headers`);
+/** Returns all fields of the metadata. */
+function allOf({ others, ...known }: Fields): Fields {
+  if (others === undefined) return known;
+  if (typeof others !== 'object' || others === null || Array.isArray(others)) throw new Error('metadata whose other fields are no object');
+  return { ...others, ...known };
 }
 
 function readFields(bytes: Uint8Array, known: Readonly<Record<number, ReadField>>, target: Fields): Fields {

@@ -18,8 +18,21 @@ import type { SessionEvent } from '../session/sessionEvents.js';
 /**
  * The status of a wire. A wire that loses its connection is `disconnected`, then `reconnecting`. The last status is `error`, or `disconnected`
  * in a state that `isFinal`.
+ *
+ * @example
+ * wire.state$.subscribe(({ status }) => draw(status === ConnectionStatus.RECONNECTING));
  */
-export type ConnectionStatus = 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'reconnecting' | 'error';
+export const ConnectionStatus = {
+  CONNECTING: 'connecting',
+  CONNECTED: 'connected',
+  DISCONNECTING: 'disconnecting',
+  DISCONNECTED: 'disconnected',
+  RECONNECTING: 'reconnecting',
+  ERROR: 'error',
+} as const;
+
+/** One of the statuses of a wire, as its text. */
+export type ConnectionStatus = (typeof ConnectionStatus)[keyof typeof ConnectionStatus];
 
 /** The state of a wire at one moment. Times are ms since the epoch, durations ms. */
 export interface ConnectionState {
@@ -27,7 +40,7 @@ export interface ConnectionState {
   readonly status: ConnectionStatus;
   /** Set in the last state of the wire. */
   readonly isFinal?: true;
-  /** The transport in use: `websocket`, `sse`, `long-polling`, or `custom`. */
+  /** The transport in use: one of {@link TransportProtocol}, or the name of another link. */
   readonly protocol: string;
   /** The address of the link; empty if the link does not have one. */
   readonly endpoint: string;

@@ -21,7 +21,13 @@ const printed = (index: number, bytes: number): string => {
 export const traffic: readonly Message[] = Array.from({ length: BATCH }, (_, index): Message => {
   const [executionId, sandboxId] = ['e-4711', 's-42'];
   if (index % 8 === 1) {
-    const metrics = { cpu: 0.4171 + index / 100, memory: 52_428_800 + index, 'disk.read': index * 1_024, 'disk.write': index * 377 };
+    const metrics = {
+      cpu: 0.4171 + index / 100,
+      memory: 52_428_800 + index,
+      programs: 2,
+      'disk.read': index * 1_024,
+      'disk.write': index * 377,
+    };
     return createMessage('resource.metrics', { sandboxId, metrics }, source);
   }
   if (index % 8 === 5) {

@@ -19,8 +19,6 @@ export interface CodecContractOptions {
   readonly heavy: Readonly<Record<string, () => Frame>>;
   /** Which of the faults it carries, all the same. @default none */
   readonly carries?: readonly string[];
-  /** What becomes of a message that nobody would call another one. @default itself */
-  readonly normal?: (message: Message) => Message;
   /** How many mutations of good frames are tried. @default 5_000 */
   readonly mutations?: number;
 }
@@ -33,23 +31,13 @@ const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
 
 /** Registers the tests that every codec passes. */
 export function codecContract(makeCodec: (options?: { maxBatch?: number }) => PlainCodec, options: CodecContractOptions): void {
-  const {
-    payload,
-    hostile,
-    foreign,
-    heavy,
-    carries = [],
-    normal = (message: Message): Message => message,
-    mutations: count = 5_000,
-  } = options;
+  const { payload, hostile, foreign, heavy, carries = [], mutations: count = 5_000 } = options;
   const codec = makeCodec();
 
   describe('keeps the codec contract', () => {
     it('brings back what it was given', () => {
       fc.assert(
-        fc.property(fc.array(messages(payload), { maxLength: 5 }), (batch) =>
-          expect(codec.decode(codec.encode(batch))).toEqual(batch.map(normal)),
-        ),
+        fc.property(fc.array(messages(payload), { maxLength: 5 }), (batch) => expect(codec.decode(codec.encode(batch))).toEqual(batch)),
       );
     });
 
@@ -143,7 +131,7 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
     });
 
     it('refuses to encode an envelope that no peer would accept', () => {
-      expect(() => codec.encode([sample(), createMessage('not a name', null)])).toThrow(InvalidMessageError);
+      expect(() => codec.encode([sample(), createMessage('no\nname', null)])).toThrow(InvalidMessageError);
     });
 
     it.each([

@@ -212,11 +212,11 @@ describe('gzipped', () => {
     expect(gzipped(msgpack()).encode(batch)).toEqual(msgpack().encode(batch));
   });
 
-  it('does not compress what is compressed already, where all messages of a batch say so', () => {
+  it('compresses messages that say that they are compressed, where that makes them smaller', () => {
     const said = createMessage('a', 'x'.repeat(5_000), { metadata: { compressed: true } });
-    expect(gzipped(json()).encode([said, said])).toBe(json().encode([said, said]));
-    expect(gzipped(json()).encode([said, createMessage('b', 1)])[0]).toBe(31);
-    expect(gzipped(json()).decode(gzipped(json()).encode([said]))[0]?.metadata).toEqual({ compressed: true });
+    const frame = gzipped(json()).encode([said]);
+    expect(frame[0]).toBe(31);
+    expect(gzipped(json()).decode(frame)).toEqual([said]);
   });
 
   it('keeps maxSize, both ways', () => {

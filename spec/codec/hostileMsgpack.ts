@@ -4,19 +4,20 @@ const MEBIBYTE = 1024 * 1024;
 
 /** The frame of one message whose payload is these bytes. */
 export const around = (...payload: readonly number[]): Uint8Array =>
-  Uint8Array.of(0x91, 0x96, 0xa1, 0x61, 0xa1, 0x61, 0x00, 0x01, 0xa0, ...payload);
+  Uint8Array.of(0x91, 0x96, 0xa1, 0x61, 0xa1, 0x61, 0x00, 0xa3, 0x31, 0x2e, 0x30, 0xa0, ...payload);
 
 /** The frame of one message whose payload is an array of `item`, a mebibyte of them unless told otherwise. */
 export const filled = (item: readonly number[], size = MEBIBYTE): Uint8Array => {
-  const count = Math.floor((size - 14) / item.length);
-  const frame = new Uint8Array(14 + count * item.length);
+  const count = Math.floor((size - 17) / item.length);
+  const frame = new Uint8Array(17 + count * item.length);
   frame.set([...around(0xdd), count >>> 24, count >>> 16, count >>> 8, count]);
-  for (let index = 0; index < count; index++) frame.set(item, 14 + index * item.length);
+  for (let index = 0; index < count; index++) frame.set(item, 17 + index * item.length);
   return frame;
 };
 
 /** The same, as msgpackr writes it when it may. */
-const packed = (options: Options, payload: unknown): Uint8Array => new Uint8Array(new Packr(options).pack([['a', 'a', 0, 1, '', payload]]));
+const packed = (options: Options, payload: unknown): Uint8Array =>
+  new Uint8Array(new Packr(options).pack([['a', 'a', 0, '1.0', '', payload]]));
 
 const cycle: unknown[] = [];
 cycle.push(cycle);

@@ -8,7 +8,7 @@ import { jsonPayload } from './payloads.js';
 
 const MEBIBYTE = 1024 * 1024;
 const LARGE = MEBIBYTE / 4;
-const envelope = (payload: string): string => `{"id":"a","type":"a","timestamp":0,"version":1,"payload":${payload}}`;
+const envelope = (payload: string): string => `{"id":"a","type":"a","timestamp":0,"version":"1.0","payload":${payload}}`;
 const filled = (make: (index: number) => string, size: number): string =>
   Array.from({ length: Math.floor(LARGE / size) }, (_, index) => make(index)).join();
 const payloadOf = (frame: string): unknown => json().decode(frame)[0]?.payload;
@@ -31,7 +31,7 @@ describe('json', () => {
     foreign: {
       'a number': () => '1',
       'a batch in a batch': () => `[[${envelope('1')}]]`,
-      'an envelope without an id': () => '{"type":"a","timestamp":0,"version":1}',
+      'an envelope without an id': () => '{"type":"a","timestamp":0,"version":"1.0"}',
     },
     heavy: {
       '256 KiB of empty objects': () => envelope(`[${filled(() => '{}', 3)}]`),
@@ -97,9 +97,9 @@ describe('json', () => {
 
   it('drops a polluted envelope with its pollution', () => {
     const [message] = json().decode(
-      '{"id":"a","type":"a","timestamp":0,"version":1,"__proto__":{"ttl":5},"constructor":{"prototype":{"ttl":5}}}',
+      '{"id":"a","type":"a","timestamp":0,"version":"1.0","__proto__":{"ttl":5},"constructor":{"prototype":{"ttl":5}}}',
     );
-    expect(message).toStrictEqual({ id: 'a', type: 'a', timestamp: 0, version: 1, source: '', payload: null });
+    expect(message).toStrictEqual({ id: 'a', type: 'a', timestamp: 0, version: '1.0', source: '', payload: null });
   });
 
   it('names the parser error as the cause', () => {

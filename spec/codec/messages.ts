@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NAME_PATTERN } from '../../lib/message/messageLimits.js';
+import { ENVELOPE_VERSION, isName } from '../../lib/message/messageLimits.js';
 import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
 
@@ -8,23 +8,25 @@ export const sample = (): Message => ({
   id: 'a1',
   type: 'execution.output',
   timestamp: 1_700_000_000_000,
-  version: 1,
-  source: 'server',
+  version: ENVELOPE_VERSION,
+  source: 'server <1>',
   payload: { executionId: 'e1', sandboxId: 's1', data: 'caf\u00e9 \u{1F600} "\\"' },
   target: 'console/1',
   correlationId: 'b2',
   replyTo: 'replies',
   ttl: 5_000,
   priority: MessagePriority.CRITICAL,
-  headers: { trace: '42' },
+  headers: { trace: '42', token: { scopes: ['read', 'write'], expires: 1_700_000_000, issuer: null } },
   metadata: {
     retryCount: 1,
     maxRetries: 3,
-    deliveryTag: 7,
+    deliveryTag: '7',
     routingKey: 'a.b',
     persistent: true,
     compressed: false,
     encrypted: false,
+    tenant: 'eu',
+    route: ['a', { hop: 2, isLast: true }],
   },
 });
 
@@ -60,10 +62,26 @@ export const faults: Readonly<Record<string, () => unknown>> = {
 };
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 128 });
-const name = fc.stringMatching(NAME_PATTERN);
+const label = fc.string({ unit: 'grapheme', maxLength: 60 }).filter(isName);
+const name = label.filter((value) => value !== '');
 const count = fc.nat();
 // The sign of -0 does not travel.
 const number = (min: number): fc.Arbitrary<number> => fc.double({ min, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+
+/** JSON values; msgpackr reads a key `__proto__` under another name. */
+const jsonValue = fc
+  .jsonValue({ maxDepth: 3 })
+  .filter((value) => !JSON.stringify(value).includes('__proto__') && JSON.stringify(value).length < 500)
+  .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+const fields = fc.dictionary(
+  name.filter(
+    (key) =>
+      key !== '__proto__' &&
+      !['retryCount', 'maxRetries', 'deliveryTag', 'routingKey', 'persistent', 'compressed', 'encrypted'].includes(key),
+  ),
+  fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), jsonValue),
+  { maxKeys: 10 },
+);
 
 /** Any message that is one. */
 export const messages = (payload: fc.Arbitrary<unknown>): fc.Arbitrary<Message> =>
@@ -72,31 +90,32 @@ export const messages = (payload: fc.Arbitrary<unknown>): fc.Arbitrary<Message> 
       id: text,
       type: name,
       timestamp: number(0),
-      version: fc.integer({ min: 1 }),
-      source: fc.oneof(fc.constant(''), name),
+      version: fc.oneof(fc.constant(ENVELOPE_VERSION), name),
+      source: label,
       payload,
-      target: name,
+      target: label,
       correlationId: text,
-      replyTo: name,
-      ttl: number(Number.MIN_VALUE),
+      replyTo: label,
+      ttl: number(0),
       priority: fc.constantFrom(...Object.values(MessagePriority)),
-      headers: fc.dictionary(
-        name.filter((key) => key !== '__proto__'),
-        fc.string({ unit: 'binary', maxLength: 20 }),
-        { maxKeys: 10 },
-      ),
-      metadata: fc.record(
-        {
-          retryCount: count,
-          maxRetries: count,
-          deliveryTag: count,
-          routingKey: text,
-          persistent: fc.boolean(),
-          compressed: fc.boolean(),
-          encrypted: fc.boolean(),
-        },
-        { requiredKeys: [] },
-      ),
+      headers: fields,
+      metadata: fc
+        .tuple(
+          fields,
+          fc.record(
+            {
+              retryCount: count,
+              maxRetries: count,
+              deliveryTag: text,
+              routingKey: text,
+              persistent: fc.boolean(),
+              compressed: fc.boolean(),
+              encrypted: fc.boolean(),
+            },
+            { requiredKeys: [] },
+          ),
+        )
+        .map(([others, known]) => ({ ...others, ...known })),
     },
     { requiredKeys: ['id', 'type', 'timestamp', 'version', 'source', 'payload'] },
   );

@@ -62,16 +62,16 @@ describe('msgpack', () => {
 
   it('makes tuples, cut after the last field that is there', () => {
     const short = createMessage('ack', null, { id: 'a', timestamp: 1, correlationId: 'b' });
-    expect(msgpack().encode([short])).toEqual(new Uint8Array(pack([['a', 'ack', 1, 1, '', null, 'b']])));
+    expect(msgpack().encode([short])).toEqual(new Uint8Array(pack([['a', 'ack', 1, '1.0', '', null, 'b']])));
     const { length } = msgpack().encode([createMessage('ack', null, { id: 'a', timestamp: 1 })]);
-    expect(length).toBe(pack([['a', 'ack', 1, 1, '']]).length);
+    expect(length).toBe(pack([['a', 'ack', 1, '1.0', '']]).length);
     expect(msgpack().encode([sample()]).length).toBeLessThan(JSON.stringify(sample()).length * 0.7);
   });
 
   it('ignores fields that a later version may have', () => {
-    const tuple = ['a', 'ack', 1, 1, '', 'hello', null, null, null, null, null, null, null, null, 'later'];
+    const tuple = ['a', 'ack', 1, '1.0', '', 'hello', null, null, null, null, null, null, null, null, 'later'];
     expect(msgpack().decode(pack([tuple]))).toStrictEqual([
-      { id: 'a', type: 'ack', timestamp: 1, version: 1, source: '', payload: 'hello' },
+      { id: 'a', type: 'ack', timestamp: 1, version: '1.0', source: '', payload: 'hello' },
     ]);
   });
 
@@ -99,7 +99,7 @@ describe('msgpack', () => {
   });
 
   it('lets them travel as arrays, and says beside them what they are', () => {
-    const tuple = ['a', 'a', 0, 1, '', { list: [[1, 2], [3]], n: 4 }, null, null, null, null, null, null, null];
+    const tuple = ['a', 'a', 0, '1.0', '', { list: [[1, 2], [3]], n: 4 }, null, null, null, null, null, null, null];
     const kinds = [
       [1, 'list', 0],
       [2, 'list', 1],
@@ -136,7 +136,7 @@ describe('msgpack', () => {
     ['that do not fit: a fraction for a BigInt', 0.5, [[3]]],
     ['that are very deep', [], [[1, ...new Array<number>(40).fill(0)]]],
   ])('refuses kinds %s', (_, payload, kinds) => {
-    const tuple = ['a', 'a', 0, 1, '', payload, null, null, null, null, null, null, null, kinds];
+    const tuple = ['a', 'a', 0, '1.0', '', payload, null, null, null, null, null, null, null, kinds];
     expect(() => msgpack().decode(pack([tuple]))).toThrow(DecodeError);
   });
 

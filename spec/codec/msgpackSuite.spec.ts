@@ -12,7 +12,7 @@ interface Case {
 /** https://github.com/kawanet/msgpack-test-suite: what implementations of MessagePack check themselves with. */
 const suite = createRequire(import.meta.url)('msgpack-test-suite') as Readonly<Record<string, readonly Case[]>>;
 
-const around = (hex: string): Uint8Array => new Uint8Array(Buffer.from(`9196a161a1610001a0${hex.replaceAll('-', '')}`, 'hex'));
+const around = (hex: string): Uint8Array => new Uint8Array(Buffer.from(`9196a161a16100a3312e30a0${hex.replaceAll('-', '')}`, 'hex'));
 const payloadOf = (hex: string): unknown => msgpack().decode(around(hex))[0]?.payload;
 
 function meant({ nil, bool, binary, number, bignum, string, array, map, timestamp }: Case): unknown {

@@ -5,9 +5,11 @@ import { createMessage } from '../../lib/message/createMessage.js';
 /** What is counted of numbers as they arrive, each with the stream that it belongs to. */
 const count = (...arrivals: readonly (readonly [stream: string, tag: number])[]): Promise<Delivery> =>
   lastValueFrom(
-    from(arrivals.map(([correlationId, deliveryTag]) => createMessage('test', 0, { correlationId, metadata: { deliveryTag } }))).pipe(
-      countDelivery(),
-    ),
+    from(
+      arrivals.map(([correlationId, deliveryTag]) =>
+        createMessage('test', 0, { correlationId, metadata: { deliveryTag: String(deliveryTag) } }),
+      ),
+    ).pipe(countDelivery()),
   );
 
 describe('countDelivery', () => {

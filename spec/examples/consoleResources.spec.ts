@@ -2,7 +2,8 @@ import { filter, firstValueFrom, lastValueFrom, map, takeUntil, toArray } from '
 import { execute } from '../../docs/examples/console/client.js';
 import { createGauges } from '../../docs/examples/console/workspace/resources.js';
 import { SandboxError } from '../../docs/examples/console/sandbox.js';
-import { ofType, type Message, type ResourcePayload } from '../../lib/index.js';
+import type { SandboxResources } from '../../docs/examples/console/messages.js';
+import { ofType, type Message } from '../../lib/index.js';
 import { describeOnLinux } from '../support/debian.js';
 import { startWorkspaces, type Guest } from './consoleWorkspace.js';
 
@@ -18,7 +19,7 @@ describeOnLinux('what programs use', () => {
     firstValueFrom(
       told.pipe(
         ofType(type),
-        filter(({ payload }) => payload.alerts?.includes(alert) === true),
+        filter(({ payload }) => payload.alerts?.some(({ metric }) => metric === alert) === true),
         map(({ payload }) => payload),
       ),
     );
@@ -36,7 +37,7 @@ describeOnLinux('what programs use', () => {
         takeUntil(
           bob.told.pipe(
             ofType('resource.metrics'),
-            filter(({ payload }) => payload.metrics['programs'] === 0),
+            filter(({ payload }) => payload.metrics.programs === 0),
           ),
         ),
         toArray(),
@@ -44,8 +45,8 @@ describeOnLinux('what programs use', () => {
     );
     await ended;
     expect(metrics.length).toBeGreaterThanOrEqual(2);
-    expect(Math.max(...metrics.map(({ memory = 0 }) => memory))).toBeGreaterThan(50e6);
-    expect(Math.max(...metrics.map(({ cpu = 0 }) => cpu))).toBeGreaterThan(0.1);
+    expect(Math.max(...metrics.map(({ memory }) => memory))).toBeGreaterThan(50e6);
+    expect(Math.max(...metrics.map(({ cpu }) => cpu))).toBeGreaterThan(0.1);
   });
 
   it('is warned of, and told when it was too much', async () => {
@@ -54,8 +55,8 @@ describeOnLinux('what programs use', () => {
     const limit = next(ann, 'resource.limit', 'memory');
     await run(ann, 'const all = []; setInterval(() => all.push(Buffer.alloc(4e6, 1)), 20);');
     const { metrics, thresholds } = await warning;
-    expect(metrics['memory']).toBeGreaterThanOrEqual(thresholds?.['memory'] ?? Infinity);
-    expect((await limit).alerts).toEqual(['memory']);
+    expect(metrics.memory).toBeGreaterThanOrEqual(thresholds?.memory ?? Infinity);
+    expect((await limit).alerts).toMatchObject([{ metric: 'memory', level: 'critical' }]);
   });
 
   it('includes time', async () => {
@@ -64,18 +65,19 @@ describeOnLinux('what programs use', () => {
     const ann = await console$.enter();
     const limit = next(ann, 'resource.limit', 'time');
     await run(ann, 'for (;;);');
-    expect((await limit).alerts).toEqual(['time']);
+    expect((await limit).alerts).toEqual([{ metric: 'time', level: 'critical', value: 300, threshold: 300 }]);
   });
 });
 
 describe('a gauge', () => {
   const thresholds = { cpu: 0.9, memory: 100 };
+  const limits = { memory: 200, time: 1_000, output: 50 };
   const usage = (cpu: number, memory = 10) => ({ kind: 'usage', cpu, memory }) as const;
   function gauging() {
     const told: Message[] = [];
-    const gauge = createGauges('box', { next: (message) => void told.push(message) }, thresholds);
+    const gauge = createGauges('box', { next: (message) => void told.push(message) }, thresholds, limits);
     const alerts = () =>
-      told.filter(({ type }) => type !== 'resource.metrics').map(({ type, payload }) => [type, (payload as ResourcePayload).alerts]);
+      told.filter(({ type }) => type !== 'resource.metrics').map(({ type, payload }) => [type, (payload as SandboxResources).alerts]);
     return { told, gauge, alerts };
   }
 
@@ -85,7 +87,7 @@ describe('a gauge', () => {
     [1, 1, 1, 1, 0.5, 1, 1, 1, 1].forEach((cpu) => read(usage(cpu)));
     expect(alerts()).toEqual([]);
     [1, 1, 1, 1, 1, 1].forEach((cpu) => read(usage(cpu)));
-    expect(alerts()).toEqual([['resource.warning', ['cpu']]]);
+    expect(alerts()).toEqual([['resource.warning', [{ metric: 'cpu', level: 'warning', value: 1, threshold: 0.9 }]]]);
     [0.2, 1, 1, 1, 1, 1].forEach((cpu) => read(usage(cpu)));
     expect(alerts()).toHaveLength(2);
   });
@@ -97,15 +99,15 @@ describe('a gauge', () => {
     two.read(usage(0.25, 20));
     one.end();
     two.end(new Error('none of a sandbox'));
-    const last = told.map(({ payload }) => (payload as ResourcePayload).metrics);
+    const last = told.map(({ payload }) => (payload as SandboxResources).metrics);
     expect(last[0]).toEqual({ cpu: 0.5, memory: 30, programs: 1 });
     expect(last.at(-2)).toEqual({ cpu: 0.25, memory: 20, programs: 1 });
     expect(last.at(-1)).toEqual({ cpu: 0, memory: 0, programs: 0 });
   });
 
   it.each([
-    ['ERR_MEMORY_LIMIT', [['resource.limit', ['memory']]]],
-    ['ERR_OUTPUT_LIMIT', [['resource.limit', ['output']]]],
+    ['ERR_MEMORY_LIMIT', [['resource.limit', [{ metric: 'memory', level: 'critical', value: 200, threshold: 200 }]]]],
+    ['ERR_OUTPUT_LIMIT', [['resource.limit', [{ metric: 'output', level: 'critical', value: 50, threshold: 50 }]]]],
     ['ERR_STOPPED', []],
   ] as const)('knows what %s is', (code, expected) => {
     const { gauge, alerts } = gauging();

@@ -9,7 +9,7 @@ describe('createMessage', () => {
       id: 'a',
       type: 'system.ping',
       timestamp: 5,
-      version: 1,
+      version: '1.0',
       source: '',
       payload: { timestamp: 0 },
     });
@@ -45,11 +45,11 @@ describe('createMessage', () => {
       replyTo: 'me/answers',
       ttl: 5_000,
       priority: MessagePriority.HIGH,
-      headers: { trace: '42' },
-      metadata: { retryCount: 1 },
+      headers: { trace: '42', span: { parent: 7 } },
+      metadata: { retryCount: 1, tenant: 'eu' },
     };
     const message = createMessage('ack', null, { ...options, scheduler: asyncScheduler });
-    expect(message).toEqual({ ...options, type: 'ack', version: 1, payload: null });
+    expect(message).toEqual({ ...options, type: 'ack', version: '1.0', payload: null });
     expect(parseMessage(message)).toEqual(message);
   });
 });

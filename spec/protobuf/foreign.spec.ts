@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import protobufjs from 'protobufjs';
 import { MessagePriority } from '../../lib/message/messagePriority.js';
-import type { Message } from '../../lib/message/types.js';
+import type { Message, MessageMetadata } from '../../lib/message/types.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { messages, sample } from '../codec/messages.js';
 
@@ -13,16 +13,26 @@ const { values: priorities } = root.lookupEnum('rxwire.v1.Priority');
 const codec = protobuf();
 
 /** As it names and fills the fields. */
-function theirs({ payload, source, timestamp, headers, ...message }: Message): object {
+function theirs({ payload, source, timestamp, version, headers, metadata, ...message }: Message): object {
   const json = payload === null ? {} : { json: JSON.stringify(payload) };
   return {
     ...message,
     ...(timestamp !== 0 && { timestamp }),
     ...(source !== '' && { source }),
     ...json,
-    ...(headers && { headers: { ...headers } }),
+    ...(version !== '1.0' && { version }),
+    ...(headers && { headers: JSON.stringify(headers) }),
+    ...(metadata && { metadata: theirMetadata(metadata) }),
   };
 }
+
+function theirMetadata(metadata: MessageMetadata): object {
+  const { retryCount, maxRetries, deliveryTag, routingKey, persistent, compressed, encrypted, ...others } = metadata;
+  const known = { retryCount, maxRetries, deliveryTag, routingKey, persistent, compressed, encrypted };
+  return { ...defined(known), ...(Object.keys(others).length > 0 && { others: JSON.stringify(others) }) };
+}
+
+const defined = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 describe('rxwire.proto', () => {
   it('says what protobuf writes', () => {
@@ -31,11 +41,7 @@ describe('rxwire.proto', () => {
         const read = Batch.toObject(Batch.decode(codec.encode(batch) as Uint8Array), { longs: Number, arrays: true }) as {
           readonly messages: readonly object[];
         };
-        const withHeaders = batch.map(({ headers, ...message }) => ({
-          ...message,
-          ...(headers && Object.keys(headers).length > 0 && { headers }),
-        }));
-        expect(read.messages).toEqual(withHeaders.map((message) => theirs(message as Message)));
+        expect(read.messages).toEqual(batch.map(theirs));
       }),
     );
   });

@@ -38,7 +38,7 @@ function plain(value: unknown): unknown {
 export function around(type: string, data: Uint8Array): Uint8Array {
   const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).fork();
   writer.tag(1, WireType.LengthDelimited).string('a').tag(2, WireType.LengthDelimited).string(type);
-  writer.tag(4, WireType.Varint).uint32(1).tag(6, WireType.LengthDelimited).bytes(data);
+  writer.tag(6, WireType.LengthDelimited).bytes(data);
   return writer.join().finish();
 }
 

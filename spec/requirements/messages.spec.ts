@@ -41,14 +41,14 @@ describe.each(codecs)('R1 messages, with the codec %s over a real socket', (_, c
 
   it('envelope: every field arrives as it was sent, and defaults are filled in', async () => {
     const full: Message = {
-      ...{ id: 'm1', type: 'test.any', timestamp: 1_700_000_000_000, version: 1, source: 'me', target: 'you', correlationId: 'm0' },
+      ...{ id: 'm1', type: 'test.any', timestamp: 1_700_000_000_000, version: '1.0', source: 'me', target: 'you', correlationId: 'm0' },
       ...{
         replyTo: 'inbox',
         ttl: 10 * 365 * 86_400_000,
         priority: MessagePriority.HIGH,
         payload: { text: 'hëllo', list: [1, null, true] },
       },
-      ...{ headers: { trace: 't1' }, metadata: { retryCount: 0 } },
+      ...{ headers: { trace: 't1', span: { parent: 7, tags: ['a', null] } }, metadata: { retryCount: 0 } },
     };
     const least = createMessage('test.any', null);
     expect(await carried(full, least)).toEqual([full, { ...least, source: 'client' }]);
@@ -56,7 +56,7 @@ describe.each(codecs)('R1 messages, with the codec %s over a real socket', (_, c
       id: expect.stringMatching(/^[\w-]{21}$/),
       type: 'test.any',
       timestamp: expect.any(Number),
-      version: 1,
+      version: '1.0',
       source: '',
       payload: null,
     });
@@ -64,11 +64,20 @@ describe.each(codecs)('R1 messages, with the codec %s over a real socket', (_, c
   });
 
   it('metadata: all of it', async () => {
-    const metadata: Required<MessageMetadata> = {
-      ...{ retryCount: 1, maxRetries: 3, deliveryTag: 7, routingKey: 'eu.west', persistent: true, compressed: false, encrypted: false },
+    const metadata: MessageMetadata = {
+      ...{
+        retryCount: 1,
+        maxRetries: 3,
+        deliveryTag: '7',
+        routingKey: 'eu.west',
+        persistent: true,
+        compressed: false,
+        encrypted: false,
+        tenant: { region: 'eu' },
+      },
     };
     expect((await carried(createMessage('test.any', null, { metadata })))[0]?.metadata).toEqual(metadata);
-    expect(() => parseMessage({ ...createMessage('test.any', null), metadata: { deliveryTag: 'x' } })).toThrow('metadata.deliveryTag');
+    expect(() => parseMessage({ ...createMessage('test.any', null), metadata: { deliveryTag: 7 } })).toThrow('metadata.deliveryTag');
   });
 
   it('priority: LOW 0, NORMAL 1 (default), HIGH 2, CRITICAL 3; the urgent go first among those that wait', async () => {
@@ -82,7 +91,12 @@ describe.each(codecs)('R1 messages, with the codec %s over a real socket', (_, c
 
   const about = { executionId: 'e1', sandboxId: 's1' };
   const file = { sandboxId: 's1', path: '/a.txt', operation: 'update', progress: 0.5, result: { bytes: 3 } } as const;
-  const resource = { sandboxId: 's1', metrics: { cpu: 0.9 }, thresholds: { cpu: 0.8 }, alerts: ['cpu'] };
+  const resource = {
+    sandboxId: 's1',
+    metrics: { cpu: 0.9, memory: 512, programs: 1 },
+    thresholds: { cpu: 0.8, memory: 1_000 },
+    alerts: [{ metric: 'cpu', level: 'warning', value: 0.9, threshold: 0.8 }],
+  };
   const system = { status: 'up', timestamp: 1, metadata: { node: 'n1' } };
   type Payloads = { readonly [T in keyof MessageTypes]?: MessageTypes[T] };
   const kinds: Readonly<Record<string, Payloads>> = {
@@ -90,7 +104,7 @@ describe.each(codecs)('R1 messages, with the codec %s over a real socket', (_, c
       'execution.start': { ...about, data: 'console.log(42)' },
       'execution.output': { ...about, data: '42\n', stream: 'stdout' },
       'execution.complete': { ...about, data: { exitCode: 0, duration: 12 } },
-      'execution.error': { ...about, error: { message: 'no memory', code: 'OOM' } },
+      'execution.error': { ...about, error: { name: 'Error', message: 'no memory', code: 'OOM', stack: 'at a' } },
     },
     'file messages': { 'file.upload': file, 'file.download': file, 'file.delete': file, 'file.change': file },
     'resource messages': { 'resource.metrics': resource, 'resource.warning': resource, 'resource.limit': resource },

@@ -60,7 +60,7 @@ describe('listen: hostile clients', () => {
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('names things %s: a name like any other', async (name) => {
     const { url, wire } = await start();
     const client = await greetedClient(url);
-    const text = JSON.stringify({ id: name, type: name, timestamp: 0, version: 1, payload: 0 });
+    const text = JSON.stringify({ id: name, type: name, timestamp: 0, version: '1.0', payload: 0 });
     client.socket.send(text.replace(/}$/, `,"headers":{"${name}":"x"},"target":"${name}"}`));
     const [received] = await (await wire()).messages.take(1);
     expect(received).toMatchObject({ id: name, type: name, target: name });

@@ -36,7 +36,7 @@ afterEach(() => served.close());
 
 const requests: readonly Transport[] = ['sse', 'long-polling'];
 const json1 = (fields: object): string =>
-  JSON.stringify({ id: 'a', type: 'test.any', timestamp: 0, version: 1, source: '', payload: null, ...fields });
+  JSON.stringify({ id: 'a', type: 'test.any', timestamp: 0, version: '1.0', source: '', payload: null, ...fields });
 /** The ids of what was delivered, and the codes of what was reported, of the first wire. */
 const seen = async () => {
   const { messages, errors } = await served.wire();
@@ -159,10 +159,13 @@ describe('__proto__, constructor, toString as type, header or channel', () => {
     });
 
     it.each([
-      ['a type of 129 characters', { type: 'x'.repeat(129) }],
-      ['a type with a space', { type: 'a b' }],
+      ['a type of 257 characters', { type: 'x'.repeat(257) }],
+      ['a type with a control character', { type: 'a\u0007' }],
+      ['a version that is a number', { version: 1 }],
       ['33 headers', { headers: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`h${index}`, ''])) }],
-      ['headers of 4 KiB and one', { headers: { h: 'x'.repeat(4_096) } }],
+      ['a header above 8 KiB', { headers: { h: 'x'.repeat(8_192) } }],
+      ['headers above 16 KiB', { headers: { a: 'x'.repeat(8_000), b: 'x'.repeat(8_000), c: 'x'.repeat(8_000) } }],
+      ['metadata above 16 KiB', { metadata: { a: 'x'.repeat(8_000), b: 'x'.repeat(8_000), c: 'x'.repeat(8_000) } }],
       ['a header with a line break in its name', { headers: { 'a\n': '' } }],
     ])('%s: refused', async (_, fields) => {
       const { ended, ids, codes } = await unreadable(transport, {}, 'json', json1(fields));

@@ -4,7 +4,7 @@ import { startVirtual, turns } from '../server/virtual.js';
 const message = (id: string) => createMessage('test.any', null, { id });
 /** A batch of the client, whose ack may wait for two seconds. */
 const patient = (first: number, id: string): string =>
-  `["ackmsg",0,1024,100,0,${first},1,{"id":"${id}","type":"test.any","timestamp":0,"version":1,"source":"","payload":null}]`;
+  `["ackmsg",0,1024,100,0,${first},1,{"id":"${id}","type":"test.any","timestamp":0,"version":"1.0","source":"","payload":null}]`;
 
 describe('an endpoint whose other side lets acks wait', () => {
   let server: ReturnType<typeof startVirtual>;

@@ -31,7 +31,7 @@ export function fakeWire(onSent: (message: Message) => void = () => undefined) {
     sentTypes: (): readonly string[] => sent.map(({ type }) => type),
     /** Says something about a request. */
     say(type: string, correlationId: string, payload: unknown, number?: number): void {
-      const metadata = number !== undefined && { metadata: { deliveryTag: number } };
+      const metadata = number !== undefined && { metadata: { deliveryTag: String(number) } };
       messages$.next(createMessage<string, unknown>(type, payload, { correlationId, ...metadata }));
     },
     /** Whether its messages, failures and errors have subscribers. */

@@ -121,7 +121,7 @@ export function foreignClient(url: string, onPayload: (payload: unknown) => void
 
   return {
     send(payload) {
-      batches.push({ first: last + 1, bodies: [{ id: `f${++ids}`, type: 'foreign', timestamp: 0, version: 1, source: '', payload }] });
+      batches.push({ first: last + 1, bodies: [{ id: `f${++ids}`, type: 'foreign', timestamp: 0, version: '1.0', source: '', payload }] });
       last++;
       flush();
     },

@@ -147,7 +147,7 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     send(payload) {
       if (!latest) throw new Error('nobody has come');
-      latest.unacked.push({ id: `s${++ids}`, type: 'foreign', timestamp: 0, version: 1, source: '', payload });
+      latest.unacked.push({ id: `s${++ids}`, type: 'foreign', timestamp: 0, version: '1.0', source: '', payload });
       flush(latest);
     },
     cut: () => server.clients.forEach((socket) => socket.terminate()),

@@ -33,6 +33,6 @@ export function fieldsOf(frame: unknown): Readonly<Record<string, unknown>> {
 
 /** A batch as it travels; its messages have these ids. */
 export function batch(first: number, ...ids: readonly string[]): string {
-  const messages = ids.map((id) => ({ id, type: 'test.any', timestamp: 0, version: 1, source: '', payload: null }));
+  const messages = ids.map((id) => ({ id, type: 'test.any', timestamp: 0, version: '1.0', source: '', payload: null }));
   return `["msg",${first},${ids.length},${JSON.stringify(messages.length === 1 ? messages[0] : messages)}]`;
 }

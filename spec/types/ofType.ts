@@ -1,11 +1,14 @@
 import { EMPTY, type Observable, type ObservedValueOf } from 'rxjs';
-import type { ExecutionError, ExecutionOutput, Message } from '../../lib/message/types.js';
+import type { Message, MessageTypes } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function exactly<A, B>(same: Equal<A, B>): void;
 type PayloadIn<O extends Observable<Message>> = ObservedValueOf<O>['payload'];
+
+type ExecutionOutput = MessageTypes['execution.output'];
+type ExecutionError = MessageTypes['execution.error'];
 
 // An application adds its own types to the map, always by this name: TypeScript loses them when the map is reached by two paths.
 declare module 'rxwire' {
@@ -41,10 +44,10 @@ exactly<typeof further$, Observable<Message<'execution.error', ExecutionError>>>
 export const dynamic$ = messages$.pipe(ofType(anyType));
 exactly<typeof dynamic$, Observable<Message>>(true);
 
-// @ts-expect-error an output has no error
-export type ErrorOfOne = PayloadIn<typeof one$>['error'];
+// @ts-expect-error an output has no path
+export type PathOfOne = PayloadIn<typeof one$>['path'];
 // @ts-expect-error of two types, a field that only one has
-export type ErrorOfSeveral = PayloadIn<typeof several$>['error'];
+export type StreamOfSeveral = PayloadIn<typeof several$>['stream'];
 // @ts-expect-error no payload is known for this type
 export type TextOfUnknown = PayloadIn<typeof unknown$>['text'];
 // @ts-expect-error at least one type

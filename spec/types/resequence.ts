@@ -5,7 +5,7 @@ import { resequence, type SequenceGap } from '../../lib/operators/resequence.js'
 const messages$: Observable<Message<'execution.output'>> = EMPTY;
 
 export const ordered: Observable<Message<'execution.output'>> = messages$.pipe(
-  resequence(({ metadata }) => metadata?.deliveryTag ?? NaN, {
+  resequence(({ metadata }) => Number(metadata?.deliveryTag), {
     first: 1,
     maxSize: 100,
     maxWait: 50,

@@ -6,11 +6,14 @@ import { createRouter } from '../../lib/app/routing/router.js';
 import type { MessageMatching } from '../../lib/app/routing/routeTypes.js';
 import { use } from '../../lib/app/routing/use.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import type { ExecutionOutput, FilePayload, Message, ResourcePayload } from '../../lib/message/types.js';
+import type { FilePayload, Message, MessageTypes } from '../../lib/message/types.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function exactly<A, B>(same: Equal<A, B>): void;
+
+type ExecutionOutput = MessageTypes['execution.output'];
+type ResourcePayload = MessageTypes['resource.metrics'];
 
 declare module 'rxwire' {
   interface MessageTypes {
@@ -27,10 +30,13 @@ exactly<MessageMatching<'file.*'>['type'], 'file.upload' | 'file.download' | 'fi
 exactly<MessageMatching<'resource.**'>['payload'], ResourcePayload>(true);
 exactly<MessageMatching<'attic.*.lit'>['payload'], { readonly watts: number }>(true);
 exactly<MessageMatching<'attic.**'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
-exactly<MessageMatching<'*'>['type'], 'ack' | 'batch' | 'reply'>(true);
-// One segment is not two, and the rest is one at least.
-exactly<MessageMatching<'attic.*'>, Message>(true);
-exactly<MessageMatching<'ack.**'>, Message>(true);
+exactly<MessageMatching<'*'>['type'], keyof MessageTypes>(true);
+exactly<MessageMatching<'attic.*'>['type'], 'attic.door.opened' | 'attic.lamp.lit'>(true);
+exactly<MessageMatching<'attic.d*'>['type'], 'attic.door.opened'>(true);
+exactly<MessageMatching<'execution*'>['payload']['sandboxId'], string>(true);
+// A star within is one segment, and what follows a dot is not the text before it.
+exactly<MessageMatching<'*.lit'>, Message>(true);
+exactly<MessageMatching<'ack.*'>, Message>(true);
 // Of what nobody declared, and of what is known only at run time, nothing is known.
 exactly<MessageMatching<'nobody.*'>['payload'], unknown>(true);
 exactly<MessageMatching<RegExp>, Message>(true);
@@ -75,6 +81,14 @@ router.add(anyPattern, ({ payload }) => exactly<typeof payload, unknown>(true));
 router.add(/^x/, ({ payload }) => exactly<typeof payload, unknown>(true));
 // @ts-expect-error nobody is lit
 router.add('attic.*.lit', ({ payload }) => payload.by);
+
+const keyed = createRouter({ by: 'routingKey' });
+keyed.add('file.*', ({ payload }) => exactly<typeof payload, unknown>(true));
+route({ 'file.*': ({ payload }) => exactly<typeof payload, unknown>(true) }, { by: 'routingKey' });
+// @ts-expect-error a routing key does not tell the payload
+keyed.add('file.*', ({ payload }) => payload.path);
+// @ts-expect-error there is no such text to match
+route({}, { by: 'key' });
 
 intercept('execution.output', (message) => createMessage('execution.output', { ...message.payload, data: '' }));
 intercept('file.*', ({ payload }) => (payload.path === '' ? null : undefined));

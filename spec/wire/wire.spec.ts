@@ -181,8 +181,8 @@ describe('Wire', () => {
     it('tells of a message that no peer would take, which does not leave', async () => {
       const { wire, peer } = wirePair();
       const [errors, receipts, there] = [record(wire.errors$), record(wire.receipts$), record(peer)];
-      wire.next({ ...message('bad'), type: 'not a name' });
-      wire.next({ ...message('worse'), headers: { 'no name': '' } });
+      wire.next({ ...message('bad'), type: 'no\nname' });
+      wire.next({ ...message('worse'), headers: { 'no\nname': '' } });
       wire.next(message('a'));
       await wait();
       expect(errors.values.map((error) => error.message)).toEqual([

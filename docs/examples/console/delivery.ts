@@ -24,16 +24,17 @@ export function countDelivery(): OperatorFunction<Message, Delivery> {
       let [received, doubled, lostBefore, highest] = [0, 0, 0, 0];
 
       return source.pipe(
-        map(({ correlationId, metadata: { deliveryTag = 0 } = {} }): Delivery => {
+        map(({ correlationId, metadata }): Delivery => {
+          const number = Number(metadata?.deliveryTag ?? 0);
           if (correlationId !== stream) {
             lostBefore += highest - seen.size;
             stream = correlationId;
             highest = 0;
             seen.clear();
           }
-          if (seen.has(deliveryTag)) doubled++;
-          seen.add(deliveryTag);
-          highest = Math.max(highest, deliveryTag);
+          if (seen.has(number)) doubled++;
+          seen.add(number);
+          highest = Math.max(highest, number);
           return { received: ++received, lost: lostBefore + highest - seen.size, doubled };
         }),
       );

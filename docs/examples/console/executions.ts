@@ -87,9 +87,9 @@ function stopOf(wire: Observable<Message>, { payload }: Start): Observable<never
 /** Turns what happened into the messages of one execution, numbered. */
 function answers(start: Start): (event: SandboxEvent | Error) => ExecutionMessage {
   const names = namesIn(start.payload);
-  let deliveryTag = 0;
+  let count = 0;
   return (event) => {
-    const options = { correlationId: start.id, metadata: { deliveryTag: ++deliveryTag } };
+    const options = { correlationId: start.id, metadata: { deliveryTag: String(++count) } };
     if (event instanceof Error) {
       const error = { message: event.message, code: event instanceof SandboxError ? event.code : 'ERR_SANDBOX' };
       return createMessage('execution.error', { ...names, error }, options);

@@ -1,8 +1,18 @@
-import type { Message } from 'rxwire';
+import type { ExecutionFailure, ExecutionPayload, Message, ResourceAlert } from 'rxwire';
 
-/** The console's own kinds of messages, added to the map: from here on, they are as typed as the others. */
+/**
+ * The console's own kinds of messages, added to the map: from here on, they are as typed as the others. Of the payloads that all applications share, it says what
+ * they are in this one.
+ */
 declare module 'rxwire' {
   interface MessageTypes {
+    'execution.start': ExecutionPayload & { readonly data: string };
+    'execution.output': ExecutionPayload & { readonly data: string; readonly stream?: 'stdout' | 'stderr' };
+    'execution.complete': ExecutionPayload & { readonly data?: { readonly exitCode: number; readonly duration: number } };
+    'execution.error': ExecutionPayload & { readonly error: ExecutionFailure };
+    'resource.metrics': SandboxResources;
+    'resource.warning': SandboxResources;
+    'resource.limit': SandboxResources;
     'execution.stop': { readonly executionId: string; readonly sandboxId: string };
     /** Asks what is in a workspace; it is made when the first comes into its channel. */
     'workspace.open': { readonly sandboxId: string };
@@ -21,6 +31,14 @@ declare module 'rxwire' {
     'file.delete': { readonly reply: null };
     'document.sync': { readonly reply: { readonly update: Uint8Array; readonly vector: Uint8Array } };
   }
+}
+
+/** What the programs of a sandbox use together: cores, bytes, and the number of programs. */
+export interface SandboxResources {
+  readonly sandboxId: string;
+  readonly metrics: { readonly cpu: number; readonly memory: number; readonly programs: number };
+  readonly thresholds?: { readonly cpu: number; readonly memory: number };
+  readonly alerts?: readonly ResourceAlert[];
 }
 
 /** What a server answers to `execution.start`: any number of outputs, then one of the other two. */

@@ -3,6 +3,7 @@ import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { RxwireError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createMessage } from '../../message/createMessage.js';
+import { deliveryOf } from '../../message/deliveryOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -96,14 +97,14 @@ function removeIdle(known: Map<string, Channel>, { has }: Demultiplexer): void {
  * @param confirm Whether the hub answers.
  */
 function publishMessage(channel: string, message: Message, level: Delivery, confirm = false): Message {
-  const { id, timestamp, ttl, priority, delivery } = message;
-  const isEphemeral = (delivery ?? level) === 'at-most-once';
+  const { id, timestamp, ttl, priority } = message;
+  const delivery = deliveryOf(message, level);
+  const isEphemeral = delivery === 'at-most-once';
   const payload = { channel, message, ...(isEphemeral && { ephemeral: true }), ...(confirm && { confirm }) };
   return {
-    ...createMessage('channel.publish', payload, { id, timestamp }),
+    ...createMessage('channel.publish', payload, { id, timestamp, delivery }),
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
-    ...(delivery !== undefined && { delivery }),
     ...(isUnencrypted(message) && { metadata: { encrypted: true } }),
   };
 }

@@ -2,9 +2,9 @@ import { defer, map, mergeAll, mergeMap, startWith, tap, type Observable, type S
 import { assertPositive } from '../../internal/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../../internal/mergeFromQueue.js';
 import type { Message } from '../../message/types.js';
-import { retryBackoff } from '../../operators/retryBackoff.js';
+import { createRetries } from '../../session/consume/messageRetries.js';
 import { handled } from '../../session/consume/consumeOne.js';
-import { RETRY_DEFAULTS, type Consumed, type HandlerWork } from '../../session/consume/consumeOptions.js';
+import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
 import { deadLettering } from './deadLettering.js';
 import type { QueueCore } from './queueCore.js';
 import type { QueueItem } from './queueItem.js';
@@ -18,13 +18,13 @@ export function processItems<T extends Message, R>(
   { concurrency = QUEUE_DEFAULTS.concurrency, retry, onError, deadLetter }: ProcessOptions<T, R>,
 ): Observable<Consumed<T, R>> {
   assertPositive('queue', { concurrency });
-  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler });
+  const retries = createRetries(retry, scheduler);
 
   return defer(() => {
     const running = new Set<QueueItem<T>>();
     let isUnsubscribed = false;
     const protect = deadLettering({ running, isUnsubscribed: () => isUnsubscribed, jobOf, finish, putBack, errors$ });
-    const parts = { handler, retried, scheduler, protect, ...(onError && { onError }), ...(deadLetter && { deadLetter }) };
+    const parts = { handler, retries, scheduler, protect, ...(onError && { onError }), ...(deadLetter && { deadLetter }) };
     const end = (item: QueueItem<T>): Observable<unknown> | undefined => (running.delete(item) ? finish(item) : undefined);
     const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
       handled(jobOf(item), parts).pipe(

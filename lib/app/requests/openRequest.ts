@@ -36,9 +36,14 @@ export function handleReply(request: OpenRequest, { type, payload, metadata }: M
   if (type === 'reply.error') callbacks.fail(request, errorOf(payload));
   else if (type === 'reply.progress') handleProgress(request, payload, callbacks);
   // Replies without a number are accepted as they arrive.
-  else if (isReply(type)) handleValue(request, type, payload, metadata?.deliveryTag ?? request.count, callbacks);
+  else if (isReply(type)) handleValue(request, type, payload, numberOf(metadata?.deliveryTag) ?? request.count, callbacks);
   request.isAnswered = true;
   return !request.subscriber.closed;
+}
+
+/** Returns the number of a reply; undefined for a tag of another kind. */
+function numberOf(tag = ''): number | undefined {
+  return /^\d+$/.test(tag) ? Number(tag) : undefined;
 }
 
 function isReply(type: string): boolean {

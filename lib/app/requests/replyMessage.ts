@@ -16,7 +16,7 @@ export function replyMessage(request: Message, type: ReplyType, payload: unknown
   const reply: Draft<Message> = { id: nanoid(), type, timestamp, version: ENVELOPE_VERSION, source: '', payload, correlationId };
   if (priority !== undefined) reply.priority = priority;
   if (replyTo !== undefined) reply.target = replyTo;
-  if (number !== undefined) reply.metadata = { deliveryTag: number };
+  if (number !== undefined) reply.metadata = { deliveryTag: String(number) };
   return reply;
 }
 

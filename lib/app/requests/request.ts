@@ -84,7 +84,7 @@ const OPTIONAL_FIELDS = [
 function asRequest(message: Message, id: string, deadline: number): Message {
   const { type, timestamp, version, source, payload, ttl = deadline - timestamp } = message;
   const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };
-  if (ttl > 0 && ttl < Infinity) copy['ttl'] = ttl;
+  if (ttl >= 0 && ttl < Infinity) copy['ttl'] = ttl;
   for (const field of OPTIONAL_FIELDS) if (message[field] !== undefined) copy[field] = message[field];
   return copy as unknown as Message;
 }

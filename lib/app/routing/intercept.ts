@@ -18,7 +18,7 @@ export type Interceptor<P extends string | RegExp> = (
  *     source                                   -ab-b-|
  *     intercept('a', a takes 3 ms)             ----(ab)b-|
  *
- * @param pattern As for `route`: a type, or `file.*`, `file.**`, or a RegExp.
+ * @param pattern As for `route`: a type, or a pattern like `file.*`, or a RegExp.
  * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
  * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is no `onError`.
  * @throws The error of `onError`, delivered.

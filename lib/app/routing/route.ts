@@ -18,8 +18,10 @@ export interface RouteOptions extends RouterOptions {
  *     source                           -a-b--c--|
  *     route({ a: takes 3 ms, b: … })   ---b(a)--|      (c is unhandled)
  *
- * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots, and a final `**` matches one or more
- * segments. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
+ * Emits each message when its handlers are done. In a pattern, `*` matches one segment between dots; at the end, `*` or `**` matches all that
+ * follows, dots included. The pattern determines the type of the payload. Handlers start in the order of the map, then those of `patterns`.
+ *
+ * With `by: 'routingKey'`, patterns are matched against `metadata.routingKey`, and payloads are `unknown`.
  *
  * Only the operator `use` may delay the messages of a session before this one. Retries, dead letters and acks are those of `consume`.
  *
@@ -31,14 +33,22 @@ export interface RouteOptions extends RouterOptions {
  * @example
  * wire.pipe(route({ 'execution.output': ({ payload }) => draw(payload.data), 'file.*': ({ payload }) => save(payload.path) })).subscribe();
  */
+export function route(
+  routes: Readonly<Record<string, RouteHandler<string>>>,
+  options: RouteOptions & { readonly by: 'routingKey' },
+): MonoTypeOperatorFunction<Message>;
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the keys of the map, from which the types of the handlers follow
 export function route<const P extends string>(
   routes: { readonly [K in P]: RouteHandler<K> },
+  options?: RouteOptions,
+): MonoTypeOperatorFunction<Message>;
+export function route(
+  routes: Readonly<Record<string, RouteHandler<string>>>,
   options: RouteOptions = {},
 ): MonoTypeOperatorFunction<Message> {
   const { patterns = [], onUnhandled, ...rest } = options;
   const router = createRouting(rest, { onUnhandled });
-  for (const pattern of Object.keys(routes) as P[]) router.add(pattern, routes[pattern]);
+  for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;
 }

@@ -7,10 +7,18 @@ export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unk
    * smaller; this limit is for other streams. @default 10_000
    */
   readonly maxRunning?: number;
+  /**
+   * The text that patterns are matched against: the type of a message, or its `metadata.routingKey`. A message without a routing key is matched by its type.
+   * @default 'type'
+   */
+  readonly by?: RouteBy;
 }
 
+/** The text of a message that patterns are matched against. */
+export type RouteBy = 'type' | 'routingKey';
+
 /** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
-export const ROUTE_DEFAULTS = { maxRunning: 10_000 } as const;
+export const ROUTE_DEFAULTS = { maxRunning: 10_000, by: 'type' } as const;
 
 /** A handler that has finally failed, with its pattern. */
 export interface DeadRoute {

@@ -2,7 +2,7 @@ import type { Message, MessageType } from '../../message/types.js';
 import type { MessageOf } from '../../operators/ofType.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 
-/** Whether a type matches a pattern, segment by segment. */
+/** Whether a type matches a pattern, segment by segment. A `*` at the end matches all that follows. */
 type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
   ? true
   : Pattern extends `${infer Head}.${infer Rest}`
@@ -11,9 +11,11 @@ type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
         ? Matches<Rest, Others>
         : false
       : false
-    : Type extends `${string}.${string}`
-      ? false
-      : Pattern extends '*' | Type
+    : Pattern extends `${infer Prefix}*`
+      ? Type extends `${Prefix}${string}`
+        ? true
+        : false
+      : Pattern extends Type
         ? true
         : false;
 

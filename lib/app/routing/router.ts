@@ -2,19 +2,19 @@ import { Subject, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
 import { noteUnhandled } from '../../session/receive/delivery.js';
 import { createRouting } from './routing.js';
-import type { DeadRoute, RouterOptions } from './routeOptions.js';
+import type { DeadRoute, RouteBy, RouterOptions } from './routeOptions.js';
 import type { RouteHandler } from './routeTypes.js';
 
-/** A set of routes that can change while it runs. */
-export interface Router {
+/** A set of routes that can change while it runs. With routing keys, patterns do not determine the type of a payload. */
+export interface Router<By extends RouteBy = 'type'> {
   /**
    * Adds a handler for the following messages. Several handlers may have the same pattern.
    *
-   * @param pattern A type; or a pattern in which `*` matches one segment, and a final `**` one or more; or a RegExp.
+   * @param pattern A type; or a pattern in which `*` matches one segment, and at the end all that follows; or a RegExp.
    * @returns A function that removes the handler. Its running work continues.
    * @throws {RangeError} If the pattern is invalid.
    */
-  readonly add: <const P extends string | RegExp>(pattern: P, handler: RouteHandler<P>) => () => void;
+  readonly add: <const P extends string | RegExp>(pattern: P, handler: RouteHandler<By extends 'type' ? P : string>) => () => void;
   /** Runs the handlers. Emits each message when all of its handlers are done. */
   readonly route: MonoTypeOperatorFunction<Message>;
   /** Emits messages without a handler; they count as processed. Without a subscriber, they are reported in `errors$` of the wire. */
@@ -38,7 +38,7 @@ export interface Router {
  * remove();
  * of(said).pipe(router.route).subscribe();
  */
-export function createRouter(options: RouterOptions = {}): Router {
+export function createRouter<By extends RouteBy = 'type'>(options: RouterOptions & { readonly by?: By } = {}): Router<By> {
   const unhandled$ = new Subject<Message>();
   const dead$ = new Subject<DeadRoute>();
   const routing = createRouting(options, {
@@ -46,5 +46,5 @@ export function createRouter(options: RouterOptions = {}): Router {
     onDead: (dead) => dead$.next(dead),
     isWatched: () => dead$.observed,
   });
-  return { ...routing, unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };
+  return { ...(routing as unknown as Router<By>), unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };
 }

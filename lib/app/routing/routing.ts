@@ -18,10 +18,10 @@ import { noteHandled } from '../../internal/deliveryContext.js';
 import { operate } from '../../internal/operate.js';
 import { withSubscribeContext, type SubscribedPatterns } from '../../internal/subscribeContext.js';
 import type { Message } from '../../message/types.js';
-import { retryBackoff } from '../../operators/retryBackoff.js';
 import { claim, noteUnhandled } from '../../session/receive/delivery.js';
 import { buried, handled } from '../../session/consume/consumeOne.js';
-import { RETRY_DEFAULTS, type Consumed, type HandlerWork } from '../../session/consume/consumeOptions.js';
+import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
+import { createRetries } from '../../session/consume/messageRetries.js';
 import { ROUTE_DEFAULTS, type RouterOptions, type DeadRoute } from './routeOptions.js';
 import { isReplyOrCancel } from '../requests/replyTypes.js';
 import { createRouteTable } from './routeTable.js';
@@ -53,6 +53,7 @@ export interface Routing {
 /** The common part of `route` and `createRouter`. */
 export function createRouting(options: RouterOptions, { onUnhandled = noteUnhandled, ...listeners }: RouteListeners): Routing {
   const startHandlers = createStarter(options, listeners);
+  const isByKey = isByRoutingKey(options);
   const table = createRouteTable<Route>('route');
 
   const route = operate<Message, Message>((subscriber) => {
@@ -61,7 +62,7 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
     const pending$ = new Subject<Observable<Message>>();
     subscriber.add(pending$.pipe(mergeAll()).subscribe(subscriber));
     const take = (message: Message): void => {
-      const routes = table.find(message.type);
+      const routes = table.find(isByKey ? (message.metadata?.routingKey ?? message.type) : message.type);
       if (routes.length === 0) return isReplyOrCancel(message.type) ? undefined : onUnhandled(message);
       noteHandled();
       const pending = startHandlers(routes, message, active);
@@ -83,7 +84,8 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
 
   const { patterns$, add } = createPatterns();
   return {
-    route: pipe(withSubscribeContext(patterns$), route),
+    // `subscribers$` of a wire shows types: routing keys are none.
+    route: isByKey ? route : pipe(withSubscribeContext(patterns$), route),
     add(pattern, handler) {
       const remove = table.add(pattern, { pattern, handler: handler as Route['handler'] });
       const forget = add(pattern);
@@ -95,13 +97,18 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
   };
 }
 
+function isByRoutingKey({ by = ROUTE_DEFAULTS.by }: RouterOptions): boolean {
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a program in JavaScript may pass any text
+  if (by !== 'type' && by !== 'routingKey') throw new RangeError(`route: "by" must be "type" or "routingKey", got ${JSON.stringify(by)}`);
+  return by === 'routingKey';
+}
+
 /** Creates the function that starts the handlers of a message and returns those that are still running. */
 function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListeners) {
-  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry = {}, scheduler = asyncScheduler, onError, deadLetter } = options;
+  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry, scheduler = asyncScheduler, onError, deadLetter } = options;
   assertPositive('route', { maxRunning });
-  const config = retry === false ? { maxRetries: 0 } : retry;
-  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...config, scheduler });
-  const parts = { retried, scheduler, ...(onError && { onError }), ...(deadLetter && { deadLetter }), ...(isWatched && { isWatched }) };
+  const retries = createRetries(retry, scheduler);
+  const parts = { retries, scheduler, ...(onError && { onError }), ...(deadLetter && { deadLetter }), ...(isWatched && { isWatched }) };
 
   /** Starts a handler. Returns undefined if it is done. */
   const start = (route: Route, message: Message, active: Running): Observable<unknown> | undefined => {

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../../message/messageLimits.js';
+import { isName, MAX_NAME_LENGTH } from '../../message/messageLimits.js';
 
 /** The maximum number of segments in a pattern. */
 const MAX_SEGMENTS = 16;
@@ -6,12 +6,12 @@ const MAX_SEGMENTS = 16;
 interface Node<T> {
   /** By name. A Map, so that no name has a special meaning. */
   readonly children: Map<string, Node<T>>;
-  /** The child for `*`, separate from the named ones because a topic may have a segment `*`. */
+  /** The child for a segment `*`, separate from the named ones because a topic may have such a segment. */
   any: Node<T> | undefined;
   /** The values of patterns that end here. */
   readonly ends: Set<T>;
-  /** The values of patterns that continue with `**` from here. */
-  readonly rests: Set<T>;
+  /** The values of patterns that end with a `*` here, by the text before it within the segment: '' for `*` and `**`. */
+  readonly prefixes: Map<string, Set<T>>;
 }
 
 /** Values by pattern. The cost of a lookup depends on the topic, not on the number of patterns. */
@@ -24,18 +24,29 @@ export interface Trie<T> {
 }
 
 /**
- * Splits a pattern into segments.
+ * Splits a pattern into segments. A `*` at the end of the last one matches all that follows.
  *
  * @throws {RangeError} If the pattern is invalid.
  */
 export function segmentsOf(owner: string, pattern: string): readonly string[] {
   const segments = pattern.split('.');
-  const isName = (segment: string): boolean => segment === '*' || !segment.includes('*');
-  const named = segments.at(-1) === '**' ? segments.slice(0, -1) : segments;
-  // A wildcard stands for a name: with the wildcards replaced, a pattern must be a valid name.
-  if (segments.length > MAX_SEGMENTS || !named.every(isName) || !NAME_PATTERN.test(pattern.replaceAll('*', '_')))
-    throw new RangeError(`${owner}: a pattern has 1 to ${MAX_SEGMENTS} segments, "*" is one, "**" the last, got ${shown(pattern)}`);
+  const isValid = (segment: string, index: number): boolean => {
+    const isLast = index === segments.length - 1;
+    if (segment === '*' || (isLast && segment === '**')) return true;
+    return !(isLast && segment.endsWith('*') ? segment.slice(0, -1) : segment).includes('*');
+  };
+  if (segments.length > MAX_SEGMENTS || !segments.every(isValid) || pattern === '' || !isName(pattern))
+    throw new RangeError(
+      `${owner}: a pattern has 1 to ${MAX_SEGMENTS} segments, "*" is one of them or the end, "**" the last one, got ${shown(pattern)}`,
+    );
   return segments;
+}
+
+/** Returns the text before a `*` at the end of a pattern, within its last segment; undefined for another segment. */
+function prefixIn(segments: readonly string[], index: number): string | undefined {
+  const segment = segments[index] as string;
+  if (index < segments.length - 1 || !segment.endsWith('*')) return undefined;
+  return segment === '**' ? '' : segment.slice(0, -1);
 }
 
 export function createTrie<T>(owner: string): Trie<T> {
@@ -44,8 +55,10 @@ export function createTrie<T>(owner: string): Trie<T> {
   return {
     add(pattern, value) {
       let node = root;
-      for (const segment of segmentsOf(owner, pattern)) {
-        if (segment === '**') return void node.rests.add(value);
+      const segments = segmentsOf(owner, pattern);
+      for (const [index, segment] of segments.entries()) {
+        const prefix = prefixIn(segments, index);
+        if (prefix !== undefined) return void valuesOf(node, prefix).add(value);
         node = childOf(node, segment);
       }
       node.ends.add(value);
@@ -60,7 +73,13 @@ export function createTrie<T>(owner: string): Trie<T> {
 }
 
 function createNode<T>(): Node<T> {
-  return { children: new Map(), any: undefined, ends: new Set(), rests: new Set() };
+  return { children: new Map(), any: undefined, ends: new Set(), prefixes: new Map() };
+}
+
+function valuesOf<T>(node: Node<T>, prefix: string): Set<T> {
+  let values = node.prefixes.get(prefix);
+  if (!values) node.prefixes.set(prefix, (values = new Set()));
+  return values;
 }
 
 function childOf<T>(node: Node<T>, segment: string): Node<T> {
@@ -73,29 +92,46 @@ function childOf<T>(node: Node<T>, segment: string): Node<T> {
 /** Removes a value, and the nodes that become empty. Returns whether this node is empty. */
 function prune<T>(node: Node<T>, segments: readonly string[], depth: number, value: T): boolean {
   const segment = segments[depth];
+  const prefix = segment === undefined ? undefined : prefixIn(segments, depth);
   if (segment === undefined) node.ends.delete(value);
-  else if (segment === '**') node.rests.delete(value);
-  else {
+  else if (prefix !== undefined) {
+    const values = valuesOf(node, prefix);
+    values.delete(value);
+    if (values.size === 0) node.prefixes.delete(prefix);
+  } else {
     const child = segment === '*' ? node.any : node.children.get(segment);
     if (child && prune(child, segments, depth + 1, value)) {
       if (segment === '*') node.any = undefined;
       else node.children.delete(segment);
     }
   }
-  return node.children.size === 0 && !node.any && node.ends.size === 0 && node.rests.size === 0;
+  return node.children.size === 0 && !node.any && node.ends.size === 0 && node.prefixes.size === 0;
 }
 
 /** Recurses no deeper than the patterns, however many segments the topic has. */
 function collect<T>(node: Node<T>, topic: string, from: number, found: T[]): void {
-  for (const value of node.rests) found.push(value);
-  if (node.children.size === 0 && !node.any) return;
+  const isLeaf = node.children.size === 0 && !node.any;
+  if (isLeaf && node.prefixes.size === 0) return;
   const dot = topic.indexOf('.', from);
   const isLast = dot < 0;
+  if (node.prefixes.size > 0) collectPrefixes(node.prefixes, topic, from, isLast ? topic.length : dot, found);
+  if (isLeaf) return;
   const named = node.children.get(isLast ? topic.slice(from) : topic.slice(from, dot));
   for (const next of [named, node.any]) {
     if (!next) continue;
     if (!isLast) collect(next, topic, dot + 1, found);
     else for (const value of next.ends) found.push(value);
+  }
+}
+
+/** Looks each beginning of a segment up, so that the cost does not depend on the number of prefixes. */
+function collectPrefixes<T>(prefixes: ReadonlyMap<string, Set<T>>, topic: string, from: number, to: number, found: T[]): void {
+  const last = Math.min(to, from + MAX_NAME_LENGTH);
+  for (let end = from; end <= last; end++) {
+    const values = prefixes.get(topic.slice(from, end));
+    if (values) for (const value of values) found.push(value);
+    // Most often there is no prefix but the empty one.
+    if (end === from && values && prefixes.size === 1) return;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
+import { deliveryOf } from '../../message/deliveryOf.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { MAX_BATCH } from '../../session/protocol/frames.js';
@@ -86,11 +87,12 @@ export function ackDelayOf(messages: readonly Message[], ackDelay: number): numb
 }
 
 function encode(messages: readonly Message[], codec: Codec, own: Delivery, options: ParcelOptions): Parcel | undefined {
-  const delivery = messages[0]?.delivery ?? own;
-  const priority = messages[0]?.priority;
+  const [first] = messages;
+  const delivery = first ? deliveryOf(first, own) : own;
+  const priority = first?.priority;
   if (!isContextFree(codec)) return undefined;
   // The send queue of an endpoint puts priorities in order.
-  if (messages.some((message) => (message.delivery ?? own) !== delivery || message.priority !== priority)) return undefined;
+  if (messages.some((message) => deliveryOf(message, own) !== delivery || message.priority !== priority)) return undefined;
   try {
     const body = codec.encode(messages);
     if (!isFrame(body)) return undefined;

@@ -2,10 +2,10 @@ import { asyncScheduler, connect, defer, filter, map, merge, mergeAll, mergeMap,
 import { OverflowError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import type { Message } from '../../message/types.js';
-import { retryBackoff } from '../../operators/retryBackoff.js';
 import { claim } from '../receive/delivery.js';
 import { buried, handled, type Job } from './consumeOne.js';
-import { CONSUME_DEFAULTS, RETRY_DEFAULTS, type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
+import { CONSUME_DEFAULTS, type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
+import { createRetries } from './messageRetries.js';
 
 export type { Consumed, ConsumeOptions, HandlerWork };
 
@@ -47,12 +47,10 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   options: ConsumeOptions<T, R, Tx> = {},
 ): OperatorFunction<T, Consumed<T, R>> {
   const { concurrency = CONSUME_DEFAULTS.concurrency, maxWaiting = CONSUME_DEFAULTS.maxWaiting } = options;
-  const { retry = {}, scheduler = asyncScheduler } = options;
+  const { retry, scheduler = asyncScheduler } = options;
   assertPositive('consume', { concurrency });
   assertNotNegative('consume', { maxWaiting });
-  const config = retry === false ? { maxRetries: 0 } : retry;
-  const retried = retryBackoff({ ...RETRY_DEFAULTS, ...config, scheduler });
-  const parts = { ...options, handler, retried, scheduler };
+  const parts = { ...options, handler, retries: createRetries(retry, scheduler), scheduler };
 
   return (source) =>
     defer(() => {

@@ -20,6 +20,7 @@ import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
 import { createDeadLetter, createHistory, rejectionOf } from './createDeadLetter.js';
+import type { MessageRetries } from './messageRetries.js';
 import { reportFailure } from './reportFailure.js';
 import type { FailedAttempt } from '../store/deadLetterStore.js';
 
@@ -32,7 +33,7 @@ export interface Job<T> {
 
 export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, 'effect' | 'onError' | 'deadLetter'> {
   readonly handler: (message: T) => HandlerWork<R>;
-  readonly retried: <V>(source: Observable<V>) => Observable<V>;
+  readonly retries: MessageRetries;
   readonly scheduler: SchedulerLike;
   /** Returns whether a subscriber receives the failures. @default false */
   readonly isWatched?: () => boolean;
@@ -45,7 +46,7 @@ export function handled<T extends Message, R, Tx>(
   { message, held }: Job<T>,
   parts: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
-  const { handler, retried, effect, scheduler } = parts;
+  const { handler, retries, effect, scheduler } = parts;
   return defer(() => {
     if (effect && !held?.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
     let attempts = 0;
@@ -69,7 +70,7 @@ export function handled<T extends Message, R, Tx>(
           map((one) => of(one)),
         )
       : result$.pipe(map(written));
-    return processed$.pipe(tap({ error: history.add }), retried, catchError(bury));
+    return processed$.pipe(tap({ error: history.add }), retries(message), catchError(bury));
   });
 }
 

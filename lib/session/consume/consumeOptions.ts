@@ -15,7 +15,10 @@ export interface ConsumeOptions<T, R, Tx> {
    * messages, and for other streams; for messages with acks, the `window` of the session is the limit, and must be smaller. @default 10_000
    */
   readonly maxWaiting?: number;
-  /** How a failed handler is retried, as with `retryBackoff`; `false`: not at all. @default 3 times, after 100, 200 and 400 ms */
+  /**
+   * How a failed handler is retried, as with `retryBackoff`; `false`: not at all. `metadata.maxRetries` of a message, less its `retryCount`, takes the place of
+   * `maxRetries`, up to 100. @default 3 times, after 100, 200 and 400 ms
+   */
   readonly retry?: Partial<Omit<RetryBackoffConfig, 'scheduler' | 'resetOnSuccess'>> | false;
   /**
    * Called with each message that has finally failed, and with its error: a `HandlerError`, whose `cause` is the error of the last attempt,

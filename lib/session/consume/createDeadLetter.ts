@@ -23,7 +23,7 @@ const MAX_REASON = 256;
 const former = new WeakMap<Message, readonly FailedAttempt[]>();
 
 /**
- * Creates a dead letter for a message. If the message comes from a replayed dead letter, the new letter continues its history.
+ * Creates a dead letter for a message, whose `metadata.retryCount` counts the retries. If the message comes from a replayed dead letter, the new letter continues its history.
  *
  * @param error The error of the last attempt.
  * @example
@@ -36,7 +36,21 @@ export function createDeadLetter(message: Message, error: unknown, options: Dead
   const failure = failureOf(error, at);
   const { history = [failure] } = options;
   const { reason, error: text } = failure;
-  return { message, reason, error: text, attempts, history: [...(former.get(message) ?? []), ...history].slice(-MAX_HISTORY), at };
+  return {
+    message: counted(message, attempts - 1),
+    reason,
+    error: text,
+    attempts,
+    history: [...(former.get(message) ?? []), ...history].slice(-MAX_HISTORY),
+    at,
+  };
+}
+
+/** Returns the message with its retries counted up in `metadata.retryCount`. */
+function counted(message: Message, retries: number): Message {
+  if (retries <= 0) return message;
+  const { metadata } = message;
+  return { ...message, metadata: { ...metadata, retryCount: (metadata?.retryCount ?? 0) + retries } };
 }
 
 /** Lets the next dead letter of this message continue the history of this one. */

@@ -1,6 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { DropReason, OverflowError } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy, type PriorityQueue } from '../../internal/priorityQueue.js';
+import { deliveryOf } from '../../message/deliveryOf.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { isNumbered, type NumberedDelivery } from './inFlight.js';
@@ -92,7 +93,7 @@ export class SendQueue {
   }
 
   #levelOf(message: Message): Delivery {
-    return message.delivery ?? this.#options.delivery;
+    return deliveryOf(message, this.#options.delivery);
   }
 
   #create(): PriorityQueue<Message> {

@@ -66,7 +66,8 @@ describe('reply', () => {
     return {
       ...{ ...recording, source, failed },
       ask: (...ids: string[]) => ids.forEach((id) => source.next(ask(id))),
-      said: () => recording.values.map(({ type, payload, metadata }) => [type, payload, ...(metadata ? [metadata.deliveryTag] : [])]),
+      said: () =>
+        recording.values.map(({ type, payload, metadata }) => [type, payload, ...(metadata ? [Number(metadata.deliveryTag)] : [])]),
     };
   }
 

@@ -11,12 +11,12 @@ const packed = (frame: unknown): Uint8Array => new Uint8Array(new Packr({ useRec
 const sent = (...batch: readonly Message[]): readonly Message[] => msgpack().decode(msgpack().encode(batch));
 /** Two messages, of which these elements are others. */
 const columns = (changes: Readonly<Record<number, unknown>> = {}): unknown[] =>
-  Object.assign([2, ['x', 'y'], 'a', 1, 1, '', 0, [['n']], [[3, 4]], []], changes);
+  Object.assign([2, ['x', 'y'], 'a', 1, '1.0', '', 0, [['n']], [[3, 4]], []], changes);
 
 describe('columns', () => {
   it('say once what two messages have in common, and the names of their fields', () => {
     const batch = [message('x', { n: 3, by: 'me' }), message('y', { n: 4, by: 'me' })];
-    expect(msgpack().encode(batch)).toEqual(packed([2, ['x', 'y'], 'a', 1, 1, '', 0, [['n', 'by']], [[3, 4], 'me'], []]));
+    expect(msgpack().encode(batch)).toEqual(packed([2, ['x', 'y'], 'a', 1, '1.0', '', 0, [['n', 'by']], [[3, 4], 'me'], []]));
     expect(sent(...batch)).toStrictEqual(batch);
   });
 
@@ -30,13 +30,13 @@ describe('columns', () => {
       [null, [{}, 1]],
     ];
     const none = new Array<null>(7).fill(null);
-    expect(msgpack().encode(batch)).toEqual(packed([5, ['1', '2', '3', '4', '5'], 'a', 1, 1, '', ...shaped, ...none, kinds]));
+    expect(msgpack().encode(batch)).toEqual(packed([5, ['1', '2', '3', '4', '5'], 'a', 1, '1.0', '', ...shaped, ...none, kinds]));
     expect(sent(...batch)).toStrictEqual(batch);
   });
 
   it('leave out the fields that no message has', () => {
     const batch = [message('x', 1), message('y', 2, { correlationId: 'x' })];
-    expect(msgpack().encode(batch)).toEqual(packed([2, ['x', 'y'], 'a', 1, 1, '', null, [], [], [1, 2], [null, 'x']]));
+    expect(msgpack().encode(batch)).toEqual(packed([2, ['x', 'y'], 'a', 1, '1.0', '', null, [], [], [1, 2], [null, 'x']]));
     const urgent = [message('x', 1, { priority: 3, headers: { a: 'b' } }), message('y', 2, { priority: 3 })];
     expect(sent(...urgent)).toEqual(urgent);
   });
@@ -125,7 +125,7 @@ describe('columns', () => {
 
   it('make no more of a small frame than their limits say', () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `k${index}`);
-    const frame = packed([1_024, 'x', 'a', 1, 1, '', 0, [names], names.map(() => 'y'), []]);
+    const frame = packed([1_024, 'x', 'a', 1, '1.0', '', 0, [names], names.map(() => 'y'), []]);
     expect(() => msgpack().decode(frame)).toThrow('more than 100000 nodes');
   });
 });

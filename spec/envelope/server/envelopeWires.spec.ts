@@ -12,7 +12,7 @@ describe('listen: a client that knows only envelopes', () => {
   it('needs no hello: its first message makes the wire, and nobody welcomes it', async () => {
     const { url, wire } = await start();
     const client = await rawClient(url);
-    client.socket.send('{"id":"a","type":"chat.said","timestamp":0,"version":1,"payload":{"text":"hi"}}');
+    client.socket.send('{"id":"a","type":"chat.said","timestamp":0,"version":"1.0","payload":{"text":"hi"}}');
     const { messages, wire: there } = await wire();
     expect(await messages.take(1)).toMatchObject([{ id: 'a', type: 'chat.said', payload: { text: 'hi' } }]);
     expect(there.delivery).toBe('at-least-once');

@@ -111,7 +111,7 @@ describe('listen, over requests', () => {
       const { post } = await open();
       await post(2, ['["ack",0,1024]']);
       const { messages } = await served.wire();
-      const batch = '["msg",1,1,{"id":"a","type":"t","timestamp":0,"version":1,"source":"","payload":1}]';
+      const batch = '["msg",1,1,{"id":"a","type":"t","timestamp":0,"version":"1.0","source":"","payload":1}]';
       expect((await post(3, [batch])).status).toBe(204);
       expect((await post(3, ['garbage'])).status).toBe(204);
       expect((await post(2, ['garbage'])).status).toBe(204);

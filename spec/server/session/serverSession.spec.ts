@@ -22,7 +22,7 @@ describe('ServerSession', () => {
 
   it('sends the ack that it owes before it hibernates, although the client lets the ack wait', async () => {
     const { send, sent } = await enter();
-    send('["ackmsg",0,1024,100,0,1,1,{"id":"a","type":"test.any","timestamp":0,"version":1,"source":"","payload":null}]');
+    send('["ackmsg",0,1024,100,0,1,1,{"id":"a","type":"test.any","timestamp":0,"version":"1.0","source":"","payload":null}]');
     expect(await sent()).toEqual([]);
     await server.pass(100);
     expect(await sent()).toEqual([expect.stringMatching(/^\["ack",1,1024/)]);

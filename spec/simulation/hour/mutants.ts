@@ -27,7 +27,7 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
     name: 'given up at the first failure',
     why: 'a handler that fails is tried again',
     file: 'lib/session/consume/consumeOne.ts',
-    find: 'tap({ error: history.add }), retried, catchError(bury)',
+    find: 'tap({ error: history.add }), retries(message), catchError(bury)',
     replace: 'tap({ error: history.add }), catchError(bury)',
   },
   {

@@ -111,7 +111,7 @@ export const SLEEPING: readonly Mutant[] = [
     name: 'a parcel with two levels',
     why: 'the messages of a batch are of one level',
     file: 'lib/server/session/fanOut.ts',
-    find: 'messages.some((message) => (message.delivery ?? own) !== delivery || message.priority !== priority)',
+    find: 'messages.some((message) => deliveryOf(message, own) !== delivery || message.priority !== priority)',
     replace: 'false',
   },
 ];

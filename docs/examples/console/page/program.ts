@@ -85,12 +85,12 @@ function showProgress(wire: Wire): Observable<unknown> {
   });
 }
 
-function showEnd({ payload }: Exclude<ExecutionMessage, { type: 'execution.output' }>): void {
-  if ('error' in payload) {
-    showOutcome('bad', payload.error.message);
+function showEnd(end: Exclude<ExecutionMessage, { type: 'execution.output' }>): void {
+  if (end.type === 'execution.error') {
+    showOutcome('bad', end.payload.error.message);
     return;
   }
-  const { exitCode = 0, duration = 0 } = payload.data ?? {};
+  const { exitCode = 0, duration = 0 } = end.payload.data ?? {};
   const time = duration < 1_000 ? `${Math.round(duration)} ms` : `${(duration / 1_000).toFixed(1)} s`;
   showOutcome(exitCode === 0 ? 'good' : 'bad', `Exit code ${exitCode} · ${time}`);
 }

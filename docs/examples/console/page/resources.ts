@@ -1,5 +1,6 @@
 import { ignoreElements, map, merge, scan, startWith, tap, type Observable } from 'rxjs';
-import { ofType, type ChannelSubject, type ResourcePayload } from 'rxwire';
+import { ofType, type ChannelSubject, type ResourceAlert } from 'rxwire';
+import type { SandboxResources } from '../messages.js';
 import { BARS, drawBars } from './bars.js';
 import { byId, setText } from './dom.js';
 import { entry } from './events.js';
@@ -16,7 +17,7 @@ export function showResources(channel: ChannelSubject): Observable<Entry> {
     ofType('resource.metrics'),
     map(({ payload }) => payload),
     tap(showNumbers),
-    scan((all, payload) => [...all.slice(1 - BARS), payload], [] as ResourcePayload[]),
+    scan((all, payload) => [...all.slice(1 - BARS), payload], [] as SandboxResources[]),
     startWith([]),
     tap(drawMeters),
   );
@@ -28,28 +29,29 @@ export function showResources(channel: ChannelSubject): Observable<Entry> {
   return merge(alerts$, metrics$.pipe(ignoreElements()));
 }
 
-function showNumbers({ metrics: { cpu = 0, memory = 0, programs = 0 } }: ResourcePayload): void {
+function showNumbers({ metrics: { cpu, memory, programs } }: SandboxResources): void {
   setText(byId('cpu'), `${Math.round(cpu * 100)} %`);
   setText(byId('memory'), `${Math.round(memory / MEBIBYTE)} MiB`);
   setText(byId('programs'), programs === 1 ? '1 program' : `${programs} programs`);
 }
 
-function drawMeters(all: readonly ResourcePayload[]): void {
+function drawMeters(all: readonly SandboxResources[]): void {
   for (const name of ['cpu', 'memory'] as const) {
     const top = (all.at(-1)?.thresholds?.[name] ?? 1) * TOP[name];
-    const values = all.map(({ metrics }) => metrics[name] ?? 0);
+    const values = all.map(({ metrics }) => metrics[name]);
     drawBars(`${name}-spark`, values, (value) => value / top);
     byId(`${name}-meter`).dataset['over'] = String((values.at(-1) ?? 0) * TOP[name] >= top);
   }
 }
 
-function describe(type: string, { alerts = [], thresholds = {} }: ResourcePayload): string {
-  const { cpu = 0, memory = 0 } = thresholds;
-  const limits: Readonly<Record<string, string>> = {
-    cpu: `CPU above ${Math.round(cpu * 100)} %`,
-    memory: `Memory above ${Math.round(memory / MEBIBYTE)} MiB`,
-  };
-  return type === 'resource.limit' ? `Stopped at its ${alerts.join()} limit` : alerts.map((name) => limits[name] ?? name).join(', ');
+function describe(type: string, { alerts = [] }: SandboxResources): string {
+  if (type === 'resource.limit') return `Stopped at its ${alerts.map(({ metric }) => metric).join()} limit`;
+  return alerts.map(warning).join(', ');
+}
+
+function warning({ metric, threshold }: ResourceAlert): string {
+  if (metric === 'cpu') return `CPU above ${Math.round(threshold * 100)} %`;
+  return metric === 'memory' ? `Memory above ${Math.round(threshold / MEBIBYTE)} MiB` : metric;
 }
 
 function showAlert(kind: string, text: string): void {

@@ -1,10 +1,10 @@
-import type { ExecutionOutput } from 'rxwire';
+import type { MessageTypes } from 'rxwire';
 import { byId, make } from './dom.js';
 
 /** Older lines than these are let go. */
 const MAX_LINES = 2_000;
 
-type Piece = Pick<ExecutionOutput, 'data' | 'stream'>;
+type Piece = Pick<MessageTypes['execution.output'], 'data' | 'stream'>;
 
 export interface Terminal {
   clear(): void;

@@ -1,10 +1,17 @@
-import { createMessage, type ChannelSubject } from 'rxwire';
+import { createMessage, type ChannelSubject, type ResourceAlert } from 'rxwire';
 import { SandboxError, type SandboxUsage } from '../sandbox.js';
 
 /** From where on people are warned: of cores, and of bytes. */
 export interface Thresholds {
   readonly cpu: number;
   readonly memory: number;
+}
+
+/** Where programs are stopped: of bytes, of ms, and of bytes that are printed. */
+export interface Limits {
+  readonly memory: number;
+  readonly time: number;
+  readonly output: number;
 }
 
 /** Who has more than this for so many looks in a row is warned of. */
@@ -14,7 +21,7 @@ const LOOKS = 5;
 const TELL_EVERY = 250;
 
 /** What stopped a program, in the words of `resource.limit`. */
-const LIMITS: Readonly<Record<string, string>> = { ERR_MEMORY_LIMIT: 'memory', ERR_TIME_LIMIT: 'time', ERR_OUTPUT_LIMIT: 'output' };
+const LIMITS: Readonly<Record<string, keyof Limits>> = { ERR_MEMORY_LIMIT: 'memory', ERR_TIME_LIMIT: 'time', ERR_OUTPUT_LIMIT: 'output' };
 
 /** What one program uses, on its way to the channel of its workspace. */
 export interface Gauge {
@@ -27,7 +34,12 @@ export interface Gauge {
  * Tells a workspace's channel what its programs use together, as `resource.metrics`; once each time that one crosses a threshold, as
  * `resource.warning`; and when one was stopped at a limit, as `resource.limit`.
  */
-export function createGauges(sandboxId: string, channel: Pick<ChannelSubject, 'next'>, thresholds: Thresholds): () => Gauge {
+export function createGauges(
+  sandboxId: string,
+  channel: Pick<ChannelSubject, 'next'>,
+  thresholds: Thresholds,
+  limits: Limits,
+): () => Gauge {
   const using = new Map<symbol, SandboxUsage>();
   let toldAt = 0;
 
@@ -36,7 +48,7 @@ export function createGauges(sandboxId: string, channel: Pick<ChannelSubject, 'n
     memory: sum([...using.values()].map(({ memory }) => memory)),
     programs: using.size,
   });
-  const tell = (type: 'resource.metrics' | 'resource.warning' | 'resource.limit', alerts: readonly string[] = []): void => {
+  const tell = (type: 'resource.metrics' | 'resource.warning' | 'resource.limit', alerts: readonly ResourceAlert[] = []): void => {
     const payload = { sandboxId, metrics: metrics(), thresholds: { ...thresholds }, ...(alerts.length > 0 && { alerts }) };
     // Nobody wants to know later what was used now; an alert is something else.
     channel.next(createMessage(type, payload, type === 'resource.metrics' ? { ttl: 5_000 } : {}));
@@ -53,15 +65,17 @@ export function createGauges(sandboxId: string, channel: Pick<ChannelSubject, 'n
     return {
       read(usage) {
         using.set(program, usage);
-        const alerts = (['cpu', 'memory'] as const).filter((name) => isNewlyAbove(name, usage));
+        const alerts = (['cpu', 'memory'] as const)
+          .filter((metric) => isNewlyAbove(metric, usage))
+          .map((metric) => ({ metric, level: 'warning', value: usage[metric], threshold: thresholds[metric] }));
         if (alerts.length > 0) tell('resource.warning', alerts);
         if (performance.now() - toldAt < TELL_EVERY) return;
         toldAt = performance.now();
         tell('resource.metrics');
       },
       end(error) {
-        const limit = error instanceof SandboxError ? LIMITS[error.code] : undefined;
-        if (limit !== undefined) tell('resource.limit', [limit]);
+        const metric = error instanceof SandboxError ? LIMITS[error.code] : undefined;
+        if (metric) tell('resource.limit', [{ metric, level: 'critical', value: limits[metric], threshold: limits[metric] }]);
         using.delete(program);
         tell('resource.metrics');
       },

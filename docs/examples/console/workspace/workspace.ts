@@ -26,14 +26,18 @@ export interface Workspace {
 }
 
 /** From where on people are warned: nine tenths of a core, half of the memory that a program may have. */
-const thresholdsOf = ({ memoryLimit = 64 }: SandboxOptions) => ({ cpu: 0.9, memory: ((memoryLimit + MEMORY_MARGIN) / 2) * 1_048_576 });
+const limitsOf = ({ memoryLimit = 64, timeLimit = 10_000, outputLimit = 1_048_576 }: SandboxOptions) => ({
+  memory: (memoryLimit + MEMORY_MARGIN) * 1_048_576,
+  time: timeLimit,
+  output: outputLimit,
+});
 
 /** Makes a workspace; the folder goes with its `life`. */
 export function createWorkspace(id: string, channel: ChannelSubject, limits: SandboxOptions = {}): Workspace {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rxwire-workspace-')));
   const life = new Subscription(() => void rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined));
   const files = new Map<string, FileEntry>();
-  const gauge = createGauges(id, channel, thresholdsOf(limits));
+  const gauge = createGauges(id, channel, { cpu: 0.9, memory: limitsOf(limits).memory / 2 }, limitsOf(limits));
 
   const tell = ({ path, size, operation }: FileEvent): void => {
     if (operation === 'delete') files.delete(path);

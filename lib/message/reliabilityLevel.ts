@@ -1,0 +1,16 @@
+import type { Delivery } from './types.js';
+
+/**
+ * The delivery guarantees by name: the values of the option `delivery`, and of the field `delivery` of a message.
+ *
+ * @example
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), delivery: ReliabilityLevel.EXACTLY_ONCE });
+ */
+export const ReliabilityLevel = {
+  AT_MOST_ONCE: 'at-most-once',
+  AT_LEAST_ONCE: 'at-least-once',
+  EXACTLY_ONCE: 'exactly-once',
+} as const satisfies Readonly<Record<string, Delivery>>;
+
+/** One of the delivery guarantees, as its text. */
+export type ReliabilityLevel = Delivery;
