@@ -6,6 +6,8 @@ import { marble } from '../lib/testing/index.js';
 
 const message = (id: string): Message => createMessage('test.any', null, { id, timestamp: 0 });
 const values = { A: message('a'), B: message('b'), C: message('c') };
+/** The message of the dead letter, which counts its retries. */
+const R: Message = { ...values.B, metadata: { retryCount: 2 } };
 /** The letter of a message, or `x` where it is dead. */
 const shown = map(({ message: { id }, status }: Consumed<Message, unknown>) => (status === 'done' ? id : 'x'));
 
@@ -62,8 +64,8 @@ marble(
 marble(
   'gives up a message that keeps failing, and goes on',
   {
-    ...{ operator: 'consume(B fails, retry: twice from 1 ms, deadLetter: letters)', values, source: '-A-B-C-------|' },
-    ...{ outputs: { letters: '---------B' }, expected: '--a------x(c)|' },
+    ...{ operator: 'consume(B fails, retry: twice from 1 ms, deadLetter: letters)', values: { ...values, R }, source: '-A-B-C-------|' },
+    ...{ outputs: { letters: '---------R' }, expected: '--a------x(c)|' },
   },
   (source, { letters }) => {
     const handler = ({ id }: Message): Observable<unknown> => (id === 'b' ? failing(3)() : timer(1));

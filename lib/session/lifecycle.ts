@@ -121,7 +121,7 @@ export function giveUp({ sender }: Endpoint): UndeliveredMessages | undefined {
  */
 export function drainAndClose(
   endpoint: Endpoint,
-  { drainTimeout = DEFAULTS.drainTimeout, scheduler = asyncScheduler }: EndpointOptions,
+  { drainTimeout = DEFAULTS.drainTimeout, scheduler = asyncScheduler, microtask = DEFAULTS.microtask }: EndpointOptions,
   onTimeout: (error: DrainTimeoutError) => void,
 ): Observable<unknown> {
   return defer(() => {
@@ -136,6 +136,7 @@ export function drainAndClose(
       if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
       return EMPTY;
     });
-    return concat(drained$, settled$, closed$);
+    // A message that is being delivered, whose handler has completed the wire, is acked at the end of the microtask.
+    return concat(drained$, after(0, microtask), settled$, closed$);
   });
 }

@@ -75,7 +75,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       await on(page, 'remember', 'secret');
       await page.reload();
       const ticket = { sid: 's', rt: 'secret' };
-      expect(await on(page, 'open', kind)).toEqual({ pid, epoch: 2, acked: 1, last: 2, batches: [2], ticket });
+      expect(await on(page, 'open', kind)).toEqual({ pid, epoch: 2, acked: 1, last: 2, sent: 0, batches: [2], ticket });
     });
 
     it('lets a second tab wait until the first is gone', async () => {

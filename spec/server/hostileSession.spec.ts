@@ -158,7 +158,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       const [rejected] = (await frames.take(3)).slice(2);
       expect(JSON.parse(rejected as string)).toEqual([
         'reject',
-        Array.from({ length: next - 1 }, (_one, index) => expect.arrayContaining([1 + index, 'undecodable'])),
+        Array.from({ length: next - 1 }, (_one, index): unknown => expect.arrayContaining([1 + index, 'undecodable'])),
       ]);
       await eventually(() => expect(got).toEqual(['late']));
       expect([ends, live()]).toEqual([[4410, 4410], 1]);

@@ -150,7 +150,7 @@ describe('encryptPayload', () => {
   });
 
   it('refuses a pattern that is invalid when called', () => {
-    for (const when of ['a b', '**.', 'a.**.b', '']) expect(() => encryptPayload(ring(), { when })).toThrow(RangeError);
+    for (const when of ['**.', 'a.**.b', '']) expect(() => encryptPayload(ring(), { when })).toThrow(RangeError);
   });
 });
 
