@@ -1,4 +1,4 @@
-import { RxwireError } from './rxwireError.js';
+import { becauseOf, RxwireError } from './rxwireError.js';
 
 /** The server refused a join, removed this client from the channel, or rejected a published message; see `reason`. */
 export class ChannelRefusedError extends RxwireError {
@@ -9,7 +9,11 @@ export class ChannelRefusedError extends RxwireError {
   declare readonly id?: string;
 
   constructor(channel: string, action: 'join' | 'publish', reason: string, id?: string) {
-    super('ERR_CHANNEL_REFUSED', { channel, action, reason, ...(id !== undefined && { id }) });
+    super(
+      'ERR_CHANNEL_REFUSED',
+      `the hub refused to let this client ${action === 'join' ? 'join' : 'publish to'} the channel ${channel}: ${reason}`,
+      { channel, action, reason, ...(id !== undefined && { id }) },
+    );
   }
 }
 
@@ -20,6 +24,11 @@ export class ChannelFailedError extends RxwireError {
 
   /** @param channel Empty if the error concerns no single channel. */
   constructor(part: 'log' | 'authorize' | 'identify', channel: string, cause: unknown) {
-    super('ERR_CHANNEL_FAILED', { part, channel }, cause);
+    super(
+      'ERR_CHANNEL_FAILED',
+      `"${part}" of the hub failed for the channel ${channel || 'of a client'}${becauseOf(cause)}`,
+      { part, channel },
+      cause,
+    );
   }
 }

@@ -1,4 +1,4 @@
-import { RxwireError } from './rxwireError.js';
+import { becauseOf, RxwireError } from './rxwireError.js';
 
 /** The connection could not be opened, or was lost. */
 export class ConnectionLostError extends RxwireError {
@@ -12,14 +12,19 @@ export class ConnectionLostError extends RxwireError {
     readonly wasClean = false,
     cause?: unknown,
   ) {
-    super('ERR_CONNECTION_LOST', { closeCode, reason }, cause);
+    super(
+      'ERR_CONNECTION_LOST',
+      `the connection ended with the close code ${closeCode}${reason && `: ${reason}`}`,
+      { closeCode, reason },
+      cause,
+    );
   }
 }
 
 /** This runtime has no WebSocket, and the package `ws` is not installed. */
 export class NoWebSocketError extends RxwireError {
   constructor(cause?: unknown) {
-    super('ERR_NO_WEBSOCKET', { reason: 'install the package ws' }, cause);
+    super('ERR_NO_WEBSOCKET', 'this runtime has no WebSocket: install the package ws', { reason: 'install the package ws' }, cause);
   }
 }
 
@@ -29,7 +34,7 @@ export class PeerGoneError extends RxwireError {
 
   /** @param timeout The time that the server has waited, in ms. */
   constructor(timeout: number) {
-    super('ERR_PEER_GONE', { timeout });
+    super('ERR_PEER_GONE', `the client did not reconnect within ${timeout} ms`, { timeout });
   }
 }
 
@@ -38,7 +43,7 @@ export class ProtocolError extends RxwireError {
   declare readonly reason: string;
 
   constructor(reason: string) {
-    super('ERR_PROTOCOL', { reason });
+    super('ERR_PROTOCOL', `the peer violated the protocol: ${reason}`, { reason });
   }
 }
 
@@ -47,14 +52,19 @@ export class ReconnectGivenUpError extends RxwireError {
   declare readonly attempts: number;
 
   constructor(attempts: number, cause: unknown) {
-    super('ERR_RECONNECT_GIVEN_UP', { attempts }, cause);
+    super(
+      'ERR_RECONNECT_GIVEN_UP',
+      `the wire did not reconnect: attempt ${attempts} was the last one${becauseOf(cause)}`,
+      { attempts },
+      cause,
+    );
   }
 }
 
 /** The peer no longer knows this session: messages that it had sent but not delivered are lost. */
 export class SessionLostError extends RxwireError {
   constructor() {
-    super('ERR_SESSION_LOST');
+    super('ERR_SESSION_LOST', 'the other side has forgotten this session: the messages that it had not delivered are lost');
   }
 }
 
@@ -65,7 +75,12 @@ export class UnauthorizedError extends RxwireError {
 
   /** @param closeCode 4401: invalid credentials; 4403: insufficient permissions. */
   constructor(closeCode: number, reason: string, cause?: unknown) {
-    super('ERR_UNAUTHORIZED', { closeCode, reason }, cause);
+    super(
+      'ERR_UNAUTHORIZED',
+      `the server rejected this client with the close code ${closeCode}${reason && `: ${reason}`}`,
+      { closeCode, reason },
+      cause,
+    );
   }
 }
 
@@ -74,7 +89,7 @@ export class UnsupportedError extends RxwireError {
   declare readonly reason: string;
 
   constructor(reason: string, cause?: unknown) {
-    super('ERR_UNSUPPORTED', { reason }, cause);
+    super('ERR_UNSUPPORTED', reason, { reason }, cause);
   }
 }
 
@@ -85,6 +100,6 @@ export class WireClosedError extends RxwireError {
   /** @param id The id of the message. Absent for a stream of messages that cannot continue. */
   constructor(id?: string) {
     const text = `the wire has ended, and cannot send ${id ?? 'the rest'}`;
-    super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, undefined, text);
+    super('ERR_WIRE_CLOSED', text, id === undefined ? {} : { id });
   }
 }

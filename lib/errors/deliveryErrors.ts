@@ -31,7 +31,7 @@ export class UndeliveredError extends RxwireError implements UndeliveredMessages
     const names = `${shown.join(', ')}${count > shown.length ? ', …' : ''}`;
     const rest = kept > 0 ? `. The outbox keeps ${kept} of them: the next wire with this outbox sends them` : '';
     const what = count === 1 ? '1 message was' : `${count} messages were`;
-    super(code, { count, ids: ids.slice(0, MAX_IDS), kept, ...details }, undefined, `${what} not delivered ${end} (${names})${rest}`);
+    super(code, `${what} not delivered ${end} (${names})${rest}`, { count, ids: ids.slice(0, MAX_IDS), kept, ...details });
   }
 }
 

@@ -1,4 +1,4 @@
-import { RxwireError } from './rxwireError.js';
+import { becauseOf, RxwireError } from './rxwireError.js';
 
 /** No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any. */
 export class PoolTimeoutError extends RxwireError {
@@ -8,13 +8,18 @@ export class PoolTimeoutError extends RxwireError {
 
   /** @param timeout The time of waiting, in ms. @param size The number of wires. @param leased The number of wires in use. */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
-    super('ERR_POOL_TIMEOUT', { timeout, size, leased }, cause);
+    super(
+      'ERR_POOL_TIMEOUT',
+      `no wire became free within ${timeout} ms: ${leased} of ${size} are in use${becauseOf(cause)}`,
+      { timeout, size, leased },
+      cause,
+    );
   }
 }
 
 /** The pool was destroyed: it has no wires any more. */
 export class PoolClosedError extends RxwireError {
   constructor() {
-    super('ERR_POOL_CLOSED');
+    super('ERR_POOL_CLOSED', 'the pool is destroyed and has no wires');
   }
 }

@@ -10,7 +10,7 @@ export class ReplyError extends RxwireError {
    * @param reason A text for people.
    */
   constructor(remoteCode: string, reason: string) {
-    super('ERR_REPLY', { remoteCode, reason });
+    super('ERR_REPLY', `the request failed at the other side with ${remoteCode}: ${reason}`, { remoteCode, reason });
   }
 }
 
@@ -21,6 +21,6 @@ export class RequestTimeoutError extends RxwireError {
 
   /** @param timeout The duration of the silence, in ms. */
   constructor(id: string, timeout: number) {
-    super('ERR_REQUEST_TIMEOUT', { id, timeout });
+    super('ERR_REQUEST_TIMEOUT', `the other side did not answer the request ${id} within ${timeout} ms`, { id, timeout });
   }
 }

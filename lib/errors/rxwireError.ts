@@ -47,17 +47,16 @@ export class RxwireError extends Error {
   declare readonly code: ErrorCode;
 
   /**
+   * @param text A sentence for people.
    * @param details The facts of this failure: they become fields of the error.
-   * @param text The text of the error. By default, it lists the details.
    */
-  constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, cause?: unknown, text = textOf(details)) {
-    super(text || code, { cause });
+  constructor(code: ErrorCode, text: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(text, { cause });
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 }
 
-function textOf(details: Readonly<Record<string, unknown>>): string {
-  return Object.entries(details)
-    .map((detail) => detail.join(': '))
-    .join(', ');
+/** Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side may receive: a cause may contain paths. */
+export function becauseOf(cause: unknown): string {
+  return cause instanceof Error ? `: ${cause.message}` : '';
 }

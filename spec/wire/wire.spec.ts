@@ -186,8 +186,8 @@ describe('Wire', () => {
       wire.next(message('a'));
       await wait();
       expect(errors.values.map((error) => error.message)).toEqual([
-        expect.stringContaining('type, reason: must be'),
-        expect.stringContaining('headers, reason: must'),
+        expect.stringContaining('type must be'),
+        expect.stringContaining('headers must'),
       ]);
       expect(receipts.values.filter(({ error }) => error)).toEqual([
         { id: 'bad', status: 'dead', error: errors.values[0] },

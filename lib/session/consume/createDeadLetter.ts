@@ -28,7 +28,7 @@ const former = new WeakMap<Message, readonly FailedAttempt[]>();
  * @param error The error of the last attempt.
  * @example
  * const letter = createDeadLetter(createMessage('order.placed', 'tea'), new OverflowError('orders', 100));
- * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW buffer: orders, limit: 100
+ * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW the buffer of orders is full: its limit is 100
  */
 export function createDeadLetter(message: Message, error: unknown, options: DeadLetterOptions = {}): DeadLetter {
   const { attempts = 1, scheduler = asyncScheduler } = options;

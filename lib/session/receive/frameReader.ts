@@ -1,6 +1,6 @@
 import { isObservable, map, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../../codec/codec.js';
-import { ConnectionLostError, DecodeError } from '../../errors.js';
+import { ConnectionLostError, DecodeError, ProtocolError } from '../../errors.js';
 import { attempt, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import { BAD_FRAMES, GAP } from '../../link/closeCode.js';
@@ -92,7 +92,7 @@ export class FrameReader {
   refuse(error: unknown, connection: Connection): void {
     const isLoss = error instanceof ConnectionLostError;
     if (!isLoss) this.#options.report({ kind: 'error', error });
-    connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, error instanceof Error ? error.message : ''));
+    connection.fail(isLoss ? error : new ConnectionLostError(BAD_FRAMES, reasonOf(error)));
   }
 
   #readNow(frame: Frame, connection: Connection): void {
@@ -193,4 +193,10 @@ export class FrameReader {
     if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
     return [];
   }
+}
+
+/** Returns the reason of a protocol error, or the text of another error: a close frame has room for 123 bytes. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.reason;
+  return error instanceof Error ? error.message : '';
 }

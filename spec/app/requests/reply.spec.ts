@@ -141,7 +141,7 @@ describe('reply', () => {
 
   it.each([
     [new ReplyError('ERR_NOPE', 'no'), { code: 'ERR_NOPE', message: 'no' }],
-    [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'buffer: kitchen, limit: 3' }],
+    [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'the buffer of kitchen is full: its limit is 3' }],
   ])('tells what is meant to be told: %s', (error, payload) => {
     const { ask, said } = answered(() => throwError(() => error));
     ask('q');

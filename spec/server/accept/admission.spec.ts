@@ -162,10 +162,10 @@ describe('listen', () => {
       await status(url, { headers: { 'user-agent': 'Mozilla/5.0' } });
       await fetch(`http://127.0.0.1:${port}/wire`, { headers: { origin: 'x'.repeat(1_000), 'rxwire-link': 'a' } });
       expect(refused.map(String)).toEqual([
-        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin http://localhost:4200 is not among "origins"',
-        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the host evil.example is not among "hosts"',
-        'RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the request has no origin header',
-        `RxwireError [ERR_UNAUTHORIZED]: closeCode: 4403, reason: the origin ${'x'.repeat(100)} is not among "origins"`,
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the origin http://localhost:4200 is not among "origins"',
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the host evil.example is not among "hosts"',
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the request has no origin header',
+        `RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the origin ${'x'.repeat(100)} is not among "origins"`,
       ]);
     });
 
