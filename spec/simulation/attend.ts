@@ -111,8 +111,8 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
   const send = (message: Message): void => {
     const level = message.delivery ?? wire.delivery;
     const isNumbered = level !== 'at-most-once';
-    const isPoison = isNumbered && chance.hit(plan[side].poison) && !isCalm();
-    const isUnwanted = isNumbered && chance.hit(plan[other(side)].refusing);
+    const isPoison = isNumbered && plan[side].poison > 0 && chance.hit(plan[side].poison) && !isCalm();
+    const isUnwanted = isNumbered && plan[other(side)].refusing > 0 && chance.hit(plan[other(side)].refusing);
     const entry = journal.add(message, level, sender, { isPoison, isUnwanted });
     context.counts.messages++;
     if (!isWatched && level !== 'at-most-once') unsettled.add(message.id);

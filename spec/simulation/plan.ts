@@ -87,7 +87,14 @@ export function drawPlan(chance: Chance, mustReturn: boolean): Plan {
   const client = drawSide(chance, isLossy, isHard);
   const server = drawSide(chance, isLossy, isHard);
   const plan = drawFates(chance, { isLossy, isHard, latency, client, server });
-  return hit(0.1) || mustReturn ? returning(plan, chance) : plan;
+  const drawn = hit(0.1) || mustReturn ? returning(plan, chance) : plan;
+  return hit(0.25) ? rejecting(drawn, chance) : drawn;
+}
+
+/** Messages are refused, or cannot be decoded. Drawn last: the other seeds stay as they are. */
+function rejecting(plan: Plan, { pick }: Chance): Plan {
+  const draw = () => ({ refusing: pick([0, 0.2]), poison: pick([0, 0.03, 0.1]) });
+  return { ...plan, client: { ...plan.client, ...draw() }, server: { ...plan.server, ...draw() } };
 }
 
 interface Drawn {
@@ -195,7 +202,7 @@ function drawSide({ hit, pick, whole }: Chance, isLossy: boolean, isHard: boolea
     windowBytes: pick(isHard ? [500, 10_000] : [500, 10_000, 1_048_576]),
     maxQueued: pick([3, 20, 10_000]),
     overflow: pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error']),
-    refusing: pick([0, 0, 0.2]),
-    poison: pick([0, 0, 0.03]),
+    refusing: 0,
+    poison: 0,
   };
 }

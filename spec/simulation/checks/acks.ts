@@ -85,6 +85,8 @@ export function createAckChecks({ codec, journal, plan, now, violate }: AckOptio
     const { life } = connection.ends[by];
     // A batch that comes out of order is refused, with its ack.
     if (rode.length > 0 && plan.link.isLossy) return;
+    // So is a batch that cannot be decoded.
+    if (rode.some((id) => journal.of(id).isPoison)) return;
     for (const [number, id] of sent) {
       if (number > done) continue;
       sent.delete(number);

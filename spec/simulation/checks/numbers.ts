@@ -96,16 +96,17 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     }
     space.acked = Math.max(space.acked, done);
   };
-  const reject = (rejections: readonly NumberedRejection[], { brought }: Space): void => {
+  const reject = (rejections: readonly NumberedRejection[], { carried }: Space): void => {
     for (const { number, kind } of rejections) {
-      const id = kind === 'undecodable' ? brought.get(number) : undefined;
-      if (id !== undefined && id !== SKIPPED) onSetAside(id);
+      const id = kind === 'undecodable' ? carried.get(number) : undefined;
+      if (id !== undefined) onSetAside(id);
     }
   };
   const bring = (first: number, ids: readonly string[], talk: Talk, from: Side): void => {
-    const { brought, acked } = spaceOf(from, talk);
+    const { brought, carried, acked } = spaceOf(from, talk);
     ids.forEach((id, index) => {
       const number = first + index;
+      carried.set(number, id);
       if (number > acked && brought.get(number) !== SKIPPED) brought.set(number, id);
     });
   };

@@ -7,6 +7,8 @@ import type { Side } from '../network.js';
 export interface Space {
   /** What the receiver was brought under each number that it has not acked. */
   brought: Map<number, string>;
+  /** The messages that came last under each number, also where the number was skipped before. */
+  readonly carried: Map<number, string>;
   /** The highest number that the receiver has acked. */
   acked: number;
   /** The highest number that the sender knows to be acked, by owner of the outbox: two processes with one outbox know what each was told. */
@@ -39,7 +41,7 @@ export interface Talk {
 }
 
 export function newSpace(): Space {
-  return { brought: new Map(), acked: 0, known: new Map() };
+  return { brought: new Map(), carried: new Map(), acked: 0, known: new Map() };
 }
 
 /** What an owner of an outbox knows to be acked; one that has just opened it knows what the one before it did, at most: the outbox says so. */
