@@ -32,9 +32,15 @@ export class AckTracker {
     } else if (number > this.done) (this.#above ??= new Set()).add(number);
   }
 
-  /** Records rejections. Those of numbers up to `known` are forgotten: the sender has received their acks. */
-  reject(rejections: readonly NumberedRejection[], known: number): void {
-    this.rejections = [...(this.rejections ?? []).filter(({ number }) => number > known), ...rejections];
+  /** Records rejections. */
+  reject(rejections: readonly NumberedRejection[]): void {
+    this.rejections = [...(this.rejections ?? []), ...rejections];
+  }
+
+  /** Forgets the rejections of numbers up to `known`: the sender has received their acks. */
+  forget(known: number): void {
+    const left = this.rejections?.filter(({ number }) => number > known);
+    this.rejections = left && left.length > 0 ? left : undefined;
   }
 
   /** Returns the cursor that results when these numbers are processed, too, and these rejections are recorded. */

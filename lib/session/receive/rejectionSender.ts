@@ -22,10 +22,8 @@ export class RejectionSender {
 
   /** Records rejections. Returns whether an ack must follow: not for those of an earlier session. */
   add(rejections: readonly NumberedRejection[], tracker: AckTracker): boolean {
-    const receiver = this.#receiver();
-    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
-    tracker.reject(rejections, receiver.rx - Math.max(this.#window, MAX_BATCH));
-    if (tracker !== receiver.tracker) return false;
+    tracker.reject(rejections);
+    if (tracker !== this.#receiver().tracker) return false;
     this.#unsent = [...this.#unsent, ...rejections];
     return true;
   }
@@ -38,6 +36,9 @@ export class RejectionSender {
 
   /** Sends what is unsent. To be called before each ack. */
   flush(connection: Connection): void {
+    const { rx, tracker } = this.#receiver();
+    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
+    if (tracker.rejections) tracker.forget(rx - Math.max(this.#window, MAX_BATCH));
     if (this.#unsent.length === 0) return;
     const rejections = this.#unsent;
     this.#unsent = [];
