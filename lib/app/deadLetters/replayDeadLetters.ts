@@ -40,7 +40,11 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
  * replayDeadLetters(letters, orders, { filter: ({ error }) => error === 'no tea' }).subscribe();
  */
 export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget, options: ReplayOptions = {}): Observable<Replayed> {
-  const { id, filter: isWanted = id === undefined ? isDecoded : isAny, ...page } = options;
+  const {
+    id,
+    filter: isWanted = ({ message }: StoredDeadLetter) => id !== undefined || message.type !== 'system.undecodable',
+    ...page
+  } = options;
   const found$ =
     id === undefined ? letters.list(page) : letters.list({ after: id - 1, limit: 1 }).pipe(filter((letter) => letter.id === id));
   const give = typeof target === 'function' ? target : (message: Message) => target.next(message);
@@ -57,10 +61,4 @@ export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget
     );
   };
   return found$.pipe(filter(isWanted), concatMap(replay));
-}
-
-const isAny = (): boolean => true;
-
-function isDecoded({ message: { type } }: StoredDeadLetter): boolean {
-  return type !== 'system.undecodable';
 }
