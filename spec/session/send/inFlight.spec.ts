@@ -10,9 +10,9 @@ describe('InFlight', () => {
     inFlight.add(hole(1, 3));
     inFlight.flush();
     inFlight.reject([2, 3].map((number) => ({ number, kind: 'refused', code: 'ERR_ANY', reason: '' })));
-    inFlight.acknowledge({ done: 2, credit: 10, delay: 0 });
+    inFlight.acknowledge({ kind: 'ack', done: 2, credit: 10, delay: 0 });
     expect(inFlight.hasRejections()).toBe(true);
-    inFlight.acknowledge({ done: 3, credit: 10, delay: 0 });
+    inFlight.acknowledge({ kind: 'ack', done: 3, credit: 10, delay: 0 });
     expect(inFlight.hasRejections()).toBe(false);
   });
 });
