@@ -38,10 +38,10 @@ export function provideWire(make: () => Wire, options: ProvideWireOptions = {}):
   const { token = WIRE, connectOnServer = false } = options;
 
   const useFactory = (): Wire => {
-    const isOnServer = inject(PLATFORM_ID, { optional: true }) === 'server';
-    const makeWire = isOnServer && !connectOnServer ? createIdleWire : make;
-    const wire = inject(NgZone).runOutsideAngular(makeWire);
-    inject(DestroyRef).onDestroy(() => wire.complete());
+    const isIdle = inject(PLATFORM_ID, { optional: true }) === 'server' && !connectOnServer;
+    const wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
+    // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own messages.
+    inject(DestroyRef).onDestroy(() => (isIdle ? wire.unsubscribe() : wire.complete()));
     return wire;
   };
   return makeEnvironmentProviders([{ provide: token, useFactory }]);

@@ -11,18 +11,18 @@ import { MAX_IDS } from '../errors/deliveryErrors.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 
 /**
- * Returns a function that tells whether a message was lost because there was no room for it. A drop is no loss if the application has chosen a
+ * Returns a function that tells whether a message was lost because there was no room for it, or its store failed. A drop is no loss if the application has chosen a
  * policy that drops messages.
  */
 export function overflowTest(policy: OverflowPolicy | undefined): (error: Error) => boolean {
   const isChosen = policy !== undefined && policy !== 'error';
   return (error) => {
     if (error instanceof MessageDroppedError) return error.reason === 'overflow' && !isChosen;
-    return error instanceof OverflowError || (error instanceof StoreError && error.fault === 'quota');
+    return error instanceof OverflowError || error instanceof StoreError;
   };
 }
 
-/** Counts the messages of a wire that were lost because there was no room for them. */
+/** Counts the messages of a wire that were lost because there was no room for them, or the store failed. */
 export function createOverflowLosses() {
   const ids: string[] = [];
   let lost = 0;

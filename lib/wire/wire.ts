@@ -236,8 +236,10 @@ export class Wire extends Subject<Message> {
    * with an error:
    *
    * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
-   * - an {@link UndeliveredError}, when the server ends the session while messages are left, or when the queue or the outbox had no room for a message
-   *   that was sent by `next`. A message that is dropped by an `overflow` policy of your choice is no error.
+   * - an {@link UndeliveredError}, when the server ends the session while messages are left, or when the queue had no room for a message that was sent
+   *   by `next`, or the outbox did not store it. A message that is dropped by an `overflow` policy of your choice is no error.
+   *
+   * A message that was given up for another reason, as one that cannot be encoded, is in `errors$` and `failures$` only.
    *
    * A wire of a server completes in any case, and reports the error in `errors$`.
    */

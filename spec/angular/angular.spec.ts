@@ -124,6 +124,20 @@ describe('provideWire', () => {
   });
 });
 
+describe('provideWire on the server', () => {
+  it('ends the wire at once, without an error, when a page has sent messages', async () => {
+    const { injector, ask } = bootstrap(() => pair().make(), {}, [{ provide: PLATFORM_ID, useValue: 'server' }]);
+    const wire = ask(() => injectWire());
+    const errors: unknown[] = [];
+    wire.subscribe({ error: (error: unknown) => errors.push(error) });
+    const sent = wire.send(createMessage('note', 'rendered on the server'));
+    injectors.pop();
+    injector.destroy();
+    await expect(sent).rejects.toMatchObject({ code: 'ERR_DROPPED' });
+    expect([wire.state.status, errors]).toEqual(['disconnected', []]);
+  });
+});
+
 describe('injectMessages', () => {
   it('emits inside of the zone, until what asks is destroyed', async () => {
     const { make, ends } = pair();

@@ -1,15 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { firstValueFrom, toArray } from 'rxjs';
+import { firstValueFrom, throwError, toArray } from 'rxjs';
 import type { Codec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
+import { StoreError } from '../../lib/errors.js';
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
+import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
+import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { eventually } from '../support/eventually.js';
@@ -97,6 +101,20 @@ describe('a batch that cannot be decoded is set aside, and the session goes on',
       },
     ]);
     expect([...(letters[0]?.message.payload as { readonly body: Uint8Array }).body]).toEqual([0xc1, 1, 2, 3]);
+  });
+
+  it('is kept once the store of dead letters works again, and the session goes on', async () => {
+    const letters = memoryDeadLetters();
+    let failures = 2;
+    const add = (letter: DeadLetter): MaybeAsync<void> =>
+      failures-- > 0 ? throwError(() => new StoreError('test', 'failed')) : letters.add(letter);
+    const { wire, wires } = await start(json(), { deadLetters: { ...letters, add } });
+    await wire.send(good('a'));
+    const errors = record((wires[0] as Wire).errors$);
+    await expect(wire.send(poison('b'))).rejects.toMatchObject({ code: 'ERR_DECODE' });
+    expect(await wire.send(good('c'))).toMatchObject({ status: 'acked', outcome: 'processed' });
+    expect(errors.values.filter(({ code }) => code === 'ERR_STORE')).toHaveLength(2);
+    expect(await firstValueFrom(letters.count())).toBe(1);
   });
 
   it('from server to client, too', async () => {

@@ -1,11 +1,15 @@
+import { of } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
+import { serve } from '../../lib/server/serve.js';
 import { claim } from '../../lib/session/receive/delivery.js';
 import type { Rejection } from '../../lib/session/store/inbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { eventually } from '../support/eventually.js';
 import { fakeInbox } from '../support/fakeInbox.js';
+import { rawEnd } from '../support/rawEnd.js';
 import { record } from '../support/record.js';
+import { batch, helloFrame } from '../support/sessionFrames.js';
 import { pair, type PairOptions } from '../support/sessionPair.js';
 
 const message = (id: string): Message => createMessage('test.any', null, { id });
@@ -98,6 +102,31 @@ describe('the rejection of a message', () => {
       { id: 'd', status: 'acked', outcome: 'processed' },
     ]);
     expect(got).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('is stored until its sender has the ack, and not with each later message', async () => {
+    const inbox = fakeInbox();
+    const { wire, last, send } = start({ a: REFUSED }, { server: { inbox, window: 10 } });
+    send('a');
+    await eventually(() => expect(last()).toHaveLength(1));
+    for (let sent = 0; sent < 600; sent++) await wire.send(message(`m${sent}`));
+    expect(inbox.commits.filter(({ cursor }) => cursor.rejections).length).toBeLessThan(400);
+    expect(inbox.commits.at(-1)?.cursor).toEqual({ done: 601, finished: [] });
+  });
+
+  it('is sent once over a connection, also when its receiver hibernates', async () => {
+    const [end, link] = rawEnd();
+    const serving = serve(of(link), { hibernateAfter: 1 }).subscribe((one) => one.subscribe((got) => claim(got)?.({ rejection: REFUSED })));
+    cleanups.push(() => serving.unsubscribe());
+    end.send(helloFrame({ rejections: true }));
+    await end.frames.take(1);
+    for (let number = 1; number <= 4; number++) {
+      end.send(batch(number, `m${number}`));
+      await eventually(() => expect(end.frames.values.at(-1)).toBe(`["ack",${number},1024]`));
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    const rejects = end.frames.values.filter((frame) => typeof frame === 'string' && frame.startsWith('["reject"'));
+    expect(rejects.map((frame) => (String(frame).match(/ERR_CHANNEL_REFUSED/g) ?? []).length)).toEqual([1, 1, 1, 1]);
   });
 
   it('goes from client to server, too, also to a session that hibernates', async () => {

@@ -9,7 +9,7 @@ describe('overflowTest', () => {
     ['a drop by a chosen policy', 'drop-oldest', overflow, false],
     ['a refusal by the policy error', 'error', new OverflowError('the outbox', 1), true],
     ['a store without room', 'drop-oldest', new StoreError('lmdb', 'quota'), true],
-    ['another fault of a store', undefined, new StoreError('lmdb', 'failed'), false],
+    ['a store that fails', undefined, new StoreError('lmdb', 'failed'), true],
     ['an expired message', undefined, new MessageDroppedError('a', 'expired'), false],
     ['a message that was left at the end', undefined, new MessageDroppedError('a', 'closed'), false],
     ['a message that cannot be encoded', undefined, new EncodeError('json', ''), false],

@@ -10,7 +10,7 @@ export type ReplayTarget = { readonly next: (message: Message) => void } | ((mes
 export interface ReplayOptions extends DeadLetterPage {
   /** Replays only the letter with this id. */
   readonly id?: number;
-  /** Replays only the letters for which it returns true. @default all */
+  /** Replays only the letters for which it returns true. @default all but `system.undecodable`; with `id`, that letter */
   readonly filter?: (letter: StoredDeadLetter) => boolean;
 }
 
@@ -26,6 +26,9 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
  * message. Letters that are added during the replay are not replayed, so a message that fails again does not loop. Its new letter continues
  * the history of the old one.
  *
+ * A batch that could not be decoded is a letter of the type `system.undecodable`. No handler can process its bytes as a message, so it stays in the
+ * store, unless `filter` or `id` selects it.
+ *
  * If the process ends between the two steps, the message was replayed and its letter is still stored. The message keeps its `id`, so that
  * `dedupe` can drop the repeat.
  *
@@ -37,7 +40,11 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
  * replayDeadLetters(letters, orders, { filter: ({ error }) => error === 'no tea' }).subscribe();
  */
 export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget, options: ReplayOptions = {}): Observable<Replayed> {
-  const { id, filter: isWanted = () => true, ...page } = options;
+  const {
+    id,
+    filter: isWanted = ({ message }: StoredDeadLetter) => id !== undefined || message.type !== 'system.undecodable',
+    ...page
+  } = options;
   const found$ =
     id === undefined ? letters.list(page) : letters.list({ after: id - 1, limit: 1 }).pipe(filter((letter) => letter.id === id));
   const give = typeof target === 'function' ? target : (message: Message) => target.next(message);

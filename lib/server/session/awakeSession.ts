@@ -240,7 +240,8 @@ export class AwakeSession implements Drained {
     // Both sides have agreed before.
     const { sent, allowance, lazyAcks, rejections } = goesOn.snapshot;
     this.endpoint.hasLazyAcks = lazyAcks;
-    this.endpoint.rejections.restart(rejections);
+    // The rejections until now were sent over this connection, before the session hibernated.
+    this.endpoint.rejections.isSupported = rejections;
     connection.isWelcome = true;
     connection.agree(this.#session.options.pingInterval, goesOn.silence);
     this.endpoint.sender.attach(this.endpoint, sent, allowance, rejections);

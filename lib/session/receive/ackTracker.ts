@@ -9,7 +9,7 @@ export class AckTracker {
   /** The processed numbers above `done`; created when a message finishes out of order. */
   #above: Set<number> | undefined;
   /** The rejected messages whose sender may not know it yet. */
-  rejections: readonly NumberedRejection[] | undefined;
+  #rejections: NumberedRejection[] | undefined;
 
   /** @param pid Identifies the sender. */
   constructor(
@@ -17,8 +17,12 @@ export class AckTracker {
     { done, finished, rejections }: Cursor = START,
   ) {
     this.done = done;
-    this.rejections = rejections;
+    if (rejections?.length) this.#rejections = [...rejections];
     if (finished.length > 0) this.#above = new Set(finished);
+  }
+
+  get rejections(): readonly NumberedRejection[] | undefined {
+    return this.#rejections;
   }
 
   has(number: number): boolean {
@@ -32,9 +36,18 @@ export class AckTracker {
     } else if (number > this.done) (this.#above ??= new Set()).add(number);
   }
 
-  /** Records rejections. Those of numbers up to `known` are forgotten: the sender has received their acks. */
-  reject(rejections: readonly NumberedRejection[], known: number): void {
-    this.rejections = [...(this.rejections ?? []).filter(({ number }) => number > known), ...rejections];
+  /** Records rejections. */
+  reject(rejections: readonly NumberedRejection[]): void {
+    (this.#rejections ??= []).push(...rejections);
+  }
+
+  /** Forgets the rejections of numbers up to `known`: the sender has received their acks. */
+  forget(known: number): void {
+    const all = this.#rejections;
+    // Most often, the first has the lowest number; otherwise, the rest waits for it.
+    if (!all || (all[0] as NumberedRejection).number > known) return;
+    const left = all.filter(({ number }) => number > known);
+    this.#rejections = left.length > 0 ? left : undefined;
   }
 
   /** Returns the cursor that results when these numbers are processed, too, and these rejections are recorded. */
@@ -43,7 +56,7 @@ export class AckTracker {
     const then = new AckTracker(this.pid, { done: this.done, finished: above });
     for (const number of numbers) then.mark(number);
     const finished = [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b);
-    const rejected = [...(this.rejections ?? []), ...rejections];
+    const rejected = [...(this.#rejections ?? []), ...rejections];
     return { done: then.done, finished, ...(rejected.length > 0 && { rejections: rejected }) };
   }
 }

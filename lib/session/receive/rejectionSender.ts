@@ -10,7 +10,7 @@ export class RejectionSender {
   /** Whether the other side reads rejections. */
   isSupported = false;
   /** The rejections that go out before the next ack. */
-  #unsent: readonly NumberedRejection[] = [];
+  #unsent: NumberedRejection[] = [];
   readonly #receiver: () => Receiver;
   readonly #window: number;
 
@@ -22,22 +22,23 @@ export class RejectionSender {
 
   /** Records rejections. Returns whether an ack must follow: not for those of an earlier session. */
   add(rejections: readonly NumberedRejection[], tracker: AckTracker): boolean {
-    const receiver = this.#receiver();
-    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
-    tracker.reject(rejections, receiver.rx - Math.max(this.#window, MAX_BATCH));
-    if (tracker !== receiver.tracker) return false;
-    this.#unsent = [...this.#unsent, ...rejections];
+    tracker.reject(rejections);
+    if (tracker !== this.#receiver().tracker) return false;
+    this.#unsent.push(...rejections);
     return true;
   }
 
   /** Starts with a connection: the sender may not have received the rejections of an earlier one. */
   restart(isSupported: boolean): void {
     this.isSupported = isSupported;
-    this.#unsent = this.#receiver().tracker.rejections ?? [];
+    this.#unsent = [...(this.#receiver().tracker.rejections ?? [])];
   }
 
   /** Sends what is unsent. To be called before each ack. */
   flush(connection: Connection): void {
+    const { rx, tracker } = this.#receiver();
+    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
+    tracker.forget(rx - Math.max(this.#window, MAX_BATCH));
     if (this.#unsent.length === 0) return;
     const rejections = this.#unsent;
     this.#unsent = [];

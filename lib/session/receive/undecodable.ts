@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { after } from '../../internal/after.js';
 import { createMessage } from '../../message/createMessage.js';
 import { createDeadLetter } from '../consume/createDeadLetter.js';
 import type { BatchFrame } from '../protocol/frames.js';
@@ -9,6 +10,9 @@ import type { Receiver } from './receiver.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;
+/** The time after which a dead letter is stored again when its store has failed, in ms: it doubles with each failure. */
+const MIN_RETRY_AFTER = 100;
+const MAX_RETRY_AFTER = 30_000;
 
 export interface UndecodableOptions {
   readonly receiver: Receiver;
@@ -24,9 +28,9 @@ export interface UndecodableOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead letter. If that fails, the messages are not acked. */
+/** Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead letter. While the store of the letter fails, the messages are not acked, and the letter is stored again. */
 export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions): void {
-  const { receiver, session, wait, report } = options;
+  const { receiver, session, wait, scheduler, report } = options;
   const numbers: number[] = [];
   receiver.acceptWithout(batch.first, batch.count, batch.body.length, (number) => numbers.push(number));
   const { tracker } = receiver;
@@ -36,13 +40,23 @@ export function setAside(batch: BatchFrame, error: unknown, options: Undecodable
     for (const number of numbers) session.settle(number, [{ rejection, ...(number === numbers[0] && { deadLetter }) }], tracker);
   };
   const { keep } = session;
-  if (keep)
+  if (!keep) {
+    reject(letter);
+    return;
+  }
+  const store = (retryAfter: number): void => {
+    const storeLater = (): void => store(Math.min(2 * retryAfter, MAX_RETRY_AFTER));
+    const onFailed = (reason: unknown): void => {
+      report(reason);
+      wait(() => after(retryAfter, scheduler), storeLater, report);
+    };
     wait(
       () => keep(letter),
       () => reject(),
-      report,
+      onFailed,
     );
-  else reject(letter);
+  };
+  store(MIN_RETRY_AFTER);
 }
 
 /** Returns the dead letter of a batch. Its message has the type `system.undecodable`, and contains the body of the batch. */

@@ -197,6 +197,8 @@ export class InFlight {
       if (lastOf(batch) > done) break;
       this.#remove(batch);
     }
+    // A number without a message may be rejected, too.
+    if (this.hasRejections()) for (const number of this.#rejections?.keys() ?? []) if (number <= done) this.#rejections?.delete(number);
     this.isBusy = false;
     this.acked = done;
     this.limit = this.acked + credit;
@@ -270,7 +272,6 @@ export class InFlight {
       return;
     }
     const { kind, code, reason } = rejection;
-    this.#rejections?.delete(number);
     if (kind === 'dead-lettered') this.#pending.close(id, 'acked', { ...details, outcome: kind });
     else if (kind === 'refused') this.#pending.close(id, kind, { error: new MessageRefusedError(id, code, reason) });
     else

@@ -136,6 +136,21 @@ describe('replayDeadLetters', () => {
     expect([started, values.length, left().length]).toEqual([['a', 'b'], 1, 1]);
   });
 
+  it('leaves the batches that could not be decoded, unless a filter or an id selects them', () => {
+    const { letters, left, replay } = kept('a');
+    const payload = { number: 1, count: 1, codec: 'json', size: 2, body: '{}' };
+    void letters.add(createDeadLetter(createMessage('system.undecodable', payload, { id: 'u' }), boom));
+    const seen: string[] = [];
+    const target = ({ id }: Message): void => void seen.push(id);
+    expect(replay(target).values).toMatchObject([{ status: 'done', letter: { id: 1 } }]);
+    expect([seen, left().map(({ id }) => id)]).toEqual([['a'], [2]]);
+    replay(target, { filter: () => false });
+    replay(target, { filter: ({ message: { type } }) => type === 'system.undecodable' });
+    void letters.add(createDeadLetter(createMessage('system.undecodable', payload, { id: 'v' }), boom));
+    replay(target, { id: 3 });
+    expect([seen, left()]).toEqual([['a', 'u', 'v'], []]);
+  });
+
   it('keeps a letter whose message was not taken, and tells', () => {
     const { left, replay } = kept('a', 'b');
     const next = ({ id }: Message): void => {

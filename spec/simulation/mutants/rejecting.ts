@@ -6,7 +6,7 @@ export const REJECTING: readonly Mutant[] = [
     name: 'a rejection that is not sent again',
     why: 'a sender learns what was rejected before a connection was lost',
     file: 'lib/session/receive/rejectionSender.ts',
-    find: 'this.#unsent = this.#receiver().tracker.rejections ?? [];',
+    find: 'this.#unsent = [...(this.#receiver().tracker.rejections ?? [])];',
     replace: '',
   },
   {
