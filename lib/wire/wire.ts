@@ -21,6 +21,7 @@ import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterSto
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
 import { createOverflowLosses } from './overflowLosses.js';
+import { rejectUnreceived } from './unreceived.js';
 import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
 
@@ -100,6 +101,7 @@ export class Wire extends Subject<Message> {
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
+    const unreceived = { scheduler, report: (error: RxwireError) => this.report(error) };
     const link = setup.open({
       listening: this.#subscribers,
       isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched() === true,
@@ -110,7 +112,8 @@ export class Wire extends Subject<Message> {
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
         this.#traffic.messagesReceived++;
-        super.next(message);
+        if (this.observed) super.next(message);
+        else rejectUnreceived(message, unreceived);
       },
       error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
       complete: () => {

@@ -41,8 +41,8 @@ export function createClient(context: Context): Client {
         : durableOutbox(life, {
             ...{ chance, disk, record, codec: codecs[plan.codec] },
             noRoom: () => (isCalm() ? 0 : mine.noRoom),
-            isOnline: () => context.sendable.isNow(life, 'client'),
-            onStored: (ids, isStoredOnline) => noteStored(ids, isStoredOnline, context),
+            moment: () => ({ storedAt: clock.now(), isStoredOnline: context.sendable.isNow(life, 'client') }),
+            onStored: (ids, moment) => noteStored(ids, moment, context),
           }),
     ...(mine.inbox === 'durable' && {
       inbox: durableInbox(life, {

@@ -9,6 +9,7 @@ import type { Clock } from './clock.js';
 import type { Journal } from './journal.js';
 import { createLife, type Life } from './life.js';
 import type { Network, Side } from './network.js';
+import type { StoringMoment } from './outbox.js';
 import type { Plan } from './plan.js';
 import type { Sendable } from './sendable.js';
 
@@ -65,8 +66,8 @@ export function beginLife(side: Side, number: number, context: Context, restart:
 }
 
 /** Called with messages that a durable outbox has stored. */
-export function noteStored(ids: readonly string[], isStoredOnline: boolean, { clock, journal }: Context): void {
-  for (const id of ids) Object.assign(journal.of(id), { isStored: true, storedAt: clock.now(), isStoredOnline });
+export function noteStored(ids: readonly string[], moment: StoringMoment, { journal }: Context): void {
+  for (const id of ids) Object.assign(journal.of(id), { isStored: true, ...moment });
 }
 
 /** Called when one side may not know any more what it has received. */

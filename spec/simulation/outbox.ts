@@ -19,6 +19,12 @@ export interface OutboxRecord {
   ticket: Ticket | undefined;
 }
 
+/** When a process began to store messages, in ms; and whether it could send then. */
+export interface StoringMoment {
+  readonly storedAt: number;
+  readonly isStoredOnline: boolean;
+}
+
 /** Messages that a durable outbox takes. */
 export const MOST_STORED = 200;
 
@@ -28,10 +34,10 @@ export interface OutboxOptions {
   readonly record: OutboxRecord;
   /** How often there is no room. */
   readonly noRoom: () => number;
-  /** Whether its process can send now. */
-  readonly isOnline: () => boolean;
-  /** Called with messages that are stored, and whether their process could send when it stored them. */
-  readonly onStored: (ids: readonly string[], isStoredOnline: boolean) => void;
+  /** Returns whether its process can send now, and the time. */
+  readonly moment: () => StoringMoment;
+  /** Called with messages that are stored, and when their process began to store them. */
+  readonly onStored: (ids: readonly string[], moment: StoringMoment) => void;
   readonly codec: Codec;
 }
 
@@ -40,7 +46,7 @@ export function newRecord(chance: Chance): OutboxRecord {
 }
 
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
-export function durableOutbox(life: Life, { chance, disk, record, noRoom, isOnline, onStored, codec }: OutboxOptions): OutboxStore {
+export function durableOutbox(life: Life, { chance, disk, record, noRoom, moment, onStored, codec }: OutboxOptions): OutboxStore {
   const faults$ = new Subject<StoreError>();
   let epoch = 0;
 
@@ -63,14 +69,14 @@ export function durableOutbox(life: Life, { chance, disk, record, noRoom, isOnli
         return { ...record };
       }),
     append: (batches) => {
-      const isStoredOnline = isOnline();
+      const begun = moment();
       return write(() => {
         if (chance.hit(noRoom())) throw new StoreError('simulated', 'quota');
         record.batches = [...record.batches, ...batches];
         record.last = lastOf(batches.at(-1)!);
         onStored(
           batches.flatMap(({ frame }) => idsIn(frame, codec)),
-          isStoredOnline,
+          begun,
         );
       });
     },

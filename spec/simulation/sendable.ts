@@ -22,7 +22,11 @@ export function createSendable(now: () => number): Sendable {
       begun = [...begun.filter((one) => one.connection.ends[one.from].isOpen), { connection, from }];
       lastAt[from] = now();
     },
-    isNow: (life, side) => begun.some(({ connection: { ends }, from }) => from === side && ends[side].isOpen && ends[side].life === life),
+    isNow: (life, side) =>
+      begun.some(
+        // A process that dies in this step could send until then.
+        ({ connection: { ends }, from }) => from === side && ends[side].life === life && (ends[side].isOpen || !life.isAlive()),
+      ),
     lastAt: (side) => lastAt[side],
   };
 }

@@ -44,8 +44,8 @@ export function createServer(context: Context): Server {
     return durableOutbox(owner, {
       ...{ chance, disk, record, codec: codecs[plan.codec] },
       noRoom: () => (isCalm() ? 0 : mine.noRoom),
-      isOnline: () => context.sendable.isNow(owner, 'server'),
-      onStored: (ids, isStoredOnline) => noteStored(ids, isStoredOnline, context),
+      moment: () => ({ storedAt: clock.now(), isStoredOnline: context.sendable.isNow(owner, 'server') }),
+      onStored: (ids, moment) => noteStored(ids, moment, context),
     });
   };
   const inboxOf = (owner: Life) =>

@@ -1,0 +1,33 @@
+import type { SchedulerLike } from 'rxjs';
+import { UnhandledError, type RxwireError } from '../errors.js';
+import { asObservable } from '../internal/maybeAsync.js';
+import type { Message } from '../message/types.js';
+import { createDeadLetter, rejectionOf } from '../session/consume/createDeadLetter.js';
+import { claim } from '../session/receive/delivery.js';
+
+/** The messages that the other side sends for requests, channels and the connection: they may arrive after their last subscriber has gone. */
+const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
+
+export interface UnreceivedOptions {
+  readonly scheduler: SchedulerLike;
+  readonly report: (error: RxwireError) => void;
+}
+
+/**
+ * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as a dead letter, and rejects it, so that its
+ * sender learns that it was not processed.
+ */
+export function rejectUnreceived(message: Message, { scheduler, report }: UnreceivedOptions): void {
+  const held = claim(message);
+  if (OF_PROTOCOLS.test(message.type)) {
+    held?.({});
+    return;
+  }
+  const error = new UnhandledError(message);
+  report(error);
+  const letter = createDeadLetter(message, error, { scheduler });
+  const rejection = rejectionOf(error);
+  const keep = held?.keep;
+  if (!keep) held?.({ deadLetter: letter, rejection });
+  else asObservable(() => keep(letter)).subscribe({ error: report, complete: () => held({ rejection }) });
+}
