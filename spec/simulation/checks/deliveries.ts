@@ -114,7 +114,9 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
 }
 
 /** Returns how an ack lies about the outcome of its message, on links that lose no rejection by itself. */
-function wrongOutcome({ effects, isBuried, isRefused, isSetAside }: Entry, outcome: Receipt['outcome']): string | undefined {
+function wrongOutcome({ effects, isBuried, isRefused, isSetAside, outcomes }: Entry, outcome: Receipt['outcome']): string | undefined {
+  // An outbox that is opened again does not know that the message had expired, which its former owner was told.
+  if ([...outcomes.values()].includes('expired')) return undefined;
   if (outcome === undefined) return 'it has no outcome';
   if (outcome === 'dead-lettered') return isBuried ? undefined : 'it has no dead letter';
   return effects === 0 && (isBuried || isRefused || isSetAside) ? 'it was not processed' : undefined;
