@@ -3,6 +3,7 @@ import { asyncScheduler } from 'rxjs';
 import { json } from '../codec/json.js';
 import { assertAbsent } from '../internal/assert.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
+import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
 import { countedSession } from '../session/session.js';
@@ -20,7 +21,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `id` is no name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a store that outlives the process has no `durability`,
+ * @throws {TypeError} At call time, if `link` is no link, `delivery` is no level, or `id` is no name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a store that outlives the process has no `durability`,
  * or if an option has no effect with this `protocol`.
  * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
  * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
@@ -37,6 +38,10 @@ export type { ConnectOptions } from './connectOptions.js';
 export function connect(options: ConnectOptions): Wire {
   const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = asyncScheduler, protocol = sessionProtocol } = options;
   const { signals$ = networkSignals } = options;
+  const isLink: boolean = typeof (link as unknown) === 'function';
+  if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');
+  if (!Object.values<unknown>(ReliabilityLevel).includes(delivery))
+    throw new TypeError(`connect: "delivery" must be one of ${Object.values(ReliabilityLevel).join(', ')}, got ${delivery}`);
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
   return new Wire({

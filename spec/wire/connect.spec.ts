@@ -6,6 +6,7 @@ import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { ConnectionLostError, ReconnectGivenUpError, UnsupportedError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
+import { memoryLink } from '../../lib/link/memoryLink.js';
 import type { Message } from '../../lib/message/types.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
@@ -14,6 +15,15 @@ import { cuttableLinks, message, wait, wirePair } from './wires.js';
 import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
 
 describe('connect', () => {
+  it.each([
+    ['link', { link: undefined }],
+    ['link', { link: 'ws://127.0.0.1/wire' }],
+    ['delivery', { delivery: 'exactly_once' }],
+  ])('refuses a "%s" that is none when called: %j', (name, options) => {
+    const [near] = memoryLink<Frame>();
+    expect(() => connect({ link: near, ...(options as object) })).toThrow(`connect: "${name}" must be`);
+  });
+
   describe('in virtual time', () => {
     beforeEach(() => void jest.useFakeTimers({ now: 0 }));
     afterEach(() => void jest.useRealTimers());

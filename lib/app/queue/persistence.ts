@@ -2,6 +2,7 @@ import { of, type Observable, type SchedulerLike } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
 import type { Job } from '../../session/consume/consumeOne.js';
+import type { Rejection } from '../../session/store/inbox.js';
 import { release, type QueueItem } from './queueItem.js';
 import { createQueueWriter } from './queueWriter.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
@@ -20,6 +21,13 @@ export interface Persistence {
   close(): void;
 }
 
+const REFUSED = { kind: 'refused', code: 'ERR_DROPPED' } as const;
+/** What the sender of a dropped message learns. */
+const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
+  overflow: { ...REFUSED, reason: 'the queue was full' },
+  expired: { ...REFUSED, reason: 'the message waited in the queue for too long' },
+};
+
 /** Without a store. */
 export const withoutStore: Persistence = {
   open: () => of([]),
@@ -28,7 +36,7 @@ export const withoutStore: Persistence = {
   finish: () => undefined,
   drop(item, reason) {
     // A closed queue did not process the item: its session must not ack it.
-    if (reason !== 'closed') release(item);
+    if (reason !== 'closed') release(item, DROPPED[reason]);
     return true;
   },
   close: () => undefined,
@@ -36,7 +44,7 @@ export const withoutStore: Persistence = {
 
 /** With a store. The session acks an item as soon as it is stored. */
 export function withStore(log: QueueLog, microtask: SchedulerLike, onFault: (error: StoreError) => void): Persistence {
-  const { open, add, remove, close } = createQueueWriter({ log, microtask, onStored: release, onError: onFault });
+  const { open, add, remove, close } = createQueueWriter({ log, microtask, onStored: (item) => release(item), onError: onFault });
   const finish = (item: QueueItem): Observable<unknown> => {
     release(item);
     return remove(item);
@@ -51,7 +59,10 @@ export function withStore(log: QueueLog, microtask: SchedulerLike, onFault: (err
     finish,
     jobOf: ({ message }) => ({ message, held: undefined }),
     drop(item, reason) {
-      if (reason !== 'closed') finish(item);
+      if (reason !== 'closed') {
+        release(item, DROPPED[reason]);
+        finish(item);
+      }
       return reason !== 'closed';
     },
   };

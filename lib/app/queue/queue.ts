@@ -10,7 +10,7 @@ import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js
  * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first, or in the order of arrival. Nothing polls: a
  * message starts when it is added, or when a processor becomes idle.
  *
- * A message of a session is acked when it is processed or dropped. With a `store`, it is acked as soon as it is stored. A stored message
+ * A message of a session is acked when it is processed. A message that is dropped is refused: its sender receives `ERR_REFUSED`. With a `store`, it is acked as soon as it is stored. A stored message
  * that is not finished is processed after the next start, possibly for the second time.
  *
  * A failed handler is retried; then its message becomes a dead letter, and the queue continues. All operations are O(1) in the number of

@@ -1,4 +1,5 @@
 import type { Message } from '../../message/types.js';
+import type { Rejection } from '../../session/store/inbox.js';
 import type { Claim } from '../../session/receive/delivery.js';
 
 /** A message in a queue. */
@@ -11,9 +12,9 @@ export interface QueueItem<T extends Message = Message> {
   place: number;
 }
 
-/** Settles the delivery, so that the session acks the message. */
-export function release(item: QueueItem): void {
+/** Settles the delivery, so that the session acks the message. With a rejection, the sender learns that it was not processed. */
+export function release(item: QueueItem, rejection?: Rejection): void {
   const { held } = item;
   item.held = undefined;
-  held?.({});
+  held?.({ rejection });
 }

@@ -577,12 +577,13 @@ describe('queue', () => {
       await eventually(() => expect(acked()).toEqual(['a']));
     });
 
-    it('lets a message be acked that gave way', async () => {
-      const { wire, acked, drops } = served({ maxSize: 1 });
+    it('refuses a message that it drops for another one', async () => {
+      const { wire, drops } = served({ maxSize: 1 });
+      const refused = record(wire.failures$);
       'abc'.split('').forEach((id) => wire.next(message(id)));
       await eventually(() =>
-        expect([acked(), drops]).toEqual([
-          ['a', 'b'],
+        expect([refused.values.map(({ id, status }) => `${id} ${status}`), drops]).toEqual([
+          ['a refused', 'b refused'],
           ['a overflow', 'b overflow'],
         ]),
       );

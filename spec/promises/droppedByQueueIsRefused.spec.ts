@@ -1,0 +1,21 @@
+import { queue } from '../../lib/app/queue/queue.js';
+import { webSocket } from '../../lib/link/webSocket.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { connect } from '../../lib/wire/connect.js';
+import { wireServer } from '../support/wireServer.js';
+
+describe('a message that a queue drops', () => {
+  it('is refused: its sender learns that it was not processed', async () => {
+    const jobs = queue('jobs', { maxSize: 2, maxAge: 300 });
+    const server = await wireServer((wire) => wire.subscribe(jobs));
+    const wire = connect({ link: webSocket(server.url) });
+    const refusal = (reason: string): unknown => ({ code: 'ERR_REFUSED', remoteCode: 'ERR_DROPPED', reason });
+    const sent = ['a', 'b', 'c'].map((id) => wire.send(createMessage('test.job', id, { id })));
+    await expect(sent[0]).rejects.toMatchObject(refusal('the queue was full') as object);
+    await expect(sent[1]).rejects.toMatchObject(refusal('the message waited in the queue for too long') as object);
+    await expect(sent[2]).rejects.toMatchObject(refusal('the message waited in the queue for too long') as object);
+    wire.unsubscribe();
+    jobs.close();
+    await server.close();
+  });
+});
