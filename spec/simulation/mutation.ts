@@ -55,7 +55,7 @@ export async function testMutants(jobs: number, stories: readonly Story[]): Prom
 /** @throws {Error} When the place to be changed is not there, or not once. */
 export async function judge(mutant: Mutant, seeds = MOST_SEEDS, story = SESSION): Promise<Verdict> {
   const { failures } = await runBundled(mutant.name, [patching(mutant)], {
-    ...{ base: 1, seeds, jobs: 1 },
+    ...{ base: mutant.from ?? 1, seeds, jobs: 1 },
     onProgress: (tally) => tally.failures.length === 0,
     worker: story.worker,
   });

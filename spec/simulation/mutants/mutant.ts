@@ -7,4 +7,6 @@ export interface Mutant {
   /** Occurs once in the file. */
   readonly find: string;
   readonly replace: string;
+  /** The first seed to run, where few seeds show the fault. @default 1 */
+  readonly from?: number;
 }

@@ -64,6 +64,7 @@ export const RESUMING: readonly Mutant[] = [
     file: 'lib/server/session/resumption.ts',
     find: 'this.#isBegun = this.#canGoOn = goesOn;',
     replace: 'this.#isBegun = this.#canGoOn = true;',
+    from: 14_000,
   },
   {
     name: 'send behind the welcome',
