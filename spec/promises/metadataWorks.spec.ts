@@ -98,10 +98,10 @@ describe('metadata that did nothing', () => {
         return throwError(() => new Error('no tea'));
       };
       of(order({ maxRetries: 1 }))
-        .pipe(route({ '*': failing('route') }, { scheduler }))
+        .pipe(route({ '*': failing('route') }, { scheduler, onError: () => undefined }))
         .subscribe();
       const orders = queue('orders', { scheduler });
-      orders.process(failing('queue')).subscribe();
+      orders.process(failing('queue'), { onError: () => undefined }).subscribe();
       orders.next(order({ maxRetries: 1 }));
       scheduler.maxFrames = 10_000;
       scheduler.flush();

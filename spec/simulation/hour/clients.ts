@@ -23,8 +23,12 @@ export function createHourClient(name: string, server: HourServer, setting: Hour
   });
   wire.receipts$.subscribe(({ id, status, error }) => {
     if (status === 'dead' || status === 'expired') violate('outcome', `${id} is ${status}: ${error?.message}`);
-    if (status !== 'acked') return;
+    if (status !== 'acked' && status !== 'refused') return;
     unacked.delete(id);
+    if (status === 'refused') {
+      setting.ledger.refused(id);
+      return;
+    }
     setting.ledger.acked(
       id,
       [...server.records.queued.values()].some(({ message }) => message.id === id),

@@ -34,6 +34,8 @@ export interface Ledger {
   ended(id: string, end: End, letter?: DeadLetter): void;
   /** @param isStored Whether it is in a queue that outlives crashes. */
   acked(id: string, isStored: boolean): void;
+  /** The sender has learned that the receiver did not process it. */
+  refused(id: string): void;
   /** Called when all is over; counts how the messages have ended. */
   close(): Ends;
 }
@@ -74,6 +76,11 @@ export function createLedger(violate: Violate): Ledger {
     acked(id, isStored) {
       const entry = of(id);
       if (entry.ends.length === 0 && !isStored) violate('acked', `${id} (${entry.path}) is acked, and neither processed nor stored`);
+      entry.isAcked = true;
+    },
+    refused(id) {
+      const entry = of(id);
+      if (!entry.ends.some(({ kind }) => kind === 'dropped')) violate('outcome', `${id} (${entry.path}) is refused, and was not dropped`);
       entry.isAcked = true;
     },
     close() {
