@@ -1,8 +1,8 @@
 import type { ExecutionFailure, ExecutionPayload, Message, ResourceAlert } from 'rxwire';
 
 /**
- * The console's own kinds of messages, added to the map: from here on, they are as typed as the others. Of the payloads that all applications share, it says what
- * they are in this one.
+ * The console's own kinds of messages, added to the map: from here on, they are as typed as the others. The payloads that all applications share are narrowed to
+ * those of this one.
  */
 declare module 'rxwire' {
   interface MessageTypes {
@@ -33,7 +33,7 @@ declare module 'rxwire' {
   }
 }
 
-/** What the programs of a sandbox use together: cores, bytes, and the number of programs. */
+/** The resources that the programs of a sandbox use together: cores, bytes, and the number of programs. */
 export interface SandboxResources {
   readonly sandboxId: string;
   readonly metrics: { readonly cpu: number; readonly memory: number; readonly programs: number };

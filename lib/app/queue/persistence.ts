@@ -22,7 +22,7 @@ export interface Persistence {
 }
 
 const REFUSED = { kind: 'refused', code: 'ERR_DROPPED' } as const;
-/** What the sender of a dropped message learns. */
+/** The rejections that the senders of dropped messages receive. */
 const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
   overflow: { ...REFUSED, reason: 'the queue was full' },
   expired: { ...REFUSED, reason: 'the message waited in the queue for too long' },

@@ -1,6 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
-import { after } from '../../internal/after.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import { createMessage } from '../../message/createMessage.js';
+import { retryBackoff } from '../../operators/retryBackoff.js';
 import { createDeadLetter } from '../consume/createDeadLetter.js';
 import type { BatchFrame } from '../protocol/frames.js';
 import type { Wait } from '../serialTask.js';
@@ -44,19 +45,17 @@ export function setAside(batch: BatchFrame, error: unknown, options: Undecodable
     reject(letter);
     return;
   }
-  const store = (retryAfter: number): void => {
-    const storeLater = (): void => store(Math.min(2 * retryAfter, MAX_RETRY_AFTER));
-    const onFailed = (reason: unknown): void => {
-      report(reason);
-      wait(() => after(retryAfter, scheduler), storeLater, report);
-    };
-    wait(
-      () => keep(letter),
-      () => reject(),
-      onFailed,
-    );
-  };
-  store(MIN_RETRY_AFTER);
+  const retried = retryBackoff({
+    initialInterval: MIN_RETRY_AFTER,
+    maxInterval: MAX_RETRY_AFTER,
+    scheduler,
+    onRetry: ({ error: reason }) => report(reason),
+  });
+  wait(
+    () => asObservable(() => keep(letter)).pipe(retried),
+    () => reject(),
+    report,
+  );
 }
 
 /** Returns the dead letter of a batch. Its message has the type `system.undecodable`, and contains the body of the batch. */

@@ -1,7 +1,7 @@
 /** Frames of this size and more are acked at once, in bytes. */
 const LARGE_FRAME = 16_384;
 
-/** What is in flight, with a new frame, and its limits. */
+/** The messages and bytes in flight, with a new frame, and their limits. */
 export interface Load {
   readonly messages: number;
   readonly window: number;

@@ -198,7 +198,8 @@ export class InFlight {
       this.#remove(batch);
     }
     // A number without a message may be rejected, too.
-    if (this.hasRejections()) for (const number of this.#rejections?.keys() ?? []) if (number <= done) this.#rejections?.delete(number);
+    const rejections = this.#rejections;
+    if (rejections) for (const number of rejections.keys()) if (number <= done) rejections.delete(number);
     this.isBusy = false;
     this.acked = done;
     this.limit = this.acked + credit;
