@@ -1,3 +1,4 @@
+export * from './errors/callbackError.js';
 export * from './errors/channelErrors.js';
 export * from './errors/connectionErrors.js';
 export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from './errors/deliveryErrors.js';

@@ -3,13 +3,26 @@ export { toBatchMessage, type BatchMessageOptions } from './app/batches/toBatchM
 export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './app/deadLetters/replayDeadLetters.js';
 export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
-export type { ChannelOptions } from './app/channels/channelOptions.js';
+export type { ChannelOptions, ChannelStart, PositionStorage } from './app/channels/channelOptions.js';
+export { liveState, type ChannelSnapshot, type LiveStateOptions } from './app/channels/liveState.js';
+export type { HistoryRange, PastMessage } from './app/channels/pendingReads.js';
 export type { ChannelGap, ChannelState, ChannelStatus } from './app/channels/channelState.js';
 export type { ChannelParts, ChannelSubject } from './app/channels/channelSubject.js';
 export type { Presence } from './app/channels/presence.js';
 export { withChannels, type WithChannels } from './app/channels/withChannels.js';
-export type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './app/hub/channelLog.js';
-export { hub, type Hub } from './app/hub/hub.js';
+export type {
+  ChannelBroadcast,
+  ChannelEntry,
+  ChannelInfo,
+  ChannelLog,
+  ChannelQuery,
+  ChannelRetention,
+  ChannelSlice,
+} from './app/hub/channelLog.js';
+export type { Compact } from './app/hub/compactor.js';
+export { hub, type Hub, type HubChannelSettings } from './app/hub/hub.js';
+export type { ChannelSettings } from './app/hub/hubChannels.js';
+export type { KeyedSettings } from './app/hub/keyedChannel.js';
 export type { Authorization, Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from './app/hub/memoryChannelLog.js';
 export { decryptPayload, type DecryptOptions } from './app/payloads/decryptPayload.js';
@@ -27,6 +40,7 @@ export { queue } from './app/queue/queue.js';
 export { queues, type Queues, type QueuesOptions } from './app/queue/queues.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
 export type * from './app/queue/queueStore.js';
+export { publishAll, publishTo, type PublishOptions } from './app/sending/publishTo.js';
 export { sendAll } from './app/sending/sendAll.js';
 export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './app/sending/sendOptions.js';
 export { sendThrough } from './app/sending/sendThrough.js';
@@ -110,4 +124,4 @@ export { pool, type Pool } from './wire/pool/pool.js';
 export type { Lease, PoolOptions, PoolState } from './wire/pool/poolOptions.js';
 export { ConnectionStatus, type ConnectionMetrics, type ConnectionState, type Traffic } from './wire/connectionState.js';
 export type { WireSubscriptions } from './wire/subscribers.js';
-export { Wire, type WireParts, type WireSetup } from './wire/wire.js';
+export { Wire, type WaitOptions, type WireParts, type WireSetup } from './wire/wire.js';

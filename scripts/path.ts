@@ -23,7 +23,7 @@ interface Counts {
 }
 
 /** What one message may take, client and server together. A function of both sides counts once, and each of its calls counts. */
-const BUDGET: Counts = { files: 38, functions: 172, calls: 284 };
+const BUDGET: Counts = { files: 42, functions: 180, calls: 304 };
 /** Messages before the first that is counted. */
 const WARM_UP = 5;
 /** Messages that are counted, one by one: the counts of the median are printed. */

@@ -1,13 +1,17 @@
 import type { DecodeError, EncodeError } from '../errors.js';
-import { MAX_DEPTH, NAME_PATTERN } from '../message/messageLimits.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { parseMessage } from '../message/parseMessage.js';
 
 export interface EncodableOptions {
   readonly codec: string;
   readonly maxBatch: number;
+  /** The maximum nesting of a payload. */
+  readonly maxDepth: number;
   /** Returns whether the codec supports a value that is neither plain data nor a date: a BigInt, NaN, bytes, a class instance … */
   readonly supports: (value: unknown) => boolean;
+  /** Whether a key `__proto__` arrives as `__proto_`: then an object must not have both. @default false */
+  readonly renamesProto?: boolean;
   readonly Failure: typeof DecodeError | typeof EncodeError;
 }
 
@@ -18,37 +22,43 @@ export interface EncodableOptions {
  * @throws {Failure} Names the path: `cannot carry [3].payload.files[0].content: Uint8Array`.
  * @throws {InvalidMessageError}
  */
-export function assertEncodable(batch: readonly unknown[], { codec, maxBatch, supports, Failure }: EncodableOptions): readonly Message[] {
+export function assertEncodable(batch: readonly unknown[], options: EncodableOptions): readonly Message[] {
+  const { codec, maxBatch, Failure } = options;
   if (batch.length > maxBatch) throw new Failure(codec, `expected at most ${maxBatch} messages, got ${batch.length}`);
   return batch.map((value, index) => {
     const message = parseMessage(value, index);
-    const unsupported = findUnsupported(message.payload, supports);
+    const unsupported = findUnsupported(message.payload, options);
     if (unsupported) throw new Failure(codec, `cannot carry [${index}].payload${unsupported}`);
     return message;
   });
 }
 
+/** The values that a codec supports. */
+export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto'>;
+
 /** Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is none. */
-export function findUnsupported(value: unknown, carries: EncodableOptions['supports'], depth = 0): string | undefined {
+export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
-  if (typeof value !== 'object') return carries(value) ? undefined : `: ${typeof value === 'number' ? value : typeof value}`;
-  if (depth === MAX_DEPTH) return `: more than ${MAX_DEPTH} levels`;
+  const { supports, maxDepth } = rules;
+  if (typeof value !== 'object') return supports(value) ? undefined : `: ${typeof value === 'number' ? value : typeof value}`;
+  if (depth === maxDepth) return `: more than ${maxDepth} levels`;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const unsupported = findUnsupported(value[index], carries, depth + 1);
+      const unsupported = findUnsupported(value[index], rules, depth + 1);
       if (unsupported) return `[${index}]${unsupported}`;
     }
     return;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    if (value instanceof Date ? !Number.isNaN(value.getTime()) : carries(value)) return;
+    if (value instanceof Date ? !Number.isNaN(value.getTime()) : supports(value)) return;
     // The fields of a class instance are encoded, unless it has a `toJSON` method.
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     if (kind !== 'Object' || 'toJSON' in value) return `: ${kind}`;
   }
   for (const key in value) {
-    const unsupported = findUnsupported((value as Record<string, unknown>)[key], carries, depth + 1);
+    if (key === '__proto_' && rules.renamesProto && Object.hasOwn(value, '__proto__')) return ': both __proto__ and __proto_';
+    const unsupported = findUnsupported((value as Record<string, unknown>)[key], rules, depth + 1);
     // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a valid name.
     if (unsupported && Object.hasOwn(value, key)) return `.${NAME_PATTERN.test(key) ? key : '?'}${unsupported}`;
   }

@@ -15,6 +15,18 @@ export interface BatchContext {
   readonly count: number;
 }
 
+/** The limits of the decoder of a codec, for one frame. A missing limit is that of docs/protocol.md. */
+export interface CodecLimits {
+  /** Messages in a frame. */
+  readonly maxBatch?: number;
+  /** Levels of a payload. */
+  readonly maxDepth?: number;
+  /** Values that need more memory than their bytes, as the codec counts them. */
+  readonly maxNodes?: number;
+  /** Bytes of a frame when it is decompressed. */
+  readonly maxSize?: number;
+}
+
 /**
  * Encodes a batch of messages as a frame and decodes it; both fail with an error. `encode` rejects what `decode` of the other side would
  * reject.
@@ -29,6 +41,13 @@ export interface Codec {
   readonly binary: boolean | undefined;
   /** Whether it encrypts. Such a codec needs a session, and the session never replaces it by another codec. @default false */
   readonly isSealed?: boolean;
+  /** The limits of `decode`. A session tells the other side. @default the limits of docs/protocol.md */
+  readonly limits?: CodecLimits;
+  /**
+   * Returns a codec of the same name whose `encode` rejects what exceeds these limits, which are those of the receiver. Returns undefined if
+   * this codec does so already. @default nothing but the size of the frame is limited
+   */
+  within?(limits: CodecLimits): Codec | undefined;
   /**
    * Returns a frame whose memory is not reused.
    *

@@ -6,6 +6,7 @@ import { readGzipMember } from './gzip/gzipMember.js';
 import { nativeCompressor } from './gzip/nativeCompressor.js';
 import { portableCompressor, type Level, type Compressor } from './gzip/compressor.js';
 import { decodeUtf8 } from './decodeUtf8.js';
+import { withLimits } from './withLimits.js';
 
 export interface GzipOptions {
   /** The minimum size of a frame to compress, in bytes (for text: in characters). @default 1_024 */
@@ -53,6 +54,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   if (![1, 2, 3, 4, 5, 6, 7, 8, 9].includes(level)) throw new RangeError(`gzipped: "level" must be 1 to 9, got ${String(level)}`);
   if (codec.isSealed) throw new TypeError('gzipped: encrypted data cannot be compressed, use sealed(gzipped(…), keys)');
   const name = `${codec.name}+gzip`;
+  const limits = { ...codec.limits, maxSize };
 
   const inflate = (frame: Uint8Array): Uint8Array => {
     try {
@@ -68,24 +70,27 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
     }
   };
 
-  const deflate = (frame: string | Uint8Array): string | Uint8Array => {
+  const deflate = (frame: string | Uint8Array, most: number): string | Uint8Array => {
     if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
-    if (bytes.length > maxSize) throw new EncodeError(name, `expected at most ${maxSize} bytes, got ${bytes.length}`);
+    if (bytes.length > most) throw new EncodeError(name, `expected at most ${most} bytes, got ${bytes.length}`);
     const compressed = compressor.gzip(bytes, level);
     return compressed.length < bytes.length ? compressed : escape(frame);
   };
 
-  return {
-    name,
-    binary: codec.binary || undefined,
-    encode: (batch, context) => chain(codec.encode(batch, context), deflate),
-    decode(frame, context) {
-      if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
-      const content = inflate(frame);
-      return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
-    },
-  };
+  return withLimits(limits, (sending): Codec => {
+    const inner = codec.within?.(sending) ?? codec;
+    return {
+      name,
+      binary: codec.binary || undefined,
+      encode: (batch, context) => chain(inner.encode(batch, context), (frame) => deflate(frame, sending.maxSize)),
+      decode(frame, context) {
+        if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
+        const content = inflate(frame);
+        return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
+      },
+    };
+  });
 }
 
 function escape(frame: string | Uint8Array): string | Uint8Array {

@@ -1,11 +1,15 @@
 import { DecodeError, EncodeError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
+import { assertDepth, assertPositive } from '../internal/assert.js';
+import { MAX_DEPTH } from '../message/messageLimits.js';
 import { assertEncodable } from './assertEncodable.js';
 import type { PlainCodec } from './codec.js';
+import { withLimits } from './withLimits.js';
 
 export interface JsonOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
+  /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
+  readonly maxDepth?: number;
 }
 
 /** Matches every JSON text with a key `__proto__`: the name, or an escape of one of its characters. */
@@ -17,35 +21,40 @@ const PROTO = /__proto__|\\u00[567]/;
  *
  * A Date arrives as its ISO string, a class instance as its fields, `undefined` as `null` in an array and not at all elsewhere. Values that
  * JSON does not support are rejected: BigInt, NaN, Infinity, bytes, Map, Set, functions, symbols, invalid dates, objects with their own
- * `toJSON`, and more than 32 levels. Keys named `__proto__` are removed from received payloads.
+ * `toJSON`, and more than `maxDepth` levels. Keys named `__proto__` are removed from received payloads.
  *
- * @throws {RangeError} At call time, if `maxBatch` is not positive.
+ * @throws {RangeError} At call time, if `maxBatch` is not positive, or `maxDepth` is below 32.
  * @example
  * const frame = json().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":"1.0","source":"","payload":"hello"}
  */
 export function json(options: JsonOptions = {}): PlainCodec {
-  const { maxBatch = 1_024 } = options;
+  const { maxBatch = 1_024, maxDepth = MAX_DEPTH } = options;
   assertPositive('json', { maxBatch });
-  const common = { codec: 'json', maxBatch, supports: () => false };
-  const encoding = { ...common, Failure: EncodeError };
-  const decoding = { ...common, Failure: DecodeError };
+  assertDepth('json', maxDepth);
+  const limits = { maxBatch, maxDepth };
+  const decoding = { ...limits, ...RULES, Failure: DecodeError };
 
-  return {
-    name: 'json',
-    binary: false,
-    encode(batch) {
-      const messages = assertEncodable(batch, encoding);
-      return JSON.stringify(messages.length === 1 ? messages[0] : messages);
-    },
-    decode(frame) {
-      const parsed = parse(frame);
-      const messages = assertEncodable(Array.isArray(parsed) ? parsed : [parsed], decoding);
-      if (PROTO.test(frame as string)) messages.forEach(({ payload }) => dropProto(payload));
-      return messages;
-    },
-  };
+  return withLimits(limits, (sending): PlainCodec => {
+    const encoding = { ...sending, ...RULES, Failure: EncodeError };
+    return {
+      name: 'json',
+      binary: false,
+      encode(batch) {
+        const messages = assertEncodable(batch, encoding);
+        return JSON.stringify(messages.length === 1 ? messages[0] : messages);
+      },
+      decode(frame) {
+        const parsed = parse(frame);
+        const messages = assertEncodable(Array.isArray(parsed) ? parsed : [parsed], decoding);
+        if (PROTO.test(frame as string)) messages.forEach(({ payload }) => dropProto(payload));
+        return messages;
+      },
+    };
+  });
 }
+
+const RULES = { codec: 'json', supports: () => false };
 
 /** @throws {DecodeError} */
 function parse(frame: string | Uint8Array): unknown {

@@ -1,9 +1,13 @@
 import { Packr } from 'msgpackr';
 import { DecodeError, EncodeError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
+import { assertDepth, assertPositive } from '../internal/assert.js';
+import { MAX_DEPTH } from '../message/messageLimits.js';
+import type { Message } from '../message/types.js';
+import { assertUnicode, mayHaveReplaced } from './assertUnicode.js';
 import type { PlainCodec } from './codec.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
+import { withLimits } from './withLimits.js';
 
 export interface MsgpackOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */
@@ -13,6 +17,8 @@ export interface MsgpackOptions {
    * @default 100_000
    */
   readonly maxNodes?: number;
+  /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
+  readonly maxDepth?: number;
 }
 
 /**
@@ -22,26 +28,32 @@ export interface MsgpackOptions {
  *
  * In addition to JSON, it supports Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined`. It rejects
  * larger BigInts, typed arrays other than bytes, functions, symbols, invalid dates, objects with their own `toJSON`,
- * and more than 32 levels. A key named `__proto__` arrives as `__proto_`.
+ * texts that are not Unicode (with an unpaired surrogate), and more than `maxDepth` levels. A key named `__proto__` arrives as `__proto_`; an
+ * object with both is rejected.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive.
+ * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is below 32.
  * @example
  * const frame = msgpack().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame.length); // prints: 27
  */
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {
-  const { maxBatch = 1_024, maxNodes = 100_000 } = options;
+  const { maxBatch = 1_024, maxNodes = 100_000, maxDepth = MAX_DEPTH } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
+  assertDepth('msgpack', maxDepth);
+  const limits = { maxBatch, maxDepth, maxNodes };
   const packr = newPackr();
-  const layout = createBatchLayout({ maxBatch, maxNodes });
+  const decoding = createBatchLayout(limits);
 
-  const pack = (values: readonly unknown[]): Uint8Array => {
+  const pack = (values: readonly unknown[], batch: readonly Message[]): Uint8Array => {
     try {
-      const { buffer, byteOffset, length } = packr.pack(values);
+      const packed = packr.pack(values);
+      if (mayHaveReplaced(packed)) assertUnicode(batch, 'msgpack');
+      const { buffer, byteOffset, length } = packed;
       const frame = new Uint8Array(buffer, byteOffset, length);
       // A frame must not keep the memory alive that msgpackr has allocated for a much larger one.
       return length * 16 < buffer.byteLength && buffer.byteLength > MAX_SHARED ? frame.slice() : frame;
     } catch (cause) {
+      if (cause instanceof EncodeError) throw cause;
       throw new EncodeError('msgpack', 'msgpackr cannot write it', cause);
     }
   };
@@ -54,22 +66,25 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     }
   };
 
-  return {
-    name: 'msgpack',
-    binary: true,
-    encode(batch) {
-      const frame = pack(layout.toValue(batch));
-      // Each node takes at least one byte: only a large frame can have too many.
-      const fault = frame.length > maxNodes ? scanMsgpack(frame, maxNodes) : undefined;
-      if (fault) throw new EncodeError('msgpack', fault);
-      return frame;
-    },
-    decode(frame) {
-      const fault = typeof frame === 'string' ? 'expected bytes, got text' : scanMsgpack(frame, maxNodes);
-      if (fault) throw new DecodeError('msgpack', fault);
-      return layout.fromValue(unpack(frame as Uint8Array));
-    },
-  };
+  return withLimits(limits, (sending): PlainCodec => {
+    const encoding = createBatchLayout(sending);
+    return {
+      name: 'msgpack',
+      binary: true,
+      encode(batch) {
+        const frame = pack(encoding.toValue(batch), batch);
+        // Each node takes at least one byte: only a large frame can have too many.
+        const fault = frame.length > sending.maxNodes ? scanMsgpack(frame, sending.maxNodes, maxDepth) : undefined;
+        if (fault) throw new EncodeError('msgpack', fault);
+        return frame;
+      },
+      decode(frame) {
+        const fault = typeof frame === 'string' ? 'expected bytes, got text' : scanMsgpack(frame, maxNodes, maxDepth);
+        if (fault) throw new DecodeError('msgpack', fault);
+        return decoding.fromValue(unpack(frame as Uint8Array));
+      },
+    };
+  });
 }
 
 /** The size of the memory of msgpackr that small frames may share, in bytes. */

@@ -1,12 +1,14 @@
 import { identity } from 'rxjs';
 import { DecodeError, EncodeError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { BatchContext, Codec } from './codec.js';
 import type { Keyring } from './keyring.js';
 import { NONCE, type Cipher, type AeadKey } from './seal/cipher.js';
 import { contentOf, packSealed, TEXT, unpackSealed, utf8, type Sealed } from './seal/sealedFormat.js';
 import { platformCipher, createDerivedKeys } from './seal/derivedKeys.js';
 import { decodeUtf8 } from './decodeUtf8.js';
+import { withLimits } from './withLimits.js';
 
 /**
  * Encrypts and authenticates the frames of another codec, one batch at a time, by AES-256-GCM: with Node's cipher, or with that of the
@@ -33,21 +35,25 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf 
   const name = `${codec.name}+aes-256-gcm`;
   const { seal, open } = createBatchSeal(cipher, { name, binary: codec.binary, keys, nonceOf });
 
-  return {
-    name,
-    binary: true,
-    isSealed: true,
-    encode(batch, context) {
-      if (!context) throw new EncodeError(name, NO_SESSION);
-      return chain(codec.encode(batch, context), (frame) => seal(frame, context));
-    },
-    decode(frame, context) {
-      if (!context) throw new DecodeError(name, NO_SESSION);
-      return chain(open(frame, context), (content) => codec.decode(content, context));
-    },
-  };
+  return withLimits({ ...codec.limits }, (sending): Codec => {
+    const inner = codec.within?.(sending) ?? codec;
+    return {
+      name,
+      binary: true,
+      isSealed: true,
+      encode(batch, context) {
+        if (!context) throw new EncodeError(name, NO_SESSION);
+        return chain(inner.encode(batch, context), (frame) => seal(frame, context));
+      },
+      decode(frame, context) {
+        if (!context) throw new DecodeError(name, NO_SESSION);
+        return chain(open(frame, context), (content) => codec.decode(content, context));
+      },
+    };
+  });
 }
 
+const MISMATCH = 'the keys of the two sides do not match';
 const NO_SESSION = 'only for batches of a session';
 /** The number of sequence numbers that share a derived key: fewer than the number of random nonces that a key allows. */
 const BATCHES_PER_KEY = 2 ** 31;
@@ -64,9 +70,6 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
   const aadOf = ({ kind, key }: Omit<Sealed, 'body'>, { direction, pid, first, count }: BatchContext): Uint8Array =>
     utf8(`rxwire sealed 1 ${kind} ${key} ${direction} ${pid} ${first} ${count} ${name}`);
   const refused = (reason: string, cause?: unknown): DecodeError => new DecodeError(name, `cannot open: ${reason}`, cause);
-  const onForged = (cause: unknown): never => {
-    throw refused('forged, or of another place', cause);
-  };
 
   return {
     seal: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<Uint8Array> => {
@@ -82,7 +85,10 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
       const { kind, key, nonce, body } = sealed;
       if (binary === (kind === TEXT)) throw refused('unexpected kind of frame inside');
       const secret = keys.get(key);
-      if (!secret) throw refused('a key that is not in the keyring');
+      if (!secret) throw refused(`the keyring of this side has no key ${NAME_PATTERN.test(key) ? key : '?'}: ${MISMATCH}`);
+      const onForged = (cause: unknown): never => {
+        throw refused(`the key ${key} of this side does not open it: ${MISMATCH}, or it is forged, or of another place`, cause);
+      };
       return chain(keyOf(secret, key, context), (aeadKey) =>
         chain(
           attempt(() => aeadKey.open(nonce, aadOf(sealed, context), body), identity, onForged),

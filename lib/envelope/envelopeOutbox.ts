@@ -2,6 +2,7 @@ import { Subject, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import { MessageDroppedError, NotEncryptedError, type DropReason, type UndeliveredMessages } from '../errors.js';
 import { createRing } from '../internal/ring.js';
+import { wallTime } from '../internal/steadyScheduler.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
@@ -54,7 +55,7 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
     /** Returns the next message to send, if any, and drops those that have expired. */
     take: (): Message | undefined => {
       let message = shiftMostUrgent();
-      for (; message && isExpired(message, scheduler.now()); message = shiftMostUrgent()) drop(message.id, 'expired');
+      for (; message && isExpired(message, wallTime(scheduler)); message = shiftMostUrgent()) drop(message.id, 'expired');
       if (message) inFlight.set(message.id, message);
       return message;
     },

@@ -1,7 +1,8 @@
-import { asyncScheduler, endWith, filter, ignoreElements, merge, noop, of, Subject, take, tap, type Observable } from 'rxjs';
+import { endWith, filter, ignoreElements, merge, noop, of, Subject, take, tap, type Observable } from 'rxjs';
 import { OverflowError, SessionLostError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 import { deliver, type DeliverySession } from '../session/receive/delivery.js';
 import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
@@ -17,7 +18,7 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     maxHeld = ENVELOPE_DEFAULTS.maxHeld,
     listening$ = of(true),
     onArrival = noop,
-    scheduler = asyncScheduler,
+    scheduler = steadyScheduler(),
     report = noop,
     keep,
   } = options;
@@ -31,6 +32,8 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     settle(_, outcomes) {
       for (const { onDone } of outcomes) onDone?.();
     },
+    // The acks do not wait for the handlers.
+    abandon: noop,
   };
 
   return (batches$: Observable<readonly Message[]>, acks$: Subject<Message>, ack: (message: Message) => void) => {

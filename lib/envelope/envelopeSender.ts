@@ -1,6 +1,5 @@
 import {
   asapScheduler,
-  asyncScheduler,
   concat,
   defer,
   EMPTY,
@@ -23,6 +22,7 @@ import { DrainTimeoutError, UndeliveredError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { completionOf } from '../internal/completionOf.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { ackWithin } from '../operators/ackWithin.js';
@@ -44,7 +44,7 @@ const CLOSE_TIMEOUT = 5_000;
 export function envelopeSender(options: EnvelopeOptions) {
   const { delivery, ackTimeout = ENVELOPE_DEFAULTS.ackTimeout, maxRetries = ENVELOPE_DEFAULTS.maxRetries } = options;
   const { window = DEFAULTS.window, maxQueued = DEFAULTS.maxQueued, drainTimeout = DEFAULTS.drainTimeout } = options;
-  const { unsendable$ = NEVER, scheduler = asyncScheduler, report = noop } = options;
+  const { unsendable$ = NEVER, scheduler = steadyScheduler(), report = noop } = options;
   assertPositive('envelopes', { ackTimeout, window, maxQueued });
   assertNotNegative('envelopes', { maxRetries, drainTimeout });
   const isAcked = delivery !== 'at-most-once';
@@ -55,7 +55,13 @@ export function envelopeSender(options: EnvelopeOptions) {
     // Observed while there is a link.
     const sending$ = new Subject<Message>();
     let isPumping = false;
-    report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.has(id) });
+    report({
+      kind: 'begun',
+      isOpen: (id) => pending.has(id),
+      stepOf: (id) => (inFlight.has(id) ? 'sent' : 'queued'),
+      queued: () => pending.size - inFlight.size,
+      room: () => maxQueued + inFlight.size - pending.size,
+    });
 
     const pump = (): void => {
       // A message that the application sends in answer to a receipt follows the message of the receipt.
@@ -117,7 +123,7 @@ export function envelopeSender(options: EnvelopeOptions) {
 }
 
 /** Creates the writer of batches: each connection begins with the greeting; the messages of one microtask become one batch. */
-function createBatchWriter({ greeting, scheduler = asyncScheduler }: EnvelopeOptions) {
+function createBatchWriter({ greeting, scheduler = steadyScheduler() }: EnvelopeOptions) {
   const batches$ = new Subject<readonly Message[]>();
   let batch: Message[] = [];
 

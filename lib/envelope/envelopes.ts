@@ -1,4 +1,5 @@
-import { asyncScheduler, concat, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
+import { concat, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Layer } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
@@ -22,7 +23,7 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  * const messages = envelopes({ ackTimeout: 2_000 })(framed(json())(webSocket('ws://127.0.0.1:4870/wire')));
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
-  const { delivery, reconnect = {}, scheduler = asyncScheduler, report = noop, signals$ } = options;
+  const { delivery, reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ } = options;
   const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler, signals$);
   const createSender = envelopeSender(options);
   const createReceiver = envelopeReceiver(options);

@@ -34,7 +34,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   const { maxFrame = DEFAULTS.maxFrame, maxBadFrames = DEFAULTS.maxBadFrames, onBadFrame, onUnsendable = noop } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
-  const encode = createEncoder({ current: codec }, { maxSize: maxFrame, onUnsendable });
+  const encode = createEncoder({ current: codec, maxSize: maxFrame }, { onUnsendable });
   const isSendable = (message: Message): boolean => {
     if (!isUnencrypted(message)) return true;
     onUnsendable(message, new NotEncryptedError(message));

@@ -1,4 +1,4 @@
-import { becauseOf, RxwireError } from './rxwireError.js';
+import { becauseOf, becauseOfWire, RxwireError } from './rxwireError.js';
 
 /** The connection could not be opened, or was lost. */
 export class ConnectionLostError extends RxwireError {
@@ -97,9 +97,9 @@ export class UnsupportedError extends RxwireError {
 export class WireClosedError extends RxwireError {
   declare readonly id?: string;
 
-  /** @param id The id of the message. Absent for a stream of messages that cannot continue. */
-  constructor(id?: string) {
-    const text = `the wire has ended, and cannot send ${id ?? 'the rest'}`;
-    super('ERR_WIRE_CLOSED', text, id === undefined ? {} : { id });
+  /** @param id The id of the message. Absent for a stream of messages that cannot continue. @param cause The error that has ended the wire, if any. */
+  constructor(id?: string, cause?: unknown) {
+    const text = `the wire has ended${becauseOfWire(cause)}, and cannot send ${id ?? 'the rest'}`;
+    super('ERR_WIRE_CLOSED', text, id === undefined ? {} : { id }, cause);
   }
 }

@@ -1,4 +1,4 @@
-import { RxwireError } from './rxwireError.js';
+import { becauseOfWire, RxwireError } from './rxwireError.js';
 
 /** No ack arrived in time, and no attempts are left. */
 export class AckTimeoutError extends RxwireError {
@@ -55,15 +55,31 @@ export class MessageDroppedError extends RxwireError {
   constructor(id: string, reason: DropReason) {
     super('ERR_DROPPED', `the message ${id} was dropped: ${DROPPED[reason]}`, { id, reason });
   }
+
+  /** Adds the error that has ended the wire to the error of a message that is dropped at that end. */
+  explain(cause: unknown): void {
+    if (this.reason !== 'closed' || cause === undefined) return;
+    this.message += becauseOfWire(cause);
+    this.cause = cause;
+  }
 }
 
 /** A message contains a value that the codec does not support. It was not sent. */
 export class EncodeError extends RxwireError {
   declare readonly codec: string;
   declare readonly reason: string;
+  /** The id of the message. Absent in the error of a codec, which encodes whole batches. */
+  declare readonly id?: string;
+  declare readonly type?: string;
 
-  constructor(codec: string, reason: string, cause?: unknown) {
-    super('ERR_ENCODE', `the codec ${codec} cannot encode a message: ${reason}`, { codec, reason }, cause);
+  constructor(codec: string, reason: string, cause?: unknown, message?: MessageName) {
+    const name = message ? `the message ${message.id} (${message.type})` : 'a message';
+    super(
+      'ERR_ENCODE',
+      `the codec ${codec} cannot encode ${name}: ${reason}`,
+      { codec, reason, ...(message && { id: message.id, type: message.type }) },
+      cause,
+    );
   }
 }
 
@@ -156,7 +172,7 @@ export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;
 
-  /** @param store The store: `indexeddb`, `lmdb`, `nats`, `web-storage`, or `web-locks`, which grants it to one tab. */
+  /** @param store The store: `indexeddb`, `lmdb`, `nats`, `postgres`, `web-storage`, or `web-locks`, which grants it to one tab. */
   constructor(store: string, fault: StoreFault, cause?: unknown) {
     super('ERR_STORE', `the store ${store} ${FAULTS[fault]}`, { store, fault }, cause);
   }

@@ -1,8 +1,11 @@
 /** The stable codes of all errors; each has a heading in docs/errors.md. */
 export type ErrorCode =
   | 'ERR_ACK_TIMEOUT'
+  | 'ERR_CALLBACK'
+  | 'ERR_CHANNEL_ENDED'
   | 'ERR_CHANNEL_FAILED'
   | 'ERR_CHANNEL_REFUSED'
+  | 'ERR_CHANNEL_TIMEOUT'
   | 'ERR_CONNECTION_LOST'
   | 'ERR_DECODE'
   | 'ERR_DECRYPT'
@@ -59,4 +62,9 @@ export class RxwireError extends Error {
 /** Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side may receive: a cause may contain paths. */
 export function becauseOf(cause: unknown): string {
   return cause instanceof Error ? `: ${cause.message}` : '';
+}
+
+/** Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths. */
+export function becauseOfWire(cause: unknown): string {
+  return cause instanceof RxwireError ? ` (${cause.message})` : '';
 }

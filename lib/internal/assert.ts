@@ -1,3 +1,5 @@
+import { MAX_DEPTH } from '../message/messageLimits.js';
+
 type Numbers = Readonly<Record<string, number | undefined>>;
 
 /** Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass. */
@@ -6,6 +8,11 @@ export function assertPositive(owner: string, options: Numbers): void {
     const value = options[name] ?? 1;
     if (!(value > 0)) throw new RangeError(`${owner}: "${name}" must be > 0, got ${value}`);
   }
+}
+
+/** Rejects a maximum nesting that is lower than that of headers, which no option changes. Undefined passes. */
+export function assertDepth(owner: string, maxDepth: number | undefined): void {
+  if (!((maxDepth ?? MAX_DEPTH) >= MAX_DEPTH)) throw new RangeError(`${owner}: "maxDepth" must be >= ${MAX_DEPTH}, got ${maxDepth}`);
 }
 
 /** Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to a peer. Undefined options pass. */

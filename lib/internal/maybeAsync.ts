@@ -18,25 +18,37 @@ import {
 /** A value, or an Observable that emits it. Synchronous results cost no tick, and virtual time controls the others. */
 export type MaybeAsync<T> = T | Observable<T>;
 
+/** The result of a function of the application, which may return a promise. */
+export type MaybePromise<T> = MaybeAsync<T> | PromiseLike<T>;
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
+}
+
+/** Whether the value comes later: an Observable or a promise emits it. */
+export function isLater<T>(input: MaybePromise<T>): input is Observable<T> | PromiseLike<T> {
+  return isObservable(input) || isPromise(input);
+}
+
 /** Calls `next` with the value, synchronously if it is available. Only the first value of an Observable is used. */
-export function whenReady<T>(input: MaybeAsync<T>, next: (value: T) => void, error: (reason: unknown) => void): Subscription | undefined {
-  if (isObservable(input)) return single(input).subscribe({ next, error });
+export function whenReady<T>(input: MaybePromise<T>, next: (value: T) => void, error: (reason: unknown) => void): Subscription | undefined {
+  if (isLater(input)) return single(input).subscribe({ next, error });
   next(input);
   return undefined;
 }
 
 /** Emits the value and completes. An exception of `input` is delivered. */
-export function asObservable<T>(input: () => MaybeAsync<T>): Observable<T> {
+export function asObservable<T>(input: () => MaybePromise<T>): Observable<T> {
   return defer(() => single(input()));
 }
 
-function single<T>(input: MaybeAsync<T>): Observable<T> {
-  return isObservable(input) ? input.pipe(defaultIfEmpty(undefined as T), take(1)) : of(input);
+function single<T>(input: MaybePromise<T>): Observable<T> {
+  return isLater(input) ? from(input).pipe(defaultIfEmpty(undefined as T), take(1)) : of(input);
 }
 
 /** Returns the result of `next` for the value, synchronously if it is available. */
-export function chain<T, U>(input: MaybeAsync<T>, next: (value: T) => MaybeAsync<U>): MaybeAsync<U> {
-  return isObservable(input) ? single(input).pipe(mergeMap((value) => single(next(value)))) : next(input);
+export function chain<T, U>(input: MaybePromise<T>, next: (value: T) => MaybeAsync<U>): MaybeAsync<U> {
+  return isLater(input) ? single(input).pipe(mergeMap((value) => single(next(value)))) : next(input);
 }
 
 /**
@@ -44,13 +56,13 @@ export function chain<T, U>(input: MaybeAsync<T>, next: (value: T) => MaybeAsync
  * counts as an error.
  */
 export function attempt<T, U>(
-  input: () => MaybeAsync<T>,
+  input: () => MaybePromise<T>,
   next: (value: T) => U,
   failed: (reason: unknown) => MaybeAsync<U>,
 ): MaybeAsync<U> {
   try {
     const answer = input();
-    if (!isObservable(answer)) return next(answer);
+    if (!isLater(answer)) return next(answer);
     return single(answer).pipe(
       map(next),
       catchError((reason: unknown) => single(failed(reason))),
@@ -69,6 +81,6 @@ export function forEachInOrder<T>(items: readonly T[], step: (item: T) => MaybeA
 }
 
 /** Converts a value for `concatMap`: a synchronous value costs no Observable. */
-export function asInput<T>(input: MaybeAsync<T>): ObservableInput<T> {
-  return isObservable(input) ? single(input) : [input];
+export function asInput<T>(input: MaybePromise<T>): ObservableInput<T> {
+  return isLater(input) ? single(input) : [input];
 }

@@ -1,7 +1,8 @@
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import { assertPositive } from './assert.js';
 import { firstOf } from './firstOf.js';
 import type { MaybeAsync } from './maybeAsync.js';
+import { steadyScheduler } from './steadyScheduler.js';
 
 /** Stores recent results by the key of the request, so that a repeated request gets the same result without being executed again. */
 export interface ResultStore {
@@ -16,7 +17,7 @@ export interface MemoryResultsOptions {
   readonly ttl?: number;
   /** The maximum number of results. A full store evicts the oldest. @default 10_000 */
   readonly maxSize?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -36,7 +37,7 @@ interface Entry {
  * console.log(results.get('order 7')); // prints: { total: 42 }
  */
 export function memoryResults(options: MemoryResultsOptions = {}): ResultStore {
-  const { ttl = 300_000, maxSize = 10_000, scheduler = asyncScheduler } = options;
+  const { ttl = 300_000, maxSize = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('memoryResults', { ttl, maxSize });
 
   // In order of time.

@@ -6,8 +6,8 @@ export interface Ring<T> {
   peek(): T | undefined;
   /** Removes and returns the oldest value. */
   shift(): T | undefined;
-  /** Returns all values, the oldest first. */
-  values(): readonly T[];
+  /** Returns all values, the oldest first; or those from one index on to another one, exclusive. */
+  values(from?: number, to?: number): readonly T[];
 }
 
 /** The capacity with which a ring begins, and the one above which an empty ring releases its memory. Both are powers of two. */
@@ -46,8 +46,8 @@ class CircularBuffer<T> implements Ring<T> {
     return value;
   }
 
-  values(): readonly T[] {
-    return Array.from({ length: this.size }, (_, index) => this.#slots[this.#at(index)] as T);
+  values(from = 0, to = this.size): readonly T[] {
+    return Array.from({ length: Math.max(0, to - from) }, (_, index) => this.#slots[this.#at(from + index)] as T);
   }
 
   #at(index: number): number {
@@ -55,8 +55,9 @@ class CircularBuffer<T> implements Ring<T> {
   }
 
   #grow(): void {
-    this.#slots = [...this.values()];
-    this.#slots.length = Math.max(INITIAL_CAPACITY, 2 * this.size);
+    // An array whose length is raised later would have room for sixteen values.
+    const length = Math.max(INITIAL_CAPACITY, 2 * this.size);
+    this.#slots = Array.from({ length }, (_, index) => (index < this.size ? this.#slots[this.#at(index)] : undefined));
     this.#head = 0;
   }
 }

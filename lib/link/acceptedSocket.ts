@@ -1,7 +1,8 @@
-import { asyncScheduler, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import { Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
 import { createRateDetector } from '../internal/rateDetector.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { bytesOf, closeFor, explainClose } from './guardedSocket.js';
 import type { Frame, Link } from './link.js';
@@ -130,7 +131,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   get #scheduler(): SchedulerLike {
-    return this.options.scheduler ?? asyncScheduler;
+    return this.options.scheduler ?? steadyScheduler();
   }
 
   #check(): void {

@@ -6,6 +6,8 @@ export const GOING_AWAY = 1001;
 export const ABNORMAL = 1006;
 /** One side has abandoned the connection; it may return. */
 export const ABANDONED = 4000;
+/** A frame was larger than the receiver allows. */
+export const MESSAGE_TOO_BIG = 1009;
 /** Too many frames that could not be decoded. */
 export const BAD_FRAMES = 4400;
 /** The credentials are missing or invalid. */
@@ -37,7 +39,7 @@ export const CloseCode = {
   ABNORMAL,
   INVALID_DATA: 1007,
   POLICY_VIOLATION: 1008,
-  MESSAGE_TOO_BIG: 1009,
+  MESSAGE_TOO_BIG,
   EXTENSION_REQUIRED: 1010,
   INTERNAL_ERROR: 1011,
   SERVICE_RESTART: 1012,
@@ -70,8 +72,8 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
-  // Normal, protocol error, unsupported or invalid data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
-  return ![1000, 1002, 1003, 1007, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
+  // Normal, unsupported data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
+  return ![1000, 1003, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }
 
 /**
@@ -91,7 +93,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   1000: 'one side has closed the connection normally, because it was done',
   1001: 'the server stops or restarts, or the page was left',
   1002: 'one side has sent something that the WebSocket protocol does not allow',
-  1003: 'the client and the server have no codec in common',
+  1003: 'the client and the server have no codec, or no transport, in common',
   1005: 'the other side has closed the connection without a code',
   1006: 'the connection ended without a close frame, or could not be opened: the network failed, or the other process died or does not run',
   1007: 'one side has sent text that is not valid UTF-8',

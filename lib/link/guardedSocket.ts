@@ -4,6 +4,9 @@ import { ConnectionLostError, UnsupportedError } from '../errors.js';
 import { ABANDONED, NORMAL, SLOW_READER } from './closeCode.js';
 import type { Frame } from './link.js';
 
+/** The `readyState` of a WebSocket that is open. */
+const OPEN = 1;
+
 /** The part of a WebSocket that a link uses: the browser's, that of `ws`, or a custom one. */
 export interface WebSocketLike {
   readonly readyState: number;
@@ -55,7 +58,10 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
     if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
     else closeFor(socket, ...goodbye);
   };
-  const send = (frame: Frame): void => socket?.send(frame);
+  const send = (frame: Frame): void => {
+    // A browser writes an error to its console when a socket that closes is given a frame.
+    if (socket?.readyState === OPEN) socket.send(frame);
+  };
   const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send: noop, close };
 
   const listen = (opened: WebSocketLike): void => {

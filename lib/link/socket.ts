@@ -1,7 +1,8 @@
-import { asyncScheduler, NEVER, throwError, timeout, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { NEVER, throwError, timeout, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { MAX_DELAY } from '../internal/coalescedTimer.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from './closeCode.js';
 import { bytesOf, guardSocket, type WebSocketLike } from './guardedSocket.js';
 import type { Frame } from './link.js';
@@ -10,7 +11,7 @@ import { createStallCheck, type StallOptions } from './stallCheck.js';
 export interface SocketOptions extends StallOptions {
   /** The maximum time for opening the connection, in ms. @default 10_000 */
   readonly openTimeout?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -24,7 +25,7 @@ const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSo
  * frame.
  */
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
-  const { openTimeout = 10_000, scheduler = asyncScheduler } = options;
+  const { openTimeout = 10_000, scheduler = steadyScheduler() } = options;
   const socket = guardSocket(make);
   const checkStall = createStallCheck(options, scheduler, socket.buffered);
   const fail = (error: unknown): void => {

@@ -10,13 +10,29 @@ export interface ChannelMember {
   readonly id: string;
   /** Small plain data about the member, which the server sends to the others. */
   readonly info?: unknown;
+  /** The state that the member has last set with `updatePresence`. */
+  readonly state?: unknown;
+}
+
+/** A member publishes its state: at most 4 KiB. Without `state`, or with `null`, it has none. */
+export interface ChannelUpdate {
+  readonly channel: string;
+  readonly state?: unknown;
 }
 
 /**
  * The reason why a hub refused a request, unless `authorize` has given another one: not allowed, too much, not encrypted though the message says
- * so, unreadable, or an error.
+ * so, unreadable, ended, removed by the server, or an error.
  */
-export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'failed';
+export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'failed';
+
+/** How a channel has ended: the payload of its last message, of the type `channel.ended`. */
+export interface ChannelEnd {
+  /** `completed`: its writer was done. `failed`: its writer gave it up. `interrupted`: its writer has gone. */
+  readonly status: 'completed' | 'failed' | 'interrupted';
+  /** A text of up to 256 characters. */
+  readonly reason?: string;
+}
 
 /** A request of a client to join a channel, or to confirm that it has joined. */
 export interface ChannelJoin {
@@ -25,7 +41,9 @@ export interface ChannelJoin {
   readonly join: number;
   /** The position of the last message that the client has received: the client requests all messages after it. */
   readonly after?: ChannelPosition;
-  /** How many of the latest messages the client requests, without `after`. @default 0 */
+  /** Whether the client requests all messages that the server still has, without `after`. @default false */
+  readonly start?: boolean;
+  /** How many of the latest messages the client requests, without `after` and `start`. @default 0 */
   readonly history?: number;
   /** Whether the client requests presence. @default false */
   readonly watch?: boolean;
@@ -41,10 +59,13 @@ export interface ChannelJoined extends ChannelPosition {
   readonly complete: boolean;
 }
 
-/** The client has not joined, was removed, or may not publish a message: `correlationId` is the id of the refused message. */
+/** A request of a client that a hub may refuse. */
+export type ChannelAction = 'join' | 'publish' | 'presence';
+
+/** The client has not joined, was removed, or may not publish a message or its state: `correlationId` is the id of the refused message. */
 export interface ChannelRefused {
   readonly channel: string;
-  readonly action: 'join' | 'publish';
+  readonly action: ChannelAction;
   /** A {@link ChannelRefusal}, or the text that `authorize` has given. */
   readonly reason: string;
   readonly join?: number;
@@ -82,12 +103,32 @@ export interface ChannelDelivery<M> extends Partial<ChannelPosition> {
   readonly message: M;
 }
 
-/** The members that have entered and left since the last presence message; with `reset`, all members. */
+/** A request of a client for older messages. */
+export interface ChannelHistoryRequest {
+  readonly channel: string;
+  /** Messages in front of this position are requested. @default the latest ones */
+  readonly before?: ChannelPosition;
+  /** The maximum number of messages. */
+  readonly limit: number;
+}
+
+/** A part of the older messages that a client has requested: `correlationId` is the id of the request. `M` is `Message`. */
+export interface ChannelPast<M> {
+  readonly channel: string;
+  /** In order. */
+  readonly entries: readonly (ChannelPosition & { readonly message: M })[];
+  /** Whether another part of the same answer follows. */
+  readonly more: boolean;
+}
+
+/** The members that have entered, left and changed since the last presence message; with `reset`, all members. */
 export interface ChannelPresence {
   readonly channel: string;
   readonly entered: readonly ChannelMember[];
   /** The ids of the members that have left. */
   readonly left: readonly string[];
+  /** The members whose state has changed. */
+  readonly updated?: readonly ChannelMember[];
   readonly reset?: boolean;
   /** Whether another part of the same list follows. */
   readonly more?: boolean;

@@ -1,5 +1,6 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { wallTime } from '../internal/steadyScheduler.js';
 import { ENVELOPE_VERSION } from './messageLimits.js';
 import type { Message, MessageType, PayloadOf } from './types.js';
 
@@ -28,5 +29,5 @@ export function createMessage(type: string, payload: unknown, options?: MessageO
   // Most messages have no options, and destructuring them would double the time.
   if (!options) return { id: nanoid(), type, timestamp: asyncScheduler.now(), version: ENVELOPE_VERSION, source: '', payload };
   const { scheduler = asyncScheduler, id = nanoid(), source = '', timestamp, ...rest } = options;
-  return { id, type, timestamp: timestamp ?? scheduler.now(), version: ENVELOPE_VERSION, source, payload, ...rest };
+  return { id, type, timestamp: timestamp ?? wallTime(scheduler), version: ENVELOPE_VERSION, source, payload, ...rest };
 }

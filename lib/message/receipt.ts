@@ -1,5 +1,8 @@
-/** The state of a message. `acked`, `refused`, `expired` and `dead` are final; so is `sent` for at-most-once. */
-export type ReceiptStatus = 'queued' | 'sent' | 'acked' | 'refused' | 'expired' | 'dead';
+/**
+ * The state of a message. `stored`: a durable outbox keeps the message, also if the process ends now; other outboxes do not report this. `acked`, `refused`, `expired` and `dead` are final; so is `sent` for
+ * at-most-once.
+ */
+export type ReceiptStatus = 'queued' | 'stored' | 'sent' | 'acked' | 'refused' | 'expired' | 'dead';
 
 /** A step of one message. */
 export interface Receipt {

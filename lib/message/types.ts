@@ -1,12 +1,16 @@
 import type {
   ChannelDelivery,
+  ChannelEnd,
+  ChannelHistoryRequest,
   ChannelJoin,
   ChannelJoined,
   ChannelLeave,
+  ChannelPast,
   ChannelPresence,
   ChannelPublish,
   ChannelPublished,
   ChannelRefused,
+  ChannelUpdate,
   ChannelWatch,
 } from './channelTypes.js';
 import type { MessagePriority } from './messagePriority.js';
@@ -32,11 +36,15 @@ export interface MessageTypes extends SharedMessageTypes {
   'channel.refused': ChannelRefused;
   'channel.leave': ChannelLeave;
   'channel.watch': ChannelWatch;
+  'channel.update': ChannelUpdate;
   'channel.publish': ChannelPublish<Message>;
   'channel.published': ChannelPublished;
   'channel.message': ChannelDelivery<Message>;
   'channel.presence': ChannelPresence;
   'channel.reset': null;
+  'channel.ended': ChannelEnd;
+  'channel.history': ChannelHistoryRequest;
+  'channel.past': ChannelPast<Message>;
   ack: AckPayload;
   batch: BatchPayload;
   reply: unknown;

@@ -1,14 +1,15 @@
-import { asyncScheduler, interval, map, type Observable, type SchedulerLike } from 'rxjs';
+import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
 import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { createBoundedLabels } from '../internal/boundedLabels.js';
+import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createHistogram } from './histogram.js';
 import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
 
 export interface MetricsOptions {
   /** The maximum number of types, and of codes, with a counter of their own; the others share `other`. @default 200 */
   readonly maxNames?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -35,13 +36,15 @@ export interface Metrics extends MetricsSink {
  * metrics.snapshots(10_000).subscribe(({ received }) => console.log(received.total, received.size.p95));
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { maxNames = 200, scheduler = asyncScheduler } = options;
+  const { maxNames = 200, scheduler = steadyScheduler() } = options;
   assertPositive('createMetrics', { maxNames });
 
   let since: number;
+  let start: number;
   let current: ReturnType<typeof createCounters>;
   const reset = (): void => {
-    since = scheduler.now();
+    since = wallTime(scheduler);
+    start = scheduler.now();
     current = createCounters(maxNames);
   };
   reset();
@@ -49,7 +52,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     const { sent, received, errors, errorTypes, drops, times } = current;
     return {
       since,
-      at: scheduler.now(),
+      // Not the date: the difference is a duration.
+      at: since + scheduler.now() - start,
       sent: sent.snapshot(),
       received: received.snapshot(),
       errors: { ...errors.snapshot(), byType: errorTypes.snapshot().byName },

@@ -20,8 +20,10 @@ import {
 } from 'rxjs';
 import type { ChannelEntry } from '../app/hub/channelLog.js';
 import { refCounted } from '../internal/refCounted.js';
+import { wallTime } from '../internal/steadyScheduler.js';
 import { retryBackoff } from '../operators/retryBackoff.js';
 import { failed, type NatsContext } from './natsContext.js';
+import type { LastMessages } from './lastMessages.js';
 import { addConsumer, consumeMessages } from './consumeMessages.js';
 import { parseEpoch, type Epochs, type StreamEpoch } from './streamEpochs.js';
 import { verifyStream, type StreamPosition, type StreamStatus } from './verifyStream.js';
@@ -36,10 +38,10 @@ export interface ChannelFeed {
   readonly observeEpoch: (streamEpoch: StreamEpoch) => void;
 }
 
-export function createChannelFeed(context: NatsContext, epochs: Epochs): ChannelFeed {
+export function createChannelFeed(context: NatsContext, epochs: Epochs, lastMessages: LastMessages): ChannelFeed {
   const isAttached$ = new BehaviorSubject(false);
   const restart$ = new Subject<void>();
-  const follower = createFollower(context, epochs, { isAttached$, restart$ });
+  const follower = createFollower(context, { epochs, lastMessages, isAttached$, restart$ });
   const { tails } = follower;
   const feed$ = attachForever(follower.attached$, context, { isAttached$, restart$ });
 
@@ -89,8 +91,13 @@ function attachForever(attached$: Observable<unknown>, context: NatsContext, { i
   );
 }
 
+interface FollowerParts extends Signals {
+  readonly epochs: Epochs;
+  readonly lastMessages: LastMessages;
+}
+
 /** Follows the stream over successive consumers. */
-function createFollower(context: NatsContext, epochs: Epochs, { isAttached$, restart$ }: Signals) {
+function createFollower(context: NatsContext, { epochs, lastMessages, isAttached$, restart$ }: FollowerParts) {
   const tails = createChannelTails();
   let position: StreamPosition | undefined;
   const observeEpoch = (streamEpoch: StreamEpoch): void => {
@@ -99,7 +106,7 @@ function createFollower(context: NatsContext, epochs: Epochs, { isAttached$, res
     else if (streamEpoch.marker > position.streamEpoch.marker) Object.assign(position, { streamEpoch, bytes: 0 });
   };
   const callbacks = { observeEpoch, position: () => position };
-  const take = createDispatcher(context, { tails, ...callbacks });
+  const take = createDispatcher(context, { tails, lastMessages, ...callbacks });
 
   const begin = ({ streamEpoch, last, bytes }: StreamStatus): Observable<unknown> => {
     const known = position;
@@ -125,6 +132,7 @@ function createFollower(context: NatsContext, epochs: Epochs, { isAttached$, res
 
 interface DispatcherOptions {
   readonly tails: ChannelTails;
+  readonly lastMessages: LastMessages;
   readonly observeEpoch: (streamEpoch: StreamEpoch) => void;
   readonly position: () => StreamPosition | undefined;
 }
@@ -132,7 +140,7 @@ interface DispatcherOptions {
 /** Creates the function that passes messages of the stream to the tails of their channels. */
 function createDispatcher(
   { subjects, decode }: NatsContext,
-  { tails, observeEpoch, position }: DispatcherOptions,
+  { tails, lastMessages, observeEpoch, position }: DispatcherOptions,
 ): (message: JsMsg) => void {
   return (message) => {
     const { seq, subject, data } = message;
@@ -150,6 +158,7 @@ function createDispatcher(
     }
     const tail = tails.get(subjects.channelOf(subject) ?? '');
     const decoded = tail && decode(data, subject);
+    lastMessages.observe(subject, seq, decoded);
     if (decoded) tail.next({ epoch: current.streamEpoch.epoch, offset: seq, message: decoded });
   };
 }
@@ -162,10 +171,15 @@ interface EpochCallbacks {
 /** Checks periodically whether the epoch marker still exists, and writes it again before it is evicted with old messages. */
 function checkEpochs(context: NatsContext, epochs: Epochs, { observeEpoch, position }: EpochCallbacks): Observable<never> {
   const { checkInterval, scheduler, maxAge, maxTotalBytes } = context;
+  let seen = { marker: NaN, at: 0 };
   const check = async (): Promise<void> => {
     const streamEpoch = await epochs.current();
     observeEpoch(streamEpoch);
-    const isOld = scheduler.now() - streamEpoch.at > maxAge / 4;
+    const now = scheduler.now();
+    if (seen.marker !== streamEpoch.marker) seen = { marker: streamEpoch.marker, at: now };
+    // The clock of this system may be behind that of the server.
+    const age = Math.max(wallTime(scheduler) - streamEpoch.at, now - seen.at);
+    const isOld = age > maxAge / 4;
     const isDeep = (position()?.bytes ?? 0) > maxTotalBytes / 4;
     if (isOld || isDeep) await epochs.refresh(streamEpoch);
   };

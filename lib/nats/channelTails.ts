@@ -1,6 +1,7 @@
-import { defer, finalize, Subject, type Observable } from 'rxjs';
+import type { Observable, Subject } from 'rxjs';
 import type { ChannelEntry } from '../app/hub/channelLog.js';
 import { StoreError } from '../errors.js';
+import { createNamedSubjects } from '../internal/namedSubjects.js';
 import { failed } from './natsContext.js';
 
 /** The subscribers of new messages, by channel. */
@@ -12,24 +13,13 @@ export interface ChannelTails {
 }
 
 export function createChannelTails(): ChannelTails {
-  const tails = new Map<string, Subject<ChannelEntry>>();
+  const tails = createNamedSubjects<ChannelEntry>();
   return {
-    get: (channel) => tails.get(channel),
-    of: (channel) =>
-      defer(() => {
-        const tail = tails.get(channel) ?? new Subject<ChannelEntry>();
-        tails.set(channel, tail);
-        return tail.pipe(
-          finalize(() => {
-            if (!tail.observed && tails.get(channel) === tail) tails.delete(channel);
-          }),
-        );
-      }),
+    get: tails.get,
+    of: tails.of,
     fail(reason) {
       const error = typeof reason === 'string' ? new StoreError('nats', 'evicted', new Error(reason)) : failed(reason);
-      const lost = [...tails.values()];
-      tails.clear();
-      for (const tail of lost) tail.error(error);
+      for (const tail of tails.clear()) tail.error(error);
     },
   };
 }

@@ -6,6 +6,7 @@ import { createNatsContext, failed } from './natsContext.js';
 import { createEpochs, type Epochs, type StreamEpoch } from './streamEpochs.js';
 import { createChannelFeed } from './channelFeed.js';
 import { natsSettingsOf, type NatsChannelLogOptions } from './natsOptions.js';
+import { createLastMessages } from './lastMessages.js';
 import { readHistory } from './readHistory.js';
 import { createSharedReads } from './sharedReads.js';
 
@@ -20,7 +21,7 @@ const MAX_READS = 32;
  *
  * Offsets are stream sequence numbers, so they are not contiguous. Each server receives all channels with one consumer. A message with the
  * same
- * channel, source and id is stored once. Failures are `StoreError`s of the store `nats`.
+ * channel, source and id is stored once. Nothing is stored behind the end of a channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has `noEcho`.
@@ -33,15 +34,17 @@ export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
   const context = createNatsContext(natsSettingsOf(options));
   const { scheduler } = context;
   const epochs = withCache(createEpochs(context));
-  const feed = createChannelFeed(context, epochs);
+  const lastMessages = createLastMessages(context);
+  const feed = createChannelFeed(context, epochs, lastMessages);
   const broadcasts = createBroadcasts(context);
   const reads = createSharedReads<ChannelSlice>(MAX_READS, context.maxPending);
   const readOptions = { context, feed, epochs };
 
   return {
-    append: createAppender(context, epochs.known),
+    dropsRepeats: true,
+    append: createAppender(context, { epochOf: epochs.known, lastMessages }),
     read(channel, query) {
-      const key = JSON.stringify([channel, query.after?.epoch, query.after?.offset, query.limit]);
+      const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + context.timeout;
       // A read whose timeout has passed is skipped.
       const work = (): Promise<ChannelSlice> =>
@@ -57,13 +60,13 @@ export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
 }
 
 /** Caches the epoch that was seen last. */
-function withCache(epochs: Epochs): Epochs & { readonly known: () => Promise<string> } {
+function withCache(epochs: Epochs): Epochs & { readonly known: () => Promise<StreamEpoch> } {
   let streamEpoch: StreamEpoch | undefined;
   const current = async (): Promise<StreamEpoch> => (streamEpoch = await epochs.current());
   return {
     ...epochs,
     current,
     renew: async (old) => (streamEpoch = await epochs.renew(old)),
-    known: async () => (streamEpoch ?? (await current())).epoch,
+    known: async () => streamEpoch ?? current(),
   };
 }

@@ -17,6 +17,8 @@ export interface NatsContext extends NatsSettings {
   readonly encode: (message: Message) => Uint8Array | string;
   /** Decodes a message. Reports an unreadable one and returns undefined. */
   readonly decode: (data: Uint8Array, subject: string) => Message | undefined;
+  /** Returns the message if it ends its channel. Reports no unreadable message: a reader does. */
+  readonly decodeEnd: (data: Uint8Array) => Message | undefined;
   /** Calls `onError` of the user, which may throw. */
   readonly report: (error: RxwireError) => void;
 }
@@ -32,6 +34,12 @@ export function createNatsContext(settings: NatsSettings): NatsContext {
     } catch {
       // There is no other place to report it.
     }
+  };
+  const decodeOne = (data: Uint8Array): Message => {
+    const messages = codec.decode(codec.binary === false ? text.decode(data) : data);
+    const [message] = messages;
+    if (message && messages.length === 1) return message;
+    throw new TypeError(`${messages.length} messages, where there must be one`);
   };
   return {
     ...settings,
@@ -51,15 +59,25 @@ export function createNatsContext(settings: NatsSettings): NatsContext {
     },
     decode(data, subject) {
       try {
-        const messages = codec.decode(codec.binary === false ? text.decode(data) : data);
-        if (messages.length === 1) return messages[0];
-        throw new TypeError(`${messages.length} messages, where there must be one`);
+        return decodeOne(data);
       } catch (cause) {
         report(new StoreError('nats', 'corrupt', new Error(`in ${subject}`, { cause })));
         return undefined;
       }
     },
+    decodeEnd(data) {
+      try {
+        return endOf(decodeOne(data));
+      } catch {
+        return undefined;
+      }
+    },
   };
+}
+
+/** Returns the message if it ends its channel. */
+export function endOf(message: Message | undefined): Message | undefined {
+  return message?.type === 'channel.ended' ? message : undefined;
 }
 
 /** The room for headers, in bytes. */
@@ -72,5 +90,7 @@ export const codeOf = (error: unknown): unknown => (error as { code?: unknown } 
 
 export const STREAM_NOT_FOUND = 10059;
 export const WRONG_LAST_SEQUENCE = 10071;
+/** A cluster answers so while it stores another message of the subject. */
+export const WRONG_LAST_SEQUENCE_IN_FLIGHT = 10164;
 
 export const failed = (cause: unknown): StoreError => (cause instanceof StoreError ? cause : new StoreError('nats', 'failed', cause));

@@ -1,9 +1,10 @@
 import type { jetstream } from '@nats-io/jetstream';
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import { msgpack } from '../codec/msgpack.js';
 import type { PlainCodec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 
 /** The result of `connect` of a NATS transport. */
 export type NatsConnection = Parameters<typeof jetstream>[0];
@@ -44,7 +45,7 @@ export interface NatsChannelLogOptions {
    * are ignored. @default no report
    */
   readonly onError?: (error: RxwireError) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -54,7 +55,7 @@ export type NatsSettings = Required<NatsChannelLogOptions>;
 export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
-  const { timeout = 5_000, maxPending = 10_000, checkInterval = 5_000, scheduler = asyncScheduler } = options;
+  const { timeout = 5_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
   assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(stream))
     throw new TypeError(`natsChannelLog: "stream" must be letters, digits, _ and -, got ${stream}`);

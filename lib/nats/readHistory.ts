@@ -19,7 +19,10 @@ export async function readHistory(channel: string, query: ChannelQuery, parts: R
   const [streamEpoch, latest] = await Promise.all([epochs.current(), context.latest(subject)]);
   feed.observeEpoch(streamEpoch);
   const seq = latest && latest.seq > streamEpoch.since ? latest.seq : 0;
-  return sliceOf(query, { ...parts, subject, streamEpoch, info, seq });
+  const slice = await sliceOf(query, { ...parts, subject, streamEpoch, info, seq });
+  // Nothing is stored behind an end, so it is the last message.
+  const message = latest && seq > 0 ? context.decodeEnd(latest.data) : undefined;
+  return message ? { ...slice, end: { epoch: slice.epoch, offset: seq, message } } : slice;
 }
 
 export interface ReadHistoryOptions {
@@ -36,24 +39,29 @@ interface HistoryState extends ReadHistoryOptions {
   readonly seq: number;
 }
 
-async function sliceOf({ after, limit }: ChannelQuery, found: HistoryState): Promise<ChannelSlice> {
+async function sliceOf({ after, before, limit }: ChannelQuery, found: HistoryState): Promise<ChannelSlice> {
   const { streamEpoch, info, seq } = found;
   const { epoch } = streamEpoch;
   const { first_seq } = info.state;
   const reached = Math.max(info.state.last_seq, streamEpoch.since, seq);
-  const isKnown = after?.epoch === epoch && after.offset <= reached;
-  const from = isKnown ? after.offset : streamEpoch.since;
-  if (seq === 0) return { epoch, last: reached, entries: [], isComplete: !after || (isKnown && first_seq <= from + 1) };
-  if (seq <= from || limit === 0) return { epoch, last: seq, entries: [], isComplete: !after || (isKnown && seq <= from) };
+  const place = after === 'start' ? { epoch, offset: streamEpoch.since } : (after ?? before);
+  const isKnown = place?.epoch === epoch && place.offset <= reached + Number(!after);
+  const isBackwards = after === undefined;
+  const from = !isBackwards && isKnown ? place.offset : streamEpoch.since;
+  const until = isBackwards && place ? (isKnown ? place.offset - 1 : from) : seq;
+  // Nobody knows what was there before the first message that is left, so a reader from the start misses nothing that it knows of.
+  const isUnknownBefore = place === undefined || after === 'start';
+  if (seq === 0) return { epoch, last: reached, entries: [], isComplete: isUnknownBefore || (isKnown && first_seq <= from + 1) };
+  if (until <= from || limit === 0) return { epoch, last: seq, entries: [], isComplete: isUnknownBefore || (isKnown && seq <= from) };
 
-  const { kept, first, count } = await fetchLatest(from, limit, found);
+  const { kept, first, count } = await fetchMessages({ from, until, limit, isBackwards }, found);
+  const isThere = first === from;
   const end = kept.at(-1)?.seq ?? 0;
-  const isThere = isKnown && first === from;
-  const entries = (isThere && count <= kept.length ? kept.slice(1) : kept).slice(-limit).flatMap((message) => entryOf(message, found));
-  const isAll = count - (isThere ? 1 : 0) <= limit && end >= seq;
+  const last = Math.max(seq, isBackwards ? 0 : end);
+  const entries = kept.filter(({ seq: own }) => own > from || isBackwards).slice(isBackwards ? -limit : 0, isBackwards ? undefined : limit);
   // Old messages are removed first: while the message at the position exists, so do all behind it.
-  const isComplete = !after || (isKnown && isAll && (isThere || (await isHistoryComplete(from, count, found))));
-  return { epoch, last: Math.max(seq, end), entries, isComplete };
+  const isComplete = isUnknownBefore || (isKnown && (isBackwards || isThere || (await isHistoryComplete(from, count, found))));
+  return { epoch, last, entries: entries.flatMap((message) => entryOf(message, found)), isComplete };
 }
 
 /** Returns whether no message behind the position can have been removed; called after the read. */
@@ -62,30 +70,42 @@ async function isHistoryComplete(from: number, count: number, { context }: Histo
   return state.first_seq <= from + 1 && (config.max_msgs_per_subject <= 0 || count < config.max_msgs_per_subject);
 }
 
+interface FetchRange {
+  /** The sequence numbers to read from and to, both inclusive. */
+  readonly from: number;
+  readonly until: number;
+  readonly limit: number;
+  /** Whether to keep the last messages of the range, and not the first. */
+  readonly isBackwards: boolean;
+}
+
 interface Fetched {
-  /** The latest messages. */
   readonly kept: readonly JsMsg[];
   /** The sequence number of the first message of all. */
   readonly first: number | undefined;
   readonly count: number;
 }
 
-/** Reads all messages of the channel from a position on, inclusive, and keeps the latest: one more than requested. */
-async function fetchLatest(from: number, limit: number, { context, subject, streamEpoch }: HistoryState): Promise<Fetched> {
+/** Reads the messages of the channel in a range, and keeps the first or the last: one more than requested, as one may be at the position itself. */
+async function fetchMessages(
+  { from, until, limit, isBackwards }: FetchRange,
+  { context, subject, streamEpoch }: HistoryState,
+): Promise<Fetched> {
   const info = await addConsumer(context, Math.max(from, streamEpoch.since + 1), subject);
   const consumer = context.client.consumers.getConsumerFromInfo(info);
   const kept = createRing<JsMsg>();
   let [first, count, left]: [number | undefined, number, number] = [undefined, 0, info.num_pending];
+  const room = (): number => (isBackwards ? left : Math.min(left, limit + 1 - kept.size));
   try {
-    for (let before = -1; left > 0 && count > before;) {
+    for (let before = -1; room() > 0 && count > before;) {
       before = count;
-      for await (const message of await consumer.fetch({ max_messages: left, expires: FETCH })) {
-        first ??= message.seq;
-        kept.push(message);
-        if (kept.size > limit + 1) kept.shift();
+      for await (const message of await consumer.fetch({ max_messages: room(), expires: FETCH })) {
+        left = message.seq > until ? 0 : message.info.pending;
         count++;
-        left = message.info.pending;
-        if (left === 0) break;
+        first ??= message.seq;
+        if (message.seq <= until || !isBackwards) kept.push(message);
+        if (isBackwards && kept.size > limit + 1) kept.shift();
+        if (room() <= 0) break;
       }
     }
     return { kept: kept.values(), first, count };

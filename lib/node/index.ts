@@ -1,3 +1,4 @@
+export { lmdbChannelLog, type LmdbChannelLog, type LmdbChannelLogOptions } from './lmdbChannelLog.js';
 export { lmdbOutbox, type LmdbOutboxOptions } from './lmdbOutbox.js';
 export { lmdbStore, type LmdbStore, type LmdbStoreOptions } from './lmdbStore.js';
 export type { LmdbKey } from './lmdbDatabases.js';

@@ -14,6 +14,12 @@ export type BatchKey = [name: string, first: number, count: number, size: number
 
 export type QueueKey = [name: string, place: number];
 
+/** An entry of a channel. The key contains the numbers that trimming needs: the time of the store, in ms, and the size of the encoded message. */
+export type ChannelEntryKey = [channel: string, offset: number, at: number, size: number];
+
+/** An entry that stands for all from `first` to `offset`. */
+export type CompactedEntryKey = [channel: string, first: number, offset: number, size: number];
+
 /** The internal databases. Values are `unknown` until they are checked. */
 export interface Databases {
   /** By name of the outbox: its identity and state. */
@@ -26,6 +32,12 @@ export interface Databases {
   readonly deadLetters: Database<unknown, number>;
   /** By name of the queue and place: unfinished messages. */
   readonly queues: Database<unknown, QueueKey>;
+  /** By name of the channel: its epoch and state. */
+  readonly channels: Database<unknown, string>;
+  /** By name of the channel and offset: encoded messages. */
+  readonly channelEntries: Database<Uint8Array, ChannelEntryKey>;
+  /** By name of the channel and first offset: encoded messages that stand for several. */
+  readonly compactedEntries: Database<Uint8Array, CompactedEntryKey>;
   /** By key: stored results. */
   readonly results: Database<unknown, string>;
   /** By kind, time and key: the time of last use. */
@@ -44,6 +56,9 @@ export function openDatabases(root: RootDatabase): Databases {
     senders: database('senders'),
     deadLetters: database('deadLetters'),
     queues: database('queues'),
+    channels: database('channels'),
+    channelEntries: database('channelEntries', { encoding: 'binary' }),
+    compactedEntries: database('compactedEntries', { encoding: 'binary' }),
     results: database('results'),
     lastUsed: database('ages'),
     counters: database('counters'),

@@ -5,6 +5,8 @@ import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
+import { createLocalTails, type LocalTails } from './localTails.js';
+import { createUsedKeys, type UsedKeys } from './usedKeys.js';
 
 /** The maximum number of databases in one folder, internal and of the application. LMDB needs it when it opens. */
 const MAX_DATABASES = 128;
@@ -13,6 +15,11 @@ const MAX_DATABASES = 128;
 export interface LmdbEnvironment {
   readonly path: string;
   readonly databases: Databases;
+  /** The names of the outboxes that are open in this process, and the senders whose sessions are: they are not dropped. */
+  readonly openOutboxes: UsedKeys;
+  readonly openSenders: UsedKeys;
+  /** The subscribers of the channels in this process. */
+  readonly channelTails: LocalTails;
   /** Returns the application's database with this name, creating it if needed. A new one cannot be opened inside a transaction. */
   table(name: string): Database<unknown, LmdbKey>;
   /**
@@ -58,6 +65,9 @@ function createLmdbEnvironment(path: string) {
   return {
     path,
     databases: openDatabases(root),
+    openOutboxes: createUsedKeys(),
+    openSenders: createUsedKeys(),
+    channelTails: createLocalTails(),
     get isInside() {
       return writes.isInside;
     },

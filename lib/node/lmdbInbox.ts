@@ -1,12 +1,16 @@
-import { map, type SchedulerLike } from 'rxjs';
+import { map } from 'rxjs';
 import { durable } from '../session/durability.js';
+import { StoreError } from '../errors.js';
 import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
-import type { Cursor, Inbox, InboxRecord } from '../session/store/inbox.js';
+import { isEarlier } from '../session/store/isEarlier.js';
+import type { Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 import { createLastUsedIndex, type LastUsedIndex } from './lastUsedIndex.js';
 import { countOf, readValue } from './lmdbDatabases.js';
 import type { LmdbDeadLetterRows } from './lmdbDeadLetters.js';
+import { isHelloNumber } from './outboxHead.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { writeWithEffects, type LmdbTransaction } from './lmdbTransaction.js';
+import type { StoreClock } from './storeClock.js';
 
 export interface LmdbInboxOptions {
   readonly environment: LmdbEnvironment;
@@ -15,7 +19,7 @@ export interface LmdbInboxOptions {
   readonly ttl: number;
   /** The maximum number of senders. */
   readonly maxSenders: number;
-  readonly scheduler: SchedulerLike;
+  readonly clock: StoreClock;
   /** Called for each unreadable record. */
   readonly onCorrupt: () => void;
 }
@@ -26,6 +30,8 @@ interface SenderRow {
   readonly finished: readonly number[];
   /** The fields of the rejections whose senders may not know them yet. */
   readonly rejections?: readonly unknown[] | undefined;
+  /** The latest claim. */
+  readonly claim?: InboxClaim | undefined;
   readonly session?: unknown;
   /** The time of the last change. */
   readonly at: number;
@@ -40,61 +46,99 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
   const { senders } = environment.databases;
   const lastUsed = createSenderIndex(options);
 
-  /** Stores some fields of a sender. The others are kept, unless the sender has expired. */
-  const change = (pid: string, fields: Partial<SenderRow>): void => {
-    const before = readValue(senders, pid);
-    const known = isSenderRow(before) ? before : undefined;
-    const kept = known && !lastUsed.isExpired(known.at) ? known : START;
-    senders.putSync(pid, { ...kept, ...fields, at: lastUsed.touch(pid, known?.at) });
-  };
-
-  const find = (pid: string): InboxRecord | undefined => {
+  /** Returns the row of a sender; `undefined` if it is absent, unreadable or has expired. */
+  const rowOf = (pid: string): SenderRow | undefined => {
     const row = readValue(senders, pid);
-    if (isSenderRow(row)) {
-      const { done, finished, rejections = [], session, at } = row;
-      if (lastUsed.isExpired(at)) return undefined;
-      const rejected = rejections.length > 0 && { rejections: rejections.map(readRejection) };
-      return { cursor: { done, finished, ...rejected }, session };
-    }
-    if (row !== undefined) onCorrupt();
-    return undefined;
+    return isSenderRow(row) && !lastUsed.isExpired(pid, row.at) ? row : undefined;
+  };
+  /** Stores some fields of a sender, and keeps the others. */
+  const change = (pid: string, before: SenderRow | undefined, fields: Partial<SenderRow>): void => {
+    const stored = before ?? readValue(senders, pid);
+    senders.putSync(pid, { ...(before ?? START), ...fields, at: lastUsed.touch(pid, isSenderRow(stored) ? stored.at : undefined) });
+  };
+  /** Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has claimed the sender. */
+  const ownRow = (lease: InboxLease): SenderRow | undefined => {
+    const row = rowOf(lease.pid);
+    if (!row?.claim || row.claim.owner === lease.owner) return row;
+    if (lease.isNew && isEarlier(row.claim, lease)) return undefined;
+    throw new StoreError('lmdb', 'fenced');
+  };
+  /** Stores some fields of a sender as its owner. A claim that is not stored yet is stored with them. */
+  const changeAs = ({ pid, owner, epoch, n }: InboxLease, row: SenderRow | undefined, fields: Partial<SenderRow>): void =>
+    change(pid, row, { ...(!row?.claim && { claim: { owner, epoch, n } }), ...fields });
+
+  /** Removes the row of a sender that has expired. */
+  const forget = (pid: string, { at }: SenderRow): void => {
+    lastUsed.remove(pid, at);
+    senders.removeSync(pid);
   };
 
   return {
     durability: durable,
     deadLetters,
     // Not synchronous: a commit of an earlier wire of this sender may still be in progress.
-    load: (pid) => environment.write(() => find(pid)),
-    commit: (pid, { done, finished, rejections }, completions) =>
+    claim: (pid, decide) =>
+      environment.write(() => {
+        const stored = readValue(senders, pid);
+        const isReadable = isSenderRow(stored);
+        if (stored !== undefined && !isReadable) onCorrupt();
+        const row = isReadable && !lastUsed.isExpired(pid, stored.at) ? stored : undefined;
+        const record = row && recordOf(row);
+        const claim = decide(record);
+        if (!claim) return { record, lease: undefined };
+        if (isReadable && !row) forget(pid, stored);
+        // From now on the row of the sender does not expire.
+        environment.openSenders.use(claim.owner, pid);
+        if (row) change(pid, row, { claim });
+        return { record, lease: { pid, ...claim, isNew: !record } };
+      }),
+    release: ({ owner }) => environment.openSenders.release(owner),
+    commit: (lease, { done, finished, rejections }, completions) =>
       writeWithEffects(environment, (perform) => {
+        const row = ownRow(lease);
         for (const { effect } of completions) if (effect) perform(effect);
-        change(pid, { done, finished, rejections: rejections?.map(rejectionFields) });
+        changeAs(lease, row, { done, finished, rejections: rejections?.map(rejectionFields) });
         return deadLetters.put(completions.flatMap(({ deadLetter }) => deadLetter ?? []));
       }).pipe(map((dropped) => deadLetters.emitDropped(dropped))),
-    remember: (pid, session) => environment.write(() => change(pid, { session })),
+    remember: (lease, session) => environment.write(() => changeAs(lease, ownRow(lease), { session })),
   };
 }
 
-function createSenderIndex({ environment: { databases }, ttl, maxSenders, scheduler }: LmdbInboxOptions): LastUsedIndex {
-  const { senders, lastUsed } = databases;
-  return createLastUsedIndex(lastUsed, {
+function recordOf({ done, finished, rejections = [], claim, session }: SenderRow): InboxRecord {
+  const rejected = rejections.length > 0 && { rejections: rejections.map(readRejection) };
+  return { cursor: { done, finished, ...rejected }, ...(claim && { claim }), session };
+}
+
+function createSenderIndex({ environment: { databases, openSenders }, ttl, maxSenders, clock }: LmdbInboxOptions): LastUsedIndex {
+  const { senders } = databases;
+  return createLastUsedIndex(databases, {
     kind: 'sender',
     ttl,
     maxKeys: maxSenders,
     step: ttl / STEPS_PER_TTL,
-    scheduler,
+    clock,
     count: () => countOf(senders),
     atOf: (pid) => {
       const row = readValue(senders, pid);
       return isSenderRow(row) ? row.at : undefined;
     },
     drop: (pid) => void senders.removeSync(pid),
+    isOpen: (pid) => openSenders.has(pid),
+    renew: (pid, at) => {
+      const row = readValue(senders, pid);
+      if (isSenderRow(row)) senders.putSync(pid, { ...row, at });
+    },
   });
 }
 
 function isSenderRow(value: unknown): value is SenderRow {
   if (typeof value !== 'object' || value === null) return false;
-  const { done, finished, rejections = [], at } = value as Record<keyof SenderRow, unknown>;
+  const { done, finished, rejections = [], claim, at } = value as Record<keyof SenderRow, unknown>;
   const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
-  return areNumbers && Array.isArray(rejections) && rejections.every(isRejection) && typeof at === 'number';
+  const areRejections = Array.isArray(rejections) && rejections.every(isRejection);
+  return areNumbers && areRejections && (claim === undefined || isClaim(claim)) && typeof at === 'number';
+}
+
+function isClaim(value: unknown): value is InboxClaim {
+  return isHelloNumber(value) && typeof (value as Partial<InboxClaim>).owner === 'string';
 }

@@ -1,12 +1,14 @@
-import { asyncScheduler, catchError, defer, map, Subject, tap, throwError, type Observable } from 'rxjs';
+import { catchError, defer, map, Subject, tap, throwError, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { durable } from '../session/durability.js';
-import type { OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
-import { assertName } from './lmdbDatabases.js';
+import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import { assertName, type Databases } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
 import { createOutboxOwner, type OutboxOwner, type OutboxOwnerOptions } from './outboxOwner.js';
+import { createStoreClock, type StoreClock } from './storeClock.js';
 
 export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
@@ -37,7 +39,9 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
-  return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: Infinity, maxOutboxes: Infinity, scheduler: asyncScheduler });
+  const scheduler = steadyScheduler();
+  const clock = ({ counters }: Databases): StoreClock => createStoreClock(scheduler, counters);
+  return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: Infinity, maxOutboxes: Infinity, clock });
 }
 
 /** Creates an outbox in the environment at `path`, which stays open while the outbox is open. */
@@ -47,15 +51,17 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
   let current: { readonly environment: LmdbEnvironment; readonly owner: OutboxOwner } | undefined;
 
   const close = (): void => {
+    current?.environment.openOutboxes.release(current.owner);
     current?.environment.release();
     current = undefined;
   };
-  const open = (): Observable<OutboxContents> => {
+  const open = (hello?: HelloNumber): Observable<OutboxContents> => {
     close();
     const environment = openLmdbEnvironment(path);
-    const owner = createOutboxOwner(environment, options);
+    const owner = createOutboxOwner(environment, options, (fault) => faults$.next(new StoreError('lmdb', fault)));
     current = { environment, owner };
-    return owner.takeOwnership().pipe(
+    environment.openOutboxes.use(owner, options.name);
+    return owner.takeOwnership(hello).pipe(
       map(({ head: { pid, epoch, acked, last, sent, ticket }, batches, corrupt }) => {
         for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('lmdb', 'corrupt'));
         return { pid, epoch, acked, last, sent, ticket, batches };
@@ -80,7 +86,7 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     maxMessages,
     maxBytes,
     faults$,
-    open: () => defer(open).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
+    open: (hello) => defer(() => open(hello)).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
     append: (batches) => asOwner((owner) => owner.append(batches)),
     trim: (acked) => asOwner((owner) => owner.trim(acked)),
     replace: (acked, batches, sent) => asOwner((owner) => owner.replace(acked, batches, sent)),

@@ -1,9 +1,10 @@
-import { throwError, type SchedulerLike } from 'rxjs';
+import { throwError } from 'rxjs';
 import type { ResultStore } from '../internal/resultStore.js';
 import { createLastUsedIndex } from './lastUsedIndex.js';
 import { countOf, readValue } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
+import type { StoreClock } from './storeClock.js';
 
 export interface LmdbResultsOptions {
   readonly environment: LmdbEnvironment;
@@ -11,7 +12,7 @@ export interface LmdbResultsOptions {
   readonly ttl: number;
   /** The maximum number of results. */
   readonly maxResults: number;
-  readonly scheduler: SchedulerLike;
+  readonly clock: StoreClock;
 }
 
 /** A stored result. */
@@ -20,18 +21,18 @@ interface ResultRow {
   readonly result: unknown;
 }
 
-export function createLmdbResults({ environment, ttl, maxResults, scheduler }: LmdbResultsOptions): ResultStore {
-  const { results, lastUsed: index } = environment.databases;
+export function createLmdbResults({ environment, ttl, maxResults, clock }: LmdbResultsOptions): ResultStore {
+  const { results } = environment.databases;
   const rowOf = (key: string): ResultRow | undefined => {
     const row = readValue(results, key);
     return isResultRow(row) ? row : undefined;
   };
-  const lastUsed = createLastUsedIndex(index, {
+  const lastUsed = createLastUsedIndex(environment.databases, {
     kind: 'result',
     ttl,
     maxKeys: maxResults,
     step: 1, // a result is stored once, and the oldest is evicted first
-    scheduler,
+    clock,
     count: () => countOf(results),
     atOf: (key) => rowOf(key)?.at,
     drop: (key) => void results.removeSync(key),
@@ -44,7 +45,7 @@ export function createLmdbResults({ environment, ttl, maxResults, scheduler }: L
     get(key) {
       try {
         const row = rowOf(key);
-        return row && !lastUsed.isExpired(row.at) ? row.result : undefined;
+        return row && !lastUsed.isExpired(key, row.at) ? row.result : undefined;
       } catch (reason) {
         return throwError(() => asLmdbStoreError(reason, environment.path));
       }

@@ -1,10 +1,12 @@
-import { asyncScheduler, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { QueueLog, QueueStore } from '../app/queue/queueStore.js';
 import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import type { Inbox } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { ResultStore } from '../internal/resultStore.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
 import { createLmdbDeadLetters, type LmdbDeadLetters } from './lmdbDeadLetters.js';
 import { openLmdbEnvironment } from './lmdbEnvironment.js';
@@ -13,6 +15,7 @@ import { createLmdbOutbox } from './lmdbOutbox.js';
 import { createLmdbQueueLog } from './lmdbQueueLog.js';
 import { createLmdbResults } from './lmdbResults.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
+import { createStoreClock } from './storeClock.js';
 
 const MONTH = 2_592_000_000;
 
@@ -23,23 +26,37 @@ export interface LmdbStoreOptions {
   readonly maxMessages?: number;
   /** The maximum size of each outbox's frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
-  /** The time after which an unused outbox is removed, in ms. @default 2_592_000_000: 30 days */
+  /** The time after which an unused outbox is removed, in ms: while the store is open, and an hour of each pause. @default 2_592_000_000: 30 days */
   readonly outboxTtl?: number;
   /** The maximum number of outboxes. Above it, the least recently used is removed. @default 100_000 */
   readonly maxOutboxes?: number;
-  /** The time after which a silent sender is forgotten, in ms. @default 2_592_000_000: 30 days */
+  /** The time after which a silent sender is forgotten, in ms: while the store is open, and an hour of each pause. @default 2_592_000_000: 30 days */
   readonly cursorTtl?: number;
   /** The maximum number of senders. Above it, the one that was silent for longest is removed. @default 100_000 */
   readonly maxSenders?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
-  /** The time for which a result is kept, in ms. @default 300_000 */
+  /** The time for which a result is kept, in ms: while the store is open, and an hour of each pause. @default 300_000 */
   readonly resultTtl?: number;
   /** The maximum number of results. Above it, the oldest is removed. @default 10_000 */
   readonly maxResults?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
+
+const LMDB_STORE_OPTIONS: OptionNames<LmdbStoreOptions> = {
+  path: true,
+  maxMessages: true,
+  maxBytes: true,
+  outboxTtl: true,
+  maxOutboxes: true,
+  cursorTtl: true,
+  maxSenders: true,
+  maxDeadLetters: true,
+  resultTtl: true,
+  maxResults: true,
+  scheduler: true,
+};
 
 /** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
@@ -82,6 +99,7 @@ export interface LmdbStore extends QueueStore {
  * open it too.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
+ * @throws {TypeError} At call time, for an unknown option.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk is full, `failed` with LMDB's error as
  * its `cause`.
  * @example
@@ -94,11 +112,19 @@ export interface LmdbStore extends QueueStore {
  */
 export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   const { path, maxMessages = 10_000, maxBytes = 16_777_216, outboxTtl = MONTH, maxOutboxes = 100_000, cursorTtl = MONTH } = options;
-  const { maxSenders = 100_000, maxDeadLetters = 10_000, resultTtl = 300_000, maxResults = 10_000, scheduler = asyncScheduler } = options;
+  const {
+    maxSenders = 100_000,
+    maxDeadLetters = 10_000,
+    resultTtl = 300_000,
+    maxResults = 10_000,
+    scheduler = steadyScheduler(),
+  } = options;
+  assertKnown('lmdbStore', options, LMDB_STORE_OPTIONS);
   assertPositive('lmdbStore', { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl });
   assertPositive('lmdbStore', { maxSenders, maxDeadLetters, resultTtl, maxResults });
 
   const environment = openLmdbEnvironment(path);
+  const clock = createStoreClock(scheduler, environment.databases.counters);
   const faults$ = new Subject<StoreError>();
   const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
   const deadLetters = createLmdbDeadLetters(environment, maxDeadLetters, onCorrupt);
@@ -107,11 +133,11 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   return {
     deadLetters,
     faults$,
-    inbox: createLmdbInbox({ environment, deadLetters, ttl: cursorTtl, maxSenders, scheduler, onCorrupt }),
-    results: createLmdbResults({ environment, ttl: resultTtl, maxResults, scheduler }),
+    inbox: createLmdbInbox({ environment, deadLetters, ttl: cursorTtl, maxSenders, clock, onCorrupt }),
+    results: createLmdbResults({ environment, ttl: resultTtl, maxResults, clock }),
     outbox: (name) => {
       assertName('lmdbStore', name);
-      return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, scheduler });
+      return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, clock: () => clock });
     },
     queue: (name) => {
       assertName('lmdbStore', name);

@@ -3,10 +3,16 @@ import { constants } from 'node:os';
 import { StoreError } from '../errors.js';
 
 const MDB_MAP_FULL = -30_792;
+const MDB_BAD_VALSIZE = -30_781;
 const { ENOSPC, EDQUOT, EFBIG, EIO } = constants.errno;
 const NO_ROOM: readonly unknown[] = [ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL];
 /** With less free space than this, in bytes, a failed write of LMDB is attributed to a full disk. */
 const MIN_FREE = 2 ** 20;
+
+/** Returns whether an error inside a transaction is a failure of LMDB or of the system. A key or value that cannot be stored is a mistake of the caller. */
+export function isLmdbFailure(reason: unknown): boolean {
+  return reason instanceof Error && 'code' in reason && typeof reason.code === 'number' && reason.code !== MDB_BAD_VALSIZE;
+}
 
 /** Converts an error of LMDB to a {@link StoreError}; returns a StoreError unchanged. */
 export function asLmdbStoreError(reason: unknown, path: string): StoreError {

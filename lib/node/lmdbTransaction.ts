@@ -1,8 +1,9 @@
 import type { Database } from 'lmdb';
-import { catchError, defer, throwError, type Observable } from 'rxjs';
+import { catchError, defer, noop, throwError, type Observable } from 'rxjs';
+import { isPromise } from '../internal/maybeAsync.js';
 import { assertName, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
-import { asLmdbStoreError } from './lmdbStoreError.js';
+import { asLmdbStoreError, isLmdbFailure } from './lmdbStoreError.js';
 
 /** A range of keys, in order; `end` is exclusive. */
 export interface LmdbRange {
@@ -25,7 +26,7 @@ export interface LmdbTable<V = unknown> {
 export interface LmdbTransaction {
   /** @throws {Error} If the transaction has ended. */
   get<V>(table: LmdbTable<V>, key: LmdbKey): V | undefined;
-  /** @throws {Error} If the transaction has ended. @throws {StoreError} If there is no space. */
+  /** @throws {Error} If the transaction has ended, or the key or value cannot be stored. @throws {StoreError} If there is no space, or the disk fails. */
   put<V>(table: LmdbTable<V>, key: LmdbKey, value: V): void;
   /** Returns whether the key existed. @throws {Error} If the transaction has ended. */
   remove(table: LmdbTable, key: LmdbKey): boolean;
@@ -51,7 +52,7 @@ export function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransac
     try {
       return work(environment.table(name));
     } catch (reason) {
-      throw asLmdbStoreError(reason, environment.path);
+      throw isLmdbFailure(reason) ? asLmdbStoreError(reason, environment.path) : reason;
     }
   };
   return {
@@ -74,7 +75,10 @@ export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform
     const perform: Perform = (effect) => {
       try {
         const returned = effect(transaction);
-        if (isThenable(returned)) throw new TypeError('an effect must be synchronous, but returned a promise');
+        if (isPromise(returned)) {
+          returned.then(noop, noop);
+          throw new TypeError('an effect must be synchronous, but returned a promise');
+        }
       } catch (reason) {
         thrown = { reason };
         throw reason;
@@ -82,8 +86,4 @@ export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform
     };
     return environment.write(() => work(perform)).pipe(catchError((error: unknown) => throwError(() => (thrown ? thrown.reason : error))));
   });
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value;
 }

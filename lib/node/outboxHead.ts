@@ -1,4 +1,4 @@
-import type { Ticket } from '../session/store/outboxStore.js';
+import type { HelloNumber, Ticket } from '../session/store/outboxStore.js';
 
 /** The state of an outbox. */
 export interface OutboxHead {
@@ -10,6 +10,8 @@ export interface OutboxHead {
   /** The highest number that may have been sent. */
   readonly sent: number;
   readonly ticket?: Ticket | undefined;
+  /** On a server: the latest hello that the owner has answered when it opened the outbox. */
+  readonly hello?: HelloNumber | undefined;
   /** The time of last use. */
   readonly at: number;
 }
@@ -17,8 +19,15 @@ export interface OutboxHead {
 /** Returns whether a stored value is the head of an outbox. */
 export function isOutboxHead(value: unknown): value is OutboxHead {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, epoch, acked, last, sent, ticket, at } = value as Record<keyof OutboxHead, unknown>;
-  return typeof pid === 'string' && [epoch, acked, last, sent].every(Number.isSafeInteger) && typeof at === 'number' && isTicket(ticket);
+  const { pid, epoch, acked, last, sent, ticket, hello, at } = value as Record<keyof OutboxHead, unknown>;
+  const areNumbers = [epoch, acked, last, sent].every(Number.isSafeInteger) && typeof at === 'number';
+  return typeof pid === 'string' && areNumbers && isTicket(ticket) && (hello === undefined || isHelloNumber(hello));
+}
+
+/** Returns whether a stored value is the number of a hello. */
+export function isHelloNumber(value: unknown): value is HelloNumber {
+  const { epoch, n } = Object(value) as { readonly [K in keyof HelloNumber]?: unknown };
+  return Number.isSafeInteger(epoch) && Number.isSafeInteger(n);
 }
 
 function isTicket(value: unknown): boolean {

@@ -1,11 +1,12 @@
-import { map, type Observable, type SchedulerLike } from 'rxjs';
-import { StoreError } from '../errors.js';
-import type { StoredBatch, Ticket } from '../session/store/outboxStore.js';
+import { map, type Observable } from 'rxjs';
+import { StoreError, type StoreFault } from '../errors.js';
+import type { HelloNumber, StoredBatch, Ticket } from '../session/store/outboxStore.js';
 import { createLastUsedIndex, type LastUsedIndex } from './lastUsedIndex.js';
 import { countOf, readValue, type Databases } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { isOutboxHead, type OutboxHead } from './outboxHead.js';
 import { createOutboxRows, lastOf, usageOf, type StoredOutbox, type OutboxRows, type Usage } from './outboxRows.js';
+import type { StoreClock } from './storeClock.js';
 
 export interface OutboxOwnerOptions {
   readonly name: string;
@@ -15,13 +16,14 @@ export interface OutboxOwnerOptions {
   readonly ttl: number;
   /** The maximum number of outboxes. */
   readonly maxOutboxes: number;
-  readonly scheduler: SchedulerLike;
+  /** Returns the clock of the store, by which unused outboxes expire. */
+  readonly clock: (databases: Databases) => StoreClock;
 }
 
 /** The owner of an outbox, until another opens it. */
 export interface OutboxOwner {
-  /** Becomes the owner; earlier owners fail from then on. */
-  takeOwnership(): Observable<StoredOutbox>;
+  /** Becomes the owner; earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`, if the owner has answered a later hello. */
+  takeOwnership(hello?: HelloNumber): Observable<StoredOutbox>;
   append(batches: readonly StoredBatch[]): Observable<void>;
   trim(acked: number): Observable<void>;
   replace(acked: number, batches: readonly StoredBatch[], sent: number): Observable<void>;
@@ -32,21 +34,35 @@ export interface OutboxOwner {
 /** The number of index steps in a ttl: hours of 30 days. */
 const STEPS_PER_TTL = 720;
 
-export function createOutboxOwner(environment: LmdbEnvironment, options: OutboxOwnerOptions): OutboxOwner {
-  const rows = createOutboxRows(environment.databases, options.name, createOutboxIndex(environment.databases, options));
-  let epoch = 0;
+/** @param onFault Called when the head was lost or could not be read, and is stored again. */
+export function createOutboxOwner(
+  environment: LmdbEnvironment,
+  options: OutboxOwnerOptions,
+  onFault: (fault: StoreFault) => void,
+): OutboxOwner {
+  const rows = createOutboxRows(environment.databases, options.name, createOutboxIndex(environment, options));
   let usage: Usage = { messages: 0, bytes: 0 };
 
   /** Runs changes as the owner; `work` returns the increase of usage. Several changes may share a transaction. */
   const change = (work: (rows: OutboxRows, head: OutboxHead) => Partial<Usage>): Observable<void> =>
-    environment.write(() => work(rows, rows.headOf(epoch))).pipe(map((more) => void (usage = addUsage(usage, more, 1))));
+    environment
+      .write(() => {
+        const { head, fault } = rows.readHead();
+        if (fault === 'evicted') usage = { messages: 0, bytes: 0 };
+        return { more: work(rows, head), fault };
+      })
+      .pipe(
+        map(({ more, fault }) => {
+          usage = addUsage(usage, more, 1);
+          if (fault) onFault(fault);
+        }),
+      );
   return {
-    takeOwnership: () =>
+    takeOwnership: (hello) =>
       environment
-        .write(() => rows.takeOwnership())
+        .write(() => rows.takeOwnership(hello))
         .pipe(
           map((found) => {
-            epoch = found.head.epoch;
             usage = usageOf(found.batches);
             return found;
           }),
@@ -96,13 +112,14 @@ function addUsage(usage: Partial<Usage>, other: Partial<Usage>, sign: 1 | -1): U
   return { messages: messages + sign * (more.messages ?? 0), bytes: bytes + sign * (more.bytes ?? 0) };
 }
 
-function createOutboxIndex({ heads, batches, lastUsed }: Databases, { ttl, maxOutboxes, scheduler }: OutboxOwnerOptions): LastUsedIndex {
-  return createLastUsedIndex(lastUsed, {
+function createOutboxIndex({ databases, openOutboxes }: LmdbEnvironment, { ttl, maxOutboxes, clock }: OutboxOwnerOptions): LastUsedIndex {
+  const { heads, batches } = databases;
+  return createLastUsedIndex(databases, {
     kind: 'outbox',
     ttl,
     maxKeys: maxOutboxes,
     step: ttl / STEPS_PER_TTL,
-    scheduler,
+    clock: clock(databases),
     count: () => countOf(heads),
     atOf: (name) => {
       const head = readValue(heads, name);
@@ -111,6 +128,11 @@ function createOutboxIndex({ heads, batches, lastUsed }: Databases, { ttl, maxOu
     drop: (name) => {
       heads.removeSync(name);
       for (const key of [...batches.getKeys({ start: [name], end: [name, Infinity] })]) batches.removeSync(key);
+    },
+    isOpen: (name) => openOutboxes.has(name),
+    renew: (name, at) => {
+      const head = readValue(heads, name);
+      if (isOutboxHead(head)) heads.putSync(name, { ...head, at });
     },
   });
 }

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
-import { StoreError } from '../errors.js';
-import type { StoredBatch } from '../session/store/outboxStore.js';
+import { StoreError, type StoreFault } from '../errors.js';
+import { isEarlier } from '../session/store/isEarlier.js';
+import type { HelloNumber, StoredBatch } from '../session/store/outboxStore.js';
 import type { LastUsedIndex } from './lastUsedIndex.js';
 import { batchKey, decodeBatch, encodeBatch, isSkip } from './batchRecord.js';
 import { readValue, type BatchKey, type Databases } from './lmdbDatabases.js';
@@ -23,10 +24,15 @@ export interface StoredOutbox {
 
 /** The records of one outbox. All methods must be called inside a transaction. */
 export interface OutboxRows {
-  /** Starts a new epoch. */
-  takeOwnership(): StoredOutbox;
-  /** @throws {StoreError} `fenced`, if another owner has started an epoch since. */
-  headOf(epoch: number): OutboxHead;
+  /** Starts a new epoch. @throws {StoreError} `fenced`, if the owner has answered a later hello. */
+  takeOwnership(hello: HelloNumber | undefined): StoredOutbox;
+  /**
+   * Returns the head. Stores it again as the owner knows it if it was lost (`evicted`) or cannot be read: only a newer epoch, or another sender, is a newer
+   * owner.
+   *
+   * @throws {StoreError} `fenced`, if there is a newer owner.
+   */
+  readHead(): { readonly head: OutboxHead; readonly fault?: StoreFault };
   setHead(head: OutboxHead): void;
   put(batches: readonly StoredBatch[]): void;
   /** Deletes the batches whose last number is `acked` or lower, and returns their usage. */
@@ -56,9 +62,14 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
     };
   };
   const removeUpTo = (acked: number): Usage => remove(keys(acked + 1).filter(([, first, count]) => first + count - 1 <= acked));
-  const setHead = (head: OutboxHead): void => {
-    heads.putSync(name, { ...head, at: lastUsed.touch(name, head.at) });
+  /** The head as the owner knows it. */
+  let latest: OutboxHead = { pid: '', epoch: 0, acked: 0, last: 0, sent: 0, at: 0 };
+  const storeHead = (head: Omit<OutboxHead, 'at'>, before: number | undefined): void => {
+    latest = { ...head, at: lastUsed.touch(name, before) };
+    heads.putSync(name, latest);
   };
+  const setHead = (head: OutboxHead): void => storeHead(head, head.at);
+  const addHead = (head: Omit<OutboxHead, 'at'>): void => storeHead(head, undefined);
 
   const readAll = (): Pick<StoredOutbox, 'batches' | 'corrupt'> => {
     const records = keys(Infinity).map((key) => ({ key, batch: decodeBatch(key, batches.get(key) ?? Buffer.alloc(0)) }));
@@ -70,24 +81,27 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
     removeUpTo,
     setHead,
     put: (some) => some.forEach((batch) => batches.putSync(batchKey(name, batch), encodeBatch(batch))),
-    headOf(epoch) {
+    readHead() {
       const head = readValue(heads, name);
-      if (!isOutboxHead(head) || head.epoch !== epoch) throw new StoreError('lmdb', 'fenced');
-      return head;
+      if (isOutboxHead(head)) {
+        if (head.epoch !== latest.epoch || head.pid !== latest.pid) throw new StoreError('lmdb', 'fenced');
+        return { head };
+      }
+      if (head === undefined) removeUpTo(Infinity);
+      addHead(latest);
+      return { head: latest, fault: head === undefined ? 'evicted' : 'corrupt' };
     },
-    takeOwnership() {
+    takeOwnership(hello) {
       const before = readValue(heads, name);
       if (isOutboxHead(before)) {
-        const head = { ...before, epoch: before.epoch + 1 };
-        setHead(head);
-        return { head, ...readAll() };
+        if (hello && before.hello && isEarlier(hello, before.hello)) throw new StoreError('lmdb', 'fenced');
+        setHead({ ...before, epoch: before.epoch + 1, ...(hello && { hello }) });
+        return { head: latest, ...readAll() };
       }
       // Without the pid, the numbers of the batches have no meaning.
       removeUpTo(Infinity);
-      const head = { pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0 };
-      const at = lastUsed.touch(name, undefined);
-      heads.putSync(name, { ...head, at });
-      return { head: { ...head, at }, batches: [], corrupt: before === undefined ? 0 : 1 };
+      addHead({ pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0, ...(hello && { hello }) });
+      return { head: latest, batches: [], corrupt: before === undefined ? 0 : 1 };
     },
   };
 }

@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   concat,
   defer,
   filter,
@@ -18,6 +17,7 @@ import { AckTimeoutError, OverflowError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/retryDelays.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 
@@ -39,7 +39,7 @@ export interface AckWithinOptions<T> {
   readonly onDead?: (message: T, error: Error) => void;
   /** Messages that may wait at once; one more fails the stream with an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -88,7 +88,7 @@ function follow<T extends { readonly id: string }>(
   timeout: number,
   options: AckWithinOptions<T>,
 ): Observable<Receipt> {
-  const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = asyncScheduler } = options;
+  const { retries = 0, backoffDelay = exponentialDelay, maxInFlight = 10_000, scheduler = steadyScheduler() } = options;
   const { send = noop, onDead = raise } = options;
   const waiting = new Map<unknown, Waiter>();
   // One timer for all messages: it fires at the earliest deadline.

@@ -1,7 +1,8 @@
-import { asyncScheduler, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { createOpenBatches } from '../internal/openBatches.js';
 import { operate } from '../internal/operate.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 /** Items of one key, in the order of the source. */
@@ -18,7 +19,7 @@ export interface BatchByKeyOptions {
   readonly maxWait?: number;
   /** Open batches at most; when another one is opened, the oldest is emitted early. @default 10_000 */
   readonly maxKeys?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -48,7 +49,7 @@ export function batchByKey(
   second: BatchByKeyOptions = {},
 ): OperatorFunction<unknown, Batch<unknown, unknown>> {
   const [key, options] = typeof first === 'function' ? [first, second] : [typeAndTarget, first];
-  const { maxSize = 100, maxWait = 1_000, maxKeys = 10_000, scheduler = asyncScheduler } = options;
+  const { maxSize = 100, maxWait = 1_000, maxKeys = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('batchByKey', { maxSize, maxKeys });
   assertNotNegative('batchByKey', { maxWait });
 

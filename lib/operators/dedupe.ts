@@ -1,6 +1,7 @@
-import { asyncScheduler, defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {
@@ -13,7 +14,7 @@ export interface DedupeOptions<T> {
   readonly ttl?: number;
   /** Keys that are remembered at most; for one more, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** Called with each value that is dropped. */
   readonly onDuplicate?: (value: T) => void;
@@ -45,7 +46,7 @@ export function dedupe<T, K extends (value: T) => unknown>(
 export function dedupe<T>(options: DedupeOptions<T> & { readonly key: (value: T) => unknown }): MonoTypeOperatorFunction<T>;
 export function dedupe<T extends Pick<Message, 'id'>>(options?: DedupeOptions<T>): MonoTypeOperatorFunction<T>;
 export function dedupe(options: DedupeOptions<never> = {}): MonoTypeOperatorFunction<unknown> {
-  const { key = idOf, ttl = 300_000, maxSize = 10_000, scheduler = asyncScheduler, onDuplicate } = options as DedupeOptions<unknown>;
+  const { key = idOf, ttl = 300_000, maxSize = 10_000, scheduler = steadyScheduler(), onDuplicate } = options as DedupeOptions<unknown>;
   assertPositive('dedupe', { ttl, maxSize });
 
   return (source) =>

@@ -1,4 +1,5 @@
 import { asyncScheduler, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { wallTime } from '../internal/steadyScheduler.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Message } from '../message/types.js';
 
@@ -23,7 +24,7 @@ export interface ExpireOptions<T> {
 export function expire<T extends Pick<Message, 'timestamp' | 'ttl'>>(options: ExpireOptions<T> = {}): MonoTypeOperatorFunction<T> {
   const { scheduler = asyncScheduler, onExpired } = options;
   return filter((message) => {
-    if (!isExpired(message, scheduler.now())) return true;
+    if (!isExpired(message, wallTime(scheduler))) return true;
     onExpired?.(message);
     return false;
   });

@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   concat,
   defer,
   finalize,
@@ -18,6 +17,7 @@ import {
 import { assertPositive } from '../internal/assert.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { memoryResults, type ResultStore } from '../internal/resultStore.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface IdempotentOptions<T> {
@@ -32,7 +32,7 @@ export interface IdempotentOptions<T> {
    * @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -70,7 +70,7 @@ export function idempotent(
   handler: (value: unknown) => ObservableInput<unknown>,
   options: IdempotentOptions<never> = {},
 ): OperatorFunction<unknown, unknown> {
-  const { key = idOf, ttl = 300_000, maxSize = 10_000, store, scheduler = asyncScheduler } = options as IdempotentOptions<unknown>;
+  const { key = idOf, ttl = 300_000, maxSize = 10_000, store, scheduler = steadyScheduler() } = options as IdempotentOptions<unknown>;
   assertPositive('idempotent', { ttl, maxSize });
 
   const lasting = store && remembering(handler, key, store);

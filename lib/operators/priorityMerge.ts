@@ -1,9 +1,10 @@
-import { asyncScheduler, defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { DropReason } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
 import { createExpiringQueue } from '../internal/expiringQueue.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 
 export type { OverflowPolicy };
 
@@ -20,7 +21,7 @@ export interface PriorityMergeOptions<T> {
   readonly overflow?: OverflowPolicy;
   /** Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if the stream ends while the value waits. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -44,7 +45,7 @@ export function priorityMerge<T, O extends ObservableInput<unknown>>(
   options: PriorityMergeOptions<T> = {},
 ): OperatorFunction<T, ObservedValueOf<O>> {
   const { concurrency = 4, priority = priorityOf, maxSize = 1_000, maxAge = 60_000, overflow = 'drop-oldest' } = options;
-  const { onDrop = noop, scheduler = asyncScheduler } = options;
+  const { onDrop = noop, scheduler = steadyScheduler() } = options;
   assertPositive('priorityMerge', { concurrency, maxSize, maxAge });
 
   const createQueue = (onError: (error: unknown) => void): MergeQueue<T, { readonly value: T }> => {

@@ -1,18 +1,8 @@
-import {
-  asyncScheduler,
-  defer,
-  finalize,
-  ignoreElements,
-  merge,
-  noop,
-  Subject,
-  tap,
-  type MonoTypeOperatorFunction,
-  type SchedulerLike,
-} from 'rxjs';
+import { defer, finalize, ignoreElements, merge, noop, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 
 /** Numbers that did not arrive in time: all from `first` to `last`. */
 export interface SequenceGap {
@@ -31,7 +21,7 @@ export interface ResequenceOptions<T> {
   readonly onGap?: (gap: SequenceGap) => void;
   /** Called with each value that is dropped: its number was emitted before, or given up. */
   readonly onDrop?: (value: T) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -50,7 +40,7 @@ export interface ResequenceOptions<T> {
  * of(1, 3, 2, 4).pipe(resequence((number) => number), toArray()).subscribe((all) => console.log(all.join(' '))); // prints: 1 2 3 4
  */
 export function resequence<T>(sequence: (value: T) => number, options: ResequenceOptions<T> = {}): MonoTypeOperatorFunction<T> {
-  const { first = NaN, maxSize = 1_000, maxWait = 1_000, onGap = noop, onDrop = noop, scheduler = asyncScheduler } = options;
+  const { first = NaN, maxSize = 1_000, maxWait = 1_000, onGap = noop, onDrop = noop, scheduler = steadyScheduler() } = options;
   assertPositive('resequence', { maxSize, maxWait });
 
   return (source) =>

@@ -1,10 +1,12 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { asyncScheduler, catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
+import { catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
-import { ConnectionLostError } from '../errors.js';
+import { CallbackError, ConnectionLostError } from '../errors.js';
+import { guard } from '../internal/guard.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { CloseCode } from '../link/closeCode.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
@@ -16,7 +18,7 @@ import type { AnyWire, Credentials } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
-import { createRegistry } from './session/registry.js';
+import { Registry } from './session/registry.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
 /** Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol of its first frame. */
@@ -32,8 +34,9 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     hibernateAfter = SERVE_DEFAULTS.hibernateAfter,
     retryAfter = SERVE_DEFAULTS.retryAfter,
   } = options;
-  const { codecs = [json(), msgpack()], endpoint = '', scheduler = asyncScheduler, authenticate, rateLimit } = options;
+  const { codecs = [json(), msgpack()], endpoint = '', scheduler = steadyScheduler(), authenticate, rateLimit } = options;
   const { helloTimeout = SERVE_DEFAULTS.helloTimeout, drainTimeout = SERVE_DEFAULTS.drainTimeout, random = Math.random } = options;
+  const chance = (): number => guard(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
   const rates = rateLimit && createRates(rateLimit, options.window ?? DEFAULTS.window, scheduler);
   const settings = {
     ...options,
@@ -49,7 +52,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),
   };
-  const sessions = createRegistry({ ...settings, onRefused });
+  const sessions = new Registry({ ...settings, onRefused });
   const envelopeWires = createEnvelopeWires(settings);
   const principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
 
@@ -89,7 +92,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
         sessions.announce(message);
         envelopeWires.announce(message);
       }
-      return drain(sessions.sessions(), { retryAfter, drainTimeout, random, scheduler });
+      return drain(sessions.sessions(), { retryAfter, drainTimeout, random: chance, scheduler });
     },
     /** Ends all wires. */
     close(): void {

@@ -1,15 +1,18 @@
 import type { Server } from 'node:http';
-import { asyncScheduler, defer, map, merge, NEVER, tap, type Observable } from 'rxjs';
+import { defer, map, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
+import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
+import { blockFloods } from './accept/blockFloods.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { Principal, ServerWire } from './principal.js';
-import { serve } from './serve.js';
-import { checkServeOptions, SERVE_DEFAULTS, type ServeOptions } from './serverOptions.js';
+import { guardWires, serve } from './serve.js';
+import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
 import { accept, upgrades } from './accept/upgrade.js';
 
@@ -26,6 +29,22 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
   readonly stallTimeout?: number;
 }
 
+/** The names of the options of `listen`. */
+const LISTEN_OPTIONS: OptionNames<ListenOptions & { readonly endpoint?: string }> = {
+  ...SERVE_OPTIONS,
+  path: true,
+  transports: true,
+  pollHold: true,
+  maxBuffered: true,
+  stallTimeout: true,
+  maxConnections: true,
+  maxPerAddress: true,
+  origins: true,
+  hosts: true,
+  trustProxy: true,
+  connectionRate: true,
+};
+
 /** The default values of the options above. Those of `maxBuffered` and `stallTimeout` are in lib/link/stallCheck.ts. */
 export const LISTEN_DEFAULTS = {
   path: '/wire',
@@ -41,7 +60,7 @@ export const LISTEN_DEFAULTS = {
  * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `server` is no HTTP server, or `path` or one of `origins` cannot match any request.
+ * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server, or `path` or one of `origins` cannot match any request.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
  *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
@@ -54,17 +73,18 @@ export function listen<P extends Principal | undefined = undefined>(
   const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout } = options;
   const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
   const { maxFrame = DEFAULTS.maxFrame, helloTimeout = SERVE_DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
-  const { shutdown$: stopping$ = NEVER, scheduler = asyncScheduler } = options;
+  const { shutdown$: stopping$ = NEVER, scheduler = steadyScheduler() } = options;
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
+  assertKnown('listen', options, LISTEN_OPTIONS);
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
   checkAdmission('listen', options);
   checkServeOptions('listen', options);
 
-  return defer(() => {
+  const served$ = defer(() => {
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
@@ -73,13 +93,14 @@ export function listen<P extends Principal | undefined = undefined>(
       maxFragments: fragments,
       maxBufferedChunks: fragments,
     });
-    const admission = createAdmission(options);
+    const admission = createAdmission(options, scheduler);
+    const onFlood = (address: string): void => admission.charge(address);
     const sockets$ = upgrades(server, path).pipe(
       accept(sockets, admission),
       map(({ socket, request }) =>
         Object.assign(
           acceptedSocket(socket, options),
-          { protocol: 'websocket' },
+          { protocol: 'websocket', address: admission.addressOf(request), onFlood },
           // Only `authenticate` needs the request, which takes as much memory as the rest of an idle connection.
           options.authenticate && { request },
         ),
@@ -99,6 +120,11 @@ export function listen<P extends Principal | undefined = undefined>(
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
-    return serve<P>(links$, { ...options, endpoint: path, shutdown$ });
+    return serve<P>(merge(links$, blockFloods(server, admission, scheduler)), {
+      ...onlyKnown<ServeOptions<P>>(options, SERVE_OPTIONS),
+      endpoint: path,
+      shutdown$,
+    });
   });
+  return guardWires(served$);
 }

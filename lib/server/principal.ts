@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { ObservableInput } from 'rxjs';
+import { asyncScheduler, type Observable, type ObservableInput, type Observer, type SchedulerLike, type Subscription } from 'rxjs';
+import { rejectDelivery } from '../app/routing/forwardDelivery.js';
+import { CallbackError, type RxwireError } from '../errors.js';
+import type { Message } from '../message/types.js';
+import { claim, deliveredMessage } from '../session/receive/delivery.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
+import { GuardedObservable, guardObserver, guardResult, type SubscriberGuard } from './guardedObservable.js';
+import { reportUncaught } from './reportUncaught.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
@@ -27,17 +33,105 @@ export type ServerWire<P extends Principal | undefined = undefined> = Wire & {
   readonly principal: P;
 };
 
-/** A wire with its current principal. It is a class because a getter of each wire would take two kilobytes. */
-export class PrincipalWire<P extends Principal | undefined> extends Wire {
-  readonly #principal: () => P;
+/** The client of a wire. */
+export interface WireClient {
+  readonly latest: { readonly principal: Principal | undefined };
+  /** Ends the wire with an error. */
+  vacate(error: RxwireError): void;
+}
 
-  constructor(setup: WireSetup, principal: () => P) {
+/**
+ * A wire with its current principal. An error of one of its subscribers ends the wire with 1011, and no other. It is a class because a getter of each wire
+ * would take two kilobytes.
+ */
+export class PrincipalWire<P extends Principal | undefined> extends Wire implements SubscriberGuard {
+  readonly #client: WireClient;
+  readonly #scheduler: SchedulerLike;
+  #hasThrown = false;
+
+  constructor(setup: WireSetup, client: WireClient) {
     super(setup);
-    this.#principal = principal;
+    this.#client = client;
+    this.#scheduler = setup.scheduler ?? asyncScheduler;
   }
 
   get principal(): P {
-    return this.#principal();
+    return this.#client.latest.principal as P;
+  }
+
+  override get state$(): Wire['state$'] {
+    return this.#guarded(super.state$);
+  }
+
+  override get receipts$(): Wire['receipts$'] {
+    return this.#guarded(super.receipts$);
+  }
+
+  override get failures$(): Wire['failures$'] {
+    return this.#guarded(super.failures$);
+  }
+
+  override get errors$(): Wire['errors$'] {
+    return this.#guarded(super.errors$);
+  }
+
+  override get latency$(): Wire['latency$'] {
+    return this.#guarded(super.latency$);
+  }
+
+  override get subscriptions$(): Wire['subscriptions$'] {
+    return this.#guarded(super.subscriptions$);
+  }
+
+  override messageState(id: string): ReturnType<Wire['messageState']> {
+    return this.#guarded(super.messageState(id));
+  }
+
+  override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
+  override subscribe(...args: readonly unknown[]): Subscription {
+    return super.subscribe(guardObserver<Message>(args, this));
+  }
+
+  override pipe(...operators: never): never {
+    return guardResult(super.pipe(...(operators as [])), this) as never;
+  }
+
+  /** Ends the wire with the error of a subscriber. The message that is being delivered to the subscriber becomes a dead letter; later messages are not acked. */
+  onThrow(cause: unknown): void {
+    const error = new CallbackError('subscriber', cause);
+    const message = deliveredMessage();
+    const held = message && claim(message);
+    const onDone = (): void => this.#fail(error);
+    if (message && held) {
+      this.leaveUnacked();
+      rejectDelivery(held, { message, error: cause, failure: error, scheduler: this.#scheduler, onDone, onFailed: onDone });
+    } else onDone();
+  }
+
+  onError(cause: unknown): void {
+    this.onThrow(cause);
+  }
+
+  /** Guards the subscribers of another stream than that of the messages: a message that is being delivered meanwhile has no part in their errors. */
+  #guarded<T>(source: Observable<T>): Observable<T> {
+    const onThrow = (cause: unknown): void => {
+      const message = deliveredMessage();
+      const end = (): void => this.#fail(new CallbackError('subscriber', cause));
+      const held = message && claim(message);
+      if (held) {
+        this.leaveUnacked();
+        held({ onDone: end, onAbandoned: end });
+      } else end();
+    };
+    return new GuardedObservable(source, { onThrow, onError: onThrow });
+  }
+
+  #fail(error: CallbackError): void {
+    // Not only in `errors$`, which may have no subscriber, or the very one that has failed.
+    reportUncaught(error);
+    if (this.#hasThrown) return;
+    this.#hasThrown = true;
+    this.#client.vacate(error);
   }
 }
 

@@ -1,10 +1,15 @@
-import { asyncScheduler, defer, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
-import { DecodeError, RxwireError } from '../errors.js';
+import { catchError, defer, EMPTY, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
+import { CallbackError } from '../errors.js';
+import { assertKnown } from '../internal/assertKnown.js';
 import { completionOf } from '../internal/completionOf.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { incomingConnections } from './accept/incomingConnection.js';
+import { createRefusalReporter } from './accept/refusalReporter.js';
 import { createAcceptor } from './acceptor.js';
-import type { Principal, ServerWire } from './principal.js';
-import { SERVE_DEFAULTS, checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
+import { PrincipalWire, type Principal, type ServerWire } from './principal.js';
+import { GuardedObservable } from './guardedObservable.js';
+import { reportUncaught } from './reportUncaught.js';
+import { SERVE_DEFAULTS, SERVE_OPTIONS, checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
 
 export type { ServedLink, ServeOptions } from './serverOptions.js';
 
@@ -14,6 +19,7 @@ export type { ServedLink, ServeOptions } from './serverOptions.js';
  *
  * @param links$ Each link is subscribed to once.
  * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * const [near, far] = memoryLink<Frame>();
  * serve(of(far)).subscribe((wire) => wire.subscribe(({ payload }) => console.log(payload))); // prints: hello
@@ -23,22 +29,37 @@ export function serve<P extends Principal | undefined = undefined>(
   links$: Observable<ServedLink>,
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
+  assertKnown('serve', options, SERVE_OPTIONS);
   checkServeOptions('serve', options);
-  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, scheduler = asyncScheduler, onRefused, shutdown$ = NEVER } = options;
+  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, scheduler = steadyScheduler(), onRefused, shutdown$ = NEVER } = options;
 
-  return defer(() => {
-    const refuse = (error: unknown): void =>
-      onRefused?.(error instanceof RxwireError ? error : new DecodeError('hello', 'not readable', error));
+  const served$ = defer(() => {
+    const refuse = createRefusalReporter(onRefused);
     const acceptor = createAcceptor(options, refuse);
     const wires$ = links$.pipe(
       incomingConnections({ helloTimeout, scheduler, onRefused: refuse }),
       mergeMap((connection) => acceptor.admit(connection) as Observable<ServerWire<P>>),
     );
     const stopped$ = shutdown$.pipe(
+      catchError((cause: unknown) => {
+        refuse(new CallbackError('shutdown$', cause));
+        return EMPTY;
+      }),
       take(1),
       mergeMap(() => completionOf(acceptor.drain())),
     );
     // The acceptor closes first, so that the wires can still send their close codes.
     return merge(NEVER.pipe(finalize(() => acceptor.close())), wires$).pipe(takeUntil(stopped$));
   });
+  return guardWires(served$);
+}
+
+/** Returns the wires of a server for subscribers that may fail: such a failure ends one wire only. */
+export function guardWires<W>(wires$: Observable<W>): Observable<W> {
+  return new GuardedObservable(wires$, { onThrow });
+}
+
+function onThrow(cause: unknown, value: unknown): void {
+  if (value instanceof PrincipalWire) value.onThrow(cause);
+  else reportUncaught(new CallbackError('subscriber', cause));
 }

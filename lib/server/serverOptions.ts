@@ -3,6 +3,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
+import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
 import { PING_INTERVAL } from '../session/heartbeat.js';
@@ -21,7 +22,10 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly codecs?: readonly Codec[];
   /** How long a wire waits for its client to return, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
-  /** Wires that may wait for their clients at once; past that, the one that has waited longest ends. @default 1_000 */
+  /**
+   * Wires that may wait for their clients at once. Past that, the principal, or the address of anonymous clients, that has most of them loses the one that
+   * has waited longest. @default 1_000
+   */
   readonly maxDetached?: number;
   /**
    * Returns the principal of a client, by its request and its `token`. The server calls this function for each connection, and keeps no
@@ -74,7 +78,10 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly system?: SystemMessagesOptions;
   /** The source of randomness: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
-  /** Called for each connection that ended before it became a wire, and for each request from a page, or to a host name, that is not among `origins` and `hosts`. */
+  /**
+   * Called for each connection that ended before it became a wire, for each request from a page, or to a host name, that is not among `origins` and `hosts`, and
+   * with a `CallbackError` when another function of these options fails. An exception is reported to `config.onUnhandledError` of RxJS, or as a warning of the process.
+   */
   readonly onRefused?: (error: RxwireError) => void;
 }
 
@@ -95,6 +102,51 @@ export const SERVE_DEFAULTS = {
   retryAfter: 1_000,
   system: { pong: true, shutdown: true },
 } as const;
+
+/** The names of the options of `serve`. The compiler reports one that is missing. */
+export const SERVE_OPTIONS: OptionNames<ServeOptions & { readonly endpoint?: string }> = {
+  codecs: true,
+  detachedTimeout: true,
+  maxDetached: true,
+  authenticate: true,
+  maxAuthenticating: true,
+  maxPerPrincipal: true,
+  maxDetachedPerPrincipal: true,
+  rateLimit: true,
+  maxIdleFrames: true,
+  pingInterval: true,
+  hibernateAfter: true,
+  outbox: true,
+  shutdown$: true,
+  retryAfter: true,
+  system: true,
+  random: true,
+  onRefused: true,
+  maxFrame: true,
+  window: true,
+  windowBytes: true,
+  maxQueued: true,
+  overflow: true,
+  maxBadFrames: true,
+  helloTimeout: true,
+  drainTimeout: true,
+  ackDelay: true,
+  inbox: true,
+  deadLetters: true,
+  onDead: true,
+  scheduler: true,
+  microtask: true,
+  ackTimeout: true,
+  maxRetries: true,
+  maxHeld: true,
+  dedupeTtl: true,
+  dedupeSize: true,
+  endpoint: true,
+};
+
+const RATE_LIMIT_OPTIONS: OptionNames<RateLimit> = { perSecond: true, burst: true };
+
+const SYSTEM_OPTIONS: OptionNames<SystemMessagesOptions> = { pong: true, shutdown: true };
 
 /** The options of `serve`, for any type of principal. */
 export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
@@ -118,6 +170,10 @@ export interface WiresOptions
 /** A link to one client. */
 export type ServedLink = Link<Frame> &
   Pick<DescribedLink, 'protocol'> & {
+    /** The address of the client. When too many wires wait for their clients, those of the address that has most of them end first. @default '' */
+    readonly address?: string;
+    /** Called with `address` when the connection is closed as a flood (4429). */
+    readonly onFlood?: (address: string) => void;
     /** The request that opened the link, for `authenticate`. @default an empty request */
     readonly request?: IncomingMessage;
     /** Called with the principal that has opened the link; `identify` emits the principal of another request for the same link. */
@@ -127,7 +183,7 @@ export type ServedLink = Link<Frame> &
     ) => void;
   };
 
-/** @throws {RangeError} When a number is out of range. @throws {TypeError} When some codecs seal and others do not, or an option of `system` is no boolean. */
+/** @throws {RangeError} When a number is out of range. @throws {TypeError} When an option of `rateLimit` or `system` is unknown, some codecs seal and others do not, or an option of `system` is no boolean. */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {
   const {
     helloTimeout,
@@ -145,7 +201,9 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   assertWhole(owner, { pingInterval });
   assertPositive(owner, { hibernateAfter: options.hibernateAfter });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
+  assertKnown(`${owner}: "rateLimit"`, rateLimit, RATE_LIMIT_OPTIONS);
   checkRateLimit(owner, rateLimit);
+  assertKnown(`${owner}: "system"`, options.system ?? {}, SYSTEM_OPTIONS);
   checkSystemMessages(owner, options.system ?? {});
   checkOptions(owner, options);
   if (options.codecs) checkCodecs(owner, options.codecs);

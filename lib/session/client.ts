@@ -1,5 +1,6 @@
-import { asyncScheduler, noop, Observable } from 'rxjs';
+import { noop, Observable } from 'rxjs';
 import { ProtocolError, SessionLostError } from '../errors.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Frame, Link } from '../link/link.js';
 import type { NegotiatedCodec } from './codecNegotiation.js';
 import type { Connection } from './connection.js';
@@ -9,7 +10,9 @@ import { Endpoint } from './endpoint.js';
 import type { Agreement, EndpointParts, HandshakeFrame } from './endpointParts.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import { controlFrame } from './protocol/frames.js';
-import { parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './protocol/handshake.js';
+import { MAX_FORMER, parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './protocol/handshake.js';
+import { DEFAULT_LIMITS, receiveLimits } from './protocol/receiveLimits.js';
+import type { AckTracker } from './receive/ackTracker.js';
 import type { OutboxStore, Ticket } from './store/outboxStore.js';
 
 export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life' | 'durability' | 'woken$' | 'traffic'> {
@@ -24,6 +27,8 @@ export interface Client {
   readonly over: (link: Link<Frame>) => Observable<void>;
   /** Returns how long a stopping server asks the client to wait before it reconnects, in ms from now. */
   readonly pause: () => number;
+  /** Returns whether the last connection ended because of a message: then the client connects again, also if the close code is final. */
+  readonly isBlamed: () => boolean;
 }
 
 interface State extends TicketState {
@@ -32,37 +37,64 @@ interface State extends TicketState {
   /** The number of connections that this owner of the outbox has opened. */
   attempts: number;
   ticket: Ticket | undefined;
+  /** The tokens of the welcomes before that of the ticket, the latest first, as far as no ack came behind them. */
+  former: readonly string[];
+  /** Whether the client has accepted no message from any server, in this life and in those before it. */
+  isFresh: boolean;
   /** The id of the server's wire. */
   server: string;
   /** Whether the client knows which messages it has accepted from the server in the session of the ticket. */
   remembers: boolean;
   /** The time from which the client may reconnect to a stopping server. */
   backAt: number;
+  /** The latest connection. */
+  connection: Connection | undefined;
+  /** Whether it has ended because of a message. */
+  isBlamed: boolean;
 }
 
 /** Creates the client side, which begins each handshake. Calls `onReady` when the outbox is open: from then on there may be connections. */
 export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
-  const { inbox, scheduler = asyncScheduler, report = noop } = options;
-  const state: State = { pid: '', epoch: 0, attempts: 0, ticket: undefined, server: '', remembers: false, backAt: 0, onStored: undefined };
+  const { inbox, scheduler = steadyScheduler(), report = noop } = options;
+  const state: State = {
+    pid: '',
+    epoch: 0,
+    attempts: 0,
+    ticket: undefined,
+    former: [],
+    isFresh: false,
+    server: '',
+    remembers: false,
+    backAt: 0,
+    connection: undefined,
+    isBlamed: false,
+    onStored: undefined,
+  };
   const credentials = createCredentials(options, parts);
+  const failOnceWritten = (error: unknown): void => endpoint.sender.whenWritten(() => parts.fail(error));
 
   const enter = (welcome: Welcome, connection: Connection): void => {
-    const { sid, rt, rx, known, resumed, ping, id: server, expires, codec, window, bytes, lazyAcks = false, rejections = false } = welcome;
+    const { sid, rt, rx, known, resumed, ping, id: server, expires, codec, window, bytes } = welcome;
+    const { lazyAcks = false, rejections = false, limits = DEFAULT_LIMITS } = welcome;
     if (parts.codec.choose(codec)) endpoint.sender.outdate();
     if (!resumed) {
-      if (state.remembers) report({ kind: 'error', error: new SessionLostError() });
+      // A server that has acked nothing yet has sent nothing.
+      if (state.remembers && !endpoint.sender.inFlight.isHeld) report({ kind: 'error', error: new SessionLostError() });
       state.remembers = false;
-      endpoint.begin(sid);
+      endpoint.begin();
     }
     state.server = server;
+    state.former = formerOf(state, endpoint);
     connection.isWelcome = true;
     credentials.expire(connection, expires);
-    const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections };
+    const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections, limits };
     const agree = (): void => endpoint.agree(connection, agreement);
     // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old
     // batches.
     endpoint.sender.resume(agreement, () => {
-      if (endpoint.isCurrent(connection)) take({ sid, rt }, state, { ...parts, ...(!resumed && { inbox }) }, agree);
+      const { tracker } = endpoint.receiver;
+      if (endpoint.isCurrent(connection))
+        take({ sid, rt }, state, { ...parts, fail: failOnceWritten, tracker, ...(!resumed && { inbox }) }, agree);
     });
   };
   const greet = (connection: Connection): void => {
@@ -76,13 +108,14 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       pid: () => state.pid,
       source: () => state.server,
       onOpen(connection) {
+        state.connection = connection;
         // Waits for the write of the ticket: the server accepts only the last two tokens, and after a crash the stored token must be one of
         // them.
         if (state.onStored) state.onStored = (): void => greet(connection);
         else greet(connection);
       },
       onHandshake(frame, connection) {
-        if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value));
+        if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value, 'auth'));
         else if (connection.isAgreed && frame.kind === 'bye') state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
         else enter(welcomeIn(frame, connection, state), connection);
       },
@@ -93,23 +126,35 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   beginClient(parts, state, endpoint, options, onReady);
   return {
     endpoint,
-    over: (link) => credentials.before(openOver(link, endpoint)),
+    over: (link) => credentials.before(openOver(link, endpoint, state)),
     pause: () => state.backAt - scheduler.now(),
+    isBlamed: () => state.isBlamed,
   };
 }
 
-/** Opens a connection over a link. Emits when its first frame has arrived. */
-function openOver(link: Link<Frame>, endpoint: Endpoint): Observable<void> {
+/** Returns the tokens that a server may know which has not stored the present one, when another welcome comes. */
+function formerOf({ ticket, former }: State, { sender }: Endpoint): readonly string[] {
+  return sender.inFlight.isHeld && ticket ? [ticket.rt, ...former].slice(0, MAX_FORMER) : [];
+}
+
+/** Opens a connection over a link. Emits once, when the connection has made progress. */
+function openOver(link: Link<Frame>, endpoint: Endpoint, state: State): Observable<void> {
   // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
   return new Observable((to) => {
-    let isFirst = true;
+    let hasEmitted = false;
+    state.connection = undefined;
+    state.isBlamed = false;
     return link(endpoint.toPeer$).subscribe({
       next: (frame) => {
         endpoint.receive(frame);
-        if (isFirst) to.next();
-        isFirst = false;
+        if (hasEmitted || !endpoint.sender.inFlight.hasProgress) return;
+        hasEmitted = true;
+        to.next();
       },
-      error: (error: unknown) => to.error(error),
+      error(error: unknown) {
+        state.isBlamed = state.connection?.isRefusal(error) === true && endpoint.sender.blame(error);
+        to.error(error);
+      },
       complete: () => to.complete(),
     });
   });
@@ -123,11 +168,16 @@ function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint):
   endpoint.flushAcks();
   endpoint.sender.detach();
   connection.send(controlFrame('bye', 0));
-  return whole(retryAfter);
+  return whole(retryAfter, 'retryAfter');
 }
 
 /** Stores the ticket of a welcome, then agrees. Until then, the client keeps the previous ticket. */
-function take(ticket: Ticket, state: State, parts: ClientParts & Pick<EndpointOptions, 'inbox'>, agree: () => void): void {
+function take(
+  ticket: Ticket,
+  state: State,
+  parts: ClientParts & Pick<EndpointOptions, 'inbox'> & { readonly tracker: AckTracker },
+  agree: () => void,
+): void {
   const taken = (): void => {
     Object.assign(state, { ticket, remembers: true });
     agree();
@@ -145,24 +195,27 @@ function beginClient(
   onReady: () => void,
 ): void {
   const begin = (contents: Recalled): void => {
-    const { pid, epoch, ticket, cursor } = contents;
-    Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined });
-    if (ticket && cursor) endpoint.begin(ticket.sid, cursor);
+    const { pid, epoch, ticket, cursor, lease } = contents;
+    Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined, isFresh: epoch === 1 });
+    if (cursor) endpoint.begin(cursor, lease);
     endpoint.sender.begin(contents, onReady);
   };
   wait(() => (durability ? durability.recall(store, options) : store.open()), begin, fail);
 }
 
-function hello(state: State, { id, receiver }: Endpoint, { offered }: NegotiatedCodec, options: EndpointOptions): Hello {
+function hello(state: State, { id, receiver, sender }: Endpoint, { offered }: NegotiatedCodec, options: EndpointOptions): Hello {
   const { delivery = DEFAULTS.delivery, window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes } = options;
-  const { pid, epoch, ticket, remembers } = state;
+  const { maxFrame = DEFAULTS.maxFrame } = options;
+  const { pid, epoch, ticket, remembers, former } = state;
   return {
     v: PROTOCOL_VERSION,
     pid,
     epoch,
     n: ++state.attempts,
     ...ticket,
+    ...(sender.inFlight.isHeld && former.length > 0 && { former }),
     ...(remembers && { rx: receiver.rx }),
+    ...((state.isFresh &&= receiver.rx === 0) && { fresh: true }),
     window,
     bytes: windowBytes,
     codecs: offered().map(({ name }) => name),
@@ -170,6 +223,7 @@ function hello(state: State, { id, receiver }: Endpoint, { offered }: Negotiated
     delivery,
     lazyAcks: true,
     rejections: true,
+    limits: receiveLimits(maxFrame, offered()),
   };
 }
 

@@ -2,7 +2,8 @@ import { map, Observable, type SchedulerLike, type Subscriber, type Subscription
 import { ConnectionLostError, ProtocolError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { byteLength } from '../internal/byteLength.js';
-import { HELLO_TIMEOUT } from '../link/closeCode.js';
+import { wallTime } from '../internal/steadyScheduler.js';
+import { BAD_FRAMES, HELLO_TIMEOUT, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import { heartbeat, noSilence, type HeartbeatOptions, type Silence } from './heartbeat.js';
 import type { Ack, SessionFrame } from './protocol/frames.js';
@@ -46,6 +47,8 @@ export class Connection {
   isWelcome = false;
   /** Whether this side may send. */
   isAgreed = false;
+  /** Whether this side has ended the connection with an error. */
+  #hasFailed = false;
   /** Whether the connection has ended: frames of it that are not read yet have no effect. */
   isOver = false;
   /**
@@ -82,7 +85,7 @@ export class Connection {
 
   send(frame: Frame): void {
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, scheduler.now());
+    if (traffic) countFrame(traffic, 'bytesSent', frame, wallTime(scheduler));
     this.#to.next(frame);
   }
 
@@ -93,7 +96,14 @@ export class Connection {
 
   /** Ends the connection with an error, which the other side receives as the close reason. */
   fail(error: unknown): void {
+    this.#hasFailed = true;
     this.#to.error(error);
+  }
+
+  /** Returns whether the other side has ended the connection because of a frame that this side has sent. */
+  isRefusal(error: unknown): error is ConnectionLostError {
+    const code = this.isAgreed && !this.#hasFailed && error instanceof ConnectionLostError && error.closeCode;
+    return code === MESSAGE_TOO_BIG || code === BAD_FRAMES;
   }
 
   /** Returns whether a frame arrives before this side may send; its ack is kept. @throws {ProtocolError} When the other side may not send yet. */
@@ -109,7 +119,7 @@ export class Connection {
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler.now());
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, wallTime(scheduler));
   }
 
   /**

@@ -1,5 +1,6 @@
-import { asyncScheduler, defer, first, noop, of, switchMap, type Observable } from 'rxjs';
+import { defer, first, noop, of, switchMap, type Observable } from 'rxjs';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Connection } from './connection.js';
 import { controlFrame } from './protocol/frames.js';
 import type { EndpointParts } from './endpointParts.js';
@@ -29,7 +30,7 @@ export interface Credentials {
 const EARLY = 30_000;
 
 export function createCredentials(
-  { token, scheduler = asyncScheduler, report = noop }: CredentialsOptions,
+  { token, scheduler = steadyScheduler(), report = noop }: CredentialsOptions,
   { wait, life }: Pick<EndpointParts, 'wait' | 'life'>,
 ): Credentials {
   let shown: string | undefined;

@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, identity, noop, type Observable, type SchedulerLike } from 'rxjs';
+import { identity, noop, type Observable, type SchedulerLike } from 'rxjs';
 import { MessagesMissedError, ProtocolError, type RxwireError } from '../errors.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -57,7 +57,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   constructor(parts: EndpointParts, options: EndpointOptions) {
     const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
     const { maxBadFrames = DEFAULTS.maxBadFrames, helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
-    const { id = nanoid(), scheduler = asyncScheduler, microtask, inbox, deadLetters, keep, report = noop } = options;
+    const { id = nanoid(), scheduler = DEFAULTS.scheduler, microtask, inbox, deadLetters, keep, report = noop } = options;
     this.id = id;
     this.#parts = parts;
     this.#report = report;
@@ -67,7 +67,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#turn = createTurn(microtask, () => this.#runTurn());
     this.#acks = new AckPolicy({ scheduler, onDue: () => this.#turn.schedule() });
     this.sender = new Sender(parts, options);
-    this.rejections = new RejectionSender(() => this.receiver, window);
+    this.rejections = new RejectionSender(() => this.receiver, window, this.sender.target);
     this.#reader = new FrameReader({
       handler: this,
       codec: parts.codec,
@@ -83,11 +83,12 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       inbox &&
       parts.durability?.createInboxCommitter({
         inbox,
+        ...(parts.recorded && { recorded: parts.recorded }),
         microtask: microtask ?? DEFAULTS.microtask,
         wait: parts.wait,
         onRejected: (rejections, tracker) => this.#reject(rejections, tracker),
         onDone: () => this.#acks.processed(this.receiver.tracker.done),
-        onFailed: parts.fail,
+        onFailed: (error) => this.sender.whenWritten(() => parts.fail(error)),
       });
     this.canWrite = this.#committer !== undefined;
     this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
@@ -145,8 +146,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   }
 
   /** Starts to receive behind the cursor; without one, before the first message of this sender. */
-  begin(pid: string, cursor?: Parameters<Receiver['begin']>[1]): void {
-    this.receiver.begin(pid, cursor);
+  begin(...cursor: Parameters<Receiver['begin']>): void {
+    this.receiver.begin(...cursor);
     this.#acks.begin(this.receiver.tracker.done);
   }
 
@@ -163,8 +164,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** Lets this side send over the connection. */
   agree(connection: Connection, { rx, allowance, ping, lazyAcks, rejections }: Agreement): void {
     if (connection !== this.#connection) return;
-    const { earlyAck } = connection;
-    const accepted = Math.max(rx, earlyAck?.done ?? 0);
+    const accepted = Math.max(rx, connection.earlyAck?.done ?? 0);
     if (accepted > this.sender.inFlight.sent) {
       this.#reader.refuse(new ProtocolError('an ack of what was never sent'), connection);
       return;
@@ -176,7 +176,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#acks.restart();
     // A message that is acked was accepted, also one that was finished before a restart and is above the `rx` of the handshake.
     this.sender.attach(this, accepted, allowance, rejections);
-    if (earlyAck) this.sender.acknowledge(earlyAck);
+    if (connection.earlyAck) this.sender.acknowledge(connection.earlyAck);
   }
 
   /** From now on, sends all acks at once, and requests the delayed acks of the other side: the session ends when nothing is left. */
@@ -203,10 +203,11 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   /** Sends a batch; with the pending ack, if the other side supports that. */
   sendBatch({ frame, messages }: Batch): void {
-    const connection = this.#connection as Connection;
+    const connection = this.#connection;
     const acks = this.#acks;
-    if (!this.hasLazyAcks || messages.length === 0) {
-      connection.send(frame);
+    // A subscriber of the receipts may have ended the session.
+    if (!connection || !this.hasLazyAcks || this.#committer?.hasFailed() || messages.length === 0) {
+      connection?.send(frame);
       return;
     }
     const wait = this.#mayWait(frame) ? this.#ackDelayOf(messages) : 0;
@@ -233,7 +234,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     const isEarly = this.#checkPhase(frame, connection);
     if (frame.kind === 'ack') {
       if (!isEarly) this.sender.acknowledge(frame);
-      if (connection.pingedAt !== undefined) this.#answered(connection);
+      if (connection.pingedAt !== undefined) this.sender.pingAnswered(connection.measured());
       return;
     }
     if (frame.kind === 'reject') {
@@ -270,6 +271,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
       const source = this.#parts.source();
       // The messages were just decoded: no other code has them yet.
       for (const message of messages as readonly { source: string }[]) message.source ||= source;
+      this.sender.inFlight.noteProgress();
       if (first > 0) this.receiver.accept(first, messages, body.length);
       else {
         this.#unnumbered += messages.length;
@@ -282,7 +284,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     // An early ack was applied when both sides agreed.
     if (!ack || !connection.isAgreed || ack === connection.earlyAck || connection.isOver) return;
     this.sender.acknowledge(ack);
-    if (connection.pingedAt !== undefined) this.#answered(connection);
+    if (connection.pingedAt !== undefined) this.sender.pingAnswered(connection.measured());
   }
 
   /** Marks a message as processed: at once, or when the inbox has committed it. */
@@ -303,14 +305,13 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     }
   }
 
-  #reject(rejections: readonly NumberedRejection[], tracker: AckTracker): void {
-    if (this.rejections.add(rejections, tracker)) this.#acks.demand();
+  /** Leaves a message unacked: the next session delivers it again. */
+  abandon(number: number): void {
+    if (number === 0) this.#unnumbered--;
   }
 
-  /** Reports the latency, if an ack answers a ping. */
-  #answered(connection: Connection): void {
-    const latency = connection.measured();
-    if (latency !== undefined) this.#report({ kind: 'latency', latency });
+  #reject(rejections: readonly NumberedRejection[], tracker: AckTracker): void {
+    if (this.rejections.add(rejections, tracker)) this.#acks.demand();
   }
 
   #opened(connection: Connection): void {
@@ -334,7 +335,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
 
   #sendAck(): void {
     const connection = this.#connection;
-    if (!connection?.isAgreed) return;
+    if (!connection?.isAgreed || this.#committer?.hasFailed()) return;
     this.rejections.flush(connection);
     const done = this.#ackable();
     const delay = this.hasLazyAcks ? this.#acks.delay() : 0;

@@ -4,6 +4,7 @@ import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
 import type { Report } from './sessionEvents.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { SessionTerms } from './receive/delivery.js';
 import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
@@ -50,7 +51,7 @@ export interface EndpointOptions {
   readonly keep?: SessionTerms['keep'];
   /** Called with each message that was given up: dropped, expired, in doubt, or not storable. An exception is reported in `errors$`. */
   readonly onDead?: (message: Message, error: RxwireError) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** Schedules the batching of the messages of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
@@ -75,6 +76,9 @@ export const DEFAULTS = {
   drainTimeout: 10_000,
   ackDelay: 25,
   microtask: asapScheduler,
+  get scheduler() {
+    return steadyScheduler();
+  },
 } as const;
 
 /** @throws {RangeError} When a number is out of range. @throws {TypeError} When `deadLetters` is no store. */

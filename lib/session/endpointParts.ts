@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Message } from '../message/types.js';
 import type { ByteCounts, Connection } from './connection.js';
 import type { BatchFrame, SessionFrame } from './protocol/frames.js';
+import type { ReceiveLimits } from './protocol/receiveLimits.js';
 import type { Allowance } from './send/inFlight.js';
 import type { SenderParts } from './send/sender.js';
 
@@ -13,6 +14,8 @@ export interface Agreement {
   readonly rx: number;
   /** Whether the other side has the numbers of this side at all. */
   readonly isKnown: boolean;
+  /** Whether the other side has accepted no message of this side, under any number. @default false */
+  readonly isFresh?: boolean | undefined;
   readonly allowance: Allowance;
   /** The interval in which each side must send at least one frame, in ms. */
   readonly ping: number;
@@ -20,6 +23,8 @@ export interface Agreement {
   readonly lazyAcks: boolean;
   /** Whether the other side reads the rejections of its messages. */
   readonly rejections: boolean;
+  /** The limits of the other side for one frame. */
+  readonly limits: ReceiveLimits;
 }
 
 /** The parts of an endpoint that differ between client and server. */
@@ -33,6 +38,8 @@ export interface EndpointParts extends SenderParts {
   readonly onOpen: (connection: Connection) => void;
   /** @throws {RxwireError} When the connection cannot continue. */
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
+  /** Returns an Observable that emits when the record of the client is stored; `undefined` when it is. Commits wait for that. @default the record is stored */
+  readonly recorded?: () => Observable<void> | undefined;
   /** Called with each frame that arrives before this side may send. @default does nothing */
   readonly onEarly?: (connection: Connection) => void;
   /** Counts the bytes of frames. @default not counted */

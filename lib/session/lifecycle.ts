@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   concat,
   defer,
   EMPTY,
@@ -17,7 +16,7 @@ import {
 import { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from '../errors.js';
 import { MAX_IDS } from '../errors/deliveryErrors.js';
 import { after } from '../internal/after.js';
-import { whenReady, type MaybeAsync } from '../internal/maybeAsync.js';
+import { whenReady, type MaybePromise } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import type { Endpoint } from './endpoint.js';
 import type { EndpointParts } from './endpointParts.js';
@@ -92,8 +91,8 @@ export function waitIn(life: Subscription): Wait {
 }
 
 /** Calls back with the result, or with the error, also if `later` throws. */
-function settle<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
-  let answer: MaybeAsync<T>;
+function settle<T>(later: () => MaybePromise<T>, done: (value: T) => void, failed: (error: unknown) => void): Subscription | undefined {
+  let answer: MaybePromise<T>;
   try {
     answer = later();
   } catch (error) {
@@ -121,7 +120,7 @@ export function giveUp({ sender }: Endpoint): UndeliveredMessages | undefined {
  */
 export function drainAndClose(
   endpoint: Endpoint,
-  { drainTimeout = DEFAULTS.drainTimeout, scheduler = asyncScheduler, microtask = DEFAULTS.microtask }: EndpointOptions,
+  { drainTimeout = DEFAULTS.drainTimeout, scheduler = DEFAULTS.scheduler, microtask = DEFAULTS.microtask }: EndpointOptions,
   onTimeout: (error: DrainTimeoutError) => void,
 ): Observable<unknown> {
   return defer(() => {

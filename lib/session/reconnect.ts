@@ -9,9 +9,18 @@ import { hopeful, networkSignals, type NetworkSignal } from './networkSignals.js
 /** How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter; `false`: not at all. */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
+/** The end of the last connection. */
+export interface ConnectionEnds {
+  /** Returns how long the peer asked to wait, from now, in ms. */
+  readonly pause: () => number;
+  /** Returns whether the connection ended because of a message, which is not sent again for ever: then any close code permits another connection. */
+  readonly isBlamed: () => boolean;
+}
+
+const NO_ENDS: ConnectionEnds = { pause: () => 0, isBlamed: () => false };
+
 /**
- * Opens a lost link again, unless its close code is final. A received value resets the delay; a connection that the peer accepts and closes
- * at once does not. `pause` returns how long the peer asked to wait, from now, in ms.
+ * Opens a lost link again, unless its close code is final. A received value resets the delay: the link emits one when it has made progress.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
@@ -20,7 +29,7 @@ export function reconnecting<T>(
   report: Report,
   scheduler: SchedulerLike,
   signals$: Observable<NetworkSignal> = networkSignals,
-): (source: Observable<T>, pause?: () => number) => Observable<T> {
+): (source: Observable<T>, ends?: ConnectionEnds) => Observable<T> {
   const config: RetryBackoffConfig = {
     initialInterval: 500,
     maxInterval: 30_000,
@@ -31,10 +40,11 @@ export function reconnecting<T>(
     scheduler,
     ...(options || { maxRetries: 0 }),
   };
+  const { shouldRetry = isTemporary } = config;
   // Validates the options now: the call below runs only at subscription.
   retryBackoff(config);
 
-  return (source, pause = () => 0) =>
+  return (source, { pause, isBlamed } = NO_ENDS) =>
     defer(() => {
       let attempts = 0;
       const onRetry = (retry: RetryAttempt): void => {
@@ -45,9 +55,9 @@ export function reconnecting<T>(
       const attempt$ = defer(() => (pause() > 0 ? after(pause(), scheduler).pipe(switchMap(() => source)) : source));
       return attempt$.pipe(
         tap(() => (attempts = 0)),
-        retryBackoff({ ...config, onRetry }),
+        retryBackoff({ ...config, onRetry, shouldRetry: (error: unknown) => isBlamed() || shouldRetry(error) }),
         catchError((error: unknown) =>
-          throwError(() => (isTemporary(error) && options ? new ReconnectGivenUpError(attempts, error) : explained(error))),
+          throwError(() => ((isTemporary(error) || isBlamed()) && options ? new ReconnectGivenUpError(attempts, error) : explained(error))),
         ),
       );
     });

@@ -1,14 +1,14 @@
 import { noop } from 'rxjs';
-import type { MaybeAsync } from '../internal/maybeAsync.js';
+import type { MaybePromise } from '../internal/maybeAsync.js';
 
 /** Waits for a result until the session ends. */
-export type Wait = <T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
+export type Wait = <T>(later: () => MaybePromise<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
 
 /** Runs one task at a time, such as a write to a store. */
 export interface SerialTask {
   readonly isBusy: boolean;
   /** Runs a task. Must not be called while another one runs. */
-  run<T>(task: () => MaybeAsync<T>, done: (value: T) => void): void;
+  run<T>(task: () => MaybePromise<T>, done: (value: T) => void): void;
   /** Calls back when no task runs, before another one is started. A later call replaces the earlier one. */
   whenIdle(callback: () => void): void;
 }

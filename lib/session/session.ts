@@ -1,4 +1,5 @@
-import { asyncScheduler, noop, ReplaySubject, switchMap, take, type Observable } from 'rxjs';
+import { noop, ReplaySubject, switchMap, take, type Observable } from 'rxjs';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
@@ -50,7 +51,7 @@ export function countedSession(
   options: SessionOptions,
   traffic: ByteCounts | undefined,
 ): Layer<Message, Frame> {
-  const { reconnect = {}, scheduler = asyncScheduler, report = noop, outbox = inMemory, signals$ = networkSignals } = options;
+  const { reconnect = {}, scheduler = steadyScheduler(), report = noop, outbox = inMemory, signals$ = networkSignals } = options;
   checkOptions('session', options);
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
@@ -70,7 +71,7 @@ export function countedSession(
         connections$: opened$.pipe(
           take(1),
           switchMap(() => client.over(link)),
-          (source) => reconnected(source, client.pause),
+          (source) => reconnected(source, client),
         ),
       };
     });

@@ -1,4 +1,4 @@
-import type { Receipt } from '../message/receipt.js';
+import type { Receipt, ReceiptStatus } from '../message/receipt.js';
 
 /** An event of a session. Messages are not events. */
 export type SessionEvent =
@@ -20,8 +20,12 @@ export type SessionEvent =
 export interface OutgoingMessages {
   /** Returns whether a message has no outcome yet. */
   isOpen(id: string): boolean;
-  /** Returns whether a message without an outcome was sent. O(n) in the number of messages in flight. */
-  isSent(id: string): boolean;
+  /** Returns the latest step of a message without an outcome. O(n) in the number of messages in flight. */
+  stepOf(id: string): ReceiptStatus;
+  /** Returns the number of messages that wait to be sent. */
+  queued(): number;
+  /** Returns the number of further messages that may wait. */
+  room(): number;
 }
 
 /** Takes the events of a session. Must not throw. */

@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler } from 'rxjs';
 import { json } from '../codec/json.js';
 import { assertAbsent } from '../internal/assert.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
@@ -36,7 +36,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
 export function connect(options: ConnectOptions): Wire {
-  const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = asyncScheduler, protocol = sessionProtocol } = options;
+  const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
   const { signals$ = networkSignals } = options;
   const isLink: boolean = typeof (link as unknown) === 'function';
   if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');

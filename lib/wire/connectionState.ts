@@ -12,6 +12,7 @@ import {
 } from 'rxjs';
 import type { ConnectionLostError } from '../errors.js';
 import { completionOf } from '../internal/completionOf.js';
+import { wallTime } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from '../link/closeCode.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
 
@@ -136,7 +137,7 @@ export class StateTracker {
     this.#identity = identity;
     this.#traffic = traffic;
     this.#scheduler = scheduler;
-    this.#createdAt = scheduler.now();
+    this.#createdAt = wallTime(scheduler);
   }
 
   states(): Observable<ConnectionState> {
@@ -180,7 +181,7 @@ export class StateTracker {
     if (this.#current.status === 'connected') this.change('disconnected', { error });
     // A subscriber of the state may have ended the wire.
     if (isDraining || this.#isOver) return;
-    const next = kind === 'retry' && { reconnectAttempts: event.attempt, nextAttemptAt: this.#scheduler.now() + event.delay };
+    const next = kind === 'retry' && { reconnectAttempts: event.attempt, nextAttemptAt: wallTime(this.#scheduler) + event.delay };
     this.change('reconnecting', { ...next, error });
   }
 

@@ -14,7 +14,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { WireClosedError } from '../errors.js';
-import type { Receipt } from '../message/receipt.js';
+import type { Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { OutgoingMessages } from '../session/sessionEvents.js';
 
 /** Messages whose last receipt is remembered: this many at least, twice as many at most. */
@@ -27,8 +27,9 @@ export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
  *
  * @param outgoing Returns the messages of the session, once there is one.
  * @param isClosed Whether the wire has ended already.
+ * @param endCause Returns the error that has ended the wire.
  */
-export function createReceiptTracker(outgoing: () => OutgoingMessages | undefined, isClosed: boolean) {
+export function createReceiptTracker(outgoing: () => OutgoingMessages | undefined, isClosed: boolean, endCause: () => unknown) {
   const followers = new Map<string, Subject<Receipt>>();
   /** The last receipts of the latest messages, from the first call of `state` on. The older half is dropped at once: a Map finds its oldest entry only slowly. */
   let ends: Map<string, Receipt> | undefined;
@@ -58,12 +59,12 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
       }
       followers.get(receipt.id)?.next(receipt);
     },
-    /** Resolves with the last receipt of a message. Rejects with its error. */
-    end(id: string): Promise<Receipt> {
+    /** Resolves with the receipt of this status, or else with the last receipt of a message. Rejects with its error. */
+    end(id: string, until: ReceiptStatus): Promise<Receipt> {
       const end$ = follow(id).pipe(
-        filter(isEnd),
+        filter((receipt) => receipt.status === until || isEnd(receipt)),
         map(succeeded),
-        throwIfEmpty(() => new WireClosedError(id)),
+        throwIfEmpty(() => new WireClosedError(id, endCause())),
       );
       const promise = firstValueFrom(end$);
       // The error is in `errors$` as well. A caller that ignores the promise must not end the process by an unhandled rejection.
@@ -75,7 +76,7 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
       defer(() => {
         ends ??= new Map();
         const session = outgoing();
-        if (session?.isOpen(id)) return follow(id).pipe(startWith<Receipt>({ id, status: session.isSent(id) ? 'sent' : 'queued' }));
+        if (session?.isOpen(id)) return follow(id).pipe(startWith<Receipt>({ id, status: session.stepOf(id) }));
         const end = ends.get(id) ?? olderEnds?.get(id);
         return end ? of(end) : follow(id);
       }),

@@ -1,6 +1,5 @@
 import {
   asapScheduler,
-  asyncScheduler,
   defer,
   finalize,
   Observable,
@@ -10,12 +9,14 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { ConnectionLostError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
+import { ConnectionLostError, InvalidMessageError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
 import { asObservable } from '../internal/maybeAsync.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
 import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
+import { claim } from '../session/receive/delivery.js';
 import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionEvents.js';
 import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
@@ -37,6 +38,11 @@ export interface WireParts {
   readonly report: Report;
   /** Stores a message that could not be processed in `deadLetters` of the wire. */
   readonly keep: (letter: DeadLetter) => Observable<void>;
+}
+
+export interface WaitOptions {
+  /** The step of the message to wait for. Without a durable outbox there is no `stored`: then this waits for the last receipt. @default 'acked' */
+  readonly until?: 'stored' | 'acked';
 }
 
 /** The parts that a wire is made of. */
@@ -87,12 +93,15 @@ export class Wire extends Subject<Message> {
   #deadLetters: DeadLetterStore | undefined;
   #session: OutgoingMessages | undefined;
   #isEnding = false;
+  #leavesUnacked = false;
+  /** The error that has ended the wire. */
+  #endCause: unknown;
   readonly #isLoss: WireSetup['isLoss'];
   /** Created at the first loss. */
   #losses: ReturnType<typeof createOverflowLosses> | undefined;
 
   constructor(setup: WireSetup) {
-    const { id, delivery, scheduler = asyncScheduler, microtask = asapScheduler, isLoss } = setup;
+    const { id, delivery, scheduler = steadyScheduler(), microtask = asapScheduler, isLoss } = setup;
     super();
     this.id = id;
     this.delivery = delivery;
@@ -112,7 +121,8 @@ export class Wire extends Subject<Message> {
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
         this.#traffic.messagesReceived++;
-        if (this.observed) super.next(message);
+        if (this.#leavesUnacked) this.#emitUnacked(message);
+        else if (this.observed) super.next(message);
         else rejectUnreceived(message, unreceived);
       },
       error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
@@ -153,6 +163,16 @@ export class Wire extends Subject<Message> {
     return this.#session?.isOpen(id) === true;
   }
 
+  /** The number of messages that wait to be sent: for a connection, or because the other side does not take more at present. */
+  get queued(): number {
+    return this.#session?.queued() ?? 0;
+  }
+
+  /** The number of messages that can be sent now before the queue of the wire overflows. */
+  get room(): number {
+    return this.#session?.room() ?? Infinity;
+  }
+
   /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
   get errors$(): Observable<RxwireError> {
     return (this.#errors$ ??= this.#createSubject()).asObservable();
@@ -188,13 +208,23 @@ export class Wire extends Subject<Message> {
     return this.#stateTracker.snapshot();
   }
 
-  /** Sends a message as soon as there is a connection. */
+  /**
+   * Sends a message as soon as there is a connection. The message belongs to the wire from now on: it is encoded later, and must not change.
+   *
+   * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
+   */
   override next(message: Message): void {
-    const { id } = message;
+    const id = idOf(message);
+    if (typeof id !== 'string') {
+      this.#refuse(
+        String(id),
+        new InvalidMessageError('message', `must be an object with an id, as createMessage returns it, got ${describe(message)}`),
+      );
+      return;
+    }
     if (this.#isEnding) {
-      const error = new WireClosedError(id);
-      this.#report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
-      this.#report({ kind: 'error', error });
+      // The pending message still gets its own last receipt.
+      if (!this.isPending(id)) this.#refuse(id, new WireClosedError(id, this.#endCause));
       return;
     }
     this.#traffic.messagesSent++;
@@ -202,15 +232,16 @@ export class Wire extends Subject<Message> {
   }
 
   /**
-   * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was sent.
+   * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was sent. With `until: 'stored'`, resolves as soon as a durable
+   * outbox keeps the message: from then on the process may end. Later failures of the message are in `errors$`.
    *
    * @throws {RxwireError} Rejects with the reason, when the message is given up: with `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when
    * the wire has ended already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that it is encrypted and is not. A rejection that is not caught has no effect.
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
-  send(message: Message): Promise<Receipt> {
-    const receipt = this.#tracker().end(message.id);
+  send(message: Message, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
+    const receipt = this.#tracker().end(String(idOf(message)), until);
     this.next(message);
     return receipt;
   }
@@ -277,6 +308,16 @@ export class Wire extends Subject<Message> {
     return subscription;
   }
 
+  /** From now on, leaves the received messages unacked: one of the subscribers has failed, and would not receive them. The next session delivers them again. */
+  protected leaveUnacked(): void {
+    this.#leavesUnacked = true;
+  }
+
+  #emitUnacked(message: Message): void {
+    claim(message)?.abandon();
+    super.next(message);
+  }
+
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
   #keep(letter: DeadLetter): Observable<void> {
     return defer(() => {
@@ -293,13 +334,24 @@ export class Wire extends Subject<Message> {
   }
 
   #tracker(): ReceiptTracker {
-    return (this.#receiptTracker ??= createReceiptTracker(() => this.#session, this.#isOver));
+    return (this.#receiptTracker ??= createReceiptTracker(
+      () => this.#session,
+      this.#isOver,
+      () => this.#endCause,
+    ));
+  }
+
+  /** Reports a message that cannot be sent. */
+  #refuse(id: string, error: RxwireError): void {
+    this.#report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
+    this.#report({ kind: 'error', error });
   }
 
   /** @param closeCode The code that closes the connection, if there is one, and the failure has none. */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
     this.#isOver = this.#isEnding = true;
+    this.#endCause = failure?.error;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#stateTracker.end(status, closeCode, failure);
@@ -318,10 +370,12 @@ export class Wire extends Subject<Message> {
 
   #report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
-      if (event.receipt.error) this.#noteLoss(event.receipt);
+      const { error } = event.receipt;
+      if (error instanceof MessageDroppedError) error.explain(this.#endCause);
+      if (error) this.#noteLoss(event.receipt);
       this.#receiptTracker?.next(event.receipt);
       this.#receipts$?.next(event.receipt);
-      if (event.receipt.error) this.#failures$?.next(event.receipt);
+      if (error) this.#failures$?.next(event.receipt);
       return;
     }
     if (event.kind === 'latency') {
@@ -334,6 +388,15 @@ export class Wire extends Subject<Message> {
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
   }
+}
+
+function idOf(message: unknown): unknown {
+  return (message as Partial<Message> | null | undefined)?.id;
+}
+
+/** Names the type of a value that is no message. */
+function describe(value: unknown): string {
+  return value === null ? 'null' : typeof value;
 }
 
 /** Wraps an error of other code, as of a custom link. */

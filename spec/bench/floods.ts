@@ -5,7 +5,7 @@ import { connect, createMessage, webSocket, type Wire } from '../../lib/index.js
 import { bundle } from '../chaos/bundle.js';
 import { Opcode, webSocketFrame } from '../support/attacker.js';
 import { batch } from '../support/sessionFrames.js';
-import { median, perSecond, type Result, type Suite } from './bench.js';
+import { median, perSecond, spread, type Result, type Suite } from './bench.js';
 import { startServer, type RemoteServer } from './servers/server.js';
 
 /** How long one side is measured before it is the other's turn, in ms. */
@@ -21,11 +21,11 @@ const FLOODS = {
   'pongs of WebSockets': webSocketFrame('', Opcode.PONG),
 } as const;
 
-/** Floods a server for as long as it is let to. */
-async function flooding({ url }: RemoteServer, frame: Buffer, reads: boolean): Promise<() => Promise<unknown>> {
-  const child = fork(bundle('spec/bench/servers/flooder.ts'), [new URL(url).port, frame.toString('base64'), reads ? 'reads' : 'deaf'], {
-    execArgv: [],
-  });
+/** Starts a program that floods a server. Returns a function that ends it. */
+type Flood = (server: RemoteServer) => Promise<() => Promise<unknown>>;
+
+async function flooding(program: string, { url }: RemoteServer, ...args: readonly string[]): Promise<() => Promise<unknown>> {
+  const child = fork(bundle(program), [new URL(url).port, ...args], { execArgv: [] });
   await sleep(WARM_UP);
   return () => {
     const exit = once(child, 'exit');
@@ -47,35 +47,82 @@ const costOf = async (server: RemoteServer, rate: () => Promise<number>) => {
   return { rate: await rate(), cpu: (await server.cpu()) - before };
 };
 
-async function besideFlood(name: keyof typeof FLOODS, reads: boolean): Promise<Result> {
-  const servers = { ours: await startServer('rxwire'), theirs: await startServer('rxwire') };
+/** Floods a server with frames for as long as it is let to. */
+const frames =
+  (frame: Buffer, reads: boolean): Flood =>
+  (server) =>
+    flooding('spec/bench/servers/flooder.ts', server, frame.toString('base64'), reads ? 'reads' : 'deaf');
+
+/** Opens so many connections a second, and says hello over each. */
+const hellos =
+  (rate: number): Flood =>
+  (server) =>
+    flooding('spec/bench/servers/helloFlooder.ts', server, String(rate));
+
+interface FloodComparison {
+  readonly name: string;
+  /** @default 'rxwire' */
+  readonly kind?: string;
+  readonly flood: Flood;
+  readonly goal: number;
+}
+
+/** The most that the memory of the server may grow in all rounds, in bytes. */
+const MAX_GROWTH = 40 * 2 ** 20;
+
+/** Measures a client of one server beside a flood, and one of another server without, in turns. */
+async function besideFlood({ name, kind = 'rxwire', flood, goal }: FloodComparison): Promise<readonly Result[]> {
+  const options = { connectionRate: {} };
+  const servers = { ours: await startServer(kind, options), theirs: await startServer(kind, options) };
   const [ours, theirs] = [servers.ours, servers.theirs].map(({ url }) => connect({ link: webSocket(url) })) as [Wire, Wire];
   await Promise.all([rateOf(ours), rateOf(theirs)]);
+  const before = (await servers.ours.usage()).rss;
   const rounds: { readonly ours: number; readonly theirs: number; readonly cpu: number }[] = [];
   while (rounds.length < ROUNDS) {
     const quiet = await costOf(servers.theirs, () => rateOf(theirs));
-    const stop = await flooding(servers.ours, FLOODS[name], reads);
+    const stop = await flood(servers.ours);
     const loud = await costOf(servers.ours, () => rateOf(ours));
     await stop();
     rounds.push({ ours: loud.rate, theirs: quiet.rate, cpu: loud.cpu / TURN });
   }
   const { rss } = await servers.ours.usage();
   await Promise.all([servers.ours.stop(), servers.theirs.stop()]);
-  const ratios = rounds.map((round) => round.ours / round.theirs);
-  const load = `${Math.round(100 * median(rounds.map(({ cpu }) => cpu)))} % of a core, ${Math.round(rss / 2 ** 20)} MiB`;
-  return {
-    name: `beside ${name}${reads ? '' : ', by who does not read'}`,
-    baseline: 'no flood',
-    ours: `${perSecond(median(rounds.map(({ ours: rate }) => rate)))} (${load})`,
-    theirs: perSecond(median(rounds.map(({ theirs: rate }) => rate))),
-    ...{ ratio: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
-  };
+  const growth = Math.max(0, rss - before);
+  const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+  return [
+    {
+      name: `beside ${name}`,
+      baseline: 'no flood',
+      ours: `${perSecond(median(rounds.map(({ ours: rate }) => rate)))} (${Math.round(100 * median(rounds.map(({ cpu }) => cpu)))} % of a core)`,
+      theirs: perSecond(median(rounds.map(({ theirs: rate }) => rate))),
+      ...spread(rounds.map((round) => round.ours / round.theirs)),
+      goal,
+    },
+    {
+      name: `memory that ${name} takes`,
+      baseline: 'limit',
+      ours: mebibytes(growth),
+      theirs: mebibytes(MAX_GROWTH),
+      ...spread([growth / MAX_GROWTH]),
+      goal: 1,
+      isCost: true,
+    },
+  ];
 }
 
+/** A client that floods over an open connection, and opens another when it is closed. */
+const beside =
+  (name: keyof typeof FLOODS, reads = true) =>
+  () =>
+    besideFlood({ name: `${name}${reads ? '' : ', by who does not read'}`, flood: frames(FLOODS[name], reads), goal: 0.5 });
+
 export const suite: Suite = [
-  () => besideFlood('pings', true),
-  () => besideFlood('pings', false),
-  () => besideFlood('acks of nothing new', true),
-  () => besideFlood('batches that were there', true),
-  () => besideFlood('pongs of WebSockets', true),
+  () => besideFlood({ name: '1,500 hellos a second', flood: hellos(1_500), goal: 0.85 }),
+  () => besideFlood({ name: '1,500 hellos a second, stored', kind: 'rxwireLmdb', flood: hellos(1_500), goal: 0.85 }),
+  () => besideFlood({ name: 'hellos as fast as they go', flood: hellos(Infinity), goal: 0.4 }),
+  beside('pings'),
+  beside('pings', false),
+  beside('acks of nothing new'),
+  beside('batches that were there'),
+  beside('pongs of WebSockets'),
 ];

@@ -16,8 +16,10 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   single: () => import('./single.js'),
   meter: () => import('./meter.js'),
   lmdb: () => import('./lmdb.js'),
+  postgres: () => import('./postgres.js'),
   idle: () => import('./idle.js'),
   channels: () => import('./channels.js'),
+  streams: () => import('./streams.js'),
   stalled: () => import('./stalled.js'),
   floods: () => import('./floods.js'),
 };

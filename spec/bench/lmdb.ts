@@ -4,6 +4,7 @@ import { firstValueFrom, type Observable } from 'rxjs';
 import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
 import type { Result, Suite } from './bench.js';
 import { compareWays, type Way } from './ways.js';
+import { leaseOf } from '../support/inboxes.js';
 
 const PAYLOAD = 'x'.repeat(100);
 
@@ -74,7 +75,7 @@ function inboxOf(senders: number): Way {
         const commits = Array.from({ length: senders }, (_, sender) => {
           const pid = `sender ${sender}`;
           const effect = (transaction: LmdbTransaction): void => transaction.put(effects, pid, PAYLOAD);
-          return firstValueFrom(inbox.commit(pid, { done, finished: [] }, [{ effect }]) as Observable<void>);
+          return firstValueFrom(inbox.commit(leaseOf(pid), { done, finished: [] }, [{ effect }]) as Observable<void>);
         });
         await Promise.all(commits);
       }

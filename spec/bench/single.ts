@@ -94,7 +94,6 @@ const roundTrip = (delivery: Delivery, goals: Goals, socketIo?: SideSetup) =>
       rxwire: {
         server: 'rxwireEcho',
         client: 'rxwireRoundTrip',
-        serverOptions: { delivery },
         clientOptions: { ...clientOptions, delivery },
       },
       ws: { server: 'wsEcho', client: 'wsRoundTrip', clientOptions },

@@ -139,6 +139,12 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
   it('says why a file is refused', async () => {
     await page.getByLabel('Files to upload').setInputFiles({ name: '.hidden', mimeType: 'text/plain', buffer: Buffer.from('x') });
     await shows('#timeline', '.hidden was not uploaded: a path is a slash, and a name of up to 100 characters');
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([new Uint8Array(16 * 1_048_576 + 1)], 'large.bin'));
+      document.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    });
+    await shows('#timeline', 'large.bin was not uploaded: a file may have 16 MiB at most');
     expect(await fileNames()).toEqual([]);
   });
 
@@ -209,5 +215,12 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     await run('console.log("x".repeat(5_000))');
     await shows('#outcome', 'Exit code 0');
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    // Also with a crowd: what a card cuts off is no button.
+    const crowd = await Promise.all([1, 2, 3, 4, 5].map(async () => visit(await browser.newPage(), page.url(), complaints)));
+    await shows('#people li', '+2');
+    const rightOf = (selector: string): Promise<number> =>
+      page.locator(selector).evaluate((element) => element.getBoundingClientRect().right);
+    expect(await rightOf('#run')).toBeLessThan(await rightOf('.editor'));
+    await Promise.all(crowd.map((other) => other.close()));
   });
 });

@@ -1,10 +1,9 @@
 import { jest } from '@jest/globals';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { samples } from '../../docs/examples/console/page/samples.js';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
 import { describeWith } from '../support/debian.js';
-import { visit } from './consolePage.js';
-import { launch } from './launch.js';
+import { consoleVisitors } from './consoleVisitors.js';
 
 // A browser and two or three pages, each with a wire.
 jest.setTimeout(40_000);
@@ -12,31 +11,19 @@ jest.setTimeout(40_000);
 const SEED = samples[0]!.code;
 
 describeWith('chromium', 'a program that several pages edit', (executablePath) => {
-  let browser: Browser;
+  const { leave, forgiveRefused, open: openAt } = consoleVisitors(executablePath);
   let server: Console;
-  let complaints: string[];
-  const contexts: BrowserContext[] = [];
 
-  beforeAll(async () => {
-    browser = await launch(executablePath);
-  });
-  afterAll(() => browser.close());
   beforeEach(async () => {
-    complaints = [];
     server = await startConsole({ port: 0 });
   });
   afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
+    const complaints = await leave();
     await server.close();
     expect(complaints).toEqual([]);
   });
 
-  /** Another browser, as it were: nothing is shared but the address. */
-  async function open(permissions: string[] = []): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions });
-    contexts.push(context);
-    return visit(await context.newPage(), `${server.url}/#shared`, complaints);
-  }
+  const open = (permissions?: string[]): Promise<Page> => openAt(server.url, permissions);
   const sourceOf = (page: Page) => page.getByLabel('JavaScript to run');
   const textOf = (page: Page): Promise<string> => sourceOf(page).inputValue();
   const people = (page: Page, count: number): Promise<void> =>
@@ -91,8 +78,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
     await Promise.all([ann, bob].map((page) => has(page, 'Cut before ann', 'setTimeout bob')));
     const expected = SEED.replace('Cut', 'Cut before ann').replace('await setTimeout', 'await setTimeout bob');
     expect([await textOf(ann), await textOf(bob)]).toEqual([expected, expected]);
-    // Chromium reports each connection that is refused.
-    complaints = complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'));
+    forgiveRefused();
   });
 
   it('undoes and redoes what was written here, and nothing of the others', async () => {

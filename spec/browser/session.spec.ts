@@ -9,7 +9,7 @@ import type { Report } from './reloadingPage.js';
 import type { Toolbox } from './sessionPage.js';
 import { bundle, freezePages, openSite, type Site } from './site.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 const kinds: readonly Kind[] = ['indexedDB', 'localStorage'];
 
@@ -55,7 +55,7 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
   const open = (kind: Kind): Promise<Page> => site.open(`?${String(new URLSearchParams({ kind, url: server.url }))}`);
 
   it.each<[Kind, number]>([
-    ['indexedDB', 50],
+    ['indexedDB', 25],
     ['localStorage', 15],
   ])('survives reloads in the middle of sending, cut connections and a killed server: %s, %i times', async (kind, lives) => {
     await begin(reloadingPage);

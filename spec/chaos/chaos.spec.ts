@@ -1,5 +1,6 @@
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { LEVELS } from './journal.js';
+import { runOwners } from './owners.js';
 import { drawPlan, type Plan } from './plan.js';
 import { totalsOf } from './report.js';
 import { runRound } from './round.js';
@@ -36,6 +37,14 @@ describe('chaos', () => {
       expect.arrayContaining(['sse → long-polling', 'long-polling → websocket', 'websocket → sse']),
     );
     expect(messages).toBeGreaterThan(100);
+  }, 60_000);
+
+  it('does each effect once while a client moves between two servers on one store', async () => {
+    const outcomes = await Promise.all([21, 22].map((seed) => runOwners(seed, STORM)));
+    expect(outcomes.flatMap(({ failures }) => failures)).toEqual([]);
+    const { done, tallies } = totalsOf(outcomes);
+    expect(done.bounces + done.kills).toBeGreaterThan(3);
+    for (const level of LEVELS) expect(tallies[level].effects).toBeGreaterThan(10);
   }, 60_000);
 
   it('finds an outbox that forgets: what was on its way is lost', async () => {

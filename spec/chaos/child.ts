@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { defer, ReplaySubject } from 'rxjs';
+import { defer, endWith, ignoreElements, ReplaySubject, takeUntil } from 'rxjs';
 import {
   connect,
   json,
@@ -22,7 +22,7 @@ import {
 import { lmdbStore } from '../../lib/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
-import { handle } from './effects.js';
+import { handle, withoutFence } from './effects.js';
 import { createJournal } from './journal.js';
 import type { Setup, Told } from './processes.js';
 import { createTraffic } from './traffic.js';
@@ -43,22 +43,33 @@ const fail = (error: unknown): void => tell({ kind: 'failed', reason: String(err
 const use = (wire: Wire): void => {
   wire.errors$.subscribe(({ code, message }) => log(`${code} ${message}`));
   wire.state$.subscribe(({ status, protocol, metrics }) => log(`${status} ${protocol} ${metrics.bytesSent} ${metrics.bytesReceived}`));
-  traffic.run(wire, calm$);
+  let isOver = false;
+  const ended$ = wire.pipe(ignoreElements(), endWith(undefined));
+  ended$.subscribe({ next: () => (isOver = true), error: () => undefined });
+  traffic.run(wire, calm$, ended$);
   handle(wire, { ...setup, store, chance }).subscribe({ error: fail });
   const drained = (): void => {
     // Who hears it may kill at once.
     journal.flush();
     tell({ kind: 'drained' });
   };
-  calm$.subscribe(() => void wire.send(traffic.last()).then(drained, fail));
+  // A server whose client another server has cannot send.
+  const failed = (error: unknown): void => (setup.isShared && isOver ? undefined : fail(error));
+  calm$.pipe(takeUntil(ended$)).subscribe(() => void wire.send(traffic.last()).then(drained, failed));
 };
-const options: WireOptions = { inbox: store.inbox, helloTimeout: 1_000 };
+const inbox = setup.sabotage === 'no fence' ? withoutFence(store.inbox) : store.inbox;
+const options: WireOptions = { inbox, helloTimeout: 1_000 };
 
 async function serve(): Promise<void> {
   const server = createServer();
-  listen(server, { ...options, pingInterval: setup.ping, outbox: (pid) => store.outbox(pid), codecs: Object.values(codecs) }).subscribe(
-    use,
-  );
+  listen(server, {
+    ...options,
+    pingInterval: setup.ping,
+    outbox: (pid) => store.outbox(pid),
+    codecs: Object.values(codecs),
+    // The chaos cuts the connections of one address as fast as they come.
+    connectionRate: false,
+  }).subscribe(use);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   tell({ kind: 'up', port: (server.address() as AddressInfo).port });

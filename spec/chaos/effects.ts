@@ -1,5 +1,6 @@
 import { delay, timer, type Observable } from 'rxjs';
-import { consume, type Message } from '../../lib/index.js';
+import { consume, type Inbox, type InboxLease, type Message } from '../../lib/index.js';
+import { asObservable, chain, type MaybeAsync, type MaybePromise } from '../../lib/internal/maybeAsync.js';
 import type { LmdbStore, LmdbTransaction } from '../../lib/node/index.js';
 import type { Chance } from '../simulation/chance.js';
 import type { Setup } from './processes.js';
@@ -23,6 +24,20 @@ export function effectsOf(store: LmdbStore): Effects {
       transaction.put(effects, count, name);
       transaction.put(counters, 'effects', count + 1);
     },
+  };
+}
+
+/** An inbox that takes each write for one of the owner. */
+export function withoutFence(inbox: Inbox<LmdbTransaction>): Inbox<LmdbTransaction> {
+  const asOwner = <T>(lease: InboxLease, write: (lease: InboxLease) => MaybePromise<T>): MaybeAsync<T> =>
+    chain(
+      inbox.claim(lease.pid, () => undefined),
+      ({ record }) => asObservable(() => write({ ...lease, ...record?.claim })),
+    );
+  return {
+    ...inbox,
+    commit: (lease, cursor, completions) => asOwner(lease, (owner) => inbox.commit(owner, cursor, completions)),
+    remember: (lease, session) => asOwner(lease, (owner) => inbox.remember(owner, session)),
   };
 }
 

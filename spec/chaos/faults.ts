@@ -10,9 +10,12 @@ export interface Done {
   blackHoles: number;
   refusals: number;
   weathers: number;
+  /** How often the client was moved to another server, and how often a server stood still. */
+  bounces: number;
+  freezes: number;
 }
 
-export const nothingDone = (): Done => ({ kills: 0, cuts: 0, blackHoles: 0, refusals: 0, weathers: 0 });
+export const nothingDone = (): Done => ({ kills: 0, cuts: 0, blackHoles: 0, refusals: 0, weathers: 0, bounces: 0, freezes: 0 });
 
 /** Does to the network what is planned; at the end the weather is fair. */
 export async function breakNetwork(proxy: TcpProxy, faults: readonly Fault[], done: Done): Promise<void> {

@@ -1,11 +1,13 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { memoryPlans } from './memory/plans.js';
 import { describeMemory, memorySummary } from './memory/report.js';
 import { watchMemory, type MemoryResult } from './memory/run.js';
+import { runOwners } from './owners.js';
 import { drawPlan } from './plan.js';
 import { describeBlackHole, describeFailure, describeTotals, summaryOf, totalsOf } from './report.js';
+import { describeStreams, runStream } from './streams.js';
 import { runRound, type Outcome } from './round.js';
 import { describeSwitching, switchTransports } from './switching.js';
 
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '2' },
     memory: { type: 'boolean', default: false },
     switch: { type: 'boolean', default: false },
+    owners: { type: 'boolean', default: false },
+    streams: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -36,16 +40,19 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-async function runRounds(): Promise<readonly Outcome[]> {
+async function runRounds<T extends Pick<Outcome, 'seed' | 'failures' | 'folder'>>(
+  run: (seed: number, storm: number) => Promise<T>,
+  mode = '',
+): Promise<readonly T[]> {
   const [rounds, seed, storm] = [number('rounds', 0), number('seed', 0), number('storm', 1)];
-  const outcomes: Outcome[] = [];
+  const outcomes: T[] = [];
   const waiting = Array.from({ length: rounds }, (_, index) => seed + index);
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const outcome = await runRound(drawPlan(next, storm));
+      const outcome = await run(next, storm);
       outcomes.push(outcome);
       progress(`round ${outcomes.length} of ${rounds}, seed ${next}`);
-      if (outcome.failures.length > 0) say(describeFailure(outcome, storm));
+      if (outcome.failures.length > 0) say(describeFailure(outcome, storm, mode));
     }
   };
   await Promise.all(Array.from({ length: number('jobs', 1) }, work));
@@ -54,7 +61,7 @@ async function runRounds(): Promise<readonly Outcome[]> {
 
 /** What goes into the last line, and whether all was well. */
 async function breakEverything(): Promise<readonly [summary: object, isWell: boolean]> {
-  const totals = totalsOf(await runRounds());
+  const totals = totalsOf(await runRounds((seed, storm) => runRound(drawPlan(seed, storm))));
   progress('black hole');
   const blackHole = await fallIntoBlackHole(BLACK_HOLE);
   progress('');
@@ -62,6 +69,21 @@ async function breakEverything(): Promise<readonly [summary: object, isWell: boo
   say(describeBlackHole(blackHole));
   const { failures, ...figures } = blackHole;
   return [{ ...summaryOf(totals), blackHole: figures }, totals.failures + failures.length === 0];
+}
+
+async function shareStore(): Promise<readonly [summary: object, isWell: boolean]> {
+  const totals = totalsOf(await runRounds(runOwners, '--owners '));
+  progress('');
+  say(describeTotals(totals));
+  return [summaryOf(totals), totals.failures === 0];
+}
+
+async function readStreams(): Promise<readonly [summary: object, isWell: boolean]> {
+  const outcomes = await runRounds(runStream, '--streams ');
+  progress('');
+  say(describeStreams(outcomes));
+  const failures = outcomes.filter((outcome) => outcome.failures.length > 0).length;
+  return [{ rounds: outcomes.length, failures }, failures === 0];
 }
 
 async function fillMemory(): Promise<readonly [summary: object, isWell: boolean]> {
@@ -83,7 +105,15 @@ async function switchAll(): Promise<readonly [summary: object, isWell: boolean]>
   return [result, result.failures.length === 0];
 }
 
-const run = values.memory ? fillMemory : values.switch ? switchAll : breakEverything;
+const run = values.streams
+  ? readStreams
+  : values.memory
+    ? fillMemory
+    : values.switch
+      ? switchAll
+      : values.owners
+        ? shareStore
+        : breakEverything;
 const [summary, isWell] = await run();
 say(JSON.stringify(summary));
 if (!isWell) process.exitCode = 1;

@@ -2,8 +2,11 @@ import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delivery } from '../../lib/index.js';
 
-/** What a sender knows of a message: that it was given to the wire, that the outbox has it, what became of it. */
-export type Note = 'offered' | 'sent' | 'acked' | 'expired' | 'dead';
+/**
+ * What a sender knows of a message: that it was given to the wire, that the outbox has it, what became of it. `fenced`: it was not stored, as another
+ * server has the client.
+ */
+export type Note = 'offered' | 'sent' | 'acked' | 'expired' | 'dead' | 'fenced';
 
 const LETTERS: Readonly<Record<Delivery, string>> = { 'at-most-once': 'm', 'at-least-once': 'l', 'exactly-once': 'e' };
 export const LEVELS = Object.keys(LETTERS) as readonly Delivery[];

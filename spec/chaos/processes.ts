@@ -22,8 +22,10 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly openTimeout: number;
   /** Whether the client takes another transport for each connection. @default it takes WebSockets */
   readonly isRotating?: boolean;
+  /** Whether several servers share the store: a server may lose a client, and its messages that are not stored. @default one server */
+  readonly isShared?: boolean;
   /** What it does wrong, to see that it is found. @default nothing */
-  readonly sabotage?: 'effect before cursor' | 'forgetful sender' | undefined;
+  readonly sabotage?: 'effect before cursor' | 'forgetful sender' | 'no fence' | undefined;
 }
 
 /** How a client is connected. */
@@ -40,6 +42,8 @@ export type Told =
   | ({ readonly kind: 'state' } & Carriage)
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained' }
+  /** It has written, or read, all of a stream. */
+  | { readonly kind: 'done' }
   /** It cannot go on. */
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -51,28 +55,42 @@ export interface Actor {
   kill(): Promise<void>;
   /** Sends no more than what it has. */
   calm(): void;
+  /** Stops it where it is, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
+}
+
+/** Returns the next number at each call, from 1 on. */
+export function createLives(): () => number {
+  let life = 0;
+  return () => ++life;
+}
+
+/** A program that runs as one process at a time, and may be killed and started again. */
+export interface Respawned {
+  /** Starts a process, and waits until it says that it is `up`, or has `failed`. @param argument What it is told at its start. */
+  readonly start: (argument: object) => Promise<void>;
+  /** Kills the process, and waits until it has ended. */
+  readonly kill: () => Promise<void>;
+  readonly send: (message: string) => void;
+  readonly signal: (name: NodeJS.Signals) => void;
 }
 
 /** @param onTold Told what the process that lives says; also that it has ended by itself. */
-export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => void): Actor {
-  mkdirSync(setup.folder, { recursive: true });
+export function createRespawned(program: string, onTold: (told: Told) => void): Respawned {
   const up$ = new Subject<void>();
-  let life = 0;
   let child: ChildProcess | undefined;
 
   const hear = (told: Told): void => {
     onTold(told);
     if (told.kind === 'up' || told.kind === 'failed') up$.next();
   };
-  const listen = (mine: ChildProcess): void => {
-    mine.on('message', (told: Told) => child === mine && hear(told));
-    mine.on('exit', (code) => child === mine && hear({ kind: 'failed', reason: `it has ended with ${code}` }));
-  };
   return {
-    async start() {
-      const argument = JSON.stringify({ ...setup, life: ++life, seed: setup.seed + life } satisfies Setup);
+    async start(argument) {
       // Not the loaders of this process.
-      listen((child = fork(bundle('spec/chaos/child.ts'), [argument], { execArgv: [] })));
+      const mine = (child = fork(bundle(program), [JSON.stringify(argument)], { execArgv: [] }));
+      mine.on('message', (told: Told) => child === mine && hear(told));
+      mine.on('exit', (code) => child === mine && hear({ kind: 'failed', reason: `it has ended with ${code}` }));
       await firstValueFrom(up$);
     },
     async kill() {
@@ -83,6 +101,28 @@ export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => 
       mine.kill('SIGKILL');
       await exit;
     },
-    calm: () => void child?.send('calm'),
+    send(message) {
+      if (child?.connected) child.send(message);
+    },
+    signal: (name) => void child?.kill(name),
+  };
+}
+
+/**
+ * @param onTold Told what the process that lives says; also that it has ended by itself.
+ * @param nextLife Actors that share a folder share the numbers of their lives.
+ */
+export function createActor(setup: Omit<Setup, 'life'>, onTold: (told: Told) => void, nextLife = createLives()): Actor {
+  mkdirSync(setup.folder, { recursive: true });
+  const { start, kill, send, signal } = createRespawned('spec/chaos/child.ts', onTold);
+  return {
+    kill,
+    start() {
+      const life = nextLife();
+      return start({ ...setup, life, seed: setup.seed + life } satisfies Setup);
+    },
+    calm: () => send('calm'),
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
   };
 }

@@ -39,8 +39,9 @@ const PROMISED: Readonly<Record<Delivery, readonly Breach['what'][]>> = {
  * Compares what a sender has written down with what the receiver did.
  *
  * @param effects The names of the messages, in the order of their effects.
+ * @param areAtOnce Whether several senders live at the same time: then the messages of each have their order.
  */
-export function reconcile(journal: readonly Entry[], effects: readonly string[]): Reconciled {
+export function reconcile(journal: readonly Entry[], effects: readonly string[], areAtOnce = false): Reconciled {
   const results = LEVELS.map((level) => {
     const isMine = (name: string): boolean => parseName(name).level === level;
     return [
@@ -49,6 +50,7 @@ export function reconcile(journal: readonly Entry[], effects: readonly string[])
         level,
         journal.filter(({ name }) => isMine(name)),
         effects.filter(isMine),
+        areAtOnce,
       ),
     ] as const;
   });
@@ -58,16 +60,17 @@ export function reconcile(journal: readonly Entry[], effects: readonly string[])
   };
 }
 
-function ofLevel(level: Delivery, journal: readonly Entry[], effects: readonly string[]) {
+function ofLevel(level: Delivery, journal: readonly Entry[], effects: readonly string[], areAtOnce: boolean) {
   const noted = (...notes: readonly Entry['note'][]): ReadonlySet<string> =>
     new Set(journal.flatMap(({ note, name }) => (notes.includes(note) ? name : [])));
-  const offered = noted('offered');
+  const fenced = noted('fenced');
+  const offered = new Set([...noted('offered')].filter((name) => !fenced.has(name)));
   const first = new Set(effects);
   const expected = new Set([...noted('sent', 'acked', 'expired', 'dead'), ...(level === 'at-most-once' ? [] : allBefore(effects))]);
   const found: Readonly<Record<Breach['what'], readonly string[]>> = {
-    lost: [...expected].filter((name) => !first.has(name)),
+    lost: [...expected].filter((name) => !first.has(name) && !fenced.has(name)),
     doubled: repeats(effects),
-    reordered: outOfOrder([...first]),
+    reordered: outOfOrder([...first], areAtOnce),
     invented: [...first].filter((name) => !offered.has(name)),
   };
   const tally: Tally = {
@@ -94,7 +97,16 @@ function repeats(names: readonly string[]): readonly string[] {
   return names.filter((name) => seen.size === seen.add(name).size);
 }
 
-function outOfOrder(names: readonly string[]): readonly string[] {
+function outOfOrder(names: readonly string[], areAtOnce: boolean): readonly string[] {
+  if (areAtOnce) {
+    const lives = [...new Set(names.map((name) => parseName(name).life))];
+    return lives.flatMap((life) =>
+      outOfOrder(
+        names.filter((name) => parseName(name).life === life),
+        false,
+      ),
+    );
+  }
   let last = { life: 0, number: 0 };
   return names.filter((text) => {
     const name = parseName(text);

@@ -45,7 +45,7 @@ function sum<T extends Done | Tally>(zero: T, all: readonly T[]): T {
 
 /** What was done, and a table of what came of it. */
 export function describeTotals({ rounds, failures, done, tallies }: Totals): string {
-  const { kills, cuts, blackHoles, refusals, weathers } = done;
+  const { kills, cuts, blackHoles, refusals, weathers, bounces, freezes } = done;
   const columns = Object.keys(NONE) as (keyof Tally)[];
   const rows = [
     ['', ...columns],
@@ -53,7 +53,7 @@ export function describeTotals({ rounds, failures, done, tallies }: Totals): str
   ];
   return [
     `${rounds} rounds, ${failures} with something wrong: ${kills} kills, ${cuts} resets, ${blackHoles} black holes, ${refusals} refusals,`,
-    `${weathers} times late, in pieces or standing still`,
+    `${weathers} times late, in pieces or standing still, ${bounces} times to another server, ${freezes} servers stopped and continued`,
     '',
     ...rows.map(([first = '', ...cells]) => first.padEnd(15) + cells.map((cell) => cell.padStart(11)).join('')),
     '',
@@ -70,12 +70,16 @@ export function describeBlackHole({ messages, lost, doubled, reordered, recovere
 }
 
 /** How a round with something wrong is shown. */
-export function describeFailure({ seed, failures, folder }: Outcome, storm: number): string {
+export function describeFailure(
+  { seed, failures, folder }: Pick<Outcome, 'seed' | 'failures' | 'folder'>,
+  storm: number,
+  mode = '',
+): string {
   return [
     `✗ seed ${seed}`,
     ...failures.map((failure) => `    ${failure}`),
     `    what is left: ${folder}`,
-    `    the same plan: npm run chaos -- --rounds 1 --seed ${seed} --storm ${storm}`,
+    `    the same plan: npm run chaos -- ${mode}--rounds 1 --seed ${seed} --storm ${storm}`,
     '',
   ].join('\n');
 }

@@ -10,7 +10,7 @@ export interface Outcome extends Omit<Remains, 'journal'> {
 }
 
 /** Short, so that much can go wrong in little time. */
-const TIMES = { ping: 400, reconnect: { initialInterval: 20, maxInterval: 200 }, openTimeout: 500 } as const;
+export const TIMES = { ping: 400, reconnect: { initialInterval: 20, maxInterval: 200 }, openTimeout: 500 } as const;
 
 /** Runs a client and a server, breaks and kills as planned, and reconciles what they leave. */
 export async function runRound(plan: Plan, sabotage?: WorldOptions['sabotage']): Promise<Outcome> {

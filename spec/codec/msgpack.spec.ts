@@ -159,8 +159,9 @@ describe('msgpack', () => {
     expect(part).not.toHaveProperty('dataView');
   });
 
-  it.each([10, 100])('replaces a lone surrogate, in a text of %i', (length) => {
-    expect(sent(`\ud800${'a'.repeat(length)}`)).toBe(`\ufffd${'a'.repeat(length)}`);
+  it.each([10, 100])('refuses a lone surrogate, in a text of %i', (length) => {
+    expect(() => sent(`\ud800${'a'.repeat(length)}`)).toThrow('a text with an unpaired surrogate');
+    expect(sent(`\ufffd${'a'.repeat(length)}\ud83d\ude00`)).toBe(`\ufffd${'a'.repeat(length)}\ud83d\ude00`);
   });
 
   it('renames a key named __proto__', () => {

@@ -15,8 +15,21 @@ export interface Compiled {
 }
 
 const PRELUDE = './spec/docs/prelude.js';
-const DOORS = ['testing', 'server', 'node', 'indexeddb', 'protobuf', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats'];
+const DOORS = [
+  'testing',
+  'server',
+  'node',
+  'indexeddb',
+  'protobuf',
+  'metrics',
+  'opentelemetry',
+  'prometheus',
+  'angular',
+  'nats',
+  'postgres',
+];
 const MODULES = ['rxjs', ...DOORS.map((door) => `rxwire/${door}`), 'rxwire'];
+let compiler: ReturnType<typeof createCompiler> | undefined;
 /** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
 const pathOf = (index: number): string => resolve(`example${index}.ts`);
 
@@ -25,8 +38,7 @@ const pathOf = (index: number): string => resolve(`example${index}.ts`);
  * prelude, a door of the library, rxjs, or the module whose docstring it is.
  */
 export function compile(examples: readonly Example[], prelude: readonly string[]): readonly Compiled[] {
-  const options = compilerOptions();
-  const host = ts.createCompilerHost(options);
+  const { options, host } = (compiler ??= createCompiler());
   const own = examples.map(({ file }) => (file.endsWith('.ts') ? `./${file.replace(/\.ts$/, '.js')}` : PRELUDE));
   const resolved = (module: string): string =>
     ts.resolveModuleName(module, pathOf(0), options, host).resolvedModule?.resolvedFileName ?? '';
@@ -60,6 +72,11 @@ export function compile(examples: readonly Example[], prelude: readonly string[]
   });
 }
 
+function createCompiler() {
+  const options = compilerOptions();
+  return { options, host: parsingOnce(ts.createCompilerHost(options)) };
+}
+
 /** The project's own strictness, but for unused names and for what Angular's decorators need. */
 function compilerOptions(): ts.CompilerOptions {
   const config = ts.getParsedCommandLineOfConfigFile(
@@ -86,6 +103,18 @@ function header(names: Iterable<string>, known: ReadonlyMap<string, string>): st
     return module === PRELUDE ? `declare const ${name}: import('${PRELUDE}').Prelude['${name}'];` : `import { ${name} } from '${module}';`;
   });
   return `export {}; ${lines.join('')}`;
+}
+
+/** Each of the programs reads the same files: the library, rxjs, the DOM. They are parsed once, and bound once. */
+function parsingOnce(host: ts.CompilerHost): ts.CompilerHost {
+  const parsed = new Map<string, ts.SourceFile | undefined>();
+  return {
+    ...host,
+    getSourceFile: (path, ...rest) => {
+      if (!parsed.has(path)) parsed.set(path, host.getSourceFile(path, ...rest));
+      return parsed.get(path);
+    },
+  };
 }
 
 function serving(host: ts.CompilerHost, files: ReadonlyMap<string, string>): ts.CompilerHost {

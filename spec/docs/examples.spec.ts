@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compile } from './compile.js';
-import { examplesOf, unchecked } from './extract.js';
+import { compile, type Compiled } from './compile.js';
+import { examplesOf, unchecked, type Example } from './extract.js';
 import { makers } from './prelude.js';
 import { run } from './run.js';
 
@@ -27,4 +27,54 @@ it.each(compiled.map((one) => [`${one.example.file}:${one.example.line}`, one] a
 
 it('leaves no code of the docs unchecked', () => {
   expect(texts.flatMap(([file, text]) => unchecked(file, text))).toEqual([]);
+});
+
+// Here, where the library is parsed already.
+describe('the check of an example', () => {
+  const codes = {
+    right: `of(1, 2).pipe(map((n) => n * 2)).subscribe((n) => console.log(n)); // prints: 2 4`,
+    late: `load$.pipe(delay(20)).subscribe((text) => console.log(text)); // prints: loaded`,
+    wrong: `console.log(1); // prints: 2`,
+    missing: `if (Date.now() < 0) console.log(1); // prints: 1`,
+    tooMuch: `console.log(1); // prints: 1\nconsole.log(2);`,
+    order: `console.log(1); // prints: 2\nconsole.log(2); // prints: 1`,
+    throws: `throw new Error('at once');`,
+    throwsLater: `of(1).subscribe(() => { throw new Error('later'); });`,
+    failsAsTest: `marble('is wrong', { source: '-a|', expected: '-b|' }, (source) => source);`,
+    mistyped: `\nconst n: number = 'text';`,
+    undeclared: `nowhere$.subscribe();`,
+    augments: `declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }\ncreateMessage('chat.said', { text: 'hi' });`,
+    unaware: `createMessage('chat.said', 'any text');`,
+    commonJs: `import { join } from 'node:path';\nconsole.log(join('a', 'b')); // prints: a/b`,
+  };
+  const examples = Object.values(codes).map((code): Example => ({ file: 'a.md', line: 10, code, runs: true }));
+  const compiled = compile(examples, Object.keys(makers));
+  const the = (name: keyof typeof codes): Compiled => compiled[Object.keys(codes).indexOf(name)]!;
+
+  it.each(['right', 'late', 'augments', 'unaware', 'commonJs'] as const)('passes one that is %s', async (name) => {
+    expect(the(name).faults).toEqual([]);
+    await run(the(name));
+  });
+
+  it.each([
+    ['wrong', 'Expected: "2"'],
+    ['tooMuch', 'Received: "1 2"'],
+    ['order', 'Received: "1 2"'],
+    ['throws', 'at once'],
+    ['throwsLater', 'later'],
+    ['failsAsTest', 'the marbles differ'],
+  ] as const)('fails one that is %s', async (name, message) => {
+    await expect(run(the(name))).rejects.toThrow(message);
+  });
+
+  it('fails one that does not print what it says, after a while', async () => {
+    await expect(run(the('missing'), 50)).rejects.toThrow('Expected: "1"');
+  });
+
+  it.each([
+    ['mistyped', `a.md:11 Type 'string' is not assignable to type 'number'.`],
+    ['undeclared', `a.md:10 Cannot find name 'nowhere$'.`],
+  ] as const)('finds the type error of one that is %s', (name, fault) => {
+    expect(the(name).faults).toEqual([fault]);
+  });
 });

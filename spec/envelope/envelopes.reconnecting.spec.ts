@@ -47,7 +47,7 @@ describe('envelopes: a link that is lost', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it.each([1002, 1008, 1009, 4400, 4401, 4403, 4409])('is given up when it was closed with %i', async (code) => {
+  it.each([1003, 1008, 1009, 4400, 4401, 4403, 4409])('is given up when it was closed with %i', async (code) => {
     const { peer, received, events } = openSession();
     peer.lose(code);
     expect(await received.ended).toMatchObject({ closeCode: code, reason: 'lost' });

@@ -117,7 +117,7 @@ describe('framed', () => {
       const { sent, failures, outgoing } = open(broken);
       outgoing.next([message('a')]);
       expect(sent).toEqual([]);
-      expect(failures).toEqual([['a', new EncodeError('json', 'cannot encode', boom)]]);
+      expect(failures).toEqual([['a', new EncodeError('json', 'it has failed', boom, { id: 'a', type: 'test.any' })]]);
     });
 
     it('ends with the source', () => {

@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { filter, firstValueFrom, from, lastValueFrom, map, ReplaySubject, tap, toArray, type Observable } from 'rxjs';
-import { execute } from '../../docs/examples/console/client.js';
+import { filter, firstValueFrom, from, ignoreElements, lastValueFrom, map, ReplaySubject, take, tap, toArray, type Observable } from 'rxjs';
+import { execute, newRun, readRun, stopRun } from '../../docs/examples/console/client.js';
 import { countDelivery } from '../../docs/examples/console/delivery.js';
-import type { ExecutionMessage } from '../../docs/examples/console/messages.js';
+import { outputIn, runChannelOf, runsChannelOf, type ExecutionMessage } from '../../docs/examples/console/messages.js';
 import { startConsole, type Console, type ConsoleOptions } from '../../docs/examples/console/server.js';
-import { connect, createMessage, msgpack, ofType, webSocket, type Wire } from '../../lib/index.js';
+import { channel, connect, createMessage, msgpack, webSocket, type Wire } from '../../lib/index.js';
 import { eventually, isAlive } from './consoleSupport.js';
 
 interface Answer {
@@ -38,7 +41,10 @@ afterEach(async () => {
   await server.close();
 });
 
-const textOf = (message: ExecutionMessage): string => (message.type === 'execution.output' ? message.payload.data : '');
+const textOf = (message: ExecutionMessage): string =>
+  outputIn(message)
+    .map(({ data }) => data)
+    .join('');
 const all = (messages$: Observable<ExecutionMessage>): Promise<ExecutionMessage[]> => lastValueFrom(messages$.pipe(toArray()));
 const endOf = (messages: readonly ExecutionMessage[]): unknown => {
   const last = messages.at(-1);
@@ -47,11 +53,13 @@ const endOf = (messages: readonly ExecutionMessage[]): unknown => {
 /** Starts a program that prints its process id, and runs on. */
 function keepRunning(wire: Wire) {
   const messages$ = new ReplaySubject<ExecutionMessage>();
-  const subscription = execute(wire, 'console.log(process.pid); setInterval(() => 0, 1_000);', 'box').subscribe(messages$);
+  const names = newRun('box');
+  const subscription = execute(wire, 'console.log(process.pid); setInterval(() => 0, 1_000);', names).subscribe(messages$);
   return {
+    names,
     messages$,
     pid: firstValueFrom(messages$.pipe(map((message) => Number(textOf(message))))),
-    stop: () => subscription.unsubscribe(),
+    leave: () => subscription.unsubscribe(),
   };
 }
 
@@ -80,7 +88,7 @@ const upgrade = (headers: OutgoingHttpHeaders, path = '/wire'): Promise<Answer> 
 describe('the console, over a real wire', () => {
   it('runs a program and tells how it ended', async () => {
     await start();
-    const messages = await all(execute(open(), 'console.log(6 * 7)', 'box'));
+    const messages = await all(execute(open(), 'console.log(6 * 7)', newRun('box')));
     expect(messages.map(textOf)).toEqual(['42\n', '']);
     expect(messages.at(-1)).toMatchObject({
       type: 'execution.complete',
@@ -90,7 +98,7 @@ describe('the console, over a real wire', () => {
 
   it('tells why a program was stopped', async () => {
     await start({ timeLimit: 300 });
-    expect(endOf(await all(execute(open(), 'for (;;);', 'box')))).toBe('ERR_TIME_LIMIT');
+    expect(endOf(await all(execute(open(), 'for (;;);', newRun('box'))))).toBe('ERR_TIME_LIMIT');
   });
 
   it('loses and doubles nothing when the connection is cut in mid-stream, again and again', async () => {
@@ -107,7 +115,7 @@ describe('the console, over a real wire', () => {
       const isBack = reconnects === cuts.length && wire.state.status === 'connected';
       if (isBack && Number(textOf(message).trim().split('\n').at(-1)) > (cuts.length + 1) * 12 && cuts.length < 4) cuts.push(cut('cut-me'));
     };
-    const messages = await all(execute(wire, program, 'box').pipe(tap(cutNow)));
+    const messages = await all(execute(wire, program, newRun('box')).pipe(tap(cutNow)));
 
     expect(messages.map(textOf).join('')).toBe(Array.from({ length: 60 }, (_, index) => `${index + 1}\n`).join(''));
     expect(await lastValueFrom(from(messages).pipe(countDelivery()))).toEqual({ received: messages.length, lost: 0, doubled: 0 });
@@ -115,24 +123,68 @@ describe('the console, over a real wire', () => {
     expect(reconnects).toBeGreaterThanOrEqual(2);
   });
 
-  it('stops a program whose client no longer wants it', async () => {
+  it('goes on with a program whose client no longer reads it, or has gone; another stops it', async () => {
     await start();
-    const wire = open();
-    const program = keepRunning(wire);
+    const [ann, bob] = [open(), open()];
+    const program = keepRunning(ann);
     const pid = await program.pid;
-    const stopped = firstValueFrom(wire.pipe(ofType('execution.error')));
-    program.stop();
-    expect((await stopped).payload.error.code).toBe('ERR_STOPPED');
+    program.leave();
+    ann.complete();
+    await lastValueFrom(ann.pipe(ignoreElements()), { defaultValue: undefined });
+    const read = all(readRun(bob, program.names));
+    await firstValueFrom(readRun(bob, program.names));
+    expect(isAlive(pid)).toBe(true);
+    stopRun(bob, program.names);
+    expect((await read).map(textOf)).toEqual([`${pid}\n`, '']);
+    expect(endOf(await read)).toBe('ERR_STOPPED');
     await eventually(() => !isAlive(pid));
   });
 
-  it('stops the programs of a client that says goodbye', async () => {
+  it('gives a run to all who ask, from its start, also when it has ended, and lists it', async () => {
     await start();
+    const names = newRun('box');
+    const code = 'for (let n = 1; n <= 20_000; n++) { console.log(n); if (n % 5_000 === 0) console.error(`e${n}`); }';
+    const live = await all(execute(open(), code, names));
+    const late = await all(readRun(open(), names));
+    const streams = (messages: readonly ExecutionMessage[]) =>
+      ['stdout', 'stderr'].map((name) =>
+        messages
+          .flatMap(outputIn)
+          .flatMap(({ stream, data }) => (stream === name ? data : []))
+          .join(''),
+      );
+    expect(streams(late)).toEqual(streams(live));
+    expect(streams(late)).toEqual([Array.from({ length: 20_000 }, (_, n) => `${n + 1}\n`).join(''), 'e5000\ne10000\ne15000\ne20000\n']);
+    // A moment after its end, the last part is compacted, too.
+    let compacted = late;
+    while (!compacted.at(-1)?.payload.before) compacted = await all(readRun(open(), names));
+    expect(compacted.length).toBeLessThan(live.length / 2);
+    expect(compacted.at(-1)).toMatchObject({ type: 'execution.complete', payload: { data: { exitCode: 0 } } });
+    expect(streams(compacted)).toEqual(streams(live));
+    const count = await lastValueFrom(from(compacted).pipe(countDelivery()));
+    expect(count).toEqual(await lastValueFrom(from(live).pipe(countDelivery())));
+    const listed = await firstValueFrom(channel(open(), runsChannelOf('box'), { from: 'start' }).pipe(take(2), toArray()));
+    expect(listed.map(({ type, payload }) => [type, (payload as { executionId: string }).executionId])).toEqual([
+      ['run.started', names.executionId],
+      ['execution.complete', names.executionId],
+    ]);
+  });
+
+  it('runs a start that comes again once, also behind a restart', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rxwire-spec-'));
+    await start({ folder });
+    const names = newRun('box');
+    const again = (wire: Wire) => wire.send(createMessage('execution.start', { ...names, data: 'console.log("again")' }));
     const wire = open();
-    const pid = await keepRunning(wire).pid;
-    expect(isAlive(pid)).toBe(true);
-    wire.complete();
-    await eventually(() => !isAlive(pid));
+    const read = all(execute(wire, 'console.log(1)', names));
+    expect((await again(wire)).status).toBe('acked');
+    expect((await read).map(textOf).join('')).toBe('1\n');
+    await server.close();
+    await start({ folder });
+    const next = open();
+    expect((await again(next)).status).toBe('acked');
+    expect((await all(readRun(next, names))).map(textOf).join('')).toBe('1\n');
+    rmSync(folder, { recursive: true });
   });
 
   it('stops all programs when the server closes', async () => {
@@ -142,20 +194,39 @@ describe('the console, over a real wire', () => {
     await eventually(() => !isAlive(pid));
   });
 
-  it('tells a client whose server has been restarted that its program is gone', async () => {
+  it('tells a client whose server has been restarted that its program was interrupted, and others what it had printed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rxwire-spec-'));
+    await start({ folder });
+    const { messages$, pid, names } = keepRunning(open());
+    await pid;
+    await server.close();
+    await start({ folder, port: Number(new URL(server.url).port) });
+    const messages = await all(messages$);
+    expect(messages.map(textOf)).toEqual([`${await pid}\n`, '']);
+    expect(messages.at(-1)).toMatchObject({
+      payload: { error: { code: 'ERR_INTERRUPTED', message: 'interrupted: the server was restarted while the program ran' } },
+    });
+    const late = await all(readRun(open(), names));
+    expect([late.map(textOf).join(''), endOf(late)]).toEqual([`${await pid}\n`, 'ERR_INTERRUPTED']);
+    const listed = channel(open(), runsChannelOf('box'), { from: 'start' });
+    expect((await firstValueFrom(listed.pipe(take(2), toArray()))).map(({ type }) => type)).toEqual(['run.started', 'execution.error']);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('tells a client whose server has been restarted without its folder that its program is forgotten', async () => {
     await start();
     const { messages$, pid } = keepRunning(open());
     await pid;
     await server.close();
     await start({ port: Number(new URL(server.url).port) });
-    await expect(all(messages$)).rejects.toMatchObject({ code: 'ERR_SESSION_LOST' });
+    await expect(all(messages$)).rejects.toThrow('the server has forgotten this run');
   });
 
   it('tells a client that its program could not be sent', async () => {
     await start();
     const wire = open();
-    await expect(all(execute(wire, ' '.repeat(2_000_000), 'box'))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
-    expect((await all(execute(wire, 'console.log(1)', 'box'))).map(textOf)).toEqual(['1\n', '']);
+    await expect(all(execute(wire, ' '.repeat(2_000_000), newRun('box')))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
+    expect((await all(execute(wire, 'console.log(1)', newRun('box')))).map(textOf)).toEqual(['1\n', '']);
   });
 
   it('runs a few at once, lets some wait, and refuses the rest', async () => {
@@ -163,28 +234,63 @@ describe('the console, over a real wire', () => {
     const wire = open();
     const first = keepRunning(wire);
     await first.pid;
-    const second = all(execute(wire, 'console.log("second")', 'box'));
-    expect(endOf(await all(execute(wire, 'console.log("third")', 'box')))).toBe('ERR_BUSY');
-    first.stop();
+    const second = all(execute(wire, 'console.log("second")', newRun('box')));
+    expect(endOf(await all(execute(wire, 'console.log("third")', newRun('box'))))).toBe('ERR_BUSY');
+    stopRun(wire, first.names);
     expect((await second).map(textOf)).toEqual(['second\n', '']);
+  });
+
+  it('stops a program that waits for its turn, at once', async () => {
+    await start({ concurrency: 1 });
+    const wire = open();
+    const first = keepRunning(wire);
+    const pid = await first.pid;
+    const second = newRun('box');
+    const ended = all(execute(wire, 'console.log("second")', second));
+    stopRun(wire, second);
+    expect(endOf(await ended)).toBe('ERR_STOPPED');
+    const third = newRun('box');
+    const later = all(execute(wire, 'console.log("third")', third));
+    await firstValueFrom(channel(wire, runChannelOf(third), { from: 'start' }));
+    stopRun(wire, third);
+    stopRun(wire, third);
+    expect((await later).map(textOf)).toEqual(['']);
+    expect(isAlive(pid)).toBe(true);
   });
 
   it.each([
     ['null', null],
     ['text', 'console.log(1)'],
-    ['no code', { executionId: 'e', sandboxId: 's' }],
-    ['code that is no text', { executionId: 'e', sandboxId: 's', data: 1 }],
     ['no id', { sandboxId: 's', data: '' }],
     ['an id of any size', { executionId: 'e'.repeat(129), sandboxId: 's', data: '' }],
-    ['too large a program', { executionId: 'e', sandboxId: 's', data: ' '.repeat(262_145) }],
-  ])('answers a start with %s by an error, and goes on', async (_, payload) => {
+    ['a name that is none', { executionId: 'e', sandboxId: 's.t', data: '' }],
+  ])('does nothing at a start with %s, and goes on', async (_, payload) => {
     await start();
     const wire = open();
-    const start$ = createMessage('execution.start', payload as never);
-    const answer = firstValueFrom(wire.pipe(ofType('execution.error')));
-    wire.next(start$);
-    expect(await answer).toMatchObject({ correlationId: start$.id, payload: { error: { code: 'ERR_BAD_REQUEST' } } });
-    expect((await all(execute(wire, 'console.log(1)', 'box'))).map(textOf)).toEqual(['1\n', '']);
+    expect((await wire.send(createMessage('execution.start', payload as never))).status).toBe('acked');
+    wire.next(createMessage('execution.stop', payload as never));
+    expect((await all(execute(wire, 'console.log(1)', newRun('box')))).map(textOf)).toEqual(['1\n', '']);
+  });
+
+  it.each([
+    ['no program', undefined],
+    ['a program that is no text', 1],
+    ['too large a program', ' '.repeat(262_145)],
+  ])('refuses a start with %s in the channel of the run', async (_, code) => {
+    await start();
+    expect(endOf(await all(execute(open(), code as never, newRun('box'))))).toBe('ERR_BAD_REQUEST');
+  });
+
+  it('lets nobody else write into a run', async () => {
+    await start();
+    const wire = open();
+    const { names, pid } = keepRunning(wire);
+    await pid;
+    for (const name of [runChannelOf(names), runsChannelOf('box')]) {
+      const published = channel(wire, name).send(createMessage('run.started', names));
+      await expect(published).rejects.toMatchObject({ code: 'ERR_CHANNEL_REFUSED', reason: 'forbidden' });
+      await expect(channel(wire, name).end()).rejects.toMatchObject({ code: 'ERR_CHANNEL_REFUSED', reason: 'forbidden' });
+    }
   });
 
   it('closes in a second, even if a client does not answer', async () => {

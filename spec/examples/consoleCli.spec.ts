@@ -4,9 +4,15 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import { build, type BuildOptions } from 'esbuild';
+import { filter, firstValueFrom, lastValueFrom, ReplaySubject, toArray } from 'rxjs';
+import { execute, newRun, readRun } from '../../docs/examples/console/client.js';
+import { outputIn, type ExecutionMessage } from '../../docs/examples/console/messages.js';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
+import { connect, msgpack, webSocket } from '../../lib/index.js';
 import { eventually, isAlive } from './consoleSupport.js';
 
 interface Result {
@@ -15,10 +21,27 @@ interface Result {
   readonly stderr: string;
 }
 
-const start = (script: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) =>
-  spawn(process.execPath, ['--import', 'tsx', `docs/examples/console/${script}.ts`, ...args], {
-    env: { PATH: process.env['PATH'], ...env },
+const folder = 'docs/examples/console';
+const bundles = 'node_modules/.cache/rxwire/console';
+
+/** Compiles a program once: by `tsx` each process would compile the whole library again. */
+const compile = (script: string, options: BuildOptions = {}) =>
+  build({
+    entryPoints: [`${folder}/${script}.ts`],
+    outfile: `${bundles}/${script}.mjs`,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    alias: { rxwire: './lib/index.ts', 'rxwire/server': './lib/server/index.ts', 'rxwire/node': './lib/node/index.ts' },
+    // The server finds its files where its source is.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(`${folder}/server.ts`)) },
+    ...options,
   });
+
+const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  spawn(process.execPath, args, { env: { PATH: process.env['PATH'], ...env } });
+const startCli = (args: readonly string[]) => start([`${bundles}/cli.mjs`, ...args]);
 
 async function finish(child: ChildProcessWithoutNullStreams): Promise<Result> {
   const closed = once(child, 'close') as Promise<[number | null]>;
@@ -26,9 +49,15 @@ async function finish(child: ChildProcessWithoutNullStreams): Promise<Result> {
   return { code, stdout, stderr };
 }
 
+const textOf = (messages: readonly ExecutionMessage[]): string =>
+  messages
+    .flatMap(outputIn)
+    .map(({ data }) => data)
+    .join('');
+
 /** Runs the command line in a process of its own. */
 function cli(args: readonly string[], input = ''): Promise<Result> {
-  const child = start('cli', args);
+  const child = startCli(args);
   child.stdin.end(input);
   return finish(child);
 }
@@ -37,6 +66,13 @@ function cli(args: readonly string[], input = ''): Promise<Result> {
 jest.setTimeout(30_000);
 
 describe('the console from a shell', () => {
+  let unreached: Promise<Result>;
+  beforeAll(async () => {
+    await compile('cli');
+    // It tries for three seconds, beside the other tests.
+    unreached = cli(['run', '--url', 'http://127.0.0.1:1'], '1');
+  });
+
   it('runs what comes in, and prints what it prints', async () => {
     expect(await cli(['run'], 'console.log(6*7)')).toEqual({ code: 0, stdout: '42\n', stderr: '' });
   });
@@ -79,7 +115,7 @@ describe('the console from a shell', () => {
   });
 
   it('says in one line that the server is not reached', async () => {
-    const { code, stdout, stderr } = await cli(['run', '--url', 'http://127.0.0.1:1'], '1');
+    const { code, stdout, stderr } = await unreached;
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toBe('rxwire: cannot reach ws://127.0.0.1:1/wire: connect ECONNREFUSED 127.0.0.1:1\n');
   });
@@ -90,12 +126,13 @@ describe('the console from a shell', () => {
     afterAll(() => server.close());
 
     it('runs there, by its page’s address or its wire’s', async () => {
-      expect(await cli(['run', '--url', server.url], 'console.log(1)')).toEqual({ code: 0, stdout: '1\n', stderr: '' });
-      expect(await cli(['run', '--url', `${server.url.replace('http', 'ws')}/wire`], 'console.log(2)')).toMatchObject({ stdout: '2\n' });
+      const addresses = [server.url, `${server.url.replace('http', 'ws')}/wire`];
+      const results = await Promise.all(addresses.map((address, index) => cli(['run', '--url', address], `console.log(${index})`)));
+      expect(results).toEqual(['0\n', '1\n'].map((stdout) => ({ code: 0, stdout, stderr: '' })));
     });
 
     it('stops the program when it is interrupted', async () => {
-      const child = start('cli', ['run', '--url', server.url]);
+      const child = startCli(['run', '--url', server.url]);
       child.stdin.end('console.log(process.pid); setInterval(() => 0, 1_000);');
       const [pid] = (await once(child.stdout, 'data')) as [Buffer];
       child.kill('SIGINT');
@@ -107,7 +144,7 @@ describe('the console from a shell', () => {
 
 describe('npm start', () => {
   it('says where the page is, and closes on SIGINT', async () => {
-    const child = start('server', [], { PORT: '0' });
+    const child = start(['--import', 'tsx', `${folder}/server.ts`], { PORT: '0' });
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line.toString()) ?? [''];
     expect((await fetch(url)).status).toBe(200);
@@ -115,17 +152,57 @@ describe('npm start', () => {
     expect(await once(child, 'close')).toEqual([0, null]);
   });
 
+  // As if it were its source that was started.
+  const compileServer = () => compile('server', { banner: { js: `process.argv[1] = ${JSON.stringify(resolve(folder, 'server.ts'))};` } });
+
+  it('keeps what programs have printed, although it is killed', async () => {
+    await compileServer();
+    const free = createServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    const startServer = async () => {
+      const child = start([`${bundles}/server.mjs`], { PORT: String(port) });
+      await once(child.stdout, 'data');
+      return child;
+    };
+    const killed = await startServer();
+    const wire = connect({
+      link: webSocket(`ws://127.0.0.1:${port}/wire`),
+      codec: msgpack(),
+      reconnect: { initialInterval: 20, maxInterval: 100 },
+    });
+    const names = newRun('killed');
+    const program = `for (let n = 1; ; n++) { console.log(n); await new Promise((done) => setTimeout(done, 20)); }`;
+    const live = new ReplaySubject<ExecutionMessage>();
+    execute(wire, program, names).subscribe(live);
+    await firstValueFrom(live.pipe(filter((message) => textOf([message]).includes('20\n'))));
+    killed.kill('SIGKILL');
+    await once(killed, 'close');
+    const next = await startServer();
+
+    const messages = await lastValueFrom(live.pipe(toArray()));
+    expect(messages.at(-1)).toMatchObject({ type: 'execution.error', payload: { error: { code: 'ERR_INTERRUPTED' } } });
+    const numbers = textOf(messages).trim().split('\n').map(Number);
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    expect(numbers.length).toBeGreaterThanOrEqual(20);
+    expect(textOf(await lastValueFrom(readRun(wire, names).pipe(toArray())))).toBe(textOf(messages));
+    wire.unsubscribe();
+    next.kill('SIGINT');
+    await once(next, 'close');
+    rmSync(`${folder}/.tmp/${port}`, { recursive: true });
+  });
+
   it('says when its port is taken, or is none', async () => {
+    await compileServer();
+    const startServer = (PORT: string) => finish(start([`${bundles}/server.mjs`], { PORT }));
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
-    const { code, stderr } = await finish(start('server', [], { PORT: String(port) }));
+    const [{ code, stderr }, noPort] = await Promise.all([startServer(String(port)), startServer('x')]);
     taken.close();
     const hint = 'stop what uses it, or choose another with';
     expect([code, stderr]).toEqual([1, `rxwire: port ${port} is taken: ${hint} PORT=${port + 1} npm start\n`]);
-    expect(await finish(start('server', [], { PORT: 'x' }))).toMatchObject({
-      code: 1,
-      stderr: 'rxwire: PORT must be a number from 0 to 65535, got x\n',
-    });
+    expect(noPort).toMatchObject({ code: 1, stderr: 'rxwire: PORT must be a number from 0 to 65535, got x\n' });
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom } from 'rxjs';
 import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector } from 'yjs';
 import { createDocument, MAX_TEXT, textIn } from '../../docs/examples/console/document.js';
 import { samples } from '../../docs/examples/console/page/samples.js';
@@ -39,7 +39,11 @@ async function textOfServer({ workspace }: Person): Promise<string> {
   applyUpdate(doc, update);
   return textIn(doc).toJSON();
 }
-const isIn = ({ workspace }: Person): Promise<unknown> => firstValueFrom(workspace.opened$);
+/** The page asks for the text when it has joined, and this asks behind it. */
+async function isIn(person: Person): Promise<void> {
+  await firstValueFrom(person.workspace.channel.state$.pipe(filter(({ status }) => status === 'joined')));
+  await textOfServer(person);
+}
 
 /** Marks one character that nobody else writes. */
 const mark = (index: number): string => String.fromCharCode(0xe000 + index);
@@ -134,8 +138,8 @@ describe('the document of a workspace', () => {
   });
 
   it('is written to a file of the workspace', async () => {
-    const channel = hub().channel('workspace.file');
-    const { folder, life } = createWorkspace('file', channel);
+    const rooms = hub();
+    const { folder, life } = createWorkspace('file', { channel: rooms.channel('workspace.file'), state: rooms.channel('state.file') });
     const read = (): string => {
       try {
         return readFileSync(joinPath(folder, 'program.mjs'), 'utf8');
@@ -148,7 +152,7 @@ describe('the document of a workspace', () => {
     for (let n = 0; n < 5; n++) {
       const vector = encodeStateVector(doc);
       textIn(doc).insert(0, `${n} `);
-      channel.next(createMessage('document.edit', { update: encodeStateAsUpdate(doc, vector) }));
+      rooms.channel('workspace.file').next(createMessage('document.edit', { update: encodeStateAsUpdate(doc, vector) }));
     }
     await eventually(() => read() === `4 3 2 1 0 ${SEED}`);
     life.unsubscribe();

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { filter, firstValueFrom, lastValueFrom, map, takeWhile, tap, toArray } from 'rxjs';
-import { execute } from '../../docs/examples/console/client.js';
+import { execute, newRun, readRun } from '../../docs/examples/console/client.js';
+import { outputIn } from '../../docs/examples/console/messages.js';
 import { download, remove, upload } from '../../docs/examples/console/transfers.js';
 import { createMessage, ofType, type MessageTypes } from '../../lib/index.js';
 import { eventually } from './consoleSupport.js';
@@ -23,7 +24,7 @@ const send = ({ wire, room, sandboxId }: Guest, name: string, content: string | 
   upload(wire, room, sandboxId, fileOf(name, content));
 const fetchBytes = async ({ wire, sandboxId }: Guest, path: string): Promise<Buffer> =>
   Buffer.from(await (await firstValueFrom(download(wire, sandboxId, path))).arrayBuffer());
-const run = ({ wire, sandboxId }: Guest, code: string) => lastValueFrom(execute(wire, code, sandboxId).pipe(toArray()));
+const run = ({ wire, sandboxId }: Guest, code: string) => lastValueFrom(execute(wire, code, newRun(sandboxId)).pipe(toArray()));
 /** What happens to a file, up to that operation. */
 const changesOf = ({ told }: Guest, path: string, last: MessageTypes['file.change']['operation']) =>
   firstValueFrom(
@@ -55,7 +56,7 @@ describe('the files of a workspace', () => {
     );
     expect(seen).toEqual([...seen].sort());
     expect(seen).toHaveLength(5);
-    expect(await bob.files()).toEqual([{ path: '/data.bin', size: 300_000 }]);
+    expect(bob.files()).toEqual([{ path: '/data.bin', size: 300_000 }]);
     expect((await fetchBytes(bob, '/data.bin')).equals(bytes)).toBe(true);
   });
 
@@ -78,7 +79,7 @@ describe('the files of a workspace', () => {
     const ann = await console$.enter();
     await lastValueFrom(send(ann, 'empty', ''));
     await changesOf(ann, '/empty', 'create');
-    expect(await ann.files()).toEqual([{ path: '/empty', size: 0 }]);
+    expect(ann.files()).toEqual([{ path: '/empty', size: 0 }]);
     expect(await fetchBytes(ann, '/empty')).toHaveLength(0);
   });
 
@@ -90,15 +91,15 @@ describe('the files of a workspace', () => {
       `import { readFile, writeFile, unlink } from 'node:fs/promises';
        import { setTimeout } from 'node:timers/promises';
        await writeFile('output.txt', await readFile('input.txt', 'utf8'));
-       await setTimeout(200);
+       await setTimeout(500);
        await writeFile('output.txt', 'pong, longer');
-       await setTimeout(200);
+       await setTimeout(500);
        await unlink('output.txt');`,
     );
     expect(messages.at(-1)?.type).toBe('execution.complete');
     expect(await changesOf(ann, '/output.txt', 'delete')).toEqual(['create', 'update', 'delete']);
     // The program itself is no file of the user's.
-    expect(await ann.files()).toEqual([{ path: '/input.txt', size: 4 }]);
+    expect(ann.files()).toEqual([{ path: '/input.txt', size: 4 }]);
   });
 
   it('are removed for all', async () => {
@@ -114,7 +115,7 @@ describe('the files of a workspace', () => {
     const [ann, eve] = [await console$.enter('ann'), await console$.enter('eve')];
     await lastValueFrom(send(ann, 'secret.txt', 'secret'));
     await changesOf(ann, '/secret.txt', 'create');
-    expect(await eve.files()).toEqual([]);
+    expect(eve.files()).toEqual([]);
     const messages = await run(eve, `import { readFile } from 'node:fs/promises'; await readFile('../');`);
     expect(messages.at(-1)).toMatchObject({ payload: { data: { exitCode: 1 } } });
   });
@@ -147,6 +148,8 @@ describe('the files of a workspace', () => {
     );
     many.forEach((message) => ann.wire.next(message));
     expect((await refused).error).toBe('too many files at once');
+    const large = send(ann, 'large', new Uint8Array(16 * 1_048_576 + 1));
+    await expect(lastValueFrom(large)).rejects.toThrow('a file may have 16 MiB at most');
   });
 
   it('outlive chunks that are none', async () => {
@@ -160,7 +163,7 @@ describe('the files of a workspace', () => {
     expect((await Promise.all(receipts)).map(({ status }) => status)).toEqual(receipts.map(() => 'acked'));
     await lastValueFrom(send(ann, 'fine.txt', 'fine'));
     await changesOf(ann, '/fine.txt', 'create');
-    expect((await ann.files()).map(({ path }) => path)).toEqual(['/fine.txt']);
+    expect(ann.files().map(({ path }) => path)).toEqual(['/fine.txt']);
   });
 
   it('cannot be made to lead elsewhere', async () => {
@@ -171,7 +174,7 @@ describe('the files of a workspace', () => {
     await symlink('/etc/passwd', `${folder}/link`);
     await lastValueFrom(send(ann, 'mark', ''));
     await changesOf(ann, '/mark', 'create');
-    expect(await ann.files()).toEqual([{ path: '/mark', size: 0 }]);
+    expect(ann.files()).toEqual([{ path: '/mark', size: 0 }]);
     await expect(firstValueFrom(download(ann.wire, 'shared', '/link'))).rejects.toMatchObject({ remoteCode: 'ERR_NO_FILE' });
   });
 });
@@ -186,7 +189,20 @@ describe('a workspace', () => {
     ann.wire.complete();
     await eventually(() => !existsSync(folder));
     // The others stay.
-    expect(await bob.files()).toEqual([]);
+    expect(bob.files()).toEqual([]);
+  });
+
+  it('stays as long as a program runs in it', async () => {
+    await console$.close();
+    console$ = await startWorkspaces({ lingerTime: 30 });
+    const [ann, bob] = [await console$.enter(), await console$.enter('other')];
+    const code = `import { existsSync } from 'node:fs';
+      import { setTimeout } from 'node:timers/promises';
+      console.log('begun'); await setTimeout(500); console.log(existsSync(process.cwd()));`;
+    const names = newRun('shared');
+    await firstValueFrom(execute(ann.wire, code, names));
+    ann.wire.complete();
+    expect(textOf(await lastValueFrom(readRun(bob.wire, names).pipe(toArray())))).toBe('begun\ntrue');
   });
 
   it('goes with its server', async () => {
@@ -209,7 +225,8 @@ describe('a workspace', () => {
 
 function textOf(messages: Awaited<ReturnType<typeof run>>): string {
   return messages
-    .flatMap((message) => (message.type === 'execution.output' ? message.payload.data : []))
+    .flatMap(outputIn)
+    .map(({ data }) => data)
     .join('')
     .trim();
 }

@@ -1,5 +1,5 @@
 import { filter, firstValueFrom, lastValueFrom, map, takeUntil, toArray } from 'rxjs';
-import { execute } from '../../docs/examples/console/client.js';
+import { execute, newRun } from '../../docs/examples/console/client.js';
 import { createGauges } from '../../docs/examples/console/workspace/resources.js';
 import { SandboxError } from '../../docs/examples/console/sandbox.js';
 import type { SandboxResources } from '../../docs/examples/console/messages.js';
@@ -14,7 +14,7 @@ describeOnLinux('what programs use', () => {
   });
   afterEach(() => console$.close());
 
-  const run = ({ wire, sandboxId }: Guest, code: string) => lastValueFrom(execute(wire, code, sandboxId));
+  const run = ({ wire, sandboxId }: Guest, code: string) => lastValueFrom(execute(wire, code, newRun(sandboxId)));
   const next = ({ told }: Guest, type: 'resource.warning' | 'resource.limit', alert: string) =>
     firstValueFrom(
       told.pipe(
@@ -75,7 +75,8 @@ describe('a gauge', () => {
   const usage = (cpu: number, memory = 10) => ({ kind: 'usage', cpu, memory }) as const;
   function gauging() {
     const told: Message[] = [];
-    const gauge = createGauges('box', { next: (message) => void told.push(message) }, thresholds, limits);
+    const sink = { next: (message: Message) => void told.push(message) };
+    const gauge = createGauges('box', { channel: sink, state: sink }, thresholds, limits);
     const alerts = () =>
       told.filter(({ type }) => type !== 'resource.metrics').map(({ type, payload }) => [type, (payload as SandboxResources).alerts]);
     return { told, gauge, alerts };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector } from 'yjs';
+import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector, mergeUpdates } from 'yjs';
 import { createDocument, ROOT, textIn } from '../../docs/examples/console/document.js';
 import { createTrial } from '../../docs/examples/console/workspace/documentTrial.js';
 import { MAX_PIECES } from '../../docs/examples/console/workspace/documentUpdate.js';
@@ -66,7 +66,7 @@ describe('an update that is let in', () => {
         applyUpdate(other, encodeStateAsUpdate(doc));
         expect(textIn(other).toJSON()).toBe(shown);
       }),
-      { numRuns: 1_500 },
+      { numRuns: 500 },
     );
     expect(passed).toBeGreaterThan(20);
   });
@@ -93,15 +93,10 @@ describe('an update that is refused', () => {
 
   it('has more authors than a document may', () => {
     const doc = createDocument();
-    const join = (author: number): void =>
-      applyUpdate(
-        doc,
-        updateBy(author, (own) => textIn(own).insert(0, 'x')),
-      );
-    for (let author = 1; author < 999; author++) join(author);
-    const last = updateBy(1_000, (own) => textIn(own).insert(0, 'x'));
-    expect(() => createTrial(doc)(last)).not.toThrow();
-    applyUpdate(doc, last);
-    expect(() => createTrial(doc)(updateBy(1_001, (own) => textIn(own).insert(0, 'x')))).toThrow('too many authors');
+    const by = (author: number): Uint8Array => updateBy(author, (own) => textIn(own).insert(0, 'x'));
+    applyUpdate(doc, mergeUpdates(Array.from({ length: 998 }, (_, index) => by(index + 1))));
+    expect(() => createTrial(doc)(by(1_000))).not.toThrow();
+    applyUpdate(doc, by(1_000));
+    expect(() => createTrial(doc)(by(1_001))).toThrow('too many authors');
   });
 });

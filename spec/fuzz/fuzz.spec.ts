@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { PlainCodec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
 import { mutations } from '../codec/mutations.js';
-import { compositions, type Composition } from './compositions.js';
-import { mutate, roundTrips } from './fuzz.js';
+import { compositions, refusing, type Composition } from './compositions.js';
+import { differences, mutate, roundTrips } from './fuzz.js';
 import { same } from './same.js';
 
 /** What is held is measured by `npm run fuzz`: collecting garbage takes its time here. */
@@ -19,8 +20,14 @@ describe.each(compositions.map((composition) => [composition.name, composition] 
   });
 });
 
+describe.each([...compositions, ...refusing].map((composition) => [composition.name, composition] as const))('%s', (_, composition) => {
+  it('decodes whatever it encodes', () => {
+    expect(differences(composition, 300, 1)).toEqual([]);
+  });
+});
+
 describe('the fuzzer', () => {
-  const { batches } = compositions[0]!;
+  const { batches, anyBatches, arrives } = compositions[0]!;
   const slowFrame = [
     ...mutations(
       fc.sample(batches, { numRuns: 200, seed: 1 }).map((batch) => json().encode(batch)),
@@ -28,7 +35,13 @@ describe('the fuzzer', () => {
       2,
     ),
   ][5];
-  const over = (changes: Partial<PlainCodec>): Composition => ({ name: 'broken', codec: { ...json(), ...changes }, batches });
+  const over = (changes: Partial<PlainCodec>): Composition => ({
+    name: 'broken',
+    codec: { ...json(), ...changes },
+    batches,
+    anyBatches,
+    arrives,
+  });
 
   it('finds a codec that loses something', async () => {
     let times = 0;
@@ -40,6 +53,24 @@ describe('the fuzzer', () => {
           .slice(0, ++times % 3),
     });
     expect((await mutate(forgetful, 300, 1, nothing)).faults).not.toEqual([]);
+  });
+
+  it.each<[string, Partial<PlainCodec>, RegExp]>([
+    ['decodes fewer messages than it encodes', { decode: (frame) => json().decode(frame).slice(1) }, /were encoded/],
+    ['refuses what it encodes', { decode: (frame) => msgpack().decode(frame) }, /decode threw/],
+    [
+      'changes what it encodes',
+      {
+        decode: (frame) =>
+          json()
+            .decode(frame)
+            .map((message) => ({ ...message, id: 'b' })),
+      },
+      /another message/,
+    ],
+    ['throws what it should not when it encodes', { encode: () => JSON.parse('') as string }, /encode threw/],
+  ])('finds a codec that %s', (_, changes, fault) => {
+    expect(differences(over(changes), 100, 1)).toEqual([expect.stringMatching(fault)]);
   });
 
   it.each<[string, (frame: string | Uint8Array) => void]>([

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { DecodeError, InvalidMessageError } from '../../lib/errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { mutations } from '../codec/mutations.js';
 import type { Composition } from './compositions.js';
 import { collectedHeap } from './heap.js';
-import { same } from './same.js';
+import { arrived, same } from './same.js';
 
 /** What has come of it; `faults` is empty when all is well. */
 export interface Report {
@@ -27,6 +27,37 @@ export function roundTrips({ codec, batches }: Composition, cases: number, seed:
   const comesBack = fc.property(batches, (batch) => same(codec.decode(codec.encode(batch)), batch));
   const result = fc.check(comesBack, { numRuns: cases, seed });
   return result.failed ? [fc.defaultReportMessage(result) ?? 'failed'] : [];
+}
+
+/** What the other side reads, when it reads all that was encoded: nothing may be refused there, changed on a second way, or miscounted. */
+export function difference({ codec, arrives }: Pick<Composition, 'codec' | 'arrives'>, batch: readonly Message[]): string | undefined {
+  let frame: string | Uint8Array;
+  try {
+    frame = codec.encode(batch);
+  } catch (error) {
+    return error instanceof EncodeError || error instanceof InvalidMessageError ? undefined : `encode threw ${String(error)}`;
+  }
+  try {
+    const received = codec.decode(frame);
+    if (received.length !== batch.length) return `${batch.length} messages were encoded, and ${received.length} decoded`;
+    const lost = received.findIndex((message, index) => !arrived(batch[index] as Message, message, arrives));
+    if (lost >= 0) return `[${lost}] has arrived as another message`;
+    return same(codec.decode(codec.encode(received)), received) ? undefined : 'changes when it is sent on';
+  } catch (error) {
+    return `decode threw ${String(error)}`;
+  }
+}
+
+/** Whatever `encode` accepts, `decode` reads. */
+export function differences({ anyBatches, ...composition }: Omit<Composition, 'batches'>, cases: number, seed: number): readonly string[] {
+  const result = fc.check(
+    fc.property(anyBatches, (batch) => {
+      const fault = difference(composition, batch);
+      if (fault) throw new Error(fault);
+    }),
+    { numRuns: cases, seed },
+  );
+  return result.failed ? [`${String(result.errorInstance)}\n${fc.defaultReportMessage(result) ?? 'failed'}`] : [];
 }
 
 /** Frames that were good once are read, or refused by an error of ours, in time, and nothing of them stays. What was read can be sent on. */

@@ -7,8 +7,8 @@
  * The last line is JSON; the exit code is 1 when anything failed.
  */
 import { parseArgs } from 'node:util';
-import { compositions } from './compositions.js';
-import { mutate, roundTrips } from './fuzz.js';
+import { compositions, refusing } from './compositions.js';
+import { differences, mutate, roundTrips } from './fuzz.js';
 import { siege } from './server/siege.js';
 
 const { values } = parseArgs({
@@ -32,12 +32,18 @@ async function fuzzCodecs(): Promise<number> {
   const chosen = compositions.filter(({ name }) => name.includes(values.only));
   let failures = 0;
   for (const composition of chosen) {
-    const lost = roundTrips(composition, cases, seed);
+    const lost = [...roundTrips(composition, cases, seed), ...differences(composition, cases, seed)];
     const { faults, accepted, refused, slowest, grown } = await mutate(composition, count, seed);
     const figures = `${cases} cases; ${accepted} mutations read, ${refused} refused, ${slowest.toFixed(1)} ms at most, ${grown.toFixed(1)} MiB more`;
     console.log(`${composition.name.padEnd(24)} ${figures}`);
     for (const fault of [...lost, ...faults]) console.error(fault);
     failures += lost.length + faults.length;
+  }
+  for (const composition of refusing.filter(({ name }) => name.includes(values.only))) {
+    const found = differences(composition, cases, seed);
+    console.log(`${composition.name.padEnd(48)} ${cases} cases`);
+    for (const fault of found) console.error(fault);
+    failures += found.length;
   }
   console.log(JSON.stringify({ codecs: chosen.length, cases, mutations: count, seed, failures }));
   return failures;

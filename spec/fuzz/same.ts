@@ -1,3 +1,5 @@
+import type { Message } from '../../lib/message/types.js';
+
 /** Whether two values say the same: what is `undefined` may be missing, and who made an object does not matter. */
 export function same(a: unknown, b: unknown): boolean {
   // -0 and 0 are the same: the sign does not travel.
@@ -12,4 +14,48 @@ export function same(a: unknown, b: unknown): boolean {
   return [...keys].every((key) =>
     same(Object.hasOwn(left, key) ? left[key] : undefined, Object.hasOwn(right, key) ? right[key] : undefined),
   );
+}
+
+const TEXT_FIELDS = ['id', 'type', 'version', 'source', 'target', 'correlationId', 'replyTo', 'timestamp', 'ttl', 'priority'] as const;
+
+/** Whether a message has arrived as it was sent. @param arrives What its codec makes of a payload. */
+export function arrived(sent: Message, received: Message, arrives: (payload: unknown, type: string) => unknown): boolean {
+  const isSame = TEXT_FIELDS.every((field) => same(sent[field] ?? undefined, received[field]));
+  return (
+    isSame &&
+    same(asJson(sent.headers ?? {}), received.headers ?? {}) &&
+    same(withoutNull(asJson(sent.metadata ?? {})), received.metadata ?? {}) &&
+    same(arrives(sent.payload ?? null, sent.type), received.payload)
+  );
+}
+
+/** Metadata that this library knows counts as missing when it is `null`. */
+function withoutNull(metadata: unknown): unknown {
+  const known = ['retryCount', 'maxRetries', 'deliveryTag', 'routingKey', 'persistent', 'compressed', 'encrypted'];
+  return Object.fromEntries(Object.entries(metadata as object).filter(([name, value]) => value !== null || !known.includes(name)));
+}
+
+/** What JSON makes of a value, without keys named `__proto__`. */
+export function asJson(value: unknown): unknown {
+  const text = JSON.stringify(value) as string | undefined;
+  return text === undefined ? null : renamed(JSON.parse(text), () => undefined);
+}
+
+/** What msgpackr makes of a value: objects of a class are plain ones, and a key `__proto__` has another name. */
+export function asMsgpack(value: unknown): unknown {
+  return renamed(value, () => '__proto_');
+}
+
+function renamed(value: unknown, nameOfProto: () => string | undefined): unknown {
+  const inner = (item: unknown): unknown => renamed(item, nameOfProto);
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (Array.isArray(value)) return Array.from(value, inner);
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [inner(key), inner(item)]));
+  if (value instanceof Set) return new Set([...value].map(inner));
+  const entries = Object.entries(value).flatMap(([key, item]) => {
+    const name = key === '__proto__' ? nameOfProto() : key;
+    return name === undefined ? [] : [[name, inner(item)] as const];
+  });
+  return Object.fromEntries(entries);
 }

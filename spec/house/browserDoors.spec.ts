@@ -12,7 +12,7 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
-const nodeDoors = ['server', 'node', 'prometheus', 'nats'];
+const nodeDoors = ['server', 'node', 'prometheus', 'nats', 'postgres'];
 const doors = Object.keys(manifest.exports)
   .filter((door) => door !== './package.json')
   .map((door) => (door === '.' ? 'index.ts' : `${door.slice(2)}/index.ts`));

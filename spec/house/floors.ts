@@ -10,7 +10,7 @@ export const floors: readonly (readonly string[])[] = [
   ['envelope'],
   ['wire'],
   ['app'],
-  ['index', 'server', 'testing', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats'],
+  ['index', 'server', 'testing', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats', 'postgres'],
 ];
 
 /**

@@ -16,9 +16,11 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Every import of every file of lib/. */
+let ofLib: readonly Import[] | undefined;
+
+/** Every import of every file of lib/, read once. */
 export function libImports(): readonly Import[] {
-  return libFiles().flatMap((file) => importsOf(file, readFileSync(`lib/${file}`, 'utf8')));
+  return (ofLib ??= libFiles().flatMap((file) => importsOf(file, readFileSync(`lib/${file}`, 'utf8'))));
 }
 
 export function libFiles(): readonly string[] {

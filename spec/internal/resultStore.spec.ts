@@ -3,6 +3,7 @@ import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { memoryResults, type ResultStore } from '../../lib/internal/resultStore.js';
 import { folder } from '../node/folder.js';
 import { ready } from '../support/outboxCases.js';
+import { leaseOf } from '../support/inboxes.js';
 
 interface Limits {
   readonly ttl?: number;
@@ -86,8 +87,8 @@ describe('the results of lmdbStore', () => {
       results.put(key, 'done');
       if (fails) throw new Error('no');
     };
-    await ready(inbox.commit('ann', { done: 1, finished: [] }, [{ effect: effect('a', false) }]));
-    await expect(ready(inbox.commit('ann', { done: 2, finished: [] }, [{ effect: effect('b', true) }]))).rejects.toThrow('no');
+    await ready(inbox.commit(leaseOf('ann'), { done: 1, finished: [] }, [{ effect: effect('a', false) }]));
+    await expect(ready(inbox.commit(leaseOf('ann'), { done: 2, finished: [] }, [{ effect: effect('b', true) }]))).rejects.toThrow('no');
     expect([await ready(results.get('a')), await ready(results.get('b'))]).toEqual(['done', undefined]);
     close();
   });

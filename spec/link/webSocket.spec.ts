@@ -166,6 +166,18 @@ describe('webSocket, over a fake socket', () => {
     expect(released).toHaveBeenCalledTimes(1);
   });
 
+  it('gives no frame to a socket that closes: a browser would write an error to its console', () => {
+    const { socket, WebSocket: Fake } = fakeWebSocket();
+    const outgoing = new Subject<string>();
+    const link = webSocket('ws://x', { WebSocket: Fake })(outgoing).subscribe();
+    socket.onopen!({});
+    outgoing.next('open');
+    socket.readyState = 2;
+    outgoing.next('closing');
+    expect(socket.sent).toEqual(['open']);
+    link.unsubscribe();
+  });
+
   it('fails with the code of a peer that closes while the link sends', async () => {
     const { socket, WebSocket: Fake } = fakeWebSocket();
     const released = jest.fn();

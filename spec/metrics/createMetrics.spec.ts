@@ -119,7 +119,7 @@ describe('createMetrics', () => {
     expect([before.sent.total, before.sent.byName]).toEqual([0, {}]);
   });
 
-  describe('one million message types', () => {
+  describe('100,000 message types', () => {
     it('are counted together, but for the first 200', () => {
       const metrics = createMetrics();
       for (let index = 0; index < 300; index++) metrics.message('received', `type.${index}`, 1);
@@ -157,7 +157,7 @@ describe('createMetrics', () => {
     it('stay under 1 MiB with their codes, and values of all magnitudes', () => {
       const held = retained(() => {
         const metrics = createMetrics();
-        for (let index = 0; index < 1_000_000; index++) {
+        for (let index = 0; index < 100_000; index++) {
           metrics.message(index % 2 === 0 ? 'sent' : 'received', `type.number.${index}`, 2 ** ((index % 2_000) - 1_000));
           metrics.error(`code ${index}`, `type.number.${index}`);
           metrics.time('endToEnd', index);

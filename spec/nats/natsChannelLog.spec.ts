@@ -2,8 +2,9 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom } from 'rxjs';
 import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
-import { FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
+import { ChannelEndedError, FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
+import { createMessage } from '../../lib/message/createMessage.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
 import { asked, channelLogContract, textsOf } from '../support/channelLogContract.js';
 import { describeWith } from '../support/debian.js';
@@ -94,6 +95,83 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 'ERR_STORE'));
     expect(errors[0]).toMatchObject({ store: 'nats', fault: 'corrupt' });
     tail.subscription.unsubscribe();
+  });
+
+  describe('several logs of one stream', () => {
+    const ended = (reason: string, id: string) => createMessage('channel.ended', { status: 'completed', reason }, { id });
+    /** Logs of several servers. */
+    const openSeveral = (count: number, options: Partial<NatsChannelLogOptions> = {}): readonly ChannelLog[] => {
+      const stream = `test-${++streams}`;
+      return Array.from({ length: count }, () => natsChannelLog({ connection, stream, ...options }));
+    };
+    const texts = async (log: ChannelLog, channel: string): Promise<unknown[]> =>
+      textsOf((await firstValueFrom(asObservable(() => log.read(channel, { after: 'start', limit: 10_000 })))).entries);
+
+    it('take nothing behind the end that one of them has appended, with and without a tail', async () => {
+      const [one, other, follower] = openSeveral(3) as [ChannelLog, ChannelLog, ChannelLog];
+      const tail = record(follower.tail('a'));
+      for (const [index, log] of [one, other, follower].entries()) await asked(log).add('a', index);
+      const end = await append(one, 'a', ended('done', 'end'));
+      for (const log of [other, follower, one])
+        await expect(append(log, 'a', note('late'))).rejects.toEqual(new ChannelEndedError('a', { status: 'completed', reason: 'done' }));
+      expect(await texts(other, 'a')).toEqual([0, 1, 2, ended('done', 'end').payload]);
+      expect((await asked(other).read('a')).end).toMatchObject(end);
+      tail.subscription.unsubscribe();
+    });
+
+    it('tell where a message stands that was stored before the end, and is added again', async () => {
+      const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
+      const first = await append(one, 'a', note('first', 'id-1'));
+      const end = await append(other, 'a', ended('done', 'end'));
+      expect(await append(one, 'a', note('first', 'id-1'))).toEqual(first);
+      expect(await append(one, 'a', ended('done', 'end'))).toEqual(end);
+      await expect(append(one, 'a', ended('other', 'end-2'))).rejects.toBeInstanceOf(ChannelEndedError);
+    });
+
+    it('append to one channel at once, each in its order, and nothing behind an end', async () => {
+      const logs = openSeveral(4);
+      const names = Array.from({ length: 40 }, (_, index) => `${index}`);
+      const appends = logs.flatMap((log, server) => names.map(async (name) => append(log, 'a', note(server, `${server}-${name}`))));
+      await Promise.all(appends);
+      expect((await texts(logs[0]!, 'a')).length).toBe(160);
+
+      const racing = logs.flatMap((log, server) =>
+        names.map(async (name) => {
+          const message = server === 0 && name === '20' ? ended('done', 'end') : note('racing', `racing-${server}-${name}`);
+          return append(log, 'a', message).then(
+            ({ offset }) => offset,
+            (error: unknown) => error,
+          );
+        }),
+      );
+      const results = await Promise.all(racing);
+      const { end } = await asked(logs[1]!).read('a');
+      const stored = results.filter((result) => typeof result === 'number');
+      expect(Math.max(...stored)).toBe(end?.offset);
+      const refused = results.filter((result) => typeof result !== 'number');
+      expect(refused.length).toBeGreaterThanOrEqual(19);
+      for (const error of refused) expect(error).toBeInstanceOf(ChannelEndedError);
+      expect((await texts(logs[2]!, 'a')).length).toBe(160 + stored.length);
+    }, 20_000);
+
+    it('begin a channel again when its end was removed with the rest of it', async () => {
+      const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
+      await append(one, 'a', ended('done', 'end'));
+      await expect(append(other, 'a', note('late'))).rejects.toBeInstanceOf(ChannelEndedError);
+      await (await manager()).streams.purge(latest(), { filter: `${latest()}.channel.a` });
+      await append(other, 'a', note('again', 'id-3'));
+      await append(one, 'a', note('and again', 'id-4'));
+      expect(await texts(one, 'a')).toEqual(['again', 'and again']);
+    });
+
+    it('cost a message one request, where they know the channel', async () => {
+      const own = await nats.connect();
+      const log = open({ connection: own });
+      await append(log, 'a', note(0, 'id-0'));
+      const before = own.stats().outMsgs;
+      for (let index = 1; index <= 20; index++) await append(log, 'a', note(index, `id-${index}`));
+      expect(own.stats().outMsgs - before).toBe(20);
+    });
   });
 
   it('has one consumer for all channels', async () => {

@@ -149,7 +149,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     await nats.start();
     a.room.next(note('stored'));
     expect([await got(a, 3), await got(b, 3)]).toEqual(Array(2).fill(['from a', 'from the server', 'stored']));
-    const late = await member(here, { history: 10 });
+    const late = await member(here, { from: { last: 10 } });
     expect(await got(late, 1)).toEqual(['stored']);
     expect([a.gaps.values, b.gaps.values]).toEqual([[], []]);
   });
@@ -197,7 +197,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     await nats.kill();
     await nats.start();
     const second = await site();
-    const fresh = await member(second, { history: 2 });
+    const fresh = await member(second, { from: { last: 2 } });
     expect(await got(fresh, 2)).toEqual([2, 3]);
     fresh.room.next(note(4));
     at.url = second.url;

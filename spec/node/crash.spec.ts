@@ -3,6 +3,7 @@ import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { batch, faultOf, ready } from '../support/outboxCases.js';
 import { folder } from './folder.js';
 import { startChild, type Child } from './processes.js';
+import { leaseOf, recordOf } from '../support/inboxes.js';
 
 const ROUNDS = 6;
 
@@ -21,7 +22,7 @@ describe('a process that is killed while it writes', () => {
       const { inbox, table, close } = lmdbStore({ path });
       const effects = table<number>('effects');
       for (const pid of ['ann', 'ben', 'cid']) {
-        const { cursor } = (await ready(inbox.load(pid)))!;
+        const { cursor } = (await ready(recordOf(inbox, pid)))!;
         expect(cursor.done).toBeGreaterThanOrEqual(highest(child, pid));
         expect(effects.entries({ start: [pid], end: [pid, Infinity] })).toEqual(
           Array.from({ length: cursor.done }, (_, index) => [[pid, index + 1], 1]),
@@ -76,10 +77,10 @@ describe('two processes with one outbox', () => {
     await child.until(({ length }) => length > 20);
     await Promise.all([
       child.kill(),
-      ...Array.from({ length: 20 }, (_, done) => ready(inbox.commit(`mine ${done}`, { done, finished: [] }, []))),
+      ...Array.from({ length: 20 }, (_, done) => ready(inbox.commit(leaseOf(`mine ${done}`), { done, finished: [] }, []))),
     ]);
-    await ready(inbox.commit('after', { done: 1, finished: [] }, []));
-    expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: { finished: [] } });
+    await ready(inbox.commit(leaseOf('after'), { done: 1, finished: [] }, []));
+    expect(await ready(recordOf(inbox, 'ann'))).toMatchObject({ cursor: { finished: [] } });
     close();
   }, 20_000);
 });

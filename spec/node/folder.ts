@@ -21,9 +21,9 @@ export async function tamper(path: string, name: string, change: (database: Data
   await root.close();
 }
 
-/** What LMDB tells of a database; its folder may be open. */
+/** What LMDB tells of a database; its folder may be open. It takes no lock: a write in progress waits for this thread. */
 export function statsOf(path: string, name: string): Readonly<Record<'entryCount' | 'lastTxnId', number>> {
-  const root = open({ path, noSubdir: false, overlappingSync: false, maxDbs: 128 });
+  const root = open({ path, noSubdir: false, readOnly: true, maxDbs: 128 });
   const stats = root.openDB({ name }).getStats();
   void root.close();
   return stats as ReturnType<typeof statsOf>;

@@ -7,6 +7,7 @@ import { pair } from '../support/sessionPair.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { ready } from '../support/outboxCases.js';
 import { folder, tamper } from './folder.js';
+import { leaseOf, recordOf } from '../support/inboxes.js';
 
 const letter = (id: string): DeadLetter => ({
   message: createMessage('spec.letter', { text: id, bytes: Uint8Array.of(1, 2) }, { id, timestamp: 0 }),
@@ -29,7 +30,7 @@ describe('the dead letters of lmdbStore', () => {
   const bury = (...ids: string[]): Promise<void> =>
     ready(
       store.inbox.commit(
-        'ann',
+        leaseOf('ann'),
         { done: 1, finished: [] },
         ids.map((id) => ({ deadLetter: letter(id) })),
       ),
@@ -49,7 +50,7 @@ describe('the dead letters of lmdbStore', () => {
       { ...letter('a'), id: 1 },
       { ...letter('b'), id: 2 },
     ]);
-    expect(await ready(store.inbox.load('ann'))).toMatchObject({ cursor: { done: 1 } });
+    expect(await ready(recordOf(store.inbox, 'ann'))).toMatchObject({ cursor: { done: 1 } });
   });
 
   it('give way when there are too many, the oldest first, and tell', async () => {
@@ -82,7 +83,7 @@ describe('the dead letters of lmdbStore', () => {
         },
       },
     ];
-    await expect(ready(store.inbox.commit('ann', { done: 2, finished: [] }, completions))).rejects.toThrow('no');
+    await expect(ready(store.inbox.commit(leaseOf('ann'), { done: 2, finished: [] }, completions))).rejects.toThrow('no');
     expect([await ids(), dropped]).toEqual([['a'], []]);
   });
 

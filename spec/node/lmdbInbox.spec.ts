@@ -4,6 +4,7 @@ import type { LmdbTransaction } from '../../lib/node/lmdbTransaction.js';
 import type { Completion } from '../../lib/session/store/inbox.js';
 import { ready } from '../support/outboxCases.js';
 import { folder, statsOf, tamper } from './folder.js';
+import { leaseOf, recordOf } from '../support/inboxes.js';
 
 const DAY = 86_400_000;
 const effects = (...all: ((transaction: LmdbTransaction) => void)[]): Completion<LmdbTransaction>[] => all.map((effect) => ({ effect }));
@@ -19,41 +20,41 @@ describe('the inbox of lmdbStore', () => {
   afterEach(() => stores.splice(0).forEach((store) => store.close()));
 
   it('knows nothing of a sender that is new', async () => {
-    expect(await ready(openStore().inbox.load('ann'))).toBeUndefined();
+    expect(await ready(recordOf(openStore().inbox, 'ann'))).toBeUndefined();
   });
 
   it('keeps the cursor and the session of each sender, also when it is opened again', async () => {
     const path = folder();
     const before = openStore({ path });
-    await ready(before.inbox.commit('ann', cursor(7, 9, 10), []));
-    await ready(before.inbox.remember('ann', { sid: 's', n: 3, more: [1n, null] }));
-    await ready(before.inbox.remember('ben', 'x'));
-    await ready(before.inbox.commit('ann', cursor(10), []));
+    await ready(before.inbox.commit(leaseOf('ann'), cursor(7, 9, 10), []));
+    await ready(before.inbox.remember(leaseOf('ann'), { sid: 's', n: 3, more: [1n, null] }));
+    await ready(before.inbox.remember(leaseOf('ben'), 'x'));
+    await ready(before.inbox.commit(leaseOf('ann'), cursor(10), []));
     before.close();
 
     const { inbox } = openStore({ path });
-    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(10), session: { sid: 's', n: 3, more: [1n, null] } });
-    expect(await ready(inbox.load('ben'))).toEqual({ cursor: cursor(0), session: 'x' });
+    expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(10), session: { sid: 's', n: 3, more: [1n, null] } });
+    expect(await ready(recordOf(inbox, 'ben'))).toEqual({ cursor: cursor(0), session: 'x' });
   });
 
   it('keeps the rejections whose senders may not know them yet', async () => {
     const path = folder();
     const before = openStore({ path });
     const rejections = [{ number: 2, kind: 'refused', code: 'ERR_X', reason: 'not today' } as const];
-    await ready(before.inbox.commit('ann', { ...cursor(2), rejections }, []));
-    await ready(before.inbox.remember('ann', 'x'));
+    await ready(before.inbox.commit(leaseOf('ann'), { ...cursor(2), rejections }, []));
+    await ready(before.inbox.remember(leaseOf('ann'), 'x'));
     before.close();
     const { inbox } = openStore({ path });
-    expect(await ready(inbox.load('ann'))).toEqual({ cursor: { ...cursor(2), rejections }, session: 'x' });
-    await ready(inbox.commit('ann', cursor(3), []));
-    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(3), session: 'x' });
+    expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: { ...cursor(2), rejections }, session: 'x' });
+    await ready(inbox.commit(leaseOf('ann'), cursor(3), []));
+    expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(3), session: 'x' });
   });
 
   it('knows what is on its way to the disk, also where nobody waits for that any more', async () => {
     const { inbox } = openStore();
-    (inbox.commit('ann', cursor(1), []) as Observable<void>).subscribe();
-    (inbox.commit('ann', cursor(2), []) as Observable<void>).subscribe().unsubscribe();
-    expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(2) });
+    (inbox.commit(leaseOf('ann'), cursor(1), []) as Observable<void>).subscribe();
+    (inbox.commit(leaseOf('ann'), cursor(2), []) as Observable<void>).subscribe().unsubscribe();
+    expect(await ready(recordOf(inbox, 'ann'))).toMatchObject({ cursor: cursor(2) });
   });
 
   it('runs the effects in order, each seeing what those before have written', async () => {
@@ -61,7 +62,7 @@ describe('the inbox of lmdbStore', () => {
     const log = table<string>('log');
     const append = (letter: string) => (transaction: LmdbTransaction) =>
       transaction.put(log, 'all', (transaction.get(log, 'all') ?? '') + letter);
-    await ready(inbox.commit('ann', cursor(3), effects(append('a'), append('b'), append('c'))));
+    await ready(inbox.commit(leaseOf('ann'), cursor(3), effects(append('a'), append('b'), append('c'))));
     expect(log.get('all')).toBe('abc');
   });
 
@@ -70,7 +71,7 @@ describe('the inbox of lmdbStore', () => {
     const log = table<string>('log');
     await ready(
       inbox.commit(
-        'ann',
+        leaseOf('ann'),
         cursor(1),
         effects((transaction) => transaction.put(log, 1, 'one')),
       ),
@@ -88,10 +89,10 @@ describe('the inbox of lmdbStore', () => {
         throw boom;
       }),
     ];
-    await expect(ready(inbox.commit('ann', cursor(4), completions))).rejects.toBe(boom);
+    await expect(ready(inbox.commit(leaseOf('ann'), cursor(4), completions))).rejects.toBe(boom);
     expect(log.entries()).toEqual([[1, 'one']]);
     expect(await ready(deadLetters.count())).toBe(0);
-    expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(1), session: undefined });
+    expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(1), session: undefined });
   });
 
   it('does what others have asked for when the effect of one throws', async () => {
@@ -103,13 +104,15 @@ describe('the inbox of lmdbStore', () => {
       throw new Error('no');
     });
     const results = await Promise.allSettled(
-      [inbox.commit('ann', cursor(1), put('ann')), inbox.commit('ben', cursor(1), fail), inbox.commit('cid', cursor(1), put('cid'))].map(
-        ready,
-      ),
+      [
+        inbox.commit(leaseOf('ann'), cursor(1), put('ann')),
+        inbox.commit(leaseOf('ben'), cursor(1), fail),
+        inbox.commit(leaseOf('cid'), cursor(1), put('cid')),
+      ].map(ready),
     );
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(log.entries().map(([key]) => key)).toEqual(['ann', 'cid']);
-    expect(await ready(inbox.load('ben'))).toBeUndefined();
+    expect(await ready(recordOf(inbox, 'ben'))).toBeUndefined();
   });
 
   it('writes for all senders in one transaction', async () => {
@@ -120,7 +123,7 @@ describe('the inbox of lmdbStore', () => {
     const commits = Array.from({ length: 100 }, (_, index) =>
       ready(
         inbox.commit(
-          `sender ${index}`,
+          leaseOf(`sender ${index}`),
           cursor(1),
           effects((transaction) => transaction.put(log, index, index)),
         ),
@@ -144,7 +147,7 @@ describe('the inbox of lmdbStore', () => {
         late = error;
       }
     };
-    await expect(ready(inbox.commit('ann', cursor(1), effects(waiting)))).rejects.toThrow(TypeError);
+    await expect(ready(inbox.commit(leaseOf('ann'), cursor(1), effects(waiting)))).rejects.toThrow(TypeError);
     expect(late).toEqual(new Error('the transaction has ended: an effect must be synchronous'));
     expect(log.entries()).toEqual([]);
   });
@@ -154,7 +157,7 @@ describe('the inbox of lmdbStore', () => {
     await expect(
       ready(
         inbox.commit(
-          'ann',
+          leaseOf('ann'),
           cursor(1),
           effects(() => void table('late')),
         ),
@@ -162,14 +165,14 @@ describe('the inbox of lmdbStore', () => {
     ).rejects.toThrow('before the transaction');
   });
 
-  it('tells a value that cannot be stored, and undoes the rest', async () => {
+  it('delivers the error of a value that cannot be stored, which is none of the store, and undoes the rest', async () => {
     const { inbox, table } = openStore();
     const log = table('log');
     const effect = (transaction: LmdbTransaction): void => {
       transaction.put(log, 1, 'one');
       transaction.put(log, 'x'.repeat(5_000), 'key too long');
     };
-    await expect(ready(inbox.commit('ann', cursor(1), effects(effect)))).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
+    await expect(ready(inbox.commit(leaseOf('ann'), cursor(1), effects(effect)))).rejects.toThrow(/^Key size is larger/);
     expect(log.entries()).toEqual([]);
   });
 
@@ -178,20 +181,28 @@ describe('the inbox of lmdbStore', () => {
     const { inbox, close } = lmdbStore({ path });
     let second: Promise<void> | undefined;
     const effect = (): void => {
-      second = ready(inbox.commit('ben', cursor(2), [])); // waits for the transaction that is running
+      second = ready(inbox.commit(leaseOf('ben'), cursor(2), [])); // waits for the transaction that is running
       close();
     };
-    await ready(inbox.commit('ann', cursor(1), effects(effect)));
+    await ready(inbox.commit(leaseOf('ann'), cursor(1), effects(effect)));
     await second;
     const again = openStore({ path }).inbox;
-    expect([await ready(again.load('ann')), await ready(again.load('ben'))]).toMatchObject([{ cursor: cursor(1) }, { cursor: cursor(2) }]);
+    expect([await ready(recordOf(again, 'ann')), await ready(recordOf(again, 'ben'))]).toMatchObject([
+      { cursor: cursor(1) },
+      { cursor: cursor(2) },
+    ]);
   });
 
   it('delivers the failure of a store that is closed', async () => {
     const { inbox, results, close } = lmdbStore({ path: folder() });
     close();
     close();
-    for (const call of [() => inbox.load('a'), () => inbox.commit('a', cursor(1), []), () => results.get('a'), () => results.put('a', 1)]) {
+    for (const call of [
+      () => recordOf(inbox, 'a'),
+      () => inbox.commit(leaseOf('a'), cursor(1), []),
+      () => results.get('a'),
+      () => results.put('a', 1),
+    ]) {
       await expect(ready(call() as Observable<unknown>)).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
     }
   });
@@ -199,8 +210,8 @@ describe('the inbox of lmdbStore', () => {
   it('takes a record that nobody can read for none, and tells', async () => {
     const path = folder();
     const before = lmdbStore({ path });
-    await ready(before.inbox.commit('ann', cursor(7), []));
-    await ready(before.inbox.commit('ben', cursor(7), []));
+    await ready(before.inbox.commit(leaseOf('ann'), cursor(7), []));
+    await ready(before.inbox.commit(leaseOf('ben'), cursor(7), []));
     before.close();
     await tamper(path, 'rxwire.senders', (database) => {
       database.putSync('ann', Buffer.from([0xc1]));
@@ -210,49 +221,70 @@ describe('the inbox of lmdbStore', () => {
     const { inbox, faults$ } = openStore({ path });
     const told: unknown[] = [];
     faults$.subscribe(({ store, fault }) => told.push([store, fault]));
-    expect([await ready(inbox.load('ann')), await ready(inbox.load('ben'))]).toEqual([undefined, undefined]);
+    expect([await ready(recordOf(inbox, 'ann')), await ready(recordOf(inbox, 'ben'))]).toEqual([undefined, undefined]);
     expect(told).toEqual([
       ['lmdb', 'corrupt'],
       ['lmdb', 'corrupt'],
     ]);
-    await ready(inbox.commit('ann', cursor(1), []));
-    expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(1) });
+    await ready(inbox.commit(leaseOf('ann'), cursor(1), []));
+    expect(await ready(recordOf(inbox, 'ann'))).toMatchObject({ cursor: cursor(1) });
   });
 
   it('emits once, and completes', async () => {
     const { inbox } = openStore();
     const values: unknown[] = [];
     await new Promise<void>((complete) => {
-      (inbox.commit('ann', cursor(1), []) as Observable<void>).subscribe({ next: (value) => values.push(value), complete });
+      (inbox.commit(leaseOf('ann'), cursor(1), []) as Observable<void>).subscribe({ next: (value) => values.push(value), complete });
     });
     expect(values).toEqual([undefined]);
+  });
+
+  it('lets the later of two hellos of an unknown sender win, whichever writes first', async () => {
+    const fenced = { code: 'ERR_STORE', fault: 'fenced' };
+    for (const order of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const { inbox } = openStore();
+      const claim = async (n: number) => (await ready(inbox.claim('ann', () => ({ owner: `owner ${n}`, epoch: 1, n })))).lease!;
+      const leases = { 1: await claim(1), 2: await claim(2) };
+      const [first, second] = order.map((n) => async () => {
+        await ready(inbox.remember(leases[n as 1 | 2], `session ${n}`));
+        await ready(inbox.commit(leases[n as 1 | 2], cursor(n), []));
+      });
+      await first!();
+      if (order[0] === 1) await second!();
+      else await expect(second!()).rejects.toMatchObject(fenced);
+      expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(2), session: 'session 2' });
+      await expect(ready(inbox.commit(leases[1], cursor(9), []))).rejects.toMatchObject(fenced);
+    }
   });
 
   describe('with a clock', () => {
     it('forgets a sender that was silent for 30 days, and not before', async () => {
       const scheduler = new VirtualTimeScheduler();
       const { inbox } = openStore({ scheduler });
-      await ready(inbox.commit('ann', cursor(7), []));
+      await ready(inbox.commit(leaseOf('ann'), cursor(7), []));
       scheduler.frame = 29 * DAY;
-      await ready(inbox.remember('ann', 's'));
+      await ready(inbox.remember(leaseOf('ann'), 's'));
       scheduler.frame = 59 * DAY - 1;
-      expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(7), session: 's' });
+      expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(7), session: 's' });
       scheduler.frame = 59 * DAY;
-      expect(await ready(inbox.load('ann'))).toBeUndefined();
-      await ready(inbox.commit('ann', cursor(1), []));
-      expect(await ready(inbox.load('ann'))).toEqual({ cursor: cursor(1), session: undefined });
+      expect(await ready(recordOf(inbox, 'ann'))).toBeUndefined();
+      await ready(inbox.commit(leaseOf('ann'), cursor(1), []));
+      expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(1), session: undefined });
     });
 
     it('cleans up what is old, a few at a time, as new senders come', async () => {
       const scheduler = new VirtualTimeScheduler();
       const path = folder();
       const { inbox } = openStore({ path, scheduler, cursorTtl: DAY });
-      for (let index = 0; index < 40; index++) await ready(inbox.commit(`old ${index}`, cursor(1), []));
+      for (let index = 0; index < 40; index++) await ready(inbox.commit(leaseOf(`old ${index}`), cursor(1), []));
       scheduler.frame = 2 * DAY;
-      await ready(inbox.commit('new', cursor(1), []));
+      await ready(inbox.commit(leaseOf('new'), cursor(1), []));
       expect(sizeOf(path, 'rxwire.senders')).toBe(40 - 16 + 1);
-      await ready(inbox.commit('newer', cursor(1), []));
-      await ready(inbox.commit('newest', cursor(1), []));
+      await ready(inbox.commit(leaseOf('newer'), cursor(1), []));
+      await ready(inbox.commit(leaseOf('newest'), cursor(1), []));
       expect(sizeOf(path, 'rxwire.senders')).toBe(3);
       expect(sizeOf(path, 'rxwire.ages')).toBe(3);
     });
@@ -263,11 +295,11 @@ describe('the inbox of lmdbStore', () => {
       const { inbox } = openStore({ path, scheduler, maxSenders: 2 });
       for (const [day, pid] of ['ann', 'ben', 'ann', 'cid'].entries()) {
         scheduler.frame = day * DAY;
-        await ready(inbox.commit(pid, cursor(day + 1), []));
+        await ready(inbox.commit(leaseOf(pid), cursor(day + 1), []));
       }
-      expect(await ready(inbox.load('ben'))).toBeUndefined();
-      expect(await ready(inbox.load('ann'))).toMatchObject({ cursor: cursor(3) });
-      expect(await ready(inbox.load('cid'))).toMatchObject({ cursor: cursor(4) });
+      expect(await ready(recordOf(inbox, 'ben'))).toBeUndefined();
+      expect(await ready(recordOf(inbox, 'ann'))).toMatchObject({ cursor: cursor(3) });
+      expect(await ready(recordOf(inbox, 'cid'))).toMatchObject({ cursor: cursor(4) });
       expect(sizeOf(path, 'rxwire.ages')).toBe(2);
     });
   });

@@ -28,6 +28,19 @@ function placeOf(name: string, makeStore: (path: string) => OutboxStore): Outbox
 describe('lmdbOutbox', () => {
   outboxContract(() => placeOf('outbox', (path) => lmdbOutbox({ path })));
 
+  it('is not opened for an earlier hello than its owner has answered: a server may be late', async () => {
+    const path = folder();
+    const [late, owner] = [lmdbOutbox({ path }), lmdbOutbox({ path })];
+    await ready(owner.open({ epoch: 1, n: 6 }));
+    expect(await faultOf(() => late.open({ epoch: 1, n: 5 }))).toBe('fenced');
+    expect(await faultOf(() => late.open({ epoch: 0, n: 9 }))).toBe('fenced');
+    await ready(owner.append([batch(1)]));
+    expect(await faultOf(() => late.open({ epoch: 2, n: 1 }))).toBeUndefined();
+    expect(await faultOf(() => owner.append([batch(2)]))).toBe('fenced');
+    owner.close();
+    late.close();
+  });
+
   it('takes as many messages and bytes as it may, and no more', async () => {
     const outbox = lmdbOutbox({ path: folder(), maxMessages: 10, maxBytes: 100 });
     await ready(outbox.open());
@@ -184,16 +197,18 @@ describe('the outboxes of lmdbStore', () => {
     store.close();
   });
 
-  it('make room for a new one when there are too many', async () => {
+  it('make room for a new one when there are too many, unless they are open', async () => {
     const scheduler = new VirtualTimeScheduler();
     const store = lmdbStore({ path: folder(), scheduler, maxOutboxes: 2 });
     const [ann, ben, cid] = ['ann', 'ben', 'cid'].map((name) => store.outbox(name)) as [OutboxStore, OutboxStore, OutboxStore];
     for (const [day, outbox] of [ann, ben, cid].entries()) {
       scheduler.frame = day * DAY;
       await ready(outbox.open());
+      await ready(outbox.append([batch(1)]));
+      if (outbox === ben) outbox.close();
     }
-    expect(await faultOf(() => ann.append([batch(1)]))).toBe('fenced');
-    expect(await faultOf(() => ben.append([batch(1)]))).toBeUndefined();
+    expect(await faultOf(() => ann.append([batch(2)]))).toBeUndefined();
+    expect(await ready(ben.open())).toMatchObject({ epoch: 1, batches: [] });
     for (const outbox of [ann, ben, cid]) outbox.close();
     store.close();
   });

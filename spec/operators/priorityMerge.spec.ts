@@ -50,7 +50,10 @@ describe('priorityMerge', () => {
   });
 
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));
-  afterEach(() => void jest.useRealTimers());
+  afterEach(() => {
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
 
   it('runs 4 at once by default', () => {
     const work = createWork();
@@ -219,7 +222,7 @@ describe('priorityMerge', () => {
     of('a', 'b', 'c')
       .pipe(priorityMerge(work.start, { concurrency: 1, maxAge: 10, onDrop: (value, reason) => dropped.push([value, reason]) }))
       .subscribe();
-    jest.setSystemTime(10);
+    jest.spyOn(performance, 'now').mockReturnValue(10);
     work.end('a');
     expect(dropped).toEqual([
       ['b', 'expired'],
@@ -276,7 +279,7 @@ describe('priorityMerge', () => {
     range(0, 4)
       .pipe(priorityMerge(work.start, { concurrency: 1, maxAge: 5, onDrop }))
       .subscribe({ error });
-    jest.setSystemTime(5);
+    jest.spyOn(performance, 'now').mockReturnValue(5);
     work.end(0);
     expect(onDrop).toHaveBeenCalledTimes(1);
     expect(error.mock.calls).toEqual([[new Error('boom')]]);

@@ -26,7 +26,7 @@ describe('an at-most-once message on a channel', () => {
     expect(payloads(onServer.values)).toEqual(['hello', 'Ann is typing']);
     expect(ben.messages.values[1]?.source).toBe(ann.states.values.at(-1)?.member);
 
-    const late = await town.member('room.1', { history: 100 });
+    const late = await town.member('room.1', { from: { last: 100 } });
     ann.room.next(note('bye'));
     expect(payloads(await late.messages.take(2))).toEqual(['hello', 'bye']);
     expect(log.read('room.1', { limit: 100 })).toMatchObject({ last: 2 });
@@ -41,7 +41,7 @@ describe('an at-most-once message on a channel', () => {
     room.next(note('hello'));
     expect(new Set(payloads(await ben.messages.take(2)))).toEqual(new Set(['the server is typing', 'hello']));
     expect(ben.messages.values.every(({ source }) => source === 'hub')).toBe(true);
-    const late = await town.member('room.1', { history: 100 });
+    const late = await town.member('room.1', { from: { last: 100 } });
     room.next(note('bye'));
     expect(payloads(await late.messages.take(2))).toEqual(['hello', 'bye']);
   });
@@ -53,7 +53,7 @@ describe('an at-most-once message on a channel', () => {
     channel(wire, 'room.1').next(note('from a wire without acks'));
     channel(wire, 'room.1').next(createMessage('note', 'said', { delivery: 'at-least-once' }));
     await ben.messages.take(2);
-    const late = await town.member('room.1', { history: 100 });
+    const late = await town.member('room.1', { from: { last: 100 } });
     town.hall.channel('room.1').next(note('bye'));
     expect(payloads(await late.messages.take(2))).toEqual(['said', 'bye']);
   });
@@ -134,7 +134,7 @@ describe('an at-most-once message on a channel', () => {
     const [ann, ben] = [await town.member('room.1'), await town.member('room.1')];
     ann.room.next(typing('Ann is typing'));
     expect(payloads(await ben.messages.take(1))).toEqual(['Ann is typing']);
-    const late = await town.member('room.1', { history: 100 });
+    const late = await town.member('room.1', { from: { last: 100 } });
     ann.room.next(note('hello'));
     expect(payloads(await late.messages.take(1))).toEqual(['hello']);
   });

@@ -10,7 +10,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import { deliver, type DeliverySession, type Outcome } from '../../lib/session/receive/delivery.js';
+import { deliver, type DeliverySession, type Outcome, type SessionTerms } from '../../lib/session/receive/delivery.js';
 import type { DeadLetter, DeadLetterStore } from '../../lib/session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
 import type { Wire } from '../../lib/wire/wire.js';
@@ -269,12 +269,13 @@ describe('with an inbox', () => {
 
 describe('the session', () => {
   /** The outcomes of a message that an operator processes. */
-  function outcomesOf(operator: Operator, terms: Partial<DeliverySession> = {}): readonly Outcome[] {
+  function outcomesOf(operator: Operator, terms: Partial<SessionTerms> = {}): readonly Outcome[] {
     const settled: Outcome[] = [];
     const source = new Subject<Message>();
     record(source.pipe(operator));
     const session = { canWrite: false, isOver: () => false, complain: () => undefined, ...terms };
-    deliver(message('a'), (one) => source.next(one), { ...session, settle: (_, outcomes) => void settled.push(...outcomes) });
+    const settle: DeliverySession['settle'] = (_, outcomes) => void settled.push(...outcomes);
+    deliver(message('a'), (one) => source.next(one), { ...session, settle, abandon: () => undefined });
     return settled;
   }
 

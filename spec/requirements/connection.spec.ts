@@ -6,6 +6,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionState, ConnectionStatus } from '../../lib/wire/connectionState.js';
 import type { Wire } from '../../lib/wire/wire.js';
+import { eventually } from '../support/eventually.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
@@ -74,7 +75,7 @@ describe('a live ConnectionState', () => {
     const { wire, served, url, until } = await start({}, link);
     await until('connected');
     expect(wire.state).toMatchObject({ protocol, endpoint: protocol === 'websocket' ? url : url.replace('ws', 'http') });
-    expect(served[0]!.state).toMatchObject({ protocol, endpoint: '/wire' });
+    await eventually(() => expect(served[0]?.state).toMatchObject({ protocol, endpoint: '/wire' }));
   });
 
   it('createdAt and lastActivity', async () => {

@@ -6,6 +6,7 @@ import { connect } from '../../lib/wire/connect.js';
 import { pool, type Pool } from '../../lib/wire/pool/pool.js';
 import type { PoolOptions } from '../../lib/wire/pool/poolOptions.js';
 import type { Wire } from '../../lib/wire/wire.js';
+import { eventually } from '../support/eventually.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
@@ -41,7 +42,7 @@ describe('a connection pool (min, max, acquireTimeout)', () => {
   it('keeps min connections, opens up to max, and loses nothing while they are cut', async () => {
     const { all, proxy, served, arrived, until } = await start({ min: 2, max: 4, acquireTimeout: 20_000 });
     await until(({ idle }) => idle === 2);
-    expect(served).toHaveLength(2);
+    await eventually(() => expect(served).toHaveLength(2));
     const count = 200;
     const receipts$ = range(0, count).pipe(
       mergeMap((index) => {
@@ -59,10 +60,11 @@ describe('a connection pool (min, max, acquireTimeout)', () => {
   it('replaces a connection that the server has ended', async () => {
     const { served, until } = await start({ min: 1, max: 1 });
     await until(({ idle }) => idle === 1);
+    await eventually(() => expect(served).toHaveLength(1));
     served[0]!.complete();
     await until(({ size }) => size === 0);
     await until(({ idle }) => idle === 1);
-    expect(served).toHaveLength(2);
+    await eventually(() => expect(served).toHaveLength(2));
   });
 
   it('fails who waits when there is no server', async () => {

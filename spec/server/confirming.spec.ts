@@ -1,4 +1,4 @@
-import { defer, filter, map, merge, mergeMap, of, Subject, timer, type Unsubscribable } from 'rxjs';
+import { defer, filter, firstValueFrom, map, merge, mergeMap, of, Subject, timer, type Unsubscribable } from 'rxjs';
 import { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame, Link } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memoryLink.js';
@@ -49,17 +49,21 @@ describe('a connection that is lost between the welcome and the first frame of t
     ]);
   });
 
-  it('loses nothing of it either when the server is restarted with its inbox', async () => {
+  it('loses nothing of it either when the server is restarted with its inbox, which stores nothing of a client that has not confirmed', async () => {
     const options = { inbox: fakeInbox() };
     const { wire, server, start, errors, opened } = meet((connection) => connection === 0, options);
-    await server.take(1);
+    await firstValueFrom(wire.errors$);
     server.subscription.unsubscribe();
     const again = start();
+    const sent = wire.send(createMessage('test.any', 'from the client'));
     const messages = record(wire);
-    (await again.take(1))[0]!.next(createMessage('test.any', 'from the next'));
-    await messages.take(1);
-    expect(errors()).not.toContain('ERR_SESSION_LOST');
-    expect(opened()).toBeGreaterThanOrEqual(2);
+    const [there] = await again.take(1);
+    there!.next(createMessage('test.any', 'from the next'));
+    expect((await record(there!).take(1)).map(({ payload }) => payload)).toEqual(['from the client']);
+    await Promise.all([sent, messages.take(1)]);
+    expect([server.values, opened() >= 2]).toEqual([[], true]);
+    // No server has acked anything: the client knows that the session had not begun.
+    expect(new Set(errors())).toEqual(new Set(['ERR_CONNECTION_LOST']));
     again.subscription.unsubscribe();
   });
 

@@ -1,4 +1,4 @@
-import { EMPTY, NEVER, Subject, type Observable } from 'rxjs';
+import { EMPTY, map, NEVER, Subject, timer, type Observable } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import type { RxwireError } from '../../lib/errors.js';
@@ -11,6 +11,7 @@ import { consume } from '../../lib/session/consume/consume.js';
 import { batchFrame } from '../../lib/session/protocol/frames.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { fakeInbox } from '../support/fakeInbox.js';
+import type { ClaimedInbox } from '../../lib/session/store/inbox.js';
 import { rawEnd, type RawEnd } from '../support/rawEnd.js';
 import { record } from '../support/record.js';
 import { seeded } from '../support/seeded.js';
@@ -48,6 +49,7 @@ function start(options: ServeOptions = {}, handler: Handler = () => EMPTY) {
     end.send(helloFrame(fields));
     const [frame] = await end.frames.take(1);
     end.send('["ack",0,1024]');
+    await end.frames.take(2);
     return { ...end, welcome: fieldsOf(frame) };
   };
   return { dial, enter, refused, got, codes, live: () => live, stop: () => running.unsubscribe() };
@@ -89,12 +91,12 @@ describe('a client that speaks the session, and breaks its rules', () => {
     });
 
     it('sends messages before it is welcome', async () => {
-      const inbox = { ...fakeInbox(), remember: () => NEVER };
-      const { dial, got, codes } = begin({ inbox });
+      const inbox = { ...fakeInbox(), claim: () => timer(20).pipe(map(() => ({ record: undefined, lease: undefined }))) };
+      const { dial, got, refused } = begin({ inbox });
       const { send, code, frames } = dial();
       send(helloFrame(), batch(1, 'early'));
       expect(await code).toBe(4400);
-      expect([codes, got, frames.values]).toEqual([['ERR_PROTOCOL', 'ERR_CONNECTION_LOST'], [], []]);
+      expect([refused.map((error) => error.code), got, frames.values]).toEqual([['ERR_PROTOCOL'], [], []]);
     });
 
     it.each([
@@ -104,7 +106,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       ['whose window is nothing', { window: 0 }],
       ['with a level that does not exist', { delivery: 'thrice' }],
       ['whose name is no name', { id: '<script>' }],
-      ['with a token that is none', { rt: '__proto__' }],
+      ['with a token that is none', { sid: secret(), rt: '__proto__' }],
     ])('says a hello %s', async (_, fields) => {
       const { dial, refused, live } = begin();
       const { send, code } = dial();
@@ -237,7 +239,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       ['of an older owner', { epoch: 1, n: 9 }, 4409],
       ['that was there before', { epoch: 2, n: 1 }, 4409],
       ['without a token', { epoch: 2, n: 2 }, 4403],
-      ['with a token of its own making', { epoch: 2, n: 2, rt: secret() }, 4403],
+      ['with a token of its own making', { epoch: 2, n: 2, sid: secret(), rt: secret() }, 4403],
       ['of a newer owner, without a token', { epoch: 3, n: 1 }, 4403],
     ])('says a hello %s: refused, and the client goes on', async (_, fields, expected) => {
       const { dial, enter, got, refused } = begin();
@@ -284,14 +286,14 @@ describe('a client that speaks the session, and breaks its rules', () => {
     });
 
     it('comes while the server is still finding out who that is: closed with 1013', async () => {
-      const found$ = new Subject<undefined>();
-      const { dial } = begin({ inbox: { ...fakeInbox(), load: () => found$ } });
+      const found$ = new Subject<ClaimedInbox>();
+      const { dial } = begin({ inbox: { ...fakeInbox(), claim: () => found$ } });
       const pid = secret();
       const [first, second] = [dial(), dial()];
       first.send(helloFrame({ pid }));
       second.send(helloFrame({ pid, n: 2 }));
       expect(await second.code).toBe(1013);
-      found$.next(undefined);
+      found$.next({ record: undefined, lease: undefined });
       await first.frames.take(1);
     });
   });
@@ -317,11 +319,11 @@ describe('a client that speaks the session, and breaks its rules', () => {
     expect(frames.values.slice(-2)).toEqual(['["ping",0]', '["ping",0]']);
   });
 
-  it('sends 2,000 frames that are nearly good: nothing crashes, nothing is left', async () => {
+  it('sends 500 frames that are nearly good: nothing crashes, nothing is left', async () => {
     const random = seeded(20_261_125);
     const { enter, live, got } = begin({ maxDetached: 0, pingInterval: 1_000_000 });
     const ends: unknown[] = [];
-    for (let sent = 0; sent < 2_000;) {
+    for (let sent = 0; sent < 500;) {
       const isBinary = random() < 0.5;
       const { send, close, code, frames } = await enter({ codecs: [isBinary ? 'msgpack' : 'json'] });
       for (let here = 0; here < 3 && !frames.isOver(); here++, sent++) {
@@ -334,7 +336,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
     }
     await eventually(() => expect(live()).toBe(0));
     expect(new Set(ends)).toEqual(new Set([1000, 4000, 4400, 4410]));
-    expect(got.length).toBeGreaterThan(200);
+    expect(got.length).toBeGreaterThan(50);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
 
     const { send, frames } = await enter();

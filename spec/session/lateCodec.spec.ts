@@ -136,7 +136,7 @@ describe('createEncoder', () => {
       },
     };
     const contextOf = (first: number, count: number): BatchContext => ({ direction: 'to-server', pid: 'p', first, count });
-    const encode = createEncoder({ current: codec }, { maxSize: 1_000, onUnsendable: ({ id }) => dead.push(id), contextOf });
+    const encode = createEncoder({ current: codec, maxSize: 1_000 }, { onUnsendable: ({ id }) => dead.push(id), contextOf });
     const [encoded] = await record(
       encode(
         names(8).map((id) => message(id)),

@@ -1,4 +1,5 @@
-import { of } from 'rxjs';
+import { of, Subject } from 'rxjs';
+import type { Frame, Link } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { serve } from '../../lib/server/serve.js';
@@ -143,6 +144,25 @@ describe('the rejection of a message', () => {
     expect((await failed.take(1))[0]).toMatchObject({ id: 'b', status: 'refused' });
     await eventually(() => expect(served.isPending('c')).toBe(false));
     expect(failed.values).toHaveLength(1);
+  });
+
+  it('goes in several frames where one would be larger than the sender of the messages accepts', async () => {
+    const links$ = new Subject<Link<Frame>>();
+    const running = serve(links$).subscribe((wire) => {
+      wire.subscribe((one) => claim(one)?.({ rejection: { ...REFUSED, reason: 'ä'.repeat(one.id === 'm0' ? 200 : 40) } }));
+    });
+    cleanups.push(() => running.unsubscribe());
+    const [end, link] = rawEnd();
+    links$.next(link);
+    end.send(helloFrame({ rejections: true, limits: { maxFrame: 420 } }));
+    await end.frames.take(1);
+    end.send('["ack",0,1024]', batch(1, ...Array.from({ length: 20 }, (_, index) => `m${index}`)));
+    await eventually(() => expect(end.frames.values.join()).toContain('["ack",20,'));
+    const rejects = end.frames.values.filter((frame) => String(frame).startsWith('["reject"'));
+    const numbers = rejects.flatMap((frame) => (JSON.parse(frame as string) as [string, [number][]])[1].map(([number]) => number));
+    expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    for (const frame of rejects) expect(Buffer.byteLength(frame as string)).toBeLessThanOrEqual(420);
+    expect(rejects.length).toBeLessThan(10);
   });
 
   it('has no effect on an at-most-once message, whose sender does not wait for an outcome', async () => {

@@ -1,4 +1,4 @@
-import { concat, defer, filter, firstValueFrom, of, Subject, take, timer, type Observable } from 'rxjs';
+import { concat, defer, filter, firstValueFrom, map, of, Subject, take, timer, type Observable } from 'rxjs';
 import type { ConnectionLostError } from '../../lib/errors.js';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { CloseCode } from '../../lib/link/closeCode.js';
@@ -21,6 +21,7 @@ import { ready } from '../support/outboxCases.js';
 import { record } from '../support/record.js';
 import { network, type ClientOptions } from '../support/sessionPair.js';
 import { fakeStorage, type FakeStorage } from './store/fakeStorage.js';
+import { leaseOf } from '../support/inboxes.js';
 
 const message = (id: string, length = 0): Message => createMessage('test.any', 'x'.repeat(length), { id });
 const secret = (letter: string, length = 43): string => letter.repeat(length);
@@ -391,14 +392,14 @@ describe('restarting', () => {
       ['that comes twice', {}],
     ])('%s is refused', async (_, fields) => {
       const { greet } = server();
-      const { rt } = await greet().welcome();
-      expect(await greet({ ...fields, rt }).code()).toBe(CloseCode.SUPERSEDED);
+      const { sid, rt } = await greet().welcome();
+      expect(await greet({ ...fields, sid, rt }).code()).toBe(CloseCode.SUPERSEDED);
     });
 
     it.each<[string, Partial<Hello>]>([
       ['without the token', {}],
-      ['with a wrong token', { rt: secret('x') }],
-      ['with a wrong token, of a newer owner', { epoch: 3, n: 1, rt: secret('x') }],
+      ['with a wrong token', { sid: secret('s', 22), rt: secret('x') }],
+      ['with a wrong token, of a newer owner', { epoch: 3, n: 1, sid: secret('s', 22), rt: secret('x') }],
     ])('%s is refused once it was used', async (_, fields) => {
       const { greet } = server();
       const first = greet();
@@ -412,28 +413,35 @@ describe('restarting', () => {
     it('may show the token before, until the newer one was used', async () => {
       const { greet } = server();
       const first = greet();
-      const { rt } = await first.welcome();
+      const { sid, rt } = await first.welcome();
       await first.use();
       // This answer is lost on its way.
-      await greet({ n: 3, rt }).welcome();
-      const third = greet({ n: 4, rt });
+      await greet({ n: 3, sid, rt }).welcome();
+      const third = greet({ n: 4, sid, rt });
       const { rt: newest } = await third.welcome();
       await third.use();
-      expect(await greet({ n: 5, rt }).code()).toBe(CloseCode.FORBIDDEN);
-      expect(await greet({ n: 6, rt: newest }).welcome()).toMatchObject({ known: true });
+      expect(await greet({ n: 5, sid, rt }).code()).toBe(CloseCode.FORBIDDEN);
+      expect(await greet({ n: 6, sid, rt: newest }).welcome()).toMatchObject({ known: true });
     });
 
     it('takes the place of the one before', async () => {
       const { greet } = server();
       const first = greet();
-      const { rt } = await first.welcome();
-      await greet({ n: 3, rt }).welcome();
+      const { sid, rt } = await first.welcome();
+      await greet({ n: 3, sid, rt }).welcome();
       expect(await first.code()).toBe(CloseCode.SUPERSEDED);
     });
 
     it('has to come again while another of the same client is looked into', async () => {
       const loaded$ = new Subject<InboxRecord | undefined>();
-      const inbox = { ...fakeInbox(), load: () => loaded$.pipe(take(1)) };
+      const inbox: FakeInbox = {
+        ...fakeInbox(),
+        claim: (pid, decide) =>
+          loaded$.pipe(
+            take(1),
+            map((record) => ({ record, lease: leaseOf(pid, decide(record)?.owner) })),
+          ),
+      };
       const { greet } = server({ inbox });
       const first = greet();
       const second = greet({ n: 3 });

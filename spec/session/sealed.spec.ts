@@ -179,7 +179,7 @@ describe('bad tag, key id or AAD', () => {
     wire.next(message('a'));
     expect(ids(await got.take(1))).toEqual(['a']);
     expect(errors).toEqual(['ERR_CONNECTION_LOST 4410']);
-    expect(atServer[0]).toMatchObject({ code: 'ERR_DECODE', reason: 'cannot open: forged, or of another place' });
+    expect(atServer[0]).toMatchObject({ code: 'ERR_DECODE', reason: expect.stringMatching(/^cannot open: the key k1 .* forged/) });
   });
 
   it('whoever changes a bit of what has no number costs the connection, too', async () => {

@@ -14,6 +14,20 @@ export interface Chance {
   readonly name: () => string;
 }
 
+/** Later additions have streams of their own, so that the decisions of the others stay as they are. */
+export type Stream = 'stores' | 'limits' | 'callbacks' | 'strangers' | 'pauses';
+
+const STREAMS: readonly Stream[] = ['stores', 'limits', 'callbacks', 'strangers', 'pauses'];
+
+/** Makes another chance of a seed. */
+const LATER = 0x5f35_6495;
+
+/** The streams of a seed; `extra`: of what came first. */
+export function createStreams(seed: number): Readonly<Record<Stream | 'extra', Chance>> {
+  const streams = STREAMS.map((name, index) => [name, createChance(seed + (index + 2) * LATER)] as const);
+  return { extra: createChance(seed + LATER), ...(Object.fromEntries(streams) as Record<Stream, Chance>) };
+}
+
 export function createChance(seed: number): Chance {
   const random = seeded(seed);
   const whole = (from: number, to: number): number => from + Math.floor(random() * (to - from + 1));

@@ -1,14 +1,13 @@
-import { connect, UndeliveredError } from '../../lib/index.js';
+import { connect, StoreError, UndeliveredError } from '../../lib/index.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import { attend, type Attended } from './attend.js';
-import { beginLife, codecs, noteForgetting, noteStored, type Context } from './context.js';
+import { beginLife, codecOf, onDead, noteForgetting, type Context } from './context.js';
 import { createDisk } from './disk.js';
-import { idsIn } from './checks/spaces.js';
-import { durableInbox } from './inbox.js';
 import { lateCodec, poisonedCodec } from './lateCodec.js';
 import type { Life } from './life.js';
-import { durableOutbox, newRecord } from './outbox.js';
+import { newRecord } from './outbox.js';
+import { inboxOf, outboxOf } from './stores.js';
 
 /** A client, over all its lives. */
 export interface Client {
@@ -22,10 +21,12 @@ export interface Client {
   stop(): void;
   /** Another process takes over. */
   rival(): void;
+  /** Stands still for a while, as a stopped process or a frozen page does. */
+  freeze(): void;
 }
 
 export function createClient(context: Context): Client {
-  const { chance, clock, plan, network, deliveries, violate, isCalm } = context;
+  const { chance, streams, clock, plan, network, violate } = context;
   const mine = plan.client;
   const disk = createDisk(clock, chance, mine.commit);
   const record = newRecord(chance);
@@ -35,24 +36,8 @@ export function createClient(context: Context): Client {
   let count = 0;
 
   const storesOf = (life: Life) => ({
-    outbox:
-      mine.outbox === 'memory'
-        ? memoryOutbox()
-        : durableOutbox(life, {
-            ...{ chance, disk, record, codec: codecs[plan.codec] },
-            noRoom: () => (isCalm() ? 0 : mine.noRoom),
-            moment: () => ({ storedAt: clock.now(), isStoredOnline: context.sendable.isNow(life, 'client') }),
-            onStored: (ids, moment) => noteStored(ids, moment, context),
-          }),
-    ...(mine.inbox === 'durable' && {
-      inbox: durableInbox(life, {
-        ...{ disk, records },
-        onEffects: (ids) => ids.forEach((id) => deliveries.effect(id, 'client')),
-        onBuried: (ids) => ids.forEach(deliveries.buried),
-        onRefused: (ids) => ids.forEach(deliveries.refused),
-        onUndecodable: (body) => idsIn(body, codecs[plan.codec]).forEach(deliveries.setAside),
-      }),
-    }),
+    outbox: mine.outbox === 'memory' ? memoryOutbox() : outboxOf(life, 'client', context, { disk, record }),
+    ...(mine.inbox === 'durable' && { inbox: inboxOf(life, 'client', context, { disk, records }) }),
   });
   const live = (): void => {
     noteForgetting('client', context);
@@ -61,7 +46,7 @@ export function createClient(context: Context): Client {
     const wire = connect({
       ...{
         link: network.link(life),
-        codec: lateCodec(poisonedCodec(codecs[plan.codec], 'to-client', context.journal), mine.coding, life, context),
+        codec: lateCodec(poisonedCodec(codecOf('client', plan), 'to-client', context.journal), mine.coding, life, context),
         delivery: plan.delivery,
         id: `client-${count}`,
       },
@@ -70,8 +55,10 @@ export function createClient(context: Context): Client {
         window: mine.window,
         windowBytes: count % 2 ? mine.windowBytes : 500,
         ackDelay: mine.ackDelay,
+        ...(mine.maxFrame !== undefined && { maxFrame: mine.maxFrame }),
         maxQueued: mine.maxQueued,
         overflow: mine.overflow,
+        onDead: (message, error) => onDead(message, error, context),
       },
       reconnect: { initialInterval: 50, maxInterval: 2_000, random: chance.random },
       ...storesOf(life),
@@ -87,13 +74,21 @@ export function createClient(context: Context): Client {
         },
         onEnd(error) {
           // A later one has taken over.
-          if (current?.life === life && error && !(error instanceof UndeliveredError))
+          if (current?.life !== life) return;
+          if (plan.stores && error instanceof StoreError && error.fault !== 'fenced') restart(life);
+          else if (error && !(error instanceof UndeliveredError))
             violate('drains', `${life.name} has failed: ${error instanceof Error ? error.message : ''}`);
         },
       },
       context,
     );
   };
+  /** An application whose outbox has failed begins again. */
+  const restart = (life: Life): void =>
+    clock.soon(() => {
+      life.die();
+      clock.after(streams.stores.skewed(20, 4_000), start);
+    });
   const start = (): void => {
     if (!current?.life.isAlive()) live();
   };
@@ -102,8 +97,13 @@ export function createClient(context: Context): Client {
     record,
     former: () => former.filter(({ life }) => life.isAlive()),
     start,
-    stop() {
+    freeze() {
       if (!current?.life.isAlive()) return;
+      context.say(current.life.name, () => 'stands still');
+      current.life.freeze(streams.pauses.skewed(20, 10_000));
+    },
+    stop() {
+      if (!current?.life.isAlive() || current.life.isFrozen()) return;
       context.say(current.life.name, () => 'stops');
       current.wire.unsubscribe();
       current.life.die();

@@ -1,7 +1,10 @@
 import { Subscription, type SchedulerAction, type SchedulerLike } from 'rxjs';
 
 /** What is due at one time runs in this order: microtasks come before all else. */
-type Lane = 'microtask' | 'timer';
+export type Lane = 'microtask' | 'timer';
+
+/** Does a task of a process at once, or when the process is continued. */
+export type WhenRunning = (task: () => void, lane?: Lane) => void;
 
 interface Due {
   readonly time: number;
@@ -24,8 +27,8 @@ export interface Clock {
   run(until: number, goOn: () => boolean): void;
   /** How many tasks have run. */
   readonly steps: () => number;
-  /** A scheduler for RxJS whose tasks run only while `isAlive` says so; `count` is told how many more wait. */
-  scheduler(lane: Lane, isAlive: () => boolean, count: (change: 1 | -1) => void): SchedulerLike;
+  /** A scheduler for RxJS whose tasks run only while `isAlive` says so; `count` is told how many more wait, and `whenRunning` may put a task off. */
+  scheduler(lane: Lane, isAlive: () => boolean, count: (change: 1 | -1) => void, whenRunning: WhenRunning): SchedulerLike;
 }
 
 /** A heap, where RxJS's own `VirtualTimeScheduler` sorts all that waits each time. */
@@ -53,7 +56,7 @@ export function createClock(): Clock {
       }
       if (goOn()) time = until;
     },
-    scheduler: (lane, isAlive, count) => ({
+    scheduler: (lane, isAlive, count, whenRunning) => ({
       now: () => time,
       schedule<T>(work: (this: SchedulerAction<T>, state?: T) => void, delay = 0, state?: T): Subscription {
         const action = new Subscription() as SchedulerAction<T>;
@@ -63,12 +66,13 @@ export function createClock(): Clock {
           if (action.closed) return action;
           isWaiting = true;
           count(1);
-          add(lane, time + wait, () => {
+          const run = (): void => {
             if (action.closed || !isAlive()) return;
             isWaiting = false;
             count(-1);
             work.call(action, next);
-          });
+          };
+          add(lane, time + wait, () => whenRunning(run, lane));
           return action;
         };
         return action.schedule(state, delay);

@@ -61,6 +61,14 @@ export function createEnd({ life, pipe, onSent, onTaken, onLeft, isTold }: EndOp
     onLeft();
     pipe.send({ close: CloseCode.NORMAL, reason: '' });
   };
+  const receive = (parcel: Parcel): void => {
+    if (!life.isAlive() || (state !== 'open' && state !== 'closing')) return;
+    if ('close' in parcel) end(parcel.close, parcel.reason);
+    else {
+      onTaken(parcel.frame);
+      subscriber?.next(parcel.frame);
+    }
+  };
   life.onDeath(() => {
     if ((state === 'open' || state === 'closing') && isTold()) pipe.send({ close: CloseCode.ABNORMAL, reason: 'the process died' });
     state = 'closed';
@@ -81,17 +89,11 @@ export function createEnd({ life, pipe, onSent, onTaken, onLeft, isTold }: EndOp
         });
         sending.add(outgoing.subscribe({ next: send, error: fail, complete: sayGoodbye }));
       }),
-    receive(parcel) {
-      if (!life.isAlive() || (state !== 'open' && state !== 'closing')) return;
-      if ('close' in parcel) end(parcel.close, parcel.reason);
-      else {
-        onTaken(parcel.frame);
-        subscriber?.next(parcel.frame);
-      }
-    },
-    breakDown() {
-      if (life.isAlive() && state !== 'new' && state !== 'closed') end(CloseCode.ABNORMAL, 'cut');
-    },
+    receive: (parcel) => life.whenRunning(() => receive(parcel)),
+    breakDown: () =>
+      life.whenRunning(() => {
+        if (life.isAlive() && state !== 'new' && state !== 'closed') end(CloseCode.ABNORMAL, 'cut');
+      }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { isObservable, Observable, tap } from 'rxjs';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
@@ -14,8 +14,11 @@ interface Pending {
   isCancelled: boolean;
 }
 
-/** @param slowest How long a commit takes at most, in ms; 0: all is done at once. */
-export function createDisk(clock: Clock, chance: Chance, slowest: number): Disk {
+/**
+ * @param slowest How long a commit takes at most, in ms; 0: all is done at once.
+ * @param onAnswer Called before a process gets the answer to a write.
+ */
+export function createDisk(clock: Clock, chance: Chance, slowest: number, onAnswer?: (life: Life) => void): Disk {
   const underWay = new Map<Life, Pending[]>();
   let lastCommit = 0;
 
@@ -44,13 +47,17 @@ export function createDisk(clock: Clock, chance: Chance, slowest: number): Disk 
         if (mine.isCancelled) return;
         writes.splice(writes.indexOf(mine), 1);
         const answer = attempt(apply);
-        clock.after(chance.skewed(0, slowest / 4), () => {
+        const tell = (): void => {
           if (!life.step()) return;
           if ('error' in answer) subscriber.error(answer.error);
           else {
             subscriber.next(answer.value);
             subscriber.complete();
           }
+        };
+        clock.after(chance.skewed(0, slowest / 4), () => {
+          onAnswer?.(life);
+          life.whenRunning(tell);
         });
       });
     });
@@ -68,5 +75,16 @@ function attempt<T>(apply: () => T): { readonly value: T } | { readonly error: u
     return { value: apply() };
   } catch (error) {
     return { error };
+  }
+}
+
+/** Calls `look` with the error of a write, when its process learns of it. */
+export function onFailed<T>(write: () => MaybeAsync<T>, look: (error: unknown) => void): MaybeAsync<T> {
+  try {
+    const written = write();
+    return isObservable(written) ? written.pipe(tap({ error: look })) : written;
+  } catch (error) {
+    look(error);
+    throw error;
   }
 }

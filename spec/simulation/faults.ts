@@ -11,9 +11,13 @@ export interface Victims {
   readonly intruder: Intruder;
 }
 
+/** How far a date steps at least and at most, in ms. */
+const SECOND = 1_000;
+const MONTH = 31 * 24 * 3_600 * SECOND;
+
 /** Lets something go wrong, at random times of the storm. */
 export function strike({ client, server, intruder }: Victims, context: Context): void {
-  const { chance, clock, plan, network, counts, say, isCalm } = context;
+  const { chance, extra, streams, clock, plan, network, counts, say, isCalm } = context;
 
   const befall = (how: (connection: Connection) => string): void => {
     const connections = network.connections();
@@ -22,6 +26,22 @@ export function strike({ client, server, intruder }: Victims, context: Context):
     counts.cuts++;
     const what = how(connection);
     say('network', () => `${connection.name} is ${what}`);
+  };
+  const bounce = (): void => {
+    const host = extra.whole(0, plan.owners - 1);
+    say('network', () => `leads to server ${host + 1} of ${plan.owners}`);
+    network.aim(host);
+    for (const connection of network.connections()) {
+      counts.cuts++;
+      if (extra.hit(0.5)) network.drop(connection);
+      else network.fault(connection);
+    }
+  };
+  const step = (): void => {
+    const side = extra.pick(['client', 'server'] as const);
+    const size = SECOND * (MONTH / SECOND) ** extra.random();
+    context.ahead[side] += extra.pick([-1, 1]) * Math.floor(size);
+    say('clock', () => `the date of the ${side} is ${context.ahead[side]} ms ahead`);
   };
   const faults: Readonly<Record<Fault, () => void>> = {
     break: () => befall(network.fault),
@@ -34,7 +54,21 @@ export function strike({ client, server, intruder }: Victims, context: Context):
     leave: client.stop,
     rival: client.rival,
     intruder: intruder.intrude,
+    bounce,
+    step,
+    freeze() {
+      server.freeze();
+      if (extra.hit(0.7)) bounce();
+    },
   };
+  const pause = (): void => {
+    if (!plan.pauses || isCalm()) return;
+    clock.after(-Math.log(1 - streams.pauses.random()) * plan.pauses, () => {
+      if (!isCalm()) client.freeze();
+      pause();
+    });
+  };
+  pause();
   const next = (): void => {
     clock.after(-Math.log(1 - chance.random()) * plan.faultEvery, () => {
       if (isCalm()) return;

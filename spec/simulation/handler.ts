@@ -20,6 +20,8 @@ export interface HandlerOptions {
   readonly onEffect: (id: string) => void;
   readonly onBuried: (id: string) => void;
   readonly onRefused: (id: string) => void;
+  /** Called when a handler is told that it has failed, and it has not. */
+  readonly onBlamed: (id: string) => void;
   /** How many messages are claimed: one more, or one less. */
   readonly onClaimed: (change: 1 | -1) => void;
   /** Whether nothing fails any more. */
@@ -45,6 +47,7 @@ export function createHandler(options: HandlerOptions): (message: Message) => vo
       else {
         const onFailed = (): void => {
           onClaimed(1);
+          if (!isFailing) options.onBlamed(message.id);
           retry();
         };
         finish(isFailing && attempts > 2 ? buried(message, attempts) : { effect: effectOf(message.id, isFailing), onFailed });

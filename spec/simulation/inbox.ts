@@ -1,7 +1,10 @@
+import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { durable } from '../../lib/session/durability.js';
 import type { Frame } from '../../lib/link/link.js';
-import type { Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
-import type { Disk } from './disk.js';
+import type { Inbox, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
+import { isFenced } from '../../lib/session/store/isFenced.js';
+import { claimIn, claimSender, ownRecord } from '../support/fakeInbox.js';
+import { onFailed, type Disk } from './disk.js';
 import type { Life } from './life.js';
 
 /** What an effect may do in its transaction: say whose it is, and whether the message is refused. */
@@ -17,24 +20,37 @@ export interface InboxOptions {
   readonly onRefused: (ids: readonly string[]) => void;
   /** Called with the body of each undecodable batch that has a dead letter. */
   readonly onUndecodable: (body: Frame) => void;
+  /** Called with the cursors before and after each commit. */
+  readonly onCommitted?: (pid: string, before: number, after: number) => void;
+  /** Called when a session learns that another has claimed a sender. */
+  readonly onFenced?: (lease: InboxLease) => void;
 }
+
+const START: InboxRecord = { cursor: { done: 0, finished: [] } };
 
 /** Effects and the cursor in one transaction, which outlives processes. */
 export function durableInbox(
   life: Life,
-  { disk, records, onEffects, onBuried, onRefused, onUndecodable }: InboxOptions,
+  { disk, records, onEffects, onBuried, onRefused, onUndecodable, onCommitted, onFenced }: InboxOptions,
 ): Inbox<Transaction> {
-  const recordOf = (sender: string): InboxRecord => records.get(sender) ?? { cursor: { done: 0, finished: [] } };
+  const write = (lease: InboxLease, work: () => void): MaybeAsync<void> =>
+    onFailed(
+      () => disk.write(life, work),
+      (error) => isFenced(error) && onFenced?.(lease),
+    );
   return {
     durability: durable,
-    load: (sender) => disk.write(life, () => records.get(sender)),
-    commit: (sender, cursor, completions) =>
-      disk.write(life, () => {
+    claim: (sender, decide) => disk.write(life, () => claimSender(records, sender, decide)),
+    commit: (lease, cursor, completions) =>
+      write(lease, () => {
+        const { pid: sender, claim } = claimIn(lease);
+        const before = ownRecord(records, lease);
         const effects: string[] = [];
         const refused: string[] = [];
         // A throw undoes all of it.
         for (const { effect } of completions) effect?.((id, isRefused) => void (isRefused ? refused : effects).push(id));
-        records.set(sender, { ...recordOf(sender), cursor });
+        records.set(sender, { claim, ...before, cursor });
+        onCommitted?.(sender, before?.cursor.done ?? 0, cursor.done);
         onEffects(effects);
         onRefused(refused);
         for (const { deadLetter } of completions) {
@@ -44,6 +60,10 @@ export function durableInbox(
           else onBuried([id]);
         }
       }),
-    remember: (sender, session) => disk.write(life, () => void records.set(sender, { ...recordOf(sender), session })),
+    remember: (lease, session) =>
+      write(lease, () => {
+        const { pid: sender, claim } = claimIn(lease);
+        records.set(sender, { ...START, claim, ...ownRecord(records, lease), session });
+      }),
   };
 }

@@ -18,8 +18,10 @@ export function createIntruder(context: Context): Intruder {
 
   const forge = (): Hello | undefined => {
     const latest = welcomed.at(-1);
-    if (!latest?.hello.rt) return undefined;
+    if (!latest?.hello.rt || !(latest.isKnown || latest.isSeen)) return undefined;
     const { hello, isSeen } = latest;
+    // A client that has confirmed no welcome is forgotten after a while.
+    if (!welcomed.some((one) => one.isSeen && one.hello.pid === hello.pid)) return undefined;
     const newer = { ...hello, epoch: hello.epoch + 1 };
     const guessed = { ...newer, rt: chance.name() + chance.name().slice(1) };
     // The token of a hello is of no use once its welcome has arrived; one before that is not in any case.

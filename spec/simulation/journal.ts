@@ -24,6 +24,8 @@ export interface Entry {
   readonly sender: Sender;
   /** Whether a durable outbox has it; since when, in ms; and whether its process could send then. */
   isStored: boolean;
+  /** Whether a write of it is under way. */
+  isBeingStored: boolean;
   storedAt: number;
   isStoredOnline: boolean;
   /** How often it was put on a link, and when that connection was agreed on. */
@@ -45,6 +47,8 @@ export interface Entry {
   rode: readonly string[];
   /** Its receiver could not process it, and has said so for good. */
   isBuried: boolean;
+  /** Whether its wire had ended already: an application that subscribes late learns so late. */
+  readonly isLate: boolean;
   /** Whether its receiver cannot decode it. */
   readonly isPoison: boolean;
   /** Whether its receiver has set it aside as undecodable. */
@@ -59,7 +63,7 @@ export interface Entry {
 /** The truth about all messages, which no process knows. */
 export interface Journal {
   readonly entries: ReadonlyMap<string, Entry>;
-  add(message: Message, level: Delivery, sender: Sender, fate: Pick<Entry, 'isPoison' | 'isUnwanted'>): Entry;
+  add(message: Message, level: Delivery, sender: Sender, fate: Pick<Entry, 'isPoison' | 'isUnwanted' | 'isLate'>): Entry;
   /** @throws {RangeError} When nobody has sent it. */
   of(id: string): Entry;
 }
@@ -74,6 +78,7 @@ export function createJournal(): Journal {
         ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, rode: [] },
         ...{
           isStored: false,
+          isBeingStored: false,
           storedAt: 0,
           isStoredOnline: false,
           flown: 0,

@@ -29,7 +29,7 @@ export function lateCodec(
   if (slowest === 0) return codec;
   const later = <T>(work: () => T): Observable<T> =>
     new Observable((subscriber) => {
-      clock.after(chance.skewed(0, slowest), () => {
+      const answer = (): void => {
         if (!life.isAlive()) return;
         try {
           subscriber.next(work());
@@ -37,7 +37,8 @@ export function lateCodec(
         } catch (error) {
           subscriber.error(error);
         }
-      });
+      };
+      clock.after(chance.skewed(0, slowest), () => life.whenRunning(answer));
     });
   return {
     ...codec,

@@ -10,6 +10,8 @@ import type { Failure, Tally } from './tally.js';
 import { runSeeds, type WorkersOptions } from './workers.js';
 import { runSeed, type Outcome } from './world.js';
 
+const LONELY = { hasStrangers: false };
+
 /** Seeds that a mutant may live through. */
 const MOST_SEEDS = 2_000;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -29,9 +31,14 @@ export interface Story {
   readonly mutants: readonly Mutant[];
 }
 
-export const SESSION: Story = { worker: 'worker.ts', run: (seed) => runSeed(seed), mutants: MUTANTS };
+/** Without strangers, who would make other stories of the seeds that catch the mutants. */
+export const SESSION: Story = { worker: 'lonelyWorker.ts', run: (seed) => runSeed(seed, undefined, LONELY), mutants: MUTANTS };
 /** Clients that return again and again. */
-export const RETURNING: Story = { worker: 'returningWorker.ts', run: (seed) => runSeed(seed, undefined, true), mutants: RETURNING_MUTANTS };
+export const RETURNING: Story = {
+  worker: 'returningWorker.ts',
+  run: (seed) => runSeed(seed, undefined, { ...LONELY, mustReturn: true }),
+  mutants: RETURNING_MUTANTS,
+};
 export const HOUR: Story = { worker: 'hour/shortWorker.ts', run: (seed) => runHour(seed, SHORT), mutants: HOUR_MUTANTS };
 
 /** Puts deliberate faults into the sources, one at a time; tells whether each was caught. */

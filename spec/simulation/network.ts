@@ -14,6 +14,8 @@ export const other = (side: Side): Side => (side === 'client' ? 'server' : 'clie
 /** A connection between a client and a server. */
 export interface Connection {
   readonly name: string;
+  /** Which of the servers it leads to. */
+  readonly host: number;
   readonly ends: Readonly<Record<Side, End>>;
   readonly pipes: Readonly<Record<Side, Pipe>>;
 }
@@ -32,7 +34,11 @@ export interface Network {
   /** What a client connects with. */
   readonly link: (life: Life) => Link<Frame>;
   /** Who accepts connections; nobody, while the server is down. */
-  listen(life: Life, accept: (link: Link<Frame>) => void): void;
+  listen(life: Life, accept: (link: Link<Frame>) => void, host?: number): void;
+  /** Connects somebody to a server, if it lives. Nothing of this connection is watched, and no fault befalls it. */
+  visit(linkTo: (life: Life) => Link<Frame>, host: number): void;
+  /** From now on clients reach another server, of so many. */
+  aim(host: number): void;
   /** Those that are open at an end. */
   connections(): readonly Connection[];
   /** Something happens to a connection. */
@@ -55,12 +61,13 @@ const OPEN_TIMEOUT = 3_000;
 
 export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions): Network {
   let connections: Connection[] = [];
-  let server: { readonly life: Life; readonly accept: (link: Link<Frame>) => void } | undefined;
+  const servers: { readonly life: Life; readonly accept: (link: Link<Frame>) => void }[] = [];
+  let aimed = 0;
   let isHealed = false;
   let count = 0;
 
   const latency = (): number => chance.skewed(plan.latency[0], plan.latency[1]);
-  const connect = (client: Life, serving: Life): Connection => {
+  const connect = (client: Life, serving: Life, host: number): Connection => {
     const pipe = (to: Side): Pipe => {
       return createPipe({
         ...{ clock, chance, link: plan },
@@ -80,6 +87,7 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
     };
     const made: Connection = {
       name: `#${++count}`,
+      host,
       ends: { client: end('client', client), server: end('server', serving) },
       pipes,
     };
@@ -91,16 +99,19 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
       const lose = (reason: string): void => subscriber.error(new ConnectionLostError(CloseCode.ABNORMAL, reason));
       const later = (delay: number, task: () => void): void =>
         clock.after(delay, () => {
-          if (life.isAlive() && !subscriber.closed) task();
+          life.whenRunning(() => life.isAlive() && !subscriber.closed && task());
         });
       if (!isHealed && chance.hit(plan.refused)) {
         const isSilent = chance.hit(0.3);
         return later(isSilent ? OPEN_TIMEOUT : latency(), () => lose(isSilent ? 'no answer' : 'refused'));
       }
       return later(latency(), () => {
+        const server = servers[aimed];
         if (!server?.life.isAlive()) return lose('nobody listens');
-        const made = connect(life, server.life);
-        server.accept(made.ends.server.link);
+        const made = connect(life, server.life, aimed);
+        server.life.whenRunning(() => {
+          if (server.life.isAlive()) server.accept(made.ends.server.link);
+        });
         watcher.opened(made);
         return later(latency(), () => subscriber.next(made.ends.client.link));
       });
@@ -117,7 +128,14 @@ export function createNetwork({ clock, chance, plan, watcher }: NetworkOptions):
           }),
         );
       }),
-    listen: (life, accept) => void (server = { life, accept }),
+    listen: (life, accept, host = 0) => void (servers[host] = { life, accept }),
+    visit(linkTo, host) {
+      const server = servers[host];
+      server?.life.whenRunning(() => {
+        if (server.life.isAlive()) server.accept(linkTo(server.life));
+      });
+    },
+    aim: (host) => void (aimed = host),
     connections: () => connections.filter(isUsed),
     fault: (connection) => breakSomehow(connection, clock, chance),
     drop({ ends }) {

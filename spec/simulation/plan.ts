@@ -1,6 +1,6 @@
 import type { Delivery } from '../../lib/index.js';
 import type { OverflowPolicy } from '../../lib/internal/priorityQueue.js';
-import type { Chance } from './chance.js';
+import type { Chance, createStreams, Stream } from './chance.js';
 
 /** What one seed is about: drawn before it begins. */
 export interface Plan {
@@ -12,15 +12,35 @@ export interface Plan {
   /** How often something goes wrong besides, in ms, on average; and what: each of these is as likely as the others. */
   readonly faultEvery: number;
   readonly faults: readonly Fault[];
+  /** Server processes on one store. */
+  readonly owners: number;
+  /** How the stores of both sides fail; undefined: they do not. */
+  readonly stores?: StorePlan | undefined;
+  /** How many calls of callbacks of the application throw; undefined: none. */
+  readonly throwing?: number | undefined;
+  /** How long it takes until the client stands still again, in ms, on average; undefined: it never does. */
+  readonly pauses?: number | undefined;
   readonly client: SidePlan;
   readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number; readonly hibernates: boolean };
 }
 
 /**
  * A connection breaks, or is dropped and both ends learn of it at once; the server or the client is stopped in good order; another process takes over the client's outbox, while the first one lives on;
- * somebody else tries to be the client.
+ * somebody else tries to be the client; the client goes to another server; a server stands still, and returns;
+ * the date of one side steps.
  */
-export type Fault = 'break' | 'drop' | 'stop' | 'leave' | 'rival' | 'intruder';
+export type Fault = 'break' | 'drop' | 'stop' | 'leave' | 'rival' | 'intruder' | 'bounce' | 'freeze' | 'step';
+
+/** Calls of stores fail for a while, and now and then by themselves. */
+export interface StorePlan {
+  /** How long it takes until the stores fail again, in ms, at most. */
+  readonly every: number;
+  /** How long they fail, in ms, at most. */
+  readonly longest: number;
+  /** How many calls fail then, and at other times. */
+  readonly rate: number;
+  readonly rest: number;
+}
 
 export interface LinkPlan {
   /** How long a frame travels, in ms. */
@@ -70,6 +90,9 @@ export interface SidePlan {
   readonly windowBytes: number;
   readonly maxQueued: number;
   readonly overflow: OverflowPolicy;
+  /** The limits of what it receives, in bytes of a frame and messages of a batch; undefined: none that matters. It sends no larger frames either. */
+  readonly maxFrame?: number;
+  readonly maxBatch?: number;
 }
 
 /** The errors of a full queue or store do not say which message was dropped: without receipts, no message may be dropped so. */
@@ -77,8 +100,58 @@ const UNWATCHED = { isWatched: false, maxQueued: 10_000, noRoom: 0 } as const;
 
 const LEVELS: readonly Delivery[] = ['at-most-once', 'at-least-once', 'exactly-once'];
 
-/** @param mustReturn Whether it is about a client that returns, and not only now and then. */
-export function drawPlan(chance: Chance, mustReturn: boolean): Plan {
+/**
+ * @param streams Draw what came later, so that the other seeds stay as they are.
+ * @param mustReturn Whether it is about a client that returns, and not only now and then.
+ */
+export function drawPlan(chance: Chance, { extra, ...streams }: ReturnType<typeof createStreams>, mustReturn: boolean): Plan {
+  const plan = drawOne(chance, mustReturn);
+  if (mustReturn) return plan;
+  const owned = extra.hit(0.2) ? withOwners(plan, extra) : plan;
+  const stepping: Plan = extra.hit(0.2) ? { ...owned, faults: [...owned.faults, 'step', 'step'] } : owned;
+  return limited({ ...stepping, ...drawWeather(streams) }, streams.limits);
+}
+
+/** One side receives less than the other sends. A hello takes up to 700 bytes. Without receipts, the error does not say which message is too large. */
+function limited(plan: Plan, { hit, pick }: Chance): Plan {
+  if (!hit(0.2) || !plan.client.isWatched || !plan.server.isWatched) return plan;
+  const limits = pick([{ maxFrame: 1_000 }, { maxFrame: 1_500 }, { maxBatch: 2 }, { maxFrame: 1_000, maxBatch: 3 }]);
+  return hit(0.5) ? { ...plan, client: { ...plan.client, ...limits } } : { ...plan, server: { ...plan.server, ...limits } };
+}
+
+/** Draws what came last, each from its own stream. */
+function drawWeather({ stores, pauses, callbacks }: Readonly<Record<Stream, Chance>>): Pick<Plan, 'stores' | 'pauses' | 'throwing'> {
+  return {
+    stores: stores.hit(0.2) ? drawStores(stores) : undefined,
+    throwing: callbacks.hit(0.2) ? callbacks.pick([0.1, 0.5]) : undefined,
+    pauses: pauses.hit(0.2) ? pauses.pick([2_000, 8_000]) : undefined,
+  };
+}
+
+function drawStores({ pick }: Chance): StorePlan {
+  return { every: pick([1_000, 5_000]), longest: pick([300, 3_000]), rate: pick([0.3, 1]), rest: pick([0, 0.01]) };
+}
+
+/** Several servers share one store, and the client goes from one to the other. */
+function withOwners(plan: Plan, { pick }: Chance): Plan {
+  // An intruder may know more than a server that stands still.
+  const faults = plan.faults.filter((fault) => fault !== 'intruder' && fault !== 'rival');
+  const isLight = plan.server.notices > 0;
+  return {
+    ...plan,
+    owners: pick([2, 2, 3]),
+    faultEvery: Math.min(plan.faultEvery, pick([500, 1_500])),
+    faults: [...faults, 'bounce', 'bounce', 'bounce', 'bounce', 'freeze', 'freeze'],
+    server: {
+      ...plan.server,
+      inbox: 'durable',
+      outbox: isLight ? plan.server.outbox : 'durable',
+      handler: pick(['later', 'later', plan.server.handler]),
+    },
+  };
+}
+
+function drawOne(chance: Chance, mustReturn: boolean): Plan {
   const { hit, pick } = chance;
   const isLossy = hit(0.15);
   // Much goes wrong in little time, and all of it has to outlive that.
@@ -112,6 +185,7 @@ function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }:
   const isLight = hibernates && hit(isHard ? 0.4 : 0.85);
   return {
     codec: isLight ? pick(['json', 'msgpack']) : pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
+    owners: 1,
     storm: isHard ? whole(2_000, 8_000) : whole(5_000, 30_000),
     delivery: pick(LEVELS),
     link: { latency, isLossy, refused: pick([0, 0.2, 0.5]) },

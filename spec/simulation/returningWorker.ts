@@ -2,4 +2,4 @@
 import { runInWorker } from './runInWorker.js';
 import { runSeed } from './world.js';
 
-await runInWorker((seed) => runSeed(seed, undefined, true), 20);
+await runInWorker((seed) => runSeed(seed, undefined, { mustReturn: true, hasStrangers: false }), 20);

@@ -1,27 +1,34 @@
 import { createAckChecks } from './checks/acks.js';
 import { createAttachmentChecks } from './checks/attachments.js';
 import { createDeliveryChecks } from './checks/deliveries.js';
+import { createHandshakeChecks } from './checks/handshakes.js';
 import { createNumberChecks } from './checks/numbers.js';
+import { createOwnerChecks } from './checks/owners.js';
 import type { Violate } from './checks/violation.js';
-import { createChance } from './chance.js';
+import { createChance, createStreams } from './chance.js';
 import type { Clock } from './clock.js';
-import { codecs, type Context, type Welcomed } from './context.js';
+import { codecs, noteForgetting, type Context, type Welcomed } from './context.js';
 import { isIntruder } from './intruder.js';
 import { createJournal } from './journal.js';
 import { createNetwork } from './network.js';
 import { drawPlan } from './plan.js';
 import { createSendable } from './sendable.js';
+import { createStoreFaults } from './storeFaults.js';
 import { createWatcher } from './watching.js';
 
 /** Told what happens: when, in ms, to whom, and what. */
 export type Tell = (at: number, who: string, what: string) => void;
+
+/** In ms: what steps back must not come before the first date that there is. */
+const TODAY = 1_800_000_000_000;
 
 /** All that a run needs; `calmDown`: from now on nothing goes wrong. */
 export type Setting = Context & { calmDown(): void };
 
 export function createSetting(seed: number, clock: Clock, violate: Violate, tell: Tell | undefined, mustReturn: boolean): Setting {
   const chance = createChance(seed);
-  const plan = drawPlan(chance, mustReturn);
+  const streams = createStreams(seed);
+  const plan = drawPlan(chance, streams, mustReturn);
   const journal = createJournal();
   const codec = codecs[plan.codec];
   const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0, hibernatingSends: 0 };
@@ -48,9 +55,13 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     isIntruder: ({ ends }) => isIntruder(ends.client.life.name),
     soon: clock.soon,
   });
+  const owners = createOwnerChecks(violate);
   const sendable = createSendable(clock.now);
   const acks = createAckChecks({ codec, journal, plan, now: clock.now, violate });
-  const watcher = createWatcher({ codec, numbers, acks, sendable, attachments, welcomed, say });
+  const handshakes = createHandshakeChecks(clock.now, violate);
+  // A server that has not stored a client yet knows it alone.
+  const onMoved = (): void => noteForgetting('server', { clock, plan, forgetting, counts, welcomed });
+  const watcher = createWatcher({ codec, numbers, acks, handshakes, owners, sendable, attachments, welcomed, onMoved, say });
   const network = createNetwork({ clock, chance, plan: plan.link, watcher });
   const deliveries = createDeliveryChecks({ journal, plan, now: clock.now, forgetting, sendable, violate });
   let isCalm = false;
@@ -58,16 +69,22 @@ export function createSetting(seed: number, clock: Clock, violate: Violate, tell
     isCalm = true;
     network.heal();
   };
+  const storeFaults = createStoreFaults({ clock, chance: streams.stores, plan: plan.stores, isCalm: () => isCalm, say });
   tell?.(0, 'plan', JSON.stringify(plan));
   return {
     clock,
     chance,
+    ...{ extra: streams.extra, streams },
+    ahead: plan.faults.includes('step') ? { client: TODAY, server: TODAY } : { client: 0, server: 0 },
     plan,
     journal,
     network,
     acks,
+    owners,
     deliveries,
     sendable,
+    storeFaults,
+    givenUp: new Map(),
     forgetting,
     counts,
     welcomed,

@@ -3,6 +3,8 @@ import { readFrame, type SessionFrame } from '../../lib/session/protocol/frames.
 import { parseHello, parseWelcome } from '../../lib/session/protocol/handshake.js';
 import type { createAckChecks } from './checks/acks.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
+import type { createHandshakeChecks } from './checks/handshakes.js';
+import type { createOwnerChecks } from './checks/owners.js';
 import type { Welcomed } from './context.js';
 import type { createNumberChecks } from './checks/numbers.js';
 import { idsIn } from './checks/spaces.js';
@@ -13,15 +15,30 @@ export interface WatchingOptions {
   readonly codec: Codec;
   readonly numbers: ReturnType<typeof createNumberChecks>;
   readonly acks: ReturnType<typeof createAckChecks>;
+  readonly handshakes: ReturnType<typeof createHandshakeChecks>;
+  readonly owners: ReturnType<typeof createOwnerChecks>;
   readonly sendable: Sendable;
   readonly attachments: ReturnType<typeof createAttachmentChecks>;
   /** Gets each hello of a client that is welcomed. */
   readonly welcomed: Welcomed[];
+  /** Called when another server welcomes the client than before. */
+  readonly onMoved: () => void;
   readonly say: (who: string, what: () => string) => void;
 }
 
 /** Looks into all frames, for the checks and for whoever reads what happened. */
-export function createWatcher({ codec, numbers, acks, sendable, attachments, welcomed, say }: WatchingOptions): Watcher {
+export function createWatcher({
+  codec,
+  numbers,
+  acks,
+  handshakes,
+  owners,
+  sendable,
+  attachments,
+  welcomed,
+  onMoved,
+  say,
+}: WatchingOptions): Watcher {
   // They are random, and what is told of a seed shall be the same each time.
   const sessions: string[] = [];
   const nameOf = (sid?: string): string => {
@@ -32,22 +49,30 @@ export function createWatcher({ codec, numbers, acks, sendable, attachments, wel
   const tell = (connection: Connection, side: Side, does: string, frame: Frame): void => {
     say(connection.ends[side].life.name, () => `${connection.name} ${does} ${describe(readFrame(frame), codec, nameOf)}`);
   };
+  let host = 0;
   return {
     left: acks.left,
     opened: (connection) => say('network', () => `${connection.name} opens`),
     sent(connection, from, raw) {
       tell(connection, from, '->', raw);
       const frame = readFrame(raw);
+      if (frame.kind === 'welcome' && connection.host !== host) {
+        host = connection.host;
+        onMoved();
+      }
       numbers.sent(connection, from, frame);
       acks.sent(connection, from, frame);
+      handshakes.sent(connection, from, frame);
       sendable.sent(connection, from, frame);
       const { hello } = numbers.talkOf(connection);
       if (!hello || from === 'client') return;
       attachments.used(connection, hello);
+      if (frame.kind === 'ack' || (frame.kind === 'msg' && frame.ack)) owners.acked(connection);
       const latest = welcomed.at(-1);
       if (frame.kind === 'welcome') {
         attachments.welcomed(connection, hello);
-        welcomed.push({ hello, isSeen: false });
+        owners.welcomed(connection, hello);
+        welcomed.push({ hello, isKnown: parseWelcome(frame.value).known, isSeen: false });
       } else if (latest?.hello === hello) latest.isSeen = true;
     },
     taken(connection, by, raw) {
@@ -55,6 +80,8 @@ export function createWatcher({ codec, numbers, acks, sendable, attachments, wel
       const frame = readFrame(raw);
       numbers.taken(connection, by, frame);
       acks.taken(connection, by, frame);
+      handshakes.taken(connection, by, frame);
+      sendable.taken(connection, by, frame);
       const { hello } = numbers.talkOf(connection);
       if (hello && by === 'server') attachments.used(connection, hello);
     },

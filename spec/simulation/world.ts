@@ -1,5 +1,6 @@
 import { checkApplication, checkOutbox } from './checks/bounds.js';
-import { checkDrained, checkGone, checkLast } from './checks/ending.js';
+import { checkDrained, checkGone, checkLast, owedIn } from './checks/ending.js';
+import { watchSums } from './checks/sums.js';
 import type { Invariant, Violate } from './checks/violation.js';
 import { CloseCode, ConnectionLostError } from '../../lib/index.js';
 import type { Attended } from './attend.js';
@@ -9,6 +10,8 @@ import type { Context } from './context.js';
 import { strike } from './faults.js';
 import { watchHibernation } from './hibernation.js';
 import { createIntruder } from './intruder.js';
+import { inviteStrangers } from './strangers.js';
+import type { OutboxRecord } from './outbox.js';
 import { createServer, type Server } from './server.js';
 import { createSetting, type Setting, type Tell } from './setting.js';
 import { withoutTimers } from './timers.js';
@@ -52,12 +55,15 @@ const SAMPLE = 250;
 /** More than any seed needs. */
 const MOST_STEPS = 1_000_000;
 
-/**
- * Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered.
- *
- * @param mustReturn Whether it is about a client that returns again and again, as one seed in ten is.
- */
-export function runSeed(seed: number, tell?: Tell, mustReturn = false): Outcome {
+export interface StoryOptions {
+  /** Whether it is about a client that returns again and again, as one seed in ten is. @default false */
+  readonly mustReturn?: boolean;
+  /** Whether strangers come to the servers. @default true */
+  readonly hasStrangers?: boolean;
+}
+
+/** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
+export function runSeed(seed: number, tell?: Tell, { mustReturn = false, hasStrangers = true }: StoryOptions = {}): Outcome {
   let violation: Violation | undefined;
   const clock = createClock();
   const violate: Violate = (invariant, detail) => {
@@ -74,22 +80,24 @@ export function runSeed(seed: number, tell?: Tell, mustReturn = false): Outcome 
   const onSent = (): void => {
     counts.hibernatingSends++;
   };
-  withoutTimers(fail, () => watchHibernation(onSent, () => weather(context, goOn)));
+  withoutTimers(fail, () => watchSums(violate, () => watchHibernation(onSent, () => weather(context, goOn, hasStrangers))));
   const { messages, cuts, crashes, hibernatingSends: sends } = counts;
   return { seed, violation, messages, cuts, crashes, hibernation: { seeds: Number(plan.server.hibernates), sends } };
 }
 
 /** First the storm, then the calm. */
-function weather(context: Setting, goOn: () => boolean): void {
+function weather(context: Setting, goOn: () => boolean, hasStrangers: boolean): void {
   const { acks, clock, network, plan, say } = context;
   const server = createServer(context);
   const client = createClient(context);
   server.start();
   client.start();
-  sendBursts('client', () => [client.current() ?? []].flat(), context);
-  sendBursts('server', server.current, context);
-  sendNotices('server', server.current, context);
+  sendBursts('client', () => [client.current() ?? []].flat().filter(({ life }) => !life.isFrozen()), context);
+  const speakers = speakersOf(server, context);
+  sendBursts('server', speakers, context);
+  sendNotices('server', speakers, context);
   strike({ client, server, intruder: createIntruder(context) }, context);
+  if (hasStrangers) inviteStrangers(context);
   const look = (until: number): void => {
     for (let time = clock.now() + SAMPLE; time <= until && goOn(); time += SAMPLE) {
       clock.run(time, goOn);
@@ -102,11 +110,22 @@ function weather(context: Setting, goOn: () => boolean): void {
   context.calmDown();
   server.start();
   client.start();
-  const isDone = (): boolean => [client.current() ?? [], server.current()].flat().every(({ unsettled }) => unsettled.size === 0);
+  // Without receipts, and where another server has stored what it sends no more, only the outbox tells.
+  const isSent = (): boolean => outboxesOf(client, server).every((outbox) => owedIn(outbox, context.journal, plan).length === 0);
+  const isDone = (): boolean =>
+    isSent() && [client.current() ?? [], server.current()].flat().every(({ unsettled }) => unsettled.size === 0);
   for (let time = CALM; time <= LONGEST_CALM && goOn(); time = isDone() ? Infinity : time + CALM) clock.run(plan.storm + time, goOn);
   // What was acked in the last moment is still to be removed from the outbox.
   clock.run(clock.now() + TRIM, goOn);
   if (goOn()) end(client, server, context, goOn);
+}
+
+/** Who speaks for the server: the latest; where there are several, now and then another one that does not know yet that its client has gone. */
+function speakersOf(server: Server, { plan, extra }: Context): () => readonly Attended[] {
+  return () => {
+    const running = server.current().filter(({ life }) => !life.isFrozen());
+    return plan.owners > 1 && running.length > 1 && extra.hit(0.2) ? [extra.pick(running)] : running;
+  };
 }
 
 function checkBounds(client: Client, server: Server, { plan, violate }: Context): void {
@@ -118,6 +137,11 @@ function checkBounds(client: Client, server: Server, { plan, violate }: Context)
   for (const record of server.outboxes.values()) checkOutbox('server', record, violate);
 }
 
+/** Those of clients that are gone for good are nobody's. */
+function outboxesOf(client: Client, server: Server): readonly OutboxRecord[] {
+  return [client.record, server.outboxes.get(client.record.pid) ?? []].flat();
+}
+
 /**
  * Checks that all is done. Then both sides send a little, and one of them says goodbye at once, or the server ends the session without a goodbye, and the client says
  * goodbye to the next one. Nothing must be left.
@@ -125,8 +149,7 @@ function checkBounds(client: Client, server: Server, { plan, violate }: Context)
 function end(client: Client, server: Server, context: Context, goOn: () => boolean): void {
   const { acks, chance, clock, journal, plan, violate } = context;
   const running = (): readonly Attended[] => [client.current() ?? [], server.current()].flat();
-  // Those of clients that are gone for good are nobody's.
-  const outboxes = [client.record, server.outboxes.get(client.record.pid) ?? []].flat();
+  const outboxes = outboxesOf(client, server);
   checkDrained({ journal, plan, applications: running(), former: client.former(), outboxes, violate });
   const both = [client.current(), server.current().at(-1)];
   for (const one of both) one?.sendLast();

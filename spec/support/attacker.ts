@@ -44,7 +44,8 @@ export function requestOf(method: string, link: string, number: number, frames: 
 
 const CLOSE = 8;
 
-const UPGRADE = [
+/** A request for a WebSocket as it travels. */
+export const UPGRADE = [
   'GET /wire HTTP/1.1',
   'host: x',
   'connection: Upgrade',
@@ -67,8 +68,9 @@ export interface Attacker {
   readonly code: Promise<number | undefined>;
 }
 
-export async function attacker(port: number): Promise<Attacker> {
-  const socket = openSocket(port, '127.0.0.1').on('error', () => undefined);
+/** @param localAddress Its own address, one of 127.0.0.0/8. */
+export async function attacker(port: number, localAddress = '127.0.0.1'): Promise<Attacker> {
+  const socket = openSocket({ port, host: '127.0.0.1', localAddress }).on('error', () => undefined);
   let heard = '';
   const looks = new Set<() => void>();
   const look = (): void => looks.forEach((one) => one());
@@ -100,16 +102,19 @@ export async function attacker(port: number): Promise<Attacker> {
 
 /** One that is a WebSocket, and says that first. */
 export async function webSocketAttacker(port: number, ...first: readonly Frame[]): Promise<Attacker> {
-  const it = await attacker(port);
+  return upgraded(await attacker(port), ...first);
+}
+
+async function upgraded(it: Attacker, ...first: readonly Frame[]): Promise<Attacker> {
   it.socket.write(UPGRADE);
   await it.until('\r\n\r\n');
   for (const frame of first) it.socket.write(webSocketFrame(frame));
   return it;
 }
 
-/** One that is welcome, and has shown that it knows. */
-export async function welcomeAttacker(port: number, fields: object = {}): Promise<Attacker> {
-  const it = await webSocketAttacker(port, helloFrame(fields));
+/** One that is welcome, and has shown that it knows. Rejects when it is refused. */
+export async function welcomeAttacker(port: number, fields: object = {}, localAddress?: string): Promise<Attacker> {
+  const it = await upgraded(await attacker(port, localAddress), helloFrame(fields));
   await it.until('"welcome"');
   it.socket.write(webSocketFrame('["ack",0,1024]'));
   await it.until('"ack"');

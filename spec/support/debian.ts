@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 /** Real programs that tests drive, each a Debian package; an environment variable may lead elsewhere. */
 const programs = {
   chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   nginx: process.env['NGINX'] ?? '/usr/sbin/nginx',
   'nats-server': process.env['NATS_SERVER'] ?? '/usr/sbin/nats-server',
+  postgresql: process.env['POSTGRESQL'] ?? newestPostgres(),
 } as const;
 
 /**
@@ -23,6 +24,18 @@ export function describeWith(program: keyof typeof programs, title: string, body
       body(path),
     );
   }
+}
+
+/** Returns where a program is, or would be. */
+export function pathOf(program: keyof typeof programs): string {
+  return programs[program];
+}
+
+/** Debian's package has the version in its path, and does not put the server on the PATH. */
+function newestPostgres(): string {
+  const folder = '/usr/lib/postgresql';
+  const versions = existsSync(folder) ? readdirSync(folder).map(Number).filter(Number.isInteger) : [];
+  return `${folder}/${Math.max(15, ...versions)}/bin/postgres`;
 }
 
 /** A `describe` for what only Linux tells of a process. */

@@ -1,7 +1,9 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
 import { durable } from '../../lib/session/durability.js';
 import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
-import type { Cursor, Inbox, InboxRecord } from '../../lib/session/store/inbox.js';
+import { StoreError } from '../../lib/errors.js';
+import { isEarlier } from '../../lib/session/store/isEarlier.js';
+import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
 export type Write = (value: unknown) => void;
@@ -38,20 +40,49 @@ export function fakeInbox(scheduler: SchedulerLike = asapScheduler): FakeInbox {
     letters,
     commits,
     begun: () => begun,
-    load: (pid) => records.get(pid),
-    commit: (pid, cursor, completions) =>
+    claim: (pid, decide) => claimSender(records, pid, decide),
+    commit: (lease, cursor, completions) =>
       defer(() => {
         begun++;
+        const { pid, claim } = claimIn(lease);
+        const before = ownRecord(records, lease);
         const draft: unknown[] = [];
         for (const { effect } of completions) effect?.((value) => void draft.push(value));
         written.push(...draft);
         letters.push(...completions.flatMap(({ deadLetter }) => deadLetter ?? []));
-        records.set(pid, { ...records.get(pid), cursor });
+        records.set(pid, { claim, ...before, cursor });
         commits.push({ pid, cursor, count: completions.length });
         return of(undefined);
       }).pipe(observeOn(scheduler)),
-    remember(pid, session) {
-      records.set(pid, { cursor: { done: 0, finished: [] }, ...records.get(pid), session });
+    remember(lease, session) {
+      const { pid, claim } = claimIn(lease);
+      records.set(pid, { cursor: { done: 0, finished: [] }, claim, ...ownRecord(records, lease), session });
     },
   };
+}
+
+/** Reads the stored state of a sender, and stores the claim that `decide` returns for it. The claim on an unknown sender is not stored. */
+export function claimSender(
+  records: Map<string, InboxRecord>,
+  pid: string,
+  decide: (record: InboxRecord | undefined) => InboxClaim | undefined,
+): ClaimedInbox {
+  const record = records.get(pid);
+  const claim = decide(record);
+  if (claim && record) records.set(pid, { ...record, claim });
+  return { record, lease: claim && { pid, ...claim, isNew: !record } };
+}
+
+/** Returns the stored state of a sender for its owner. @throws {StoreError} `fenced`, if another session has claimed the sender. */
+export function ownRecord(records: ReadonlyMap<string, InboxRecord>, lease: InboxLease): InboxRecord | undefined {
+  const record = records.get(lease.pid);
+  if (!record?.claim || record.claim.owner === lease.owner) return record;
+  // The client was told that nothing is known of it, after the other session had begun.
+  if (lease.isNew && isEarlier(record.claim, lease)) return undefined;
+  throw new StoreError('memory', 'fenced');
+}
+
+/** Returns what is stored of a lease. */
+export function claimIn({ pid, owner, epoch, n }: InboxLease): { readonly pid: string; readonly claim: InboxClaim } {
+  return { pid, claim: { owner, epoch, n } };
 }

@@ -5,9 +5,9 @@ import type { WebSocketConstructor, WebSocketLike } from '../../lib/link/guarded
 /** How a socket was closed: with which code and reason. */
 type Closing = readonly [code: number | undefined, reason: string | undefined];
 
-/** A WebSocket whose events the test calls, one directly after the other, which no real socket promises. */
+/** A WebSocket that says it is open, and whose events the test calls, one directly after the other, which no real socket promises. */
 export class FakeWebSocket implements WebSocketLike {
-  readonly readyState = 0;
+  readyState = 1;
   readonly bufferedAmount = 0;
   binaryType = 'arraybuffer';
   onopen: ((event: object) => void) | null = null;

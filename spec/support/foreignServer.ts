@@ -13,6 +13,8 @@ interface Guest {
   isConfirmed: boolean;
   hasBegun: boolean;
   rx: number;
+  /** Numbers that do not come, and are not accepted yet. */
+  skipped: Set<number>;
   /** Messages of ours that are not acked, from `acked + 1` on. */
   unacked: object[];
   acked: number;
@@ -38,6 +40,7 @@ type Frame =
   | readonly ['hello', Hello]
   | readonly ['ack', done: number, credit: number]
   | readonly ['msg', first: number, count: number, body: Sent | Sent[]]
+  | readonly ['skip', numbers: readonly number[]]
   | readonly ['ping', sent: number];
 
 export interface ForeignServer {
@@ -49,9 +52,21 @@ export interface ForeignServer {
   close(): Promise<void>;
 }
 
-/** A server of the session protocol, with a memory that ends with its process. */
-export async function foreignServer(onPayload: (payload: unknown) => void): Promise<ForeignServer> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+export interface ForeignServerOptions {
+  /** Bytes of a frame: a larger one ends its connection with 1009. @default 100 MiB */
+  readonly maxPayload?: number;
+  /** Called with each batch before it is read. Returns the code with which to end the connection; 1006 cuts it. @default reads all */
+  readonly refuse?: (first: number, text: string) => number | undefined;
+  /** Whether it forgets its clients then. @default false */
+  readonly forgets?: boolean;
+}
+
+/** A server of the session protocol, with a memory that ends with its process. It announces no limits. */
+export async function foreignServer(
+  onPayload: (payload: unknown) => void,
+  { maxPayload = 100 * 1024 * 1024, refuse = () => undefined, forgets = false }: ForeignServerOptions = {},
+): Promise<ForeignServer> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload });
   const guests = new Map<string, Guest>();
   const secret = (): string => randomBytes(32).toString('base64url');
   const TERMS = { window: 64, bytes: 65_536, ping: 15_000, codec: 'json', id: 'foreign' };
@@ -82,6 +97,7 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
       isConfirmed: false,
       hasBegun: false,
       rx: 0,
+      skipped: new Set<number>(),
       unacked: [],
       acked: 0,
       tail: 0,
@@ -110,6 +126,9 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
     put(guest, 'welcome', { n: hello.n, sid: guest.sid, rt, rx: guest.rx, known: guest.isConfirmed, resumed, ...TERMS });
     return guest;
   };
+  const skip = (guest: Guest): void => {
+    while (guest.skipped.delete(guest.rx + 1)) guest.rx++;
+  };
   const receive = (guest: Guest, frame: Exclude<Frame, readonly ['hello', Hello]>): void => {
     guest.confirm?.();
     if (frame[0] === 'ack') {
@@ -120,6 +139,12 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
       flush(guest);
       return;
     }
+    if (frame[0] === 'skip') {
+      for (const number of frame[1]) if (number > guest.rx) guest.skipped.add(number);
+      skip(guest);
+      put(guest, 'ack', guest.rx, TERMS.window);
+      return;
+    }
     if (frame[0] === 'msg' ? frame[1] > guest.rx + 1 : frame[1] > guest.rx) {
       guest.socket.close(4410);
       return;
@@ -128,6 +153,7 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
       for (const { payload } of [frame[3]].flat().slice(Math.max(0, guest.rx + 1 - frame[1]))) {
         guest.rx++;
         onPayload(payload);
+        skip(guest);
       }
     }
     put(guest, 'ack', guest.rx, TERMS.window);
@@ -137,7 +163,13 @@ export async function foreignServer(onPayload: (payload: unknown) => void): Prom
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(String(data)) as Frame;
-      if (frame[0] === 'hello') guest ??= greet(socket, frame[1]);
+      const code = frame[0] === 'msg' ? refuse(frame[1], String(data)) : undefined;
+      if (code !== undefined) {
+        if (code === 1006) socket.terminate();
+        else socket.close(code);
+        if (forgets) guests.clear();
+        guest = undefined;
+      } else if (frame[0] === 'hello') guest ??= greet(socket, frame[1]);
       else if (guest?.socket === socket) receive(guest, frame);
     });
   });

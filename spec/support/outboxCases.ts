@@ -1,6 +1,6 @@
 import { firstValueFrom, isObservable } from 'rxjs';
 import type { Frame } from '../../lib/link/link.js';
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
+import type { MaybePromise } from '../../lib/internal/maybeAsync.js';
 import type { OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
 
 /** Somewhere an outbox lives, empty at first: a database, a folder, a Storage. */
@@ -298,12 +298,12 @@ export const corruptHeadCases: Readonly<Record<string, OutboxCase>> = {
 export const outboxCases: Readonly<Record<string, OutboxCase>> = { ...commonCases, ...durableCases, ...corruptCases, ...corruptHeadCases };
 
 /** The value, when it is there. */
-export function ready<T>(later: MaybeAsync<T>): Promise<T> {
+export function ready<T>(later: MaybePromise<T>): Promise<T> {
   return isObservable(later) ? firstValueFrom(later, { defaultValue: undefined as T }) : Promise.resolve(later);
 }
 
 /** The fault that is delivered; what is thrown instead is passed on. */
-export async function faultOf(call: () => MaybeAsync<unknown>): Promise<unknown> {
+export async function faultOf(call: () => MaybePromise<unknown>): Promise<unknown> {
   const later = call();
   try {
     await ready(later);

@@ -134,7 +134,7 @@ describe('connect', () => {
 
   it.each([
     ['outbox', { outbox: { ...memoryOutbox(), isDurable: true } }],
-    ['inbox', { inbox: { load: () => undefined, commit: () => undefined, remember: () => undefined } }],
+    ['inbox', { inbox: { claim: () => ({ record: undefined, lease: undefined }), commit: () => undefined, remember: () => undefined } }],
   ])('refuses an %s that outlives the process, and does not bring along what that needs', (_, stores) => {
     expect(() => connect({ link: () => of(), ...stores })).toThrow(TypeError);
   });

@@ -134,10 +134,10 @@ describe('messageState', () => {
     const { wire, close } = pair({ client: { outbox } });
     const state = steps(wire, 'a');
     wire.next(message('a'));
-    await state.take(2);
+    await state.take(3);
     close();
     expect(await state.ended).toBe('complete');
-    expect(state.values).toEqual(['queued', 'sent']);
+    expect(state.values).toEqual(['queued', 'stored', 'sent']);
     expect(steps(wire, 'a').values).toEqual(['sent']);
   });
 

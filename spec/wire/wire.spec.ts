@@ -223,7 +223,9 @@ describe('Wire', () => {
       cut();
       const error = new ReconnectGivenUpError(0, new ConnectionLostError(1006, 'cut'));
       expect(await here.ended).toEqual(error);
-      expect(errors.values).toEqual([new MessageDroppedError('a', 'closed'), error]);
+      const dropped = new MessageDroppedError('a', 'closed');
+      dropped.explain(error);
+      expect(errors.values).toEqual([dropped, error]);
       expect(await errors.ended).toBe('complete');
       expect(wire.state).toMatchObject({ status: 'error', error, metrics: { errors: 2 } });
       expect(await record(wire).ended).toEqual(error);

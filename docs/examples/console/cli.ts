@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { fromEvent, ignoreElements, last, lastValueFrom, map, merge, takeUntil, tap } from 'rxjs';
 import { connect, msgpack, webSocket, type Wire } from 'rxwire';
-import { execute } from './client.js';
-import type { ExecutionMessage } from './messages.js';
+import { execute, newRun, stopRun } from './client.js';
+import { outputIn, type ExecutionMessage } from './messages.js';
 import { startConsole } from './server.js';
 
 const USAGE = `Runs JavaScript in the sandbox of a console server, and prints what it prints.
@@ -55,7 +55,9 @@ async function run(url: string, code: string): Promise<number> {
     reconnect: { initialInterval: 200, maxInterval: 2_000, maxRetries: 5 },
   });
   const interrupted$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'), fromEvent(process.stdout, 'error'));
-  const exitCode$ = execute(wire, code, 'cli').pipe(tap(print), last(), map(exitCodeOf), takeUntil(interrupted$));
+  const names = newRun('cli');
+  const stopped$ = interrupted$.pipe(tap(() => stopRun(wire, names)));
+  const exitCode$ = execute(wire, code, names).pipe(tap(print), last(), map(exitCodeOf), takeUntil(stopped$));
   try {
     return await lastValueFrom(exitCode$, { defaultValue: 130 });
   } catch (error) {
@@ -67,7 +69,7 @@ async function run(url: string, code: string): Promise<number> {
 }
 
 function print(message: ExecutionMessage): void {
-  if (message.type === 'execution.output') process[message.payload.stream ?? 'stdout'].write(message.payload.data);
+  for (const { data, stream = 'stdout' } of outputIn(message)) process[stream].write(data);
   if (message.type === 'execution.error') console.error(`rxwire: ${message.payload.error.message}`);
 }
 

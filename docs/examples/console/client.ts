@@ -1,53 +1,60 @@
-import { defer, EMPTY, filter, finalize, map, merge, of, switchMap, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
-import { createMessage, MessagePriority, ofType, type Wire } from 'rxwire';
-import type { ExecutionMessage } from './messages.js';
+import { catchError, defer, EMPTY, filter, map, merge, of, takeWhile, type Observable } from 'rxjs';
+import { channel, ChannelEndedError, createMessage, MessagePriority, ofType, type Wire } from 'rxwire';
+import { runChannelOf, type ExecutionMessage, type RunNames } from './messages.js';
+
+/** Names a new run. */
+export const newRun = (sandboxId: string): RunNames => ({ executionId: crypto.randomUUID(), sandboxId });
 
 /**
- * Runs a program at the other end of the wire and emits what it answers; the last message tells how the program ended.
- * Unsubscribing before that stops it.
+ * Starts a program, and emits what its run tells, as {@link readRun} does. Unsubscribing does not stop it.
  *
- * @throws {SessionLostError} Delivered when the server has forgotten this client, and its program with it.
  * @throws {RxwireError} Delivered when the start cannot be delivered.
  */
-export function execute(wire: Wire, code: string, sandboxId: string): Observable<ExecutionMessage> {
+export function execute(wire: Wire, code: string, names: RunNames): Observable<ExecutionMessage> {
   return defer(() => {
-    const names = { executionId: crypto.randomUUID(), sandboxId };
     const start = createMessage('execution.start', { ...names, data: code }, { priority: MessagePriority.HIGH });
-    const stop = createMessage('execution.stop', names, { priority: MessagePriority.CRITICAL });
-
-    let isOver = false;
-    const over = (): boolean => (isOver = true);
-    const answers$: Observable<ExecutionMessage> = wire.pipe(
-      ofType('execution.output', 'execution.complete', 'execution.error'),
-      filter((message) => message.correlationId === start.id),
+    const undelivered$ = wire.receipts$.pipe(
+      filter(({ id, error }) => id === start.id && error !== undefined),
+      map(({ error }) => {
+        throw error as Error;
+      }),
     );
-    return merge(answers$, send(wire, start)).pipe(
-      takeWhile((message) => message.type === 'execution.output', true),
-      takeUntil(lossOf(wire, start.id)),
-      tap({ complete: over, error: over }),
-      finalize(() => isOver || wire.next(stop)),
-    );
+    const sent$ = defer(() => {
+      wire.next(start);
+      return EMPTY;
+    });
+    return merge(readRun(wire, names), undelivered$, sent$).pipe(untilEnd());
   });
 }
 
-function send(wire: Wire, message: Parameters<Wire['next']>[0]): Observable<never> {
+/** Reads a run from its start, and live from there on; the last message tells how it ended. */
+export function readRun(wire: Wire, names: RunNames): Observable<ExecutionMessage> {
   return defer(() => {
-    wire.next(message);
-    return EMPTY;
+    const run = channel(wire, runChannelOf(names), { from: 'start' });
+    const forgotten$ = run.gaps$.pipe(
+      filter(({ reason }) => reason === 'epoch'),
+      map(() => {
+        throw new Error('the server has forgotten this run');
+      }),
+    );
+    return merge(run, forgotten$).pipe(
+      ofType('execution.output', 'execution.complete', 'execution.error'),
+      untilEnd(),
+      catchError((error: unknown) => of(interruption(names, error))),
+    );
   });
 }
 
-/**
- * Fails when the start cannot be delivered, or when the server forgets what it had acked. What it has not had yet, the wire
- * sends to its successor.
- */
-function lossOf(wire: Wire, id: string): Observable<never> {
-  const forgotten$ = wire.errors$.pipe(filter(({ code }) => code === 'ERR_SESSION_LOST'));
-  return wire.receipts$.pipe(
-    filter((receipt) => receipt.id === id),
-    switchMap(({ status, error }): Observable<Error> => (error ? of(error) : status === 'acked' ? forgotten$ : EMPTY)),
-    map((error) => {
-      throw error;
-    }),
-  );
+/** Stops a program, whoever has started it. Not before the wire has sent its start: both have the same priority. */
+export function stopRun(wire: Wire, names: RunNames): void {
+  wire.next(createMessage('execution.stop', names, { priority: MessagePriority.HIGH }));
+}
+
+const untilEnd = () => takeWhile((message: ExecutionMessage) => message.type === 'execution.output', true);
+
+/** A run whose server has died has no last message. */
+function interruption(names: RunNames, error: unknown): ExecutionMessage {
+  if (!(error instanceof ChannelEndedError)) throw error;
+  const { status, reason = 'its server has gone' } = error;
+  return createMessage('execution.error', { ...names, error: { code: `ERR_${status.toUpperCase()}`, message: `${status}: ${reason}` } });
 }

@@ -1,4 +1,4 @@
-import { defer, map, type OperatorFunction } from 'rxjs';
+import { defer, filter, map, type OperatorFunction } from 'rxjs';
 import type { Message } from 'rxwire';
 
 export interface Delivery {
@@ -10,8 +10,8 @@ export interface Delivery {
 }
 
 /**
- * Counts what is lost and doubled of streams that come one after the other, each named by its `correlationId` and numbered from 1 by
- * its sender in `metadata.deliveryTag`.
+ * Counts what is lost and doubled of a stream that its sender has numbered from 1 in `metadata.deliveryTag`. A message that stands for several has the first
+ * and the last number, such as `3-7`. Messages without a number do not count.
  *
  *     source           -1-2-4-2-|
  *     countDelivery    -a-b-c-d-|     (at c one is lost, at d one is doubled as well)
@@ -20,22 +20,20 @@ export function countDelivery(): OperatorFunction<Message, Delivery> {
   return (source) =>
     defer(() => {
       const seen = new Set<number>();
-      let stream: string | undefined;
-      let [received, doubled, lostBefore, highest] = [0, 0, 0, 0];
+      let [received, doubled, highest] = [0, 0, 0];
 
       return source.pipe(
-        map(({ correlationId, metadata }): Delivery => {
-          const number = Number(metadata?.deliveryTag ?? 0);
-          if (correlationId !== stream) {
-            lostBefore += highest - seen.size;
-            stream = correlationId;
-            highest = 0;
-            seen.clear();
+        map(({ metadata }) => metadata?.deliveryTag),
+        filter((tag) => tag !== undefined),
+        map((tag): Delivery => {
+          const [first = 0, last = first] = tag.split('-').map(Number);
+          for (let number = first; number <= last; number++) {
+            received++;
+            if (seen.has(number)) doubled++;
+            seen.add(number);
           }
-          if (seen.has(number)) doubled++;
-          seen.add(number);
-          highest = Math.max(highest, number);
-          return { received: ++received, lost: lostBefore + highest - seen.size, doubled };
+          highest = Math.max(highest, last);
+          return { received, lost: highest - seen.size, doubled };
         }),
       );
     });

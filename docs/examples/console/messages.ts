@@ -1,4 +1,4 @@
-import type { ExecutionFailure, ExecutionPayload, Message, ResourceAlert } from 'rxwire';
+import type { ExecutionFailure, ExecutionPayload, FilePayload, Message, ResourceAlert } from 'rxwire';
 
 /**
  * The console's own kinds of messages, added to the map: from here on, they are as typed as the others. The payloads that all applications share are narrowed to
@@ -7,15 +7,16 @@ import type { ExecutionFailure, ExecutionPayload, Message, ResourceAlert } from 
 declare module 'rxwire' {
   interface MessageTypes {
     'execution.start': ExecutionPayload & { readonly data: string };
-    'execution.output': ExecutionPayload & { readonly data: string; readonly stream?: 'stdout' | 'stderr' };
-    'execution.complete': ExecutionPayload & { readonly data?: { readonly exitCode: number; readonly duration: number } };
-    'execution.error': ExecutionPayload & { readonly error: ExecutionFailure };
+    'execution.output': ExecutionPayload & OutputPiece & PrintedBefore;
+    'execution.complete': ExecutionPayload & PrintedBefore & { readonly data?: { readonly exitCode: number; readonly duration: number } };
+    'execution.error': ExecutionPayload & PrintedBefore & { readonly error: ExecutionFailure };
     'resource.metrics': SandboxResources;
     'resource.warning': SandboxResources;
     'resource.limit': SandboxResources;
-    'execution.stop': { readonly executionId: string; readonly sandboxId: string };
-    /** Asks what is in a workspace; it is made when the first comes into its channel. */
-    'workspace.open': { readonly sandboxId: string };
+    /** Ends a run, by whoever. A client that leaves does not. */
+    'execution.stop': RunNames;
+    /** The first message of a run, in its channel and in that of all runs. */
+    'run.started': RunNames;
     /** A piece of a file on its way into a workspace: acked when it is written. */
     'upload.chunk': FileChunk;
     /** Asks for the text that all edit, as far as the asker does not have it. */
@@ -26,7 +27,6 @@ declare module 'rxwire' {
     'document.caret': { readonly anchor: Uint8Array; readonly head: Uint8Array };
   }
   interface RequestTypes {
-    'workspace.open': { readonly reply: { readonly files: readonly FileEntry[] } };
     'file.download': { readonly reply: Uint8Array };
     'file.delete': { readonly reply: null };
     'document.sync': { readonly reply: { readonly update: Uint8Array; readonly vector: Uint8Array } };
@@ -41,13 +41,45 @@ export interface SandboxResources {
   readonly alerts?: readonly ResourceAlert[];
 }
 
-/** What a server answers to `execution.start`: any number of outputs, then one of the other two. */
-export type ExecutionMessage = Message<'execution.output'> | Message<'execution.complete'> | Message<'execution.error'>;
+/** The names of a run: of its own, and of the workspace. */
+export interface RunNames {
+  readonly executionId: string;
+  readonly sandboxId: string;
+}
+
+/** A part of what a program prints. */
+export interface OutputPiece {
+  readonly data: string;
+  readonly stream?: 'stdout' | 'stderr';
+}
+
+/** A message that stands for several, since its channel was compacted. */
+export interface PrintedBefore {
+  /** The output of the program between the message in front of this one and this one. */
+  readonly before?: readonly OutputPiece[];
+}
+
+/** A message of the channel of a run: any number of outputs, then one of the other two. */
+export type ExecutionMessage = Message<'execution.output'> | RunEnd;
+
+/** How a run has ended: with an exit code, or stopped, refused or interrupted. */
+export type RunEnd = Message<'execution.complete'> | Message<'execution.error'>;
+
+/** Returns the output in a message, and before it. */
+export function outputIn({ type, payload }: ExecutionMessage): readonly OutputPiece[] {
+  const { before = [] } = payload;
+  return type === 'execution.output' ? [...before, { data: payload.data, stream: payload.stream ?? 'stdout' }] : before;
+}
 
 /** A file of a workspace; `path` begins with a slash, `size` is in bytes. */
 export interface FileEntry {
   readonly path: string;
   readonly size: number;
+}
+
+/** Returns the file of a `file.change`. */
+export function fileIn({ path, result }: FilePayload): FileEntry {
+  return { path, size: (Object(result) as Partial<FileEntry>).size ?? 0 };
 }
 
 export interface FileChunk {
@@ -65,5 +97,20 @@ export interface FileChunk {
 /** What a workspace may be called. Other sandboxes have none, and their programs a folder of their own. */
 export const WORKSPACE_NAME = /^[A-Za-z0-9-]{1,64}$/;
 
-/** The channel of a workspace: `file.*`, `resource.*` and `document.*`, in the same order for all who are in it. */
+/** The channel of a workspace: `file.upload`, alerts and `document.*`, in the same order for all who are in it. */
 export const channelOf = (sandboxId: string): string => `workspace.${sandboxId}`;
+
+/** The keyed channel of the state of a workspace: the newest `file.change` of each file, and the newest `resource.metrics`. */
+export const stateChannelOf = (sandboxId: string): string => `state.${sandboxId}`;
+
+/** Returns the workspace that a channel of the two kinds above belongs to. */
+export const workspaceIn = (channel: string): string | undefined => /^(?:workspace|state)\.(.*)$/.exec(channel)?.[1];
+
+/** The channel of a run: `run.started`, all that its program prints, how it has ended, and then the end of the channel. */
+export const runChannelOf = ({ sandboxId, executionId }: RunNames): string => `run.${sandboxId}.${executionId}`;
+
+/** The channel of all runs of a workspace: `run.started` and a {@link RunEnd} of each. */
+export const runsChannelOf = (sandboxId: string): string => `runs.${sandboxId}`;
+
+/** The two channels that a name may be that of: whoever knows the name of a workspace may read them. */
+export const RUN_CHANNEL = /^(run\.[A-Za-z0-9-]{1,64}\.[A-Za-z0-9-]{1,48}|runs\.[A-Za-z0-9-]{1,64})$/;

@@ -1,20 +1,28 @@
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { catchError, EMPTY, fromEvent, merge, mergeMap, take, tap, type Observable } from 'rxjs';
 import type { Wire } from 'rxwire';
 import { listen } from 'rxwire/server';
-import { executions, type ExecutionOptions } from './executions.js';
+import { lmdbChannelLog } from 'rxwire/node';
 import { buildPage, createHandler, parsePath } from './http.js';
-import { runCode } from './sandbox.js';
 import { createWorkspaces, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
 
-export interface ConsoleOptions extends ExecutionOptions, WorkspacesOptions {
+/** The output of all runs may take so many bytes: above it, the server removes the oldest runs. It removes each run after a week. */
+const MAX_KEPT = 268_435_456;
+
+export interface ConsoleOptions extends WorkspacesOptions {
   /** 0 takes any that is free. @default 4870 */
   readonly port?: number;
   /** Whether to serve the page; without it, only the wire. @default true */
   readonly page?: boolean;
+  /** The folder in which the runs are kept. One server may use it at a time. @default one of its own, which is removed when the server closes */
+  readonly folder?: string;
 }
 
 export interface Console {
@@ -26,7 +34,7 @@ export interface Console {
 
 /** Starts the console's server, on this machine's loopback address only: whoever reaches it can run code. */
 export async function startConsole(options: ConsoleOptions = {}): Promise<Console> {
-  const { port = 4870, page = true, ...limits } = options;
+  const { port = 4870, page = true, folder, ...limits } = options;
   const pages = new Map<string, Socket>();
   const cut = (id: string): boolean => pages.get(id)?.resetAndDestroy() !== undefined;
   const hosts = (): string[] =>
@@ -39,13 +47,16 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  const door = createDoor(server, hosts, pages);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 
-  const workspaces = createWorkspaces(limits);
-  const serving = listen(door, { path: '/wire', hosts: hosts() })
-    .pipe(mergeMap((wire) => serve(wire, workspaces, limits)))
+  // Only now: another server that has this port may have this folder, too.
+  const path = folder ?? mkdtempSync(join(tmpdir(), 'rxwire-console-'));
+  const log = lmdbChannelLog({ path, maxTotalBytes: MAX_KEPT });
+  const workspaces = createWorkspaces(log, limits);
+  await workspaces.interrupt();
+  const serving = listen(createDoor(server, hosts, pages), { path: '/wire', hosts: hosts() })
+    .pipe(mergeMap((wire) => serve(wire, workspaces)))
     .subscribe();
   const close = async (): Promise<void> => {
     if (!server.listening) return;
@@ -58,13 +69,14 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
     const impatience = setTimeout(() => connections.forEach((socket) => socket.destroy()), 1_000);
     await closed;
     clearTimeout(impatience);
+    log.close();
+    if (folder === undefined) await rm(path, { recursive: true, force: true, maxRetries: 3 });
   };
   return { url: `http://${hosts()[0]}`, close };
 }
 
-function serve(wire: Wire, workspaces: Workspaces, limits: ExecutionOptions): Observable<unknown> {
-  const run: ExecutionOptions['run'] = ({ sandboxId, data }, box) => workspaces.find(sandboxId)?.run(data, box) ?? runCode(data, box);
-  return merge(executions(wire, { ...limits, run }), workspaces.serve(wire)).pipe(
+function serve(wire: Wire, workspaces: Workspaces): Observable<unknown> {
+  return workspaces.serve(wire).pipe(
     tap((message) => wire.next(message)),
     // One client that is gone for good is no reason to leave the others.
     catchError(() => EMPTY),
@@ -94,7 +106,9 @@ function createDoor(server: Server, hosts: () => readonly string[], pages: Map<s
 
 async function main(): Promise<void> {
   const port = Number(process.env['PORT'] ?? 4870);
-  const { url, close } = await startConsole({ port });
+  // A port that is free today may be another's tomorrow: its runs are not kept.
+  const folder = port > 0 ? { folder: fileURLToPath(new URL(`.tmp/${port}`, import.meta.url)) } : {};
+  const { url, close } = await startConsole({ port, ...folder });
   console.log(`rxwire console: ${url} (Ctrl+C stops it)`);
   merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'))
     .pipe(take(1))

@@ -26,8 +26,8 @@ const server = createServer((request, response) => {
 
 listen(server, {
   shutdown$,
-  // Behind nginx all connections come from there.
-  address: ({ headers, socket }) => String(headers['x-real-ip'] ?? socket.remoteAddress),
+  // Behind nginx all connections come from there: it reports the addresses of the clients.
+  trustProxy: 1,
   maxPerAddress: 200,
   rateLimit: {},
   onRefused: () => refused.inc(),

@@ -1,16 +1,42 @@
 import type { SchedulerLike } from 'rxjs';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+
+/** Where a member begins to read a channel. */
+export type ChannelStart =
+  /** With the oldest message that the server still has. */
+  | 'start'
+  /** With the next message that is published. */
+  | 'live'
+  /** With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says otherwise. */
+  | { readonly last: number }
+  /** Behind this position: {@link Channel.position}, or the result of `send`. */
+  | ChannelPosition
+  | string;
+
+/** Stores texts by name: `localStorage`, `sessionStorage`, or a storage of your own. */
+export interface PositionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
 
 export interface ChannelOptions {
-  /** The number of past messages that a new member requests. The server sends those that it still keeps. @default 0 */
-  readonly history?: number;
+  /** Where a new member begins to read. @default 'live' */
+  readonly from?: ChannelStart;
   /**
-   * How long the hub may take to answer, in ms: after this time the channel repeats an unanswered join, and `send` rejects a message that
-   * was acked and not answered. @default 10_000
+   * Where the channel stores its position, under `rxwire:` and its name, at the end of each microtask with messages. A later channel of this name, also of
+   * another page or process, continues behind that position; `from` is for the first time. @default the position is not stored
+   */
+  readonly remember?: PositionStorage;
+  /**
+   * How long the hub may take to answer, in ms: after this time the channel reports an unanswered join as a `ChannelTimeoutError`, and repeats it, and
+   * `send` rejects a message that was acked and not answered. @default 10_000
    */
   readonly answerTimeout?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** Schedules the writes of `remember`, and the updates of presence. @default asapScheduler: at the end of the microtask */
+  readonly microtask?: SchedulerLike;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
 /** The default values of the options above. */
-export const CHANNEL_DEFAULTS = { history: 0, answerTimeout: 10_000 } as const;
+export const CHANNEL_DEFAULTS = { from: 'live', answerTimeout: 10_000 } as const;

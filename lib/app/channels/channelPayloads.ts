@@ -1,13 +1,17 @@
-import { InvalidMessageError } from '../../errors.js';
+import { ChannelEndedError, InvalidMessageError } from '../../errors.js';
 import type {
   ChannelDelivery,
+  ChannelEnd,
+  ChannelHistoryRequest,
   ChannelJoin,
   ChannelJoined,
   ChannelMember,
+  ChannelPast,
   ChannelPosition,
   ChannelPresence,
   ChannelPublish,
   ChannelRefused,
+  ChannelUpdate,
   ChannelWatch,
 } from '../../message/channelTypes.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
@@ -22,15 +26,26 @@ export const MAX_REASON_LENGTH = 256;
 type Fields = Readonly<Record<string, unknown>>;
 
 export function readJoin(payload: unknown): ChannelJoin {
-  const { join, after, history, watch } = fieldsOf(payload);
+  const { join, after, start, history, watch } = fieldsOf(payload);
   return {
     channel: channelNameOf(payload),
     join: countOf(join, 'join'),
     ...(after != null && { after: positionOf(after) }),
+    ...(start === true && { start }),
     ...(history != null && { history: countOf(history, 'history') }),
     watch: watch === true,
   };
 }
+
+/** Returns how a channel has ended. */
+export function readEnd(payload: unknown): ChannelEnd {
+  const { status, reason } = fieldsOf(payload);
+  if (status !== 'completed' && status !== 'failed' && status !== 'interrupted')
+    return reject('status', 'must be completed, failed or interrupted');
+  return { status, ...(reason != null && { reason: textOf(reason, 'reason', MAX_REASON_LENGTH) }) };
+}
+
+export const endedError = (channel: string, { payload }: Message): ChannelEndedError => new ChannelEndedError(channel, readEnd(payload));
 
 export function readPublish(payload: unknown): Required<ChannelPublish<Message>> {
   const { message, ephemeral, confirm } = fieldsOf(payload);
@@ -52,6 +67,10 @@ export function readWatch(payload: unknown): ChannelWatch {
   return { channel: channelNameOf(payload), watch: fieldsOf(payload)['watch'] === true };
 }
 
+export function readUpdate(payload: unknown): ChannelUpdate {
+  return { channel: channelNameOf(payload), state: fieldsOf(payload)['state'] };
+}
+
 export function readJoined(payload: unknown): ChannelJoined {
   const { join, member, complete } = fieldsOf(payload);
   return {
@@ -70,22 +89,37 @@ export function readDelivery(payload: unknown): ChannelDelivery<Message> {
   return { ...delivery, ...positionOf(payload), ...(after != null && { after: countOf(after, 'after') }) };
 }
 
+export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
+  const { before, limit } = fieldsOf(payload);
+  return { channel: channelNameOf(payload), limit: countOf(limit, 'limit'), ...(before != null && { before: positionOf(before) }) };
+}
+
+export function readPast(payload: unknown): ChannelPast<Message> {
+  const { entries, more } = fieldsOf(payload);
+  const entryOf = (value: unknown): ChannelPosition & { readonly message: Message } => ({
+    ...positionOf(value),
+    message: parseMessage(fieldsOf(value)['message'], 'payload.message'),
+  });
+  return { channel: channelNameOf(payload), entries: listOf(entries, 'entries').map(entryOf), more: more === true };
+}
+
 export function readRefused(payload: unknown): ChannelRefused {
   const { action, reason, join } = fieldsOf(payload);
   return {
     channel: channelNameOf(payload),
-    action: action === 'publish' ? action : 'join',
+    action: action === 'publish' || action === 'presence' ? action : 'join',
     reason: textOf(reason, 'reason', MAX_REASON_LENGTH),
     ...(join != null && { join: countOf(join, 'join') }),
   };
 }
 
 export function readPresence(payload: unknown): ChannelPresence {
-  const { entered, left, reset, more } = fieldsOf(payload);
+  const { entered, left, updated, reset, more } = fieldsOf(payload);
   return {
     channel: channelNameOf(payload),
     entered: listOf(entered, 'entered').map(memberOf),
     left: listOf(left, 'left').map((id) => textOf(id, 'left')),
+    ...(updated != null && { updated: listOf(updated, 'updated').map(memberOf) }),
     reset: reset === true,
     more: more === true,
   };
@@ -104,8 +138,8 @@ function positionOf(value: unknown): ChannelPosition {
 }
 
 function memberOf(value: unknown): ChannelMember {
-  const { id, info } = fieldsOf(value);
-  return { id: textOf(id, 'entered'), ...(info != null && { info }) };
+  const { id, info, state } = fieldsOf(value);
+  return { id: textOf(id, 'id'), ...(info != null && { info }), ...(state != null && { state }) };
 }
 
 function fieldsOf(value: unknown): Fields {

@@ -1,21 +1,25 @@
-import { Subject, type Observable } from 'rxjs';
-import { ChannelRefusedError, type RxwireError } from '../../errors.js';
+import { Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { ChannelEndedError, ChannelRefusedError, type RxwireError } from '../../errors.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createMessage } from '../../message/createMessage.js';
+import type { ChannelEnd } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import { forwardDelivery } from '../routing/forwardDelivery.js';
+import type { ChannelReader } from './channelReaders.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
-import { readDelivery, readJoined, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import type { MemberList } from './memberList.js';
 import { createJoinState, type JoinState, type JoinStateOptions } from './joinState.js';
 import type { PendingPublishes } from './pendingPublishes.js';
+import type { PendingReads } from './pendingReads.js';
 import type { ChannelReceiver } from './demultiplexer.js';
 
 export interface ChannelProtocolOptions extends JoinStateOptions {
   readonly memberList: MemberList;
   readonly pendingPublishes: Pick<PendingPublishes, 'confirm' | 'refuse'>;
-  readonly emit: (message: Message) => void;
-  readonly onRefused: (error: ChannelRefusedError) => void;
+  readonly pendingReads: Pick<PendingReads, 'take' | 'refuse'>;
+  readonly microtask: SchedulerLike;
 }
 
 /** The client's side of the channel protocol for one channel: join, leave, deliveries and presence. */
@@ -23,21 +27,38 @@ export interface ChannelProtocol extends ChannelReceiver {
   readonly state$: Observable<ChannelState>;
   readonly gaps$: Observable<ChannelGap>;
   readonly errors$: Observable<RxwireError>;
-  readonly join: () => void;
-  readonly leave: () => void;
+  /** Adds a reader. The first one joins the channel. */
+  readonly add: (reader: ChannelReader) => void;
+  /** Removes a reader. The last one leaves the channel. */
+  readonly remove: (reader: ChannelReader) => void;
+  /** Reports a gap of the subscribers of the channel. */
+  readonly reportGap: (gap: ChannelGap) => void;
+  /** The id of this client as a member. */
+  readonly member: () => string | undefined;
+  /** Publishes a state of this member at the end of the microtask, and again after each join, until it leaves. */
+  readonly updatePresence: (state: unknown) => void;
   /** Tells the server whether `presence$` has subscribers. */
   readonly updateWatch: () => void;
 }
 
 export function createChannelProtocol(options: ChannelProtocolOptions): ChannelProtocol {
-  const { channel, wire, scheduler, wantsPresence } = options;
+  const { channel, wire, scheduler, microtask, wantsPresence } = options;
+  let presence: { readonly state: unknown } | undefined;
   const errors$ = new Subject<RxwireError>();
-  const joinState = createJoinState(options);
-  const { state$, gaps$, is, requestJoin, stop } = joinState;
-  const handle = createMessageHandler(options, joinState, errors$);
+  const joinState = createJoinState(options, (error) => {
+    errors$.next(error);
+    wire.report(error);
+  });
+  const { state$, gaps$, readers, is, requestJoin, stop } = joinState;
   // The hub needs these messages, whatever the default of the wire is.
   const sendOptions = { delivery: 'at-least-once', scheduler } as const;
-  const isOut = (): boolean => is('left', 'refused');
+  const sendLeave = (): void => wire.next(createMessage('channel.leave', { channel }, sendOptions));
+  const sendPresence = (): void => {
+    if (presence && is('joined')) wire.next(createMessage('channel.update', { channel, ...presence }, sendOptions));
+  };
+  const presenceTimer = createCoalescedTimer(microtask, sendPresence);
+  const handle = createMessageHandler({ ...options, sendLeave, sendPresence }, joinState, errors$);
+  const isOut = (): boolean => is('left', 'refused', 'ended');
 
   const sendWatch = (): void => {
     if (!isOut()) wire.next(createMessage('channel.watch', { channel, watch: wantsPresence() }, sendOptions));
@@ -47,12 +68,20 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     gaps$,
     errors$,
     updateWatch: sendWatch,
-    join: requestJoin,
-    leave() {
+    member: () => state$.value.member,
+    updatePresence(state) {
+      presence = { state };
+      presenceTimer.set(0);
+    },
+    add: joinState.add,
+    remove(reader) {
+      if (!joinState.remove(reader)) return;
+      presence = undefined;
       if (isOut()) return;
       stop({ status: 'left' });
-      wire.next(createMessage('channel.leave', { channel }, sendOptions));
+      sendLeave();
     },
+    reportGap: joinState.reportGap,
     receive(message) {
       try {
         handle(message);
@@ -69,46 +98,62 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     end(error) {
       stop({ status: 'left', ...(error && { error }) });
       for (const subject of [state$, gaps$, errors$]) subject.complete();
+      // The error of a wire belongs to the subscribers of the wire. Here it would end the process, unless each subscriber had an error callback.
+      readers.end(undefined);
     },
   };
 }
 
 /** Handles the messages that the hub sends about this channel. */
 function createMessageHandler(
-  options: ChannelProtocolOptions,
+  options: ChannelProtocolOptions & { readonly sendLeave: () => void; readonly sendPresence: () => void },
   joinState: JoinState,
   errors$: Subject<RxwireError>,
 ): (message: Message) => void {
-  const { channel, wantsPresence, memberList, pendingPublishes, emit, onRefused } = options;
-  const { is, isLatest, accept, confirmJoin, stop } = joinState;
+  const { channel, wantsPresence, memberList, pendingPublishes, pendingReads, sendLeave, sendPresence } = options;
+  const { readers, is, isLatest, accept, confirmJoin, stop } = joinState;
 
   const handleJoined = ({ payload }: Message): void => {
     const joined = readJoined(payload);
     // A repeated request may be answered twice.
-    if (isLatest(joined.join) && is('joining', 'recovering')) confirmJoin(joined);
+    if (!isLatest(joined.join) || !is('joining', 'recovering')) return;
+    confirmJoin(joined);
+    sendPresence();
   };
   const handleRefused = ({ payload, correlationId }: Message): void => {
     const { action, reason, join: refusedJoin } = readRefused(payload);
     const isPublish = action === 'publish';
-    if (!isPublish && !isLatest(refusedJoin)) return;
-    const error = new ChannelRefusedError(channel, action, reason, isPublish ? correlationId : undefined);
+    if (pendingReads.refuse(correlationId ?? '', new ChannelRefusedError(channel, action, reason))) return;
+    if (action === 'join' && !isLatest(refusedJoin)) return;
+    const error = new ChannelRefusedError(channel, action, reason, action === 'join' ? undefined : correlationId);
     errors$.next(error);
     if (isPublish) pendingPublishes.refuse(correlationId ?? '', error);
-    if (isPublish || is('left')) return;
+    if (action !== 'join' || is('left')) return;
     stop({ status: 'refused', error });
-    onRefused(error);
+    readers.end(error);
+  };
+  const end = (how: ChannelEnd): void => {
+    stop({ status: 'ended', end: how });
+    sendLeave();
+    readers.end(how.status === 'completed' ? undefined : new ChannelEndedError(channel, how));
   };
   const handleDelivery = (carrier: Message): void => {
     // Messages that were sent before the join are sent again after it.
     if (!is('joined')) return;
     const { message, epoch, offset, after = (offset ?? 0) - 1 } = readDelivery(carrier.payload);
+    const position = epoch !== undefined && offset !== undefined ? { epoch, offset } : undefined;
     // An ephemeral message has no position: it is neither a repeat nor behind a gap.
-    if (epoch !== undefined && offset !== undefined && !accept({ epoch, offset, after })) return;
+    const receivers = position ? accept({ ...position, after }) : readers.all();
+    if (message.type === 'channel.ended') {
+      if (is('joined')) end(readEnd(message.payload));
+      return;
+    }
+    if (receivers.length === 0) return;
     const held = claim(carrier);
     const withSource = message.source ? message : { ...message, source: carrier.source };
+    const emit = (delivered: Message): void => readers.each(receivers, (reader) => reader.next(delivered, position));
     // The message is processed when all of its receivers are done with it.
-    if (held) forwardDelivery(held, withSource, emit);
-    else emit(withSource);
+    readers.afterwards(() => (held ? forwardDelivery(held, withSource, emit) : emit(withSource)));
   };
 
   return (message) => {
@@ -116,6 +161,7 @@ function createMessageHandler(
     else if (message.type === 'channel.joined') handleJoined(message);
     else if (message.type === 'channel.refused') handleRefused(message);
     else if (message.type === 'channel.published') pendingPublishes.confirm(message.correlationId ?? '', readPublished(message.payload));
+    else if (message.type === 'channel.past') pendingReads.take(message.correlationId ?? '', readPast(message.payload));
     else if (message.type === 'channel.presence' && wantsPresence()) memberList.apply(readPresence(message.payload));
   };
 }

@@ -1,19 +1,16 @@
-import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { ChannelEnd, ChannelPosition } from '../../message/channelTypes.js';
 import type { RxwireError } from '../../errors.js';
 
 /**
  * The state of a client in a channel: joining, joined, recovering missed messages, informed of a gap (still joined; `joined` follows at
- * once), left, or refused.
+ * once), left, refused, or ended: its writer was done, or has failed.
  */
-export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left' | 'refused';
+export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left' | 'refused' | 'ended';
 
 /** Messages that were lost and will not arrive. */
 export interface ChannelGap {
-  /**
-   * `history`: the server no longer keeps the messages. `epoch`: the server lost its history. `overflow`: a buffer between the server and this client was full, because
-   * this client was too slow or away for too long.
-   */
-  readonly reason: 'history' | 'epoch' | 'overflow';
+  /** `history`: the server no longer keeps the messages. `epoch`: the server lost its history. */
+  readonly reason: 'history' | 'epoch';
   /** The position of the last message that arrived. */
   readonly after: ChannelPosition;
   /** The position at which delivery continues. */
@@ -26,6 +23,11 @@ export interface ChannelState {
   readonly member?: string;
   /** The latest gap. */
   readonly gap?: ChannelGap;
-  /** For `refused`, the refusal. For `left`, the error of the wire, if the wire has failed. */
+  /** For `ended`: how. */
+  readonly end?: ChannelEnd;
+  /**
+   * For `refused`, the refusal. For `left`, the error of the wire, if the wire has failed. For `joining` and `recovering`, a `ChannelTimeoutError`, when
+   * the server does not answer.
+   */
   readonly error?: RxwireError;
 }

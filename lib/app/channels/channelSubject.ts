@@ -1,6 +1,7 @@
 import { noop, ReplaySubject, Subject, takeUntil, type Observable, type Observer, type Subscription } from 'rxjs';
 import { WireClosedError } from '../../errors.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
+import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { Presence } from './presence.js';
 
@@ -66,6 +67,22 @@ export class ChannelSubject extends Subject<Message> {
   send(message: Message): Promise<ChannelPosition | undefined> {
     if (!this.closed) return this.#send(message);
     return ignorable(Promise.reject(new WireClosedError(message.id)));
+  }
+
+  /**
+   * Ends the channel for all, and for good: readers get the messages before, also later, and then the end. Without a reason, the channel completes; with one,
+   * it fails with a `ChannelEndedError`. Resolves when the log of the hub has the end. `complete` ends only this object.
+   *
+   * @param reason A text for the readers, of up to 256 characters.
+   * @throws {RxwireError} Rejects as {@link send} does; with `ERR_CHANNEL_REFUSED` and the reason `ended` on a client, and with `ERR_CHANNEL_ENDED` on the
+   * server, when the channel has ended already.
+   * @example
+   * const run = hub().channel('run.42');
+   * await run.send(createMessage('note', 'done'));
+   * await run.end();
+   */
+  async end(reason?: string): Promise<void> {
+    await this.send(createMessage('channel.ended', reason === undefined ? { status: 'completed' } : { status: 'failed', reason }));
   }
 
   override complete(): void {

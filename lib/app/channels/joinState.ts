@@ -1,65 +1,114 @@
 import { BehaviorSubject, Subject, type SchedulerLike } from 'rxjs';
 import type { ChannelJoined } from '../../message/channelTypes.js';
 import type { Wire } from '../../wire/wire.js';
+import type { ChannelTimeoutError } from '../../errors.js';
+import { createChannelReaders, isReached, type ChannelReader, type ChannelReaders } from './channelReaders.js';
 import { createJoinRetry } from './joinRetry.js';
 import type { ChannelGap, ChannelState, ChannelStatus } from './channelState.js';
-import { createOffsetTracker, type OffsetTracker } from './offsetTracker.js';
+import { createOffsetTracker, type LoggedPosition } from './offsetTracker.js';
 
 export interface JoinStateOptions {
   readonly channel: string;
   readonly wire: Wire;
-  readonly history: number;
   readonly answerTimeout: number;
   readonly scheduler: SchedulerLike;
   /** Whether `presence$` has subscribers. */
   readonly wantsPresence: () => boolean;
 }
 
-/** The state of a client in one channel, and its position. */
+/** The state of a client in one channel, and its readers. */
 export interface JoinState {
   readonly state$: BehaviorSubject<ChannelState>;
   readonly gaps$: Subject<ChannelGap>;
+  readonly readers: Pick<ChannelReaders, 'all' | 'each' | 'afterwards' | 'end'>;
   readonly is: (...statuses: readonly ChannelStatus[]) => boolean;
   /** Returns whether a number is that of the latest join request. */
   readonly isLatest: (join: number | undefined) => boolean;
-  /** Returns false for a message that was received before. */
-  readonly accept: OffsetTracker['accept'];
-  /** Sends a join request, with the last position if there is one. */
+  /** Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the hub has not answered the previous request. */
+  readonly add: (reader: ChannelReader) => void;
+  /** Removes a reader. Returns whether it was the last one. */
+  readonly remove: (reader: ChannelReader) => boolean;
+  /** Moves the readers to a message. Returns those that receive it: none when it was received before, or is behind missed messages, which are requested again. */
+  readonly accept: (position: LoggedPosition) => readonly ChannelReader[];
+  /** Reports a gap of the subscribers of the channel. */
+  readonly reportGap: (gap: ChannelGap) => void;
+  /** Sends a join request for the messages after the lowest position. */
   readonly requestJoin: () => void;
   readonly confirmJoin: (joined: ChannelJoined) => void;
   readonly stop: (end: ChannelState) => void;
 }
 
-export function createJoinState({ channel, wire, history, answerTimeout, scheduler, wantsPresence }: JoinStateOptions): JoinState {
+/** @param onUnanswered Called when the server does not answer a join request in time. */
+export function createJoinState(options: JoinStateOptions, onUnanswered: (error: ChannelTimeoutError) => void): JoinState {
+  const { wantsPresence } = options;
   const state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
   const gaps$ = new Subject<ChannelGap>();
-  const joinRetry = createJoinRetry(wire, channel, answerTimeout, scheduler);
-  const change = (update: ChannelState): void => state$.next({ ...state$.value, ...update });
-  const offsets = createOffsetTracker((gap) => {
-    change({ status: 'gap', gap });
-    gaps$.next(gap);
+  const readers = createChannelReaders();
+  const offsets = createOffsetTracker();
+  const joinRetry = createJoinRetry(options, (error) => {
+    change({ status: state$.value.status, error });
+    onUnanswered(error);
   });
+  const is = (...statuses: readonly ChannelStatus[]): boolean => statuses.includes(state$.value.status);
+  const change = ({ error, ...update }: ChannelState): void => {
+    const { member, gap } = state$.value;
+    state$.next({ ...(member !== undefined && { member }), ...(gap && { gap }), ...update, ...(error && { error }) });
+  };
+  const requestJoin = (): void => {
+    const { position } = offsets;
+    const place = readers.place(position?.epoch);
+    if (position) change({ status: 'recovering' });
+    else state$.next({ status: 'joining' });
+    joinRetry.start({ ...place, watch: wantsPresence() });
+  };
+  const confirmReaders = (confirmed: readonly ChannelReader[]): void => {
+    const isNew = confirmed.filter(({ isConfirmed }) => !isConfirmed);
+    for (const reader of isNew) reader.isConfirmed = true;
+    readers.notify(isNew, ({ position, onConfirmed }) => position && onConfirmed?.(position));
+  };
 
   return {
     state$,
     gaps$,
-    is: (...statuses) => statuses.includes(state$.value.status),
+    readers,
+    is,
     isLatest: (join) => join === undefined || join === joinRetry.join,
-    accept(delivery) {
-      const isNew = offsets.accept(delivery);
-      if (state$.value.status === 'gap') change({ status: 'joined' });
-      return isNew;
+    add(reader) {
+      readers.add(reader);
+      if (is('joined', 'gap') && isReached(offsets.position, reader.position)) confirmReaders([reader]);
+      else if (!is('joining', 'recovering')) requestJoin();
     },
-    requestJoin() {
-      const { position } = offsets;
-      if (position) change({ status: 'recovering' });
-      else state$.next({ status: 'joining' });
-      joinRetry.start({ ...(position ? { after: position } : history > 0 && { history }), watch: wantsPresence() });
+    remove: (reader) => readers.remove(reader) && readers.size() === 0,
+    accept(position) {
+      const previous = offsets.position;
+      const result = offsets.accept(position);
+      if (result === 'missed') requestJoin();
+      if (result !== 'next') return [];
+      const { receivers, isInside } = readers.accept(position, previous);
+      if (isInside) requestJoin();
+      return receivers;
     },
+    reportGap(gap) {
+      const isJoined = is('joined');
+      change({ status: 'gap', gap });
+      gaps$.next(gap);
+      if (isJoined && is('gap')) change({ status: 'joined' });
+    },
+    requestJoin,
     confirmJoin(joined) {
+      const { join } = joinRetry;
       joinRetry.stop();
       offsets.start(joined);
+      const { gaps, isBehind } = readers.confirm(joined);
+      if (gaps.size > 0) readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
+      // A reader that was told of its gap may have left, or may have requested another join.
+      if (is('left', 'refused', 'ended') || join !== joinRetry.join) return;
+      if (isBehind) {
+        requestJoin();
+        return;
+      }
       change({ status: 'joined', member: joined.member });
+      confirmReaders(readers.all());
     },
     stop(end) {
       joinRetry.stop();

@@ -12,21 +12,24 @@ export interface MemberList {
   reset(): void;
 }
 
-export function createMemberList(): MemberList {
+/** @param self Returns the id of this client. */
+export function createMemberList(self: () => string | undefined): MemberList {
   const changes$ = new Subject<Presence>();
   let current: Map<string, ChannelMember> | undefined;
   /** The pages of a list whose last page has not arrived yet. */
   let pendingPages: Map<string, ChannelMember> | undefined;
 
-  const emitChange = (entered: readonly ChannelMember[], left: readonly ChannelMember[]): void =>
-    changes$.next({ members: [...(current?.values() ?? [])], entered, left });
+  const withAll = (change: Pick<Presence, 'entered' | 'left' | 'updated'>): Presence => {
+    const members = [...(current?.values() ?? [])];
+    return { members, others: members.filter(({ id }) => id !== self()), ...change };
+  };
   const replace = (members: Map<string, ChannelMember>): void => {
     const before = current ?? new Map<string, ChannelMember>();
     current = members;
-    emitChange(
-      [...members.values()].filter(({ id }) => !before.has(id)),
-      [...before.values()].filter(({ id }) => !members.has(id)),
-    );
+    const isUpdated = ({ id, state }: ChannelMember): boolean => before.has(id) && before.get(id)?.state !== state;
+    const entered = [...members.values()].filter(({ id }) => !before.has(id));
+    const left = [...before.values()].filter(({ id }) => !members.has(id));
+    changes$.next(withAll({ entered, left, updated: [...members.values()].filter(isUpdated) }));
   };
   const collect = ({ entered, more }: ChannelPresence): void => {
     pendingPages ??= new Map();
@@ -36,17 +39,20 @@ export function createMemberList(): MemberList {
     pendingPages = undefined;
     replace(members);
   };
-  const change = (members: Map<string, ChannelMember>, { entered, left }: ChannelPresence): void => {
+  const change = (members: Map<string, ChannelMember>, { entered, left, updated = [] }: ChannelPresence): void => {
     const entering = entered.filter(({ id }) => !members.has(id));
     const leaving = left.flatMap((id) => members.get(id) ?? []);
     for (const member of entering) members.set(member.id, member);
     for (const { id } of leaving) members.delete(id);
-    if (entering.length + leaving.length > 0) emitChange(entering, leaving);
+    const updating = updated.filter(({ id }) => members.has(id));
+    for (const member of updating) members.set(member.id, member);
+    if (entering.length + leaving.length + updating.length > 0)
+      changes$.next(withAll({ entered: entering, left: leaving, updated: updating }));
   };
 
   return {
     changes$,
-    snapshot: () => current && { members: [...current.values()], entered: [], left: [] },
+    snapshot: () => current && withAll({ entered: [], left: [], updated: [] }),
     apply(update) {
       if (update.reset) collect(update);
       else if (current) change(current, update);

@@ -1,14 +1,13 @@
-import type { ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
-import type { ChannelGap } from './channelState.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
 
-/** Tracks the position of a client in a channel, and detects gaps. */
+/** Tracks the position up to which a hub has sent the messages of a channel. */
 export interface OffsetTracker {
   /** The position of the last message; undefined before the first join. */
   readonly position: ChannelPosition | undefined;
   /** Continues at the position that the server has confirmed. */
-  start(joined: Omit<ChannelJoined, 'channel' | 'join' | 'member'>): void;
-  /** Returns false for a message that was received before. */
-  accept(position: LoggedPosition): boolean;
+  start(position: ChannelPosition): void;
+  /** Returns `repeat` for a message that was received before, and `missed` for one behind messages that were not. */
+  accept(position: LoggedPosition): 'next' | 'repeat' | 'missed';
   reset(): void;
 }
 
@@ -17,27 +16,20 @@ export interface LoggedPosition extends ChannelPosition {
   readonly after?: number;
 }
 
-/** @param onGap Called before the message behind the gap is accepted. */
-export function createOffsetTracker(onGap: (gap: ChannelGap) => void): OffsetTracker {
+export function createOffsetTracker(): OffsetTracker {
   let position: ChannelPosition | undefined;
 
-  const reportGap = (reason: ChannelGap['reason'], next: ChannelPosition): void => {
-    if (position) onGap({ reason: position.epoch === next.epoch ? reason : 'epoch', after: position, next });
-  };
   return {
     get position() {
       return position;
     },
-    start({ epoch, offset, complete }) {
-      if (!complete) reportGap('history', { epoch, offset: offset + 1 });
-      position = { epoch, offset };
-    },
+    start: ({ epoch, offset }) => void (position = { epoch, offset }),
     accept({ epoch, offset, after = offset - 1 }) {
       const isSameEpoch = position?.epoch === epoch;
-      if (isSameEpoch && offset <= (position?.offset ?? 0)) return false;
-      if (!isSameEpoch || after > (position?.offset ?? 0)) reportGap('overflow', { epoch, offset });
+      if (isSameEpoch && offset <= (position?.offset ?? 0)) return 'repeat';
+      if (!isSameEpoch || after > (position?.offset ?? 0)) return 'missed';
       position = { epoch, offset };
-      return true;
+      return 'next';
     },
     reset: () => void (position = undefined),
   };

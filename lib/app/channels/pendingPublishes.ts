@@ -1,9 +1,10 @@
-import { catchError, defer, finalize, map, merge, mergeMap, Subject, take, type Observable, type SchedulerLike } from 'rxjs';
-import { ChannelRefusedError, RequestTimeoutError, WireClosedError, type MessageRefusedError, type RxwireError } from '../../errors.js';
+import { catchError, defer, finalize, map, merge, mergeMap, take, type Observable, type SchedulerLike } from 'rxjs';
+import { ChannelRefusedError, RequestTimeoutError, type MessageRefusedError, type RxwireError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
+import { createPendingAnswers, type PendingAnswers } from './pendingAnswers.js';
 
 export interface PendingPublishesOptions {
   readonly channel: string;
@@ -16,14 +17,13 @@ export interface PendingPublishesOptions {
 export interface PendingPublishes {
   /** Sends a `channel.publish`. Emits the position of its message, when the hub has answered. */
   readonly send: (publish: Message) => Observable<ChannelPosition | undefined>;
-  readonly confirm: (id: string, position: ChannelPosition | undefined) => void;
-  readonly refuse: (id: string, error: ChannelRefusedError) => void;
-  /** The wire has ended, with its error if it failed. */
-  readonly end: (error?: RxwireError) => void;
+  readonly confirm: PendingAnswers<ChannelPosition | undefined>['next'];
+  readonly refuse: PendingAnswers<unknown>['fail'];
+  readonly end: PendingAnswers<unknown>['end'];
 }
 
 export function createPendingPublishes({ channel, wire, answerTimeout, scheduler }: PendingPublishesOptions): PendingPublishes {
-  const answers = new Map<string, Subject<ChannelPosition | undefined>>();
+  const answers = createPendingAnswers<ChannelPosition | undefined>();
 
   /** Sends the message, and fails when it is refused, given up, or acked and not answered in time. */
   const sent = (publish: Message): Observable<never> =>
@@ -39,19 +39,14 @@ export function createPendingPublishes({ channel, wire, answerTimeout, scheduler
     );
   return {
     send: (publish) =>
-      defer(() => {
-        const { id } = publish;
-        const answer$ = answers.get(id) ?? new Subject();
-        answers.set(id, answer$);
-        return merge(answer$, sent(publish)).pipe(
+      defer(() =>
+        merge(answers.open(publish.id), sent(publish)).pipe(
           take(1),
-          finalize(() => answer$.observed || answers.delete(id)),
-        );
-      }),
-    confirm: (id, position) => answers.get(id)?.next(position),
-    refuse: (id, error) => answers.get(id)?.error(error),
-    end(error) {
-      for (const [id, answer$] of [...answers]) answer$.error(error ?? new WireClosedError(id));
-    },
+          finalize(() => answers.close(publish.id)),
+        ),
+      ),
+    confirm: answers.next,
+    refuse: answers.fail,
+    end: answers.end,
   };
 }

@@ -13,7 +13,7 @@ export interface WithChannels {
  *
  * @param options Defaults for all channels of the wire.
  * @example
- * const connected = withChannels(wire, { history: 50 });
+ * const connected = withChannels(wire, { from: { last: 50 } });
  * connected.channel('room.1').subscribe(({ type }) => draw(type));
  */
 export function withChannels<W extends Wire>(wire: W, options: ChannelOptions = {}): W & WithChannels {

@@ -1,5 +1,6 @@
 import { asyncScheduler, catchError, ignoreElements, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { RetryAttempt } from '../../operators/retryBackoff.js';
 import { createDeadLetter, failureOf } from '../../session/consume/createDeadLetter.js';
@@ -34,7 +35,7 @@ export function deadLetter<T>(
 ): MonoTypeOperatorFunction<T> {
   const { retries = [], scheduler = asyncScheduler } = options;
   const bury = (error: unknown) => {
-    const history = [...retries.map((retry) => failureOf(retry.error)), failureOf(error, scheduler.now())];
+    const history = [...retries.map((retry) => failureOf(retry.error)), failureOf(error, wallTime(scheduler))];
     const letter = createDeadLetter(message, error, { attempts: history.length, history, scheduler });
     return asObservable(() => letters.add(letter)).pipe(ignoreElements());
   };

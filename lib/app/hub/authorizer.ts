@@ -1,6 +1,7 @@
-import { asyncScheduler, catchError, defaultIfEmpty, from, map, of, take, timeout, type ObservableInput } from 'rxjs';
+import { catchError, defaultIfEmpty, from, map, of, take, timeout, type ObservableInput } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
 import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions.js';
 
@@ -9,7 +10,7 @@ import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions
  * result of `authorize` but `true` is a refusal.
  */
 export function createAuthorizer(
-  { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = asyncScheduler }: HubOptions,
+  { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = steadyScheduler() }: HubOptions,
   report: (error: unknown) => void,
 ): (request: ChannelRequest) => MaybeAsync<string | undefined> {
   if (!authorize) return () => undefined;
@@ -39,7 +40,12 @@ const FORBIDDEN = 'forbidden';
 function reasonOf(answer: unknown): string | undefined {
   if (answer === true) return undefined;
   const reason = hasReason(answer) && typeof answer.reason === 'string' ? answer.reason : '';
-  return reason.replace(/\p{Cc}/gu, '').slice(0, MAX_REASON_LENGTH) || FORBIDDEN;
+  return reasonText(reason) || FORBIDDEN;
+}
+
+/** Returns a reason as it is sent: without control characters, and not too long. */
+export function reasonText(reason: string): string {
+  return reason.replace(/\p{Cc}/gu, '').slice(0, MAX_REASON_LENGTH);
 }
 
 function hasReason(answer: unknown): answer is { readonly reason: unknown } {

@@ -1,95 +1,180 @@
 import { Subject } from 'rxjs';
+import { ListNode } from '../../internal/linkedList.js';
 import { createRing } from '../../internal/ring.js';
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
+import { endedError } from '../channels/channelPayloads.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { backwardRange, forwardRange, PAGE_BYTES, type ChannelLimits } from './channelRange.js';
 
-/** The limits of one channel's history. */
-export interface HistoryLimits {
-  readonly maxMessages: number;
-  readonly maxBytes: number;
-  /** In ms. */
-  readonly maxAge: number;
-}
-
-/** The latest messages of one channel, in memory. */
-export interface ChannelHistory {
-  readonly name: string;
-  readonly tail$: Subject<ChannelEntry | ChannelBroadcast>;
-  /** The number of stored messages, and their estimated size in bytes. */
-  readonly size: () => number;
-  readonly bytes: () => number;
-  /** The number of messages that were added in total. */
-  readonly last: () => number;
-  /** The time of the latest message. */
-  readonly latest: () => number;
-  /** Adds a message. {@link emit} emits it. */
-  add(message: Message, bytes: number, now: number): ChannelPosition;
-  /** Takes a message that is not stored. {@link emit} emits it. */
-  broadcast(message: Message): void;
-  /** Emits the messages that were added since the previous call. Messages that subscribers add meanwhile follow in order. */
-  readonly emit: () => void;
-  read(query: ChannelQuery, now: number): ChannelSlice;
-  /** Removes the oldest message. */
-  readonly shift: () => void;
-  /** Removes the messages that are too old. */
-  readonly expire: (now: number) => void;
-}
-
+/** A message and what the limits need. Its offset follows from its place: the offsets of a history are contiguous. */
 interface Kept {
-  readonly entry: ChannelEntry;
+  readonly message: Message;
   readonly bytes: number;
   readonly at: number;
 }
 
-export function createHistory(name: string, epoch: string, { maxMessages, maxBytes, maxAge }: HistoryLimits): ChannelHistory {
-  const kept = createRing<Kept>();
-  const tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
-  const notifications = createTrampoline();
-  let last = 0;
-  let bytes = 0;
-  let latest = 0;
+interface KeptEntry extends Omit<Kept, 'at'> {
+  readonly entry: ChannelEntry;
+}
 
-  const shift = (): void => void (bytes -= kept.shift()?.bytes ?? 0);
-  const expire = (now: number): void => {
-    for (let oldest = kept.peek(); oldest && oldest.at + maxAge <= now; oldest = kept.peek()) shift();
-  };
-  return {
-    name,
-    tail$,
-    shift,
-    expire,
-    size: () => kept.size,
-    bytes: () => bytes,
-    last: () => last,
-    latest: () => latest,
-    add(message, weight, now) {
-      const entry: ChannelEntry = { epoch, offset: ++last, message };
-      kept.push({ entry, bytes: weight, at: now });
-      bytes += weight;
-      latest = now;
-      expire(now);
-      while (kept.size > maxMessages || bytes > maxBytes) shift();
-      notifications.add(() => tail$.next(entry));
-      return entry;
-    },
-    broadcast: (message) => notifications.add(() => tail$.next({ message })),
-    emit: () => notifications.run(),
-    read({ after, limit }, now) {
-      expire(now);
-      const isKnown = after?.epoch === epoch && after.offset <= last;
-      const from = isKnown ? after.offset : 0;
-      // The offsets of this history are contiguous.
-      const count = Math.min(limit, kept.size, last - from);
-      const entries =
-        count > 0
-          ? kept
-              .values()
-              .slice(-count)
-              .map(({ entry }) => entry)
-          : [];
-      return { epoch, last, entries, isComplete: after === undefined || (isKnown && count === last - from) };
-    },
-  };
+/** The part of a history that only a channel with subscribers needs. */
+interface Tail {
+  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
+  readonly notifications: ReturnType<typeof createTrampoline>;
+}
+
+/** The latest messages of one channel, in memory. A server may have a hundred thousand: what most do not need is created when it is used. */
+export class ChannelHistory {
+  readonly name: string;
+  readonly epoch: string;
+  /** The number of messages that were added in total. */
+  last = 0;
+  /** The estimated size of the stored messages, in bytes. */
+  bytes = 0;
+  /** The time of the latest message. */
+  latest = 0;
+  /** The entry among the channels without subscribers. */
+  readonly idle: ListNode<ChannelHistory> = new ListNode(this);
+  /** The entry among the channels with messages. */
+  readonly filled: ListNode<ChannelHistory> = new ListNode(this);
+  #limits: ChannelLimits;
+  readonly #kept = createRing<Kept>();
+  /** The compacted entries, by their first offset: each as long as the first message that it stands for. */
+  #compacted: Map<number, KeptEntry> | undefined;
+  /** The entry that has ended the channel. */
+  #end: ChannelEntry | undefined;
+  #tail: Tail | undefined;
+
+  constructor(name: string, epoch: string, limits: ChannelLimits) {
+    this.name = name;
+    this.epoch = epoch;
+    this.#limits = limits;
+  }
+
+  /** The number of stored messages. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** The offset of the latest removed message. */
+  get removed(): number {
+    return this.last - this.size;
+  }
+
+  /** Whether the channel has subscribers. */
+  get isObserved(): boolean {
+    return this.#tail?.entries$.observed === true;
+  }
+
+  /** Emits each message from now on. */
+  tail(): Subject<ChannelEntry | ChannelBroadcast> {
+    return (this.#tail ??= { entries$: new Subject(), notifications: createTrampoline() }).entries$;
+  }
+
+  /** Releases what only subscribers need. To be called when there are none. */
+  releaseTail(): void {
+    this.#tail = undefined;
+  }
+
+  /** Whether the channel has ended. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Replaces the limits. They apply from the next message on. */
+  limit(limits: ChannelLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Adds a message. {@link emit} emits it. @throws {ChannelEndedError} */
+  add(message: Message, bytes: number, now: number): ChannelPosition {
+    const { maxMessages, maxBytes } = this.#limits;
+    if (this.#end) throw endedError(this.name, this.#end.message);
+    const entry: ChannelEntry = { epoch: this.epoch, offset: ++this.last, message };
+    this.#kept.push({ message, bytes, at: now });
+    this.bytes += bytes;
+    this.latest = now;
+    if (message.type === 'channel.ended') this.#end = entry;
+    this.expire(now);
+    while (this.size > maxMessages || this.bytes > maxBytes) this.shift();
+    this.#notify(entry);
+    return entry;
+  }
+
+  /** Takes a message that is not stored. {@link emit} emits it. */
+  broadcast(message: Message): void {
+    this.#notify({ message });
+  }
+
+  #notify(entry: ChannelEntry | ChannelBroadcast): void {
+    const tail = this.#tail;
+    tail?.notifications.add(() => tail.entries$.next(entry));
+  }
+
+  /** Emits the messages that were added since the previous call. Messages that subscribers add meanwhile follow in order. */
+  emit(): void {
+    this.#tail?.notifications.run();
+  }
+
+  /** Adds an entry that stands for several. It is dropped if the first of them is removed already. */
+  compact(entry: Required<ChannelEntry>, bytes: number): void {
+    const { epoch, first, message } = entry;
+    if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;
+    this.#compacted ??= new Map();
+    this.bytes += bytes - (this.#compacted.get(first)?.bytes ?? 0);
+    this.#compacted.set(first, { entry, message, bytes });
+    while (this.bytes > this.#limits.maxBytes && this.size > 0) this.shift();
+  }
+
+  read({ after, before, limit }: ChannelQuery, now: number): ChannelSlice {
+    this.expire(now);
+    const { epoch, last } = this;
+    const part = after === undefined ? this.#readBackwards(before, limit) : this.#readForwards(after, limit);
+    return { epoch, last, ...part, ...(this.#end && { end: this.#end }) };
+  }
+
+  #readForwards(after: ChannelPosition | 'start', limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
+    const { first, isComplete } = forwardRange(after, this);
+    const entries: ChannelEntry[] = [];
+    let bytes = 0;
+    for (let next = first; next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
+      const { entry, ...kept } = this.#at(next);
+      entries.push(entry);
+      bytes += kept.bytes;
+      next = entry.offset + 1;
+    }
+    return { entries, isComplete };
+  }
+
+  /** Returns the entry from an offset on: the compacted one, if there is one. */
+  #at(offset: number): KeptEntry {
+    const compacted = this.#compacted?.get(offset);
+    if (compacted) return compacted;
+    const index = offset - 1 - this.removed;
+    const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
+    return { message, bytes, entry: { epoch: this.epoch, offset, message } };
+  }
+
+  #readBackwards(before: ChannelPosition | undefined, limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
+    const { first, end, isComplete } = backwardRange(before, limit, this);
+    const found = this.#kept.values(first - 1 - this.removed, end - 1 - this.removed);
+    const entries = found.map(({ message }, index): ChannelEntry => ({ epoch: this.epoch, offset: first + index, message }));
+    return { entries, isComplete };
+  }
+
+  /** Removes the oldest message. */
+  shift(): void {
+    const oldest = this.removed + 1;
+    const compacted = this.#compacted?.get(oldest);
+    if (compacted) this.#compacted?.delete(oldest);
+    this.bytes -= (this.#kept.shift()?.bytes ?? 0) + (compacted?.bytes ?? 0);
+  }
+
+  /** Removes the messages that are too old. */
+  expire(now: number): void {
+    const { maxAge } = this.#limits;
+    for (let oldest = this.#kept.peek(); oldest && oldest.at + maxAge <= now; oldest = this.#kept.peek()) this.shift();
+  }
 }

@@ -6,6 +6,8 @@ import type { Message } from '../../message/types.js';
 /** A message in the history of a channel. */
 export interface ChannelEntry extends ChannelPosition {
   readonly message: Message;
+  /** The offset of the first entry that this one stands for. Only of a {@link ChannelLog.compact | compacted} entry. @default that of the entry */
+  readonly first?: number;
 }
 
 /** A message for the present members of a channel, which is not in the history. */
@@ -15,12 +17,19 @@ export interface ChannelBroadcast {
   readonly offset?: never;
 }
 
-/** The range of a history to read. */
+/**
+ * The part of a history to read: with `after`, the first messages behind a position; with `before`, the last messages in front of one; with neither, the
+ * latest.
+ */
 export interface ChannelQuery {
-  /** Read the messages behind this position. Without it, read the latest. */
-  readonly after?: ChannelPosition | undefined;
-  /** The maximum number of messages, the latest ones. May be 0. */
+  /** Read forwards, from the message behind this position. `'start'`: from the oldest message. */
+  readonly after?: ChannelPosition | 'start' | undefined;
+  /** Read backwards, from the message in front of this position. */
+  readonly before?: ChannelPosition | undefined;
+  /** The maximum number of messages. May be 0. A log may return fewer. */
   readonly limit: number;
+  /** The reader knows which keys are removed up to this offset. Only for keyed channels. @default that of `after` */
+  readonly since?: number | undefined;
 }
 
 /** A part of the history of a channel. */
@@ -28,10 +37,37 @@ export interface ChannelSlice {
   readonly epoch: string;
   /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
-  /** In order. */
+  /** In order. A log that has messages in the requested part returns at least one, if `limit` is not 0. */
   readonly entries: readonly ChannelEntry[];
-  /** Whether the slice contains all messages behind the requested position. False if some were removed, or belong to another epoch. */
+  /**
+   * Whether no message is missing between the requested position and the first entry, or the end: false if some were removed, or belong to another epoch.
+   */
   readonly isComplete: boolean;
+  /** The next read begins behind this offset. Only for keyed channels, as their reads skip messages. @default that of the last entry */
+  readonly reached?: number;
+  /** The entry that has ended the channel, also when it is removed or not in the slice. */
+  readonly end?: ChannelEntry;
+}
+
+/** A channel that a log keeps. */
+export interface ChannelInfo {
+  readonly name: string;
+  /** The position of the latest message. */
+  readonly last: ChannelPosition;
+  /** The time of the latest message, in ms since 1970. */
+  readonly at: number;
+  /** Whether the channel has ended. */
+  readonly hasEnded: boolean;
+}
+
+/** How much of a channel a log keeps. A limit that is not set is that of the log. */
+export interface ChannelRetention {
+  /** The maximum number of messages. */
+  readonly messages?: number;
+  /** The maximum estimated size of the messages, in bytes. */
+  readonly bytes?: number;
+  /** The maximum age of a message, in ms. */
+  readonly age?: number;
 }
 
 /**
@@ -42,9 +78,15 @@ export interface ChannelSlice {
  * new epoch. Results are returned synchronously or as an Observable.
  */
 export interface ChannelLog {
-  /** Appends a message and returns its position. Consecutive messages of one server keep their order. */
+  /**
+   * Appends a message and returns its position. Consecutive messages of one server keep their order. A message of the type `channel.ended` ends the channel.
+   *
+   * @throws {ChannelEndedError} When the channel has ended; also delivered.
+   */
   append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
   read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
+  /** Whether `append` returns the position of a message with the same id, and stores it once. @default the hub compares the ids of the latest 1,024 messages */
+  readonly dropsRepeats?: boolean;
   /**
    * Sends a message to the tails of a channel, on all servers, without storing it. It may be lost. Without this method, a hub delivers
    * such a message to its own members only.
@@ -57,4 +99,13 @@ export interface ChannelLog {
    * tail. An error means that messages may be missing: the hub subscribes again and reads the missed messages.
    */
   tail(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
+  /** Sets how much of a channel is kept. Called before the first message of the channel in this process. Without this method, all channels have the limits of the log. */
+  retain?(channel: string, retention: ChannelRetention): void;
+  /**
+   * Stores an entry that stands for all entries from its `first` to its offset. A reader whose next entry is `first` gets it in their place; a reader in
+   * between gets the original entries. So each position stays valid. Without this method, a hub compacts nothing.
+   */
+  compact?(channel: string, entry: Required<ChannelEntry>): MaybeAsync<void>;
+  /** Emits the channels whose names begin with `prefix`, in the order of their names, and completes. */
+  list?(prefix: string): Observable<ChannelInfo>;
 }

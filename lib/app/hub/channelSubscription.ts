@@ -1,43 +1,174 @@
-import { isAfter } from './followLog.js';
-import { deliveryMessage, joinedMessage, presenceMessage, type LoggedMessage } from './hubMessages.js';
-import type { ChannelSlice } from './channelLog.js';
-import type { ChannelJoin, ChannelMember } from '../../message/channelTypes.js';
+import { defer, type SchedulerLike, type Subscription } from 'rxjs';
+import { after as delay } from '../../internal/after.js';
+import { asObservable } from '../../internal/maybeAsync.js';
+import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
+import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { isAfter, reachedBy, retryReads } from './followLog.js';
+import { deliveryMessage, joinedMessage, type LoggedMessage } from './hubMessages.js';
 
-/** The subscription of a client to a channel. */
-export interface ChannelSubscription {
+export interface SubscriptionParts {
+  readonly channel: string;
+  readonly log: Pick<ChannelLog, 'read'>;
+  readonly scheduler: SchedulerLike;
+  /** Called each time the log fails. */
+  readonly onFailed: (error: unknown) => void;
+  /** Returns the position of the latest message that was delivered from the tail; undefined before the first. */
+  readonly reached: () => ChannelPosition | undefined;
+  /** The subscriptions that get messages from the tail. Each adds and removes itself. */
+  readonly live: Set<ChannelSubscription>;
+}
+
+/** The position of a reader. */
+interface ReaderPosition extends ChannelPosition {
+  /** The offset that the client has, if messages of a keyed channel behind it were skipped. */
+  readonly sent?: number;
+}
+
+/** The maximum number of messages that a reader gets before it has acked the last of them. */
+export const PAGE_SIZE = 256;
+/** The estimated size of the messages that may wait for a slow reader before it reads the log instead, in bytes. */
+const MAX_AHEAD = 524_288;
+/** The room in the queue of a wire that is left for other messages. */
+const RESERVED = 2;
+/** The time before a reader whose message was dropped reads again, in ms. */
+const PAUSE = 500;
+
+/**
+ * The subscription of a client to a channel: a position in the log. It is *live* when it gets each message from the tail. A client that begins further back,
+ * or takes messages more slowly than they come, reads the log: the next page follows when the client has acked the previous one. So a slow client slows
+ * nobody, and nothing waits for it in memory but a page.
+ */
+export class ChannelSubscription {
   readonly wire: Wire;
   readonly member: ChannelMember;
   isWatching: boolean;
-  /** Messages that arrive while the history is read. */
-  buffered: LoggedMessage[] | undefined;
-}
+  /** Whether the join is confirmed. */
+  isJoined = false;
+  readonly #parts: SubscriptionParts;
+  #position: ReaderPosition | undefined;
+  /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
+  #since = 0;
+  /** The estimated size of the messages that were sent since nothing waited to be sent, in bytes. */
+  #ahead = 0;
+  #reading: Subscription | undefined;
+  #isOver = false;
 
-/** The maximum number of members in one message. */
-const PAGE_SIZE = 250;
+  constructor(wire: Wire, member: ChannelMember, isWatching: boolean, parts: SubscriptionParts) {
+    this.wire = wire;
+    this.member = member;
+    this.isWatching = isWatching;
+    this.#parts = parts;
+  }
 
-/** Sends the list of members to a client. */
-export function sendMembers(channel: string, { wire }: ChannelSubscription, members: readonly ChannelMember[]): void {
-  for (let at = 0; at === 0 || at < members.length; at += PAGE_SIZE) {
-    const entered = members.slice(at, at + PAGE_SIZE);
-    wire.next(presenceMessage({ channel, entered, left: [], reset: true, more: at + PAGE_SIZE < members.length }));
+  /** Confirms the join, and sends the first messages. */
+  begin({ join, after, start }: ChannelJoin, slice: ChannelSlice): void {
+    const { entries, epoch, last, isComplete } = slice;
+    const first = firstOf(slice) - 1;
+    // If the log has nothing behind the client's position, the client is up to date: the next message follows the end of the log.
+    const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
+    const offset = isComplete && known !== undefined ? known : first;
+    const complete = isComplete || (!after && !start);
+    this.wire.next(joinedMessage({ channel: this.#parts.channel, join, member: this.member.id, epoch, offset, complete }));
+    this.isJoined = true;
+    this.#position = { epoch, offset };
+    this.#since = after && isComplete ? after.offset : last;
+    this.#deliver({ ...slice, isComplete: true });
+  }
+
+  /** Sends a message of the tail. @param size The estimated size of the message, in bytes. */
+  next(message: LoggedMessage, entry: ChannelEntry, size: number): void {
+    // A read may be ahead of the tail.
+    if (!isAfter(entry, this.#position)) return;
+    const { wire } = this;
+    const previous = this.#position;
+    this.#position = entry;
+    if (wire.queued === 0) this.#ahead = 0;
+    this.#ahead += size;
+    const own = isBehindSkipped(message, previous) ? deliveryMessage(this.#parts.channel, entry, previous.sent) : message;
+    if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
+    else this.#sendLast(own, previous);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#parts.live.delete(this);
+    this.#reading?.unsubscribe();
+  }
+
+  /** Sends a message, and reads on when the client has acked it. */
+  #sendLast(message: Message, previous: ReaderPosition | undefined): void {
+    this.#parts.live.delete(this);
+    this.wire.send(message).then(
+      () => this.#read(),
+      () => {
+        if (this.#isOver) return;
+        this.#position = previous;
+        this.#reading = delay(PAUSE, this.#parts.scheduler).subscribe(() => this.#read());
+      },
+    );
+  }
+
+  /** The maximum number of messages of the next page. */
+  #limit(): number {
+    return Math.max(1, Math.min(PAGE_SIZE, this.wire.room - RESERVED));
+  }
+
+  #read(): void {
+    if (this.#isOver) return;
+    const { log, channel, scheduler, onFailed } = this.#parts;
+    this.#reading = defer(() => asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since })))
+      .pipe(retryReads(scheduler, onFailed))
+      .subscribe((slice) => this.#deliver(slice));
+  }
+
+  /** Sends the messages of a slice; then reads on, or takes the messages of the tail. */
+  #deliver(slice: ChannelSlice): void {
+    const { channel, reached } = this.#parts;
+    const { entries, epoch, last, end, isComplete } = slice;
+    // The first entry does not follow the position: the client finds the gap.
+    if (!isComplete) this.#position = { epoch, offset: firstOf(slice) - 1 };
+    const goal = reachedBy(slice);
+    for (const entry of entries) {
+      const previous = this.#position;
+      const message = deliveryMessage(channel, entry, previous?.sent ?? previous?.offset ?? 0);
+      this.#position = { epoch, offset: entry.offset };
+      if (entry.offset < last && (entry === entries.at(-1) || this.wire.room <= RESERVED)) {
+        this.#sendLast(message, previous);
+        return;
+      }
+      this.wire.next(message);
+    }
+    const sent = this.#position?.sent ?? this.#position?.offset ?? 0;
+    this.#position = sent < goal.offset ? { ...goal, sent } : goal;
+    // The client ends with this message, also when it has had it before.
+    if (end && entries.at(-1)?.offset !== end.offset) this.wire.next(deliveryMessage(channel, end, end.offset - 1));
+    const live = reached();
+    if (live && live.epoch === epoch && live.offset > goal.offset) this.#read();
+    else if (!this.#isOver) this.#parts.live.add(this);
   }
 }
 
-/** Confirms a join, and sends the missed messages and those that arrived meanwhile. */
-export function replay(channel: string, subscription: ChannelSubscription, { join, after }: ChannelJoin, slice: ChannelSlice): void {
-  const { wire, member, buffered = [] } = subscription;
-  const { entries, epoch, last, isComplete } = slice;
-  const first = entries[0] ? entries[0].offset - 1 : last;
-  // If the log has nothing behind the client's position, the client is up to date: the next message follows the end of the log.
-  const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
-  const offset = isComplete && known !== undefined ? known : first;
-  wire.next(joinedMessage({ channel, join, member: member.id, epoch, offset, complete: isComplete }));
-  let previous = offset;
-  for (const entry of entries) {
-    wire.next(deliveryMessage(channel, entry, previous));
-    previous = entry.offset;
-  }
-  for (const message of buffered) if (isAfter(message.payload, { epoch, offset: last })) wire.next(message);
-  subscription.buffered = undefined;
+/** Returns whether a message follows the ones that were skipped for this reader, so that it is none behind a gap. */
+function isBehindSkipped(
+  { payload: { epoch, offset, after = offset - 1 } }: LoggedMessage,
+  previous: ReaderPosition | undefined,
+): previous is Required<ReaderPosition> {
+  return previous?.sent !== undefined && epoch === previous.epoch && after <= previous.offset;
+}
+
+/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
+function firstOf({ entries: [entry], last }: ChannelSlice): number {
+  return entry ? (entry.first ?? entry.offset) : last + 1;
+}
+
+/**
+ * Returns what to read for a join. Without a position, a keyed channel is read from the start.
+ *
+ * @param maxReplay The maximum number of the latest messages.
+ */
+export function queryOf({ after, start, history = 0 }: ChannelJoin, maxReplay: number, isKeyed: boolean): ChannelQuery {
+  if (after) return { after, limit: PAGE_SIZE };
+  return start || (isKeyed && history === 0) ? { after: 'start', limit: PAGE_SIZE } : { limit: Math.min(history, maxReplay) };
 }

@@ -1,4 +1,4 @@
-import { defer, filter, merge, mergeMap, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, expand, filter, merge, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
@@ -11,31 +11,42 @@ export interface LogCursor {
 
 export interface FollowLogOptions {
   readonly cursor: LogCursor;
-  /** The maximum number of missed messages to read. */
+  /** The maximum number of messages to read at once. */
   readonly limit: number;
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
+  /** Called with the last slice each time all messages behind the cursor are read. Not called without a cursor. */
+  readonly onCaughtUp?: (slice: ChannelSlice) => void;
 }
 
-/** Emits the messages of a channel from now on, each stored one once. After a failure of the log it subscribes again and reads the missed messages. */
+/**
+ * Emits the messages of a channel behind the cursor, each stored one once; without a position, from now on. After a failure of the log it subscribes again
+ * and reads the missed messages. The subscriber moves the cursor.
+ */
 export function followLog(
-  log: ChannelLog,
+  log: Pick<ChannelLog, 'read' | 'tail'>,
   channel: string,
-  { cursor, limit, scheduler, onFailed }: FollowLogOptions,
+  options: FollowLogOptions,
 ): Observable<ChannelEntry | ChannelBroadcast> {
-  const tail$ = defer(() => (cursor.position ? catchUp(log, channel, cursor.position, { cursor, limit }) : log.tail(channel)));
+  const { cursor, scheduler, onFailed } = options;
+  const tail$ = defer(() => (cursor.position ? catchUp(log, channel, options) : log.tail(channel)));
   return tail$.pipe(
     filter((entry) => entry.offset === undefined || isAfter(entry, cursor.position)),
-    retryBackoff({
-      initialInterval: 500,
-      maxInterval: 30_000,
-      jitter: 0.5,
-      resetOnSuccess: true,
-      scheduler,
-      onRetry: ({ error }) => onFailed(error),
-    }),
+    retryReads(scheduler, onFailed),
   );
+}
+
+/** Returns an operator that tries again when the log fails. */
+export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknown) => void): (source: Observable<T>) => Observable<T> {
+  return retryBackoff({
+    initialInterval: 500,
+    maxInterval: 30_000,
+    jitter: 0.5,
+    resetOnSuccess: true,
+    scheduler,
+    onRetry: ({ error }) => onFailed(error),
+  });
 }
 
 /** Returns whether a position is behind another one, or of another epoch. */
@@ -43,29 +54,43 @@ export function isAfter({ epoch, offset }: ChannelPosition, position: ChannelPos
   return epoch !== position?.epoch || offset > position.offset;
 }
 
+/** Returns the position behind the entries of a slice that was read forwards from a position. */
+export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offset ?? last }: ChannelSlice): ChannelPosition {
+  return { epoch, offset: reached };
+}
+
+/** Reads the messages behind the cursor, then follows the tail. */
 function catchUp(
-  log: ChannelLog,
+  log: Pick<ChannelLog, 'read' | 'tail'>,
   channel: string,
-  after: ChannelPosition,
-  { cursor, limit }: Pick<FollowLogOptions, 'cursor' | 'limit'>,
+  { cursor, limit, onCaughtUp }: FollowLogOptions,
 ): Observable<ChannelEntry | ChannelBroadcast> {
   return defer(() => {
-    let waiting: ChannelEntry[] | undefined = [];
-    const release = ({ entries, epoch, last, isComplete }: ChannelSlice): readonly ChannelEntry[] => {
-      const later = waiting?.filter((entry) => isAfter(entry, { epoch, offset: last })) ?? [];
-      waiting = undefined;
-      // The first entry does not directly follow the previous position.
-      if (!isComplete) cursor.position = { epoch, offset: entries[0] ? entries[0].offset - 1 : last };
-      return [...entries, ...later];
-    };
-    const hold = (entry: ChannelEntry | ChannelBroadcast): void => {
-      // Above the limit, the oldest are dropped, which shows as a gap.
-      if (waiting && entry.offset !== undefined && waiting.push(entry) > limit) waiting.shift();
-    };
+    let isReading = true;
+    /** The latest message of the tail that was left to the next read. */
+    let latest: ChannelEntry | undefined;
     const live$ = log.tail(channel).pipe(
-      tap(hold),
-      filter(({ offset }) => waiting === undefined || offset === undefined),
+      filter((entry) => {
+        if (!isReading || entry.offset === undefined) return true;
+        latest = entry;
+        return false;
+      }),
     );
-    return merge(live$, asObservable(() => log.read(channel, { after, limit })).pipe(mergeMap(release)));
+    const read = (after: ChannelPosition | undefined): Observable<ChannelSlice> => asObservable(() => log.read(channel, { after, limit }));
+    const slices$ = read(cursor.position).pipe(
+      expand((slice) => {
+        const reached = reachedBy(slice);
+        if (reached.offset < slice.last || (latest && isAfter(latest, reached))) return read(reached);
+        isReading = false;
+        onCaughtUp?.(slice);
+        return EMPTY;
+      }),
+      mergeMap(({ entries, epoch, last, isComplete }) => {
+        // The first entry does not directly follow the previous position.
+        if (!isComplete) cursor.position = { epoch, offset: entries[0] ? entries[0].offset - 1 : last };
+        return entries;
+      }),
+    );
+    return merge(live$, slices$);
   });
 }

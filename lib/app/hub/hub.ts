@@ -1,43 +1,104 @@
-import { catchError, filter, finalize, firstValueFrom, map, noop, Subject, Subscription, takeUntil, type Observable } from 'rxjs';
-import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { ChannelFailedError, MiddlewareError, NotEncryptedError, RxwireError } from '../../errors.js';
+import {
+  catchError,
+  concatMap,
+  defer,
+  filter,
+  finalize,
+  firstValueFrom,
+  map,
+  noop,
+  Subject,
+  Subscription,
+  takeUntil,
+  throwError,
+  toArray,
+  type Observable,
+} from 'rxjs';
+import { ChannelFailedError, MiddlewareError, RxwireError, UnsupportedError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
+import { assertKnown } from '../../internal/assertKnown.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { completionOf } from '../../internal/completionOf.js';
-import { asObservable, attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
+import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
+import { createMessage } from '../../message/createMessage.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
-import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { ChannelSubject, ignorable } from '../channels/channelSubject.js';
+import type { ChannelSubject } from '../channels/channelSubject.js';
+import type { ChannelOptions } from '../channels/channelOptions.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
-import { createHubClient, type HubClientOptions } from './hubClient.js';
-import { HUB_DEFAULTS, type HubOptions } from './hubOptions.js';
+import { createHubClient, type HubClient, type HubClientOptions } from './hubClient.js';
+import { HUB_DEFAULTS, HUB_OPTIONS, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
-import { createAuthorizer } from './authorizer.js';
-import { createHubChannels } from './hubChannels.js';
+import { createAuthorizer, reasonText } from './authorizer.js';
+import type { ChannelInfo } from './channelLog.js';
+import { createHubSubject } from './hubSubject.js';
+import { createHubChannels, type ChannelSettings } from './hubChannels.js';
+import { PAGE_SIZE } from './channelSubscription.js';
 import { resetMessage } from './hubMessages.js';
+import { readChannel } from './readChannel.js';
+import { createRecentIds } from './recentIds.js';
 
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
   /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
   readonly serve: (wire: W) => Subscription;
   /**
-   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives the messages of all, `presence$` emits the
-   * members.
+   * Makes a client a member of a channel: the others see it in `presence$` at once, and `authorize` is not called for its joins. The client receives messages
+   * when it subscribes to the channel. Returns whether the hub serves the wire.
+   *
+   * @example
+   * const rooms = hub({ authorize: ({ action }) => action === 'publish' });
+   * listen(httpServer).subscribe((wire) => {
+   *   rooms.serve(wire);
+   *   rooms.join(wire, 'lobby');
+   * });
    *
    * @throws {TypeError} If the name is invalid.
    */
-  readonly channel: (name: string) => ChannelSubject;
+  readonly join: (wire: W, name: string) => boolean;
+  /**
+   * Removes a client from a channel. Its channel ends with a `ChannelRefusedError` with the reason, a text for the user of up to 256 characters, by default
+   * `removed`. `authorize` is called for its next join. Returns whether the client was a member, or had asked to join.
+   *
+   * @example
+   * const rooms = hub();
+   * const kick = (wire: Wire) => rooms.leave(wire, 'lobby', 'You were idle for too long.');
+   */
+  readonly leave: (wire: W, name: string, reason?: string) => boolean;
+  /**
+   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives the messages of all, `presence$` emits the
+   * members.
+   *
+   * @throws {RangeError} If a number is not positive.
+   * @throws {TypeError} If the name is invalid.
+   */
+  readonly channel: (name: string, options?: HubChannelSettings) => ChannelSubject;
+  /**
+   * Ends each channel whose name begins with `prefix` and that has not ended as *interrupted*: for a server that starts, and finds channels whose writers
+   * died with the process before it. Resolves with the names. Needs a log with `list`.
+   *
+   * @throws {ChannelFailedError} Rejects when the log fails.
+   * @throws {UnsupportedError} Rejects when the log cannot list its channels.
+   * @example
+   * await hub({ log: memoryChannelLog() }).interrupt('run.');
+   */
+  readonly interrupt: (prefix: string, reason?: string) => Promise<readonly string[]>;
+  /** Emits the channels that the log keeps and whose names begin with `prefix`, and completes. Needs a log with `list`. */
+  readonly list: (prefix: string) => Observable<ChannelInfo>;
   /** Reports failures of the log, failed authorizations and invalid messages of clients, as they occur. */
   readonly errors$: Observable<RxwireError>;
 }
+
+export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions, 'from'> {}
 
 /**
  * Serves channels to wires: those of a server, or of any other link. Each message of a channel gets an offset in its history. A member that
  * was away receives the messages that it missed, or is informed of a gap.
  *
  * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * const rooms = hub({ authorize: ({ channel, action }) => action === 'join' || channel.startsWith('room.') });
  * listen(httpServer).subscribe(rooms.serve);
@@ -46,7 +107,9 @@ export interface Hub<W extends Wire = Wire> {
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), identify = idOf } = options;
   const { id = HUB_DEFAULTS.id, maxChannels = HUB_DEFAULTS.maxChannels, maxMembers = HUB_DEFAULTS.maxMembers } = options;
+  const { scheduler = steadyScheduler() } = options;
   const { maxReplay = HUB_DEFAULTS.maxReplay, maxSize = HUB_DEFAULTS.maxSize, authorizeTimeout } = options;
+  assertKnown('hub', options, HUB_OPTIONS);
   assertPositive('hub', { maxChannels, maxMembers, maxReplay, maxSize, authorizeTimeout });
 
   const errors$ = new Subject<RxwireError>();
@@ -59,61 +122,88 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     report,
     maxChannels,
     maxMembers,
+    maxReplay,
     maxSize,
+    recentIds: createRecentIds(log),
   };
-  const served = new Map<Wire, Subscription>();
+  const served = new Map<Wire, ServedWire>();
+  const list = (prefix: string): Observable<ChannelInfo> =>
+    defer(() => log.list?.(prefix) ?? throwError(() => new UnsupportedError('the log of the hub cannot list its channels')));
 
   return {
+    list,
+    interrupt: (prefix, reason) =>
+      firstValueFrom(
+        interrupted(list(prefix), (name) =>
+          channels.store(
+            name,
+            createMessage('channel.ended', { status: 'interrupted', ...(reason !== undefined && { reason }) }, { source: id }),
+          ),
+        ).pipe(
+          catchError((error: unknown) => {
+            throw error instanceof UnsupportedError ? error : new ChannelFailedError('log', prefix, error);
+          }),
+        ),
+      ),
     errors$: errors$.asObservable(),
     serve(wire) {
       try {
-        return served.get(wire) ?? serveWire({ ...clientOptions, wire, member: memberOf(identify(wire)) }, served);
+        return served.get(wire)?.subscription ?? serveWire({ ...clientOptions, wire, member: memberOf(identify(wire)) }, served);
       } catch (error) {
         errors$.next(new ChannelFailedError('identify', '', error));
         return Subscription.EMPTY;
       }
     },
-    channel(name) {
-      if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
-      const store = (message: Message): MaybeAsync<ChannelPosition | undefined> =>
-        channels.store(name, message.source ? message : { ...message, source: id });
-      return new ChannelSubject({
+    join(wire, name) {
+      assertName(name);
+      const client = served.get(wire)?.client;
+      client?.admit(name);
+      return client !== undefined;
+    },
+    leave: (wire, name, reason = '') =>
+      served.get(wire)?.client.remove(name, reasonText(reason) || ('removed' satisfies ChannelRefusal)) === true,
+    channel(name, { from, ...settings } = {}) {
+      const { retain: { messages, bytes, age } = {}, ttl } = settings;
+      assertPositive('hub.channel', { messages, bytes, age, ttl });
+      assertName(name);
+      if (settings.key && settings.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
+      channels.configure(name, settings);
+      const isKeyed = channels.isKeyed(name);
+      return createHubSubject({
         name,
-        publish(message) {
-          if (isUnencrypted(message)) {
-            errors$.next(new NotEncryptedError(message));
-            return;
-          }
-          const fail = (error: unknown): void => reportLogError(name, error);
-          void whenReady(
-            attempt(() => store(message), noop, fail),
-            noop,
-            fail,
-          );
-        },
-        send(message) {
-          const position$ = asObservable(() => {
-            if (isUnencrypted(message)) throw new NotEncryptedError(message);
-            return store(message);
-          }).pipe(
-            map((position) => position && { epoch: position.epoch, offset: position.offset }),
-            catchError((error: unknown) => {
-              const failure = error instanceof NotEncryptedError ? error : new ChannelFailedError('log', name, error);
-              errors$.next(failure);
-              throw failure;
-            }),
-          );
-          return ignorable(firstValueFrom(position$));
-        },
-        messages$: channels.observe(name, ({ messages$ }) => messages$),
+        id,
+        store: channels.store,
+        report,
+        messages$: readChannel(channels.source, name, {
+          start: from ?? (isKeyed ? 'start' : 'live'),
+          live$: channels.observe(name, ({ messages$ }) => messages$),
+          limit: isKeyed ? Infinity : PAGE_SIZE,
+          scheduler,
+          onFailed: (error) => reportLogError(name, error),
+        }),
         presence$: channels.observe(name, ({ presence$ }) => presence$),
       });
     },
   };
 }
 
+/** A wire that a hub serves. */
+interface ServedWire {
+  readonly client: HubClient;
+  readonly subscription: Subscription;
+}
+
+/** Ends all channels that have not ended, and emits their names. */
+function interrupted(channels$: Observable<ChannelInfo>, end: (name: string) => MaybeAsync<unknown>): Observable<readonly string[]> {
+  return channels$.pipe(
+    filter(({ hasEnded }) => !hasEnded),
+    concatMap(({ name }) => asObservable(() => end(name)).pipe(map(() => name))),
+    toArray(),
+  );
+}
+
 /** Serves a wire until it ends. */
-function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscription>): Subscription {
+function serveWire(clientOptions: HubClientOptions, served: Map<Wire, ServedWire>): Subscription {
   const { wire } = clientOptions;
   const client = createHubClient(clientOptions);
   const end = (): void => {
@@ -130,10 +220,14 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, Subscripti
     }),
   );
   const subscription = served$.subscribe({ next: client.settle, error: noop });
-  if (!subscription.closed) served.set(wire, subscription);
+  if (!subscription.closed) served.set(wire, { client, subscription });
   // A client that was served by a hub before a restart must join again.
   wire.next(resetMessage());
   return subscription;
+}
+
+function assertName(name: string): void {
+  if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
 }
 
 const idOf = ({ id }: Wire): string => id;

@@ -1,15 +1,17 @@
-import { asapScheduler, asyncScheduler, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { estimateSize } from '../../internal/estimateSize.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { refCounted } from '../../internal/refCounted.js';
-import type { ChannelJoin, ChannelMember } from '../../message/channelTypes.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
+import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { Presence } from '../channels/presence.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
 import { followLog, type LogCursor } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
-import { replay, sendMembers, type ChannelSubscription } from './channelSubscription.js';
-import { deliveryMessage, ephemeralMessage, presenceMessage } from './hubMessages.js';
+import { ChannelSubscription, PAGE_SIZE, queryOf } from './channelSubscription.js';
+import { deliveryMessage, ephemeralMessage, memberListMessages, presenceMessages } from './hubMessages.js';
 
 /** A channel on the server, while it has members or subscribers. */
 export interface HubChannel {
@@ -20,14 +22,20 @@ export interface HubChannel {
   readonly presence$: Observable<Presence>;
   /** Adds a client, or confirms its membership, and sends the messages that it missed. */
   join(wire: Wire, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
+  /** Adds a client that receives nothing before it joins. */
+  admit(wire: Wire, member: ChannelMember): void;
   /** Delivers a message that is not in the history to the present members. */
   broadcast(message: Message): void;
   leave(wire: Wire): void;
   watch(wire: Wire, isWatching: boolean): void;
+  /** Sets the state of a member. */
+  update(wire: Wire, state: unknown): void;
 }
 
 export interface HubChannelOptions {
-  readonly log: ChannelLog;
+  readonly log: Pick<ChannelLog, 'read' | 'tail'>;
+  /** Whether the log has only the newest message of each key. */
+  readonly isKeyed: () => boolean;
   readonly maxReplay: number;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike;
@@ -37,23 +45,32 @@ export interface HubChannelOptions {
   readonly onEmpty: () => void;
 }
 
-export function createHubChannel(name: string, { microtask = asapScheduler, ...options }: HubChannelOptions): HubChannel {
-  const { log, maxReplay, onEmpty } = options;
+export function createHubChannel(name: string, options: HubChannelOptions): HubChannel {
+  const { log, isKeyed, maxReplay, onEmpty, onFailed, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
   const subscriptions = new Map<Wire, ChannelSubscription>();
-  const presence = createPresenceTracker(microtask, ({ entered, left }) => {
-    const message = presenceMessage({ channel: name, entered, left: left.map(({ id }) => id) });
-    for (const { wire, isWatching } of subscriptions.values()) if (isWatching) wire.next(message);
+  const presence = createPresenceTracker(microtask, (change) => {
+    const messages = presenceMessages(name, change);
+    for (const { wire, isWatching } of subscriptions.values()) if (isWatching) messages.forEach((message) => wire.next(message));
   });
   const serverRefCount = refCounted(noop, () => closeIfEmpty());
-  const deliveries = createDeliveries(name, subscriptions, options);
+  const live = new Set<ChannelSubscription>();
+  const deliveries = createDeliveries(name, subscriptions, live, { log, scheduler, onFailed });
   const closeIfEmpty = (): void => {
     if (subscriptions.size > 0 || serverRefCount.isActive()) return;
     deliveries.end();
     onEmpty();
   };
   const sendMembersIfWatching = (subscription: ChannelSubscription): void => {
-    if (subscription.isWatching && !subscription.buffered) sendMembers(name, subscription, presence.members());
+    if (!subscription.isWatching || !subscription.isJoined) return;
+    for (const message of memberListMessages(name, presence.members())) subscription.wire.next(message);
   };
+  const readFirst = (join: ChannelJoin): MaybeAsync<ChannelSlice> =>
+    chain(log.read(name, queryOf(join, maxReplay, isKeyed())), (slice) => {
+      if (slice.isComplete || !isKeyed()) return slice;
+      // The client has missed that keys were removed: it gets all keys again.
+      return chain(log.read(name, { after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
+    });
+  const parts = { channel: name, log, scheduler, onFailed, reached: deliveries.reached, live };
 
   return {
     get size() {
@@ -62,25 +79,35 @@ export function createHubChannel(name: string, { microtask = asapScheduler, ...o
     messages$: serverRefCount.by(deliveries.messages$),
     presence$: serverRefCount.by(presence.presence$),
     join(wire, member, join) {
-      const { after, history = 0, watch: isWatching = false } = join;
-      const subscription: ChannelSubscription = { wire, member, isWatching, buffered: [] };
-      if (!subscriptions.has(wire)) presence.add(member);
+      const subscription = new ChannelSubscription(wire, member, join.watch === true, parts);
+      const former = subscriptions.get(wire);
+      if (former) former.end();
+      else presence.add(member);
       subscriptions.set(wire, subscription);
-      const limit = after ? maxReplay : Math.min(history, maxReplay);
-      return chain(log.read(name, { after, limit }), (slice) => {
+      return chain(readFirst(join), (slice) => {
         if (subscriptions.get(wire) !== subscription) return;
         deliveries.begin(slice);
-        replay(name, subscription, join, slice);
+        subscription.begin(join, slice);
         sendMembersIfWatching(subscription);
       });
+    },
+    admit(wire, member) {
+      if (subscriptions.has(wire)) return;
+      subscriptions.set(wire, new ChannelSubscription(wire, member, false, parts));
+      presence.add(member);
     },
     broadcast: (message) => deliveries.deliver({ message }),
     leave(wire) {
       const subscription = subscriptions.get(wire);
       if (!subscription) return;
+      subscription.end();
       subscriptions.delete(wire);
       presence.remove(subscription.member);
       closeIfEmpty();
+    },
+    update(wire, state) {
+      const subscription = subscriptions.get(wire);
+      if (subscription) presence.update(subscription.member.id, state);
     },
     watch(wire, isWatching) {
       const subscription = subscriptions.get(wire);
@@ -89,13 +116,13 @@ export function createHubChannel(name: string, { microtask = asapScheduler, ...o
   };
 }
 
-/** Delivers the entries of the log to all subscriptions, in order. */
+/** Delivers the entries of the log to the live subscriptions, in order. */
 function createDeliveries(
   name: string,
   subscriptions: ReadonlyMap<Wire, ChannelSubscription>,
-  options: Omit<HubChannelOptions, 'microtask' | 'onEmpty'>,
+  live: ReadonlySet<ChannelSubscription>,
+  { log, scheduler, onFailed }: Pick<HubChannelOptions, 'log' | 'onFailed'> & { readonly scheduler: SchedulerLike },
 ) {
-  const { log, maxReplay, scheduler = asyncScheduler, onFailed } = options;
   const messages$ = new Subject<Message>();
   const cursor: LogCursor = { position: undefined };
 
@@ -103,23 +130,22 @@ function createDeliveries(
     if (entry.offset === undefined) {
       const message = ephemeralMessage(name, entry.message);
       // A client that is joining is not present yet.
-      for (const { wire, buffered } of subscriptions.values()) if (!buffered) wire.next(message);
+      for (const { wire, isJoined } of subscriptions.values()) if (isJoined) wire.next(message);
       messages$.next(entry.message);
       return;
     }
     const { position } = cursor;
     const message = deliveryMessage(name, entry, entry.epoch === position?.epoch ? position.offset : entry.offset - 1);
+    const size = estimateSize(entry.message);
     cursor.position = entry;
-    for (const subscription of subscriptions.values()) {
-      if (!subscription.buffered) subscription.wire.next(message);
-      else if (subscription.buffered.push(message) > maxReplay) subscription.buffered.shift();
-    }
+    for (const subscription of live) subscription.next(message, entry, size);
     messages$.next(entry.message);
   };
-  const following = followLog(log, name, { cursor, limit: maxReplay, scheduler, onFailed }).subscribe(deliver);
+  const following = followLog(log, name, { cursor, limit: PAGE_SIZE, scheduler, onFailed }).subscribe(deliver);
   return {
     messages$,
     deliver,
+    reached: (): ChannelPosition | undefined => cursor.position,
     /** Sets the position to continue from, if there is none yet. */
     begin: ({ epoch, last }: ChannelSlice): void => void (cursor.position ??= { epoch, offset: last }),
     end: (): void => following.unsubscribe(),

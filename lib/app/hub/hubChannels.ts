@@ -1,8 +1,13 @@
 import { defer, type Observable } from 'rxjs';
-import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
+import type { ChannelLog, ChannelRetention } from './channelLog.js';
+import { createCompactor, type Compact, type Compactor } from './compactor.js';
+import { PAGE_SIZE } from './channelSubscription.js';
 import { createHubChannel, type HubChannel, type HubChannelOptions } from './hubChannel.js';
+import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 
 /** The channels of a hub that have members or subscribers. */
 export interface HubChannels {
@@ -15,22 +20,44 @@ export interface HubChannels {
    * @throws The error of the log, also delivered.
    */
   readonly store: (channel: string, message: Message) => MaybeAsync<ChannelPosition | undefined>;
+  /** The messages of a channel: those of the log, or of a keyed channel the newest of each key. */
+  readonly source: Pick<ChannelLog, 'read' | 'tail'>;
+  readonly isKeyed: (channel: string) => boolean;
+  /** Sets how a channel is kept. */
+  readonly configure: (channel: string, settings: ChannelSettings) => void;
   /** Opens a channel at subscription, and emits the selected stream of it. */
   readonly observe: <T>(channel: string, select: (hubChannel: HubChannel) => Observable<T>) => Observable<T>;
 }
 
+/** How a channel is kept. */
+export interface ChannelSettings extends Partial<KeyedSettings> {
+  /** How much of the channel the log keeps, if it can. @default the limits of the log */
+  readonly retain?: ChannelRetention;
+  /** Joins the small messages that this hub publishes to large ones, behind the readers. @default the log keeps them as they are */
+  readonly compact?: Compact;
+}
+
 export function createHubChannels(
-  options: Omit<HubChannelOptions, 'onEmpty' | 'onFailed'>,
+  options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
   onFailed: (channel: string, error: unknown) => void,
 ): HubChannels {
-  const { log } = options;
+  const { log, scheduler = steadyScheduler() } = options;
   const channels = new Map<string, HubChannel>();
+  const compactors = new Map<string, Compactor>();
+  const keyed = new Map<string, KeyedChannel>();
+  const source: HubChannels['source'] = {
+    read: (channel, query) => (keyed.get(channel) ?? log).read(channel, query),
+    tail: (channel) => defer(() => (keyed.get(channel) ?? log).tail(channel)),
+  };
+  const isKeyed = (channel: string): boolean => keyed.has(channel);
 
   const open = (channel: string): HubChannel => {
     const existing = channels.get(channel);
     if (existing) return existing;
     const hubChannel = createHubChannel(channel, {
       ...options,
+      log: source,
+      isKeyed: () => isKeyed(channel),
       onFailed: (error) => onFailed(channel, error),
       onEmpty: () => void channels.delete(channel),
     });
@@ -40,8 +67,32 @@ export function createHubChannels(
   return {
     open,
     sizeOf: (channel) => channels.get(channel)?.size ?? 0,
+    source,
+    isKeyed,
+    configure(channel, { retain, compact, key, ...settings }) {
+      if (retain) log.retain?.(channel, retain);
+      if (key && !isKeyed(channel)) {
+        const failed = (error: unknown): void => onFailed(channel, error);
+        keyed.set(
+          channel,
+          createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, limit: PAGE_SIZE, onFailed: failed }),
+        );
+      }
+      if (!compact || !log.compact) return;
+      const compactor = createCompactor(log, channel, compact, (error) => onFailed(channel, error));
+      compactors.set(channel, compactor);
+    },
     store(channel, message) {
-      if (message.delivery !== 'at-most-once') return log.append(channel, message);
+      if (message.delivery !== 'at-most-once') {
+        keyed.get(channel)?.check(message);
+        const compactor = compactors.get(channel);
+        if (!compactor) return log.append(channel, message);
+        if (message.type === 'channel.ended') compactors.delete(channel);
+        return chain(log.append(channel, message), (position) => {
+          compactor.add(position, message);
+          return position;
+        });
+      }
       if (log.broadcast) log.broadcast(channel, message);
       else channels.get(channel)?.broadcast(message);
       return undefined;

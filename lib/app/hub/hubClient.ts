@@ -1,17 +1,20 @@
 import { isObservable, map, noop, type Observable } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
+import { estimateSize } from '../../internal/estimateSize.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelJoin } from '../../message/channelTypes.js';
+import type { ChannelJoin, ChannelRefusal } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
-import { channelNameOf, readJoin, readWatch } from '../channels/channelPayloads.js';
+import { channelNameOf, readHistoryRequest, readJoin, readUpdate, readWatch } from '../channels/channelPayloads.js';
 import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
-import { refusedMessage } from './hubMessages.js';
+import { pastMessages, refusedMessage, removedMessage } from './hubMessages.js';
 import { createPublisher, type PublisherOptions } from './publisher.js';
 
 export interface HubClientOptions extends PublisherOptions {
-  readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'store'>;
+  readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'store' | 'source'>;
+  /** The maximum number of the latest, or older, messages in one answer. */
+  readonly maxReplay: number;
   readonly maxChannels: number;
   readonly maxMembers: number;
 }
@@ -28,30 +31,47 @@ export interface HubClient {
   readonly settle: (message: Message) => void;
   /** Called with a message that could not be handled, and the error. */
   readonly fail: (message: Message, error: unknown) => void;
+  /** Makes the client a member, which joins without being authorized. */
+  readonly admit: (channel: string) => void;
+  /** Ends the membership. Returns whether there was one, or a request for one. */
+  readonly remove: (channel: string, reason: string) => boolean;
   /** Leaves all channels. */
   readonly end: () => void;
 }
 
 export function createHubClient(options: HubClientOptions): HubClient {
   const joined = new Map<string, HubChannel>();
+  /** The channels that the client may join without being authorized. */
+  const admitted = new Set<string>();
+  /** The numbers of the latest join requests. */
+  const joins = new Map<string, number>();
   const publisher = createPublisher(options);
   let hasEnded = false;
 
   const leave = (channel: string): void => {
     const hubChannel = joined.get(channel);
     joined.delete(channel);
+    joins.delete(channel);
     hubChannel?.leave(options.wire);
   };
   const enter = (join: ChannelJoin): MaybeAsync<void> => {
-    if (hasEnded) return;
-    const hubChannel = joined.get(join.channel) ?? options.channels.open(join.channel);
-    joined.set(join.channel, hubChannel);
-    return hubChannel.join(options.wire, options.member, join);
+    if (!hasEnded) return enterChannel(join.channel).join(options.wire, options.member, join);
+  };
+  const enterChannel = (channel: string): HubChannel => {
+    const hubChannel = joined.get(channel) ?? options.channels.open(channel);
+    joined.set(channel, hubChannel);
+    return hubChannel;
+  };
+  const authorizeJoin = (channel: string): MaybeAsync<string | undefined> => {
+    const { wire, member, authorize } = options;
+    return admitted.has(channel) ? undefined : authorize({ wire, member, channel, action: 'join' });
   };
   const handle = (message: Message): MaybeAsync<void> => {
     const { type, payload } = message;
-    if (type === 'channel.join') return join(message, { joined, enter, leave }, options);
+    if (type === 'channel.join') return join(message, { joined, joins, authorizeJoin, enter, leave }, options);
     if (type === 'channel.publish') return publisher.publish(message);
+    if (type === 'channel.update') return updateFor(message, joined, options);
+    if (type === 'channel.history') return readPastFor(message, authorizeJoin, options);
     if (type === 'channel.leave') leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
@@ -71,6 +91,20 @@ export function createHubClient(options: HubClientOptions): HubClient {
       options.report(error);
       if (message.type === 'channel.publish') publisher.refuseFailed(message, error);
     },
+    admit(channel) {
+      if (hasEnded) return;
+      admitted.add(channel);
+      enterChannel(channel).admit(options.wire, options.member);
+    },
+    remove(channel, reason) {
+      const number = joins.get(channel);
+      const wasMember = joined.has(channel) || number !== undefined;
+      admitted.delete(channel);
+      leave(channel);
+      // A client that has not asked to join is told nothing.
+      if (number !== undefined) options.wire.next(removedMessage(channel, number, reason));
+      return wasMember;
+    },
     end() {
       hasEnded = true;
       for (const channel of [...joined.keys()]) leave(channel);
@@ -80,13 +114,16 @@ export function createHubClient(options: HubClientOptions): HubClient {
 
 interface JoinActions {
   readonly joined: ReadonlyMap<string, HubChannel>;
+  readonly joins: Map<string, number>;
+  /** Returns the reason of a refusal, or undefined. */
+  readonly authorizeJoin: (channel: string) => MaybeAsync<string | undefined>;
   readonly enter: (join: ChannelJoin) => MaybeAsync<void>;
   readonly leave: (channel: string) => void;
 }
 
 /** Adds a client to a channel. A member joins again after it may have missed messages. */
-function join(message: Message, { joined, enter, leave }: JoinActions, options: HubClientOptions): MaybeAsync<void> {
-  const { wire, member, authorize, report, maxChannels, maxMembers } = options;
+function join(message: Message, { joined, joins, authorizeJoin, enter, leave }: JoinActions, options: HubClientOptions): MaybeAsync<void> {
+  const { wire, report, maxChannels, maxMembers } = options;
   const request = readJoin(message.payload);
   const { channel } = request;
   const isNewMember = !joined.has(channel);
@@ -95,8 +132,11 @@ function join(message: Message, { joined, enter, leave }: JoinActions, options: 
     wire.next(refusedMessage(message, { channel, action: 'join', reason, join: request.join }));
   };
 
+  joins.set(channel, request.join);
   if (isNewMember && joined.size >= maxChannels) return refuse('limit');
-  return chain(authorize({ wire, member, channel, action: 'join' }), (reason): MaybeAsync<void> => {
+  return chain(authorizeJoin(channel), (reason): MaybeAsync<void> => {
+    // The server has removed the client meanwhile.
+    if (joins.get(channel) !== request.join) return;
     if (reason !== undefined) return refuse(reason);
     if (isNewMember && options.channels.sizeOf(channel) >= maxMembers) return refuse('full');
     return attempt(
@@ -105,6 +145,49 @@ function join(message: Message, { joined, enter, leave }: JoinActions, options: 
       (error) => {
         report(new ChannelFailedError('log', channel, error));
         refuse('failed');
+      },
+    );
+  });
+}
+
+/** The maximum estimated size of the state of a member, in bytes. */
+const MAX_STATE = 4_096;
+
+/** Sets the state of a member. That of a client that is no member is ignored: it may have been removed meanwhile. */
+function updateFor(
+  message: Message,
+  joined: ReadonlyMap<string, HubChannel>,
+  { wire, member, authorize }: HubClientOptions,
+): MaybeAsync<void> {
+  const { channel, state } = readUpdate(message.payload);
+  if (!joined.has(channel)) return;
+  const decide = (reason: string | undefined): void => {
+    if (reason === undefined) joined.get(channel)?.update(wire, state);
+    else wire.next(refusedMessage(message, { channel, action: 'presence', reason }));
+  };
+  if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
+  return chain(authorize({ wire, member, channel, action: 'presence', state }), decide);
+}
+
+/** Answers a request for older messages, as the client may join the channel. */
+function readPastFor(
+  message: Message,
+  authorizeJoin: JoinActions['authorizeJoin'],
+  { wire, report, channels, maxReplay }: HubClientOptions,
+): MaybeAsync<void> {
+  const { channel, before, limit } = readHistoryRequest(message.payload);
+  const refuse = (reason: string): void => wire.next(refusedMessage(message, { channel, action: 'join', reason }));
+  return chain(authorizeJoin(channel), (refusal): MaybeAsync<void> => {
+    if (refusal !== undefined) return refuse(refusal);
+    return attempt(
+      () => channels.source.read(channel, { before, limit: Math.min(limit, maxReplay) }),
+      ({ entries }) => {
+        const past = entries.filter(({ message: { type } }) => type !== 'channel.ended');
+        for (const answer of pastMessages(message, channel, past)) wire.next(answer);
+      },
+      (error) => {
+        report(new ChannelFailedError('log', channel, error));
+        refuse('failed' satisfies ChannelRefusal);
       },
     );
   });

@@ -1,5 +1,6 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
-import type { ChannelMember } from '../../message/channelTypes.js';
+import type { OptionNames } from '../../internal/assertKnown.js';
+import type { ChannelAction, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelLog } from './channelLog.js';
@@ -10,9 +11,11 @@ export interface ChannelRequest<W extends Wire = Wire> {
   /** The client, as other members see it. */
   readonly member: ChannelMember;
   readonly channel: string;
-  readonly action: 'join' | 'publish';
+  readonly action: ChannelAction;
   /** The message to publish. Its `delivery` is `at-most-once` for an ephemeral message, and not set for others. */
   readonly message?: Message;
+  /** With `presence`: the new state of the member. */
+  readonly state?: unknown;
 }
 
 /** The answer of `authorize`. Only `true` grants permission. `reason` is a text for the user of the client, of 256 characters at most. */
@@ -24,7 +27,7 @@ export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => A
 export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
-  /** Decides whether a client may join or publish. Called for each join and each message. @default all clients may do everything */
+  /** Decides whether a client may join, publish, or update its presence. Called for each join, message and update. @default all clients may do everything */
   readonly authorize?: Authorize<W>;
   /** The timeout of an authorization, in ms. @default 10_000 */
   readonly authorizeTimeout?: number;
@@ -43,11 +46,26 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly maxReplay?: number;
   /** The maximum size of a published message, estimated in bytes. @default 262_144: 256 KiB */
   readonly maxSize?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** Schedules the presence messages, which combine the changes of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
 }
+
+/** The names of the options above. */
+export const HUB_OPTIONS: OptionNames<HubOptions> = {
+  log: true,
+  authorize: true,
+  authorizeTimeout: true,
+  identify: true,
+  id: true,
+  maxChannels: true,
+  maxMembers: true,
+  maxReplay: true,
+  maxSize: true,
+  scheduler: true,
+  microtask: true,
+};
 
 /** The default values of the options above. */
 export const HUB_DEFAULTS = {

@@ -1,15 +1,15 @@
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { isObservable } from 'rxjs';
-import { ChannelFailedError, InvalidMessageError } from '../../errors.js';
-import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../errors.js';
+import { attempt, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { estimateSize } from '../../internal/estimateSize.js';
 import type { ChannelMember, ChannelPosition, ChannelPublish, ChannelRefusal } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Rejection } from '../../session/store/inbox.js';
 import type { Wire } from '../../wire/wire.js';
-import { channelNameOf, readPublish } from '../channels/channelPayloads.js';
+import { channelNameOf, isChannelMessage, readEnd, readPublish } from '../channels/channelPayloads.js';
 import type { ChannelRequest } from './hubOptions.js';
 import type { HubChannels } from './hubChannels.js';
+import type { RecentIds } from './recentIds.js';
 import { publishedMessage, refusedMessage } from './hubMessages.js';
 
 export interface PublisherOptions {
@@ -20,6 +20,7 @@ export interface PublisherOptions {
   readonly authorize: (request: ChannelRequest) => MaybeAsync<string | undefined>;
   readonly report: (error: unknown) => void;
   readonly maxSize: number;
+  readonly recentIds: RecentIds;
 }
 
 /** Publishes the messages of one client, one after the other. */
@@ -41,7 +42,7 @@ interface Publish extends Required<ChannelPublish<Message>> {
   readonly carrier: Message;
 }
 
-export function createPublisher({ wire, member, channels, authorize, report, maxSize }: PublisherOptions): Publisher {
+export function createPublisher({ wire, member, channels, authorize, report, maxSize, recentIds }: PublisherOptions): Publisher {
   let rejection: Rejection | undefined;
 
   const sendRefusal = (carrier: Message, channel: string, reason: string): void =>
@@ -54,19 +55,32 @@ export function createPublisher({ wire, member, channels, authorize, report, max
     if (isAwaited) wire.next(publishedMessage(carrier, channel, position));
   };
   const fail = ({ carrier, channel }: Publish, error: unknown): void => {
-    report(new ChannelFailedError('log', channel, error));
-    refuse(carrier, channel, 'failed' satisfies ChannelRefusal);
+    if (error instanceof ChannelEndedError) {
+      refuse(carrier, channel, 'ended' satisfies ChannelRefusal);
+      return;
+    }
+    const isInvalid = error instanceof InvalidMessageError;
+    report(isInvalid ? error : new ChannelFailedError('log', channel, error));
+    refuse(carrier, channel, isInvalid ? 'invalid' : 'failed');
   };
+  const store = ({ channel, message }: Publish): MaybeAsync<ChannelPosition | undefined> =>
+    chain(channels.store(channel, message), (position) => {
+      if (position) recentIds.add(channel, message.id, position);
+      return position;
+    });
+  /** Stores a message, unless a client that has lost its session repeats it. */
+  const storeOnce = (publish: Publish): MaybeAsync<ChannelPosition | undefined> =>
+    publish.ephemeral ? store(publish) : chain(recentIds.find(publish.channel, publish.message.id), (known) => known ?? store(publish));
   /** Without `authorize`, and with a log that returns its result, this makes no Observable and no closure. */
   const decide = (publish: Publish, refusal: string | undefined): MaybeAsync<void> => {
     if (refusal !== undefined) return refuse(publish.carrier, publish.channel, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;
     try {
-      position = channels.store(publish.channel, publish.message);
+      position = storeOnce(publish);
     } catch (error) {
       return fail(publish, error);
     }
-    if (!isObservable(position)) return confirm(publish, position);
+    if (!isLater(position)) return confirm(publish, position);
     const stored$ = position;
     return attempt(
       () => stored$,
@@ -78,6 +92,11 @@ export function createPublisher({ wire, member, channels, authorize, report, max
   return {
     publish(carrier) {
       const { channel, message: original, ephemeral, confirm: isAwaited } = readPublish(carrier.payload);
+      const isEnd = original.type === 'channel.ended';
+      // The other messages of the protocol would deceive the members.
+      if (isEnd) readEnd(original.payload);
+      if (isChannelMessage(original) && (!isEnd || ephemeral))
+        throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
       if (estimateSize(original, maxSize) > maxSize) {
         refuse(carrier, channel, 'too-large' satisfies ChannelRefusal);
         return;
@@ -90,7 +109,7 @@ export function createPublisher({ wire, member, channels, authorize, report, max
       const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
       const publish: Publish = { carrier, channel, message, ephemeral, confirm: isAwaited };
       const refusal = authorize({ wire, member, channel, action: 'publish', message });
-      return isObservable(refusal) ? chain(refusal, (reason) => decide(publish, reason)) : decide(publish, refusal);
+      return isLater(refusal) ? chain(refusal, (reason) => decide(publish, reason)) : decide(publish, refusal);
     },
     refuseFailed(carrier, error) {
       try {

@@ -1,4 +1,5 @@
 import { asyncScheduler, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { MessageDirection, MetricsSink } from './metricsSink.js';
 
@@ -36,7 +37,7 @@ export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly t
     next(message) {
       const { type, timestamp } = message;
       metrics.message(direction, type, size(message));
-      if (isReceived && Number.isFinite(timestamp)) metrics.time('endToEnd', Math.max(0, scheduler.now() - (timestamp as number)));
+      if (isReceived && Number.isFinite(timestamp)) metrics.time('endToEnd', Math.max(0, wallTime(scheduler) - (timestamp as number)));
     },
     error: (error: unknown) => metrics.error(codeOf(error), typeOf(error)),
   });

@@ -1,5 +1,6 @@
-import { asyncScheduler, noop, Subscription, type SchedulerLike } from 'rxjs';
+import { noop, Subscription, type SchedulerLike } from 'rxjs';
 import { MessageDroppedError, type RxwireError } from '../../errors.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { ConnectionState } from '../../wire/connectionState.js';
 import type { Wire } from '../../wire/wire.js';
@@ -14,7 +15,7 @@ export interface MeterWireOptions {
   readonly queueTimes?: boolean;
   /** Called with an exception of the sink. Measuring ends then; the wire continues. */
   readonly onError?: (error: unknown) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -35,16 +36,19 @@ export interface MeterWireOptions {
  * console.log(metrics.snapshot().times.ack.count); // prints: 1
  */
 export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOptions = {}): Subscription {
-  const { queueTimes = false, onError = noop, scheduler = asyncScheduler } = options;
+  const { queueTimes = false, scheduler = steadyScheduler() } = options;
+  const { onError = noop } = options as { readonly onError?: (error: unknown) => unknown };
   const measured = new Subscription();
   const guarded =
     <T>(measure: (value: T) => void) =>
-    (value: T): void => {
+    (value: T): unknown => {
       try {
         measure(value);
+        return undefined;
       } catch (error) {
         measured.unsubscribe();
-        onError(error);
+        // The wire of a server takes care of a promise that rejects.
+        return onError(error);
       }
     };
   measured.add(wire.errors$.subscribe(guarded(countErrors(metrics))));
@@ -76,6 +80,7 @@ function timeQueue(metrics: MetricsSink, scheduler: SchedulerLike): (receipt: Re
       queued++;
       return;
     }
+    if (status === 'stored') return;
     const since = followed.size > 0 ? followed.get(id) : undefined;
     if (since !== undefined) followed.delete(id);
     if (since !== undefined && status === 'sent') metrics.time('queue', scheduler.now() - since);

@@ -1,5 +1,6 @@
-import { asapScheduler, asyncScheduler, defer, distinctUntilChanged, map, startWith } from 'rxjs';
+import { asapScheduler, defer, distinctUntilChanged, map, startWith } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { createQueueCore } from './queueCore.js';
 import { processItems } from './processItems.js';
@@ -45,7 +46,7 @@ export function createQueue<T extends Message>(name: string, options: QueueOptio
     overflow = QUEUE_DEFAULTS.overflow,
     priority = order === 'fifo' ? () => undefined : (message: T) => message.priority,
     store,
-    scheduler = asyncScheduler,
+    scheduler = steadyScheduler(),
     microtask = asapScheduler,
   } = options;
   assertPositive('queue', { maxSize, maxAge });

@@ -1,5 +1,6 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import type { Job } from '../../session/consume/consumeOne.js';
@@ -61,18 +62,19 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     if (persistence.drop(item, reason)) streams.drops$.next({ message: item.message, reason });
   };
+  const ages = createAges(rest);
   const waiting = createWaitingItems<T>({ ...rest, owner: `queue ${name}`, onDrop, onError });
   const state: QueueState<T> = { ...streams, waiting, persistence, status: 'new', offered: undefined, restored: new Set(), running: 0 };
 
   return {
     ...streams,
-    ...createOperations(state, rest.scheduler),
+    ...createOperations(state, ages),
     depth: waiting.size,
     jobOf: persistence.jobOf,
     open() {
       if (state.status !== 'new') return;
       state.status = 'opening';
-      persistence.open().subscribe({ next: (stored) => begin(state, stored), error: (error) => fail(state, error) });
+      persistence.open().subscribe({ next: (stored) => begin(state, stored, ages), error: (error) => fail(state, error) });
     },
     close() {
       if (state.status === 'closed') return;
@@ -85,7 +87,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
 /** Creates the functions that add and hand out items. */
 function createOperations<T extends Message>(
   state: QueueState<T>,
-  scheduler: SchedulerLike,
+  { now, startOf }: Ages,
 ): Pick<QueueCore<T>, 'add' | 'take' | 'finish' | 'putBack'> {
   const { waiting, persistence, drops$, changes$ } = state;
   return {
@@ -94,7 +96,8 @@ function createOperations<T extends Message>(
         drops$.next({ message, reason: 'closed' });
         return;
       }
-      const item = { message, since: scheduler.now(), held: claim(message), place: NaN };
+      const since = now();
+      const item = { message, since, start: startOf(message, since, since), held: claim(message), place: NaN };
       persistence.add(item);
       if (!isNew(state, item) || waiting.dropIfOld(item) || offerToProcessors(state, item)) return;
       failOnThrow(state, () => waiting.push(item));
@@ -125,11 +128,35 @@ function createOperations<T extends Message>(
   };
 }
 
-function begin<T extends Message>(state: QueueState<T>, stored: readonly QueuedMessage[]): void {
+interface Ages {
+  /** Returns the date. */
+  readonly now: () => number;
+  /**
+   * Returns when the age of a message began, by the clock of the scheduler.
+   *
+   * @param since When the message was added, in ms since the epoch.
+   * @param date The date of now. @default the date
+   */
+  readonly startOf: (message: Message, since: number, date?: number) => number;
+}
+
+/** Dates are converted once: a clock of the system that steps changes no age. A date in the future counts as now. */
+function createAges({ scheduler, ageFrom }: Pick<QueueCoreOptions<Message>, 'scheduler' | 'ageFrom'>): Ages {
+  const now = (): number => wallTime(scheduler);
+  return {
+    now,
+    startOf: (message, since, date = now()) => {
+      const began = ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since;
+      return scheduler.now() - Math.max(0, date - began);
+    },
+  };
+}
+
+function begin<T extends Message>(state: QueueState<T>, stored: readonly QueuedMessage[], { startOf }: Ages): void {
   if (state.status === 'closed') return;
   state.status = 'open';
   for (const { message } of stored) state.restored.add(message.id);
-  const items = stored.map((row) => ({ ...row, message: row.message as T, held: undefined }));
+  const items = stored.map((row) => ({ ...row, start: startOf(row.message, row.since), message: row.message as T, held: undefined }));
   failOnThrow(state, () => state.waiting.open(items, (item) => isNew(state, item)));
   notify(state);
 }

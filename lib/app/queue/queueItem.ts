@@ -5,7 +5,10 @@ import type { Claim } from '../../session/receive/delivery.js';
 /** A message in a queue. */
 export interface QueueItem<T extends Message = Message> {
   readonly message: T;
+  /** When the message was added, in ms since the epoch: for the store. */
   readonly since: number;
+  /** When its age began, by the clock of the scheduler. */
+  readonly start: number;
   /** The delivery of the session, which is settled when the item is stored or finished. */
   held: Claim | undefined;
   /** Assigned when the item is written. */

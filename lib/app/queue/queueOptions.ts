@@ -28,7 +28,7 @@ export interface QueueOptions<T extends Message> {
    * @default none
    */
   readonly store?: QueueStore | undefined;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** Schedules writes: the changes of one run are written together. @default asapScheduler */
   readonly microtask?: SchedulerLike;

@@ -3,6 +3,7 @@ import type { DropReason } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
 import { createRing } from '../../internal/ring.js';
 import { createExpiringQueue } from '../../internal/expiringQueue.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';
 import type { QueueItem } from './queueItem.js';
@@ -53,23 +54,19 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   let isOpen = false;
   let latestStart = -Infinity;
 
-  /** Returns the time from which the age of an item counts. */
-  const startOf = ({ message, since }: QueueItem<T>): number => (ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since);
-  const isOld = (item: QueueItem<T>): boolean => {
-    const now = scheduler.now();
-    return isExpired(item.message, now) || (ageFrom === 'timestamp' && startOf(item) + maxAge <= now);
-  };
+  const isOld = ({ message, start }: QueueItem<T>): boolean =>
+    (message.ttl !== undefined && isExpired(message, wallTime(scheduler))) ||
+    (ageFrom === 'timestamp' && start + maxAge <= scheduler.now());
   const dropIfOld = (item: QueueItem<T>): boolean => {
     const isDropped = isOld(item);
     if (isDropped) onDrop(item, 'expired');
     return isDropped;
   };
   /**
-   * Returns `startOf` an item, or that of an earlier item if it is later: the sorted items expire in the order of arrival. So the timer may drop an item late,
-   * and `shift` checks its true age.
+   * Returns the start of an item, or that of an earlier item if it is later: the sorted items expire in the order of arrival. So the timer may drop an item
+   * late, and `shift` checks its true age.
    */
-  const sortedStartOf = (item: QueueItem<T>): number =>
-    ageFrom === 'timestamp' ? (latestStart = Math.max(latestStart, startOf(item))) : item.since;
+  const sortedStartOf = ({ start }: QueueItem<T>): number => (latestStart = Math.max(latestStart, start));
   const priorityOf = (message: T): number | undefined => {
     try {
       return priority(message);
@@ -80,7 +77,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   };
   const push = (item: QueueItem<T>): void => {
     if (isOpen) return sorted.push(item, priorityOf(item.message), sortedStartOf(item));
-    const dropped = beforeOpen.push(item, priorityOf(item.message), item.since);
+    const dropped = beforeOpen.push(item, priorityOf(item.message), item.start);
     if (dropped) onDrop(dropped.value, 'overflow');
   };
 

@@ -1,4 +1,5 @@
-import { from, isObservable, Subscriber, type ObservableInput } from 'rxjs';
+import { from, Subscriber, type ObservableInput } from 'rxjs';
+import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { ReplyContext } from './replyOptions.js';
 import type { ReplyType } from './replyTypes.js';
@@ -25,7 +26,8 @@ export interface HandlerRunCallbacks {
  * It is a Subscriber, so that it can end while a handler emits synchronously. Operators and closures would double the cost of a request.
  */
 export class HandlerRun extends Subscriber<unknown> {
-  readonly #request: Message;
+  /** The request. */
+  readonly message: Message;
   readonly #callbacks: HandlerRunCallbacks;
   #isOpen = true;
   /** The number of replies so far. */
@@ -37,17 +39,17 @@ export class HandlerRun extends Subscriber<unknown> {
   /** Created on first access of `signal`: it is the most expensive part of a request. */
   #controller: AbortController | undefined;
 
-  constructor(request: Message, callbacks: HandlerRunCallbacks) {
+  constructor(message: Message, callbacks: HandlerRunCallbacks) {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- only a Subscriber can end while its source emits synchronously
     super();
-    this.#request = request;
+    this.message = message;
     this.#callbacks = callbacks;
   }
 
   /** Calls the handler. */
   start(handler: Handler): void {
     try {
-      const returned = handler(this.#request, new HandlerContext(this));
+      const returned = handler(this.message, new HandlerContext(this));
       // RxJS would treat a string as a list of characters; here it is one reply.
       from(typeof returned === 'string' ? [returned] : returned).subscribe(this);
       this.#isHolding = isPromise(returned);
@@ -61,7 +63,7 @@ export class HandlerRun extends Subscriber<unknown> {
   cancel(): void {
     this.#isOpen = false;
     this.#held = undefined;
-    this.#callbacks.discardProgress(this.#request);
+    this.#callbacks.discardProgress(this.message);
     try {
       this.unsubscribe();
     } finally {
@@ -70,7 +72,7 @@ export class HandlerRun extends Subscriber<unknown> {
   }
 
   progress(value: unknown): void {
-    if (this.#isOpen) this.#callbacks.progress(this.#request, value);
+    if (this.#isOpen) this.#callbacks.progress(this.message, value);
   }
 
   get signal(): AbortSignal {
@@ -83,14 +85,14 @@ export class HandlerRun extends Subscriber<unknown> {
     this.#sendHeld();
     if (!this.#isOpen) return;
     if (this.#isHolding) this.#held = { value };
-    else this.#callbacks.send(this.#request, 'reply', value, this.#count++);
+    else this.#callbacks.send(this.message, 'reply', value, this.#count++);
   }
 
   protected override _error(error: unknown): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#sendHeld();
-    this.#callbacks.fail(this.#request, error);
+    this.#callbacks.fail(this.message, error);
     this.#end();
   }
 
@@ -100,8 +102,8 @@ export class HandlerRun extends Subscriber<unknown> {
     const held = this.#held;
     this.#held = undefined;
     // A single reply needs no number.
-    if (held) this.#callbacks.send(this.#request, 'reply.last', held.value, this.#count || undefined);
-    else this.#callbacks.send(this.#request, 'reply.complete', null, this.#count);
+    if (held) this.#callbacks.send(this.message, 'reply.last', held.value, this.#count || undefined);
+    else this.#callbacks.send(this.message, 'reply.complete', null, this.#count);
     this.#end();
   }
 
@@ -109,14 +111,14 @@ export class HandlerRun extends Subscriber<unknown> {
     const held = this.#held;
     if (!held) return;
     this.#held = undefined;
-    this.#callbacks.send(this.#request, 'reply', held.value, this.#count++);
+    this.#callbacks.send(this.message, 'reply', held.value, this.#count++);
   }
 
   #end(): void {
     try {
       this.unsubscribe();
     } finally {
-      this.#callbacks.onEnd(this.#request);
+      this.#callbacks.onEnd(this.message);
     }
   }
 }
@@ -136,8 +138,4 @@ class HandlerContext implements ReplyContext<string> {
   get progress(): ReplyContext<string>['progress'] {
     return (value) => this.#run.progress(value);
   }
-}
-
-function isPromise(work: ObservableInput<unknown>): boolean {
-  return !isObservable(work) && typeof (work as { readonly then?: unknown }).then === 'function';
 }

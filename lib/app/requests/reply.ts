@@ -1,6 +1,7 @@
-import { asyncScheduler, type OperatorFunction } from 'rxjs';
+import type { OperatorFunction } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { Handler } from './handlerRun.js';
 import { createResponder } from './responder.js';
@@ -10,12 +11,12 @@ import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } 
 /**
  * Answers requests of {@link request}: calls the handler for the message type, and emits the replies. Subscribe the wire to the result.
  *
- *     source                            -a----|
- *     reply({ a: replies after 3 ms })  ----r-|
+ *     source                            -a--a-|
+ *     reply({ a: replies after 3 ms })  ----r--(r|)
  *
  * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed and its `signal` aborted when the caller
- * cancels the request, and when the source ends. A duplicate of a running request is ignored. A request counts as processed when its
- * handler was called: the reply does not ack it.
+ * cancels the request, and when the wire of the request ends. When another source completes, the result completes as soon as all requests are answered.
+ * A duplicate of a running request is ignored. A request counts as processed when its handler was called: the reply does not ack it.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text, any other error only as `ERR_INTERNAL`.
  * Other errors are reported as a `HandlerError`: in `errors$` of the wire, and to `onError`. Without either, they end the stream.
@@ -34,7 +35,7 @@ export function reply<const T extends string>(
   options: ReplyOptions = {},
 ): OperatorFunction<Message, Message> {
   const { concurrency = REPLY_DEFAULTS.concurrency, maxWaiting = REPLY_DEFAULTS.maxWaiting } = options;
-  const { progressInterval = REPLY_DEFAULTS.progressInterval, scheduler = asyncScheduler } = options;
+  const { progressInterval = REPLY_DEFAULTS.progressInterval, scheduler = steadyScheduler() } = options;
   const { describe = describeError, onError, wire } = options;
   assertPositive('reply', { concurrency, progressInterval });
   assertNotNegative('reply', { maxWaiting });
@@ -44,12 +45,13 @@ export function reply<const T extends string>(
 
   return (source) =>
     operate<Message, Message>((subscriber) => {
-      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire) });
+      const isWireSource = 'failures$' in source;
+      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire), isWireSource });
       subscriber.add(() => responder.close());
       return {
         next: (message) => responder.receive(message),
         error: (error) => subscriber.error(error),
-        complete: () => subscriber.complete(),
+        complete: () => responder.complete(),
       };
     })(source);
 }

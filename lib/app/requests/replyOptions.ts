@@ -39,7 +39,7 @@ export interface ReplyOptions {
    * errors of failed handlers. @default the source of the operator; if that is no wire, the wire that delivers the request receives the errors
    */
   readonly wire?: ReplyWire;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -1,5 +1,6 @@
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import { HandlerError, RxwireError } from '../../errors.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRunCallbacks } from './handlerRun.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
@@ -35,7 +36,7 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
   subscriber.add(wire.failures$?.subscribe(undeliverable?.onFailure));
 
   const emit = (request: Message, type: ReplyType, payload: unknown, number?: number): void => {
-    const reply = replyMessage(request, type, payload, scheduler.now(), number);
+    const reply = replyMessage(request, type, payload, wallTime(scheduler), number);
     if (type !== 'reply.error') undeliverable?.add(reply, request);
     subscriber.next(reply);
   };

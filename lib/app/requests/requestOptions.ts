@@ -27,7 +27,7 @@ export interface RequestOptions<T extends string> {
   readonly maxOpen?: number;
   /** Called with the progress that the other side reports. An exception is the error of the request. */
   readonly onProgress?: (progress: ProgressOf<T>) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 

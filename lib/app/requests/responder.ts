@@ -5,8 +5,11 @@ import type { Message } from '../../message/types.js';
 import { HandlerRun, type Handler } from './handlerRun.js';
 import { createReplySender, type ReplySenderOptions } from './replySender.js';
 import { createRequestReporters } from './requestReporters.js';
+import { isQueueFull } from './undeliverableReplies.js';
 
 export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'> {
+  /** Whether the source of the requests is a wire. */
+  readonly isWireSource: boolean;
   /** By the type of the request. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly concurrency: number;
@@ -16,6 +19,8 @@ export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'>
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
 export interface Responder {
   receive(message: Message): void;
+  /** Completes the replies when all requests are answered, except those of wires that have ended: their handlers stop. */
+  complete(): void;
   /** Stops all handlers without a reply. */
   close(): void;
 }
@@ -28,17 +33,23 @@ interface WaitingRequest {
 }
 
 export function createResponder(options: ResponderOptions): Responder {
-  const { handlers, concurrency, maxWaiting } = options;
+  const { handlers, concurrency, maxWaiting, subscriber } = options;
   const running = new Map<string, HandlerRun>();
-  const reporters = createRequestReporters(options.wire);
+  const reporters = createRequestReporters(options.wire, options.isWireSource);
   const sender = createReplySender({ ...options, reporterOf: reporters.of }, (request, error) => {
     cancel(request.id);
-    sender.fail(request, error);
+    if (!isQueueFull(error)) sender.fail(request, error);
+    finish();
   });
+  let isEnding = false;
 
   const onEnd = ({ id }: Message): void => {
     running.delete(id);
     waitingRequests.advance();
+    finish();
+  };
+  const finish = (): void => {
+    if (isEnding && running.size + waitingRequests.waiting.size === 0) subscriber.complete();
   };
   const callbacks = { ...sender, onEnd };
   const start = ({ key, message, handler }: WaitingRequest): void => {
@@ -75,6 +86,14 @@ export function createResponder(options: ResponderOptions): Responder {
       const handler = handlers.get(type);
       if (handler) admit(message, handler);
       else if (type === 'request.cancel') cancel(correlationId);
+    },
+    complete() {
+      isEnding = true;
+      const open = [...waitingRequests.waiting.values(), ...running.values()];
+      const ended = open.filter(({ message }) => reporters.hasEnded(message));
+      // The teardown of the subscriber stops all.
+      if (ended.length === open.length) subscriber.complete();
+      else for (const { message } of ended) cancel(message.id);
     },
     close() {
       waitingRequests.waiting.clear();

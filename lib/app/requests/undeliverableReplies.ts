@@ -16,7 +16,7 @@ interface SentReply {
 /** The number of replies that are remembered before those that have arrived are removed. */
 const MIN_SIZE = 64;
 
-/** @param onFailed Called with a request whose reply cannot be sent: it is too large, or cannot be encoded. */
+/** @param onFailed Called with a request whose reply cannot be sent: it is too large, cannot be encoded, or the queue has no room for it. */
 export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
   let replies: SentReply[] = [];
@@ -43,4 +43,10 @@ export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message,
 function isWireClosed(error: Error): boolean {
   const { code, reason } = error as { readonly code?: string; readonly reason?: string };
   return code === 'ERR_WIRE_CLOSED' || (code === 'ERR_DROPPED' && reason === 'closed');
+}
+
+/** Returns whether the queue of the wire is full: an error to the caller would take the place of another reply, or be dropped itself. */
+export function isQueueFull(error: Error): boolean {
+  const { code, reason } = error as { readonly code?: string; readonly reason?: string };
+  return code === 'ERR_OVERFLOW' || (code === 'ERR_DROPPED' && reason === 'overflow');
 }

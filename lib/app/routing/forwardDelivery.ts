@@ -14,20 +14,23 @@ interface Rejected {
   readonly scheduler: SchedulerLike;
   /** Called when the letter cannot be stored: the message is not acked. */
   readonly onFailed: (error: unknown) => void;
+  /** Called when the message counts as processed. */
+  readonly onDone?: () => void;
 }
 
 /** Rejects a message. The store of its wire, or the inbox of its session, stores it as a dead letter. */
-export function rejectDelivery(held: Claim, { message, error, failure, scheduler, onFailed }: Rejected): void {
+export function rejectDelivery(held: Claim, { message, error, failure, scheduler, onFailed, onDone }: Rejected): void {
   const letter = createDeadLetter(message, error, { scheduler });
-  const rejection = rejectionOf(failure);
-  if (held.keep) whenReady(held.keep(letter), () => held({ rejection }), onFailed);
-  else held({ rejection, deadLetter: letter });
+  const outcome = { rejection: rejectionOf(failure), ...(onDone && { onDone, onAbandoned: onDone }) };
+  // The next session delivers an abandoned message again: it is no dead letter.
+  if (held.keep && !held.isAbandoned()) whenReady(held.keep(letter), () => held(outcome), onFailed);
+  else held({ ...outcome, deadLetter: letter });
 }
 
 /** Delivers a delayed message, so that operators can claim it again. It is processed when all of them are done. */
 export function forwardDelivery(held: Claim, message: Message, emit: (message: Message) => void): void {
   const settle = (_: number, outcomes: readonly Outcome[]): void => held(mergeOutcomes(outcomes));
-  deliver(message, emit, { ...termsOf(held), settle });
+  deliver(message, emit, { ...termsOf(held), settle, abandon: held.abandon });
 }
 
 /** Combines several outcomes. A message has at most one dead letter. */

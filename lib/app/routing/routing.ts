@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   defer,
   finalize,
   forkJoin,
@@ -16,10 +15,11 @@ import { OverflowError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { noteHandled } from '../../internal/deliveryContext.js';
 import { operate } from '../../internal/operate.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { withSubscribeContext, type SubscribedPatterns } from '../../internal/subscribeContext.js';
 import type { Message } from '../../message/types.js';
 import { claim, noteUnhandled } from '../../session/receive/delivery.js';
-import { buried, handled } from '../../session/consume/consumeOne.js';
+import { abandonOnError, buried, handled } from '../../session/consume/consumeOne.js';
 import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
 import { createRetries } from '../../session/consume/messageRetries.js';
 import { ROUTE_DEFAULTS, type RouterOptions, type DeadRoute } from './routeOptions.js';
@@ -105,7 +105,7 @@ function isByRoutingKey({ by = ROUTE_DEFAULTS.by }: RouterOptions): boolean {
 
 /** Creates the function that starts the handlers of a message and returns those that are still running. */
 function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListeners) {
-  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry, scheduler = asyncScheduler, onError, deadLetter } = options;
+  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry, scheduler = steadyScheduler(), onError, deadLetter } = options;
   assertPositive('route', { maxRunning });
   const retries = createRetries(retry, scheduler);
   const parts = { retries, scheduler, ...(onError && { onError }), ...(deadLetter && { deadLetter }), ...(isWatched && { isWatched }) };
@@ -114,7 +114,7 @@ function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListe
   const start = (route: Route, message: Message, active: Running): Observable<unknown> | undefined => {
     if (active.running >= maxRunning) {
       const refused = { message, held: claim(message), attempts: 0, error: new OverflowError('route', maxRunning) };
-      return buried(refused, { ...parts, handler: route.handler }).pipe(mergeAll(), reportDead(route, onDead));
+      return buried(refused, { ...parts, handler: route.handler }).pipe(mergeAll(), reportDead(route, onDead), abandonOnError(refused));
     }
     // Calls the handler at once, so that a synchronous handler costs only its call.
     let first: () => HandlerWork<unknown>;
@@ -129,9 +129,11 @@ function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListe
     }
     active.running++;
     const handler = withFirstResult(first, route.handler);
-    return handled({ message, held: claim(message) }, { ...parts, handler }).pipe(
+    const job = { message, held: claim(message) };
+    return handled(job, { ...parts, handler }).pipe(
       mergeAll(),
       reportDead(route, onDead),
+      abandonOnError(job),
       finalize(() => active.running--),
     );
   };

@@ -65,13 +65,17 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
         }
       },
       fail({ message, held }, error) {
+        const claimed = held ?? claim(message);
+        const end = (reason: unknown): void => {
+          claimed?.abandon();
+          subscriber.error(reason);
+        };
         try {
-          const claimed = held ?? claim(message);
           const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
           reportFailure(failure, message, { complain: claimed?.complain, onError, isReceived: false });
-          if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: (reason) => subscriber.error(reason) });
+          if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: end });
         } catch (thrown) {
-          subscriber.error(thrown);
+          end(thrown);
         }
       },
       onEnd: () => subscriber.complete(),

@@ -23,7 +23,7 @@ export interface UseOptions {
   readonly onError?: (error: RxwireError, message: Message) => void;
   /** The maximum number of messages that wait for an earlier one; one more fails with an `OverflowError`. @default 10_000 */
   readonly maxWaiting?: number;
-  /** The clock for the timestamps of dead letters. @default asyncScheduler */
+  /** The clock for the timestamps of dead letters. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 

@@ -108,7 +108,7 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
 }
 
 function isFinal({ id, status }: Receipt, wire: SendingWire): boolean {
-  return status === 'sent' ? !wire.isPending(id) : status !== 'queued';
+  return status === 'sent' ? !wire.isPending(id) : status !== 'queued' && status !== 'stored';
 }
 
 /** Returns whether a message was given up because the wire ends. */

@@ -8,6 +8,7 @@ import { fromTuple, EXTENSION_TYPES, toTuple } from './messageTuple.js';
 
 export interface BatchLayoutOptions {
   readonly maxBatch: number;
+  readonly maxDepth: number;
   readonly maxNodes: number;
 }
 
@@ -25,8 +26,8 @@ export interface BatchLayout {
   fromValue(value: unknown): readonly Message[];
 }
 
-export function createBatchLayout({ maxBatch, maxNodes }: BatchLayoutOptions): BatchLayout {
-  const plainRules = { codec: 'msgpack', maxBatch, supports: isSupported, Failure: EncodeError };
+export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutOptions): BatchLayout {
+  const plainRules = { codec: 'msgpack', maxBatch, maxDepth, supports: isSupported, renamesProto: true, Failure: EncodeError };
   let hasExtensions = false;
   const withExtensions = {
     ...plainRules,
@@ -42,7 +43,10 @@ export function createBatchLayout({ maxBatch, maxNodes }: BatchLayoutOptions): B
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `assertEncodable` changes it
       if (!hasExtensions) return toRows(messages, null);
       const extensions = messages.map((): (string | number)[][] => []);
-      const plain = messages.map((message, index) => ({ ...message, payload: encodeExtensions(message.payload, extensions[index] ?? []) }));
+      const plain = messages.map((message, index) => ({
+        ...message,
+        payload: encodeExtensions(message.payload, extensions[index] ?? [], maxDepth),
+      }));
       const types = extensions.map((list) => (list.length > 0 ? list : null));
       // The values inside Maps were not checked before.
       return toRows(assertEncodable(plain, plainRules), types);
@@ -53,31 +57,31 @@ export function createBatchLayout({ maxBatch, maxNodes }: BatchLayoutOptions): B
       const count = typeof first === 'number' ? first : value.length;
       if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)
         throw new DecodeError('msgpack', `expected at most ${maxBatch} messages, got ${count}`);
-      return typeof first === 'number' ? readColumns(value, count, maxNodes) : value.map(readTuple);
+      return typeof first === 'number' ? readColumns(value, count) : value.map(readTuple);
     },
   };
-}
 
-function readTuple(tuple: unknown, index: number): Message {
-  return restoreExtensions(parseMessage(fromTuple(tuple, index), index), (tuple as readonly unknown[])[EXTENSION_TYPES], index);
-}
-
-function readColumns(columns: readonly unknown[], count: number, maxFields: number): readonly Message[] {
-  let fields: readonly object[];
-  try {
-    fields = fromColumns(columns, count, maxFields);
-  } catch (cause) {
-    throw new DecodeError('msgpack', (cause as Error).message, cause);
+  function readTuple(tuple: unknown, index: number): Message {
+    return restoreExtensions(parseMessage(fromTuple(tuple, index), index), (tuple as readonly unknown[])[EXTENSION_TYPES], index);
   }
-  return fields.map((message, index) => restoreExtensions(parseMessage(message, index), extensionsOf(columns, index), index));
-}
 
-function restoreExtensions(message: Message, extensions: unknown, index: number): Message {
-  if (extensions == null) return message;
-  try {
-    return { ...message, payload: decodeExtensions(message.payload, extensions) };
-  } catch (cause) {
-    throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
+  function readColumns(columns: readonly unknown[], count: number): readonly Message[] {
+    let fields: readonly object[];
+    try {
+      fields = fromColumns(columns, count, maxNodes);
+    } catch (cause) {
+      throw new DecodeError('msgpack', (cause as Error).message, cause);
+    }
+    return fields.map((message, index) => restoreExtensions(parseMessage(message, index), extensionsOf(columns, index), index));
+  }
+
+  function restoreExtensions(message: Message, extensions: unknown, index: number): Message {
+    if (extensions == null) return message;
+    try {
+      return { ...message, payload: decodeExtensions(message.payload, extensions, maxDepth) };
+    } catch (cause) {
+      throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
+    }
   }
 }
 

@@ -1,5 +1,3 @@
-import { MAX_DEPTH } from '../../message/messageLimits.js';
-
 /** The types and paths of values that are encoded as other values: `[MAP, 'files', 0]`. Inner values come before outer ones. */
 export type ExtensionTypes = readonly (readonly (string | number)[])[];
 
@@ -19,15 +17,20 @@ export function isRecord(value: object): value is Readonly<Record<string, unknow
   return Object.prototype.toString.call(value) === '[object Object]' && !('toJSON' in value);
 }
 
-/** Replaces such values by plain ones, and adds their types to `types`. Values that are nested too deep are left as they are. */
-export function encodeExtensions(value: unknown, types: (string | number)[][], path: readonly (string | number)[] = []): unknown {
-  const encodeInner = (inner: unknown, key: string | number): unknown => encodeExtensions(inner, types, [...path, key]);
+/** Replaces such values by plain ones, and adds their types to `types`. Values that are nested deeper than `maxDepth` are left as they are. */
+export function encodeExtensions(
+  value: unknown,
+  types: (string | number)[][],
+  maxDepth: number,
+  path: readonly (string | number)[] = [],
+): unknown {
+  const encodeInner = (inner: unknown, key: string | number): unknown => encodeExtensions(inner, types, maxDepth, [...path, key]);
   const record = (type: number, plain: unknown): unknown => {
     types.push([type, ...path]);
     return plain;
   };
   if (typeof value === 'bigint' && isSmall(value)) return record(BIGINT, Number(value));
-  if (typeof value !== 'object' || value === null || path.length > MAX_DEPTH) return value;
+  if (typeof value !== 'object' || value === null || path.length > maxDepth) return value;
   if (Array.isArray(value)) return value.map(encodeInner);
   if (value instanceof Map) return record(MAP, [...value].flat().map(encodeInner));
   if (value instanceof Set) return record(SET, [...value].map(encodeInner));
@@ -41,11 +44,11 @@ export function encodeExtensions(value: unknown, types: (string | number)[][], p
  *
  * @throws {Error} If `types` does not match the value.
  */
-export function decodeExtensions(value: unknown, types: unknown): unknown {
+export function decodeExtensions(value: unknown, types: unknown, maxDepth: number): unknown {
   const root = [value];
   if (!Array.isArray(types)) throw new Error('extension types that are not a list');
   for (const entry of types as readonly unknown[]) {
-    if (!Array.isArray(entry) || entry.length > MAX_DEPTH + 2) throw new Error('an extension type without a path');
+    if (!Array.isArray(entry) || entry.length > maxDepth + 2) throw new Error('an extension type without a path');
     const [type, ...path] = entry as readonly unknown[];
     let holder: unknown = root;
     let key: unknown = 0;

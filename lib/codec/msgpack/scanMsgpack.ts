@@ -1,8 +1,3 @@
-import { MAX_DEPTH } from '../../message/messageLimits.js';
-
-/** The maximum nesting of containers in a frame: the levels of a payload, which is in a message in a batch. */
-const MAX_NESTING = MAX_DEPTH + 2;
-
 const SCALAR = 0;
 const BINARY = 1;
 const ARRAY = 2;
@@ -19,9 +14,11 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
  * in memory, are rejected before any allocation.
  *
  * @param maxNodes The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates.
+ * @param maxDepth The maximum nesting of a payload, which is in a message in a batch.
  * @returns The fault; undefined if there is none.
  */
-export function scanMsgpack(bytes: Uint8Array, maxNodes: number): string | undefined {
+export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxDepth: number): string | undefined {
+  const maxNesting = maxDepth + 2;
   /** The number of remaining values in each enclosing container. */
   const outer: number[] = [];
   let values = 1;
@@ -55,7 +52,7 @@ export function scanMsgpack(bytes: Uint8Array, maxNodes: number): string | undef
     }
 
     if (kind === ARRAY || kind === MAP) {
-      if (outer.length === MAX_NESTING) return `nesting deeper than ${MAX_NESTING} levels`;
+      if (outer.length === maxNesting) return `nesting deeper than ${maxNesting} levels`;
       outer.push(values);
       values = kind === MAP ? 2 * length : length;
       nodes += kind === MAP ? 1 + length : 1;

@@ -64,10 +64,10 @@ export function createEnvelopeWires(options: WiresOptions) {
         const link = transportLink(transport, report, moved);
         const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
-        return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, leave);
+        return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, transport, leave);
       },
     };
-    const wire = new PrincipalWire(setup, () => transport.latest.principal);
+    const wire = new PrincipalWire(setup, transport);
     return wire;
   };
 
@@ -140,11 +140,12 @@ function progressOf({ report, traffic }: WireParts, window: number) {
 }
 
 /** Completes the link instead of failing it, and reports the error: a client that leaves is no failure of the server. */
-function completeOnError(link: Link<Message>, { report }: WireParts, onEnded: () => void): Link<Message> {
+function completeOnError(link: Link<Message>, { report }: WireParts, transport: SessionTransport, onEnded: () => void): Link<Message> {
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
-        report({ kind: 'closed', closeCode: CloseCode.ABANDONED, reason: '' });
+        const [closeCode, reason] = transport.endWith(error);
+        report({ kind: 'closed', closeCode, reason });
         report({ kind: 'error', error });
         return EMPTY;
       }),

@@ -1,9 +1,10 @@
 import { nanoid } from 'nanoid';
-import { asyncScheduler, map, pipe, Subject, tap, type SchedulerLike } from 'rxjs';
+import { map, pipe, Subject, tap, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { UnsupportedError } from '../../errors.js';
 import { assertAbsent } from '../../internal/assert.js';
+import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
@@ -67,7 +68,8 @@ export function envelopeLink(
 }
 
 /** Counts the bytes of a link. */
-function counted(traffic: ByteCounts, scheduler: SchedulerLike = asyncScheduler): Layer<Frame> {
-  const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
+function counted(traffic: ByteCounts, scheduler: SchedulerLike = steadyScheduler()): Layer<Frame> {
+  const count = (direction: 'bytesSent' | 'bytesReceived') =>
+    tap<Frame>((frame) => countFrame(traffic, direction, frame, wallTime(scheduler)));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));
 }

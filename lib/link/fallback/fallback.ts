@@ -1,6 +1,7 @@
-import { asyncScheduler, defer, type SchedulerLike } from 'rxjs';
+import { defer, type SchedulerLike } from 'rxjs';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { assertPositive } from '../../internal/assert.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { DescribedLink, Frame, Link } from '../link.js';
 import { createLinkPreference } from './linkPreference.js';
 import { createLinkSelector } from './linkSelector.js';
@@ -13,7 +14,7 @@ export interface FallbackOptions {
    * over when it is open; the connection in use is not interrupted before. @default 60_000
    */
   readonly upgradeAfter?: number;
-  /** The scheduler for clock and timers. @default asyncScheduler */
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -37,7 +38,7 @@ export function fallback(...args: readonly Candidate[] | readonly [...links: Can
   const all: readonly (Candidate | FallbackOptions)[] = args;
   const links = all.filter(isLink);
   const options: FallbackOptions = all.find(isOptions) ?? {};
-  const { timeout = 4_000, upgradeAfter = 60_000, scheduler = asyncScheduler } = options;
+  const { timeout = 4_000, upgradeAfter = 60_000, scheduler = steadyScheduler() } = options;
   assertPositive('fallback', { timeout, upgradeAfter });
   if (links.length === 0) throw new TypeError('fallback: expected at least one link');
 

@@ -118,6 +118,6 @@ function retryBetter(
 
 /** Returns false if the server has rejected this client or its messages. */
 function shouldTryNext(error: unknown): boolean {
-  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) || error.closeCode === CloseCode.PROTOCOL_ERROR;
+  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) || error.closeCode === CloseCode.UNSUPPORTED_DATA;
   return !(error instanceof RxwireError) || error instanceof NoWebSocketError || error instanceof UnsupportedError;
 }

@@ -1,4 +1,5 @@
-import { asyncScheduler, concat, defer, EMPTY, exhaustMap, of, repeat, Subject, tap, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, exhaustMap, of, repeat, Subject, tap, type Observable } from 'rxjs';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { NORMAL } from '../closeCode.js';
 import type { Frame } from '../link.js';
 import { createStallCheck } from '../stallCheck.js';
@@ -20,7 +21,7 @@ export interface Uplink {
 
 /** @param onClosed Called when the server has received all frames and the close. */
 export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, onClosed: () => void): Uplink {
-  const { scheduler = asyncScheduler } = options;
+  const { scheduler = steadyScheduler() } = options;
   const queue = createRecordQueue();
   const checkStall = createStallCheck(options, scheduler, () => queue.bytes);
   const wake$ = new Subject<void>();

@@ -1,9 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { UnauthorizedError } from '../../errors.js';
+import type { Socket } from 'node:net';
+import type { SchedulerLike } from 'rxjs';
+import { OverflowError, UnauthorizedError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
+import { checkConnectionRate, CONNECTION_RATE_DEFAULTS, createConnectionLimiter, type ConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
+import { addressGroup, clientAddress } from './clientAddress.js';
+import { createRefusalReporter } from './refusalReporter.js';
 
 export interface AdmissionOptions {
   /** The origins of pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
@@ -15,23 +20,45 @@ export interface AdmissionOptions {
   readonly hosts?: readonly string[];
   /** Connections at once; past that, the server responds to requests with 503. @default 10_000 */
   readonly maxConnections?: number;
-  /** Connections of one address at once. @default Infinity: behind a proxy all connections have the address of the proxy */
+  /** Connections of one address at once. An IPv6 address counts with all addresses of its /64. @default Infinity: people may share an address */
   readonly maxPerAddress?: number;
-  /** Returns the address of a client, for `maxPerAddress`: behind a proxy, the address that the proxy reports. @default the address of the socket */
-  readonly address?: (request: IncomingMessage) => string;
+  /**
+   * How many connections one address may open. The server responds to further requests with 429, before it upgrades a socket or reads a body. An address that
+   * goes on all the same gets into debt: the server closes its connections at once, and lets it in again when it has stopped for a while. Requests of open
+   * connections do not count. `false`: any number. @default { perSecond: 20, burst: 100 }
+   */
+  readonly connectionRate?: ConnectionRate | false;
+  /**
+   * The number of proxies in front of the server, which all add to `X-Forwarded-For`. The address of a client is that many entries from the end of this
+   * header. With 0 the server ignores the header, which any client can send. @default 0: the address of the socket
+   */
+  readonly trustProxy?: number;
 }
 
 /** The default values of the options above. */
-export const ADMISSION_DEFAULTS = { maxConnections: 10_000, maxPerAddress: Infinity } as const;
+export const ADMISSION_DEFAULTS = {
+  maxConnections: 10_000,
+  maxPerAddress: Infinity,
+  connectionRate: CONNECTION_RATE_DEFAULTS,
+  trustProxy: 0,
+} as const;
 
 /** The response to a request that is refused. It does not reveal the reason. */
 export interface Refusal {
-  readonly status: 403 | 503;
+  readonly status: 403 | 429 | 503;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Decides which requests may open a connection, by their headers. */
 export interface Admission {
+  /** Returns the address of a client, as limits count it. */
+  addressOf(request: IncomingMessage): string;
+  /** Returns whether the server closes a new connection unread, because its address is a flood. */
+  isBlocked(socket: Socket): boolean;
+  /** Makes an address pay for a connection that was closed as a flood (4429). */
+  readonly charge: (address: string) => void;
+  /** Takes a token of the address that opens a connection. Returns a refusal when there is none. To be called once for each connection, before all else. */
+  throttle(request: IncomingMessage): Refusal | undefined;
   /** Returns a refusal when the request comes from a page that is not allowed, or was sent to a host name that is not allowed. */
   inspect(request: IncomingMessage): Refusal | undefined;
   /** Counts the connection of a request. Returns a function that must be called once, at its end; or a refusal when there are too many connections. */
@@ -50,18 +77,24 @@ const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if an origin is invalid.
  */
-export function checkAdmission(owner: string, { maxConnections, maxPerAddress, origins = [] }: AdmissionOptions): void {
+export function checkAdmission(owner: string, options: AdmissionOptions): void {
+  const { maxConnections, maxPerAddress, origins = [], connectionRate = {}, trustProxy = 0 } = options;
   for (const origin of origins)
     if (!ORIGIN.test(origin))
       throw new TypeError(`${owner}: "origins" must each be like https://app.example, without a path or *, got ${origin}`);
   assertNotNegative(owner, { maxConnections });
   assertPositive(owner, { maxPerAddress });
+  checkConnectionRate(owner, connectionRate);
+  if (!Number.isInteger(trustProxy) || trustProxy < 0)
+    throw new RangeError(`${owner}: "trustProxy" must be a whole number >= 0, got ${trustProxy}`);
 }
 
-export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>): Admission {
-  const { origins = [], hosts, onRefused } = options;
+export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>, scheduler: SchedulerLike): Admission {
+  const { origins = [], hosts, connectionRate = {}, trustProxy = ADMISSION_DEFAULTS.trustProxy } = options;
   const { maxConnections = ADMISSION_DEFAULTS.maxConnections, maxPerAddress = ADMISSION_DEFAULTS.maxPerAddress } = options;
-  const { address = (request: IncomingMessage): string => request.socket.remoteAddress ?? '' } = options;
+  const limiter = connectionRate && createConnectionLimiter(connectionRate, scheduler);
+  const addressOf = (request: IncomingMessage): string => clientAddress(request, trustProxy);
+  const reportRefusal = createRefusalReporter(options.onRefused);
   const perAddress = createKeyedCounts();
   let count = 0;
   let closedFor: number | undefined;
@@ -70,15 +103,27 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
   };
 
   return {
+    addressOf,
+    // Behind a proxy, only the headers tell who it is.
+    isBlocked: ({ remoteAddress }) => trustProxy === 0 && limiter && limiter.isBlocked(addressGroup(remoteAddress)),
+    charge: (address) => limiter && limiter.charge(address),
+    throttle(request) {
+      const from = limiter ? addressOf(request) : '';
+      // A socket of the file system has no address.
+      const wait = limiter && from !== '' ? limiter.take(from) : 0;
+      if (!limiter || wait === 0) return undefined;
+      if (limiter.isNews(from)) reportRefusal(new OverflowError(`new connections of ${from} a second`, limiter.perSecond));
+      return { status: 429, headers: retryIn(wait) };
+    },
     inspect(request) {
       const wrong = !isHost(request, hosts) ? 'host' : !isAllowed(request, origins) ? 'origin' : undefined;
       if (!wrong) return undefined;
-      onRefused?.(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
+      reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
       return FORBIDDEN;
     },
     enter(request) {
-      const from = address(request);
       if (closedFor !== undefined) return unavailable(closedFor);
+      const from = maxPerAddress === Infinity ? '' : addressOf(request);
       if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
       count++;
       // One function for all connections saves memory.
@@ -102,7 +147,12 @@ function reasonOf(header: 'origin' | 'host', { headers }: IncomingMessage): stri
 const FORBIDDEN: Refusal = { status: 403, headers: {} };
 
 function unavailable(retryAfter: number): Refusal {
-  return { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfter / 1_000)) } };
+  return { status: 503, headers: retryIn(retryAfter) };
+}
+
+/** @param ms Is rounded up to seconds. */
+function retryIn(ms: number): Refusal['headers'] {
+  return { 'Retry-After': String(Math.ceil(ms / 1_000)) };
 }
 
 function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly string[] | undefined): boolean {

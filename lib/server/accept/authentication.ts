@@ -2,6 +2,7 @@ import { catchError, defaultIfEmpty, defer, from, map, of, take, throwError, tim
 import { ConnectionLostError, UnauthorizedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Authenticate, Credentials, Principal } from '../principal.js';
 
@@ -31,7 +32,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     inTurn(defer(() => asObservable(authenticate(credentials())))).pipe(
       take(1),
       defaultIfEmpty(undefined),
-      map((answer) => checked(answer, scheduler.now())),
+      map((answer) => checked(answer, wallTime(scheduler))),
       timeout({ first: Math.min(timeLimit, MAX_DELAY), scheduler, with: () => throwError(() => tooLate()) }),
       catchError((error: unknown) => throwError(() => (error instanceof ConnectionLostError ? error : unauthorized(error)))),
     );
@@ -69,7 +70,7 @@ function checked(answer: unknown, now: number): Principal {
 /** Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if the credentials do not expire. */
 export function expiryOf(principal: Principal | undefined, scheduler: SchedulerLike): number | undefined {
   const { expiresAt } = principal ?? {};
-  return expiresAt === undefined ? undefined : Math.max(1, Math.floor(expiresAt - scheduler.now()));
+  return expiresAt === undefined ? undefined : Math.max(1, Math.floor(expiresAt - wallTime(scheduler)));
 }
 
 /** Returns the close code and reason for a client that is refused. They do not reveal the cause. */

@@ -10,8 +10,9 @@ import {
   type Subscription,
   type Unsubscribable,
 } from 'rxjs';
-import { ConnectionLostError, ProtocolError, UnauthorizedError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { readFrame } from '../../session/protocol/frames.js';
@@ -75,10 +76,13 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   first: Frame = '';
   /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
+  /** The address of the client, as limits count it. */
+  readonly address: string;
   /** The name of the transport. */
   readonly protocol: string;
   /** To be called when the client is authenticated, with a function that authenticates another request of the same connection. */
   readonly onIdentified: ServedLink['onIdentified'];
+  readonly #onFlood: ServedLink['onFlood'];
   /** Authenticates an authenticated client again, by a fresh token. Fails when the token is not accepted, or is that of another principal. */
   renew: ((token: string) => Observable<unknown>) | undefined;
   readonly #owner: ConnectionOwner;
@@ -95,11 +99,18 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The frames after the first that wait for the reader. */
   #early: Frame[] | undefined;
   #earlyBytes = 0;
+  /** Whether the welcome was sent before the connection is opened. */
+  #isWelcome = false;
   #onLeft: Subscriber<unknown> | undefined;
+  #onAnswered: Subscriber<unknown> | undefined;
+  /** Set while the frames after the welcome wait for {@link proceed}. */
+  #onProceed: (() => void) | undefined;
   #end: End | undefined;
 
-  constructor({ request, protocol = 'custom', onIdentified }: ServedLink, owner: ConnectionOwner) {
+  constructor({ request, address = '', protocol = 'custom', onIdentified, onFlood }: ServedLink, owner: ConnectionOwner) {
     this.request = request;
+    this.address = address;
+    this.#onFlood = onFlood;
     this.protocol = protocol;
     this.onIdentified = onIdentified;
     this.#owner = owner;
@@ -108,11 +119,16 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   begin(link: Link<Frame>): void {
     const { helloTimeout, scheduler } = this.#owner;
     if (helloTimeout < Infinity) {
-      this.#helloTimer = createCoalescedTimer(scheduler, () => this.close(CloseCode.HELLO_TIMEOUT, 'no hello'));
+      const onTimeout = (): void => this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'no end of the handshake' : 'no hello');
+      this.#helloTimer = createCoalescedTimer(scheduler, onTimeout);
       this.#helloTimer.set(helloTimeout);
     }
     const toPeer$ = new Observable<Frame>((peer) => void (this.#peer = peer));
-    this.#link = link(toPeer$).subscribe(this);
+    try {
+      this.#link = link(toPeer$).subscribe(this);
+    } catch (cause) {
+      this.error(new CallbackError('link', cause));
+    }
   }
 
   /** Reads the first frame as a hello of the session protocol, once. @throws {ProtocolError} When the frame is no hello. */
@@ -135,13 +151,29 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.renew = (token) => authenticate(token).pipe(tap((fresh) => this.#replace(fresh)));
   }
 
-  /** Passes all frames to a reader from now on, beginning with the first. To be called once. */
+  /** Passes all frames to a reader from now on, beginning with the first; the frames after a welcome only from {@link proceed} on. To be called once. */
   open(reader: Observer<Frame>): void {
     this.#watchExpiry();
+    if (!this.#isWelcome) {
+      this.#early?.unshift(this.first);
+      this.#pass(reader);
+      return;
+    }
+    reader.next(this.first);
+    this.#onProceed = () => this.#pass(reader);
+  }
+
+  /** Passes the answer to the welcome to the reader, and all frames after it. */
+  proceed(): void {
+    this.#onProceed?.();
+    this.#onProceed = undefined;
+  }
+
+  #pass(reader: Observer<Frame>): void {
     // Frames that arrive meanwhile wait behind the earlier ones.
     const early = this.#early ?? [];
-    early.unshift(this.first);
     for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
+    this.#clearHelloTimer();
     // The reader may have left meanwhile.
     if (!this.#early) return;
     this.#early = undefined;
@@ -155,6 +187,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   leave(): void {
     this.#expiryTimer?.clear();
     this.#early = undefined;
+    this.#onProceed = undefined;
     this.#reader = undefined;
   }
 
@@ -176,12 +209,32 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.fail(new ConnectionLostError(code, reason));
   }
 
-  /** Emits when the client has left. For one subscription at a time. */
+  /**
+   * Emits when the client has answered the welcome by a frame, which waits for the reader, and completes. Closes the connection when that takes longer than the
+   * `helloTimeout`. For one subscription.
+   */
+  answered(): Observable<unknown> {
+    const { helloTimeout } = this.#owner;
+    this.#isWelcome = true;
+    return new Observable((to) => {
+      this.#onAnswered = to;
+      if (helloTimeout < Infinity) this.#helloTimer?.set(helloTimeout);
+      return () => {
+        this.#onAnswered = undefined;
+        this.#clearHelloTimer();
+      };
+    });
+  }
+
+  /** Emits when the client has left. For one subscription at a time: a later one replaces the earlier one. */
   left(): Observable<unknown> {
     if (this.#end) return of(true);
     return new Observable((to) => {
       this.#onLeft = to;
-      return () => (this.#onLeft = undefined);
+      return () => {
+        // The next subscription may begin before this one has ended.
+        if (this.#onLeft === to) this.#onLeft = undefined;
+      };
     });
   }
 
@@ -208,14 +261,24 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #receiveFirst(first: Frame): void {
     this.#hasBegun = true;
     this.#helloTimer?.clear();
-    this.#helloTimer = undefined;
     this.first = first;
     this.#early = [];
     this.#owner.onFirstFrame(this);
   }
 
   #hold(early: Frame[], frame: Frame): void {
+    if (isSessionFrame(this.first) && !this.#isWelcome) {
+      this.#owner.onRefused(new ProtocolError('a frame before the welcome'));
+      this.close(CloseCode.BAD_FRAMES, 'a frame before the welcome');
+      return;
+    }
     early.push(frame);
+    const answered = this.#onAnswered;
+    if (answered) {
+      answered.next(true);
+      answered.complete();
+      return;
+    }
     this.#earlyBytes += frame.length + FRAME_OVERHEAD;
     if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
   }
@@ -223,6 +286,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #ended(end: End): void {
     this.#end = end;
     this.#helloTimer?.clear();
+    if (end.error instanceof ConnectionLostError && end.error.closeCode === CloseCode.FLOOD) this.#onFlood?.(this.address);
     if (this.#reader) notifyOfEnd(this.#reader, end);
     this.#onLeft?.next(true);
     this.#owner.onEnded(this);
@@ -234,9 +298,15 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#watchExpiry();
   }
 
+  /** Ends the time limit of the handshake. The timer is not needed any more, and takes memory. */
+  #clearHelloTimer(): void {
+    this.#helloTimer?.clear();
+    this.#helloTimer = undefined;
+  }
+
   /** Returns in how many ms the credentials expire. */
   #timeLeft(): number {
-    return (this.#principal?.expiresAt ?? Infinity) - this.#owner.scheduler.now();
+    return (this.#principal?.expiresAt ?? Infinity) - wallTime(this.#owner.scheduler);
   }
 
   #watchExpiry(): void {

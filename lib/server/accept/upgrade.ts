@@ -40,7 +40,8 @@ export function accept(sockets: WebSocketServer, admission: Admission): Operator
   const open = ({ request, socket, head }: Upgrade): void =>
     sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request));
   const receive = (upgrade: Upgrade): void => {
-    const entered = admission.inspect(upgrade.request) ?? admission.enter(upgrade.request);
+    const { request } = upgrade;
+    const entered = admission.throttle(request) ?? admission.inspect(request) ?? admission.enter(request);
     if (typeof entered !== 'function') {
       refuse(upgrade, entered);
       return;

@@ -33,12 +33,15 @@ export function handleRequest(exchange: Exchange, registry: HttpLinkRegistry, li
 
 function post(
   exchange: Exchange,
-  { open, authorized, find }: HttpLinkRegistry,
+  { open, authorized, find, throttle }: HttpLinkRegistry,
   { maxFrame, helloTimeout, scheduler }: RequestLimits,
 ): Observable<OpenedHttpLink> {
   const { request } = exchange;
   const name = linkIdOf(request);
   const number = requestNumberOf(request);
+  const refusal = number === 1 ? throttle(request) : undefined;
+  // The body is not read: the connection cannot be used again.
+  if (refusal) throw new StatusError(refusal.status, { ...refusal.headers, connection: 'close' });
   const limits = { limit: bodyLimit(maxFrame), timeLimit: number === 1 ? helloTimeout : BODY_TIMEOUT, scheduler };
   const frames$ = readBody(request, limits).pipe(map((body) => decodeRecords(body, maxFrame).map(asFrame)));
   if (number === 1) return frames$.pipe(mergeMap((frames) => open(exchange, name, frames)));

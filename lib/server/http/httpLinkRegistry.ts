@@ -15,7 +15,7 @@ import type { Exchange } from './interceptRequests.js';
 import { StatusError } from './statusError.js';
 
 export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
-  readonly admission: Pick<Admission, 'enter'>;
+  readonly admission: Pick<Admission, 'enter' | 'throttle' | 'addressOf' | 'charge'>;
   /** Whether clients are authenticated. */
   readonly isAuthenticated: boolean;
   /** Returns whether the server accepts no more links. */
@@ -37,6 +37,8 @@ export interface HttpLinkRegistry {
   readonly find: (request: IncomingMessage) => ServedHttpLink;
   /** Emits the link of a request if the client may use it. */
   readonly authorized: (request: IncomingMessage) => Observable<ServedHttpLink>;
+  /** Takes a token for a request that opens a link. Returns a refusal when there is none. */
+  readonly throttle: Admission['throttle'];
   /** Closes all links. */
   readonly closeAll: () => void;
   /** @throws {StatusError} If the link may not be opened. */
@@ -68,12 +70,17 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     if (opened.seen(name)) throw new StatusError(409);
     const leave = admission.enter(exchange.request);
     if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
-    const entry = createServedHttpLink(exchange, createDownlink, options, () => {
-      if (entry.isEnded()) ended.seen(name);
-      if (!entries.delete(name)) return;
-      onClosed();
-      leave();
-    });
+    const entry = createServedHttpLink(
+      exchange,
+      createDownlink,
+      { ...options, address: admission.addressOf(exchange.request), onFlood: admission.charge },
+      () => {
+        if (entry.isEnded()) ended.seen(name);
+        if (!entries.delete(name)) return;
+        onClosed();
+        leave();
+      },
+    );
     entries.set(name, entry);
     entry.respondToOpening();
     // Subscribes before the first frame.
@@ -91,6 +98,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     },
     find,
     authorized: owned,
+    throttle: admission.throttle,
     open,
     closeAll: () => [...entries.values()].forEach((entry) => entry.close()),
   };

@@ -25,7 +25,7 @@ export interface ServedHttpLinkOptions extends StallOptions, Omit<DownlinkOption
 }
 
 /** An opened link, with its request. */
-export type OpenedHttpLink = ServerHttpLink['link'] & Pick<ServedLink, 'request' | 'onIdentified'>;
+export type OpenedHttpLink = ServerHttpLink['link'] & Pick<ServedLink, 'request' | 'onIdentified' | 'address' | 'onFlood'>;
 
 /** The server's state of one link over requests. */
 export interface ServedHttpLink {
@@ -50,7 +50,7 @@ export interface ServedHttpLink {
 export function createServedHttpLink(
   { request, response }: Exchange,
   make: MakeDownlink,
-  options: ServedHttpLinkOptions,
+  options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
   onClosed: () => void,
 ): ServedHttpLink {
   const close = (): void => {
@@ -60,6 +60,7 @@ export function createServedHttpLink(
   const downlink = make({ ...options, onClosed: close });
   const { link, receive, onClientClosed, isEnded } = createServerHttpLink(downlink, options);
   const { check, onIdentified } = createLinkOwnership(request);
+  const { address, onFlood } = options;
   const isFlooding = createRateDetector(MAX_IDLE_REQUESTS, IDLE_WINDOW, options.scheduler);
   let posts = 1;
   let polls = 0;
@@ -76,7 +77,7 @@ export function createServedHttpLink(
     isEnded,
     onClientClosed,
     receive,
-    opened: Object.assign(link, { request, onIdentified }),
+    opened: Object.assign(link, { request, onIdentified, address, onFlood }),
     respondToOpening: () => downlink.attach(response),
     readLimited: (body$) =>
       defer(() => {

@@ -40,7 +40,7 @@ export function createFloodGuard({ maxIdleFrames, pingInterval, scheduler }: Flo
     const now = scheduler.now();
     const { steps, open } = progress();
     // Numbers that start again at 0 do not count as a step back.
-    idle = Math.max(0, idle + FRAMES_PER_CHECK - Math.max(0, steps - before) - (now - at) * recoveredPerMs);
+    idle = Math.max(0, idle + FRAMES_PER_CHECK - Math.max(0, steps - before) - Math.max(0, now - at) * recoveredPerMs);
     [before, at] = [steps, now];
     return idle > maxIdleFrames + open;
   };

@@ -80,7 +80,7 @@ export function createBucket(perSecond: number, size: number, scheduler: Schedul
   let at = scheduler.now();
   const fill = (): number => {
     const now = scheduler.now();
-    left = Math.min(size, left + ((now - at) * perSecond) / 1_000);
+    left = Math.min(size, left + (Math.max(0, now - at) * perSecond) / 1_000);
     at = now;
     return left;
   };

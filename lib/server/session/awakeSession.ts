@@ -13,7 +13,7 @@ import { drainAndClose, giveUp, waitIn } from '../../session/lifecycle.js';
 import { controlFrame } from '../../session/protocol/frames.js';
 import { credential } from '../../session/protocol/handshake.js';
 import type { Report } from '../../session/sessionEvents.js';
-import type { Cursor, InboxRecord } from '../../session/store/inbox.js';
+import type { Cursor, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
 import type { WireParts } from '../../wire/wire.js';
 import type { ServeOptions } from '../serverOptions.js';
@@ -22,7 +22,7 @@ import type { SharedBucket } from '../limits/rateLimit.js';
 import { ackDelayOf, type FanOut } from './fanOut.js';
 import { HandshakeResponder } from './handshakeResponder.js';
 import type { Checked, KeepaliveTimer } from './keepaliveTimer.js';
-import type { Peer } from './resumption.js';
+import type { Greeting, Peer } from './resumption.js';
 import type { SessionTransport } from './transport.js';
 import type { Drained } from './drain.js';
 import { createReauthentication, type Reauthentication } from './reauthentication.js';
@@ -40,8 +40,11 @@ export interface ServerSessionOptions extends WiresOptions, Required<Pick<ServeO
 /** The stored state of a client. */
 export interface StoredClient {
   readonly record: InboxRecord | undefined;
+  /** The lease on the record; `undefined` without an inbox. */
+  readonly lease: InboxLease | undefined;
   readonly store: OutboxStore;
-  readonly contents: OutboxContents;
+  /** `undefined` for a new client: its outbox is opened when it has confirmed the welcome. */
+  readonly contents: OutboxContents | undefined;
 }
 
 /** The state of a client when its session begins. */
@@ -52,11 +55,19 @@ export interface NewClient {
   readonly stored: StoredClient;
   readonly peer: Peer;
   readonly transport: SessionTransport;
+  /** The welcome that a new client has answered; `undefined` for a client whose session sends the welcome. */
+  readonly welcome?: SentWelcome | undefined;
+}
+
+/** A welcome that was sent before the session began. */
+export interface SentWelcome {
+  readonly greeting: Greeting;
+  readonly frame: Frame;
 }
 
 /** The part of a session that remains in memory while the session hibernates. */
 export interface SessionOwner extends Checked {
-  readonly client: Omit<NewClient, 'stored'> & { readonly store: OutboxStore };
+  readonly client: Omit<NewClient, 'stored' | 'welcome'> & Pick<StoredClient, 'store' | 'lease'>;
   /** Names the wire. */
   readonly id: string;
   readonly options: ServerSessionOptions;
@@ -72,6 +83,17 @@ export interface SessionOwner extends Checked {
   send(frame: Frame): void;
   /** Tries to hibernate in a moment. */
   settle(isNew?: boolean): void;
+}
+
+/** The state with which a session begins, or wakes up. */
+export interface SessionStart {
+  /** The contents of the outbox, if the session is new, and has stored messages. */
+  readonly contents?: OutboxContents | undefined;
+  readonly cursor?: Cursor | undefined;
+  /** Present when the session wakes up. */
+  readonly snapshot?: Snapshot | undefined;
+  /** The answer to the hello, if it was sent before the session began. */
+  readonly greeting?: Greeting | undefined;
 }
 
 /** The parts of a session that it has only while it is awake. */
@@ -93,9 +115,9 @@ export class AwakeSession implements Drained {
   #isByeAnswered = false;
   #isDraining = false;
 
-  constructor(session: SessionOwner, contents: OutboxContents, cursor: Cursor | undefined, snapshot: Snapshot | undefined) {
+  constructor(session: SessionOwner, { contents, cursor, snapshot, greeting }: SessionStart) {
     const { client, options, id, parts } = session;
-    const { pid, delivery, codec: own, store, peer, transport } = client;
+    const { pid, delivery, codec: own, store, lease, peer, transport } = client;
     const { scheduler, inbox } = options;
     this.#session = session;
     const wait = waitIn(this.life);
@@ -104,7 +126,7 @@ export class AwakeSession implements Drained {
     const onAgreed = (): void => session.settle(true);
     const settings = { ...options, id, delivery, isWatched: parts.isWatched, report: parts.report, keep: parts.keep };
     this.#handshake = new HandshakeResponder(
-      { pid, peer, codec, agreed: own.name, store, attachment, onAgreed, wait, fail: session.failed },
+      { lease, peer, codec, agreed: own.name, store, greeting, attachment, onAgreed, wait, fail: session.failed },
       settings,
     );
     this.#reauthentication = createReauthentication(attachment, wait, scheduler);
@@ -125,6 +147,7 @@ export class AwakeSession implements Drained {
         durability: store.isDurable || store.faults$ || inbox ? (durable as Durable) : undefined,
         source: () => transport.latest.hello().id,
         ackDelayOf: (messages) => ackDelayOf(messages, options.ackDelay ?? DEFAULTS.ackDelay),
+        recorded: () => this.#handshake.recorded(),
         onOpen: (connection) => this.#opened(connection),
         onEarly: (connection) => this.#handshake.agree(connection, this.endpoint),
         onHandshake: ({ kind, value }, connection) => {
@@ -137,9 +160,10 @@ export class AwakeSession implements Drained {
       },
       settings,
     );
-    this.endpoint.begin(pid, cursor);
+    this.endpoint.begin(cursor, lease);
+    if (snapshot) this.endpoint.sender.target.limit(snapshot.limits);
     if (snapshot) this.endpoint.sender.adopt(snapshot.acked, snapshot.sent, snapshot.marked, batchesOf(snapshot));
-    else this.endpoint.sender.begin(contents, () => this.#handshake.outboxRead());
+    else if (contents) this.endpoint.sender.begin(contents, () => this.#handshake.outboxRead());
     if (snapshot) this.#handshake.outboxRead();
   }
 
@@ -166,7 +190,7 @@ export class AwakeSession implements Drained {
 
   /** Returns whether this part of the session has nothing to do. */
   isIdle(): boolean {
-    return !this.#isDraining && !this.#isByeSent && this.#isHere() && this.#reauthentication.isIdle() && this.#throttle?.isIdle() !== false;
+    return !this.#isDraining && !this.#isByeSent && this.isHere() && this.#reauthentication.isIdle() && this.#throttle?.isIdle() !== false;
   }
 
   reached() {
@@ -178,13 +202,13 @@ export class AwakeSession implements Drained {
 
   bye(retryAfter: number): void {
     this.#isByeSent = true;
-    if (this.#isHere()) this.#connection?.send(controlFrame('bye', retryAfter));
+    if (this.isHere()) this.#connection?.send(controlFrame('bye', retryAfter));
     this.#throttle?.release();
   }
 
   isDrained(): boolean {
     const { receiver, sender } = this.endpoint;
-    return !this.#isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
+    return !this.isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
   }
 
   giveUp(timeout: number): void {
@@ -225,7 +249,7 @@ export class AwakeSession implements Drained {
   }
 
   /** Returns whether the client is connected and the handshake is complete. */
-  #isHere(): boolean {
+  isHere(): boolean {
     return this.#connection?.isAgreed === true && this.endpoint.isCurrent(this.#connection);
   }
 

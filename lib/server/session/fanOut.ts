@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
@@ -15,8 +16,10 @@ export interface Parcel {
   readonly delivery: Delivery;
   /** How long its ack may wait, in ms. */
   readonly ackDelay: number;
-  /** When it was sent, in ms since the epoch. */
+  /** When it was sent, by the clock of the scheduler. */
   readonly sentAt: number;
+  /** The same time in ms since the epoch. */
+  readonly date?: number;
 }
 
 interface ParcelOptions {
@@ -97,7 +100,7 @@ function encode(messages: readonly Message[], codec: Codec, own: Delivery, optio
     const body = codec.encode(messages);
     if (!isFrame(body)) return undefined;
     const { scheduler, ackDelay = DEFAULTS.ackDelay } = options;
-    return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now() };
+    return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now(), date: wallTime(scheduler) };
   } catch {
     // The endpoint finds the message that cannot be encoded.
     return undefined;

@@ -2,11 +2,14 @@ import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../errors.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
+import { createFairEviction } from '../limits/fairEviction.js';
 
 /** A client that counts against the quota. */
 export interface QuotaUser {
   /** The id of the principal; `undefined` for an anonymous client. */
   readonly owner: string | undefined;
+  /** The principal of the client, or the address of an anonymous client: see {@link groupOf}. */
+  readonly group: string;
   vacate(error: PeerGoneError): void;
 }
 
@@ -30,10 +33,13 @@ export interface QuotaOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** Creates the quota. When too many wires wait for their clients, in total or of one principal, the wire that has waited longest ends. */
+/**
+ * Creates the quota. When too many wires wait for their clients, a wire of the principal or address that has most of them ends: the one that has waited
+ * longest. So a stranger cannot end the wires of others. When too many wires of one principal wait, the one that has waited longest ends.
+ */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions): Quota {
   const taken = createKeyedCounts();
-  const all = createAway(maxDetached, scheduler);
+  const all = createAway(maxDetached, scheduler, ({ group }) => group);
   const ofOwner = new Map<string, ReturnType<typeof createAway>>();
 
   return {
@@ -46,7 +52,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
       const { owner } = user;
       all.add(user);
       if (owner === undefined) return;
-      const mine = ofOwner.get(owner) ?? createAway(maxDetachedPerPrincipal, scheduler);
+      const mine = ofOwner.get(owner) ?? createAway(maxDetachedPerPrincipal, scheduler, () => '');
       ofOwner.set(owner, mine);
       mine.add(user);
     },
@@ -59,9 +65,15 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   };
 }
 
-function createAway(max: number, scheduler: SchedulerLike) {
-  // The time at which each client was lost, the earliest first.
+/** Returns whom a client counts for: its principal, or the address of an anonymous client. */
+export function groupOf(owner: string | undefined, address: string): string {
+  return owner === undefined ? `address ${address}` : `principal ${owner}`;
+}
+
+function createAway(max: number, scheduler: SchedulerLike, group: (user: QuotaUser) => string) {
+  /** The time at which each client was lost. */
   const since = new Map<QuotaUser, number>();
+  const waiting = createFairEviction<QuotaUser>(max);
   return {
     get size() {
       return since.size;
@@ -69,10 +81,12 @@ function createAway(max: number, scheduler: SchedulerLike) {
     add(user: QuotaUser): void {
       const now = scheduler.now();
       since.set(user, now);
-      if (since.size <= max) return;
-      const [[oldest, then] = [user, now]] = since;
-      oldest.vacate(new PeerGoneError(now - then));
+      const evicted = waiting.add(user, group(user));
+      evicted?.vacate(new PeerGoneError(now - (since.get(evicted) ?? now)));
     },
-    remove: (user: QuotaUser) => void since.delete(user),
+    remove(user: QuotaUser): void {
+      since.delete(user);
+      waiting.remove(user);
+    },
   };
 }

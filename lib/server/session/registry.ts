@@ -1,25 +1,31 @@
-import { catchError, EMPTY, map, mergeMap, Observable, type SchedulerLike } from 'rxjs';
+import { catchError, concat, defer, EMPTY, filter, finalize, from, mergeMap, takeUntil, tap, type Observable } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { UnsupportedError } from '../../errors.js';
+import { CallbackError, StoreError, UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
+import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Link } from '../../link/link.js';
-import type { Delivery, Message } from '../../message/types.js';
+import type { Message } from '../../message/types.js';
+import { controlFrame } from '../../session/protocol/frames.js';
 import type { Hello } from '../../session/protocol/handshake.js';
-import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
+import type { ClaimedInbox, InboxLease } from '../../session/store/inbox.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
+import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import type { WireParts, WireSetup } from '../../wire/wire.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';
+import type { NewClient, ServerSessionOptions } from './awakeSession.js';
 import type { Drained } from './drain.js';
-import { createKeepaliveTimer } from './keepaliveTimer.js';
-import { createPeer, parsePeerRecord, type Peer } from './resumption.js';
-import type { NewClient, ServerSessionOptions, StoredClient } from './awakeSession.js';
 import { FanOut } from './fanOut.js';
-import { ServerSession } from './serverSession.js';
-import { SessionTransport } from './transport.js';
+import { welcomeOf } from './handshakeResponder.js';
+import { createKeepaliveTimer } from './keepaliveTimer.js';
+import { groupOf } from './quota.js';
+import { createPeer, type Peer, type PeerRecord } from './resumption.js';
+import type { ServerSession } from './serverSession.js';
+import { claimForNew, isStoredByOther, knownPeer, renewClaim } from './sessionClaims.js';
+import { SessionWireSetup, type SessionEntry } from './sessionWireSetup.js';
+import { closeOf, closeStore, SessionTransport, STOPS, TAKEN_OVER } from './transport.js';
+import { createUnconfirmedPeers, type UnconfirmedPeers } from './unconfirmedPeers.js';
 
 export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' | 'fanOut'> {
   /** Where messages to a client are stored until they are acked. */
@@ -28,160 +34,277 @@ export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' 
   readonly onRefused: (error: unknown) => void;
 }
 
-/** A client that has a session in this process. */
-interface SessionEntry {
+/** A client that has not confirmed a welcome, while its connection is open. */
+interface UnconfirmedEntry {
   readonly peer: Peer;
-  readonly transport: SessionTransport;
-  /** The session, once it has begun. */
-  session: ServerSession | undefined;
+  /** The name of the codec of the session. */
+  readonly codec: string;
+  readonly attachment: IncomingConnection;
+  /** Removes the client from the registry and from the quota. */
+  readonly leave: () => void;
 }
 
-/** Creates the registry of the sessions of a server, by the names of the clients' outboxes. */
-export function createRegistry(options: RegistryOptions) {
+/** A client whose hello is not refused. */
+interface AdmittedClient extends ClaimedInbox, Pick<NewClient, 'codec'> {
+  readonly attachment: IncomingConnection;
+  readonly hello: Hello;
+  /** Removes the client from the registry and from the quota. */
+  readonly leave: () => void;
+}
+
+/** The sessions of a server, by the names of the clients' outboxes. */
+export class Registry {
   /** An entry is `undefined` while the server reads the stored state of the client. */
-  const entries = new Map<string, SessionEntry | undefined>();
-  const shared: ServerSessionOptions = {
-    ...options,
-    keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler, options.hibernateAfter),
-    fanOut: new FanOut(options.microtask),
-  };
-  const refuse = (attachment: IncomingConnection, code: CloseCode, error: unknown): [] => {
-    const { reason, message } = Object(error) as Partial<UnsupportedError>;
-    attachment.close(code, reason ?? message ?? '');
-    options.onRefused(error);
-    return [];
-  };
-  const isRefused = (attachment: IncomingConnection, hello: Hello, peer: Peer): boolean => {
-    const code = peer.refusal(hello, attachment.principal);
-    if (code === undefined) return false;
-    refuse(attachment, code, new UnsupportedError(`the hello was refused with close code ${code}`));
-    return true;
-  };
-  /** @param leave Removes the client from the registry and from the quota. */
-  const accept = (attachment: IncomingConnection, hello: Hello, stored: StoredClient, leave: () => void): AnyWire[] => {
-    const peer = peerOf(stored, attachment);
-    const codec = agreedCodec(hello, options.codecs);
-    if (codec && !isRefused(attachment, hello, peer)) {
-      const entry: SessionEntry = { peer, transport: new SessionTransport(attachment, true, options), session: undefined };
-      entries.set(hello.pid, entry);
-      const { pid, delivery } = hello;
-      const setup = new SessionWireSetup(entry, { pid, delivery, codec, stored, peer, transport: entry.transport }, shared, leave);
-      return [new PrincipalWire(setup, () => entry.transport.latest.principal)];
-    }
-    leave();
-    stored.store.close();
-    return codec ? [] : refuse(attachment, CloseCode.UNSUPPORTED_DATA, new UnsupportedError('client and server have no codec in common'));
-  };
-  const load = ({ pid }: Hello): Observable<StoredClient> => {
-    const { inbox, outbox = () => inMemory } = options;
-    const store = outbox(pid);
-    return asObservable(() => inbox?.load(pid)).pipe(
-      mergeMap((record) => asObservable(() => store.open()).pipe(map((contents) => ({ record, store, contents })))),
-    );
-  };
-  const begin = (attachment: IncomingConnection, hello: Hello): Observable<AnyWire> => {
-    const giveUp = options.quota.take(attachment.principal?.id);
-    const leave = (): void => {
-      entries.delete(hello.pid);
-      giveUp();
+  readonly #entries = new Map<string, SessionEntry | UnconfirmedEntry | undefined>();
+  readonly #unconfirmed: UnconfirmedPeers;
+  readonly #options: RegistryOptions;
+  readonly #shared: ServerSessionOptions;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#unconfirmed = createUnconfirmedPeers(options);
+    this.#shared = {
+      ...options,
+      keepalive: createKeepaliveTimer(options.pingInterval, options.scheduler, options.hibernateAfter),
+      fanOut: new FanOut(options.microtask),
     };
-    entries.set(hello.pid, undefined);
-    return load(hello).pipe(
-      mergeMap((stored) => accept(attachment, hello, stored, leave)),
-      catchError((error: unknown) => {
-        leave();
-        return refuse(attachment, CloseCode.INTERNAL_ERROR, error);
+  }
+
+  /**
+   * Emits the wire of a new client, when the client has confirmed its welcome. Completes without a wire when the client has one already, or is refused.
+   *
+   * @throws {RxwireError} When the principal has too many wires.
+   */
+  admit(attachment: IncomingConnection): Observable<AnyWire> {
+    const hello = attachment.hello();
+    const entry = this.#entries.get(hello.pid);
+    if (!this.#entries.has(hello.pid)) return this.#begin(attachment, hello);
+    if (!entry) {
+      this.#refuse(
+        attachment,
+        CloseCode.TRY_AGAIN_LATER,
+        new UnsupportedError('unexpected hello: the server still handles an earlier one'),
+      );
+      return EMPTY;
+    }
+    if ('transport' in entry) return this.#goOn(attachment, hello, entry);
+    return isStoredByOther(this.#options.inbox, attachment, hello, entry.peer).pipe(
+      catchError((error: unknown) => this.#refuse(attachment, CloseCode.INTERNAL_ERROR, error)),
+      mergeMap((isStored) => {
+        const isMine = this.#entries.get(hello.pid) === entry;
+        if (!(isStored && isMine) && this.#isRefused(attachment, hello, entry.peer, entry.codec)) return EMPTY;
+        entry.leave();
+        entry.attachment.close(CloseCode.SUPERSEDED, TAKEN_OVER);
+        return this.#begin(attachment, hello);
       }),
     );
-  };
+  }
 
-  return {
-    /**
-     * Emits the wire of a new client. Completes without a wire when the client has one already, or is refused.
-     *
-     * @throws {RxwireError} When the principal has too many wires.
-     */
-    admit(attachment: IncomingConnection): Observable<AnyWire> {
-      const hello = attachment.hello();
-      const entry = entries.get(hello.pid);
-      if (!entries.has(hello.pid)) return begin(attachment, hello);
-      if (!entry)
-        refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: the server still handles an earlier one'));
-      else if (!isRefused(attachment, hello, entry.peer)) entry.transport.takeOver(attachment);
+  /** Sends a message to each connected client at once, also when its session hibernates. */
+  announce(message: Message): void {
+    for (const session of this.#sessions()) session.announce(message);
+    this.#shared.fanOut.flush();
+  }
+
+  /** Wakes all sessions up, and returns them. Closes the connections of the clients that have no session yet with 1012. */
+  sessions(): readonly Drained[] {
+    this.#closeUnconfirmed(CloseCode.SERVICE_RESTART);
+    return this.#sessions().map((session) => session.wake());
+  }
+
+  /** Ends all sessions with close code 1001: the clients may connect to another server. */
+  close(): void {
+    this.#closeUnconfirmed(CloseCode.GOING_AWAY);
+    for (const entry of [...this.#entries.values()]) if (entry && 'transport' in entry) entry.transport.vacate();
+  }
+
+  /** Claims the client for a new session. */
+  #begin(attachment: IncomingConnection, hello: Hello): Observable<AnyWire> {
+    const { codecs, inbox, quota } = this.#options;
+    const { pid } = hello;
+    const codec = agreedCodec(hello, codecs);
+    const refuse = (code: CloseCode, error: unknown): [] => this.#refuse(attachment, code, error);
+    if (!codec) return from(refuse(CloseCode.UNSUPPORTED_DATA, noCodec()));
+    const giveUp = quota.take(attachment.principal?.id);
+    let lease: InboxLease | undefined;
+    const leave = once(() => {
+      this.#entries.delete(pid);
+      giveUp();
+      if (lease) inbox?.release?.(lease);
+    });
+    this.#entries.set(pid, undefined);
+    return claimForNew(inbox, attachment, hello).pipe(
+      mergeMap(({ refusal, record, ...claimed }) => {
+        ({ lease } = claimed);
+        if (refusal !== undefined) {
+          leave();
+          return refuse(refusal, refusedHello(refusal));
+        }
+        const known = knownPeer(record);
+        const client = { attachment, hello, codec, record, lease, leave };
+        return known ? this.#resume(client, known) : this.#greet(client);
+      }),
+      catchError((error: unknown) => {
+        leave();
+        attachment.close(...closeOf(error));
+        this.#options.onRefused(error);
+        return EMPTY;
+      }),
+    );
+  }
+
+  /** Opens the outbox of a client that has confirmed a welcome before, and begins its session. That ends its session at another server. */
+  #resume(client: AdmittedClient, known: PeerRecord): Observable<AnyWire> {
+    const { hello, attachment } = client;
+    const { pid, epoch, n } = hello;
+    const store = this.#storeOf(pid);
+    return asObservable(() => store.open({ epoch, n })).pipe(
+      catchError((error: unknown) => {
+        closeStore(store);
+        throw storeErrorOf('outbox', error);
+      }),
+      mergeMap((contents) => {
+        const peer = createPeer(known, contents.ticket?.sid === known.sid, attachment.principal);
+        return this.#start(client, randomName(), { peer, store, contents });
+      }),
+    );
+  }
+
+  /**
+   * Sends the welcome to a new client, and begins its session when the client has answered. Until then the server stores nothing, makes no wire, and keeps no
+   * more than the entry; after the end of the connection, no more than the peer. With an inbox, the client may send numbered messages when its record is stored:
+   * another server that it reaches earlier does not know what has happened to them.
+   */
+  #greet(client: AdmittedClient): Observable<AnyWire> {
+    const { attachment, hello, codec, record, leave } = client;
+    const { pid } = hello;
+    const { principal } = attachment;
+    const isShared = this.#options.inbox !== undefined;
+    const peer = this.#unconfirmed.take(pid, hello, principal) ?? createPeer(undefined, false, principal, isShared);
+    const entry: UnconfirmedEntry = {
+      peer,
+      codec: codec.name,
+      attachment,
+      leave: () => {
+        this.#unconfirmed.keep(pid, peer, groupOf(principal?.id, attachment.address));
+        leave();
+      },
+    };
+    if (!this.#isRefused(attachment, hello, peer, codec.name)) {
+      const id = randomName();
+      const greeting = peer.greet(hello);
+      const terms = { id, rx: record?.cursor.done ?? 0, codec, principal, window: isShared ? 0 : undefined };
+      const frame = controlFrame('welcome', welcomeOf(hello, greeting, terms, this.#options));
+      this.#entries.set(pid, entry);
+      attachment.send(frame);
+      const isMine = (): boolean => this.#entries.get(pid) === entry;
+      const proceed$ = defer(() => {
+        attachment.proceed();
+        return EMPTY;
+      });
+      return attachment.answered().pipe(
+        takeUntil(attachment.left()),
+        filter(isMine),
+        // The application has the wire before a frame of the client can fail.
+        mergeMap(() =>
+          concat(
+            from(this.#start(client, id, { peer, store: this.#storeOf(pid), contents: undefined, welcome: { greeting, frame } })),
+            proceed$,
+          ),
+        ),
+        // Before the error is handled: the welcome counts when the client returns.
+        tap({ error: () => isMine() && entry.leave() }),
+        finalize(() => {
+          if (isMine()) entry.leave();
+        }),
+      );
+    }
+    entry.leave();
+    return EMPTY;
+  }
+
+  /** Begins the session of a client. @param id Names the wire. */
+  #start(
+    { attachment, hello: { pid, delivery }, codec, record, lease, leave }: AdmittedClient,
+    id: string,
+    { store, contents, ...rest }: Pick<NewClient, 'peer' | 'welcome'> & Pick<NewClient['stored'], 'store' | 'contents'>,
+  ): readonly AnyWire[] {
+    const transport = new SessionTransport(attachment, true, this.#options);
+    const entry: SessionEntry = { peer: rest.peer, codec: codec.name, lease, transport, session: undefined };
+    this.#entries.set(pid, entry);
+    const client: NewClient = { pid, delivery, codec, stored: { record, lease, store, contents }, transport, ...rest };
+    const wire = new PrincipalWire(new SessionWireSetup(id, entry, client, this.#shared, leave), transport);
+    const { failure } = transport;
+    if (failure === undefined) return [wire];
+    // Its stores have failed before it could be emitted.
+    this.#options.onRefused(failure);
+    return [];
+  }
+
+  /**
+   * Continues a session over another connection. Another server may have claimed the client since the last connection: then the session ends, and another
+   * begins with the stored state.
+   */
+  #goOn(attachment: IncomingConnection, hello: Hello, entry: SessionEntry): Observable<AnyWire> {
+    const { pid } = hello;
+    const isMine = (): boolean => this.#entries.get(pid) === entry;
+    const proceed = (isLost: boolean): Observable<AnyWire> => {
+      if (isLost && isMine()) entry.transport.vacate(new StoreError('inbox', 'fenced'));
+      // A session that ended after it had renewed its claim leaves a claim that refuses this hello, but not a later one.
+      if (isLost && !this.#entries.has(pid)) return this.#begin(attachment, hello);
+      if (isLost || !isMine())
+        this.#refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: an earlier session ends'));
+      else if (!this.#isRefused(attachment, hello, entry.peer, entry.codec)) entry.transport.takeOver(attachment);
       return EMPTY;
-    },
-    /** Sends a message to each connected client at once, also when its session hibernates. */
-    announce(message: Message): void {
-      for (const entry of entries.values()) entry?.session?.announce(message);
-      shared.fanOut.flush();
-    },
-    /** Wakes all sessions up, and returns them. */
-    sessions: (): readonly Drained[] => [...entries.values()].flatMap((entry) => entry?.session?.wake() ?? []),
-    /** Ends all sessions with close code 1001: the clients may connect to another server. */
-    close: (): void => {
-      for (const entry of [...entries.values()]) entry?.transport.vacate();
-    },
-  };
+    };
+    return renewClaim(this.#options.inbox, attachment, hello, entry).pipe(
+      catchError((error: unknown) => this.#refuse(attachment, CloseCode.INTERNAL_ERROR, storeErrorOf('inbox', error))),
+      mergeMap(proceed),
+    );
+  }
+
+  #refuse(attachment: IncomingConnection, code: CloseCode, error: unknown): [] {
+    const { reason, message } = Object(error) as Partial<UnsupportedError>;
+    attachment.close(code, reason ?? message ?? '');
+    this.#options.onRefused(error);
+    return [];
+  }
+
+  /** @param codec The name of the codec of the session. */
+  #isRefused(attachment: IncomingConnection, hello: Hello, peer: Peer, codec: string): boolean {
+    const isOffered = hello.codecs.includes(codec);
+    const code = isOffered ? peer.refusal(hello, attachment.principal) : CloseCode.UNSUPPORTED_DATA;
+    if (code !== undefined) this.#refuse(attachment, code, isOffered ? refusedHello(code) : noCodec());
+    return code !== undefined;
+  }
+
+  /** @throws {CallbackError} When `outbox` throws. */
+  #storeOf(pid: string): OutboxStore {
+    try {
+      return this.#options.outbox?.(pid) ?? inMemory;
+    } catch (cause) {
+      throw new CallbackError('outbox', cause);
+    }
+  }
+
+  #sessions(): readonly ServerSession[] {
+    return [...this.#entries.values()].flatMap((entry) => (entry && 'session' in entry ? (entry.session ?? []) : []));
+  }
+
+  #closeUnconfirmed(code: CloseCode): void {
+    for (const entry of [...this.#entries.values()]) if (entry && 'attachment' in entry) entry.attachment.close(code, STOPS);
+  }
 }
 
-/** Returns the stored peer, or a new one. */
-function peerOf({ record, contents: { ticket } }: StoredClient, { principal }: IncomingConnection): Peer {
-  const known = parsePeerRecord(record?.session);
-  return createPeer(known, ticket !== undefined && ticket.sid === known?.sid, principal);
+function noCodec(): UnsupportedError {
+  return new UnsupportedError('client and server have no codec in common');
+}
+
+function refusedHello(code: CloseCode): UnsupportedError {
+  return new UnsupportedError(`the hello was refused with close code ${code}`);
 }
 
 /** Returns the first codec of the client that the server supports. */
 function agreedCodec({ codecs: offered }: Hello, codecs: readonly Codec[]): Codec | undefined {
   return offered.flatMap((name) => codecs.find((codec) => codec.name === name) ?? [])[0];
-}
-
-/** Makes the wire of a client. */
-class SessionWireSetup implements WireSetup {
-  readonly id = randomName();
-  readonly delivery: Delivery;
-  readonly #entry: SessionEntry;
-  readonly #options: ServerSessionOptions;
-  readonly #onEnded: () => void;
-  /** The client, until its session has begun: later the setup does not need it, and it takes memory. */
-  #client: NewClient | undefined;
-
-  constructor(entry: SessionEntry, client: NewClient, options: ServerSessionOptions, onEnded: () => void) {
-    this.delivery = client.delivery;
-    this.#entry = entry;
-    this.#options = options;
-    this.#onEnded = onEnded;
-    this.#client = client;
-  }
-
-  get endpoint(): string {
-    return this.#options.endpoint;
-  }
-
-  get deadLetters(): DeadLetterStore {
-    return this.#options.letters;
-  }
-
-  get scheduler(): SchedulerLike {
-    return this.#options.scheduler;
-  }
-
-  get microtask(): SchedulerLike | undefined {
-    return this.#options.microtask;
-  }
-
-  protocol(): string {
-    return this.#entry.transport.latest.protocol;
-  }
-
-  open(parts: WireParts): Link<Message> {
-    return (outgoing) =>
-      new Observable((to) => {
-        const client = this.#client;
-        this.#client = undefined;
-        if (!client) return;
-        const session = new ServerSession(to, client, parts, this.id, this.#options, this.#onEnded);
-        this.#entry.session = session;
-        session.begin(outgoing);
-      });
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello, Welcome } from '../../session/protocol/handshake.js';
+import { isEarlier } from '../../session/store/isEarlier.js';
 import type { Principal } from '../principal.js';
 import { randomName } from '../randomName.js';
 
@@ -30,7 +31,10 @@ export interface Greeting extends Pick<Welcome, 'sid' | 'rt' | 'known' | 'resume
 /** The identity of a client, across its connections and restarts of the server. Detects impersonation. */
 export interface Peer {
   readonly record: PeerRecord;
-  /** Returns the close code with which a hello of this principal is refused, or `undefined`. */
+  /**
+   * Returns the close code with which a hello of this principal is refused, or `undefined`. 1013: another server may have given the token to a client that no server
+   * has stored.
+   */
   refusal(hello: Hello, principal: Principal | undefined): CloseCode | undefined;
   /** Updates the record for a hello that was not refused. Returns the answer, with a new token. */
   greet(hello: Hello): Greeting;
@@ -47,9 +51,10 @@ const TOKEN_BYTES = 32;
  * @param known The stored record; `undefined` for a new client.
  * @param canResume Whether the server still has the unacked messages of that session.
  * @param principal The principal of a new client.
+ * @param isShared Whether a new client is stored where other servers may find it.
  */
-export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined): Peer {
-  return new KnownPeer(known, canResume, principal);
+export function createPeer(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined, isShared = false): Peer {
+  return new KnownPeer(known, canResume, principal, isShared);
 }
 
 class KnownPeer implements Peer {
@@ -60,8 +65,11 @@ class KnownPeer implements Peer {
   #isBegun: boolean;
   /** Whether the server still has the unacked messages of the session. */
   #canGoOn: boolean;
+  /** Whether other servers may have welcomed the client, too: nothing is stored. */
+  #isUnstored: boolean;
 
-  constructor(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined) {
+  constructor(known: PeerRecord | undefined, canResume: boolean, principal: Principal | undefined, isShared: boolean) {
+    this.#isUnstored = isShared && known === undefined;
     this.#isOld = known !== undefined;
     this.#owner = known ? known.principal : principal?.id;
     this.record = known ?? { sid: '', tokens: [], epoch: 0, n: 0, isConfirmed: false, isBegun: false, ...this.#ownership() };
@@ -69,14 +77,15 @@ class KnownPeer implements Peer {
     this.#canGoOn = canResume;
   }
 
-  refusal({ epoch, n, rt = '' }: Hello, shown: Principal | undefined): CloseCode | undefined {
+  refusal({ epoch, n, rt = '', former = [] }: Hello, shown: Principal | undefined): CloseCode | undefined {
     const { record } = this;
     // Checked first: another principal must not learn that the session exists.
     if (this.#owner !== shown?.id) return CloseCode.FORBIDDEN;
-    if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return CloseCode.SUPERSEDED;
+    if (!isEarlier(record, { epoch, n })) return CloseCode.SUPERSEDED;
     // A client that has not confirmed a welcome owns no session: it may be a former owner of the outbox, which is fenced by now.
     const isOwned = this.#isOld || record.isConfirmed;
-    if (isOwned && !record.tokens.some((token) => isSame(token, digest(rt)))) return CloseCode.FORBIDDEN;
+    if (isOwned && ![rt, ...former].some((token) => isAmong(record.tokens, token)))
+      return this.#isUnstored ? CloseCode.TRY_AGAIN_LATER : CloseCode.FORBIDDEN;
     return undefined;
   }
 
@@ -97,6 +106,7 @@ class KnownPeer implements Peer {
   }
 
   confirm(): void {
+    this.#isUnstored = false;
     this.record = { ...this.record, tokens: this.record.tokens.slice(0, 1), isConfirmed: true, isBegun: true };
   }
 
@@ -110,8 +120,10 @@ function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
 
-function isSame(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
+/** Returns whether the digest of a token is among these digests. */
+function isAmong(digests: readonly string[], token: string): boolean {
+  const own = Buffer.from(digest(token));
+  return digests.some((other) => timingSafeEqual(Buffer.from(other), own));
 }
 
 /** Parses a record from an inbox. Returns `undefined` when the record is absent or malformed, as it may be of another version. */

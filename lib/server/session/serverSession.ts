@@ -1,7 +1,7 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { Frame } from '../../link/link.js';
-import { ABANDONED } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { countFrame } from '../../session/connection.js';
@@ -10,15 +10,15 @@ import { batchFrame, controlFrame, withAck } from '../../session/protocol/frames
 import { isNumbered } from '../../session/send/inFlight.js';
 import { mayAckWait } from '../../session/send/ackWait.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
-import type { InboxRecord } from '../../session/store/inbox.js';
-import type { OutboxContents } from '../../session/store/outboxStore.js';
+import { isFenced } from '../../session/store/isFenced.js';
+import type { ReceiptStatus } from '../../message/receipt.js';
 import type { WireParts } from '../../wire/wire.js';
 import type { Progress } from '../limits/floodGuard.js';
 import type { SharedBucket } from '../limits/rateLimit.js';
-import { AwakeSession, type NewClient, type ServerSessionOptions, type SessionOwner } from './awakeSession.js';
+import { AwakeSession, type NewClient, type ServerSessionOptions, type SessionOwner, type SessionStart } from './awakeSession.js';
 import type { Burst, FanOutMember } from './fanOut.js';
 import { addParcel, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
-import type { TransportUser } from './transport.js';
+import { closeStore, type TransportUser } from './transport.js';
 
 /** Reports the states of messages to the wire while the session hibernates. */
 class HibernationView implements OutgoingMessages {
@@ -30,8 +30,16 @@ class HibernationView implements OutgoingMessages {
     return this.session.isOpen(id);
   }
 
-  isSent(id: string): boolean {
-    return this.session.isSent(id);
+  stepOf(id: string): ReceiptStatus {
+    return this.session.isSent(id) ? 'sent' : 'queued';
+  }
+
+  queued(): number {
+    return 0;
+  }
+
+  room(): number {
+    return this.session.options.maxQueued ?? DEFAULTS.maxQueued;
   }
 }
 
@@ -53,8 +61,6 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   #received = -1;
   #awake: AwakeSession | undefined;
   #snapshot: Snapshot | undefined;
-  /** The stored messages, until the session has begun. */
-  #contents: OutboxContents | undefined;
   readonly client: SessionOwner['client'];
   readonly id: string;
   readonly options: ServerSessionOptions;
@@ -65,26 +71,26 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   constructor(
     to: Subscriber<Message>,
-    { pid, delivery, codec, stored, peer, transport }: NewClient,
+    { pid, delivery, codec, stored, peer, transport, welcome }: NewClient,
     parts: WireParts,
     id: string,
     options: ServerSessionOptions,
     onEnded: () => void,
   ) {
-    this.client = { pid, delivery, codec, store: stored.store, peer, transport };
+    this.client = { pid, delivery, codec, store: stored.store, lease: stored.lease, peer, transport };
     this.id = id;
     this.options = options;
     this.parts = parts;
     this.bucket = options.rates?.enter(transport.owner);
     this.#to = to;
     this.#onEnded = onEnded;
-    this.#contents = stored.contents;
-    this.#wake(stored.record?.cursor);
+    if (welcome) countFrame(parts.traffic, 'bytesSent', welcome.frame, options.scheduler.now());
+    this.#wake({ contents: stored.contents, cursor: stored.record?.cursor, greeting: welcome?.greeting });
   }
 
   /** The session, awake. */
   wake(): AwakeSession {
-    return this.#awake ?? this.#wake(this.#snapshot?.cursor);
+    return this.#awake ?? this.#wake({ snapshot: this.#snapshot, cursor: this.#snapshot?.cursor });
   }
 
   /** Subscribes to what the application sends. */
@@ -124,10 +130,16 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Ends the session: the wire completes. */
   readonly failed = (error: unknown): void => {
-    this.report({ kind: 'closed', closeCode: ABANDONED, reason: '' });
+    if (isFenced(error) && this.#awake) this.#awake.endpoint.sender.whenWritten(() => this.#fail(error));
+    else this.#fail(error);
+  };
+
+  #fail(error: unknown): void {
+    const [closeCode, reason] = this.client.transport.endWith(error, this.#awake?.isHere() === true);
+    this.report({ kind: 'closed', closeCode, reason });
     this.report({ kind: 'error', error });
     this.#to.complete();
-  };
+  }
 
   ended(): void {
     this.#to.complete();
@@ -135,7 +147,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Takes a frame of the client. */
   receive(frame: Frame): void {
-    countFrame(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler.now());
+    countFrame(this.parts.traffic, 'bytesReceived', frame, wallTime(this.options.scheduler));
     if (this.#awake) this.#awake.endpoint.receive(frame);
     else {
       this.#silence.isHeard = true;
@@ -143,8 +155,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     }
   }
 
-  send(frame: Frame, now = this.options.scheduler.now()): void {
-    countFrame(this.parts.traffic, 'bytesSent', frame, now);
+  send(frame: Frame, date = wallTime(this.options.scheduler)): void {
+    countFrame(this.parts.traffic, 'bytesSent', frame, date);
     this.client.transport.send(frame);
   }
 
@@ -179,7 +191,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     // Waking up gives the unacked messages their outcomes.
     if (this.#snapshot?.parcels || this.burst) this.wake();
     this.#awake?.end();
-    this.client.store.close();
+    closeStore(this.client.store);
     this.bucket?.leave();
     this.#onEnded();
     this.client.transport.leave();
@@ -258,10 +270,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window } = this.options;
     const parcel = burst.parcel(codec, delivery, this.options);
     if (!parcel || !this.#isConnected || this.parts.isWatched()) return false;
-    const { messages, body, ackDelay, sentAt } = parcel;
-    if (body.length * 3 > maxFrame) return false;
+    const { messages, body, ackDelay, date } = parcel;
+    if (!snapshot.isWithin || body.length * 3 > Math.min(maxFrame, snapshot.limits.maxFrame)) return false;
     if (!isNumbered(parcel.delivery)) {
-      this.send(batchFrame(0, messages.length, body), sentAt);
+      this.send(batchFrame(0, messages.length, body), date);
       return true;
     }
     if (!hasRoom(snapshot, store, parcel)) return false;
@@ -270,7 +282,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
     const load = { messages: sent - acked, window: allowance.window, bytes: snapshot.bytes, bytesAllowed: allowance.bytes };
     const wait = mayAckWait(frame.length, load) ? ackDelay : 0;
-    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, sentAt);
+    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, date);
     return true;
   }
 
@@ -295,15 +307,13 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     return { rx: cursor?.done ?? 0, acked, sent, unread: 0 };
   }
 
-  #wake(cursor: InboxRecord['cursor'] | undefined): AwakeSession {
-    const snapshot = this.#snapshot;
+  #wake(start: SessionStart): AwakeSession {
+    const { snapshot } = start;
     const messages = this.burst?.messages() ?? [];
     this.#snapshot = undefined;
     this.burst = undefined;
     this.options.keepalive.remove(this);
-    const contents = this.#contents ?? { pid: this.client.pid, epoch: 0, acked: snapshot?.acked ?? 0, batches: [] };
-    this.#contents = undefined;
-    const awake = new AwakeSession(this, contents, cursor, snapshot);
+    const awake = new AwakeSession(this, start);
     this.#awake = awake;
     awake.life.add(this.#listen(awake));
     if (snapshot && this.#isConnected) awake.goOn(snapshot, this.#silence);

@@ -1,6 +1,7 @@
 import type { Frame } from '../../link/link.js';
 import type { Endpoint } from '../../session/endpoint.js';
 import { ackFrame, batchFrame, controlFrame, readFrame, type Ack, type BatchFrame } from '../../session/protocol/frames.js';
+import { DEFAULT_LIMITS, type ReceiveLimits } from '../../session/protocol/receiveLimits.js';
 import { isNumbered, lastOf, type Allowance, type Batch, type InFlight } from '../../session/send/inFlight.js';
 import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -16,13 +17,17 @@ export interface Snapshot {
   readonly marked: number;
   /** The limits of messages and bytes in flight. */
   allowance: Allowance;
+  /** The limits of the client for one frame. */
+  readonly limits: ReceiveLimits;
+  /** Whether the codec encodes nothing that exceeds these limits, the size of the frame aside. */
+  readonly isWithin: boolean;
   /** The messages in flight, in order; those of the first parcel may be acked in part. `undefined` when none is in flight. */
   parcels: Parcel[] | undefined;
   /** The number before the first message of `parcels`. */
   before: number;
   /** The size of `parcels`, in bytes. */
   bytes: number;
-  /** When the parcel that was acked last was sent, in ms since the epoch, with the time that its ack was held back. Absent when its latency was reported. */
+  /** When the parcel that was acked last was sent, by the clock of the scheduler, with the time that its ack was held back. Absent when its latency was reported. */
   ackedSentAt: number | undefined;
   /** The value of `acked` at the last check. */
   checked: number;
@@ -50,6 +55,8 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
     lazyAcks: endpoint.hasLazyAcks,
     rejections: endpoint.rejections.isSupported,
     allowance: { window: limit - acked, bytes: bytesAllowed },
+    limits: sender.target.limits ?? DEFAULT_LIMITS,
+    isWithin: !sender.target.isLimited(),
     cursor: receiver.tracker.cursorWith([]),
     parcels: undefined,
     before: (batches[0]?.first ?? acked + 1) - 1,

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 
@@ -35,6 +36,6 @@ export function pongFor({ type, id, payload, metadata }: Message, scheduler: Sch
  * @param retryAfter How long the clients wait before they reconnect, at least, in ms.
  */
 export function shutdownMessage(retryAfter: number, scheduler: SchedulerLike): Message {
-  const payload = Object.freeze({ status: 'stopping', timestamp: scheduler.now(), metadata: Object.freeze({ retryAfter }) });
+  const payload = Object.freeze({ status: 'stopping', timestamp: wallTime(scheduler), metadata: Object.freeze({ retryAfter }) });
   return Object.freeze(createMessage('system.shutdown', payload, { delivery: 'at-most-once', scheduler }));
 }

@@ -1,14 +1,17 @@
 import type { Observer } from 'rxjs';
-import { ConnectionLostError, PeerGoneError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError } from '../../errors.js';
+import { guard } from '../../internal/guard.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
-import { isTemporary } from '../../session/reconnect.js';
+import { isFenced } from '../../session/store/isFenced.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
+import { reportUncaught } from '../reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
-import type { Quota, QuotaUser } from './quota.js';
+import { groupOf, type Quota, type QuotaUser } from './quota.js';
 
 export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 'detachedTimeout'> {
   readonly quota: Quota;
@@ -50,13 +53,20 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   #frames = 0;
   /** Created at the first check. */
   #isFlooding: (() => boolean) | undefined;
-  #isStopping = false;
+  /** The error with which the wire has ended. */
+  failure: unknown;
+  /** The close code and reason for the client when its wire ends. */
+  #goodbye: Goodbye = [CloseCode.ABANDONED, ''];
 
   constructor(latest: IncomingConnection, returns: boolean, options: TransportOptions) {
     this.latest = latest;
     this.returns = returns;
     this.owner = latest.principal?.id;
     this.#options = options;
+  }
+
+  get group(): string {
+    return groupOf(this.owner, this.latest.address);
   }
 
   use(user: TransportUser): void {
@@ -69,8 +79,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#user = undefined;
     this.#detach();
     this.#isHere();
-    if (this.#isStopping) this.latest.close(CloseCode.GOING_AWAY, STOPS);
-    else this.latest.close(CloseCode.ABANDONED, '');
+    this.latest.close(...this.#goodbye);
   }
 
   /** Replaces the connection by a newer one. */
@@ -80,16 +89,29 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#detach();
     if (this.#user) this.#attach();
     // The older connection has no user any more, so the wire does not report a loss.
-    older.close(CloseCode.SUPERSEDED, 'another connection took over');
+    older.close(CloseCode.SUPERSEDED, TAKEN_OVER);
   }
 
   /** Ends the wire: with an error, or, without one, because the server stops. */
   vacate(error?: unknown): void {
-    this.#isStopping = error === undefined;
-    if (this.#isStopping) {
-      this.#user?.report({ kind: 'closed', closeCode: CloseCode.GOING_AWAY, reason: STOPS });
-      this.#user?.ended();
-    } else this.#user?.failed(error);
+    if (error !== undefined) {
+      this.endWith(error);
+      this.#user?.failed(error);
+      return;
+    }
+    this.#goodbye = [CloseCode.GOING_AWAY, STOPS];
+    this.#user?.report({ kind: 'closed', closeCode: CloseCode.GOING_AWAY, reason: STOPS });
+    this.#user?.ended();
+  }
+
+  /**
+   * Sets the close code for the end of the wire with an error, and returns it with the reason.
+   *
+   * @param isWelcome Whether the handshake of the current connection is complete.
+   */
+  endWith(error: unknown, isWelcome = true): Goodbye {
+    this.failure = error;
+    return (this.#goodbye = closeOf(error, isWelcome));
   }
 
   send(frame: Frame): void {
@@ -121,7 +143,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   error(error: unknown): void {
     this.#detach();
     if (!this.#user) return;
-    if (!this.returns || !isTemporary(error)) {
+    if (!this.returns || isFinal(error)) {
       const { closeCode = CloseCode.ABNORMAL, reason = '' } = Object(error) as Partial<ConnectionLostError>;
       this.#user.report({ kind: 'closed', closeCode, reason });
       this.#user.failed(error);
@@ -174,4 +196,38 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   }
 }
 
-const STOPS = 'the server stops';
+/**
+ * Returns whether a session is over after an error of its connection: after a violation of the protocol, or because its credentials do not count any
+ * more. A WebSocket library closes with other codes by itself, for a frame that the network has damaged, or that it does not read.
+ */
+function isFinal(error: unknown): boolean {
+  if (error instanceof ConnectionLostError) return FINAL_CODES.includes(error.closeCode);
+  return error instanceof RxwireError;
+}
+
+const FINAL_CODES: readonly number[] = [CloseCode.BAD_FRAMES, CloseCode.UNAUTHORIZED, CloseCode.FORBIDDEN];
+
+type Goodbye = readonly [code: CloseCode, reason: string];
+
+/** The reasons of closes. */
+export const STOPS = 'the server stops';
+export const TAKEN_OVER = 'another connection took over';
+
+/** Returns the close code and reason for a client whose session ends with an error. They do not reveal the cause. */
+export function closeOf(error: unknown, isWelcome = true): Goodbye {
+  if (isFenced(error)) {
+    // During the handshake, the client is here: its next hello finds the state that the other server has stored.
+    return isWelcome ? [CloseCode.SUPERSEDED, 'another server took over'] : [CloseCode.TRY_AGAIN_LATER, 'another server had the session'];
+  }
+  if (error instanceof StoreError) return [CloseCode.INTERNAL_ERROR, 'the store of the server has failed'];
+  const isKnown = error instanceof RxwireError && !(error instanceof CallbackError);
+  return isKnown ? [CloseCode.ABANDONED, ''] : [CloseCode.INTERNAL_ERROR, 'the server has failed'];
+}
+
+/** Closes an outbox. */
+export function closeStore(store: OutboxStore): void {
+  guard(
+    () => store.close(),
+    (cause) => reportUncaught(new CallbackError('outbox', cause)),
+  );
+}

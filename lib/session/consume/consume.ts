@@ -1,9 +1,10 @@
-import { asyncScheduler, connect, defer, filter, map, merge, mergeAll, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
+import { connect, defer, filter, map, merge, mergeAll, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../receive/delivery.js';
-import { buried, handled, type Job } from './consumeOne.js';
+import { abandonOnError, buried, handled, type Job } from './consumeOne.js';
 import { CONSUME_DEFAULTS, type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
 import { createRetries } from './messageRetries.js';
 
@@ -31,7 +32,7 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  * @param handler Called with each message. Its work is done when the returned Observable or Promise completes; at once if it returns
  * nothing.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no inbox.
+ * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no inbox, and when the effect returns a promise: the message is not acked.
  * @throws {HandlerError} Delivered, when a handler has finally failed, no wire delivers the message, and there is neither `onError` nor
  * `deadLetter`. An `OverflowError`, when too many messages wait.
  * @throws The error of `onError` or `deadLetter`, delivered: the message is not acked.
@@ -47,7 +48,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   options: ConsumeOptions<T, R, Tx> = {},
 ): OperatorFunction<T, Consumed<T, R>> {
   const { concurrency = CONSUME_DEFAULTS.concurrency, maxWaiting = CONSUME_DEFAULTS.maxWaiting } = options;
-  const { retry, scheduler = asyncScheduler } = options;
+  const { retry, scheduler = steadyScheduler() } = options;
   assertPositive('consume', { concurrency });
   assertNotNegative('consume', { maxWaiting });
   const parts = { ...options, handler, retries: createRetries(retry, scheduler), scheduler };
@@ -62,9 +63,10 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
       };
       const start = (job: Job<T>): Observable<Observable<Consumed<T, R>>> => {
         waiting--;
-        return handled(job, parts);
+        return handled(job, parts).pipe(abandonOnError(job));
       };
-      const refuse = (job: Job<T>) => buried({ ...job, attempts: 0, error: new OverflowError('consume', maxWaiting) }, parts);
+      const refuse = (job: Job<T>) =>
+        buried({ ...job, attempts: 0, error: new OverflowError('consume', maxWaiting) }, parts).pipe(abandonOnError(job));
 
       return source.pipe(
         map(admit),

@@ -6,16 +6,21 @@ import {
   defer,
   EMPTY,
   from,
+  identity,
   ignoreElements,
   map,
   mergeMap,
+  noop,
   of,
   takeLast,
   tap,
+  throwError,
+  type MonoTypeOperatorFunction,
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
 import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
+import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
@@ -50,6 +55,7 @@ export function handled<T extends Message, R, Tx>(
   return defer(() => {
     if (effect && !held?.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
     let attempts = 0;
+    let refused: UnsupportedError | undefined;
     const history = createHistory(scheduler);
     const result$ = defer(() => {
       if (held?.isOver()) return EMPTY;
@@ -59,7 +65,12 @@ export function handled<T extends Message, R, Tx>(
 
     const done = (result: R | undefined): Consumed<T, R> => ({ message, attempts, status: 'done', result });
     const written = (result: R | undefined): Observable<Consumed<T, R>> => {
-      const write = effect && ((transaction: unknown): void => effect(transaction as Tx, message, result));
+      const write =
+        effect &&
+        ((transaction: unknown): void => {
+          const returned = (effect as (...values: unknown[]) => unknown)(transaction, message, result);
+          if (isPromise(returned)) throw (refused = asyncEffect(returned));
+        });
       return settled(held, write && { effect: write }).pipe(map(() => done(result)));
     };
     const bury = (error: unknown) => buried({ message, held, attempts, error, history: history.failures() }, parts);
@@ -68,10 +79,20 @@ export function handled<T extends Message, R, Tx>(
       ? result$.pipe(
           mergeMap(written),
           map((one) => of(one)),
+          // Neither a retry nor a dead letter helps: the application cannot write any effect in this way.
+          catchError((error: unknown) => (refused ? of(throwError(() => refused)) : throwError(() => error))),
         )
       : result$.pipe(map(written));
     return processed$.pipe(tap({ error: history.add }), retries(message), catchError(bury));
   });
+}
+
+/** Handles the rejection of a promise that an effect has returned, and returns the error of that effect. */
+function asyncEffect(returned: PromiseLike<unknown>): UnsupportedError {
+  returned.then(noop, noop);
+  return new UnsupportedError(
+    'consume: "effect" must be synchronous, and has returned a promise: its writes would not be in the transaction',
+  );
 }
 
 interface Failure<T> extends Job<T> {
@@ -100,6 +121,11 @@ export function buried<T extends Message, R, Tx>(
     const kept$ = settled(held, outcome).pipe(map(() => dead));
     return concat(work(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$));
   });
+}
+
+/** Abandons the claim of a message before the stream ends with the error of its handling: the message is not acked. */
+export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunction<V> {
+  return held ? tap({ error: held.abandon }) : identity;
 }
 
 function work<R>(returned: HandlerWork<R>): Observable<R> {

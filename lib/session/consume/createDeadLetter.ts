@@ -1,5 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter, FailedAttempt } from '../store/deadLetterStore.js';
 import type { Rejection } from '../store/inbox.js';
@@ -32,7 +33,7 @@ const former = new WeakMap<Message, readonly FailedAttempt[]>();
  */
 export function createDeadLetter(message: Message, error: unknown, options: DeadLetterOptions = {}): DeadLetter {
   const { attempts = 1, scheduler = asyncScheduler } = options;
-  const at = scheduler.now();
+  const at = wallTime(scheduler);
   const failure = failureOf(error, at);
   const { history = [failure] } = options;
   const { reason, error: text } = failure;
@@ -77,7 +78,7 @@ export function failureOf(error: unknown, at?: number): FailedAttempt {
 export function createHistory(scheduler: SchedulerLike) {
   let failures: readonly FailedAttempt[] = [];
   return {
-    add: (error: unknown): void => void (failures = [...failures, failureOf(error, scheduler.now())].slice(-MAX_HISTORY)),
+    add: (error: unknown): void => void (failures = [...failures, failureOf(error, wallTime(scheduler))].slice(-MAX_HISTORY)),
     failures: () => failures,
   };
 }

@@ -1,4 +1,5 @@
-import type { RxwireError } from '../../errors.js';
+import { HandlerError, type RxwireError } from '../../errors.js';
+import { watchResult } from '../../internal/guard.js';
 import type { Message } from '../../message/types.js';
 import type { SessionTerms } from '../receive/delivery.js';
 
@@ -23,6 +24,7 @@ export function reportFailure<T extends Message>(
   { complain, onError, isReceived }: FailureListeners<T>,
 ): void {
   complain?.(error);
-  onError?.(error, message);
+  const returned: unknown = onError?.(error, message);
+  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
   if (!complain && !onError && !isReceived) throw error;
 }

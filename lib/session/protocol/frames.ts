@@ -2,6 +2,7 @@ import { ProtocolError } from '../../errors.js';
 import type { Frame } from '../../link/link.js';
 import type { NumberedRejection } from '../store/inbox.js';
 import { whole } from './handshake.js';
+import { MAX_BATCH } from './receiveLimits.js';
 import { readRejections } from './rejections.js';
 
 /** A frame between the two sides of a session. docs/protocol.md describes the protocol. */
@@ -38,8 +39,7 @@ export interface Ack {
   readonly delay: number;
 }
 
-/** The maximum number of messages in a batch, whatever the window. */
-export const MAX_BATCH = 256;
+export { MAX_BATCH };
 
 /** The unit of the wait in a batch, in ms. */
 export const WAIT_UNIT = 20;
@@ -55,9 +55,10 @@ const BATCH_KIND = 1;
 const ACK_HEADER = 16;
 const ACK_BATCH_KIND = 2;
 const TEXT_BATCH = '["msg",';
-const TEXT_HEADER = /^\["msg",(\d{1,16}),(\d{1,5}),/;
-const TEXT_ACK_HEADER = /^\["ackmsg",(\d{1,16}),(\d{1,16}),(\d{1,3}),(\d{1,5}),(\d{1,16}),(\d{1,5}),/;
-const TEXT_ACK = /^\["ack",(\d{1,16}),(\d{1,16})(?:,(\d{1,5}))?\]$/;
+const TEXT_HEADER = /^\["msg",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,4}),/;
+const TEXT_ACK_HEADER =
+  /^\["ackmsg",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15}),(0|[1-9]\d{0,2}),(0|[1-9]\d{0,4}),(0|[1-9]\d{0,15}),(0|[1-9]\d{0,4}),/;
+const TEXT_ACK = /^\["ack",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15})(?:,(0|[1-9]\d{0,4}))?\]$/;
 
 /** Creates a frame without a body: JSON text, whatever the codec. */
 export function controlFrame(kind: Exclude<SessionFrame['kind'], 'msg'>, ...fields: readonly unknown[]): string {
@@ -150,7 +151,7 @@ function readBytes(frame: Uint8Array): SessionFrame {
   if (frame[0] !== ACK_BATCH_KIND) return readBatch(frame, 0, undefined, 0);
   if (frame.length < ACK_HEADER) throw new ProtocolError('not a batch');
   const delay = (frame[14] as number) * 256 + (frame[15] as number);
-  const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1)), credit: readUint32(frame, 9), delay };
+  const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1), 'done'), credit: readUint32(frame, 9), delay };
   return readBatch(frame, ACK_HEADER, ack, frame[13] as number);
 }
 
@@ -164,12 +165,12 @@ function readText(frame: string): SessionFrame {
   const header = TEXT_HEADER.exec(frame);
   if (header && frame.endsWith(']')) return batch(Number(header[1]), Number(header[2]), frame.slice(header[0].length, -1), undefined, 0);
   const ack = TEXT_ACK.exec(frame);
-  if (ack) return { kind: 'ack', done: whole(Number(ack[1])), credit: whole(Number(ack[2])), delay: delayOf(ack[3]) };
+  if (ack) return { kind: 'ack', done: whole(Number(ack[1]), 'done'), credit: whole(Number(ack[2]), 'credit'), delay: delayOf(ack[3]) };
   const carrying = TEXT_ACK_HEADER.exec(frame);
   if (carrying && frame.endsWith(']')) {
     const [all, done, credit, wait, delay, first, count] = carrying;
     if (Number(wait) > MAX_WAIT) throw new ProtocolError('invalid wait');
-    const carried: Ack = { kind: 'ack', done: whole(Number(done)), credit: whole(Number(credit)), delay: delayOf(delay) };
+    const carried: Ack = { kind: 'ack', done: whole(Number(done), 'done'), credit: whole(Number(credit), 'credit'), delay: delayOf(delay) };
     return batch(Number(first), Number(count), frame.slice(all.length, -1), carried, Number(wait));
   }
   return readOther(parseArray(frame));
@@ -178,12 +179,12 @@ function readText(frame: string): SessionFrame {
 function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
   switch (kind) {
     case 'ack':
-      return { kind, done: whole(a), credit: whole(b), delay: typeof c === 'number' ? delayOf(c) : 0 };
+      return { kind, done: whole(a, 'done'), credit: whole(b, 'credit'), delay: typeof c === 'number' ? delayOf(c) : 0 };
     case 'ping':
-      return { kind, sent: whole(a) };
+      return { kind, sent: whole(a, 'sent') };
     case 'skip':
       if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('invalid skip');
-      return { kind, numbers: a.map(whole) };
+      return { kind, numbers: a.map((number) => whole(number, 'skip')) };
     case 'reject':
       return { kind, rejections: readRejections(a) };
     case 'hello':
@@ -214,7 +215,7 @@ function parseArray(frame: string): readonly unknown[] {
 
 function batch(first: number, count: number, body: Frame, ack: Ack | undefined, wait: number): SessionFrame {
   if (count < 1 || count > MAX_BATCH) throw new ProtocolError('invalid batch size');
-  return { kind: 'msg', first: whole(first), count, body, ack, wait };
+  return { kind: 'msg', first: whole(first, 'first'), count, body, ack, wait };
 }
 
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {

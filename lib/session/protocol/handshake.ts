@@ -2,6 +2,7 @@ import { ProtocolError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Delivery } from '../../message/types.js';
+import { DEFAULT_LIMITS, LIMIT_NAMES, MAX_BATCH, type LimitsDraft, type ReceiveLimits } from './receiveLimits.js';
 
 /** The version of the session protocol. */
 export const PROTOCOL_VERSION = 1;
@@ -18,8 +19,12 @@ export interface Hello {
   /** The session that the client resumes, and the token that proves its ownership. */
   readonly sid?: string;
   readonly rt?: string;
+  /** The tokens of earlier welcomes, the latest first: those behind which no ack came. The server may know one of them, and not `rt`. */
+  readonly former?: readonly string[];
   /** The highest number that the client has accepted from the server in that session; absent if unknown. */
   readonly rx?: number;
+  /** Whether the client has accepted no message from any server since its outbox was new. */
+  readonly fresh?: boolean;
   /** The maximum number of unacked messages to the client, and their maximum size in bytes. */
   readonly window: number;
   readonly bytes: number;
@@ -35,6 +40,8 @@ export interface Hello {
   readonly lazyAcks?: boolean;
   /** Whether the client reads the rejections of its messages. */
   readonly rejections?: boolean;
+  /** The limits of the client for one frame. Absent: the limits of docs/protocol.md. */
+  readonly limits?: ReceiveLimits;
 }
 
 /** The server's answer to a hello. */
@@ -49,7 +56,7 @@ export interface Welcome {
   readonly known: boolean;
   /** Whether the server's own numbers continue. */
   readonly resumed: boolean;
-  /** The maximum number of unacked messages to the server, and their maximum size in bytes. */
+  /** The maximum number of unacked messages to the server, and their maximum size in bytes. A window of 0 lets the client wait for the first ack. */
   readonly window: number;
   readonly bytes: number;
   /** The interval in which each side must send at least one frame, in ms. */
@@ -64,6 +71,8 @@ export interface Welcome {
   readonly lazyAcks?: boolean;
   /** Whether the server reads the rejections of its messages, too. Only in answer to a hello with `rejections`. */
   readonly rejections?: boolean;
+  /** The limits of the server for one frame. Absent: the limits of docs/protocol.md. */
+  readonly limits?: ReceiveLimits;
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
@@ -74,54 +83,73 @@ const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
-  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks, rejections } = Object(
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks, rejections, limits, former, fresh } = Object(
     value,
   ) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION) throw new ProtocolError(`unsupported protocol version ${typeof v === 'number' ? v : '?'}`);
   const areNames =
-    Array.isArray(codecs) && codecs.length <= 16 && codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
-  check(areNames && DELIVERIES.includes(delivery), 'hello');
+    Array.isArray(codecs) &&
+    codecs.length > 0 &&
+    codecs.length <= 16 &&
+    codecs.every((name) => typeof name === 'string' && name.length <= MAX_CODEC);
+  check(areNames && DELIVERIES.includes(delivery) && (sid == null) === (rt == null), 'hello');
   return {
     v,
     pid: secret(pid),
-    epoch: positive(epoch),
-    n: positive(n),
-    window: positive(window),
-    bytes: positive(bytes),
+    epoch: positive(epoch, 'epoch'),
+    n: positive(n, 'n'),
+    window: positive(window, 'window'),
+    bytes: positive(bytes, 'bytes'),
     codecs: codecs as string[],
     id: name(id),
     delivery: delivery as Delivery,
     ...(sid != null && { sid: secret(sid) }),
     ...(rt != null && { rt: secret(rt) }),
-    ...(rx != null && { rx: whole(rx) }),
+    ...(former != null && { former: tokens(former) }),
+    ...(rx != null && { rx: accepted(rx, 'rx') }),
+    ...(fresh === true && { fresh }),
     ...(token != null && { token: credential(token) }),
     ...(lazyAcks === true && { lazyAcks }),
     ...(rejections === true && { rejections }),
+    ...(limits != null && { limits: parseLimits(limits) }),
   };
 }
 
 /** @throws {ProtocolError} */
 export function parseWelcome(value: unknown): Welcome {
-  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks, rejections } = Object(
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks, rejections, limits } = Object(
     value,
   ) as Unchecked<Welcome>;
   check(typeof codec === 'string', 'welcome');
   return {
-    n: positive(n),
+    n: positive(n, 'n'),
     sid: secret(sid),
     rt: secret(rt),
-    rx: whole(rx),
+    rx: accepted(rx, 'rx'),
     known: known === true,
     resumed: resumed === true,
-    window: positive(window),
-    bytes: positive(bytes),
+    window: whole(window, 'window'),
+    bytes: positive(bytes, 'bytes'),
     ping: interval(ping),
     codec: codec as string,
     id: name(id),
-    ...(expires != null && { expires: whole(expires) }),
+    ...(expires != null && { expires: whole(expires, 'expires') }),
     ...(lazyAcks === true && { lazyAcks }),
     ...(rejections === true && { rejections }),
+    ...(limits != null && { limits: parseLimits(limits) }),
   };
+}
+
+/** Returns the limits of the other side. @throws {ProtocolError} When one of them is not a whole number from 1. */
+function parseLimits(value: unknown): ReceiveLimits {
+  if (typeof value !== 'object') throw new ProtocolError('invalid limits');
+  const limits: LimitsDraft = { ...DEFAULT_LIMITS };
+  for (const name of LIMIT_NAMES) {
+    const limit = (value as Readonly<Record<string, unknown>>)[name];
+    // A batch never has more messages.
+    if (limit != null && !(name === 'maxBatch' && positive(limit, name) >= MAX_BATCH)) limits[name] = positive(limit, name);
+  }
+  return limits;
 }
 
 type Unchecked<T> = { readonly [K in keyof T]?: unknown };
@@ -140,6 +168,14 @@ function secret(value: unknown): string {
   return value as string;
 }
 
+/** The maximum number of earlier tokens in a hello. */
+export const MAX_FORMER = 4;
+
+function tokens(value: unknown): readonly string[] {
+  check(Array.isArray(value) && value.length > 0 && value.length <= MAX_FORMER, 'hello');
+  return (value as readonly unknown[]).map(secret);
+}
+
 /** The maximum length of a token: as long as an HTTP header may be. */
 const MAX_TOKEN = 8_192;
 
@@ -152,19 +188,25 @@ export function credential(value: unknown): string {
 /** The maximum number: enough for a million messages per second for a century. */
 const MAX_NUMBER = 2 ** 52;
 
-/** @throws {ProtocolError} When the value is not a whole number from 0. */
-export function whole(value: unknown): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_NUMBER) return value as number;
-  throw new ProtocolError('invalid number');
+/** @param name What the number is, for the error. @throws {ProtocolError} When the value is not a whole number from 0. */
+export function whole(value: unknown, name: string, least = 0): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= MAX_NUMBER) return value as number;
+  throw new ProtocolError(`"${name}" must be a whole number >= ${least}, got ${typeof value === 'number' ? value : typeof value}`);
+}
+
+/** @throws {ProtocolError} When the value is not a number behind which there are others: numbers begin anew behind it in a discontinuity. */
+function accepted(value: unknown, name: string): number {
+  check(whole(value, name) <= MAX_NUMBER / 2, 'handshake');
+  return value as number;
 }
 
 /** @throws {ProtocolError} When the value is not a whole number from 1. */
-function positive(value: unknown): number {
-  return whole(value) || whole(NaN);
+function positive(value: unknown, name: string): number {
+  return whole(value, name, 1);
 }
 
 /** @throws {ProtocolError} When the value is not a valid timer interval. */
 function interval(value: unknown): number {
-  check(positive(value) <= MAX_DELAY, 'welcome');
+  check(positive(value, 'ping') <= MAX_DELAY, 'welcome');
   return value as number;
 }

@@ -24,10 +24,10 @@ export function readRejections(value: unknown): readonly NumberedRejection[] {
 export function readRejection(value: unknown): NumberedRejection {
   if (!isRejection(value)) throw new ProtocolError('invalid reject');
   const [number, kind, code, reason] = value;
-  return { number: whole(number), kind, code, reason };
+  return { number: whole(number, 'number'), kind, code, reason };
 }
 
-type RejectionFields = readonly [number: number, kind: Rejection['kind'], code: string, reason: string];
+export type RejectionFields = readonly [number: number, kind: Rejection['kind'], code: string, reason: string];
 
 /** Returns whether a value has the fields of a rejection. */
 export function isRejection(value: unknown): value is RejectionFields {

@@ -29,8 +29,8 @@ export class AckPolicy {
   #batches = 0;
   /** The time at which the delayed ack must be sent. */
   #deadline = Infinity;
-  /** The time at which the last message was processed whose ack is delayed. */
-  #processedAt = 0;
+  /** The time at which the last message was processed whose ack is delayed; `Infinity` when no ack is delayed. */
+  #processedAt = Infinity;
   /** Created when an ack is delayed. It is not cleared when the ack is sent earlier. */
   #alarm: CoalescedTimer | undefined;
   #alarmAt = Infinity;
@@ -77,14 +77,15 @@ export class AckPolicy {
 
   /** Returns how long the ack that is sent now was delayed, in ms. */
   delay(): number {
-    return this.#processedAt === 0 ? 0 : Math.max(0, Math.floor(this.#options.scheduler.now() - this.#processedAt));
+    return Math.max(0, Math.floor(this.#options.scheduler.now() - this.#processedAt));
   }
 
   /** Records that an ack of all messages up to `done` is sent. */
   sent(done: number): void {
     this.isDue = this.isOwed = false;
     this.#acked = done;
-    this.#batches = this.#processedAt = 0;
+    this.#batches = 0;
+    this.#processedAt = Infinity;
     this.#deadline = Infinity;
   }
 
@@ -96,7 +97,7 @@ export class AckPolicy {
 
   /** Starts with a new connection, whose first ack is not delayed. */
   restart(): void {
-    this.#processedAt = 0;
+    this.#processedAt = Infinity;
     this.isDue = false;
     this.demand();
   }

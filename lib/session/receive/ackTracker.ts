@@ -1,4 +1,4 @@
-import type { Cursor, NumberedRejection } from '../store/inbox.js';
+import type { Cursor, InboxLease, NumberedRejection } from '../store/inbox.js';
 
 const START: Cursor = { done: 0, finished: [] };
 
@@ -11,10 +11,10 @@ export class AckTracker {
   /** The rejected messages whose sender may not know it yet. */
   #rejections: NumberedRejection[] | undefined;
 
-  /** @param pid Identifies the sender. */
   constructor(
-    readonly pid: string,
     { done, finished, rejections }: Cursor = START,
+    /** The lease of an inbox that stores the numbers. */
+    public lease?: InboxLease,
   ) {
     this.done = done;
     if (rejections?.length) this.#rejections = [...rejections];
@@ -53,7 +53,7 @@ export class AckTracker {
   /** Returns the cursor that results when these numbers are processed, too, and these rejections are recorded. */
   cursorWith(numbers: readonly number[], rejections: readonly NumberedRejection[] = []): Cursor {
     const above = [...(this.#above ?? [])];
-    const then = new AckTracker(this.pid, { done: this.done, finished: above });
+    const then = new AckTracker({ done: this.done, finished: above });
     for (const number of numbers) then.mark(number);
     const finished = [...above, ...numbers].filter((number) => number > then.done).sort((a, b) => a - b);
     const rejected = [...(this.#rejections ?? []), ...rejections];

@@ -31,12 +31,21 @@ export interface SessionTerms {
 /** Ends the claim of a message with its outcome. */
 export interface Claim extends SessionTerms {
   (outcome: Outcome): void;
+  /**
+   * Ends the claim without an outcome, because the stream that holds it ends with an error: the message is not acked by this session, and the outcomes of
+   * its other claims are abandoned. Does nothing after an outcome.
+   */
+  readonly abandon: () => void;
+  /** Returns whether a claim of the message was abandoned. */
+  readonly isAbandoned: () => boolean;
 }
 
 /** The part of a session that deliveries use. */
 export interface DeliverySession extends SessionTerms {
   /** Called when a message is processed. `number` is 0 for a message without one. */
   settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void;
+  /** Called when all claims of a message have ended, and at least one was abandoned: the message is not processed. */
+  abandon(number: number): void;
 }
 
 /** A message from its delivery to its subscribers until all of its claims have ended. */
@@ -45,6 +54,7 @@ class Delivery implements DeliveryContext {
   outcomes: Outcome[] = [];
   /** The number of claims that have not ended. The session itself holds one while it emits the message. */
   open = 1;
+  isAbandoned = false;
 
   constructor(
     readonly message: Message,
@@ -54,7 +64,13 @@ class Delivery implements DeliveryContext {
   ) {}
 
   release(): void {
-    if (--this.open === 0) this.session.settle(this.number, this.outcomes, this.tracker);
+    if (--this.open > 0) return;
+    if (!this.isAbandoned) {
+      this.session.settle(this.number, this.outcomes, this.tracker);
+      return;
+    }
+    this.session.abandon(this.number);
+    for (const { onAbandoned } of this.outcomes) onAbandoned?.();
   }
 
   /** Reopens the claims of outcomes with `onFailed`, after a failed commit. The other outcomes stay. */
@@ -97,16 +113,25 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   if (!delivery) return undefined;
   delivery.open++;
   delivery.unhandled = false;
+  let isOpen = true;
   const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
+      isOpen = true;
       // The first failure reopens all claims: its callback may end its claim again at once, when the others have not been called yet.
       if (delivery.open === 0) delivery.reopen();
       onFailed?.(error);
     };
+    isOpen = false;
     delivery.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
     delivery.release();
   };
-  return Object.assign(end, termsOf(delivery.session));
+  const abandon = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    delivery.isAbandoned = true;
+    delivery.release();
+  };
+  return Object.assign(end, termsOf(delivery.session), { abandon, isAbandoned: () => delivery.isAbandoned });
 }
 
 /** Returns the terms of the session that delivers a message at the moment, without a claim; undefined if no session delivers it. */
@@ -123,6 +148,11 @@ export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): Ses
 export function noteUnhandled(message: Message): void {
   const delivery = deliveryOf(message);
   if (delivery) delivery.unhandled ??= () => delivery.session.complain?.(new UnhandledError(message));
+}
+
+/** Returns the message that a session delivers at the moment. */
+export function deliveredMessage(): Message | undefined {
+  return (deliveryContext.current as Delivery | undefined)?.message;
 }
 
 function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {

@@ -180,6 +180,7 @@ export class FrameReader {
     const isSealed = codec.current.isSealed === true;
     // A batch that cannot be opened may be forged: it must not be acked. One whose content cannot be decoded comes from the sender.
     const isForged = isSealed && error instanceof DecodeError && error.codec === codec.current.name;
+    const hint = isForged ? ': perhaps the keys of the two sides do not match' : '';
     if (first > 0 && !isForged) {
       const attempts = this.#undecodable?.first === first ? this.#undecodable.attempts + 1 : 1;
       this.#undecodable = { first, attempts };
@@ -188,9 +189,9 @@ export class FrameReader {
         handler.onUndecodable(batch, error, attempts);
         return [];
       }
-    } else if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames`);
+    } else if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames${hint}`);
     // A numbered batch must be received again, before any later batch. A sealed batch may be forged, so the connection ends, too.
-    if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable`);
+    if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable${hint}`);
     return [];
   }
 }

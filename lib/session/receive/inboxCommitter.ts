@@ -1,13 +1,18 @@
-import type { SchedulerLike } from 'rxjs';
+import { mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import { StoreError } from '../../errors.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
+import { asObservable, type MaybePromise } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import type { Wait } from '../serialTask.js';
-import type { Inbox, NumberedRejection } from '../store/inbox.js';
+import type { Completion, Inbox, InboxLease, NumberedRejection } from '../store/inbox.js';
+import { storeErrorOf } from '../store/storeErrorOf.js';
 import type { AckTracker } from './ackTracker.js';
 import { rejectionIn, tellFailed, type Outcome } from './delivery.js';
 
 export interface InboxCommitterOptions {
   readonly inbox: Inbox;
+  /** Returns an Observable for which commits wait: it emits when the record of the client is stored. @default no commit waits */
+  readonly recorded?: () => Observable<void> | undefined;
   /** Schedules the commit of all messages that were settled in one run. */
   readonly microtask: SchedulerLike;
   readonly wait: Wait;
@@ -15,7 +20,7 @@ export interface InboxCommitterOptions {
   readonly onRejected: (rejections: readonly NumberedRejection[], tracker: AckTracker) => void;
   /** Called when messages are committed. */
   readonly onDone: () => void;
-  /** Called when the inbox fails, and no outcome has an `onFailed`. */
+  /** Called when the inbox fails: the session must end. Also when an effect has failed whose outcome has no `onFailed`. */
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -30,16 +35,30 @@ export interface InboxCommitter {
   /** Commits a message together with all others that are settled by the end of the microtask. */
   readonly add: (number: number, outcomes: readonly Outcome[], tracker: AckTracker) => void;
   readonly isIdle: () => boolean;
+  /** Returns whether the inbox has failed, perhaps because another session has claimed the sender: then nothing more may be acked. */
+  readonly hasFailed: () => boolean;
   /** Starts no further transaction, and calls `onAbandoned` of all waiting outcomes. */
   readonly abandon: () => void;
 }
 
-export function createInboxCommitter({ inbox, microtask, wait, onRejected, onDone, onFailed }: InboxCommitterOptions): InboxCommitter {
+export function createInboxCommitter({
+  inbox,
+  recorded,
+  microtask,
+  wait,
+  onRejected,
+  onDone,
+  onFailed,
+}: InboxCommitterOptions): InboxCommitter {
   let settled: Settled[] = [];
   /** Messages whose common transaction has failed. They are committed one by one: a failing effect must not affect the others. */
   let alone = createRing<Settled>();
   let committing: readonly Settled[] = [];
   let isRunning = false;
+  let hasFailed = false;
+  /** Whether an effect of the transaction has failed. */
+  let hasThrown = false;
+  const onThrow = (): void => void (hasThrown = true);
 
   const done = (): void => {
     const group = committing;
@@ -53,6 +72,12 @@ export function createInboxCommitter({ inbox, microtask, wait, onRejected, onDon
   };
   const failed = (error: unknown): void => {
     const group = committing;
+    // A failure of the store is none of the handlers. The session ends, and abandons the group: the store may have another owner.
+    if (!hasThrown || error instanceof StoreError) {
+      hasFailed = true;
+      onFailed(storeErrorOf('inbox', error));
+      return;
+    }
     committing = [];
     if (group.length > 1) for (const one of group) alone.push(one);
     else if (!tellFailed(outcomesOf(group), error)) onFailed(error);
@@ -71,7 +96,10 @@ export function createInboxCommitter({ inbox, microtask, wait, onRejected, onDon
         group.map(({ number }) => number),
         rejectionsIn(group),
       );
-      wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);
+      hasThrown = false;
+      const commit = (): MaybePromise<void> => inbox.commit(tracker.lease as InboxLease, cursor, watched(outcomesOf(group), onThrow));
+      const recorded$ = recorded?.();
+      wait(recorded$ ? () => recorded$.pipe(mergeMap(() => asObservable(commit))) : commit, done, failed);
     }
     isRunning = false;
   };
@@ -83,6 +111,7 @@ export function createInboxCommitter({ inbox, microtask, wait, onRejected, onDon
       turn.set(0);
     },
     isIdle: () => settled.length + alone.size + committing.length === 0,
+    hasFailed: () => hasFailed,
     abandon() {
       const all = [...committing, ...alone.values(), ...settled];
       settled = [];
@@ -102,6 +131,25 @@ function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[]
 
 function rejectionsIn(group: readonly Settled[]): readonly NumberedRejection[] {
   return group.flatMap(({ number, outcomes }) => rejectionIn(number, outcomes) ?? []);
+}
+
+/** Returns completions that call `onThrow` when one of their effects fails: it throws, or it is asynchronous, which no inbox supports. */
+function watched(outcomes: readonly Outcome[], onThrow: () => void): readonly Completion<unknown>[] {
+  return outcomes.map((outcome) => {
+    const { effect } = outcome as { readonly effect?: (transaction: unknown) => unknown };
+    if (!effect) return outcome;
+    const run = (transaction: unknown): unknown => {
+      try {
+        const returned = effect(transaction);
+        if (returned instanceof Promise) onThrow();
+        return returned;
+      } catch (error) {
+        onThrow();
+        throw error;
+      }
+    };
+    return { ...outcome, effect: run, onEffectFailed: onThrow };
+  });
 }
 
 function outcomesOf(group: readonly Settled[]): readonly Outcome[] {

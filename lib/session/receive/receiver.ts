@@ -3,7 +3,7 @@ import { createRing, type Ring } from '../../internal/ring.js';
 import { GAP } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { MAX_BATCH } from '../protocol/frames.js';
-import type { Cursor } from '../store/inbox.js';
+import type { Cursor, InboxLease } from '../store/inbox.js';
 import { AckTracker } from './ackTracker.js';
 
 export interface ReceiverOptions {
@@ -26,7 +26,7 @@ interface ReceivedBatch {
 
 /** Accepts the messages of the other side: each number once, in order. docs/protocol.md, "Receiver" and "The window". */
 export class Receiver {
-  tracker = new AckTracker('');
+  tracker = new AckTracker();
   readonly #options: ReceiverOptions;
   #rx = 0;
   /** The numbers that are skipped, and not accepted yet. */
@@ -103,8 +103,8 @@ export class Receiver {
   }
 
   /** Starts behind the cursor; without one, before the first message of this sender. */
-  begin(pid: string, cursor?: Cursor): void {
-    this.tracker = new AckTracker(pid, cursor);
+  begin(cursor?: Cursor, lease?: InboxLease): void {
+    this.tracker = new AckTracker(cursor, lease);
     this.#skipped = undefined;
     this.#batches = createRing();
     this.#bytes = 0;

@@ -1,6 +1,8 @@
+import { byteLength } from '../../internal/byteLength.js';
 import type { Connection } from '../connection.js';
 import { controlFrame, MAX_BATCH } from '../protocol/frames.js';
-import { MAX_REJECTIONS, rejectionFields } from '../protocol/rejections.js';
+import { MAX_REJECTIONS, rejectionFields, type RejectionFields } from '../protocol/rejections.js';
+import type { LimitedTarget } from '../send/encodingTarget.js';
 import type { NumberedRejection } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 import type { Receiver } from './receiver.js';
@@ -13,11 +15,16 @@ export class RejectionSender {
   #unsent: NumberedRejection[] = [];
   readonly #receiver: () => Receiver;
   readonly #window: number;
+  readonly #target: Pick<LimitedTarget, 'maxReceived'>;
 
-  /** @param window The maximum number of unacked messages. */
-  constructor(receiver: () => Receiver, window: number) {
+  /**
+   * @param window The maximum number of unacked messages.
+   * @param target Tells how many bytes of a frame the other side accepts.
+   */
+  constructor(receiver: () => Receiver, window: number, target: Pick<LimitedTarget, 'maxReceived'>) {
     this.#receiver = receiver;
     this.#window = window;
+    this.#target = target;
   }
 
   /** Records rejections. Returns whether an ack must follow: not for those of an earlier session. */
@@ -42,7 +49,34 @@ export class RejectionSender {
     if (this.#unsent.length === 0) return;
     const rejections = this.#unsent;
     this.#unsent = [];
-    for (let at = 0; this.isSupported && at < rejections.length; at += MAX_REJECTIONS)
-      connection.send(controlFrame('reject', rejections.slice(at, at + MAX_REJECTIONS).map(rejectionFields)));
+    if (!this.isSupported) return;
+    for (const group of grouped(rejections, this.#target.maxReceived - FRAME_BYTES)) connection.send(controlFrame('reject', group));
   }
 }
+
+/** Bytes of a frame without its rejections. */
+const FRAME_BYTES = '["reject",[]]'.length;
+
+/** Returns the fields of the rejections by frame. A rejection that alone is too large goes without its reason. */
+function grouped(rejections: readonly NumberedRejection[], maxBytes: number): readonly (readonly RejectionFields[])[] {
+  const groups: RejectionFields[][] = [];
+  let last: RejectionFields[] = [];
+  let bytes = Infinity;
+  for (const rejection of rejections) {
+    let fields = rejectionFields(rejection);
+    let size = bytesOf(fields);
+    if (size > maxBytes) {
+      fields = rejectionFields({ ...rejection, reason: '' });
+      size = bytesOf(fields);
+    }
+    bytes += size + 1;
+    if (bytes > maxBytes || last.length === MAX_REJECTIONS) {
+      groups.push((last = []));
+      bytes = size;
+    }
+    last.push(fields);
+  }
+  return groups;
+}
+
+const bytesOf = (fields: RejectionFields): number => byteLength(JSON.stringify(fields));

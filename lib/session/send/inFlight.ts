@@ -1,8 +1,11 @@
 import type { SchedulerLike } from 'rxjs';
 import { DecodeError, MessageRefusedError, ProtocolError } from '../../errors.js';
 import { createRing, type Ring } from '../../internal/ring.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 import { isExpired } from '../../message/isExpired.js';
+import type { ReceiptStatus } from '../../message/receipt.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Encoded } from '../encoding.js';
 import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
@@ -21,6 +24,9 @@ export interface Batch extends StoredBatch {
   sentAt: number;
 }
 
+/** Encodes numbered messages. */
+export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
+
 /** A level of delivery whose messages have numbers. */
 export type NumberedDelivery = StoredBatch['delivery'];
 
@@ -29,15 +35,12 @@ export const lastOf = ({ first, count }: StoredBatch): number => first + count -
 
 export const isNumbered = (delivery: Delivery): delivery is NumberedDelivery => delivery !== 'at-most-once';
 
-/** Returns batches for encoded messages, numbered from `first` on. */
-export function numbered(encoded: readonly Encoded[], first: number, delivery: NumberedDelivery): readonly Batch[] {
-  let next = first;
-  return encoded.map(({ messages, body }) => {
-    const at = next;
+/** Returns batches for encoded messages. */
+export function numbered(encoded: readonly Encoded[], delivery: NumberedDelivery): readonly Batch[] {
+  return encoded.map(({ messages, body, first }) => {
     const count = messages.length;
-    next += count;
     const mayExpire = messages.some(hasTtl);
-    return { first: at, count, frame: batchFrame(at, count, body), delivery, messages, mayExpire, sentAt: 0 };
+    return { first, count, frame: batchFrame(first, count, body), delivery, messages, mayExpire, sentAt: 0 };
   });
 }
 
@@ -69,7 +72,7 @@ export class InFlight {
   acked = 0;
   /** The highest number that was sent, over any connection. */
   sent = 0;
-  /** The highest number that was sent over this connection, or accepted before. */
+  /** The highest number that was sent over this connection, or accepted or acked before. */
   tail = 0;
   /** The highest number that may be sent. */
   limit = 0;
@@ -81,6 +84,8 @@ export class InFlight {
   bytesAllowed = 0;
   /** Bytes of all batches. */
   bytes = 0;
+  /** The number of messages that were acked; without the numbers that were skipped. */
+  settled = 0;
   /** The number of messages in all batches. A skipped number has no message. */
   count = 0;
   /** Bytes of the batches that were sent over this connection, or accepted before. */
@@ -90,8 +95,21 @@ export class InFlight {
    * them.
    */
   isBusy = false;
+  /** Whether the handshake granted nothing: then nothing is sent before the first ack. */
+  isHeld = false;
+  /**
+   * Whether this connection has made progress: the other side has acked messages; or has sent some, or has answered a ping, while it had nothing to ack. A
+   * welcome alone is none, as the other side may be unable to process anything.
+   */
+  hasProgress = false;
   /** Whether the other side rejects the messages that it does not process. */
   reportsOutcomes = false;
+  /** Whether each batch waits for the ack of the one before it: the other side may close the connection because of one of them. */
+  isAlone = false;
+  /** The highest number that {@link isAlone} concerns. */
+  #aloneUntil = 0;
+  /** The highest number that was accepted before this connection. */
+  #accepted = 0;
   /** The rejections of messages whose acks are still to come. */
   #rejections: Map<number, Rejection> | undefined;
   /** Sent over this connection, or accepted before. */
@@ -119,7 +137,7 @@ export class InFlight {
   /** Begins behind `acked` with these batches, of which those up to `sent` may have been sent before. A persistent store knows those up to `marked`. */
   begin(acked: number, sent: number, marked: number, batches: readonly Batch[]): void {
     this.#empty();
-    this.acked = acked;
+    this.acked = this.tail = acked;
     this.sent = sent;
     this.marked = marked;
     // The process that sent these batches had another clock.
@@ -134,9 +152,9 @@ export class InFlight {
     this.#put(batch, this.acked);
   }
 
-  /** Returns how many messages may get a number to be sent at once, when `last` is the highest number that was given. */
+  /** Returns how many messages may get a number to be sent at once, when `last` is the highest number that was given: none while a batch waits. */
   room(last: number): number {
-    return this.#transport && !this.isBusy && this.bytesSent < this.bytesAllowed ? this.limit - last : 0;
+    return this.#transport && !this.isBusy && this.#waiting.size === 0 ? this.limit - last : 0;
   }
 
   /** Uses a connection: what the other side has not accepted is to be sent over it, in order. */
@@ -144,25 +162,31 @@ export class InFlight {
     const batches = this.all();
     this.#empty();
     this.#transport = transport;
-    this.tail = rx;
+    this.tail = this.#accepted = rx;
+    const last = batches.at(-1);
+    this.#aloneUntil = last ? lastOf(last) : 0;
     this.limit = this.acked + window;
+    this.isHeld = window === 0;
     this.bytesAllowed = bytes;
     for (const batch of batches) this.#put(batch, rx);
   }
 
   detach(): void {
     this.#transport = undefined;
+    this.hasProgress = false;
   }
 
-  /** Sends what the other side allows. A batch that alone is larger than the window goes when nothing else is in flight. */
+  /** Sends what the other side allows. A batch that alone is larger than the window goes when nothing else is in flight; if the handshake granted nothing, nothing goes before the first ack. */
   flush(): void {
     const transport = this.#transport;
-    while (transport && !this.isBusy) {
+    // A subscriber of a receipt may end the connection meanwhile.
+    while (transport && transport === this.#transport && !this.isBusy && !this.isHeld) {
       const batch = this.#waiting.peek();
       if (!batch) return;
       const last = batch.first + batch.count - 1;
       const bytesSent = this.bytesSent + batch.frame.length;
       if (this.#flying.size > 0 && (last > this.limit || bytesSent > this.bytesAllowed)) return;
+      if (this.isAlone && this.tail > Math.max(this.acked, this.#accepted)) return;
       if (last > this.marked) {
         this.onUnmarked?.(last);
         return;
@@ -200,8 +224,10 @@ export class InFlight {
     // A number without a message may be rejected, too.
     const rejections = this.#rejections;
     if (rejections) for (const number of rejections.keys()) if (number <= done) rejections.delete(number);
-    this.isBusy = false;
+    this.isBusy = this.isHeld = false;
     this.acked = done;
+    this.hasProgress ||= latency !== undefined;
+    if (done >= this.#aloneUntil) this.isAlone = false;
     this.limit = this.acked + credit;
     return latency;
   }
@@ -229,6 +255,11 @@ export class InFlight {
     return { messages: tail - acked, window: limit - acked, bytes, bytesAllowed };
   }
 
+  /** Records that the other side has sent a message, or has answered a ping. */
+  noteProgress(): void {
+    this.hasProgress ||= this.isQuiet();
+  }
+
   /** Whether all messages that were sent are acked. */
   isQuiet(): boolean {
     return this.acked === this.sent;
@@ -241,9 +272,24 @@ export class InFlight {
     return (this.sent > this.acked || this.isBusy) && this.acked === before;
   }
 
-  /** Whether a message is in a batch that was sent. O(n) in the number of messages in flight. */
-  isSent(id: string): boolean {
-    return this.all().some(({ first, messages, count }) => first + count - 1 <= this.sent && messages.some((message) => message.id === id));
+  /** Returns the latest step of a message: whether its batch was sent, or stored. O(n) in the number of messages in flight. */
+  stepOf(id: string): ReceiptStatus {
+    const batch = this.all().find(({ messages }) => messages.some((message) => message.id === id));
+    if (batch && lastOf(batch) <= this.sent) return 'sent';
+    // Only a persistent store knows a highest number.
+    return batch && this.marked < Infinity ? 'stored' : 'queued';
+  }
+
+  /** The oldest batch that was sent over this connection and is not acked. */
+  head(): Batch | undefined {
+    for (const batch of this.#flying.values()) if (lastOf(batch) > this.#accepted) return batch;
+    return undefined;
+  }
+
+  /** Replaces all batches by others that carry the same numbers. */
+  swap(batches: readonly Batch[]): void {
+    this.#empty();
+    for (const batch of batches) this.#put(batch, this.acked);
   }
 
   /** All batches, in order. */
@@ -256,7 +302,7 @@ export class InFlight {
     const batches = this.all();
     this.#empty();
     this.#rejections = undefined;
-    this.acked = this.sent = acked;
+    this.acked = this.sent = this.tail = acked;
     this.isBusy = acked > 0;
     return batches;
   }
@@ -267,6 +313,7 @@ export class InFlight {
 
   /** Closes an acked message with its outcome. */
   #settle({ id }: Message, number: number, details: ReceiptDetails | undefined): void {
+    this.settled++;
     const rejection = this.#rejections?.get(number);
     if (!rejection) {
       this.#pending.close(id, 'acked', details);
@@ -280,10 +327,11 @@ export class InFlight {
   }
 
   #transmit(batch: Batch, transport: BatchTransport): void {
-    const now = this.#scheduler.now();
-    batch.sentAt = now;
-    if (this.#pending.isWatched()) for (const { id } of batch.messages) this.#pending.note(id, 'sent');
-    const skipped = batch.mayExpire ? this.#expire(batch, now) : undefined;
+    batch.sentAt = this.#scheduler.now();
+    const skipped = batch.mayExpire ? this.#expire(batch, wallTime(this.#scheduler)) : undefined;
+    // A batch that is sent again may contain messages that have their last receipts.
+    if (this.#pending.isWatched()) for (const { id } of batch.messages) if (this.#pending.has(id)) this.#pending.note(id, 'sent');
+    if (transport !== this.#transport) return;
     if (skipped) transport.sendFrame(skipped.frame);
     if (!skipped || skipped.count < batch.count) transport.sendBatch(batch);
   }
@@ -292,7 +340,8 @@ export class InFlight {
   #expire({ first, messages }: Batch, now: number): { readonly frame: Frame; readonly count: number } | undefined {
     const numbers: number[] = [];
     messages.forEach((message, index) => {
-      if (!isExpired(message, now)) return;
+      // A message that has its last receipt has expired before, also when the date has stepped back since.
+      if (this.#pending.has(message.id) && !isExpired(message, now)) return;
       this.#pending.drop(message.id, 'expired');
       numbers.push(first + index);
     });

@@ -2,16 +2,18 @@ import { asapScheduler, noop } from 'rxjs';
 import type { BatchContext, Codec } from '../../codec/codec.js';
 import { StoreError } from '../../errors.js';
 import { after } from '../../internal/after.js';
-import { attempt, chain, forEachInOrder, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { attempt, chain, forEachInOrder, type MaybeAsync, type MaybePromise } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
 import type { NegotiatedCodec } from '../codecNegotiation.js';
 import { decodeBody } from '../encoding.js';
 import type { EndpointOptions } from '../endpointOptions.js';
 import { MAX_BATCH, readFrame } from '../protocol/frames.js';
+import type { AckTracker } from '../receive/ackTracker.js';
 import type { Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
-import type { Cursor, Inbox } from '../store/inbox.js';
+import { callStore } from '../store/storeErrorOf.js';
+import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease } from '../store/inbox.js';
 import type { OutboxContents, OutboxStore, StoredBatch, Ticket } from '../store/outboxStore.js';
 import { hasTtl, hole, lastOf, type Batch } from './inFlight.js';
 
@@ -19,17 +21,38 @@ import { hasTtl, hole, lastOf, type Batch } from './inFlight.js';
 export interface Recalled extends OutboxContents {
   /** The processed messages of the ticket's session, if known. */
   readonly cursor?: Cursor | undefined;
+  /** The lease on the cursor. */
+  readonly lease?: InboxLease | undefined;
 }
 
-/** Opens the outbox, and reads the cursor of its former owner from the inbox. */
+/** Returns the claim of the owner of an outbox on the cursors of its sessions. */
+function claimOf({ pid, epoch }: Pick<OutboxContents, 'pid' | 'epoch'>): InboxClaim {
+  return { owner: `${pid}/${epoch}`, epoch, n: 0 };
+}
+
+/** Opens the outbox, and claims the cursor of its former owner in the inbox. A later owner of the outbox keeps its claim. */
 export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
   const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
-    chain(contents.ticket && inbox?.load(contents.ticket.sid), (record) => ({ ...contents, cursor: record?.cursor }));
+    chain(contents.ticket && inbox && callStore('inbox', claimAfter(contents.ticket, contents, inbox)), (claimed) => ({
+      ...contents,
+      cursor: claimed?.record?.cursor,
+      lease: claimed?.lease,
+    }));
   // A synchronous store would report faults before the application can subscribe to the wire.
-  return chain(store.isDurable ? after(0, microtask) : undefined, () => chain(store.open(), withCursor));
+  return chain(store.isDurable ? after(0, microtask) : undefined, () =>
+    chain(
+      callStore('outbox', () => store.open()),
+      withCursor,
+    ),
+  );
 }
 
-export interface TicketState {
+/** Returns a function that claims the cursor of a session, unless a later owner of the outbox has claimed it. */
+function claimAfter({ sid }: Ticket, contents: OutboxContents, inbox: Inbox): () => MaybePromise<ClaimedInbox> {
+  return () => inbox.claim(sid, (record) => ((record?.claim?.epoch ?? 0) > contents.epoch ? undefined : claimOf(contents)));
+}
+
+export interface TicketState extends Pick<OutboxContents, 'pid' | 'epoch'> {
   /** Called when the ticket that is being stored is stored. */
   onStored: (() => void) | undefined;
 }
@@ -38,6 +61,8 @@ interface TicketParts {
   readonly store: OutboxStore;
   /** Where the start of a new session is stored. */
   readonly inbox?: Inbox | undefined;
+  /** Tracks the messages of the session. */
+  readonly tracker: AckTracker;
   readonly wait: Wait;
   readonly fail: (error: unknown) => void;
 }
@@ -46,7 +71,8 @@ interface TicketParts {
 const START: Cursor = { done: 0, finished: [] };
 
 /** Stores a ticket, then calls back. */
-export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, wait, fail }: TicketParts, done: () => void): void {
+export function keepTicket(ticket: Ticket, state: TicketState, parts: TicketParts, done: () => void): void {
+  const { store, inbox, tracker, wait, fail } = parts;
   state.onStored = noop;
   const stored = (): void => {
     const next = state.onStored;
@@ -55,7 +81,15 @@ export function keepTicket(ticket: Ticket, state: TicketState, { store, inbox, w
     next?.();
   };
   // The cursor is stored first: a client that returns with the ticket and without the cursor would have forgotten how much it had processed.
-  const keep = (): MaybeAsync<void> => chain(inbox?.commit(ticket.sid, START, []), () => store.remember(ticket));
+  const keepStart = (to: Inbox): MaybeAsync<void> =>
+    chain(
+      callStore('inbox', () => to.claim(ticket.sid, () => claimOf(state))),
+      ({ lease }) => {
+        tracker.lease = lease;
+        return callStore('inbox', () => to.commit(lease as InboxLease, START, []));
+      },
+    );
+  const keep = (): MaybeAsync<void> => chain(inbox && keepStart(inbox), () => callStore('outbox', () => store.remember(ticket)));
   wait(keep, stored, fail);
 }
 

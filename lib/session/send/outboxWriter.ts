@@ -1,21 +1,23 @@
 import { noop, type Subscription } from 'rxjs';
-import type { RxwireError, StoreError } from '../../errors.js';
+import { StoreError } from '../../errors.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Encode } from '../encoding.js';
 import type { SerialTask, Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
 import type { OutboxStore } from '../store/outboxStore.js';
-import { lastOf, numbered, type Batch, type InFlight } from './inFlight.js';
+import { storeErrorOf } from '../store/storeErrorOf.js';
+import type { LimitedTarget } from './encodingTarget.js';
+import { createHeadFailures, type HeadFailures } from './headFailures.js';
+import { lastOf, numbered, type Batch, type InFlight, type MakeBatches } from './inFlight.js';
+import { createRefit } from './outboxRefit.js';
 import type { PendingMessages } from './pendingMessages.js';
-
-/** Encodes numbered messages. */
-export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
 
 export interface OutboxWriterOptions {
   readonly store: OutboxStore;
   readonly pending: PendingMessages;
   readonly encode: Encode;
+  readonly target: LimitedTarget;
   readonly inFlight: InFlight;
   readonly report: Report;
   readonly wait: Wait;
@@ -25,7 +27,7 @@ export interface OutboxWriterOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** Writes batches to a store. Messages that cannot be stored are given up. */
+/** Writes batches to a store. Messages for which there is no room are given up. Any other failure of the store ends the session. */
 export interface OutboxWriter {
   /** Returns the batches that are stored. One call at a time of this and `replace`. */
   append(make: MakeBatches): MaybeAsync<readonly Batch[]>;
@@ -34,7 +36,18 @@ export interface OutboxWriter {
   /** Removes the batches up to `acked`. */
   trim(acked: number): void;
   /** To be called after each write: stores once more what the store has lost meanwhile. */
-  readonly repair: () => void;
+  afterWrite(): void;
+  /** Calls back when no write is in progress: only then, the outcomes of all messages are known. A later call replaces the earlier one. */
+  readonly whenWritten: (then: () => void) => void;
+  /**
+   * Returns a task that stores batches within the limits of the other side, which has accepted all numbers up to `rx`. The numbers stay. Returns undefined if all
+   * batches are within the limits.
+   */
+  readonly refit: (rx: number) => MakeBatches | undefined;
+  /** Takes the error of a connection that the other side has closed because of a frame. Returns whether to connect again. */
+  readonly blame: HeadFailures['blame'];
+  /** Returns whether each message of a batch must have a frame of its own. */
+  readonly mustSplit: HeadFailures['mustSplit'];
   /** Returns the ids of the messages that the next owner of the store will find. */
   storedIds(): ReadonlySet<string>;
 }
@@ -43,44 +56,81 @@ export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialT
   const { store, inFlight, pending, report, wait } = options;
   /** The batches that are being written, or that are still stored while they are encoded anew: the writer does not know which of them will be stored. */
   let writing: readonly Batch[] = [];
-  const marks = createMarks(options);
+  let onWritten: (() => void) | undefined;
+  const whenWritten = (then: () => void): void => {
+    onWritten = then;
+    if (!serial.isBusy) then();
+  };
+  const patient: OutboxWriterOptions = { ...options, fail: (error) => whenWritten(() => options.fail(error)) };
+  const marks = createMarks(patient);
+  const headFailures = createHeadFailures(options);
+  const refit = createRefit(options, headFailures.mustSplit);
 
-  const giveUp = (error: unknown): readonly Batch[] => {
-    for (const { messages } of writing) for (const { id } of messages) pending.close(id, 'dead', { error: error as RxwireError });
+  /** @param kept The batches that the store keeps, although the write has failed. */
+  const giveUp = (error: unknown, made: readonly Batch[], kept: readonly Batch[]): readonly Batch[] => {
+    // The messages that the store keeps are for its next owner: they have no outcome yet.
+    if (!isQuota(error) || kept.length > 0) {
+      writing = kept;
+      options.fail(storeErrorOf('outbox', error));
+      return [];
+    }
+    for (const { messages } of made) for (const { id } of messages) pending.close(id, 'dead', { error });
     return [];
   };
   const written = (batches: readonly Batch[]): readonly Batch[] => {
     writing = [];
     return batches;
   };
-  const run = (make: MakeBatches, write: (batches: readonly Batch[]) => MaybeAsync<readonly Batch[]>): MaybeAsync<readonly Batch[]> =>
-    attempt(
-      () =>
-        chain(make(), (batches) => {
-          writing = batches;
-          return write(batches);
-        }),
+  const repair = watchFaults(patient, marks, serial);
+  const run = (
+    make: MakeBatches,
+    write: (batches: readonly Batch[]) => MaybeAsync<readonly Batch[]>,
+    kept: readonly Batch[],
+  ): MaybeAsync<readonly Batch[]> => {
+    let made: readonly Batch[] = [];
+    return attempt(
+      () => chain(make(), (batches) => write((made = batches))),
       written,
-      (error) => written(giveUp(error)),
+      (error) => written(giveUp(error, made, kept)),
     );
+  };
   return {
-    append: (make) => run(make, (batches) => chain(marks.lower(), () => append(batches, options))),
+    append(make) {
+      const stored: Batch[] = [];
+      const write = (batches: readonly Batch[]): MaybeAsync<readonly Batch[]> => {
+        writing = batches;
+        return append(batches, { ...options, stored });
+      };
+      return run(make, (batches) => chain(marks.lower(), () => write(batches)), stored);
+    },
     replace(acked, others, make) {
       writing = others;
-      return run(make, (batches) =>
-        chain(store.replace(acked, batches, acked), () => {
+      const write = (batches: readonly Batch[]): MaybeAsync<readonly Batch[]> => {
+        writing = batches;
+        return chain(store.replace(acked, batches, acked), () => {
           marks.set(acked);
           return batches;
-        }),
-      );
+        });
+      };
+      return run(make, write, others);
     },
     trim: (acked) =>
       wait(
         () => store.trim(acked),
         noop,
-        (error) => report({ kind: 'error', error }),
+        (error) => report({ kind: 'error', error: storeErrorOf('outbox', error) }),
       ),
-    repair: watchFaults(options, marks, serial),
+    afterWrite() {
+      if (onWritten) onWritten();
+      else repair();
+    },
+    whenWritten,
+    refit(rx) {
+      const make = refit(rx);
+      return make && (() => chain(make(), (batches) => keepRefitted(batches, options, marks)));
+    },
+    blame: headFailures.blame,
+    mustSplit: headFailures.mustSplit,
     storedIds: () =>
       new Set(store.isDurable ? [...inFlight.all(), ...writing].flatMap(({ messages }) => messages.map(({ id }) => id)) : []),
   };
@@ -113,7 +163,11 @@ function createMarks({ store, inFlight, wait, fail }: OutboxWriterOptions): Mark
       inFlight.flush();
     };
     // After a crash, messages that were sent without a mark would count as never sent.
-    wait(() => store.mark(mine.sent), marked, fail);
+    wait(
+      () => store.mark(mine.sent),
+      marked,
+      (error) => fail(storeErrorOf('outbox', error)),
+    );
   };
   return {
     set,
@@ -126,36 +180,71 @@ function createMarks({ store, inFlight, wait, fail }: OutboxWriterOptions): Mark
   };
 }
 
+/** Stores batches that carry the same numbers as those that are stored, and returns them. */
+function keepRefitted(
+  batches: readonly Batch[],
+  { store, inFlight, report }: OutboxWriterOptions,
+  marks: Marks,
+): MaybeAsync<readonly Batch[]> {
+  return attempt(
+    () => store.replace(inFlight.acked, batches, marks.latest()),
+    () => batches,
+    (error) => {
+      // The store still holds the same messages under the same numbers: its next owner limits them again.
+      report({ kind: 'error', error: storeErrorOf('outbox', error) });
+      return batches;
+    },
+  );
+}
+
+interface AppendOptions extends OutboxWriterOptions {
+  /** Collects the batches that are stored. */
+  readonly stored: Batch[];
+}
+
 /**
  * Stores batches, and returns those that are stored. If all of them do not fit, it stores those that do: one large message must not affect
  * the others.
  */
-function append(batches: readonly Batch[], options: OutboxWriterOptions): MaybeAsync<readonly Batch[]> {
+function append(batches: readonly Batch[], options: AppendOptions): MaybeAsync<readonly Batch[]> {
   const [one] = batches;
   if (!one) return [];
   const refused = (reason: unknown): MaybeAsync<readonly Batch[]> => {
-    const error = reason as StoreError;
+    if (!isQuota(reason)) throw reason;
     const messages = batches.flatMap((batch) => batch.messages);
     const middle = messages.length >> 1;
-    if (error.fault === 'quota' && middle > 0) return appendHalves([messages.slice(0, middle), messages.slice(middle)], one, options);
-    for (const { id } of messages) options.pending.close(id, 'dead', { error });
+    if (middle > 0) return appendHalves([messages.slice(0, middle), messages.slice(middle)], one, options);
+    for (const { id } of messages) options.pending.close(id, 'dead', { error: reason });
     return [];
   };
   return attempt(
     () => options.store.append(batches),
-    () => batches,
+    () => {
+      options.stored.push(...batches);
+      noteStored(batches, options);
+      return batches;
+    },
     refused,
   );
+}
+
+function isQuota(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.fault === 'quota';
+}
+
+function noteStored(batches: readonly Batch[], { store, pending }: OutboxWriterOptions): void {
+  if (!store.isDurable || !pending.isWatched()) return;
+  for (const { messages } of batches) for (const { id } of messages) if (pending.has(id)) pending.note(id, 'stored');
 }
 
 /** Stores two halves of a batch, one after the other. They are encoded anew, as a body belongs to its numbers. */
 function appendHalves(
   [left, right]: readonly [readonly Message[], readonly Message[]],
   { first, delivery }: Batch,
-  options: OutboxWriterOptions,
+  options: AppendOptions,
 ): MaybeAsync<readonly Batch[]> {
   const half = (messages: readonly Message[], next: number): MaybeAsync<readonly Batch[]> =>
-    chain(options.encode(messages, next), (encoded) => append(numbered(encoded, next, delivery), options));
+    chain(options.encode(messages, next), (encoded) => append(numbered(encoded, delivery), options));
   return chain(half(left, first), (stored) =>
     chain(half(right, Math.max(first, ...stored.map((batch) => lastOf(batch) + 1))), (others) => [...stored, ...others]),
   );
@@ -169,13 +258,16 @@ function watchFaults({ store, inFlight, fail, life, report }: OutboxWriterOption
     // All batches are in memory, too: when this write fails as well, only a crash would lose them.
     if (!isLost) serial.run(() => store.replace(inFlight.acked, inFlight.all(), marks.latest()), noop);
   };
-  const faults = store.faults$?.subscribe((error) => {
-    if (error.fault === 'fenced') {
-      fail(error);
-      return;
-    }
-    report({ kind: 'error', error });
-    if (error.fault === 'evicted') storeAgain();
+  const faults = store.faults$?.subscribe({
+    next(error) {
+      if (error.fault === 'fenced') {
+        fail(error);
+        return;
+      }
+      report({ kind: 'error', error });
+      if (error.fault === 'evicted') storeAgain();
+    },
+    error: (error: unknown) => fail(storeErrorOf('outbox', error)),
   });
   life.add(faults);
   return () => {

@@ -1,4 +1,5 @@
 import { HandlerError, MessageDroppedError, type DropReason, type RxwireError } from '../../errors.js';
+import { guard } from '../../internal/guard.js';
 import type { ReceiptStatus } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Report } from '../sessionEvents.js';
@@ -89,11 +90,10 @@ export class PendingMessages {
   }
 
   #callOnDead(message: Message, error: RxwireError): void {
-    try {
-      this.#onDead(message, error);
-    } catch (cause) {
-      this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) });
-    }
+    guard(
+      () => this.#onDead(message, error),
+      (cause) => this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
+    );
   }
 
   /** Drops all but these. */

@@ -1,6 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { DropReason, OverflowError } from '../../errors.js';
 import { createPriorityQueue, type OverflowPolicy, type PriorityQueue } from '../../internal/priorityQueue.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Delivery, Message } from '../../message/types.js';
@@ -35,6 +36,11 @@ export class SendQueue {
 
   constructor(options: SendQueueOptions) {
     this.#options = options;
+  }
+
+  /** The number of messages that wait to be numbered. */
+  get size(): number {
+    return Number(this.#single !== undefined) + Number(this.#next !== undefined) + (this.#numbered?.size ?? 0);
   }
 
   /** Whether there is nothing to be numbered. */
@@ -114,14 +120,14 @@ export class SendQueue {
     const single = this.#single;
     if (!single) return this.#numbered && this.#shift(this.#numbered);
     this.#single = undefined;
-    if (single.ttl === undefined || !isExpired(single, this.#options.scheduler.now())) return single;
+    if (single.ttl === undefined || !isExpired(single, wallTime(this.#options.scheduler))) return single;
     this.#drop(single, 'expired');
     return undefined;
   }
 
   #shift(queue: PriorityQueue<Message>): Message | undefined {
     for (let waiting = queue.shift(); waiting; waiting = queue.shift()) {
-      if (waiting.value.ttl === undefined || !isExpired(waiting.value, this.#options.scheduler.now())) return waiting.value;
+      if (waiting.value.ttl === undefined || !isExpired(waiting.value, wallTime(this.#options.scheduler))) return waiting.value;
       this.#drop(waiting.value, 'expired');
     }
     return undefined;

@@ -1,7 +1,7 @@
-import { asyncScheduler, isObservable, noop, type Subscription } from 'rxjs';
+import { isObservable, noop, type Subscription } from 'rxjs';
 import type { BatchContext, Direction } from '../../codec/codec.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { InDoubtError, NotEncryptedError, type RxwireError } from '../../errors.js';
+import { InDoubtError, NotEncryptedError, type ConnectionLostError, type RxwireError } from '../../errors.js';
 import { chain, forEachInOrder, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { NegotiatedCodec } from '../codecNegotiation.js';
@@ -9,11 +9,23 @@ import type { Durable } from '../durability.js';
 import { countOf, createEncoder, type Encode, type Encoded } from '../encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../endpointOptions.js';
 import { batchFrame, MAX_BATCH, type Ack } from '../protocol/frames.js';
+import type { ReceiveLimits } from '../protocol/receiveLimits.js';
 import { createSerialTask, type SerialTask, type Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
 import type { OutboxContents, OutboxStore } from '../store/outboxStore.js';
-import { hole, InFlight, lastOf, numbered, type Allowance, type Batch, type BatchTransport, type NumberedDelivery } from './inFlight.js';
-import type { MakeBatches, OutboxWriter } from './outboxWriter.js';
+import {
+  hole,
+  InFlight,
+  lastOf,
+  numbered,
+  type Allowance,
+  type Batch,
+  type BatchTransport,
+  type MakeBatches,
+  type NumberedDelivery,
+} from './inFlight.js';
+import { LimitedTarget } from './encodingTarget.js';
+import type { OutboxWriter } from './outboxWriter.js';
 import { PendingMessages } from './pendingMessages.js';
 import { SendQueue } from './sendQueue.js';
 
@@ -33,13 +45,21 @@ export interface SenderParts {
   readonly fail: (error: unknown) => void;
 }
 
-/** Bytes of a frame besides its body. */
-const HEADER_ROOM = 64;
+/** The result of a handshake for the sender. */
+interface Agreed {
+  readonly rx: number;
+  readonly isKnown: boolean;
+  readonly isFresh?: boolean | undefined;
+  /** The limits of the other side for one frame. @default the limits of the last handshake */
+  readonly limits?: ReceiveLimits;
+}
 
 /** Sends the messages of one side: a message waits, gets its number, is stored with it, is in flight, and is acked. */
 export class Sender {
   readonly pending: PendingMessages;
   readonly inFlight: InFlight;
+  /** The receiver for which messages are encoded. */
+  readonly target: LimitedTarget;
   readonly #parts: SenderParts;
   readonly #report: Report;
   readonly #queue: SendQueue;
@@ -65,21 +85,31 @@ export class Sender {
       maxQueued = DEFAULTS.maxQueued,
       overflow = DEFAULTS.overflow,
     } = options;
-    const { scheduler = asyncScheduler, report = noop, isWatched = () => true, onDead = noop } = options;
+    const { scheduler = DEFAULTS.scheduler, report = noop, isWatched = () => true, onDead = noop } = options;
     this.#parts = parts;
     this.#report = report;
     this.pending = new PendingMessages({ report, isWatched, onDead });
     this.inFlight = new InFlight(this.pending, scheduler, () => parts.codec.current.name);
     this.#queue = new SendQueue({ delivery, maxQueued, overflow, scheduler, pending: this.pending });
     const onUnsendable = ({ id }: Message, error: RxwireError): void => this.pending.close(id, 'dead', { error });
-    this.#encode = createEncoder(parts.codec, { maxSize: maxFrame - HEADER_ROOM, onUnsendable, contextOf: this.#contextOf });
+    this.target = new LimitedTarget(parts.codec, maxFrame);
+    this.#encode = createEncoder(this.target, { onUnsendable, contextOf: this.#contextOf });
     this.#serial = createSerialTask(parts.wait, () => {
-      this.#writer?.repair();
+      this.#writer?.afterWrite();
       this.#sendNumbered();
     });
-    const { pending, inFlight } = this;
-    this.#writer = parts.durability?.createOutboxWriter({ ...parts, report, pending, inFlight, encode: this.#encode }, this.#serial);
-    report({ kind: 'begun', isOpen: (id) => pending.has(id), isSent: (id) => inFlight.isSent(id) });
+    const { pending, inFlight, target } = this;
+    this.#writer = parts.durability?.createOutboxWriter(
+      { ...parts, report, pending, inFlight, target, encode: this.#encode },
+      this.#serial,
+    );
+    report({
+      kind: 'begun',
+      isOpen: (id) => pending.has(id),
+      stepOf: (id) => inFlight.stepOf(id),
+      queued: () => this.#queue.size + this.#last - inFlight.tail,
+      room: () => maxQueued - this.#queue.size,
+    });
   }
 
   /** Whether no message waits for its number, and none is being encoded or stored. */
@@ -136,19 +166,23 @@ export class Sender {
   /**
    * Compares the numbers with those of the other side, which has accepted all messages up to `rx`. If the numbers do not match, the
    * messages that the other side may have received are in doubt: exactly-once messages are given up, at-least-once messages get new
-   * numbers.
+   * numbers. The sender gives up the messages that exceed the limits of the other side.
    *
-   * @param agreed `isKnown`: whether the other side has the numbers of this side at all.
+   * @param agreed `isKnown`: whether the other side has the numbers of this side at all. `isFresh`: whether it has accepted no message: then none is in doubt.
    * @param ready Called when all unacked messages have numbers behind `rx`, and are stored with them.
    */
-  resume({ rx, isKnown }: { readonly rx: number; readonly isKnown: boolean }, ready: () => void): void {
+  resume({ rx, isKnown, isFresh = false, limits }: Agreed, ready: () => void): void {
     const { inFlight } = this;
     this.#serial.whenIdle(() => {
+      if (limits) this.target.limit(limits);
       if ((this.#isStale && inFlight.bytes > 0) || mustRestart(rx, isKnown, inFlight)) {
         this.#last = rx;
         const others = inFlight.all();
-        const make = this.#renumber(rx);
+        const make = this.#renumber(rx, isFresh);
         this.#serial.run(() => (this.#writer ? this.#writer.replace(rx, others, make) : make()), this.#add);
+      } else {
+        const refit = this.#writer?.refit(rx);
+        if (refit) this.#serial.run(refit, (batches) => inFlight.swap(batches));
       }
       this.#isStale = false;
       this.#serial.whenIdle(ready);
@@ -173,6 +207,17 @@ export class Sender {
     this.inFlight.detach();
   }
 
+  /** Calls back when no message is being stored. */
+  whenWritten(then: () => void): void {
+    if (this.#writer) this.#writer.whenWritten(then);
+    else then();
+  }
+
+  /** Takes the error of a connection that the other side has closed because of a frame. Returns whether to connect again, also if the close code is final. */
+  blame(error: ConnectionLostError): boolean {
+    return this.#writer?.blame(error) === true;
+  }
+
   /** Ends the session: drops the pending messages, except those that the next owner of the store will find. */
   abandon(): void {
     this.pending.abandon(this.#writer?.storedIds());
@@ -186,6 +231,13 @@ export class Sender {
       this.#writer?.trim(this.inFlight.acked);
     }
     this.flush();
+  }
+
+  /** Reports the latency of a ping; `undefined` if an ack has answered none. */
+  pingAnswered(latency: number | undefined): void {
+    if (latency === undefined) return;
+    this.inFlight.noteProgress();
+    this.#report({ kind: 'latency', latency });
   }
 
   readonly #contextOf = (first: number, count: number): BatchContext => {
@@ -237,13 +289,14 @@ export class Sender {
   #sendNumbered(): void {
     if (this.#isNumbering) return;
     this.#isNumbering = true;
+    this.inFlight.flush();
     while (!this.#serial.isBusy && !this.#queue.isEmpty()) {
       const free = this.#room();
       if (free <= 0) break;
       this.#number(free);
+      this.inFlight.flush();
     }
     this.#isNumbering = false;
-    this.inFlight.flush();
   }
 
   /** Numbers at most `free` messages. Dropped messages get numbers without messages. */
@@ -259,12 +312,12 @@ export class Sender {
     const { messages, delivery } = this.#queue.take(free);
     if (messages.length === 0) return;
     if (this.#writer) {
-      this.#store(() => chain(this.#encode(messages, next), (encoded) => numbered(encoded, next, delivery)));
+      this.#store(() => chain(this.#encode(messages, next), (encoded) => numbered(encoded, delivery)));
       return;
     }
     const encoded = this.#encode(messages, next);
-    if (isObservable(encoded)) this.#serial.run(() => chain(encoded, (bodies) => numbered(bodies, next, delivery)), this.#add);
-    else this.#add(numbered(encoded, next, delivery));
+    if (isObservable(encoded)) this.#serial.run(() => chain(encoded, (bodies) => numbered(bodies, delivery)), this.#add);
+    else this.#add(numbered(encoded, delivery));
   }
 
   #store(make: MakeBatches): void {
@@ -280,21 +333,22 @@ export class Sender {
   }
 
   /** Takes all messages that can be sent again, to give them numbers from `rx` on. They are encoded anew, as a body belongs to its numbers. */
-  #renumber(rx: number): MakeBatches {
+  #renumber(rx: number, isFresh: boolean): MakeBatches {
     const { acked, sent } = this.inFlight;
     const again: { readonly messages: readonly Message[]; readonly delivery: NumberedDelivery }[] = [];
     for (const batch of this.inFlight.clear(rx)) {
       const { first, messages, delivery } = batch;
-      const unacked = messages.slice(Math.max(0, acked + 1 - first));
-      if (delivery === 'exactly-once' && lastOf(batch) <= sent) {
+      const unacked = messages.slice(Math.max(0, acked + 1 - first)).filter(({ id }) => this.pending.has(id));
+      if (delivery === 'exactly-once' && lastOf(batch) <= sent && !isFresh) {
         for (const { id } of unacked) this.pending.close(id, 'dead', { error: new InDoubtError(id) });
-      } else if (unacked.length > 0) again.push({ messages: unacked, delivery });
+      } else if (this.#writer?.mustSplit(batch)) again.push(...unacked.map((message) => ({ messages: [message], delivery })));
+      else if (unacked.length > 0) again.push({ messages: unacked, delivery });
     }
     const batches: Batch[] = [];
     let last = rx;
     const add = ({ messages, delivery }: (typeof again)[number]): MaybeAsync<void> =>
       chain(this.#encode(messages, last + 1), (encoded) => {
-        batches.push(...numbered(encoded, last + 1, delivery));
+        batches.push(...numbered(encoded, delivery));
         last += countOf(encoded);
       });
     return () => chain(forEachInOrder(again, add), () => batches);

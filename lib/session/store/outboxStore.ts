@@ -48,6 +48,14 @@ export interface OutboxContents {
   readonly ticket?: Ticket | undefined;
 }
 
+/** Orders the hellos of a client. */
+export interface HelloNumber {
+  /** The epoch of the client's outbox: each later owner of that outbox has a higher epoch. */
+  readonly epoch: number;
+  /** The number of the hello in its epoch: each later hello has a higher number. */
+  readonly n: number;
+}
+
 /**
  * Stores the unacked messages of a sender. The sender makes one call of `append` or `replace` at a time; each stores all of its batches or,
  * if it fails, none. It may call `trim` and `mark` at any time. Calls take effect in order.
@@ -65,8 +73,13 @@ export interface OutboxStore {
   readonly maxMessages: number;
   /** The maximum size of its frames in bytes. */
   readonly maxBytes: number;
-  /** Becomes the owner. `faults$` reports unreadable records, which are left out. */
-  open(): MaybeAsync<OutboxContents>;
+  /**
+   * Becomes the owner. `faults$` reports unreadable records, which are left out.
+   *
+   * @param hello On a server: the hello that the session answers. Several servers may share a store, and answer hellos late.
+   * @throws {StoreError} Delivered: `fenced` when a session that answers a later hello has opened the outbox.
+   */
+  open(hello?: HelloNumber): MaybeAsync<OutboxContents>;
   /**
    * Stores batches. Emits or returns when they are durable.
    *

@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   concat,
   defer,
   distinctUntilChanged,
@@ -23,6 +22,7 @@ import { assertNotNegative, assertPositive, assertWhole } from '../../internal/a
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { exponentialDelay } from '../../internal/retryDelays.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
 import { POOL_DEFAULTS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';
@@ -65,7 +65,7 @@ export interface Pool<W extends Wire = Wire> {
  * wires.use((wire) => wire.send(job)).subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
-  const { open, scheduler = asyncScheduler, random = Math.random } = options;
+  const { open, scheduler = steadyScheduler(), random = Math.random } = options;
   const {
     min = POOL_DEFAULTS.min,
     max = POOL_DEFAULTS.max,

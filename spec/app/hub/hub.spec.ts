@@ -163,6 +163,8 @@ describe('hub', () => {
     ['a message that is none', 'channel.publish', { channel: 'a', message: { type: 'note' } }],
     ['a name that is too long', 'channel.leave', { channel: 'x'.repeat(129) }],
     ['a watch of nothing', 'channel.watch', []],
+    ['an update of nothing', 'channel.update', null],
+    ['an update of a channel without a name', 'channel.update', { channel: '', state: 1 }],
   ])('reports %s, and goes on', async (_, type, payload) => {
     open();
     const { room, messages, wire } = await town.member('room.1');
@@ -183,13 +185,13 @@ describe('hub', () => {
   it('gives no more of the past than it wants to', async () => {
     open({ maxReplay: 2 });
     for (let count = 1; count <= 5; count++) town.hall.channel('room.1').next(note(count));
-    const { messages } = await town.member('room.1', { history: 1e9 });
+    const { messages } = await town.member('room.1', { from: { last: 1e9 } });
     expect(payloads(await messages.take(2))).toEqual([4, 5]);
   });
 
   it('answers who joins twice, and gives nothing twice', async () => {
     open();
-    const { wire, room, messages } = await town.member('room.1', { history: 10 });
+    const { wire, room, messages } = await town.member('room.1', { from: { last: 10 } });
     room.next(note(1));
     await messages.take(1);
     wire.next(createMessage('channel.join', { channel: 'room.1', join: 1, history: 10 }));
@@ -268,9 +270,9 @@ describe('hub', () => {
       const member = { id: states.values.at(-1)?.member, info: { name: 'Ann' } };
       messages.subscription.unsubscribe();
       expect(await presence.take(3)).toEqual([
-        { members: [], entered: [], left: [] },
-        { members: [member], entered: [member], left: [] },
-        { members: [], entered: [], left: [member] },
+        { members: [], others: [], entered: [], left: [], updated: [] },
+        { members: [member], others: [member], entered: [member], left: [], updated: [] },
+        { members: [], others: [], entered: [], left: [member], updated: [] },
       ]);
     });
 
@@ -291,7 +293,7 @@ describe('hub', () => {
       const { log, release, isAsked } = slowLog(base);
       open({ log });
       base.append('room.1', note(1));
-      const joining = town.member('room.1', { history: 10 });
+      const joining = town.member('room.1', { from: { last: 10 } });
       while (!isAsked()) await turn();
       base.append('room.1', note(2));
       base.append('room.1', note(3));

@@ -34,15 +34,15 @@ describe('memoryChannelLog', () => {
     expect([messages(entries), entries.map(({ offset }) => offset), last, isComplete]).toEqual([['x', 'y'], [1, 2], 2, true]);
   });
 
-  it('reads what came after a place, the latest of it', () => {
+  it('reads what came after a place, the first of it', () => {
     const { add, read } = open();
     const after = add('a', 1, 2);
     expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
     add('a', 3, 4, 5);
     expect(messages(read('a', after).entries)).toEqual([3, 4, 5]);
     const part = read('a', after, 2);
-    expect([messages(part.entries), part.isComplete]).toEqual([[4, 5], false]);
-    expect(read('a', after, 0)).toMatchObject({ entries: [], last: 5, isComplete: false });
+    expect([messages(part.entries), part.last, part.isComplete]).toEqual([[3, 4], 5, true]);
+    expect(read('a', after, 0)).toMatchObject({ entries: [], last: 5, isComplete: true });
     expect(messages(read('a', undefined, 2).entries)).toEqual([4, 5]);
   });
 

@@ -352,9 +352,21 @@ describe('reply', () => {
     it('is so where it was dropped', () => {
       const { ask, said, dead } = withFailures(() => of('a'));
       ask('q');
-      dead(0, new MessageDroppedError('x', 'overflow'));
+      dead(0, new MessageDroppedError('x', 'expired'));
       expect(said().at(-1)).toMatchObject(['reply.error', { code: 'ERR_DROPPED' }]);
     });
+
+    it.each([new MessageDroppedError('x', 'overflow'), new OverflowError('the outbox', 1)])(
+      'only ends the answer where the queue is full, as an error would need room, too: %s',
+      (full) => {
+        const work = new Subject<unknown>();
+        const { ask, said, dead } = withFailures(() => work);
+        ask('q');
+        work.next('a');
+        dead(0, full);
+        expect([said().map(([type]) => type), work.observed]).toEqual([['reply'], false]);
+      },
+    );
 
     it('is forgotten when it has arrived', () => {
       const { ask, said, dead, isPending } = withFailures(() => of('a'));

@@ -4,12 +4,12 @@ import { finalize, of } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { createMessage, reply, type Message } from '../../../lib/index.js';
 import { listen, type ListenOptions } from '../../../lib/server/index.js';
-import { item, type PublishOptions, type Served } from './served.js';
+import { item, unlimited, type PublishOptions, type Served } from './served.js';
 
 /** A wire that sends a message of its own for each that it receives. */
 export function rxwireEcho(server: Server, options: ListenOptions): Served {
   let count = 0;
-  listen(server, options).subscribe((wire) => {
+  listen(server, { ...unlimited, ...options }).subscribe((wire) => {
     count++;
     wire.subscribe({ next: ({ payload }) => wire.next(createMessage('bench.back', payload)), complete: () => count-- });
   });
@@ -19,7 +19,7 @@ export function rxwireEcho(server: Server, options: ListenOptions): Served {
 /** A wire that replies to each request with its payload. */
 export function rxwireReply(server: Server, options: ListenOptions): Served {
   let count = 0;
-  listen(server, options).subscribe((wire) => {
+  listen(server, { ...unlimited, ...options }).subscribe((wire) => {
     count++;
     wire
       .pipe(

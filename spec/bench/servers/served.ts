@@ -16,3 +16,6 @@ export interface PublishOptions {
 
 /** What the servers publish. */
 export const item = (): Message => createMessage('bench.item', 'x'.repeat(100));
+
+/** All clients of a benchmark have one address, and connect at once. */
+export const unlimited = { connectionRate: false } as const;

@@ -1,20 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Packr } from 'msgpackr';
 import { filter, interval, noop } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { createMessage, ofType, type Wire } from '../../../lib/index.js';
 import { hub, listen, type ListenOptions } from '../../../lib/server/index.js';
 import { rxwireEcho, rxwireReply, socketIoAck, socketIoBroadcast, socketIoEcho, wsAck, wsEcho, wsReply } from './answering.js';
-import { item, type PublishOptions, type Served } from './served.js';
+import { item, unlimited, type PublishOptions, type Served } from './served.js';
 
 /** Wires as an application has them: it listens to each. */
 function rxwire(server: Server, options: ListenOptions): Served {
   let count = 0;
-  listen(server, options).subscribe((wire) => {
+  listen(server, { ...unlimited, ...options }).subscribe((wire) => {
     count++;
     wire.subscribe({ next: noop, complete: () => count-- });
   });
   return { connections: () => count };
+}
+
+/** Wires whose messages are stored, in a folder of their own. */
+async function rxwireLmdb(server: Server, options: ListenOptions): Promise<Served> {
+  // Loaded here, so that the other servers do not pay for the package.
+  const { lmdbStore } = await import('../../../lib/node/index.js');
+  const path = mkdtempSync(join(tmpdir(), 'rxwire-bench-'));
+  process.on('exit', () => rmSync(path, { recursive: true, force: true }));
+  const store = lmdbStore({ path });
+  return rxwire(server, { ...options, inbox: store.inbox, outbox: (pid) => store.outbox(pid) });
 }
 
 /** What one would write without rxwire. */
@@ -35,7 +48,7 @@ function busy(server: Server, { maxQueued = 64, ...options }: ListenOptions): Se
   let dropped = 0;
   const text = 'x'.repeat(512);
   const tell = (wire: Wire): void => wire.next(createMessage('bench.told', text));
-  listen(server, { ...options, maxQueued }).subscribe((wire) => {
+  listen(server, { ...unlimited, ...options, maxQueued }).subscribe((wire) => {
     wires.add(wire);
     wire.errors$.pipe(filter(({ code }) => code === 'ERR_DROPPED')).subscribe(() => dropped++);
     for (let count = 0; count < 2 * maxQueued; count++) tell(wire);
@@ -57,7 +70,7 @@ function channels(server: Server, { burst, ...options }: ListenOptions & Publish
   let count = 0;
   const { serve, channel } = hub();
   const room = channel('room');
-  listen(server, options).subscribe((wire) => {
+  listen(server, { ...unlimited, ...options }).subscribe((wire) => {
     count++;
     serve(wire);
     wire.subscribe({ complete: () => count-- });
@@ -79,7 +92,7 @@ function broadcast(server: Server, { burst }: PublishOptions): Served {
 }
 
 export const servers: Readonly<Record<string, (server: Server, options: object) => Served | Promise<Served>>> = {
-  ...{ rxwire, ws, busy },
+  ...{ rxwire, rxwireLmdb, ws, busy },
   ...{ rxwireEcho, rxwireReply, wsEcho, wsAck, wsReply, socketIoEcho, socketIoAck },
   channels: (server, options) => channels(server, options as PublishOptions),
   broadcast: (server, options) => broadcast(server, options as PublishOptions),

@@ -48,7 +48,7 @@ async function consume({ rate }: Setup): Promise<void> {
     if (rate !== undefined) waiting.push(claim(message)!);
   };
   const server = createServer();
-  listen(server).subscribe((wire) => wire.subscribe(take));
+  listen(server, { connectionRate: false }).subscribe((wire) => wire.subscribe(take));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   if (rate !== undefined)

@@ -47,6 +47,8 @@ export async function startTarget({ onWire, listening }: TargetOptions) {
       helloTimeout: 2_000,
       detachedTimeout: 3_000,
       maxPerPrincipal: 1_000,
+      // All conversations come from one address.
+      connectionRate: false,
     },
     authenticate: ({ token = '' }) => (token === 'nobody' ? undefined : { id: token || 'somebody' }),
     ...listening,

@@ -79,7 +79,7 @@ describe('fallback', () => {
   it.each<[string, Error]>([
     ['there is no WebSocket here', new NoWebSocketError()],
     ['the address is none for it', new UnsupportedError('')],
-    ['the server does not have it', new ConnectionLostError(1002, '')],
+    ['the server does not have it', new ConnectionLostError(1003, '')],
     ['it fails in a way of its own', new TypeError('')],
   ])('tries the next when %s', (_, error) => {
     run(({ cold, expectObservable }) => {
@@ -149,12 +149,12 @@ describe('fallback', () => {
   it('goes up again once the better link opens, and interrupts nothing before', () => {
     let isBlocked = true;
     const later = (delay: number, then: Observable<Frame>): Observable<Frame> => concat(timer(delay).pipe(ignoreElements()), then);
-    const link = fallback(
-      marbled('a', log, () => (isBlocked ? later(3, lost(1006)) : later(6, concat(of('up'), NEVER))), 5),
-      marbled('b', log, () => later(1, concat(of('low'), NEVER))),
-      { upgradeAfter: 20, timeout: 10 },
-    );
     run(({ expectObservable }) => {
+      const link = fallback(
+        marbled('a', log, () => (isBlocked ? later(3, lost(1006)) : later(6, concat(of('up'), NEVER))), 5),
+        marbled('b', log, () => later(1, concat(of('low'), NEVER))),
+        { upgradeAfter: 20, timeout: 10 },
+      );
       // a is tried at 0, at 20, and, after twice as long, at 60.
       expectObservable(link(NEVER), '100ms !').toBe('4ms x 61ms y', { x: 'low', y: 'up' });
       timer(30).subscribe(() => (isBlocked = false));
@@ -166,12 +166,12 @@ describe('fallback', () => {
   });
 
   it('comes back when the better link takes over and does not work', () => {
-    const link = fallback(
-      marbled('a', log, () => NEVER),
-      marbled('b', log, () => concat(timer(1).pipe(ignoreElements()), of('low'), NEVER)),
-      { upgradeAfter: 20, timeout: 5 },
-    );
     run(({ expectObservable }) => {
+      const link = fallback(
+        marbled('a', log, () => NEVER),
+        marbled('b', log, () => concat(timer(1).pipe(ignoreElements()), of('low'), NEVER)),
+        { upgradeAfter: 20, timeout: 5 },
+      );
       // After 5 ms a is given up; 20 ms after it was tried it is tried again, for 5 ms.
       expectObservable(link(NEVER), '30ms !').toBe('6ms x 19ms x', { x: 'low' });
     });

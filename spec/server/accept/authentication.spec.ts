@@ -122,13 +122,19 @@ describe('authenticate', () => {
     const answers = [new Subject<User>(), new Subject<User>(), new Subject<User>()];
     let asked = 0;
     const { dial, wires } = begin(() => answers[asked++] as Observable<User>, { maxAuthenticating: 2 });
-    for (let client = 0; client < 3; client++) dial(helloFrame());
+    const clients = [0, 1, 2].map(() => dial(helloFrame()));
+    const confirm = async (client: number): Promise<void> => {
+      await clients[client]?.frames.take(1);
+      clients[client]?.send('["ack",0,1024]');
+      await clients[client]?.frames.take(2);
+    };
     await new Promise(setImmediate);
     expect(asked).toBe(2);
     answers[1]?.next({ id: 'b', name: 'b' });
     expect(asked).toBe(3);
     answers[2]?.next({ id: 'c', name: 'c' });
     answers[0]?.next({ id: 'a', name: 'a' });
+    for (const client of [1, 2, 0]) await confirm(client);
     expect(wires.map(({ principal }) => principal.id)).toEqual(['b', 'c', 'a']);
   });
 
@@ -138,11 +144,14 @@ describe('authenticate', () => {
       maxAuthenticating: 1,
     });
     const first = dial(helloFrame({ token: 'slow' }));
-    dial(helloFrame({ token: 'user:b' }));
+    const second = dial(helloFrame({ token: 'user:b' }));
     await new Promise(setImmediate);
-    expect(wires).toEqual([]);
+    expect(second.frames.values).toEqual([]);
     first.close();
     await first.code;
+    await second.frames.take(1);
+    second.send('["ack",0,1024]');
+    await second.frames.take(2);
     expect(wires.map(({ principal }) => principal.id)).toEqual(['b']);
     answer.next({ id: 'a', name: 'a' });
     expect(opened).toHaveLength(1);
@@ -230,11 +239,14 @@ describe('authenticate', () => {
       expect(wires.map(({ state }) => state.status)).toEqual(['disconnected', 'reconnecting', 'reconnecting', 'reconnecting']);
     });
 
-    it('what a client sends before it is known who it is: 256 KiB, then 1013', async () => {
+    it.each([
+      ['that knows only envelopes: 256 KiB, then 1013', '{}', 1013],
+      ['of a session: nothing, then 4400', helloFrame(), 4400],
+    ])('what a client sends before it is known who it is, %s', async (_, first, expected) => {
       const answer = new Subject<User>();
       const { dial, wires } = begin(() => answer);
-      const client = dial(helloFrame(), 'x'.repeat(256 * 1024), 'x');
-      expect(await client.code).toBe(1013);
+      const client = dial(first, 'x'.repeat(256 * 1024), 'x');
+      expect(await client.code).toBe(expected);
       answer.next({ id: 'ada', name: 'ada' });
       expect(wires).toEqual([]);
     });
@@ -288,6 +300,8 @@ describe('without authenticate', () => {
       const [end, link] = rawEnd();
       links$.next(link);
       end.send(helloFrame());
+      await end.frames.take(1);
+      end.send('["ack",0,1024]');
     }
     expect((await wires.take(2)).map(({ principal }) => principal)).toEqual([undefined, undefined]);
     wires.subscription.unsubscribe();

@@ -67,7 +67,9 @@ describe('requests that bring nothing, as fast as they go', () => {
     const bad = await attacker(port);
     for (let index = 0; index < 100; index++) bad.socket.write(requestOf('DELETE', linkName(), 1));
     await bad.until(/(HTTP\/1\.1 404[^]*?){20}/);
-    expect((await rawLink(url).post(1, [helloFrame()])).status).toBe(200);
+    const link = rawLink(url);
+    expect((await link.post(1, [helloFrame()])).status).toBe(200);
+    expect((await link.post(2, ['["ack",0,1024]'])).status).toBe(204);
     expect(count()).toBe(1);
     bad.socket.destroy();
   });

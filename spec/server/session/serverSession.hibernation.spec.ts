@@ -181,14 +181,14 @@ describe('a ServerSession that has nothing to do', () => {
     expect(await code).toBe(1_000);
   });
 
-  it('ends when its client closes the connection with 1000, or with a code that is final', async () => {
+  it('ends when its client closes the connection with 1000, or with 4400', async () => {
     const [one, other] = [await hibernating(), await server.enter()];
     await server.pass(50);
     one.close();
-    other.close(1_008);
+    other.close(4_400);
     await turns();
     expect(server.wires.map(({ state }) => state.status)).toEqual(['disconnected', 'disconnected']);
-    expect(server.errors).toMatchObject([{ closeCode: 1_008 }]);
+    expect(server.errors).toMatchObject([{ closeCode: 4_400 }]);
     expect(server.timers()).toBe(0);
   });
 

@@ -45,7 +45,7 @@ async function start(random: () => number, dice: Dice) {
   const pick = <T>(values: readonly T[]): T => values[dice(values.length)]!;
   const links$ = new Subject<ServedLink>();
   const servers: End[] = [];
-  const options = { hibernateAfter: 3, pingInterval: 200, codecs: CODECS, delivery: 'exactly-once' } as const;
+  const options = { hibernateAfter: 3, pingInterval: 200, codecs: CODECS } as const;
   const running = serve(links$, options).subscribe((wire) => servers.push(endOf(wire)));
   const clients: End[] = [];
   const cuts: (() => void)[] = [];

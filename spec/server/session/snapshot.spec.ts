@@ -1,5 +1,6 @@
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Parcel } from '../../../lib/server/session/fanOut.js';
+import { DEFAULT_LIMITS } from '../../../lib/session/protocol/receiveLimits.js';
 import { addParcel, answer, batchesOf, hasRoom, isUnacked, type Snapshot } from '../../../lib/server/session/snapshot.js';
 
 const parcel = (...ids: readonly string[]): Parcel => ({
@@ -15,7 +16,7 @@ function start(): Snapshot {
   const cursor = { done: 7, finished: [] };
   const snapshot: Snapshot = {
     ...{ acked: 0, sent: 0, before: 0, bytes: 0, checked: 0, marked: Infinity, parcels: undefined, ackedSentAt: undefined },
-    ...{ allowance: { window: 8, bytes: 1_000 }, lazyAcks: true, rejections: true, cursor },
+    ...{ allowance: { window: 8, bytes: 1_000 }, lazyAcks: true, rejections: true, cursor, limits: DEFAULT_LIMITS, isWithin: true },
   };
   addParcel(snapshot, parcel('a', 'b', 'c'));
   addParcel(snapshot, parcel('d', 'e'));

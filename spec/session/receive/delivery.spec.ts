@@ -4,14 +4,27 @@ import { claim, deliver, tellFailed, type Claim, type DeliverySession, type Outc
 
 const message = (id = 'm'): Message => createMessage('test.any', null, { id });
 const terms = { canWrite: true, isOver: () => false };
-const ignoring: DeliverySession = { ...terms, settle: () => undefined };
+const ignoring: DeliverySession = { ...terms, settle: () => undefined, abandon: () => undefined };
 
 /** Delivers a message to these subscribers, and notes how the message is settled. */
 function delivered(...subscribers: ((message: Message) => void)[]) {
   const settled: (readonly Outcome[])[] = [];
   const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
-  deliver(message(), emit, { ...terms, settle: (_, outcomes) => settled.push(outcomes) });
+  deliver(message(), emit, { ...ignoring, settle: (_, outcomes) => settled.push(outcomes) });
   return settled;
+}
+
+/** Delivers a message to these subscribers, and records the numbers that the session settles and abandons. */
+function ended(...subscribers: ((message: Message) => void)[]) {
+  const numbers = { settled: [] as number[], abandoned: [] as number[] };
+  const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
+  const session = {
+    ...ignoring,
+    settle: (number: number) => numbers.settled.push(number),
+    abandon: (number: number) => numbers.abandoned.push(number),
+  };
+  deliver(message(), emit, session, 7);
+  return numbers;
 }
 
 /** A subscriber that claims, and its claim. */
@@ -87,6 +100,46 @@ describe('claim', () => {
     expect([claims[0]!.canWrite, claims[0]!.isOver()]).toEqual([false, false]);
     isOver = true;
     expect(claims[0]!.isOver()).toBe(true);
+  });
+});
+
+describe('a claim that is abandoned', () => {
+  it('leaves the message unprocessed, and abandons the other outcomes, when all claims have ended', () => {
+    const [one, two, three] = [claimant(), claimant(), claimant()];
+    const numbers = ended(one.take, two.take, three.take);
+    const abandoned: string[] = [];
+    one.claims[0]!({ onAbandoned: () => abandoned.push('one') });
+    two.claims[0]!.abandon();
+    expect([one, two].map(({ claims }) => claims[0]!.isAbandoned())).toEqual([true, true]);
+    expect([numbers.abandoned, abandoned]).toEqual([[], []]);
+    three.claims[0]!({ onAbandoned: () => abandoned.push('three') });
+    expect([numbers, abandoned]).toEqual([{ settled: [], abandoned: [7] }, ['one', 'three']]);
+  });
+
+  it('waits until all subscribers have received the message', () => {
+    const order: string[] = [];
+    const emit = (one: Message): void => {
+      claim(one)?.abandon();
+      order.push('received');
+    };
+    deliver(message(), emit, { ...ignoring, abandon: () => order.push('abandoned') });
+    expect(order).toEqual(['received', 'abandoned']);
+  });
+
+  it('does not change its outcome', () => {
+    const { claims, take } = claimant();
+    const numbers = ended(take);
+    claims[0]!({});
+    claims[0]!.abandon();
+    expect([numbers, claims[0]!.isAbandoned()]).toEqual([{ settled: [7], abandoned: [] }, false]);
+  });
+
+  it('is open again after a failed commit', () => {
+    const { claims, take } = claimant();
+    const settled = delivered(take);
+    claims[0]!({ onFailed: () => claims[0]!.abandon() });
+    tellFailed(settled[0]!, 'error');
+    expect([settled.length, claims[0]!.isAbandoned()]).toEqual([1, true]);
   });
 });
 

@@ -1,10 +1,12 @@
 import { of, Subject, Subscription, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
+import { StoreError } from '../../../lib/errors.js';
 import { whenReady, type MaybeAsync } from '../../../lib/internal/maybeAsync.js';
 import type { Outcome } from '../../../lib/session/receive/delivery.js';
 import { createInboxCommitter } from '../../../lib/session/receive/inboxCommitter.js';
 import { AckTracker } from '../../../lib/session/receive/ackTracker.js';
 import type { Completion, Cursor } from '../../../lib/session/store/inbox.js';
 import type { Wait } from '../../../lib/session/serialTask.js';
+import { leaseOf } from '../../support/inboxes.js';
 
 interface Call {
   readonly pid: string;
@@ -15,7 +17,7 @@ interface Call {
 const cursor = (done: number, ...finished: number[]): Cursor => ({ done, finished });
 const boom = new Error('boom');
 
-/** Commits over an inbox that answers as `answer` says. */
+/** Commits over an inbox that runs the effects, and answers as `answer` says. */
 function start(answer: (call: Call) => MaybeAsync<void>) {
   const calls: Call[] = [];
   const seen: unknown[] = [];
@@ -27,11 +29,16 @@ function start(answer: (call: Call) => MaybeAsync<void>) {
   };
   const committer = createInboxCommitter({
     inbox: {
-      load: () => undefined,
+      claim: () => ({ record: undefined, lease: undefined }),
       remember: () => undefined,
-      commit(pid, at, completions) {
+      commit({ pid }, at, completions) {
         const call = { pid, cursor: at, completions };
         calls.push(call);
+        try {
+          for (const { effect } of completions) effect?.(undefined);
+        } catch (error) {
+          return throwError(() => error);
+        }
         return answer(call);
       },
     },
@@ -41,7 +48,7 @@ function start(answer: (call: Call) => MaybeAsync<void>) {
     onDone: () => seen.push('done'),
     onFailed: (error) => seen.push(error),
   });
-  const tracker = new AckTracker('ann');
+  const tracker = new AckTracker(undefined, leaseOf('ann'));
   return {
     ...committer,
     run,
@@ -55,6 +62,14 @@ function start(answer: (call: Call) => MaybeAsync<void>) {
       run();
     },
     cursors: () => calls.map((call) => call.cursor),
+  };
+}
+
+/** An effect that fails at its first call. */
+function failsOnce(): () => void {
+  let calls = 0;
+  return () => {
+    if (calls++ === 0) throw boom;
   };
 }
 
@@ -95,20 +110,21 @@ describe('InboxCommitter', () => {
 
   it('gives the inbox what each message brings about, in order, and tells each when it is stored', () => {
     const { add, run, tracker, calls, seen } = start(() => of(undefined));
-    const [one, two] = [(): void => undefined, (): void => undefined];
+    const effects: string[] = [];
+    const [one, two] = [(): void => void effects.push('one'), (): void => void effects.push('two')];
     const deadLetter = { message: {} as never, reason: 'r', error: 'r', attempts: 1, history: [], at: 0 };
     add(1, [telling('a', seen, { effect: one }), telling('b', seen, { effect: two })], tracker);
     add(2, [telling('c', seen, { deadLetter })], tracker);
     run();
-    expect(calls[0]!.completions).toMatchObject([{ effect: one }, { effect: two }, { deadLetter }]);
+    expect([calls.length, effects, calls[0]!.completions[2]]).toMatchObject([1, ['one', 'two'], { deadLetter }]);
     expect(seen).toEqual(['done', 'a done', 'b done', 'c done']);
   });
 
   it('commits one by one what failed together, in order: one effect must not take the others with it', () => {
-    const bad = (): void => undefined;
-    const { add, run, tracker, seen, cursors } = start(({ completions }) =>
-      completions.some(({ effect }) => effect === bad) ? throwError(() => boom) : undefined,
-    );
+    const bad = (): void => {
+      throw boom;
+    };
+    const { add, run, tracker, seen, cursors } = start(() => undefined);
     add(1, [telling('a', seen)], tracker);
     add(2, [telling('b', seen, { effect: bad })], tracker);
     add(3, [telling('c', seen)], tracker);
@@ -119,14 +135,8 @@ describe('InboxCommitter', () => {
   });
 
   it('commits again what is settled again, before or after the others', () => {
-    let isBad = true;
-    const { add, run, tracker, seen, cursors } = start(() => (isBad ? throwError(() => boom) : undefined));
-    const again: Outcome = {
-      onFailed: () => {
-        isBad = false;
-        add(1, [telling('again', seen)], tracker);
-      },
-    };
+    const { add, run, tracker, seen, cursors } = start(() => undefined);
+    const again: Outcome = { effect: failsOnce(), onFailed: () => add(1, [telling('again', seen)], tracker) };
     add(1, [again], tracker);
     run();
     expect(cursors()).toEqual([cursor(1), cursor(1)]);
@@ -134,21 +144,57 @@ describe('InboxCommitter', () => {
     expect(tracker.done).toBe(1);
   });
 
+  it('delivers the failure of a statement of an effect to its handler, if the inbox reports it as one of the effect', () => {
+    const fails = ({ completions }: Call): MaybeAsync<void> => {
+      const failing = completions.find(({ effect }) => effect);
+      failing?.onEffectFailed?.();
+      return failing && throwError(() => boom);
+    };
+    const { add, run, tracker, seen, cursors } = start(fails);
+    add(1, [telling('a', seen)], tracker);
+    add(2, [telling('b', seen, { effect: () => undefined })], tracker);
+    run();
+    expect(cursors()).toEqual([cursor(2), cursor(1), cursor(2)]);
+    expect(seen).toEqual(['done', 'a done', 'b failed: boom']);
+  });
+
   it('fails the session when nobody else wants to know', () => {
     const { settle, seen, tracker } = start(() => throwError(() => boom));
     settle(1);
-    expect([seen, tracker.done]).toEqual([[boom], 0]);
+    expect([seen, tracker.done]).toMatchObject([[{ code: 'ERR_STORE', cause: boom }], 0]);
   });
 
-  it('takes one that cannot be stored for one failure, and not for all', () => {
-    const { settle, seen } = start(({ cursor: { done } }) => (done === 3 ? throwError(() => boom) : undefined));
-    settle(1, 2, 3);
-    expect(seen).toEqual(['done', 'done', boom]);
+  it('fails the session once when the inbox fails, and tells no handler: its messages were not at fault', () => {
+    const { add, run, abandon, tracker, seen, calls } = start(() => throwError(() => boom));
+    add(1, [telling('a', seen, { effect: () => undefined })], tracker);
+    add(2, [telling('b', seen)], tracker);
+    run();
+    expect([seen, calls.length]).toMatchObject([[{ code: 'ERR_STORE', store: 'inbox', cause: boom }], 1]);
+    abandon();
+    expect(seen.slice(1)).toEqual(['a abandoned', 'b abandoned']);
+  });
+
+  it('takes a StoreError that an effect has met for one of the inbox', () => {
+    const full = new StoreError('lmdb', 'quota');
+    const { add, run, tracker, seen } = start(() => undefined);
+    const effect = (): void => {
+      throw full;
+    };
+    add(1, [telling('a', seen, { effect })], tracker);
+    run();
+    expect(seen).toEqual([full]);
+  });
+
+  it('takes an asynchronous effect, which no inbox supports, for a failure of its handler', () => {
+    const { add, run, tracker, seen } = start(() => throwError(() => boom));
+    add(1, [telling('a', seen, { effect: () => Promise.resolve() as never })], tracker);
+    run();
+    expect(seen).toEqual(['a failed: boom']);
   });
 
   it('keeps apart what belongs to an earlier session of the peer', () => {
     const { add, run, calls } = start(() => undefined);
-    const [before, after] = [new AckTracker('before', cursor(7)), new AckTracker('after')];
+    const [before, after] = [new AckTracker(cursor(7), leaseOf('before')), new AckTracker(undefined, leaseOf('after'))];
     add(8, [], before);
     add(1, [], after);
     add(2, [], after);
@@ -157,10 +203,10 @@ describe('InboxCommitter', () => {
   });
 
   it('does not recurse: 100,000 that fail together with an inbox that answers at once', () => {
-    const { settle, tracker, cursors } = start(({ cursor: { done, finished } }) =>
-      done + finished.length > tracker.done + 1 ? throwError(() => boom) : undefined,
-    );
-    settle(...Array.from({ length: 100_000 }, (_, index) => index + 1));
+    const { add, run, tracker, cursors } = start(() => undefined);
+    const effect = failsOnce();
+    for (let number = 1; number <= 100_000; number++) add(number, number === 1 ? [{ effect }] : [], tracker);
+    run();
     expect(tracker.done).toBe(100_000);
     expect(cursors()).toHaveLength(100_001);
   });
@@ -179,9 +225,8 @@ describe('InboxCommitter', () => {
   });
 
   it('tells those who wait to be committed one by one, too', () => {
-    const answers: Observable<void>[] = [throwError(() => boom), new Subject()];
-    const { add, run, abandon, tracker, seen } = start(() => answers.shift());
-    add(1, [telling('a', seen)], tracker);
+    const { add, run, abandon, tracker, seen } = start(() => new Subject());
+    add(1, [telling('a', seen, { effect: failsOnce() })], tracker);
     add(2, [telling('b', seen)], tracker);
     run();
     abandon();

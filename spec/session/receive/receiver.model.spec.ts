@@ -88,7 +88,7 @@ function createReal() {
       onMissed: () => undefined,
     });
   let receiver = make();
-  receiver.begin('sender');
+  receiver.begin();
   return {
     receiver: () => receiver,
     handed: () => [...open.keys()],
@@ -100,7 +100,7 @@ function createReal() {
       const cursor = receiver.tracker.cursorWith([]);
       open = new Map();
       receiver = make();
-      receiver.begin('sender', cursor);
+      receiver.begin(cursor);
     },
   };
 }

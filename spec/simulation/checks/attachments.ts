@@ -15,20 +15,23 @@ export interface AttachmentOptions {
 export function createAttachmentChecks({ violate, hasForgotten, isIntruder, soon }: AttachmentOptions) {
   const welcomed = new Map<string, { readonly hello: Hello; readonly connection: Connection }>();
 
+  /** Each server knows of its own connections only. */
+  const keyOf = ({ host }: Connection, pid: string): string => `${host} ${pid}`;
   const left = new WeakSet<Connection>();
 
   return {
     /** The server takes a frame, or sends one. */
     used(connection: Connection, { pid }: Hello): void {
-      const latest = welcomed.get(pid)?.connection;
+      const latest = welcomed.get(keyOf(connection, pid))?.connection;
       if (latest && latest !== connection && left.has(connection))
         violate('attachment', `${connection.name} is used after ${latest.name} was welcomed`);
     },
     welcomed(connection: Connection, hello: Hello): void {
       const { pid, epoch, n } = hello;
-      const before = welcomed.get(pid);
-      const isForgotten = hasForgotten(pid);
-      welcomed.set(pid, { hello, connection });
+      const key = keyOf(connection, pid);
+      const before = welcomed.get(key);
+      const isForgotten = hasForgotten(key);
+      welcomed.set(key, { hello, connection });
       if (!before) return;
       left.add(before.connection);
       soon(() => {

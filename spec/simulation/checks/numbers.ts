@@ -1,9 +1,10 @@
 import type { Codec } from '../../../lib/index.js';
 import { batchFrame, type SessionFrame } from '../../../lib/session/protocol/frames.js';
-import { parseHello, parseWelcome, type Welcome } from '../../../lib/session/protocol/handshake.js';
+import { parseHello, parseWelcome, type Hello, type Welcome } from '../../../lib/session/protocol/handshake.js';
 import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
+import { isEarlier } from '../../../lib/session/store/isEarlier.js';
 import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
 import type { Violate } from './violation.js';
 
@@ -29,6 +30,22 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
   const spaces = new Map<string, Space>();
   const talks = new WeakMap<Connection, Talk>();
 
+  const hosts = new Map<string, { host: number; count: number }>();
+  const hellos = new Map<string, { readonly hello: Hello; readonly host: number }>();
+
+  /** Names a server as the owner of what it sends: each that follows another has a higher number. */
+  const serverOf = (host: number, pid: string): number => {
+    const latest = hosts.get(pid) ?? { host, count: 0 };
+    const next = { host, count: latest.count + Number(latest.host !== host) };
+    hosts.set(pid, next);
+    return next.count;
+  };
+  const isOutdated = (hello: Hello, host: number): boolean => {
+    const latest = hellos.get(hello.pid);
+    if (latest && latest.host !== host && isEarlier(hello, latest.hello)) return true;
+    hellos.set(hello.pid, { hello, host });
+    return false;
+  };
   const spaceOf = (sender: Side, { hello, receiver }: Talk): Space => {
     const key = sender === 'client' ? `from ${hello?.pid}` : `to ${receiver}`;
     const space = spaces.get(key) ?? newSpace();
@@ -42,13 +59,16 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
       if (number > rx && id !== SKIPPED && !isDone(journal.of(id))) space.brought.delete(number);
     }
   };
-  const welcome = ({ rx, known, resumed, window, bytes }: Welcome, talk: Talk): void => {
+  const welcome = ({ rx, known, resumed, window, bytes }: Welcome, talk: Talk, host: number): void => {
     const { hello } = talk;
     if (!hello) return;
     const theirs = resumed ? (hello.rx ?? 0) : 0;
     talk.since = now();
     talk.flows.client = newFlow(rx, window, bytes);
     talk.flows.server = newFlow(theirs, hello.window, hello.bytes);
+    talk.owners.server = serverOf(host, hello.pid);
+    // A server that stood still may answer what its client said before it went to another.
+    if (isOutdated(hello, host)) return;
     const up = spaceOf('client', talk);
     const isForgotten = hasForgotten(hello.pid);
     if (rx < up.acked && !isForgotten) violate('acked', `the server has ${rx}, and has acked ${up.acked}`);
@@ -80,8 +100,8 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
     flow.last = last;
     while (flow.flying[0] && flow.flying[0].last <= known) flow.flying.shift();
     const bytes = flow.flying.reduce((sum, { size: mine }) => sum + mine, size);
-    // A batch that alone is larger than the window goes when nothing else is on its way.
-    const isAlone = flow.flying.length === 0 && first <= known + 1;
+    // A batch that alone is larger than the window goes when nothing else is on its way, and the first ack has come where the welcome granted nothing.
+    const isAlone = flow.flying.length === 0 && first <= known + 1 && flow.window > 0;
     if (last - known > flow.window && !isAlone) violate('window', `${from} sends ${last}, where ${known} is acked of ${flow.window}`);
     if (bytes > flow.bytes && flow.flying.length > 0) violate('window', `${from} has ${bytes} bytes on their way, of ${flow.bytes}`);
     flow.flying.push({ last, size });
@@ -123,7 +143,7 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
         talk.hello = parseHello(frame.value);
         talk.owners.client = talk.hello.epoch;
       }
-      if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk);
+      if (frame.kind === 'welcome') welcome(parseWelcome(frame.value), talk, connection.host);
       else if (frame.kind === 'ack') acknowledge(frame.done, talk, from);
       else if (frame.kind === 'reject') reject(frame.rejections, spaceOf(other(from), talk));
       else if (frame.kind === 'skip') for (const number of frame.numbers) talk.flows[from]?.skipped.add(number);
@@ -143,7 +163,10 @@ export function createNumberChecks({ codec, journal, violate, hasForgotten, now,
         const owner = talk.owners[by];
         space.known.set(owner, Math.max(knownBy(owner, space), ack.done));
         const flow = talk.flows[by];
-        if (flow) flow.known = Math.max(flow.known, ack.done);
+        if (flow) {
+          flow.known = Math.max(flow.known, ack.done);
+          flow.window ||= ack.credit;
+        }
       }
       if (frame.kind === 'skip') bringSkipped(frame.numbers, spaceOf(other(by), talk));
       else if (frame.kind === 'msg' && frame.first > 0) bring(frame.first, idsIn(frame.body, codec), talk, other(by));

@@ -48,8 +48,8 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
     name: 'a history that forgets',
     why: 'a dead letter tells how each try has failed',
     file: 'lib/session/consume/createDeadLetter.ts',
-    find: '(failures = [...failures, failureOf(error, scheduler.now())]',
-    replace: '(failures = [failureOf(error, scheduler.now())]',
+    find: '(failures = [...failures, failureOf(error, wallTime(scheduler))]',
+    replace: '(failures = [failureOf(error, wallTime(scheduler))]',
   },
   {
     name: 'dropped without a word',

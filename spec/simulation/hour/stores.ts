@@ -1,5 +1,6 @@
 import type { DeadLetter, DeadLetterStore, Inbox, InboxRecord, QueuedMessage, QueueStore } from '../../../lib/index.js';
 
+import { claimIn, claimSender, ownRecord } from '../../support/fakeInbox.js';
 import type { Disk } from '../disk.js';
 import type { Life } from '../life.js';
 
@@ -20,18 +21,23 @@ export function diskInbox(
   onEffect: (id: string) => void,
   onLetter: (letter: DeadLetter) => void,
 ): Inbox<Effect> {
-  const recordOf = (pid: string): InboxRecord => senders.get(pid) ?? { cursor: { done: 0, finished: [] } };
   return {
-    load: (pid) => disk.write(life, () => senders.get(pid)),
-    commit: (pid, cursor, completions) =>
+    claim: (pid, decide) => disk.write(life, () => claimSender(senders, pid, decide)),
+    commit: (lease, cursor, completions) =>
       disk.write(life, () => {
+        const { pid, claim } = claimIn(lease);
+        const before = ownRecord(senders, lease);
         const effects: string[] = [];
         for (const { effect } of completions) effect?.((id) => void effects.push(id));
-        senders.set(pid, { ...recordOf(pid), cursor });
+        senders.set(pid, { claim, ...before, cursor });
         effects.forEach(onEffect);
         for (const { deadLetter } of completions) if (deadLetter) onLetter(deadLetter);
       }),
-    remember: (pid, session) => disk.write(life, () => void senders.set(pid, { ...recordOf(pid), session })),
+    remember: (lease, session) =>
+      disk.write(life, () => {
+        const { pid, claim } = claimIn(lease);
+        senders.set(pid, { cursor: { done: 0, finished: [] }, claim, ...ownRecord(senders, lease), session });
+      }),
   };
 }
 

@@ -6,17 +6,17 @@ export const COMMITTING: readonly Mutant[] = [
     name: 'cursor before effect',
     why: 'effect and cursor are one transaction',
     file: 'lib/session/receive/inboxCommitter.ts',
-    find: 'wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);',
-    replace: `const effects = (): void => wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);
-      wait(() => inbox.commit(tracker.pid, cursor, []), effects, failed);`,
+    find: 'wait(recorded$ ? () => recorded$.pipe(mergeMap(() => asObservable(commit))) : commit, done, failed);',
+    replace: `const effects = (): void => wait(() => inbox.commit(tracker.lease as InboxLease, cursor, outcomesOf(group)), done, failed);
+      wait(() => inbox.commit(tracker.lease as InboxLease, cursor, []), effects, failed);`,
   },
   {
     name: 'effect before cursor',
     why: 'effect and cursor are one transaction',
     file: 'lib/session/receive/inboxCommitter.ts',
-    find: 'wait(() => inbox.commit(tracker.pid, cursor, outcomesOf(group)), done, failed);',
-    replace: `const then = (): void => wait(() => inbox.commit(tracker.pid, cursor, []), done, failed);
-      wait(() => inbox.commit(tracker.pid, tracker.cursorWith([]), outcomesOf(group)), then, failed);`,
+    find: 'wait(recorded$ ? () => recorded$.pipe(mergeMap(() => asObservable(commit))) : commit, done, failed);',
+    replace: `const then = (): void => wait(() => inbox.commit(tracker.lease as InboxLease, cursor, []), done, failed);
+      wait(() => inbox.commit(tracker.lease as InboxLease, tracker.cursorWith([]), outcomesOf(group)), then, failed);`,
   },
   {
     name: 'ack before the commit',

@@ -1,6 +1,8 @@
 import { ACKING } from './acking.js';
 import { ATTACHING } from './attaching.js';
 import { COMMITTING } from './committing.js';
+import { FAILING } from './failing.js';
+import { OWNING } from './owning.js';
 import { RECEIVING } from './receiving.js';
 import { REJECTING } from './rejecting.js';
 import { RESUMING } from './resuming.js';
@@ -20,4 +22,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...ATTACHING,
   ...SLEEPING,
   ...REJECTING,
+  ...OWNING,
+  ...FAILING,
 ];

@@ -48,7 +48,7 @@ export const RECEIVING: readonly Mutant[] = [
     name: 'go on in a new session',
     why: 'the numbers of a new session begin anew',
     file: 'lib/session/client.ts',
-    find: 'endpoint.begin(sid);',
+    find: 'endpoint.begin();',
     replace: '',
   },
   {

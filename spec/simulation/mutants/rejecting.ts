@@ -58,4 +58,12 @@ export const REJECTING: readonly Mutant[] = [
     find: 'if (error) fail(error);\n      else to.complete();',
     replace: 'to.complete();',
   },
+  {
+    name: 'rejections that are larger than a frame',
+    why: 'what is larger than the other side accepts is not sent',
+    file: 'lib/session/receive/rejectionSender.ts',
+    find: 'if (bytes > maxBytes || ',
+    replace: 'if (bytes === Infinity || ',
+    from: 50_000,
+  },
 ];

@@ -17,13 +17,6 @@ export const RESUMING: readonly Mutant[] = [
     replace: 'this.onUnmarked?.(last);',
   },
   {
-    name: 'a mark that is forgotten at a takeover',
-    why: 'a message that was never sent is not in doubt',
-    file: 'lib/session/send/sender.ts',
-    find: 'const { sent: marked = ticket ? this.#last : acked } = contents;',
-    replace: 'const marked = ticket ? this.#last : acked;',
-  },
-  {
     name: 'a mark that is too low at a takeover',
     why: 'a message that may have been sent is in doubt',
     file: 'lib/session/send/sender.ts',
@@ -36,6 +29,7 @@ export const RESUMING: readonly Mutant[] = [
     file: 'lib/session/send/outboxWriter.ts',
     find: 'if (inFlight.isAttached || inFlight.marked',
     replace: 'if (inFlight.marked >= 0 || inFlight.marked',
+    from: 12_000,
   },
   {
     name: 'a lowered mark that the sender forgets',
@@ -64,7 +58,7 @@ export const RESUMING: readonly Mutant[] = [
     file: 'lib/server/session/resumption.ts',
     find: 'this.#isBegun = this.#canGoOn = goesOn;',
     replace: 'this.#isBegun = this.#canGoOn = true;',
-    from: 14_000,
+    from: 18_000,
   },
   {
     name: 'send behind the welcome',

@@ -99,6 +99,7 @@ export const SLEEPING: readonly Mutant[] = [
     file: 'lib/server/session/snapshot.ts',
     find: "if (frame === controlFrame('ping', done))",
     replace: 'if (frame.startsWith(\'["ping",\'))',
+    from: 4_000,
   },
   {
     name: 'bytes in flight that hibernation forgets',

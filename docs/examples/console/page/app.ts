@@ -1,6 +1,5 @@
-import { catchError, defer, EMPTY, exhaustMap, filter, fromEvent, map, merge, of, share, startWith, tap } from 'rxjs';
+import { catchError, defer, EMPTY, exhaustMap, filter, fromEvent, map, merge, of, startWith, tap } from 'rxjs';
 import { connect, msgpack, webSocket } from 'rxwire';
-import { countDelivery } from '../delivery.js';
 import { showConnection } from './connection.js';
 import { byId, make, setText, the } from './dom.js';
 import { editTogether } from './document.js';
@@ -9,7 +8,7 @@ import { entry, eventsOf } from './events.js';
 import { showFiles } from './files.js';
 import { showLatency } from './latency.js';
 import { showPeople } from './people.js';
-import { runPrograms } from './program.js';
+import { showRuns } from './program.js';
 import { showResources } from './resources.js';
 import { samples } from './samples.js';
 import { shareAddress } from './share.js';
@@ -42,9 +41,8 @@ const examples$ = fromEvent(picker, 'change').pipe(
 showConnection(wire);
 showLatency(wire);
 const workspace = openWorkspace(wire, workspaceName());
-const messages$ = runPrograms(wire, editor, workspace.id).pipe(share());
 
-messages$.pipe(countDelivery()).subscribe((delivery) => {
+showRuns(wire, editor, workspace.id).subscribe((delivery) => {
   for (const name of ['received', 'lost', 'doubled'] as const) {
     const counter = byId(name);
     setText(counter, delivery[name].toLocaleString('en'));
@@ -69,7 +67,6 @@ fromEvent(window, 'pagehide').subscribe(() => wire.complete());
 const kept$ = fromEvent<PageTransitionEvent>(window, 'pageshow').pipe(filter(({ persisted }) => persisted));
 merge(fromEvent(window, 'hashchange'), kept$).subscribe(() => location.reload());
 merge(showPeople(workspace.channel).pipe(catchError(() => EMPTY)), shareAddress()).subscribe();
-merge(
-  ...[cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace.channel)],
-  editTogether(editor, workspace, examples$),
-).subscribe(addEntry);
+merge(...[cuts$, eventsOf(wire), showFiles(workspace), showResources(workspace)], editTogether(editor, workspace, examples$)).subscribe(
+  addEntry,
+);

@@ -3,7 +3,7 @@ import type { FileEntry } from '../messages.js';
 import { byId, make } from './dom.js';
 
 export interface FileList {
-  readonly replace: (files: readonly FileEntry[]) => void;
+  readonly clear: () => void;
   /** A file is there, or has changed. */
   readonly show: (file: FileEntry) => void;
   readonly remove: (path: string) => void;
@@ -71,11 +71,7 @@ export function createFileList(): FileList {
   return {
     show,
     remove,
-    replace(files) {
-      const kept = new Set(files.map(({ path }) => path));
-      for (const path of [...rows.keys()]) if (!kept.has(path)) remove(path);
-      files.forEach(show);
-    },
+    clear: () => [...rows.keys()].forEach(remove),
     setProgress(path, progress) {
       // What is not there yet shows how far it is; what is there has its row already.
       const row = progress < 1 ? rowOf(path) : rows.get(path);

@@ -1,6 +1,6 @@
 import { catchError, filter, finalize, fromEvent, ignoreElements, map, merge, mergeMap, of, switchMap, tap, type Observable } from 'rxjs';
 import { ofType } from 'rxwire';
-import type { FileEntry } from '../messages.js';
+import { fileIn } from '../messages.js';
 import { download, remove, upload } from '../transfers.js';
 import { byId, the } from './dom.js';
 import { entry } from './events.js';
@@ -12,16 +12,16 @@ import type { SharedWorkspace } from './workspace.js';
 const UPLOADS = 3;
 
 /** Shows the files of a workspace as they come, change and go, sends and fetches some, and emits what people should know of. */
-export function showFiles({ id, wire, channel, opened$ }: SharedWorkspace): Observable<Entry> {
+export function showFiles({ id, wire, channel, state }: SharedWorkspace): Observable<Entry> {
   const list = createFileList();
   const tell = (text: string) => catchError<never, Observable<Entry>>((error: Error) => of(entry('bad', `${text}: ${error.message}`)));
 
-  const listed$ = opened$.pipe(tap(({ files }) => list.replace(files)));
-  const changed$ = channel.pipe(
+  const forgotten$ = state.gaps$.pipe(tap(() => list.clear()));
+  const changed$ = state.pipe(
     ofType('file.change'),
-    tap(({ payload: { path, operation, result } }) => {
-      if (operation === 'delete') list.remove(path);
-      else list.show({ path, size: sizeIn(result) });
+    tap(({ payload }) => {
+      if (payload.operation === 'delete') list.remove(payload.path);
+      else list.show(fileIn(payload));
     }),
   );
   const progress$ = channel.pipe(
@@ -51,11 +51,7 @@ export function showFiles({ id, wire, channel, opened$ }: SharedWorkspace): Obse
   const removed$ = list.remove$.pipe(
     mergeMap((path) => remove(wire, id, path).pipe(ignoreElements(), tell(`${path.slice(1)} was not deleted`))),
   );
-  return merge(merge(listed$, changed$, progress$).pipe(ignoreElements()), uploaded$, downloaded$, removed$);
-}
-
-function sizeIn(result: unknown): number {
-  return (Object(result) as Partial<FileEntry>).size ?? 0;
+  return merge(merge(forgotten$, changed$, progress$).pipe(ignoreElements()), uploaded$, downloaded$, removed$);
 }
 
 function chosenFiles(): Observable<File> {

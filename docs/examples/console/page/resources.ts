@@ -1,21 +1,29 @@
 import { ignoreElements, map, merge, scan, startWith, tap, type Observable } from 'rxjs';
-import { ofType, type ChannelSubject, type ResourceAlert } from 'rxwire';
+import { ofType, type ResourceAlert } from 'rxwire';
 import type { SandboxResources } from '../messages.js';
 import { BARS, drawBars } from './bars.js';
 import { byId, setText } from './dom.js';
 import { entry } from './events.js';
 import type { Entry } from './timeline.js';
+import type { SharedWorkspace } from './workspace.js';
 
 /** How high the meters go, as parts of the thresholds. */
 const TOP = { cpu: 1.2, memory: 2 };
 
 const MEBIBYTE = 1_048_576;
 
+/** The server has been restarted: no program runs. */
+const NOTHING: SandboxResources = { sandboxId: '', metrics: { cpu: 0, memory: 0, programs: 0 } };
+
 /** Shows what the programs of a workspace use, and emits what people should know of. */
-export function showResources(channel: ChannelSubject): Observable<Entry> {
-  const metrics$ = channel.pipe(
-    ofType('resource.metrics'),
-    map(({ payload }) => payload),
+export function showResources({ channel, state }: SharedWorkspace): Observable<Entry> {
+  const metrics$ = merge(
+    state.pipe(
+      ofType('resource.metrics'),
+      map(({ payload }) => payload),
+    ),
+    state.gaps$.pipe(map(() => NOTHING)),
+  ).pipe(
     tap(showNumbers),
     scan((all, payload) => [...all.slice(1 - BARS), payload], [] as SandboxResources[]),
     startWith([]),

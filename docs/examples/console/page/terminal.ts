@@ -1,14 +1,12 @@
-import type { MessageTypes } from 'rxwire';
+import type { OutputPiece } from '../messages.js';
 import { byId, make } from './dom.js';
 
 /** Older lines than these are let go. */
 const MAX_LINES = 2_000;
 
-type Piece = Pick<MessageTypes['execution.output'], 'data' | 'stream'>;
-
 export interface Terminal {
   clear(): void;
-  print(pieces: readonly Piece[]): void;
+  print(pieces: readonly OutputPiece[]): void;
 }
 
 interface Chunk {
@@ -22,7 +20,7 @@ export function createTerminal(): Terminal {
   let chunks: Chunk[] = [];
   let [shown, gone] = [0, 0];
 
-  const append = ({ data, stream }: Piece): void => {
+  const append = ({ data, stream }: OutputPiece): void => {
     const node = make('span', data, stream);
     const lines = data.split('\n').length - 1;
     output.append(node);

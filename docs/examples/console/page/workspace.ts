@@ -1,6 +1,5 @@
-import { catchError, defer, distinctUntilChanged, EMPTY, filter, map, shareReplay, switchMap, type Observable } from 'rxjs';
-import { channel, createMessage, request, type Channel, type Wire } from 'rxwire';
-import { channelOf, WORKSPACE_NAME, type FileEntry } from '../messages.js';
+import { channel, type Channel, type Wire } from 'rxwire';
+import { channelOf, stateChannelOf, WORKSPACE_NAME } from '../messages.js';
 
 /** What this page shares with all who have the same address open. */
 export interface SharedWorkspace {
@@ -8,8 +7,8 @@ export interface SharedWorkspace {
   readonly wire: Wire;
   /** Tells what happens in it. */
   readonly channel: Channel;
-  /** What is in it, each time this page has come in: also after the server was restarted. */
-  readonly opened$: Observable<{ readonly files: readonly FileEntry[] }>;
+  /** Tells what is in it: first all, then each change. A gap means to forget all. */
+  readonly state: Channel;
 }
 
 /** The workspace that the address names, or a new one. */
@@ -23,14 +22,5 @@ export function workspaceName(): string {
 
 /** Comes into a workspace, and comes back into it whenever the server has forgotten that. */
 export function openWorkspace(wire: Wire, id: string): SharedWorkspace {
-  const shared = channel(wire, channelOf(id));
-  const open$ = defer(() => request(wire, createMessage('workspace.open', { sandboxId: id })));
-  const opened$ = shared.state$.pipe(
-    map(({ status }) => status),
-    distinctUntilChanged(),
-    filter((status) => status === 'joined'),
-    switchMap(() => open$.pipe(catchError(() => EMPTY))),
-    shareReplay(1),
-  );
-  return { id, wire, channel: shared, opened$ };
+  return { id, wire, channel: channel(wire, channelOf(id)), state: channel(wire, stateChannelOf(id)) };
 }

@@ -1,5 +1,6 @@
-import { createMessage, type ChannelSubject, type ResourceAlert } from 'rxwire';
+import { createMessage, type ResourceAlert } from 'rxwire';
 import { SandboxError, type SandboxUsage } from '../sandbox.js';
+import type { WorkspaceChannels } from './workspace.js';
 
 /** From where on people are warned: of cores, and of bytes. */
 export interface Thresholds {
@@ -31,12 +32,12 @@ export interface Gauge {
 }
 
 /**
- * Tells a workspace's channel what its programs use together, as `resource.metrics`; once each time that one crosses a threshold, as
- * `resource.warning`; and when one was stopped at a limit, as `resource.limit`.
+ * Tells what the programs of a workspace use together: `resource.metrics` in the channel of its state. Its other channel gets a `resource.warning` each time that a
+ * program crosses a threshold, and a `resource.limit` when one was stopped at a limit.
  */
 export function createGauges(
   sandboxId: string,
-  channel: Pick<ChannelSubject, 'next'>,
+  { channel, state }: { readonly [name in keyof WorkspaceChannels]: Pick<WorkspaceChannels[name], 'next'> },
   thresholds: Thresholds,
   limits: Limits,
 ): () => Gauge {
@@ -48,11 +49,10 @@ export function createGauges(
     memory: sum([...using.values()].map(({ memory }) => memory)),
     programs: using.size,
   });
-  const tell = (type: 'resource.metrics' | 'resource.warning' | 'resource.limit', alerts: readonly ResourceAlert[] = []): void => {
-    const payload = { sandboxId, metrics: metrics(), thresholds: { ...thresholds }, ...(alerts.length > 0 && { alerts }) };
-    // Nobody wants to know later what was used now; an alert is something else.
-    channel.next(createMessage(type, payload, type === 'resource.metrics' ? { ttl: 5_000 } : {}));
-  };
+  const resources = () => ({ sandboxId, metrics: metrics(), thresholds: { ...thresholds } });
+  const tell = (): void => state.next(createMessage('resource.metrics', resources()));
+  const alert = (type: 'resource.warning' | 'resource.limit', alerts: readonly ResourceAlert[]): void =>
+    channel.next(createMessage(type, { ...resources(), alerts }));
 
   return () => {
     const program = Symbol('program');
@@ -68,21 +68,21 @@ export function createGauges(
         const alerts = (['cpu', 'memory'] as const)
           .filter((metric) => isNewlyAbove(metric, usage))
           .map((metric) => ({ metric, level: 'warning', value: usage[metric], threshold: thresholds[metric] }));
-        if (alerts.length > 0) tell('resource.warning', alerts);
+        if (alerts.length > 0) alert('resource.warning', alerts);
         if (performance.now() - toldAt < TELL_EVERY) return;
         toldAt = performance.now();
-        tell('resource.metrics');
+        tell();
       },
       end(error) {
         const metric = error instanceof SandboxError ? LIMITS[error.code] : undefined;
-        if (metric) tell('resource.limit', [{ metric, level: 'critical', value: limits[metric], threshold: limits[metric] }]);
+        if (metric) alert('resource.limit', [{ metric, level: 'critical', value: limits[metric], threshold: limits[metric] }]);
         using.delete(program);
-        tell('resource.metrics');
+        tell();
       },
     };
   };
 }
 
-function sum(numbers: readonly number[]): number {
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

@@ -31,10 +31,11 @@ export interface Uploads {
 export function createUploads(find: (sandboxId: unknown) => Workspace): Uploads {
   const uploads = new Map<string, Upload>();
 
-  const begin = async ({ folder, files }: Workspace, { uploadId, size }: FileChunk): Promise<Upload> => {
+  const begin = async ({ folder, size: taken }: Workspace, { uploadId, size }: FileChunk): Promise<Upload> => {
+    if (size > MAX_FILE) throw new ReplyError('ERR_TOO_LARGE', `a file may have ${MAX_FILE / 1_048_576} MiB at most`);
     if (uploads.size >= MAX_OPEN) throw new ReplyError('ERR_BUSY', 'too many files at once');
-    const taken = [...files.values()].reduce((total, file) => total + file.size, 0);
-    if (taken + size > MAX_TOTAL) throw new ReplyError('ERR_TOO_LARGE', 'the workspace is full');
+    if (taken() + size > MAX_TOTAL)
+      throw new ReplyError('ERR_TOO_LARGE', `the files of a workspace may have ${MAX_TOTAL / 1_048_576} MiB together`);
     const partial = join(folder, `.upload-${uploadId}`);
     const upload = { handle: await open(partial, 'wx'), partial, written: new Set<number>(), size: 0 };
     uploads.set(uploadId, upload);
@@ -75,7 +76,9 @@ export function createUploads(find: (sandboxId: unknown) => Workspace): Uploads 
       } catch (error) {
         await giveUp(uploadId).catch(() => undefined);
         const reason = error instanceof ReplyError ? error.reason : 'it cannot be written';
-        workspace?.channel.next(createMessage('file.upload', { ...about, result: { uploadId, size, error: reason } }));
+        // Before the chunk is acked: its client must not take it for written.
+        const refusal = createMessage('file.upload', { ...about, result: { uploadId, size, error: reason } });
+        await workspace?.channel.send(refusal).catch(() => undefined);
       }
     },
     close() {
@@ -90,5 +93,5 @@ function isChunk(chunk: unknown): chunk is FileChunk {
   const isName = (name: unknown): boolean => typeof name === 'string' && /^[\w-]{1,64}$/.test(name);
   const isCount = (count: unknown): count is number => Number.isSafeInteger(count) && Number(count) >= 0;
   if (!isName(sandboxId) || !isName(uploadId) || typeof path !== 'string' || !(data instanceof Uint8Array)) return false;
-  return isCount(offset) && isCount(size) && size <= MAX_FILE && offset + data.length <= size;
+  return isCount(offset) && isCount(size) && offset + data.length <= size;
 }

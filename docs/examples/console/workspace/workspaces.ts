@@ -1,5 +1,8 @@
 import {
+  combineLatest,
   distinctUntilChanged,
+  EMPTY,
+  filter,
   finalize,
   ignoreElements,
   map,
@@ -8,48 +11,76 @@ import {
   startWith,
   switchMap,
   take,
+  tap,
   timer,
   type Observable,
 } from 'rxjs';
-import { consume, ofType, reply, ReplyError, type FilePayload, type Message, type Wire } from 'rxwire';
+import {
+  ChannelFailedError,
+  consume,
+  memoryChannelLog,
+  ofType,
+  reply,
+  ReplyError,
+  type ChannelLog,
+  type FilePayload,
+  type Message,
+  type Wire,
+} from 'rxwire';
 import { hub } from 'rxwire/server';
-import { channelOf, WORKSPACE_NAME } from '../messages.js';
-import type { SandboxOptions } from '../sandbox.js';
+import { channelOf, RUN_CHANNEL, stateChannelOf, workspaceIn, WORKSPACE_NAME } from '../messages.js';
+import { runCode, type SandboxOptions } from '../sandbox.js';
 import { locate, readPieces, removeFile } from './files.js';
+import { createRuns, type RunsOptions } from './runs.js';
 import { createUploads } from './uploads.js';
 import { createWorkspace, type Workspace } from './workspace.js';
 
-export interface WorkspacesOptions extends SandboxOptions {
+export interface WorkspacesOptions extends SandboxOptions, RunsOptions {
   /** Workspaces at once; one more is refused. @default 100 */
   readonly maxWorkspaces?: number;
   /** How long a workspace stays when the last of its people has left, in ms. @default 60_000 */
   readonly lingerTime?: number;
 }
 
+/** For who was away for a moment: files and texts are asked for. */
+const SHORTLY = { messages: 1_000, age: 300_000 };
+
+/** The state of a workspace: its files by their paths, and its resources. */
+const STATE = {
+  key: ({ type, payload }: Message): string => (type === 'file.change' ? (payload as FilePayload).path : type),
+  isDeleted: ({ payload }: Message): boolean => (payload as Partial<FilePayload>).operation === 'delete',
+};
+
 /** What a client may publish: all else in a channel is the server's word. */
 const PUBLISHED: readonly string[] = ['document.edit', 'document.caret'];
 
 export interface Workspaces {
-  /** The workspace of that name, if there is one. */
-  readonly find: (id: string) => Workspace | undefined;
-  /** Serves a client: its channels, and what it asks. Emits what is to be sent back. */
+  /** Ends the runs that a server before this one has left, as interrupted. Before the first client comes. */
+  readonly interrupt: () => Promise<void>;
+  /** Serves a client: its channels, what it asks, and the programs that it starts and stops. Emits what is to be sent back. */
   readonly serve: (wire: Wire) => Observable<Message>;
   readonly close: () => void;
 }
 
-/** All workspaces of a server. One is made when somebody comes in, and goes when nobody has been in it for a while. */
-export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
+/**
+ * All workspaces of a server. One is made when somebody comes in, and goes when nobody has been in it for a while, and no program runs.
+ *
+ * @param log Keeps the runs.
+ */
+export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {}): Workspaces {
   const { maxWorkspaces = 100, lingerTime = 60_000 } = options;
   const all = new Map<string, Workspace>();
   const rooms = hub({
+    log: logOfAll(log),
     // Who comes back to a server that was restarted publishes the whole text.
     maxSize: 900_000,
     // An error is a no.
     authorize({ channel, action, message }) {
-      const id = channel.slice(channelOf('').length);
-      if (channel !== channelOf(id)) return false;
+      if (RUN_CHANNEL.test(channel)) return action === 'join';
+      const id = workspaceIn(channel);
+      if (id === undefined) return false;
       if (action === 'join') return open(id) ? true : { reason: 'There are too many workspaces, or this is not the name of one.' };
-      if (!message) return false;
+      if (!message || channel !== channelOf(id)) return false;
       if (PUBLISHED.includes(message.type)) all.get(id)?.document.check(message);
       return all.has(id) && PUBLISHED.includes(message.type);
     },
@@ -59,7 +90,8 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
     const known = all.get(id);
     if (known) return known;
     if (!WORKSPACE_NAME.test(id) || all.size >= maxWorkspaces) return undefined;
-    const workspace = createWorkspace(id, rooms.channel(channelOf(id)), options);
+    const channels = { channel: rooms.channel(channelOf(id), { retain: SHORTLY }), state: rooms.channel(stateChannelOf(id), STATE) };
+    const workspace = createWorkspace(id, channels, options);
     all.set(id, workspace);
     workspace.life.add(() => all.delete(id));
     workspace.life.add(abandoned(workspace, lingerTime).subscribe(() => workspace.life.unsubscribe()));
@@ -71,8 +103,14 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
     return found;
   };
 
+  // A full disk, for instance: runs whose output cannot be kept are stopped.
+  const reported = rooms.errors$
+    .pipe(filter((error) => error instanceof ChannelFailedError && error.part === 'log'))
+    .subscribe(({ message }) => console.error(`rxwire: ${message}`));
+  const runs = createRuns(rooms, (id, code) => all.get(id)?.run(code, options) ?? runCode(code, options), options);
+
   return {
-    find: (id) => all.get(id),
+    interrupt: runs.interrupt,
     serve(wire) {
       rooms.serve(wire);
       const uploads = createUploads(find);
@@ -82,26 +120,54 @@ export function createWorkspaces(options: WorkspacesOptions = {}): Workspaces {
         finalize(uploads.close),
         ignoreElements(),
       );
+      // Acked when the run is in the log: it outlives this client, and its connection.
+      const started$ = wire.pipe(ofType('execution.start'), consume(runs.start), ignoreElements());
+      const stopped$ = wire.pipe(
+        ofType('execution.stop'),
+        tap(({ payload }) => runs.stop(payload)),
+        ignoreElements(),
+      );
       const fileOf = ({ sandboxId, path }: FilePayload): string => locate(find(sandboxId).folder, path);
       const answers$ = wire.pipe(
         reply({
-          'workspace.open': ({ payload }) => [{ files: [...find(payload.sandboxId).files.values()] }],
           'file.download': ({ payload }) => readPieces(fileOf(payload)),
           'file.delete': ({ payload }) => removeFile(fileOf(payload)),
           'document.sync': ({ payload }) => [find(payload.sandboxId).document.sync(payload.vector)],
         }),
       );
-      return merge(written$, answers$);
+      return merge(started$, stopped$, written$, answers$);
     },
-    close: () => all.forEach(({ life }) => life.unsubscribe()),
+    close() {
+      reported.unsubscribe();
+      runs.close();
+      all.forEach(({ life }) => life.unsubscribe());
+    },
   };
 }
 
-/** Emits when nobody has been in it for that long. */
-function abandoned({ channel }: Workspace, lingerTime: number): Observable<unknown> {
-  return channel.presence$.pipe(
-    map(({ members }) => members.length > 0),
-    startWith(false),
+/** A log whose runs are in another log. The rest is in memory: it is worth nothing without the folders, which end with the server. */
+function logOfAll(runs: ChannelLog): ChannelLog {
+  const workspaces = memoryChannelLog();
+  const logOf = (channel: string): ChannelLog => (RUN_CHANNEL.test(channel) ? runs : workspaces);
+  return {
+    append: (channel, message) => logOf(channel).append(channel, message),
+    read: (channel, query) => logOf(channel).read(channel, query),
+    tail: (channel) => logOf(channel).tail(channel),
+    broadcast: (channel, message) => logOf(channel).broadcast?.(channel, message),
+    retain: (channel, retention) => logOf(channel).retain?.(channel, retention),
+    compact: (channel, ...rest) => logOf(channel).compact?.(channel, ...rest),
+    list: (prefix) => runs.list?.(prefix) ?? EMPTY,
+  };
+}
+
+/** Emits when nobody has been in it for that long, and no program. */
+function abandoned({ channel, programs$ }: Workspace, lingerTime: number): Observable<unknown> {
+  const members$ = channel.presence$.pipe(
+    map(({ members }) => members.length),
+    startWith(0),
+  );
+  return combineLatest([members$, programs$]).pipe(
+    map(([members, programs]) => members + programs > 0),
     distinctUntilChanged(),
     switchMap((isUsed) => (isUsed ? NEVER : timer(lingerTime))),
     take(1),

@@ -1,0 +1,182 @@
+import { catchError, defer, EMPTY, finalize, firstValueFrom, map, of, Subject, takeUntil, tap, throwError, toArray } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { ChannelEndedError, createMessage, priorityMerge, publishTo, retryBackoff, type ChannelSubject, type Message } from 'rxwire';
+import type { Hub } from 'rxwire/server';
+import { RUN_CHANNEL, runChannelOf, runsChannelOf, type ExecutionMessage, type RunNames } from '../messages.js';
+import { SandboxError, type SandboxEvent } from '../sandbox.js';
+import { compactOutput } from './compactOutput.js';
+
+export interface RunsOptions {
+  /** Programs that run at once. @default 8 */
+  readonly concurrency?: number;
+  /** Programs that may wait for their turn; the next is refused. @default 32 */
+  readonly maxWaiting?: number;
+}
+
+export interface Runs {
+  /**
+   * Takes a program. Resolves when the run is in the log: from then on all can read its channel, and it goes on whether or not somebody does.
+   * A start that comes again does nothing.
+   */
+  readonly start: (start: Message<'execution.start'>) => Promise<void>;
+  readonly stop: (names: unknown) => void;
+  /** Ends the runs that a server before this one has left, as interrupted. */
+  readonly interrupt: () => Promise<void>;
+  /** Kills all programs. The next server finds their runs, and says that they were interrupted. */
+  readonly close: () => void;
+}
+
+/** A program that was taken, and has not ended. */
+interface Run extends RunNames {
+  readonly code: string;
+  readonly priority: number;
+  readonly output: ChannelSubject;
+  readonly stop$: Subject<void>;
+  isStopped: boolean;
+  /** Whether it waits for its turn. */
+  isWaiting: boolean;
+}
+
+const MAX_CODE = 262_144;
+
+const TOO_LARGE = 'a program must be a text of 256 KiB at most';
+
+/** How many messages the channel of all runs keeps: two for each run. */
+const MAX_LISTED = 100;
+
+/** Why a run has ended whose output is not in the log. */
+const UNKEPT = 'the server could not keep the output';
+
+/** Why a run has ended that its server has not. */
+const INTERRUPTED = 'the server was restarted while the program ran';
+
+/**
+ * Runs programs, each into a channel of its own. Every message of a run is numbered from 1 in its `deliveryTag`, the last one included.
+ *
+ * @param run Runs a program.
+ */
+export function createRuns(hub: Hub, run: (sandboxId: string, code: string) => Observable<SandboxEvent>, options: RunsOptions = {}): Runs {
+  const { concurrency = 8, maxWaiting = 32 } = options;
+  const running = new Map<string, Run>();
+  const waiting$ = new Subject<Run>();
+  const listOf = ({ sandboxId }: RunNames): ChannelSubject => hub.channel(runsChannelOf(sandboxId), { retain: { messages: MAX_LISTED } });
+
+  /** Writes what happens into the channel of the run, and ends it. */
+  const write = (taken: Run, events$: Observable<SandboxEvent>): Observable<unknown> =>
+    events$.pipe(
+      takeUntil(stopped(taken)),
+      catchError((error: Error) => of(error)),
+      map(toMessages(taken)),
+      tap((message) => message.type !== 'execution.output' && listOf(taken).next(message)),
+      publishTo(taken.output),
+      // The log has failed, and the program is killed. The hub reports that.
+      catchError(() => endUnkept(taken)),
+      finalize(() => running.delete(taken.executionId)),
+    );
+  /** Ends a run whose output the log could not keep, as soon as the log works again. */
+  const endUnkept = (taken: Run): Observable<unknown> =>
+    defer(async () => {
+      await taken.output.end(UNKEPT);
+      const { executionId, sandboxId } = taken;
+      listOf(taken).next(createMessage('execution.error', { executionId, sandboxId, error: { code: 'ERR_STORE', message: UNKEPT } }));
+    }).pipe(
+      retryBackoff({ initialInterval: 1_000, maxInterval: 30_000, shouldRetry: (error) => !(error instanceof ChannelEndedError) }),
+      catchError(() => EMPTY),
+    );
+  const execute = (taken: Run): Observable<unknown> =>
+    defer(() => {
+      // It was stopped before its turn.
+      if (!taken.isWaiting) return EMPTY;
+      taken.isWaiting = false;
+      const program$ = defer(() => run(taken.sandboxId, taken.code));
+      return write(taken, program$);
+    });
+  const refuse = (taken: Run, code: SandboxError['code'], reason: string): void => {
+    taken.isWaiting = false;
+    const refused$ = throwError(() => new SandboxError(code, reason));
+    write(taken, refused$).subscribe();
+  };
+
+  const programs = waiting$
+    .pipe(
+      priorityMerge(execute, {
+        concurrency,
+        maxSize: maxWaiting,
+        overflow: 'drop-newest',
+        onDrop: (taken) => refuse(taken, 'ERR_BUSY', 'too many programs are waiting'),
+      }),
+    )
+    .subscribe();
+
+  return {
+    async start({ payload, priority = 0 }) {
+      const names = namesIn(payload);
+      if (!names || running.has(names.executionId)) return;
+      const output = hub.channel(runChannelOf(names), { compact: compactOutput });
+      const taken = { ...names, code: payload.data, priority, output, stop$: new Subject<void>(), isStopped: false, isWaiting: false };
+      running.set(names.executionId, taken);
+      try {
+        await output.send(createMessage('run.started', names));
+        await listOf(names).send(createMessage('run.started', names));
+      } catch (error) {
+        running.delete(names.executionId);
+        // It came again, from a client that did not hear the server before this one take it.
+        if (error instanceof ChannelEndedError) return;
+        throw error;
+      }
+      if (taken.isStopped) refuse(taken, 'ERR_STOPPED', 'stopped');
+      else if (typeof taken.code !== 'string' || taken.code.length > MAX_CODE) refuse(taken, 'ERR_BAD_REQUEST', TOO_LARGE);
+      else {
+        taken.isWaiting = true;
+        waiting$.next(taken);
+      }
+    },
+    stop(names) {
+      const taken = running.get(namesIn(names)?.executionId ?? '');
+      if (!taken) return;
+      taken.isStopped = true;
+      taken.stop$.next();
+      if (taken.isWaiting) refuse(taken, 'ERR_STOPPED', 'stopped');
+    },
+    async interrupt() {
+      const found = await firstValueFrom(hub.list('run.').pipe(toArray()));
+      for (const { name, hasEnded } of found) {
+        const [, sandboxId = '', executionId = ''] = name.split('.');
+        const error = { code: 'ERR_INTERRUPTED', message: `interrupted: ${INTERRUPTED}` };
+        if (!hasEnded) await listOf({ sandboxId, executionId }).send(createMessage('execution.error', { sandboxId, executionId, error }));
+      }
+      await hub.interrupt('run.', INTERRUPTED);
+    },
+    close: () => programs.unsubscribe(),
+  };
+}
+
+function stopped({ stop$ }: Run): Observable<never> {
+  return stop$.pipe(
+    map(() => {
+      throw new SandboxError('ERR_STOPPED', 'stopped');
+    }),
+  );
+}
+
+/** Turns what happened into the messages of one run, numbered. */
+function toMessages({ executionId, sandboxId }: RunNames): (event: SandboxEvent | Error) => ExecutionMessage {
+  const names = { executionId, sandboxId };
+  let count = 0;
+  return (event) => {
+    const options = { metadata: { deliveryTag: String(++count) } };
+    if (event instanceof Error) {
+      const error = { message: event.message, code: event instanceof SandboxError ? event.code : 'ERR_SANDBOX' };
+      return createMessage('execution.error', { ...names, error }, options);
+    }
+    if (event.kind === 'output') return createMessage('execution.output', { ...names, data: event.data, stream: event.stream }, options);
+    return createMessage('execution.complete', { ...names, data: { exitCode: event.exitCode, duration: event.duration } }, options);
+  };
+}
+
+/** The names in a payload, which came from outside: its type is what it should be, not what it is. */
+function namesIn(payload: unknown): RunNames | undefined {
+  const { executionId, sandboxId } = Object(payload) as Partial<Record<keyof RunNames, unknown>>;
+  if (typeof executionId !== 'string' || typeof sandboxId !== 'string') return undefined;
+  return RUN_CHANNEL.test(runChannelOf({ executionId, sandboxId })) ? { executionId, sandboxId } : undefined;
+}

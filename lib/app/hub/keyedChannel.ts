@@ -1,0 +1,229 @@
+import { ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
+import { InvalidMessageError } from '../../errors.js';
+import { estimateSize } from '../../internal/estimateSize.js';
+import { chain } from '../../internal/maybeAsync.js';
+import type { Message } from '../../message/types.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
+import { PAGE_BYTES } from './channelRange.js';
+import { followLog, type LogCursor } from './followLog.js';
+import { createKeyedEntries, type KeyedEntries, type KeyedEntry } from './keyedEntries.js';
+
+/** How the newest message of each key is kept. */
+export interface KeyedSettings {
+  /** Returns the key of a message: a text of 1 to 1,024 characters. The hub refuses a message without one as `invalid`. */
+  readonly key: (message: Message) => string;
+  /** Returns whether a message removes its key. @default whether its `metadata.deleted` is `true` */
+  readonly isDeleted?: (message: Message) => boolean;
+  /** The time after which a key is forgotten, in ms since this process received its newest message. @default never */
+  readonly ttl?: number;
+  /** `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest messages. @default 10_000 keys, 16 MiB */
+  readonly retain?: ChannelRetention;
+}
+
+export interface KeyedChannelOptions extends KeyedSettings {
+  readonly log: ChannelLog;
+  readonly channel: string;
+  readonly scheduler: SchedulerLike;
+  /** The maximum number of messages to read from the log at once. */
+  readonly limit: number;
+  /** Called each time the log fails. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** A view of a log that has only the newest message of each key of a channel. */
+export interface KeyedChannel extends Pick<ChannelLog, 'read' | 'tail'> {
+  /** @throws {InvalidMessageError} If the message has no key. */
+  check(message: Message): void;
+}
+
+const MAX_KEY_LENGTH = 1_024;
+
+/**
+ * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that are superseded, so a reader that is behind gets the newest
+ * message of each key. Messages that remove a key are kept, too, for the readers that know the key.
+ */
+export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
+  const { ttl = Infinity, retain: { messages = 10_000, bytes: maxBytes = 16_777_216 } = {} } = settings;
+  const limits = { ttl, messages, bytes: maxBytes };
+  const judge = createJudge(settings);
+  /** An unknown position: the log is read from its oldest message on. */
+  const cursor: LogCursor = { position: { epoch: '', offset: 0 } };
+  let content = createContent('');
+  let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
+  /** Emits when the log is read; `undefined` after that. */
+  let ready$: ReplaySubject<undefined> | undefined = new ReplaySubject(1);
+
+  const keep = (entry: ChannelEntry): void => {
+    const { epoch, offset, message } = entry;
+    if (epoch !== content.epoch) content = createContent(epoch);
+    content.last = offset;
+    if (message.type === 'channel.ended') content.end = entry;
+    // A message without a key, which another server has let pass, is not kept.
+    const judged = message.type === 'channel.ended' ? undefined : judge(message);
+    if (!judged) return;
+    const now = scheduler.now();
+    content.replace({ ...judged, offset, message, at: now, bytes: estimateSize(message) + judged.key.length });
+    trim(content, limits, now);
+  };
+  /** The log no longer has some messages: readers that are live read again, and are informed of a gap. */
+  const reportMissed = (reached: number): void => {
+    const broken$ = tail$;
+    content.last = content.forgotten = reached;
+    tail$ = new Subject();
+    broken$.error(new Error('messages are missing in the log'));
+  };
+
+  followLog(log, channel, {
+    cursor,
+    limit,
+    scheduler,
+    onFailed(error) {
+      onFailed(error);
+      const waiting$ = ready$;
+      if (waiting$) ready$ = new ReplaySubject(1);
+      waiting$?.error(error);
+    },
+    onCaughtUp({ epoch, last }) {
+      if (epoch !== content.epoch) content = createContent(epoch);
+      content.last = Math.max(content.last, last);
+      const waiting$ = ready$;
+      ready$ = undefined;
+      waiting$?.next(undefined);
+    },
+  }).subscribe((entry) => {
+    if (entry.offset !== undefined) {
+      const { position } = cursor;
+      if (!ready$ && position?.epoch === content.epoch && position.offset > content.last) reportMissed(position.offset);
+      cursor.position = { epoch: entry.epoch, offset: entry.offset };
+      keep(entry);
+    }
+    tail$.next(entry);
+  });
+
+  return {
+    tail: () => tail$,
+    check(message) {
+      if (message.type !== 'channel.ended' && !judge(message))
+        throw new InvalidMessageError('message', `must have a key: a text of 1 to ${MAX_KEY_LENGTH} characters`);
+    },
+    read: (_, query) =>
+      chain(ready$, () => {
+        trim(content, limits, scheduler.now());
+        return query.after === undefined ? readBackwards(content, query) : readForwards(content, query.after, query);
+      }),
+  };
+}
+
+/** Returns a function that returns the key of a message, and whether it is removed; `undefined` for a message without a key. */
+function createJudge({ key, isDeleted = isMarkedDeleted }: KeyedSettings) {
+  return (message: Message): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined => {
+    try {
+      const name: unknown = key(message);
+      if (typeof name !== 'string' || name === '' || name.length > MAX_KEY_LENGTH) return undefined;
+      return { key: name, isDeletion: isDeleted(message) };
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/** The content of a keyed channel, of one epoch. */
+interface Content {
+  readonly epoch: string;
+  readonly live: KeyedEntries;
+  /** The newest messages of removed keys. */
+  readonly deleted: KeyedEntries;
+  /** The highest offset. */
+  last: number;
+  /** The highest offset of a newest message that is forgotten. */
+  forgotten: number;
+  end: ChannelEntry | undefined;
+  /** Adds the newest message of a key. */
+  readonly replace: (entry: KeyedEntry) => void;
+  readonly forget: (entry: KeyedEntry) => void;
+}
+
+function createContent(epoch: string): Content {
+  const byKey = new Map<string, KeyedEntry>();
+  const [live, deleted] = [createKeyedEntries(), createKeyedEntries()];
+  const entriesOf = ({ isDeletion }: KeyedEntry): KeyedEntries => (isDeletion ? deleted : live);
+
+  const content: Content = {
+    epoch,
+    live,
+    deleted,
+    last: 0,
+    forgotten: 0,
+    end: undefined,
+    replace(entry) {
+      const former = byKey.get(entry.key);
+      if (former) entriesOf(former).remove(former);
+      byKey.set(entry.key, entry);
+      entriesOf(entry).add(entry);
+    },
+    forget(entry) {
+      byKey.delete(entry.key);
+      entriesOf(entry).remove(entry);
+      content.forgotten = Math.max(content.forgotten, entry.offset);
+    },
+  };
+  return content;
+}
+
+/** Forgets the oldest messages. */
+function trim(
+  { live, deleted, forget }: Content,
+  { ttl, messages, bytes }: Required<Omit<ChannelRetention, 'age'>> & { readonly ttl: number },
+  now: number,
+): void {
+  for (const entries of [live, deleted]) {
+    for (let oldest = entries.oldest(); oldest; oldest = entries.oldest()) {
+      if (oldest.at + ttl > now && entries.size <= messages && entries.bytes <= bytes) break;
+      forget(oldest);
+    }
+  }
+}
+
+/** Returns what a reader needs to go on: all that has changed, or, if it begins, all keys. */
+function readForwards(
+  content: Content,
+  after: Exclude<ChannelQuery['after'], undefined>,
+  { limit, since = 0 }: ChannelQuery,
+): ChannelSlice {
+  const { epoch, last, forgotten, live, deleted, end } = content;
+  const isStart = after === 'start';
+  const isKnown = !isStart && after.epoch === epoch && after.offset <= last;
+  // The reader knows which keys are removed up to this offset.
+  const known = isKnown ? Math.max(after.offset, since) : last;
+  const isComplete = isStart || (isKnown && forgotten <= known);
+  const from = isKnown ? Math.max(after.offset, isComplete ? 0 : forgotten) : 0;
+  const found = [...live.after(from, limit), ...deleted.after(Math.max(from, known), limit)].sort((a, b) => a.offset - b.offset);
+  const entries: ChannelEntry[] = [];
+  let bytes = 0;
+  for (const entry of found) {
+    // The server itself reads the whole content at once.
+    if (entries.length >= limit || (bytes >= PAGE_BYTES && limit < Infinity)) break;
+    entries.push(entryOf(content, entry));
+    bytes += entry.bytes;
+  }
+  const isAll = entries.length === found.length && entries.length < limit;
+  const reached = isAll ? last : (entries.at(-1)?.offset ?? from);
+  if (isAll && end && end.offset > from) entries.push(end);
+  return { epoch, last, entries, reached, isComplete, ...(end && { end }) };
+}
+
+function readBackwards(content: Content, { before, limit }: ChannelQuery): ChannelSlice {
+  const { epoch, last, live, end } = content;
+  const isKnown = before === undefined || before.epoch === epoch;
+  const found = isKnown ? live.before(before?.offset ?? last + 1, limit) : [];
+  const entries = found.map((entry) => entryOf(content, entry));
+  return { epoch, last, entries, reached: last, isComplete: isKnown, ...(end && { end }) };
+}
+
+function entryOf({ epoch }: Content, { offset, message }: KeyedEntry): ChannelEntry {
+  return { epoch, offset, message: message as Message };
+}
+
+function isMarkedDeleted({ metadata }: Message): boolean {
+  return metadata?.['deleted'] === true;
+}

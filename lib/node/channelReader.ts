@@ -1,0 +1,141 @@
+import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
+import type { Message } from '../message/types.js';
+import { backwardRange, forwardRange, limitsOf, PAGE_BYTES, type ChannelLimits, type KeptOffsets } from '../app/hub/channelRange.js';
+import { isChannelHead, newChannelHead, sizeOf, type ChannelHead } from './channelHead.js';
+import { nextEpoch } from './channelRows.js';
+import { readValue, type Databases } from './lmdbDatabases.js';
+
+export interface ChannelReaderOptions {
+  readonly databases: Databases;
+  readonly limits: ChannelLimits;
+  /** Returns the time of the store. */
+  readonly now: () => number;
+  /** Decodes a message; undefined for an unreadable one, which is reported. */
+  readonly decode: (data: Uint8Array) => Message | undefined;
+}
+
+/** The number of channels that are read at once. */
+const LIST_CHUNK = 256;
+
+type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
+
+/** A channel that is read, without the messages that are too old. */
+interface ReadChannel extends ChannelReaderOptions {
+  readonly name: string;
+  readonly head: ChannelHead;
+  /** The offset of the latest removed message. */
+  readonly removed: number;
+}
+
+/** Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between two turns. */
+export function readChannel(options: ChannelReaderOptions, name: string, { after, before, limit }: ChannelQuery): ChannelSlice {
+  const { databases, decode } = options;
+  const found = readValue(databases.channels, name);
+  const head = isChannelHead(found) ? found : newChannelHead(nextEpoch(databases));
+  const channel: ReadChannel = { ...options, name, head, removed: firstOf(options, name, head) - 1 };
+  const part = after === undefined ? readBackwards(channel, before, limit) : readForwards(channel, after, limit);
+  const message = head.end && decode(head.end.data);
+  return {
+    epoch: head.epoch,
+    last: head.last,
+    ...part,
+    ...(head.end && message && { end: { epoch: head.epoch, offset: head.end.offset, message } }),
+  };
+}
+
+/** Returns the offset of the oldest message that has not expired. */
+function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: ChannelHead): number {
+  const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
+  const isExpired = (offset: number): boolean => {
+    const [key] = [...databases.channelEntries.getKeys({ start: [name, offset], end: [name, Infinity], limit: 1 })];
+    return key === undefined || key[2] <= since;
+  };
+  let [low, high] = [head.first, head.last + 1];
+  if (sizeOf(head) === 0 || !isExpired(low)) return low;
+  // The times rise with the offsets.
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (isExpired(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function readForwards(channel: ReadChannel, after: ChannelPosition | 'start', limit: number): Part {
+  const { first, isComplete } = forwardRange(after, keptIn(channel));
+  const entries: ChannelEntry[] = [];
+  let bytes = 0;
+  for (const [size, entry] of entriesFrom(channel, first)) {
+    if (entries.length >= limit || (entries.length > 0 && bytes + size > PAGE_BYTES)) break;
+    if (entry) entries.push(entry);
+    bytes += size;
+  }
+  return { entries, isComplete };
+}
+
+/** Yields the size of each entry from an offset on, and the entry if it is readable. A compacted entry takes the place of those that it stands for. */
+function* entriesFrom(channel: ReadChannel, from: number): Generator<readonly [size: number, entry: ChannelEntry | undefined]> {
+  const { databases, name, head } = channel;
+  for (let next = from; next <= head.last;) {
+    const compacted = compactedFrom(channel, next);
+    const until = compacted?.[1] ?? head.last + 1;
+    for (const { key, value } of databases.channelEntries.getRange({ start: [name, next], end: [name, until] })) {
+      yield [key[3], entryOf(channel, key[1], value)];
+    }
+    next = until;
+    if (!compacted) continue;
+    const [, first, offset, size] = compacted;
+    const entry = entryOf(channel, offset, databases.compactedEntries.get(compacted) ?? new Uint8Array());
+    yield [size, entry && { ...entry, first }];
+    next = offset + 1;
+  }
+}
+
+/** Returns the first compacted entry that begins at an offset or behind it. */
+function compactedFrom({ databases, name, head }: ReadChannel, from: number) {
+  if (head.compacted === 0) return undefined;
+  return [...databases.compactedEntries.getKeys({ start: [name, from], end: [name, Infinity], limit: 1 })][0];
+}
+
+function readBackwards(channel: ReadChannel, before: ChannelPosition | undefined, limit: number): Part {
+  const { databases, name } = channel;
+  const { first, end, isComplete } = backwardRange(before, limit, keptIn(channel));
+  const found = first < end ? databases.channelEntries.getRange({ start: [name, first], end: [name, end] }) : [];
+  return { entries: [...found].flatMap(({ key, value }) => entryOf(channel, key[1], value) ?? []), isComplete };
+}
+
+function keptIn({ head: { epoch, last }, removed }: ReadChannel): KeptOffsets {
+  return { epoch, last, removed };
+}
+
+function entryOf({ head, decode }: ReadChannel, offset: number, data: Uint8Array): ChannelEntry | undefined {
+  const message = decode(data);
+  return message && { epoch: head.epoch, offset, message };
+}
+
+/** Returns the limits that are stored with a channel. */
+export function retentionOf({ channels }: Databases, name: string): ChannelRetention {
+  const head = readValue(channels, name);
+  return (isChannelHead(head) && head.retention) || {};
+}
+
+/** Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would keep LMDB from reusing free pages. */
+export function* listChannels({ channels }: Databases, prefix: string): Generator<ChannelInfo> {
+  let start = prefix;
+  for (;;) {
+    const names = [...channels.getKeys({ ...(start && { start }), limit: LIST_CHUNK })];
+    for (const name of names) {
+      if (!name.startsWith(prefix)) return;
+      const head = readValue(channels, name);
+      if (isChannelHead(head) && head.last > 0) yield infoOf(name, head);
+    }
+    if (names.length < LIST_CHUNK) return;
+    // The first key behind the last one: no name contains this character.
+    start = `${names.at(-1)}\u0001`;
+  }
+}
+
+function infoOf(name: string, { epoch, last, date, end }: ChannelHead): ChannelInfo {
+  return { name, last: { epoch, offset: last }, at: date, hasEnded: end !== undefined };
+}

@@ -1,0 +1,74 @@
+import type { SchedulerLike } from 'rxjs';
+import { assertPositive } from '../internal/assert.js';
+import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { DEFAULT_SCHEMA, tablesOf, type PostgresTables } from './postgresSchema.js';
+
+/** The result of a statement. */
+export interface PostgresResult {
+  readonly rows: readonly unknown[];
+}
+
+/** One SQL command, with `$1`, `$2`, … for its values. It is sent by the extended protocol, which rejects a text of several commands. */
+export interface PostgresStatement {
+  text: string;
+  values: unknown[];
+  queryMode: 'extended';
+}
+
+/** A connection that a pool has lent: a `PoolClient` of `pg`. */
+export interface PostgresClient {
+  /** Whether `query` may be called before the statement before has ended: as in `new Pool({ pipeline: true })`. @default false */
+  readonly pipeline?: boolean;
+  query(statement: PostgresStatement): Promise<PostgresResult>;
+  /** Returns the connection to the pool. With `true`, the pool closes it. */
+  release(destroy?: boolean): void;
+  /** Present if the client emits the loss of its connection as an event. */
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+  removeListener?(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Lends connections: a `Pool` of `pg`, or an object of yours over another driver. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>;
+}
+
+export interface PostgresInboxOptions {
+  /** The pool of the application, which the application ends. */
+  readonly pool: PostgresPool;
+  /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
+  readonly schema?: string;
+  /** The maximum number of transactions at a time: each takes a connection of the pool. @default 4 */
+  readonly maxConnections?: number;
+  /** The maximum number of claims and commits that wait for a transaction; above it, they fail. @default 10_000 */
+  readonly maxPending?: number;
+  /** The timeout of a transaction with its wait for a connection, in ms. Then the inbox closes the connection. @default 30_000 */
+  readonly timeout?: number;
+  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
+  readonly maxDeadLetters?: number;
+  /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+const POSTGRES_INBOX_OPTIONS: OptionNames<PostgresInboxOptions> = {
+  pool: true,
+  schema: true,
+  maxConnections: true,
+  maxPending: true,
+  timeout: true,
+  maxDeadLetters: true,
+  scheduler: true,
+};
+
+export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 'schema'>> {
+  readonly tables: PostgresTables;
+}
+
+/** @throws {RangeError} If a limit is not positive. @throws {TypeError} For an unknown option, or an invalid name of a schema. */
+export function postgresSettingsOf(options: PostgresInboxOptions): PostgresSettings {
+  const { pool, schema = DEFAULT_SCHEMA, maxConnections = 4, maxPending = 10_000, timeout = 30_000 } = options;
+  const { maxDeadLetters = 10_000, scheduler = steadyScheduler() } = options;
+  assertKnown('postgresInbox', options, POSTGRES_INBOX_OPTIONS);
+  assertPositive('postgresInbox', { maxConnections, maxPending, timeout, maxDeadLetters });
+  return { pool, maxConnections, maxPending, timeout, maxDeadLetters, scheduler, tables: tablesOf('postgresInbox', schema) };
+}

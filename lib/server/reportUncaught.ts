@@ -1,0 +1,18 @@
+import { config } from 'rxjs';
+import { guard } from '../internal/guard.js';
+
+/**
+ * Reports an error that no other part of the program may receive: to `config.onUnhandledError` of RxJS, if it is set, otherwise as a warning of the
+ * process. Unlike RxJS, it does not end the process.
+ */
+export function reportUncaught(error: Error): void {
+  const { onUnhandledError } = config;
+  if (onUnhandledError) guard(() => onUnhandledError(error), warn);
+  else warn(error);
+}
+
+function warn(error: unknown): void {
+  const { message = String(error), stack = '', cause } = Object(error) as Partial<Error>;
+  const { message: reason, stack: detail = stack } = Object(cause) as Partial<Error>;
+  process.emitWarning(reason === undefined ? message : `${message}: ${reason}`, { type: 'RxwireWarning', detail });
+}

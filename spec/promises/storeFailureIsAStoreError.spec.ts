@@ -1,0 +1,174 @@
+import { firstValueFrom, NEVER, of, ReplaySubject, Subject, switchMap, take, throwError, timer, type Observable } from 'rxjs';
+import { StoreError } from '../../lib/errors.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { durable } from '../../lib/session/durability.js';
+import type { Inbox } from '../../lib/session/store/inbox.js';
+import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import type { OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import { connect } from '../../lib/wire/connect.js';
+import type { Wire } from '../../lib/wire/wire.js';
+import { fakeInbox } from '../support/fakeInbox.js';
+import { record } from '../support/record.js';
+import { batch } from '../support/sessionFrames.js';
+import { pair } from '../support/sessionPair.js';
+
+const cause = Object.assign(new Error('i/o error'), { code: 'EIO' });
+const asStoreError = (store: string) => ({ code: 'ERR_STORE', store, fault: 'failed', cause });
+
+const ways: Readonly<Record<string, () => Observable<never>>> = {
+  delivers: () => throwError(() => cause),
+  throws: () => {
+    throw cause;
+  },
+};
+const each = <T extends string>(methods: readonly T[]): readonly (readonly [way: string, method: T])[] =>
+  Object.keys(ways).flatMap((way) => methods.map((method) => [way, method] as const));
+
+/** A persistent outbox, of which one method fails, in one of the ways. */
+function outboxThat(way: string, method: keyof OutboxStore): OutboxStore {
+  const store = { ...memoryOutbox(), isDurable: true, durability: durable, mark: () => of(undefined) };
+  return { ...store, [method]: ways[way] };
+}
+
+const storedBatch = (number: number, id: string): StoredBatch => ({
+  ...{ first: number, count: 1, frame: batch(number, id), delivery: 'at-least-once' },
+});
+
+const closings: (() => unknown)[] = [];
+afterEach(() => {
+  for (const close of closings.splice(0)) close();
+});
+
+describe('a store of a client that fails with any error', () => {
+  it.each(each(['open', 'append', 'mark', 'remember']))(
+    'ends the wire with a StoreError with its cause: its outbox %s it at %s',
+    async (way, method) => {
+      const outbox = {
+        ...outboxThat(way, method),
+        ...(method === 'mark' && { open: () => ({ pid: 'a'.repeat(22), epoch: 1, acked: 0, batches: [], sent: 0 }) }),
+      };
+      const { wire, close } = pair({ client: { outbox } });
+      closings.push(close);
+      const received = record(wire);
+      wire.next(createMessage('test.row', null));
+      expect(await received.ended).toMatchObject(asStoreError('outbox'));
+    },
+  );
+
+  it.each(each(['claim', 'commit']))('ends the wire with a StoreError with its cause: its inbox %s it at %s', async (way, method) => {
+    const inbox: Inbox = { ...fakeInbox(), [method]: ways[way] };
+    const { wire, close } = pair({ client: { inbox } });
+    closings.push(close);
+    expect(await record(wire).ended).toMatchObject(asStoreError('inbox'));
+  });
+
+  it.each(Object.keys(ways))('reports a StoreError when its outbox %s it at trim, and the wire goes on', async (way) => {
+    const { wire, close } = pair({ client: { outbox: outboxThat(way, 'trim') }, onServerWire: (served) => served.subscribe() });
+    closings.push(close);
+    const error = firstValueFrom(wire.errors$);
+    await wire.send(createMessage('test.row', null));
+    expect(await error).toMatchObject(asStoreError('outbox'));
+    await wire.send(createMessage('test.row', null));
+  });
+});
+
+describe('an outbox that fails while it stores a message', () => {
+  const answers: Readonly<Record<string, readonly [answer: () => Observable<void>, status: string]>> = {
+    stored: [() => of(undefined), 'stored'],
+    lost: [() => throwError(() => cause), 'dead'],
+  };
+
+  it.each(['mark', 'remember'].flatMap((method) => Object.keys(answers).map((fate) => [method, fate] as const)))(
+    'ends the wire when it is known what has become of the message: it fails at %s, and the message is %s',
+    async (method, fate) => {
+      const [answer, status] = answers[fate]!;
+      const stored$ = new Subject<void>();
+      const isStoring$ = new ReplaySubject<void>();
+      const isCalled$ = new ReplaySubject<void>();
+      const outbox: OutboxStore = {
+        ...memoryOutbox(),
+        ...{ isDurable: true, durability: durable, mark: () => of(undefined) },
+        ...(method === 'mark' && {
+          open: () => ({ ...{ pid: 'a'.repeat(22), epoch: 2, acked: 0, sent: 0 }, batches: [storedBatch(1, 'earlier')] }),
+        }),
+        append: () => {
+          isStoring$.next();
+          return stored$.pipe(take(1), switchMap(answer));
+        },
+        [method]: () => {
+          isCalled$.next();
+          return isStoring$.pipe(
+            take(1),
+            switchMap(() => timer(1)),
+            switchMap(() => throwError(() => cause)),
+          );
+        },
+      };
+      const { wire, close } = pair({ client: { outbox } });
+      closings.push(close);
+      const received = record(wire);
+      const receipts = record(wire.receipts$);
+      const message = createMessage('test.row', null);
+      await firstValueFrom(isCalled$);
+      wire.next(message);
+      await firstValueFrom(timer(20));
+      expect(received.isOver()).toBe(false);
+      stored$.next();
+      expect(await received.ended).toMatchObject({ code: 'ERR_STORE' });
+      expect(receipts.values.filter(({ id }) => id === message.id).at(-1)).toMatchObject({ status });
+    },
+  );
+});
+
+describe('an outbox that has not begun to store a message when its wire ends', () => {
+  it('gives the message up: its next owner will not find it', async () => {
+    // More may have been sent than is stored: the mark is lowered before the message is stored, and the store does not answer.
+    const outbox: OutboxStore = {
+      ...outboxThat('throws', 'append'),
+      open: () => ({ pid: 'a'.repeat(22), epoch: 2, acked: 0, sent: 5, batches: [] }),
+      mark: () => NEVER,
+    };
+    const wire = connect({ link: () => NEVER, outbox, drainTimeout: 10 });
+    const [received, receipts] = [record(wire), record(wire.receipts$)];
+    const message = createMessage('test.row', null);
+    wire.next(message);
+    wire.complete();
+    expect(await received.ended).toMatchObject({ code: 'ERR_DRAIN_TIMEOUT', count: 1, kept: 0 });
+    expect(receipts.values.at(-1)).toMatchObject({ id: message.id, status: 'dead' });
+  });
+});
+
+describe('an outbox that has no room to number its messages anew', () => {
+  it('ends the wire, and leaves the messages that it keeps to its next owner: none of them is dead', async () => {
+    const full = new StoreError('outbox', 'quota');
+    const outbox: OutboxStore = {
+      ...outboxThat('throws', 'trim'),
+      // A server that has forgotten the client: the numbers begin anew.
+      open: () => ({
+        ...{ pid: 'a'.repeat(22), epoch: 2, acked: 5, sent: 6 },
+        batches: [storedBatch(6, 'kept')],
+      }),
+      replace: () => throwError(() => full),
+    };
+    const { wire, close } = pair({ client: { outbox } });
+    closings.push(close);
+    const receipts = record(wire.receipts$);
+    expect(await record(wire).ended).toMatchObject({ code: 'ERR_STORE', fault: 'quota' });
+    expect(receipts.values.filter(({ status }) => status === 'dead')).toEqual([]);
+  });
+});
+
+describe('an outbox of a server that fails with any error', () => {
+  it.each(each(['open', 'mark']))('ends the wire, which reports a StoreError with its cause: it %s it at %s', async (way, method) => {
+    const outbox = (): OutboxStore => outboxThat(way, method);
+    const errors$ = new ReplaySubject<unknown>();
+    const onServerWire = (served: Wire): void => {
+      served.errors$.subscribe(errors$);
+      served.next(createMessage('test.row', null));
+    };
+    const { close } = pair({ server: { outbox }, onServerWire });
+    closings.push(close);
+    const error = firstValueFrom(errors$);
+    expect(await error).toMatchObject(asStoreError('outbox'));
+  });
+});

@@ -1,0 +1,44 @@
+import type { Inbox } from '../../lib/session/store/inbox.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { idsIn } from './checks/spaces.js';
+import { codecs, type Context } from './context.js';
+import { durableInbox, type InboxOptions, type Transaction } from './inbox.js';
+import type { Life } from './life.js';
+import type { Side } from './network.js';
+import { durableOutbox, type OutboxOptions } from './outbox.js';
+
+/** An outbox that outlives processes, some of whose calls fail. */
+export function outboxOf(life: Life, side: Side, context: Context, { disk, record }: Pick<OutboxOptions, 'disk' | 'record'>): OutboxStore {
+  const { chance, clock, plan, journal, sendable, storeFaults, isCalm } = context;
+  const outbox = durableOutbox(life, {
+    ...{ chance, disk, record, codec: codecs[plan.codec] },
+    noRoom: () => (isCalm() ? 0 : plan[side].noRoom),
+    moment: () => ({ storedAt: clock.now(), isStoredOnline: sendable.isNow(life, side) }),
+    onStored(ids, moment) {
+      for (const id of ids) Object.assign(journal.of(id), { isStored: true, ...moment });
+    },
+    onStoring(ids, isBeingStored) {
+      for (const id of ids) journal.of(id).isBeingStored = isBeingStored;
+    },
+  });
+  return storeFaults.faulty(outbox, life, {
+    ...{ side, methods: ['open', 'append', 'trim', 'replace', 'mark', 'remember'], isPromised: false },
+  });
+}
+
+/** An inbox that outlives processes, some of whose calls fail. */
+export function inboxOf(
+  life: Life,
+  side: Side,
+  { plan, deliveries, storeFaults }: Context,
+  options: Pick<InboxOptions, 'disk' | 'records' | 'onCommitted' | 'onFenced'>,
+): Inbox<Transaction> {
+  const inbox = durableInbox(life, {
+    ...options,
+    onEffects: (ids) => ids.forEach((id) => deliveries.effect(id, side)),
+    onBuried: (ids) => ids.forEach(deliveries.buried),
+    onRefused: (ids) => ids.forEach(deliveries.refused),
+    onUndecodable: (body) => idsIn(body, codecs[plan.codec]).forEach(deliveries.setAside),
+  });
+  return storeFaults.faulty(inbox, life, { side, methods: ['claim', 'commit', 'remember'], isPromised: true });
+}
