@@ -290,7 +290,7 @@ export class Sender {
     if (this.#isNumbering) return;
     this.#isNumbering = true;
     this.inFlight.flush();
-    while (!this.#serial.isBusy && !this.#queue.isEmpty()) {
+    while (!this.#queue.isEmpty() && !this.#serial.isBusy) {
       const free = this.#room();
       if (free <= 0) break;
       this.#number(free);
