@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -6,30 +7,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './freePort.js';
 
 /** A real nats-server with JetStream on a port of its own choice, which it keeps; and connections to it, which end with it. */
 export async function startNats(program: string) {
   const folder = mkdtempSync(join(tmpdir(), 'rxwire-nats-'));
-  const connections: NatsConnection[] = [];
-  let { child, port } = await run(program, folder, -1);
-  const kill = async (): Promise<void> => {
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
-  };
-  const start = async (): Promise<void> => void ({ child, port } = await run(program, folder, port));
+  const server = createServer(program, ['-sd', folder]);
+  await server.start();
+  const { connect: connectTo, closeAll } = createConnections(() => [`127.0.0.1:${server.port()}`]);
   return {
-    kill,
-    start,
-    async connect(options: NodeConnectionOptions = {}): Promise<NatsConnection> {
-      const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
-      const connection = await connect({ servers: `127.0.0.1:${port}`, ...lasting, ...options });
-      connections.push(connection);
-      return connection;
-    },
+    kill: server.kill,
+    start: server.start,
+    connect: connectTo,
     async close(): Promise<void> {
-      await Promise.all(connections.map((connection) => connection.close()));
-      if (child.exitCode === null && child.signalCode === null) await kill();
+      await closeAll();
+      await server.kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -37,9 +30,82 @@ export async function startNats(program: string) {
 
 export type Nats = Awaited<ReturnType<typeof startNats>>;
 
+/** Three real nats-servers that form one cluster; streams may have three replicas. */
+export async function startNatsCluster(program: string, size = 3) {
+  const folder = mkdtempSync(join(tmpdir(), 'rxwire-nats-'));
+  const routePorts = await Promise.all(Array.from({ length: size }, freePort));
+  const routes = routePorts.map((port) => `nats-route://127.0.0.1:${port}`).join(',');
+  const servers = routePorts.map((port, index) =>
+    createServer(program, [
+      ...['-sd', join(folder, `n${index}`), '-n', `n${index}`, '--cluster_name', 'rxwire'],
+      ...['--cluster', `nats://127.0.0.1:${port}`, '--routes', routes],
+    ]),
+  );
+  await Promise.all(servers.map((server) => server.start()));
+  const urls = (): string[] => servers.map((server) => `127.0.0.1:${server.port()}`);
+  const { connect: connectTo, closeAll } = createConnections(urls);
+  await whenMetaLeaderIsThere(await connectTo());
+  return {
+    /** Each can be killed and started again. */
+    servers,
+    urls,
+    connect: connectTo,
+    async close(): Promise<void> {
+      await closeAll();
+      await Promise.all(servers.map((server) => server.kill()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type NatsServers = Awaited<ReturnType<typeof startNatsCluster>>;
+
+/** A cluster answers requests of JetStream when it has elected a leader. */
+async function whenMetaLeaderIsThere(connection: NatsConnection): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await (await jetstreamManager(connection, { timeout: 1_000 })).getAccountInfo();
+      return;
+    } catch (error) {
+      if (attempt === 60) throw error;
+      await sleep(200);
+    }
+  }
+}
+
+function createConnections(urls: () => string[]) {
+  const connections: NatsConnection[] = [];
+  return {
+    async connect(options: NodeConnectionOptions = {}): Promise<NatsConnection> {
+      const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+      const connection = await connect({ servers: urls(), ...lasting, ...options });
+      connections.push(connection);
+      return connection;
+    },
+    closeAll: () => Promise.all(connections.map((connection) => connection.close())),
+  };
+}
+
+function createServer(program: string, args: readonly string[]) {
+  let [child, port]: [ChildProcess | undefined, number] = [undefined, -1];
+  return {
+    port: () => port,
+    pid: () => child?.pid,
+    async start(): Promise<void> {
+      ({ child, port } = await run(program, args, port));
+    },
+    async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const exit = once(child, 'exit');
+      child.kill(signal);
+      await exit;
+    },
+  };
+}
+
 /** Resolves when it is ready; what it says on the way tells where it listens. */
-async function run(program: string, folder: string, port: number): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(program, ['-js', '-sd', folder, '-a', '127.0.0.1', '-p', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+async function run(program: string, args: readonly string[], port: number): Promise<{ child: ChildProcess; port: number }> {
+  const child = spawn(program, ['-js', '-a', '127.0.0.1', '-p', String(port), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   const said: string[] = [];
   let at = port;
   for await (const line of createInterface({ input: child.stderr })) {
