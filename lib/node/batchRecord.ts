@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { isSkip } from '../session/store/isSkip.js';
 import type { StoredBatch } from '../session/store/outboxStore.js';
 import type { BatchKey } from './lmdbDatabases.js';
 
@@ -11,11 +12,6 @@ export function batchKey(name: string, batch: StoredBatch): BatchKey {
   const { first, count, frame } = batch;
   const size = Buffer.byteLength(frame);
   return [name, first, count, isSkip(batch) ? -size : size];
-}
-
-/** Returns whether a batch has numbers without messages. */
-export function isSkip({ frame }: StoredBatch): boolean {
-  return typeof frame === 'string' && frame.startsWith('["skip",');
 }
 
 /** Returns the stored record of a batch. */

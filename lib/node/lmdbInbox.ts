@@ -3,11 +3,11 @@ import { durable } from '../session/durability.js';
 import { StoreError } from '../errors.js';
 import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
 import { isEarlier } from '../session/store/isEarlier.js';
+import { isInboxClaim } from '../session/store/isHelloNumber.js';
 import type { Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 import { createLastUsedIndex, type LastUsedIndex } from './lastUsedIndex.js';
 import { countOf, readValue } from './lmdbDatabases.js';
 import type { LmdbDeadLetterRows } from './lmdbDeadLetters.js';
-import { isHelloNumber } from './outboxHead.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { writeWithEffects, type LmdbTransaction } from './lmdbTransaction.js';
 import type { StoreClock } from './storeClock.js';
@@ -136,9 +136,5 @@ function isSenderRow(value: unknown): value is SenderRow {
   const { done, finished, rejections = [], claim, at } = value as Record<keyof SenderRow, unknown>;
   const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
   const areRejections = Array.isArray(rejections) && rejections.every(isRejection);
-  return areNumbers && areRejections && (claim === undefined || isClaim(claim)) && typeof at === 'number';
-}
-
-function isClaim(value: unknown): value is InboxClaim {
-  return isHelloNumber(value) && typeof (value as Partial<InboxClaim>).owner === 'string';
+  return areNumbers && areRejections && (claim === undefined || isInboxClaim(claim)) && typeof at === 'number';
 }

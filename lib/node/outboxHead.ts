@@ -1,3 +1,4 @@
+import { isHelloNumber } from '../session/store/isHelloNumber.js';
 import type { HelloNumber, Ticket } from '../session/store/outboxStore.js';
 
 /** The state of an outbox. */
@@ -22,12 +23,6 @@ export function isOutboxHead(value: unknown): value is OutboxHead {
   const { pid, epoch, acked, last, sent, ticket, hello, at } = value as Record<keyof OutboxHead, unknown>;
   const areNumbers = [epoch, acked, last, sent].every(Number.isSafeInteger) && typeof at === 'number';
   return typeof pid === 'string' && areNumbers && isTicket(ticket) && (hello === undefined || isHelloNumber(hello));
-}
-
-/** Returns whether a stored value is the number of a hello. */
-export function isHelloNumber(value: unknown): value is HelloNumber {
-  const { epoch, n } = Object(value) as { readonly [K in keyof HelloNumber]?: unknown };
-  return Number.isSafeInteger(epoch) && Number.isSafeInteger(n);
 }
 
 function isTicket(value: unknown): boolean {

@@ -1,9 +1,10 @@
 import { nanoid } from 'nanoid';
 import { StoreError, type StoreFault } from '../errors.js';
 import { isEarlier } from '../session/store/isEarlier.js';
+import { isSkip } from '../session/store/isSkip.js';
 import type { HelloNumber, StoredBatch } from '../session/store/outboxStore.js';
 import type { LastUsedIndex } from './lastUsedIndex.js';
-import { batchKey, decodeBatch, encodeBatch, isSkip } from './batchRecord.js';
+import { batchKey, decodeBatch, encodeBatch } from './batchRecord.js';
 import { readValue, type BatchKey, type Databases } from './lmdbDatabases.js';
 import { isOutboxHead, type OutboxHead } from './outboxHead.js';
 

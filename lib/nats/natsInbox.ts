@@ -1,0 +1,147 @@
+import { Packr } from 'msgpackr';
+import { nanoid } from 'nanoid';
+import { noop } from 'rxjs';
+import { StoreError } from '../errors.js';
+import { isPromise } from '../internal/maybeAsync.js';
+import { durable } from '../session/durability.js';
+import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
+import type { Completion, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
+import { isEarlier } from '../session/store/isEarlier.js';
+import { isInboxClaim } from '../session/store/isHelloNumber.js';
+import type { NodeContext } from './nodeContext.js';
+import { createSerialByKey } from './serialByKey.js';
+import { createSubjectStore, tokenOf } from './subjectStore.js';
+
+/** The limits of the sessions that a cluster keeps. */
+export interface NatsInboxOptions {
+  /** The time after which a silent sender is forgotten, in ms. */
+  readonly ttl: number;
+  /** The maximum size of the states of all senders, in bytes. */
+  readonly maxBytes: number;
+}
+
+/** The stored state of a sender. */
+interface SenderRow extends Partial<Cursor> {
+  readonly claim?: InboxClaim | undefined;
+  readonly session?: unknown;
+}
+
+/** The state of a sender as this process knows it. */
+interface KnownSender {
+  /** `undefined` if nothing is stored. */
+  readonly row: SenderRow | undefined;
+  readonly seq: number;
+}
+
+/** A sender that a session of this process has claimed. */
+interface ClaimedSender extends KnownSender {
+  readonly owner: string;
+}
+
+/** How often a write is tried while other nodes write to the same sender. Each time, the one that has written first has come further. */
+const ATTEMPTS = 16;
+const START: Cursor = { done: 0, finished: [] };
+const packr = new Packr({ useRecords: false });
+
+/**
+ * Stores the progress of a receiver in a stream of NATS JetStream: one entry for each sender, which each write replaces if no other node has written meanwhile. So a claim, a commit
+ * and a session record of one sender are one sequence, whichever nodes they come from.
+ *
+ * An effect gets no transaction, as JetStream has none for data of the application: it runs before the cursor is stored, and again if the node dies in between.
+ */
+export function createNatsInbox(context: NodeContext, { ttl, maxBytes }: NatsInboxOptions): Inbox<undefined> {
+  const { name } = context;
+  const limits = { maxPerSubject: 1, maxAge: ttl, maxBytes };
+  const store = createSubjectStore(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, ...limits });
+  const serially = createSerialByKey();
+  /** Bounded by the sessions of this process. */
+  const claimed = new Map<string, ClaimedSender>();
+
+  const read = async (pid: string): Promise<KnownSender> => {
+    const found = await store.last(tokenOf(pid));
+    return { row: found && rowIn(found.data), seq: found?.seq ?? 0 };
+  };
+  /** Stores a state directly behind the known one. Returns whether no other node was faster. */
+  const put = async (pid: string, { seq }: KnownSender, row: SenderRow): Promise<KnownSender | undefined> => {
+    const data = packr.pack({ ...row, rejections: row.rejections?.map(rejectionFields), write: nanoid() });
+    const stored = await store.append(tokenOf(pid), data, seq);
+    return stored === undefined ? undefined : { row, seq: stored };
+  };
+  const change = async (lease: InboxLease, fields: SenderRow, completions: readonly Completion<undefined>[]): Promise<void> => {
+    const { pid, owner, epoch, n } = lease;
+    const hasEffects = completions.some(({ effect }) => effect);
+    // Effects must not run when another session has claimed the sender: the stored state decides, not the known one.
+    let known: KnownSender = (hasEffects ? undefined : claimed.get(pid)) ?? (await read(pid));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = ownRow(lease, known.row);
+      if (attempt === 0) for (const { effect } of completions) perform(effect);
+      const claim = before?.claim ?? { owner, epoch, n };
+      const stored = await put(pid, known, { ...(before ?? START), claim, ...fields });
+      if (stored) {
+        if (claimed.get(pid)?.owner === owner) claimed.set(pid, { ...stored, owner });
+        return;
+      }
+      known = await read(pid);
+    }
+    throw overtaken();
+  };
+
+  return {
+    durability: durable,
+    claim: (pid, decide) =>
+      serially(pid, async () => {
+        for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+          const known = await read(pid);
+          const record = known.row && recordOf(known.row);
+          const claim = decide(record);
+          if (!claim) return { record, lease: undefined };
+          const stored = known.row ? await put(pid, known, { ...known.row, claim }) : known;
+          if (!stored) continue;
+          claimed.set(pid, { ...stored, owner: claim.owner });
+          return { record, lease: { pid, ...claim, isNew: !record } };
+        }
+        throw overtaken();
+      }),
+    commit: (lease, { done, finished, rejections }, completions) =>
+      serially(lease.pid, () => change(lease, { done, finished, rejections }, completions)),
+    remember: (lease, session) => serially(lease.pid, () => change(lease, { session }, [])),
+    release({ pid, owner }) {
+      if (claimed.get(pid)?.owner === owner) claimed.delete(pid);
+    },
+  };
+}
+
+/** Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has claimed the sender. */
+function ownRow(lease: InboxLease, row: SenderRow | undefined): SenderRow | undefined {
+  if (!row?.claim || row.claim.owner === lease.owner) return row;
+  if (lease.isNew && isEarlier(row.claim, lease)) return undefined;
+  throw new StoreError('nats', 'fenced');
+}
+
+function perform(effect: Completion<undefined>['effect']): void {
+  const returned: unknown = effect?.(undefined);
+  if (!isPromise(returned)) return;
+  returned.then(noop, noop);
+  throw new TypeError('an effect must be synchronous, but returned a promise');
+}
+
+function overtaken(): StoreError {
+  return new StoreError('nats', 'failed', new Error('other nodes wrote to the sender at each attempt'));
+}
+
+function recordOf({ done = 0, finished = [], rejections, claim, session }: SenderRow): InboxRecord {
+  return { cursor: { done, finished, ...(rejections?.length && { rejections }) }, ...(claim && { claim }), session };
+}
+
+/** @throws {StoreError} `corrupt`, if the data are not the state of a sender. */
+function rowIn(data: Uint8Array): SenderRow {
+  try {
+    const { done, finished, rejections = [], claim, session } = Object(packr.unpack(data)) as Record<keyof SenderRow, unknown>;
+    const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
+    if (areNumbers && Array.isArray(rejections) && rejections.every(isRejection) && (claim === undefined || isInboxClaim(claim)))
+      return { done: done as number, finished, rejections: rejections.map(readRejection), claim, session };
+  } catch {
+    // What follows says it.
+  }
+  throw new StoreError('nats', 'corrupt');
+}

@@ -1,0 +1,68 @@
+import { defer, from, Subject, tap, type Observable } from 'rxjs';
+import { StoreError } from '../errors.js';
+import { durable } from '../session/durability.js';
+import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import type { NodeContext } from './nodeContext.js';
+import type { OutboxChange, OutboxLimits } from './outboxDraft.js';
+import { openOutbox, type OutboxWriter } from './outboxWriter.js';
+import { createSubjectStore, tokenOf } from './subjectStore.js';
+
+/** The limits of the outboxes that a cluster keeps. */
+export interface NatsOutboxOptions extends OutboxLimits {
+  /** The time after which a message that its client has not acked is removed, in ms. */
+  readonly ttl: number;
+  /** The maximum size of all outboxes, in bytes. */
+  readonly maxTotalBytes: number;
+}
+
+/**
+ * Returns the outboxes of a cluster: each is a subject of a stream of NATS JetStream, to which only its latest owner can append, at whichever node it is. Acked batches are removed
+ * later, many at a time.
+ */
+export function createNatsOutboxes(context: NodeContext, options: NatsOutboxOptions): (name: string) => OutboxStore {
+  const { name: cluster } = context;
+  const limits = { maxAge: options.ttl, maxBytes: options.maxTotalBytes };
+  const store = createSubjectStore(context, { stream: `${cluster}-outboxes`, prefix: `${cluster}.outbox.`, ...limits });
+
+  return (name) => {
+    const { maxMessages, maxBytes } = options;
+    const faults$ = new Subject<StoreError>();
+    let writer: OutboxWriter | undefined;
+    const close = (): void => {
+      writer?.close();
+      writer = undefined;
+    };
+    const open = async (hello?: HelloNumber): Promise<OutboxContents> => {
+      close();
+      const { corrupt, contents, ...opened } = await openOutbox({ context, store, name: tokenOf(name), limits: options }, hello);
+      writer = opened.writer;
+      for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('nats', 'corrupt'));
+      return contents;
+    };
+    const change = (one: OutboxChange): Observable<void> =>
+      defer(() => {
+        if (!writer) throw new StoreError('nats', 'failed', new Error('the outbox is not open'));
+        return from(writer.write(one));
+      }).pipe(
+        tap({
+          error: (error: StoreError) => {
+            if (error.fault === 'fenced') faults$.next(error);
+          },
+        }),
+      );
+    return {
+      isDurable: true,
+      durability: durable,
+      maxMessages,
+      maxBytes,
+      faults$,
+      open: (hello) => defer(() => open(hello)),
+      append: (batches) => change({ batches }),
+      trim: (acked) => change({ acked, canWait: true }),
+      replace: (acked, batches, sent) => change({ acked, sent, batches, replaces: true }),
+      mark: (sent) => change({ sent }),
+      remember: (ticket) => change({ ticket }),
+      close,
+    };
+  };
+}

@@ -1,0 +1,162 @@
+import { nanoid } from 'nanoid';
+import { StoreError } from '../errors.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
+import { isEarlier } from '../session/store/isEarlier.js';
+import type { HelloNumber, OutboxContents } from '../session/store/outboxStore.js';
+import type { NodeContext } from './nodeContext.js';
+import { applyChange, type OutboxChange, type OutboxDraft, type OutboxLimits } from './outboxDraft.js';
+import { readOutbox, type StoredOutbox } from './outboxEntries.js';
+import { encodeEntry, partsOf, type NatsOutboxHead } from './outboxEntry.js';
+import type { SubjectStore } from './subjectStore.js';
+
+/** The owner of an outbox, until another one opens it. */
+export interface OutboxWriter {
+  /** Stores a change. Changes that arrive during a write share the next one. @throws {StoreError} Delivered: `fenced` if another owner has opened the outbox, `quota` if there is no room. */
+  write(change: OutboxChange): Promise<void>;
+  /** A write in progress may still complete. Changes that wait for another one are given up: they only save room. */
+  close(): void;
+}
+
+/** An outbox that its new owner has opened. */
+export interface OpenedOutbox {
+  readonly writer: OutboxWriter;
+  readonly contents: OutboxContents;
+  /** The number of unreadable entries. */
+  readonly corrupt: number;
+}
+
+export interface OutboxPlace {
+  readonly context: NodeContext;
+  readonly store: SubjectStore;
+  /** The name of the outbox in the store. */
+  readonly name: string;
+  readonly limits: OutboxLimits;
+}
+
+interface Job {
+  readonly change: OutboxChange;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How long a change that may wait waits, in ms. */
+const PATIENCE = 2_000;
+/** The room for the head of an entry and the headers of NATS, in bytes. */
+const OVERHEAD = 8_192;
+/** The default of NATS for the maximum size of a message. */
+const MAX_PAYLOAD = 1_048_576;
+/** Entries in front of the first one that counts are removed when there are this many. */
+const TRIM_AFTER = 128;
+/** How often a new owner tries while other owners write. */
+const ATTEMPTS = 16;
+const NOTHING = new Uint8Array(0);
+
+/** Becomes the owner: all earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`, if the owner has answered a later hello. */
+export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OpenedOutbox> {
+  const { store, name } = place;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { corrupt, ...stored } = await readOutbox(store, name);
+    if (hello && stored.head?.hello && isEarlier(hello, stored.head.hello)) throw new StoreError('nats', 'fenced');
+    const head = nextHead(stored, hello);
+    const marker = encodeEntry({ write: nanoid(), index: 0, isLast: true, head, part: NOTHING });
+    const seq = await store.append(name, marker, stored.seq);
+    if (seq === undefined) continue;
+    const { pid, epoch, acked, last, sent, ticket } = head;
+    const batches = stored.writes.flatMap((write) => write.batches);
+    const writer = createOutboxWriter(place, { ...stored, head, seq });
+    return { writer, contents: { pid, epoch, acked, last, sent, ticket, batches }, corrupt };
+  }
+  throw new StoreError('nats', 'failed', new Error('other nodes opened the outbox at each attempt'));
+}
+
+type OwnedOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
+
+function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opened: OwnedOutbox): OutboxWriter {
+  const { connection, scheduler } = context;
+  let { head, seq, writes } = opened;
+  let jobs: Job[] = [];
+  let isWriting = false;
+  let isClosed = false;
+  /** The number of entries that were stored since the last removal. */
+  let entries = 1;
+
+  const storeEntry = async (entry: Uint8Array): Promise<number> => {
+    const stored = await store.append(name, entry, seq);
+    if (stored === undefined) throw new StoreError('nats', 'fenced');
+    entries++;
+    return (seq = stored);
+  };
+  /** Stores the entries of a write. Only the last one has the new head: until it is stored, the others do not count. */
+  const append = async (draft: OutboxDraft): Promise<void> => {
+    const parts = partsOf(draft, Math.max(OVERHEAD, (connection.info?.max_payload ?? MAX_PAYLOAD) - OVERHEAD));
+    const write = nanoid();
+    let first = 0;
+    for (const [index, part] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      const here = draft.batches.length === 0 ? 0 : first || ('here' as const);
+      const next: NatsOutboxHead = isLast ? { ...draft.head, start: draft.writes[0]?.seq ?? here } : head;
+      const stored = await storeEntry(encodeEntry({ write, index, isLast, head: next, part }));
+      first ||= stored;
+    }
+    writes = draft.batches.length > 0 ? [...draft.writes, { seq: first, batches: draft.batches }] : draft.writes;
+    head = { ...draft.head, start: writes[0]?.seq ?? 0 };
+  };
+  const storeAll = async (all: readonly Job[]): Promise<void> => {
+    let draft: OutboxDraft = { head, writes, replaces: false, batches: [] };
+    const accepted: Job[] = [];
+    for (const job of all) {
+      const next = applyChange(draft, job.change, limits);
+      if (next) accepted.push(job);
+      else job.reject(new StoreError('nats', 'quota'));
+      draft = next ?? draft;
+    }
+    try {
+      if (accepted.length > 0) await append(draft);
+      for (const { resolve } of accepted) resolve();
+    } catch (error) {
+      for (const { reject } of accepted) reject(error);
+    }
+  };
+  /** Removes the entries in front of the first one that counts, if there may be `count`. */
+  const removeOld = (count: number): void => {
+    if (entries < count) return;
+    entries = 0;
+    store.trim(name, writes[0]?.seq ?? seq);
+  };
+  const run = async (isDue: boolean): Promise<void> => {
+    if (isWriting) return;
+    isWriting = true;
+    timer.clear();
+    for (let must = isDue; must || jobs.some(({ change }) => !change.canWait); must = false) await storeAll(jobs.splice(0));
+    isWriting = false;
+    removeOld(isClosed ? 1 : TRIM_AFTER);
+    if (jobs.length > 0) timer.set(PATIENCE);
+  };
+  const timer = createCoalescedTimer(scheduler, () => void run(true));
+
+  return {
+    write: (change) =>
+      new Promise((resolve, reject) => {
+        jobs.push({ change, resolve, reject });
+        if (!change.canWait) void run(false);
+        else if (!isWriting) timer.set(PATIENCE);
+      }),
+    close() {
+      isClosed = true;
+      timer.clear();
+      const waiting = jobs;
+      jobs = [];
+      for (const { change, resolve, reject } of waiting) {
+        if (change.canWait) resolve();
+        else reject(new StoreError('nats', 'failed', new Error('the outbox was closed')));
+      }
+      if (!isWriting) removeOld(2);
+    },
+  };
+}
+
+function nextHead({ head, writes }: Pick<StoredOutbox, 'head' | 'writes'>, hello: HelloNumber | undefined): NatsOutboxHead {
+  const start = writes[0]?.seq ?? 0;
+  if (!head) return { pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0, ...(hello && { hello }), start };
+  return { ...head, epoch: head.epoch + 1, ...(hello && { hello }), start };
+}

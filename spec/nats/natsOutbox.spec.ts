@@ -1,0 +1,120 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '../../lib/nats/index.js';
+import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
+import { decodeEntry, encodeEntry, partsOf } from '../../lib/nats/outboxEntry.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import { describeWith } from '../support/debian.js';
+import { startNats, type Nats } from '../support/nats.js';
+import { natsNode } from '../support/natsNode.js';
+import { batch, commonCases, corruptHeadCases, durableCases, faultOf, ready } from '../support/outboxCases.js';
+import { outboxContract } from '../support/outboxContract.js';
+
+describeWith('nats-server', 'the outbox of a cluster', (program) => {
+  let nats: Nats;
+  let connection: NatsConnection;
+  let places = 0;
+  const stores: OutboxStore[] = [];
+  beforeAll(async () => {
+    nats = await startNats(program);
+    connection = await nats.connect();
+  });
+  afterEach(() => stores.splice(0).forEach((store) => store.close()));
+  afterAll(() => nats.close());
+
+  const limits = { maxMessages: 10_000, maxBytes: 16_777_216, ttl: 86_400_000, maxTotalBytes: 1_073_741_824 };
+  /** A place of its own; each store is one of another node. */
+  const makePlace = (options: Partial<typeof limits> = {}) => {
+    const pid = `client ${places++}`;
+    return {
+      pid,
+      subject: `rx.outbox.client=20=${pid.slice(7)}`,
+      store: () => {
+        const store = createNatsOutboxes(natsNode(connection), { ...limits, ...options })(pid);
+        stores.push(store);
+        return store;
+      },
+    };
+  };
+  outboxContract(
+    () => {
+      const place = makePlace();
+      return { ...place, corruptHead: () => connection.request(place.subject, 'x', { timeout: 1_000 }).then(() => undefined) };
+    },
+    { ...commonCases, ...durableCases, ...corruptHeadCases },
+  );
+
+  it('brings back frames that are larger than a message of NATS', async () => {
+    const place = makePlace();
+    const batches = [batch(1), batch(2, 1, new Uint8Array(2_500_000).fill(7)), batch(3, 1, 'x'.repeat(1_500_000)), batch(4)];
+    const store = place.store();
+    await ready(store.open());
+    await ready(store.append([batches[0]!]));
+    await ready(store.append(batches.slice(1, 3)));
+    await ready(store.append([batches[3]!]));
+    const contents = await ready(place.store().open());
+    expect(contents.batches.map(({ frame }) => frame.length)).toEqual(batches.map(({ frame }) => frame.length));
+    expect(Buffer.compare(contents.batches[1]!.frame as Uint8Array, batches[1]!.frame as Uint8Array)).toBe(0);
+  });
+
+  it('does not count a write whose last entry is missing', async () => {
+    const place = makePlace();
+    const store = place.store();
+    await ready(store.open());
+    await ready(store.append([batch(1)]));
+    await ready(store.append([batch(2)]));
+    await ready(store.mark(2));
+    const { streams } = await jetstreamManager(connection);
+    const { head } = decodeEntry((await streams.getMessage('rx-outboxes', { last_by_subj: place.subject }))!.data)!;
+    const [part] = partsOf({ replaces: true, batches: [batch(3, 1, new Uint8Array(2_000_000))] }, 1_000_000);
+    // The process dies before it has stored the others.
+    await connection.request(place.subject, encodeEntry({ write: 'w', index: 0, isLast: false, head, part: part! }), { timeout: 1_000 });
+    const next = place.store();
+    expect((await ready(next.open())).batches).toEqual([batch(1), batch(2)]);
+    await ready(next.append([batch(3, 1, 'again')]));
+    expect((await ready(place.store().open())).batches).toEqual([batch(1), batch(2), batch(3, 1, 'again')]);
+  });
+
+  it('fails with quota when it is full, and takes more when messages are acked', async () => {
+    const store = makePlace({ maxMessages: 3, maxBytes: 1_000 }).store();
+    await ready(store.open());
+    await ready(store.append([batch(1, 3)]));
+    expect(await faultOf(() => store.append([batch(4)]))).toBe('quota');
+    await Promise.all([ready(store.trim(3)), ready(store.append([batch(4)]))]);
+    expect(await faultOf(() => store.append([batch(5, 1, 'x'.repeat(1_001))]))).toBe('quota');
+  });
+
+  it('opens for no hello that is earlier than the one of its owner', async () => {
+    const place = makePlace();
+    await ready(place.store().open({ epoch: 1, n: 2 }));
+    expect(await faultOf(() => place.store().open({ epoch: 1, n: 1 }))).toBe('fenced');
+    expect((await ready(place.store().open({ epoch: 1, n: 3 }))).epoch).toBe(2);
+  });
+
+  it('has one owner when several nodes open it at once', async () => {
+    const place = makePlace();
+    const owners = [place.store(), place.store(), place.store()];
+    const opened = await Promise.all(owners.map((store) => ready(store.open())));
+    expect(opened.map(({ epoch }) => epoch).sort()).toEqual([1, 2, 3]);
+    const faults = await Promise.all(owners.map((store) => faultOf(() => store.append([batch(1)]))));
+    expect(faults.map((fault, index) => [opened[index]!.epoch, fault]).sort()).toEqual([
+      [1, 'fenced'],
+      [2, 'fenced'],
+      [3, undefined],
+    ]);
+  });
+
+  it('removes entries that do not count any more', async () => {
+    const place = makePlace();
+    const store = place.store();
+    await ready(store.open());
+    for (let first = 1; first <= 200; first++) {
+      void ready(store.trim(first - 2));
+      await ready(store.append([batch(first)]));
+    }
+    const { streams } = await jetstreamManager(connection);
+    const count = async (): Promise<number> =>
+      (await streams.info('rx-outboxes', { subjects_filter: place.subject })).state.subjects?.[place.subject] ?? 0;
+    while ((await count()) > 150) await new Promise((resolve) => void setTimeout(resolve, 20));
+    expect((await ready(place.store().open())).batches.at(-1)).toEqual(batch(200));
+  });
+});
