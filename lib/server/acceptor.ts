@@ -32,7 +32,10 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     maxIdleFrames = SERVE_DEFAULTS.maxIdleFrames,
     pingInterval = SERVE_DEFAULTS.pingInterval,
     hibernateAfter = SERVE_DEFAULTS.hibernateAfter,
-    retryAfter = SERVE_DEFAULTS.retryAfter,
+    cluster,
+    retryAfter = cluster ? 0 : SERVE_DEFAULTS.retryAfter,
+    inbox = cluster?.inbox,
+    outbox = cluster?.outbox,
   } = options;
   const { codecs = [json(), msgpack()], endpoint = '', scheduler = steadyScheduler(), authenticate, rateLimit } = options;
   const { helloTimeout = SERVE_DEFAULTS.helloTimeout, drainTimeout = SERVE_DEFAULTS.drainTimeout, random = Math.random } = options;
@@ -40,6 +43,8 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
   const rates = rateLimit && createRates(rateLimit, options.window ?? DEFAULTS.window, scheduler);
   const settings = {
     ...options,
+    ...(inbox && { inbox }),
+    ...(outbox && { outbox }),
     detachedTimeout,
     maxIdleFrames,
     pingInterval,
@@ -47,7 +52,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     system: { ...SERVE_DEFAULTS.system, ...options.system },
     scheduler,
     endpoint,
-    letters: options.deadLetters ?? options.inbox?.deadLetters ?? memoryDeadLetters(),
+    letters: options.deadLetters ?? inbox?.deadLetters ?? memoryDeadLetters(),
     quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),
@@ -66,6 +71,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       catchError((error: unknown) => refuse(connection, error)),
     );
   let isStopping = false;
+  const membership = cluster?.serve(sessions);
 
   return {
     /** Emits the wire of a new client. Completes without a wire when the client has one already, or is refused. */
@@ -87,15 +93,13 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     /** Refuses all connections from now on, tells the clients, and completes when all sessions are drained. */
     drain(): Observable<never> {
       isStopping = true;
-      if (settings.system.shutdown) {
-        const message = shutdownMessage(retryAfter, scheduler);
-        sessions.announce(message);
-        envelopeWires.announce(message);
-      }
+      const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
+      if (message) for (const wires of [sessions, envelopeWires]) wires.announce(message);
       return drain(sessions.sessions(), { retryAfter, drainTimeout, random: chance, scheduler });
     },
     /** Ends all wires. */
     close(): void {
+      membership?.unsubscribe();
       sessions.close();
       envelopeWires.close();
     },

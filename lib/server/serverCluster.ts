@@ -1,15 +1,15 @@
-import type { TeardownLogic } from 'rxjs';
-import type { Inbox } from '../session/store/inbox.js';
+import type { Unsubscribable } from 'rxjs';
+import type { Inbox, InboxClaim } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 
 /** One server of a cluster, as the other nodes reach it. `listen` is one. */
 export interface ClusterServer {
-  /** Ends the session of a client, which another node has claimed, unless `owner` is the session itself. */
-  fence(pid: string, owner: string): void;
-  /** Closes the sessions of a principal with 4401. Returns how many there were. */
-  kick(principal: string): number;
+  /** Ends the session of a client that another node has claimed for a later hello. */
+  fence(pid: string, claim: InboxClaim): void;
+  /** Closes the sessions of a principal with 4403. */
+  kick(principal: string): void;
   /** The number of sessions. */
-  sessions(): number;
+  readonly size: number;
 }
 
 /** Connects the servers of several nodes, so that a client may reach each of them: `natsCluster` of rxwire/nats. */
@@ -20,8 +20,8 @@ export interface ServerCluster {
   readonly inbox: Inbox;
   /** The default `outbox` of the server. */
   readonly outbox: (pid: string) => OutboxStore;
-  /** Lets the other nodes reach a server, until the teardown. */
-  serve(server: ClusterServer): TeardownLogic;
+  /** Lets the other nodes reach a server, until the result is unsubscribed from. */
+  serve(server: ClusterServer): Unsubscribable;
   /** Tells the other nodes that this one has claimed a client. */
-  claimed(pid: string, owner: string): void;
+  claimed(pid: string, claim: InboxClaim): void;
 }

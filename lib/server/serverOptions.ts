@@ -13,6 +13,7 @@ import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
+import type { ServerCluster } from './serverCluster.js';
 import { checkRateLimit, RATE_LIMIT_DEFAULTS, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
 import { checkSystemMessages, type SystemMessagesOptions } from './session/systemMessages.js';
@@ -65,13 +66,18 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
+   * Connects the server with those of other nodes: a client may reach any of them, and its session goes on there. Gives the server its `inbox` and `outbox`, unless they are set.
+   * @default the server is alone
+   */
+  readonly cluster?: ServerCluster;
+  /**
    * Stops the server when it emits: the server refuses new clients, tells each client to send no more and when to return, and waits until all messages are acked,
    * for `drainTimeout` at most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at once. @default never
    */
   readonly shutdown$?: Observable<unknown>;
   /**
    * How long clients wait after the server has stopped, in ms. Each client adds a random time of up to `retryAfter`, so that they do not
-   * all return at once. @default 1_000
+   * all return at once. @default 1_000; 0 with a `cluster`: another node is there
    */
   readonly retryAfter?: number;
   /** The messages that the server sends by itself. @default { pong: true, shutdown: true } */
@@ -117,6 +123,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions & { readonly endpoint?: str
   pingInterval: true,
   hibernateAfter: true,
   outbox: true,
+  cluster: true,
   shutdown$: true,
   retryAfter: true,
   system: true,

@@ -29,6 +29,8 @@ export interface Client {
   readonly pause: () => number;
   /** Returns whether the last connection ended because of a message: then the client connects again, also if the close code is final. */
   readonly isBlamed: () => boolean;
+  /** Returns whether the server has announced the end of the last connection. */
+  readonly isAnnounced: () => boolean;
 }
 
 interface State extends TicketState {
@@ -51,6 +53,8 @@ interface State extends TicketState {
   connection: Connection | undefined;
   /** Whether it has ended because of a message. */
   isBlamed: boolean;
+  /** Whether the server has announced the end of the last connection. */
+  isAnnounced: boolean;
 }
 
 /** Creates the client side, which begins each handshake. Calls `onReady` when the outbox is open: from then on there may be connections. */
@@ -68,6 +72,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     backAt: 0,
     connection: undefined,
     isBlamed: false,
+    isAnnounced: false,
     onStored: undefined,
   };
   const credentials = createCredentials(options, parts);
@@ -116,8 +121,10 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       },
       onHandshake(frame, connection) {
         if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value, 'auth'));
-        else if (connection.isAgreed && frame.kind === 'bye') state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
-        else enter(welcomeIn(frame, connection, state), connection);
+        else if (connection.isAgreed && frame.kind === 'bye') {
+          state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
+          state.isAnnounced = true;
+        } else enter(welcomeIn(frame, connection, state), connection);
       },
     },
     options,
@@ -129,6 +136,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     over: (link) => credentials.before(openOver(link, endpoint, state)),
     pause: () => state.backAt - scheduler.now(),
     isBlamed: () => state.isBlamed,
+    isAnnounced: () => state.isAnnounced,
   };
 }
 
@@ -143,7 +151,7 @@ function openOver(link: Link<Frame>, endpoint: Endpoint, state: State): Observab
   return new Observable((to) => {
     let hasEmitted = false;
     state.connection = undefined;
-    state.isBlamed = false;
+    state.isBlamed = state.isAnnounced = false;
     return link(endpoint.toPeer$).subscribe({
       next: (frame) => {
         endpoint.receive(frame);

@@ -2,6 +2,7 @@ import { catchError, defer, switchMap, tap, throwError, type Observable, type Sc
 import { ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../link/closeCode.js';
+import { exponentialDelay } from '../internal/retryDelays.js';
 import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../operators/retryBackoff.js';
 import type { Report } from './sessionEvents.js';
 import { hopeful, networkSignals, type NetworkSignal } from './networkSignals.js';
@@ -15,9 +16,11 @@ export interface ConnectionEnds {
   readonly pause: () => number;
   /** Returns whether the connection ended because of a message, which is not sent again for ever: then any close code permits another connection. */
   readonly isBlamed: () => boolean;
+  /** Returns whether the peer has announced the end of the connection, which is then no failure: another one follows without a delay of its own. */
+  readonly isAnnounced: () => boolean;
 }
 
-const NO_ENDS: ConnectionEnds = { pause: () => 0, isBlamed: () => false };
+const NO_ENDS: ConnectionEnds = { pause: () => 0, isBlamed: () => false, isAnnounced: () => false };
 
 /**
  * Opens a lost link again, unless its close code is final. A received value resets the delay: the link emits one when it has made progress.
@@ -40,22 +43,26 @@ export function reconnecting<T>(
     scheduler,
     ...(options || { maxRetries: 0 }),
   };
-  const { shouldRetry = isTemporary } = config;
+  const { shouldRetry = isTemporary, backoffDelay: delayOf = exponentialDelay } = config;
   // Validates the options now: the call below runs only at subscription.
   retryBackoff(config);
 
-  return (source, { pause, isBlamed } = NO_ENDS) =>
+  return (source, { pause, isBlamed, isAnnounced } = NO_ENDS) =>
     defer(() => {
       let attempts = 0;
       const onRetry = (retry: RetryAttempt): void => {
         attempts = retry.attempt;
-        report({ kind: 'retry', ...retry, delay: Math.max(retry.delay, pause()) });
+        const { closeCode, reason } = Object(retry.error) as Partial<ConnectionLostError>;
+        if (isAnnounced() && closeCode !== undefined)
+          report({ kind: 'moved', closeCode, reason: reason ?? '', delay: Math.max(0, pause()) });
+        else report({ kind: 'retry', ...retry, delay: Math.max(retry.delay, pause()) });
         config.onRetry?.(retry);
       };
+      const backoffDelay = (iteration: number, initial: number): number => (isAnnounced() ? 0 : delayOf(iteration, initial));
       const attempt$ = defer(() => (pause() > 0 ? after(pause(), scheduler).pipe(switchMap(() => source)) : source));
       return attempt$.pipe(
         tap(() => (attempts = 0)),
-        retryBackoff({ ...config, onRetry, shouldRetry: (error: unknown) => isBlamed() || shouldRetry(error) }),
+        retryBackoff({ ...config, backoffDelay, onRetry, shouldRetry: (error: unknown) => isBlamed() || shouldRetry(error) }),
         catchError((error: unknown) =>
           throwError(() => ((isTemporary(error) || isBlamed()) && options ? new ReconnectGivenUpError(attempts, error) : explained(error))),
         ),

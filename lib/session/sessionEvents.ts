@@ -7,6 +7,8 @@ export type SessionEvent =
   | { readonly kind: 'lost'; readonly error: unknown }
   /** The link was lost. The session opens it again in `delay` ms; `attempt` counts the attempts since the link last worked. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
+  /** The other side has closed the link, as it has announced with a bye. The session opens another one in `delay` ms. */
+  | { readonly kind: 'moved'; readonly closeCode: number; readonly reason: string; readonly delay: number }
   /** The last connection has ended, and the session with it. Not reported when an event of the link says so. */
   | { readonly kind: 'closed'; readonly closeCode: number; readonly reason: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }

@@ -175,14 +175,17 @@ export class StateTracker {
       if (!isDraining) this.change('connected');
     }
     if (kind === 'closed' && this.#isOpen) this.#ended(event, ABNORMAL);
-    if (kind !== 'lost' && kind !== 'retry') return;
-    const { error } = event;
-    this.#ended(error, ABNORMAL);
-    if (this.#current.status === 'connected') this.change('disconnected', { error });
+    if (kind !== 'lost' && kind !== 'retry' && kind !== 'moved') return;
+    const failure = kind === 'moved' ? {} : { error: event.error };
+    this.#ended(kind === 'moved' ? event : event.error, ABNORMAL);
+    if (this.#current.status === 'connected') this.change('disconnected', failure);
     // A subscriber of the state may have ended the wire.
     if (isDraining || this.#isOver) return;
-    const next = kind === 'retry' && { reconnectAttempts: event.attempt, nextAttemptAt: wallTime(this.#scheduler) + event.delay };
-    this.change('reconnecting', { ...next, error });
+    const next = kind !== 'lost' && {
+      reconnectAttempts: kind === 'retry' ? event.attempt : 1,
+      nextAttemptAt: wallTime(this.#scheduler) + event.delay,
+    };
+    this.change('reconnecting', { ...next, ...failure });
   }
 
   change(status: ConnectionStatus, details?: Partial<Change>): void {

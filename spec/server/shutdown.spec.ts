@@ -23,7 +23,7 @@ function flushTo(scheduler: VirtualTimeScheduler, time: number): void {
 }
 
 /** A server that can be stopped and replaced, and a client, in virtual time. */
-function start(options: ServeOptions = {}, delivery: Delivery = 'exactly-once') {
+function start(options: ServeOptions = {}, delivery: Delivery = 'exactly-once', backoff = 10) {
   const scheduler = new VirtualTimeScheduler();
   const net = network({ scheduler, microtask: scheduler });
   const shutdown$ = new Subject<void>();
@@ -37,7 +37,7 @@ function start(options: ServeOptions = {}, delivery: Delivery = 'exactly-once') 
     });
   const serving = serve({ shutdown$ });
   serving.add(() => (ended = true));
-  const wire = net.connect({ delivery, reconnect: { initialInterval: 10, maxInterval: 10, jitter: 0 } });
+  const wire = net.connect({ delivery, reconnect: { initialInterval: backoff, maxInterval: backoff, jitter: 0 } });
   const [messages, errors, states] = [record(wire), record(wire.errors$), record(wire.state$)];
   const runTo = (time: number): void => flushTo(scheduler, time);
   return { ...net, wire, wires, messages, errors, states, shutdown$, got, serve, runTo, scheduler, isOver: () => ended };
@@ -56,6 +56,17 @@ describe('shutdown$', () => {
     expect(opened()).toBe(1);
     runTo(1_700);
     expect([opened(), wire.state.status]).toEqual([2, 'connected']);
+  });
+
+  it('lets a client go as soon as its own messages are through, and it returns at once with retryAfter 0', () => {
+    const { runTo, shutdown$, wire, isOver, serve, opened, errors } = start({ retryAfter: 0 }, 'exactly-once', 5_000);
+    runTo(100);
+    shutdown$.next();
+    serve();
+    // After two checks of the server, 20 ms each.
+    runTo(150);
+    expect([isOver(), opened(), wire.state.status]).toEqual([true, 2, 'connected']);
+    expect(errors.values.map(({ code }) => code)).not.toContain('ERR_CONNECTION_LOST');
   });
 
   it.each<Delivery>(['exactly-once', 'at-least-once'])(
@@ -80,7 +91,8 @@ describe('shutdown$', () => {
       const back = messages.values.map(number);
       expect(back.slice(0, 140)).toEqual(sent.slice(0, 140));
       expect(back).toEqual([...new Set(back)]);
-      expect(errors.values.map(({ code }) => code)).toEqual(['ERR_CONNECTION_LOST', 'ERR_SESSION_LOST']);
+      // The end of the connection was announced: it is no error.
+      expect(errors.values.map(({ code }) => code)).toEqual(['ERR_SESSION_LOST']);
     },
   );
 

@@ -211,6 +211,10 @@ export class AwakeSession implements Drained {
     return !this.isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
   }
 
+  leave(): void {
+    this.#session.client.transport.vacate();
+  }
+
   giveUp(timeout: number): void {
     const left = giveUp(this.endpoint);
     if (left) this.#session.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });

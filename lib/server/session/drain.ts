@@ -1,4 +1,4 @@
-import { defer, EMPTY, ignoreElements, interval, scan, takeUntil, takeWhile, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { after } from '../../internal/after.js';
 
 /** The session of a client while the server stops. */
@@ -7,6 +7,8 @@ export interface Drained {
   bye(retryAfter: number): void;
   /** Returns whether the client has answered and both sides have processed all messages, or the client is not connected. */
   isDrained(): boolean;
+  /** Closes the connection with 1001: the client may go to another server. */
+  leave(): void;
   /** Gives up the messages that are left after `timeout` ms, and reports an error if there are any. */
   giveUp(timeout: number): void;
 }
@@ -18,19 +20,33 @@ export interface DrainingOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** The interval in which the server checks whether all sessions are drained, in ms. */
+/** The interval in which the server checks whether sessions are drained, in ms. */
 const LOOK = 20;
 
-/** Drains all sessions; completes when they are drained, or after `drainTimeout`. The clients return after `retryAfter` to twice `retryAfter` ms. */
+/**
+ * Drains all sessions, and lets each client go when its session is drained; completes when all are, or after `drainTimeout`. The clients return after `retryAfter` to twice
+ * `retryAfter` ms.
+ */
 export function drain(all: readonly Drained[], { retryAfter, drainTimeout, random, scheduler }: DrainingOptions): Observable<never> {
   return defer(() => {
     for (const one of all) one.bye(Math.round(retryAfter * (1 + random())));
+    /** The sessions that are not drained, with whether they were at the last check. */
+    const left = new Map(all.map((one) => [one, false]));
+    const check = (): void => {
+      for (const [one, was] of left) {
+        const is = one.isDrained();
+        left.set(one, is);
+        // Checks twice: the ack of a message follows a moment after its processing.
+        if (!is || !was) continue;
+        left.delete(one);
+        one.leave();
+      }
+    };
     if (all.length === 0) return EMPTY;
     return interval(LOOK, scheduler).pipe(
-      // Checks twice: the ack of a message follows a moment after its processing.
-      scan((looks) => (all.every((one) => one.isDrained()) ? looks + 1 : 0), 0),
-      takeWhile((looks) => looks < 2),
-      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => all.forEach((one) => one.giveUp(drainTimeout))))),
+      tap(check),
+      takeWhile(() => left.size > 0),
+      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => [...left.keys()].forEach((one) => one.giveUp(drainTimeout))))),
       ignoreElements(),
     );
   });

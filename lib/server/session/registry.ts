@@ -1,19 +1,21 @@
 import { catchError, concat, defer, EMPTY, filter, finalize, from, mergeMap, takeUntil, tap, type Observable } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { CallbackError, StoreError, UnsupportedError } from '../../errors.js';
+import { CallbackError, StoreError, UnauthorizedError, UnsupportedError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { controlFrame } from '../../session/protocol/frames.js';
 import type { Hello } from '../../session/protocol/handshake.js';
-import type { ClaimedInbox, InboxLease } from '../../session/store/inbox.js';
+import type { ClaimedInbox, InboxClaim, InboxLease } from '../../session/store/inbox.js';
 import { inMemory } from '../../session/store/memoryOutbox.js';
+import { isEarlier } from '../../session/store/isEarlier.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';
+import type { ClusterServer, ServerCluster } from '../serverCluster.js';
 import type { NewClient, ServerSessionOptions } from './awakeSession.js';
 import type { Drained } from './drain.js';
 import { FanOut } from './fanOut.js';
@@ -24,12 +26,13 @@ import { createPeer, type Peer, type PeerRecord } from './resumption.js';
 import type { ServerSession } from './serverSession.js';
 import { claimForNew, isStoredByOther, knownPeer, renewClaim } from './sessionClaims.js';
 import { SessionWireSetup, type SessionEntry } from './sessionWireSetup.js';
-import { closeOf, closeStore, SessionTransport, STOPS, TAKEN_OVER } from './transport.js';
+import { closeOf, closeStore, KICKED, SessionTransport, STOPS, TAKEN_OVER } from './transport.js';
 import { createUnconfirmedPeers, type UnconfirmedPeers } from './unconfirmedPeers.js';
 
 export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' | 'fanOut'> {
   /** Where messages to a client are stored until they are acked. */
   readonly outbox?: (pid: string) => OutboxStore;
+  readonly cluster?: ServerCluster;
   /** Called with the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
 }
@@ -53,7 +56,7 @@ interface AdmittedClient extends ClaimedInbox, Pick<NewClient, 'codec'> {
 }
 
 /** The sessions of a server, by the names of the clients' outboxes. */
-export class Registry {
+export class Registry implements ClusterServer {
   /** An entry is `undefined` while the server reads the stored state of the client. */
   readonly #entries = new Map<string, SessionEntry | UnconfirmedEntry | undefined>();
   readonly #unconfirmed: UnconfirmedPeers;
@@ -112,6 +115,25 @@ export class Registry {
     return this.#sessions().map((session) => session.wake());
   }
 
+  /** Ends the session of a client that another node has claimed for a later hello. */
+  fence(pid: string, claim: InboxClaim): void {
+    const entry = this.#entries.get(pid);
+    if (!entry || !('transport' in entry) || !entry.lease) return;
+    if (entry.lease.owner !== claim.owner && isEarlier(entry.lease, claim)) entry.transport.vacate(new StoreError('inbox', 'fenced'));
+  }
+
+  /** Closes the sessions of a principal with 4403. */
+  kick(principal: string): void {
+    for (const entry of [...this.#entries.values()])
+      if (entry && 'transport' in entry && entry.transport.owner === principal)
+        entry.transport.vacate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
+  }
+
+  /** The number of sessions. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Ends all sessions with close code 1001: the clients may connect to another server. */
   close(): void {
     this.#closeUnconfirmed(CloseCode.GOING_AWAY);
@@ -140,6 +162,8 @@ export class Registry {
           leave();
           return refuse(refusal, refusedHello(refusal));
         }
+        // Only a client that is stored can have a session at another node.
+        if (lease && record) this.#options.cluster?.claimed(pid, lease);
         const known = knownPeer(record);
         const client = { attachment, hello, codec, record, lease, leave };
         return known ? this.#resume(client, known) : this.#greet(client);

@@ -1,5 +1,5 @@
 import type { Observer } from 'rxjs';
-import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError, UnauthorizedError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
@@ -212,6 +212,7 @@ type Goodbye = readonly [code: CloseCode, reason: string];
 /** The reasons of closes. */
 export const STOPS = 'the server stops';
 export const TAKEN_OVER = 'another connection took over';
+export const KICKED = 'the server has ended the session';
 
 /** Returns the close code and reason for a client whose session ends with an error. They do not reveal the cause. */
 export function closeOf(error: unknown, isWelcome = true): Goodbye {
@@ -219,6 +220,7 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
     // During the handshake, the client is here: its next hello finds the state that the other server has stored.
     return isWelcome ? [CloseCode.SUPERSEDED, 'another server took over'] : [CloseCode.TRY_AGAIN_LATER, 'another server had the session'];
   }
+  if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, error.reason];
   if (error instanceof StoreError) return [CloseCode.INTERNAL_ERROR, 'the store of the server has failed'];
   const isKnown = error instanceof RxwireError && !(error instanceof CallbackError);
   return isKnown ? [CloseCode.ABANDONED, ''] : [CloseCode.INTERNAL_ERROR, 'the server has failed'];

@@ -1,0 +1,49 @@
+import type { Unsubscribable } from 'rxjs';
+import { StoreError } from '../errors.js';
+import type { ClusterServer } from '../server/serverCluster.js';
+import type { InboxClaim } from '../session/store/inbox.js';
+import { isInboxClaim } from '../session/store/isHelloNumber.js';
+import type { NodeContext } from './nodeContext.js';
+
+/** What one node tells all others. */
+type Notice =
+  { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
+
+/** The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as the stores fence an owner that does not hear it. */
+export interface ClusterControl {
+  tell(notice: Notice): void;
+  /** Passes the notices of all nodes to a server. */
+  listen(server: ClusterServer): Unsubscribable;
+}
+
+export function createClusterControl({ connection, name, report }: NodeContext): ClusterControl {
+  const subject = `${name}.control`;
+  const take = (server: ClusterServer, notice: Notice): void => {
+    if (notice.kind === 'kick') server.kick(notice.principal);
+    else server.fence(notice.pid, notice.claim);
+  };
+  return {
+    tell(notice) {
+      if (!connection.isClosed()) connection.publish(subject, JSON.stringify(notice));
+    },
+    listen: (server) =>
+      connection.subscribe(subject, {
+        callback(error, message) {
+          const notice = error ? undefined : noticeIn(message.string());
+          if (notice) take(server, notice);
+          else report(new StoreError('nats', error ? 'failed' : 'corrupt', error ?? new Error(`in ${subject}`)));
+        },
+      }),
+  };
+}
+
+function noticeIn(text: string): Notice | undefined {
+  try {
+    const { kind, pid, claim, principal } = Object(JSON.parse(text)) as Record<string, unknown>;
+    if (kind === 'kick' && typeof principal === 'string') return { kind, principal };
+    if (kind === 'claimed' && typeof pid === 'string' && isInboxClaim(claim)) return { kind, pid, claim };
+  } catch {
+    // Another version may have written it.
+  }
+  return undefined;
+}

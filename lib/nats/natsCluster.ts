@@ -1,0 +1,131 @@
+import { nanoid } from 'nanoid';
+import { Subscription, type Observable, type SchedulerLike } from 'rxjs';
+import type { ChannelLog } from '../app/hub/channelLog.js';
+import type { RxwireError } from '../errors.js';
+import { assertPositive } from '../internal/assert.js';
+import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { guard } from '../internal/guard.js';
+import { asObservable } from '../internal/maybeAsync.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
+import type { Message } from '../message/types.js';
+import type { ServerCluster } from '../server/serverCluster.js';
+import type { Inbox } from '../session/store/inbox.js';
+import { createClusterControl } from './clusterControl.js';
+import { createClusterNodes, type ClusterState } from './clusterNodes.js';
+import { natsChannelLog } from './natsChannelLog.js';
+import { createNatsInbox } from './natsInbox.js';
+import type { NatsConnection } from './natsOptions.js';
+import { createNatsOutboxes } from './natsOutbox.js';
+import { createNodeContext } from './nodeContext.js';
+
+export interface NatsClusterOptions {
+  /** An open connection of `@nats-io/transport-node`, which the caller keeps and closes. Set `maxReconnectAttempts: -1`. */
+  readonly connection: NatsConnection;
+  /** The name of the cluster: nodes with the same name share sessions and channels. Its streams and subjects begin with the name. @default 'rxwire' */
+  readonly name?: string;
+  /** Names this node. No two nodes have the same name at once. @default a random name */
+  readonly node?: string;
+  /** The number of copies that NATS keeps of each message: 3 survives the death of one server of NATS. @default 1 */
+  readonly replicas?: number;
+  /** Where NATS keeps the messages. @default 'file' */
+  readonly storage?: 'file' | 'memory';
+  /** How long a write or a read may take, in ms: longer than NATS needs to elect a leader. @default 15_000 */
+  readonly timeout?: number;
+  /** The time after which a client that does not return is forgotten, with the messages for it, in ms. @default 2_592_000_000: 30 days */
+  readonly sessionTtl?: number;
+  /** The maximum number of messages that wait for one client. @default 10_000 */
+  readonly maxMessages?: number;
+  /** The maximum size of the messages that wait for one client, in bytes. @default 16_777_216: 16 MiB */
+  readonly maxBytes?: number;
+  /** The maximum size of the messages that wait for all clients, in bytes; above it, writes fail with `quota`. @default 1_073_741_824: 1 GiB */
+  readonly maxTotalBytes?: number;
+  /** Called with errors that no call returns. Its exceptions are ignored. @default no report */
+  readonly onError?: (error: RxwireError) => void;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+const OPTIONS: OptionNames<NatsClusterOptions> = {
+  connection: true,
+  name: true,
+  node: true,
+  replicas: true,
+  storage: true,
+  timeout: true,
+  sessionTtl: true,
+  maxMessages: true,
+  maxBytes: true,
+  maxTotalBytes: true,
+  onError: true,
+  scheduler: true,
+};
+
+/** One node of a cluster. */
+export interface NatsCluster extends ServerCluster {
+  /** The inbox of all nodes. Its effects get no transaction: they run before the cursor is stored, and again if the node dies in between. */
+  readonly inbox: Inbox<undefined>;
+  /** The log of the channels of all nodes, for `hub`. */
+  readonly log: ChannelLog;
+  /** Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS does not hear it. */
+  kick(principal: string): void;
+  /** Publishes a message in a channel, also from a process that serves nobody. Works when it is subscribed to. Emits its position. */
+  publish(channel: string, message: Message): Observable<ChannelPosition>;
+  /** Emits the nodes with their sessions, at each change and at least each second. */
+  readonly state$: Observable<ClusterState>;
+}
+
+/**
+ * Makes a server a node of a cluster: its clients may reach any node, and their sessions go on there, with all numbers, in both directions. No load balancer has to be sticky. The state
+ * of each session is in NATS JetStream; the node that has claimed it last owns it, and all writes of earlier owners fail.
+ *
+ * Needs the package `@nats-io/jetstream`, and an open connection of `@nats-io/transport-node`. Failures are `StoreError`s of the store `nats`.
+ *
+ * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {TypeError} At call time, if there is no option of this name, or `name` or `node` is not 1 to 64 letters, digits, `_` and `-`.
+ * @example
+ * import type { NatsConnection } from 'rxwire/nats';
+ *
+ * const serveNode = (connection: NatsConnection, server: Server) => {
+ *   const cluster = natsCluster({ connection, name: 'chat', replicas: 3 });
+ *   const rooms = hub({ log: cluster.log });
+ *   return listen(server, { cluster }).subscribe((wire) => rooms.serve(wire));
+ * };
+ */
+export function natsCluster(options: NatsClusterOptions): NatsCluster {
+  assertKnown('natsCluster', options, OPTIONS);
+  const { connection, name = 'rxwire', node = nanoid(10), replicas = 1, storage = 'file', timeout = 15_000 } = options;
+  const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
+  const { onError, scheduler = steadyScheduler() } = options;
+  assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes });
+  for (const [option, value] of Object.entries({ name, node }))
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(value))
+      throw new TypeError(`natsCluster: "${option}" must be letters, digits, _ and -, got ${value}`);
+
+  const report = (error: RxwireError): void =>
+    guard(
+      () => onError?.(error),
+      () => undefined,
+    );
+  const context = createNodeContext({ connection, name, node, replicas, storage, timeout, scheduler, report });
+  const control = createClusterControl(context);
+  const nodes = createClusterNodes(context);
+  const log = natsChannelLog({ connection, stream: `${name}-channels`, replicas, storage, timeout, onError: report, scheduler });
+
+  return {
+    node,
+    inbox: createNatsInbox(context, { ttl: sessionTtl, maxBytes: maxTotalBytes }),
+    outbox: createNatsOutboxes(context, { ttl: sessionTtl, maxMessages, maxBytes, maxTotalBytes }),
+    log,
+    state$: nodes.state$,
+    serve(server) {
+      const membership = new Subscription();
+      membership.add(control.listen(server));
+      membership.add(nodes.describe(server));
+      return membership;
+    },
+    claimed: (pid, { owner, epoch, n }) => control.tell({ kind: 'claimed', pid, claim: { owner, epoch, n } }),
+    kick: (principal) => control.tell({ kind: 'kick', principal }),
+    publish: (channel, message) => asObservable(() => log.append(channel, message)),
+  };
+}
