@@ -95,7 +95,8 @@ export function createSubjectStore(context: NodeContext, options: SubjectStoreOp
           // An append to the subject is in progress, perhaps an earlier attempt of this one.
           if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw new Error('another append is in progress', { cause: error });
           if (code !== WRONG_LAST_SEQUENCE) throw error;
-          const there = await read({ last_by_subj: prefix + name });
+          // Others may have followed an earlier attempt whose answer was lost.
+          const there = await read({ seq: behind + 1, next_by_subj: prefix + name });
           return there && isSame(there.data, data) ? there.seq : undefined;
         }
       }),

@@ -58,7 +58,8 @@ const use = (wire: Wire): void => {
   calm$.pipe(takeUntil(ended$)).subscribe(() => void wire.send(traffic.last()).then(drained, failed));
 };
 const inbox = setup.sabotage === 'no fence' ? withoutFence(store.inbox) : store.inbox;
-const options: WireOptions = { inbox, helloTimeout: 1_000 };
+const { helloTimeout = 1_000, token } = setup;
+const options: WireOptions = { inbox, helloTimeout };
 
 async function serve(): Promise<void> {
   const server = createServer();
@@ -88,7 +89,7 @@ function dial(): void {
   const url = `ws://127.0.0.1:${setup.port}/wire`;
   const link = setup.isRotating ? rotating(url, openTimeout) : webSocket(url, { openTimeout });
   const outbox = setup.sabotage === 'forgetful sender' ? memoryOutbox() : store.outbox('client');
-  const wire = connect({ ...options, link, codec: codecs[codec], reconnect, outbox });
+  const wire = connect({ ...options, link, codec: codecs[codec], reconnect, outbox, ...(token !== undefined && { token: () => token }) });
   if (setup.isRotating) {
     wire.state$.subscribe(({ status, protocol }) => tell({ kind: 'state', status, protocol }));
   }

@@ -13,9 +13,22 @@ export interface Done {
   /** How often the client was moved to another server, and how often a server stood still. */
   bounces: number;
   freezes: number;
+  /** How often a server was stopped in order, and how often a server of NATS was killed. */
+  drains: number;
+  brokerKills: number;
 }
 
-export const nothingDone = (): Done => ({ kills: 0, cuts: 0, blackHoles: 0, refusals: 0, weathers: 0, bounces: 0, freezes: 0 });
+export const nothingDone = (): Done => ({
+  kills: 0,
+  cuts: 0,
+  blackHoles: 0,
+  refusals: 0,
+  weathers: 0,
+  bounces: 0,
+  freezes: 0,
+  drains: 0,
+  brokerKills: 0,
+});
 
 /** Does to the network what is planned; at the end the weather is fair. */
 export async function breakNetwork(proxy: TcpProxy, faults: readonly Fault[], done: Done): Promise<void> {

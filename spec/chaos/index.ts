@@ -1,10 +1,11 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { memoryPlans } from './memory/plans.js';
 import { describeMemory, memorySummary } from './memory/report.js';
 import { watchMemory, type MemoryResult } from './memory/run.js';
 import { runOwners } from './owners.js';
+import { runCluster } from './cluster.js';
 import { drawPlan } from './plan.js';
 import { describeBlackHole, describeFailure, describeTotals, summaryOf, totalsOf } from './report.js';
 import { describeStreams, runStream } from './streams.js';
@@ -21,11 +22,13 @@ const { values } = parseArgs({
     switch: { type: 'boolean', default: false },
     owners: { type: 'boolean', default: false },
     streams: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '1' },
     quick: { type: 'boolean', default: false },
   },
 });
 
-function number(name: 'rounds' | 'seed' | 'storm' | 'jobs', least: number): number {
+function number(name: 'rounds' | 'seed' | 'storm' | 'jobs' | 'minutes', least: number): number {
   const value = Number(values[name]);
   if (!Number.isSafeInteger(value) || value < least)
     throw new RangeError(`--${name} must be a whole number >= ${least}, got ${values[name]}`);
@@ -78,6 +81,15 @@ async function shareStore(): Promise<readonly [summary: object, isWell: boolean]
   return [summaryOf(totals), totals.failures === 0];
 }
 
+async function breakCluster(): Promise<readonly [summary: object, isWell: boolean]> {
+  const [seed, storm] = [number('seed', 0), number('minutes', 1) * 60_000];
+  const outcome = await runCluster({ seed, storm });
+  if (outcome.failures.length > 0) say(describeFailure(outcome, storm, '--cluster '));
+  const totals = totalsOf([outcome]);
+  say(describeTotals(totals));
+  return [summaryOf(totals), totals.failures === 0];
+}
+
 async function readStreams(): Promise<readonly [summary: object, isWell: boolean]> {
   const outcomes = await runRounds(runStream, '--streams ');
   progress('');
@@ -105,15 +117,17 @@ async function switchAll(): Promise<readonly [summary: object, isWell: boolean]>
   return [result, result.failures.length === 0];
 }
 
-const run = values.streams
-  ? readStreams
-  : values.memory
-    ? fillMemory
-    : values.switch
-      ? switchAll
-      : values.owners
-        ? shareStore
-        : breakEverything;
+const run = values.cluster
+  ? breakCluster
+  : values.streams
+    ? readStreams
+    : values.memory
+      ? fillMemory
+      : values.switch
+        ? switchAll
+        : values.owners
+          ? shareStore
+          : breakEverything;
 const [summary, isWell] = await run();
 say(JSON.stringify(summary));
 if (!isWell) process.exitCode = 1;

@@ -24,8 +24,24 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly isRotating?: boolean;
   /** Whether several servers share the store: a server may lose a client, and its messages that are not stored. @default one server */
   readonly isShared?: boolean;
+  /** How long the client waits for a welcome, in ms. @default 1_000 */
+  readonly helloTimeout?: number;
+  /** Names the client for the server. @default nobody */
+  readonly token?: string;
   /** What it does wrong, to see that it is found. @default nothing */
   readonly sabotage?: 'effect before cursor' | 'forgetful sender' | 'no fence' | undefined;
+}
+
+/** What a node of a cluster is told at its start. */
+export interface NodeSetup extends Omit<SidePlan, 'handler'>, Pick<Setup, 'folder' | 'life' | 'seed' | 'ping'> {
+  /** Names the cluster. */
+  readonly name: string;
+  readonly node: string;
+  readonly port: number;
+  /** Where NATS listens. */
+  readonly nats: readonly string[];
+  readonly replicas: number;
+  readonly sabotage?: 'no fence' | undefined;
 }
 
 /** How a client is connected. */
@@ -41,7 +57,7 @@ export type Told =
   /** How its wire is, where it takes another transport each time: at each change, and each second while bytes come. */
   | ({ readonly kind: 'state' } & Carriage)
   /** It is calm, and all it had to send is acked. */
-  | { readonly kind: 'drained' }
+  | { readonly kind: 'drained'; readonly client?: string }
   /** It has written, or read, all of a stream. */
   | { readonly kind: 'done' }
   /** It cannot go on. */
@@ -72,6 +88,8 @@ export interface Respawned {
   readonly start: (argument: object) => Promise<void>;
   /** Kills the process, and waits until it has ended. */
   readonly kill: () => Promise<void>;
+  /** Waits until the process has ended by itself. */
+  readonly ended: () => Promise<void>;
   readonly send: (message: string) => void;
   readonly signal: (name: NodeJS.Signals) => void;
 }
@@ -100,6 +118,9 @@ export function createRespawned(program: string, onTold: (told: Told) => void): 
       const exit = once(mine, 'exit');
       mine.kill('SIGKILL');
       await exit;
+    },
+    async ended() {
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     },
     send(message) {
       if (child?.connected) child.send(message);

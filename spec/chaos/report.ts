@@ -45,7 +45,7 @@ function sum<T extends Done | Tally>(zero: T, all: readonly T[]): T {
 
 /** What was done, and a table of what came of it. */
 export function describeTotals({ rounds, failures, done, tallies }: Totals): string {
-  const { kills, cuts, blackHoles, refusals, weathers, bounces, freezes } = done;
+  const { kills, cuts, blackHoles, refusals, weathers, bounces, freezes, drains, brokerKills } = done;
   const columns = Object.keys(NONE) as (keyof Tally)[];
   const rows = [
     ['', ...columns],
@@ -53,7 +53,8 @@ export function describeTotals({ rounds, failures, done, tallies }: Totals): str
   ];
   return [
     `${rounds} rounds, ${failures} with something wrong: ${kills} kills, ${cuts} resets, ${blackHoles} black holes, ${refusals} refusals,`,
-    `${weathers} times late, in pieces or standing still, ${bounces} times to another server, ${freezes} servers stopped and continued`,
+    `${weathers} times late, in pieces or standing still, ${bounces} times to another server, ${freezes} servers stopped and continued,`,
+    `${drains} servers drained, ${brokerKills} servers of NATS killed`,
     '',
     ...rows.map(([first = '', ...cells]) => first.padEnd(15) + cells.map((cell) => cell.padStart(11)).join('')),
     '',

@@ -85,20 +85,20 @@ export async function createWorld({ client, server, servers: count = 1, onState,
         reconcile(journals[0], effectsIn(folder, 'server')),
         reconcile(journals[1], effectsIn(folder, 'client'), common.isShared),
       ];
-      failures.push(...results.flatMap(({ breaches }) => breaches.map(describe)));
+      failures.push(...results.flatMap(({ breaches }) => breaches.map(describeBreach)));
       if (failures.length === 0) rmSync(folder, { recursive: true });
       return { failures, tallies: results.map(({ tallies }) => tallies), journal: journals[0], folder };
     },
   };
 }
 
-function effectsIn(folder: string, receiver: Setup['role']): readonly string[] {
+export function effectsIn(folder: string, receiver: string): readonly string[] {
   const store = lmdbStore({ path: join(folder, receiver, 'store') });
   const names = effectsOf(store).names();
   store.close();
   return names;
 }
 
-function describe({ level, what, names }: Breach): string {
+export function describeBreach({ level, what, names }: Breach): string {
   return `${level}: ${names.length} ${what} (${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''})`;
 }
