@@ -30,8 +30,11 @@ export async function patiently<T>(parts: PatienceParts, request: (timeout: numb
   }
 }
 
+/** The code of a cluster in which too few servers have started. */
+const NO_PEERS = 10005;
+
 /** Returns whether JetStream has rejected a request finally. Status codes from 500 on may be temporary. */
 function isRefusal(error: unknown): boolean {
-  const { status } = Object(error) as { readonly status?: unknown };
-  return typeof status === 'number' && status < 500;
+  const { status, code } = Object(error) as { readonly status?: unknown; readonly code?: unknown };
+  return typeof status === 'number' && status < 500 && code !== NO_PEERS;
 }

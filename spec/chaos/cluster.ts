@@ -125,15 +125,21 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
 /** Does one thing to the cluster; at the end all run. */
 async function befall(nodes: readonly Node[], nats: NatsServers, { pick, whole, hit }: Chance, done: Done): Promise<void> {
   const node = pick(nodes);
-  switch (pick(['kill', 'kill', 'freeze', 'drain', 'drain', 'kill two', 'kill broker'] as const)) {
+  switch (pick(['kill', 'freeze', 'freeze', 'wake and kill', 'wake and kill', 'drain', 'drain', 'kill broker'] as const)) {
     case 'kill':
       done.kills++;
       await node.kill();
       await sleep(whole(0, 1_500));
       await node.restart();
       return;
-    case 'kill two': {
+    case 'wake and kill': {
+      // What a frozen owner does when it wakes up is read by the next owner.
       const others = nodes.filter((one) => one !== node);
+      done.freezes++;
+      node.signal('SIGSTOP');
+      await sleep(whole(1_000, 3_000));
+      node.signal('SIGCONT');
+      await sleep(whole(0, 300));
       done.kills += others.length;
       await Promise.all(others.map((one) => one.kill()));
       await Promise.all(others.map((one) => one.restart()));

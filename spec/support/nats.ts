@@ -44,7 +44,7 @@ export async function startNatsCluster(program: string, size = 3) {
   await Promise.all(servers.map((server) => server.start()));
   const urls = (): string[] => servers.map((server) => `127.0.0.1:${server.port()}`);
   const { connect: connectTo, closeAll } = createConnections(urls);
-  await whenMetaLeaderIsThere(await connectTo());
+  await whenReady(await connectTo(), size);
   return {
     /** Each can be killed and started again. */
     servers,
@@ -60,11 +60,13 @@ export async function startNatsCluster(program: string, size = 3) {
 
 export type NatsServers = Awaited<ReturnType<typeof startNatsCluster>>;
 
-/** A cluster answers requests of JetStream when it has elected a leader. */
-async function whenMetaLeaderIsThere(connection: NatsConnection): Promise<void> {
+/** A cluster takes streams when it has elected a leader, and knows all of its servers. */
+async function whenReady(connection: NatsConnection, replicas: number): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await (await jetstreamManager(connection, { timeout: 1_000 })).getAccountInfo();
+      const { streams } = await jetstreamManager(connection, { timeout: 1_000 });
+      await streams.add({ name: 'ready', subjects: ['ready'], num_replicas: replicas });
+      await streams.delete('ready');
       return;
     } catch (error) {
       if (attempt === 60) throw error;
@@ -106,6 +108,8 @@ function createServer(program: string, args: readonly string[]) {
 /** Resolves when it is ready; what it says on the way tells where it listens. */
 async function run(program: string, args: readonly string[], port: number): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(program, ['-js', '-a', '127.0.0.1', '-p', String(port), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // A test that ends early leaves no server behind.
+  process.once('exit', () => child.kill('SIGKILL'));
   const said: string[] = [];
   let at = port;
   for await (const line of createInterface({ input: child.stderr })) {
