@@ -10,7 +10,7 @@ export interface PresenceTracker {
   readonly presence$: Observable<Presence>;
   add(member: ChannelMember): void;
   remove(member: ChannelMember): void;
-  /** Sets the state of a member; `null` removes it. */
+  /** Sets the state of a member of this node; `null` removes it. */
   update(id: string, state: unknown): void;
   /** Applies a change of the members at other nodes. */
   apply(change: PresenceChange): void;
@@ -93,7 +93,7 @@ export function createPresenceTracker(
     },
     update(id, state) {
       const known = tracked.get(id);
-      if (!known) return;
+      if (!known?.wires) return;
       setState(known, state);
       own.updated.add(id);
       timer.set(0);
