@@ -32,7 +32,7 @@ interface PeerChannel {
   version: number;
   readonly members: NodeMembers;
   /** The parts of a snapshot that is arriving. */
-  arriving?: { readonly version: number; readonly members: ClusterMember[] };
+  arriving?: { readonly version: number; readonly members: ClusterMember[] } | undefined;
 }
 
 /** The maximum number of members of a channel that one node may announce. */
@@ -80,8 +80,13 @@ export function createPresencePeer(id: string): PresencePeer {
       if (isSame || version < known.version) answered(channel);
       if (isSame) known.version = Math.max(known.version, version);
       if (isSame || version < known.version || arriving?.version !== version) return noChange();
-      if (arriving.members.length + part.length > MAX_MEMBERS) throw new RangeError(`more than ${MAX_MEMBERS} members in ${channel}`);
-      arriving.members.push(...part);
+      if (arriving.members.length + part.length > MAX_MEMBERS) {
+        // The next snapshot would be as large: this node keeps what it knows.
+        Object.assign(known, { version, arriving: undefined });
+        answered(channel);
+        throw new RangeError(`more than ${MAX_MEMBERS} members in ${channel}`);
+      }
+      for (const member of part) arriving.members.push(member);
       if (!isLast) return noChange();
       answered(channel);
       delete known.arriving;

@@ -11,7 +11,7 @@ import type { Principal, ServerWire } from '../../lib/server/principal.js';
 import { connect } from '../../lib/wire/connect.js';
 import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';
-import { startNats, type Nats } from '../support/nats.js';
+import { startNats, startNatsCluster, type Nats } from '../support/nats.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
@@ -153,6 +153,25 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     await nats.start();
     await allSee([ada, bob, cy], { ada: 1, bob: null, cy: null }, DEAD);
     expect([ada, bob].flatMap(({ seen }) => seen.values.flatMap(({ left }) => left))).toEqual([]);
+  });
+
+  it('loses no member when one of several nats-servers is killed', async () => {
+    const servers = await startNatsCluster(program);
+    ends.push(servers.close);
+    const urls = servers.urls();
+    const sites = await Promise.all(
+      urls.map(async (url, index) => {
+        const connection = await servers.connect({ servers: [url, ...urls.filter((other) => other !== url)], noRandomize: true });
+        return site(`n${index}`, connection);
+      }),
+    );
+    const members = await Promise.all(sites.map((at, index) => member(at, `m${index}`)));
+    await allSee(members, { m0: null, m1: null, m2: null }, DEAD);
+    await servers.servers[0]?.kill();
+    members[1]?.room.updatePresence(1);
+    members[0]?.room.updatePresence(0);
+    await allSee(members, { m0: 0, m1: 1, m2: null }, DEAD);
+    expect(members.flatMap(({ seen }) => seen.values.flatMap(({ left }) => left))).toEqual([]);
   });
 
   it('shows a large channel, of which NATS takes a part at a time', async () => {

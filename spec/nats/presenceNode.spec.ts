@@ -469,6 +469,30 @@ describe('presence of the nodes of a cluster', () => {
     expect(scheduler.now()).toBe(20);
   });
 
+  it('limits the nodes, and the members of one node in a channel', () => {
+    const { bus, room, pass, errors } = cluster();
+    const a = room();
+    const stranger = bus.connect(2 ** 30);
+    const heartbeat = { kind: 'heartbeat', version: 1, since: 0, channels: [] } as const;
+    for (let index = 0; index <= 1_000; index++) stranger.publish('nodes', encodeNodeMessage({ ...heartbeat, node: `x${index}` }));
+    pass(10);
+    expect(errors).toHaveLength(1);
+    const part = (index: number, size = 20_000) => ({
+      channel: CHANNEL,
+      isFirst: index === 0,
+      isLast: index === 5,
+      members: Array.from({ length: size }, (_, at) => ({ id: `m${index}.${at}`, clock: 0, by: '' })),
+    });
+    const snapshot = { kind: 'snapshot', node: 'x7', version: 1 } as const;
+    for (let index = 0; index < 6; index++) stranger.publish('to.n1', encodeNodeMessage({ ...snapshot, parts: [part(index)] }));
+    pass(10);
+    expect([a.ids(), errors.length]).toEqual([[], 2]);
+    bus.sent = [];
+    pass(3_000);
+    const asked = bus.sent.filter(({ subject }) => subject.startsWith('to.x')).map(({ subject }) => subject);
+    expect([asked.includes('to.x8'), asked.includes('to.x7')]).toEqual([true, false]);
+  });
+
   it('ends with the same members and states at all nodes, whatever was lost on the way (300 seeds)', () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = seeded(seed);
