@@ -19,6 +19,7 @@ export type {
   ChannelRetention,
   ChannelSlice,
 } from './app/hub/channelLog.js';
+export type { ClusterPresence, PresenceChange } from './app/hub/clusterPresence.js';
 export type { Compact } from './app/hub/compactor.js';
 export { hub, type Hub, type HubChannelSettings } from './app/hub/hub.js';
 export type { ChannelSettings } from './app/hub/hubChannels.js';

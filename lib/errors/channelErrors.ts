@@ -41,13 +41,13 @@ export class ChannelEndedError extends RxwireError {
   }
 }
 
-/** The log of a hub, or one of its callbacks, has failed. The request that needed it is refused. */
+/** The log of a hub, its shared presence, or one of its callbacks, has failed. The request that needed it is refused. */
 export class ChannelFailedError extends RxwireError {
-  declare readonly part: 'log' | 'authorize' | 'identify';
+  declare readonly part: 'log' | 'presence' | 'authorize' | 'identify';
   declare readonly channel: string;
 
   /** @param channel Empty if the error concerns no single channel. */
-  constructor(part: 'log' | 'authorize' | 'identify', channel: string, cause: unknown) {
+  constructor(part: 'log' | 'presence' | 'authorize' | 'identify', channel: string, cause: unknown) {
     super(
       'ERR_CHANNEL_FAILED',
       `"${part}" of the hub failed for the channel ${channel || 'of a client'}${becauseOf(cause)}`,

@@ -107,15 +107,15 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), identify = idOf } = options;
   const { id = HUB_DEFAULTS.id, maxChannels = HUB_DEFAULTS.maxChannels, maxMembers = HUB_DEFAULTS.maxMembers } = options;
-  const { scheduler = steadyScheduler() } = options;
-  const { maxReplay = HUB_DEFAULTS.maxReplay, maxSize = HUB_DEFAULTS.maxSize, authorizeTimeout } = options;
+  const { maxReplay = HUB_DEFAULTS.maxReplay, maxSize = HUB_DEFAULTS.maxSize, authorizeTimeout, scheduler = steadyScheduler() } = options;
   assertKnown('hub', options, HUB_OPTIONS);
   assertPositive('hub', { maxChannels, maxMembers, maxReplay, maxSize, authorizeTimeout });
 
   const errors$ = new Subject<RxwireError>();
-  const reportLogError = (channel: string, error: unknown): void => errors$.next(new ChannelFailedError('log', channel, error));
+  const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
+    errors$.next(new ChannelFailedError(part, channel, error));
   const report = (error: unknown): void => errors$.next(asRxwireError(error));
-  const channels = createHubChannels({ ...options, log, maxReplay }, reportLogError);
+  const channels = createHubChannels({ ...options, log, maxReplay }, reportFailed);
   const clientOptions = {
     channels,
     authorize: createAuthorizer(options as HubOptions, report),
@@ -179,7 +179,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
           live$: channels.observe(name, ({ messages$ }) => messages$),
           limit: isKeyed ? Infinity : PAGE_SIZE,
           scheduler,
-          onFailed: (error) => reportLogError(name, error),
+          onFailed: (error) => reportFailed(name, error),
         }),
         presence$: channels.observe(name, ({ presence$ }) => presence$),
       });

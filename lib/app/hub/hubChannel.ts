@@ -1,4 +1,4 @@
-import { asapScheduler, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, defer, EMPTY, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { estimateSize } from '../../internal/estimateSize.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { refCounted } from '../../internal/refCounted.js';
@@ -8,6 +8,7 @@ import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { Presence } from '../channels/presence.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type LogCursor } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
 import { ChannelSubscription, PAGE_SIZE, queryOf } from './channelSubscription.js';
@@ -36,11 +37,13 @@ export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
   /** Whether the log has only the newest message of each key. */
   readonly isKeyed: () => boolean;
+  /** The members at other nodes. @default there are none */
+  readonly presence?: ClusterPresence;
   readonly maxReplay: number;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike;
-  /** Called when the log has failed. */
-  readonly onFailed: (error: unknown) => void;
+  /** Called when the log, or the shared presence, has failed. */
+  readonly onFailed: (error: unknown, part?: 'presence') => void;
   /** Called when the channel has no members and no subscribers. */
   readonly onEmpty: () => void;
 }
@@ -48,16 +51,18 @@ export interface HubChannelOptions {
 export function createHubChannel(name: string, options: HubChannelOptions): HubChannel {
   const { log, isKeyed, maxReplay, onEmpty, onFailed, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
   const subscriptions = new Map<Wire, ChannelSubscription>();
-  const presence = createPresenceTracker(microtask, (change) => {
+  const announce = (change: PresenceChange): void => {
     const messages = presenceMessages(name, change);
     for (const { wire, isWatching } of subscriptions.values()) if (isWatching) messages.forEach((message) => wire.next(message));
-  });
+  };
+  const { tracker: presence, end: endPresence } = createSharedPresence(name, { ...options, microtask }, announce);
   const serverRefCount = refCounted(noop, () => closeIfEmpty());
   const live = new Set<ChannelSubscription>();
   const deliveries = createDeliveries(name, subscriptions, live, { log, scheduler, onFailed });
   const closeIfEmpty = (): void => {
     if (subscriptions.size > 0 || serverRefCount.isActive()) return;
     deliveries.end();
+    endPresence();
     onEmpty();
   };
   const sendMembersIfWatching = (subscription: ChannelSubscription): void => {
@@ -114,6 +119,25 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
       if (subscription) sendMembersIfWatching(Object.assign(subscription, { isWatching }));
     },
   };
+}
+
+/** Tracks the members of this node and, until `end`, those of the other nodes. */
+function createSharedPresence(
+  name: string,
+  { presence, microtask, onFailed }: Pick<HubChannelOptions, 'presence' | 'onFailed'> & { readonly microtask: SchedulerLike },
+  announce: (change: PresenceChange) => void,
+) {
+  const fail = (error: unknown): void => onFailed(error, 'presence');
+  const tracker = createPresenceTracker(microtask, announce, (own) => {
+    try {
+      presence?.publish(name, own);
+    } catch (error) {
+      fail(error);
+    }
+  });
+  const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
+  const subscription = changes$.subscribe({ next: (change) => tracker.apply(change), error: fail });
+  return { tracker, end: (): void => subscription.unsubscribe() };
 }
 
 /** Delivers the entries of the log to the live subscriptions, in order. */

@@ -39,7 +39,7 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
 
 export function createHubChannels(
   options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
-  onFailed: (channel: string, error: unknown) => void,
+  onFailed: (channel: string, error: unknown, part?: 'presence') => void,
 ): HubChannels {
   const { log, scheduler = steadyScheduler() } = options;
   const channels = new Map<string, HubChannel>();
@@ -58,7 +58,7 @@ export function createHubChannels(
       ...options,
       log: source,
       isKeyed: () => isKeyed(channel),
-      onFailed: (error) => onFailed(channel, error),
+      onFailed: (error, part) => onFailed(channel, error, part),
       onEmpty: () => void channels.delete(channel),
     });
     channels.set(channel, hubChannel);

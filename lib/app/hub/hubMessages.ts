@@ -3,7 +3,7 @@ import { estimateSize } from '../../internal/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import type { ChannelEntry } from './channelLog.js';
-import type { PresenceChange } from './presenceTracker.js';
+import type { PresenceChange } from './clusterPresence.js';
 
 /** Messages of a hub must arrive, whatever the default of the wire is: a client relies on complete delivery and drops duplicates. */
 const DELIVERY = { delivery: 'at-least-once' } as const;

@@ -4,6 +4,7 @@ import type { ChannelAction, ChannelMember } from '../../message/channelTypes.js
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelLog } from './channelLog.js';
+import type { ClusterPresence } from './clusterPresence.js';
 
 /** A request of a client that needs permission. */
 export interface ChannelRequest<W extends Wire = Wire> {
@@ -27,6 +28,8 @@ export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => A
 export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
+  /** Shares the members of the channels with the hubs of other nodes. @default the hub knows the members of its own process */
+  readonly presence?: ClusterPresence;
   /** Decides whether a client may join, publish, or update its presence. Called for each join, message and update. @default all clients may do everything */
   readonly authorize?: Authorize<W>;
   /** The timeout of an authorization, in ms. @default 10_000 */
@@ -55,6 +58,7 @@ export interface HubOptions<W extends Wire = Wire> {
 /** The names of the options above. */
 export const HUB_OPTIONS: OptionNames<HubOptions> = {
   log: true,
+  presence: true,
   authorize: true,
   authorizeTimeout: true,
   identify: true,
