@@ -1,6 +1,6 @@
 import type { Unsubscribable } from 'rxjs';
 import { StoreError } from '../errors.js';
-import type { ClusterServer } from '../server/serverCluster.js';
+import type { ClusterServer } from '../session/serverCluster.js';
 import type { InboxClaim } from '../session/store/inbox.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
 import type { NodeContext } from './nodeContext.js';

@@ -1,5 +1,5 @@
 import { defer, finalize, fromEventPattern, interval, map, merge, startWith, tap, type Observable, type Unsubscribable } from 'rxjs';
-import type { ClusterServer } from '../server/serverCluster.js';
+import type { ClusterServer } from '../session/serverCluster.js';
 import type { NodeContext } from './nodeContext.js';
 
 /** A node of a cluster, as it has described itself. */

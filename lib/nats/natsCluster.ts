@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { Subscription, type Observable, type SchedulerLike } from 'rxjs';
 import type { ChannelLog } from '../app/hub/channelLog.js';
+import type { ClusterPresence } from '../app/hub/clusterPresence.js';
 import type { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
@@ -9,7 +10,7 @@ import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import type { ServerCluster } from '../server/serverCluster.js';
+import type { ServerCluster } from '../session/serverCluster.js';
 import type { Inbox } from '../session/store/inbox.js';
 import { createClusterControl } from './clusterControl.js';
 import { createClusterNodes, type ClusterState } from './clusterNodes.js';
@@ -17,6 +18,7 @@ import { natsChannelLog } from './natsChannelLog.js';
 import { createNatsInbox } from './natsInbox.js';
 import type { NatsConnection } from './natsOptions.js';
 import { createNatsOutboxes } from './natsOutbox.js';
+import { createNatsPresence } from './natsPresence.js';
 import { createNodeContext } from './nodeContext.js';
 
 export interface NatsClusterOptions {
@@ -67,6 +69,8 @@ export interface NatsCluster extends ServerCluster {
   readonly inbox: Inbox<undefined>;
   /** The log of the channels of all nodes, for `hub`. */
   readonly log: ChannelLog;
+  /** The members of the channels at all nodes, for one `hub`. */
+  readonly presence: ClusterPresence;
   /** Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS does not hear it. */
   kick(principal: string): void;
   /** Publishes a message in a channel, also from a process that serves nobody. Works when it is subscribed to. Emits its position. */
@@ -84,11 +88,12 @@ export interface NatsCluster extends ServerCluster {
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {TypeError} At call time, if there is no option of this name, or `name` or `node` is not 1 to 64 letters, digits, `_` and `-`.
  * @example
+ * import type { Server } from 'node:http';
  * import type { NatsConnection } from 'rxwire/nats';
  *
  * const serveNode = (connection: NatsConnection, server: Server) => {
  *   const cluster = natsCluster({ connection, name: 'chat', replicas: 3 });
- *   const rooms = hub({ log: cluster.log });
+ *   const rooms = hub({ log: cluster.log, presence: cluster.presence });
  *   return listen(server, { cluster }).subscribe((wire) => rooms.serve(wire));
  * };
  */
@@ -110,6 +115,8 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   const context = createNodeContext({ connection, name, node, replicas, storage, timeout, scheduler, report });
   const control = createClusterControl(context);
   const nodes = createClusterNodes(context);
+  const presence = createNatsPresence(context);
+  let servers = 0;
   const log = natsChannelLog({ connection, stream: `${name}-channels`, replicas, storage, timeout, onError: report, scheduler });
 
   return {
@@ -117,11 +124,17 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     inbox: createNatsInbox(context, { ttl: sessionTtl, maxBytes: maxTotalBytes }),
     outbox: createNatsOutboxes(context, { ttl: sessionTtl, maxMessages, maxBytes, maxTotalBytes }),
     log,
+    presence,
     state$: nodes.state$,
     serve(server) {
       const membership = new Subscription();
       membership.add(control.listen(server));
       membership.add(nodes.describe(server));
+      servers++;
+      membership.add(() => {
+        // The members of this node have left.
+        if (--servers === 0) presence.close();
+      });
       return membership;
     },
     claimed: (pid, { owner, epoch, n }) => control.tell({ kind: 'claimed', pid, claim: { owner, epoch, n } }),

@@ -4,7 +4,7 @@ import { durable } from '../session/durability.js';
 import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
 import type { NodeContext } from './nodeContext.js';
 import type { OutboxChange, OutboxLimits } from './outboxDraft.js';
-import { openOutbox, type OutboxWriter } from './outboxWriter.js';
+import { openOutbox, type OutboxWriter } from './natsOutboxWriter.js';
 import { createSubjectStore, tokenOf } from './subjectStore.js';
 
 /** The limits of the outboxes that a cluster keeps. */

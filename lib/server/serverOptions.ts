@@ -13,7 +13,7 @@ import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
-import type { ServerCluster } from './serverCluster.js';
+import type { ServerCluster } from '../session/serverCluster.js';
 import { checkRateLimit, RATE_LIMIT_DEFAULTS, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
 import { checkSystemMessages, type SystemMessagesOptions } from './session/systemMessages.js';

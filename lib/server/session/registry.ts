@@ -15,7 +15,7 @@ import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
 import { randomName } from '../randomName.js';
-import type { ClusterServer, ServerCluster } from '../serverCluster.js';
+import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { NewClient, ServerSessionOptions } from './awakeSession.js';
 import type { Drained } from './drain.js';
 import { FanOut } from './fanOut.js';

@@ -1,6 +1,6 @@
 import type { Unsubscribable } from 'rxjs';
-import type { Inbox, InboxClaim } from '../session/store/inbox.js';
-import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { Inbox, InboxClaim } from './store/inbox.js';
+import type { OutboxStore } from './store/outboxStore.js';
 
 /** One server of a cluster, as the other nodes reach it. `listen` is one. */
 export interface ClusterServer {
