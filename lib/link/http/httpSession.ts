@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import { concat, defer, EMPTY, filter, map, mergeMap, ReplaySubject, take, tap, type Observable } from 'rxjs';
 import type { HttpRequest, SendRequest } from './requestSender.js';
-import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './httpHeaders.js';
+import { HttpHeader, LINK_LENGTH, NODE_PATTERN, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';
 import type { ReadResponse } from './readResponse.js';
 import type { Ending, Item } from './recordFormat.js';
@@ -31,7 +31,8 @@ export interface HttpSession {
 const POLL_EXTRA_TIMEOUT = 50_000;
 
 export function createHttpSession(sendRequest: SendRequest, { accept, read, more }: DownstreamFormat): HttpSession {
-  const link = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
+  /** The fields of all requests. */
+  const link: Record<string, string> = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
   const running = new Set<AbortController>();
   const opened$ = new ReplaySubject<void>(1);
   let posts = 0;
@@ -58,6 +59,8 @@ export function createHttpSession(sendRequest: SendRequest, { accept, read, more
       concat(
         defer(() =>
           postRecords<Item>(first(), accept, (response) => {
+            const node = response.headers.get(HttpHeader.NODE);
+            if (node !== null && NODE_PATTERN.test(node)) link[HttpHeader.NODE] = node;
             opened$.next();
             return read(response);
           }),
