@@ -3,6 +3,14 @@ import { jest } from '@jest/globals';
 import { firstValueFrom, NEVER, of, ReplaySubject } from 'rxjs';
 import { listen, type ListenOptions } from '../../../lib/server/listen.js';
 import type { ClusterRequests } from '../../../lib/link/http/clusterRequests.js';
+import { longPolling } from '../../../lib/link/longPolling.js';
+import { serverSentEvents } from '../../../lib/link/serverSentEvents.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { connect } from '../../../lib/wire/connect.js';
+import { describeWith } from '../../support/debian.js';
+import { eventually } from '../../support/eventually.js';
+import { startNginx } from '../../support/nginx.js';
+import { record } from '../../support/record.js';
 import { attacker, requestOf } from '../../support/attacker.js';
 import { forwardingCases } from '../../support/forwardingCases.js';
 import { clusterNode, memoryCluster } from '../../support/memoryCluster.js';
@@ -15,6 +23,24 @@ jest.setTimeout(20_000);
 describe('requests that reach another node', () => {
   const cluster = memoryCluster();
   forwardingCases(cluster.join);
+});
+
+describeWith('nginx', 'behind nginx, which passes requests by turns', (program) => {
+  it.each(Object.entries({ serverSentEvents, longPolling }))('%s reaches its node', async (_, link) => {
+    const cluster = memoryCluster();
+    const nodes = await Promise.all(['a', 'b', 'c'].map((node) => serve({ cluster: cluster.join(node), trustProxy: 1 })));
+    const [first, ...others] = nodes.map(({ port }) => port);
+    const servers = others.map((port) => `server 127.0.0.1:${port};`).join(' ');
+    const nginx = await startNginx(program, first!, (config) => config.replace('keepalive 64;', `${servers} keepalive 64;`));
+    const wire = connect({ link: link(`http://127.0.0.1:${nginx.port}/wire`), delivery: 'exactly-once' });
+    const states = record(wire.state$);
+    for (let index = 0; index < 20; index++) await wire.send(createMessage('test.up', index));
+    await eventually(() => expect(cluster.sent.length).toBeGreaterThan(3));
+    expect(states.values.filter(({ status }) => status === 'reconnecting')).toEqual([]);
+    wire.unsubscribe();
+    await nginx.close();
+    await Promise.all(nodes.map((node) => node.close()));
+  });
 });
 
 describe('the node that forwards', () => {
