@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import { concat, defer, EMPTY, filter, map, mergeMap, ReplaySubject, take, tap, type Observable } from 'rxjs';
 import type { HttpRequest, SendRequest } from './requestSender.js';
-import { HttpHeader, LINK_LENGTH, NODE_PATTERN, RECORDS_TYPE } from './httpHeaders.js';
+import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';
 import type { ReadResponse } from './readResponse.js';
 import type { Ending, Item } from './recordFormat.js';
@@ -60,7 +60,7 @@ export function createHttpSession(sendRequest: SendRequest, { accept, read, more
         defer(() =>
           postRecords<Item>(first(), accept, (response) => {
             const node = response.headers.get(HttpHeader.NODE);
-            if (node !== null && NODE_PATTERN.test(node)) link[HttpHeader.NODE] = node;
+            if (node) link[HttpHeader.NODE] = node;
             opened$.next();
             return read(response);
           }),
