@@ -17,6 +17,7 @@ import { natsChannelLog } from './natsChannelLog.js';
 import { createNatsInbox } from './natsInbox.js';
 import type { NatsConnection } from './natsOptions.js';
 import { createNatsOutboxes } from './natsOutbox.js';
+import { createNatsRequests } from './natsRequests.js';
 import { createNodeContext } from './nodeContext.js';
 
 export interface NatsClusterOptions {
@@ -114,6 +115,7 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
 
   return {
     node,
+    requests: createNatsRequests(context),
     inbox: createNatsInbox(context, { ttl: sessionTtl, maxBytes: maxTotalBytes }),
     outbox: createNatsOutboxes(context, { ttl: sessionTtl, maxMessages, maxBytes, maxTotalBytes }),
     log,

@@ -9,6 +9,14 @@ import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';
 import { forwardingCases } from '../support/forwardingCases.js';
 import { clusterNode } from '../support/memoryCluster.js';
+import { httpProxy } from '../support/httpProxy.js';
+import { wireServer } from '../support/wireServer.js';
+import { ofType } from '../../lib/operators/ofType.js';
+import { connect } from '../../lib/wire/connect.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { longPolling } from '../../lib/link/longPolling.js';
+import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
+import { natsCluster } from '../../lib/nats/natsCluster.js';
 import { startNats, type Nats } from '../support/nats.js';
 import { record } from '../support/record.js';
 
@@ -181,5 +189,50 @@ describeWith('nats-server', 'natsRequests', (program) => {
     expect(await response.ended).toMatchObject({ code: 'ERR_STORE' });
     expect(await record(requests.send('b', get)).ended).toMatchObject({ code: 'ERR_STORE' });
     await own.close();
+  });
+
+  describe.each(Object.entries({ serverSentEvents, longPolling }))('a session over %s behind a load balancer', (transport, link) => {
+    it('loses, doubles and reorders nothing, also when the node of its link has gone', async () => {
+      const received: unknown[] = [];
+      const homes: string[] = [];
+      const join = async (node: string) => {
+        const cluster = natsCluster({ connection: await nats.connect(), name: `by-${transport}`, node, storage: 'memory' });
+        return wireServer(
+          (served) => {
+            homes.push(node);
+            served.pipe(ofType('test.up')).subscribe(({ payload }) => {
+              received.push(payload);
+              served.next(createMessage('test.down', payload));
+            });
+          },
+          { cluster },
+        );
+      };
+      const alive = new Map([
+        ['a', await join('a')],
+        ['b', await join('b')],
+        ['c', await join('c')],
+      ]);
+      let turn = 0;
+      const proxy = await httpProxy(() => [...alive.values()][turn++ % alive.size]!.port);
+      const wire = connect({ link: link(proxy.url), delivery: 'exactly-once', reconnect: { initialInterval: 5, maxInterval: 50 } });
+      wire.errors$.subscribe();
+      const returned = record(wire.pipe(ofType('test.down')));
+
+      for (let round = 0; round < 3; round++) {
+        const numbers = Array.from({ length: 100 }, (_, index) => round * 100 + index);
+        await Promise.all(numbers.map((number) => wire.send(createMessage('test.up', number))));
+        await returned.take((round + 1) * 100);
+        const gone = alive.get(homes.at(-1)!);
+        if (round < 2) alive.delete(homes.at(-1)!);
+        await gone?.close();
+      }
+      const all = Array.from({ length: 300 }, (_, index) => index);
+      expect(received).toEqual(all);
+      expect(returned.values.map(({ payload }) => payload)).toEqual(all);
+      wire.unsubscribe();
+      await proxy.close();
+      expect([...homes].sort()).toEqual(['a', 'b', 'c']);
+    });
   });
 });
