@@ -19,6 +19,7 @@ import { createNatsInbox } from './natsInbox.js';
 import type { NatsConnection } from './natsOptions.js';
 import { createNatsOutboxes } from './natsOutbox.js';
 import { createNatsPresence } from './natsPresence.js';
+import { createNatsRequests } from './natsRequests.js';
 import { createNodeContext } from './nodeContext.js';
 
 export interface NatsClusterOptions {
@@ -121,6 +122,7 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
 
   return {
     node,
+    requests: createNatsRequests(context),
     inbox: createNatsInbox(context, { ttl: sessionTtl, maxBytes: maxTotalBytes }),
     outbox: createNatsOutboxes(context, { ttl: sessionTtl, maxMessages, maxBytes, maxTotalBytes }),
     log,

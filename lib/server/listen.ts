@@ -5,8 +5,9 @@ import { assertPositive } from '../internal/assert.js';
 import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
+import { NODE_PATTERN } from '../link/http/httpHeaders.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
-import { checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
+import { ADMISSION_DEFAULTS, checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
 import { blockFloods } from './accept/blockFloods.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
@@ -60,7 +61,8 @@ export const LISTEN_DEFAULTS = {
  * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server, or `path` or one of `origins` cannot match any request.
+ * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server, or `path` or one of `origins` cannot match any request, or the name
+ *   of the node of `cluster` is invalid.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
  *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
@@ -70,7 +72,7 @@ export function listen<P extends Principal | undefined = undefined>(
   server: Server,
   options: ListenOptions<P> = {},
 ): Observable<ServerWire<P>> {
-  const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout } = options;
+  const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout, cluster } = options;
   const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
   const { maxFrame = DEFAULTS.maxFrame, helloTimeout = SERVE_DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
   const { shutdown$: stopping$ = NEVER, scheduler = steadyScheduler() } = options;
@@ -81,6 +83,8 @@ export function listen<P extends Principal | undefined = undefined>(
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
   assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
+  if (cluster && !NODE_PATTERN.test(cluster.node))
+    throw new TypeError(`listen: "cluster.node" must match ${NODE_PATTERN.source}, got ${cluster.node}`);
   checkAdmission('listen', options);
   checkServeOptions('listen', options);
 
@@ -117,6 +121,7 @@ export function listen<P extends Principal | undefined = undefined>(
       pollHold,
       transports,
       helloTimeout,
+      maxConnections: options.maxConnections ?? ADMISSION_DEFAULTS.maxConnections,
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;

@@ -1,4 +1,5 @@
 import type { Unsubscribable } from 'rxjs';
+import type { ClusterRequests } from '../link/http/clusterRequests.js';
 import type { Inbox, InboxClaim } from './store/inbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
 
@@ -14,12 +15,16 @@ export interface ClusterServer {
 
 /** Connects the servers of several nodes, so that a client may reach each of them: `natsCluster` of rxwire/nats. */
 export interface ServerCluster {
-  /** Names this node. */
+  /** Names this node: 1 to 64 of the characters `A-Z a-z 0-9 _ -`. */
   readonly node: string;
   /** The default `inbox` of the server. */
   readonly inbox: Inbox;
   /** The default `outbox` of the server. */
   readonly outbox: (pid: string) => OutboxStore;
+  /**
+   * Passes requests of SSE and long polling to the node of their link. Without it, a load balancer must send all requests of a link to one server.
+   */
+  readonly requests?: ClusterRequests;
   /** Lets the other nodes reach a server, until the result is unsubscribed from. */
   serve(server: ClusterServer): Unsubscribable;
   /** Tells the other nodes that this one has claimed a client. */

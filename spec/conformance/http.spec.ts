@@ -7,6 +7,7 @@ import { createEventDecoder } from '../../lib/link/http/eventFormat.js';
 import { decodeRecords, isEnding, type Item as Carried } from '../../lib/link/http/recordFormat.js';
 import { longPolling } from '../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
+import { memoryCluster } from '../support/memoryCluster.js';
 import { wireServer } from '../support/wireServer.js';
 import { load, valuesOf, type Item } from './runner/script.js';
 import { Variables } from './runner/variables.js';
@@ -30,7 +31,7 @@ interface Request {
 }
 
 interface Exchange extends Item {
-  readonly given?: { readonly hold?: number; readonly maxFrame?: number; readonly origins?: readonly string[] };
+  readonly given?: { readonly node?: string; readonly hold?: number; readonly maxFrame?: number; readonly origins?: readonly string[] };
   readonly requests: readonly Request[];
 }
 
@@ -84,8 +85,14 @@ async function check(request: Request, response: Response, variables: Variables)
 
 describe('http/requests.json is what listen answers', () => {
   it.each(load<readonly Exchange[]>('http/requests.json').map((one) => [one.name, one] as const))('%s', async (_, { given, requests }) => {
-    const { hold, maxFrame, origins } = given ?? {};
-    const set = { ...(hold !== undefined && { pollHold: hold }), ...(maxFrame !== undefined && { maxFrame }), ...(origins && { origins }) };
+    const { hold, maxFrame, origins, node } = given ?? {};
+    const cluster = node !== undefined && { cluster: memoryCluster().join(node) };
+    const set = {
+      ...cluster,
+      ...(hold !== undefined && { pollHold: hold }),
+      ...(maxFrame !== undefined && { maxFrame }),
+      ...(origins && { origins }),
+    };
     const server = await wireServer((wire) => void wire.subscribe(), set);
     const variables = new Variables(valuesOf({ name: '', section: '', level: 'must', steps: [] }, {}));
     const held = new Map<string, Promise<Response>>();

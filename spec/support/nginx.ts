@@ -32,9 +32,12 @@ export async function startNginx(program: string, target: number, change: (confi
     /** What it has complained of. */
     complaints: (): string => complaints,
     close: async (): Promise<void> => {
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exit;
+      // Ctrl+C in a terminal reaches it, too.
+      if (child.exitCode === null && child.signalCode === null) {
+        const exit = once(child, 'exit');
+        child.kill('SIGTERM');
+        await exit;
+      }
       rmSync(folder, { recursive: true });
     },
   };

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { catchError, EMPTY, fromEvent, merge, mergeMap, take, tap, type Observable } from 'rxjs';
 import type { Wire } from 'rxwire';
-import { listen } from 'rxwire/server';
+import type { ChannelLog } from 'rxwire';
+import { listen, type ServerCluster } from 'rxwire/server';
 import { lmdbChannelLog } from 'rxwire/node';
 import { buildPage, createHandler, parsePath } from './http.js';
-import { createWorkspaces, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
+import { createWorkspaces, runsIn, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
 
 /** The output of all runs may take so many bytes: above it, the server removes the oldest runs. It removes each run after a week. */
 const MAX_KEPT = 268_435_456;
@@ -23,6 +24,10 @@ export interface ConsoleOptions extends WorkspacesOptions {
   readonly page?: boolean;
   /** The folder in which the runs are kept. One server may use it at a time. @default one of its own, which is removed when the server closes */
   readonly folder?: string;
+  /** Makes the server a node of a cluster, whose log keeps all channels in place of `folder`. */
+  readonly cluster?: ServerCluster & { readonly log: ChannelLog };
+  /** Further hosts under which the server may be asked, such as `127.0.0.1:8080` of a proxy. @default none */
+  readonly hosts?: readonly string[];
 }
 
 export interface Console {
@@ -34,11 +39,13 @@ export interface Console {
 
 /** Starts the console's server, on this machine's loopback address only: whoever reaches it can run code. */
 export async function startConsole(options: ConsoleOptions = {}): Promise<Console> {
-  const { port = 4870, page = true, folder, ...limits } = options;
+  const { port = 4870, page = true, folder, cluster, hosts: otherHosts = [], ...limits } = options;
   const pages = new Map<string, Socket>();
   const cut = (id: string): boolean => pages.get(id)?.resetAndDestroy() !== undefined;
-  const hosts = (): string[] =>
-    ['127.0.0.1', 'localhost'].map((name) => new URL(`http://${name}:${(server.address() as AddressInfo).port}`).host);
+  const hosts = (): string[] => [
+    ...['127.0.0.1', 'localhost'].map((name) => new URL(`http://${name}:${(server.address() as AddressInfo).port}`).host),
+    ...otherHosts,
+  ];
 
   const assets = page ? await buildPage() : new Map<string, never>();
   const server = createServer(createHandler({ assets, hosts, cut }));
@@ -51,11 +58,11 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   await once(server, 'listening');
 
   // Only now: another server that has this port may have this folder, too.
-  const path = folder ?? mkdtempSync(join(tmpdir(), 'rxwire-console-'));
-  const log = lmdbChannelLog({ path, maxTotalBytes: MAX_KEPT });
+  const { log, close: closeLog } = cluster ? { log: cluster.log, close: () => Promise.resolve() } : openFolder(folder);
   const workspaces = createWorkspaces(log, limits);
-  await workspaces.interrupt();
-  const serving = listen(createDoor(server, hosts, pages), { path: '/wire', hosts: hosts() })
+  // The runs of other nodes go on.
+  if (!cluster) await workspaces.interrupt();
+  const serving = listen(createDoor(server, hosts, pages), { path: '/wire', hosts: hosts(), ...(cluster && { cluster }) })
     .pipe(mergeMap((wire) => serve(wire, workspaces)))
     .subscribe();
   const close = async (): Promise<void> => {
@@ -69,10 +76,20 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
     const impatience = setTimeout(() => connections.forEach((socket) => socket.destroy()), 1_000);
     await closed;
     clearTimeout(impatience);
-    log.close();
-    if (folder === undefined) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    await closeLog();
   };
   return { url: `http://${hosts()[0]}`, close };
+}
+
+/** Opens the log of the runs in a folder. */
+function openFolder(folder: string | undefined) {
+  const path = folder ?? mkdtempSync(join(tmpdir(), 'rxwire-console-'));
+  const runs = lmdbChannelLog({ path, maxTotalBytes: MAX_KEPT });
+  const close = async (): Promise<void> => {
+    runs.close();
+    if (folder === undefined) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return { log: runsIn(runs), close };
 }
 
 function serve(wire: Wire, workspaces: Workspaces): Observable<unknown> {

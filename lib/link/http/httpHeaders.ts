@@ -8,6 +8,8 @@ export const HttpHeader = {
   CODE: 'rxwire-code',
   /** The close reason, percent-encoded. */
   REASON: 'rxwire-reason',
+  /** The name of the node of a cluster at which the link was opened: the server sends it with the first response, the client with all later requests. */
+  NODE: 'rxwire-node',
 } as const;
 
 /** The content type of frames as bytes. */
@@ -15,6 +17,9 @@ export const RECORDS_TYPE = 'application/octet-stream';
 
 /** The content type of frames as events. */
 export const EVENTS_TYPE = 'text/event-stream';
+
+/** The names of the nodes of a cluster. */
+export const NODE_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** 43 characters of 6 bits hold 256 bits. */
 export const LINK_LENGTH = 43;

@@ -31,7 +31,8 @@ export interface HttpSession {
 const POLL_EXTRA_TIMEOUT = 50_000;
 
 export function createHttpSession(sendRequest: SendRequest, { accept, read, more }: DownstreamFormat): HttpSession {
-  const link = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
+  /** The fields of all requests. */
+  const link: Record<string, string> = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
   const running = new Set<AbortController>();
   const opened$ = new ReplaySubject<void>(1);
   let posts = 0;
@@ -58,6 +59,8 @@ export function createHttpSession(sendRequest: SendRequest, { accept, read, more
       concat(
         defer(() =>
           postRecords<Item>(first(), accept, (response) => {
+            const node = response.headers.get(HttpHeader.NODE);
+            if (node) link[HttpHeader.NODE] = node;
             opened$.next();
             return read(response);
           }),

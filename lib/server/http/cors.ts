@@ -12,7 +12,7 @@ export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingH
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
-    'access-control-expose-headers': 'retry-after',
+    'access-control-expose-headers': `retry-after, ${HttpHeader.NODE}`,
     vary: 'Origin',
   };
 }

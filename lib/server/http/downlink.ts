@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { SchedulerLike } from 'rxjs';
 import type { Ending } from '../../link/http/recordFormat.js';
 import type { Frame } from '../../link/link.js';
+import type { HttpResponse } from './exchange.js';
 
 /** Sends frames to the client of one link. */
 export interface Downlink {
@@ -10,8 +11,10 @@ export interface Downlink {
   readonly buffered: () => number;
   /** Returns whether a response is waiting for frames. */
   readonly isHeld: () => boolean;
-  /** Adds a response that waits for frames. */
-  readonly attach: (response: ServerResponse) => void;
+  /** Starts the response to the opening request. */
+  readonly open: (response: ServerResponse) => void;
+  /** Adds the response to a poll, which waits for frames; `undefined` if frames are not polled. */
+  readonly attach?: (response: HttpResponse) => void;
   readonly send: (frame: Frame) => void;
   /** Reports the end to the client; nothing is sent after that. */
   readonly end: (ending: Ending) => void;

@@ -22,7 +22,7 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
     protocol: 'sse',
     buffered: () => response?.writableLength ?? 0,
     isHeld: () => response !== undefined,
-    attach(opened) {
+    open(opened) {
       response = opened;
       opened.writeHead(200, { ...COMMON_HEADERS, 'content-type': EVENTS_TYPE });
       opened.flushHeaders();

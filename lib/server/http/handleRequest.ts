@@ -6,7 +6,7 @@ import type { Frame } from '../../link/link.js';
 import { readBody } from './readBody.js';
 import type { ServedHttpLink, OpenedHttpLink } from './servedHttpLink.js';
 import { endingOfRequest, linkIdOf, requestNumberOf } from './requestFields.js';
-import type { Exchange } from './interceptRequests.js';
+import type { Exchange } from './exchange.js';
 import { closeCodeOf, StatusError } from './statusError.js';
 import { respond } from './respond.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
@@ -18,14 +18,22 @@ export interface RequestLimits {
   readonly scheduler: SchedulerLike;
 }
 
+/** Opens the link of the first request. */
+export type OpenLink = (name: string, frames: readonly Frame[]) => Observable<OpenedHttpLink>;
+
 /**
  * Handles a request. Emits a link if the request has opened one.
  *
  * @throws {StatusError | ProtocolError | FrameTooLargeError} Synchronously, or delivered.
  */
-export function handleRequest(exchange: Exchange, registry: HttpLinkRegistry, limits: RequestLimits): Observable<OpenedHttpLink> {
+export function handleRequest(
+  exchange: Exchange,
+  registry: HttpLinkRegistry,
+  limits: RequestLimits,
+  open: OpenLink,
+): Observable<OpenedHttpLink> {
   const { method } = exchange.request;
-  if (method === 'POST') return post(exchange, registry, limits);
+  if (method === 'POST') return post(exchange, registry, limits, open);
   if (method === 'GET') return poll(exchange, registry);
   if (method === 'DELETE') return leave(exchange, registry);
   throw new StatusError(405, { allow: 'GET, POST, DELETE' });
@@ -33,8 +41,9 @@ export function handleRequest(exchange: Exchange, registry: HttpLinkRegistry, li
 
 function post(
   exchange: Exchange,
-  { open, authorized, find, throttle }: HttpLinkRegistry,
+  { authorized, find, throttle }: HttpLinkRegistry,
   { maxFrame, helloTimeout, scheduler }: RequestLimits,
+  open: OpenLink,
 ): Observable<OpenedHttpLink> {
   const { request } = exchange;
   const name = linkIdOf(request);
@@ -43,8 +52,8 @@ function post(
   // The body is not read: the connection cannot be used again.
   if (refusal) throw new StatusError(refusal.status, { ...refusal.headers, connection: 'close' });
   const limits = { limit: bodyLimit(maxFrame), timeLimit: number === 1 ? helloTimeout : BODY_TIMEOUT, scheduler };
-  const frames$ = readBody(request, limits).pipe(map((body) => decodeRecords(body, maxFrame).map(asFrame)));
-  if (number === 1) return frames$.pipe(mergeMap((frames) => open(exchange, name, frames)));
+  const frames$ = readBody(exchange, limits).pipe(map((body) => decodeRecords(body, maxFrame).map(asFrame)));
+  if (number === 1) return frames$.pipe(mergeMap((frames) => open(name, frames)));
   const push = (entry: ServedHttpLink): Observable<unknown> =>
     entry.readLimited(frames$).pipe(
       // The link may have ended meanwhile.

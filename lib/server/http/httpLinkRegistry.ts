@@ -10,12 +10,15 @@ import {
   type ServedHttpLinkOptions,
   type OpenedHttpLink,
 } from './servedHttpLink.js';
+import { HttpHeader } from '../../link/http/httpHeaders.js';
 import { linkIdOf } from './requestFields.js';
-import type { Exchange } from './interceptRequests.js';
+import type { ReceivedExchange } from './exchange.js';
 import { StatusError } from './statusError.js';
 
 export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
   readonly admission: Pick<Admission, 'enter' | 'throttle' | 'addressOf' | 'charge'>;
+  /** The name of this node, if other nodes forward requests to it. */
+  readonly node: string | undefined;
   /** Whether clients are authenticated. */
   readonly isAuthenticated: boolean;
   /** Returns whether the server accepts no more links. */
@@ -33,6 +36,8 @@ const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
 /** All links over requests to one server. */
 export interface HttpLinkRegistry {
   readonly size: number;
+  /** Returns whether the link of an id is here, or was, and its client may still send requests. */
+  readonly has: (name: string) => boolean;
   /** Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client learns of the end elsewhere. */
   readonly find: (request: IncomingMessage) => ServedHttpLink;
   /** Emits the link of a request if the client may use it. */
@@ -42,12 +47,12 @@ export interface HttpLinkRegistry {
   /** Closes all links. */
   readonly closeAll: () => void;
   /** @throws {StatusError} If the link may not be opened. */
-  readonly open: (exchange: Exchange, name: string, frames: readonly Frame[]) => Observable<OpenedHttpLink>;
+  readonly open: (exchange: ReceivedExchange, name: string, frames: readonly Frame[]) => Observable<OpenedHttpLink>;
 }
 
 /** Creates the registry of links by id. */
 export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLinkRegistry {
-  const { scheduler, admission, isAuthenticated, isStopped, onClosed } = options;
+  const { scheduler, admission, node, isAuthenticated, isStopped, onClosed } = options;
   const entries = new Map<string, ServedHttpLink>();
   const opened = createRecentKeys({ ...REMEMBERED, scheduler });
   const ended = createRecentKeys({ ...REMEMBERED, scheduler });
@@ -63,7 +68,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     const checked$ = isAuthenticated ? find(request).check(request) : of(undefined);
     return checked$.pipe(map(() => find(request)));
   };
-  const open = (exchange: Exchange, name: string, frames: readonly Frame[]): Observable<OpenedHttpLink> => {
+  const open = (exchange: ReceivedExchange, name: string, frames: readonly Frame[]): Observable<OpenedHttpLink> => {
     if (isStopped()) throw new StatusError(503, { 'retry-after': '1' });
     // May throw, so it runs before the link counts against the limits.
     const createDownlink = negotiateDownlink(exchange.request, options.transports);
@@ -82,6 +87,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
       },
     );
     entries.set(name, entry);
+    if (node !== undefined) exchange.response.setHeader(HttpHeader.NODE, node);
     entry.respondToOpening();
     // Subscribes before the first frame.
     return concat(
@@ -96,6 +102,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     get size() {
       return entries.size;
     },
+    has: (name) => entries.has(name) || ended.has(name),
     find,
     authorized: owned,
     throttle: admission.throttle,

@@ -1,25 +1,34 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { catchError, defer, EMPTY, finalize, mergeMap, noop, Subject, type Observable } from 'rxjs';
+import { ProtocolError } from '../../errors.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
-import { interceptRequests, type Exchange } from './interceptRequests.js';
+import type { ForwardedRequestHandler } from '../../link/http/clusterRequests.js';
+import type { ServerCluster } from '../../session/serverCluster.js';
+import type { HttpResponse, ReceivedExchange } from './exchange.js';
+import { respondToForwarded } from './forwardedExchange.js';
+import { createForwarder } from './forwardRequests.js';
+import { interceptRequests } from './interceptRequests.js';
 import { statusErrorOf } from './statusError.js';
 import { respond } from './respond.js';
 import type { OpenedHttpLink } from './servedHttpLink.js';
-import { handleRequest, type RequestLimits } from './handleRequest.js';
+import { handleRequest, type OpenLink, type RequestLimits } from './handleRequest.js';
 import { createHttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
 
-export interface HttpLinksOptions extends Omit<HttpLinkRegistryOptions, 'isStopped' | 'onClosed'>, RequestLimits {
+export interface HttpLinksOptions extends Omit<HttpLinkRegistryOptions, 'isStopped' | 'onClosed' | 'node'>, RequestLimits {
   readonly admission: Admission;
   readonly path: string;
+  /** The maximum number of requests that are forwarded to other nodes at once. */
+  readonly maxConnections: number;
+  readonly cluster?: Pick<ServerCluster, 'node' | 'requests'>;
 }
 
 /** Emits the links over requests to a server, one for each that a client opens. */
 export function httpLinks(server: Server, options: HttpLinksOptions): Observable<OpenedHttpLink> {
-  const { path, admission } = options;
-  const isOurs = (request: IncomingMessage): boolean =>
-    request.url?.split('?', 1)[0] === path && (HttpHeader.LINK in request.headers || isPreflight(request));
+  const { path, admission, maxConnections, cluster: { node, requests } = {} } = options;
+  const isPath = (url: string | undefined): boolean => url?.split('?', 1)[0] === path;
+  const isOurs = (request: IncomingMessage): boolean => isPath(request.url) && (HttpHeader.LINK in request.headers || isPreflight(request));
 
   return defer(() => {
     const links$ = new Subject<OpenedHttpLink>();
@@ -29,18 +38,30 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       handling.unsubscribe();
       server.off('close', registry.closeAll);
     };
-    const registry = createHttpLinkRegistry({ ...options, isStopped: () => isStopped, onClosed: leave });
-    const handle = (exchange: Exchange): Observable<OpenedHttpLink> => {
+    const registry = createHttpLinkRegistry({ ...options, node: requests && node, isStopped: () => isStopped, onClosed: leave });
+    const forward = node !== undefined && requests && createForwarder({ node, requests, registry, admission, maxRequests: maxConnections });
+    const handle = (exchange: ReceivedExchange): Observable<OpenedHttpLink> => {
       const { request, response } = exchange;
       // Without a listener, an error of a disconnected client would end the process.
       response.on('error', noop);
       const refusal = admission.inspect(request);
       if (refusal) respond(response, refusal.status, refusal.headers);
       else if (isPreflight(request)) respond(response, 204, preflightHeaders(request));
-      else return answer(exchange, () => handleRequest(exchange, registry, options));
+      else {
+        for (const [name, value] of Object.entries(corsHeaders(request))) response.setHeader(name, value as string);
+        const open: OpenLink = (name, frames) => registry.open(exchange, name, frames);
+        return answer(response, () => (forward && forward(exchange)) || handleRequest(exchange, registry, options, open));
+      }
       return EMPTY;
     };
+    const handleForwarded: ForwardedRequestHandler = (request) => {
+      if (!isPath(request.url) || !registry.has(String(request.headers[HttpHeader.LINK]))) return undefined;
+      return respondToForwarded(request, (exchange) =>
+        answer(exchange.response, () => handleRequest(exchange, registry, options, refuseOpening)),
+      );
+    };
     const handling = interceptRequests(server, isOurs).pipe(mergeMap(handle)).subscribe(links$);
+    handling.add(requests?.serve(handleForwarded));
     const stop = (): void => {
       isStopped = true;
       // Polling clients must still be informed of the end.
@@ -51,9 +72,7 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
   });
 }
 
-function answer(exchange: Exchange, route: () => Observable<OpenedHttpLink>): Observable<OpenedHttpLink> {
-  const { request, response } = exchange;
-  for (const [name, value] of Object.entries(corsHeaders(request))) response.setHeader(name, value as string);
+function answer(response: HttpResponse, route: () => Observable<OpenedHttpLink>): Observable<OpenedHttpLink> {
   return defer(route).pipe(
     catchError((error: unknown) => {
       const { status, headers } = statusErrorOf(error);
@@ -61,4 +80,8 @@ function answer(exchange: Exchange, route: () => Observable<OpenedHttpLink>): Ob
       return EMPTY;
     }),
   );
+}
+
+function refuseOpening(): never {
+  throw new ProtocolError('a forwarded request opens a link');
 }

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
 import { asapScheduler, Subscription, type Unsubscribable } from 'rxjs';
 import { after } from '../../internal/after.js';
 import { RECORDS_TYPE } from '../../link/http/httpHeaders.js';
 import { createRecordQueue } from '../../link/http/recordQueue.js';
 import { CLIENT_TIMEOUT, type Downlink, type DownlinkOptions } from './downlink.js';
+import type { HttpResponse } from './exchange.js';
 import { respond } from './respond.js';
 
 /** Sends frames in responses to polls, each held until there are frames. */
@@ -21,14 +21,16 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
     isFlushing = false;
     if (poll.isHeld && queue.bytes > 0) release();
   };
+  const attach = (response: HttpResponse): void => {
+    poll.hold(response, release);
+    if (queue.bytes > 0) release();
+  };
   return {
     protocol: 'long-polling',
     buffered: () => queue.bytes,
     isHeld: () => poll.isHeld,
-    attach(response) {
-      poll.hold(response, release);
-      if (queue.bytes > 0) release();
-    },
+    open: attach,
+    attach,
     close: poll.close,
     send(frame) {
       queue.push(frame);
@@ -47,7 +49,7 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
 
 /** The held poll. If the next one does not arrive in time, the client has disconnected. */
 function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
-  let heldResponse: ServerResponse | undefined;
+  let heldResponse: HttpResponse | undefined;
   let timer: Unsubscribable = Subscription.EMPTY;
 
   const wait = (delay: number, then: () => void): void => {
@@ -73,7 +75,7 @@ function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
     },
     answer,
     close,
-    hold(response: ServerResponse, onTime: () => void): void {
+    hold(response: HttpResponse, onTime: () => void): void {
       // A newer poll supersedes the held one.
       answer();
       heldResponse = response;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ProtocolError } from '../../errors.js';
-import { HttpHeader, LINK_LENGTH } from '../../link/http/httpHeaders.js';
+import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../link/http/httpHeaders.js';
 import type { Ending } from '../../link/http/recordFormat.js';
 
 const NAME = new RegExp(`^[\\w-]{${LINK_LENGTH}}$`);
@@ -17,6 +17,13 @@ export function requestNumberOf({ headers }: IncomingMessage): number {
   const text = String(headers[HttpHeader.NUMBER]);
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new ProtocolError('the request number is missing or malformed');
   return Number(text);
+}
+
+/** Returns the node that a request names; `undefined` if it names none. @throws {ProtocolError} If the name is malformed. */
+export function nodeOf({ headers }: IncomingMessage): string | undefined {
+  const node = headers[HttpHeader.NODE];
+  if (node !== undefined && !(typeof node === 'string' && NODE_PATTERN.test(node))) throw new ProtocolError('the node is malformed');
+  return node;
 }
 
 /** Returns the close code and reason of a client. @throws {ProtocolError} If they are malformed. */

@@ -1,4 +1,5 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { HttpResponse } from './exchange.js';
 
 /** The headers of all responses, which must not be cached or buffered. */
 export const COMMON_HEADERS: OutgoingHttpHeaders = {
@@ -8,7 +9,7 @@ export const COMMON_HEADERS: OutgoingHttpHeaders = {
 };
 
 /** Sends a complete response. */
-export function respond(response: ServerResponse, status: number, headers: OutgoingHttpHeaders = {}, body?: Uint8Array): void {
+export function respond(response: HttpResponse, status: number, headers: OutgoingHttpHeaders = {}, body?: Uint8Array): void {
   // A disconnected client gets no response: without a listener, a failed write would end the process.
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { ...COMMON_HEADERS, ...(status !== 204 && { 'content-length': body?.length ?? 0 }), ...headers });

@@ -9,7 +9,7 @@ import type { StallOptions } from '../../link/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
 import type { Downlink, DownlinkOptions } from './downlink.js';
 import { eventDownlink } from './eventDownlink.js';
-import type { Exchange } from './interceptRequests.js';
+import type { Exchange, ReceivedExchange } from './exchange.js';
 import { createLinkOwnership, type LinkOwnership } from './linkOwnership.js';
 import { pollDownlink } from './pollDownlink.js';
 import { StatusError } from './statusError.js';
@@ -48,7 +48,7 @@ export interface ServedHttpLink {
 
 /** @param make Creates the downlink; see {@link negotiateDownlink}. */
 export function createServedHttpLink(
-  { request, response }: Exchange,
+  { request, response }: ReceivedExchange,
   make: MakeDownlink,
   options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
   onClosed: () => void,
@@ -78,7 +78,7 @@ export function createServedHttpLink(
     onClientClosed,
     receive,
     opened: Object.assign(link, { request, onIdentified, address, onFlood }),
-    respondToOpening: () => downlink.attach(response),
+    respondToOpening: () => downlink.open(response),
     readLimited: (body$) =>
       defer(() => {
         if (bodies === MAX_CONCURRENT_BODIES) throw tooMany();
@@ -96,7 +96,7 @@ export function createServedHttpLink(
       respond(exchange.response, 204);
     },
     poll(exchange, number) {
-      if (downlink.protocol !== 'long-polling') throw new StatusError(406);
+      if (!downlink.attach) throw new StatusError(406);
       if (number <= polls) throw new StatusError(409);
       if (downlink.isHeld()) countIdle();
       polls = number;

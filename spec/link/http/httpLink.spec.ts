@@ -4,9 +4,9 @@ import type { FetchRequest, FetchResponse } from '../../../lib/link/http/httpLin
 import { longPolling } from '../../../lib/link/longPolling.js';
 
 /** A server that answers each POST, holds each GET, and is told of each DELETE. */
-function fakeFetch() {
+function fakeFetch(node: string | null = null) {
   const requests: FetchRequest[] = [];
-  const empty: FetchResponse = { status: 204, headers: { get: () => null }, body: null };
+  const empty: FetchResponse = { status: 204, headers: { get: (name) => (name === 'rxwire-node' ? node : null) }, body: null };
   const fetch = (_: string, request: FetchRequest): Promise<FetchResponse> => {
     requests.push(request);
     return request.method === 'GET' ? new Promise(() => undefined) : Promise.resolve(empty);
@@ -44,6 +44,29 @@ describe('a link over requests', () => {
     for (let turns = 0; turns < 5; turns++) await turn();
     expect(posts()).toEqual([6, 7]);
     subscription.unsubscribe();
+  });
+
+  it.each([
+    ['a-1', 'a-1'],
+    [null, undefined],
+    ['', undefined],
+  ])('names the node %j of the first response in all later requests', async (node, sent) => {
+    const { fetch, requests } = fakeFetch(node);
+    const outgoing$ = new Subject<string>();
+    longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
+    for (const frame of ['a', 'b']) {
+      outgoing$.next(frame);
+      await turn();
+    }
+    outgoing$.complete();
+    for (let turns = 0; turns < 5; turns++) await turn();
+    const named = requests.map(({ method, headers }) => [method, headers['rxwire-node']]);
+    expect(named[0]).toEqual(['POST', undefined]);
+    expect(named.slice(1).sort()).toEqual([
+      ['DELETE', sent],
+      ['GET', sent],
+      ['POST', sent],
+    ]);
   });
 
   it('cuts a reason between two characters', async () => {

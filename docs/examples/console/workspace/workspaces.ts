@@ -65,13 +65,13 @@ export interface Workspaces {
 /**
  * All workspaces of a server. One is made when somebody comes in, and goes when nobody has been in it for a while, and no program runs.
  *
- * @param log Keeps the runs.
+ * @param log Keeps the channels.
  */
 export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {}): Workspaces {
   const { maxWorkspaces = 100, lingerTime = 60_000 } = options;
   const all = new Map<string, Workspace>();
   const rooms = hub({
-    log: logOfAll(log),
+    log,
     // Who comes back to a server that was restarted publishes the whole text.
     maxSize: 900_000,
     // An error is a no.
@@ -146,7 +146,7 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
 }
 
 /** A log whose runs are in another log. The rest is in memory: it is worth nothing without the folders, which end with the server. */
-function logOfAll(runs: ChannelLog): ChannelLog {
+export function runsIn(runs: ChannelLog): ChannelLog {
   const workspaces = memoryChannelLog();
   const logOf = (channel: string): ChannelLog => (RUN_CHANNEL.test(channel) ? runs : workspaces);
   return {

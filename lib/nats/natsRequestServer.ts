@@ -1,0 +1,140 @@
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  interval,
+  merge,
+  of,
+  Subject,
+  Subscription,
+  take,
+  tap,
+  type Observable,
+  type Unsubscribable,
+} from 'rxjs';
+import { ConnectionLostError } from '../errors.js';
+import { CloseCode } from '../link/closeCode.js';
+import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../link/http/clusterRequests.js';
+import {
+  ALIVE,
+  ALIVE_INTERVAL,
+  createFrameReader,
+  createFrameWriter,
+  decodeRequest,
+  encodeHead,
+  encodeIds,
+  FrameKind,
+  isFirstFrame,
+  maxPayload,
+  requestsSubject,
+} from './forwardFrame.js';
+import { failed } from './natsContext.js';
+import type { NodeContext } from './nodeContext.js';
+
+/** The maximum number of requests of other nodes at once; the node answers more with 503. */
+const MAX_REQUESTS = 50_000;
+
+/** One request of another node, until its response is sent. */
+interface ServedRequest {
+  /** Reads a frame. */
+  readonly receive: (data: Uint8Array) => void;
+}
+
+type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
+
+/** Creates the function that answers the requests of other nodes. */
+export function createNatsRequestServer(context: NodeContext): ClusterRequests['serve'] {
+  const { connection, status, scheduler, name, node } = context;
+  const handlers = new Set<ForwardedRequestHandler>();
+  /** By the subject for the response. */
+  const served = new Map<string, ServedRequest>();
+  let subscription: Unsubscribable | undefined;
+  let reports = Subscription.EMPTY;
+
+  const handle: Handle = (request) => {
+    if (served.size > MAX_REQUESTS) return of({ status: 503, headers: { 'retry-after': '1' } });
+    for (const handler of handlers) {
+      const response$ = handler(request);
+      if (response$) return response$;
+    }
+    return of({ status: 404, headers: {} });
+  };
+  /** Tells each node which of its requests are held, so that it does not take this node for dead. */
+  const reportHeld = (): void => {
+    if (!status.isConnected()) return;
+    const held = new Map<string, number[]>();
+    for (const reply of served.keys()) {
+      const at = reply.lastIndexOf('.');
+      const inbox = reply.slice(0, at);
+      const ids = held.get(inbox) ?? [];
+      ids.push(Number(reply.slice(at + 1)));
+      held.set(inbox, ids);
+    }
+    for (const [inbox, ids] of held)
+      for (const data of encodeIds(ids, maxPayload(connection))) connection.publish(`${inbox}.${ALIVE}`, data);
+  };
+  const start = (reply: string): ServedRequest => {
+    const request = createServedRequest(context, reply, handle, () => {
+      served.delete(reply);
+      if (served.size === 0) reports.unsubscribe();
+    });
+    if (served.size === 0) reports = interval(ALIVE_INTERVAL, scheduler).subscribe(reportHeld);
+    served.set(reply, request);
+    return request;
+  };
+  const receive = (data: Uint8Array, reply: string): void => {
+    // A later frame of a request that has ended starts no other.
+    const request = served.get(reply) ?? (isFirstFrame(data) ? start(reply) : undefined);
+    request?.receive(data);
+  };
+
+  return (handler) => {
+    handlers.add(handler);
+    subscription ??= connection.subscribe(requestsSubject(name, node), {
+      callback: (error, { data, reply = '' }) => (error ? context.report(failed(error)) : receive(data, reply)),
+    });
+    return () => {
+      handlers.delete(handler);
+      if (handlers.size > 0) return;
+      subscription?.unsubscribe();
+      subscription = undefined;
+    };
+  };
+}
+
+/** @param onEnd Called when the response is sent, or the client has disconnected. */
+function createServedRequest({ connection, status, report }: NodeContext, reply: string, handle: Handle, onEnd: () => void): ServedRequest {
+  const read = createFrameReader();
+  const writer = createFrameWriter(connection, reply);
+  const body$ = new Subject<Uint8Array>();
+  const running = new Subscription();
+
+  const requested$ = defer(() => {
+    writer.write(FrameKind.CONTINUE);
+    return body$;
+  });
+  const respond = ({ status: code, headers, body = new Uint8Array() }: ForwardedResponse): void => {
+    writer.write(FrameKind.RESPONSE, encodeHead({ status: code, headers, size: body.length }));
+    writer.writePieces(FrameKind.RESPONSE_BODY, body);
+  };
+  const reportFailure = (cause: unknown): Observable<never> => {
+    if (status.isConnected()) report(failed(cause));
+    return EMPTY;
+  };
+  const run = (head: Uint8Array): void => {
+    const response$ = defer(() => handle({ ...decodeRequest(head), body$: requested$ }));
+    const handled$ = merge(response$, status.lost$).pipe(take(1), tap(respond), catchError(reportFailure), finalize(onEnd));
+    running.add(handled$.subscribe());
+  };
+  return {
+    receive(data) {
+      const frame = read(data);
+      if (!frame) body$.error(new ConnectionLostError(CloseCode.ABNORMAL, 'a part of the request is missing'));
+      else if (frame.kind === FrameKind.REQUEST) run(frame.payload);
+      else if (frame.kind === FrameKind.BODY) body$.next(frame.payload);
+      else if (frame.kind === FrameKind.BODY_END) body$.complete();
+      else if (frame.kind === FrameKind.ABORT) running.unsubscribe();
+    },
+  };
+}

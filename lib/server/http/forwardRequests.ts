@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import { catchError, defer, finalize, fromEvent, ignoreElements, take, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
+import type { ClusterRequests } from '../../link/http/clusterRequests.js';
+import { HttpHeader } from '../../link/http/httpHeaders.js';
+import type { Admission } from '../accept/admission.js';
+import type { ReceivedExchange } from './exchange.js';
+import type { HttpLinkRegistry } from './httpLinkRegistry.js';
+import { linkIdOf, nodeOf } from './requestFields.js';
+import { respond } from './respond.js';
+import { StatusError } from './statusError.js';
+
+const RETRY = { 'retry-after': '1' };
+
+export interface ForwardOptions {
+  /** The name of this node. */
+  readonly node: string;
+  readonly requests: ClusterRequests;
+  readonly registry: Pick<HttpLinkRegistry, 'has'>;
+  readonly admission: Pick<Admission, 'throttle'>;
+  /** The maximum number of requests that are forwarded at once. */
+  readonly maxRequests: number;
+}
+
+/** The maximum size of the bodies of all requests that are forwarded at once, and of the responses to them, in bytes. */
+export const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Creates a function that forwards a request to the node that it names. The function returns `undefined` for a request that this node handles itself.
+ *
+ * The client may name any node. The other node judges the request as one of its own, and reads the body only if the client may use the link.
+ */
+export function createForwarder({ node, requests, registry, admission, maxRequests }: ForwardOptions) {
+  let count = 0;
+  let bytes = 0;
+
+  const forward = ({ request, response, body$ }: ReceivedExchange, target: string): Observable<never> =>
+    defer(() => {
+      if (count >= maxRequests || bytes >= MAX_FORWARDED_BYTES) throw tooMuch();
+      let size = 0;
+      const add = (chunk: Uint8Array): void => {
+        size += chunk.length;
+        bytes += chunk.length;
+        if (bytes > MAX_FORWARDED_BYTES) throw tooMuch();
+      };
+      count++;
+      // A response takes memory until the client has read it.
+      response.on('close', () => {
+        count--;
+        bytes -= size;
+      });
+      return defer(() => requests.send(target, { ...fieldsOf(request), body$: body$.pipe(tap(add)) })).pipe(
+        take(1),
+        takeUntil(fromEvent(response, 'close')),
+        throwIfEmpty(),
+        catchError((error: unknown): never => {
+          throw error instanceof StatusError ? error : new StatusError(404);
+        }),
+        tap(({ status, headers, body }) => {
+          if (status === 404) throw new StatusError(404, headers);
+          if (body) add(body);
+          respond(response, status, headers, body);
+        }),
+        ignoreElements(),
+        // The server may stop meanwhile.
+        finalize(() => respond(response, 503, RETRY)),
+      );
+    });
+  /** A request that finds no link costs the address as much as a new connection: the client may invent nodes and links as fast as it can send. */
+  const charge = (request: IncomingMessage, error: unknown): never => {
+    const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(request) : undefined;
+    throw refusal ? new StatusError(refusal.status, { ...refusal.headers, connection: 'close' }) : error;
+  };
+
+  return (exchange: ReceivedExchange): Observable<never> | undefined => {
+    const { request } = exchange;
+    const target = nodeOf(request);
+    const name = linkIdOf(request);
+    if (target === undefined || target === node || isOpening(request) || registry.has(name)) return undefined;
+    return forward(exchange, target).pipe(catchError((error: unknown) => charge(request, error)));
+  };
+}
+
+function fieldsOf({ method = '', url = '', headers, socket }: IncomingMessage) {
+  const { remoteAddress: address } = socket;
+  return { method, url, headers, ...(address !== undefined && { address }) };
+}
+
+/** A link is opened at the node that the request has reached. */
+function isOpening({ method, headers }: IncomingMessage): boolean {
+  return method === 'POST' && headers[HttpHeader.NUMBER] === '1';
+}
+
+/** The body is not read: the connection cannot be used again. */
+function tooMuch(): StatusError {
+  return new StatusError(503, { ...RETRY, connection: 'close' });
+}
