@@ -84,7 +84,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
       helloTimeout: 10_000,
       openTimeout: 3_000,
     } as const;
-    return createActor({ ...setup, seed: seed * 100 + index, isRotating: false }, (told) => {
+    return createActor({ ...setup, seed: seed * 100 + index, isRotating: true }, (told) => {
       if (told.kind === 'drained') drained.add(`from ${token}`);
       else if (told.kind === 'failed') failures.push(`${token}: ${told.reason}`);
     });

@@ -41,7 +41,8 @@ export async function startNatsCluster(program: string, size = 3) {
       ...['--cluster', `nats://127.0.0.1:${port}`, '--routes', routes],
     ]),
   );
-  await Promise.all(servers.map((server) => server.start()));
+  // One after the other: of servers that start at the same moment, one may stay unknown to the leader for long.
+  for (const server of servers) await server.start();
   const urls = (): string[] => servers.map((server) => `127.0.0.1:${server.port()}`);
   const { connect: connectTo, closeAll } = createConnections(urls);
   await whenReady(await connectTo(), size);
