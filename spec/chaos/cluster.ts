@@ -175,7 +175,7 @@ function roundRobin(config: string, ports: readonly number[]): string {
     .replace('server 127.0.0.1:4870;', servers)
     .replace(
       'proxy_pass http://wires;',
-      'proxy_pass http://wires; proxy_connect_timeout 1s; proxy_next_upstream error timeout http_503 non_idempotent;',
+      'proxy_pass http://wires; proxy_connect_timeout 1s; proxy_next_upstream error http_503;',
     );
 }
 
