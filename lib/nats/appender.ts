@@ -1,150 +1,196 @@
-import { AsyncSubject, firstValueFrom, from, timeout, timer, type Observable } from 'rxjs';
+import { AsyncSubject, type Observable } from 'rxjs';
 import { endedError, readEnd } from '../app/channels/channelPayloads.js';
-import { ChannelEndedError, OverflowError } from '../errors.js';
+import { OverflowError } from '../errors.js';
+import { estimateSize } from '../internal/estimateSize.js';
 import { createRing, type Ring } from '../internal/ring.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import type { LastMessage, LastMessages } from './lastMessages.js';
-import {
-  codeOf,
-  endOf,
-  failed,
-  STREAM_NOT_FOUND,
-  WRONG_LAST_SEQUENCE,
-  WRONG_LAST_SEQUENCE_IN_FLIGHT,
-  type NatsContext,
-} from './natsContext.js';
-import { openStream } from './openStream.js';
-import type { StreamEpoch } from './streamEpochs.js';
+import { idOf, type ChannelHead, type ChannelHeads } from './channelHeads.js';
+import { offsetOf } from './entryOffsets.js';
+import { endOf, failed, type NatsContext } from './natsContext.js';
+import { isStreamMissing } from './natsFaults.js';
+import type { StreamOpener } from './streamOpener.js';
+import { writeEntry } from './writeEntry.js';
 
 interface AppendJob {
   readonly channel: string;
-  readonly subject: string;
   readonly message: Message;
   readonly id: string;
-  readonly data: Uint8Array | string;
+  /** The estimated size. */
+  readonly bytes: number;
   readonly until: number;
   readonly stored$: AsyncSubject<ChannelPosition>;
+  isSettled: boolean;
 }
 
-const ATTEMPT_TIMEOUT = 1_000;
-const PAUSE = 100;
+/** The maximum number of messages in an entry, and their estimated size in bytes. */
+const MAX_MESSAGES = 256;
+const MAX_BYTES = 131_072;
 
 export interface AppenderParts {
-  /** Returns the epoch that was seen last. */
-  readonly epochOf: () => Promise<StreamEpoch>;
-  readonly lastMessages: LastMessages;
+  readonly heads: ChannelHeads;
+  readonly opener: StreamOpener;
+  /** Called when an append has succeeded after a failure: NATS may have a new leader. */
+  readonly onRecovered: () => void;
 }
 
 /**
- * Appends messages, one at a time in each channel: if two were in flight, one that was lost with its connection would be stored
- * behind the other. A message is sent again until its timeout; JetStream detects the duplicate by its id.
+ * Appends messages, one entry at a time in each channel: if two were in flight, one that was lost with its connection would be stored behind the other.
+ * Messages that are appended meanwhile wait, and are stored together as the next entry.
  *
- * JetStream stores a message only directly behind the last one of the channel that this server knows. So nothing is stored behind a message that ends the
- * channel, and a channel with one writer costs no read. A conflict with another server costs a read of the last message.
+ * JetStream stores an entry only directly behind the last one that this server knows. So nothing is stored behind a message that ends the channel, and no
+ * message is stored whose id is among the recent ones that this server knows.
  */
 export function createAppender(context: NatsContext, parts: AppenderParts) {
-  const { maxPending, scheduler, subjects, encode } = context;
+  const { maxPending, scheduler, subjects, codec, encode, maxSize } = context;
   const queues = new Map<string, Ring<AppendJob>>();
+  const maxMessages = Math.min(MAX_MESSAGES, codec.limits?.maxBatch ?? MAX_MESSAGES);
   let pending = 0;
 
-  const settle = async (job: AppendJob): Promise<void> => {
-    try {
-      job.stored$.next(await publish(job, context, parts));
-      job.stored$.complete();
-    } catch (error) {
-      job.stored$.error(error instanceof ChannelEndedError ? error : failed(error));
-    }
-  };
   const drain = async (subject: string, queue: Ring<AppendJob>): Promise<void> => {
-    for (let job = queue.peek(); job; job = queue.peek()) {
-      await settle(job);
-      queue.shift();
-      pending--;
+    while (queue.size > 0) {
+      await storeNext(subject, queue, { ...parts, context, maxMessages });
+      for (let job = queue.peek(); job?.isSettled; job = queue.peek()) {
+        queue.shift();
+        pending--;
+      }
     }
     queues.delete(subject);
   };
 
   return (channel: string, message: Message): Observable<ChannelPosition> => {
-    if (endOf(message)) readEnd(message.payload);
-    const [subject, data] = [subjects.of(channel), encode(message)];
+    if (endOf([message])) readEnd(message.payload);
+    const subject = subjects.of(channel);
+    const bytes = estimateSize(message);
+    // A text may have three times as many bytes as characters.
+    if (bytes > maxSize() / 4) encode([message]);
     if (pending >= maxPending) throw new OverflowError('nats', maxPending);
     pending++;
-    // The publisher chooses the id of a message. It must not collide with ids of other channels or members.
-    const id = JSON.stringify([channel, message.source, message.id]);
-    const job: AppendJob = { channel, subject, message, id, data, until: scheduler.now() + context.timeout, stored$: new AsyncSubject() };
+    const until = scheduler.now() + context.timeout;
+    const job: AppendJob = { channel, message, id: idOf(message), bytes, until, stored$: new AsyncSubject(), isSettled: false };
     const queue = queues.get(subject) ?? createRing<AppendJob>();
     queue.push(job);
     if (queue.size === 1) {
       queues.set(subject, queue);
-      void drain(subject, queue);
+      // Messages of one turn share an entry.
+      queueMicrotask(() => void drain(subject, queue));
     }
     return job.stored$;
   };
 }
 
-/** Returns the position in the stream, also if an earlier attempt has stored the message and its ack was lost. */
-async function publish(job: AppendJob, context: NatsContext, parts: AppenderParts): Promise<ChannelPosition> {
-  const { connection, scheduler } = context;
-  let reason: unknown = new Error('no time was left for it');
-  for (let left = job.until - scheduler.now(); left > 0; left = job.until - scheduler.now()) {
-    try {
-      const position = await publishOnce(job, context, parts);
-      if (position) return position;
-      reason = new Error('other servers appended to the channel at each attempt');
-    } catch (error) {
-      if (error instanceof ChannelEndedError) throw error;
-      reason = error;
-      const isMissing = isStreamMissing(error);
-      if (connection.isClosed() || (isRefusal(error) && !isMissing)) break;
-      const isOpen = isMissing && (await openStream(context).then(Boolean, () => false));
-      if (!isOpen) await firstValueFrom(timer(Math.min(PAUSE, left), scheduler));
-    }
-  }
-  throw failed(reason);
+interface StoreParts extends AppenderParts {
+  readonly context: NatsContext;
+  readonly maxMessages: number;
 }
 
-/** Returns undefined if another server was faster. @throws {ChannelEndedError} */
-async function publishOnce(
-  job: AppendJob,
-  context: NatsContext,
-  { epochOf, lastMessages }: AppenderParts,
-): Promise<ChannelPosition | undefined> {
-  const { scheduler, client, stream } = context;
-  const { channel, subject, message } = job;
-  // Ensures that the epoch marker is written first: messages before it belong to an earlier epoch.
-  const streamEpoch = await epochOf();
-  const limit = Math.max(1, Math.min(job.until - scheduler.now(), ATTEMPT_TIMEOUT));
-  const load = (): Promise<LastMessage> =>
-    firstValueFrom(from(lastMessages.load(subject, streamEpoch)).pipe(timeout({ first: limit, scheduler })));
-  const last = lastMessages.get(subject) ?? (await load());
+/** Stores the first messages of a queue as one entry. Returns when at least one of them is settled. */
+async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StoreParts): Promise<void> {
+  const { context, heads, opener, maxMessages, onRecovered } = parts;
+  const { scheduler } = context;
+  const waiting = (): readonly AppendJob[] => queue.values(0, Math.min(queue.size, maxMessages)).filter(({ isSettled }) => !isSettled);
+  const load = async (): Promise<ChannelHead> => {
+    const { head, read } = await opener.attempt(() => heads.load(subject));
+    const offsets = new Map(read.map(({ id, offset }) => [id, offset]));
+    for (const job of waiting()) settleStored(job, head.epoch, offsets.get(job.id));
+    return head;
+  };
+  let head = heads.get(subject);
+  /** Whether an attempt has failed: its entry may be stored. */
+  let isUnsure = false;
+  let reason: unknown = new Error('no time was left for it');
+
+  for (;;) {
+    const jobs = waiting().filter((job) => job.until > scheduler.now() || reject(job, failed(reason)));
+    const until = jobs.at(-1)?.until;
+    if (until === undefined) return;
+    try {
+      // Behind an end, the leader says whether the channel still has it.
+      if (!head || head.end) head = await load();
+      const batch = batchOf(jobs, head, context);
+      if (!batch) return;
+      const { epoch, previous, seq: behind } = head;
+      const entry = { subject, behind, previous, epoch, frame: batch.frame };
+      const seq = await opener.attempt(() => writeEntry(context, entry, until - scheduler.now()));
+      if (seq !== undefined) {
+        heads.observe(
+          { subject, seq, previous },
+          batch.jobs.map(({ message }) => message),
+        );
+        batch.jobs.forEach((job, index) => settleStored(job, epoch, offsetOf(seq, index)));
+        if (isUnsure) onRecovered();
+        return;
+      }
+      reason = new Error('other servers appended to the channel at each attempt');
+      // The tail of the channel may have received what the other server has stored.
+      const observed = heads.get(subject);
+      head = !isUnsure && observed && observed.seq > behind ? observed : await load();
+    } catch (error) {
+      [isUnsure, reason] = [true, error];
+      if (isStreamMissing(error)) head = undefined;
+      try {
+        await opener.pause(error, until);
+      } catch (final) {
+        for (const job of jobs) reject(job, final);
+        return;
+      }
+    }
+  }
+}
+
+function settleStored(job: AppendJob, epoch: string, offset: number | undefined): void {
+  if (job.isSettled || offset === undefined) return;
+  job.isSettled = true;
+  job.stored$.next({ epoch, offset });
+  job.stored$.complete();
+}
+
+function reject(job: AppendJob, error: unknown): false {
+  if (!job.isSettled) {
+    job.isSettled = true;
+    job.stored$.error(error);
+  }
+  return false;
+}
+
+interface AppendBatch {
+  readonly jobs: readonly AppendJob[];
+  readonly frame: Uint8Array | string;
+}
+
+/** Takes the first messages for an entry. Settles those that are stored already, or that are behind the end of the channel. Returns undefined if none is left. */
+function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: NatsContext): AppendBatch | undefined {
+  const jobs = new Map<string, AppendJob>();
+  let bytes = 0;
+  for (const job of waiting) {
+    if (job.isSettled) continue;
+    const offset = head.ids.get(job.id);
+    if (offset !== undefined) {
+      settleStored(job, head.epoch, offset);
+      continue;
+    }
+    if (head.end) {
+      reject(job, endedError(job.channel, head.end));
+      continue;
+    }
+    bytes += job.bytes;
+    // What follows waits for the next entry: the position of a repeated message, or the end, is known then.
+    if (jobs.has(job.id) || (jobs.size > 0 && bytes > MAX_BYTES)) break;
+    jobs.set(job.id, job);
+    if (endOf([job.message])) break;
+  }
+  return encodeBatch([...jobs.values()], context);
+}
+
+/** Encodes messages as one entry; if the codec or NATS does not accept that, the first half of them. Rejects a single one that is not accepted. */
+function encodeBatch(jobs: readonly AppendJob[], context: NatsContext): AppendBatch | undefined {
+  const [first] = jobs;
+  if (!first) return undefined;
   try {
-    const options = { msgID: job.id, timeout: limit, expect: { streamName: stream, lastSubjectSequence: expectedSequence(last) } };
-    const { seq, duplicate } = await client.publish(subject, job.data, options);
-    if (!duplicate) lastMessages.set(subject, { seq, end: endOf(message) });
-    return { epoch: streamEpoch.epoch, offset: seq };
+    return { jobs, frame: context.encode(jobs.map(({ message }) => message)) };
   } catch (error) {
-    if (!isConflict(error)) throw error;
-    const { end } = await load();
-    if (end) throw endedError(channel, end);
+    if (jobs.length > 1) return encodeBatch(jobs.slice(0, Math.ceil(jobs.length / 2)), context);
+    reject(first, error);
     return undefined;
   }
 }
-
-/**
- * Behind an end, JetStream is asked for a channel without messages: it returns the position of a message that it has stored before, and accepts another one
- * only if the end was removed with all of the channel.
- */
-const expectedSequence = ({ seq, end }: LastMessage): number => (end ? 0 : seq);
-
-const isConflict = (error: unknown): boolean => [WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT].includes(codeOf(error) as number);
-
-/** Returns whether JetStream has rejected the message finally. Status codes from 500 on may be temporary. */
-const isRefusal = (error: unknown): boolean => {
-  const status = (error as { status?: unknown } | null)?.status;
-  return typeof status === 'number' && status < 500;
-};
-
-/** Without a stream, there is no responder. */
-const isStreamMissing = (error: unknown): boolean =>
-  codeOf(error) === STREAM_NOT_FOUND || (error as { name?: unknown } | null)?.name === 'JetStreamNotEnabled';

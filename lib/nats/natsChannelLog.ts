@@ -1,14 +1,19 @@
-import { catchError, merge, throwError, timeout } from 'rxjs';
+import { catchError, Subscription, throwError, timeout } from 'rxjs';
 import type { ChannelLog, ChannelSlice } from '../app/hub/channelLog.js';
+import { refCounted } from '../internal/refCounted.js';
 import { createAppender } from './appender.js';
-import { createBroadcasts } from './broadcasts.js';
+import { createChannelHeads } from './channelHeads.js';
+import { createChannelTails } from './channelTails.js';
+import { createEntryReader } from './entryReader.js';
+import { listChannels } from './listChannels.js';
 import { createNatsContext, failed } from './natsContext.js';
-import { createEpochs, type Epochs, type StreamEpoch } from './streamEpochs.js';
-import { createChannelFeed } from './channelFeed.js';
 import { natsSettingsOf, type NatsChannelLogOptions } from './natsOptions.js';
-import { createLastMessages } from './lastMessages.js';
 import { readHistory } from './readHistory.js';
 import { createSharedReads } from './sharedReads.js';
+import { createStreamCheck } from './streamCheck.js';
+import { createEpochs } from './streamEpochs.js';
+import { createStreamOpener } from './streamOpener.js';
+import { createTailEpoch } from './tailEpoch.js';
 
 /** The maximum number of concurrent reads. */
 const MAX_READS = 32;
@@ -19,9 +24,9 @@ const MAX_READS = 32;
  * all servers, in the same order, and outlives the servers. Needs the package `@nats-io/jetstream`, and an open connection of
  * `@nats-io/transport-node`.
  *
- * Offsets are stream sequence numbers, so they are not contiguous. Each server receives all channels with one consumer. A message with the
- * same
- * channel, source and id is stored once. Nothing is stored behind the end of a channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
+ * Offsets are not contiguous: an entry of the stream has up to 256 messages. Each server receives the channels that it has a tail of. A message with the
+ * same channel, source and id as a recent one is stored once, whichever server has stored it. Nothing is stored behind the end of a channel, whichever
+ * server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has `noEcho`.
@@ -33,40 +38,39 @@ const MAX_READS = 32;
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
   const context = createNatsContext(natsSettingsOf(options));
   const { scheduler } = context;
-  const epochs = withCache(createEpochs(context));
-  const lastMessages = createLastMessages(context);
-  const feed = createChannelFeed(context, epochs, lastMessages);
-  const broadcasts = createBroadcasts(context);
+  const opener = createStreamOpener(context);
+  const reader = createEntryReader(context);
+  const epochs = createEpochs(context);
+  const heads = createChannelHeads(context, reader, epochs);
+  const epoch = createTailEpoch(() => check.suspect());
+  const tails = createChannelTails(context, { reader, opener, heads, epoch, onAdded: () => check.lookSoon() });
+  const check = createStreamCheck(context, { tails, epochs, epoch, opener });
   const reads = createSharedReads<ChannelSlice>(MAX_READS, context.maxPending);
-  const readOptions = { context, feed, epochs };
+  const onRead = (channel: string, seq: number, isEmpty: boolean): void => tails.get(channel)?.begin(seq, isEmpty);
 
+  let checking = Subscription.EMPTY;
+  const refCount = refCounted(
+    () => (checking = check.checks$.subscribe({ error: tails.fail })),
+    () => {
+      checking.unsubscribe();
+      epoch.forget();
+    },
+  );
   return {
     dropsRepeats: true,
-    append: createAppender(context, { epochOf: epochs.known, lastMessages }),
+    append: createAppender(context, { heads, opener, onRecovered: check.suspect }),
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + context.timeout;
-      // A read whose timeout has passed is skipped.
       const work = (): Promise<ChannelSlice> =>
-        scheduler.now() < until ? readHistory(channel, query, readOptions) : Promise.reject(new Error('no time was left for it'));
+        opener.retry(until, () => readHistory(channel, query, { context, reader, epochs, opener, onRead }));
       return reads(key, work).pipe(
         timeout({ first: context.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );
     },
-    broadcast: broadcasts.send,
-    tail: (channel) => merge(feed.tail(channel), broadcasts.of(channel)),
-  };
-}
-
-/** Caches the epoch that was seen last. */
-function withCache(epochs: Epochs): Epochs & { readonly known: () => Promise<StreamEpoch> } {
-  let streamEpoch: StreamEpoch | undefined;
-  const current = async (): Promise<StreamEpoch> => (streamEpoch = await epochs.current());
-  return {
-    ...epochs,
-    current,
-    renew: async (old) => (streamEpoch = await epochs.renew(old)),
-    known: async () => streamEpoch ?? current(),
+    broadcast: tails.broadcast,
+    list: (prefix) => listChannels(prefix, { context, reader, epochs, opener }),
+    tail: (channel) => refCount.by(tails.of(channel)),
   };
 }

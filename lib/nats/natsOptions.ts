@@ -22,23 +22,23 @@ export interface NatsChannelLogOptions {
   readonly stream?: string;
   /** The codec of stored messages. @default msgpack() */
   readonly codec?: PlainCodec;
-  /** The maximum number of messages of a channel. @default 1_000 */
+  /** The number of entries of a channel that are kept, each with one message or, where messages are stored together, up to 256. @default 1_000 */
   readonly maxMessages?: number;
   /** The maximum size of the messages of all channels, in bytes. Above it, the oldest are removed. @default 268_435_456: 256 MiB */
   readonly maxTotalBytes?: number;
   /** The maximum age of a message, in ms. @default 86_400_000: a day */
   readonly maxAge?: number;
-  /** The time in which JetStream detects duplicates, in ms. @default 120_000: 2 minutes */
+  /** The time in which a repeated message is detected, in ms. @default 120_000: 2 minutes */
   readonly dedupeWindow?: number;
   /** The number of replicas of a new stream. @default 1 */
   readonly replicas?: number;
   /** The storage of a new stream. @default 'file' */
   readonly storage?: 'file' | 'memory';
-  /** The timeout of an append or read, in ms. @default 5_000 */
+  /** The timeout of an append or read, in ms. After a leader's death, NATS may take 7 s to elect another one. @default 15_000 */
   readonly timeout?: number;
   /** The maximum number of messages that wait to be stored; above it, appending fails. @default 10_000 */
   readonly maxPending?: number;
-  /** The interval of checks for a lost history, in ms. @default 5_000 */
+  /** The interval of checks for a lost history, and for entries that did not reach this server, in ms. @default 5_000 */
   readonly checkInterval?: number;
   /**
    * Called with errors that no call returns: NATS is unreachable, or the stream contains something that is not a message. Its exceptions
@@ -55,7 +55,7 @@ export type NatsSettings = Required<NatsChannelLogOptions>;
 export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
-  const { timeout = 5_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
+  const { timeout = 15_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
   assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(stream))
     throw new TypeError(`natsChannelLog: "stream" must be letters, digits, _ and -, got ${stream}`);

@@ -5,10 +5,16 @@ export interface NatsSubjects {
   /** All subjects of the stream. */
   readonly all: readonly [channels: string, epoch: string];
   readonly epoch: string;
+  /** Where JetStream copies each stored entry to. */
+  readonly republish: { readonly src: string; readonly dest: string };
   /** @throws {TypeError} If the name of the channel is invalid. */
   readonly of: (channel: string) => string;
-  /** The subject of the messages that are not stored. It is not part of the stream. @throws {TypeError} If the name of the channel is invalid. */
-  readonly broadcastOf: (channel: string) => string;
+  /**
+   * The subject of what the tails of a channel receive: stored entries, and messages that are not stored. It is not part of the stream.
+   *
+   * @throws {TypeError} If the name of the channel is invalid.
+   */
+  readonly liveOf: (channel: string) => string;
   /** Returns the channel of a subject; undefined for other subjects. */
   readonly channelOf: (subject: string) => string | undefined;
 }
@@ -18,12 +24,13 @@ export interface NatsSubjects {
  * token.
  */
 export function createNatsSubjects(stream: string): NatsSubjects {
-  const [prefix, epoch] = [`${stream}.channel.`, `${stream}.epoch`];
+  const [prefix, epoch, live] = [`${stream}.channel.`, `${stream}.epoch`, `${stream}.live.`];
   return {
     all: [`${prefix}*`, epoch],
     epoch,
+    republish: { src: `${prefix}*`, dest: `${live}{{wildcard(1)}}` },
     of: (channel) => prefix + tokenOf(channel),
-    broadcastOf: (channel) => `${stream}.broadcast.${tokenOf(channel)}`,
+    liveOf: (channel) => live + tokenOf(channel),
     channelOf(subject) {
       const channel = subject.startsWith(prefix) ? subject.slice(prefix.length).replaceAll('=', '.') : '';
       return NAME_PATTERN.test(channel) ? channel : undefined;

@@ -1,5 +1,6 @@
 import { firstValueFrom, timer } from 'rxjs';
 import { StoreError } from '../errors.js';
+import { isRefusal } from './natsFaults.js';
 import type { NodeContext } from './nodeContext.js';
 
 /** The timeout of one attempt, in ms: a request that a dying leader has swallowed is sent again after this time. */
@@ -28,13 +29,4 @@ export async function patiently<T>(parts: PatienceParts, request: (timeout: numb
       await firstValueFrom(timer(PAUSE, scheduler));
     }
   }
-}
-
-/** The code of a cluster in which too few servers have started. */
-const NO_PEERS = 10005;
-
-/** Returns whether JetStream has rejected a request finally. Status codes from 500 on may be temporary. */
-function isRefusal(error: unknown): boolean {
-  const { status, code } = Object(error) as { readonly status?: unknown; readonly code?: unknown };
-  return typeof status === 'number' && status < 500 && code !== NO_PEERS;
 }

@@ -1,123 +1,134 @@
-import type { JsMsg, StreamInfo } from '@nats-io/jetstream';
 import type { ChannelEntry, ChannelQuery, ChannelSlice } from '../app/hub/channelLog.js';
-import { createRing } from '../internal/ring.js';
-import type { Message } from '../message/types.js';
-import type { NatsContext } from './natsContext.js';
-import { addConsumer, removeConsumer } from './consumeMessages.js';
+import { PAGE_BYTES } from '../app/hub/channelRange.js';
+import { lastOffsetOf, offsetOf, sequenceOf } from './entryOffsets.js';
+import type { EntryReader } from './entryReader.js';
+import { endOf, type NatsContext } from './natsContext.js';
+import type { StreamEntry } from './streamEntry.js';
 import type { Epochs, StreamEpoch } from './streamEpochs.js';
-import type { ChannelFeed } from './channelFeed.js';
-import { openStream } from './openStream.js';
+import type { StreamOpener } from './streamOpener.js';
+
+export interface ReadHistoryParts {
+  readonly context: NatsContext;
+  readonly reader: EntryReader;
+  readonly epochs: Epochs;
+  readonly opener: StreamOpener;
+  /** Called with the last entry of the channel, or with the end of the stream if the channel has none. */
+  readonly onRead: (channel: string, seq: number, isEmpty: boolean) => void;
+}
 
 /** Reads a part of a channel's history from the stream. */
-export async function readHistory(channel: string, query: ChannelQuery, parts: ReadHistoryOptions): Promise<ChannelSlice> {
-  const { context, epochs, feed } = parts;
+export async function readHistory(channel: string, query: ChannelQuery, parts: ReadHistoryParts): Promise<ChannelSlice> {
+  const { context, reader, epochs, opener, onRead } = parts;
   const subject = context.subjects.of(channel);
-  // New messages must reach the tails before the stored ones are read, so that there is no gap.
-  await feed.ready();
-  // In this order: if the channel has no messages then, it had none up to the end of the stream.
-  const info = await openStream(context);
-  const [streamEpoch, latest] = await Promise.all([epochs.current(), context.latest(subject)]);
-  feed.observeEpoch(streamEpoch);
-  const seq = latest && latest.seq > streamEpoch.since ? latest.seq : 0;
-  const slice = await sliceOf(query, { ...parts, subject, streamEpoch, info, seq });
-  // Nothing is stored behind an end, so it is the last message.
-  const message = latest && seq > 0 ? context.decodeEnd(latest.data) : undefined;
-  return message ? { ...slice, end: { epoch: slice.epoch, offset: seq, message } } : slice;
+  const [streamEpoch, latest] = await Promise.all([epochs.current(), reader.latest(subject)]);
+  const isThere = latest !== undefined && latest.seq > streamEpoch.since;
+  const place = typeof query.after === 'object' ? query.after : query.before;
+  if (isThere && (place?.offset ?? 0) <= lastOffsetOf(latest.seq)) {
+    onRead(channel, latest.seq, false);
+    return readEntries(query, { ...parts, subject, streamEpoch, latest });
+  }
+  const { state } = await opener.info();
+  // In this order: if the channel has no entry now, it had none up to that end of the stream.
+  const later = await reader.latest(subject);
+  const found = { ...parts, subject, streamEpoch };
+  if (later && later.seq > streamEpoch.since) {
+    onRead(channel, later.seq, false);
+    return readEntries(query, { ...found, latest: later, last: state.last_seq });
+  }
+  const reached = Math.max(state.last_seq, streamEpoch.since);
+  onRead(channel, reached, true);
+  const { epoch } = streamEpoch;
+  const isKnown = place?.epoch === epoch && place.offset <= lastOffsetOf(reached);
+  // Nobody knows what was there before the first entry that is left, so a reader from the start misses nothing that it knows of.
+  const isComplete = !place || (isKnown && state.first_seq <= sequenceOf(place.offset) + 1);
+  return { epoch, last: offsetOf(reached), entries: [], isComplete };
 }
 
-export interface ReadHistoryOptions {
-  readonly context: NatsContext;
-  readonly epochs: Epochs;
-  readonly feed: Pick<ChannelFeed, 'ready' | 'observeEpoch'>;
-}
-
-interface HistoryState extends ReadHistoryOptions {
+interface HistoryState extends ReadHistoryParts {
   readonly subject: string;
   readonly streamEpoch: StreamEpoch;
-  readonly info: StreamInfo;
-  /** The sequence number of the latest message of the channel; 0 if there is none. */
-  readonly seq: number;
+  readonly latest: StreamEntry;
+  /** The last entry of the stream. Positions of an empty channel are as high. @default the latest of the channel */
+  readonly last?: number;
 }
 
-async function sliceOf({ after, before, limit }: ChannelQuery, found: HistoryState): Promise<ChannelSlice> {
-  const { streamEpoch, info, seq } = found;
+async function readEntries(query: ChannelQuery, state: HistoryState): Promise<ChannelSlice> {
+  const { context, streamEpoch, latest } = state;
+  const messages = context.decodeQuietly(latest.data);
+  const last = offsetOf(latest.seq, Math.max(0, messages.length - 1));
+  const end = endOf(messages);
+  const slice = query.after === undefined ? await readBackwards(query, last, state) : await readForwards(query, last, state);
   const { epoch } = streamEpoch;
-  const { first_seq } = info.state;
-  const reached = Math.max(info.state.last_seq, streamEpoch.since, seq);
-  const place = after === 'start' ? { epoch, offset: streamEpoch.since } : (after ?? before);
-  const isKnown = place?.epoch === epoch && place.offset <= reached + Number(!after);
-  const isBackwards = after === undefined;
-  const from = !isBackwards && isKnown ? place.offset : streamEpoch.since;
-  const until = isBackwards && place ? (isKnown ? place.offset - 1 : from) : seq;
-  // Nobody knows what was there before the first message that is left, so a reader from the start misses nothing that it knows of.
-  const isUnknownBefore = place === undefined || after === 'start';
-  if (seq === 0) return { epoch, last: reached, entries: [], isComplete: isUnknownBefore || (isKnown && first_seq <= from + 1) };
-  if (until <= from || limit === 0) return { epoch, last: seq, entries: [], isComplete: isUnknownBefore || (isKnown && seq <= from) };
-
-  const { kept, first, count } = await fetchMessages({ from, until, limit, isBackwards }, found);
-  const isThere = first === from;
-  const end = kept.at(-1)?.seq ?? 0;
-  const last = Math.max(seq, isBackwards ? 0 : end);
-  const entries = kept.filter(({ seq: own }) => own > from || isBackwards).slice(isBackwards ? -limit : 0, isBackwards ? undefined : limit);
-  // Old messages are removed first: while the message at the position exists, so do all behind it.
-  const isComplete = isUnknownBefore || (isKnown && (isBackwards || isThere || (await isHistoryComplete(from, count, found))));
-  return { epoch, last, entries: entries.flatMap((message) => entryOf(message, found)), isComplete };
+  // Nothing is stored behind an end, so it is the last message.
+  return { epoch, last, ...slice, ...(end && { end: { epoch, offset: last, message: end } }) };
 }
 
-/** Returns whether no message behind the position can have been removed; called after the read. */
-async function isHistoryComplete(from: number, count: number, { context }: HistoryState): Promise<boolean> {
-  const { state, config } = await openStream(context);
-  return state.first_seq <= from + 1 && (config.max_msgs_per_subject <= 0 || count < config.max_msgs_per_subject);
+type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
+
+async function readForwards({ after, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
+  const { reader, streamEpoch, latest, subject } = state;
+  const { epoch, since } = streamEpoch;
+  const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
+  const isKnown = after === 'start' || (after?.epoch === epoch && after.offset <= highest);
+  const from = isKnown && typeof after === 'object' ? after.offset : lastOffsetOf(since);
+  if (limit === 0 || last <= from) return { entries: [], isComplete: after === 'start' || (isKnown && last <= from) };
+  const decoded = createDecoded(state);
+  const seq = sequenceOf(from);
+  // All of its messages but the last one are behind the position.
+  const first = isKnown && typeof after === 'object' ? seq : seq + 1;
+  let bytes = 0;
+  const isEnough = (entry: StreamEntry): boolean => {
+    bytes += entry.data.length;
+    const count = decoded.add(entry, (offset) => offset > from);
+    return count >= limit || (count > 0 && bytes >= PAGE_BYTES);
+  };
+  // Often the latest entry is all that is missing.
+  const isNext = latest.seq === seq || (latest.previous !== undefined && latest.previous > 0 && latest.previous < seq);
+  const found = isNext ? [latest] : await reader.forwards({ subject, from: first, until: latest.seq }, isEnough);
+  if (isNext) isEnough(latest);
+  const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, found[0], state)));
+  return { entries: decoded.entries.slice(0, limit), isComplete };
 }
 
-interface FetchRange {
-  /** The sequence numbers to read from and to, both inclusive. */
-  readonly from: number;
-  readonly until: number;
-  readonly limit: number;
-  /** Whether to keep the last messages of the range, and not the first. */
-  readonly isBackwards: boolean;
+/** Returns whether no entry between a position and the first one that was read can have been removed. */
+async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { opener }: HistoryState): Promise<boolean> {
+  // Old entries are removed first: while the one at the position exists, so do all behind it.
+  if (first && (first.seq <= seq || (first.previous !== undefined && first.previous > 0)))
+    return first.seq <= seq || (first.previous ?? 0) <= seq;
+  // The channel was empty when the first one was stored.
+  return (await opener.info()).state.first_seq <= seq + 1;
 }
 
-interface Fetched {
-  readonly kept: readonly JsMsg[];
-  /** The sequence number of the first message of all. */
-  readonly first: number | undefined;
-  readonly count: number;
+async function readBackwards({ before, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
+  const { reader, streamEpoch, latest, subject } = state;
+  const { epoch, since } = streamEpoch;
+  const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
+  const isKnown = before?.epoch === epoch && before.offset <= highest + 1;
+  if (before && !isKnown) return { entries: [], isComplete: false };
+  const until = before ? before.offset - 1 : last;
+  if (limit === 0) return { entries: [], isComplete: true };
+  const decoded = createDecoded(state);
+  const isEnough = (entry: StreamEntry): boolean => decoded.addFront(entry, (offset) => offset <= until) >= limit;
+  // The entry of the position leads to the one in front of it.
+  const seq = sequenceOf(before?.offset ?? last);
+  if (seq >= latest.seq && isEnough(latest)) return { entries: decoded.entries.slice(-limit), isComplete: true };
+  const range = { subject, from: since + 1, until: seq >= latest.seq ? (latest.previous ?? latest.seq - 1) : seq };
+  await reader.backwards(range, limit + 1, isEnough);
+  return { entries: decoded.entries.slice(-limit), isComplete: true };
 }
 
-/** Reads the messages of the channel in a range, and keeps the first or the last: one more than requested, as one may be at the position itself. */
-async function fetchMessages(
-  { from, until, limit, isBackwards }: FetchRange,
-  { context, subject, streamEpoch }: HistoryState,
-): Promise<Fetched> {
-  const info = await addConsumer(context, Math.max(from, streamEpoch.since + 1), subject);
-  const consumer = context.client.consumers.getConsumerFromInfo(info);
-  const kept = createRing<JsMsg>();
-  let [first, count, left]: [number | undefined, number, number] = [undefined, 0, info.num_pending];
-  const room = (): number => (isBackwards ? left : Math.min(left, limit + 1 - kept.size));
-  try {
-    for (let before = -1; room() > 0 && count > before;) {
-      before = count;
-      for await (const message of await consumer.fetch({ max_messages: room(), expires: FETCH })) {
-        left = message.seq > until ? 0 : message.info.pending;
-        count++;
-        first ??= message.seq;
-        if (message.seq <= until || !isBackwards) kept.push(message);
-        if (isBackwards && kept.size > limit + 1) kept.shift();
-        if (room() <= 0) break;
-      }
-    }
-    return { kept: kept.values(), first, count };
-  } finally {
-    removeConsumer(context, info);
-  }
-}
-
-/** The time to wait, in ms, for messages that were removed after they were counted. */
-const FETCH = 1_000;
-
-function entryOf({ data, seq, subject }: JsMsg, { context, streamEpoch }: HistoryState): readonly ChannelEntry[] {
-  const message: Message | undefined = context.decode(data, subject);
-  return message ? [{ epoch: streamEpoch.epoch, offset: seq, message }] : [];
+/** The messages of entries, as they are read. */
+function createDecoded({ context, streamEpoch }: HistoryState) {
+  const { epoch } = streamEpoch;
+  const entries: ChannelEntry[] = [];
+  const messagesOf = ({ seq, data, subject }: StreamEntry, isWanted: (offset: number) => boolean): readonly ChannelEntry[] =>
+    (context.decode(data, subject) ?? [])
+      .map((message, index) => ({ epoch, offset: offsetOf(seq, index), message }))
+      .filter(({ offset }) => isWanted(offset));
+  return {
+    entries,
+    /** Adds the messages of an entry. Returns the number of all. */
+    add: (entry: StreamEntry, isWanted: (offset: number) => boolean): number => entries.push(...messagesOf(entry, isWanted)),
+    addFront: (entry: StreamEntry, isWanted: (offset: number) => boolean): number => entries.unshift(...messagesOf(entry, isWanted)),
+  };
 }

@@ -1,6 +1,8 @@
 import { nanoid } from 'nanoid';
+import { firstValueFrom, timer } from 'rxjs';
 import { StoreError } from '../errors.js';
-import { codeOf, WRONG_LAST_SEQUENCE, type NatsContext } from './natsContext.js';
+import type { NatsContext } from './natsContext.js';
+import { codeOf, WRONG_LAST_SEQUENCE } from './natsFaults.js';
 
 /** An epoch of the stream. */
 export interface StreamEpoch {
@@ -21,39 +23,59 @@ export interface StreamEpoch {
 export interface Epochs {
   /** Returns the epoch of the stream. Starts one if there is none. */
   readonly current: () => Promise<StreamEpoch>;
-  /** Starts a new epoch, because the stream has lost messages. */
-  readonly renew: (streamEpoch: StreamEpoch) => Promise<StreamEpoch>;
   /** Writes the same marker again, before it is evicted as an old message. */
   readonly refresh: (streamEpoch: StreamEpoch) => Promise<void>;
+  /** Reports an entry that the stream has. */
+  readonly observe: (seq: number) => void;
+  /**
+   * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has seen of it, and still is after a pause. It has lost it with
+   * the power of its machines, and uses sequence numbers again.
+   */
+  readonly verify: () => Promise<StreamEpoch>;
 }
 
 const ATTEMPTS = 5;
+/** The time in which the new leader of a stream finds its last entries, in ms. */
+const SETTLING = 500;
 
-export function createEpochs({ client, subjects, latest, timeout }: NatsContext): Epochs {
-  /** Returns false if another server has written a marker meanwhile. */
-  const writeMarker = async (text: string, behind: number): Promise<boolean> => {
+export function createEpochs({ client, manager, stream, subjects, timeout, scheduler }: NatsContext): Epochs {
+  /** The highest sequence number that was seen, and the marker from which on it counts. */
+  const seen = { head: 0, epoch: '' };
+
+  /** Does nothing if another server has written a marker meanwhile. */
+  const writeMarker = async (text: string, behind: number): Promise<void> => {
     try {
       await client.publish(subjects.epoch, text, { timeout, expect: { lastSubjectSequence: behind } });
-      return true;
     } catch (error) {
-      if (codeOf(error) === WRONG_LAST_SEQUENCE) return false;
-      throw error;
+      if (codeOf(error) !== WRONG_LAST_SEQUENCE) throw error;
     }
   };
-  const begin = (behind: number): Promise<boolean> => writeMarker(`${nanoid(10)} 0`, behind);
+  const begin = (behind: number): Promise<void> => writeMarker(`${nanoid(10)} 0`, behind);
   const current = async (): Promise<StreamEpoch> => {
+    const { streams } = await manager();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const mark = await latest(subjects.epoch);
+      const mark = await streams.getMessage(stream, { last_by_subj: subjects.epoch });
       const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
-      if (streamEpoch) return streamEpoch;
+      if (streamEpoch) {
+        // Another epoch begins with another numbering.
+        if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
+        return streamEpoch;
+      }
       await begin(mark?.seq ?? 0);
     }
     throw new StoreError('nats', 'corrupt', new Error('the mark of the epoch does not stay'));
   };
+  const isShort = async (): Promise<boolean> => (await (await manager()).streams.info(stream)).state.last_seq < seen.head;
+
   return {
     current,
-    async renew({ marker }) {
-      await begin(marker);
+    observe: (seq) => void (seen.head = Math.max(seen.head, seq)),
+    async verify() {
+      const streamEpoch = await current();
+      if (!(await isShort())) return streamEpoch;
+      await firstValueFrom(timer(SETTLING, scheduler));
+      if (!(await isShort())) return streamEpoch;
+      await begin(streamEpoch.marker);
       return current();
     },
     async refresh({ epoch, since, marker }) {

@@ -1,6 +1,6 @@
 import { jetstream, jetstreamManager, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { StoreError } from '../errors.js';
-import { codeOf, STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './natsContext.js';
+import { codeOf, STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './natsFaults.js';
 import type { NodeContext } from './nodeContext.js';
 import { ATTEMPT, patiently } from './patiently.js';
 

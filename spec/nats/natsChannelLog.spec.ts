@@ -5,6 +5,7 @@ import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
 import { ChannelEndedError, FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { offsetOf } from '../../lib/nats/entryOffsets.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
 import { asked, channelLogContract, textsOf } from '../support/channelLogContract.js';
 import { describeWith } from '../support/debian.js';
@@ -50,12 +51,16 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
   it('keeps the latest of a channel, and knows what has gone', async () => {
     const { add, read } = asked(open({ maxMessages: 3 }));
     const after = await add('a', 1);
-    await add('a', 2, 3);
+    await add('a', 2);
+    await add('a', 3);
     expect((await read('a', after)).isComplete).toBe(true);
     await add('a', 4);
+    const whole = await read('a', after);
+    // The first has gone, but the second tells that it was directly behind it.
+    expect([textsOf(whole.entries), whole.isComplete]).toEqual([[2, 3, 4], true]);
+    await add('a', 5);
     const { entries, isComplete } = await read('a', after);
-    // The first has gone, so that the second may have gone, too: nobody can tell.
-    expect([textsOf(entries), isComplete]).toEqual([[2, 3, 4], false]);
+    expect([textsOf(entries), isComplete]).toEqual([[3, 4, 5], false]);
     await add('b', 'elsewhere');
     expect((await read('a', entries[0])).isComplete).toBe(true);
   });
@@ -154,6 +159,38 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       expect((await texts(logs[2]!, 'a')).length).toBe(160 + stored.length);
     }, 20_000);
 
+    it('store what waits together, and read it from any place', async () => {
+      const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
+      const positions = await Promise.all(Array.from({ length: 1_000 }, (_, index) => append(one, 'a', note(index, `${index}`))));
+      const offsets = positions.map(({ offset }) => offset);
+      expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b));
+      expect((await (await manager()).streams.info(latest())).state.messages).toBeLessThan(20);
+      const { back, read, start } = asked(other);
+      for (const index of [0, 1, 2, 255, 256, 257, 500, 998, 999]) {
+        const forwards = await read('a', positions[index], 3);
+        expect([textsOf(forwards.entries), forwards.isComplete]).toEqual([
+          [index + 1, index + 2, index + 3].filter((text) => text < 1_000),
+          true,
+        ]);
+        const backwards = await back('a', positions[index], 3);
+        expect(textsOf(backwards.entries)).toEqual([index - 3, index - 2, index - 1].filter((text) => text >= 0));
+      }
+      expect(textsOf((await start('a', 1_000)).entries)).toEqual([...positions.keys()]);
+    });
+
+    it('read more entries than one by one, forwards and backwards', async () => {
+      const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
+      const positions = [];
+      for (let index = 0; index < 100; index++) positions.push(await append(one, 'a', note(index, `${index}`)));
+      const { back, read } = asked(other);
+      const all = [...positions.keys()];
+      expect(textsOf((await read('a', positions[9], 1_000)).entries)).toEqual(all.slice(10));
+      expect(textsOf((await read('a', positions[9], 40)).entries)).toEqual(all.slice(10, 50));
+      expect(textsOf((await back('a', positions[90], 1_000)).entries)).toEqual(all.slice(0, 90));
+      expect(textsOf((await back('a', positions[90], 40)).entries)).toEqual(all.slice(50, 90));
+      expect(textsOf((await back('a', undefined, 40)).entries)).toEqual(all.slice(60));
+    });
+
     it('begin a channel again when its end was removed with the rest of it', async () => {
       const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
       await append(one, 'a', ended('done', 'end'));
@@ -163,6 +200,56 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       await append(one, 'a', note('and again', 'id-4'));
       expect(await texts(one, 'a')).toEqual(['again', 'and again']);
     });
+
+    it('store a message once whose server has died between the store and the answer, and that is published again at another', async () => {
+      const stream = `test-${++streams}`;
+      const dying = await nats.connect();
+      const [first, knowing, fresh] = [dying, connection, connection].map((own) => natsChannelLog({ connection: own, stream }));
+      await append(knowing!, 'a', note('before', 'id-0'));
+      const stored = Promise.all(['id-1', 'id-2', 'id-3'].map((id) => append(first!, 'a', note(id, id)))).catch(() => undefined);
+      // Nobody sees the answers.
+      while ((await texts(fresh!, 'a')).length < 4);
+      await dying.close();
+      const again = await Promise.all(['id-1', 'id-2', 'id-3', 'id-4'].map((id) => append(knowing!, 'a', note(id, id))));
+      expect(await texts(fresh!, 'a')).toEqual(['before', 'id-1', 'id-2', 'id-3', 'id-4']);
+      expect(await append(fresh!, 'a', note('id-2', 'id-2'))).toEqual(again[1]);
+      await stored;
+      expect(await texts(knowing!, 'a')).toEqual(['before', 'id-1', 'id-2', 'id-3', 'id-4']);
+    });
+
+    it('store each message once, in its order, while answers of JetStream are lost', async () => {
+      const stream = `test-${++streams}`;
+      const real = await nats.connect();
+      let answers = 0;
+      const lossy = Object.assign(Object.create(real) as NatsConnection, {
+        async request(...[subject, data, options]: Parameters<NatsConnection['request']>) {
+          const answer = await real.request(subject, data, options);
+          if (subject.includes('.channel.') && ++answers % 3 === 0) throw new Error('the answer is lost');
+          return answer;
+        },
+      });
+      const logs = [lossy, connection].map((own) => natsChannelLog({ connection: own, stream }));
+      const follower = record(logs[1]!.tail('a'));
+      await asked(logs[1]!).read('a');
+      const write = async (log: ChannelLog, server: number): Promise<readonly number[]> => {
+        const offsets: number[] = [];
+        for (let index = 0; index < 200; index += 10) {
+          const texts = Array.from({ length: 10 }, (_, place) => `${server}-${index + place}`);
+          offsets.push(...(await Promise.all(texts.map((text) => append(log, 'a', note(text, text))))).map(({ offset }) => offset));
+        }
+        return offsets;
+      };
+      const offsets = await Promise.all(logs.map(write));
+      const { entries } = await firstValueFrom(asObservable(() => logs[1]!.read('a', { after: 'start', limit: 1_000 })));
+      for (const [server, own] of offsets.entries()) {
+        const stored = entries.filter(({ message }) => String(message.payload).startsWith(`${server}-`));
+        expect(textsOf(stored)).toEqual(own.map((_, index) => `${server}-${index}`));
+        expect(stored.map(({ offset }) => offset)).toEqual(own);
+      }
+      expect([entries.length, answers > 20]).toEqual([400, true]);
+      expect(textsOf(await follower.take(400))).toEqual(textsOf(entries));
+      follower.subscription.unsubscribe();
+    }, 30_000);
 
     it('cost a message one request, where they know the channel', async () => {
       const own = await nats.connect();
@@ -174,18 +261,20 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     });
   });
 
-  it('has one consumer for all channels', async () => {
+  it('has no consumer, and hears only the channels of its tails', async () => {
     const log = open();
     const tails = Array.from({ length: 100 }, (_, index) => record(log.tail(`room.${index}`)));
     const { add, read } = asked(log);
     await read('room.0');
-    const count = async (): Promise<number> => (await (await manager()).streams.info(latest())).state.consumer_count;
-    expect(await count()).toBe(1);
     await Promise.all(tails.map((_, index) => add(`room.${index}`, index)));
     await Promise.all(tails.map((tail) => tail.take(1)));
     expect(tails.flatMap(({ values }) => textsOf(values))).toEqual([...tails.keys()]);
+    expect((await (await manager()).streams.info(latest())).state.consumer_count).toBe(0);
     tails.forEach(({ subscription }) => subscription.unsubscribe());
-    while ((await count()) > 0);
+    const before = connection.stats().inBytes;
+    await add('room.0', 'x'.repeat(10_000));
+    // The answer to the append, and nothing else.
+    expect(connection.stats().inBytes - before).toBeLessThan(1_000);
   });
 
   it('begins another epoch when the stream was purged, and tells the tails', async () => {
@@ -214,8 +303,9 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(textsOf((await read('a', { epoch: slice.epoch, offset: slice.last })).entries)).toEqual(['new']);
   });
 
+  /** The lowest offset behind the mark of the epoch. */
   const mark = async (): Promise<number> =>
-    (await (await manager()).streams.getMessage(latest(), { last_by_subj: `${latest()}.epoch` }))?.seq ?? 0;
+    offsetOf((await (await manager()).streams.getMessage(latest(), { last_by_subj: `${latest()}.epoch` }))?.seq ?? 0);
 
   it('keeps the epoch while what is old goes, to make room', async () => {
     const log = open({ maxTotalBytes: 20_000, checkInterval: 10 });
@@ -247,6 +337,21 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
   it('refuses what NATS would end the connection for', () => {
     const log = open();
     expect(() => log.append('a', note('x'.repeat(1_100_000)))).toThrow(FrameTooLargeError);
+  });
+
+  it('refuses one message that cannot be stored, and stores those beside it', async () => {
+    const log = open();
+    await append(log, 'a', note('first', 'id-0'));
+    const results = ['id-1', 'id-2', 'id-3'].map((id) =>
+      append(log, 'a', note(id === 'id-2' ? () => 1 : id, id)).catch((error: unknown) => error),
+    );
+    const [one, two, three] = await Promise.all(results);
+    expect(two).toMatchObject({ code: 'ERR_ENCODE' });
+    expect([one, three]).toEqual([
+      expect.objectContaining({ epoch: expect.any(String) }),
+      expect.objectContaining({ epoch: expect.any(String) }),
+    ]);
+    expect(textsOf((await asked(log).read('a')).entries)).toEqual(['first', 'id-1', 'id-3']);
   });
 
   it('refuses more than may wait', async () => {

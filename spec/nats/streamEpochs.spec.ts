@@ -4,7 +4,7 @@ import { createNatsContext } from '../../lib/nats/natsContext.js';
 import { createEpochs, parseEpoch } from '../../lib/nats/streamEpochs.js';
 import { natsChannelLog } from '../../lib/nats/index.js';
 import { natsSettingsOf } from '../../lib/nats/natsOptions.js';
-import { verifyStream } from '../../lib/nats/verifyStream.js';
+import { openStream } from '../../lib/nats/openStream.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 
@@ -24,24 +24,39 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
     expect(new Set((await Promise.all(slices)).map(({ epoch }) => epoch)).size).toBe(1);
   });
 
+  const epochsOf = async (stream: string) => {
+    const context = createNatsContext(natsSettingsOf({ connection: await nats.connect(), stream }));
+    await openStream(context);
+    return { context, epochs: createEpochs(context) };
+  };
+
   it('is another one when the stream has lost its end; and one server says so', async () => {
-    const context = createNatsContext(natsSettingsOf({ connection: await nats.connect(), stream: 'short' }));
-    const epochs = createEpochs(context);
-    const { streamEpoch, last } = await verifyStream(context, epochs, undefined);
-    const place = { streamEpoch, head: last + 1_000, bytes: 0 };
-    expect((await verifyStream(context, epochs, { ...place, head: 0 })).streamEpoch.epoch).toBe(streamEpoch.epoch);
-    const [one, other] = await Promise.all([verifyStream(context, epochs, place), verifyStream(context, epochs, place)]);
-    expect([one.streamEpoch.epoch === streamEpoch.epoch, other.streamEpoch.epoch === one.streamEpoch.epoch]).toEqual([false, true]);
+    const { context, epochs } = await epochsOf('short');
+    const other = createEpochs(context);
+    const before = await epochs.current();
+    await other.current();
+    expect((await epochs.verify()).epoch).toBe(before.epoch);
+    for (const one of [epochs, other]) one.observe(before.marker + 1_000);
+    const [first, second] = await Promise.all([epochs.verify(), other.verify()]);
+    expect([first.epoch === before.epoch, second.epoch === first.epoch]).toEqual([false, true]);
     // What was before belongs to the one before.
-    expect(one.streamEpoch.since).toBeGreaterThan(streamEpoch.marker);
+    expect(first.since).toBeGreaterThan(before.marker);
+  });
+
+  it('is the same while a new leader finds the last entries of the stream', async () => {
+    const { context, epochs } = await epochsOf('late');
+    const before = await epochs.current();
+    epochs.observe(before.marker + 1);
+    const verified = epochs.verify();
+    await context.client.publish(context.subjects.of('a'), '');
+    expect((await verified).epoch).toBe(before.epoch);
   });
 
   it('is begun anew where somebody has written over its mark', async () => {
-    const context = createNatsContext(natsSettingsOf({ connection: await nats.connect(), stream: 'broken' }));
-    const epochs = createEpochs(context);
-    const { streamEpoch } = await verifyStream(context, epochs, undefined);
+    const { context, epochs } = await epochsOf('broken');
+    const before = await epochs.current();
     await context.client.publish(context.subjects.epoch, 'nonsense');
-    expect((await epochs.current()).epoch).not.toBe(streamEpoch.epoch);
+    expect((await epochs.current()).epoch).not.toBe(before.epoch);
   });
 });
 

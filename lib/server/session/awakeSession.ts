@@ -208,8 +208,6 @@ export class AwakeSession implements Drained {
 
   isDrained(): boolean {
     const { receiver, sender } = this.endpoint;
-    // The fate of a message is known when its write has ended.
-    if (sender.isWriting()) return false;
     return !this.isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
   }
 

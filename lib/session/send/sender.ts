@@ -207,11 +207,6 @@ export class Sender {
     this.inFlight.detach();
   }
 
-  /** Whether a message is being encoded with a number, or stored. */
-  isWriting(): boolean {
-    return this.#serial.isBusy;
-  }
-
   /** Calls back when no message is being stored. */
   whenWritten(then: () => void): void {
     if (this.#writer) this.#writer.whenWritten(then);

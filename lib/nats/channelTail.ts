@@ -1,0 +1,154 @@
+import { Subject } from 'rxjs';
+import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
+import { StoreError } from '../errors.js';
+import type { Message } from '../message/types.js';
+import type { EntryReader } from './entryReader.js';
+import { offsetOf } from './entryOffsets.js';
+import type { StreamEntry } from './streamEntry.js';
+
+export interface ChannelTailOptions {
+  readonly subject: string;
+  readonly reader: Pick<EntryReader, 'latest' | 'next'>;
+  readonly decode: (entry: StreamEntry) => readonly Message[];
+  /** Returns the epoch of the messages of an entry; undefined if it is not known yet. */
+  readonly epochOf: (entry: StreamEntry) => string | undefined;
+  /** Runs a read again after temporary failures. */
+  readonly retry: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Waits for copies that are on their way. */
+  readonly settle: () => Promise<unknown>;
+  /** Called when the tail cannot go on. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to the tail and says the entry in front of it. When that one
+ * is missing, the tail reads what it has missed from the stream.
+ */
+export interface ChannelTail {
+  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
+  /** Takes a copy of an entry. */
+  readonly take: (entry: StreamEntry) => void;
+  /** Reports the last entry of the channel that a reader has read: entries behind it must arrive. `isEmpty`: there is none up to that number. */
+  readonly begin: (seq: number, isEmpty: boolean) => void;
+  /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
+  readonly look: () => Promise<void>;
+  /** Returns whether no copy has arrived since the last call. */
+  readonly wasIdle: () => boolean;
+  /** Ends the tail: messages may be missing. */
+  readonly fail: (reason: string) => void;
+  /** Whether the tail knows which entries it must have received. */
+  readonly hasBegun: () => boolean;
+}
+
+/** The number of reads that may miss an entry which was copied already: a former leader may answer. */
+const ATTEMPTS = 5;
+/** The number of copies that are kept while the stream is read; the stream has what does not fit. */
+const MAX_COPIES = 64;
+
+export function createChannelTail(options: ChannelTailOptions): ChannelTail {
+  const { subject, reader, retry, settle, onFailed } = options;
+  const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();
+  const place = createTailPlace(options, entries$);
+  const { isKnown, isBehind, isHole, emit } = place;
+  let reading: Promise<void> | undefined;
+  /** The copies that arrived while the stream was read, and whether there were more. */
+  let copies: StreamEntry[] = [];
+  let isOverfull = false;
+  let isIdle = true;
+
+  const fail = (reason: string): void => onFailed(new StoreError('nats', 'evicted', new Error(reason)));
+  /** Emits the copies that arrived meanwhile, up to one that others are missing in front of. Returns whether there is none such. */
+  const emitCopies = (): boolean => {
+    const [kept, wasOverfull] = [copies, isOverfull];
+    [copies, isOverfull] = [[], false];
+    for (const [index, entry] of kept.entries()) {
+      if (isKnown(entry)) continue;
+      if (isBehind(entry)) {
+        copies = kept.slice(index);
+        return false;
+      }
+      // Without its epoch, the check reads it again.
+      if (!emit(entry)) return true;
+    }
+    return !wasOverfull;
+  };
+  /** Reads what is missing in front of the copies; without copies, up to the end of the channel. */
+  const readMissed = async (): Promise<void> => {
+    for (let attempt = 0; attempt < ATTEMPTS;) {
+      const hasCopies = copies.length > 0;
+      const isWhole = emitCopies();
+      if (isWhole && hasCopies) return;
+      const entry = await retry(() => reader.next(subject, place.next() ?? 1));
+      if (!entry && isWhole && copies.length === 0) return;
+      if (!entry) {
+        attempt++;
+      } else if (isHole(entry)) {
+        fail('messages were removed before they were read');
+        return;
+      } else if (!isKnown(entry) && !emit(entry)) {
+        return;
+      }
+    }
+    fail('an entry that was copied is not in the stream');
+  };
+  const heal = (): Promise<void> =>
+    (reading ??= readMissed().finally(() => {
+      reading = undefined;
+    }));
+
+  return {
+    entries$,
+    fail,
+    hasBegun: () => place.next() !== undefined,
+    begin: place.begin,
+    async look() {
+      const from = place.next();
+      const entry = await retry(() => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
+      place.begin(entry?.seq ?? 0, !entry);
+      if (!entry || from === undefined || isKnown(entry)) return;
+      // A read may overtake a copy.
+      await settle();
+      if (!isKnown(entry)) await heal();
+    },
+    take(entry) {
+      isIdle = false;
+      if (isKnown(entry)) return;
+      if (!reading && !isBehind(entry)) {
+        emit(entry);
+        return;
+      }
+      if (copies.length < MAX_COPIES) copies.push(entry);
+      else isOverfull = true;
+      heal().catch(onFailed);
+    },
+    wasIdle() {
+      const wasIdle = isIdle;
+      isIdle = true;
+      return wasIdle;
+    },
+  };
+}
+
+/** The place of a tail in its channel: behind the last entry that was emitted; before that, behind the one that a reader has read. */
+function createTailPlace({ decode, epochOf }: ChannelTailOptions, entries$: Subject<ChannelEntry | ChannelBroadcast>) {
+  let last: { readonly seq: number; readonly isEmitted: boolean; readonly isEmpty: boolean } | undefined;
+  return {
+    /** The lowest sequence number of an entry behind the place. */
+    next: (): number | undefined => last && last.seq + 1,
+    begin: (seq: number, isEmpty: boolean): void => void (last ??= { seq, isEmitted: false, isEmpty }),
+    isKnown: ({ seq }: StreamEntry): boolean => last?.isEmitted === true && seq <= last.seq,
+    /** Whether there are entries in front of an entry, and behind the place. */
+    isBehind: ({ previous = 0 }: StreamEntry): boolean => last !== undefined && previous > last.seq,
+    /** Whether entries in front of an entry that was read, and behind the place, were removed. */
+    isHole: ({ previous }: StreamEntry): boolean =>
+      last !== undefined && previous !== undefined && (previous > last.seq || (previous === 0 && !last.isEmpty)),
+    /** Emits the messages of an entry. Returns false if their epoch is not known. */
+    emit: (entry: StreamEntry): boolean => {
+      const epoch = epochOf(entry);
+      if (epoch === undefined) return false;
+      last = { seq: entry.seq, isEmitted: true, isEmpty: false };
+      for (const [index, message] of decode(entry).entries()) entries$.next({ epoch, offset: offsetOf(entry.seq, index), message });
+      return true;
+    },
+  };
+}

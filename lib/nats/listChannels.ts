@@ -1,0 +1,47 @@
+import { concatMap, defer, from, mergeMap, type Observable } from 'rxjs';
+import type { ChannelInfo } from '../app/hub/channelLog.js';
+import type { EntryReader } from './entryReader.js';
+import { offsetOf } from './entryOffsets.js';
+import { endOf, type NatsContext } from './natsContext.js';
+import type { Epochs } from './streamEpochs.js';
+import type { StreamOpener } from './streamOpener.js';
+
+export interface ListChannelsParts {
+  readonly context: NatsContext;
+  readonly reader: Pick<EntryReader, 'latest'>;
+  readonly epochs: Pick<Epochs, 'current'>;
+  readonly opener: StreamOpener;
+}
+
+/** The number of channels whose last entries are read at once. */
+const CONCURRENCY = 32;
+
+/** Emits the channels whose names begin with `prefix`, in the order of their names. The leader of the stream counts the subjects of all channels for it. */
+export function listChannels(prefix: string, { context, reader, epochs, opener }: ListChannelsParts): Observable<ChannelInfo> {
+  const { manager, stream, subjects, scheduler, timeout, decodeQuietly } = context;
+  const retry = <T>(work: () => Promise<T>): Promise<T> => opener.retry(scheduler.now() + timeout, work);
+  const namesOf = async (): Promise<readonly string[]> => {
+    const { state } = await (await manager()).streams.info(stream, { subjects_filter: subjects.all[0], deleted_details: false });
+    const names = Object.keys(state.subjects ?? {}).map(subjects.channelOf);
+    return names.filter((name) => name?.startsWith(prefix) === true).sort() as string[];
+  };
+  const infoOf = async (name: string, { epoch, since }: Awaited<ReturnType<Epochs['current']>>): Promise<readonly ChannelInfo[]> => {
+    const latest = await retry(() => reader.latest(subjects.of(name)));
+    if (!latest || latest.seq <= since) return [];
+    const messages = decodeQuietly(latest.data);
+    const last = { epoch, offset: offsetOf(latest.seq, Math.max(0, messages.length - 1)) };
+    return [{ name, last, at: latest.at, hasEnded: endOf(messages) !== undefined }];
+  };
+  return defer(() => retry(async () => ({ streamEpoch: await epochs.current(), names: await namesOf() }))).pipe(
+    mergeMap(({ streamEpoch, names }) =>
+      from(chunksOf(names)).pipe(concatMap((chunk) => Promise.all(chunk.map((name) => infoOf(name, streamEpoch))))),
+    ),
+    mergeMap((infos) => infos.flat()),
+  );
+}
+
+function chunksOf(names: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(names.length / CONCURRENCY) }, (_, index) =>
+    names.slice(index * CONCURRENCY, (index + 1) * CONCURRENCY),
+  );
+}

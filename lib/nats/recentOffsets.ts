@@ -1,0 +1,29 @@
+import type { SchedulerLike } from 'rxjs';
+
+/** The offsets of the recent messages of a channel, by their ids. */
+export interface RecentOffsets {
+  readonly get: (id: string) => number | undefined;
+  readonly add: (id: string, offset: number) => void;
+}
+
+/**
+ * Remembers ids in two generations, the older of which is dropped as a whole. So an id is remembered for one to two times `window` ms, unless `limit` later
+ * ids follow within that time.
+ */
+export function createRecentOffsets(window: number, limit: () => number, scheduler: SchedulerLike): RecentOffsets {
+  let [recent, older] = [new Map<string, number>(), new Map<string, number>()];
+  let since = -Infinity;
+  return {
+    get: (id) => recent.get(id) ?? older.get(id),
+    add(id, offset) {
+      const at = scheduler.now();
+      if (recent.size >= limit() || at - since >= window) {
+        // What is older than the window is not needed any more.
+        older = at - since >= 2 * window ? new Map<string, number>() : recent;
+        recent = new Map();
+        since = at;
+      }
+      recent.set(id, offset);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import type { JsMsg, StoredMsg } from '@nats-io/jetstream';
+
+/** An entry of the stream: one or more messages of a channel. */
+export interface StreamEntry {
+  readonly subject: string;
+  /** Its sequence number in the stream. */
+  readonly seq: number;
+  /**
+   * The sequence number of the entry of the channel in front of it; 0 if there was none, or it is removed and its writer did not know it. Undefined if another
+   * program has written it.
+   */
+  readonly previous: number | undefined;
+  /** The epoch that its writer knew. */
+  readonly epoch: string | undefined;
+  /** The time at which it was stored, in ms since 1970. */
+  readonly at: number;
+  /** The frame of the codec. */
+  readonly data: Uint8Array;
+}
+
+const SPACE = 0x20;
+const LINE_FEED = 0x0a;
+const EPOCH_LENGTH = 10;
+/** A line has at most an epoch, a space and 15 digits. */
+const MAX_LINE = EPOCH_LENGTH + 1 + 15;
+
+/** Returns the bytes of an entry: a line with the epoch and the sequence number of the previous entry, then the frame of the codec. */
+export function entryBytes(epoch: string, previous: number, frame: Uint8Array | string): Uint8Array {
+  const line = Buffer.from(`${epoch} ${previous}\n`, 'latin1');
+  return Buffer.concat([line, typeof frame === 'string' ? Buffer.from(frame) : frame]);
+}
+
+/** Reads the bytes of an entry. What begins with another line has no frame. */
+function readBytes(bytes: Uint8Array): Pick<StreamEntry, 'epoch' | 'previous' | 'data'> {
+  const end = bytes.subarray(0, MAX_LINE + 1).indexOf(LINE_FEED);
+  const isLine = end > EPOCH_LENGTH + 1 && bytes[EPOCH_LENGTH] === SPACE;
+  const line = isLine ? String.fromCharCode(...bytes.subarray(0, end)) : '';
+  const [, epoch, previous] = /^([A-Za-z0-9_-]{10}) (\d{1,15})$/.exec(line) ?? [];
+  if (epoch === undefined) return { epoch, previous: undefined, data: bytes.subarray(0, 0) };
+  return { epoch, previous: Number(previous), data: bytes.subarray(end + 1) };
+}
+
+/** Returns the entry of a message that was read from the stream. */
+export function entryOf({ subject, seq, time, data }: Pick<StoredMsg | JsMsg, 'subject' | 'seq' | 'time' | 'data'>): StreamEntry {
+  return { subject, seq, at: time.getTime(), ...readBytes(data) };
+}
+
+/** The part of a message of core NATS that an entry is read from. */
+interface CoreMessage {
+  readonly data: Uint8Array;
+  readonly headers?: { readonly get: (name: string) => string };
+}
+
+/** Returns the entry of a message that JetStream has republished; undefined if the message is none. JetStream itself says the previous entry. */
+export function republishedEntry({ headers, data }: CoreMessage): StreamEntry | undefined {
+  const subject = headers?.get('Nats-Subject');
+  if (!headers || !subject) return undefined;
+  const [seq, last] = [Number(headers.get('Nats-Sequence')), Number(headers.get('Nats-Last-Sequence'))];
+  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(last) || seq <= 0) return undefined;
+  const { epoch, previous = 0, data: frame } = readBytes(data);
+  return { subject, seq, previous: Math.max(last, previous), epoch, at: Date.parse(headers.get('Nats-Time-Stamp')), data: frame };
+}
