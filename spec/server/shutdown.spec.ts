@@ -1,13 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { map, NEVER, noop, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
+import { NEVER, noop, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
 import { CloseCode } from '../../lib/link/closeCode.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Delivery } from '../../lib/message/types.js';
 import type { ServeOptions } from '../../lib/server/serve.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import { durable } from '../../lib/session/durability.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { WebSocket } from 'ws';
 import { rawClient } from '../support/peer.js';
@@ -144,31 +141,6 @@ describe('shutdown$', () => {
     shutdown$.next();
     runTo(250);
     expect(isOver()).toBe(true);
-  });
-
-  it('lets no session go while its outbox stores a message: the message is not given up, and its client finds it later', () => {
-    const slow: OutboxStore = {
-      ...memoryOutbox(),
-      isDurable: true,
-      durability: durable,
-      mark: () => of(undefined),
-      append: () => timer(500, later).pipe(map(noop)),
-    };
-    const later = new VirtualTimeScheduler();
-    const { runTo, shutdown$, down, wires, isOver } = start({ outbox: () => slow });
-    runTo(100);
-    down();
-    runTo(200);
-    const receipts = record(wires[0]!.receipts$);
-    wires[0]!.next(createMessage('test.any', 1));
-    runTo(250);
-    shutdown$.next();
-    runTo(400);
-    expect(isOver()).toBe(false);
-    later.flush();
-    runTo(500);
-    expect(isOver()).toBe(true);
-    expect(receipts.values.map(({ status }) => status)).toEqual(['queued', 'stored']);
   });
 
   it('lets nobody in from then on: 503 with Retry-After before the upgrade, and tells the others in a frame', async () => {
