@@ -173,10 +173,7 @@ function roundRobin(config: string, ports: readonly number[]): string {
   const servers = ports.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join('\n');
   return config
     .replace('server 127.0.0.1:4870;', servers)
-    .replace(
-      'proxy_pass http://wires;',
-      'proxy_pass http://wires; proxy_connect_timeout 1s; proxy_next_upstream error http_503;',
-    );
+    .replace('proxy_pass http://wires;', 'proxy_pass http://wires; proxy_connect_timeout 1s; proxy_next_upstream error http_503;');
 }
 
 /** A stream that keeps the first message with each id. */

@@ -1,4 +1,4 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] [--without-fence] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { memoryPlans } from './memory/plans.js';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     owners: { type: 'boolean', default: false },
     streams: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
+    'without-fence': { type: 'boolean', default: false },
     minutes: { type: 'string', default: '1' },
     quick: { type: 'boolean', default: false },
   },
@@ -83,7 +84,7 @@ async function shareStore(): Promise<readonly [summary: object, isWell: boolean]
 
 async function breakCluster(): Promise<readonly [summary: object, isWell: boolean]> {
   const [seed, storm] = [number('seed', 0), number('minutes', 1) * 60_000];
-  const outcome = await runCluster({ seed, storm });
+  const outcome = await runCluster({ seed, storm, sabotage: values['without-fence'] ? 'no fence' : undefined });
   if (outcome.failures.length > 0) say(describeFailure(outcome, storm, '--cluster '));
   const totals = totalsOf([outcome]);
   say(describeTotals(totals));

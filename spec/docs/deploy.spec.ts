@@ -98,7 +98,7 @@ describeWith('nginx', 'several processes behind nginx, as docs/deploy.md has the
   it.each(Object.keys(transports) as Transport[])('lets a client over %s find the one that knows it', async (transport) => {
     const started = await Promise.all([serverOf('one'), serverOf('two')]);
     const [one, two] = started;
-    const upstream = block('nginx', '4871').replace('127.0.0.1:4871', `127.0.0.1:${two.port}`);
+    const upstream = block('nginx', 'hash $remote_addr').replace('127.0.0.1:4871', `127.0.0.1:${two.port}`);
     expect(upstream).toContain('hash $remote_addr consistent;');
     const nginx = await startNginx(program, one.port, (config) => config.replace(/^upstream wires \{[\s\S]*?^\}/m, () => upstream));
     const wire = connect({ link: linkOf({ transport, url: `ws://127.0.0.1:${nginx.port}/wire` }) });
