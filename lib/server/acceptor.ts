@@ -95,7 +95,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       isStopping = true;
       const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
       if (message) for (const wires of [sessions, envelopeWires]) wires.announce(message);
-      return drain(sessions.sessions(), { retryAfter, drainTimeout, random: chance, scheduler });
+      return drain(sessions.sessions(), { retryAfter, drainTimeout, random: chance, scheduler, isPaced: cluster !== undefined });
     },
     /** Ends all wires. */
     close(): void {

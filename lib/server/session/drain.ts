@@ -18,20 +18,35 @@ export interface DrainingOptions {
   readonly drainTimeout: number;
   readonly random: () => number;
   readonly scheduler: SchedulerLike;
+  /** Whether the sessions leave by and by, within half of `drainTimeout`: those who take them over are not to get all of them at once. */
+  readonly isPaced: boolean;
 }
 
 /** The interval in which the server checks whether sessions are drained, in ms. */
 const LOOK = 20;
 
+/** The least number of sessions that leave between two checks. */
+const PACE = 4;
+
 /**
  * Drains all sessions, and lets each client go when its session is drained; completes when all are, or after `drainTimeout`. The clients return after `retryAfter` to twice
  * `retryAfter` ms.
  */
-export function drain(all: readonly Drained[], { retryAfter, drainTimeout, random, scheduler }: DrainingOptions): Observable<never> {
+export function drain(
+  all: readonly Drained[],
+  { retryAfter, drainTimeout, random, scheduler, isPaced }: DrainingOptions,
+): Observable<never> {
   return defer(() => {
-    for (const one of all) one.bye(Math.round(retryAfter * (1 + random())));
+    const waiting = [...all];
+    const share = isPaced ? Math.max(PACE, Math.ceil((2 * all.length * LOOK) / drainTimeout)) : all.length;
     /** The sessions that are not drained, with whether they were at the last check. */
-    const left = new Map(all.map((one) => [one, false]));
+    const left = new Map<Drained, boolean>();
+    const begin = (): void => {
+      for (const one of waiting.splice(0, share)) {
+        one.bye(Math.round(retryAfter * (1 + random())));
+        left.set(one, false);
+      }
+    };
     const check = (): void => {
       for (const [one, was] of left) {
         const is = one.isDrained();
@@ -41,12 +56,14 @@ export function drain(all: readonly Drained[], { retryAfter, drainTimeout, rando
         left.delete(one);
         one.leave();
       }
+      begin();
     };
+    begin();
     if (all.length === 0) return EMPTY;
     return interval(LOOK, scheduler).pipe(
       tap(check),
       takeWhile(() => left.size > 0),
-      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => [...left.keys()].forEach((one) => one.giveUp(drainTimeout))))),
+      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => [...left.keys(), ...waiting].forEach((one) => one.giveUp(drainTimeout))))),
       ignoreElements(),
     );
   });
