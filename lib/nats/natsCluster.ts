@@ -21,6 +21,8 @@ import { createNatsOutboxes } from './natsOutbox.js';
 import { createNatsPresence } from './natsPresence.js';
 import { createNatsRequests } from './natsRequests.js';
 import { createNodeContext } from './nodeContext.js';
+import { createSubjectStore } from './subjectStore.js';
+import { createSubjectStream } from './subjectStream.js';
 
 export interface NatsClusterOptions {
   /** An open connection of `@nats-io/transport-node`, which the caller keeps and closes. Set `maxReconnectAttempts: -1`. */
@@ -114,6 +116,9 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
       () => undefined,
     );
   const context = createNodeContext({ connection, name, node, replicas, storage, timeout, scheduler, report });
+  const limits = { maxAge: sessionTtl, maxBytes: maxTotalBytes };
+  const sessions = createSubjectStream(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, maxPerSubject: 1, ...limits });
+  const outboxes = createSubjectStream(context, { stream: `${name}-outboxes`, prefix: `${name}.outbox.`, ...limits });
   const control = createClusterControl(context);
   const nodes = createClusterNodes(context);
   const presence = createNatsPresence(context);
@@ -123,8 +128,8 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   return {
     node,
     requests: createNatsRequests(context),
-    inbox: createNatsInbox(context, { ttl: sessionTtl, maxBytes: maxTotalBytes }),
-    outbox: createNatsOutboxes(context, { ttl: sessionTtl, maxMessages, maxBytes, maxTotalBytes }),
+    inbox: createNatsInbox(createSubjectStore(sessions, context)),
+    outbox: createNatsOutboxes({ context, store: createSubjectStore(outboxes, context), limits: { maxMessages, maxBytes } }),
     log,
     presence,
     state$: nodes.state$,

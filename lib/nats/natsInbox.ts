@@ -8,17 +8,8 @@ import { isRejection, readRejection, rejectionFields } from '../session/protocol
 import type { Completion, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 import { isEarlier } from '../session/store/isEarlier.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
-import type { NodeContext } from './nodeContext.js';
 import { createSerialByKey } from './serialByKey.js';
-import { createSubjectStore, tokenOf } from './subjectStore.js';
-
-/** The limits of the sessions that a cluster keeps. */
-export interface NatsInboxOptions {
-  /** The time after which a silent sender is forgotten, in ms. */
-  readonly ttl: number;
-  /** The maximum size of the states of all senders, in bytes. */
-  readonly maxBytes: number;
-}
+import { tokenOf, type SubjectStore } from './subjectStore.js';
 
 /** The stored state of a sender. */
 interface SenderRow extends Partial<Cursor> {
@@ -44,15 +35,12 @@ const START: Cursor = { done: 0, finished: [] };
 const packr = new Packr({ useRecords: false });
 
 /**
- * Stores the progress of a receiver in a stream of NATS JetStream: one entry for each sender, which each write replaces if no other node has written meanwhile. So a claim, a commit
+ * Stores the progress of a receiver in a stream of NATS JetStream that keeps one entry for each sender, which each write replaces if no other node has written meanwhile. So a claim, a commit
  * and a session record of one sender are one sequence, whichever nodes they come from.
  *
  * An effect gets no transaction, as JetStream has none for data of the application: it runs before the cursor is stored, and again if the node dies in between.
  */
-export function createNatsInbox(context: NodeContext, { ttl, maxBytes }: NatsInboxOptions): Inbox<undefined> {
-  const { name } = context;
-  const limits = { maxPerSubject: 1, maxAge: ttl, maxBytes };
-  const store = createSubjectStore(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, ...limits });
+export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
   const serially = createSerialByKey();
   /** Bounded by the sessions of this process. */
   const claimed = new Map<string, ClaimedSender>();

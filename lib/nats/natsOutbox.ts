@@ -2,30 +2,17 @@ import { defer, from, Subject, tap, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { durable } from '../session/durability.js';
 import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
-import type { NodeContext } from './nodeContext.js';
-import type { OutboxChange, OutboxLimits } from './outboxDraft.js';
-import { openOutbox, type OutboxWriter } from './natsOutboxWriter.js';
-import { createSubjectStore, tokenOf } from './subjectStore.js';
-
-/** The limits of the outboxes that a cluster keeps. */
-export interface NatsOutboxOptions extends OutboxLimits {
-  /** The time after which a message that its client has not acked is removed, in ms. */
-  readonly ttl: number;
-  /** The maximum size of all outboxes, in bytes. */
-  readonly maxTotalBytes: number;
-}
+import type { OutboxChange } from './outboxDraft.js';
+import { openOutbox, type OutboxParts, type OutboxWriter } from './natsOutboxWriter.js';
+import { tokenOf } from './subjectStore.js';
 
 /**
  * Returns the outboxes of a cluster: each is a subject of a stream of NATS JetStream, to which only its latest owner can append, at whichever node it is. Acked batches are removed
  * later, many at a time.
  */
-export function createNatsOutboxes(context: NodeContext, options: NatsOutboxOptions): (name: string) => OutboxStore {
-  const { name: cluster } = context;
-  const limits = { maxAge: options.ttl, maxBytes: options.maxTotalBytes };
-  const store = createSubjectStore(context, { stream: `${cluster}-outboxes`, prefix: `${cluster}.outbox.`, ...limits });
-
+export function createNatsOutboxes(parts: OutboxParts): (name: string) => OutboxStore {
   return (name) => {
-    const { maxMessages, maxBytes } = options;
+    const { maxMessages, maxBytes } = parts.limits;
     const faults$ = new Subject<StoreError>();
     let writer: OutboxWriter | undefined;
     const close = (): void => {
@@ -34,7 +21,7 @@ export function createNatsOutboxes(context: NodeContext, options: NatsOutboxOpti
     };
     const open = async (hello?: HelloNumber): Promise<OutboxContents> => {
       close();
-      const { corrupt, contents, ...opened } = await openOutbox({ context, store, name: tokenOf(name), limits: options }, hello);
+      const { corrupt, contents, ...opened } = await openOutbox({ ...parts, name: tokenOf(name) }, hello);
       writer = opened.writer;
       for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('nats', 'corrupt'));
       return contents;

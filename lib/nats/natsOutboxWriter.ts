@@ -25,12 +25,16 @@ export interface OpenedOutbox {
   readonly corrupt: number;
 }
 
-export interface OutboxPlace {
-  readonly context: NodeContext;
+/** What all outboxes share. */
+export interface OutboxParts {
+  readonly context: Pick<NodeContext, 'connection' | 'scheduler'>;
   readonly store: SubjectStore;
+  readonly limits: OutboxLimits;
+}
+
+export interface OutboxPlace extends OutboxParts {
   /** The name of the outbox in the store. */
   readonly name: string;
-  readonly limits: OutboxLimits;
 }
 
 interface Job {

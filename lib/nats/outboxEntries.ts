@@ -1,6 +1,7 @@
 import type { StoredBatch } from '../session/store/outboxStore.js';
 import { decodeEntry, writeOf, type NatsOutboxHead, type OutboxEntry } from './outboxEntry.js';
-import type { SubjectEntry, SubjectStore } from './subjectStore.js';
+import type { SubjectStore } from './subjectStore.js';
+import type { SubjectEntry } from './subjectStream.js';
 
 /** The stored batches of one write that are not acked. */
 export interface StoredWrite {

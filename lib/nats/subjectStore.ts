@@ -1,32 +1,11 @@
-import { jetstream, jetstreamManager, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { StoreError } from '../errors.js';
-import { codeOf, STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './natsFaults.js';
-import type { NodeContext } from './nodeContext.js';
-import { ATTEMPT, patiently } from './patiently.js';
-
-/** An entry of a subject. */
-export interface SubjectEntry {
-  /** Its sequence number in the stream. */
-  readonly seq: number;
-  readonly data: Uint8Array;
-}
-
-export interface SubjectStoreOptions {
-  /** The name of the stream. */
-  readonly stream: string;
-  /** Each subject begins with this text, behind which is one token. */
-  readonly prefix: string;
-  /** The maximum number of entries of a subject; the oldest are removed. @default no limit */
-  readonly maxPerSubject?: number;
-  /** The maximum size of all entries, in bytes. Above it, an append fails with `quota`. */
-  readonly maxBytes: number;
-  /** The time after which an entry is removed, in ms. */
-  readonly maxAge: number;
-}
+import { codeOf, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './natsFaults.js';
+import { patiently, type PatienceParts } from './patiently.js';
+import type { SubjectEntry, SubjectStream } from './subjectStream.js';
 
 /** A stream in which one owner at a time appends to each subject: an append names the entry that it follows. */
 export interface SubjectStore {
-  /** Returns the latest entry of a subject, as the leader of the stream knows it. */
+  /** Returns the latest entry of a subject. */
   last(name: string): Promise<SubjectEntry | undefined>;
   /** Returns the first entry of a subject from a sequence number on. */
   next(name: string, seq: number): Promise<SubjectEntry | undefined>;
@@ -44,51 +23,17 @@ const STREAM_FULL = 10077;
 /** The maximum number of requests that remove entries at once: they are slow. */
 const MAX_TRIMS = 4;
 
-export function createSubjectStore(context: NodeContext, options: SubjectStoreOptions): SubjectStore {
-  const { connection } = context;
-  const { stream, prefix } = options;
-  const client = jetstream(connection, { timeout: ATTEMPT });
-  const openManager = (): Promise<JetStreamManager> => jetstreamManager(connection, { checkAPI: false, timeout: ATTEMPT });
-  let manager = openManager();
-  let opening: Promise<void> | undefined;
+export function createSubjectStore(stream: SubjectStream, patience: PatienceParts): SubjectStore {
   let trims = 0;
-
-  const open = async (): Promise<void> => {
-    const { streams } = await manager;
-    await openStream(streams, configOf(context, options));
-  };
-  /** Opens the stream once, also after somebody has deleted it. */
-  const opened = (): Promise<void> =>
-    (opening ??= open().catch((error: unknown) => {
-      opening = undefined;
-      manager = openManager();
-      throw error;
-    }));
-  const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> =>
-    patiently(context, async (limit) => {
-      await opened();
-      try {
-        return await request(limit);
-      } catch (error) {
-        if (codeOf(error) !== STREAM_NOT_FOUND) throw error;
-        opening = undefined;
-        throw new Error('the stream does not exist', { cause: error });
-      }
-    });
-  const read = async (query: { readonly last_by_subj: string } | { readonly seq: number; readonly next_by_subj: string }) => {
-    // The leader answers this request; a replica might lag behind.
-    const found = await (await manager).streams.getMessage(stream, query);
-    return found ? { seq: found.seq, data: found.data } : undefined;
-  };
-  const last = (name: string): Promise<SubjectEntry | undefined> => run(() => read({ last_by_subj: prefix + name }));
+  const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => patiently(patience, request);
 
   return {
-    last,
-    next: (name, seq) => run(() => read({ seq, next_by_subj: prefix + name })),
+    last: (name) => run(() => stream.read(name)),
+    next: (name, seq) => run(() => stream.read(name, seq)),
     append: (name, data, behind) =>
-      run(async (limit) => {
+      run(async (timeout) => {
         try {
-          return (await client.publish(prefix + name, data, { timeout: limit, expect: { lastSubjectSequence: behind } })).seq;
+          return await stream.publish(name, data, behind, timeout);
         } catch (error) {
           const code = codeOf(error);
           if (code === STREAM_FULL) throw new StoreError('nats', 'quota', error);
@@ -96,7 +41,7 @@ export function createSubjectStore(context: NodeContext, options: SubjectStoreOp
           if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw new Error('another append is in progress', { cause: error });
           if (code !== WRONG_LAST_SEQUENCE) throw error;
           // Others may have followed an earlier attempt whose answer was lost.
-          const there = await read({ seq: behind + 1, next_by_subj: prefix + name });
+          const there = await stream.read(name, behind + 1);
           return there && isSame(there.data, data) ? there.seq : undefined;
         }
       }),
@@ -106,32 +51,8 @@ export function createSubjectStore(context: NodeContext, options: SubjectStoreOp
       const end = (): void => {
         trims--;
       };
-      manager.then(({ streams }) => streams.purge(stream, { filter: prefix + name, seq })).then(end, end);
+      stream.purge(name, seq).then(end, end);
     },
-  };
-}
-
-type StreamManager = JetStreamManager['streams'];
-
-async function openStream(streams: StreamManager, config: Partial<StreamConfig> & { readonly name: string }): Promise<void> {
-  try {
-    await streams.info(config.name);
-  } catch (error) {
-    if (codeOf(error) !== STREAM_NOT_FOUND) throw error;
-    await streams.add(config);
-  }
-}
-
-function configOf({ replicas, storage }: NodeContext, { stream, prefix, maxPerSubject = -1, maxBytes, maxAge }: SubjectStoreOptions) {
-  return {
-    name: stream,
-    subjects: [`${prefix}*`],
-    storage,
-    num_replicas: replicas,
-    max_msgs_per_subject: maxPerSubject,
-    max_bytes: Number.isFinite(maxBytes) ? maxBytes : -1,
-    max_age: Number.isFinite(maxAge) ? Math.round(maxAge * 1e6) : 0,
-    discard: 'new' as const,
   };
 }
 

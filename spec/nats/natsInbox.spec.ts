@@ -1,11 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '../../lib/nats/index.js';
-import { createNatsInbox } from '../../lib/nats/natsInbox.js';
+import { natsCluster, type NatsConnection } from '../../lib/nats/index.js';
 import type { Completion, Inbox, InboxLease } from '../../lib/session/store/inbox.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
 import { startNats, type Nats } from '../support/nats.js';
-import { natsNode } from '../support/natsNode.js';
 import { ready } from '../support/outboxCases.js';
 
 const cursor = (done: number, ...finished: number[]) => ({ done, finished });
@@ -27,8 +25,7 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
   afterAll(() => nats.close());
 
   /** The inbox of another node. */
-  const open = (settings: { readonly timeout?: number } = {}): Inbox<undefined> =>
-    createNatsInbox(natsNode(connection, { name, ...settings }), { ttl: 86_400_000, maxBytes: 1_073_741_824 });
+  const open = (settings: { readonly timeout?: number } = {}): Inbox<undefined> => natsCluster({ connection, name, ...settings }).inbox;
   const claim = async (inbox: Inbox<undefined>, n: number): Promise<InboxLease> =>
     (await ready(inbox.claim('ann', () => ({ owner: `owner ${n}`, epoch: 1, n })))).lease!;
 

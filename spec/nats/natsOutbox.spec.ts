@@ -1,11 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '../../lib/nats/index.js';
-import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
+import { natsCluster, type NatsClusterOptions, type NatsConnection } from '../../lib/nats/index.js';
 import { decodeEntry, encodeEntry, partsOf } from '../../lib/nats/outboxEntry.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
-import { natsNode } from '../support/natsNode.js';
 import { batch, commonCases, corruptHeadCases, durableCases, faultOf, ready } from '../support/outboxCases.js';
 import { outboxContract } from '../support/outboxContract.js';
 
@@ -21,15 +19,14 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
   afterEach(() => stores.splice(0).forEach((store) => store.close()));
   afterAll(() => nats.close());
 
-  const limits = { maxMessages: 10_000, maxBytes: 16_777_216, ttl: 86_400_000, maxTotalBytes: 1_073_741_824 };
   /** A place of its own; each store is one of another node. */
-  const makePlace = (options: Partial<typeof limits> = {}) => {
+  const makePlace = (options: Partial<NatsClusterOptions> = {}) => {
     const pid = `client ${places++}`;
     return {
       pid,
       subject: `rx.outbox.client=20=${pid.slice(7)}`,
       store: () => {
-        const store = createNatsOutboxes(natsNode(connection), { ...limits, ...options })(pid);
+        const store = natsCluster({ connection, name: 'rx', ...options }).outbox(pid);
         stores.push(store);
         return store;
       },

@@ -1,0 +1,65 @@
+/** A deliberate fault in the stores of a cluster. */
+export interface ClusterMutant {
+  readonly why: string;
+  readonly file: string;
+  /** Occurs once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
+  {
+    why: 'commits as if it were the owner',
+    file: 'natsInbox.ts',
+    find: "throw new StoreError('nats', 'fenced');",
+    replace: 'return row;',
+  },
+  {
+    why: 'writes behind whatever is there',
+    file: 'subjectStore.ts',
+    find: 'return await stream.publish(name, data, behind, timeout);',
+    replace: 'return await stream.publish(name, data, (await stream.read(name))?.seq ?? 0, timeout);',
+  },
+  {
+    why: 'takes the entry of another owner for its own',
+    file: 'subjectStore.ts',
+    find: 'there && isSame(there.data, data) ? there.seq',
+    replace: 'there ? there.seq',
+  },
+  {
+    why: 'does not recognize its own entry, whose answer was lost',
+    file: 'subjectStore.ts',
+    find: 'return there && isSame(there.data, data) ? there.seq : undefined;',
+    replace: 'return there && undefined;',
+  },
+  {
+    why: 'says that a commit is stored before it is',
+    file: 'natsInbox.ts',
+    find: 'const stored = await put(pid, known, { ...(before ?? START), claim, ...fields });',
+    replace: 'const stored = { ...known, row: { ...known.row, ...fields } };',
+  },
+  {
+    why: 'opens an outbox without a marker',
+    file: 'natsOutboxWriter.ts',
+    find: 'const seq = await store.append(name, marker, stored.seq);',
+    replace: 'const seq = stored.seq;',
+  },
+  {
+    why: 'says that messages are stored before they are',
+    file: 'natsOutboxWriter.ts',
+    find: 'if (accepted.length > 0) await append(draft);',
+    replace: 'if (accepted.length > 0) void append(draft).catch(() => undefined);',
+  },
+  {
+    why: 'removes entries that count',
+    file: 'natsOutboxWriter.ts',
+    find: 'store.trim(name, writes[0]?.seq ?? seq);',
+    replace: 'store.trim(name, seq);',
+  },
+  {
+    why: 'forgets where the batches begin',
+    file: 'outboxEntries.ts',
+    find: "let from = head.start === 'here' ? seq : head.start;",
+    replace: 'let from = seq;',
+  },
+];
