@@ -38,11 +38,13 @@ export function createSubjectStore(stream: SubjectStream, patience: PatiencePart
           const code = codeOf(error);
           if (code === STREAM_FULL) throw new StoreError('nats', 'quota', error);
           // An append to the subject is in progress, perhaps an earlier attempt of this one.
-          if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw new Error('another append is in progress', { cause: error });
+          if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw inProgress(error);
           if (code !== WRONG_LAST_SEQUENCE) throw error;
           // Others may have followed an earlier attempt whose answer was lost.
           const there = await stream.read(name, behind + 1);
-          return there && isSame(there.data, data) ? there.seq : undefined;
+          // A leader answers so, too, while it stores an earlier attempt, or has not read all that it has.
+          if (!there) throw inProgress(error);
+          return isSame(there.data, data) ? there.seq : undefined;
         }
       }),
     trim(name, seq) {
@@ -54,6 +56,10 @@ export function createSubjectStore(stream: SubjectStream, patience: PatiencePart
       stream.purge(name, seq).then(end, end);
     },
   };
+}
+
+function inProgress(cause: unknown): Error {
+  return new Error('another append is in progress', { cause });
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

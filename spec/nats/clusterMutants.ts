@@ -23,14 +23,20 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'takes the entry of another owner for its own',
     file: 'subjectStore.ts',
-    find: 'there && isSame(there.data, data) ? there.seq',
-    replace: 'there ? there.seq',
+    find: 'return isSame(there.data, data) ? there.seq : undefined;',
+    replace: 'return there.seq;',
   },
   {
     why: 'does not recognize its own entry, whose answer was lost',
     file: 'subjectStore.ts',
-    find: 'return there && isSame(there.data, data) ? there.seq : undefined;',
-    replace: 'return there && undefined;',
+    find: 'return isSame(there.data, data) ? there.seq : undefined;',
+    replace: 'return undefined;',
+  },
+  {
+    why: 'takes an append that is in progress for one of another owner',
+    file: 'subjectStore.ts',
+    find: 'if (!there) throw inProgress(error);',
+    replace: 'if (!there) return undefined;',
   },
   {
     why: 'says that a commit is stored before it is',

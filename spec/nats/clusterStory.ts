@@ -46,9 +46,11 @@ function createWaiting({ pick, hit }: Chance) {
 function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) => Promise<void>, tally: ClusterTally) {
   let entries: (SubjectEntry & { readonly name: string })[] = [];
   let last = 0;
+  /** The names whose subjects have an append in progress. */
+  const busy = new Set<string>();
   const ofSubject = (name: string) => entries.filter((entry) => entry.name === name);
   const write = (name: string, data: Uint8Array, behind: number): number => {
-    if ((ofSubject(name).at(-1)?.seq ?? 0) !== behind)
+    if (busy.has(name) || (ofSubject(name).at(-1)?.seq ?? 0) !== behind)
       throw Object.assign(new Error('wrong last sequence'), { code: WRONG_LAST_SEQUENCE, status: 400 });
     if (keepsOne) entries = entries.filter((entry) => entry.name !== name);
     // Other subjects have entries in between.
@@ -64,8 +66,10 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
     async publish(name, data, behind) {
       await wait(node);
       if (hit(0.08)) {
-        // The dying leader keeps it, and stores it later, if nothing is there by then.
+        // The leader keeps it, and stores it later, if nothing is there by then. Now and then, it says so meanwhile.
+        if (hit(0.5)) busy.add(name);
         void wait(node).then(() => {
+          busy.delete(name);
           try {
             write(name, data, behind);
             tally.lateWrites++;
@@ -150,6 +154,8 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
     }),
   }));
   let trimmed = 0;
+  /** The latest hello. */
+  let begun = 0;
 
   /** Sends and commits as a session does, until it is over or fenced. */
   const work = async (
@@ -206,7 +212,9 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
       await work(n, store, commit, { done: claimed.record?.cursor.done ?? 0, last: contents.last ?? 0 });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (isFenced(error)) tally.fences++;
+      if (!isFenced(error)) return;
+      tally.fences++;
+      if (n === begun) judge.violations.push(`hello ${n} was fenced by nobody`);
     } finally {
       store.close();
       if (lease) inbox.release?.(lease);
@@ -215,8 +223,8 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
 
   const sessions: Promise<void>[] = [];
   const failures: unknown[] = [];
-  let [n, isOver] = [0, false];
-  const begin = (): void => void sessions.push(session(++n).catch((error: unknown) => void failures.push(error)));
+  const state = { isOver: false };
+  const begin = (): void => void sessions.push(session(++begun).catch((error: unknown) => void failures.push(error)));
   const all = async (): Promise<void> => {
     begin();
     await sessions[0];
@@ -226,10 +234,10 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
       else await waiting.wait('client');
     }
     await Promise.all(sessions);
-    isOver = true;
+    state.isOver = true;
   };
   void all();
-  while (!isOver) {
+  while (!state.isOver) {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     if (!waiting.runOne()) scheduler.flush();
   }
