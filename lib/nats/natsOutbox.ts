@@ -15,14 +15,19 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string) => Outbox
     const { maxMessages, maxBytes } = parts.limits;
     const faults$ = new Subject<StoreError>();
     let writer: OutboxWriter | undefined;
+    /** The number of calls of `open` and `close`: an outbox that was closed while it was being opened stays closed. */
+    let calls = 0;
     const close = (): void => {
+      calls++;
       writer?.close();
       writer = undefined;
     };
     const open = async (hello?: HelloNumber): Promise<OutboxContents> => {
       close();
+      const mine = calls;
       const { corrupt, contents, ...opened } = await openOutbox({ ...parts, name: tokenOf(name) }, hello);
-      writer = opened.writer;
+      if (mine === calls) writer = opened.writer;
+      else opened.writer.close();
       for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('nats', 'corrupt'));
       return contents;
     };

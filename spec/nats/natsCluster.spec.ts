@@ -8,6 +8,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import { natsCluster, type ClusterState, type NatsClusterOptions } from '../../lib/nats/index.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
+import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
@@ -197,6 +198,32 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     await firstValueFrom(news.state$.pipe(filter(({ status }) => status === 'joined')));
     await firstValueFrom(script.publish('news', createMessage('news.said', 'hello')));
     await eventually(() => expect(said.map(({ payload }) => payload)).toEqual(['hello']));
+  });
+
+  it.each([
+    ['the outboxes of the cluster', {}],
+    ['outboxes in memory', { outbox: () => memoryOutbox() }],
+  ])('brings all messages of a channel to a member that moves between the nodes, with %s', async (_, options) => {
+    const sites = [await site('a', options), await site('b', options)] as const;
+    const at = { url: sites[0].url };
+    const wire = client(at);
+    const said: unknown[] = [];
+    const news = channel(wire, 'news', { from: 'start' });
+    news.subscribe(({ payload }) => said.push(payload));
+    await firstValueFrom(news.state$.pipe(filter(({ status }) => status === 'joined')));
+    const sent = Array.from({ length: 60 }, (_one, index) => index);
+    for (const index of sent) {
+      await firstValueFrom(sites[1].cluster.publish('news', createMessage('news.said', index)));
+      send(wire, index);
+      if (index % 20 !== 10) continue;
+      const from = sites[at.url === sites[0].url ? 0 : 1];
+      at.url = sites[at.url === sites[0].url ? 1 : 0].url;
+      drop(from);
+    }
+    await eventually(() => expect(said).toEqual(sent));
+    await eventually(() =>
+      expect([...sites[0].received, ...sites[1].received].sort((one, other) => Number(one) - Number(other))).toEqual(sent),
+    );
   });
 
   it('reports a notice of another version, and goes on', async () => {
