@@ -89,6 +89,7 @@ listen<Principal>(server, {
   helloTimeout: 20_000,
   connectionRate: false,
   maxPerAddress: Infinity,
+  onRefused: ({ code, message }) => log(`refused: ${code} ${message}`),
   shutdown$: fromEvent(process, 'SIGTERM'),
 }).subscribe({ next: use, complete: () => process.exit(0) });
 server.listen(setup.port, '127.0.0.1');

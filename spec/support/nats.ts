@@ -106,11 +106,15 @@ function createServer(program: string, args: readonly string[]) {
   };
 }
 
+/** A test that ends early leaves no server behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Resolves when it is ready; what it says on the way tells where it listens. */
 async function run(program: string, args: readonly string[], port: number): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(program, ['-js', '-a', '127.0.0.1', '-p', String(port), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  // A test that ends early leaves no server behind.
-  process.once('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const said: string[] = [];
   let at = port;
   for await (const line of createInterface({ input: child.stderr })) {
