@@ -4,6 +4,7 @@ import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { isEarlier } from '../session/store/isEarlier.js';
 import type { HelloNumber, OutboxContents } from '../session/store/outboxStore.js';
 import type { NodeContext } from './nodeContext.js';
+import { createOldEntries } from './oldEntries.js';
 import { applyChange, type OutboxChange, type OutboxDraft, type OutboxLimits } from './outboxDraft.js';
 import { readOutbox, type StoredOutbox } from './outboxEntries.js';
 import { encodeEntry, partsOf, type NatsOutboxHead } from './outboxEntry.js';
@@ -27,7 +28,7 @@ export interface OpenedOutbox {
 
 /** What all outboxes share. */
 export interface OutboxParts {
-  readonly context: Pick<NodeContext, 'connection' | 'scheduler'>;
+  readonly context: Pick<NodeContext, 'connection' | 'scheduler' | 'timeout'>;
   readonly store: SubjectStore;
   readonly limits: OutboxLimits;
 }
@@ -53,6 +54,8 @@ const MAX_PAYLOAD = 1_048_576;
 const TRIM_AFTER = 128;
 /** How often a new owner tries while other owners write. */
 const ATTEMPTS = 16;
+/** An entry is kept for so many timeouts: an earlier owner that does not know whether it has stored an entry must find it. */
+const TIMEOUTS = 4;
 const NOTHING = new Uint8Array(0);
 
 /** Becomes the owner: all earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`, if the owner has answered a later hello. */
@@ -76,18 +79,20 @@ export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefi
 type OwnedOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
 
 function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opened: OwnedOutbox): OutboxWriter {
-  const { connection, scheduler } = context;
+  const { connection, scheduler, timeout } = context;
   let { head, seq, writes } = opened;
   let jobs: Job[] = [];
   let isWriting = false;
   let isClosed = false;
   /** The number of entries that were stored since the last removal. */
   let entries = 1;
+  const old = createOldEntries(seq, TIMEOUTS * timeout, scheduler);
 
   const storeEntry = async (entry: Uint8Array): Promise<number> => {
     const stored = await store.append(name, entry, seq);
     if (stored === undefined) throw new StoreError('nats', 'fenced');
     entries++;
+    old.note(stored);
     return (seq = stored);
   };
   /** Stores the entries of a write. Only the last one has the new head: until it is stored, the others do not count. */
@@ -123,9 +128,9 @@ function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opene
   };
   /** Removes the entries in front of the first one that counts, if there may be `count`. */
   const removeOld = (count: number): void => {
-    if (entries < count) return;
+    if (entries < count || old.last() === 0) return;
     entries = 0;
-    store.trim(name, writes[0]?.seq ?? seq);
+    store.trim(name, Math.min(old.last(), writes[0]?.seq ?? seq));
   };
   const run = async (isDue: boolean): Promise<void> => {
     if (isWriting) return;

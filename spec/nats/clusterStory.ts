@@ -148,7 +148,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   const nodes = NODES.map((node) => ({
     inbox: createNatsInbox(createSubjectStore(streams[0](node), patience)),
     outbox: createNatsOutboxes({
-      context: patience,
+      context: { ...patience, timeout: 500 },
       store: createSubjectStore(streams[1](node), patience),
       limits: { maxMessages: 1_000, maxBytes: 1_000_000 },
     }),

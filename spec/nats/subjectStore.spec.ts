@@ -1,0 +1,114 @@
+import { VirtualTimeScheduler } from 'rxjs';
+import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
+import { WRONG_LAST_SEQUENCE } from '../../lib/nats/natsFaults.js';
+import type { NatsConnection } from '../../lib/nats/natsOptions.js';
+import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
+import { createOldEntries } from '../../lib/nats/oldEntries.js';
+import { createSubjectStore } from '../../lib/nats/subjectStore.js';
+import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
+import { batch, ready } from '../support/outboxCases.js';
+
+const wrong = Object.assign(new Error('wrong last sequence'), { code: WRONG_LAST_SEQUENCE, status: 400 });
+const patience = {
+  connection: { isClosed: () => false } as unknown as NatsConnection,
+  scheduler: steadyScheduler(),
+  timeout: 1_000,
+};
+
+/** A stream in memory, of which some answers are other ones: `answers` are called for the publishes, one after the other. */
+function streamWith(...answers: ((write: () => number) => number)[]) {
+  const entries: SubjectEntry[] = [];
+  let published = 0;
+  const stream: SubjectStream = {
+    read: (_, from) => Promise.resolve(from === undefined ? entries.at(-1) : entries.find(({ seq }) => seq >= from)),
+    async publish(_, data, behind) {
+      await Promise.resolve();
+      const write = (): number => {
+        if ((entries.at(-1)?.seq ?? 0) !== behind) throw wrong;
+        entries.push({ seq: behind + 1, data: Uint8Array.from(data) });
+        return behind + 1;
+      };
+      return (answers[published++] ?? ((store) => store()))(write);
+    },
+    purge: (_, seq) =>
+      Promise.resolve(
+        entries.splice(
+          0,
+          entries.findIndex((entry) => entry.seq >= seq),
+        ),
+      ),
+  };
+  return { stream, entries };
+}
+const fail = (error: Error): never => {
+  throw error;
+};
+const lostAnswer = (write: () => number): never => {
+  write();
+  return fail(new Error('timeout'));
+};
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+describe('an append of a cluster', () => {
+  it('finds what it has stored when the answer was lost, also when others have followed', async () => {
+    const { stream, entries } = streamWith((write) => {
+      write();
+      entries.push({ seq: 2, data: bytes('of another owner') });
+      return fail(new Error('timeout'));
+    });
+    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBe(1);
+  });
+
+  it('returns nothing when another owner was faster', async () => {
+    const { stream, entries } = streamWith();
+    entries.push({ seq: 1, data: bytes('of another owner') });
+    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBeUndefined();
+  });
+
+  it('waits while the leader says that the sequence is wrong, and has nothing behind it', async () => {
+    const busy = (): never => fail(wrong);
+    const { stream } = streamWith(busy, busy);
+    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBe(1);
+  });
+
+  it('fails with quota when the stream is full, at once', async () => {
+    const { stream } = streamWith(() => fail(Object.assign(new Error('maximum bytes exceeded'), { code: 10077, status: 400 })));
+    const append = createSubjectStore(stream, patience).append('a', bytes('mine'), 0);
+    await expect(append).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'quota' });
+  });
+});
+
+it('an owner whose answer was lost finds its entry, though the next owner has closed the outbox', async () => {
+  const { stream } = streamWith((write) => write(), lostAnswer);
+  const limits = { maxMessages: 100, maxBytes: 100_000 };
+  const open = (timeout: number) => {
+    const slow: SubjectStream = { ...stream, publish: (...args) => stream.publish(...args) };
+    return createNatsOutboxes({ context: patience, store: createSubjectStore(slow, { ...patience, timeout }), limits })('p');
+  };
+  const [first, next] = [open(1_000), open(1_000)];
+  await ready(first.open());
+  const stored = ready(first.append([batch(1)]));
+  const contents = await ready(next.open());
+  await ready(next.append([batch(2)]));
+  await Promise.all([ready(next.append([batch(3)])), ready(next.trim(2))]);
+  next.close();
+  await expect(stored).resolves.toBeUndefined();
+  expect(contents.batches).toEqual([batch(1)]);
+});
+
+describe('old entries', () => {
+  it('are those that were the latest a while ago', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const old = createOldEntries(10, 100, scheduler);
+    const at = (time: number, seq: number): void => void scheduler.schedule(() => old.note(seq), time);
+    const seen: number[] = [];
+    at(50, 20);
+    at(100, 30);
+    at(150, 40);
+    scheduler.schedule(() => seen.push(old.last()), 160);
+    at(210, 50);
+    scheduler.schedule(() => seen.push(old.last()), 220);
+    scheduler.flush();
+    expect(seen).toEqual([10, 30]);
+  });
+});
