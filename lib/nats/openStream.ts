@@ -1,45 +1,55 @@
-import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { UnsupportedError } from '../errors.js';
-import type { NatsContext } from './natsContext.js';
 import { codeOf, STREAM_NOT_FOUND } from './natsFaults.js';
+
+/** What a stream is made of. JetStream can change its limits later. */
+export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'num_replicas' | 'discard'> {
+  readonly limits: StreamLimits;
+}
+
+export type StreamLimits = Pick<StreamConfig, 'max_msgs_per_subject' | 'max_bytes' | 'max_age' | 'duplicate_window'> &
+  Partial<Pick<StreamConfig, 'republish'>>;
+
+/** Returns the manager of the streams, whose requests have this timeout in ms. */
+export type OpenManager = (timeout?: number) => Promise<JetStreamManager>;
+
+/**
+ * Creates the stream if it does not exist, and updates its limits if they differ.
+ *
+ * @param timeout How long its creation may take, in ms: the answer comes when the stream has elected its first leader.
+ * @throws {UnsupportedError} Delivered, if there is a stream of this name with other subjects.
+ */
+export async function openStream(manager: OpenManager, { limits, ...fixed }: StreamDefinition, timeout: number): Promise<StreamInfo> {
+  const { streams } = await manager();
+  const { name, subjects } = fixed;
+  try {
+    const info = await streams.info(name);
+    const missing = subjects.find((subject) => !info.config.subjects.includes(subject));
+    if (missing !== undefined) throw new UnsupportedError(`the stream ${name} is another's: it has no subject ${missing}`);
+    return hasLimits(info.config, limits) ? info : await streams.update(name, limits);
+  } catch (error) {
+    if (codeOf(error) !== STREAM_NOT_FOUND) throw error;
+    return (await manager(timeout)).streams.add({ ...fixed, ...limits });
+  }
+}
 
 const nanos = (ms: number): number => Math.round(ms * 1e6);
 const orUnlimited = (limit: number): number => (Number.isFinite(limit) ? limit : -1);
 
-/** Creates the stream if it does not exist, and updates its limits if they differ. */
-export async function openStream(context: NatsContext): Promise<StreamInfo> {
-  const { stream, storage, replicas, subjects, timeout } = context;
-  const { streams } = await context.manager();
-  const settings = settingsOf(context);
-  try {
-    const info = await streams.info(stream);
-    const missing = subjects.all.find((subject) => !info.config.subjects.includes(subject));
-    if (missing !== undefined) throw new UnsupportedError(`the stream ${stream} is another's: it has no subject ${missing}`);
-    return hasSettings(info.config, settings) ? info : await streams.update(stream, settings);
-  } catch (error) {
-    if (codeOf(error) !== STREAM_NOT_FOUND) throw error;
-    const config = { name: stream, subjects: [...subjects.all], storage, num_replicas: replicas, discard: 'old' as const };
-    // The answer comes when the stream has elected its first leader.
-    return (await context.manager(timeout)).streams.add({ ...config, ...settings });
-  }
-}
-
-type Settings = Pick<StreamConfig, 'max_msgs_per_subject' | 'max_bytes' | 'max_age' | 'duplicate_window' | 'republish'>;
-
-/** The shortest window that NATS allows, in ms. The log detects duplicates itself. */
+/** The shortest window that NATS allows, in ms. No stream of rxwire lets NATS detect duplicates. */
 const DUPLICATE_WINDOW = 100;
 
-function settingsOf({ maxMessages, maxTotalBytes, maxAge, subjects }: NatsContext): Settings {
+/** Returns the limits of a stream: the number of messages of a subject, the size of all in bytes, and their age in ms. Each may be `Infinity`. */
+export function limitsOf(maxMessages: number, maxBytes: number, maxAge: number): StreamLimits {
   return {
     max_msgs_per_subject: orUnlimited(maxMessages),
-    max_bytes: orUnlimited(maxTotalBytes),
+    max_bytes: orUnlimited(maxBytes),
     max_age: Number.isFinite(maxAge) ? nanos(maxAge) : 0,
     duplicate_window: nanos(Math.min(DUPLICATE_WINDOW, maxAge)),
-    republish: { ...subjects.republish },
   };
 }
 
-function hasSettings({ republish, ...config }: Settings, { republish: wanted, ...settings }: Settings): boolean {
+function hasLimits({ republish, ...config }: StreamLimits, { republish: wanted, ...limits }: StreamLimits): boolean {
   const isRepublished = republish?.src === wanted?.src && republish?.dest === wanted?.dest;
-  return isRepublished && (Object.keys(settings) as (keyof typeof settings)[]).every((name) => config[name] === settings[name]);
+  return isRepublished && (Object.keys(limits) as (keyof typeof limits)[]).every((name) => config[name] === limits[name]);
 }

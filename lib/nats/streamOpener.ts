@@ -3,7 +3,7 @@ import { firstValueFrom, race, timer } from 'rxjs';
 import type { NatsContext } from './natsContext.js';
 import { failed } from './natsContext.js';
 import { isRefusal, isStreamMissing } from './natsFaults.js';
-import { openStream } from './openStream.js';
+import { limitsOf, openStream, type StreamDefinition } from './openStream.js';
 
 /** The pause between two attempts, in ms, and the longest one while there is no connection. */
 const PAUSE = 50;
@@ -28,9 +28,10 @@ export interface StreamOpener {
 
 export function createStreamOpener(context: NatsContext): StreamOpener {
   const { connection, scheduler, status } = context;
+  const definition = definitionOf(context);
   let opened: Promise<unknown> | undefined;
   const open = (): Promise<StreamInfo> => {
-    const opening = openStream(context);
+    const opening = openStream(context.manager, definition, context.timeout);
     opened = opening;
     opening.catch(() => {
       if (opened === opening) opened = undefined;
@@ -66,5 +67,12 @@ export function createStreamOpener(context: NatsContext): StreamOpener {
         }
       }
     },
+  };
+}
+
+function definitionOf({ stream, storage, replicas, subjects, maxMessages, maxTotalBytes, maxAge }: NatsContext): StreamDefinition {
+  return {
+    ...{ name: stream, subjects: [...subjects.all], storage, num_replicas: replicas, discard: 'old' },
+    limits: { ...limitsOf(maxMessages, maxTotalBytes, maxAge), republish: { ...subjects.republish } },
   };
 }

@@ -1,6 +1,7 @@
-import { jetstream, jetstreamManager, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { codeOf, STREAM_NOT_FOUND } from './natsFaults.js';
 import type { NodeContext } from './nodeContext.js';
+import { limitsOf, openStream, type StreamDefinition } from './openStream.js';
 import { ATTEMPT } from './patiently.js';
 
 /** An entry of a subject. */
@@ -37,19 +38,14 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
   const { connection } = context;
   const { stream, prefix } = options;
   const client = jetstream(connection, { timeout: ATTEMPT });
-  const openManager = (): Promise<JetStreamManager> => jetstreamManager(connection, { checkAPI: false, timeout: ATTEMPT });
-  let manager = openManager();
-  let opening: Promise<void> | undefined;
+  const definition = definitionOf(context, options);
+  const openManager = (timeout = ATTEMPT): Promise<JetStreamManager> => jetstreamManager(connection, { checkAPI: false, timeout });
+  let opening: Promise<unknown> | undefined;
 
-  const open = async (): Promise<void> => {
-    const { streams } = await manager;
-    await openStream(streams, configOf(context, options));
-  };
   /** Opens the stream once, also after somebody has deleted it. */
-  const opened = (): Promise<void> =>
-    (opening ??= open().catch((error: unknown) => {
+  const opened = (): Promise<unknown> =>
+    (opening ??= openStream(openManager, definition, context.timeout).catch((error: unknown) => {
       opening = undefined;
-      manager = openManager();
       throw error;
     }));
   const run = async <T>(request: () => Promise<T>): Promise<T> => {
@@ -68,35 +64,19 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
         const subject = prefix + name;
         // The leader answers this request; a replica might lag behind.
         const query = from === undefined ? { last_by_subj: subject } : { seq: from, next_by_subj: subject };
-        const found = await (await manager).streams.getMessage(stream, query);
+        const found = await (await openManager()).streams.getMessage(stream, query);
         return found ? { seq: found.seq, data: found.data } : undefined;
       }),
     publish: (name, data, behind, timeout) =>
       run(async () => (await client.publish(prefix + name, data, { timeout, expect: { lastSubjectSequence: behind } })).seq),
-    purge: async (name, seq) => (await manager).streams.purge(stream, { filter: prefix + name, seq }),
+    purge: async (name, seq) => (await openManager()).streams.purge(stream, { filter: prefix + name, seq }),
   };
 }
 
-type StreamManager = JetStreamManager['streams'];
-
-async function openStream(streams: StreamManager, config: Partial<StreamConfig> & { readonly name: string }): Promise<void> {
-  try {
-    await streams.info(config.name);
-  } catch (error) {
-    if (codeOf(error) !== STREAM_NOT_FOUND) throw error;
-    await streams.add(config);
-  }
-}
-
-function configOf({ replicas, storage }: NodeContext, { stream, prefix, maxPerSubject = -1, maxBytes, maxAge }: SubjectStreamOptions) {
-  return {
-    name: stream,
-    subjects: [`${prefix}*`],
-    storage,
-    num_replicas: replicas,
-    max_msgs_per_subject: maxPerSubject,
-    max_bytes: Number.isFinite(maxBytes) ? maxBytes : -1,
-    max_age: Number.isFinite(maxAge) ? Math.round(maxAge * 1e6) : 0,
-    discard: 'new' as const,
-  };
+function definitionOf(
+  { replicas, storage }: NodeContext,
+  { stream, prefix, maxPerSubject = Infinity, maxBytes, maxAge }: SubjectStreamOptions,
+): StreamDefinition {
+  const fixed = { name: stream, subjects: [`${prefix}*`], storage, num_replicas: replicas, discard: 'new' as const };
+  return { ...fixed, limits: limitsOf(maxPerSubject, maxBytes, maxAge) };
 }

@@ -4,7 +4,7 @@ import { createNatsContext } from '../../lib/nats/natsContext.js';
 import { createEpochs, parseEpoch } from '../../lib/nats/streamEpochs.js';
 import { natsChannelLog } from '../../lib/nats/index.js';
 import { natsSettingsOf } from '../../lib/nats/natsOptions.js';
-import { openStream } from '../../lib/nats/openStream.js';
+import { createStreamOpener } from '../../lib/nats/streamOpener.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 
@@ -26,7 +26,7 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
 
   const epochsOf = async (stream: string) => {
     const context = createNatsContext(natsSettingsOf({ connection: await nats.connect(), stream }));
-    await openStream(context);
+    await createStreamOpener(context).info();
     return { context, epochs: createEpochs(context) };
   };
 
