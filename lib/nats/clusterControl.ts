@@ -11,6 +11,7 @@ type Notice =
 
 /** The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as the stores fence an owner that does not hear it. */
 export interface ClusterControl {
+  /** @throws {StoreError} `failed`, if the connection is closed. */
   tell(notice: Notice): void;
   /** Passes the notices of all nodes to a server. */
   listen(server: ClusterServer): Unsubscribable;
@@ -24,7 +25,8 @@ export function createClusterControl({ connection, name, report }: NodeContext):
   };
   return {
     tell(notice) {
-      if (!connection.isClosed()) connection.publish(subject, JSON.stringify(notice));
+      if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
+      connection.publish(subject, JSON.stringify(notice));
     },
     listen: (server) =>
       connection.subscribe(subject, {

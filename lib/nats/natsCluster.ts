@@ -74,7 +74,11 @@ export interface NatsCluster extends ServerCluster {
   readonly log: ChannelLog;
   /** The members of the channels at all nodes, for one `hub`. */
   readonly presence: ClusterPresence;
-  /** Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS does not hear it. */
+  /**
+   * Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS does not hear it.
+   *
+   * @throws {StoreError} `failed`, if the connection to NATS is closed.
+   */
   kick(principal: string): void;
   /** Publishes a message in a channel, also from a process that serves nobody. Works when it is subscribed to. Emits its position. */
   publish(channel: string, message: Message): Observable<ChannelPosition>;
@@ -144,7 +148,9 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
       });
       return membership;
     },
-    claimed: (pid, { owner, epoch, n }) => control.tell({ kind: 'claimed', pid, claim: { owner, epoch, n } }),
+    claimed: (pid, { owner, epoch, n }) => {
+      if (!connection.isClosed()) control.tell({ kind: 'claimed', pid, claim: { owner, epoch, n } });
+    },
     kick: (principal) => control.tell({ kind: 'kick', principal }),
     publish: (channel, message) => asObservable(() => log.append(channel, message)),
   };

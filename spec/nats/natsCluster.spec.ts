@@ -172,6 +172,13 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     await eventually(() => expect(clients.map(({ statuses }) => statuses.at(-1))).toEqual(['error', 'connected', 'error', 'connected']));
   });
 
+  it('throws when a principal cannot be ended, as the connection is closed', async () => {
+    const connection = await nats.connect();
+    const cluster = natsCluster({ connection, name });
+    await connection.close();
+    expect(() => cluster.kick('ann')).toThrow(expect.objectContaining({ code: 'ERR_STORE', fault: 'failed' }));
+  });
+
   it('shows the nodes and their sessions', async () => {
     const [a, b] = [await site('a'), await site('b')];
     const watcher = natsCluster({ connection: await nats.connect(), name });
