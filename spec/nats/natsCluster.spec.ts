@@ -176,7 +176,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     const connection = await nats.connect();
     const cluster = natsCluster({ connection, name });
     await connection.close();
-    expect(() => cluster.kick('ann')).toThrow(expect.objectContaining({ code: 'ERR_STORE', fault: 'failed' }));
+    expect(() => cluster.kick('ann')).toThrow('the store nats cannot be used');
   });
 
   it('shows the nodes and their sessions', async () => {
