@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { defer, endWith, ignoreElements, ReplaySubject, takeUntil } from 'rxjs';
+import { defer, endWith, ignoreElements, ReplaySubject, takeUntil, tap } from 'rxjs';
 import {
   connect,
   json,
@@ -84,10 +84,26 @@ function rotating(url: string, openTimeout: number): Link<Frame> & DescribedLink
   return Object.defineProperty(link, 'protocol', { get: () => links[(count - 1) % links.length]?.protocol });
 }
 
+/** Tells how long the first answer over each connection takes. */
+function timed(link: Link<Frame> & DescribedLink): Link<Frame> & DescribedLink {
+  const measured: Link<Frame> = (outgoing) =>
+    defer(() => {
+      let sentAt: number | undefined;
+      let isAnswered = false;
+      const note = (): void => {
+        if (!isAnswered && sentAt !== undefined) tell({ kind: 'welcomed', after: performance.now() - sentAt });
+        isAnswered = true;
+      };
+      return link(outgoing.pipe(tap(() => (sentAt ??= performance.now())))).pipe(tap(note));
+    });
+  return Object.defineProperty(measured, 'protocol', { get: () => link.protocol });
+}
+
 function dial(): void {
   const { reconnect, openTimeout } = setup;
   const url = `ws://127.0.0.1:${setup.port}/wire`;
-  const link = setup.isRotating ? rotating(url, openTimeout) : webSocket(url, { openTimeout });
+  const dialled = setup.isRotating ? rotating(url, openTimeout) : webSocket(url, { openTimeout });
+  const link = token === undefined ? dialled : timed(dialled);
   const outbox = setup.sabotage === 'forgetful sender' ? memoryOutbox() : store.outbox('client');
   const wire = connect({ ...options, link, codec: codecs[codec], reconnect, outbox, ...(token !== undefined && { token: () => token }) });
   if (setup.isRotating) {

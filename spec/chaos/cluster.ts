@@ -22,6 +22,11 @@ export interface ClusterOptions {
   readonly sabotage?: NodeSetup['sabotage'];
 }
 
+export interface ClusterOutcome extends Outcome {
+  /** How long each welcome took after its hello, in ms. */
+  readonly welcomes: readonly number[];
+}
+
 const NAME = 'rx';
 const NODES = ['a', 'b', 'c'] as const;
 const CLIENTS = 6;
@@ -32,7 +37,7 @@ const LEVELS = ['at-least-once', 'exactly-once'] as const;
 type Node = Respawned & { readonly restart: () => Promise<void> };
 
 /** Runs three nodes on three servers of NATS behind a round-robin nginx, breaks all of them, and reconciles what the clients and the nodes leave. */
-export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Promise<Outcome> {
+export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Promise<ClusterOutcome> {
   const chance = createChance(seed);
   const done = nothingDone();
   const folder = join('.tmp', 'chaos', `cluster-${process.pid}-${seed}`);
@@ -44,6 +49,8 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
   const ports = await Promise.all(NODES.map(freePort));
   const nginx = await startNginx(pathOf('nginx'), 4870, (config) => roundRobin(config, ports));
   const failures: string[] = [];
+  /** How long each welcome took, in ms. */
+  const welcomes: number[] = [];
   /** The sides that have sent all that they had. */
   const drained = new Set<string>();
 
@@ -87,6 +94,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
     return createActor({ ...setup, seed: seed * 100 + index, isRotating: true }, (told) => {
       if (told.kind === 'drained') drained.add(`from ${token}`);
       else if (told.kind === 'failed') failures.push(`${token}: ${told.reason}`);
+      else if (told.kind === 'welcomed') welcomes.push(told.after);
     });
   });
   await Promise.all(nodes.map(({ restart }) => restart()));
@@ -119,7 +127,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
   const results = sides.flat();
   failures.push(...results.flatMap(({ breaches }) => breaches.map(describeBreach)));
   if (failures.length === 0) rmSync(folder, { recursive: true });
-  return { seed, done, failures, tallies: results.map(({ tallies }) => tallies), folder };
+  return { seed, done, failures, tallies: results.map(({ tallies }) => tallies), folder, welcomes };
 }
 
 /** Does one thing to the cluster; at the end all run. */

@@ -88,7 +88,10 @@ async function breakCluster(): Promise<readonly [summary: object, isWell: boolea
   if (outcome.failures.length > 0) say(describeFailure(outcome, storm, '--cluster '));
   const totals = totalsOf([outcome]);
   say(describeTotals(totals));
-  return [summaryOf(totals), totals.failures === 0];
+  const welcomes = [...outcome.welcomes].sort((one, other) => one - other);
+  const [median = 0, p99 = 0] = [0.5, 0.99].map((share) => Math.round(welcomes[Math.floor(welcomes.length * share)] ?? 0));
+  say(`${welcomes.length} hellos were answered: the median after ${median} ms, 99 of 100 within ${p99} ms`);
+  return [{ ...summaryOf(totals), welcomes: { count: welcomes.length, median, p99 } }, totals.failures === 0];
 }
 
 async function readStreams(): Promise<readonly [summary: object, isWell: boolean]> {

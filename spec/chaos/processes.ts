@@ -56,6 +56,8 @@ export type Told =
   | { readonly kind: 'up'; readonly port: number }
   /** How its wire is, where it takes another transport each time: at each change, and each second while bytes come. */
   | ({ readonly kind: 'state' } & Carriage)
+  /** A hello of it was answered after so long, in ms. */
+  | { readonly kind: 'welcomed'; readonly after: number }
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained'; readonly client?: string }
   /** It has written, or read, all of a stream. */
