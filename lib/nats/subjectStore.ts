@@ -48,7 +48,8 @@ export function createSubjectStore(stream: SubjectStream, patience: PatiencePart
         }
       }),
     trim(name, seq) {
-      if (trims === MAX_TRIMS) return;
+      // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the whole subject.
+      if (trims === MAX_TRIMS || seq <= 1) return;
       trims++;
       const end = (): void => {
         trims--;

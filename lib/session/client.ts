@@ -88,8 +88,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       state.remembers = false;
       endpoint.begin();
     }
-    state.server = server;
     state.former = formerOf(state, endpoint);
+    state.server = server;
     connection.isWelcome = true;
     credentials.expire(connection, expires);
     const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections, limits };
@@ -99,7 +99,12 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     endpoint.sender.resume(agreement, () => {
       const { tracker } = endpoint.receiver;
       if (endpoint.isCurrent(connection))
-        take({ sid, rt }, state, { ...parts, fail: failOnceWritten, tracker, ...(!resumed && { inbox }) }, agree);
+        take(
+          { sid, rt, ...(state.former.length > 0 && { former: state.former }) },
+          state,
+          { ...parts, fail: failOnceWritten, tracker, ...(!resumed && { inbox }) },
+          agree,
+        );
     });
   };
   const greet = (connection: Connection): void => {
@@ -141,8 +146,14 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
 }
 
 /** Returns the tokens that a server may know which has not stored the present one, when another welcome comes. */
-function formerOf({ ticket, former }: State, { sender }: Endpoint): readonly string[] {
-  return sender.inFlight.isHeld && ticket ? [ticket.rt, ...former].slice(0, MAX_FORMER) : [];
+function formerOf(state: State, endpoint: Endpoint): readonly string[] {
+  const { ticket, former } = state;
+  return ticket && isUnacked(state, endpoint) ? [ticket.rt, ...former].slice(0, MAX_FORMER) : [];
+}
+
+/** Returns whether no ack may have come behind the last welcome: it has granted nothing, or a former owner of the outbox has got it. */
+function isUnacked({ server }: State, { sender }: Endpoint): boolean {
+  return server === '' || sender.inFlight.isHeld;
 }
 
 /** Opens a connection over a link. Emits once, when the connection has made progress. */
@@ -204,24 +215,25 @@ function beginClient(
 ): void {
   const begin = (contents: Recalled): void => {
     const { pid, epoch, ticket, cursor, lease } = contents;
-    Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined, isFresh: epoch === 1 });
+    Object.assign(state, { pid, epoch, ticket, remembers: cursor !== undefined, isFresh: epoch === 1, former: ticket?.former ?? [] });
     if (cursor) endpoint.begin(cursor, lease);
     endpoint.sender.begin(contents, onReady);
   };
   wait(() => (durability ? durability.recall(store, options) : store.open()), begin, fail);
 }
 
-function hello(state: State, { id, receiver, sender }: Endpoint, { offered }: NegotiatedCodec, options: EndpointOptions): Hello {
+function hello(state: State, endpoint: Endpoint, { offered }: NegotiatedCodec, options: EndpointOptions): Hello {
   const { delivery = DEFAULTS.delivery, window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes } = options;
   const { maxFrame = DEFAULTS.maxFrame } = options;
+  const { id, receiver } = endpoint;
   const { pid, epoch, ticket, remembers, former } = state;
   return {
     v: PROTOCOL_VERSION,
     pid,
     epoch,
     n: ++state.attempts,
-    ...ticket,
-    ...(sender.inFlight.isHeld && former.length > 0 && { former }),
+    ...(ticket && { sid: ticket.sid, rt: ticket.rt }),
+    ...(former.length > 0 && isUnacked(state, endpoint) && { former }),
     ...(remembers && { rx: receiver.rx }),
     ...((state.isFresh &&= receiver.rx === 0) && { fresh: true }),
     window,

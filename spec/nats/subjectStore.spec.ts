@@ -78,6 +78,14 @@ describe('an append of a cluster', () => {
   });
 });
 
+it('removes nothing in front of the first entry: NATS would remove all of the subject', () => {
+  const purged: number[] = [];
+  const { stream } = streamWith();
+  const store = createSubjectStore({ ...stream, purge: (_, seq) => Promise.resolve(purged.push(seq)) }, patience);
+  for (const seq of [0, 1, 2]) store.trim('a', seq);
+  expect(purged).toEqual([2]);
+});
+
 it('an owner whose answer was lost finds its entry, though the next owner has closed the outbox', async () => {
   const { stream } = streamWith((write) => write(), lostAnswer);
   const limits = { maxMessages: 100, maxBytes: 100_000 };

@@ -3,8 +3,12 @@ import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
+import { lmdbOutbox } from '../../lib/node/lmdbOutbox.js';
+import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
+import { folder } from '../node/folder.js';
 import { eventually } from '../support/eventually.js';
 import { fakeInbox, type Write } from '../support/fakeInbox.js';
 import { status } from '../support/proxiedPair.js';
@@ -35,8 +39,8 @@ const storingWhen = (inbox: Inbox<Write>, isStored$: Subject<undefined>, onWaiti
   },
 });
 
-const clientOf = ({ port }: { readonly port: number }): Wire =>
-  connect({ link: webSocket(`ws://127.0.0.1:${port}/wire`), reconnect: { initialInterval: 5, maxInterval: 5, jitter: 0 } });
+const clientOf = ({ port }: { readonly port: number }, outbox: OutboxStore = memoryOutbox()): Wire =>
+  connect({ outbox, link: webSocket(`ws://127.0.0.1:${port}/wire`), reconnect: { initialInterval: 5, maxInterval: 5, jitter: 0 } });
 
 describe('A new client whose server stores its record', () => {
   it('loses nothing, and has nothing in doubt, when it reaches another server before the record is stored', async () => {
@@ -88,6 +92,37 @@ describe('A new client whose server stores its record', () => {
     clearInterval(storing);
     expect([a.received, b.received, messages.isOver()]).toEqual([['m1'], [], false]);
     client.unsubscribe();
+    await proxy.close();
+    await a.server.close();
+    await b.server.close();
+  });
+
+  it('returns to the server that has stored it, though another has welcomed it since, and the client has ended meanwhile', async () => {
+    const shared = fakeInbox();
+    const isStored$ = new Subject<undefined>();
+    const a = await echo(storingWhen(shared, isStored$));
+    // The second server never gets to the disk.
+    const b = await echo({ ...shared, remember: () => NEVER });
+    const proxy = await tcpProxy(a.server.port);
+    const path = folder();
+    const client = clientOf(proxy, lmdbOutbox({ path }));
+    record(client);
+    await status(client, 'connected');
+    proxy.aim(b.server.port);
+    proxy.cut();
+    await status(client, 'reconnecting');
+    await status(client, 'connected');
+    client.unsubscribe();
+    isStored$.next(undefined);
+    proxy.aim(a.server.port);
+    const next = clientOf(proxy, lmdbOutbox({ path }));
+    const messages = record(next);
+    const sent = next.send(job('m1'));
+    const storing = setInterval(() => isStored$.next(undefined), 5);
+    expect((await sent).status).toBe('acked');
+    clearInterval(storing);
+    expect([a.received, b.received, messages.isOver()]).toEqual([['m1'], [], false]);
+    next.unsubscribe();
     await proxy.close();
     await a.server.close();
     await b.server.close();

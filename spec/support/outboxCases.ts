@@ -205,11 +205,11 @@ export const durableCases: Readonly<Record<string, OutboxCase>> = {
   'keeps the last ticket': async (place) => {
     await opened(place, async (store) => {
       await ready(store.remember({ sid: 'a', rt: 'one' }));
-      await ready(store.remember({ sid: 'a', rt: 'two' }));
+      await ready(store.remember({ sid: 'a', rt: 'two', former: ['one'] }));
       await ready(store.append([batch(1)]));
       await ready(store.trim(1));
     });
-    same((await reopened(place)).ticket, { sid: 'a', rt: 'two' });
+    same((await reopened(place)).ticket, { sid: 'a', rt: 'two', former: ['one'] });
   },
 
   'keeps all of what changes at once': async (place) => {

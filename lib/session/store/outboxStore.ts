@@ -23,6 +23,8 @@ export interface StoredBatch {
 export interface Ticket {
   readonly sid: string;
   readonly rt: string;
+  /** The tokens of the welcomes before, the latest first, as far as no ack came behind them: a server that has stored the client may know one of these only. @default none */
+  readonly former?: readonly string[] | undefined;
 }
 
 /** The contents of an outbox when it is opened. */

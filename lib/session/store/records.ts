@@ -92,8 +92,10 @@ function readHead(found: unknown): Head | undefined {
 
 /** Returns `undefined` for a corrupt ticket: without a ticket, the client begins a new session. */
 function readTicket(value: unknown): Ticket | undefined {
-  const { sid, rt } = Object(value) as Partial<Record<keyof Ticket, unknown>>;
-  return typeof sid === 'string' && typeof rt === 'string' ? { sid, rt } : undefined;
+  const { sid, rt, former } = Object(value) as Partial<Record<keyof Ticket, unknown>>;
+  if (typeof sid !== 'string' || typeof rt !== 'string') return undefined;
+  const isKnown = Array.isArray(former) && former.every((token): token is string => typeof token === 'string');
+  return { sid, rt, ...(isKnown && { former }) };
 }
 
 const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
