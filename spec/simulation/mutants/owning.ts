@@ -47,12 +47,4 @@ export const OWNING: readonly Mutant[] = [
     replace: '',
     from: 40_500,
   },
-  {
-    name: 'a token of another server that counts as a wrong one',
-    why: 'a client that two servers have welcomed, and none has stored, may return to either',
-    file: 'lib/server/session/resumption.ts',
-    find: 'this.#isUnstored ? CloseCode.TRY_AGAIN_LATER : CloseCode.FORBIDDEN',
-    replace: 'CloseCode.FORBIDDEN',
-    from: 31_500,
-  },
 ];
