@@ -64,6 +64,6 @@ export const REJECTING: readonly Mutant[] = [
     file: 'lib/session/receive/rejectionSender.ts',
     find: 'if (bytes > maxBytes || ',
     replace: 'if (bytes === Infinity || ',
-    from: 50_000,
+    from: 61_000,
   },
 ];
