@@ -174,7 +174,7 @@ function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: Nats
       continue;
     }
     bytes += job.bytes;
-    // What follows waits for the next entry: the position of a repeated message, or the end, is known then.
+    // The later messages wait for the next entry: the position of a repeated message, or the end, is known then.
     if (jobs.has(job.id) || (jobs.size > 0 && bytes > MAX_BYTES)) break;
     jobs.set(job.id, job);
     if (endOf([job.message])) break;

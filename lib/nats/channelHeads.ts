@@ -8,7 +8,7 @@ import { createSharedReads } from './sharedReads.js';
 import type { StreamEntry } from './streamEntry.js';
 import type { Epochs } from './streamEpochs.js';
 
-/** What this server knows of a channel to which it appends: all of its entries up to `seq` are accounted for. */
+/** A channel to which this server appends, as the server knows it: all entries up to `seq` are accounted for. */
 export interface ChannelHead {
   readonly epoch: string;
   /** The sequence number of the last entry; 0 if there is none. */

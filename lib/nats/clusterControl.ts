@@ -5,7 +5,7 @@ import type { InboxClaim } from '../session/store/inbox.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
 import type { NodeContext } from './nodeContext.js';
 
-/** What one node tells all others. */
+/** A notice of one node to all others. */
 type Notice =
   { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
 

@@ -12,6 +12,7 @@ import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ServerCluster } from '../session/serverCluster.js';
 import type { Inbox } from '../session/store/inbox.js';
+import { assertNames } from './assertNames.js';
 import { createClusterControl } from './clusterControl.js';
 import { createClusterNodes, type ClusterState } from './clusterNodes.js';
 import { natsChannelLog } from './natsChannelLog.js';
@@ -110,9 +111,7 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
   const { onError, scheduler = steadyScheduler() } = options;
   assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes });
-  for (const [option, value] of Object.entries({ name, node }))
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(value))
-      throw new TypeError(`natsCluster: "${option}" must be letters, digits, _ and -, got ${value}`);
+  assertNames('natsCluster', { name, node });
 
   const report = (error: RxwireError): void =>
     guard(

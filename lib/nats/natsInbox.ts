@@ -1,13 +1,12 @@
 import { Packr } from 'msgpackr';
 import { nanoid } from 'nanoid';
-import { noop } from 'rxjs';
 import { StoreError } from '../errors.js';
-import { isPromise } from '../internal/maybeAsync.js';
 import { durable } from '../session/durability.js';
 import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
 import type { Completion, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 import { isEarlier } from '../session/store/isEarlier.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
+import { runEffect } from '../session/store/runEffect.js';
 import { createSerialByKey } from './serialByKey.js';
 import { tokenOf, type SubjectStore } from './subjectStore.js';
 
@@ -62,7 +61,7 @@ export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
     let known: KnownSender = (hasEffects ? undefined : claimed.get(pid)) ?? (await read(pid));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = ownRow(lease, known.row);
-      if (attempt === 0) for (const { effect } of completions) perform(effect);
+      if (attempt === 0) for (const { effect } of completions) if (effect) runEffect(effect, undefined);
       const claim = before?.claim ?? { owner, epoch, n };
       const stored = await put(pid, known, { ...(before ?? START), claim, ...fields });
       if (stored) {
@@ -106,13 +105,6 @@ function ownRow(lease: InboxLease, row: SenderRow | undefined): SenderRow | unde
   throw new StoreError('nats', 'fenced');
 }
 
-function perform(effect: Completion<undefined>['effect']): void {
-  const returned: unknown = effect?.(undefined);
-  if (!isPromise(returned)) return;
-  returned.then(noop, noop);
-  throw new TypeError('an effect must be synchronous, but returned a promise');
-}
-
 function overtaken(): StoreError {
   return new StoreError('nats', 'failed', new Error('other nodes wrote to the sender at each attempt'));
 }
@@ -129,7 +121,7 @@ function rowIn(data: Uint8Array): SenderRow {
     if (areNumbers && Array.isArray(rejections) && rejections.every(isRejection) && (claim === undefined || isInboxClaim(claim)))
       return { done: done as number, finished, rejections: rejections.map(readRejection), claim, session };
   } catch {
-    // What follows says it.
+    // The error below says it.
   }
   throw new StoreError('nats', 'corrupt');
 }

@@ -5,6 +5,7 @@ import type { PlainCodec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { assertNames } from './assertNames.js';
 
 /** The result of `connect` of a NATS transport. */
 export type NatsConnection = Parameters<typeof jetstream>[0];
@@ -57,8 +58,7 @@ export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
   const { timeout = 15_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
   assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(stream))
-    throw new TypeError(`natsChannelLog: "stream" must be letters, digits, _ and -, got ${stream}`);
+  assertNames('natsChannelLog', { stream });
   // The type of the connection does not show its options.
   if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
     throw new TypeError('natsChannelLog: "connection" must receive its own messages: open it without "noEcho"');

@@ -1,7 +1,8 @@
-import { defer, from, Subject, tap, type Observable } from 'rxjs';
+import { defer, from, Subject, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { durable } from '../session/durability.js';
 import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import { asOutboxOwner } from '../session/store/asOutboxOwner.js';
 import type { OutboxChange } from './outboxDraft.js';
 import { openOutbox, type OutboxParts, type OutboxWriter } from './natsOutboxWriter.js';
 import { tokenOf } from './subjectStore.js';
@@ -32,15 +33,11 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string) => Outbox
       return contents;
     };
     const change = (one: OutboxChange): Observable<void> =>
-      defer(() => {
-        if (!writer) throw new StoreError('nats', 'failed', new Error('the outbox is not open'));
-        return from(writer.write(one));
-      }).pipe(
-        tap({
-          error: (error: StoreError) => {
-            if (error.fault === 'fenced') faults$.next(error);
-          },
-        }),
+      asOutboxOwner(
+        'nats',
+        () => writer,
+        faults$,
+        (owner) => from(owner.write(one)),
       );
     return {
       isDurable: true,

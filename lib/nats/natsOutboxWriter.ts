@@ -26,7 +26,7 @@ export interface OpenedOutbox {
   readonly corrupt: number;
 }
 
-/** What all outboxes share. */
+/** The parts that all outboxes share. */
 export interface OutboxParts {
   readonly context: Pick<NodeContext, 'connection' | 'scheduler' | 'timeout'>;
   readonly store: SubjectStore;

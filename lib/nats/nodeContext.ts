@@ -3,7 +3,7 @@ import type { RxwireError } from '../errors.js';
 import { createConnectionStatus, type ConnectionStatus } from './connectionStatus.js';
 import type { NatsConnection } from './natsOptions.js';
 
-/** What all parts of a cluster's node share. */
+/** The connection and settings that all parts of a cluster's node share. */
 export interface NodeContext {
   readonly connection: NatsConnection;
   readonly status: ConnectionStatus;

@@ -20,7 +20,7 @@ export interface SnapshotPart {
 }
 
 /**
- * What the nodes of a cluster say to one another about presence. `node` is a random text for each run of a node. A node counts its changes: each of its deltas
+ * The messages of the nodes of a cluster about presence. `node` is a random text for each run of a node. A node counts its changes: each of its deltas
  * has the next version.
  */
 export type NodeMessage =

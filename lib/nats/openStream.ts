@@ -2,7 +2,7 @@ import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstr
 import { UnsupportedError } from '../errors.js';
 import { codeOf, STREAM_NOT_FOUND } from './natsFaults.js';
 
-/** What a stream is made of. JetStream can change its limits later. */
+/** The configuration with which a stream is made. JetStream can change the limits later. */
 export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'num_replicas' | 'discard'> {
   readonly limits: StreamLimits;
 }

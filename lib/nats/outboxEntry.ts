@@ -1,19 +1,9 @@
 import { Packr } from 'msgpackr';
-import { isHelloNumber } from '../session/store/isHelloNumber.js';
-import type { HelloNumber, StoredBatch, Ticket } from '../session/store/outboxStore.js';
+import { isOutboxState, type OutboxState } from '../session/store/outboxState.js';
+import type { StoredBatch } from '../session/store/outboxStore.js';
 
 /** The state of an outbox. Each entry has it: the latest one counts. */
-export interface NatsOutboxHead {
-  readonly pid: string;
-  readonly epoch: number;
-  readonly acked: number;
-  /** The highest assigned number. */
-  readonly last: number;
-  /** The highest number that may have been sent. */
-  readonly sent: number;
-  readonly ticket?: Ticket | undefined;
-  /** The latest hello that the owner has answered when it opened the outbox. */
-  readonly hello?: HelloNumber | undefined;
+export interface NatsOutboxHead extends OutboxState {
   /** The sequence number of the first entry whose batches count; 0 if none do; `here` for the entry itself. */
   readonly start: number | 'here';
 }
@@ -86,9 +76,7 @@ function unpackList(data: Uint8Array): readonly unknown[] | undefined {
 }
 
 function isHead(value: unknown): value is NatsOutboxHead {
-  const { pid, epoch, acked, last, sent, ticket, hello, start } = Object(value) as { readonly [K in keyof NatsOutboxHead]?: unknown };
-  const areNumbers = [epoch, acked, last, sent].every(Number.isSafeInteger) && (start === 'here' || Number.isSafeInteger(start));
-  const { sid, rt } = Object(ticket ?? { sid: '', rt: '' }) as { readonly [K in keyof Ticket]?: unknown };
-  const isTicket = typeof sid === 'string' && typeof rt === 'string';
-  return typeof pid === 'string' && areNumbers && isTicket && (hello == null || isHelloNumber(hello));
+  if (!isOutboxState(value)) return false;
+  const { start } = value as Partial<NatsOutboxHead>;
+  return start === 'here' || Number.isSafeInteger(start);
 }

@@ -22,7 +22,7 @@ export function createPresenceChannel(name: string, node: string): PresenceChann
   return { name, members: createClusterMembers(node), touched: new Set(), changes$: new Subject(), version: 0, users: 0 };
 }
 
-/** What one delta says. */
+/** The content of one delta. */
 export interface OwnChanges {
   readonly set: readonly ClusterMember[];
   readonly left: readonly string[];

@@ -1,7 +1,7 @@
 import { openChange, type ClusterMember, type ClusterMembers, type NodeMembers, type OpenChange } from './clusterMembers.js';
 import type { NodeMessage, SnapshotPart } from './nodeMessages.js';
 
-/** What this node knows of another one. */
+/** The state of another node, as this one knows it. */
 export interface PresencePeer {
   readonly id: string;
   /** The ticks since the node was last heard. */

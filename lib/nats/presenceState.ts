@@ -16,11 +16,11 @@ export interface CoreSubjects {
 
 /** The names of the subjects. */
 export interface PresenceSubjects {
-  /** Of heartbeats: all nodes receive them. */
+  /** The subject of heartbeats, which all nodes receive. */
   readonly nodes: string;
-  /** Of the requests to one node, and the answers to it. */
+  /** The subject of the requests to one node, and of the answers to it. */
   readonly to: (node: string) => string;
-  /** Of the changes of a channel. @throws {TypeError} If the name of the channel is invalid. */
+  /** The subject of the changes of a channel. @throws {TypeError} If the name of the channel is invalid. */
   readonly channel: (name: string) => string;
 }
 
@@ -33,7 +33,7 @@ export interface PresenceNodeOptions {
   readonly report: (error: RxwireError) => void;
 }
 
-/** What the parts of a node share. */
+/** The state that the parts of a node share. */
 export interface PresenceState extends PresenceNodeOptions {
   readonly channels: Map<string, PresenceChannel>;
   readonly peers: Map<string, PresencePeer>;

@@ -6,7 +6,7 @@ import { chunk, snapshotParts, takeOwnChanges, type PresenceChannel } from './pr
 import type { PresencePeer } from './presencePeer.js';
 import { dropIfIdle, type PresenceState } from './presenceState.js';
 
-/** What this node says to the others. */
+/** The messages of this node to the others. */
 export interface PresenceWriter {
   /** Publishes the change of a member of this node soon. */
   readonly touch: (channel: PresenceChannel, id: string) => void;

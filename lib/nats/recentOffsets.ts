@@ -18,7 +18,7 @@ export function createRecentOffsets(window: number, limit: () => number, schedul
     add(id, offset) {
       const at = scheduler.now();
       if (recent.size >= limit() || at - since >= window) {
-        // What is older than the window is not needed any more.
+        // Ids that are older than the window are not needed any more.
         older = at - since >= 2 * window ? new Map<string, number>() : recent;
         recent = new Map();
         since = at;

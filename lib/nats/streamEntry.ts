@@ -30,7 +30,7 @@ export function entryBytes(epoch: string, previous: number, frame: Uint8Array | 
   return Buffer.concat([line, typeof frame === 'string' ? Buffer.from(frame) : frame]);
 }
 
-/** Reads the bytes of an entry. What begins with another line has no frame. */
+/** Reads the bytes of an entry. Bytes that begin with another line have no frame. */
 function readBytes(bytes: Uint8Array): Pick<StreamEntry, 'epoch' | 'previous' | 'data'> {
   const end = bytes.subarray(0, MAX_LINE + 1).indexOf(LINE_FEED);
   const isLine = end > EPOCH_LENGTH + 1 && bytes[EPOCH_LENGTH] === SPACE;

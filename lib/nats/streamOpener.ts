@@ -72,7 +72,11 @@ export function createStreamOpener(context: NatsContext): StreamOpener {
 
 function definitionOf({ stream, storage, replicas, subjects, maxMessages, maxTotalBytes, maxAge }: NatsContext): StreamDefinition {
   return {
-    ...{ name: stream, subjects: [...subjects.all], storage, num_replicas: replicas, discard: 'old' },
+    name: stream,
+    subjects: [...subjects.all],
+    storage,
+    num_replicas: replicas,
+    discard: 'old',
     limits: { ...limitsOf(maxMessages, maxTotalBytes, maxAge), republish: { ...subjects.republish } },
   };
 }

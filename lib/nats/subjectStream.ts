@@ -40,6 +40,7 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
   const client = jetstream(connection, { timeout: ATTEMPT });
   const definition = definitionOf(context, options);
   const openManager = (timeout = ATTEMPT): Promise<JetStreamManager> => jetstreamManager(connection, { checkAPI: false, timeout });
+  const manager = openManager();
   let opening: Promise<unknown> | undefined;
 
   /** Opens the stream once, also after somebody has deleted it. */
@@ -64,12 +65,12 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
         const subject = prefix + name;
         // The leader answers this request; a replica might lag behind.
         const query = from === undefined ? { last_by_subj: subject } : { seq: from, next_by_subj: subject };
-        const found = await (await openManager()).streams.getMessage(stream, query);
+        const found = await (await manager).streams.getMessage(stream, query);
         return found ? { seq: found.seq, data: found.data } : undefined;
       }),
     publish: (name, data, behind, timeout) =>
       run(async () => (await client.publish(prefix + name, data, { timeout, expect: { lastSubjectSequence: behind } })).seq),
-    purge: async (name, seq) => (await openManager()).streams.purge(stream, { filter: prefix + name, seq }),
+    purge: async (name, seq) => (await manager).streams.purge(stream, { filter: prefix + name, seq }),
   };
 }
 

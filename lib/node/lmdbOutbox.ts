@@ -1,9 +1,10 @@
-import { catchError, defer, map, Subject, tap, throwError, type Observable } from 'rxjs';
+import { catchError, defer, map, Subject, throwError, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { durable } from '../session/durability.js';
 import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import { asOutboxOwner } from '../session/store/asOutboxOwner.js';
 import { assertName, type Databases } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
@@ -69,16 +70,7 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     );
   };
   const asOwner = (work: (owner: OutboxOwner) => Observable<void>): Observable<void> =>
-    defer(() => {
-      if (!current) throw new StoreError('lmdb', 'failed', new Error('the outbox is not open'));
-      return work(current.owner);
-    }).pipe(
-      tap({
-        error: (error: StoreError) => {
-          if (error.fault === 'fenced') faults$.next(error);
-        },
-      }),
-    );
+    asOutboxOwner('lmdb', () => current?.owner, faults$, work);
 
   return {
     isDurable: true,

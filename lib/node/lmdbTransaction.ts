@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb';
-import { catchError, defer, noop, throwError, type Observable } from 'rxjs';
-import { isPromise } from '../internal/maybeAsync.js';
+import { catchError, defer, throwError, type Observable } from 'rxjs';
+import { runEffect } from '../session/store/runEffect.js';
 import { assertName, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError, isLmdbFailure } from './lmdbStoreError.js';
@@ -74,11 +74,7 @@ export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform
     let thrown: { readonly reason: unknown } | undefined;
     const perform: Perform = (effect) => {
       try {
-        const returned = effect(transaction);
-        if (isPromise(returned)) {
-          returned.then(noop, noop);
-          throw new TypeError('an effect must be synchronous, but returned a promise');
-        }
+        runEffect(effect, transaction);
       } catch (reason) {
         thrown = { reason };
         throw reason;

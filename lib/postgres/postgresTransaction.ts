@@ -1,6 +1,5 @@
-import { noop } from 'rxjs';
-import { isPromise } from '../internal/maybeAsync.js';
 import type { Completion } from '../session/store/inbox.js';
+import { runEffect } from '../session/store/runEffect.js';
 
 /** The argument of effects: the transaction that also stores the cursor. It ends when the effect returns; an effect must not wait. */
 export interface PostgresTransaction {
@@ -39,11 +38,7 @@ export function statementsOf(completions: readonly Completion<PostgresTransactio
       statements.push({ text, values: [...values], completion });
     };
     try {
-      const returned = effect({ query });
-      if (isPromise(returned)) {
-        returned.then(noop, noop);
-        throw new TypeError('an effect must be synchronous, but returned a promise');
-      }
+      runEffect(effect, { query });
     } finally {
       isOpen = false;
     }

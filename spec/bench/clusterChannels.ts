@@ -117,7 +117,7 @@ async function latency(rate: number): Promise<Result> {
   };
 }
 
-/** What a node may receive for each byte of the messages of its channels. */
+/** The number of bytes that a node may receive for each byte of the messages of its channels. */
 const TRAFFIC_LIMIT = 1.3;
 
 /** A node follows 10 of 100 channels, to all of which batches of 16 messages are appended. A message counts with the size that the codec gives it alone. */

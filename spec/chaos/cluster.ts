@@ -141,7 +141,7 @@ async function befall(nodes: readonly Node[], nats: NatsServers, { pick, whole, 
       await node.restart();
       return;
     case 'wake and kill': {
-      // What a frozen owner does when it wakes up is read by the next owner.
+      // The next owner reads all that a frozen owner writes when it wakes up.
       const others = nodes.filter((one) => one !== node);
       done.freezes++;
       node.signal('SIGSTOP');

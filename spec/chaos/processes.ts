@@ -32,7 +32,7 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   readonly sabotage?: 'effect before cursor' | 'forgetful sender' | 'no fence' | undefined;
 }
 
-/** What a node of a cluster is told at its start. */
+/** The setup of a node of a cluster, from its start on. */
 export interface NodeSetup extends Omit<SidePlan, 'handler'>, Pick<Setup, 'folder' | 'life' | 'seed' | 'ping'> {
   /** Names the cluster. */
   readonly name: string;

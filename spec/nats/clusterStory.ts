@@ -91,7 +91,7 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
   });
 }
 
-/** What is known for certain, against which each answer of a store is judged. */
+/** The facts that are known for certain, against which each answer of a store is judged. */
 function createJudge() {
   const violations: string[] = [];
   const committedBy = new Map<number, number>();
@@ -201,7 +201,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
       judge.claimed(n, claimed.record?.cursor.done ?? 0, doneBefore);
       const [before, trimmedBefore] = [judge.appended(), trimmed];
       const contents = await ready(() => store.open(hello));
-      // What was trimmed meanwhile is no loss.
+      // A message that was trimmed meanwhile is no loss.
       judge.opened(n, contents, before, Math.max(trimmed, trimmedBefore));
       tally.takeOvers++;
       const commit = async (number: number): Promise<void> => {

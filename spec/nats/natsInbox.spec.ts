@@ -1,8 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { natsCluster, type NatsConnection } from '../../lib/nats/index.js';
-import type { Completion, Inbox, InboxLease } from '../../lib/session/store/inbox.js';
+import type { Completion, Inbox } from '../../lib/session/store/inbox.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
+import { claimFor, inboxOwnerCases } from '../support/inboxOwnerCases.js';
 import { startNats, type Nats } from '../support/nats.js';
 import { ready } from '../support/outboxCases.js';
 
@@ -26,12 +27,10 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
 
   /** The inbox of another node. */
   const open = (settings: { readonly timeout?: number } = {}): Inbox<undefined> => natsCluster({ connection, name, ...settings }).inbox;
-  const claim = async (inbox: Inbox<undefined>, n: number): Promise<InboxLease> =>
-    (await ready(inbox.claim('ann', () => ({ owner: `owner ${n}`, epoch: 1, n })))).lease!;
 
   it('knows nothing of a sender that is new, and stores nothing for it', async () => {
     const inbox = open();
-    await claim(inbox, 1);
+    await claimFor(inbox, 1);
     expect(await ready(recordOf(inbox, 'ann'))).toBeUndefined();
   });
 
@@ -51,7 +50,7 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
 
   it('fails the writes of an earlier owner before any effect', async () => {
     const [one, other] = [open(), open()];
-    const first = await claim(one, 1);
+    const first = await claimFor(one, 1);
     await ready(one.commit(first, cursor(1), []));
     const taken = await ready(other.claim('ann', () => ({ owner: 'owner 2', epoch: 1, n: 2 })));
     expect(taken.record).toEqual({ cursor: cursor(1), claim: { owner: 'owner 1', epoch: 1, n: 1 }, session: undefined });
@@ -67,46 +66,12 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
     expect(await ready(recordOf(one, 'ann'))).toMatchObject({ cursor: cursor(2) });
   });
 
-  it.each([
-    [1, 2],
-    [2, 1],
-  ] as const)('lets the later of two hellos of an unknown sender win: hello %i writes first, then hello %i', async (...order) => {
-    const inboxes = { 1: open(), 2: open() };
-    const leases = { 1: await claim(inboxes[1], 1), 2: await claim(inboxes[2], 2) };
-    const write = async (n: 1 | 2) => {
-      await ready(inboxes[n].remember(leases[n], `session ${n}`));
-      await ready(inboxes[n].commit(leases[n], cursor(n, n + 2), []));
-    };
-    await write(order[0]);
-    if (order[0] === 1) await write(2);
-    else await expect(write(1)).rejects.toMatchObject(fenced);
-    expect(await ready(recordOf(inboxes[1], 'ann'))).toEqual({ cursor: cursor(2, 4), session: 'session 2' });
-    await expect(ready(inboxes[1].commit(leases[1], cursor(9), []))).rejects.toMatchObject(fenced);
-  });
-
-  it('replaces all that an earlier session of an unknown sender has stored', async () => {
-    const inbox = open();
-    const leases = [await claim(inbox, 1), await claim(inbox, 2)] as const;
-    await ready(inbox.remember(leases[0], 'session 1'));
-    await ready(inbox.commit(leases[0], cursor(5, 7), []));
-    await ready(inbox.remember(leases[1], 'session 2'));
-    expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(0), session: 'session 2' });
-  });
-
-  it('stores the renewed claim of the same owner, which an older lease does not change', async () => {
-    const inbox = open();
-    const lease = await claim(inbox, 1);
-    await ready(inbox.commit(lease, cursor(1), []));
-    await ready(inbox.claim('ann', () => ({ owner: 'owner 1', epoch: 1, n: 4 })));
-    await ready(inbox.commit(lease, cursor(2), []));
-    const { record } = await ready(inbox.claim('ann', () => undefined));
-    expect(record).toMatchObject({ claim: { owner: 'owner 1', epoch: 1, n: 4 }, cursor: cursor(2) });
-  });
+  inboxOwnerCases(() => open(), fenced);
 
   it('lets one of several nodes win that claim at once, and asks each of them again with what is stored', async () => {
     await ready(open().commit(leaseOf('ann', 'owner 0'), cursor(1), []));
     const nodes = [open(), open(), open(), open()];
-    const leases = await Promise.all(nodes.map((inbox, n) => claim(inbox, n)));
+    const leases = await Promise.all(nodes.map((inbox, n) => claimFor(inbox, n)));
     const results = await Promise.allSettled(nodes.map((inbox, n) => ready(inbox.commit(leases[n]!, cursor(2), []))));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(results.filter(({ status }) => status === 'rejected')).toEqual(

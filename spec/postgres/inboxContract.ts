@@ -9,9 +9,10 @@ import {
   type PostgresTransaction,
 } from '../../lib/postgres/index.js';
 import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
-import type { Completion, InboxLease } from '../../lib/session/store/inbox.js';
+import type { Completion } from '../../lib/session/store/inbox.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
+import { claimFor, inboxOwnerCases } from '../support/inboxOwnerCases.js';
 import { ready } from '../support/outboxCases.js';
 
 type Effect = (transaction: PostgresTransaction) => void;
@@ -265,12 +266,9 @@ export function inboxContract(openPool: () => PostgresPool): void {
   });
 
   describe('with several owners', () => {
-    const claim = async (inbox: PostgresInbox, n: number): Promise<InboxLease> =>
-      (await ready(inbox.claim('ann', () => ({ owner: `owner ${n}`, epoch: 1, n })))).lease!;
-
     it('fails the writes of an earlier owner before any effect', async () => {
       const [one, other] = [open(), open()];
-      const first = await claim(one, 1);
+      const first = await claimFor(one, 1);
       await ready(one.commit(first, cursor(1), effects(put('one'))));
       const taken = await ready(other.claim('ann', () => ({ owner: 'owner 2', epoch: 1, n: 2 })));
       expect(taken.record).toEqual({ cursor: cursor(1), claim: { owner: 'owner 1', epoch: 1, n: 1 }, session: undefined });
@@ -299,41 +297,7 @@ export function inboxContract(openPool: () => PostgresPool): void {
       expect(await names()).toEqual(['ben']);
     });
 
-    it.each([
-      [1, 2],
-      [2, 1],
-    ] as const)('lets the later of two hellos of an unknown sender win: hello %i writes first, then hello %i', async (...order) => {
-      const inboxes = { 1: open(), 2: open() };
-      const leases = { 1: await claim(inboxes[1], 1), 2: await claim(inboxes[2], 2) };
-      const write = async (n: 1 | 2) => {
-        await ready(inboxes[n].remember(leases[n], `session ${n}`));
-        await ready(inboxes[n].commit(leases[n], cursor(n, n + 2), []));
-      };
-      await write(order[0]);
-      if (order[0] === 1) await write(2);
-      else await expect(write(1)).rejects.toMatchObject(fenced);
-      expect(await ready(recordOf(inboxes[1], 'ann'))).toEqual({ cursor: cursor(2, 4), session: 'session 2' });
-      await expect(ready(inboxes[1].commit(leases[1], cursor(9), []))).rejects.toMatchObject(fenced);
-    });
-
-    it('replaces all that an earlier session of an unknown sender has stored', async () => {
-      const inbox = open();
-      const leases = [await claim(inbox, 1), await claim(inbox, 2)] as const;
-      await ready(inbox.remember(leases[0], 'session 1'));
-      await ready(inbox.commit(leases[0], cursor(5, 7), []));
-      await ready(inbox.remember(leases[1], 'session 2'));
-      expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(0), session: 'session 2' });
-    });
-
-    it('stores the renewed claim of the same owner, which an older lease does not change', async () => {
-      const inbox = open();
-      const lease = await claim(inbox, 1);
-      await ready(inbox.commit(lease, cursor(1), []));
-      await ready(inbox.claim('ann', () => ({ owner: 'owner 1', epoch: 1, n: 4 })));
-      await ready(inbox.commit(lease, cursor(2), []));
-      const { record } = await ready(inbox.claim('ann', () => undefined));
-      expect(record).toMatchObject({ claim: { owner: 'owner 1', epoch: 1, n: 4 }, cursor: cursor(2) });
-    });
+    inboxOwnerCases(() => open(), fenced);
 
     it('delivers an exception of "decide", and serves the others', async () => {
       const inbox = open();

@@ -1,7 +1,7 @@
 import { Subject, type VirtualTimeScheduler } from 'rxjs';
 import type { CoreSubjects } from '../../lib/nats/presenceState.js';
 
-/** What a node sends: `isLost` may drop it on the way to another. */
+/** The messages of a node: `isLost` may drop one on the way to another. */
 export interface Sent {
   readonly from: number;
   readonly to: number;

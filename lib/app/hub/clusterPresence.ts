@@ -18,7 +18,7 @@ export type PresenceChange = Pick<Presence, 'entered' | 'left' | 'updated'>;
  */
 export interface ClusterPresence {
   /**
-   * Publishes that members of this node have entered or left a channel, or have set their state. Of a member that has left, only its `id` counts. A member is
+   * Publishes that members of this node have entered or left a channel, or have set their state. Only the `id` of a member that has left counts. A member is
    * in both `entered` and `updated` when it has set a state since it entered. The call does not fail: an implementation repairs a lost message by itself.
    */
   publish(channel: string, change: PresenceChange): void;
