@@ -1,5 +1,3 @@
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
 import { catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Observable } from 'rxjs';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
@@ -14,6 +12,7 @@ import { createAuthentication, goodbyeOf } from './accept/authentication.js';
 import { isSessionFrame, type IncomingConnection } from './accept/incomingConnection.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
+import { emptyRequest } from './nodePlatform.js';
 import type { AnyWire, Credentials } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
@@ -107,7 +106,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
 }
 
 function credentialsOf(connection: IncomingConnection, token = tokenOf(connection)): Credentials {
-  const { request = new IncomingMessage(new Socket()) } = connection;
+  const { request = emptyRequest() } = connection;
   return token === undefined ? { request } : { request, token };
 }
 

@@ -1,5 +1,6 @@
 import { config } from 'rxjs';
 import { guard } from '../internal/guard.js';
+import { warn } from './nodePlatform.js';
 
 /**
  * Reports an error that no other part of the program may receive: to `config.onUnhandledError` of RxJS, if it is set, otherwise as a warning of the
@@ -7,12 +8,12 @@ import { guard } from '../internal/guard.js';
  */
 export function reportUncaught(error: Error): void {
   const { onUnhandledError } = config;
-  if (onUnhandledError) guard(() => onUnhandledError(error), warn);
-  else warn(error);
+  if (onUnhandledError) guard(() => onUnhandledError(error), warnOf);
+  else warnOf(error);
 }
 
-function warn(error: unknown): void {
+function warnOf(error: unknown): void {
   const { message = String(error), stack = '', cause } = Object(error) as Partial<Error>;
   const { message: reason, stack: detail = stack } = Object(cause) as Partial<Error>;
-  process.emitWarning(reason === undefined ? message : `${message}: ${reason}`, { type: 'RxwireWarning', detail });
+  warn(reason === undefined ? message : `${message}: ${reason}`, detail);
 }

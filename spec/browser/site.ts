@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { inBrowsers } from '../support/inBrowsers.js';
 import { launch } from './launch.js';
 
 /** As strict as that of the console: no `eval`, no inline script, and only wires to this machine. */
@@ -23,12 +23,6 @@ export interface Site {
 }
 
 type Order = 'Storage.clearDataForOrigin' | 'Storage.overrideQuotaForOrigin';
-
-/** What the `browser` field of package.json tells bundlers, for the sources. */
-const inBrowsers: Plugin = {
-  name: 'in browsers',
-  setup: ({ onResolve }) => onResolve({ filter: /nodeWebSocket\.js$/ }, () => ({ path: resolve('lib/link/browserWebSocket.ts') })),
-};
 
 /** The script of a page, with all that it imports. */
 export async function bundle(entryPoint: string): Promise<string> {

@@ -2,11 +2,11 @@ import { build } from 'esbuild';
 import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
+import { inBrowsers, replacements } from '../support/inBrowsers.js';
 import { importsOf, libImports, reachable, show, type Import } from './imports.js';
 
 interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>;
-  readonly browser: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
 }
@@ -18,11 +18,11 @@ const doors = Object.keys(manifest.exports)
   .map((door) => (door === '.' ? 'index.ts' : `${door.slice(2)}/index.ts`));
 const browserDoors = doors.filter((door) => !nodeDoors.includes(door.replace('/index.ts', '')));
 
-/** `ws` is for Node; only the file that the `browser` field swaps away may ask for it, and only when it is needed. */
-const isForNode = ({ specifier, from, lazy }: Import): boolean =>
-  specifier === 'ws'
-    ? !(lazy && from === 'link/nodeWebSocket.ts')
-    : specifier.startsWith('node:') || builtinModules.includes(specifier.split('/')[0] ?? '');
+/** `ws` and the modules of Node are for Node: only a file that bundlers for browsers replace may import them, and `ws` only when it is needed. */
+const isForNode = ({ specifier, from, lazy }: Import): boolean => {
+  const isModule = specifier === 'ws' || specifier.startsWith('node:') || builtinModules.includes(specifier.split('/')[0] ?? '');
+  return isModule && !(replacements.has(from) && (lazy || specifier !== 'ws'));
+};
 
 const packageOf = (specifier: string): string => (/^(@[^/]+\/)?[^/]+/.exec(specifier) ?? [specifier])[0];
 
@@ -42,6 +42,7 @@ describe.each(browserDoors)('the browser door lib/%s', (door) => {
       // What @datadog/sketches-js writes its sketches with, which nobody asks it to.
       external: ['ws', 'protobufjs/minimal'],
       logLevel: 'error',
+      plugins: [inBrowsers],
     });
     // The library of Protocol Buffers reads descriptors while it is loaded.
     const context = createContext(door === 'protobuf/index.ts' ? { TextEncoder, TextDecoder } : {});
@@ -64,9 +65,7 @@ describe('the doors', () => {
   });
 
   it('have a twin for every file that the browser field swaps', () => {
-    const sources = Object.entries(manifest.browser)
-      .flat()
-      .map((file) => file.replace(/^\.\/dist\/(esm|cjs)\/(.*)\.js$/, 'lib/$2.ts'));
+    const sources = [...replacements].flat().map((file) => `lib/${file}`);
     expect(sources.filter((file) => !existsSync(file))).toEqual([]);
   });
 });
@@ -81,8 +80,9 @@ describe('the check of the browser doors', () => {
     expect(importsOf(file, text).filter(isForNode)).toHaveLength(1);
   });
 
-  it('allows the one lazy ws', () => {
+  it('allows the one lazy ws, and modules of Node where browsers get another file', () => {
     expect(importsOf('link/nodeWebSocket.ts', `await import('ws');`).filter(isForNode)).toEqual([]);
+    expect(importsOf('server/nodePlatform.ts', `import { Socket } from 'node:net';`).filter(isForNode)).toEqual([]);
   });
 
   it('sees what is imported by way of another file, and not what is only a type', () => {

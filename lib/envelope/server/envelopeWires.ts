@@ -9,7 +9,7 @@ import type { HelloPayload, Message } from '../../message/types.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
-import { randomName } from '../../server/randomName.js';
+import { randomName } from '../../server/nodePlatform.js';
 import type { WiresOptions } from '../../server/serverOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';

@@ -14,7 +14,7 @@ import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
-import { randomName } from '../randomName.js';
+import { randomName } from '../nodePlatform.js';
 import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { NewClient, ServerSessionOptions } from './awakeSession.js';
 import type { Drained } from './drain.js';

@@ -1,15 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Hello, Welcome } from '../../session/protocol/handshake.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import type { Principal } from '../principal.js';
-import { randomName } from '../randomName.js';
+import { digestOf, isSameText, randomName } from '../nodePlatform.js';
 
 /** The server's record of a client, without the messages: plain data, which an inbox stores. */
 export interface PeerRecord {
   /** The session of the last welcome. */
   readonly sid: string;
-  /** Digests of the tokens that the client may send: that of the last welcome, and, until the client has used that one, the token before. */
+  /** Digests of the tokens that the client may send, because a stolen record must not open a session: that of the last welcome, and, until the client has used that one, the token before. */
   readonly tokens: readonly string[];
   /** Its latest hello. */
   readonly epoch: number;
@@ -96,7 +95,7 @@ class KnownPeer implements Peer {
     const isConfirmed = record.isConfirmed || shown === record.sid;
     const sid = resumed ? record.sid : randomName();
     const rt = randomName(TOKEN_BYTES);
-    this.record = { sid, tokens: [digest(rt), digest(used)], epoch, n, isConfirmed, isBegun: goesOn, ...this.#ownership() };
+    this.record = { sid, tokens: [digestOf(rt), digestOf(used)], epoch, n, isConfirmed, isBegun: goesOn, ...this.#ownership() };
     this.#isBegun = this.#canGoOn = goesOn;
     return { sid, rt, known: isConfirmed, resumed, goesOn };
   }
@@ -115,15 +114,10 @@ class KnownPeer implements Peer {
   }
 }
 
-/** Returns the digest of a token: a stolen record must not open a session. */
-function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64url');
-}
-
 /** Returns whether the digest of a token is among these digests. */
 function isAmong(digests: readonly string[], token: string): boolean {
-  const own = Buffer.from(digest(token));
-  return digests.some((other) => timingSafeEqual(Buffer.from(other), own));
+  const own = digestOf(token);
+  return digests.some((other) => isSameText(other, own));
 }
 
 /** Parses a record from an inbox. Returns `undefined` when the record is absent or malformed, as it may be of another version. */

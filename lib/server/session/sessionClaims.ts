@@ -6,7 +6,7 @@ import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '.
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { randomName } from '../randomName.js';
+import { randomName } from '../nodePlatform.js';
 import { createPeer, parsePeerRecord, type Peer, type PeerRecord } from './resumption.js';
 
 /** The result of a claim for a new session. */

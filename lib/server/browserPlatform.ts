@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http';
+import { toBase64 } from '../internal/base64.js';
+import { sha256 } from '../internal/sha256.js';
+
+/** What a server over links in memory needs of a browser: this file replaces `nodePlatform.ts` in bundles for browsers. */
+export function randomName(bytes = 16): string {
+  return toBase64Url(crypto.getRandomValues(new Uint8Array(bytes)));
+}
+
+/** Returns the SHA-256 of a text, as base64url. */
+export function digestOf(text: string): string {
+  return toBase64Url(sha256(new TextEncoder().encode(text)));
+}
+
+/** Compares two texts. Both sides of a link in memory are the same page: no side can measure the other. */
+export function isSameText(one: string, other: string): boolean {
+  return one === other;
+}
+
+/** Returns a request without content, for a link that no request has opened. */
+export function emptyRequest(): IncomingMessage {
+  return { headers: {}, rawHeaders: [], method: 'GET', url: '/' } as unknown as IncomingMessage;
+}
+
+/** Reports a warning to the developer. */
+export function warn(message: string, detail: string): void {
+  // eslint-disable-next-line no-console -- a browser has no other place for warnings
+  console.warn(message, detail);
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}

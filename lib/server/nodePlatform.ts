@@ -1,0 +1,34 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+
+/**
+ * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a name of `nanoid` is a tree of parts, which takes 300 bytes more.
+ *
+ * Bundlers for browsers replace this file by `browserPlatform.ts`.
+ *
+ * @param bytes @default 16
+ */
+export function randomName(bytes = 16): string {
+  return randomBytes(bytes).toString('base64url');
+}
+
+/** Returns the SHA-256 of a text, as base64url. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
+/** Compares two texts of the same length, in a time that does not depend on where they differ. */
+export function isSameText(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one), Buffer.from(other));
+}
+
+/** Returns a request without content, for a link that no request has opened. */
+export function emptyRequest(): IncomingMessage {
+  return new IncomingMessage(new Socket());
+}
+
+/** Reports a warning to the developer. Unlike an uncaught error, it does not end the process. */
+export function warn(message: string, detail: string): void {
+  process.emitWarning(message, { type: 'RxwireWarning', detail });
+}
