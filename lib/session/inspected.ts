@@ -1,0 +1,152 @@
+import { concatMap, defer, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import type { Codec, Direction } from '../codec/codec.js';
+import { json } from '../codec/json.js';
+import { byteLength } from '../internal/byteLength.js';
+import { asInput, attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
+import type { DescribedLink, Frame, Link } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { decodeBody } from './encoding.js';
+import { readFrame, type BatchFrame, type SessionFrame } from './protocol/frames.js';
+
+/** One frame of a session, as {@link inspected} has seen it. */
+export interface InspectedFrame {
+  /** The number of the connection: 1 is the first one of the link. */
+  readonly connection: number;
+  readonly direction: 'sent' | 'received';
+  /** When the frame was sent or received, in ms since the epoch. */
+  readonly at: number;
+  /** The size in bytes; text is counted as UTF-8. */
+  readonly size: number;
+  /** What docs/protocol.md calls the frame; `unreadable` for a frame that violates the protocol. */
+  readonly kind: SessionFrame['kind'] | 'unreadable';
+  /** The number of the first message of a batch; 0 if its messages have no numbers. */
+  readonly first?: number;
+  /** The number of messages of a batch. */
+  readonly count?: number;
+  /** Whether an earlier connection has carried a message of this batch already. */
+  readonly isResent: boolean;
+  /** The ack that the frame is, or carries: all messages up to `done` are processed, and `credit` more may be sent. */
+  readonly ack?: { readonly done: number; readonly credit: number };
+  /** The messages of a batch. Absent if the frame is no batch, or could not be decoded. */
+  readonly messages?: readonly Message[];
+  /** The other fields of the frame, by name. Credentials and resume tokens are replaced by `…`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** Why the frame could not be read or decoded. */
+  readonly error?: unknown;
+  /** The frame itself. It may contain credentials. */
+  readonly frame: Frame;
+}
+
+export interface InspectOptions {
+  /** The codecs of the session, to decode the messages. @default json() */
+  readonly codec?: Codec | readonly Codec[];
+  /** Called with each frame, in the order of the connection. RxJS reports an exception as an unhandled error; the connection is not affected. */
+  readonly onFrame: (frame: InspectedFrame) => void;
+  /** The scheduler for the clock. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** The frames that may wait for a codec that decodes asynchronously. Further frames are reported without their messages. */
+const MAX_WAITING = 1_000;
+/** The fields of a handshake that open a session. */
+const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
+
+/** What a frame contains. */
+type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' | 'frame'>;
+
+/**
+ * Reports each frame of a session in both directions, decoded: for a log, or for a developer who watches a connection. It changes nothing of
+ * what the link sends, nor when. It is for the client's side of a session.
+ *
+ * @param link The link to inspect, such as `webSocket(url)`.
+ * @returns A link that behaves as `link`, and describes itself as it does.
+ * @example
+ * const onFrame = ({ direction, kind, first, isResent }) => console.log(direction, kind, first, isResent);
+ * const wire = connect({ link: inspected(webSocket('ws://127.0.0.1:4870/wire'), { onFrame }) });
+ */
+export function inspected(link: Link<Frame> & DescribedLink, options: InspectOptions): Link<Frame> & DescribedLink {
+  const { codec = json(), onFrame, scheduler = steadyScheduler() } = options;
+  const contentOf = createReader([codec].flat());
+  const frames$ = new Subject<() => MaybeAsync<InspectedFrame>>();
+  let waiting = 0;
+  // A subscriber of RxJS reports what `onFrame` throws, and goes on.
+  frames$
+    .pipe(
+      concatMap((read) => asInput(read())),
+      tap(() => waiting--),
+    )
+    .subscribe(onFrame);
+  let connections = 0;
+
+  const inspect: Link<Frame> = (outgoing) =>
+    defer(() => {
+      const connection = ++connections;
+      const report = (direction: InspectedFrame['direction']): MonoTypeOperatorFunction<Frame> =>
+        tap((frame) => {
+          const seen = { connection, direction, at: wallTime(scheduler), size: byteLength(frame), frame };
+          const content = contentOf(frame, direction, ++waiting <= MAX_WAITING);
+          frames$.next(() => chain(content(), (rest) => ({ ...seen, ...rest })));
+        });
+      return link(outgoing.pipe(report('sent'))).pipe(report('received'));
+    });
+  const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => link[name] });
+  return Object.defineProperties(inspect, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+}
+
+/** Reads frames in the order of the connection. The function that it returns decodes the messages, which may take time. */
+function createReader(codecs: readonly Codec[]) {
+  const highest = { sent: 0, received: 0 };
+  let pid = '';
+  let [codec] = codecs;
+
+  /** Remembers what later frames need: the outbox, the codec, and whether the numbers start again. */
+  const follow = (kind: 'hello' | 'welcome', fields: Readonly<Record<string, unknown>>): void => {
+    if (kind === 'hello') {
+      if (typeof fields['pid'] === 'string') ({ pid } = fields as { readonly pid: string });
+      return;
+    }
+    codec = codecs.find(({ name }) => name === fields['codec']) ?? codec;
+    if (fields['known'] !== true) highest.sent = 0;
+    if (fields['resumed'] !== true) highest.received = 0;
+  };
+  const readBatch = ({ first, count, body, ack }: BatchFrame, to: InspectedFrame['direction'], isDecoded: boolean) => {
+    const isResent = first > 0 && first <= highest[to];
+    highest[to] = Math.max(highest[to], first > 0 ? first + count - 1 : 0);
+    const content: Content = { kind: 'msg', first, count, isResent, ...(ack && { ack: { done: ack.done, credit: ack.credit } }) };
+    const direction: Direction = to === 'sent' ? 'to-server' : 'to-client';
+    const [used, context] = [codec, { direction, pid, first, count }];
+    return (): MaybeAsync<Content> => {
+      if (!used || !isDecoded) return content;
+      return attempt(
+        () => decodeBody(used, body, context),
+        (messages): Content => ({ ...content, messages }),
+        (error) => ({ ...content, error }),
+      );
+    };
+  };
+
+  return (frame: Frame, direction: InspectedFrame['direction'], isDecoded: boolean): (() => MaybeAsync<Content>) => {
+    let read: SessionFrame;
+    try {
+      read = readFrame(frame);
+    } catch (error) {
+      return () => ({ kind: 'unreadable', isResent: false, error });
+    }
+    if (read.kind === 'msg') return readBatch(read, direction, isDecoded);
+    const { kind } = read;
+    const fields = fieldsOf(read);
+    if (kind === 'hello' || kind === 'welcome') follow(kind, fields);
+    const ack = read.kind === 'ack' && { ack: { done: read.done, credit: read.credit } };
+    return () => ({ kind, isResent: false, fields, ...ack });
+  };
+}
+
+/** Returns the fields of a frame that is no batch, without its secrets. The value of an `auth` of the client is one. */
+function fieldsOf(read: Exclude<SessionFrame, BatchFrame>): Readonly<Record<string, unknown>> {
+  const { kind, ...own } = read;
+  const { value } = own as { readonly value?: unknown };
+  if (!('value' in own)) return own;
+  if (typeof value !== 'object' || value === null) return { value: kind === 'auth' && typeof value === 'string' ? '…' : value };
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, SECRETS.has(name) ? '…' : (field as unknown)]));
+}

@@ -1,0 +1,135 @@
+import { config, EMPTY, from, Subject } from 'rxjs';
+import {
+  connect,
+  createMessage,
+  inspected,
+  json,
+  keyring,
+  memoryLink,
+  msgpack,
+  ofType,
+  sealed,
+  type Codec,
+  type Frame,
+  type InspectedFrame,
+} from '../../lib/index.js';
+import { serve } from '../../lib/server/index.js';
+import { linkFaults } from '../../lib/testing/linkFaults.js';
+import { eventually } from '../support/eventually.js';
+
+/** A client whose link is inspected, and an echo. */
+function inspectedPair(codec: Codec, token?: string) {
+  const links$ = new Subject<ReturnType<typeof memoryLink<Frame>>[1]>();
+  const serving = serve(links$, { codecs: [codec] }).subscribe((wire) =>
+    wire.pipe(ofType('said')).subscribe(({ payload }) => wire.next(createMessage('heard', payload))),
+  );
+  const faults = linkFaults();
+  const frames: InspectedFrame[] = [];
+  const link = faults.layer((outgoing) => {
+    const [near, far] = memoryLink<Frame>();
+    links$.next(far);
+    return near(outgoing);
+  });
+  const wire = connect({
+    link: inspected(link, { codec, onFrame: (frame) => frames.push(frame) }),
+    codec,
+    ...(token !== undefined && { token: () => token }),
+    reconnect: { initialInterval: 1, jitter: 0 },
+  });
+  return {
+    wire,
+    frames,
+    faults,
+    end: () => {
+      wire.unsubscribe();
+      serving.unsubscribe();
+    },
+  };
+}
+
+const payloadsOf = (frames: readonly InspectedFrame[]) => frames.flatMap(({ messages = [] }) => messages.map(({ payload }) => payload));
+
+describe('inspected', () => {
+  it.each([json(), msgpack(), sealed(json(), keyring({ current: 'k1', keys: { k1: new Uint8Array(32).fill(7) } }))])(
+    'decodes the frames of both directions: $name',
+    async (codec) => {
+      const { wire, frames, end } = inspectedPair(codec);
+      const heard: unknown[] = [];
+      wire.pipe(ofType('heard')).subscribe(({ payload }) => heard.push(payload));
+      await wire.send(createMessage('said', 'hello'));
+      await eventually(() => expect(heard).toEqual(['hello']));
+      expect(frames.slice(0, 2).map(({ kind, direction }) => [kind, direction])).toEqual([
+        ['hello', 'sent'],
+        ['welcome', 'received'],
+      ]);
+      const batches = frames.filter(({ kind }) => kind === 'msg');
+      expect(payloadsOf(batches)).toEqual(['hello', 'hello']);
+      expect(batches.map(({ direction, first, count, isResent }) => [direction, first, count, isResent])).toEqual([
+        ['sent', 1, 1, false],
+        ['received', 1, 1, false],
+      ]);
+      expect(batches[0]?.size).toBe(Buffer.byteLength(batches[0]?.frame ?? ''));
+      end();
+    },
+  );
+
+  it('marks what an earlier connection has carried', async () => {
+    const { wire, frames, faults, end } = inspectedPair(json());
+    await wire.send(createMessage('said', 1));
+    faults.blackhole();
+    wire.next(createMessage('said', 2));
+    await eventually(() =>
+      expect(frames.filter(({ kind }) => kind === 'msg').some(({ first, direction }) => direction === 'sent' && first === 2)).toBe(true),
+    );
+    faults.cut();
+    faults.restore();
+    await eventually(() => expect(frames.some(({ isResent }) => isResent)).toBe(true));
+    expect(
+      frames.filter(({ isResent, direction }) => isResent && direction === 'sent').map(({ first, connection }) => [first, connection]),
+    ).toEqual([[2, 2]]);
+    end();
+  });
+
+  it('shows no credentials', async () => {
+    const { wire, frames, end } = inspectedPair(json(), 'a-secret-of-the-user');
+    await wire.send(createMessage('said', 1));
+    const [hello, welcome] = frames;
+    expect(hello?.fields).toMatchObject({ token: '…', v: 1 });
+    expect(welcome?.fields).toMatchObject({ rt: '…', codec: 'json' });
+    end();
+  });
+
+  it('reports a frame that is none', () => {
+    const frames: InspectedFrame[] = [];
+    const link = inspected(() => from<Frame[]>(['{', new Uint8Array([9])]), { onFrame: (frame) => frames.push(frame) });
+    link(EMPTY).subscribe();
+    expect(frames.map(({ kind }) => kind)).toEqual(['unreadable', 'unreadable']);
+    expect(frames[0]?.error).toMatchObject({ code: 'ERR_PROTOCOL' });
+  });
+
+  it('reports a batch that cannot be decoded', () => {
+    const frames: InspectedFrame[] = [];
+    inspected(() => from<Frame[]>(['["msg",1,1,[17]]']), { onFrame: (frame) => frames.push(frame) })(EMPTY).subscribe();
+    expect(frames).toMatchObject([{ kind: 'msg', first: 1, count: 1, error: { code: 'ERR_INVALID_MESSAGE' } }]);
+  });
+
+  it('goes on when onFrame throws, and RxJS reports it', async () => {
+    const before = config.onUnhandledError;
+    const reported: unknown[] = [];
+    config.onUnhandledError = (error) => reported.push(error);
+    const received: Frame[] = [];
+    const onFrame = (): void => {
+      throw new Error('no');
+    };
+    inspected(() => from<Frame[]>(['["ack",1,2]', '["ack",2,2]']), { onFrame })(EMPTY).subscribe((frame) => received.push(frame));
+    await eventually(() => expect(reported).toHaveLength(2));
+    expect(received).toHaveLength(2);
+    config.onUnhandledError = before;
+  });
+
+  it('describes itself as its link does', () => {
+    const link = Object.assign(() => EMPTY, { protocol: 'websocket', endpoint: 'ws://a' });
+    const { protocol, endpoint } = inspected(link, { onFrame: () => undefined });
+    expect([protocol, endpoint]).toEqual(['websocket', 'ws://a']);
+  });
+});
