@@ -1,3 +1,4 @@
+export { linkFaults, type LinkCondition, type LinkFaults, type LinkFaultsOptions } from './linkFaults.js';
 export { collectMarbles, marble, runMarble } from './marble.js';
 export type {
   MarbleContext,

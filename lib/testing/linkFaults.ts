@@ -1,0 +1,139 @@
+import {
+  BehaviorSubject,
+  concat,
+  concatAll,
+  defer,
+  dematerialize,
+  distinctUntilChanged,
+  EMPTY,
+  filter,
+  map,
+  materialize,
+  merge,
+  mergeMap,
+  NEVER,
+  of,
+  pipe,
+  ReplaySubject,
+  Subject,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  throwError,
+  timer,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type ObservableNotification,
+  type SchedulerLike,
+} from 'rxjs';
+import { ConnectionLostError } from '../errors.js';
+import { assertNotNegative } from '../internal/assert.js';
+import { completionOf } from '../internal/completionOf.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { ABNORMAL } from '../link/closeCode.js';
+import type { DescribedLink, Frame, Link } from '../link/link.js';
+
+/** The condition of a network: it carries frames, refuses each connection, or loses each frame without a word. */
+export type LinkCondition = 'up' | 'cut' | 'black hole';
+
+/** Faults for links. All links that {@link LinkFaults.layer} has wrapped suffer them together. */
+export interface LinkFaults {
+  /** The condition now. */
+  readonly condition: LinkCondition;
+  /** Emits the condition now, and at each change. */
+  readonly condition$: Observable<LinkCondition>;
+  /** Wraps a link, so that its connections suffer the faults. It describes itself as the link does. */
+  layer(link: Link<Frame> & DescribedLink): Link<Frame> & DescribedLink;
+  /** Loses each connection, and refuses each new one until {@link restore}. Both ends learn of it at once, with close code 1006. */
+  cut(): void;
+  /** Loses each connection. Another one can open at once. */
+  drop(): void;
+  /**
+   * Loses each frame from now on, in both directions, and neither end learns of it; new connections wait. After {@link restore}, a connection
+   * that has lost a frame carries none any more, as one of TCP does: its ends find out by their heartbeats.
+   */
+  blackhole(): void;
+  /** Delays each frame by this time in each direction, in ms. The order stays. */
+  lag(ms: number): void;
+  /** Ends a cut, and a black hole. A lag stays. */
+  restore(): void;
+}
+
+export interface LinkFaultsOptions {
+  /** The scheduler of the delays. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Creates faults for links: for a test, or for a page that shows what its application does on a bad network. They work with links in memory
+ * and with real ones.
+ *
+ * @throws {RangeError} By `lag`, if the time is negative.
+ * @example
+ * const faults = linkFaults();
+ * const wire = connect({ link: faults.layer(webSocket('ws://127.0.0.1:4870/wire')) });
+ * faults.cut();
+ * setTimeout(() => faults.restore(), 2_000);
+ */
+export function linkFaults({ scheduler = steadyScheduler() }: LinkFaultsOptions = {}): LinkFaults {
+  const condition$ = new BehaviorSubject<LinkCondition>('up');
+  const lost$ = new Subject<void>();
+  let lag = 0;
+
+  /**
+   * One direction of a connection. The end of the connection, as its sender announces it, travels behind the frames; if it gets lost, `closed$` ends
+   * the link of the sender, who knows that it has closed the connection.
+   */
+  const travel = (closed$?: Subject<never>): MonoTypeOperatorFunction<Frame> => {
+    let isLost = false;
+    let lastDue = 0;
+    const carry = (sent: ObservableNotification<Frame>): Observable<ObservableNotification<Frame>> => {
+      isLost ||= condition$.value === 'black hole';
+      if (isLost) {
+        if (sent.kind === 'E') closed$?.error(sent.error);
+        else if (sent.kind === 'C') closed$?.complete();
+        return EMPTY;
+      }
+      const due = (lastDue = Math.max(lastDue, scheduler.now() + lag));
+      return defer(() => (due > scheduler.now() ? timer(due - scheduler.now(), scheduler).pipe(map(() => sent)) : of(sent)));
+    };
+    return pipe(materialize(), map(carry), concatAll(), (carried$) => concat(carried$, NEVER), dematerialize());
+  };
+  const open = (link: Link<Frame>, outgoing: Observable<Frame>): Observable<Frame> =>
+    defer(() => {
+      const closed$ = new ReplaySubject<never>();
+      const received$ = link(outgoing.pipe(travel(closed$))).pipe(travel(), tap({ complete: () => closed$.complete() }));
+      return merge(received$, lost(), closed$).pipe(takeUntil(completionOf(closed$)));
+    });
+  const lost = (): Observable<never> => lost$.pipe(mergeMap(() => throwError(() => new ConnectionLostError(ABNORMAL, 'cut'))));
+  const refuse = throwError(() => new ConnectionLostError(ABNORMAL, 'the network is cut'));
+
+  return {
+    get condition() {
+      return condition$.value;
+    },
+    condition$: condition$.pipe(distinctUntilChanged()),
+    layer(link) {
+      const faulty: Link<Frame> = (outgoing) =>
+        condition$.pipe(
+          filter((condition) => condition !== 'black hole'),
+          take(1),
+          switchMap((condition) => (condition === 'cut' ? refuse : open(link, outgoing))),
+        );
+      const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => link[name] });
+      return Object.defineProperties(faulty, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+    },
+    cut() {
+      condition$.next('cut');
+      lost$.next();
+    },
+    drop: () => lost$.next(),
+    blackhole: () => condition$.next('black hole'),
+    lag(ms) {
+      assertNotNegative('lag', { ms });
+      lag = ms;
+    },
+    restore: () => condition$.next('up'),
+  };
+}
