@@ -92,7 +92,7 @@ export { conflateByKey, type ConflateByKeyOptions, type ConflateReason } from '.
 export { dedupe, type DedupeOptions } from './operators/dedupe.js';
 export { expire, type ExpireOptions } from './operators/expire.js';
 export { idempotent, type IdempotentOptions } from './operators/idempotent.js';
-export { ofType, type MessageOf } from './operators/ofType.js';
+export { ofType, type MessageOf, type Selected, type TypeIn } from './operators/ofType.js';
 export { priorityMerge, type OverflowPolicy, type PriorityMergeOptions } from './operators/priorityMerge.js';
 export { resequence, type ResequenceOptions, type SequenceGap } from './operators/resequence.js';
 export { exponentialDelay, linearDelay } from './internal/retryDelays.js';

@@ -129,6 +129,22 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly delivery?: Delivery;
 }
 
+/**
+ * A message of one of the types of a map: the union that `type` discriminates. With it, an application has a map of its own for each wire, beside
+ * {@link MessageTypes} or in its place; types that are not in the map are compile errors.
+ *
+ * @example
+ * interface ChatMessages {
+ *   'chat.said': { readonly text: string };
+ * }
+ * const wire = connect<ChatMessages>({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.pipe(ofType('chat.said')).subscribe(({ payload }) => draw(payload.text));
+ */
+export type MessageIn<Types extends object> = { [T in keyof Types & string]: Message<T, Types[T]> }[keyof Types & string];
+
+/** A map of all types, with payloads that are not known: that of a wire without a map of its own. */
+export type AnyTypes = Readonly<Record<string, unknown>>;
+
 /** The start of an execution, a part of its output, or its end. */
 export interface ExecutionPayload {
   readonly executionId: string;

@@ -6,12 +6,13 @@ import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnow
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { acceptedSocket } from '../link/acceptedSocket.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
+import type { MessageIn } from '../message/types.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { ADMISSION_DEFAULTS, checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
 import { blockFloods } from './accept/blockFloods.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
-import type { Principal, ServerWire } from './principal.js';
+import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, serve } from './serve.js';
 import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
@@ -68,10 +69,13 @@ export const LISTEN_DEFAULTS = {
  *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
  * });
  */
-export function listen<P extends Principal | undefined = undefined>(
+export function listen<P extends Principal | undefined = undefined>(server: Server, options?: ListenOptions<P>): Observable<ServerWire<P>>;
+/** With a map of types for these wires, and the type of their principals. */
+export function listen<Types extends object, P extends Principal | undefined = Principal | undefined>(
   server: Server,
-  options: ListenOptions<P> = {},
-): Observable<ServerWire<P>> {
+  options?: ListenOptions<P>,
+): Observable<ServerWire<P, MessageIn<Types>>>;
+export function listen(server: Server, options: ListenOptions<Principal | undefined> = {}): Observable<AnyWire> {
   const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout, cluster } = options;
   const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
   const { maxFrame = DEFAULTS.maxFrame, helloTimeout = SERVE_DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
@@ -125,8 +129,8 @@ export function listen<P extends Principal | undefined = undefined>(
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
-    return serve<P>(merge(links$, blockFloods(server, admission, scheduler)), {
-      ...onlyKnown<ServeOptions<P>>(options, SERVE_OPTIONS),
+    return serve<Principal | undefined>(merge(links$, blockFloods(server, admission, scheduler)), {
+      ...onlyKnown<ServeOptions<Principal | undefined>>(options, SERVE_OPTIONS),
       endpoint: path,
       shutdown$,
     });

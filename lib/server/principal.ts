@@ -27,8 +27,8 @@ export interface Credentials {
 /** Returns the principal of credentials; returns `undefined`, or throws, if they are not valid. */
 export type Authenticate<P extends Principal | undefined> = (credentials: Credentials) => P | undefined | ObservableInput<P | undefined>;
 
-/** A wire, and its principal. */
-export type ServerWire<P extends Principal | undefined = undefined> = Wire & {
+/** A wire of messages `M`, and its principal `P`. */
+export type ServerWire<P extends Principal | undefined = undefined, M extends Message = Message> = Wire<M> & {
   /** The principal as it was authenticated last; `undefined` without `authenticate`. */
   readonly principal: P;
 };

@@ -62,8 +62,10 @@ type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' |
  * @param link The link to inspect, such as `webSocket(url)`.
  * @returns A link that behaves as `link`, and describes itself as it does.
  * @example
- * const onFrame = ({ direction, kind, first, isResent }) => console.log(direction, kind, first, isResent);
- * const wire = connect({ link: inspected(webSocket('ws://127.0.0.1:4870/wire'), { onFrame }) });
+ * const link = inspected(webSocket('ws://127.0.0.1:4870/wire'), {
+ *   onFrame: ({ direction, kind, first, isResent }) => console.log(direction, kind, first, isResent),
+ * });
+ * const wire = connect({ link });
  */
 export function inspected(link: Link<Frame> & DescribedLink, options: InspectOptions): Link<Frame> & DescribedLink {
   const { codec = json(), onFrame, scheduler = steadyScheduler() } = options;

@@ -3,6 +3,7 @@ import { json } from '../codec/json.js';
 import { assertAbsent } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
+import type { AnyTypes, MessageIn } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
@@ -35,7 +36,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * wire.next(createMessage('execution.start', { executionId: 'e1', sandboxId: 's1', data: 'console.log(6 * 7)' }));
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
-export function connect(options: ConnectOptions): Wire {
+export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {
   const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
   const { signals$ = networkSignals } = options;
   const isLink: boolean = typeof (link as unknown) === 'function';

@@ -68,11 +68,14 @@ export interface WireSetup {
 
 /**
  * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. {@link connect} and `listen` create wires, which
- * connect at once.
+ * connect at once. `M` is the union of its messages, see {@link MessageIn}.
  *
  * Messages that arrive before the first subscriber wait for it. `error` and `unsubscribe` close the wire at once, without draining.
  */
-export class Wire extends Subject<Message> {
+export class Wire<M extends Message = Message> extends Subject<M> {
+  // A wire with a map of its own is a wire, too, for functions that take any.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a field of RxJS, which nothing reads
+  declare observers: Observer<any>[];
   /** Identifies the wire. It becomes the `source` of messages that are sent without one. */
   readonly id: string;
   readonly delivery: Delivery;
@@ -122,7 +125,7 @@ export class Wire extends Subject<Message> {
       next: (message) => {
         this.#traffic.messagesReceived++;
         if (this.#leavesUnacked) this.#emitUnacked(message);
-        else if (this.observed) super.next(message);
+        else if (this.observed) super.next(message as M);
         else rejectUnreceived(message, unreceived);
       },
       error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
@@ -213,7 +216,7 @@ export class Wire extends Subject<Message> {
    *
    * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
    */
-  override next(message: Message): void {
+  override next(message: M): void {
     const id = idOf(message);
     if (typeof id !== 'string') {
       this.#refuse(
@@ -240,7 +243,7 @@ export class Wire extends Subject<Message> {
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
-  send(message: Message, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
+  send(message: M, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
     const receipt = this.#tracker().end(String(idOf(message)), until);
     this.next(message);
     return receipt;
@@ -301,8 +304,8 @@ export class Wire extends Subject<Message> {
     super.unsubscribe();
   }
 
-  override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
-  override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
+  override subscribe(observer?: Partial<Observer<M>> | ((message: M) => void) | null): Subscription;
+  override subscribe(...args: [Partial<Observer<M>>?]): Subscription {
     const subscription = super.subscribe(...args);
     this.#subscribers.add(subscription);
     return subscription;
@@ -315,7 +318,7 @@ export class Wire extends Subject<Message> {
 
   #emitUnacked(message: Message): void {
     claim(message)?.abandon();
-    super.next(message);
+    super.next(message as M);
   }
 
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */

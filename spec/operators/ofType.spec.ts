@@ -1,5 +1,6 @@
 import { lastValueFrom, map, of, pipe, toArray } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { operatorContract } from '../support/operatorContract.js';
 
@@ -26,6 +27,6 @@ describe('ofType', () => {
   });
 
   it('finds no type in what every object has', async () => {
-    expect(await lastValueFrom(of(ping).pipe(ofType('constructor', '__proto__', 'toString'), toArray()))).toEqual([]);
+    expect(await lastValueFrom(of<Message>(ping).pipe(ofType('constructor', '__proto__', 'toString'), toArray()))).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { refCounted, type RefCount } from '../../internal/refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
-import type { Delivery, Message } from '../../message/types.js';
+import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions, ChannelStart } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
@@ -25,7 +25,7 @@ export interface ClientChannelParts extends ChannelParts {
 }
 
 /** A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives its messages. */
-export class Channel extends ChannelSubject {
+export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   /** The state of the membership: the current one, then each change. Completes with the wire. */
   readonly state$: Observable<ChannelState>;
   /** Reports messages that are lost for good. Emits before the first message behind the gap. */
@@ -108,12 +108,16 @@ type FollowStart = Exclude<ChannelStart, 'live'>;
  * room.pipe(ofType('chat.said')).subscribe(({ source, payload }) => draw([source, payload]));
  * room.next(createMessage('chat.said', 'hello'));
  */
-export function channel(wire: Wire, name: string, options: ChannelOptions = {}): Channel {
+export function channel<Types extends object = AnyTypes>(
+  wire: Wire,
+  name: string,
+  options: ChannelOptions = {},
+): Channel<MessageIn<Types>> {
   const { from, answerTimeout } = options;
   if (typeof from === 'object' && 'last' in from) assertNotNegative('channel', { last: from.last });
   assertPositive('channel', { answerTimeout });
   assertChannelName('channel', name);
-  return channelsOf(wire).find(name, options);
+  return channelsOf(wire).find(name, options) as Channel<MessageIn<Types>>;
 }
 
 /** @throws {TypeError} */

@@ -17,12 +17,15 @@ export interface ChannelParts {
  * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and `unsubscribe` end it for the subscribers of this
  * object only.
  */
-export class ChannelSubject extends Subject<Message> {
+export class ChannelSubject<M extends Message = Message> extends Subject<M> {
+  // A channel with a map of its own is a channel, too, for functions that take any.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a field of RxJS, which nothing reads
+  declare observers: Observer<any>[];
   readonly name: string;
   /** Emits all members first, then each change. */
   readonly presence$: Observable<Presence>;
 
-  readonly #messages$: Observable<Message>;
+  readonly #messages$: Observable<M>;
   readonly #publish: ChannelParts['publish'];
   readonly #send: ChannelParts['send'];
   readonly #end$ = new ReplaySubject<void>(1);
@@ -31,7 +34,7 @@ export class ChannelSubject extends Subject<Message> {
   constructor({ name, messages$, presence$, publish, send }: ChannelParts) {
     super();
     this.name = name;
-    this.#messages$ = messages$.pipe(takeUntil(this.#end$));
+    this.#messages$ = (messages$ as Observable<M>).pipe(takeUntil(this.#end$));
     this.presence$ = presence$.pipe(takeUntil(this.#end$));
     this.#publish = publish;
     this.#send = send;
@@ -42,7 +45,7 @@ export class ChannelSubject extends Subject<Message> {
     return this.#listeners > 0;
   }
 
-  override next(message: Message): void {
+  override next(message: M): void {
     if (!this.closed) this.#publish(message);
   }
 
@@ -64,7 +67,7 @@ export class ChannelSubject extends Subject<Message> {
    *   (error: Error) => draw(error.message),
    * );
    */
-  send(message: Message): Promise<ChannelPosition | undefined> {
+  send(message: M): Promise<ChannelPosition | undefined> {
     if (!this.closed) return this.#send(message);
     return ignorable(Promise.reject(new WireClosedError(message.id)));
   }
@@ -82,7 +85,8 @@ export class ChannelSubject extends Subject<Message> {
    * await run.end();
    */
   async end(reason?: string): Promise<void> {
-    await this.send(createMessage('channel.ended', reason === undefined ? { status: 'completed' } : { status: 'failed', reason }));
+    const ended = createMessage('channel.ended', reason === undefined ? { status: 'completed' } : { status: 'failed', reason });
+    await this.send(ended as Message as M);
   }
 
   override complete(): void {
@@ -99,8 +103,8 @@ export class ChannelSubject extends Subject<Message> {
     this.complete();
   }
 
-  override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
-  override subscribe(...args: [Partial<Observer<Message>>?]): Subscription {
+  override subscribe(observer?: Partial<Observer<M>> | ((message: M) => void) | null): Subscription;
+  override subscribe(...args: [Partial<Observer<M>>?]): Subscription {
     const subscription = this.#messages$.subscribe(...args);
     if (subscription.closed) return subscription;
     this.#listeners++;
