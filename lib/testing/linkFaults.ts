@@ -44,20 +44,20 @@ export interface LinkFaults {
   /** Emits the condition now, and at each change. */
   readonly condition$: Observable<LinkCondition>;
   /** Wraps a link, so that its connections suffer the faults. It describes itself as the link does. */
-  layer(link: Link<Frame> & DescribedLink): Link<Frame> & DescribedLink;
+  readonly layer: (link: Link<Frame> & DescribedLink) => Link<Frame> & DescribedLink;
   /** Loses each connection, and refuses each new one until {@link restore}. Both ends learn of it at once, with close code 1006. */
-  cut(): void;
+  readonly cut: () => void;
   /** Loses each connection. Another one can open at once. */
-  drop(): void;
+  readonly drop: () => void;
   /**
    * Loses each frame from now on, in both directions, and neither end learns of it; new connections wait. After {@link restore}, a connection
    * that has lost a frame carries none any more, as one of TCP does: its ends find out by their heartbeats.
    */
-  blackhole(): void;
+  readonly blackhole: () => void;
   /** Delays each frame by this time in each direction, in ms. The order stays. */
-  lag(ms: number): void;
+  readonly lag: (ms: number) => void;
   /** Ends a cut, and a black hole. A lag stays. */
-  restore(): void;
+  readonly restore: () => void;
 }
 
 export interface LinkFaultsOptions {

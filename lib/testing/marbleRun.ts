@@ -10,6 +10,9 @@ import type {
   MarbleValues,
   MarbleWindow,
 } from './marbleSpec.js';
+import { createTestedConnection, hasConnection, type OpenLine } from './marbleConnection.js';
+import { withMarbleEnd } from './marbleEnd.js';
+import type { TestWire } from './testWire.js';
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
 
@@ -22,9 +25,19 @@ type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, Marb
 export type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
 
 /** Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected marbles. */
-export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: MarbleRecording; comparisons: Comparison[] } {
+export function record(spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
+  return withMarbleEnd((end) => recordUntil(end, spec, pipeline));
+}
+
+interface Recorded {
+  readonly recording: MarbleRecording;
+  readonly comparisons: Comparison[];
+}
+
+/** @param close Closes the wires of the marble, which would go on for ever. */
+function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
-  assertDistinct([...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
+  assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
   const scheduler = new TestScheduler(() => true);
   const now = () => scheduler.frame;
 
@@ -37,24 +50,40 @@ export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: Ma
     const main = open('source', 'source', source);
     const further = mapValues(inputs, (marbles, name) => open('input', name, marbles));
     const noted = mapValues(outputs, () => [] as MarbleEvent[]);
+    const openLine: OpenLine = (name, marbles, letters) => watch(hot(marbles, meaning(marbles, letters), error), 'input', name, true, now);
+    let tested = hasConnection(spec) ? createTestedConnection(spec, openLine, now) : undefined;
+    const connect = (): TestWire => (tested ??= createTestedConnection(spec, openLine, now)).test;
     const context = {
       ...durations,
       ...mapValues(further, ({ stream }) => stream),
       ...mapValues(noted, (events) => (value: unknown) => void events.push({ frame: now(), kind: 'next', value })),
+      get connection() {
+        return connect();
+      },
+      get wire() {
+        return connect().wire;
+      },
     } as AnyContext;
 
-    const last = Math.max(...[source, expected, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
+    const { link = '', server = '', received = '' } = spec;
+    const last = Math.max(...[source, expected, link, server, received, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
     const window = parseWindow(unsub);
     const seen: MarbleEvent[] = [];
     subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
     scheduler.maxFrames = last + PATIENCE;
     flush();
+    withoutEvents([seen, ...Object.values(noted), ...(tested ? [tested.received] : [])], () => {
+      close();
+      flush();
+    });
     assertEnded(scheduler, seen);
 
     const outputLines = Object.entries(noted).map(([name, events]) => line('output', name, events));
+    const receivedLines = tested && spec.received !== undefined ? [line('output', 'received', tested.received)] : [];
     const ended = seen.find(({ kind }) => kind !== 'next')?.frame ?? Infinity;
     const result = { ...line('result', 'result', seen), windows: [{ from: window.from, to: Math.min(window.to, ended) }] };
-    const lines = [main.line(), ...Object.values(further).map((input) => input.line()), ...outputLines, result];
+    const inputLines = [...Object.values(further).map((input) => input.line()), ...(tested?.inputs() ?? [])];
+    const lines = [main.line(), ...inputLines, ...outputLines, ...receivedLines, result];
     const expectedOf = (name: string) => parseEvents(outputs[name] ?? '', values, error);
     return {
       recording: {
@@ -67,10 +96,18 @@ export function record(spec: MarbleSpec, pipeline: AnyPipeline): { recording: Ma
       comparisons: [
         { name: 'result', actual: seen, expected: parseEvents(expected, values, error) },
         ...outputLines.map(({ name, events }) => ({ name, actual: events, expected: expectedOf(name) })),
+        ...receivedLines.map(({ name, events }) => ({ name, actual: events, expected: parseEvents(received, values, error) })),
         ...(subs === undefined ? [] : compareWindows(main.line(), typeof subs === 'string' ? [subs] : subs)),
       ],
     };
   });
+}
+
+/** Runs the task, and removes from the logs what it has caused. */
+function withoutEvents(logs: readonly MarbleEvent[][], task: () => void): void {
+  const lengths = logs.map(({ length }) => length);
+  task();
+  logs.forEach((log, index) => log.splice(lengths[index] ?? 0));
 }
 
 function line(role: MarbleLine['role'], name: string, events: readonly MarbleEvent[]): MarbleLine {

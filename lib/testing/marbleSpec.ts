@@ -1,4 +1,6 @@
 import type { Observable } from 'rxjs';
+import type { Wire } from '../wire/wire.js';
+import type { TestWire, TestWireOptions } from './testWire.js';
 
 /** The values of the letters in marbles. */
 export type MarbleValues = Readonly<Record<string, unknown>>;
@@ -6,8 +8,8 @@ export type MarbleValues = Readonly<Record<string, unknown>>;
 export type MarbleStrings = Readonly<Record<string, string>>;
 
 type Syntax = ' ' | '-' | '|' | '#' | '^' | '!' | '(' | ')';
-/** With `values`, these characters are part of a time such as `1.5ms`, unless they are a letter of `values`. */
-type TimeSyntax = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'm' | 's';
+/** A time in marbles, as ` 1.5s `: what is between two spaces, or between the start and a space. */
+type Time = `${number}${'ms' | 's' | 'm'}`;
 
 /** The type of the values that a string of marbles emits: the values of its letters, and `string` for letters without a value. */
 export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends [never]
@@ -16,12 +18,13 @@ export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends
     ? Values[keyof Values]
     : Letters<Marbles, Values>;
 
-type Letters<Marbles, Values, Found = never> = Marbles extends `${infer Letter}${infer Rest}`
-  ? Letters<
-      Rest,
-      Values,
-      Found | (Letter extends keyof Values ? Values[Letter] : Letter extends Syntax ? never : Letter extends TimeSyntax ? never : string)
-    >
+/** The types of the values of the letters between two spaces, unless they are a time. */
+type Letters<Marbles extends string, Values, Found = never> = Marbles extends `${infer Part} ${infer Rest}`
+  ? Letters<Rest, Values, Found | (Part extends Time ? never : ValuesOf<Part, Values>)>
+  : Found | ValuesOf<Marbles, Values>;
+
+type ValuesOf<Part, Values, Found = never> = Part extends `${infer Letter}${infer Rest}`
+  ? ValuesOf<Rest, Values, Found | (Letter extends keyof Values ? Values[Letter] : Letter extends Syntax ? never : string)>
   : Found;
 
 /**
@@ -53,12 +56,33 @@ export interface MarbleSpec<
   readonly inputs?: Inputs;
   /** The values that the pipeline must pass to each of these functions, which it receives by name. */
   readonly outputs?: Outputs;
+  /**
+   * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black hole, `c` crashes the server, and `d` loses the
+   * connection, while another one can open at once. The network is cut at first if the first letter is `o`. @default it is open
+   */
+  readonly link?: string;
+  /** How long a frame takes in each direction, as marbles up to a `|`. @default no time */
+  readonly lag?: string;
+  /** The messages that the server sends. A letter whose value is no message stands for a message of the type `value` with that payload. */
+  readonly server?: string;
+  /** The messages that the server must receive, in the same way. @default not asserted */
+  readonly received?: string;
+  /** Options of the wire and its server. */
+  readonly wire?: TestWireOptions;
   /** The label of the operator in the diagram. @default the name of the file, and `time` */
   readonly operator?: string;
 }
 
-/** The second argument of a pipeline: `time` in ms, `inputs` as Observables, `outputs` as functions that record their arguments. */
-export type MarbleContext<Values, Time, Inputs, Outputs> = { readonly [Name in keyof Time]: number } & {
+/** The ends of the network of a marble, which are created when the pipeline reads them. */
+export interface MarbleConnection {
+  /** The wire of the client. */
+  readonly wire: Wire;
+  /** The whole of {@link testWire}, as its server. */
+  readonly connection: TestWire;
+}
+
+/** The second argument of a pipeline: the `wire` to a server, `time` in ms, `inputs` as Observables, `outputs` as functions that record their arguments. */
+export type MarbleContext<Values, Time, Inputs, Outputs> = MarbleConnection & { readonly [Name in keyof Time]: number } & {
   readonly [Name in keyof Inputs]: Observable<MarbleValue<Extract<Inputs[Name], string>, Values>>;
 } & { readonly [Name in keyof Outputs]: (value: unknown) => void };
 

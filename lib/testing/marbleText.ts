@@ -31,10 +31,18 @@ export function explain(comparisons: readonly Comparison[], values: MarbleValues
   const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
   if (failed.length === 0) return undefined;
 
+  // A pipeline that differs for ever would fill the screen.
+  const until = Math.max(...failed.map(({ wrong }) => [...wrong.keys()][MAX_REASONS] ?? Infinity));
+  const shown = (marks: readonly Mark[]) => marks.filter(({ frame }) => frame <= until);
   const rows = failed.flatMap(({ name, expected, actual, wrong }) => [
-    toRow(`${name} expected`, expected, values),
-    toRow(`${name} actual`, actual, values),
-    { label: '', cells: new Map([...wrong.keys()].map((frame) => [frame, '^'])), starts: Infinity, ends: -1 },
+    toRow(`${name} expected`, shown(expected), values),
+    toRow(`${name} actual`, shown(actual), values),
+    {
+      label: '',
+      cells: new Map([...wrong.keys()].filter((frame) => frame <= until).map((frame) => [frame, '^'])),
+      starts: Infinity,
+      ends: -1,
+    },
   ]);
   const reasons = failed.flatMap(({ name, wrong }) =>
     [...wrong].flatMap(([frame, texts]) => texts.map((text) => `  ${name}, at ${frame} ms: ${text}`)),

@@ -1,4 +1,5 @@
 import { map, merge, of, take, tap, throttleTime, withLatestFrom, type Observable } from 'rxjs';
+import { createMessage } from '../../lib/index.js';
 import { marble, runMarble, type MarbleRecording } from '../../lib/testing/index.js';
 
 interface Receipt {
@@ -59,3 +60,23 @@ marble('expected is required', { source: '-a-|' }, (source) => source);
 marble('a pipeline is no subscription', { source: '-a-|', expected: '-a-|' }, () => 'a');
 
 export const recording: MarbleRecording = runMarble({ source: '-a-|', expected: '-a-|' }, (source) => source);
+
+marble(
+  'the letters of a time are no values',
+  { source: '-a 10ms |', expected: '-a 10ms |', values: { a: 1, m: 'm', s: 's' } },
+  (source) => {
+    const numbers: Observable<number> = source;
+    return numbers;
+  },
+);
+
+marble('a time needs a space behind it', { source: '-a 10ms', expected: '-a 10ms', values: { a: 1 } }, (source) => {
+  // @ts-expect-error without the space, 1, 0, m and s are letters
+  const numbers: Observable<number> = source;
+  return numbers;
+});
+
+marble('a wire is there when it is named', { source: '-a-|', expected: '-a-|' }, (source, { wire, connection }) => {
+  const { received } = connection.server;
+  return source.pipe(tap(() => wire.next(received[0] ?? createMessage('said', 1))));
+});

@@ -1,0 +1,174 @@
+import { asapScheduler, concat, defer, ReplaySubject, Subject, type Observable, type Subscription } from 'rxjs';
+import { json } from '../codec/json.js';
+import { OverflowError } from '../errors.js';
+import type { Frame, Link } from '../link/link.js';
+import { memoryLink } from '../link/memoryLink.js';
+import type { AnyTypes, Message, MessageIn } from '../message/types.js';
+import type { AnyWire, Principal, ServerWire } from '../server/principal.js';
+import { serve } from '../server/serve.js';
+import type { ServeOptions } from '../server/serverOptions.js';
+import type { NetworkSignal } from '../session/networkSignals.js';
+import { connect, type ConnectOptions } from '../wire/connect.js';
+import type { Wire } from '../wire/wire.js';
+import { linkFaults, type LinkFaults } from './linkFaults.js';
+import { onMarbleEnd } from './marbleEnd.js';
+
+/** The options of {@link testWire}: those of `connect`, without the link, and those of the server. */
+export interface TestWireOptions extends Partial<Omit<ConnectOptions, 'link'>> {
+  /** Called with each wire of the server, as a subscriber of `listen`. @default the server receives the messages, and keeps them in `received` */
+  readonly serve?: (wire: AnyWire) => void;
+  /** Further options of the server, as those of `listen`: `authenticate`, `inbox`, `outbox`, `rateLimit` … */
+  readonly server?: ServeOptions<Principal | undefined>;
+  /** Whether the network is cut at first. @default false */
+  readonly isCut?: boolean;
+  /** How long a frame takes in each direction at first, in ms. @default 0 */
+  readonly lag?: number;
+}
+
+/** The server of a {@link testWire}. It stays the same object when the server crashes. */
+export interface TestServer<M extends Message = Message> {
+  /** The messages that the server has received, in order; empty with the option `serve`. */
+  readonly received: readonly M[];
+  /** Emits the messages of `received`: first those that are there, then each further one. Completes with `close`. */
+  readonly received$: Observable<M>;
+  /** Emits the wires of the server: the latest first, then each further one. A client that returns in time continues with the same wire. */
+  readonly wires$: Observable<ServerWire<Principal | undefined, M>>;
+  /**
+   * Sends a message to the client, at once or as soon as there is a wire.
+   *
+   * @throws {OverflowError} If 10,000 messages wait for a wire.
+   */
+  readonly next: (message: M) => void;
+}
+
+/** A client, a server, and the network between them. */
+export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 'cut' | 'drop' | 'restore' | 'blackhole' | 'lag'> {
+  /** The wire of the client, as `connect` returns it. */
+  readonly wire: Wire<M>;
+  readonly server: TestServer<M>;
+  /** The link of the client, for further clients of the same server and network: `connect({ link })`. */
+  readonly link: Link<Frame>;
+  /**
+   * Ends the server without a word, and starts another one. The new server knows only what the stores of the options `server` contain. The messages that
+   * the old one had not delivered are lost, unless they are in a store.
+   */
+  readonly crashServer: () => void;
+  /** Ends the wire and the server at once. In a marble this happens at its end. */
+  readonly close: () => void;
+}
+
+/** The messages that `server.next` keeps without a wire. */
+const MAX_WAITING = 10_000;
+/** Attempts to connect while the network is cut, each so many ms. */
+const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
+
+/**
+ * Creates a client wire, its server and the network between them, in this process: to test a component, a service or a reducer without a
+ * server, and what it does when the connection breaks. The sessions are real ones, so all guarantees hold. In a marble and in
+ * `TestScheduler.run`, time is virtual; elsewhere it is real.
+ *
+ * The client reconnects at once after {@link TestWire.restore}, and every 10 ms until then.
+ *
+ * @throws {TypeError} At call time, as `connect` and `serve` throw it.
+ * @throws {RangeError} At call time, as `connect` and `serve` throw it.
+ * @example
+ * const { wire, server, cut, restore, close } = testWire();
+ * cut();
+ * wire.next(createMessage('chat.said', 'hello'));
+ * restore();
+ * server.received$.subscribe(({ payload }) => {
+ *   console.log(payload); // prints: hello
+ *   close();
+ * });
+ */
+export function testWire<Types extends object = AnyTypes>(options: TestWireOptions = {}): TestWire<MessageIn<Types>> {
+  type M = MessageIn<Types>;
+  const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
+  const times = timesOf(options);
+  const faults = linkFaults(times);
+  if (isCut) faults.cut();
+  faults.lag(lag);
+  const links$ = new Subject<Link<Frame>>();
+  const link: Link<Frame> = faults.layer((outgoing) =>
+    defer(() => {
+      const [near, far] = memoryLink<Frame>({ scheduler: times.microtask });
+      links$.next(far);
+      return near(outgoing);
+    }),
+  );
+  const server = createTestServer(onWire);
+  let serving: Subscription;
+  const start = (): void => {
+    serving = serve(links$, { codecs: [codec].flat(), ...times, ...serverOptions }).subscribe(server.use);
+  };
+  start();
+  const online$ = new Subject<NetworkSignal>();
+  const wire = connect({ signals$: online$, reconnect: RECONNECT, ...times, ...clientOptions, codec, link });
+  const close = (): void => {
+    wire.unsubscribe();
+    serving.unsubscribe();
+    server.end();
+  };
+  onMarbleEnd(close);
+
+  return {
+    wire: wire as Wire<M>,
+    server: server as unknown as TestServer<M>,
+    link,
+    cut: () => faults.cut(),
+    drop: () => faults.drop(),
+    blackhole: () => faults.blackhole(),
+    lag: (ms) => faults.lag(ms),
+    restore() {
+      faults.restore();
+      online$.next('online');
+    },
+    crashServer() {
+      faults.drop();
+      server.lose();
+      serving.unsubscribe();
+      start();
+    },
+    close,
+  };
+}
+
+/** Returns the clocks for all parts. Without a `microtask`, a session would use promises, which virtual time does not control. */
+function timesOf({ scheduler, microtask = asapScheduler }: TestWireOptions) {
+  return { ...(scheduler && { scheduler }), microtask };
+}
+
+function createTestServer(onWire: TestWireOptions['serve']) {
+  const received: Message[] = [];
+  const live$ = new Subject<Message>();
+  const wires$ = new ReplaySubject<AnyWire>(1);
+  const waiting: Message[] = [];
+  let current: AnyWire | undefined;
+
+  return {
+    received,
+    received$: defer(() => concat(received, live$)),
+    wires$: wires$.asObservable(),
+    next(message: Message): void {
+      if (current) current.next(message);
+      else if (waiting.length < MAX_WAITING) waiting.push(message);
+      else throw new OverflowError('messages of the test server', MAX_WAITING);
+    },
+    use: (wire: AnyWire): void => {
+      current = wire;
+      wires$.next(wire);
+      if (onWire) onWire(wire);
+      else
+        wire.subscribe({
+          next(message) {
+            received.push(message);
+            live$.next(message);
+          },
+          error: () => undefined,
+        });
+      for (const message of waiting.splice(0)) wire.next(message);
+    },
+    lose: (): void => void (current = undefined),
+    end: (): void => live$.complete(),
+  };
+}
