@@ -1,1 +1,6 @@
 export { openTelemetryMetrics, type OpenTelemetryMetricsOptions } from './openTelemetryMetrics.js';
+export { traced, type TracedOptions } from './traced.js';
+export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';
+export { withTraceContext } from './traceHeaders.js';
+export { traceWire, type TraceWireOptions } from './traceWire.js';
+export type { TracingOptions } from './tracingOptions.js';

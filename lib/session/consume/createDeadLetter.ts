@@ -54,6 +54,11 @@ function counted(message: Message, retries: number): Message {
   return { ...message, metadata: { ...metadata, retryCount: (metadata?.retryCount ?? 0) + retries } };
 }
 
+/** Returns whether a message is that of a replayed dead letter. */
+export function isReplayed(message: Message): boolean {
+  return former.has(message);
+}
+
 /** Lets the next dead letter of this message continue the history of this one. */
 export function goOnFrom({ message, history }: DeadLetter): void {
   former.set(message, history);

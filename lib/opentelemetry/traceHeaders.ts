@@ -1,0 +1,81 @@
+import {
+  context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type SpanContext,
+  type TextMapGetter,
+} from '@opentelemetry/api';
+import { copyFields } from '../message/copyFields.js';
+import type { Message, MessageHeaders } from '../message/types.js';
+import { guarded } from './messageSpan.js';
+
+/** Headers come from the other side: only texts are read. */
+const getter: TextMapGetter<MessageHeaders> = {
+  get(headers, name) {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    return typeof value === 'string' ? value : undefined;
+  },
+  keys: (headers) => Object.keys(headers),
+};
+
+/** Returns the context that the headers of a message carry: an empty one if they carry none, or an invalid one. */
+export function carriedContext({ headers }: Message): Context {
+  return (headers && guarded(() => propagation.extract(ROOT_CONTEXT, headers, getter))) ?? ROOT_CONTEXT;
+}
+
+/** Returns the active context. */
+export function activeContext(): Context {
+  return guarded(() => context.active()) ?? ROOT_CONTEXT;
+}
+
+/** Returns the span context of a context; undefined if there is none, or an invalid one. */
+export function spanContextOf(of: Context): SpanContext | undefined {
+  const found = guarded(() => trace.getSpanContext(of));
+  return found && isSpanContextValid(found) ? found : undefined;
+}
+
+/**
+ * Returns a copy of a message that carries a context in its headers, in the format of the registered propagator. If the headers would exceed the limits of a
+ * message, they carry `traceparent` only, or nothing more. Without a registered propagator, returns the message itself.
+ */
+export function carryContext<M extends Message>(message: M, carried: Context): M {
+  const fields: Record<string, string> = {};
+  guarded(() => propagation.inject(carried, fields, { set: (target, name, value) => void (target[name] = value) }));
+  if (Object.keys(fields).length === 0) return message;
+  const others: Record<string, unknown> = { ...message.headers };
+  // The message may come from elsewhere: what belongs to another trace must not be mixed with this one.
+  for (const name of guarded(() => propagation.fields()) ?? []) Reflect.deleteProperty(others, name);
+  const { traceparent } = fields;
+  const candidates: MessageHeaders[] = [{ ...others, ...fields }, ...(traceparent === undefined ? [] : [{ ...others, traceparent }])];
+  const headers = candidates.find(isWithinLimits);
+  return headers ? { ...message, headers } : message;
+}
+
+function isWithinLimits(headers: MessageHeaders): boolean {
+  try {
+    copyFields(headers, {}, (rule) => {
+      throw new RangeError(rule);
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Returns a copy of a message that carries the active context in its headers, in the format of the propagator that the application has registered: by default
+ * `traceparent` and `tracestate` of W3C, and `baggage`. Without an active span, and without a propagator, it returns the message itself.
+ *
+ * It is for messages that no wire of {@link traceWire} sends, as those of a local queue. It is a middleware, too: `outgoing$.pipe(use(withTraceContext))`.
+ *
+ * @example
+ * const jobs = queue('jobs');
+ * jobs.process(traced(({ payload }) => save(payload))).subscribe();
+ * jobs.next(withTraceContext(createMessage('job.wanted', 'tea')));
+ */
+export function withTraceContext<M extends Message>(message: M): M {
+  return carryContext(message, activeContext());
+}

@@ -1,0 +1,96 @@
+import { SpanKind } from '@opentelemetry/api';
+import { Subscription } from 'rxjs';
+import { isReplyOrCancel } from '../app/requests/replyTypes.js';
+import { assertPositive } from '../internal/assert.js';
+import type { Message } from '../message/types.js';
+import type { Wire } from '../wire/wire.js';
+import { guarded, type MessageSpan } from './messageSpan.js';
+import { openSpans } from './openSpans.js';
+import { startSendSpan } from './sendSpan.js';
+import { carryContext, withTraceContext } from './traceHeaders.js';
+import { isTracedRequest } from './tracedRequest.js';
+import type { TracingOptions } from './tracingOptions.js';
+
+export interface TraceWireOptions extends TracingOptions {
+  /**
+   * Whether a span lasts until the outcome of its message is known. This needs `receipts$` while spans are open: the other side then acks each message at once, and
+   * a session does not hibernate on the server. Otherwise a span ends when the wire has taken the message. @default true
+   */
+  readonly receipts?: boolean;
+  /** The maximum number of spans that wait for an outcome; the span of one more message ends at once. @default 10_000 */
+  readonly maxOpen?: number;
+  /** Traces only the messages for which it returns true. The others are sent as they are. @default all */
+  readonly filter?: (message: Message) => boolean;
+}
+
+/** The default values of the options above. */
+const TRACE_WIRE_DEFAULTS = { receipts: true, maxOpen: 10_000 } as const;
+
+/**
+ * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or otherwise: each is a span `send <type>` of the kind PRODUCER, and carries
+ * the context of that span in its headers, in the format of the propagator that the application has registered. The context is that of the call of `next`, also if the
+ * message goes out later, over another connection.
+ *
+ * The span ends when the outcome of the message is known. It has the events `stored` and `sent`, one for each time that the message was sent, and the attributes
+ * `rxwire.outcome` and `rxwire.attempts`; the error of a message that was given up is its status.
+ *
+ * A message of a channel is a span `publish <type>`. Replies carry the active context, that of their request if {@link traced} wraps the handler, and are no spans. A message
+ * that carries a context already stays in its trace. Messages of {@link tracedRequest} have their span already.
+ *
+ * `traced` is for the other side. It ends with the wire, or when the returned Subscription is unsubscribed. The messages are sent as they are when the tracer fails.
+ *
+ * @throws {RangeError} At call time, if `maxOpen` is not positive.
+ * @example
+ * traceWire(wire);
+ * wire.next(createMessage('order.placed', 'tea'));
+ */
+export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscription {
+  const { receipts = TRACE_WIRE_DEFAULTS.receipts, maxOpen = TRACE_WIRE_DEFAULTS.maxOpen, filter = () => true } = options;
+  assertPositive('traceWire', { maxOpen });
+  const spans = openSpans(wire, maxOpen);
+
+  const start = (message: Message, operation: string, channel?: string): MessageSpan | undefined => {
+    const attributes = { 'messaging.client.id': wire.id, ...(channel !== undefined && { 'messaging.destination.name': channel }) };
+    return startSendSpan(message, { ...options, operation, kind: SpanKind.PRODUCER, isRequest: false, attributes });
+  };
+  /** Starts the span of a message, and returns the message as it is to be sent. */
+  const trace = (message: Message): { readonly message: Message; readonly span?: MessageSpan | undefined } => {
+    if (isReplyOrCancel(message.type)) return { message: withTraceContext(message) };
+    const { type, payload } = message;
+    if (type === 'channel.publish') {
+      const { channel, message: inner } = payload as { readonly channel: string; readonly message: Message };
+      const span = start(inner, 'publish', channel);
+      return span
+        ? { message: { ...message, payload: { ...(payload as object), message: carryContext(inner, span.context) } }, span }
+        : { message };
+    }
+    if (isOfProtocol(type) || isTracedRequest(message)) return { message };
+    const span = start(message, 'send');
+    return span ? { message: carryContext(message, span.context), span } : { message };
+  };
+
+  const original = wire.next.bind(wire);
+  const isOwn = Object.hasOwn(wire, 'next');
+  let isActive = true;
+  const next = (message: Message): void => {
+    const isTraced = isActive && typeof (message as Partial<Message> | undefined)?.id === 'string';
+    const traced = isTraced ? guarded(() => (filter(message) ? trace(message) : undefined)) : undefined;
+    const span = traced?.span;
+    if (span && receipts) spans.add(message.id, span);
+    original(traced?.message ?? message);
+    if (span && !receipts) span.end();
+  };
+  wire.next = next;
+  return new Subscription(() => {
+    isActive = false;
+    spans.close();
+    if (wire.next !== next) return;
+    if (isOwn) wire.next = original;
+    else Reflect.deleteProperty(wire, 'next');
+  });
+}
+
+/** Returns whether messages of this type belong to a protocol of this library. The hub shares the encoded text of its messages: they must not be copied. */
+function isOfProtocol(type: string): boolean {
+  return type.startsWith('channel.') || type === 'ack';
+}
