@@ -11,7 +11,7 @@ import type { Report } from '../session/sessionEvents.js';
 /** Keeps outgoing messages by priority until they are taken, and by id until they are settled. Reports each step of each message. */
 export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
   const { push, shiftMostUrgent, shiftLeastUrgent } = createPriorityRings();
-  const pending = new Set<string>();
+  const pending = new Map<string, Message>();
   const inFlight = new Map<string, Message>();
   const settled$ = new Subject<void>();
 
@@ -31,8 +31,8 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
     settle(id, { id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
 
   return {
-    /** Messages that are not settled: they wait, or are in flight. */
-    pending: pending as ReadonlySet<string>,
+    /** Messages that are not settled, in the order of arrival: they wait, or are in flight. */
+    pending: pending as ReadonlyMap<string, Message>,
     /** Messages that were taken and are not settled, in order. */
     inFlight: inFlight as ReadonlyMap<string, Message>,
     /** Emits when a message is settled. */
@@ -46,7 +46,7 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
         reportReceipt({ id, status: 'dead', error: new NotEncryptedError(message) });
         return;
       }
-      pending.add(id);
+      pending.set(id, message);
       push(message);
       reportReceipt({ id, status: 'queued' });
       const dropped = pending.size - inFlight.size > maxQueued && shiftLeastUrgent();
@@ -64,7 +64,7 @@ export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike
     settle,
     /** Drops all messages that are not settled, and returns them; `undefined` if there are none. */
     giveUp: (): UndeliveredMessages | undefined => {
-      const ids = [...pending];
+      const ids = [...pending.keys()];
       ids.forEach((id) => drop(id, 'closed'));
       return ids.length > 0 ? { count: ids.length, ids, kept: 0 } : undefined;
     },

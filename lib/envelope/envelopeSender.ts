@@ -57,8 +57,8 @@ export function envelopeSender(options: EnvelopeOptions) {
     let isPumping = false;
     report({
       kind: 'begun',
-      isOpen: (id) => pending.has(id),
-      stepOf: (id) => (inFlight.has(id) ? 'sent' : 'queued'),
+      pending,
+      inFlight: { steps: () => [['sent', [...inFlight.values()]]] },
       queued: () => pending.size - inFlight.size,
       room: () => maxQueued + inFlight.size - pending.size,
     });

@@ -4,6 +4,9 @@
  */
 export type ReceiptStatus = 'queued' | 'stored' | 'sent' | 'acked' | 'refused' | 'expired' | 'dead';
 
+/** The steps of a message that has no outcome yet. */
+export type PendingStatus = Extract<ReceiptStatus, 'queued' | 'stored' | 'sent'>;
+
 /** A step of one message. */
 export interface Receipt {
   /** The id of the message. */

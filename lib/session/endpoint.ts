@@ -182,7 +182,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** From now on, sends all acks at once, and requests the delayed acks of the other side: the session ends when nothing is left. */
   drain(): void {
     this.#isDraining = true;
-    if (this.sender.pending.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)
+    if (this.sender.pending.byId.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)
       this.#connection.send(controlFrame('ping', this.sender.inFlight.tail));
   }
 

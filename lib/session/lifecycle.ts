@@ -105,11 +105,11 @@ function settle<T>(later: () => MaybePromise<T>, done: (value: T) => void, faile
 /** Gives up the messages that are left, and returns them; `undefined` if there are none. */
 export function giveUp({ sender }: Endpoint): UndeliveredMessages | undefined {
   const { pending } = sender;
-  const count = pending.size;
+  const count = pending.byId.size;
   if (count === 0) return undefined;
-  const ids = pending.first(MAX_IDS);
+  const ids = [...pending.byId.keys()].slice(0, MAX_IDS);
   sender.abandon();
-  return { count, ids, kept: pending.size };
+  return { count, ids, kept: pending.byId.size };
 }
 
 /**
@@ -128,7 +128,7 @@ export function drainAndClose(
     endpoint.drain();
     const empty$ = new Subject<void>();
     pending.onEmpty = () => empty$.next();
-    const drained$ = pending.size > 0 ? empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY;
+    const drained$ = pending.byId.size > 0 ? empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler))) : EMPTY;
     const closed$ = defer(() => timer(endpoint.close() ? CLOSE_TIMEOUT : 0, scheduler));
     const settled$ = defer(() => {
       const left = giveUp(endpoint);

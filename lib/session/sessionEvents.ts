@@ -1,4 +1,5 @@
-import type { Receipt, ReceiptStatus } from '../message/receipt.js';
+import type { PendingStatus, Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
 
 /** An event of a session. Messages are not events. */
 export type SessionEvent =
@@ -18,12 +19,17 @@ export type SessionEvent =
   /** The first event, with access to the states of messages. */
   | ({ readonly kind: 'begun' } & OutgoingMessages);
 
+/** Messages, and their latest step. */
+export type MessageStep = readonly [step: PendingStatus, messages: readonly Message[]];
+
 /** The states of the messages that the session sends. */
 export interface OutgoingMessages {
-  /** Returns whether a message has no outcome yet. */
-  isOpen(id: string): boolean;
-  /** Returns the latest step of a message without an outcome. O(n) in the number of messages in flight. */
-  stepOf(id: string): ReceiptStatus;
+  /** The messages that have no outcome yet, by id, in the order of arrival. */
+  readonly pending: Pick<ReadonlyMap<string, Message>, 'get' | 'has' | 'values'>;
+  readonly inFlight: {
+    /** Returns the messages that were sent or stored, in their order, with their latest step; some may have an outcome. All others are queued. */
+    steps(): readonly MessageStep[];
+  };
   /** Returns the number of messages that wait to be sent. */
   queued(): number;
   /** Returns the number of further messages that may wait. */

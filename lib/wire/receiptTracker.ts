@@ -35,7 +35,7 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
   let ends: Map<string, Receipt> | undefined;
   let olderEnds: Map<string, Receipt> | undefined;
 
-  const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing()?.isOpen(id);
+  const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing()?.pending.has(id);
   /** Emits the receipts of a message from now on, up to the last one. */
   const follow = (id: string): Observable<Receipt> =>
     defer(() => {
@@ -76,7 +76,11 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
       defer(() => {
         ends ??= new Map();
         const session = outgoing();
-        if (session?.isOpen(id)) return follow(id).pipe(startWith<Receipt>({ id, status: session.stepOf(id) }));
+        if (session?.pending.has(id)) {
+          // O(n) in the number of messages in flight.
+          const [status] = session.inFlight.steps().find(([, messages]) => messages.some((message) => message.id === id)) ?? ['queued'];
+          return follow(id).pipe(startWith<Receipt>({ id, status }));
+        }
         const end = ends.get(id) ?? olderEnds?.get(id);
         return end ? of(end) : follow(id);
       }),

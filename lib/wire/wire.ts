@@ -94,7 +94,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   #latency$: Subject<number> | undefined;
   #receiptTracker: ReceiptTracker | undefined;
   #deadLetters: DeadLetterStore | undefined;
-  #session: OutgoingMessages | undefined;
+  /**
+   * The messages of the session, once there is one. For functions that are imported separately.
+   *
+   * @internal
+   */
+  session: OutgoingMessages | undefined;
   #isEnding = false;
   #leavesUnacked = false;
   /** The error that has ended the wire. */
@@ -163,17 +168,17 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   /** Returns whether a message was sent, and is neither acked nor given up. At-most-once: whether it waits to be sent. */
   isPending(id: string): boolean {
-    return this.#session?.isOpen(id) === true;
+    return this.session?.pending.has(id) === true;
   }
 
   /** The number of messages that wait to be sent: for a connection, or because the other side does not take more at present. */
   get queued(): number {
-    return this.#session?.queued() ?? 0;
+    return this.session?.queued() ?? 0;
   }
 
   /** The number of messages that can be sent now before the queue of the wire overflows. */
   get room(): number {
-    return this.#session?.room() ?? Infinity;
+    return this.session?.room() ?? Infinity;
   }
 
   /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
@@ -338,7 +343,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   #tracker(): ReceiptTracker {
     return (this.#receiptTracker ??= createReceiptTracker(
-      () => this.#session,
+      () => this.session,
       this.#isOver,
       () => this.#endCause,
     ));
@@ -386,7 +391,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       this.#latency$?.next(event.latency);
       return;
     }
-    if (event.kind === 'begun') this.#session = event;
+    if (event.kind === 'begun') this.session = event;
     if ('error' in event) this.#traffic.errors++;
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));

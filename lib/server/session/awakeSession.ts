@@ -208,7 +208,7 @@ export class AwakeSession implements Drained {
 
   isDrained(): boolean {
     const { receiver, sender } = this.endpoint;
-    return !this.isHere() || (this.#isByeAnswered && sender.pending.size === 0 && receiver.rx === receiver.tracker.done);
+    return !this.isHere() || (this.#isByeAnswered && sender.pending.byId.size === 0 && receiver.rx === receiver.tracker.done);
   }
 
   leave(): void {

@@ -11,13 +11,12 @@ import { isNumbered } from '../../session/send/inFlight.js';
 import { mayAckWait } from '../../session/send/ackWait.js';
 import type { OutgoingMessages, SessionEvent } from '../../session/sessionEvents.js';
 import { isFenced } from '../../session/store/isFenced.js';
-import type { ReceiptStatus } from '../../message/receipt.js';
 import type { WireParts } from '../../wire/wire.js';
 import type { Progress } from '../limits/floodGuard.js';
 import type { SharedBucket } from '../limits/rateLimit.js';
 import { AwakeSession, type NewClient, type ServerSessionOptions, type SessionOwner, type SessionStart } from './awakeSession.js';
 import type { Burst, FanOutMember } from './fanOut.js';
-import { addParcel, answer, hasRoom, isUnacked, snapshotOf, type Snapshot } from './snapshot.js';
+import { addParcel, answer, hasRoom, isUnacked, snapshotOf, unackedMessages, type Snapshot } from './snapshot.js';
 import { closeStore, type TransportUser } from './transport.js';
 
 /** Reports the states of messages to the wire while the session hibernates. */
@@ -26,12 +25,18 @@ class HibernationView implements OutgoingMessages {
 
   constructor(private readonly session: ServerSession) {}
 
-  isOpen(id: string): boolean {
-    return this.session.isOpen(id);
+  get pending(): OutgoingMessages['pending'] {
+    const { session } = this;
+    const all = (): readonly Message[] => [...session.unacked(), ...(session.burst?.messages() ?? [])];
+    return {
+      get: (id) => all().find((message) => message.id === id),
+      has: (id) => session.isOpen(id),
+      values: () => all().values(),
+    };
   }
 
-  stepOf(id: string): ReceiptStatus {
-    return this.session.isSent(id) ? 'sent' : 'queued';
+  get inFlight(): OutgoingMessages['inFlight'] {
+    return { steps: () => [['sent', this.session.unacked()]] };
   }
 
   queued(): number {
@@ -103,7 +108,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   /** Sends a message of the application. */
   next(message: Message): void {
     if (this.#awake) this.#awake.endpoint.send(message);
-    else if (this.isSent(message.id)) return;
+    else if (this.#isSent(message.id)) return;
     else if (this.#maySend(message)) this.options.fanOut.add(this, message);
     else this.wake().endpoint.send(message);
   }
@@ -244,11 +249,16 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Whether a message that is sent while the session hibernates has no outcome yet. */
   isOpen(id: string): boolean {
-    return this.isSent(id) || this.burst?.has(id) === true;
+    return this.#isSent(id) || this.burst?.has(id) === true;
   }
 
-  isSent(id: string): boolean {
+  #isSent(id: string): boolean {
     return this.#snapshot !== undefined && isUnacked(this.#snapshot, id);
+  }
+
+  /** Returns the messages in flight while the session hibernates. */
+  unacked(): readonly Message[] {
+    return this.#snapshot ? unackedMessages(this.#snapshot) : [];
   }
 
   flush(burst: Burst): void {

@@ -1,4 +1,5 @@
 import type { Frame } from '../../link/link.js';
+import type { Message } from '../../message/types.js';
 import type { Endpoint } from '../../session/endpoint.js';
 import { ackFrame, batchFrame, controlFrame, readFrame, type Ack, type BatchFrame } from '../../session/protocol/frames.js';
 import { DEFAULT_LIMITS, type ReceiveLimits } from '../../session/protocol/receiveLimits.js';
@@ -114,6 +115,11 @@ export function batchesOf({ parcels = [], before }: Snapshot): readonly Batch[] 
 /** Returns whether a message is in flight. */
 export function isUnacked({ parcels = [], before, acked }: Snapshot, id: string): boolean {
   return parcels.some(({ messages }, at) => messages.some((message, index) => message.id === id && (at > 0 || before + 1 + index > acked)));
+}
+
+/** Returns the messages in flight, in order. Only the first parcel may be acked in part. */
+export function unackedMessages({ parcels = [], before, acked }: Snapshot): readonly Message[] {
+  return parcels.flatMap(({ messages }) => messages).slice(Math.max(0, acked - before));
 }
 
 /**

@@ -5,11 +5,11 @@ import { wallTime } from '../../internal/steadyScheduler.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Frame } from '../../link/link.js';
 import { isExpired } from '../../message/isExpired.js';
-import type { ReceiptStatus } from '../../message/receipt.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Encoded } from '../encoding.js';
 import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
 import type { StoredBatch } from '../store/outboxStore.js';
+import type { MessageStep } from '../sessionEvents.js';
 import type { NumberedRejection, Rejection } from '../store/inbox.js';
 import type { Load } from './ackWait.js';
 import type { PendingMessages, ReceiptDetails } from './pendingMessages.js';
@@ -272,12 +272,11 @@ export class InFlight {
     return (this.sent > this.acked || this.isBusy) && this.acked === before;
   }
 
-  /** Returns the latest step of a message: whether its batch was sent, or stored. O(n) in the number of messages in flight. */
-  stepOf(id: string): ReceiptStatus {
-    const batch = this.all().find(({ messages }) => messages.some((message) => message.id === id));
-    if (batch && lastOf(batch) <= this.sent) return 'sent';
+  /** Returns the messages of each batch, and their latest step: whether the batch was sent, or stored. */
+  steps(): readonly MessageStep[] {
     // Only a persistent store knows a highest number.
-    return batch && this.marked < Infinity ? 'stored' : 'queued';
+    const unsent = this.marked < Infinity ? 'stored' : 'queued';
+    return this.all().map((batch) => [lastOf(batch) <= this.sent ? 'sent' : unsent, batch.messages]);
   }
 
   /** The oldest batch that was sent over this connection and is not acked. */
@@ -330,7 +329,7 @@ export class InFlight {
     batch.sentAt = this.#scheduler.now();
     const skipped = batch.mayExpire ? this.#expire(batch, wallTime(this.#scheduler)) : undefined;
     // A batch that is sent again may contain messages that have their last receipts.
-    if (this.#pending.isWatched()) for (const { id } of batch.messages) if (this.#pending.has(id)) this.#pending.note(id, 'sent');
+    if (this.#pending.isWatched()) for (const { id } of batch.messages) if (this.#pending.byId.has(id)) this.#pending.note(id, 'sent');
     if (transport !== this.#transport) return;
     if (skipped) transport.sendFrame(skipped.frame);
     if (!skipped || skipped.count < batch.count) transport.sendBatch(batch);
@@ -341,7 +340,7 @@ export class InFlight {
     const numbers: number[] = [];
     messages.forEach((message, index) => {
       // A message that has its last receipt has expired before, also when the date has stepped back since.
-      if (this.#pending.has(message.id) && !isExpired(message, now)) return;
+      if (this.#pending.byId.has(message.id) && !isExpired(message, now)) return;
       this.#pending.drop(message.id, 'expired');
       numbers.push(first + index);
     });

@@ -33,6 +33,7 @@ export function createRefit(
     const { maxFrame = Infinity } = target.limits ?? {};
     return frame.length * 3 + ACK_ROOM > maxFrame && byteLength(frame) + ACK_ROOM > maxFrame;
   };
+  const isOpen = ({ id }: Message): boolean => pending.byId.has(id);
   /** Encodes messages with consecutive numbers from `first` on. */
   const fit = (batch: Batch, messages: readonly Message[], first: number): MaybeAsync<readonly Batch[]> =>
     chain(encode(messages, first, true), (encoded) => {
@@ -46,7 +47,7 @@ export function createRefit(
     const parts: Batch[] = [];
     // The other side has accepted these messages. They are not sent again, and their ack is still to come.
     if (accepted > 0) parts.push({ ...hole(first, accepted), messages: messages.slice(0, accepted), delivery: batch.delivery });
-    const runs = runsOf(messages.slice(accepted), mustSplit(batch), ({ id }) => pending.has(id));
+    const runs = runsOf(messages.slice(accepted), mustSplit(batch), isOpen);
     const add = ({ at, run }: Run): MaybeAsync<void> =>
       chain(run ? fit(batch, run, first + accepted + at) : [hole(first + accepted + at, 1)], (made) => void parts.push(...made));
     return chain(forEachInOrder(runs, add), () => parts);
@@ -56,7 +57,7 @@ export function createRefit(
     const limits = JSON.stringify(target.limits);
     const isUnchecked = limits !== known && target.isLimited();
     known = limits;
-    const isGivenUp = ({ messages }: Batch): boolean => messages.length > 0 && !messages.some(({ id }) => pending.has(id));
+    const isGivenUp = ({ messages }: Batch): boolean => messages.length > 0 && !messages.some(isOpen);
     const isWrong = (batch: Batch): boolean =>
       lastOf(batch) > rx && batch.messages.length > 0 && (isUnchecked || isTooLarge(batch) || mustSplit(batch) || isGivenUp(batch));
     const batches = inFlight.all();

@@ -234,7 +234,7 @@ function isQuota(error: unknown): error is StoreError {
 
 function noteStored(batches: readonly Batch[], { store, pending }: OutboxWriterOptions): void {
   if (!store.isDurable || !pending.isWatched()) return;
-  for (const { messages } of batches) for (const { id } of messages) if (pending.has(id)) pending.note(id, 'stored');
+  for (const { messages } of batches) for (const { id } of messages) if (pending.byId.has(id)) pending.note(id, 'stored');
 }
 
 /** Stores two halves of a batch, one after the other. They are encoded anew, as a body belongs to its numbers. */

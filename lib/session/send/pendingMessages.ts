@@ -23,7 +23,8 @@ export class PendingMessages {
   /** Called when none is left. */
   onEmpty: (() => void) | undefined;
   readonly isWatched: () => boolean;
-  readonly #messages = new Map<string, Message>();
+  /** In the order of arrival. */
+  readonly byId = new Map<string, Message>();
   readonly #report: Report;
   readonly #onDead: PendingMessagesOptions['onDead'];
 
@@ -33,29 +34,16 @@ export class PendingMessages {
     this.#onDead = onDead;
   }
 
-  get size(): number {
-    return this.#messages.size;
-  }
-
-  has(id: string): boolean {
-    return this.#messages.has(id);
-  }
-
-  /** Returns the ids of the first messages, `max` at most. */
-  first(max: number): readonly string[] {
-    return [...this.#messages.keys()].slice(0, max);
-  }
-
   /** Adds a message that is on its way already. */
   adopt(message: Message): void {
-    this.#messages.set(message.id, message);
+    this.byId.set(message.id, message);
   }
 
   /** Adds a message. Returns false when one with its id is pending: then it is the same message. */
   open(message: Message): boolean {
     const { id } = message;
-    if (this.#messages.has(id)) return false;
-    this.#messages.set(id, message);
+    if (this.byId.has(id)) return false;
+    this.byId.set(id, message);
     if (this.isWatched()) this.note(id, 'queued');
     return true;
   }
@@ -72,16 +60,15 @@ export class PendingMessages {
 
   /** Removes a message, and reports its outcome. Does nothing when the message has its outcome already. */
   close(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
-    const messages = this.#messages;
-    const message = messages.get(id);
+    const message = this.byId.get(id);
     if (!message) return;
-    messages.delete(id);
+    this.byId.delete(id);
     this.note(id, status, details);
     if (details?.error) {
       this.#report({ kind: 'error', error: details.error });
       this.#callOnDead(message, details.error);
     }
-    if (messages.size === 0) this.onEmpty?.();
+    if (this.byId.size === 0) this.onEmpty?.();
   }
 
   /** Removes a message that is dropped. */
@@ -98,6 +85,6 @@ export class PendingMessages {
 
   /** Drops all but these. */
   abandon(kept?: ReadonlySet<string>): void {
-    for (const id of [...this.#messages.keys()]) if (!kept?.has(id)) this.drop(id, 'closed');
+    for (const id of [...this.byId.keys()]) if (!kept?.has(id)) this.drop(id, 'closed');
   }
 }

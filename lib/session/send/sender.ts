@@ -105,8 +105,8 @@ export class Sender {
     );
     report({
       kind: 'begun',
-      isOpen: (id) => pending.has(id),
-      stepOf: (id) => inFlight.stepOf(id),
+      pending: pending.byId,
+      inFlight,
       queued: () => this.#queue.size + this.#last - inFlight.tail,
       room: () => maxQueued - this.#queue.size,
     });
@@ -338,7 +338,7 @@ export class Sender {
     const again: { readonly messages: readonly Message[]; readonly delivery: NumberedDelivery }[] = [];
     for (const batch of this.inFlight.clear(rx)) {
       const { first, messages, delivery } = batch;
-      const unacked = messages.slice(Math.max(0, acked + 1 - first)).filter(({ id }) => this.pending.has(id));
+      const unacked = messages.slice(Math.max(0, acked + 1 - first)).filter(({ id }) => this.pending.byId.has(id));
       if (delivery === 'exactly-once' && lastOf(batch) <= sent && !isFresh) {
         for (const { id } of unacked) this.pending.close(id, 'dead', { error: new InDoubtError(id) });
       } else if (this.#writer?.mustSplit(batch)) again.push(...unacked.map((message) => ({ messages: [message], delivery })));

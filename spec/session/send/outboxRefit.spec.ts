@@ -83,7 +83,7 @@ describe('createRefit', () => {
       [4, 1, 'd'],
     ]);
     expect(dead).toEqual(['c']);
-    expect(pending.has('b')).toBe(true);
+    expect(pending.byId.has('b')).toBe(true);
     expect(await start([item('a', 5_000)]).refit(1, 2_000)).toBeUndefined();
   });
 

@@ -131,7 +131,7 @@ function createWorld({ isDurable, window }: Options) {
     broken,
     outcomes,
     peer,
-    isEmpty: () => pending.size === 0,
+    isEmpty: () => pending.byId.size === 0,
     send(message: Message): void {
       sender.accept(message);
       sender.flush();

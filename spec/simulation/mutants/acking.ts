@@ -55,7 +55,7 @@ export const ACKING: readonly Mutant[] = [
     name: 'a drain that does not ask for the acks that wait',
     why: 'a session that drains asks for the acks that wait',
     file: 'lib/session/endpoint.ts',
-    find: 'if (this.sender.pending.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)',
+    find: 'if (this.sender.pending.byId.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)',
     replace: 'if (this.#isOver && this.#connection)',
   },
   {

@@ -34,7 +34,7 @@ export const FAILING: readonly Mutant[] = [
     name: 'a receipt after the last one',
     why: 'no receipt follows the last one of a message',
     file: 'lib/session/send/inFlight.ts',
-    find: "for (const { id } of batch.messages) if (this.#pending.has(id)) this.#pending.note(id, 'sent');",
+    find: "for (const { id } of batch.messages) if (this.#pending.byId.has(id)) this.#pending.note(id, 'sent');",
     replace: "for (const { id } of batch.messages) this.#pending.note(id, 'sent');",
   },
   {
