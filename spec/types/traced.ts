@@ -1,19 +1,22 @@
-import { EMPTY, of, type Observable } from 'rxjs';
+import { EMPTY, map, of, type Observable } from 'rxjs';
 import {
+  connect,
   consume,
   createMessage,
   memoryDeadLetters,
   ofType,
+  pendingOf,
   queue,
   replayDeadLetters,
   reply,
   route,
   use,
+  webSocket,
   type Consumed,
   type Message,
   type Wire,
 } from 'rxwire';
-import { traced, tracedRequest, withTraceContext } from 'rxwire/opentelemetry';
+import { traced, tracedRequest, traceWire, withTraceContext } from 'rxwire/opentelemetry';
 
 declare module 'rxwire' {
   interface MessageTypes {
@@ -57,3 +60,9 @@ export const carrying: Message<'execution.start'> = withTraceContext(
 export const names: Observable<string> = tracedRequest(wire, createMessage('shelf.trace', { shelf: 'a' }), { timeout: 5 });
 // @ts-expect-error the option does not exist
 export const wrong = traced(() => undefined, { tracing: true });
+
+// A wire with a map of types of its own.
+const shelf = connect<{ 'shelf.moved': { readonly shelf: string } }>({ link: webSocket('ws://127.0.0.1:4870/wire') });
+traceWire(shelf);
+export const rows: Observable<readonly string[]> = pendingOf(shelf).pipe(map((pending) => pending.map(({ status }) => status)));
+export const moved = shelf.pipe(consume(traced(({ payload }) => of(payload.shelf satisfies string))));
