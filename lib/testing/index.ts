@@ -16,3 +16,7 @@ export type {
 } from './marbleSpec.js';
 export { renderMarbles } from './svg.js';
 export { testWire, type TestServer, type TestWire, type TestWireOptions } from './testWire.js';
+export { simulate, type SimulationChecks, type SimulationOptions, type SimulationReport, type SimulationStory } from './simulate.js';
+export { SimulationError } from './simulationError.js';
+export type { SimulationFaults } from './simulationFaults.js';
+export type { SimulationEvent, SimulationWorld } from './simulationWorld.js';

@@ -7,6 +7,7 @@ import {
   distinctUntilChanged,
   EMPTY,
   filter,
+  finalize,
   map,
   materialize,
   merge,
@@ -16,6 +17,7 @@ import {
   pipe,
   ReplaySubject,
   Subject,
+  Subscription,
   switchMap,
   take,
   takeUntil,
@@ -103,8 +105,22 @@ export function linkFaults({ scheduler = steadyScheduler() }: LinkFaultsOptions 
   const open = (link: Link<Frame>, outgoing: Observable<Frame>): Observable<Frame> =>
     defer(() => {
       const closed$ = new ReplaySubject<never>();
-      const received$ = link(outgoing.pipe(travel(closed$))).pipe(travel(), tap({ complete: () => closed$.complete() }));
-      return merge(received$, lost(), closed$).pipe(takeUntil(completionOf(closed$)));
+      const sent$ = new Subject<Frame>();
+      const sending = new Subscription();
+      // A link that has learned of an end takes no more frames. As long as this side has not learned of it, it still closes the connection itself.
+      const send = (): Observable<never> => {
+        const next = (frame: Frame): void => sent$.next(frame);
+        const error = (cause: unknown): void => (sent$.observed ? sent$ : closed$).error(cause);
+        const complete = (): void => (sent$.observed ? sent$ : closed$).complete();
+        sending.add(outgoing.subscribe({ next, error, complete }));
+        return EMPTY;
+      };
+      const received$ = link(merge(sent$.pipe(travel(closed$)), defer(send)));
+      const arrived$ = received$.pipe(travel(), tap({ complete: () => closed$.complete() }));
+      return merge(arrived$, lost(), closed$).pipe(
+        takeUntil(completionOf(closed$)),
+        finalize(() => sending.unsubscribe()),
+      );
     });
   const lost = (): Observable<never> => lost$.pipe(mergeMap(() => throwError(() => new ConnectionLostError(ABNORMAL, 'cut'))));
   const refuse = throwError(() => new ConnectionLostError(ABNORMAL, 'the network is cut'));

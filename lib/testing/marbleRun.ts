@@ -1,5 +1,5 @@
 import { take, type Observable, type Subscription } from 'rxjs';
-import { TestScheduler } from 'rxjs/testing';
+import type { TestScheduler } from 'rxjs/testing';
 import type {
   MarbleContext,
   MarbleEvent,
@@ -15,6 +15,7 @@ import { withMarbleEnd } from './marbleEnd.js';
 import type { TestWire } from './testWire.js';
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
+import { createVirtualTime } from './virtualTime.js';
 
 /** How long a pipeline may continue after its last marble, in ms, and how often it may emit: an endless pipeline must not block the test. */
 const PATIENCE = 3_600_000;
@@ -38,7 +39,7 @@ interface Recorded {
 function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
-  const scheduler = new TestScheduler(() => true);
+  const scheduler = createVirtualTime();
   const now = () => scheduler.frame;
 
   return scheduler.run(({ cold, hot, flush }) => {

@@ -1,4 +1,14 @@
-import { asapScheduler, concat, defer, ReplaySubject, Subject, type Observable, type Subscription } from 'rxjs';
+import {
+  asapScheduler,
+  concat,
+  defer,
+  ReplaySubject,
+  Subject,
+  type Observable,
+  Subscription,
+  type TeardownLogic,
+  type Unsubscribable,
+} from 'rxjs';
 import { json } from '../codec/json.js';
 import { OverflowError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
@@ -15,8 +25,11 @@ import { onMarbleEnd } from './marbleEnd.js';
 
 /** The options of {@link testWire}: those of `connect`, without the link, and those of the server. */
 export interface TestWireOptions extends Partial<Omit<ConnectOptions, 'link'>> {
-  /** Called with each wire of the server, as a subscriber of `listen`. @default the server receives the messages, and keeps them in `received` */
-  readonly serve?: (wire: AnyWire) => void;
+  /**
+   * Called with each wire of the server, as a subscriber of `listen`. A subscription that it returns ends when the server crashes, as its handlers would do
+   * in a process that dies. @default the server receives the messages, and keeps them in `received`
+   */
+  readonly serve?: (wire: AnyWire) => unknown;
   /** Further options of the server, as those of `listen`: `authenticate`, `inbox`, `outbox`, `rateLimit` … */
   readonly server?: ServeOptions<Principal | undefined>;
   /** Whether the network is cut at first. @default false */
@@ -144,6 +157,7 @@ function createTestServer(onWire: TestWireOptions['serve']) {
   const wires$ = new ReplaySubject<AnyWire>(1);
   const waiting: Message[] = [];
   let current: AnyWire | undefined;
+  let handling = new Subscription();
 
   return {
     received,
@@ -157,7 +171,7 @@ function createTestServer(onWire: TestWireOptions['serve']) {
     use: (wire: AnyWire): void => {
       current = wire;
       wires$.next(wire);
-      if (onWire) onWire(wire);
+      if (onWire) handling.add(asSubscription(onWire(wire)));
       else
         wire.subscribe({
           next(message) {
@@ -168,7 +182,16 @@ function createTestServer(onWire: TestWireOptions['serve']) {
         });
       for (const message of waiting.splice(0)) wire.next(message);
     },
-    lose: (): void => void (current = undefined),
+    lose(): void {
+      current = undefined;
+      handling.unsubscribe();
+      handling = new Subscription();
+    },
     end: (): void => live$.complete(),
   };
+}
+
+function asSubscription(result: unknown): TeardownLogic {
+  const { unsubscribe } = Object(result) as Partial<Unsubscribable>;
+  return typeof unsubscribe === 'function' ? (result as Unsubscribable) : undefined;
 }

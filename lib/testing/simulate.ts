@@ -1,0 +1,155 @@
+import { asyncScheduler, config, interval } from 'rxjs';
+import { assertNotNegative, assertWhole } from '../internal/assert.js';
+import { withMarbleEnd } from './marbleEnd.js';
+import { planFaults, type SimulationFaults } from './simulationFaults.js';
+import { SimulationError } from './simulationError.js';
+import { createVirtualTime } from './virtualTime.js';
+import { createWorld, type SimulationEvent, type SimulationWorld } from './simulationWorld.js';
+import { shrink, type SimulationRun } from './shrink.js';
+
+/** What must hold in each run. A check fails by throwing: `expect`, `assert` … */
+export interface SimulationChecks {
+  /** Called after each step and each fault, and every 100 ms. */
+  readonly always?: () => void;
+  /** Called at the end, when all faults are over and what was lost had time to be sent again. */
+  readonly atEnd?: () => void;
+}
+
+/** Sets up what is tested, and what happens to it. It must not use promises: virtual time does not wait for them. */
+export type SimulationStory = (world: SimulationWorld) => SimulationChecks;
+
+export interface SimulationOptions {
+  /** How many seeds are run, from `firstSeed` on. @default 100 */
+  readonly seeds?: number;
+  /** @default 1 */
+  readonly firstSeed?: number;
+  /** The kinds of faults. @default all */
+  readonly faults?: SimulationFaults;
+  /** How long there are faults and steps, in ms of virtual time. @default 10_000 */
+  readonly duration?: number;
+  /** How long the run goes on without faults, in ms of virtual time. @default 60_000 */
+  readonly settle?: number;
+  /** Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its events. */
+  readonly replay?: string;
+}
+
+/** What has happened in all runs. */
+export interface SimulationReport {
+  readonly seeds: number;
+  readonly steps: number;
+  readonly faults: number;
+}
+
+/** The default values of the options above. */
+const DEFAULTS = { seeds: 100, firstSeed: 1, duration: 10_000, settle: 60_000 } as const;
+/** How often `always` is called, in ms. */
+const CHECKED_EVERY = 100;
+
+/**
+ * Runs a story of your own with many seeds, on virtual time: the network is cut and delays frames, the server crashes, handlers are slow, as the
+ * seed decides. The checks of the story must hold in each run. A seed that fails is shrunk to the events that it needs to fail.
+ *
+ * @returns What has happened in all runs.
+ * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing catches it. `cause` is that error; the message has the
+ * seed, its events, and how to run it again.
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @example
+ * const { seeds } = simulate(
+ *   ({ testWire, during }) => {
+ *     const { wire, server } = testWire();
+ *     const sent: unknown[] = [];
+ *     during(10, (index) => {
+ *       sent.push(index);
+ *       wire.next(createMessage('counted', index));
+ *     });
+ *     return {
+ *       atEnd: () => {
+ *         const received = server.received.map(({ payload }) => payload);
+ *         if (received.join() !== sent.join()) throw new Error(`received ${received.join()}`);
+ *       },
+ *     };
+ *   },
+ *   { seeds: 20, faults: { crashes: false } },
+ * );
+ * console.log(seeds); // prints: 20
+ */
+export function simulate(story: SimulationStory, options: SimulationOptions = {}): SimulationReport {
+  const { seeds = DEFAULTS.seeds, firstSeed = DEFAULTS.firstSeed, duration, settle, replay } = options;
+  assertWhole('simulate', { seeds, duration });
+  assertNotNegative('simulate', { firstSeed, settle });
+  if (replay !== undefined) {
+    const { seed, kept } = parseReplay(replay);
+    const { events, failure } = runSeed(story, seed, options, (id) => kept !== undefined && !kept.has(id));
+    if (failure) throw new SimulationError(seed, events, events, failure.cause);
+    return reportOf([events]);
+  }
+  const all: (readonly SimulationEvent[])[] = [];
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+    const { events, failure } = runSeed(story, seed, options, () => false);
+    if (failure) {
+      const shrunk = shrink(events, failure, (isLeftOut) => runSeed(story, seed, options, isLeftOut));
+      throw new SimulationError(seed, shrunk.events, events, shrunk.failure.cause);
+    }
+    all.push(events);
+  }
+  return reportOf(all);
+}
+
+function runSeed(story: SimulationStory, seed: number, options: SimulationOptions, isLeftOut: (id: string) => boolean): SimulationRun {
+  const { faults = {}, duration = DEFAULTS.duration, settle = DEFAULTS.settle } = options;
+  const events: SimulationEvent[] = [];
+  let failure: SimulationRun['failure'];
+  const fail = (cause: unknown): void => void (failure ??= { cause });
+  const { onUnhandledError } = config;
+  // What a subscriber throws is an error of the run, also where the library would only report it.
+  config.onUnhandledError = fail;
+  try {
+    withMarbleEnd((end) => {
+      const scheduler = createVirtualTime();
+      scheduler.run(({ flush }) => {
+        const planned = planFaults(seed, faults, duration);
+        let checks: SimulationChecks = {};
+        const check = (): void => {
+          if (!failure) attempt(() => checks.always?.(), fail);
+        };
+        const onEvent = (event: SimulationEvent): void => {
+          events.push(event);
+          asyncScheduler.schedule(check);
+        };
+        attempt(() => {
+          checks = story(createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent }));
+          if (checks.always) interval(CHECKED_EVERY).subscribe(check);
+          scheduler.maxFrames = duration + settle;
+          flush();
+          if (!failure) checks.atEnd?.();
+        }, fail);
+        attempt(end, fail);
+        // What the story has left running is not run on.
+        scheduler.actions.length = 0;
+      });
+    });
+  } finally {
+    config.onUnhandledError = onUnhandledError;
+  }
+  return { events: events.sort((one, other) => one.at - other.at), failure };
+}
+
+function attempt(run: () => void, fail: (cause: unknown) => void): void {
+  try {
+    run();
+  } catch (cause) {
+    fail(cause);
+  }
+}
+
+function parseReplay(replay: string): { readonly seed: number; readonly kept: ReadonlySet<string> | undefined } {
+  const [seed = '', kept] = replay.split(':');
+  if (!/^\d+$/.test(seed)) throw new RangeError(`simulate: "replay" must be a seed, or a seed and its events, as 17:f2,s3, got ${replay}`);
+  return { seed: Number(seed), kept: kept === undefined ? undefined : new Set(kept.split(',')) };
+}
+
+function reportOf(runs: readonly (readonly SimulationEvent[])[]): SimulationReport {
+  const events = runs.flat();
+  const steps = events.filter(({ id }) => id.startsWith('s')).length;
+  return { seeds: runs.length, steps, faults: events.length - steps };
+}

@@ -1,0 +1,137 @@
+import { delay, EMPTY, mergeMap, of, timer, type MonoTypeOperatorFunction, type Observable, type SchedulerLike } from 'rxjs';
+import type { AnyTypes, MessageIn } from '../message/types.js';
+import { seededRandom } from './seededRandom.js';
+import { describeFault, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
+import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
+
+/** What a story of {@link simulate} is told with. All of it runs on virtual time, and all chance comes from the seed. */
+export interface SimulationWorld {
+  readonly seed: number;
+  /** Returns numbers from 0 up to, but not including, 1. */
+  readonly random: () => number;
+  /** Creates a wire whose network and server suffer the faults of the seed. */
+  readonly testWire: <Types extends object = AnyTypes>(options?: TestWireOptions) => TestWire<MessageIn<Types>>;
+  /** Runs a step so many times, at random times while there are faults, in order. */
+  readonly during: (count: number, step: (index: number) => void) => void;
+  /** Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default 500 */
+  readonly pause: (most?: number) => Observable<unknown>;
+  /** An operator that loses values, emits some twice, and changes their order: an unreliable connection between two parts of a pipeline. */
+  readonly unreliable: <T>() => MonoTypeOperatorFunction<T>;
+}
+
+/** Something that has happened in a run. */
+export interface SimulationEvent {
+  /** Identifies the event among those of its seed. A run can leave it out. */
+  readonly id: string;
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faults: SimulationFaults;
+  readonly planned: readonly PlannedFault[];
+  readonly duration: number;
+  readonly scheduler: SchedulerLike;
+  /** Returns whether the run leaves out the event. */
+  readonly isLeftOut: (id: string) => boolean;
+  /** Called with each event that happens. */
+  readonly onEvent: (event: SimulationEvent) => void;
+}
+
+const LOST = 0.1;
+const DOUBLED = 0.1;
+const LATE = 0.2;
+/** How much later a value arrives than the values behind it, in ms. */
+const LATEST = 50;
+
+/** Creates the world of one run, and schedules its faults. */
+export function createWorld(options: WorldOptions): SimulationWorld {
+  const { seed, faults, duration, scheduler, isLeftOut, onEvent } = options;
+  const wires: TestWire[] = [];
+  let [steps, pipes, pauses] = [0, 0, 0];
+  scheduleFaults(options, wires);
+
+  /** Decides by chance whether a fault happens here. The decision depends on nothing but the seed and the place. */
+  const happens = (id: string, probability: number, text: string): boolean => {
+    if (seededRandom(`${seed} ${id}`)() >= probability || isLeftOut(id)) return false;
+    onEvent({ id, at: scheduler.now(), text });
+    return true;
+  };
+
+  return {
+    seed,
+    random: seededRandom(`story of ${seed}`),
+    testWire<Types extends object>(own?: TestWireOptions) {
+      const test = testWire<Types>(own);
+      wires.push(test as unknown as TestWire);
+      return test;
+    },
+    during(count, step) {
+      const random = seededRandom(`steps ${steps} of ${seed}`);
+      const first = steps;
+      steps += count;
+      const times = Array.from({ length: count }, () => Math.floor(random() * duration)).sort((one, other) => one - other);
+      times.forEach((at, index) => {
+        const id = `s${first + index}`;
+        if (isLeftOut(id)) return;
+        timer(at, scheduler).subscribe(() => {
+          onEvent({ id, at, text: `step ${index}` });
+          step(index);
+        });
+      });
+    },
+    pause(most = 500) {
+      const id = `p${pauses++}`;
+      if (faults.slowness === false || isLeftOut(id)) return of(0);
+      const ms = Math.floor(most ** seededRandom(`${seed} ${id}`)());
+      onEvent({ id, at: scheduler.now(), text: `a pause of ${ms} ms` });
+      return timer(ms, scheduler);
+    },
+    unreliable<T>(): MonoTypeOperatorFunction<T> {
+      const pipe = pipes++;
+      let count = 0;
+      return mergeMap((value: T): Observable<T> => {
+        if (faults.losses === false) return of(value);
+        const name = `value ${count} of pipe ${pipe}`;
+        const id = `${pipe}.${count++}`;
+        if (happens(`l${id}`, LOST, `${name} is lost`)) return EMPTY;
+        const copies = happens(`d${id}`, DOUBLED, `${name} arrives twice`) ? of(value, value) : of(value);
+        return happens(`r${id}`, LATE, `${name} is late`)
+          ? copies.pipe(delay(1 + Math.floor(LATEST * seededRandom(`${seed} late ${id}`)()), scheduler))
+          : copies;
+      });
+    },
+  };
+}
+
+/** The network is what the faults make of it that are active: a cut goes before a black hole, and the longest lag counts. */
+function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly TestWire[]): void {
+  const active = new Set<PlannedFault>();
+  const settle = (): void => {
+    const kinds = [...active].map(({ kind }) => kind);
+    const lag = Math.max(0, ...[...active].map(({ kind, delay: ms }) => (kind === 'lag' ? ms : 0)));
+    for (const wire of wires) {
+      wire.lag(lag);
+      if (kinds.includes('cut')) wire.cut();
+      else if (kinds.includes('black hole')) wire.blackhole();
+      else wire.restore();
+    }
+  };
+  for (const fault of planned) {
+    if (isLeftOut(fault.id)) continue;
+    timer(fault.at, scheduler).subscribe(() => {
+      onEvent({ id: fault.id, at: fault.at, text: describeFault(fault) });
+      if (fault.kind === 'crash') for (const wire of wires) wire.crashServer();
+      else if (fault.kind === 'drop') for (const wire of wires) wire.drop();
+      else {
+        active.add(fault);
+        settle();
+        timer(fault.lasts, scheduler).subscribe(() => {
+          active.delete(fault);
+          settle();
+        });
+      }
+    });
+  }
+}
