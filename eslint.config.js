@@ -80,7 +80,7 @@ export default defineConfig(
   },
   {
     files: ['lib/**/*.ts'],
-    ignores: ['lib/server/**', 'lib/node/**', 'lib/nats/**', 'lib/postgres/**'],
+    ignores: ['lib/server/**', 'lib/node/**', 'lib/nats/**', 'lib/postgres/**', 'lib/cli/**'],
     rules: { 'no-restricted-globals': ['error', ...clocks, ...platform] },
   },
   {

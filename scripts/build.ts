@@ -1,5 +1,6 @@
-/** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types. */
+/** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types; and the command, in one file. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { bundleCli } from './support/bundleCli.js';
 import { root, tool } from './support/run.js';
 
 interface Manifest {
@@ -17,3 +18,5 @@ const swaps = Object.entries(browser)
   .map((pair) => pair.map((file) => file.replace('dist/cjs/', '')));
 const manifest = { type: 'commonjs', sideEffects: false, browser: Object.fromEntries(swaps) as unknown };
 await writeFile('dist/cjs/package.json', `${JSON.stringify(manifest, null, 2)}\n`);
+
+await bundleCli('dist/cli/rxwire.js');

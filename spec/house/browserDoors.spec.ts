@@ -58,8 +58,10 @@ describe('the doors', () => {
 
   it('stand on the packages that the manifest names, and on Node', () => {
     const named = { ...manifest.dependencies, ...manifest.peerDependencies };
+    // The command is bundled with its parser.
+    const isOfCommand = ({ from, specifier }: Import): boolean => from.startsWith('cli/') && specifier === 'commander';
     const strange = libImports().filter(
-      ({ specifier, file }) => file === undefined && !specifier.startsWith('node:') && !(packageOf(specifier) in named),
+      (one) => one.file === undefined && !one.specifier.startsWith('node:') && !(packageOf(one.specifier) in named) && !isOfCommand(one),
     );
     expect(strange.map(show)).toEqual([]);
   });

@@ -11,8 +11,8 @@ export const floors: readonly (readonly string[])[] = [
   ['wire'],
   ['app'],
   ['index', 'server', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'nats', 'postgres'],
-  // The kit for tests has both ends of a connection.
-  ['testing'],
+  // The kit for tests and the command have both ends of a connection.
+  ['testing', 'cli'],
 ];
 
 /**

@@ -1,0 +1,82 @@
+import { clearLine, cursorTo } from 'node:readline';
+import { styleText } from 'node:util';
+import { fromEvent, map, merge, mergeMap, NEVER, ReplaySubject, take, throwError, type Observable } from 'rxjs';
+import { jsonLine, printable } from './printable.js';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** The streams and signals of the process, as a command uses them. */
+export interface CommandContext {
+  /** Whether stdout is read by a person: a terminal, and no `--json`. Otherwise each line is JSON. */
+  readonly isReadable: boolean;
+  /** Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the line is written. */
+  readonly print: (value: unknown, text: () => string) => Promise<void>;
+  /** Writes a sentence to stderr, below the progress. */
+  readonly note: (text: string) => void;
+  /** Replaces the last line of stderr, if that is a terminal. An empty text removes the line. */
+  readonly progress: (text: string) => void;
+  /** Returns a text in a style, if stdout shows colours. */
+  readonly style: (style: Style, text: string) => string;
+  /** Emits the first signal that asks the command to end. A second one ends the process at once. */
+  readonly stop$: Observable<NodeJS.Signals>;
+  /** Emits when nobody reads stdout any more, as in `rxwire tail … | head -3`. Fails when stdout cannot be written. */
+  readonly closed$: Observable<void>;
+  /** Resolves when all output is written. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Runs a command, which resolves with its exit code. Resolves when the command has ended. */
+export type RunCommand = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
+
+/** @param json Whether stdout is JSON on a terminal, too. */
+export function createCommandContext(json: boolean): CommandContext {
+  const { stdout, stderr } = process;
+  const isReadable = stdout.isTTY && !json;
+  let hasProgress = false;
+
+  const progress = (text: string): void => {
+    if (!stderr.isTTY || (text === '' && !hasProgress)) return;
+    cursorTo(stderr, 0);
+    clearLine(stderr, 0);
+    stderr.write(text);
+    hasProgress = text !== '';
+  };
+  // Nobody may read the sentences, either.
+  stderr.on('error', () => undefined);
+
+  return {
+    isReadable,
+    progress,
+    print: (value, text) => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
+    note(text) {
+      progress('');
+      stderr.write(`rxwire: ${printable(text)}\n`);
+    },
+    style: (style, text) => styleText(style, text, { stream: stdout }),
+    stop$: signals(['SIGINT', 'SIGTERM']),
+    closed$: closings(stdout),
+    flush: () => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
+  };
+}
+
+/** Resolves when the text is written, or cannot be. */
+function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve) => void stream.write(text, () => resolve()));
+}
+
+/** Emits the first of these signals, also to later subscribers. After it, each of them has its default effect again: it ends the process. */
+function signals(names: readonly NodeJS.Signals[]): Observable<NodeJS.Signals> {
+  const first$ = new ReplaySubject<NodeJS.Signals>(1);
+  merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))))
+    .pipe(take(1))
+    .subscribe(first$);
+  return first$;
+}
+
+function closings(stream: NodeJS.WriteStream): Observable<void> {
+  const closed$ = new ReplaySubject<void>(1);
+  fromEvent(stream, 'error')
+    .pipe(mergeMap((error) => ((error as NodeJS.ErrnoException).code === 'EPIPE' ? [undefined] : throwError(() => error))))
+    .subscribe(closed$);
+  return merge(closed$, NEVER);
+}

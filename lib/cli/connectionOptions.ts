@@ -1,0 +1,182 @@
+import { inspect } from 'node:util';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  asapScheduler,
+  catchError,
+  concat,
+  distinctUntilKeyChanged,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  last,
+  merge,
+  mergeMap,
+  NEVER,
+  observeOn,
+  of,
+  pairwise,
+  race,
+  throwError,
+  timer,
+  type Observable,
+} from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import { json } from '../codec/json.js';
+import { msgpack } from '../codec/msgpack.js';
+import { fallback } from '../link/fallback/fallback.js';
+import type { DescribedLink, Frame, Link } from '../link/link.js';
+import { longPolling } from '../link/longPolling.js';
+import { serverSentEvents } from '../link/serverSentEvents.js';
+import { webSocket } from '../link/webSocket.js';
+import type { Delivery } from '../message/types.js';
+import { connect } from '../wire/connect.js';
+import type { Wire } from '../wire/wire.js';
+import type { CommandContext } from './commandContext.js';
+import { UsageError } from './exitCode.js';
+
+type ClientLink = Link<Frame> & DescribedLink;
+
+/** The links by the name of their transport, the best first. */
+export const LINKS = { websocket: webSocket, sse: serverSentEvents, 'long-polling': longPolling } as const satisfies Readonly<
+  Record<string, (url: string) => ClientLink>
+>;
+
+export type TransportName = keyof typeof LINKS;
+
+const CODECS = { json, msgpack } as const satisfies Readonly<Record<string, () => Codec>>;
+
+/** The options of each command that connects. */
+export interface ConnectionFlags {
+  readonly transport?: TransportName;
+  readonly codec?: keyof typeof CODECS;
+  readonly token?: string;
+  readonly delivery?: Delivery;
+  readonly reconnect: boolean;
+  readonly retries: number;
+  readonly drain: number;
+}
+
+/** Adds the options of a connection to a command. */
+export function withConnection(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--transport <name>', 'use this transport only (default: the first of these that works)').choices(Object.keys(LINKS)),
+    )
+    .addOption(new Option('--codec <name>', 'use this codec (default: json, or what the server has)').choices(Object.keys(CODECS)))
+    .addOption(tokenOption('what shows the server who you are'))
+    .addOption(
+      new Option('--delivery <level>', 'the delivery guarantee (default: at-least-once)').choices([
+        'at-most-once',
+        'at-least-once',
+        'exactly-once',
+      ]),
+    )
+    .option('--no-reconnect', 'end when the connection is lost')
+    .option('--retries <n>', 'attempts to connect again before the command gives up', wholeNumber, 10)
+    .option('--drain <ms>', 'how long the end may wait for acks', wholeNumber, 5_000);
+}
+
+export function tokenOption(description: string): Option {
+  return new Option('--token <text>', description).env('RXWIRE_TOKEN');
+}
+
+/** @throws {InvalidArgumentError} */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** @throws {InvalidArgumentError} */
+export function positiveNumber(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
+  return number;
+}
+
+/** Connects, and reports the losses of the connection on stderr. */
+function openWire(url: string, flags: ConnectionFlags, { note }: Pick<CommandContext, 'note'>): Wire {
+  const { transport, codec, token, delivery, reconnect, retries, drain } = flags;
+  const address = addressOf(url);
+  const links = (transport === undefined ? Object.values(LINKS) : [LINKS[transport]]).map((create) => create(address));
+  const wire = connect({
+    link: links.length === 1 ? (links[0] as ClientLink) : fallback(...links),
+    codec: codec === undefined ? [json(), msgpack()] : CODECS[codec](),
+    drainTimeout: Math.max(1, drain),
+    reconnect: reconnect && retries > 0 && { initialInterval: 200, maxInterval: 5_000, maxRetries: retries },
+    ...(token !== undefined && { token }),
+    ...(delivery !== undefined && { delivery }),
+  });
+  reportLosses(wire, note);
+  return wire;
+}
+
+/** Returns the address of the wires of a server, without a path at `/wire`. @throws {UsageError} */
+function addressOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^(ws|wss|http|https):$/.test(url.protocol))
+    throw new UsageError(`the url must begin with ws:, wss:, http: or https:, got ${text}`);
+  if (url.username !== '' || url.password !== '')
+    throw new UsageError('a url ends up in logs: pass the token with --token or RXWIRE_TOKEN');
+  if (url.pathname === '/') url.pathname = '/wire';
+  return url.href.replace(/^http/, 'ws');
+}
+
+function reportLosses(wire: Wire, note: CommandContext['note']): void {
+  wire.state$.pipe(distinctUntilKeyChanged('status'), pairwise()).subscribe(([before, { status, error, protocol }]) => {
+    if (status === 'reconnecting') note(`the connection is lost, and is being opened again: ${reasonOf(error)}`);
+    else if (status === 'connected' && before.status === 'reconnecting') note(`connected again, over ${protocol}`);
+  });
+  // An error that ends the wire is reported at the end, and one of a message by those who sent it.
+  const survived$ = wire.errors$.pipe(
+    observeOn(asapScheduler),
+    filter((error) => !wire.state.isFinal && error.code !== 'ERR_CONNECTION_LOST' && !('id' in error)),
+  );
+  survived$.subscribe(({ message }) => note(message));
+}
+
+/** Returns the message of an error, and that of its first cause. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return error === undefined ? 'the other side has ended it' : inspect(error);
+  const { message, cause } = error;
+  const root = cause instanceof Error ? reasonOf(cause) : '';
+  return root === '' || message.includes(root) ? message : `${message}: ${root}`;
+}
+
+/** Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or that of the wire, if the wire has failed. */
+export async function withWire<T>(
+  url: string,
+  flags: ConnectionFlags,
+  context: Pick<CommandContext, 'note'>,
+  work: (wire: Wire) => Observable<T>,
+): Promise<T> {
+  const wire = openWire(url, flags, context);
+  try {
+    return await firstValueFrom(merge(work(wire), failureOf(wire)));
+  } catch (error) {
+    throw wire.state.status === 'error' ? wire.state.error : error;
+  } finally {
+    await leave(wire);
+  }
+}
+
+/** Fails when the wire fails. Never emits, and never completes. */
+function failureOf(wire: Wire): Observable<never> {
+  return wire.state$.pipe(
+    last(),
+    mergeMap(({ status, error }) => (status === 'error' ? throwError(() => error) : NEVER)),
+  );
+}
+
+/** How long a command that is done may take to say goodbye to the server, in ms. */
+const GOODBYE = 500;
+
+/** Closes a wire whose messages are of no interest any more: with a goodbye if it is connected, so that the server does not wait for it. */
+async function leave(wire: Wire): Promise<void> {
+  if (wire.state.status === 'connected') {
+    const ended$ = concat(wire.pipe(ignoreElements()), of(undefined)).pipe(catchError(() => of(undefined)));
+    const left = firstValueFrom(race(ended$, timer(GOODBYE)));
+    wire.complete();
+    await left;
+  }
+  wire.unsubscribe();
+}

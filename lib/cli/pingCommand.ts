@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { firstValueFrom, from, map, merge, noop, timer } from 'rxjs';
+import { RequestTimeoutError } from '../errors.js';
+import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
+import { createMessage } from '../message/createMessage.js';
+import type { Wire } from '../wire/wire.js';
+import type { CommandContext, RunCommand } from './commandContext.js';
+import {
+  LINKS,
+  positiveNumber,
+  reasonOf,
+  withConnection,
+  withWire,
+  type ConnectionFlags,
+  type TransportName,
+} from './connectionOptions.js';
+import { ExitCode, exitCodeOf, signalCode } from './exitCode.js';
+import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
+import { printable } from './printable.js';
+
+interface PingFlags extends ConnectionFlags {
+  readonly count: number;
+  readonly timeout: number;
+}
+
+/** What became of the pings over one transport. */
+type PingResult = { readonly transport: TransportName } & (
+  { readonly works: true; readonly count: number; readonly times: Percentiles } | { readonly works: false; readonly error: unknown }
+);
+
+export function addPing(program: Command, run: RunCommand): void {
+  withConnection(program.command('ping'))
+    .description('measure the round trip over each transport, and report which of them work')
+    .argument('<url>', 'the address of the server')
+    .option('--count <n>', 'pings over each transport', positiveNumber, 10)
+    .option('--timeout <ms>', 'the longest time for the pings over one transport', positiveNumber, 5_000)
+    .action((url: string, flags: PingFlags) => run((context) => pingAll(url, flags, context)));
+}
+
+/** Tries one transport after the other. The first that works is the one that a client with a fallback uses. */
+async function pingAll(url: string, flags: PingFlags, context: CommandContext): Promise<number> {
+  const names = flags.transport === undefined ? (Object.keys(LINKS) as TransportName[]) : [flags.transport];
+  const all = async (): Promise<number> => {
+    let isInUse = true;
+    let failed: number = ExitCode.DONE;
+    for (const transport of names) {
+      context.progress(`${transport} …`);
+      const result = await pingOver(url, { ...flags, transport, reconnect: false }, context);
+      context.progress('');
+      await printResult(result, result.works && isInUse, context);
+      if (result.works) isInUse = false;
+      // A refusal says more than an answer that did not come.
+      else if (failed !== ExitCode.FAILED) failed = exitCodeOf(result.error);
+    }
+    return isInUse ? failed : ExitCode.DONE;
+  };
+  return firstValueFrom(merge(from(all()), context.stop$.pipe(map(signalCode))));
+}
+
+async function pingOver(
+  url: string,
+  flags: PingFlags & { readonly transport: TransportName },
+  context: CommandContext,
+): Promise<PingResult> {
+  const { transport, count, timeout } = flags;
+  const late$ = timer(timeout).pipe(
+    map(() => {
+      throw new RequestTimeoutError('ping', timeout);
+    }),
+  );
+  try {
+    const times = await withWire(url, flags, { ...context, note: noop }, (wire) => merge(ping(wire, count), late$));
+    return { transport, works: true, count, times };
+  } catch (error) {
+    return { transport, works: false, error };
+  }
+}
+
+async function ping(wire: Wire, count: number): Promise<Percentiles> {
+  const times: number[] = [];
+  // The first ping waits for the connection.
+  await send(wire);
+  for (let sent = 0; sent < count; sent++) times.push(await send(wire));
+  return percentiles(times);
+}
+
+/** Returns the time until the ack, in ms. */
+async function send(wire: Wire): Promise<number> {
+  const start = preciseNow();
+  await wire.send(createMessage('system.ping', { timestamp: wallTime(steadyScheduler()) }, { delivery: 'at-least-once' }));
+  return preciseNow() - start;
+}
+
+async function printResult(result: PingResult, isInUse: boolean, { print, style }: CommandContext): Promise<void> {
+  const { transport, works } = result;
+  const name = style('bold', transport.padEnd(12));
+  if (!works) {
+    const reason = reasonOf(result.error);
+    await print({ transport, works, reason }, () => `${name}  ${style('red', 'does not work')}  ${printable(reason)}`);
+    return;
+  }
+  const { count, times } = result;
+  const { min, p50, p95, max } = times;
+  const text = (): string =>
+    [
+      `${name}  ${style('green', isInUse ? 'works, in use' : 'works')}`,
+      `min ${min} ms, p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`,
+      style('gray', `${count} pings`),
+    ].join('  ');
+  await print({ transport, works, isInUse, count, min, p50, p95, max }, text);
+}

@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import { concat, ignoreElements, interval, merge, of, switchMap, tap, timer } from 'rxjs';
+import { channel } from '../app/channels/channel.js';
+import { sendAll } from '../app/sending/sendAll.js';
+import type { SendingWire } from '../app/sending/sendOptions.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Wire } from '../wire/wire.js';
+import type { CommandContext, RunCommand } from './commandContext.js';
+import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { ExitCode, signalCode, UsageError } from './exitCode.js';
+import { preciseNow } from './percentiles.js';
+import { printable } from './printable.js';
+import { readMessages } from './readMessages.js';
+
+interface SendFlags extends ConnectionFlags {
+  readonly type?: string;
+  readonly channel?: string;
+  readonly text?: true;
+  readonly ahead: number;
+}
+
+export function addSend(program: Command, run: RunCommand): void {
+  withConnection(program.command('send'))
+    .description('send the lines of stdin as messages, as fast as the server acks them')
+    .argument('<url>', 'the address of the server')
+    .option('--type <type>', 'each line is the payload of a message of this type (default: each line is a message)')
+    .option('--channel <name>', 'publish to this channel')
+    .option('--text', 'each line is a text, not JSON')
+    .option('--ahead <n>', 'messages that may be on their way', positiveNumber, 1_000)
+    .action((url: string, flags: SendFlags) => run((context) => send(url, flags, context)));
+}
+
+async function send(url: string, flags: SendFlags, context: CommandContext): Promise<number> {
+  const { type, text = false, ahead, drain } = flags;
+  if (text && type === undefined) throw new UsageError('--text needs --type: the type of the messages');
+  const input = readMessages(process.stdin, { type, text });
+  const tally = createTally(context);
+  let signal: NodeJS.Signals | undefined;
+  // A signal ends the input. The messages that are on their way have some time left.
+  context.stop$.subscribe((name) => {
+    signal = name;
+    input.stop();
+  });
+  try {
+    await withWire(url, flags, context, (wire) => {
+      const receipts$ = sendAll(targetOf(wire, flags.channel), input.messages, { ahead, emitFailed: true });
+      const counted$ = receipts$.pipe(
+        tap((receipt) => tally.add(receipt)),
+        ignoreElements(),
+      );
+      return merge(concat(counted$, of(undefined)), context.stop$.pipe(switchMap(() => timer(drain))));
+    });
+  } finally {
+    input.stop();
+    tally.end();
+  }
+  if (signal) return signalCode(signal);
+  return tally.failed() > 0 ? ExitCode.FAILED : ExitCode.DONE;
+}
+
+/** Returns what `sendAll` sends through: the wire, or a channel, whose messages have their receipts in the wire. */
+function targetOf(wire: Wire, name: string | undefined): SendingWire {
+  if (name === undefined) return wire;
+  const room = channel(wire, name);
+  return {
+    next: (message) => room.next(message),
+    receipts$: wire.receipts$,
+    isPending: (id) => wire.isPending(id),
+    get state() {
+      return wire.state;
+    },
+  };
+}
+
+interface Tally {
+  readonly add: (receipt: Receipt) => void;
+  readonly failed: () => number;
+  /** Reports the result. */
+  readonly end: () => void;
+}
+
+/** How often the progress changes, in ms. */
+const PROGRESS_INTERVAL = 200;
+
+/** Counts the outcomes, shows the progress, and prints each message that was not delivered. */
+function createTally({ print, progress, note }: CommandContext): Tally {
+  const start = preciseNow();
+  let delivered = 0;
+  let failed = 0;
+  const text = (): string => {
+    const seconds = (preciseNow() - start) / 1_000;
+    const rate = Math.round(delivered / seconds).toLocaleString('en');
+    return `${delivered.toLocaleString('en')} acked, ${failed.toLocaleString('en')} failed, ${seconds.toFixed(1)} s, ${rate}/s`;
+  };
+  const ticks = interval(PROGRESS_INTERVAL).subscribe(() => progress(text()));
+  return {
+    add({ id, status, error, outcome }) {
+      const isDelivered = (status === 'acked' && outcome !== 'dead-lettered') || status === 'sent';
+      if (isDelivered) delivered++;
+      else {
+        failed++;
+        const reason = error?.message ?? outcome ?? status;
+        void print({ id, status, ...(outcome && { outcome }), reason }, () => `${id}  ${status}  ${printable(reason)}`);
+      }
+    },
+    failed: () => failed,
+    end() {
+      ticks.unsubscribe();
+      progress('');
+      if (process.stderr.isTTY || failed > 0) note(text());
+    },
+  };
+}

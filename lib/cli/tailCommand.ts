@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { concat, concatMap, ignoreElements, map, merge, of, tap, type Observable } from 'rxjs';
+import { channel } from '../app/channels/channel.js';
+import type { ChannelStart } from '../app/channels/channelOptions.js';
+import { parsePosition } from '../app/channels/positionText.js';
+import type { Message } from '../message/types.js';
+import { consume } from '../session/consume/consume.js';
+import type { Wire } from '../wire/wire.js';
+import type { CommandContext, RunCommand } from './commandContext.js';
+import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { ExitCode, signalCode, UsageError } from './exitCode.js';
+import { messageText } from './messageText.js';
+
+interface TailFlags extends ConnectionFlags {
+  readonly from?: string;
+  readonly history?: number;
+}
+
+export function addTail(program: Command, run: RunCommand): void {
+  withConnection(program.command('tail'))
+    .description('print the messages of a channel, or all messages that the server sends')
+    .argument('<url>', 'the address of the server')
+    .argument('[channel]', 'the channel; without it, all messages of the wire')
+    .option('--from <place>', 'start, live, a number for the latest n messages, or a position (default: live)')
+    .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumber)
+    .action((url: string, name: string | undefined, flags: TailFlags) => run((context) => tail(url, name, flags, context)));
+}
+
+async function tail(url: string, name: string | undefined, flags: TailFlags, context: CommandContext): Promise<number> {
+  const { from, history } = flags;
+  if (name === undefined && (from !== undefined || history !== undefined))
+    throw new UsageError('--from and --history need a channel: rxwire tail <url> <channel>');
+  if (from !== undefined && history !== undefined) throw new UsageError('--from and --history cannot be combined');
+  const place = startOf(from);
+
+  return withWire(url, flags, context, (wire) => {
+    const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, { place, history }, context);
+    return merge(
+      concat(printed$.pipe(ignoreElements()), of(ExitCode.DONE)),
+      context.stop$.pipe(map(signalCode)),
+      context.closed$.pipe(map(() => ExitCode.DONE)),
+    );
+  });
+}
+
+/** @throws {UsageError} */
+function startOf(text = 'live'): ChannelStart {
+  if (text === 'start' || text === 'live') return text;
+  if (/^\d{1,9}$/.test(text)) return { last: Number(text) };
+  if (parsePosition(text)) return text;
+  throw new UsageError(`--from must be start, live, a number or a position, got ${text}`);
+}
+
+/** Prints all messages of the wire, and acks each when it is written. */
+function printAll(wire: Wire, { print, style }: CommandContext): Observable<unknown> {
+  return wire.pipe(consume((message) => print(message, () => messageText(message, style))));
+}
+
+interface Reading {
+  readonly place: ChannelStart;
+  readonly history: number | undefined;
+}
+
+/** Prints the messages of a channel, each with its position, and reports gaps. */
+function printChannel(wire: Wire, name: string, { place, history }: Reading, { print, style, note }: CommandContext): Observable<unknown> {
+  const room = channel(wire, name, { from: place });
+  const printMessage = (message: Message, position: string | undefined): Promise<void> =>
+    print({ ...message, position }, () => messageText(message, style));
+  if (history !== undefined)
+    return room.history({ limit: history }).pipe(concatMap(({ message, position }) => printMessage(message, position)));
+
+  const positions = new WeakMap<Message, string | undefined>();
+  room.gaps$.subscribe(({ after, next }) => note(`messages are lost: those behind the offset ${after.offset}, up to ${next.offset}`));
+  return room.pipe(
+    tap((message) => positions.set(message, room.position)),
+    consume((message) => printMessage(message, positions.get(message))),
+  );
+}
