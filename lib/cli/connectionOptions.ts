@@ -134,12 +134,13 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
   survived$.subscribe(({ message }) => note(message));
 }
 
-/** Returns the message of an error, and that of its first cause. */
+/** Returns the message of an error, and that of its first cause, unless the message has it. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return error === undefined ? 'the other side has ended it' : inspect(error);
-  const { message, cause } = error;
-  const root = cause instanceof Error ? reasonOf(cause) : '';
-  return root === '' || message.includes(root) ? message : `${message}: ${root}`;
+  if (error === undefined) return 'the server has ended it';
+  if (!(error instanceof Error)) return inspect(error);
+  let root = error;
+  while (root.cause instanceof Error) root = root.cause;
+  return error.message.includes(root.message) ? error.message : `${error.message}: ${root.message}`;
 }
 
 /** Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or that of the wire, if the wire has failed. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { concat, concatMap, ignoreElements, map, merge, of, tap, type Observable } from 'rxjs';
+import { concat, concatMap, filter, ignoreElements, map, merge, of, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import type { ChannelStart } from '../app/channels/channelOptions.js';
 import { parsePosition } from '../app/channels/positionText.js';
@@ -14,6 +14,7 @@ import { messageText } from './messageText.js';
 interface TailFlags extends ConnectionFlags {
   readonly from?: string;
   readonly history?: number;
+  readonly timeout: number;
 }
 
 export function addTail(program: Command, run: RunCommand): void {
@@ -23,18 +24,19 @@ export function addTail(program: Command, run: RunCommand): void {
     .argument('[channel]', 'the channel; without it, all messages of the wire')
     .option('--from <place>', 'start, live, a number for the latest n messages, or a position (default: live)')
     .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumber)
+    .option('--timeout <ms>', 'how long the server may take to answer for a channel', positiveNumber, 10_000)
     .action((url: string, name: string | undefined, flags: TailFlags) => run((context) => tail(url, name, flags, context)));
 }
 
 async function tail(url: string, name: string | undefined, flags: TailFlags, context: CommandContext): Promise<number> {
-  const { from, history } = flags;
+  const { from, history, timeout } = flags;
   if (name === undefined && (from !== undefined || history !== undefined))
     throw new UsageError('--from and --history need a channel: rxwire tail <url> <channel>');
   if (from !== undefined && history !== undefined) throw new UsageError('--from and --history cannot be combined');
   const place = startOf(from);
 
   return withWire(url, flags, context, (wire) => {
-    const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, { place, history }, context);
+    const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, { place, history, timeout }, context);
     return merge(
       concat(printed$.pipe(ignoreElements()), of(ExitCode.DONE)),
       context.stop$.pipe(map(signalCode)),
@@ -59,11 +61,17 @@ function printAll(wire: Wire, { print, style }: CommandContext): Observable<unkn
 interface Reading {
   readonly place: ChannelStart;
   readonly history: number | undefined;
+  readonly timeout: number;
 }
 
 /** Prints the messages of a channel, each with its position, and reports gaps. */
-function printChannel(wire: Wire, name: string, { place, history }: Reading, { print, style, note }: CommandContext): Observable<unknown> {
-  const room = channel(wire, name, { from: place });
+function printChannel(
+  wire: Wire,
+  name: string,
+  { place, history, timeout }: Reading,
+  { print, style, note }: CommandContext,
+): Observable<unknown> {
+  const room = channel(wire, name, { from: place, answerTimeout: timeout });
   const printMessage = (message: Message, position: string | undefined): Promise<void> =>
     print({ ...message, position }, () => messageText(message, style));
   if (history !== undefined)
@@ -71,8 +79,16 @@ function printChannel(wire: Wire, name: string, { place, history }: Reading, { p
 
   const positions = new WeakMap<Message, string | undefined>();
   room.gaps$.subscribe(({ after, next }) => note(`messages are lost: those behind the offset ${after.offset}, up to ${next.offset}`));
-  return room.pipe(
+  // A server without a hub never answers.
+  const unanswered$ = room.errors$.pipe(
+    filter((error) => error.code === 'ERR_CHANNEL_TIMEOUT' && wire.state.status === 'connected'),
+    map((error) => {
+      throw error;
+    }),
+  );
+  const printed$ = room.pipe(
     tap((message) => positions.set(message, room.position)),
     consume((message) => printMessage(message, positions.get(message))),
   );
+  return printed$.pipe(takeUntil(unanswered$));
 }
