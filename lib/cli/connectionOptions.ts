@@ -19,21 +19,25 @@ import {
   throwError,
   timer,
   type Observable,
+  type ObservableInput,
 } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
+import { RxwireError } from '../errors.js';
 import { fallback } from '../link/fallback/fallback.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { longPolling } from '../link/longPolling.js';
 import { serverSentEvents } from '../link/serverSentEvents.js';
 import { webSocket } from '../link/webSocket.js';
 import type { Delivery } from '../message/types.js';
+import { inspected, type InspectOptions } from '../session/inspected.js';
 import { connect } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext } from './commandContext.js';
 import { UsageError } from './exitCode.js';
 
+type OnFrame = InspectOptions['onFrame'];
 type ClientLink = Link<Frame> & DescribedLink;
 
 /** The links by the name of their transport, the best first. */
@@ -94,13 +98,15 @@ export function positiveNumber(text: string): number {
 }
 
 /** Connects, and reports the losses of the connection on stderr. */
-function openWire(url: string, flags: ConnectionFlags, { note }: Pick<CommandContext, 'note'>): Wire {
+function openWire(url: string, flags: ConnectionFlags, { note }: Pick<CommandContext, 'note'>, onFrame?: OnFrame): Wire {
   const { transport, codec, token, delivery, reconnect, retries, drain } = flags;
   const address = addressOf(url);
+  const codecs = codec === undefined ? [json(), msgpack()] : [CODECS[codec]()];
   const links = (transport === undefined ? Object.values(LINKS) : [LINKS[transport]]).map((create) => create(address));
+  const link = links.length === 1 ? (links[0] as ClientLink) : fallback(...links);
   const wire = connect({
-    link: links.length === 1 ? (links[0] as ClientLink) : fallback(...links),
-    codec: codec === undefined ? [json(), msgpack()] : CODECS[codec](),
+    link: onFrame ? inspected(link, { codec: codecs, onFrame }) : link,
+    codec: codecs,
     drainTimeout: Math.max(1, drain),
     reconnect: reconnect && retries > 0 && { initialInterval: 200, maxInterval: 5_000, maxRetries: retries },
     ...(token !== undefined && { token }),
@@ -134,23 +140,28 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
   survived$.subscribe(({ message }) => note(message));
 }
 
-/** Returns the message of an error, and that of its first cause, unless the message has it. */
+/** Returns the message of an error, and that of its first cause, if rxwire has not made it: it says what the system has reported. */
 export function reasonOf(error: unknown): string {
   if (error === undefined) return 'the server has ended it';
   if (!(error instanceof Error)) return inspect(error);
   let root = error;
   while (root.cause instanceof Error) root = root.cause;
-  return error.message.includes(root.message) ? error.message : `${error.message}: ${root.message}`;
+  return root instanceof RxwireError || error.message.includes(root.message) ? error.message : `${error.message}: ${root.message}`;
 }
 
-/** Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or that of the wire, if the wire has failed. */
+/**
+ * Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or that of the wire, if the wire has failed.
+ *
+ * @param onFrame Called with each frame of the wire, decoded.
+ */
 export async function withWire<T>(
   url: string,
   flags: ConnectionFlags,
   context: Pick<CommandContext, 'note'>,
-  work: (wire: Wire) => Observable<T>,
+  work: (wire: Wire) => ObservableInput<T>,
+  onFrame?: OnFrame,
 ): Promise<T> {
-  const wire = openWire(url, flags, context);
+  const wire = openWire(url, flags, context, onFrame);
   try {
     return await firstValueFrom(merge(work(wire), failureOf(wire)));
   } catch (error) {

@@ -3,6 +3,8 @@ import { firstValueFrom, from, map, merge, noop, timer } from 'rxjs';
 import { RequestTimeoutError } from '../errors.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
+import type { Welcome } from '../session/protocol/handshake.js';
+import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import {
@@ -23,9 +25,18 @@ interface PingFlags extends ConnectionFlags {
   readonly timeout: number;
 }
 
+/** What client and server have agreed on. */
+interface Agreed {
+  readonly codec: string;
+  readonly session: string;
+  /** The time in which each side must be heard, in ms. */
+  readonly pingInterval: number;
+}
+
 /** What became of the pings over one transport. */
 type PingResult = { readonly transport: TransportName } & (
-  { readonly works: true; readonly count: number; readonly times: Percentiles } | { readonly works: false; readonly error: unknown }
+  | { readonly works: true; readonly count: number; readonly times: Percentiles; readonly agreed: Partial<Agreed> }
+  | { readonly works: false; readonly error: unknown }
 );
 
 export function addPing(program: Command, run: RunCommand): void {
@@ -68,9 +79,15 @@ async function pingOver(
       throw new RequestTimeoutError('ping', timeout);
     }),
   );
+  let agreed: Partial<Agreed> = {};
+  const onFrame = ({ kind, fields }: InspectedFrame): void => {
+    if (kind !== 'welcome') return;
+    const { codec, sid: session, ping: pingInterval } = fields as unknown as Pick<Welcome, 'codec' | 'sid' | 'ping'>;
+    agreed = { codec, session, pingInterval };
+  };
   try {
-    const times = await withWire(url, flags, { ...context, note: noop }, (wire) => merge(ping(wire, count), late$));
-    return { transport, works: true, count, times };
+    const times = await withWire(url, flags, { ...context, note: noop }, (wire) => merge(ping(wire, count), late$), onFrame);
+    return { transport, works: true, count, times, agreed };
   } catch (error) {
     return { transport, works: false, error };
   }
@@ -99,13 +116,13 @@ async function printResult(result: PingResult, isInUse: boolean, { print, style 
     await print({ transport, works, reason }, () => `${name}  ${style('red', 'does not work')}  ${printable(reason)}`);
     return;
   }
-  const { count, times } = result;
+  const { count, times, agreed } = result;
   const { min, p50, p95, max } = times;
   const text = (): string =>
     [
       `${name}  ${style('green', isInUse ? 'works, in use' : 'works')}`,
       `min ${min} ms, p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`,
-      style('gray', `${count} pings`),
+      style('gray', `${count} pings, ${printable(agreed.codec ?? '?')}, session ${printable(agreed.session ?? '?')}`),
     ].join('  ');
-  await print({ transport, works, isInUse, count, min, p50, p95, max }, text);
+  await print({ transport, works, isInUse, ...agreed, count, min, p50, p95, max }, text);
 }

@@ -15,6 +15,8 @@ export interface LineFormat {
 export interface MessageInput {
   /** The messages. Fails with a `UsageError` at a line that is none. */
   readonly messages: AsyncIterable<Message>;
+  /** Returns the number of messages that were read. */
+  readonly count: () => number;
   /** Ends the messages, and closes the stream. */
   readonly stop: () => void;
 }
@@ -25,7 +27,9 @@ const MAX_LINE = 16_777_216;
 /** Reads one message from each line of a stream. */
 export function readMessages(stream: Readable, format: LineFormat): MessageInput {
   let isStopped = false;
+  let count = 0;
   return {
+    count: () => count,
     stop() {
       isStopped = true;
       stream.destroy();
@@ -37,7 +41,9 @@ export function readMessages(stream: Readable, format: LineFormat): MessageInput
           for await (const line of linesOf(stream)) {
             number++;
             const message = messageOf(line, number, format);
-            if (message) yield message;
+            if (!message) continue;
+            count++;
+            yield message;
           }
         } catch (error) {
           // A stream that is destroyed while it is read fails.

@@ -3,6 +3,7 @@ import { addBench } from './benchCommand.js';
 import { createCommandContext, type CommandContext } from './commandContext.js';
 import { reasonOf } from './connectionOptions.js';
 import { ExitCode, exitCodeOf } from './exitCode.js';
+import { addInspect } from './inspectCommand.js';
 import { addPing } from './pingCommand.js';
 import { addRequest } from './requestCommand.js';
 import { addSend } from './sendCommand.js';
@@ -27,7 +28,7 @@ export async function runCommandLine(argv: readonly string[], version: string): 
   let context: CommandContext | undefined;
   let code: number = ExitCode.DONE;
   const program = new Command('rxwire')
-    .description('Reliable messages from the shell: serve, read, send and measure.')
+    .description('Reliable messages from the shell: serve, read, send, measure and inspect.')
     .version(version)
     .option('--json', 'print JSON on a terminal, too')
     .addHelpText('after', EPILOGUE)
@@ -38,7 +39,7 @@ export async function runCommandLine(argv: readonly string[], version: string): 
     context = createCommandContext(program.opts<{ json?: true }>().json === true);
     code = await command(context);
   };
-  for (const add of [addServe, addTail, addSend, addRequest, addPing, addBench]) add(program, run);
+  for (const add of [addServe, addTail, addSend, addRequest, addPing, addBench, addInspect]) add(program, run);
 
   try {
     await program.parseAsync(argv);

@@ -40,6 +40,8 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
   context.stop$.subscribe((name) => {
     signal = name;
     input.stop();
+    const waiting = input.count() - tally.count();
+    if (waiting > 0) context.note(`ends when ${waiting} messages have their acks, after ${drain} ms at the latest; Ctrl-C ends it now`);
   });
   try {
     await withWire(url, flags, context, (wire) => {
@@ -75,6 +77,8 @@ function targetOf(wire: Wire, name: string | undefined): SendingWire {
 interface Tally {
   readonly add: (receipt: Receipt) => void;
   readonly failed: () => number;
+  /** Returns the number of messages that have an outcome. */
+  readonly count: () => number;
   /** Reports the result. */
   readonly end: () => void;
 }
@@ -104,6 +108,7 @@ function createTally({ print, progress, note }: CommandContext): Tally {
       }
     },
     failed: () => failed,
+    count: () => delivered + failed,
     end() {
       ticks.unsubscribe();
       progress('');

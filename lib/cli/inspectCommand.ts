@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { ignoreElements, map, merge, type Observable } from 'rxjs';
+import { channel } from '../app/channels/channel.js';
+import type { Message } from '../message/types.js';
+import type { InspectedFrame } from '../session/inspected.js';
+import type { CommandContext, RunCommand } from './commandContext.js';
+import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { ExitCode, signalCode } from './exitCode.js';
+import { jsonLine, printable } from './printable.js';
+import { timeOfDay } from './timeOfDay.js';
+
+export function addInspect(program: Command, run: RunCommand): void {
+  withConnection(program.command('inspect'))
+    .description('print each frame of a connection, decoded, in both directions')
+    .argument('<url>', 'the address of the server')
+    .argument('[channel]', 'a channel to join')
+    .action((url: string, name: string | undefined, flags: ConnectionFlags) => run((context) => inspect(url, name, flags, context)));
+}
+
+async function inspect(url: string, name: string | undefined, flags: ConnectionFlags, context: CommandContext): Promise<number> {
+  const { stop$, closed$ } = context;
+  return withWire(
+    url,
+    flags,
+    context,
+    (wire) => {
+      // A server waits with messages that nobody receives.
+      const received$: Observable<Message> = name === undefined ? wire : merge(wire, channel(wire, name));
+      return merge(received$.pipe(ignoreElements()), stop$.pipe(map(signalCode)), closed$.pipe(map(() => ExitCode.DONE)));
+    },
+    framePrinter(context),
+  );
+}
+
+/** The frames that may wait for stdout. */
+const MAX_WAITING = 10_000;
+
+/** Returns a function that prints a frame. A frame cannot wait: those that stdout is too slow for are counted. */
+function framePrinter({ print, style, note }: CommandContext): (frame: InspectedFrame) => void {
+  let waiting = 0;
+  let skipped = 0;
+  return (frame) => {
+    if (waiting >= MAX_WAITING) {
+      skipped++;
+      return;
+    }
+    if (skipped > 0) note(`${skipped} frames were not printed: stdout is too slow`);
+    skipped = 0;
+    waiting++;
+    // The frame itself may contain a token.
+    const value = { ...frame, frame: undefined, error: frame.error === undefined ? undefined : reasonOf(frame.error) };
+    void print(value, () => frameText(frame, style)).then(() => waiting--);
+  };
+}
+
+/** The length of what is shown of a frame. */
+const MAX_CONTENT = 160;
+
+/** Returns a frame as a line for a person: its time, direction, kind, numbers, size, ack and content. */
+function frameText(frame: InspectedFrame, style: CommandContext['style']): string {
+  const { at, direction, kind, first = 0, count = 1, size, isResent, ack } = frame;
+  const isSent = direction === 'sent';
+  const numbers = first === 0 ? '' : count > 1 ? ` ${first}–${first + count - 1}` : ` ${first}`;
+  const parts = [
+    style('gray', timeOfDay(at)),
+    style(isSent ? 'green' : 'magenta', `${isSent ? '→' : '←'} ${kind}${numbers}`),
+    style('gray', `${size} B`),
+    isResent ? style('yellow', 'sent again') : '',
+    ack ? style('cyan', `ack ${ack.done}, credit ${ack.credit}`) : '',
+    contentOf(frame),
+  ];
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+function contentOf({ kind, messages, fields, error }: InspectedFrame): string {
+  if (error !== undefined) return printable(reasonOf(error));
+  if (messages) return shortened(messages.map(({ type, payload }) => `${printable(type)} ${jsonLine(payload)}`).join(', '));
+  return kind === 'ack' || fields === undefined ? '' : shortened(jsonLine(fields));
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_CONTENT ? `${text.slice(0, MAX_CONTENT)}…` : text;
+}
