@@ -1,9 +1,10 @@
 import { clearLine, cursorTo } from 'node:readline';
 import { styleText } from 'node:util';
-import { fromEvent, map, merge, mergeMap, NEVER, ReplaySubject, take, throwError, type Observable } from 'rxjs';
+import { asapScheduler, fromEvent, map, merge, mergeMap, NEVER, observeOn, ReplaySubject, take, throwError, type Observable } from 'rxjs';
 import { jsonLine, printable } from './printable.js';
 
-type Style = Parameters<typeof styleText>[0];
+/** One style: several are shown without regard to NO_COLOR by Node 20. */
+type Style = Extract<Parameters<typeof styleText>[0], string>;
 
 /** The streams and signals of the process, as a command uses them. */
 export interface CommandContext {
@@ -68,7 +69,8 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
 function signals(names: readonly NodeJS.Signals[]): Observable<NodeJS.Signals> {
   const first$ = new ReplaySubject<NodeJS.Signals>(1);
   merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))))
-    .pipe(take(1))
+    // Emits when the listeners are removed: a signal that comes in between would have no effect.
+    .pipe(take(1), observeOn(asapScheduler))
     .subscribe(first$);
   return first$;
 }

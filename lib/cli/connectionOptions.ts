@@ -132,10 +132,10 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
     if (status === 'reconnecting') note(`the connection is lost, and is being opened again: ${reasonOf(error)}`);
     else if (status === 'connected' && before.status === 'reconnecting') note(`connected again, over ${protocol}`);
   });
-  // An error that ends the wire is reported at the end, and one of a message by those who sent it.
+  // The command reports an error that ends the wire, and those of its messages and its channel.
   const survived$ = wire.errors$.pipe(
     observeOn(asapScheduler),
-    filter((error) => !wire.state.isFinal && error.code !== 'ERR_CONNECTION_LOST' && !('id' in error)),
+    filter((error) => !wire.state.isFinal && error.code !== 'ERR_CONNECTION_LOST' && !('id' in error || 'channel' in error)),
   );
   survived$.subscribe(({ message }) => note(message));
 }
@@ -163,7 +163,10 @@ export async function withWire<T>(
 ): Promise<T> {
   const wire = openWire(url, flags, context, onFrame);
   try {
-    return await firstValueFrom(merge(work(wire), failureOf(wire)));
+    const value = await firstValueFrom(merge(work(wire), failureOf(wire)));
+    // Messages may be given up because the wire has failed, before its failure is reported.
+    if (wire.state.status === 'error') throw wire.state.error;
+    return value;
   } catch (error) {
     throw wire.state.status === 'error' ? wire.state.error : error;
   } finally {

@@ -16,6 +16,16 @@ export const ExitCode = {
 /** The command line or the input is wrong: the user can correct it. */
 export class UsageError extends Error {}
 
+/** Returns the result of a function of the library. Its complaint about an argument, which is one of the user's, becomes a {@link UsageError}. */
+export function checked<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
 /** The codes of errors that another attempt may not meet. */
 const TEMPORARY: readonly string[] = ['ERR_RECONNECT_GIVEN_UP', 'ERR_REQUEST_TIMEOUT', 'ERR_CHANNEL_TIMEOUT', 'ERR_DRAIN_TIMEOUT'];
 

@@ -5,7 +5,7 @@ import type { Message } from '../message/types.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode } from './exitCode.js';
+import { checked, ExitCode, signalCode } from './exitCode.js';
 import { jsonLine, printable } from './printable.js';
 import { timeOfDay } from './timeOfDay.js';
 
@@ -25,7 +25,13 @@ async function inspect(url: string, name: string | undefined, flags: ConnectionF
     context,
     (wire) => {
       // A server waits with messages that nobody receives.
-      const received$: Observable<Message> = name === undefined ? wire : merge(wire, channel(wire, name));
+      const received$: Observable<Message> =
+        name === undefined
+          ? wire
+          : merge(
+              wire,
+              checked(() => channel(wire, name)),
+            );
       return merge(received$.pipe(ignoreElements()), stop$.pipe(map(signalCode)), closed$.pipe(map(() => ExitCode.DONE)));
     },
     framePrinter(context),

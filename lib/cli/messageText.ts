@@ -6,5 +6,5 @@ import { jsonLine, printable } from './printable.js';
 /** Returns a message as a line for a person: its time, type, source and payload. */
 export function messageText({ timestamp, type, source, payload }: Message, style: CommandContext['style']): string {
   const text = typeof payload === 'string' ? printable(payload) : jsonLine(payload);
-  return [style('gray', timeOfDay(timestamp)), style(['cyan', 'bold'], printable(type)), style('gray', printable(source)), text].join('  ');
+  return [style('gray', timeOfDay(timestamp)), style('cyan', printable(type)), style('gray', printable(source)), text].join('  ');
 }

@@ -1,10 +1,10 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { concat, concatMap, ignoreElements, map, merge, of } from 'rxjs';
 import { request } from '../app/requests/request.js';
 import { createMessage } from '../message/createMessage.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode } from './exitCode.js';
+import { ExitCode, signalCode, UsageError } from './exitCode.js';
 import { jsonLine, printable } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {
@@ -21,26 +21,27 @@ export function addRequest(program: Command, run: RunCommand): void {
     .option('--text', 'the payload is a text, not JSON')
     .option('--timeout <ms>', 'the longest silence before a reply', positiveNumber, 30_000)
     .action((url: string, type: string, payload: string | undefined, flags: RequestFlags) =>
-      run((context) => sendRequest(url, { type, payload: payloadOf(payload, flags.text) }, flags, context)),
+      run((context) => sendRequest(url, { type, text: payload }, flags, context)),
     );
 }
 
-/** @throws {InvalidArgumentError} */
+/** @throws {UsageError} */
 function payloadOf(text: string | undefined, isText = false): unknown {
   if (isText || text === undefined) return text ?? null;
   try {
     return JSON.parse(text);
   } catch {
-    throw new InvalidArgumentError(`the payload must be JSON, got ${text}; --text sends a text`);
+    throw new UsageError(`the payload must be JSON, got ${text}; --text sends a text`);
   }
 }
 
 interface Asked {
   readonly type: string;
-  readonly payload: unknown;
+  readonly text: string | undefined;
 }
 
-async function sendRequest(url: string, { type, payload }: Asked, flags: RequestFlags, context: CommandContext): Promise<number> {
+async function sendRequest(url: string, { type, text }: Asked, flags: RequestFlags, context: CommandContext): Promise<number> {
+  const payload = payloadOf(text, flags.text);
   const { print, progress, stop$, closed$ } = context;
   const onProgress = (value: unknown): void => progress(jsonLine(value));
   try {

@@ -7,7 +7,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode, UsageError } from './exitCode.js';
+import { checked, ExitCode, signalCode, UsageError } from './exitCode.js';
 import { preciseNow } from './percentiles.js';
 import { printable } from './printable.js';
 import { readMessages } from './readMessages.js';
@@ -41,7 +41,7 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
     signal = name;
     input.stop();
     const waiting = input.count() - tally.count();
-    if (waiting > 0) context.note(`ends when ${waiting} messages have their acks, after ${drain} ms at the latest; Ctrl-C ends it now`);
+    if (waiting > 0) context.note(`waits for the acks of messages on their way: ${waiting}, for ${drain} ms at most; Ctrl-C ends it now`);
   });
   try {
     await withWire(url, flags, context, (wire) => {
@@ -63,7 +63,7 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
 /** Returns what `sendAll` sends through: the wire, or a channel, whose messages have their receipts in the wire. */
 function targetOf(wire: Wire, name: string | undefined): SendingWire {
   if (name === undefined) return wire;
-  const room = channel(wire, name);
+  const room = checked(() => channel(wire, name));
   return {
     next: (message) => room.next(message),
     receipts$: wire.receipts$,

@@ -13,7 +13,7 @@ import { listen, type ListenOptions } from '../server/listen.js';
 import type { Principal, ServerWire } from '../server/principal.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { tokenOption, wholeNumber } from './connectionOptions.js';
-import { ExitCode, UsageError } from './exitCode.js';
+import { checked, ExitCode, UsageError } from './exitCode.js';
 import { printable } from './printable.js';
 import { timeOfDay } from './timeOfDay.js';
 
@@ -55,18 +55,19 @@ async function serveClients(flags: ServeFlags, context: CommandContext): Promise
   const server = createServer((_request, response) => void response.writeHead(404).end());
   rooms.errors$.subscribe(({ message }) => context.note(message));
 
-  const listening$ = listen(server, {
+  const options: Settings = {
     ...admissionOf(flags),
     ...stored?.sessions,
     path,
     shutdown$: context.stop$,
     drainTimeout: Math.max(1, drain),
     onRefused: ({ message }) => report('refused', { reason: message }),
-  });
+  };
+  const listening$ = checked(() => listen(server, options));
   const served = new Promise<void>((complete, error) =>
     listening$.subscribe({ next: (wire) => serveClient(wire, rooms, report), error, complete }),
   );
-  server.listen(port, host);
+  checked(() => server.listen(port, host));
   await once(server, 'listening');
 
   const { port: actual } = server.address() as AddressInfo;
@@ -147,7 +148,7 @@ function eventReporter({ print, style }: CommandContext): ReportEvent {
   return (event, details) => {
     const timestamp = wallTime(steadyScheduler());
     const text = (): string =>
-      [style('gray', timeOfDay(timestamp)), style(['cyan', 'bold'], event), ...Object.values(details).map(printable)].join('  ');
+      [style('gray', timeOfDay(timestamp)), style('cyan', event), ...Object.values(details).map(printable)].join('  ');
     void print({ event, timestamp, ...details }, text);
   };
 }

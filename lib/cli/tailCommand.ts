@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { concat, concatMap, filter, ignoreElements, map, merge, of, takeUntil, tap, type Observable } from 'rxjs';
+import { concat, concatMap, filter, ignoreElements, map, merge, of, take, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import type { ChannelStart } from '../app/channels/channelOptions.js';
 import { parsePosition } from '../app/channels/positionText.js';
@@ -8,12 +8,13 @@ import { consume } from '../session/consume/consume.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode, UsageError } from './exitCode.js';
+import { checked, ExitCode, signalCode, UsageError } from './exitCode.js';
 import { messageText } from './messageText.js';
 
 interface TailFlags extends ConnectionFlags {
   readonly from?: string;
   readonly history?: number;
+  readonly count?: number;
   readonly timeout: number;
 }
 
@@ -24,12 +25,13 @@ export function addTail(program: Command, run: RunCommand): void {
     .argument('[channel]', 'the channel; without it, all messages of the wire')
     .option('--from <place>', 'start, live, a number for the latest n messages, or a position (default: live)')
     .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumber)
+    .option('--count <n>', 'end after n messages', positiveNumber)
     .option('--timeout <ms>', 'how long the server may take to answer for a channel', positiveNumber, 10_000)
     .action((url: string, name: string | undefined, flags: TailFlags) => run((context) => tail(url, name, flags, context)));
 }
 
 async function tail(url: string, name: string | undefined, flags: TailFlags, context: CommandContext): Promise<number> {
-  const { from, history, timeout } = flags;
+  const { from, history, count = Infinity, timeout } = flags;
   if (name === undefined && (from !== undefined || history !== undefined))
     throw new UsageError('--from and --history need a channel: rxwire tail <url> <channel>');
   if (from !== undefined && history !== undefined) throw new UsageError('--from and --history cannot be combined');
@@ -38,7 +40,7 @@ async function tail(url: string, name: string | undefined, flags: TailFlags, con
   return withWire(url, flags, context, (wire) => {
     const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, { place, history, timeout }, context);
     return merge(
-      concat(printed$.pipe(ignoreElements()), of(ExitCode.DONE)),
+      concat(printed$.pipe(take(count), ignoreElements()), of(ExitCode.DONE)),
       context.stop$.pipe(map(signalCode)),
       context.closed$.pipe(map(() => ExitCode.DONE)),
     );
@@ -71,7 +73,7 @@ function printChannel(
   { place, history, timeout }: Reading,
   { print, style, note }: CommandContext,
 ): Observable<unknown> {
-  const room = channel(wire, name, { from: place, answerTimeout: timeout });
+  const room = checked(() => channel(wire, name, { from: place, answerTimeout: timeout }));
   const printMessage = (message: Message, position: string | undefined): Promise<void> =>
     print({ ...message, position }, () => messageText(message, style));
   if (history !== undefined)
