@@ -91,6 +91,24 @@ async function bundle(folder: string): Promise<void> {
   }
 }
 
+/** Uses the command as a script does. */
+async function command(folder: string): Promise<void> {
+  const script = `
+set -euo pipefail
+export PATH="$PWD/node_modules/.bin:$PATH"
+rxwire --help | grep -q 'rxwire .options. .command.'
+rxwire serve --port 0 --store store > served.txt & server=$!
+trap 'kill $server' EXIT
+until grep -q listening served.txt; do kill -0 $server; sleep 0.1; done
+url=$(grep -o 'ws://[^"]*' served.txt)
+seq 1 100 | rxwire send "$url" --type n --channel c
+rxwire tail "$url" c --from start | head -3 | grep -o '"payload":[0-9]*' > lines.txt
+printf '"payload":%s\\n' 1 2 3 | cmp - lines.txt
+`;
+  await write(folder, { 'command.sh': script });
+  await run('bash', ['--norc', 'command.sh'], folder);
+}
+
 async function read<T>(file: string): Promise<T> {
   return JSON.parse(await readFile(join(root, file), 'utf8')) as T;
 }
@@ -105,7 +123,7 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-package-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 await tool('publint/src/cli.js');
-for (const step of [install, load, typecheck, bundle]) {
+for (const step of [install, load, typecheck, bundle, command]) {
   await step(folder);
   console.log(`${step.name}: ok`);
 }
