@@ -39,7 +39,11 @@ export function httpLink(address: string, format: DownstreamFormat, options: Htt
         ended$.next();
       };
       const session = createHttpSession(call, format);
-      const { push, take, complete, sent$ } = createUplink(session, options, end);
+      const { push, take, complete, sent$ } = createUplink(session, options, {
+        // A session that is done does not wait for the answer: an abandonment must not overtake the normal end.
+        onClosing: () => (closeReason = { code: NORMAL, reason: '' }),
+        onClosed: end,
+      });
 
       const onOutgoingFailed = (error: unknown): Observable<never> => {
         if (error instanceof ConnectionLostError) closeReason = { code: error.closeCode, reason: error.reason };

@@ -19,8 +19,14 @@ export interface Uplink {
   readonly sent$: Observable<never>;
 }
 
-/** @param onClosed Called when the server has received all frames and the close. */
-export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, onClosed: () => void): Uplink {
+interface UplinkEnd {
+  /** Called when the server has received all frames, before the close is sent. */
+  readonly onClosing: () => void;
+  /** Called when the server has received the close. */
+  readonly onClosed: () => void;
+}
+
+export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, { onClosing, onClosed }: UplinkEnd): Uplink {
   const { scheduler = steadyScheduler() } = options;
   const queue = createRecordQueue();
   const checkStall = createStallCheck(options, scheduler, () => queue.bytes);
@@ -30,7 +36,9 @@ export function createUplink({ post, close }: HttpSession, options: HttpLinkOpti
   const posted$ = defer(() => (queue.bytes > 0 ? post(queue.take) : EMPTY)).pipe(
     repeat({ delay: () => (queue.bytes > 0 ? of(true) : EMPTY) }),
   );
-  const closed$ = defer(() => (isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ complete: onClosed })) : EMPTY));
+  const closed$ = defer(() =>
+    isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ subscribe: onClosing, complete: onClosed })) : EMPTY,
+  );
   return {
     push(frame) {
       checkStall();

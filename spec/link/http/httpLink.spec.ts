@@ -69,6 +69,19 @@ describe('a link over requests', () => {
     ]);
   });
 
+  it('closes with 1000 only, when it is unsubscribed while it closes normally', async () => {
+    const { fetch, requests } = fakeFetch();
+    const outgoing$ = new Subject<string>();
+    const subscription = longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
+    outgoing$.next('a');
+    for (let turns = 0; turns < 5; turns++) await turn();
+    outgoing$.complete();
+    subscription.unsubscribe();
+    await turn();
+    const codes = requests.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers['rxwire-code']);
+    expect([...new Set(codes)]).toEqual(['1000']);
+  });
+
   it('cuts a reason between two characters', async () => {
     const { fetch, requests } = fakeFetch();
     const outgoing$ = new Subject<string>();
