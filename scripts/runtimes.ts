@@ -1,0 +1,111 @@
+/**
+ * npm run runtimes: packs the built package, and runs a client and a server over each transport on Node, Bun and Deno, with the lowest and the latest RxJS 7.
+ * The runtimes are npm packages. Linux only.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root, run } from './support/run.js';
+
+interface Runtime {
+  readonly name: string;
+  /** The npm package with the program, and where the program is in it. */
+  readonly source: string;
+  readonly program: string;
+  readonly args?: readonly string[];
+}
+
+const isArm = process.arch === 'arm64';
+const node = (major: number): Runtime => ({
+  name: `Node ${major}`,
+  source: `npm:node-linux-${process.arch}@${major}`,
+  program: 'bin/node',
+});
+const RUNTIMES: readonly Runtime[] = [
+  node(20),
+  node(22),
+  node(24),
+  { name: 'Bun', source: `npm:@oven/bun-linux-${isArm ? 'aarch64' : 'x64'}@1.4`, program: 'bin/bun' },
+  { name: 'Deno', source: `npm:@deno/linux-${process.arch}-glibc@2.9`, program: 'deno', args: ['run', '--allow-all', '--no-lock'] },
+];
+const RXJS = ['7.8.0', '^7.8.0'];
+
+/** Sends numbers over each transport to a server that sends them back. */
+const ECHO = `
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { firstValueFrom, take, timeout, toArray } from 'rxjs';
+import { connect, createMessage, longPolling, ofType, serverSentEvents, webSocket } from 'rxwire';
+import { listen } from 'rxwire/server';
+
+const server = createServer();
+listen(server).subscribe((wire) => {
+  wire.pipe(ofType('echo')).subscribe(({ payload }) => wire.next(createMessage('echoed', payload)));
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const numbers = Array.from({ length: 100 }, (_, number) => number);
+for (const link of [webSocket, serverSentEvents, longPolling]) {
+  const wire = connect({ link: link('ws://127.0.0.1:' + server.address().port + '/wire'), reconnect: false });
+  const echoed = firstValueFrom(wire.pipe(ofType('echoed'), take(numbers.length), timeout(20_000), toArray()));
+  for (const number of numbers) wire.next(createMessage('echo', number));
+  const payloads = (await echoed).map(({ payload }) => payload);
+  if (payloads.join() !== numbers.join()) throw new Error(link.name + ' has echoed ' + payloads.join());
+  const ended = new Promise((complete, error) => wire.subscribe({ complete, error }));
+  wire.complete();
+  await ended;
+  console.log(wire.state.protocol);
+}
+process.exit(0);
+`;
+
+const TRANSPORTS = ['websocket', 'sse', 'long-polling'];
+/** How long a program may take, in ms. */
+const LIMIT = 60_000;
+
+async function install(folder: string, dependencies: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));
+  await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
+}
+
+/** Returns what a program prints, or why it has failed. */
+function outputOf(program: string, args: readonly string[], cwd: string): Promise<string> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd, timeout: LIMIT, killSignal: 'SIGKILL', env: { ...process.env, DENO_NO_UPDATE_CHECK: '1' } });
+    let output = '';
+    const add = (data: Buffer): void => void (output += data.toString());
+    child.stdout.on('data', add);
+    child.stderr.on('data', add);
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', () => resolve(output.trim()));
+  });
+}
+
+const manifestOf = async (folder: string): Promise<{ readonly version: string }> =>
+  JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { readonly version: string };
+
+const folder = mkdtempSync(join(tmpdir(), 'rxwire-runtimes-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+await run('npm', ['pack', '--silent', '--pack-destination', folder]);
+const { version } = await manifestOf(root);
+const { version: ws } = await manifestOf(join(root, 'node_modules/ws'));
+const programs = join(folder, 'programs');
+await install(programs, Object.fromEntries(RUNTIMES.map(({ name, source }) => [name.toLowerCase().replace(' ', ''), source])));
+
+for (const [index, rxjs] of RXJS.entries()) {
+  const app = join(folder, `app${index}`);
+  await install(app, { rxwire: `file:${folder}/rxwire-${version}.tgz`, rxjs, ws });
+  await writeFile(join(app, 'echo.js'), ECHO);
+  const installed = (await manifestOf(join(app, 'node_modules/rxjs'))).version;
+  for (const { name, program, args = [] } of RUNTIMES) {
+    const path = join(programs, 'node_modules', name.toLowerCase().replace(' ', ''), program);
+    const [first = ''] = (await outputOf(path, ['--version'], app)).split('\n');
+    const output = await outputOf(path, [...args, 'echo.js'], app);
+    const isRight = output === TRANSPORTS.join('\n');
+    console.log(`${name.padEnd(8)} ${first.padEnd(40)} rxjs ${installed}  ${isRight ? TRANSPORTS.join(', ') : `FAILED\n${output}`}`);
+    if (!isRight) process.exitCode = 1;
+  }
+}
