@@ -6,3 +6,4 @@ export * from './errors/messageErrors.js';
 export * from './errors/requestErrors.js';
 export * from './errors/poolErrors.js';
 export * from './errors/rxwireError.js';
+export * from './errors/streamErrors.js';

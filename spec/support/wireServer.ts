@@ -8,11 +8,11 @@ import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';
 
 /** A real HTTP server with wires on it. */
-export async function wireServer(onWire: (wire: Wire) => void, options: ListenOptions<Principal | undefined> = {}) {
+export async function wireServer(onWire: (wire: Wire) => void, options: ListenOptions<Principal | undefined> = {}, atPort = 0) {
   const server = createServer((_, response) => response.writeHead(404).end());
   const refused$ = new Subject<RxwireError>();
   const subscription = listen(server, { ...options, onRefused: (error) => refused$.next(error) }).subscribe(onWire);
-  server.listen(0, '127.0.0.1');
+  server.listen(atPort, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {

@@ -33,9 +33,10 @@ export type StartPull = (sink: MessageSink) => Pull;
  */
 export function pullFrom(source: MessageSource, maxBuffered: number): StartPull {
   const { getReader, [Symbol.asyncIterator]: iterateAsync, [Symbol.iterator]: iterate } = Object(source) as Partial<Source>;
-  if (isObservable(source)) return (sink) => pullObservable(source, maxBuffered, sink);
   if (getReader) return (sink) => pullAsync(() => readerOf(source as ReadableStreamOf<Message>), sink);
+  // Before Observables: an object that is both, as of `fromReadable`, can wait.
   if (iterateAsync) return (sink) => pullAsync(() => (source as AsyncIterable<Message>)[Symbol.asyncIterator](), sink);
+  if (isObservable(source)) return (sink) => pullObservable(source, maxBuffered, sink);
   if (iterate && typeof source !== 'string') return (sink) => pullIterator(() => (source as Iterable<Message>)[Symbol.iterator](), sink);
   throw new TypeError(
     `sendAll: "source" must be an Observable, an iterable, an async iterable or a ReadableStream of messages, got ${typeof source}`,
