@@ -1,5 +1,5 @@
 /** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types; and the command, in one file. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { bundleCli } from './support/bundleCli.js';
 import { root, tool } from './support/run.js';
 
@@ -10,6 +10,9 @@ interface Manifest {
 process.chdir(root);
 await rm('dist', { recursive: true, force: true });
 await Promise.all(['tsconfig.build.json', 'tsconfig.cjs.json'].map((config) => tool('typescript/bin/tsc', '-p', config)));
+
+// The compiler does not copy what is CommonJS in both builds.
+for (const format of ['esm', 'cjs']) await copyFile('lib/node/lmdbPackage.cjs', `dist/${format}/node/lmdbPackage.cjs`);
 
 // Bundlers read the nearest manifest only: it has to repeat what the package's own says of these files.
 const { browser } = JSON.parse(await readFile('package.json', 'utf8')) as Manifest;

@@ -1,11 +1,12 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
 import { createLocalTails, type LocalTails } from './localTails.js';
+import { loadLmdb } from './lmdbPackage.cjs';
 import { createUsedKeys, type UsedKeys } from './usedKeys.js';
 
 /** The maximum number of databases in one folder, internal and of the application. LMDB needs it when it opens. */
@@ -95,7 +96,7 @@ function createLmdbEnvironment(path: string) {
 }
 
 function openRoot(path: string): RootDatabase {
-  return open({
+  return packageOf().open({
     path,
     maxDbs: MAX_DATABASES,
     noSubdir: false, // a folder, even if its name contains a dot
@@ -104,6 +105,15 @@ function openRoot(path: string): RootDatabase {
     // With batching, a failed commit also rejects a promise that is not accessible, which would end the process.
     eventTurnBatching: false,
   });
+}
+
+/** @throws {StoreError} When the package is not installed. */
+function packageOf(): ReturnType<typeof loadLmdb> {
+  try {
+    return loadLmdb();
+  } catch (cause) {
+    throw new StoreError('lmdb', 'failed', new Error('the package "lmdb" cannot be loaded; run: npm install lmdb', { cause }));
+  }
 }
 
 /** A new file survives a power failure only if its folder is synced. */

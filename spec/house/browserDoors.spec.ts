@@ -66,6 +66,14 @@ describe('the doors', () => {
     expect(strange.map(show)).toEqual([]);
   });
 
+  it('load lmdb only when a store is opened: the streams of rxwire/node do without it', () => {
+    expect(
+      reachable('node/index.ts', libImports())
+        .filter(({ specifier }) => specifier === 'lmdb')
+        .map(show),
+    ).toEqual([]);
+  });
+
   it('have a twin for every file that the browser field swaps', () => {
     const sources = [...replacements].flat().map((file) => `lib/${file}`);
     expect(sources.filter((file) => !existsSync(file))).toEqual([]);
