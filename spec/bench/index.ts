@@ -22,6 +22,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   streams: () => import('./streams.js'),
   stalled: () => import('./stalled.js'),
   floods: () => import('./floods.js'),
+  pipe: () => import('./pipe.js'),
   cluster: () => import('./cluster.js'),
 };
 
