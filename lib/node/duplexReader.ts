@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { StreamClosedError } from '../errors.js';
 import { createRing } from '../internal/ring.js';
 import { DUPLEX_WINDOW, weightOf, type DuplexPart } from './duplexParts.js';
@@ -10,6 +9,8 @@ export interface DuplexReaderOptions {
   readonly type: string;
   /** Gives bytes, or the end, to the stream. Returns whether it wants more. */
   readonly push: (bytes: Uint8Array | null) => boolean;
+  /** Returns whether the application has read all that was pushed. */
+  readonly isRead: () => boolean;
   readonly send: (part: DuplexPart) => void;
   /** Called when the other side was destroyed before its end. */
   readonly onAborted: (reason: string) => void;
@@ -19,7 +20,7 @@ export interface DuplexReaderOptions {
 type ReceivedPart = Exclude<DuplexPart, { readonly taken: number } | { readonly refused: string }>;
 
 /** Receives the bytes of a duplex, and holds them until the stream wants them. */
-export function createDuplexReader({ type, push, send, onAborted }: DuplexReaderOptions) {
+export function createDuplexReader({ type, push, isRead, send, onAborted }: DuplexReaderOptions) {
   const waiting = createRing<Uint8Array>();
   /** The other side, once it has sent something. */
   let peer: string | undefined;
@@ -30,26 +31,36 @@ export function createDuplexReader({ type, push, send, onAborted }: DuplexReader
   let isWanted = false;
   let wasRead = false;
   let hasEnd = false;
+  let isPushed = false;
   let isEnded = false;
 
   const report = (): void => {
     reported = taken;
     if (peer !== undefined) send({ duplex: peer, taken });
   };
-  const take = (part: Uint8Array | null): void => {
-    taken += weightOf(part ?? undefined);
-    // Node copies no bytes here. Its `push` may call `read`.
+  const take = (bytes: Uint8Array): void => {
+    taken += weightOf(bytes);
+    // `push` may call `read`.
     isWanted = false;
-    if (push(part && Buffer.from(part.buffer, part.byteOffset, part.length))) isWanted = true;
-    if (part === null) isEnded = true;
-    if (part === null || taken - reported >= REPORTED_WEIGHT) report();
+    if (push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) isWanted = true;
+    if (taken - reported >= REPORTED_WEIGHT) report();
+  };
+  /** Called when the application has read all bytes, and the end: the other side finishes. */
+  const confirmEnd = (): void => {
+    if (isEnded) return;
+    isEnded = true;
+    taken += weightOf();
+    report();
   };
   const drain = (): void => {
     for (let bytes = waiting.peek(); bytes && isWanted; bytes = waiting.peek()) {
       waiting.shift();
       take(bytes);
     }
-    if (hasEnd && !isEnded && waiting.size === 0) take(null);
+    if (!hasEnd || isPushed || waiting.size > 0) return;
+    isPushed = true;
+    push(null);
+    if (isRead()) confirmEnd();
   };
   const fail = (reason: string): never => {
     throw new StreamClosedError(type, reason);
@@ -81,9 +92,12 @@ export function createDuplexReader({ type, push, send, onAborted }: DuplexReader
       isWanted = wasRead = true;
       drain();
     },
-    /** Whether the stream has all bytes, and the end. */
+    confirmEnd,
+    /** Whether all bytes have arrived, and the end. */
+    hasEnd: (): boolean => hasEnd,
+    /** Whether the application has read all bytes, and the end. */
     isEnded: (): boolean => isEnded,
     /** Whether the application would miss something. */
-    isLoss: ({ readableEnded }: Duplex): boolean => !isEnded && !readableEnded && (wasRead || waiting.size > 0),
+    isLoss: (): boolean => !isEnded && (wasRead || waiting.size > 0),
   };
 }

@@ -75,6 +75,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   const id = nanoid();
   const duplexes = duplexesOf(wire);
   let isPeerGone = false;
+  let failure: Error | undefined;
   const end: DuplexEnd = {
     receive(part) {
       if (duplex.destroyed) return;
@@ -83,8 +84,11 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       else if (part.duplex === id) end.close(new StreamClosedError(type, part.refused));
     },
     fail(error) {
-      const isLoss = writer.isLoss(duplex) || reader.isLoss(duplex);
-      duplex.destroy(isLoss ? (error as Error) : undefined);
+      failure = error as Error;
+      if (writer.isLoss(duplex)) duplex.destroy(failure);
+      // The application still reads what has arrived.
+      else if (reader.hasEnd() && !reader.isEnded()) duplex.once('end', () => duplex.destroy());
+      else duplex.destroy(reader.isLoss() ? failure : undefined);
     },
     close(error) {
       isPeerGone = true;
@@ -102,6 +106,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   const reader = createDuplexReader({
     type,
     push: (bytes) => duplex.push(bytes),
+    isRead: () => duplex.readableLength === 0,
     send: (part) => sendPart(wire, type, part),
     onAborted: (reason) => end.close(new StreamClosedError(type, reason)),
   });
@@ -111,8 +116,14 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       writer.open();
       callback();
     },
-    write: (chunk: Buffer, _, callback) => writeEach(piecesOf(chunk, chunkSize), (bytes, done) => writer.write(bytes, done), callback),
-    final: (callback) => writer.end(callback),
+    write(chunk: Buffer, _, callback) {
+      if (failure) callback(failure);
+      else writeEach(piecesOf(chunk, chunkSize), (bytes, done) => writer.write(bytes, done), callback);
+    },
+    final(callback) {
+      if (failure) callback(failure);
+      else writer.end(callback);
+    },
     read: () => reader.read(),
     destroy(error, callback) {
       duplexes.remove(type, end);
@@ -122,6 +133,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       callback(error);
     },
   });
+  duplex.once('end', () => reader.confirmEnd());
   duplexes.add(type, end);
   return duplex;
 }

@@ -98,9 +98,9 @@ function limited(name: string, rss: number): Result {
   };
 }
 
-/** The greatest size that a process has had, in bytes. */
+/** The greatest size that a process has had, in bytes; 0 if it has exited. */
 function peakOf({ process: { pid = 0 } }: ExampleProcess): number {
-  return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
+  return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 }
 
 function writeFile(path: string): string {

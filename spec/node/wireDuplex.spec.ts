@@ -66,6 +66,17 @@ describe('wireDuplex', () => {
     await close();
   });
 
+  it('gives all bytes to a slow reader when the wire has ended after their end has arrived', async () => {
+    const { wire, near, far, close } = await duplexPair();
+    const content = randomBytes(300_000);
+    near.on('error', () => undefined).end(content);
+    await pause(50);
+    wire.unsubscribe();
+    await close();
+    expect(sha256(await buffer(far))).toBe(sha256(content));
+    expect(far.errored).toBeNull();
+  });
+
   it('ends each direction by itself', async () => {
     const { near, far, close } = await duplexPair();
     near.end('question');
