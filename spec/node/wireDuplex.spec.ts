@@ -59,6 +59,9 @@ describe('wireDuplex', () => {
   it('finishes when the other side has read all bytes, and not before', async () => {
     const { near, far, close } = await duplexPair();
     near.end('hello');
+    // The bytes are in the buffer of the stream, and nobody has read them.
+    far.once('readable', () => undefined);
+    await eventually(() => expect(far.readableLength).toBe(5));
     await pause(50);
     expect(near.writableFinished).toBe(false);
     expect(await text(far)).toBe('hello');
