@@ -15,7 +15,15 @@ export type {
   MarbleWindow,
 } from './marbleSpec.js';
 export { renderMarbles } from './svg.js';
-export { testWire, type TestServer, type TestWire, type TestWireOptions } from './testWire.js';
+export {
+  testWire,
+  type TestPrincipal,
+  type TestServer,
+  type TestServerOptions,
+  type TestServerWire,
+  type TestWire,
+  type TestWireOptions,
+} from './testWire.js';
 export { simulate, type SimulationChecks, type SimulationOptions, type SimulationReport, type SimulationStory } from './simulate.js';
 export { SimulationError } from './simulationError.js';
 export type { SimulationFaults } from './simulationFaults.js';

@@ -5,23 +5,58 @@ import {
   ReplaySubject,
   Subject,
   type Observable,
+  type ObservableInput,
   Subscription,
   type TeardownLogic,
   type Unsubscribable,
 } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { OverflowError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
 import { memoryLink } from '../link/memoryLink.js';
 import type { AnyTypes, Message, MessageIn } from '../message/types.js';
-import type { AnyWire, Principal, ServerWire } from '../server/principal.js';
+import type { AnyWire, Principal } from '../server/principal.js';
 import { serve } from '../server/serve.js';
-import type { ServeOptions } from '../server/serverOptions.js';
 import type { NetworkSignal } from '../session/networkSignals.js';
+import type { OutboxStore } from '../session/store/outboxStore.js';
 import { connect, type ConnectOptions } from '../wire/connect.js';
+import type { WireOptions } from '../wire/connectOptions.js';
 import type { Wire } from '../wire/wire.js';
 import { linkFaults, type LinkFaults } from './linkFaults.js';
 import { onMarbleEnd } from './marbleEnd.js';
+
+// The types below name none of Node's: they are for browsers, too.
+
+/** The authenticated client of a wire: a `Principal` of `rxwire/server`. */
+export interface TestPrincipal {
+  readonly id: string;
+  /** In ms since the epoch. @default never */
+  readonly expiresAt?: number;
+}
+
+/** A wire of the server: a `ServerWire` of `rxwire/server`. */
+export type TestServerWire<M extends Message = Message> = Wire<M> & { readonly principal: TestPrincipal | undefined };
+
+/** Options of the server, as those of `listen`. */
+export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
+  /** Returns the principal of a client, by its `token`; `undefined` if it is not valid. @default all clients are anonymous */
+  readonly authenticate?: (credentials: {
+    readonly token?: string;
+  }) => TestPrincipal | undefined | ObservableInput<TestPrincipal | undefined>;
+  /** The codecs that clients may use. @default the codecs of the client */
+  readonly codecs?: readonly Codec[];
+  /** Returns the outbox for a client. @default memoryOutbox() */
+  readonly outbox?: (pid: string) => OutboxStore;
+  /** How long a wire waits for its client to return, in ms. @default 120_000 */
+  readonly detachedTimeout?: number;
+  /** How often each side of a session must send, in ms. @default 15_000 */
+  readonly pingInterval?: number;
+  /** How long a session stays awake after the last message of its client, in ms. @default 2_000 */
+  readonly hibernateAfter?: number;
+  /** How many messages a client may send. @default no limit */
+  readonly rateLimit?: { readonly perSecond?: number; readonly burst?: number };
+}
 
 /** The options of {@link testWire}: those of `connect`, without the link, and those of the server. */
 export interface TestWireOptions extends Partial<Omit<ConnectOptions, 'link'>> {
@@ -29,9 +64,9 @@ export interface TestWireOptions extends Partial<Omit<ConnectOptions, 'link'>> {
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it returns ends when the server crashes, as its handlers would do
    * in a process that dies. @default the server receives the messages, and keeps them in `received`
    */
-  readonly serve?: (wire: AnyWire) => unknown;
-  /** Further options of the server, as those of `listen`: `authenticate`, `inbox`, `outbox`, `rateLimit` … */
-  readonly server?: ServeOptions<Principal | undefined>;
+  readonly serve?: (wire: TestServerWire) => unknown;
+  /** Options of the server: `authenticate`, `inbox`, `outbox` … */
+  readonly server?: TestServerOptions;
   /** Whether the network is cut at first. @default false */
   readonly isCut?: boolean;
   /** How long a frame takes in each direction at first, in ms. @default 0 */
@@ -45,7 +80,7 @@ export interface TestServer<M extends Message = Message> {
   /** Emits the messages of `received`: first those that are there, then each further one. Completes with `close`. */
   readonly received$: Observable<M>;
   /** Emits the wires of the server: the latest first, then each further one. A client that returns in time continues with the same wire. */
-  readonly wires$: Observable<ServerWire<Principal | undefined, M>>;
+  readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.
    *
@@ -112,7 +147,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   const server = createTestServer(onWire);
   let serving: Subscription;
   const start = (): void => {
-    serving = serve(links$, { codecs: [codec].flat(), ...times, ...serverOptions }).subscribe(server.use);
+    serving = serve<Principal | undefined>(links$, { codecs: [codec].flat(), ...times, ...serverOptions }).subscribe(server.use);
   };
   start();
   const online$ = new Subject<NetworkSignal>();
