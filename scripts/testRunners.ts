@@ -1,0 +1,167 @@
+/**
+ * npm run runners: the kit of `rxwire/testing` under the test runners that people use, from the packed package: jest and node:test with CommonJS and with ES
+ * modules, and vitest. Each runs tests that pass, and one that must fail.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { root, run } from './support/run.js';
+
+interface Manifest {
+  readonly version: string;
+}
+
+/** Vitest 5 does not run on Node 20. It is not a dependency of the repository: it is installed here only. */
+const VITEST = '4.1.12';
+
+const IMPORTS = {
+  'rxwire/testing': 'marble, runMarble, simulate, testWire',
+  rxwire: 'createMessage, ofType',
+  rxjs: 'firstValueFrom, map, scan',
+};
+
+/** A service of an application, and its tests. `runMarble` is for runners without a global `test`. */
+const tests = (mustFail: boolean): string => `
+const counterOf = (wire) => wire.pipe(ofType('added'), scan((sum, { payload }) => sum + payload, 0));
+
+marble('a pipeline', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+
+test('a service counts what the server sends, also after a cut', async () => {
+  const { wire, server, cut, restore, close } = testWire();
+  const sums = [];
+  const done = new Promise((resolve) => counterOf(wire).subscribe((sum) => { sums.push(sum); if (sum === 6) resolve(); }));
+  server.next(createMessage('added', 1));
+  await wire.send(createMessage('ready', null));
+  cut();
+  server.next(createMessage('added', 2));
+  server.next(createMessage('added', 3));
+  restore();
+  await done;
+  close();
+  if (sums.join() !== '1,3,6') throw new Error('counted ' + sums.join());
+});
+
+test('a connection breaks in a marble', () => {
+  const values = { a: createMessage('said', 'a', { id: 'a' }), b: createMessage('said', 'b', { id: 'b' }) };
+  runMarble(
+    { source: '-a---b-----', link: '^--x----o--', server: '--x---y----', received: '-a------b--', expected: '--x-----${mustFail ? 'x' : 'y'}--', values },
+    (source, { wire }) => {
+      source.subscribe(wire);
+      return wire.pipe(map(({ payload }) => payload));
+    },
+  );
+});
+
+test('a simulation of 50 seeds', () => {
+  const { seeds } = simulate(({ testWire, during }) => {
+    const { wire, server } = testWire();
+    let sent = 0;
+    during(10, () => wire.next(createMessage('counted', sent++)));
+    return { atEnd: () => { if (server.received.length !== sent) throw new Error('lost'); } };
+  }, { seeds: 50, faults: { crashes: false } });
+  if (seeds !== 50) throw new Error('ran ' + seeds);
+});
+`;
+
+const asEsm = (further = ''): string =>
+  `${Object.entries(IMPORTS).map(([from, names]) => `import { ${names} } from '${from}';`).join('\n')}\n${further}`; // prettier-ignore
+const asCjs = (further = ''): string =>
+  `${Object.entries(IMPORTS).map(([from, names]) => `const { ${names} } = require('${from}');`).join('\n')}\n${further}`; // prettier-ignore
+
+interface Runner {
+  readonly name: string;
+  readonly file: string;
+  readonly head: string;
+  readonly command: readonly string[];
+}
+
+const node = process.execPath;
+const RUNNERS: readonly Runner[] = [
+  {
+    name: 'jest, CommonJS',
+    file: 'jest-cjs/kit.test.js',
+    head: asCjs(),
+    command: [node, 'node_modules/jest/bin/jest.js', '--rootDir', 'jest-cjs'],
+  },
+  {
+    name: 'jest, ES modules',
+    file: 'jest-esm/kit.test.mjs',
+    head: asEsm(),
+    command: [
+      node,
+      '--experimental-vm-modules',
+      'node_modules/jest/bin/jest.js',
+      '--rootDir',
+      'jest-esm',
+      '--testMatch',
+      '**/*.mjs',
+      '--transform',
+      '{}',
+    ],
+  },
+  {
+    name: 'vitest',
+    file: 'vitest/kit.test.ts',
+    head: asEsm(`import { test } from 'vitest';`),
+    command: [node, 'node_modules/vitest/vitest.mjs', 'run', '--root', 'vitest'],
+  },
+  {
+    name: 'vitest, with globals and a page',
+    file: 'vitest-globals/kit.test.ts',
+    head: asEsm(),
+    command: [node, 'node_modules/vitest/vitest.mjs', 'run', '--root', 'vitest-globals', '--globals', '--environment', 'happy-dom'],
+  },
+  {
+    name: 'node:test, CommonJS',
+    file: 'node-cjs/kit.test.cjs',
+    head: asCjs(`const { test } = require('node:test');`),
+    command: [node, '--test', 'node-cjs/kit.test.cjs'],
+  },
+  {
+    name: 'node:test, ES modules',
+    file: 'node-esm/kit.test.mjs',
+    head: asEsm(`import { test } from 'node:test';`),
+    command: [node, '--test', 'node-esm/kit.test.mjs'],
+  },
+];
+
+async function versionOf(name: string): Promise<string> {
+  return (JSON.parse(await readFile(join(root, name, 'package.json'), 'utf8')) as Manifest).version;
+}
+
+async function install(folder: string): Promise<void> {
+  await run('npm', ['pack', '--silent', '--pack-destination', folder]);
+  const dependencies = {
+    rxwire: `file:rxwire-${await versionOf('')}.tgz`,
+    rxjs: await versionOf('node_modules/rxjs'),
+    jest: await versionOf('node_modules/jest'),
+    vitest: VITEST,
+    'happy-dom': '^20.0.0',
+  };
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
+  await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
+}
+
+/** Runs the tests, and then the same tests with one that must fail. */
+async function check(folder: string, { name, file, head, command }: Runner): Promise<void> {
+  const [program = '', ...args] = command;
+  for (const mustFail of [false, true]) {
+    await mkdir(join(folder, dirname(file)), { recursive: true });
+    await writeFile(join(folder, file), `${head}\n${tests(mustFail)}`);
+    const { status, stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, CI: 'true' } });
+    const output = `${stdout}\n${stderr}`;
+    const isRight = mustFail ? status !== 0 && output.includes('the marbles differ') : status === 0;
+    if (isRight) continue;
+    console.error(output);
+    console.error(`${name}: ${mustFail ? 'a test that must fail has passed, or failed for another reason' : 'a test has failed'}`);
+    process.exit(1);
+  }
+  console.log(`${name}: ok`);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'rxwire-runners-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+await install(folder);
+for (const runner of RUNNERS) await check(folder, runner);
