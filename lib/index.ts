@@ -106,7 +106,7 @@ export { durable } from './session/durability.js';
 export { createDeadLetter, type DeadLetterOptions } from './session/consume/createDeadLetter.js';
 export type { OutgoingMessages, Report, SessionEvent } from './session/sessionEvents.js';
 export type { NetworkSignal } from './session/networkSignals.js';
-export { inspected, type InspectedFrame, type InspectOptions } from './session/inspected.js';
+export { inspected, type InspectedConnection, type InspectedFrame, type InspectOptions } from './session/inspected.js';
 export { session, type SessionOptions } from './session/session.js';
 export type { EndpointOptions } from './session/endpointOptions.js';
 export { framed, type FramedOptions } from './envelope/framed.js';

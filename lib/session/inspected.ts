@@ -38,11 +38,27 @@ export interface InspectedFrame {
   readonly frame: Frame;
 }
 
+/** What has become of a connection, as {@link inspected} has seen it. */
+export interface InspectedConnection {
+  /** The number of the connection, as in its frames. */
+  readonly connection: number;
+  /** `lost`: it has failed, or could not be opened. `closed`: one of the sides has ended it. */
+  readonly status: 'open' | 'closed' | 'lost';
+  /** When this happened, in ms since the epoch. */
+  readonly at: number;
+  /** The name of its transport, such as `websocket`. */
+  readonly protocol?: string;
+  /** Why it was lost. */
+  readonly error?: unknown;
+}
+
 export interface InspectOptions {
   /** The codecs of the session, to decode the messages. @default json() */
   readonly codec?: Codec | readonly Codec[];
   /** Called with each frame, in the order of the connection. RxJS reports an exception as an unhandled error; the connection is not affected. */
   readonly onFrame: (frame: InspectedFrame) => void;
+  /** Called when a connection is open and when it ends, in order with its frames. An exception has the same effect as one of `onFrame`. @default none */
+  readonly onConnection?: (event: InspectedConnection) => void;
   /** The scheduler for the clock. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
@@ -68,17 +84,12 @@ type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' |
  * const wire = connect({ link });
  */
 export function inspected(link: Link<Frame> & DescribedLink, options: InspectOptions): Link<Frame> & DescribedLink {
-  const { codec = json(), onFrame, scheduler = steadyScheduler() } = options;
+  const { codec = json(), onFrame, onConnection, scheduler = steadyScheduler() } = options;
   const contentOf = createReader([codec].flat());
-  const frames$ = new Subject<() => MaybeAsync<InspectedFrame>>();
+  const reports$ = new Subject<() => MaybeAsync<() => void>>();
   let waiting = 0;
-  // A subscriber of RxJS reports what `onFrame` throws, and goes on.
-  frames$
-    .pipe(
-      concatMap((read) => asInput(read())),
-      tap(() => waiting--),
-    )
-    .subscribe(onFrame);
+  // A subscriber of RxJS reports what a callback throws, and goes on.
+  reports$.pipe(concatMap((read) => asInput(read()))).subscribe((report) => report());
   let connections = 0;
 
   const inspect: Link<Frame> = (outgoing) =>
@@ -88,9 +99,28 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
         tap((frame) => {
           const seen = { connection, direction, at: wallTime(scheduler), size: byteLength(frame), frame };
           const content = contentOf(frame, direction, ++waiting <= MAX_WAITING);
-          frames$.next(() => chain(content(), (rest) => ({ ...seen, ...rest })));
+          reports$.next(() =>
+            chain(content(), (rest) => () => {
+              waiting--;
+              onFrame({ ...seen, ...rest });
+            }),
+          );
         });
-      return link(outgoing.pipe(report('sent'))).pipe(report('received'));
+      const change = (status: InspectedConnection['status'], failure?: Pick<InspectedConnection, 'error'>): void => {
+        const { protocol } = link;
+        const event = { connection, status, at: wallTime(scheduler), ...(protocol !== undefined && { protocol }), ...failure };
+        reports$.next(() => () => onConnection?.(event));
+      };
+      // A link subscribes to `outgoing` when the connection is open.
+      const opened$ = outgoing.pipe(tap({ subscribe: () => change('open') }), report('sent'));
+      return link(opened$).pipe(
+        report('received'),
+        tap({
+          error: (error: unknown) => change('lost', { error }),
+          complete: () => change('closed'),
+          unsubscribe: () => change('closed'),
+        }),
+      );
     });
   const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => link[name] });
   return Object.defineProperties(inspect, { protocol: describe('protocol'), endpoint: describe('endpoint') });

@@ -56,8 +56,8 @@ export interface LinkFaults {
    * that has lost a frame carries none any more, as one of TCP does: its ends find out by their heartbeats.
    */
   readonly blackhole: () => void;
-  /** Delays each frame by this time in each direction, in ms. The order stays. */
-  readonly lag: (ms: number) => void;
+  /** Delays each frame by this time in each direction, and by a random time of up to `jitter` more, in ms. The order stays. */
+  readonly lag: (ms: number, jitter?: number) => void;
   /** Ends a cut, and a black hole. A lag stays. */
   readonly restore: () => void;
 }
@@ -65,23 +65,25 @@ export interface LinkFaults {
 export interface LinkFaultsOptions {
   /** The scheduler of the delays. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
+  /** The source of randomness for the jitter: numbers from 0 up to, but not including, 1. @default Math.random */
+  readonly random?: () => number;
 }
 
 /**
  * Creates faults for links: for a test, or for a page that shows what its application does on a bad network. They work with links in memory
  * and with real ones.
  *
- * @throws {RangeError} By `lag`, if the time is negative.
+ * @throws {RangeError} By `lag`, if a time is negative.
  * @example
  * const faults = linkFaults();
  * const wire = connect({ link: faults.layer(webSocket('ws://127.0.0.1:4870/wire')) });
  * faults.cut();
  * setTimeout(() => faults.restore(), 2_000);
  */
-export function linkFaults({ scheduler = steadyScheduler() }: LinkFaultsOptions = {}): LinkFaults {
+export function linkFaults({ scheduler = steadyScheduler(), random = Math.random }: LinkFaultsOptions = {}): LinkFaults {
   const condition$ = new BehaviorSubject<LinkCondition>('up');
   const lost$ = new Subject<void>();
-  let lag = 0;
+  let delay = { lag: 0, jitter: 0 };
 
   /**
    * One direction of a connection. The end of the connection, as its sender announces it, travels behind the frames; if it gets lost, `closed$` ends
@@ -97,7 +99,7 @@ export function linkFaults({ scheduler = steadyScheduler() }: LinkFaultsOptions 
         else if (sent.kind === 'C') closed$?.complete();
         return EMPTY;
       }
-      const due = (lastDue = Math.max(lastDue, scheduler.now() + lag));
+      const due = (lastDue = Math.max(lastDue, scheduler.now() + delay.lag + (delay.jitter && random() * delay.jitter)));
       return defer(() => (due > scheduler.now() ? timer(due - scheduler.now(), scheduler).pipe(map(() => sent)) : of(sent)));
     };
     return pipe(materialize(), map(carry), concatAll(), (carried$) => concat(carried$, NEVER), dematerialize());
@@ -146,9 +148,9 @@ export function linkFaults({ scheduler = steadyScheduler() }: LinkFaultsOptions 
     },
     drop: () => lost$.next(),
     blackhole: () => condition$.next('black hole'),
-    lag(ms) {
-      assertNotNegative('lag', { ms });
-      lag = ms;
+    lag(ms, jitter = 0) {
+      assertNotNegative('lag', { ms, jitter });
+      delay = { lag: ms, jitter };
     },
     restore: () => condition$.next('up'),
   };

@@ -1,4 +1,4 @@
-import { config, EMPTY, from, Subject } from 'rxjs';
+import { config, EMPTY, from, Subject, throwError } from 'rxjs';
 import {
   connect,
   createMessage,
@@ -11,6 +11,7 @@ import {
   sealed,
   type Codec,
   type Frame,
+  type InspectedConnection,
   type InspectedFrame,
 } from '../../lib/index.js';
 import { serve } from '../../lib/server/index.js';
@@ -25,13 +26,21 @@ function inspectedPair(codec: Codec, token?: string) {
   );
   const faults = linkFaults();
   const frames: InspectedFrame[] = [];
+  const seen: string[] = [];
   const link = faults.layer((outgoing) => {
     const [near, far] = memoryLink<Frame>();
     links$.next(far);
     return near(outgoing);
   });
   const wire = connect({
-    link: inspected(link, { codec, onFrame: (frame) => frames.push(frame) }),
+    link: inspected(link, {
+      codec,
+      onFrame: (frame) => {
+        frames.push(frame);
+        seen.push(`${frame.connection} ${frame.kind}`);
+      },
+      onConnection: ({ connection, status }) => seen.push(`${connection} ${status}`),
+    }),
     codec,
     ...(token !== undefined && { token: () => token }),
     reconnect: { initialInterval: 1, jitter: 0 },
@@ -39,6 +48,7 @@ function inspectedPair(codec: Codec, token?: string) {
   return {
     wire,
     frames,
+    seen,
     faults,
     end: () => {
       wire.unsubscribe();
@@ -88,6 +98,33 @@ describe('inspected', () => {
       frames.filter(({ isResent, direction }) => isResent && direction === 'sent').map(({ first, connection }) => [first, connection]),
     ).toEqual([[2, 2]]);
     end();
+  });
+
+  it('reports in order when a connection opens, is lost, and closes', async () => {
+    const { wire, faults, seen, end } = inspectedPair(json());
+    await wire.send(createMessage('said', 1));
+    faults.cut();
+    await eventually(() => expect(seen.filter((what) => what.endsWith('lost')).length).toBeGreaterThan(1));
+    faults.restore();
+    await wire.send(createMessage('said', 2));
+    end();
+    expect(seen.slice(0, 3)).toEqual(['1 open', '1 hello', '1 welcome']);
+    expect(seen).toContain('1 lost');
+    // An attempt that was refused was never open.
+    expect(seen.filter((what) => what.startsWith('2 '))).toEqual(['2 lost']);
+    const last = seen.at(-1)?.split(' ')[0];
+    expect(seen.filter((what) => what.startsWith(`${last} `)).slice(0, 2)).toEqual([`${last} open`, `${last} hello`]);
+    expect(seen.at(-1)).toBe(`${last} closed`);
+  });
+
+  it('reports why a connection was lost, and its transport', () => {
+    const error = new Error('gone');
+    const events: InspectedConnection[] = [];
+    const failing = Object.assign(() => throwError(() => error), { protocol: 'websocket' });
+    inspected(failing, { onFrame: () => undefined, onConnection: (event) => events.push(event) })(EMPTY).subscribe({
+      error: () => undefined,
+    });
+    expect(events).toMatchObject([{ connection: 1, status: 'lost', protocol: 'websocket', error }]);
   });
 
   it('shows no credentials', async () => {

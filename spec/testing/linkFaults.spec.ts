@@ -100,6 +100,20 @@ describe('linkFaults', () => {
     runMarble(spec, carry);
   });
 
+  it('adds a random time, and keeps the order', () => {
+    const shares = [1, 0, 0.5];
+    const spec = { source: 'ab------c|', expected: '----(ab)---(c|)' };
+    runMarble(spec, (source) => {
+      const faults = linkFaults({ random: () => shares.shift() ?? 0 });
+      faults.lag(2, 2);
+      const [near, far] = memoryLink<Frame>();
+      faults
+        .layer(near)(source)
+        .subscribe({ error: () => undefined });
+      return far(NEVER);
+    });
+  });
+
   it('describes itself as its link does', () => {
     const link = Object.assign((() => NEVER) as Link<Frame>, { protocol: 'sse', endpoint: 'http://a' });
     const { protocol, endpoint } = linkFaults().layer(link);
@@ -108,6 +122,7 @@ describe('linkFaults', () => {
 
   it('refuses a negative lag', () => {
     expect(() => linkFaults().lag(-1)).toThrow(new RangeError('lag: "ms" must be >= 0, got -1'));
+    expect(() => linkFaults().lag(1, -1)).toThrow(new RangeError('lag: "jitter" must be >= 0, got -1'));
   });
 });
 
