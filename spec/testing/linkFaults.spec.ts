@@ -1,4 +1,4 @@
-import { catchError, concat, defer, NEVER, of, switchMap, throwError, timer, type Observable } from 'rxjs';
+import { catchError, concat, defer, NEVER, of, Subject, switchMap, takeUntil, throwError, timer, type Observable } from 'rxjs';
 import { ConnectionLostError, memoryLink, type Frame, type Link } from '../../lib/index.js';
 import { linkFaults, runMarble, type LinkFaults } from '../../lib/testing/index.js';
 
@@ -93,6 +93,34 @@ describe('linkFaults', () => {
         ),
       );
     });
+  });
+
+  it('leaves an end in the dark when the other end closes in a black hole', () => {
+    const faults = linkFaults();
+    const [sent$, closing$, silent] = [new Subject<Frame>(), new Subject<Frame>(), new ConnectionLostError(4411, 'silent')];
+    const ends: unknown[] = [];
+    // As links do, it lets go of what it sends when the other end closes.
+    const link: Link<Frame> = (outgoing) => outgoing.pipe(takeUntil(closing$));
+    faults
+      .layer(link)(sent$)
+      .subscribe({ error: (error) => ends.push(error), complete: () => ends.push('complete') });
+    faults.blackhole();
+    closing$.next('closed');
+    expect([sent$.observed, ends]).toEqual([true, []]);
+    sent$.error(silent);
+    expect(ends).toEqual([silent]);
+  });
+
+  it('stops to send when it is unsubscribed from', () => {
+    const faults = linkFaults();
+    const [near, far] = memoryLink<Frame>();
+    const sent$ = new Subject<Frame>();
+    far(NEVER).subscribe({ error: () => undefined });
+    const subscription = faults.layer(near)(sent$).subscribe();
+    faults.blackhole();
+    expect(sent$.observed).toBe(true);
+    subscription.unsubscribe();
+    expect(sent$.observed).toBe(false);
   });
 
   it('delays frames, and keeps their order when the delay ends', () => {
