@@ -50,6 +50,11 @@ export function stopRun(wire: Wire, names: RunNames): void {
   wire.next(createMessage('execution.stop', names, { priority: MessagePriority.HIGH }));
 }
 
+/** Kills the process of a program: to the server, it has died. */
+export function killRun(wire: Wire, names: RunNames): void {
+  wire.next(createMessage('execution.kill', names, { priority: MessagePriority.HIGH }));
+}
+
 const untilEnd = () => takeWhile((message: ExecutionMessage) => message.type === 'execution.output', true);
 
 /** A run whose server has died has no last message. */

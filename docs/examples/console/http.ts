@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
 
 /** The files of the page by path, each with its type. */
 export type Assets = ReadonlyMap<string, { readonly type: string; readonly body: string | Uint8Array }>;
@@ -11,6 +13,16 @@ let built: Promise<Assets> | undefined;
 export function buildPage(): Promise<Assets> {
   return (built ??= build());
 }
+
+/** What rxwire has for Node only has a twin for browsers. package.json names those of the package; here, its sources are bundled. */
+const forBrowsers: Plugin = {
+  name: 'for browsers',
+  setup(build) {
+    build.onResolve({ filter: /\/node(Platform|WebSocket)\.js$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace(/node(\w+)\.js$/, 'browser$1.ts')),
+    }));
+  },
+};
 
 async function build(): Promise<Assets> {
   // Only here: it takes a while to load, and the command line does without a page.
@@ -23,8 +35,7 @@ async function build(): Promise<Assets> {
     format: 'esm',
     target: 'es2022',
     conditions: ['es2015'],
-    // Never loaded in a browser, which has a WebSocket of its own.
-    external: ['ws'],
+    plugins: [forBrowsers],
     minify: true,
   });
   const [html, css, icon, js] = await Promise.all([

@@ -15,6 +15,10 @@ declare module 'rxwire' {
     'resource.limit': SandboxResources;
     /** Ends a run, by whoever. A client that leaves does not. */
     'execution.stop': RunNames;
+    /** Kills the process of a run, as an accident would. */
+    'execution.kill': RunNames;
+    /** Asks the server to forget the session of the sender, as if it had been restarted. Sent at most once: a resent one would end the next session, too. */
+    'session.forget': null;
     /** The first message of a run, in its channel and in that of all runs. */
     'run.started': RunNames;
     /** A piece of a file on its way into a workspace: acked when it is written. */

@@ -7,6 +7,7 @@ import {
   ignoreElements,
   map,
   merge,
+  NEVER,
   noop,
   ReplaySubject,
   take,
@@ -31,6 +32,8 @@ export interface SandboxOptions {
   readonly outputLimit?: number;
   /** Where it runs. @default an empty folder of its own, which is removed when it has ended */
   readonly folder?: string;
+  /** Kills the process when it emits; the program then fails with `ERR_KILLED`. @default never */
+  readonly kill$?: Observable<unknown>;
   /** Told what it uses, ten times a second, where the system tells. */
   readonly onUsage?: (usage: SandboxUsage) => void;
 }
@@ -53,7 +56,7 @@ export const MEMORY_MARGIN = 128;
  * runCode('console.log(6 * 7)').subscribe((event) => console.log(event));
  */
 export function runCode(code: string, options: SandboxOptions = {}): Observable<SandboxEvent> {
-  const { timeLimit = 10_000, memoryLimit = 64, outputLimit = 1_048_576, folder, onUsage = noop } = options;
+  const { timeLimit = 10_000, memoryLimit = 64, outputLimit = 1_048_576, folder, kill$ = NEVER, onUsage = noop } = options;
 
   return defer(() => {
     const { child, kill } = startProcess(code, memoryLimit, folder);
@@ -64,7 +67,8 @@ export function runCode(code: string, options: SandboxOptions = {}): Observable<
       tap(({ memory }) => memory > (memoryLimit + MEMORY_MARGIN) * MEBIBYTE && raise('ERR_MEMORY_LIMIT', 'stopped: out of memory')),
       ignoreElements(),
     );
-    const limits$ = merge(tooLong$, tooLarge$).pipe(takeUntil(exit$));
+    const killed$ = kill$.pipe(tap(kill), ignoreElements());
+    const limits$ = merge(tooLong$, tooLarge$, killed$).pipe(takeUntil(exit$));
 
     const printed$ = merge(read(child.stdout, 'stdout'), read(child.stderr, 'stderr').pipe(untilOutOfMemory()), limits$);
     const complete$ = exit$.pipe(map(toCompletion(performance.now())));

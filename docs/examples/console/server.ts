@@ -1,18 +1,24 @@
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { catchError, EMPTY, fromEvent, merge, mergeMap, take, tap, type Observable } from 'rxjs';
-import type { Wire } from 'rxwire';
-import type { ChannelLog } from 'rxwire';
+import { catchError, EMPTY, fromEvent, ignoreElements, merge, mergeMap, take, tap, type Observable } from 'rxjs';
+import { ofType, type ChannelLog, type Wire } from 'rxwire';
 import { listen, type ServerCluster } from 'rxwire/server';
 import { lmdbChannelLog } from 'rxwire/node';
 import { buildPage, createHandler, parsePath } from './http.js';
+import { createPageSockets, type PageSockets } from './pageSockets.js';
 import { createWorkspaces, runsIn, type Workspaces, type WorkspacesOptions } from './workspace/workspaces.js';
+
+/** Where the wire is. */
+const PATH = '/wire';
+
+/** How often each side must be heard, in ms: a black hole is noticed within two to two and a half of these. */
+const PING_INTERVAL = 2_000;
 
 /** The output of all runs may take so many bytes: above it, the server removes the oldest runs. It removes each run after a week. */
 const MAX_KEPT = 268_435_456;
@@ -40,15 +46,15 @@ export interface Console {
 /** Starts the console's server, on this machine's loopback address only: whoever reaches it can run code. */
 export async function startConsole(options: ConsoleOptions = {}): Promise<Console> {
   const { port = 4870, page = true, folder, cluster, hosts: otherHosts = [], ...limits } = options;
-  const pages = new Map<string, Socket>();
-  const cut = (id: string): boolean => pages.get(id)?.resetAndDestroy() !== undefined;
+  const pages = createPageSockets();
   const hosts = (): string[] => [
     ...['127.0.0.1', 'localhost'].map((name) => new URL(`http://${name}:${(server.address() as AddressInfo).port}`).host),
     ...otherHosts,
   ];
 
   const assets = page ? await buildPage() : new Map<string, never>();
-  const server = createServer(createHandler({ assets, hosts, cut }));
+  const door = createServer();
+  const server = createServer();
   const connections = new Set<Socket>();
   server.on('connection', (socket) => {
     connections.add(socket);
@@ -62,7 +68,8 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   const workspaces = createWorkspaces(log, limits);
   // The runs of other nodes go on.
   if (!cluster) await workspaces.interrupt();
-  const serving = listen(createDoor(server, hosts, pages), { path: '/wire', hosts: hosts(), ...(cluster && { cluster }) })
+  openDoor({ server, door, hosts, pages, answer: createHandler({ assets, hosts, cut: pages.cut }) });
+  const serving = listen(door, { path: PATH, hosts: hosts(), pingInterval: PING_INTERVAL, ...(cluster && { cluster }) })
     .pipe(mergeMap((wire) => serve(wire, workspaces)))
     .subscribe();
   const close = async (): Promise<void> => {
@@ -93,32 +100,53 @@ function openFolder(folder: string | undefined) {
 }
 
 function serve(wire: Wire, workspaces: Workspaces): Observable<unknown> {
-  return workspaces.serve(wire).pipe(
+  // The session ends here, without a goodbye: to the page, the server has forgotten it.
+  const forgotten$ = wire.pipe(
+    ofType('session.forget'),
+    tap(() => wire.error(new Error('its page has asked to be forgotten'))),
+    ignoreElements(),
+  );
+  return merge(workspaces.serve(wire), forgotten$).pipe(
     tap((message) => wire.next(message)),
     // One client that is gone for good is no reason to leave the others.
     catchError(() => EMPTY),
   );
 }
 
+interface Door {
+  readonly server: Server;
+  /** Gets what is for the wire. */
+  readonly door: Server;
+  readonly hosts: () => readonly string[];
+  readonly pages: PageSockets;
+  /** Answers what is not for the wire. */
+  readonly answer: RequestListener;
+}
+
 /**
- * Lets upgrades through to the wire if they were sent to this server by its own name: a browser can be made to take a
- * stranger's name for this address, and would then vouch for the stranger's page. Remembers the connection of each page.
+ * Lets requests and upgrades through to the wire if they were sent to this server by its own name: a browser can be made to take a
+ * stranger's name for this address, and would then vouch for the stranger's page. Remembers the connections of each page.
  */
-function createDoor(server: Server, hosts: () => readonly string[], pages: Map<string, Socket>): Server {
-  const door = createServer();
+function openDoor({ server, door, hosts, pages, answer }: Door): void {
+  const isKnown = ({ headers }: IncomingMessage): boolean => hosts().includes(headers.host ?? '');
+  const pageOf = ({ url }: IncomingMessage): string | null => parsePath(url).searchParams.get('console');
+
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (!hosts().includes(request.headers.host ?? '')) {
+    if (!isKnown(request)) {
       socket.on('error', () => socket.destroy()).end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const id = parsePath(request.url).searchParams.get('console');
-    if (id !== null) {
-      pages.set(id, socket);
-      socket.once('close', () => pages.get(id) === socket && pages.delete(id));
-    }
+    pages.add(pageOf(request), socket, socket);
     door.emit('upgrade', request, socket, head);
   });
-  return door;
+  server.on('request', (request, response) => {
+    if (parsePath(request.url).pathname !== PATH || !isKnown(request)) {
+      answer(request, response);
+      return;
+    }
+    pages.add(pageOf(request), request.socket, response);
+    door.emit('request', request, response);
+  });
 }
 
 async function main(): Promise<void> {

@@ -7,8 +7,12 @@ export interface FileList {
   /** A file is there, or has changed. */
   readonly show: (file: FileEntry) => void;
   readonly remove: (path: string) => void;
-  /** How much of a file is there, up to 1. */
+  /** How much of a file is there, below 1. */
   readonly setProgress: (path: string, progress: number) => void;
+  /** The whole file is there. Its row stays until the server has looked into the folder. */
+  readonly finish: (file: FileEntry) => void;
+  /** An upload has failed: what was there before stays. */
+  readonly giveUp: (path: string) => void;
   /** The path of what somebody wants to have, or to be gone. */
   readonly download$: Observable<string>;
   readonly remove$: Observable<string>;
@@ -32,7 +36,7 @@ export function createFileList(): FileList {
   const button = (text: string, className: string, name: string, clicked: () => void): HTMLButtonElement => {
     const made = make('button', text, className);
     made.type = 'button';
-    made.title = `${text} ${name}`;
+    made.title = made.ariaLabel = `${text} ${name}`;
     made.addEventListener('click', clicked);
     return made;
   };
@@ -63,8 +67,9 @@ export function createFileList(): FileList {
     empty.hidden = rows.size > 0;
   };
   const show = ({ path, size }: FileEntry): void => {
-    const { item, size: label } = rowOf(path);
+    const { item, size: label, bar } = rowOf(path);
     label.textContent = describe(size);
+    bar.hidden = true;
     item.animate(FLASH, 900);
   };
 
@@ -73,12 +78,18 @@ export function createFileList(): FileList {
     remove,
     clear: () => [...rows.keys()].forEach(remove),
     setProgress(path, progress) {
-      // What is not there yet shows how far it is; what is there has its row already.
-      const row = progress < 1 ? rowOf(path) : rows.get(path);
+      const { bar } = rowOf(path);
+      bar.value = progress;
+      bar.hidden = false;
+    },
+    finish(file) {
+      if (rows.has(file.path)) show(file);
+    },
+    giveUp(path) {
+      const row = rows.get(path);
       if (!row) return;
-      row.bar.value = progress;
-      row.bar.hidden = progress >= 1;
-      if (progress >= 1 && row.size.textContent === '') remove(path);
+      row.bar.hidden = true;
+      if (row.size.textContent === '') remove(path);
     },
     download$,
     remove$,

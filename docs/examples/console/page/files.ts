@@ -1,8 +1,9 @@
-import { catchError, filter, finalize, fromEvent, ignoreElements, map, merge, mergeMap, of, switchMap, tap, type Observable } from 'rxjs';
+import { catchError, filter, fromEvent, ignoreElements, map, merge, mergeMap, of, switchMap, tap, type Observable } from 'rxjs';
 import { ofType } from 'rxwire';
 import { fileIn } from '../messages.js';
 import { download, remove, upload } from '../transfers.js';
 import { byId, the } from './dom.js';
+import { wordsFor } from './errorWords.js';
 import { entry } from './events.js';
 import { createFileList } from './fileList.js';
 import type { Entry } from './timeline.js';
@@ -14,7 +15,7 @@ const UPLOADS = 3;
 /** Shows the files of a workspace as they come, change and go, sends and fetches some, and emits what people should know of. */
 export function showFiles({ id, wire, channel, state }: SharedWorkspace): Observable<Entry> {
   const list = createFileList();
-  const tell = (text: string) => catchError<never, Observable<Entry>>((error: Error) => of(entry('bad', `${text}: ${error.message}`)));
+  const tell = (text: string) => catchError<never, Observable<Entry>>((error: Error) => of(entry('bad', `${text}: ${wordsFor(error)}`)));
 
   const forgotten$ = state.gaps$.pipe(tap(() => list.clear()));
   const changed$ = state.pipe(
@@ -26,14 +27,19 @@ export function showFiles({ id, wire, channel, state }: SharedWorkspace): Observ
   );
   const progress$ = channel.pipe(
     ofType('file.upload'),
-    tap(({ payload: { path, progress = 1 } }) => list.setProgress(path, progress)),
+    tap(({ payload }) => {
+      const { path, progress } = payload;
+      if (progress === undefined) list.giveUp(path);
+      else if (progress < 1) list.setProgress(path, progress);
+      else list.finish(fileIn(payload));
+    }),
   );
   const uploaded$ = merge(chosenFiles(), droppedFiles()).pipe(
     mergeMap(
       (file) =>
         upload(wire, channel, id, file).pipe(
           ignoreElements(),
-          finalize(() => list.setProgress(`/${file.name}`, 1)),
+          tap({ error: () => list.giveUp(`/${file.name}`) }),
           tell(`${file.name} was not uploaded`),
         ),
       UPLOADS,

@@ -12,6 +12,7 @@ import {
   interval,
   map,
   merge,
+  scan,
   share,
   startWith,
   switchMap,
@@ -19,30 +20,45 @@ import {
   takeUntil,
   tap,
   using,
+  zip,
   type Observable,
+  type OperatorFunction,
 } from 'rxjs';
 import { batchByKey, ofType, type ConnectionStatus, type Wire } from 'rxwire';
-import { execute, newRun, readRun, stopRun } from '../client.js';
+import { execute, killRun, newRun, readRun, stopRun } from '../client.js';
 import { countDelivery, type Delivery } from '../delivery.js';
 import { outputIn, type ExecutionMessage, type RunNames } from '../messages.js';
 import { byId, setText } from './dom.js';
 import type { Editor } from './editor.js';
+import { wordsFor } from './errorWords.js';
+import { setUsable } from './faults.js';
+import type { Recovery } from './recovery.js';
 import { createRunList, describeEnd } from './runList.js';
+import { markStep } from './steps.js';
 import { createTerminal } from './terminal.js';
 
 /** Output is painted once a frame: a program may print far more often than that. */
 const PER_FRAME = { maxSize: 256, maxWait: 0, scheduler: animationFrameScheduler };
 
+/** How the messages of the run that is shown arrive; `resent` of them over a later connection than the one that broke. */
+export interface RunDelivery extends Delivery {
+  readonly resent: number;
+}
+
 /**
  * Shows one run of the workspace, from its start: the newest, or the one that is chosen. Starts what is in the editor at each press of Run, and stops what is
  * shown at each press of Stop. Emits how the messages of the run that is shown arrive.
  */
-export function showRuns(wire: Wire, editor: Editor, sandboxId: string): Observable<Delivery> {
+export function showRuns(wire: Wire, editor: Editor, sandboxId: string, recovery: Recovery): Observable<RunDelivery> {
   const terminal = createTerminal();
   const runs = createRunList(wire, sandboxId);
 
   const started$ = merge(fromEvent(byId('run'), 'click'), editor.submit$).pipe(
     filter(() => byId('run').ariaDisabled !== 'true'),
+    tap(() => {
+      markStep('run');
+      showOutput();
+    }),
     map(() => ({ names: newRun(sandboxId), code: editor.code })),
   );
   const chosen$ = runs.chosen$.pipe(map((executionId) => ({ names: { executionId, sandboxId }, code: undefined })));
@@ -50,7 +66,7 @@ export function showRuns(wire: Wire, editor: Editor, sandboxId: string): Observa
     distinctUntilChanged((a, b) => a.names.executionId === b.names.executionId),
     share(),
   );
-  const paint = (messages$: Observable<ExecutionMessage>): Observable<Delivery> =>
+  const paint = (messages$: Observable<ExecutionMessage>): Observable<RunDelivery> =>
     merge(
       messages$.pipe(
         batchByKey(() => 0, PER_FRAME),
@@ -64,16 +80,22 @@ export function showRuns(wire: Wire, editor: Editor, sandboxId: string): Observa
         tap((end) => showOutcome(describeEnd(end).kind, describeEnd(end).text)),
         ignoreElements(),
       ),
-      messages$.pipe(countDelivery(), startWith({ received: 0, lost: 0, doubled: 0 })),
+      messages$.pipe(
+        connect((shared$) =>
+          zip(shared$.pipe(filter(isNumbered), countDelivery()), shared$.pipe(filter(isNumbered), countResent(recovery))),
+        ),
+        map(([delivery, resent]) => ({ ...delivery, resent })),
+        startWith({ received: 0, lost: 0, doubled: 0, resent: 0 }),
+      ),
     );
-  const show = ({ names, code }: { names: RunNames; code: string | undefined }): Observable<Delivery> => {
+  const show = ({ names, code }: { names: RunNames; code: string | undefined }): Observable<RunDelivery> => {
     terminal.clear();
     runs.mark(names.executionId);
     const { startedAt, end } = runs.find(names.executionId) ?? {};
     const messages$ = (code === undefined ? readRun(wire, names) : execute(wire, code, names)).pipe(
       connect(paint),
       catchError((error: Error) => {
-        showOutcome('bad', error.message);
+        showOutcome('bad', wordsFor(error));
         return EMPTY;
       }),
     );
@@ -95,6 +117,21 @@ export function showRuns(wire: Wire, editor: Editor, sandboxId: string): Observa
   return merge(none$, shown$.pipe(switchMap(show)));
 }
 
+const isNumbered = ({ metadata }: ExecutionMessage): boolean => metadata?.deliveryTag !== undefined;
+
+/** Counts the messages that a broken connection has held up; one that stands for several counts as those. */
+function countResent({ isResent }: Recovery): OperatorFunction<ExecutionMessage, number> {
+  return scan((count, message) => {
+    const [first = 0, last = first] = (message.metadata?.deliveryTag ?? '').split('-').map(Number);
+    return isResent(message) ? count + last - first + 1 : count;
+  }, 0);
+}
+
+/** On a narrow page, the output and the faults below it come into view. */
+function showOutput(): void {
+  if (matchMedia('(max-width: 860px)').matches) byId('terminal').scrollIntoView({ block: 'start' });
+}
+
 const progress: Readonly<Partial<Record<ConnectionStatus, string>>> = {
   connecting: 'Waiting for the connection',
   reconnecting: 'Offline, waiting to resume',
@@ -109,6 +146,7 @@ function showProgress(wire: Wire, names: RunNames, startedAt: number): Observabl
       // Server and page share one clock here.
       interval(100).pipe(tap(() => setText(byId('elapsed'), `${Math.max(0, (Date.now() - startedAt) / 1_000).toFixed(1)} s`))),
       fromEvent(byId('stop'), 'click').pipe(tap(() => stopRun(wire, names))),
+      fromEvent(byId('kill-run'), 'click').pipe(tap(() => killRun(wire, names))),
     ).pipe(finalize(() => setRunning(false)));
   });
 }
@@ -120,7 +158,8 @@ function showOutcome(kind: 'idle' | 'run' | 'wait' | 'good' | 'bad', text: strin
 
 function setRunning(running: boolean): void {
   // Not disabled: a button that has the focus would lose it.
-  byId('run').ariaDisabled = String(running);
-  byId('stop').ariaDisabled = String(!running);
+  setUsable('run', !running);
+  setUsable('stop', running);
+  setUsable('kill-run', running);
   setText(byId('elapsed'), '');
 }

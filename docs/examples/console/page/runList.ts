@@ -86,11 +86,18 @@ export function createRunList(wire: Wire, sandboxId: string): RunList {
   };
 }
 
+/** In words, and in one or two, how a run has ended whose message is not for people. */
+const ends: Readonly<Record<string, { readonly text: string; readonly short: string }>> = {
+  ERR_KILLED: { text: 'Killed: the process of the program has died', short: 'killed' },
+  ERR_SANDBOX: { text: 'The program could not be started', short: 'not started' },
+  ERR_FAILED: { text: 'The server could not keep the output', short: 'not kept' },
+};
+
 /** How a run has ended: in words, and in one or two. */
 export function describeEnd(end: RunEnd): { readonly kind: 'good' | 'bad'; readonly text: string; readonly short: string } {
   if (end.type === 'execution.error') {
-    const { message } = end.payload.error;
-    return { kind: 'bad', text: message, short: message.split(':')[0] ?? message };
+    const { message, code = '' } = end.payload.error;
+    return { kind: 'bad', text: ends[code]?.text ?? message, short: ends[code]?.short ?? message.split(':')[0] ?? message };
   }
   const { exitCode = 0, duration = 0 } = end.payload.data ?? {};
   const time = duration < 1_000 ? `${Math.round(duration)} ms` : `${(duration / 1_000).toFixed(1)} s`;

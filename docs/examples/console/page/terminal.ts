@@ -1,5 +1,6 @@
 import type { OutputPiece } from '../messages.js';
 import { byId, make } from './dom.js';
+import { followEnd } from './followEnd.js';
 
 /** Older lines than these are let go. */
 const MAX_LINES = 2_000;
@@ -16,7 +17,8 @@ interface Chunk {
 
 /** What the program prints, as text. The view follows the end unless the reader has scrolled up. */
 export function createTerminal(): Terminal {
-  const [screen, output, dropped] = [byId('screen'), byId('lines'), byId('dropped')];
+  const [output, dropped] = [byId('lines'), byId('dropped')];
+  const follow = followEnd(byId('screen'));
   let chunks: Chunk[] = [];
   let [shown, gone] = [0, 0];
 
@@ -40,10 +42,9 @@ export function createTerminal(): Terminal {
 
   return {
     print(pieces) {
-      const isAtEnd = screen.scrollHeight - screen.scrollTop - screen.clientHeight < 24;
       pieces.forEach(append);
       trim();
-      if (isAtEnd) screen.scrollTop = screen.scrollHeight;
+      follow();
     },
     clear() {
       chunks = [];

@@ -20,11 +20,15 @@ export interface Runs {
    */
   readonly start: (start: Message<'execution.start'>) => Promise<void>;
   readonly stop: (names: unknown) => void;
+  /** Kills the process of a program that runs. */
+  readonly kill: (names: unknown) => void;
   /** Ends the runs that a server before this one has left, as interrupted. */
   readonly interrupt: () => Promise<void>;
   /** Kills all programs. The next server finds their runs, and says that they were interrupted. */
   readonly close: () => void;
 }
+
+type RunProgram = (sandboxId: string, code: string, kill$: Observable<unknown>) => Observable<SandboxEvent>;
 
 /** A program that was taken, and has not ended. */
 interface Run extends RunNames {
@@ -32,6 +36,7 @@ interface Run extends RunNames {
   readonly priority: number;
   readonly output: ChannelSubject;
   readonly stop$: Subject<void>;
+  readonly kill$: Subject<void>;
   isStopped: boolean;
   /** Whether it waits for its turn. */
   isWaiting: boolean;
@@ -53,9 +58,9 @@ const INTERRUPTED = 'the server was restarted while the program ran';
 /**
  * Runs programs, each into a channel of its own. Every message of a run is numbered from 1 in its `deliveryTag`, the last one included.
  *
- * @param run Runs a program.
+ * @param run Runs a program, and kills its process when `kill$` emits.
  */
-export function createRuns(hub: Hub, run: (sandboxId: string, code: string) => Observable<SandboxEvent>, options: RunsOptions = {}): Runs {
+export function createRuns(hub: Hub, run: RunProgram, options: RunsOptions = {}): Runs {
   const { concurrency = 8, maxWaiting = 32 } = options;
   const running = new Map<string, Run>();
   const waiting$ = new Subject<Run>();
@@ -88,7 +93,7 @@ export function createRuns(hub: Hub, run: (sandboxId: string, code: string) => O
       // It was stopped before its turn.
       if (!taken.isWaiting) return EMPTY;
       taken.isWaiting = false;
-      const program$ = defer(() => run(taken.sandboxId, taken.code));
+      const program$ = defer(() => run(taken.sandboxId, taken.code, taken.kill$));
       return write(taken, program$);
     });
   const refuse = (taken: Run, code: SandboxError['code'], reason: string): void => {
@@ -113,7 +118,8 @@ export function createRuns(hub: Hub, run: (sandboxId: string, code: string) => O
       const names = namesIn(payload);
       if (!names || running.has(names.executionId)) return;
       const output = hub.channel(runChannelOf(names), { compact: compactOutput });
-      const taken = { ...names, code: payload.data, priority, output, stop$: new Subject<void>(), isStopped: false, isWaiting: false };
+      const signals = { stop$: new Subject<void>(), kill$: new Subject<void>() };
+      const taken = { ...names, ...signals, code: payload.data, priority, output, isStopped: false, isWaiting: false };
       running.set(names.executionId, taken);
       try {
         await output.send(createMessage('run.started', names));
@@ -138,6 +144,7 @@ export function createRuns(hub: Hub, run: (sandboxId: string, code: string) => O
       taken.stop$.next();
       if (taken.isWaiting) refuse(taken, 'ERR_STOPPED', 'stopped');
     },
+    kill: (names) => running.get(namesIn(names)?.executionId ?? '')?.kill$.next(),
     async interrupt() {
       const found = await firstValueFrom(hub.list('run.').pipe(toArray()));
       for (const { name, hasEnded } of found) {

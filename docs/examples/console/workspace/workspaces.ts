@@ -107,7 +107,11 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
   const reported = rooms.errors$
     .pipe(filter((error) => error instanceof ChannelFailedError && error.part === 'log'))
     .subscribe(({ message }) => console.error(`rxwire: ${message}`));
-  const runs = createRuns(rooms, (id, code) => all.get(id)?.run(code, options) ?? runCode(code, options), options);
+  const runs = createRuns(
+    rooms,
+    (id, code, kill$) => all.get(id)?.run(code, { ...options, kill$ }) ?? runCode(code, { ...options, kill$ }),
+    options,
+  );
 
   return {
     interrupt: runs.interrupt,
@@ -123,8 +127,8 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
       // Acked when the run is in the log: it outlives this client, and its connection.
       const started$ = wire.pipe(ofType('execution.start'), consume(runs.start), ignoreElements());
       const stopped$ = wire.pipe(
-        ofType('execution.stop'),
-        tap(({ payload }) => runs.stop(payload)),
+        ofType('execution.stop', 'execution.kill'),
+        tap(({ type, payload }) => (type === 'execution.stop' ? runs.stop(payload) : runs.kill(payload))),
         ignoreElements(),
       );
       const fileOf = ({ sandboxId, path }: FilePayload): string => locate(find(sandboxId).folder, path);
