@@ -87,6 +87,8 @@ describeWith('chromium', 'a run that pages come to and leave', (executablePath) 
     await shows(ann, '#outcome', words);
     const bob = await open();
     await shows(bob, '#outcome', words);
+    // What the server before this one has counted is over.
+    await Promise.all([ann, bob].map((page) => shows(page, '#programs', '0 programs')));
 
     const numbers = await numbersIn(ann);
     expect(numbers.length).toBeGreaterThanOrEqual(15);

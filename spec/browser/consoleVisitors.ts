@@ -18,9 +18,9 @@ export function consoleVisitors(executablePath: string) {
       contexts.push(context);
       return visit(await context.newPage(), `${url}/#shared`, complaints);
     },
-    /** Forgets what Chromium reports of each connection that is refused. */
-    forgiveRefused(): void {
-      complaints = complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'));
+    /** Forgets what Chromium reports of each connection that is refused, or that ends with another of its errors. */
+    forgiveRefused(...errors: readonly string[]): void {
+      complaints = complaints.filter((text) => !['ERR_CONNECTION_REFUSED', ...errors].some((error) => text.includes(error)));
     },
     /** Closes all pages. Returns what they have complained of. */
     async leave(): Promise<readonly string[]> {

@@ -25,7 +25,7 @@ interface Row {
 }
 
 /** What has just changed is lit up. */
-const FLASH = [{ backgroundColor: 'color-mix(in srgb, var(--accent) 22%, transparent)' }, { backgroundColor: 'transparent' }];
+const FLASH = [{ backgroundColor: 'color-mix(in srgb, var(--accent) 14%, transparent)' }, { backgroundColor: 'transparent' }];
 
 /** The files of a workspace, in the order of their names. */
 export function createFileList(): FileList {
@@ -70,7 +70,7 @@ export function createFileList(): FileList {
     const { item, size: label, bar } = rowOf(path);
     label.textContent = describe(size);
     bar.hidden = true;
-    item.animate(FLASH, 900);
+    if (!matchMedia('(prefers-reduced-motion: reduce)').matches) item.animate(FLASH, 900);
   };
 
   return {

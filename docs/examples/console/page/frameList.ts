@@ -18,14 +18,14 @@ export interface FrameList {
 export function createFrameList(log: FrameLog): FrameList {
   const [list, empty] = [byId('frames'), byId('frames-empty')];
   const follow = followEnd(byId('frames-view'));
-  let shown: { readonly number: number; readonly node: HTMLElement }[] = [];
+  let shown: { readonly number: number; readonly node: HTMLElement; readonly isFrame: boolean }[] = [];
   let last = 0;
   let frozen: { readonly rows: readonly LogRow[]; readonly dropped: number } | undefined;
 
   const append = (rows: readonly LogRow[], filter: FrameFilter): void => {
     const added = rows
       .filter((row) => row.number > last && isShown(row, filter))
-      .map((row) => ({ number: row.number, node: makeRow(row) }));
+      .map((row) => ({ number: row.number, node: makeRow(row), isFrame: row.frame !== undefined }));
     last = rows.at(-1)?.number ?? last;
     list.append(...added.map(({ node }) => node));
     shown.push(...added);
@@ -45,7 +45,7 @@ export function createFrameList(log: FrameLog): FrameList {
       waiting > 0 ? `${waiting.toLocaleString('en')} more since the pause` : '',
     ];
     setText(byId('frames-count'), parts.filter(Boolean).join(' · '));
-    empty.hidden = shown.length > 0;
+    empty.hidden = shown.some(({ isFrame }) => isFrame);
     setText(empty, rows.length === 0 ? 'No frames yet.' : 'No frame matches the filter.');
   };
 

@@ -9,6 +9,9 @@ import { createSendWindow } from './sendWindow.js';
 /** Types that the filter offers; a page cannot be made to list more. */
 const MAX_TYPES = 50;
 
+/** How long frames wait to be drawn together, in ms: faster than this nobody reads, and each drawing costs. */
+const DRAW_EVERY = 100;
+
 /** How often the numbers are renewed, in ms. */
 const LOOK_EVERY = 250;
 
@@ -36,7 +39,7 @@ export function createInspector(): Inspector {
   const request = (): void => {
     if (isRequested || section.hidden) return;
     isRequested = true;
-    requestAnimationFrame(show);
+    setTimeout(() => requestAnimationFrame(show), DRAW_EVERY);
   };
   const redraw = (): void => {
     if (!section.hidden) list.redraw(filterNow());
