@@ -123,6 +123,20 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect(await fileNames()).toEqual(['big.bin', 'output.txt']);
   });
 
+  it('keeps the row of an upload when it is complete', async () => {
+    await page.evaluate(() => {
+      new MutationObserver((changes) => {
+        const removed = changes.flatMap(({ removedNodes }) => [...removedNodes]).length;
+        document.body.dataset['removed'] = String(Number(document.body.dataset['removed'] ?? 0) + removed);
+      }).observe(document.querySelector('#files')!, { childList: true });
+    });
+    const buffer = Buffer.alloc(3_000_000);
+    await page.getByLabel('Files to upload').setInputFiles({ name: 'big.bin', mimeType: 'application/octet-stream', buffer });
+    await shows('#files li', '2.9 MiB');
+    await page.locator('#files progress:visible').waitFor({ state: 'detached' });
+    expect(await page.locator('body').getAttribute('data-removed')).toBe('0');
+  });
+
   it('takes what is dropped on it while the connection is away', async () => {
     await button('Cut the connection').click();
     await shows('#state', 'Reconnecting');

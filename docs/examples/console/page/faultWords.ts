@@ -25,11 +25,11 @@ export function describeSituation(situation: Situation): { readonly kind: Kind; 
   const { condition, isConnected, fault, wasLost, lag } = situation;
   if (condition === 'black hole') return { kind: 'bad', text: `${isConnected ? UNNOTICED : NOTICED} ${meanwhile(situation)}` };
   if (condition === 'cut') return { kind: 'bad', text: `No connection can be opened. ${meanwhile(situation)}` };
-  if (!isConnected) return { kind: 'wait', text: `${broken[fault ?? 'offline'] ?? ''} ${meanwhile(situation)}` };
+  if (!isConnected) return { kind: 'wait', text: `${broken[fault ?? 'offline'] ?? OFFLINE} ${meanwhile(situation)}` };
   if (fault === 'program')
     return { kind: 'good', text: 'The process has died. All that it had printed is here, and the page says how it ended.' };
   if (fault !== undefined && wasLost) return { kind: 'good', text: back(situation) };
-  if (fault !== undefined) return { kind: 'wait', text: broken[fault] ?? '' };
+  if (fault !== undefined) return { kind: 'wait', text: broken[fault] ?? OFFLINE };
   if (lag.most > 0) return { kind: 'wait', text: `Slow: each frame takes ${range(lag)} longer, in each direction. The order stays.` };
   return { kind: 'plain', text: 'Nothing is broken. Run a program, then break something while it prints.' };
 }
@@ -37,11 +37,13 @@ export function describeSituation(situation: Situation): { readonly kind: Kind; 
 const UNNOTICED = 'Every frame disappears, and neither side has noticed yet: that takes 5 s.';
 const NOTICED = 'The page has noticed the silence, and tries to reconnect.';
 
+const OFFLINE = 'There is no connection. The page tries again.';
+
 /** What is said while there is no connection, by its reason. */
 const broken: Readonly<Partial<Record<Fault, string>>> = {
   cut: 'The connection is cut. The page reconnects.',
   'black hole': 'The black hole is gone. The page reconnects.',
-  offline: 'There is no connection. The page tries again.',
+  offline: OFFLINE,
   transport: 'The page changes its transport.',
   session: 'The server has forgotten this page. A new session begins.',
 };
