@@ -71,6 +71,9 @@ describeWith('chromium', 'the inspector of the console', (executablePath) => {
     await choose('Kind of frame', '');
     await choose('Type of message', 'execution.start');
     expect(await rows()).toHaveLength(1);
+    await choose('Type of message', 'execution.output');
+    expect((await rows()).every((row) => row.includes('channel.message › execution.output'))).toBe(true);
+    await choose('Type of message', 'execution.start');
     await shows('#frames-count', /^\d+ of \d+ rows/);
     await page.getByLabel('Text in the frame').fill('no such text');
     expect(await rows()).toHaveLength(0);

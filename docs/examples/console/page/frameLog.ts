@@ -8,8 +8,10 @@ const MAX_KEPT = 16_384;
 
 /** What the log keeps of a frame: not its bytes. */
 export type LoggedFrame = Omit<InspectedFrame, 'frame' | 'messages'> & {
-  /** The types of its messages, each once. */
+  /** The types of its messages, and of those that they carry, each once. */
   readonly types: readonly string[];
+  /** The types of its messages in words, each once: `channel.message › execution.output`. */
+  readonly titles: readonly string[];
   /** Absent if the frame is no batch, could not be decoded, or is too large to be kept. */
   readonly messages?: readonly Message[];
 };
@@ -57,13 +59,22 @@ export function createFrameLog(): FrameLog {
 
 function shorten(seen: InspectedFrame): LoggedFrame {
   const { connection, direction, at, size, kind, first, count, isResent, ack, fields, error, messages } = seen;
+  const paths = messages?.map(pathOf) ?? [];
   return {
     ...{ connection, direction, at, size, kind, isResent, error },
     ...(first !== undefined && { first }),
     ...(count !== undefined && { count }),
     ...(ack && { ack }),
     ...(fields && { fields }),
-    types: [...new Set(messages?.map(({ type }) => type))],
+    types: [...new Set(paths.flat())],
+    titles: [...new Set(paths.map((path) => path.join(' › ')))],
     ...(messages && size <= MAX_KEPT && { messages }),
   };
+}
+
+/** The type of a message, and that of the message of a channel that it carries. */
+function pathOf({ type, payload }: Message): readonly string[] {
+  const { message } = Object(payload) as { readonly message?: unknown };
+  const { type: carried } = Object(message) as { readonly type?: unknown };
+  return typeof carried === 'string' ? [type, carried] : [type];
 }

@@ -7,9 +7,9 @@ import { transportNames, type Transport } from './transports.js';
 const MAX_DETAILS = 20_000;
 
 /** Says what a frame is about, in one line. */
-export function summaryOf({ kind, types, count = 0, fields = {}, ack, error }: LoggedFrame): string {
+export function summaryOf({ kind, titles, count = 0, fields = {}, ack, error }: LoggedFrame): string {
   if (kind === 'unreadable' || error !== undefined) return 'could not be read';
-  if (kind === 'msg') return `${types.join(', ')}${count > 1 ? ` × ${count}` : ''}`;
+  if (kind === 'msg') return `${titles.join(', ')}${count > 1 ? ` × ${count}` : ''}`;
   if (kind === 'ack') return `all up to ${ack?.done} processed`;
   if (kind === 'hello') return fields['sid'] === undefined ? 'a new session, please' : 'the same session, please';
   if (kind === 'welcome') return fields['resumed'] === true ? 'the session goes on' : 'a new session';
@@ -27,7 +27,7 @@ export function numbersOf({ first = 0, count = 0 }: LoggedFrame): string {
 export function detailsOf(frame: LoggedFrame): string {
   const { kind, messages, fields, error, size } = frame;
   if (error !== undefined) return wordsFor(error);
-  if (kind === 'msg' && !messages) return `${frame.types.join(', ')}\n${size.toLocaleString('en')} bytes: too many to be kept here`;
+  if (kind === 'msg' && !messages) return `${frame.titles.join(', ')}\n${size.toLocaleString('en')} bytes: too many to be kept here`;
   const text = JSON.stringify(messages ?? { ...fields, ...frame.ack }, readable, 2);
   return text.length > MAX_DETAILS ? `${text.slice(0, MAX_DETAILS)} …` : text;
 }

@@ -84,7 +84,7 @@ export function createInspector(): Inspector {
     onFrame(frame) {
       sendWindow.onFrame(frame);
       log.addFrame(frame);
-      for (const { type } of frame.messages ?? []) offer(type);
+      log.rows.at(-1)?.frame?.types.forEach(offer);
       request();
     },
     onConnection(event) {
