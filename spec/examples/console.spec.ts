@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { filter, firstValueFrom, from, ignoreElements, lastValueFrom, map, ReplaySubject, take, tap, toArray, type Observable } from 'rxjs';
-import { execute, newRun, readRun, stopRun } from '../../docs/examples/console/client.js';
+import { execute, killRun, newRun, readRun, stopRun } from '../../docs/examples/console/client.js';
 import { countDelivery } from '../../docs/examples/console/delivery.js';
 import { outputIn, runChannelOf, runsChannelOf, type ExecutionMessage } from '../../docs/examples/console/messages.js';
 import { startConsole, type Console, type ConsoleOptions } from '../../docs/examples/console/server.js';
-import { channel, connect, createMessage, msgpack, webSocket, type Wire } from '../../lib/index.js';
+import { channel, connect, createMessage, longPolling, msgpack, serverSentEvents, webSocket, type Wire } from '../../lib/index.js';
 import { eventually, isAlive } from './consoleSupport.js';
 
 interface Answer {
@@ -26,9 +26,9 @@ async function start(options: ConsoleOptions = {}): Promise<void> {
   server = await startConsole({ port: 0, page: false, ...options });
 }
 
-function open(id = 'spec'): Wire {
+function open(id = 'spec', transport: typeof webSocket | typeof longPolling = webSocket): Wire {
   const wire = connect({
-    link: webSocket(`${server.url.replace('http', 'ws')}/wire?console=${id}`),
+    link: transport(`${server.url.replace('http', 'ws')}/wire?console=${id}`),
     codec: msgpack(),
     reconnect: { initialInterval: 20, maxInterval: 100 },
   });
@@ -332,6 +332,7 @@ describe('the console, over HTTP', () => {
     const rebound = { host: `evil.example:${port}`, origin: `http://evil.example:${port}` };
     expect((await ask('GET', '/', rebound)).status).toBe(403);
     expect((await ask('POST', '/cut?console=x', rebound)).status).toBe(403);
+    expect((await ask('GET', '/wire', rebound)).status).toBe(403);
     expect((await upgrade(rebound)).status).toBe(403);
     expect((await upgrade({ host: `localhost:${port}`, origin: `http://localhost:${port}` })).status).toBe(101);
   });
@@ -340,6 +341,8 @@ describe('the console, over HTTP', () => {
     await start();
     expect((await upgrade({ origin: 'http://evil.example' })).status).toBe(403);
     expect((await upgrade({ origin: 'null' })).status).toBe(403);
+    expect((await ask('GET', '/wire', { origin: 'http://evil.example', 'rxwire-link': 'a'.repeat(21) })).status).toBe(403);
+    expect((await ask('GET', '/wire', { origin: 'http://evil.example' })).status).toBe(404);
     expect((await upgrade({ origin: server.url }, '/elsewhere')).status).toBe(404);
     expect((await upgrade({ origin: server.url })).status).toBe(101);
   });
@@ -356,6 +359,41 @@ describe('the console, over HTTP', () => {
     const lost = firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'reconnecting')));
     expect((await cut('mine')).status).toBe(204);
     expect((await lost).error).toMatchObject({ closeCode: 1006 });
+  });
+
+  it.each([serverSentEvents, longPolling])('cuts a connection over HTTP, too: %p', async (transport) => {
+    await start();
+    const wire = open('mine', transport);
+    await firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'connected')));
+    const lost = firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'reconnecting')));
+    // A poll may just have ended, and the next not begun.
+    while ((await cut('mine')).status !== 204);
+    expect((await lost).error).toMatchObject({ closeCode: 1006 });
+    await firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'connected')));
+  });
+
+  it('forgets the session of a page that asks for that, and no run of it', async () => {
+    await start();
+    const wire = open();
+    const program = keepRunning(wire);
+    await program.pid;
+    const lost = firstValueFrom(wire.errors$.pipe(filter(({ code }) => code === 'ERR_SESSION_LOST')));
+    wire.next(createMessage('session.forget', null, { delivery: 'at-most-once' }));
+    await lost;
+    stopRun(wire, program.names);
+    const messages = await all(program.messages$);
+    expect(endOf(messages)).toBe('ERR_STOPPED');
+    expect(await lastValueFrom(from(messages).pipe(countDelivery()))).toMatchObject({ lost: 0, doubled: 0 });
+  });
+
+  it('kills the process of a run', async () => {
+    await start();
+    const wire = open();
+    const program = keepRunning(wire);
+    const pid = await program.pid;
+    killRun(wire, program.names);
+    expect(endOf(await all(program.messages$))).toBe('ERR_KILLED');
+    expect(isAlive(pid)).toBe(false);
   });
 
   it.each(['GET //[ HTTP/1.1', 'GET http://[ HTTP/1.1', 'OPTIONS * HTTP/1.1', 'GET /%ff?console=%ff HTTP/1.1'])(

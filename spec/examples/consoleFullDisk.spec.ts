@@ -28,7 +28,7 @@ it('a run whose output cannot be kept ends for its readers, when there is room a
       setTimeout(() => (isFull = false), 100);
     }, 50);
   });
-  const runs = createRuns(rooms, () => program$);
+  const runs = createRuns(rooms, kept, () => program$);
   const [near, far] = memoryLink<Frame>();
   const serving = serve(of(far)).subscribe((served) => {
     rooms.serve(served);

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { catchError, firstValueFrom, lastValueFrom, map, of, tap, toArray } from 'rxjs';
+import { catchError, firstValueFrom, lastValueFrom, map, of, Subject, tap, toArray } from 'rxjs';
 import { runCode, SandboxError, type SandboxEvent, type SandboxOptions } from '../../docs/examples/console/sandbox.js';
 import { eventually, isAlive } from './consoleSupport.js';
 
@@ -106,6 +106,13 @@ describe('runCode stops', () => {
     const { pid, folder } = parse(await firstValueFrom(runCode(`${whoami} for (;;);`)));
     await eventually(() => !isAlive(pid) && !existsSync(folder));
     expect([isAlive(pid), existsSync(folder)]).toEqual([false, false]);
+  });
+
+  it('a program that is to be killed, after what it printed', async () => {
+    const kill$ = new Subject<void>();
+    const program$ = runCode('console.log("round"); for (;;);', { kill$ }).pipe(tap(({ kind }) => kind === 'output' && kill$.next()));
+    await expect(lastValueFrom(program$)).rejects.toMatchObject({ code: 'ERR_KILLED', message: 'the program was killed by SIGKILL' });
+    expect(kill$.observed).toBe(false);
   });
 
   it('and says so when something else has killed it', async () => {

@@ -19,8 +19,8 @@ declare module 'rxwire' {
     'execution.kill': RunNames;
     /** Asks the server to forget the session of the sender, as if it had been restarted. Sent at most once: a resent one would end the next session, too. */
     'session.forget': null;
-    /** The first message of a run, in its channel and in that of all runs. */
-    'run.started': RunNames;
+    /** The first message of a run, in its channel and in that of all runs. `node` is that of the cluster which runs it. */
+    'run.started': RunNames & { readonly node?: string };
     /** A piece of a file on its way into a workspace: acked when it is written. */
     'upload.chunk': FileChunk;
     /** Asks for the text that all edit, as far as the asker does not have it. */

@@ -6,9 +6,25 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { catchError, EMPTY, fromEvent, ignoreElements, merge, mergeMap, take, tap, type Observable } from 'rxjs';
-import { ofType, type ChannelLog, type Wire } from 'rxwire';
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  fromEvent,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  pairwise,
+  take,
+  tap,
+  type Observable,
+} from 'rxjs';
+import { ofType, type Wire } from 'rxwire';
 import { listen, type ServerCluster } from 'rxwire/server';
+import type { NatsCluster } from 'rxwire/nats';
 import { lmdbChannelLog } from 'rxwire/node';
 import { buildPage, createHandler, parsePath } from './http.js';
 import { createPageSockets, type PageSockets } from './pageSockets.js';
@@ -31,7 +47,7 @@ export interface ConsoleOptions extends WorkspacesOptions {
   /** The folder in which the runs are kept. One server may use it at a time. @default one of its own, which is removed when the server closes */
   readonly folder?: string;
   /** Makes the server a node of a cluster, whose log keeps all channels in place of `folder`. */
-  readonly cluster?: ServerCluster & { readonly log: ChannelLog };
+  readonly cluster?: ServerCluster & Pick<NatsCluster, 'log' | 'state$'>;
   /** Further hosts under which the server may be asked, such as `127.0.0.1:8080` of a proxy. @default none */
   readonly hosts?: readonly string[];
 }
@@ -65,9 +81,10 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
 
   // Only now: another server that has this port may have this folder, too.
   const { log, close: closeLog } = cluster ? { log: cluster.log, close: () => Promise.resolve() } : openFolder(folder);
-  const workspaces = createWorkspaces(log, limits);
-  // The runs of other nodes go on.
-  if (!cluster) await workspaces.interrupt();
+  const workspaces = createWorkspaces(log, { ...limits, ...(cluster && { node: cluster.node }) });
+  // The runs of other nodes go on, as long as those do.
+  await workspaces.interrupt((node) => node === cluster?.node);
+  const interrupting = cluster ? interruptGone(cluster, workspaces).subscribe() : undefined;
   openDoor({ server, door, hosts, pages, answer: createHandler({ assets, hosts, cut: pages.cut }) });
   const serving = listen(door, { path: PATH, hosts: hosts(), pingInterval: PING_INTERVAL, ...(cluster && { cluster }) })
     .pipe(mergeMap((wire) => serve(wire, workspaces)))
@@ -75,6 +92,7 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   const close = async (): Promise<void> => {
     if (!server.listening) return;
     const closed = once(server, 'close');
+    interrupting?.unsubscribe();
     serving.unsubscribe();
     workspaces.close();
     server.close();
@@ -86,6 +104,25 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
     await closeLog();
   };
   return { url: `http://${hosts()[0]}`, close };
+}
+
+/** Ends the runs of each node that goes. One of the nodes that are left does so: the first by its name. */
+function interruptGone({ node, state$ }: Pick<NatsCluster, 'node' | 'state$'>, workspaces: Workspaces): Observable<unknown> {
+  return state$.pipe(
+    map(({ nodes }) => nodes.map((other) => other.node).sort()),
+    pairwise(),
+    map(([before, now]) => ({ first: now[0], gone: before.filter((other) => !now.includes(other)) })),
+    filter(({ first, gone }) => first === node && gone.length > 0),
+    concatMap(({ gone }) =>
+      defer(() => workspaces.interrupt((of) => of !== undefined && gone.includes(of))).pipe(
+        // Its log has failed. The runs stay open until their node is back.
+        catchError((error: Error) => {
+          console.error(`rxwire: ${error.message}`);
+          return EMPTY;
+        }),
+      ),
+    ),
+  );
 }
 
 /** Opens the log of the runs in a folder. */
@@ -145,7 +182,8 @@ function openDoor({ server, door, hosts, pages, answer }: Door): void {
       return;
     }
     pages.add(pageOf(request), request.socket, response);
-    door.emit('request', request, response);
+    // Not each request for this path is one of a wire.
+    if (!door.emit('request', request, response)) answer(request, response);
   });
 }
 

@@ -1,6 +1,30 @@
-import { catchError, defer, EMPTY, finalize, firstValueFrom, map, of, Subject, takeUntil, tap, throwError, toArray } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  firstValueFrom,
+  isObservable,
+  map,
+  of,
+  Subject,
+  takeUntil,
+  tap,
+  throwError,
+  toArray,
+} from 'rxjs';
 import type { Observable } from 'rxjs';
-import { ChannelEndedError, createMessage, priorityMerge, publishTo, retryBackoff, type ChannelSubject, type Message } from 'rxwire';
+import {
+  ChannelEndedError,
+  createMessage,
+  priorityMerge,
+  publishTo,
+  retryBackoff,
+  type ChannelLog,
+  type ChannelSubject,
+  type Message,
+  type PayloadOf,
+} from 'rxwire';
 import type { Hub } from 'rxwire/server';
 import { RUN_CHANNEL, runChannelOf, runsChannelOf, type ExecutionMessage, type RunNames } from '../messages.js';
 import { SandboxError, type SandboxEvent } from '../sandbox.js';
@@ -11,6 +35,8 @@ export interface RunsOptions {
   readonly concurrency?: number;
   /** Programs that may wait for their turn; the next is refused. @default 32 */
   readonly maxWaiting?: number;
+  /** The name of this node of a cluster, which is told with each run. @default there is no cluster */
+  readonly node?: string;
 }
 
 export interface Runs {
@@ -22,8 +48,8 @@ export interface Runs {
   readonly stop: (names: unknown) => void;
   /** Kills the process of a program that runs. */
   readonly kill: (names: unknown) => void;
-  /** Ends the runs that a server before this one has left, as interrupted. */
-  readonly interrupt: () => Promise<void>;
+  /** Ends the runs that a server has left, as interrupted: those of the nodes that are over, or all. */
+  readonly interrupt: (isOver?: (node: string | undefined) => boolean) => Promise<void>;
   /** Kills all programs. The next server finds their runs, and says that they were interrupted. */
   readonly close: () => void;
 }
@@ -58,10 +84,11 @@ const INTERRUPTED = 'the server was restarted while the program ran';
 /**
  * Runs programs, each into a channel of its own. Every message of a run is numbered from 1 in its `deliveryTag`, the last one included.
  *
+ * @param log The log of the hub.
  * @param run Runs a program, and kills its process when `kill$` emits.
  */
-export function createRuns(hub: Hub, run: RunProgram, options: RunsOptions = {}): Runs {
-  const { concurrency = 8, maxWaiting = 32 } = options;
+export function createRuns(hub: Hub, log: Pick<ChannelLog, 'read'>, run: RunProgram, options: RunsOptions = {}): Runs {
+  const { concurrency = 8, maxWaiting = 32, node } = options;
   const running = new Map<string, Run>();
   const waiting$ = new Subject<Run>();
   const listOf = ({ sandboxId }: RunNames): ChannelSubject => hub.channel(runsChannelOf(sandboxId), { retain: { messages: MAX_LISTED } });
@@ -102,6 +129,16 @@ export function createRuns(hub: Hub, run: RunProgram, options: RunsOptions = {})
     write(taken, refused$).subscribe();
   };
 
+  /** Returns the node that has started a run, as far as the list knows. */
+  const nodeOf = async (names: RunNames): Promise<string | undefined> => {
+    const slice = log.read(runsChannelOf(names.sandboxId), { limit: MAX_LISTED });
+    const { entries } = await firstValueFrom(isObservable(slice) ? slice : of(slice));
+    const payloads = entries
+      .filter(({ message }) => message.type === 'run.started')
+      .map(({ message }) => message.payload as PayloadOf<'run.started'>);
+    return payloads.find(({ executionId }) => executionId === names.executionId)?.node;
+  };
+
   const programs = waiting$
     .pipe(
       priorityMerge(execute, {
@@ -122,8 +159,9 @@ export function createRuns(hub: Hub, run: RunProgram, options: RunsOptions = {})
       const taken = { ...names, ...signals, code: payload.data, priority, output, isStopped: false, isWaiting: false };
       running.set(names.executionId, taken);
       try {
-        await output.send(createMessage('run.started', names));
-        await listOf(names).send(createMessage('run.started', names));
+        const started = { ...names, ...(node !== undefined && { node }) };
+        await output.send(createMessage('run.started', started));
+        await listOf(names).send(createMessage('run.started', started));
       } catch (error) {
         running.delete(names.executionId);
         // It came again, from a client that did not hear the server before this one take it.
@@ -145,14 +183,16 @@ export function createRuns(hub: Hub, run: RunProgram, options: RunsOptions = {})
       if (taken.isWaiting) refuse(taken, 'ERR_STOPPED', 'stopped');
     },
     kill: (names) => running.get(namesIn(names)?.executionId ?? '')?.kill$.next(),
-    async interrupt() {
+    async interrupt(isOver = () => true) {
       const found = await firstValueFrom(hub.list('run.').pipe(toArray()));
       for (const { name, hasEnded } of found) {
         const [, sandboxId = '', executionId = ''] = name.split('.');
+        const names = { sandboxId, executionId };
+        if (hasEnded || !isOver(await nodeOf(names))) continue;
         const error = { code: 'ERR_INTERRUPTED', message: `interrupted: ${INTERRUPTED}` };
-        if (!hasEnded) await listOf({ sandboxId, executionId }).send(createMessage('execution.error', { sandboxId, executionId, error }));
+        await listOf(names).send(createMessage('execution.error', { ...names, error }));
+        await hub.interrupt(name, INTERRUPTED);
       }
-      await hub.interrupt('run.', INTERRUPTED);
     },
     close: () => programs.unsubscribe(),
   };

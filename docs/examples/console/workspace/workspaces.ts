@@ -31,7 +31,7 @@ import { hub } from 'rxwire/server';
 import { channelOf, RUN_CHANNEL, stateChannelOf, workspaceIn, WORKSPACE_NAME } from '../messages.js';
 import { runCode, type SandboxOptions } from '../sandbox.js';
 import { locate, readPieces, removeFile } from './files.js';
-import { createRuns, type RunsOptions } from './runs.js';
+import { createRuns, type Runs, type RunsOptions } from './runs.js';
 import { createUploads } from './uploads.js';
 import { createWorkspace, type Workspace } from './workspace.js';
 
@@ -55,8 +55,8 @@ const STATE = {
 const PUBLISHED: readonly string[] = ['document.edit', 'document.caret'];
 
 export interface Workspaces {
-  /** Ends the runs that a server before this one has left, as interrupted. Before the first client comes. */
-  readonly interrupt: () => Promise<void>;
+  /** As that of {@link Runs}: before the first client comes, or when a node of the cluster has gone. */
+  readonly interrupt: Runs['interrupt'];
   /** Serves a client: its channels, what it asks, and the programs that it starts and stops. Emits what is to be sent back. */
   readonly serve: (wire: Wire) => Observable<Message>;
   readonly close: () => void;
@@ -109,6 +109,7 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
     .subscribe(({ message }) => console.error(`rxwire: ${message}`));
   const runs = createRuns(
     rooms,
+    log,
     (id, code, kill$) => all.get(id)?.run(code, { ...options, kill$ }) ?? runCode(code, { ...options, kill$ }),
     options,
   );
