@@ -23,7 +23,8 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
 
   beforeEach(async () => {
     complaints = [];
-    server = await startConsole({ port: 0 });
+    // A machine that is busy with other things may take its time.
+    server = await startConsole({ port: 0, timeLimit: 30_000 });
     page = await visit(await browser.newPage({ viewport: { width: 1280, height: 800 } }), server.url, complaints);
   });
   afterEach(async () => {

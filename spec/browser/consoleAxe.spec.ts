@@ -18,7 +18,8 @@ describeWith('chromium', 'the console for everybody', (executablePath) => {
 
   beforeAll(async () => {
     browser = await launch(executablePath);
-    server = await startConsole({ port: 0 });
+    // A machine that is busy with other things may take its time.
+    server = await startConsole({ port: 0, timeLimit: 30_000 });
   });
   afterAll(async () => {
     await browser.close();

@@ -17,7 +17,8 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
   let page: Page;
 
   beforeEach(async () => {
-    server = await startConsole({ port: 0 });
+    // A machine that is busy with other things may take its time.
+    server = await startConsole({ port: 0, timeLimit: 30_000 });
     page = await openAt(server.url);
   });
   afterEach(async () => {
