@@ -126,11 +126,13 @@ interface Stored {
 
 /** @throws {UsageError} If the package `lmdb` is not installed. */
 async function openStore(path: string): Promise<Stored> {
-  const { lmdbChannelLog, lmdbStore } = await import('../node/index.js').catch((error: unknown) => {
-    const { code } = Object(error) as NodeJS.ErrnoException;
-    if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  const [{ loadLmdb }, { lmdbChannelLog, lmdbStore }] = await Promise.all([import('../node/lmdbPackage.cjs'), import('../node/index.js')]);
+  try {
+    loadLmdb();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
     throw new UsageError('--store needs the package lmdb: npm install lmdb');
-  });
+  }
   const log = lmdbChannelLog({ path });
   const store = lmdbStore({ path });
   return {

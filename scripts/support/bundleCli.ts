@@ -1,18 +1,7 @@
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { root } from './run.js';
-
-/** A package that is not bundled, and is loaded only when the code that uses it is reached: an import would be hoisted. */
-const required = (name: string): Plugin => ({
-  name: `require ${name}`,
-  setup(build) {
-    build.onResolve({ filter: new RegExp(`^${name}$`) }, ({ namespace }) =>
-      namespace === 'required' ? { path: name, external: true } : { path: name, namespace: 'required' },
-    );
-    build.onLoad({ filter: /.*/, namespace: 'required' }, () => ({ contents: `module.exports = require('${name}');` }));
-  },
-});
 
 /**
  * Bundles the command `rxwire` into one file, which needs nothing but Node. LMDB, which is native, is for `serve --store`.
@@ -30,11 +19,10 @@ export async function bundleCli(outfile: string): Promise<void> {
     target: 'node20.19',
     minifyWhitespace: true,
     minifySyntax: true,
-    plugins: [required('lmdb')],
     // For Node, RxJS offers only CommonJS, of which nothing can be left out.
     alias: { rxjs: './node_modules/rxjs/dist/esm/index.js' },
-    // Native parts that ws and msgpackr do without.
-    external: ['bufferutil', 'utf-8-validate', 'msgpackr-extract'],
+    // LMDB is for `serve --store`, which loads it when it opens the store; the others are native parts that ws and msgpackr do without.
+    external: ['lmdb', 'bufferutil', 'utf-8-validate', 'msgpackr-extract'],
     // The packages that are CommonJS require what Node has.
     banner: {
       js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
