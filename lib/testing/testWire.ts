@@ -59,12 +59,12 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
 }
 
 /** The options of {@link testWire}: those of `connect`, without the link, and those of the server. */
-export interface TestWireOptions extends Partial<Omit<ConnectOptions, 'link'>> {
+export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link'>> {
   /**
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it returns ends when the server crashes, as its handlers would do
    * in a process that dies. @default the server receives the messages, and keeps them in `received`
    */
-  readonly serve?: (wire: TestServerWire) => unknown;
+  readonly serve?: (wire: TestServerWire<M>) => unknown;
   /** Options of the server: `authenticate`, `inbox`, `outbox` … */
   readonly server?: TestServerOptions;
   /** Whether the network is cut at first. @default false */
@@ -129,7 +129,7 @@ const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
  *   close();
  * });
  */
-export function testWire<Types extends object = AnyTypes>(options: TestWireOptions = {}): TestWire<MessageIn<Types>> {
+export function testWire<Types extends object = AnyTypes>(options: TestWireOptions<MessageIn<Types>> = {}): TestWire<MessageIn<Types>> {
   type M = MessageIn<Types>;
   const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
   const times = timesOf(options);
@@ -144,7 +144,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
       return near(outgoing);
     }),
   );
-  const server = createTestServer(onWire);
+  const server = createTestServer(onWire as TestWireOptions['serve']);
   let serving: Subscription;
   const start = (): void => {
     serving = serve<Principal | undefined>(links$, { codecs: [codec].flat(), ...times, ...serverOptions }).subscribe(server.use);
@@ -182,7 +182,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
 }
 
 /** Returns the clocks for all parts. Without a `microtask`, a session would use promises, which virtual time does not control. */
-function timesOf({ scheduler, microtask = asapScheduler }: TestWireOptions) {
+function timesOf({ scheduler, microtask = asapScheduler }: Pick<TestWireOptions, 'scheduler' | 'microtask'>) {
   return { ...(scheduler && { scheduler }), microtask };
 }
 
