@@ -8,15 +8,16 @@ import {
   type EnvironmentProviders,
 } from '@angular/core';
 import { NEVER } from 'rxjs';
+import type { AnyTypes, Message, MessageIn } from '../message/types.js';
 import { connect } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
 
 /** The default token of {@link provideWire}. */
 export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 
-export interface ProvideWireOptions {
-  /** The token to inject the wire with. Use one token for each of several wires. @default WIRE */
-  readonly token?: InjectionToken<Wire>;
+export interface ProvideWireOptions<M extends Message = Message> {
+  /** The token to inject the wire with: one for each of several wires, and for a wire with a map of types. @default WIRE */
+  readonly token?: InjectionToken<Wire<M>>;
   /** Whether to connect during server-side rendering. If false, the wire exists there but does not connect. @default false */
   readonly connectOnServer?: boolean;
 }
@@ -27,19 +28,27 @@ export interface ProvideWireOptions {
  *
  * It is created outside Angular's zone, if there is one: its timers neither start change detection nor keep the application from becoming
  * stable.
- * {@link injectMessages} and {@link injectConnection} emit inside the zone. A direct subscription to the wire emits outside, which matters
+ * {@link injectMessages} and the signals of this entry point emit inside the zone. A direct subscription to the wire emits outside, which matters
  * only with zone.js.
  *
  * @param make Called in an injection context: `inject` works in it.
  * @example
  * const providers = [provideWire(() => connect({ link: webSocket('wss://example.com/wire') }))]; // of bootstrapApplication, or of a route
+ * @example
+ * import { InjectionToken } from '@angular/core';
+ *
+ * interface ChatMessages {
+ *   'chat.said': { readonly text: string };
+ * }
+ * const CHAT = new InjectionToken<Wire<MessageIn<ChatMessages>>>('chat');
+ * const providers = [provideWire(() => connect<ChatMessages>({ link: webSocket('wss://example.com/wire') }), { token: CHAT })];
  */
-export function provideWire(make: () => Wire, options: ProvideWireOptions = {}): EnvironmentProviders {
+export function provideWire<M extends Message = Message>(make: () => Wire<M>, options: ProvideWireOptions<M> = {}): EnvironmentProviders {
   const { token = WIRE, connectOnServer = false } = options;
 
   const useFactory = (): Wire => {
     const isIdle = inject(PLATFORM_ID, { optional: true }) === 'server' && !connectOnServer;
-    const wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
+    const wire: Wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
     // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own messages.
     inject(DestroyRef).onDestroy(() => (isIdle ? wire.unsubscribe() : wire.complete()));
     return wire;
@@ -48,7 +57,7 @@ export function provideWire(make: () => Wire, options: ProvideWireOptions = {}):
 }
 
 /**
- * Returns the wire that {@link provideWire} provides.
+ * Returns the wire that {@link provideWire} provides, with the types of its token, or with those of a map.
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example
@@ -56,6 +65,8 @@ export function provideWire(make: () => Wire, options: ProvideWireOptions = {}):
  *   readonly wire = injectWire();
  * }
  */
+export function injectWire<M extends Message>(token: InjectionToken<Wire<M>>): Wire<M>;
+export function injectWire<Types extends object = AnyTypes>(): Wire<MessageIn<Types>>;
 export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
 }

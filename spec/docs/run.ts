@@ -51,9 +51,8 @@ function words(lines: readonly string[]): string {
 /** The modules that a script requires, as CommonJS sees them; relative ones from the top of the repository. */
 async function load(script: string): Promise<ReadonlyMap<string, Module>> {
   const names = new Set([...script.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name = '']) => name));
-  return new Map(
-    await Promise.all(
-      [...names].map(async (name) => [name, { ...((await import(name.replace(/^\.\//, '../../'))) as Module), __esModule: true }] as const),
-    ),
-  );
+  const modules = new Map<string, Module>();
+  // One after the other: jest may run a module that two of them import before its own imports have run.
+  for (const name of names) modules.set(name, { ...((await import(name.replace(/^\.\//, '../../'))) as Module), __esModule: true });
+  return modules;
 }

@@ -3,10 +3,10 @@ import type { PendingStatus, Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 
-/** A message that a wire has taken, and that has no outcome yet. */
-export interface PendingMessage {
+/** A message that a wire has taken, and that has no outcome yet. `M` is its type, where it is known. */
+export interface PendingMessage<M extends Message = Message> {
   /** The message as it was sent; one that a durable outbox has restored, as its codec has decoded it. */
-  readonly message: Message;
+  readonly message: M;
   /** `queued`: it waits to be sent. `stored`: it waits, and a durable outbox keeps it. `sent`: it waits for its ack, maybe without a connection. */
   readonly status: PendingStatus;
   /** How often it was sent since the subscription; at least 1 if it was sent at all. */

@@ -1,0 +1,45 @@
+import { inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
+import { toSignal } from '@angular/core/rxjs-interop';
+import { distinctUntilChanged, map } from 'rxjs';
+import { pendingOf, type PendingMessage } from '../app/sending/pendingOf.js';
+import type { Message, MessageType } from '../message/types.js';
+import type { MessageOf, Selected, TypeIn } from '../operators/ofType.js';
+import type { Wire } from '../wire/wire.js';
+import { inZone } from './inZone.js';
+import { injectWire } from './provideWire.js';
+import { readSelection } from './wireSelection.js';
+
+/**
+ * Returns the messages that have no outcome yet as a signal, as {@link pendingOf} lists them: all, or those of some types. With a durable outbox, those that an earlier page has left are
+ * among them. The signal follows the wire until the injecting object is destroyed. The list is empty when a durable outbox is not open yet.
+ *
+ * @param types Exact names: no patterns. @default all types
+ * @throws {Error} NG0203, outside of an injection context.
+ * @example
+ * import { computed } from '@angular/core';
+ *
+ * class Outbox {
+ *   readonly rows = injectPending('chat.said');
+ *   readonly text = computed(() => `${this.rows().length} messages are not sent yet`);
+ * }
+ */
+export function injectPending(token?: InjectionToken<Wire>): Signal<readonly PendingMessage[]>;
+export function injectPending<M extends Message, T extends TypeIn<M>>(
+  token: InjectionToken<Wire<M>>,
+  ...types: [T, ...T[]]
+): Signal<readonly PendingMessage<Selected<M, T>>[]>;
+export function injectPending<T extends MessageType | (string & {})>(
+  ...types: [T, ...T[]]
+): Signal<readonly PendingMessage<MessageOf<T>>[]>;
+export function injectPending(...selection: [(InjectionToken<Wire> | string)?, ...string[]]): Signal<readonly unknown[]> {
+  const { token, types } = readSelection(selection);
+  const wanted = new Set(types);
+  const select = (pending: readonly PendingMessage[]): readonly PendingMessage[] =>
+    wanted.size === 0 ? pending : pending.filter(({ message }) => wanted.has(message.type));
+  const pending$ = pendingOf(injectWire(token)).pipe(map(select), distinctUntilChanged(isSameList), inZone(inject(NgZone)));
+  return toSignal(pending$, { requireSync: true });
+}
+
+function isSameList(a: readonly PendingMessage[], b: readonly PendingMessage[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
+}
