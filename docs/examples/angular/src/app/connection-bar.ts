@@ -1,0 +1,27 @@
+import { Component, computed, inject } from '@angular/core';
+import { injectConnection, injectPending } from 'rxwire/angular';
+import { APP_WIRE } from './app-wire';
+import { Network } from './network';
+
+/** Shows whether the page is connected, and how many messages wait. */
+@Component({
+  selector: 'app-connection-bar',
+  template: `
+    <span class="status" role="status" [class.online]="isOnline()">{{ text() }}</span>
+    <button type="button" (click)="network.toggle()">
+      {{ network.isCut() ? 'Restore the network' : 'Cut the network' }}
+    </button>
+  `,
+})
+export class ConnectionBar {
+  protected readonly network = inject(Network);
+  private readonly connection = injectConnection(APP_WIRE);
+  private readonly pending = injectPending(APP_WIRE, 'note.added');
+
+  protected readonly isOnline = computed(() => this.connection().status === 'connected');
+  protected readonly text = computed(() => {
+    const waiting = this.pending().length;
+    if (waiting === 0) return this.isOnline() ? 'online' : 'offline';
+    return `${this.isOnline() ? 'online' : 'offline'}, ${waiting} waiting`;
+  });
+}

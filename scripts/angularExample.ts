@@ -1,0 +1,100 @@
+/**
+ * npm run example:angular: installs docs/examples/angular with the packed package, where nothing of this repository is; runs its unit tests, builds it, and
+ * drives it in Chromium. The screenshots are in .tmp/angular.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launch } from '../spec/browser/launch.js';
+import { pathOf } from '../spec/support/debian.js';
+import { freePort } from '../spec/support/freePort.js';
+import { driveNotes } from './support/driveNotes.js';
+import { root, run } from './support/run.js';
+
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+}
+
+interface Lock {
+  readonly packages: Record<string, Partial<Manifest> & { resolved?: string }>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'rxwire-angular-'));
+const app = join(folder, 'app');
+const screenshots = join(root, '.tmp/angular');
+
+/** Installs the app and the tarball. The lock of the app pins all packages but rxwire. */
+async function install(): Promise<void> {
+  const { version, dependencies, peerDependencies } = await read<Manifest>(join(root, 'package.json'));
+  const tarball = `file:rxwire-${version}.tgz`;
+  await cp(join(root, 'docs/examples/angular'), app, { recursive: true, filter: (path) => !/\/(node_modules|dist|\.angular)$/.test(path) });
+  await run('npm', ['pack', '--silent', '--pack-destination', app]);
+
+  const manifest = await read<Manifest>(join(app, 'package.json'));
+  const lock = await read<Lock>(join(app, 'package-lock.json'));
+  const [whole, rxwire] = [lock.packages[''], lock.packages['node_modules/rxwire']];
+  if (!whole?.dependencies || !rxwire) throw new Error('docs/examples/angular/package-lock.json has no rxwire');
+  manifest.dependencies['rxwire'] = whole.dependencies['rxwire'] = tarball;
+  Object.assign(rxwire, { version, resolved: tarball, dependencies, peerDependencies });
+  await writeFile(join(app, 'package.json'), JSON.stringify(manifest));
+  await writeFile(join(app, 'package-lock.json'), JSON.stringify(lock));
+  await run('npm', ['ci', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], app);
+}
+
+async function test(): Promise<void> {
+  await run('npm', ['test', '--silent'], app);
+}
+
+async function build(): Promise<void> {
+  await run('npx', ['tsc', '--noEmit', '-p', 'tsconfig.server.json'], app);
+  await run('npm', ['run', '--silent', 'build'], app);
+}
+
+async function drive(): Promise<void> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  await mkdir(screenshots, { recursive: true });
+  const [browser, first] = await Promise.all([launch(pathOf('chromium')), serve(port)]);
+  let server = first;
+  try {
+    await driveNotes(browser, origin, {
+      screenshots,
+      stopServer: () => stop(server),
+      startServer: async () => void (server = await serve(port)),
+    });
+  } finally {
+    await Promise.all([browser.close(), stop(server)]);
+  }
+}
+
+/** Starts the server of the app. Resolves when it listens. */
+async function serve(port: number): Promise<ChildProcess> {
+  const env = { ...process.env, PORT: String(port) };
+  const child = spawn(process.execPath, ['--import', 'tsx', 'server.ts'], { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as [unknown];
+  if (!String(line).startsWith('http://')) throw new Error(`the server of the example has not started: ${String(line)}`);
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+async function read<T>(file: string): Promise<T> {
+  return JSON.parse(await readFile(file, 'utf8')) as T;
+}
+
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const step of [install, test, build, drive]) {
+  const begin = Date.now();
+  await step();
+  console.log(`${step.name}: ok, ${((Date.now() - begin) / 1_000).toFixed(1)} s`);
+}
