@@ -18,7 +18,8 @@ timer(0, 1_000)
   .subscribe();
 
 const server = createServer(sirv('dist/notes/browser', { single: true }));
-listen<AppMessages>(server).subscribe(serve);
+// A person whose page was closed stays in the list until the session ends.
+listen<AppMessages>(server, { detachedTimeout: 15_000 }).subscribe(serve);
 server.listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${port}`));
 
 function megabytes(): string {
