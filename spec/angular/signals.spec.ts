@@ -227,6 +227,13 @@ describe('injectChannel', () => {
     const [two, three] = ask(() => [injectChannel('log', { from: 'start', keep: 2 }), injectChannel('log', { keep: 3 })] as const);
     await eventually(() => three.messages().length === 3);
     expect([texts(two.messages()), texts(three.messages())]).toEqual(['de'.split(''), 'cde'.split('')]);
+    const four = ask(() => injectChannel('log', { keep: 4 }));
+    rooms.channel('log').next(note('f'));
+    await eventually(() => four.messages().length === 4);
+    rooms.channel('log').next(note('g'));
+    await eventually(() => texts(four.messages()).includes('g'));
+    expect(texts(four.messages())).toEqual('defg'.split(''));
+    expect(texts(ask(() => injectChannel('log', { keep: 9 })).messages())).toEqual('defg'.split(''));
   });
 
   it('shows all messages to a component that comes later, and leaves with the last one', async () => {
@@ -277,6 +284,7 @@ describe('injectChannel', () => {
     const rooms = hub({ authorize: () => ({ reason: 'members only' }) });
     const { ask } = bootstrap({ serve: rooms.serve });
     const room = ask(() => injectChannel('room.1'));
+    expect(room.presence().members).toEqual([]);
     await eventually(() => room.state().status === 'refused');
     expect(room.state().error).toMatchObject({ code: 'ERR_CHANNEL_REFUSED', reason: 'members only' });
     expect([room.messages(), room.presence().members]).toEqual([[], []]);
@@ -311,7 +319,22 @@ describe('a token', () => {
     server.next(note('b'));
     await eventually(() => seen.length === 2);
     expect(seen).toEqual(['a', 'b']);
-    expect(ask(() => injectWire(NOTES))).toBe(ask(() => injectWire<Notes>()));
+  });
+
+  it('selects the wire of each function', async () => {
+    const other = testWire<Notes>({ isCut: true });
+    open.push(other);
+    const OTHER = new InjectionToken<Wire<MessageIn<Notes>>>('other');
+    const { ask } = bootstrap({}, [provideWire(() => other.wire, { token: OTHER }) as unknown as Provider]);
+    const message = note('a');
+    const [own, pending, added] = ask(() => [injectPending(), injectPending(OTHER), injectPending(OTHER, 'note.added')] as const);
+    const receipt = ask(() => injectReceipt(message.id, OTHER));
+    const room = ask(() => injectChannel('room.1', { token: OTHER }));
+    expect(ask(() => injectWire(OTHER))).toBe(other.wire);
+    other.wire.next(message);
+    await eventually(() => added().length === 1);
+    expect([own().length, pending().map(({ message: { type } }) => type)]).toEqual([0, ['channel.join', 'note.added']]);
+    expect([receipt()?.status, room.state().status]).toEqual(['queued', 'joining']);
   });
 });
 
@@ -332,13 +355,14 @@ describe('the zone', () => {
         }
       };
     const zone = { run: within(true), runOutsideAngular: within(false) };
-    const { ask, wire, cut } = bootstrap({ serve: rooms.serve }, [{ provide: NgZone, useValue: zone }]);
-    cut();
+    const { ask, wire, restore } = bootstrap({ serve: rooms.serve, isCut: true }, [{ provide: NgZone, useValue: zone }]);
     const message = note('a');
-    const [receipt, pending] = ask(() => [injectReceipt(message.id), injectPending()] as const);
-    for (const changed of [receipt, pending]) noteChanges(changed, () => seen.push(isInside ? 'inside' : 'outside'));
+    const [receipt, pending, { state }] = ask(() => [injectReceipt(message.id), injectPending(), injectChannel('room.1')] as const);
+    for (const changed of [receipt, pending, state]) noteChanges(changed, () => seen.push(isInside ? 'inside' : 'outside'));
     wire.next(message);
-    await eventually(() => pending().length === 1);
-    expect(seen).toEqual(['inside', 'inside']);
+    await eventually(() => pending().length > 0);
+    restore();
+    await eventually(() => state().status === 'joined');
+    expect(seen).toEqual(['inside', 'inside', 'inside']);
   });
 });
