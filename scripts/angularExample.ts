@@ -28,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), 'rxwire-angular-'));
 const app = join(folder, 'app');
 const screenshots = join(root, '.tmp/angular');
 
-/** Installs the app and the tarball. The lock of the app pins all packages but rxwire. */
+/** Installs the app and the tarball. The lock of the app pins all packages; a new dependency of rxwire that it does not have yet is added. */
 async function install(): Promise<void> {
   const { version, dependencies, peerDependencies } = await read<Manifest>(join(root, 'package.json'));
   const tarball = `file:rxwire-${version}.tgz`;
@@ -43,7 +43,7 @@ async function install(): Promise<void> {
   Object.assign(rxwire, { version, resolved: tarball, dependencies, peerDependencies });
   await writeFile(join(app, 'package.json'), JSON.stringify(manifest));
   await writeFile(join(app, 'package-lock.json'), JSON.stringify(lock));
-  await run('npm', ['ci', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], app);
+  await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], app);
 }
 
 async function test(): Promise<void> {

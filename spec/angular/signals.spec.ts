@@ -181,10 +181,17 @@ describe('injectPending', () => {
     await eventually(() => rows().length === 0);
     expect(server.received).toHaveLength(1);
   });
+});
 
-  it('is empty while a page is rendered on the server', () => {
-    const { ask } = bootstrap({}, [{ provide: PLATFORM_ID, useValue: 'server' }]);
-    expect(ask(() => injectPending())()).toEqual([]);
+describe('while a page is rendered on the server', () => {
+  it('has all signals, and connects to nothing', async () => {
+    const { ask, server } = bootstrap({ isCut: true }, [{ provide: PLATFORM_ID, useValue: 'server' }]);
+    const message = note('a');
+    const [pending, receipt, room] = ask(() => [injectPending('note.added'), injectReceipt(message.id), injectChannel('room.1')] as const);
+    expect([pending(), receipt(), room.messages(), room.presence().members]).toEqual([[], undefined, [], []]);
+    ask(() => injectWire()).next(message);
+    await eventually(() => pending().length === 1);
+    expect([receipt()?.status, room.state().status, server.received]).toEqual(['queued', 'joining', []]);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Subscription } from 'rxjs';
 import { consume, hub, ofType, type Message, type MessageIn, type Wire } from 'rxwire';
 import type { AppMessages } from './src/app/messages';
 
@@ -8,15 +9,18 @@ export function createService() {
 
   return {
     rooms,
-    serve(wire: Wire<MessageIn<AppMessages>>): void {
-      rooms.serve(wire);
+    serve(wire: Wire<MessageIn<AppMessages>>): Subscription {
+      const serving = rooms.serve(wire);
       // The client gets its ack when the note has its place in the channel.
-      wire
-        .pipe(
-          ofType('note.added'),
-          consume((note) => notes.send(checked(note))),
-        )
-        .subscribe();
+      serving.add(
+        wire
+          .pipe(
+            ofType('note.added'),
+            consume((note) => notes.send(checked(note))),
+          )
+          .subscribe(),
+      );
+      return serving;
     },
   };
 }
