@@ -12,7 +12,7 @@ import type { Wire } from '../wire/wire.js';
 import { channelMessages } from './channelMessages.js';
 import { inZone } from './inZone.js';
 import { injectWire, WIRE } from './provideWire.js';
-import { reading, valuesOf, type ValueOrSignal } from './valuesOf.js';
+import { reading, valuesOf } from './valuesOf.js';
 
 /** The options of {@link injectChannel}: those of `channel`, and these. */
 export interface InjectChannelOptions extends ChannelOptions {
@@ -61,7 +61,7 @@ export interface ChannelSignals<M extends Message = Message> {
  * }
  */
 export function injectChannel<Types extends object = AnyTypes>(
-  name: ValueOrSignal<string>,
+  name: string | (() => string | undefined),
   options: InjectChannelOptions = {},
 ): ChannelSignals<MessageIn<Types>> {
   const { token = WIRE, keep = 100, ...channelOptions } = options;

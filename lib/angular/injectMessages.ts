@@ -30,6 +30,7 @@ export function injectMessages<M extends Message, T extends TypeIn<M>>(
   token: InjectionToken<Wire<M>>,
   ...types: [T, ...T[]]
 ): Observable<Selected<M, T>>;
+/** Returns the messages of these types of the wire of `WIRE`. */
 export function injectMessages<T extends MessageType | (string & {})>(...types: [T, ...T[]]): Observable<MessageOf<T>>;
 export function injectMessages(...selection: [(InjectionToken<Wire> | string)?, ...string[]]): Observable<Message> {
   const { token, types } = readSelection(selection);

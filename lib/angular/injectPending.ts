@@ -24,10 +24,12 @@ import { readSelection } from './wireSelection.js';
  * }
  */
 export function injectPending(token?: InjectionToken<Wire>): Signal<readonly PendingMessage[]>;
+/** Returns the pending messages of these types, with the types of the token. */
 export function injectPending<M extends Message, T extends TypeIn<M>>(
   token: InjectionToken<Wire<M>>,
   ...types: [T, ...T[]]
 ): Signal<readonly PendingMessage<Selected<M, T>>[]>;
+/** Returns the pending messages of these types of the wire of `WIRE`. */
 export function injectPending<T extends MessageType | (string & {})>(
   ...types: [T, ...T[]]
 ): Signal<readonly PendingMessage<MessageOf<T>>[]>;

@@ -5,7 +5,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Wire } from '../wire/wire.js';
 import { inZone } from './inZone.js';
 import { injectWire, WIRE } from './provideWire.js';
-import { reading, valuesOf, type ValueOrSignal } from './valuesOf.js';
+import { reading, valuesOf } from './valuesOf.js';
 
 /**
  * Returns the latest receipt of one message as a signal, as {@link Wire.messageState} emits it: its `status` is `queued`, `stored`, `sent`, `acked`, `refused`,
@@ -23,7 +23,7 @@ import { reading, valuesOf, type ValueOrSignal } from './valuesOf.js';
  *   readonly text = computed(() => (this.receipt()?.status === 'acked' ? 'done' : 'waiting'));
  * }
  */
-export function injectReceipt(id: ValueOrSignal<string>, token: InjectionToken<Wire> = WIRE): Signal<Receipt | undefined> {
+export function injectReceipt(id: string | (() => string | undefined), token: InjectionToken<Wire> = WIRE): Signal<Receipt | undefined> {
   const wire = injectWire(token);
   const zone = inject(NgZone);
   const read = reading(id);

@@ -66,6 +66,7 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
  * }
  */
 export function injectWire<M extends Message>(token: InjectionToken<Wire<M>>): Wire<M>;
+/** Returns the wire of `WIRE`, with the types of a map. */
 export function injectWire<Types extends object = AnyTypes>(): Wire<MessageIn<Types>>;
 export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
