@@ -10,7 +10,7 @@ import { createActor, createLives, type Actor, type Carriage, type Setup, type T
 import { reconcile, type Breach, type Tallies } from './reconcile.js';
 
 /** How long it may take until all is delivered, once nothing fails any more, in ms. */
-const CALM = 15_000;
+const CALM = 60_000;
 
 export interface WorldOptions
   extends

@@ -34,6 +34,7 @@ const words: Readonly<Record<string, string>> = {
   ERR_REQUEST_TIMEOUT: 'The server did not answer in time. Try again.',
   ERR_SESSION_LOST: 'The server has forgotten this page. A new session goes on: sent messages again, output from the log.',
   ERR_STORE: 'The messages could not be stored.',
+  ERR_STREAM_CLOSED: 'The other side has closed the stream.',
   ERR_UNAUTHORIZED: 'The server does not let this page in.',
   ERR_UNDELIVERED: 'The page was closed before everything was delivered.',
   ERR_UNHANDLED: 'A message came that this page does not know.',
