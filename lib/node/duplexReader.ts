@@ -93,6 +93,8 @@ export function createDuplexReader({ type, push, isRead, send, onAborted }: Dupl
       drain();
     },
     confirmEnd,
+    /** Whether the other side has written anything. */
+    hasBegun: (): boolean => offset > 0 || hasEnd,
     /** Whether all bytes have arrived, and the end. */
     hasEnd: (): boolean => hasEnd,
     /** Whether the application has read all bytes, and the end. */

@@ -82,9 +82,9 @@ function refuse(wire: DuplexWire, type: string, duplex: string): void {
   sendPart(wire, type, { duplex, refused: 'the other side has no such stream' });
 }
 
-/** Sends a part that is not bytes. */
-export function sendPart(wire: DuplexWire, type: string, part: DuplexPart): void {
-  wire.next(partMessage(wire, type, part));
+/** Sends a part that is not bytes. @param isNotice Whether nothing is lost if it does not arrive: the wire does not wait for its ack. */
+export function sendPart(wire: DuplexWire, type: string, part: DuplexPart, isNotice = false): void {
+  wire.next(isNotice ? createMessage<string, DuplexPart>(type, part, { delivery: 'at-most-once' }) : partMessage(wire, type, part));
 }
 
 /** Returns the message of a part. Streams need acks: a level without them is raised. */

@@ -15,7 +15,7 @@ import { withMarbleEnd } from './marbleEnd.js';
 import type { TestWire } from './testWire.js';
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
-import { createVirtualTime } from './virtualTime.js';
+import { runVirtually } from './virtualTime.js';
 
 /** How long a pipeline may continue after its last marble, in ms, and how often it may emit: an endless pipeline must not block the test. */
 const PATIENCE = 3_600_000;
@@ -39,10 +39,9 @@ interface Recorded {
 function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
-  const scheduler = createVirtualTime();
-  const now = () => scheduler.frame;
 
-  return scheduler.run(({ cold, hot, flush }) => {
+  return runVirtually((scheduler, { cold, hot, flush }) => {
+    const now = () => scheduler.frame;
     const open = (role: MarbleLine['role'], name: string, marbles: string) => {
       const isHot = marbles.includes('^');
       return watch((isHot ? hot : cold)(marbles, meaning(marbles, values), error), role, name, isHot, now);

@@ -3,8 +3,8 @@ import { assertNotNegative, assertWhole } from '../internal/assert.js';
 import { withMarbleEnd } from './marbleEnd.js';
 import { planFaults, type SimulationFaults } from './simulationFaults.js';
 import { SimulationError } from './simulationError.js';
-import { createVirtualTime } from './virtualTime.js';
-import { createWorld, type SimulationEvent, type SimulationWorld } from './simulationWorld.js';
+import { runVirtually } from './virtualTime.js';
+import { createWorld, synchronous, type SimulationEvent, type SimulationWorld } from './simulationWorld.js';
 import { shrink, type SimulationRun } from './shrink.js';
 
 /** What must hold in each run. A check fails by throwing: `expect`, `assert` … */
@@ -81,6 +81,8 @@ export function simulate(story: SimulationStory, options: SimulationOptions = {}
     const { seed, kept } = parseReplay(replay);
     const { events, failure } = runSeed(story, seed, options, (id) => kept !== undefined && !kept.has(id));
     if (failure) throw new SimulationError(seed, events, events, failure.cause);
+    const missing = [...(kept ?? [])].find((id) => !events.some((event) => event.id === id));
+    if (missing !== undefined) throw new RangeError(`simulate: "replay" names ${missing}, which is no event of seed ${seed}`);
     return reportOf([events]);
   }
   const all: (readonly SimulationEvent[])[] = [];
@@ -105,8 +107,7 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
   config.onUnhandledError = fail;
   try {
     withMarbleEnd((end) => {
-      const scheduler = createVirtualTime();
-      scheduler.run(({ flush }) => {
+      runVirtually((scheduler, { flush }) => {
         const planned = planFaults(seed, faults, duration);
         let checks: SimulationChecks = {};
         const check = (): void => {
@@ -117,7 +118,10 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
           asyncScheduler.schedule(check);
         };
         attempt(() => {
-          checks = story(createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent }));
+          checks = synchronous(
+            'the story',
+            story(createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent })),
+          );
           if (checks.always) interval(CHECKED_EVERY).subscribe(check);
           scheduler.maxFrames = duration + settle;
           flush();
@@ -145,7 +149,7 @@ function attempt(run: () => void, fail: (cause: unknown) => void): void {
 function parseReplay(replay: string): { readonly seed: number; readonly kept: ReadonlySet<string> | undefined } {
   const [seed = '', kept] = replay.split(':');
   if (!/^\d+$/.test(seed)) throw new RangeError(`simulate: "replay" must be a seed, or a seed and its events, as 17:f2,s3, got ${replay}`);
-  return { seed: Number(seed), kept: kept === undefined ? undefined : new Set(kept.split(',')) };
+  return { seed: Number(seed), kept: kept === undefined ? undefined : new Set(kept.split(',').filter((id) => id !== '')) };
 }
 
 function reportOf(runs: readonly (readonly SimulationEvent[])[]): SimulationReport {

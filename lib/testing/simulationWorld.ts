@@ -1,4 +1,5 @@
 import { delay, EMPTY, mergeMap, of, timer, type MonoTypeOperatorFunction, type Observable, type SchedulerLike } from 'rxjs';
+import { isPromise } from '../internal/maybeAsync.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
 import { seededRandom } from './seededRandom.js';
 import { describeFault, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
@@ -9,10 +10,10 @@ export interface SimulationWorld {
   readonly seed: number;
   /** Returns numbers from 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Creates a wire whose network and server suffer the faults of the seed. */
+  /** Creates a wire whose network and server suffer the faults of the seed. A frame takes 1 to 20 ms, as the seed decides, unless `lag` is given. */
   readonly testWire: <Types extends object = AnyTypes>(options?: TestWireOptions) => TestWire<MessageIn<Types>>;
   /** Runs a step so many times, at random times while there are faults, in order. */
-  readonly during: (count: number, step: (index: number) => void) => void;
+  readonly during: (count: number, step: (index: number) => unknown) => void;
   /** Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default 500 */
   readonly pause: (most?: number) => Observable<unknown>;
   /** An operator that loses values, emits some twice, and changes their order: an unreliable connection between two parts of a pipeline. */
@@ -39,16 +40,30 @@ export interface WorldOptions {
   readonly onEvent: (event: SimulationEvent) => void;
 }
 
+/** @throws {TypeError} If the result is a promise, for which virtual time would not wait. */
+export function synchronous<T>(name: string, result: T): T {
+  if (isPromise(result)) throw new TypeError(`simulate: ${name} must not return a promise, because virtual time does not wait for it`);
+  return result;
+}
+
+/** The longest time that a frame takes without a fault, in ms. Frames that took no time would hide what happens on their way. */
+const MAX_LAG = 20;
 const LOST = 0.1;
 const DOUBLED = 0.1;
 const LATE = 0.2;
 /** How much later a value arrives than the values behind it, in ms. */
 const LATEST = 50;
 
+/** A wire, and how long its frames take without a fault, in ms. */
+interface FaultyWire {
+  readonly test: TestWire;
+  readonly lag: number;
+}
+
 /** Creates the world of one run, and schedules its faults. */
 export function createWorld(options: WorldOptions): SimulationWorld {
   const { seed, faults, duration, scheduler, isLeftOut, onEvent } = options;
-  const wires: TestWire[] = [];
+  const wires: FaultyWire[] = [];
   let [steps, pipes, pauses] = [0, 0, 0];
   scheduleFaults(options, wires);
 
@@ -63,8 +78,9 @@ export function createWorld(options: WorldOptions): SimulationWorld {
     seed,
     random: seededRandom(`story of ${seed}`),
     testWire<Types extends object>(own?: TestWireOptions) {
-      const test = testWire<Types>(own);
-      wires.push(test as unknown as TestWire);
+      const lag = Math.ceil(MAX_LAG ** seededRandom(`lag ${wires.length} of ${seed}`)());
+      const test = testWire<Types>({ lag, ...own });
+      wires.push({ test: test as unknown as TestWire, lag: own?.lag ?? lag });
       return test;
     },
     during(count, step) {
@@ -77,7 +93,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
         if (isLeftOut(id)) return;
         timer(at, scheduler).subscribe(() => {
           onEvent({ id, at, text: `step ${index}` });
-          step(index);
+          synchronous('a step', step(index));
         });
       });
     },
@@ -106,24 +122,24 @@ export function createWorld(options: WorldOptions): SimulationWorld {
 }
 
 /** The network is what the faults make of it that are active: a cut goes before a black hole, and the longest lag counts. */
-function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly TestWire[]): void {
+function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();
   const settle = (): void => {
     const kinds = [...active].map(({ kind }) => kind);
     const lag = Math.max(0, ...[...active].map(({ kind, delay: ms }) => (kind === 'lag' ? ms : 0)));
-    for (const wire of wires) {
-      wire.lag(lag);
-      if (kinds.includes('cut')) wire.cut();
-      else if (kinds.includes('black hole')) wire.blackhole();
-      else wire.restore();
+    for (const { test, lag: least } of wires) {
+      test.lag(least + lag);
+      if (kinds.includes('cut')) test.cut();
+      else if (kinds.includes('black hole')) test.blackhole();
+      else test.restore();
     }
   };
   for (const fault of planned) {
     if (isLeftOut(fault.id)) continue;
     timer(fault.at, scheduler).subscribe(() => {
       onEvent({ id: fault.id, at: fault.at, text: describeFault(fault) });
-      if (fault.kind === 'crash') for (const wire of wires) wire.crashServer();
-      else if (fault.kind === 'drop') for (const wire of wires) wire.drop();
+      if (fault.kind === 'crash') for (const { test } of wires) test.crashServer();
+      else if (fault.kind === 'drop') for (const { test } of wires) test.drop();
       else {
         active.add(fault);
         settle();

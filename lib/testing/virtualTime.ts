@@ -1,16 +1,24 @@
-import type { SchedulerAction, Subscription } from 'rxjs';
+import { asapScheduler, type SchedulerAction, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 
 /** The text of an error that RxJS throws by mistake. */
 const MISTAKEN = 'Expected a due immediate or interval';
 
+type RunHelpers = Parameters<Parameters<TestScheduler['run']>[0]>[0];
+
+/** Runs a function in virtual time. Nothing of the run is left in the schedulers of RxJS, also if it throws. */
+export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers) => T): T {
+  const scheduler = createVirtualTime();
+  return withOwnMicrotasks(() => scheduler.run((helpers) => run(scheduler, helpers)));
+}
+
 /**
- * Creates the scheduler of a run in virtual time.
+ * Creates the scheduler of a run.
  *
  * When two timers are due at the same time, RxJS may run the second one first. If that one cancels the other, a callback of the `TestScheduler` finds nothing to
  * do, and throws (seen in RxJS 7.8). Here it does nothing.
  */
-export function createVirtualTime(): TestScheduler {
+function createVirtualTime(): TestScheduler {
   const scheduler = new TestScheduler(() => true);
   const schedule = scheduler.schedule.bind(scheduler);
   scheduler.schedule = <T>(work: (this: SchedulerAction<T>, state?: T) => void, delay?: number, state?: T): Subscription =>
@@ -26,4 +34,19 @@ export function createVirtualTime(): TestScheduler {
       state,
     );
   return scheduler;
+}
+
+/**
+ * Gives a run an `asapScheduler` without actions, and restores its actions afterwards. A run that ends early leaves actions there that no clock runs, and for which
+ * the scheduler would wait for ever.
+ */
+function withOwnMicrotasks<T>(run: () => T): T {
+  const scheduler = asapScheduler as unknown as { actions: unknown[]; _scheduled: unknown; _active: boolean };
+  const { actions, _scheduled, _active } = scheduler;
+  Object.assign(scheduler, { actions: [], _scheduled: undefined, _active: false });
+  try {
+    return run();
+  } finally {
+    Object.assign(scheduler, { actions, _scheduled, _active });
+  }
 }

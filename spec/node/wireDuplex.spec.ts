@@ -17,7 +17,8 @@ import {
   type Wire,
 } from '../../lib/index.js';
 import { wireDuplex } from '../../lib/node/wireDuplex.js';
-import { of, ReplaySubject } from 'rxjs';
+import { lastValueFrom, of, ReplaySubject } from 'rxjs';
+import { testWire } from '../../lib/testing/index.js';
 import { bytesPair } from '../support/bytesPair.js';
 import { eventually } from '../support/eventually.js';
 import { record } from '../support/record.js';
@@ -290,6 +291,20 @@ describe('wireDuplex', () => {
       expect(await error).toMatchObject({ code: 'ERR_STREAM_CLOSED', stream: 'test' });
       await near.close();
     });
+  });
+
+  it('leaves nothing to deliver when a reader is gone after it has read all', async () => {
+    const { wire, cut, close } = testWire({ codec: msgpack(), serve: (served) => wireDuplex(served as Wire, 'test').resume() });
+    const ended = lastValueFrom(wire, { defaultValue: undefined });
+    const near = ending(wireDuplex(wire, 'test'));
+    near.end('hello');
+    await once(near, 'finish');
+    cut();
+    near.destroy();
+    wire.complete();
+    // It would fail with ERR_DRAIN_TIMEOUT.
+    await ended;
+    close();
   });
 
   it('stops at an AbortSignal, and passes that on', async () => {

@@ -1,5 +1,5 @@
 import { asapScheduler, asyncScheduler, map, NEVER, of, Subject, Subscription } from 'rxjs';
-import { consume, createMessage, dedupe, idempotent, memoryResults, ofType, resequence, type Message } from '../../lib/index.js';
+import { consume, createMessage, dedupe, idempotent, memoryResults, ofType, pendingOf, resequence, type Message } from '../../lib/index.js';
 import { runMarble, simulate, SimulationError, type SimulationOptions, type SimulationStory } from '../../lib/testing/index.js';
 
 /** The error of a simulation that must fail. */
@@ -145,8 +145,49 @@ describe('simulate', () => {
     expect(simulate(charging(true), { seeds: 1_000, firstSeed: 1_000 }).seeds).toBe(1_000);
   });
 
+  it('leaves nothing in the schedulers of RxJS, also when a seed fails', () => {
+    const story: SimulationStory = ({ testWire, during }) => {
+      const { wire } = testWire();
+      pendingOf(wire).subscribe();
+      let sent = 0;
+      during(5, () => wire.next(createMessage('counted', sent++)));
+      return {
+        always: () => {
+          if (sent > 3) throw new Error('too many');
+        },
+      };
+    };
+    const { replay, events } = failure(story, { seeds: 1 });
+    expect(events.filter(({ id }) => id.startsWith('s'))).toHaveLength(4);
+    expect(events).toHaveLength(4);
+    expect(failure(story, { replay }).message).toContain('too many');
+    expect((asapScheduler as unknown as { readonly actions: readonly unknown[] }).actions).toEqual([]);
+  });
+
+  it('finds a double effect also where each ack is sent at once', () => {
+    const story: SimulationStory = ({ testWire, during }) => {
+      const effects: string[] = [];
+      const { wire } = testWire({ serve: (served) => served.pipe(consume(({ id }) => void effects.push(id))).subscribe() });
+      wire.receipts$.subscribe();
+      during(20, (index) => wire.next(createMessage('order', null, { id: `order ${index}` })));
+      return { always: () => assertOnce(effects) };
+    };
+    expect(failure(story, { seeds: 200 }).message).toContain('was charged twice');
+  });
+
+  it('refuses a promise, for which virtual time does not wait', () => {
+    const step: SimulationStory = ({ during }) => {
+      during(1, async () => Promise.resolve());
+      return {};
+    };
+    expect(failure(step, { seeds: 1 }).message).toContain('a step must not return a promise');
+    const story = (() => Promise.resolve({})) as unknown as SimulationStory;
+    expect(failure(story, { seeds: 1 }).message).toContain('the story must not return a promise');
+  });
+
   it('refuses numbers that are out of range, and a replay that is none', () => {
     expect(() => simulate(() => ({}), { seeds: 0 })).toThrow(RangeError);
+    expect(() => simulate(() => ({}), { replay: '4:s0,zz' })).toThrow('"replay" names s0, which is no event of seed 4');
     expect(() => simulate(() => ({}), { replay: 'x' })).toThrow('"replay" must be a seed');
   });
 });

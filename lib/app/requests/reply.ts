@@ -1,4 +1,4 @@
-import type { OperatorFunction } from 'rxjs';
+import type { Observable, OperatorFunction } from 'rxjs';
 import { assertNotNegative, assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
@@ -30,10 +30,10 @@ import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } 
  * wire.pipe(reply({ 'files.list': ({ payload }) => save(`list of ${payload}`) })).subscribe(wire);
  */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the keys of the map, from which the types of the handlers follow
-export function reply<const T extends string>(
+export function reply<const T extends string, M extends Message = Message>(
   handlers: { readonly [K in T]: ReplyHandler<K> },
   options: ReplyOptions = {},
-): OperatorFunction<Message, Message> {
+): OperatorFunction<M, M> {
   const { concurrency = REPLY_DEFAULTS.concurrency, maxWaiting = REPLY_DEFAULTS.maxWaiting } = options;
   const { progressInterval = REPLY_DEFAULTS.progressInterval, scheduler = steadyScheduler() } = options;
   const { describe = describeError, onError, wire } = options;
@@ -43,8 +43,9 @@ export function reply<const T extends string>(
 
   const settings = { handlers: handlersByType, concurrency, maxWaiting, progressInterval, scheduler, describe, onError };
 
+  // The replies are for the wire of the source, whatever the map of its types.
   return (source) =>
-    operate<Message, Message>((subscriber) => {
+    operate<M, Message>((subscriber) => {
       const isWireSource = 'failures$' in source;
       const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire), isWireSource });
       subscriber.add(() => responder.close());
@@ -53,5 +54,5 @@ export function reply<const T extends string>(
         error: (error) => subscriber.error(error),
         complete: () => responder.complete(),
       };
-    })(source);
+    })(source) as Observable<M>;
 }
