@@ -128,8 +128,11 @@ function addressOf(text: string): string {
 }
 
 function reportLosses(wire: Wire, note: CommandContext['note']): void {
+  let wasConnected = false;
   wire.state$.pipe(distinctUntilKeyChanged('status'), pairwise()).subscribe(([before, { status, error, protocol }]) => {
-    if (status === 'reconnecting') note(`the connection is lost, and is being opened again: ${reasonOf(error)}`);
+    wasConnected ||= before.status === 'connected';
+    const failure = wasConnected ? 'the connection is lost, and is being opened again' : 'the server cannot be reached, trying again';
+    if (status === 'reconnecting') note(`${failure}: ${reasonOf(error)}`);
     else if (status === 'connected' && before.status === 'reconnecting') note(`connected again, over ${protocol}`);
   });
   // The command reports an error that ends the wire, and those of its messages and its channel.

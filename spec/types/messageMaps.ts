@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Observable } from 'rxjs';
-import { channel, connect, createMessage, ofType, request, sendAll, webSocket, type Channel, type Message, type Wire } from 'rxwire';
+import { channel, connect, createMessage, ofType, reply, request, sendAll, webSocket, type Channel, type Message, type Wire } from 'rxwire';
 import { listen } from 'rxwire/server';
 
 // Two maps in one application, and no augmentation.
@@ -31,6 +31,9 @@ export const sent = chat.send(createMessage('chat.left', { name: 'Ann' }));
 export const wires: readonly Wire[] = [chat, prices];
 export const replies: Observable<unknown> = request(chat, createMessage('chat.count', null));
 sendAll(chat, [createMessage('chat.typed', { text: 'hello' })]).subscribe();
+
+// Answers go back over the same wire.
+chat.pipe(reply({ 'chat.count': () => [1] })).subscribe(chat);
 
 // @ts-expect-error the payload has another type
 chat.next(createMessage('chat.typed', { text: 1 }));
