@@ -4,6 +4,7 @@ import { json } from '../codec/json.js';
 import { byteLength } from '../internal/byteLength.js';
 import { asInput, attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
+import { describedBy } from '../link/describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { decodeBody } from './encoding.js';
@@ -122,8 +123,7 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
         }),
       );
     });
-  const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => link[name] });
-  return Object.defineProperties(inspect, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+  return describedBy(inspect, () => link);
 }
 
 /** Reads frames in the order of the connection. The function that it returns decodes the messages, which may take time. */

@@ -34,6 +34,7 @@ import { assertNotNegative } from '../internal/assert.js';
 import { completionOf } from '../internal/completionOf.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from '../link/closeCode.js';
+import { describedBy } from '../link/describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 
 /** The condition of a network: it carries frames, refuses each connection, or loses each frame without a word. */
@@ -139,8 +140,7 @@ export function linkFaults({ scheduler = steadyScheduler(), random = Math.random
           take(1),
           switchMap((condition) => (condition === 'cut' ? refuse : open(link, outgoing))),
         );
-      const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => link[name] });
-      return Object.defineProperties(faulty, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+      return describedBy(faulty, () => link);
     },
     cut() {
       condition$.next('cut');

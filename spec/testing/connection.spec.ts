@@ -1,21 +1,12 @@
 import { concatMap, map, merge, NEVER, of, Subject, tap } from 'rxjs';
 import { createMessage, reply, request, type Message } from '../../lib/index.js';
 import { collectMarbles, marble, runMarble } from '../../lib/testing/index.js';
+import { failureOf } from '../support/failureOf.js';
 
 const values = Object.fromEntries(
   Array.from('abcde', (letter) => [letter, createMessage<string, unknown>('said', letter, { id: letter })]),
 );
 const text = map(({ payload }: Message) => payload);
-
-/** The text of a run that must fail. */
-function failure(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error('it passed');
-}
 
 describe('connections in marbles', () => {
   marble(
@@ -98,17 +89,17 @@ describe('connections in marbles', () => {
   it('fail on what the server has not received', () => {
     const spec = { source: '-a', received: '-b', expected: '-', values } as const;
     const send = () => runMarble(spec, (source, { wire }) => source.pipe(tap((message) => wire.next(message)), () => NEVER)); // prettier-ignore
-    expect(failure(send)).toContain('received, at 1 ms: expected next');
+    expect(failureOf(send)).toContain('received, at 1 ms: expected next');
   });
 
   it('refuse a letter that is no fault', () => {
-    expect(failure(() => runMarble({ source: '-', expected: '-', link: '--q' }, () => NEVER))).toBe(
+    expect(failureOf(() => runMarble({ source: '-', expected: '-', link: '--q' }, () => NEVER))).toBe(
       '"link" may contain o, x, b, c and d, got q',
     );
   });
 
   it('refuse a name that is the wire’s', () => {
-    expect(failure(() => runMarble({ source: '-', expected: '-', inputs: { wire: 'a' } }, () => NEVER))).toContain(
+    expect(failureOf(() => runMarble({ source: '-', expected: '-', inputs: { wire: 'a' } }, () => NEVER))).toContain(
       '"wire" is used more than once',
     );
   });

@@ -17,16 +17,7 @@ import {
   timer,
 } from 'rxjs';
 import { collectMarbles, marble, runMarble } from '../../lib/testing/index.js';
-
-/** What a run says that must fail. */
-function failure(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error('it passed');
-}
+import { failureOf } from '../support/failureOf.js';
 
 /** Runs with other globals than the runner's. */
 function withGlobals(globals: { it?: unknown; test?: unknown }, run: () => void): void {
@@ -101,7 +92,7 @@ describe('marbles that are right', () => {
 describe('marbles that are wrong', () => {
   it('fail on a value, and say where in it', () => {
     const values = { a: { id: 1, tags: ['x', 'y'] }, b: { id: 1, tags: ['x', 'z'] } };
-    expect(failure(() => runMarble({ source: '-a|', expected: '-b|', values }, (source) => source))).toBe(
+    expect(failureOf(() => runMarble({ source: '-a|', expected: '-b|', values }, (source) => source))).toBe(
       [
         'the marbles differ',
         '',
@@ -118,7 +109,7 @@ describe('marbles that are wrong', () => {
 
   it('fail on a time, and draw both on one axis', () => {
     const late = () => runMarble({ source: '-a-(bc)-- 30ms d|', expected: '-a-(bc)-- 31ms d|' }, (source) => source);
-    expect(failure(late)).toBe(
+    expect(failureOf(late)).toBe(
       [
         'the marbles differ',
         '',
@@ -151,19 +142,19 @@ describe('marbles that are wrong', () => {
       'subscription 2, at 1 ms: expected subscribe, got nothing',
     ],
   ])('fail on %s', (_, spec, reason) => {
-    expect(failure(() => runMarble(spec, (source) => source))).toContain(reason);
+    expect(failureOf(() => runMarble(spec, (source) => source))).toContain(reason);
   });
 
   it('fail on an output', () => {
     const spec = { source: '-a-b|', expected: '-a-b|', outputs: { sent: '-a--' } };
-    const reasons = failure(() => runMarble(spec, (source, { sent }) => source.pipe(tap(sent))));
+    const reasons = failureOf(() => runMarble(spec, (source, { sent }) => source.pipe(tap(sent))));
     expect(reasons).toContain('sent, at 3 ms: expected nothing, got next "b"');
     expect(reasons).toContain('sent actual    -a-b');
   });
 
   it('fail on an output that is never called', () => {
     const spec = { source: '-a|', expected: '-a|', outputs: { sent: '-a' } };
-    expect(failure(() => runMarble(spec, (source) => source))).toContain('sent, at 1 ms: expected next "a", got nothing');
+    expect(failureOf(() => runMarble(spec, (source) => source))).toContain('sent, at 1 ms: expected next "a", got nothing');
   });
 
   it('fail when the pipeline throws while it is built, as it does', () => {
@@ -179,21 +170,21 @@ describe('marbles that are wrong', () => {
     ['waits for ever', NEVER.pipe(takeUntil(timer(1e9)))],
     ['retries for ever', timer(1e6).pipe(map(() => { throw new Error('no'); }), retry())], // prettier-ignore
   ])('fail when the pipeline %s, and do not hang', (_, endless) => {
-    expect(failure(() => runMarble({ source: '', expected: '-' }, () => endless))).toContain('unsubscribe from it with "unsub"');
+    expect(failureOf(() => runMarble({ source: '', expected: '-' }, () => endless))).toContain('unsubscribe from it with "unsub"');
   });
 
   it('are refused when one name stands for two things', () => {
     const spec = { source: '|', expected: '|', time: { wait: '|' }, inputs: { wait: '|' } };
-    expect(failure(() => runMarble(spec, (source) => source))).toContain('"wait" is used more than once');
+    expect(failureOf(() => runMarble(spec, (source) => source))).toContain('"wait" is used more than once');
   });
 
   it('are refused when a time has no end', () => {
     const spec = { source: '|', expected: '|', time: { wait: '---' } };
-    expect(failure(() => runMarble(spec, (source) => source))).toBe('time "wait" must end in "|", got "---"');
+    expect(failureOf(() => runMarble(spec, (source) => source))).toBe('time "wait" must end in "|", got "---"');
   });
 
   it('leave the clock as it was', () => {
-    failure(() => runMarble({ source: '|', expected: '-|' }, (source) => source));
+    failureOf(() => runMarble({ source: '|', expected: '-|' }, (source) => source));
     runMarble({ source: '-|', expected: '-|' }, (source) => source);
   });
 });

@@ -2,6 +2,7 @@ import { defer, type SchedulerLike } from 'rxjs';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { assertPositive } from '../../internal/assert.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
+import { describedBy } from '../describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link.js';
 import { createLinkPreference } from './linkPreference.js';
 import { createLinkSelector } from './linkSelector.js';
@@ -45,8 +46,7 @@ export function fallback(...args: readonly Candidate[] | readonly [...links: Can
   const preference = createLinkPreference(upgradeAfter, scheduler);
   const use = createLinkSelector({ links, preference, scheduler, timeLimit: Math.min(timeout, MAX_DELAY) });
   const link: Link<Frame> = (outgoing) => defer(() => use(preference.start(), links.length, outgoing));
-  const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => links[preference.current]?.[name] });
-  return Object.defineProperties(link, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+  return describedBy(link, () => links[preference.current]);
 }
 
 function isLink(one: Candidate | FallbackOptions): one is Candidate {
