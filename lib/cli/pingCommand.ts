@@ -25,7 +25,7 @@ interface PingFlags extends ConnectionFlags {
   readonly timeout: number;
 }
 
-/** What client and server have agreed on. */
+/** The transport, codec and session that client and server have agreed on. */
 interface Agreed {
   readonly codec: string;
   readonly session: string;

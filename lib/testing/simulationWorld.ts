@@ -5,7 +5,7 @@ import { seededRandom } from './seededRandom.js';
 import { describeFault, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
-/** What a story of {@link simulate} is told with. All of it runs on virtual time, and all chance comes from the seed. */
+/** The parts from which a story of {@link simulate} is made. All of it runs on virtual time, and all chance comes from the seed. */
 export interface SimulationWorld {
   readonly seed: number;
   /** Returns numbers from 0 up to, but not including, 1. */

@@ -2,7 +2,7 @@ import type { Subscription } from 'rxjs';
 import { consume, hub, ofType, type Message, type MessageIn, type Wire } from 'rxwire';
 import type { AppMessages } from './src/app/messages';
 
-/** What the server does with each wire. Nothing in here needs Node, so the unit tests of the page use it, too. */
+/** Serves each wire of the server. Nothing in here needs Node, so the unit tests of the page use it, too. */
 export function createService() {
   const rooms = hub();
   const notes = rooms.channel('notes');

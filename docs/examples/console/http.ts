@@ -14,7 +14,7 @@ export function buildPage(): Promise<Assets> {
   return (built ??= build());
 }
 
-/** What rxwire has for Node only has a twin for browsers. package.json names those of the package; here, its sources are bundled. */
+/** Replaces the files of rxwire that are for Node by those for browsers, as package.json names them for the package: here, its sources are bundled. */
 const forBrowsers: Plugin = {
   name: 'for browsers',
   setup(build) {

@@ -1,6 +1,6 @@
 import { ReplyError } from 'rxwire';
 
-/** What each code of an error means to the people at this page. */
+/** The meaning of each error code for the people at this page. */
 const words: Readonly<Record<string, string>> = {
   ERR_ACK_TIMEOUT: 'The server did not confirm a message in time. It may have arrived.',
   ERR_CALLBACK: 'A part of this page has failed. The connection goes on.',

@@ -16,7 +16,7 @@ export interface Situation {
   readonly away: number;
   /** Messages of the run that is shown: those resent since the fault, and all that are lost and doubled. */
   readonly counts: { readonly resent: number; readonly lost: number; readonly doubled: number };
-  /** What each frame takes longer, in ms. */
+  /** The time that each frame takes longer, in ms. */
   readonly lag: { readonly least: number; readonly most: number };
 }
 
@@ -39,7 +39,7 @@ const NOTICED = 'The page has noticed the silence, and tries to reconnect.';
 
 const OFFLINE = 'There is no connection. The page tries again.';
 
-/** What is said while there is no connection, by its reason. */
+/** The text of the panel while there is no connection, by its reason. */
 const broken: Readonly<Partial<Record<Fault, string>>> = {
   cut: 'The connection is cut. The page reconnects.',
   'black hole': 'The black hole is gone. The page reconnects.',

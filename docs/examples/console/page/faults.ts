@@ -35,7 +35,7 @@ export interface FaultControls {
   readonly cut: () => Promise<boolean>;
 }
 
-/** What the user has done: an entry of the timeline, and the fault that it was; none when a fault has ended. */
+/** An action of the user: its entry in the timeline, and the fault that it caused; none when it has ended a fault. */
 export interface FaultEvent {
   readonly entry: Entry;
   readonly fault?: Fault;

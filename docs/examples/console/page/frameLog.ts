@@ -6,7 +6,7 @@ export const MAX_ROWS = 1_000;
 /** The messages of a larger frame are not kept, in bytes: the log has an end. */
 const MAX_KEPT = 16_384;
 
-/** What the log keeps of a frame: not its bytes. */
+/** A frame as the log keeps it, without its bytes. */
 export type LoggedFrame = Omit<InspectedFrame, 'frame' | 'messages'> & {
   /** The types of its messages, and of those that they carry, each once. */
   readonly types: readonly string[];

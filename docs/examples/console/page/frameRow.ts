@@ -28,7 +28,7 @@ export function makeRow({ frame, event }: LogRow): HTMLElement {
   );
   details.dataset['direction'] = frame.direction;
   details.append(summary);
-  // What is in it is written only for those who look.
+  // The row writes the content of its frame only when the user opens it.
   details.addEventListener('toggle', () => details.append(make('pre', detailsOf(frame))), { once: true });
   item.append(details);
   return item;

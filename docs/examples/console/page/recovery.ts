@@ -17,7 +17,7 @@ export interface Recovery {
 export function createRecovery(): Recovery {
   const resent$ = new Subject<number>();
   let heardAt = Infinity;
-  /** What was written in this time was held up. */
+  /** The messages that were written in this time were delayed. */
   let gap = { from: Infinity, to: -Infinity };
   const isResent: Recovery['isResent'] = ({ timestamp }) =>
     timestamp >= gap.from && timestamp < gap.to && Date.now() < gap.to + CATCHING_UP;

@@ -2,7 +2,7 @@ import { Component, computed, signal } from '@angular/core';
 import { injectChannel } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 
-/** Who is here: the members of a channel, with the state that each of them has set. */
+/** The people on the page: the members of a channel, with the state that each of them has set. */
 @Component({
   selector: 'app-people',
   template: `
