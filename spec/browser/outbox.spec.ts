@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launch } from './launch.js';
@@ -54,6 +55,14 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
   }
   const tells = (one: Page, fault: string) => one.waitForFunction((wanted) => window.toolbox.told().includes(wanted), fault);
   const devtools = () => context.newCDPSession(page);
+  /** Clears until nothing is left: a write of the page that the browser has not stored yet outlives one clearing. */
+  async function clearSite(): Promise<void> {
+    const session = await devtools();
+    do {
+      await session.send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'all' });
+      await setTimeout(200);
+    } while ((await page.evaluate(() => localStorage.length)) > 0);
+  }
 
   describe.each(kinds)('%s keeps the outbox contract', (kind) => {
     // One page for all: each case has a place of its own in it.
@@ -129,9 +138,8 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       await on(page, 'append', 1);
       await on(page, 'trim', 1);
       await on(page, 'append', 2);
-      await (await devtools()).send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'all' });
-      if (kind === 'localStorage') await page.waitForFunction(() => localStorage.length === 0);
-      else await tells(page, 'evicted');
+      await clearSite();
+      if (kind === 'indexedDB') await tells(page, 'evicted');
       expect(await on(page, 'append', 3)).toBeUndefined();
       expect(await on(page, 'told')).toEqual(['evicted']);
       await page.reload();
