@@ -15,7 +15,10 @@ import {
 import type { Channel } from '../app/channels/channel.js';
 import type { Message } from '../message/types.js';
 
-/** The latest messages of one channel, which all components of a page share: they join once, and each sees all of them. */
+/**
+ * The latest messages of one channel, which all components of a page share: they join once, and
+ * each sees all of them.
+ */
 interface Collection {
   /** The largest number that one of them asks for. */
   keep: number;
@@ -25,8 +28,9 @@ interface Collection {
 const collections = /* @__PURE__ */ new WeakMap<Channel, Collection>();
 
 /**
- * Emits the latest messages of a channel, oldest first: now, and at the end of each microtask in which some have arrived. Completes with the channel, also
- * when it was refused or has failed, which its state reports.
+ * Emits the latest messages of a channel, oldest first: now, and at the end of each microtask in
+ * which some have arrived. Completes with the channel, also when it was refused or has failed,
+ * which its state reports.
  *
  * @param keep How many.
  */

@@ -3,9 +3,9 @@ import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
 import { operate } from '../internal/operate.js';
 
 /**
- * Notifies its subscribers inside Angular's zone, where zone.js starts change detection, and subscribes to its source outside: a timer of
- * the
- * source would keep the application from becoming stable. Without zone.js it changes nothing.
+ * Notifies its subscribers inside Angular's zone, where zone.js starts change detection, and
+ * subscribes to its source outside: a timer of the source would keep the application from becoming
+ * stable. Without zone.js it changes nothing.
  */
 export function inZone<T>(zone: NgZone): MonoTypeOperatorFunction<T> {
   const tell = operate<T, T>((subscriber) => ({

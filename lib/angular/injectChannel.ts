@@ -18,7 +18,10 @@ import { reading, valuesOf } from './valuesOf.js';
 export interface InjectChannelOptions extends ChannelOptions {
   /** The token of the wire. @default WIRE */
   readonly token?: InjectionToken<Wire>;
-  /** How many messages `messages` contains at most. Older ones are dropped; `history` of the channel still reads them. @default 100 */
+  /**
+   * How many messages `messages` contains at most. Older ones are dropped; `history` of the channel
+   * still reads them. @default 100
+   */
   readonly keep?: number;
 }
 
@@ -28,23 +31,33 @@ export interface ChannelSignals<M extends Message = Message> {
   readonly channel: Signal<Channel<M> | undefined>;
   /** The latest messages, oldest first. */
   readonly messages: Signal<readonly M[]>;
-  /** The state of the membership. It reports a refusal, and the end of the channel; the other signals do not throw then. */
+  /**
+   * The state of the membership. It reports a refusal, and the end of the channel; the other
+   * signals do not throw then.
+   */
   readonly state: Signal<ChannelState>;
   /** The members. The server sends them from the first use of this property on. */
   readonly presence: Signal<Presence>;
   /** Publishes a message, as {@link Channel} does. @throws {TypeError} Without a name. */
   readonly next: (message: M) => void;
-  /** Publishes a message. Resolves with its position when the hub has it; rejects as `send` of a channel, and with a `TypeError` without a name. */
+  /**
+   * Publishes a message. Resolves with its position when the hub has it; rejects as `send` of a
+   * channel, and with a `TypeError` without a name.
+   */
   readonly send: (message: M) => Promise<ChannelPosition | undefined>;
-  /** Sets what the other members see as the `state` of this one. @throws {TypeError} Without a name. */
+  /**
+   * Sets what the other members see as the `state` of this one. @throws {TypeError} Without a name.
+   */
   readonly updatePresence: (state: unknown) => void;
 }
 
 /**
- * Joins a channel, and returns it as signals. The client leaves when the injecting component, directive or service is destroyed, unless another one uses the channel. All that
- * use the same channel of a page see the same messages.
+ * Joins a channel, and returns it as signals. The client leaves when the injecting component,
+ * directive or service is destroyed, unless another one uses the channel. All that use the same
+ * channel of a page see the same messages.
  *
- * @param name The name of the channel. A function, such as an `input()`, may return another name later; `undefined`: no channel.
+ * @param name The name of the channel. A function, such as an `input()`, may return another name
+ *   later; `undefined`: no channel.
  * @param options Those of the first use of a channel apply, but for `keep`.
  * @throws {Error} NG0203, outside of an injection context.
  * @throws {TypeError} At call time, if a plain name is invalid.

@@ -6,9 +6,9 @@ import { inZone } from './inZone.js';
 import { injectWire, WIRE } from './provideWire.js';
 
 /**
- * Returns the connection state of the wire as a signal: its status, the time of the next attempt, its counters. The signal follows the wire
- * until the injecting object is
- * destroyed; meanwhile the counters are read once a second.
+ * Returns the connection state of the wire as a signal: its status, the time of the next attempt,
+ * its counters. The signal follows the wire until the injecting object is destroyed; meanwhile the
+ * counters are read once a second.
  *
  * @throws {Error} NG0203, outside of an injection context.
  * @example

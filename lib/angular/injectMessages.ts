@@ -9,8 +9,9 @@ import { injectWire } from './provideWire.js';
 import { readSelection } from './wireSelection.js';
 
 /**
- * Returns the messages of these types, from subscription until the injecting component, directive or service is destroyed. With a token
- * first, they are those of its wire, and have the types of its map.
+ * Returns the messages of these types, from subscription until the injecting component, directive
+ * or service is destroyed. With a token first, they are those of its wire, and have the types of
+ * its map.
  *
  * @param types Exact names: no patterns.
  * @throws {Error} NG0203, outside of an injection context.

@@ -10,8 +10,10 @@ import { injectWire } from './provideWire.js';
 import { readSelection } from './wireSelection.js';
 
 /**
- * Returns the messages that have no outcome yet as a signal, as {@link pendingOf} lists them: all, or those of some types. With a durable outbox, those that an earlier page has left are
- * among them. The signal follows the wire until the injecting object is destroyed. The list is empty when a durable outbox is not open yet.
+ * Returns the messages that have no outcome yet as a signal, as {@link pendingOf} lists them: all,
+ * or those of some types. With a durable outbox, those that an earlier page has left are among
+ * them. The signal follows the wire until the injecting object is destroyed. The list is empty when
+ * a durable outbox is not open yet.
  *
  * @param types Exact names: no patterns. @default all types
  * @throws {Error} NG0203, outside of an injection context.

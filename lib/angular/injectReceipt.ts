@@ -8,11 +8,13 @@ import { injectWire, WIRE } from './provideWire.js';
 import { reading, valuesOf } from './valuesOf.js';
 
 /**
- * Returns the latest receipt of one message as a signal, as {@link Wire.messageState} emits it: its `status` is `queued`, `stored`, `sent`, `acked`, `refused`,
- * `expired` or `dead`. `undefined` for a message that the wire does not know, or does not remember. The signal follows the message until the injecting
- * object is destroyed.
+ * Returns the latest receipt of one message as a signal, as {@link Wire.messageState} emits it: its
+ * `status` is `queued`, `stored`, `sent`, `acked`, `refused`, `expired` or `dead`. `undefined` for
+ * a message that the wire does not know, or does not remember. The signal follows the message until
+ * the injecting object is destroyed.
  *
- * @param id The id of the message. A function, such as an `input()`, may return another id later; `undefined`: no message.
+ * @param id The id of the message. A function, such as an `input()`, may return another id later;
+ *   `undefined`: no message.
  * @throws {Error} NG0203, outside of an injection context.
  * @example
  * import { computed, input } from '@angular/core';

@@ -16,19 +16,26 @@ import type { Wire } from '../wire/wire.js';
 export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 
 export interface ProvideWireOptions<M extends Message = Message> {
-  /** The token to inject the wire with: one for each of several wires, and for a wire with a map of types. @default WIRE */
+  /**
+   * The token to inject the wire with: one for each of several wires, and for a wire with a map of
+   * types. @default WIRE
+   */
   readonly token?: InjectionToken<Wire<M>>;
-  /** Whether to connect during server-side rendering. If false, the wire exists there but does not connect. @default false */
+  /**
+   * Whether to connect during server-side rendering. If false, the wire exists there but does not
+   * connect. @default false
+   */
   readonly connectOnServer?: boolean;
 }
 
 /**
- * Provides a wire. It is created when it is first injected, and completed (it drains, then closes) when the injector is destroyed: for
- * `bootstrapApplication` with the application, for the `providers` of a route with that route.
+ * Provides a wire. It is created when it is first injected, and completed (it drains, then closes)
+ * when the injector is destroyed: for `bootstrapApplication` with the application, for the
+ * `providers` of a route with that route.
  *
- * It is created outside Angular's zone, if there is one: its timers neither start change detection nor keep the application from becoming
- * stable.
- * {@link injectMessages} and the signals of this entry point emit inside the zone. A direct subscription to the wire emits outside, which matters
+ * It is created outside Angular's zone, if there is one: its timers neither start change detection
+ * nor keep the application from becoming stable. {@link injectMessages} and the signals of this
+ * entry point emit inside the zone. A direct subscription to the wire emits outside, which matters
  * only with zone.js.
  *
  * @param make Called in an injection context: `inject` works in it.
@@ -49,7 +56,8 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
   const useFactory = (): Wire => {
     const isIdle = inject(PLATFORM_ID, { optional: true }) === 'server' && !connectOnServer;
     const wire: Wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
-    // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own messages.
+    // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own
+    // messages.
     inject(DestroyRef).onDestroy(() => (isIdle ? wire.unsubscribe() : wire.complete()));
     return wire;
   };
@@ -57,7 +65,8 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
 }
 
 /**
- * Returns the wire that {@link provideWire} provides, with the types of its token, or with those of a map.
+ * Returns the wire that {@link provideWire} provides, with the types of its token, or with those of
+ * a map.
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example

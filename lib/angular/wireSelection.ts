@@ -8,7 +8,10 @@ interface WireSelection {
   readonly types: readonly string[];
 }
 
-/** Reads arguments: types of messages, and in front of them the token of their wire, unless it is the default one. */
+/**
+ * Reads arguments: types of messages, and in front of them the token of their wire, unless it is
+ * the default one.
+ */
 export function readSelection([first = WIRE, ...types]: readonly [(InjectionToken<Wire> | string)?, ...string[]]): WireSelection {
   return typeof first === 'string' ? { token: WIRE, types: [first, ...types] } : { token: first, types };
 }

@@ -8,9 +8,14 @@ type Style = Extract<Parameters<typeof styleText>[0], string>;
 
 /** The streams and signals of the process, as a command uses them. */
 export interface CommandContext {
-  /** Whether stdout is read by a person: a terminal, and no `--json`. Otherwise each line is JSON. */
+  /**
+   * Whether stdout is read by a person: a terminal, and no `--json`. Otherwise each line is JSON.
+   */
   readonly isReadable: boolean;
-  /** Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the line is written. */
+  /**
+   * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the line
+   * is written.
+   */
   readonly print: (value: unknown, text: () => string) => Promise<void>;
   /** Writes a sentence to stderr, below the progress. */
   readonly note: (text: string) => void;
@@ -20,7 +25,10 @@ export interface CommandContext {
   readonly style: (style: Style, text: string) => string;
   /** Emits the first signal that asks the command to end. A second one ends the process at once. */
   readonly stop$: Observable<NodeJS.Signals>;
-  /** Emits when nobody reads stdout any more, as in `rxwire tail … | head -3`. Fails when stdout cannot be written. */
+  /**
+   * Emits when nobody reads stdout any more, as in `rxwire tail … | head -3`. Fails when stdout
+   * cannot be written.
+   */
   readonly closed$: Observable<void>;
   /** Resolves when all output is written. */
   readonly flush: () => Promise<void>;
@@ -65,7 +73,10 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => void stream.write(text, () => resolve()));
 }
 
-/** Emits the first of these signals, also to later subscribers. After it, each of them has its default effect again: it ends the process. */
+/**
+ * Emits the first of these signals, also to later subscribers. After it, each of them has its
+ * default effect again: it ends the process.
+ */
 function signals(names: readonly NodeJS.Signals[]): Observable<NodeJS.Signals> {
   const first$ = new ReplaySubject<NodeJS.Signals>(1);
   merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))))

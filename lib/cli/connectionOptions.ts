@@ -143,7 +143,10 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
   survived$.subscribe(({ message }) => note(message));
 }
 
-/** Returns the message of an error, and that of its first cause, if rxwire has not made it: it says what the system has reported. */
+/**
+ * Returns the message of an error, and that of its first cause, if rxwire has not made it: it says
+ * what the system has reported.
+ */
 export function reasonOf(error: unknown): string {
   if (error === undefined) return 'the server has ended it';
   if (!(error instanceof Error)) return inspect(error);
@@ -153,7 +156,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or that of the wire, if the wire has failed.
+ * Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or
+ * that of the wire, if the wire has failed.
  *
  * @param onFrame Called with each frame of the wire, decoded.
  */
@@ -188,7 +192,10 @@ function failureOf(wire: Wire): Observable<never> {
 /** How long a command that is done may take to say goodbye to the server, in ms. */
 const GOODBYE = 500;
 
-/** Closes a wire whose messages are of no interest any more: with a goodbye if it is connected, so that the server does not wait for it. */
+/**
+ * Closes a wire whose messages are of no interest any more: with a goodbye if it is connected, so
+ * that the server does not wait for it.
+ */
 async function leave(wire: Wire): Promise<void> {
   if (wire.state.status === 'connected') {
     const ended$ = concat(wire.pipe(ignoreElements()), of(undefined)).pipe(catchError(() => of(undefined)));

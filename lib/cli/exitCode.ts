@@ -2,10 +2,16 @@ import { constants } from 'node:os';
 import { ConnectionLostError, DrainTimeoutError, RxwireError } from '../errors.js';
 import { isReconnectable } from '../link/closeCode.js';
 
-/** The exit codes of the command. A command that a signal has ended has 128 and the number of the signal: 130 after Ctrl-C. */
+/**
+ * The exit codes of the command. A command that a signal has ended has 128 and the number of the
+ * signal: 130 after Ctrl-C.
+ */
 export const ExitCode = {
   DONE: 0,
-  /** A message was not delivered, or the other side has refused or failed: the same command would fail again. */
+  /**
+   * A message was not delivered, or the other side has refused or failed: the same command would
+   * fail again.
+   */
   FAILED: 1,
   /** The command, an option or the input is wrong. */
   USAGE: 2,
@@ -16,7 +22,10 @@ export const ExitCode = {
 /** The command line or the input is wrong: the user can correct it. */
 export class UsageError extends Error {}
 
-/** Returns the result of a function of the library. Its complaint about an argument, which is one of the user's, becomes a {@link UsageError}. */
+/**
+ * Returns the result of a function of the library. Its complaint about an argument, which is one of
+ * the user's, becomes a {@link UsageError}.
+ */
 export function checked<T>(call: () => T): T {
   try {
     return call();

@@ -1,14 +1,21 @@
-/** Characters that a terminal may act on: controls, and those that change the direction of the text. */
+/**
+ * Characters that a terminal may act on: controls, and those that change the direction of the text.
+ */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Returns a text of the other side without characters that a terminal acts on: each is written as its escape. */
+/**
+ * Returns a text of the other side without characters that a terminal acts on: each is written as
+ * its escape.
+ */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
- * Returns a value as one line of JSON. Values that JSON does not have are written as those that are most similar: bytes as `{ "base64": … }`, a BigInt as its
- * digits, a Map as its entries, a Set as its values. Characters that a terminal acts on are escaped: the result is the same for a JSON parser.
+ * Returns a value as one line of JSON. Values that JSON does not have are written as those that are
+ * most similar: bytes as `{ "base64": … }`, a BigInt as its digits, a Map as its entries, a Set as
+ * its values. Characters that a terminal acts on are escaped: the result is the same for a JSON
+ * parser.
  */
 export function jsonLine(value: unknown): string {
   return printable(JSON.stringify(value ?? null, asJson));

@@ -21,7 +21,10 @@ export interface MessageInput {
   readonly stop: () => void;
 }
 
-/** The maximum length of a line, in characters. A frame has 1 MiB, and its limit is an option of the server. */
+/**
+ * The maximum length of a line, in characters. A frame has 1 MiB, and its limit is an option of the
+ * server.
+ */
 const MAX_LINE = 16_777_216;
 
 /** Reads one message from each line of a stream. */

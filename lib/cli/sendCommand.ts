@@ -60,7 +60,10 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
   return tally.failed() > 0 ? ExitCode.FAILED : ExitCode.DONE;
 }
 
-/** Returns what `sendAll` sends through: the wire, or a channel, whose messages have their receipts in the wire. */
+/**
+ * Returns what `sendAll` sends through: the wire, or a channel, whose messages have their receipts
+ * in the wire.
+ */
 function targetOf(wire: Wire, name: string | undefined): SendingWire {
   if (name === undefined) return wire;
   const room = checked(() => channel(wire, name));

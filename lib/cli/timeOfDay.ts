@@ -1,4 +1,7 @@
-/** Returns the local time of day of a timestamp, as `12:03:04.056`; the timestamp itself if it is no date. */
+/**
+ * Returns the local time of day of a timestamp, as `12:03:04.056`; the timestamp itself if it is no
+ * date.
+ */
 export function timeOfDay(timestamp: number): string {
   const date = new Date(timestamp);
   if (Number.isNaN(date.getTime())) return String(timestamp);

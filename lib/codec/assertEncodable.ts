@@ -8,16 +8,22 @@ export interface EncodableOptions {
   readonly maxBatch: number;
   /** The maximum nesting of a payload. */
   readonly maxDepth: number;
-  /** Returns whether the codec supports a value that is neither plain data nor a date: a BigInt, NaN, bytes, a class instance … */
+  /**
+   * Returns whether the codec supports a value that is neither plain data nor a date: a BigInt,
+   * NaN, bytes, a class instance …
+   */
   readonly supports: (value: unknown) => boolean;
-  /** Whether a key `__proto__` arrives as `__proto_`: then an object must not have both. @default false */
+  /**
+   * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both. @default
+   * false
+   */
   readonly renamesProto?: boolean;
   readonly Failure: typeof DecodeError | typeof EncodeError;
 }
 
 /**
- * Returns the validated messages of a batch, with only the fields of an envelope. It rejects payloads with values that the codec does not
- * support and that would become `{}` or `null`.
+ * Returns the validated messages of a batch, with only the fields of an envelope. It rejects
+ * payloads with values that the codec does not support and that would become `{}` or `null`.
  *
  * @throws {Failure} Names the path: `cannot carry [3].payload.files[0].content: Uint8Array`.
  * @throws {InvalidMessageError}
@@ -36,7 +42,10 @@ export function assertEncodable(batch: readonly unknown[], options: EncodableOpt
 /** The values that a codec supports. */
 export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto'>;
 
-/** Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is none. */
+/**
+ * Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is
+ * none.
+ */
 export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
   const { supports, maxDepth } = rules;
@@ -59,7 +68,8 @@ export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): s
   for (const key in value) {
     if (key === '__proto_' && rules.renamesProto && Object.hasOwn(value, '__proto__')) return ': both __proto__ and __proto_';
     const unsupported = findUnsupported((value as Record<string, unknown>)[key], rules, depth + 1);
-    // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a valid name.
+    // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a
+    // valid name.
     if (unsupported && Object.hasOwn(value, key)) return `.${NAME_PATTERN.test(key) ? key : '?'}${unsupported}`;
   }
   return;

@@ -4,18 +4,25 @@ import type { Message } from '../message/types.js';
 /** The direction of a batch. */
 export type Direction = 'to-server' | 'to-client';
 
-/** Identifies a batch. Both ends of a session know it, and it is the same each time the batch is sent. */
+/**
+ * Identifies a batch. Both ends of a session know it, and it is the same each time the batch is
+ * sent.
+ */
 export interface BatchContext {
   readonly direction: Direction;
   /** Identifies the client's outbox, in both directions. */
   readonly pid: string;
-  /** The sequence number of the first message; the others follow. 0 if the messages have no numbers. */
+  /**
+   * The sequence number of the first message; the others follow. 0 if the messages have no numbers.
+   */
   readonly first: number;
   /** The number of messages. */
   readonly count: number;
 }
 
-/** The limits of the decoder of a codec, for one frame. A missing limit is that of docs/protocol.md. */
+/**
+ * The limits of the decoder of a codec, for one frame. A missing limit is that of docs/protocol.md.
+ */
 export interface CodecLimits {
   /** Messages in a frame. */
   readonly maxBatch?: number;
@@ -28,31 +35,38 @@ export interface CodecLimits {
 }
 
 /**
- * Encodes a batch of messages as a frame and decodes it; both fail with an error. `encode` rejects what `decode` of the other side would
- * reject.
+ * Encodes a batch of messages as a frame and decodes it; both fail with an error. `encode` rejects
+ * what `decode` of the other side would reject.
  *
- * Results are returned synchronously, or as an Observable that works when it is subscribed to and emits once. A session runs one call at a
- * time in each direction.
+ * Results are returned synchronously, or as an Observable that works when it is subscribed to and
+ * emits once. A session runs one call at a time in each direction.
  */
 export interface Codec {
   /** The name that the peers negotiate: `json`, `msgpack+gzip`. */
   readonly name: string;
   /** Whether frames are bytes or text; undefined if both occur. */
   readonly binary: boolean | undefined;
-  /** Whether it encrypts. Such a codec needs a session, and the session never replaces it by another codec. @default false */
+  /**
+   * Whether it encrypts. Such a codec needs a session, and the session never replaces it by another
+   * codec. @default false
+   */
   readonly isSealed?: boolean;
-  /** The limits of `decode`. A session tells the other side. @default the limits of docs/protocol.md */
+  /**
+   * The limits of `decode`. A session tells the other side. @default the limits of docs/protocol.md
+   */
   readonly limits?: CodecLimits;
   /**
-   * Returns a codec of the same name whose `encode` rejects what exceeds these limits, which are those of the receiver. Returns undefined if
-   * this codec does so already. @default nothing but the size of the frame is limited
+   * Returns a codec of the same name whose `encode` rejects what exceeds these limits, which are
+   * those of the receiver. Returns undefined if this codec does so already. @default nothing but
+   * the size of the frame is limited
    */
   within?(limits: CodecLimits): Codec | undefined;
   /**
    * Returns a frame whose memory is not reused.
    *
    * @param context Passed by sessions only.
-   * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is exceeded.
+   * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is
+   *   exceeded.
    * @throws {InvalidMessageError} If a field of an envelope is out of range.
    */
   encode(batch: readonly Message[], context?: BatchContext): MaybeAsync<string | Uint8Array>;

@@ -4,7 +4,10 @@ import { utf8 } from './seal/sealedFormat.js';
 import { pbkdf2, platformSubtle } from './seal/webCipher.js';
 
 export interface DeriveKeyOptions {
-  /** The number of hash iterations, which determines the cost of each guess. At least 100,000. @default 600_000 */
+  /**
+   * The number of hash iterations, which determines the cost of each guess. At least 100,000.
+   * @default 600_000
+   */
   readonly iterations?: number;
 }
 
@@ -13,13 +16,17 @@ const MIN_SALT = 16;
 const MIN_ITERATIONS = 100_000;
 
 /**
- * Derives a key for a `keyring` from a passphrase, by PBKDF2 (RFC 8018) with HMAC-SHA-256, which Node and browsers support. The passphrase
- * is normalized to NFC and encoded as UTF-8. It takes
- * about a fifth of a second, asynchronously. The key is only as strong as the passphrase: prefer 32 random bytes.
+ * Derives a key for a `keyring` from a passphrase, by PBKDF2 (RFC 8018) with HMAC-SHA-256, which
+ * Node and browsers support. The passphrase is normalized to NFC and encoded as UTF-8. It takes
+ * about a fifth of a second, asynchronously. The key is only as strong as the passphrase: prefer 32
+ * random bytes.
  *
- * @param salt At least 16 random bytes. Store it: only the same salt gives the same key. It is not secret.
- * @throws {RangeError} At call time, if the passphrase is empty, the salt too short, or `iterations` out of range.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @param salt At least 16 random bytes. Store it: only the same salt gives the same key. It is not
+ *   secret.
+ * @throws {RangeError} At call time, if the passphrase is empty, the salt too short, or
+ *   `iterations` out of range.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
+ *   localhost.
  * @example
  * const salt = crypto.getRandomValues(new Uint8Array(16));
  * deriveKey('correct horse battery staple', salt).subscribe((key) => {

@@ -18,12 +18,14 @@ export interface GzipOptions {
 }
 
 /**
- * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate elsewhere.
+ * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate
+ * elsewhere.
  *
- * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
+ * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it
+ * smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
- * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its checksum or size is wrong, and if it is
- * truncated or has trailing bytes.
+ * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its
+ * checksum or size is wrong, and if it is truncated or has trailing bytes.
  *
  * Be careful with encryption: the length of compressed data reveals something about its content.
  *
@@ -40,7 +42,10 @@ export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   return gzippedWith(nativeCompressor() ?? portableCompressor, codec, options);
 }
 
-/** The first byte of a compressed frame, and the byte that is inserted before an uncompressed frame that starts with either of the two. */
+/**
+ * The first byte of a compressed frame, and the byte that is inserted before an uncompressed frame
+ * that starts with either of the two.
+ */
 const MAGIC = 31;
 const ESCAPE = 0;
 

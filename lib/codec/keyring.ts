@@ -40,7 +40,10 @@ export interface Keyring {
 export interface FromSecretOptions extends DeriveKeyOptions {
   /** The name of the key. @default 'secret' */
   readonly name?: string;
-  /** At least 16 random bytes, which both sides have. Not secret. @default the same bytes for all programs */
+  /**
+   * At least 16 random bytes, which both sides have. Not secret. @default the same bytes for all
+   * programs
+   */
   readonly salt?: Uint8Array;
 }
 
@@ -49,16 +52,18 @@ export interface KeyringFactory {
   /** See {@link keyring}. */
   (options: KeyringOptions): Keyring;
   /**
-   * Derives the key of a keyring from a secret text: the same text gives the same key on both sides. It uses `deriveKey`, which takes about a fifth of a second,
-   * asynchronously, so that guessing is slow. Emits the keyring, then completes; each subscription derives the key anew.
+   * Derives the key of a keyring from a secret text: the same text gives the same key on both
+   * sides. It uses `deriveKey`, which takes about a fifth of a second, asynchronously, so that
+   * guessing is slow. Emits the keyring, then completes; each subscription derives the key anew.
    *
-   * Use a random text, as of `openssl rand -base64 32`. For a passphrase of a person, set a random `salt`: without it, one list of guesses serves an
-   * attacker for all programs.
+   * Use a random text, as of `openssl rand -base64 32`. For a passphrase of a person, set a random
+   * `salt`: without it, one list of guesses serves an attacker for all programs.
    *
-   * @throws {RangeError} At call time, if the text is empty, or has fewer than 16 characters and there is no `salt`; if the salt is too short, or
-   * `iterations` out of range.
+   * @throws {RangeError} At call time, if the text is empty, or has fewer than 16 characters and
+   *   there is no `salt`; if the salt is too short, or `iterations` out of range.
    * @throws {TypeError} At call time, if the name is invalid.
-   * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+   * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
+   *   localhost.
    * @example
    * keyring.fromSecret('pq3Jk0s5vQxW9tZ2yB7nLm4c', { name: '2026-03' }).subscribe((keys) => {
    *   console.log(keys.current); // prints: 2026-03
@@ -75,10 +80,12 @@ const MIN_SECRET = 16;
 const SHARED_SALT = 'rxwire keyring 1';
 
 /**
- * Creates a set of keys for `sealed` and `encryptPayload`. One key encrypts, all decrypt. To rotate keys during use, first `add` the new
- * key to every keyring, then `use` it everywhere, and `remove` the old key when no data is left that it has encrypted.
+ * Creates a set of keys for `sealed` and `encryptPayload`. One key encrypts, all decrypt. To rotate
+ * keys during use, first `add` the new key to every keyring, then `use` it everywhere, and `remove`
+ * the old key when no data is left that it has encrypted.
  *
- * @throws {RangeError} At call time, if a key does not have 32 bytes, or there is none with the name `current`.
+ * @throws {RangeError} At call time, if a key does not have 32 bytes, or there is none with the
+ *   name `current`.
  * @throws {TypeError} At call time, if the name of a key is invalid.
  * @example
  * const keys = keyring({ current: '2026-03', keys: { '2026-03': crypto.getRandomValues(new Uint8Array(32)) } });

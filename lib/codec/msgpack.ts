@@ -13,7 +13,8 @@ export interface MsgpackOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
   /**
-   * The maximum number of arrays, maps, map entries, binaries and dates in a frame, and of payload fields encoded as columns, both ways.
+   * The maximum number of arrays, maps, map entries, binaries and dates in a frame, and of payload
+   * fields encoded as columns, both ways.
    * @default 100_000
    */
   readonly maxNodes?: number;
@@ -22,16 +23,18 @@ export interface MsgpackOptions {
 }
 
 /**
- * The codec of binary frames: MessagePack, by msgpackr. A message is an array of its fields in a fixed order, without names. A batch of
- * two or more messages is encoded by columns, one for each field, and a value that all messages share is encoded once: about two thirds of
- * the size of JSON.
+ * The codec of binary frames: MessagePack, by msgpackr. A message is an array of its fields in a
+ * fixed order, without names. A batch of two or more messages is encoded by columns, one for each
+ * field, and a value that all messages share is encoded once: about two thirds of the size of JSON.
  *
- * In addition to JSON, it supports Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN, Infinity and `undefined`. It rejects
- * larger BigInts, typed arrays other than bytes, functions, symbols, invalid dates, objects with their own `toJSON`,
- * texts that are not Unicode (with an unpaired surrogate), and more than `maxDepth` levels. A key named `__proto__` arrives as `__proto_`; an
- * object with both is rejected.
+ * In addition to JSON, it supports Dates, Uint8Arrays, Maps, Sets, BigInts of 64 bits, NaN,
+ * Infinity and `undefined`. It rejects larger BigInts, typed arrays other than bytes, functions,
+ * symbols, invalid dates, objects with their own `toJSON`, texts that are not Unicode (with an
+ * unpaired surrogate), and more than `maxDepth` levels. A key named `__proto__` arrives as
+ * `__proto_`; an object with both is rejected.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is below 32.
+ * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
+ *   below 32.
  * @example
  * const frame = msgpack().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame.length); // prints: 27
@@ -59,7 +62,8 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   };
   const unpack = (frame: Uint8Array): unknown => {
     try {
-      // A separate view: msgpackr adds a property to its input, and returns Buffers for the bytes in a Buffer.
+      // A separate view: msgpackr adds a property to its input, and returns Buffers for the bytes
+      // in a Buffer.
       return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
     } catch (cause) {
       throw new DecodeError('msgpack', 'msgpackr cannot read it', cause);

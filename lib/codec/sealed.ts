@@ -11,15 +11,18 @@ import { decodeUtf8 } from './decodeUtf8.js';
 import { withLimits } from './withLimits.js';
 
 /**
- * Encrypts and authenticates the frames of another codec, one batch at a time, by AES-256-GCM: with Node's cipher, or with that of the
- * browser. To compress, wrap the inner codec: `sealed(gzipped(msgpack()), keys)`. Then lengths reveal something about the content.
+ * Encrypts and authenticates the frames of another codec, one batch at a time, by AES-256-GCM: with
+ * Node's cipher, or with that of the browser. To compress, wrap the inner codec:
+ * `sealed(gzipped(msgpack()), keys)`. Then lengths reveal something about the content.
  *
- * Each batch is bound to its codec, direction, client outbox (`pid`) and sequence numbers. It therefore needs a session, and is rejected
- * over envelopes. A batch that is forged, or was sealed for another place or with a key that is not in the keyring, is dropped, and the
- * connection is closed.
+ * Each batch is bound to its codec, direction, client outbox (`pid`) and sequence numbers. It
+ * therefore needs a session, and is rejected over envelopes. A batch that is forged, or was sealed
+ * for another place or with a key that is not in the keyring, is dropped, and the connection is
+ * closed.
  *
  * @param keys The keys of both sides. May change during use.
- * @throws {UnsupportedError} At call time, without a cipher: in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {UnsupportedError} At call time, without a cipher: in a page that was loaded neither by
+ *   HTTPS nor from localhost.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
  * const safe = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), codec: sealed(msgpack(), keys) });
@@ -55,7 +58,10 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf 
 
 const MISMATCH = 'the keys of the two sides do not match';
 const NO_SESSION = 'only for batches of a session';
-/** The number of sequence numbers that share a derived key: fewer than the number of random nonces that a key allows. */
+/**
+ * The number of sequence numbers that share a derived key: fewer than the number of random nonces
+ * that a key allows.
+ */
 const BATCHES_PER_KEY = 2 ** 31;
 
 interface BatchSealOptions extends Pick<Codec, 'name' | 'binary'> {

@@ -11,15 +11,27 @@ export interface EnvelopeOptions {
   readonly delivery?: Exclude<Delivery, 'exactly-once'>;
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
-  /** The signals of the platform about the page and the network. @default those of the browser; on Node none */
+  /**
+   * The signals of the platform about the page and the network. @default those of the browser; on
+   * Node none
+   */
   readonly signals$?: Observable<NetworkSignal>;
-  /** How long a message waits for its ack before it is sent again, in ms; doubled each time. @default 5_000 */
+  /**
+   * How long a message waits for its ack before it is sent again, in ms; doubled each time.
+   * @default 5_000
+   */
   readonly ackTimeout?: number;
-  /** How often a message is sent again over one connection; after that the message is dead. @default 5 */
+  /**
+   * How often a message is sent again over one connection; after that the message is dead. @default
+   * 5
+   */
   readonly maxRetries?: number;
   /** Messages in flight at most. @default 1_024 */
   readonly window?: number;
-  /** Messages that may wait to be sent. Past that the oldest message of the lowest priority is dropped and reported. @default 10_000 */
+  /**
+   * Messages that may wait to be sent. Past that the oldest message of the lowest priority is
+   * dropped and reported. @default 10_000
+   */
   readonly maxQueued?: number;
   /** Messages that may wait for the first subscriber. @default 1_024 */
   readonly maxHeld?: number;
@@ -31,9 +43,15 @@ export interface EnvelopeOptions {
   readonly drainTimeout?: number;
   /** Returns the first message of each connection. @default none */
   readonly greeting?: () => Message;
-  /** Called with each message for the application when it arrives, and again when it is repeated. @default does nothing */
+  /**
+   * Called with each message for the application when it arrives, and again when it is repeated.
+   * @default does nothing
+   */
   readonly onArrival?: (message: Message) => void;
-  /** Emits true when the application has subscribed; until then received messages wait, unacked. @default always true */
+  /**
+   * Emits true when the application has subscribed; until then received messages wait, unacked.
+   * @default always true
+   */
   readonly listening$?: Observable<boolean>;
   /** Receipts of messages that the layer below could not encode. @default none */
   readonly unsendable$?: Observable<Receipt>;
@@ -45,5 +63,8 @@ export interface EnvelopeOptions {
   readonly keep?: SessionTerms['keep'];
 }
 
-/** The default values of the options above. Those that sessions have as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */
+/**
+ * The default values of the options above. Those that sessions have as well are in `DEFAULTS` of
+ * lib/session/endpointOptions.ts.
+ */
 export const ENVELOPE_DEFAULTS = { ackTimeout: 5_000, maxRetries: 5, maxHeld: 1_024, dedupeTtl: 300_000, dedupeSize: 10_000 } as const;

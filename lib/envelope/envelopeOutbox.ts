@@ -8,7 +8,10 @@ import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Report } from '../session/sessionEvents.js';
 
-/** Keeps outgoing messages by priority until they are taken, and by id until they are settled. Reports each step of each message. */
+/**
+ * Keeps outgoing messages by priority until they are taken, and by id until they are settled.
+ * Reports each step of each message.
+ */
 export function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
   const { push, shiftMostUrgent, shiftLeastUrgent } = createPriorityRings();
   const pending = new Map<string, Message>();
@@ -78,7 +81,10 @@ function createPriorityRings() {
   const shift = (order: typeof rings): Message | undefined => order.find(({ size }) => size > 0)?.shift();
 
   return {
-    /** A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects it later. */
+    /**
+     * A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects
+     * it later.
+     */
     push: (message: Message): void => (rings[message.priority ?? 1] ?? rings[1])?.push(message),
     shiftMostUrgent: () => shift(urgentFirst),
     shiftLeastUrgent: () => shift(rings),

@@ -8,8 +8,8 @@ import { deliver, type DeliverySession } from '../session/receive/delivery.js';
 import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 
 /**
- * Returns a function that creates the receiver of one session. It emits each message once, in order, and acks the message afterwards. It acks a
- * repeat again, and drops it.
+ * Returns a function that creates the receiver of one session. It emits each message once, in
+ * order, and acks the message afterwards. It acks a repeat again, and drops it.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
@@ -54,7 +54,8 @@ export function envelopeReceiver(options: EnvelopeOptions) {
       } else return type !== 'system.hello';
       return false;
     };
-    // Delivered as by a session, so that the wire reports handlers that fail. The acks do not wait for the handlers.
+    // Delivered as by a session, so that the wire reports handlers that fail. The acks do not wait
+    // for the handlers.
     const emit = (message: Message): void => deliver(message, (one) => emitted$.next(one), session);
     const release = (messages: readonly Message[]): void => {
       messages.filter(({ id }) => !recent.seen(id)).forEach(emit);

@@ -36,8 +36,8 @@ const MAX_BATCH = 256;
 const CLOSE_TIMEOUT = 5_000;
 
 /**
- * Returns a function that creates the sender of one session. A message waits until there is a link and room in the window; then it is in flight
- * until it is acked or dead.
+ * Returns a function that creates the sender of one session. A message waits until there is a link
+ * and room in the window; then it is in flight until it is acked or dead.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
@@ -64,7 +64,8 @@ export function envelopeSender(options: EnvelopeOptions) {
     });
 
     const pump = (): void => {
-      // A message that the application sends in answer to a receipt follows the message of the receipt.
+      // A message that the application sends in answer to a receipt follows the message of the
+      // receipt.
       if (isPumping) return;
       isPumping = true;
       for (let message; sending$.observed && inFlight.size < window && (message = take());) {
@@ -107,13 +108,19 @@ export function envelopeSender(options: EnvelopeOptions) {
     return {
       send,
       toPeer$: defer(() => toPeer(merge((isAcked ? acked$ : unacked$).pipe(tap(end), ignoreElements()), opened$))),
-      /** Sends the messages of a source. Completes when all are settled and the peer had time to close the connection. */
+      /**
+       * Sends the messages of a source. Completes when all are settled and the peer had time to
+       * close the connection.
+       */
       run: (source: Observable<Message>): Observable<never> =>
         concat(source.pipe(tap(accept), tap(pump)), drained$, dropRest$, close$).pipe(
           ignoreElements(),
           finalize(() => leave()),
         ),
-      /** Completes, or fails if messages were left when the session ended. To be subscribed to after the end of `run`. */
+      /**
+       * Completes, or fails if messages were left when the session ended. To be subscribed to after
+       * the end of `run`.
+       */
       ended$: defer((): Observable<never> => {
         const error = failure;
         return error ? throwError(() => error) : EMPTY;
@@ -122,7 +129,10 @@ export function envelopeSender(options: EnvelopeOptions) {
   };
 }
 
-/** Creates the writer of batches: each connection begins with the greeting; the messages of one microtask become one batch. */
+/**
+ * Creates the writer of batches: each connection begins with the greeting; the messages of one
+ * microtask become one batch.
+ */
 function createBatchWriter({ greeting, scheduler = steadyScheduler() }: EnvelopeOptions) {
   const batches$ = new Subject<readonly Message[]>();
   let batch: Message[] = [];
@@ -133,7 +143,10 @@ function createBatchWriter({ greeting, scheduler = steadyScheduler() }: Envelope
     if (full.length > 0) batches$.next(full);
   };
   return {
-    /** Returns the batches of one connection, for a link to subscribe to while it is open. `work$` is subscribed to for as long. */
+    /**
+     * Returns the batches of one connection, for a link to subscribe to while it is open. `work$`
+     * is subscribed to for as long.
+     */
     toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
       // The greeting is sent even when only a goodbye follows: it identifies the session that ends.
       concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
@@ -142,7 +155,10 @@ function createBatchWriter({ greeting, scheduler = steadyScheduler() }: Envelope
       if (batch.push(message) === 1) asapScheduler.schedule(flush);
       else if (batch.length >= MAX_BATCH) flush();
     },
-    /** Completes the batches. Emits when the peer takes too long to close the connection, or at once when there is no link. */
+    /**
+     * Completes the batches. Emits when the peer takes too long to close the connection, or at once
+     * when there is no link.
+     */
     close$: defer(() => {
       const patience = batches$.observed ? CLOSE_TIMEOUT : 0;
       flush();

@@ -11,12 +11,14 @@ import { envelopeSender } from './envelopeSender.js';
 export type { EnvelopeOptions } from './envelopeOptions.js';
 
 /**
- * Adds at-least-once delivery to links that fail. The receiver acks each message by an `ack` message that names it; the sender sends a message
- * again until it is acked, and the receiver drops repeats. This works with any peer that answers envelopes with `ack` messages.
+ * Adds at-least-once delivery to links that fail. The receiver acks each message by an `ack`
+ * message that names it; the sender sends a message again until it is acked, and the receiver drops
+ * repeats. This works with any peer that answers envelopes with `ack` messages.
  *
  * The messages of one microtask travel in one frame.
  *
- * @throws {DrainTimeoutError} Delivered, when messages are left `drainTimeout` ms after the end of the messages to send.
+ * @throws {DrainTimeoutError} Delivered, when messages are left `drainTimeout` ms after the end of
+ *   the messages to send.
  * @throws {UndeliveredError} Delivered, when messages are left and the other side ends the session.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example

@@ -12,19 +12,27 @@ import { DEFAULTS } from '../session/endpointOptions.js';
 import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
-  /** The maximum size of a frame in bytes, in both directions; larger ones are not decoded. @default 1 MiB */
+  /**
+   * The maximum size of a frame in bytes, in both directions; larger ones are not decoded. @default
+   * 1 MiB
+   */
   readonly maxFrame?: number;
-  /** The number of undecodable frames in a row that ends the link with close code 4400. @default 3 */
+  /**
+   * The number of undecodable frames in a row that ends the link with close code 4400. @default 3
+   */
   readonly maxBadFrames?: number;
   /** Called with the error of each undecodable frame, which is dropped. */
   readonly onBadFrame?: (error: RxwireError) => void;
-  /** Called with each message that cannot be encoded, or exceeds `maxFrame` alone; the message is dropped. */
+  /**
+   * Called with each message that cannot be encoded, or exceeds `maxFrame` alone; the message is
+   * dropped.
+   */
   readonly onUnsendable?: OnUnsendable;
 }
 
 /**
- * Turns a link for frames into a link for batches of messages: encodes, decodes, and enforces the limits. An undecodable frame is reported
- * and dropped; several in a row end the link.
+ * Turns a link for frames into a link for batches of messages: encodes, decodes, and enforces the
+ * limits. An undecodable frame is reported and dropped; several in a row end the link.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example

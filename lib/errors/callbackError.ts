@@ -1,6 +1,9 @@
 import { RxwireError } from './rxwireError.js';
 
-/** A function of the application has failed. The failure affects one connection only. `cause` is the error of the function. */
+/**
+ * A function of the application has failed. The failure affects one connection only. `cause` is the
+ * error of the function.
+ */
 export class CallbackError extends RxwireError {
   /** The name of the option; `subscriber`, if a subscriber has failed. */
   declare readonly callback: string;

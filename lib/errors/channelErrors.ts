@@ -2,7 +2,10 @@ import { becauseOf, RxwireError } from './rxwireError.js';
 
 const VERBS = { join: 'join', publish: 'publish to', presence: 'update its presence in' } as const;
 
-/** The server refused a join, removed this client from the channel, or rejected a published message; see `reason`. */
+/**
+ * The server refused a join, removed this client from the channel, or rejected a published message;
+ * see `reason`.
+ */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;
   declare readonly action: keyof typeof VERBS;
@@ -20,7 +23,10 @@ export class ChannelRefusedError extends RxwireError {
   }
 }
 
-/** A channel has ended: with an error, by an interruption, or normally, and then a message was published to it. */
+/**
+ * A channel has ended: with an error, by an interruption, or normally, and then a message was
+ * published to it.
+ */
 export class ChannelEndedError extends RxwireError {
   declare readonly channel: string;
   /** How it has ended. */
@@ -41,7 +47,10 @@ export class ChannelEndedError extends RxwireError {
   }
 }
 
-/** The log of a hub, its shared presence, or one of its callbacks, has failed. The request that needed it is refused. */
+/**
+ * The log of a hub, its shared presence, or one of its callbacks, has failed. The request that
+ * needed it is refused.
+ */
 export class ChannelFailedError extends RxwireError {
   declare readonly part: 'log' | 'presence' | 'authorize' | 'identify';
   declare readonly channel: string;
@@ -57,7 +66,9 @@ export class ChannelFailedError extends RxwireError {
   }
 }
 
-/** The server did not answer the request to join a channel in time. The channel repeats the request. */
+/**
+ * The server did not answer the request to join a channel in time. The channel repeats the request.
+ */
 export class ChannelTimeoutError extends RxwireError {
   declare readonly channel: string;
   declare readonly timeout: number;

@@ -68,7 +68,9 @@ export class SessionLostError extends RxwireError {
   }
 }
 
-/** The server rejects this client: its credentials are invalid, have expired, or do not permit this. */
+/**
+ * The server rejects this client: its credentials are invalid, have expired, or do not permit this.
+ */
 export class UnauthorizedError extends RxwireError {
   declare readonly closeCode: number;
   declare readonly reason: string;
@@ -97,7 +99,10 @@ export class UnsupportedError extends RxwireError {
 export class WireClosedError extends RxwireError {
   declare readonly id?: string;
 
-  /** @param id The id of the message. Absent for a stream of messages that cannot continue. @param cause The error that has ended the wire, if any. */
+  /**
+   * @param id The id of the message. Absent for a stream of messages that cannot continue. @param
+   *   cause The error that has ended the wire, if any.
+   */
   constructor(id?: string, cause?: unknown) {
     const text = `the wire has ended${becauseOfWire(cause)}, and cannot send ${id ?? 'the rest'}`;
     super('ERR_WIRE_CLOSED', text, id === undefined ? {} : { id }, cause);

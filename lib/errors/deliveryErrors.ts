@@ -5,7 +5,9 @@ export interface UndeliveredMessages {
   readonly count: number;
   /** The ids of the first of these messages, 100 at most. */
   readonly ids: readonly string[];
-  /** How many of these messages a durable outbox keeps: the next wire with that outbox sends them. */
+  /**
+   * How many of these messages a durable outbox keeps: the next wire with that outbox sends them.
+   */
   readonly kept: number;
 }
 
@@ -15,7 +17,10 @@ export const MAX_IDS = 100;
 /** The maximum number of ids in the text of an error. */
 const MAX_IDS_IN_TEXT = 3;
 
-/** The wire has ended, and some of its messages were not delivered: its queue had no room for them, or the other side ended the session first. */
+/**
+ * The wire has ended, and some of its messages were not delivered: its queue had no room for them,
+ * or the other side ended the session first.
+ */
 export class UndeliveredError extends RxwireError implements UndeliveredMessages {
   declare readonly count: number;
   declare readonly ids: readonly string[];

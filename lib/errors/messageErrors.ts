@@ -26,7 +26,10 @@ export class DecodeError extends RxwireError {
   }
 }
 
-/** A payload cannot be decrypted: it is not encrypted, forged, was encrypted for another message, or with an unknown key. */
+/**
+ * A payload cannot be decrypted: it is not encrypted, forged, was encrypted for another message, or
+ * with an unknown key.
+ */
 export class DecryptError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -47,7 +50,10 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   evicted: 'the store of dead letters was full',
 };
 
-/** The wire dropped a message, unsent or without an ack, or evicted a dead letter; `id` identifies the message. */
+/**
+ * The wire dropped a message, unsent or without an ack, or evicted a dead letter; `id` identifies
+ * the message.
+ */
 export class MessageDroppedError extends RxwireError {
   declare readonly id: string;
   declare readonly reason: DropReason;
@@ -56,7 +62,9 @@ export class MessageDroppedError extends RxwireError {
     super('ERR_DROPPED', `the message ${id} was dropped: ${DROPPED[reason]}`, { id, reason });
   }
 
-  /** Adds the error that has ended the wire to the error of a message that is dropped at that end. */
+  /**
+   * Adds the error that has ended the wire to the error of a message that is dropped at that end.
+   */
   explain(cause: unknown): void {
     if (this.reason !== 'closed' || cause === undefined) return;
     this.message += becauseOfWire(cause);
@@ -123,7 +131,8 @@ export class InvalidPayloadError extends RxwireError {
 }
 
 /**
- * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were full. Later messages follow after a gap.
+ * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were
+ * full. Later messages follow after a gap.
  */
 export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
@@ -167,18 +176,27 @@ const FAULTS: Readonly<Record<StoreFault, string>> = {
   failed: 'cannot be used',
 };
 
-/** A store failed: there is no space, another owner has taken over, its data was deleted, or a record is unreadable. */
+/**
+ * A store failed: there is no space, another owner has taken over, its data was deleted, or a
+ * record is unreadable.
+ */
 export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;
 
-  /** @param store The store: `indexeddb`, `lmdb`, `nats`, `postgres`, `web-storage`, or `web-locks`, which grants it to one tab. */
+  /**
+   * @param store The store: `indexeddb`, `lmdb`, `nats`, `postgres`, `web-storage`, or `web-locks`,
+   *   which grants it to one tab.
+   */
   constructor(store: string, fault: StoreFault, cause?: unknown) {
     super('ERR_STORE', `the store ${store} ${FAULTS[fault]}`, { store, fault }, cause);
   }
 }
 
-/** A handler has finally failed: its message is a dead letter. `cause` is the error of the last attempt. */
+/**
+ * A handler has finally failed: its message is a dead letter. `cause` is the error of the last
+ * attempt.
+ */
 export class HandlerError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -220,7 +238,10 @@ export interface MessageName {
   readonly type: string;
 }
 
-/** The peer no longer knows whether it received this message, whose effect must occur once: it was not sent again. */
+/**
+ * The peer no longer knows whether it received this message, whose effect must occur once: it was
+ * not sent again.
+ */
 export class InDoubtError extends RxwireError {
   declare readonly id: string;
 

@@ -1,12 +1,17 @@
 import { becauseOf, RxwireError } from './rxwireError.js';
 
-/** No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any. */
+/**
+ * No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any.
+ */
 export class PoolTimeoutError extends RxwireError {
   declare readonly timeout: number;
   declare readonly size: number;
   declare readonly leased: number;
 
-  /** @param timeout The time of waiting, in ms. @param size The number of wires. @param leased The number of wires in use. */
+  /**
+   * @param timeout The time of waiting, in ms. @param size The number of wires. @param leased The
+   *   number of wires in use.
+   */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
     super(
       'ERR_POOL_TIMEOUT',

@@ -1,6 +1,9 @@
 import { RxwireError } from './rxwireError.js';
 
-/** A request was answered with an error. A handler of `reply` throws it to choose the error that the caller receives. */
+/**
+ * A request was answered with an error. A handler of `reply` throws it to choose the error that the
+ * caller receives.
+ */
 export class ReplyError extends RxwireError {
   declare readonly remoteCode: string;
   declare readonly reason: string;
@@ -14,7 +17,9 @@ export class ReplyError extends RxwireError {
   }
 }
 
-/** The other side was silent about a request for too long. It may still have executed the request. */
+/**
+ * The other side was silent about a request for too long. It may still have executed the request.
+ */
 export class RequestTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly timeout: number;

@@ -40,8 +40,9 @@ export type ErrorCode =
   | 'ERR_WIRE_CLOSED';
 
 /**
- * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only this failure. The meaning of each code,
- * and what to do, is in `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
+ * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only
+ * this failure. The meaning of each code, and what to do, is in
+ * `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
  *
  * @example
  * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
@@ -60,12 +61,17 @@ export class RxwireError extends Error {
   }
 }
 
-/** Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side may receive: a cause may contain paths. */
+/**
+ * Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side
+ * may receive: a cause may contain paths.
+ */
 export function becauseOf(cause: unknown): string {
   return cause instanceof Error ? `: ${cause.message}` : '';
 }
 
-/** Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths. */
+/**
+ * Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths.
+ */
 export function becauseOfWire(cause: unknown): string {
   return cause instanceof RxwireError ? ` (${cause.message})` : '';
 }

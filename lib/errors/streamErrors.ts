@@ -1,6 +1,9 @@
 import { RxwireError } from './rxwireError.js';
 
-/** A stream over a wire has ended before its end: the other side has destroyed its stream, or has none. */
+/**
+ * A stream over a wire has ended before its end: the other side has destroyed its stream, or has
+ * none.
+ */
 export class StreamClosedError extends RxwireError {
   declare readonly stream: string;
   declare readonly reason: string;

@@ -22,25 +22,32 @@ export type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>;
 export const HEAD_KEY = 'head';
 
 const VERSION = 1;
-/** Errors of a connection that the browser closes: it cannot be opened, or its transactions do not start or end. */
+/**
+ * Errors of a connection that the browser closes: it cannot be opened, or its transactions do not
+ * start or end.
+ */
 const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
 /**
- * Pauses between attempts, in ms: none after the lost connection itself. While the browser cleans up, which may take a while on a busy
- * machine, further attempts fail.
+ * Pauses between attempts, in ms: none after the lost connection itself. While the browser cleans
+ * up, which may take a while on a busy machine, further attempts fail.
  */
 const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
 /** A database that is opened when it is first needed, and again after the browser has closed it. */
 export interface IndexedDatabase {
   /**
-   * Runs `work` in one transaction; the result is available when it is durable. A failure leaves no changes. The work is
-   * repeated if the database was closed meanwhile. `work` must wait only for its own requests.
+   * Runs `work` in one transaction; the result is available when it is durable. A failure leaves no
+   * changes. The work is repeated if the database was closed meanwhile. `work` must wait only for
+   * its own requests.
    */
   transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   close(): void;
 }
 
-/** @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to be upgraded. */
+/**
+ * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
+ *   be upgraded.
+ */
 export function createIndexedDatabase(name: string, stores: readonly Name[], onLost: () => void): IndexedDatabase {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
   let isClosed = false;
@@ -110,9 +117,9 @@ async function runTransaction<T>(
 }
 
 /**
- * Resolves with true if the transaction was committed, which only `complete` confirms. A request that succeeded may still be rolled back;
- * without space, the
- * transaction is aborted though no request has failed; and if the browser closes the database, no event of the transaction follows.
+ * Resolves with true if the transaction was committed, which only `complete` confirms. A request
+ * that succeeded may still be rolled back; without space, the transaction is aborted though no
+ * request has failed; and if the browser closes the database, no event of the transaction follows.
  */
 function waitForCommit(database: IDBPDatabase<Schema>, transaction: Transaction): Promise<boolean> {
   // This promise of the library also rejects when a request fails; it needs a handler.

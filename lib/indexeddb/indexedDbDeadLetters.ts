@@ -21,8 +21,8 @@ const STORE = 'indexeddb';
 const PAGE_SIZE = 100;
 
 /**
- * Stores dead letters in IndexedDB, in a database `rxwire.letters:<name>`. They outlive the page. Unreadable letters are skipped. Needs
- * the package `idb`.
+ * Stores dead letters in IndexedDB, in a database `rxwire.letters:<name>`. They outlive the page.
+ * Unreadable letters are skipped. Needs the package `idb`.
  *
  * @param name Unique for each collection of this site.
  * @throws {RangeError} At call time, if `maxSize` is not positive.

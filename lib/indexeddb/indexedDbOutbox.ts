@@ -17,14 +17,16 @@ export interface IndexedDbOutboxOptions extends ExclusiveOptions {
 const STORE = 'indexeddb';
 
 /**
- * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the browser and a power failure. One
- * tab at a time owns it, as with `exclusive`. Each call is one transaction.
+ * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the
+ * browser and a power failure. One tab at a time owns it, as with `exclusive`. Each call is one
+ * transaction.
  *
- * If the browser removes the database (storage was cleared, or space was needed), `faults$` reports `evicted`, and the outbox continues as
- * the same
- * sender with a new database. `navigator.storage.persist()` asks the browser to keep it.
+ * If the browser removes the database (storage was cleared, or space was needed), `faults$` reports
+ * `evicted`, and the outbox continues as the same sender with a new database.
+ * `navigator.storage.persist()` asks the browser to keep it.
  *
- * Without IndexedDB, or after a newer version of the database, `open` delivers a `StoreError`, `failed`.
+ * Without IndexedDB, or after a newer version of the database, `open` delivers a `StoreError`,
+ * `failed`.
  *
  * @param name Unique for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
@@ -55,7 +57,10 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   const reportFault: ReportFault = (fault) => faults$.next(new StoreError(STORE, fault));
   const write = (change: Change = unchanged, writes: Writes = noWrites): Observable<void> =>
     asStoreResult(() => writeAsOwner(ownership, reportFault, change, writes));
-  /** Recreates a removed database at once, so that the owner learns of the loss before its next write. */
+  /**
+   * Recreates a removed database at once, so that the owner learns of the loss before its next
+   * write.
+   */
   const restore = (): void => {
     if (ownership) write().subscribe({ error: (error: StoreError) => error.fault !== 'fenced' && faults$.next(error) });
   };
@@ -95,7 +100,10 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   };
 }
 
-/** Changes the head and writes more as the owner, unless there is a newer owner. It also works after all data was cleared. */
+/**
+ * Changes the head and writes more as the owner, unless there is a newer owner. It also works after
+ * all data was cleared.
+ */
 async function writeAsOwner(ownership: Ownership | undefined, reportFault: ReportFault, change: Change, writes: Writes): Promise<void> {
   if (!ownership) throw new Error('It is not open.');
   let fault: StoreFault | undefined;

@@ -9,12 +9,12 @@ import { createIndexedDatabase, HEAD_KEY, type IndexedDatabase, type Transaction
 const STORE = 'indexeddb';
 
 /**
- * Stores queues in IndexedDB, each in a database `rxwire.queue:<name>`. Unfinished messages outlive the page, the browser and a power
- * failure.
- * One tab at a time owns a queue, as with `exclusive`. In the other tabs the queue waits, with its added messages in memory.
+ * Stores queues in IndexedDB, each in a database `rxwire.queue:<name>`. Unfinished messages outlive
+ * the page, the browser and a power failure. One tab at a time owns a queue, as with `exclusive`.
+ * In the other tabs the queue waits, with its added messages in memory.
  *
- * If the browser removes the database, `errors$` of the queue reports `evicted`: waiting messages are in memory only. Needs the package
- * `idb`.
+ * If the browser removes the database, `errors$` of the queue reports `evicted`: waiting messages
+ * are in memory only. Needs the package `idb`.
  *
  * @example
  * const uploads = queue('uploads', { store: indexedDbQueues(), maxAge: 86_400_000 });

@@ -2,7 +2,9 @@ import { MAX_DEPTH } from '../message/messageLimits.js';
 
 type Numbers = Readonly<Record<string, number | undefined>>;
 
-/** Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass. */
+/**
+ * Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass.
+ */
 export function assertPositive(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -10,12 +12,18 @@ export function assertPositive(owner: string, options: Numbers): void {
   }
 }
 
-/** Rejects a maximum nesting that is lower than that of headers, which no option changes. Undefined passes. */
+/**
+ * Rejects a maximum nesting that is lower than that of headers, which no option changes. Undefined
+ * passes.
+ */
 export function assertDepth(owner: string, maxDepth: number | undefined): void {
   if (!((maxDepth ?? MAX_DEPTH) >= MAX_DEPTH)) throw new RangeError(`${owner}: "maxDepth" must be >= ${MAX_DEPTH}, got ${maxDepth}`);
 }
 
-/** Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to a peer. Undefined options pass. */
+/**
+ * Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to
+ * a peer. Undefined options pass.
+ */
 export function assertWhole(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -24,7 +32,10 @@ export function assertWhole(owner: string, options: Numbers): void {
   }
 }
 
-/** Rejects options that are not a number of zero or more (`Infinity` is valid). Undefined options pass. */
+/**
+ * Rejects options that are not a number of zero or more (`Infinity` is valid). Undefined options
+ * pass.
+ */
 export function assertNotNegative(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 0;

@@ -5,8 +5,8 @@ export const OTHER = 'other';
 const MAX_LENGTH = 128;
 
 /**
- * Bounds the number of labels: the first `max` names have a label each, all others share {@link OTHER}. Data that is kept by label is
- * then bounded, whatever names a peer sends.
+ * Bounds the number of labels: the first `max` names have a label each, all others share {@link
+ * OTHER}. Data that is kept by label is then bounded, whatever names a peer sends.
  */
 export function createBoundedLabels<L>(max: number, make: (name: string) => L): (name: string) => L {
   const labels = new Map<string, L>();
@@ -23,7 +23,8 @@ export function createBoundedLabels<L>(max: number, make: (name: string) => L): 
     return label;
   };
   return (name) => {
-    // Consecutive names are often equal: comparing is cheaper than hashing a name that was just decoded.
+    // Consecutive names are often equal: comparing is cheaper than hashing a name that was just
+    // decoded.
     if (name !== lastName) {
       last = find(name);
       // Long names must not be retained.

@@ -8,12 +8,18 @@ export const MAX_DELAY = 2 ** 31 - 1;
 
 /** One timer for all entries of a data structure. */
 export interface CoalescedTimer {
-  /** Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is set. */
+  /**
+   * Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is
+   * set.
+   */
   set(delay: number): void;
   clear(): void;
 }
 
-/** Creates a timer for deadlines in ascending order: set it to the first; when it fires, handle the due entries and set it again. */
+/**
+ * Creates a timer for deadlines in ascending order: set it to the first; when it fires, handle the
+ * due entries and set it again.
+ */
 export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => void): CoalescedTimer {
   let isSet = false;
   let timer: Unsubscribable | undefined;

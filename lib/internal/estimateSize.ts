@@ -1,6 +1,7 @@
 /**
- * Estimates the encoded size of a value in bytes: the characters of its texts, the bytes of its binaries, and a few bytes for each other
- * part. It is meant for limits, and costs a fraction of encoding the value.
+ * Estimates the encoded size of a value in bytes: the characters of its texts, the bytes of its
+ * binaries, and a few bytes for each other part. It is meant for limits, and costs a fraction of
+ * encoding the value.
  *
  * @param most Counting stops above this size.
  */

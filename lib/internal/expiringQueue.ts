@@ -12,18 +12,29 @@ export interface ExpiringQueueOptions<T> {
   readonly onError: (error: unknown) => void;
 }
 
-/** A priority queue in which values expire after `maxAge` ms, and that reports all dropped values. */
+/**
+ * A priority queue in which values expire after `maxAge` ms, and that reports all dropped values.
+ */
 export interface ExpiringQueue<T> {
   readonly size: () => number;
-  /** @param since The time of arrival. It must not be earlier than that of previous values. @default now */
+  /**
+   * @param since The time of arrival. It must not be earlier than that of previous values. @default
+   *   now
+   */
   push(value: T, priority: number | undefined, since?: number): void;
   /** Removes and returns the most urgent value that has not expired. */
   shift(): QueuedValue<T> | undefined;
-  /** Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream has ended. */
+  /**
+   * Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream has
+   * ended.
+   */
   close(): void;
 }
 
-/** Creates the queue. One timer drops expired values on time; {@link ExpiringQueue.shift} checks too, because timers may be late. */
+/**
+ * Creates the queue. One timer drops expired values on time; {@link ExpiringQueue.shift} checks
+ * too, because timers may be late.
+ */
 export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError }: ExpiringQueueOptions<T>): ExpiringQueue<T> {
   let report = onDrop;
   const drop = ({ value }: QueuedValue<T>, reason: DropReason): void => {

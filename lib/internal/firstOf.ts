@@ -1,6 +1,6 @@
 /**
- * Returns a function that finds the first value of a Map repeatedly, in O(1) amortised. It keeps an iterator, because a new one would visit
- * all deleted entries at the front.
+ * Returns a function that finds the first value of a Map repeatedly, in O(1) amortised. It keeps an
+ * iterator, because a new one would visit all deleted entries at the front.
  */
 export function firstOf<K, V extends { readonly key: K }>(map: ReadonlyMap<K, V>): () => V | undefined {
   let values = map.values();

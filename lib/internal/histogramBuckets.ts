@@ -1,4 +1,6 @@
-/** The upper bounds of message size buckets, in bytes, for systems that require explicit buckets. */
+/**
+ * The upper bounds of message size buckets, in bytes, for systems that require explicit buckets.
+ */
 export const SIZE_BUCKETS = [64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576];
 
 /** The upper bounds of duration buckets, in seconds. */

@@ -1,4 +1,7 @@
-/** An entry of a {@link LinkedList}. It belongs to one list, and is created once for a value that enters and leaves the list often. */
+/**
+ * An entry of a {@link LinkedList}. It belongs to one list, and is created once for a value that
+ * enters and leaves the list often.
+ */
 export class ListNode<T> {
   readonly value: T;
   /** Both are undefined while the entry is in no list. */
@@ -10,7 +13,10 @@ export class ListNode<T> {
   }
 }
 
-/** A list in the order in which its entries were appended. Everything is O(1), and takes no memory beyond the entries. */
+/**
+ * A list in the order in which its entries were appended. Everything is O(1), and takes no memory
+ * beyond the entries.
+ */
 export interface LinkedList<T> {
   size(): number;
   first(): T | undefined;

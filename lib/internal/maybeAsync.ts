@@ -15,7 +15,10 @@ import {
   type Subscription,
 } from 'rxjs';
 
-/** A value, or an Observable that emits it. Synchronous results cost no tick, and virtual time controls the others. */
+/**
+ * A value, or an Observable that emits it. Synchronous results cost no tick, and virtual time
+ * controls the others.
+ */
 export type MaybeAsync<T> = T | Observable<T>;
 
 /** The result of a function of the application, which may return a promise. */
@@ -30,7 +33,10 @@ export function isLater<T>(input: MaybePromise<T>): input is Observable<T> | Pro
   return isObservable(input) || isPromise(input);
 }
 
-/** Calls `next` with the value, synchronously if it is available. Only the first value of an Observable is used. */
+/**
+ * Calls `next` with the value, synchronously if it is available. Only the first value of an
+ * Observable is used.
+ */
 export function whenReady<T>(input: MaybePromise<T>, next: (value: T) => void, error: (reason: unknown) => void): Subscription | undefined {
   if (isLater(input)) return single(input).subscribe({ next, error });
   next(input);
@@ -52,8 +58,8 @@ export function chain<T, U>(input: MaybePromise<T>, next: (value: T) => MaybeAsy
 }
 
 /**
- * Returns the result of `next` for the value, or of `failed` for an error, including one of `next` if asynchronous. An exception of `input`
- * counts as an error.
+ * Returns the result of `next` for the value, or of `failed` for an error, including one of `next`
+ * if asynchronous. An exception of `input` counts as an error.
  */
 export function attempt<T, U>(
   input: () => MaybePromise<T>,

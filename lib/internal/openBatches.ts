@@ -13,7 +13,10 @@ export interface OpenBatch<K, T> {
 
 export interface OpenBatches<K, T> {
   readonly byKey: Map<K, OpenBatch<K, T>>;
-  /** The batch of the previous item, if it is open. Consecutive items often have the same key, which saves a lookup. */
+  /**
+   * The batch of the previous item, if it is open. Consecutive items often have the same key, which
+   * saves a lookup.
+   */
   latest: OpenBatch<K, T> | undefined;
   /** Removes a batch and schedules its emission. */
   close(batch: OpenBatch<K, T>): void;
@@ -26,8 +29,8 @@ export interface OpenBatches<K, T> {
 }
 
 /**
- * Creates the open batches of a subscriber, with one timer and one output queue for all: items that a subscriber adds during an emission
- * are emitted later.
+ * Creates the open batches of a subscriber, with one timer and one output queue for all: items that
+ * a subscriber adds during an emission are emitted later.
  */
 export function createOpenBatches<K, T>(
   subscriber: Subscriber<{ readonly key: K; readonly items: readonly [T, ...T[]] }>,

@@ -1,9 +1,10 @@
 import { Observable, Subject, takeUntil, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
 
 /**
- * Creates an operator that cannot be composed of built-in ones, or would be slower. `start` runs once for each subscription, so that its
- * variables are the state of the subscription. It returns the observer of the source, which must not throw. Unsubscribing also unsubscribes
- * from the source, even during a synchronous run of values.
+ * Creates an operator that cannot be composed of built-in ones, or would be slower. `start` runs
+ * once for each subscription, so that its variables are the state of the subscription. It returns
+ * the observer of the source, which must not throw. Unsubscribing also unsubscribes from the
+ * source, even during a synchronous run of values.
  */
 export function operate<T, R>(start: (subscriber: Subscriber<R>) => Observer<T>): OperatorFunction<T, R> {
   return (source) => new Observable((subscriber) => follow(source, subscriber, start(subscriber)));

@@ -3,8 +3,9 @@ import { MessagePriority } from '../message/messagePriority.js';
 import { createRing, type Ring } from './ring.js';
 
 /**
- * The value to drop when a full queue gets another one: the one that has waited longest, the new one, or the oldest of the lowest priority
- * (possibly the new one). With `error`, the stream ends with an `OverflowError`.
+ * The value to drop when a full queue gets another one: the one that has waited longest, the new
+ * one, or the oldest of the lowest priority (possibly the new one). With `error`, the stream ends
+ * with an `OverflowError`.
  */
 export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'error';
 
@@ -17,7 +18,10 @@ export interface QueuedValue<T> {
   readonly arrival: number;
 }
 
-/** A bounded queue: higher priorities first, in order of arrival within a priority. All operations are O(1) at any depth. */
+/**
+ * A bounded queue: higher priorities first, in order of arrival within a priority. All operations
+ * are O(1) at any depth.
+ */
 export interface PriorityQueue<T> {
   readonly size: number;
   /**
@@ -37,7 +41,8 @@ export interface PriorityQueue<T> {
 
 /** @param owner The name of the queue, for errors. */
 export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy): PriorityQueue<T> {
-  // One ring for each priority, the lowest first. A heap would need O(log n), and a second key to keep the order of arrival.
+  // One ring for each priority, the lowest first. A heap would need O(log n), and a second key to
+  // keep the order of arrival.
   const lanes = Object.values(MessagePriority).map(() => createRing<QueuedValue<T>>());
   let size = 0;
   let arrivals = 0;

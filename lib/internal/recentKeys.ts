@@ -21,13 +21,15 @@ interface Entry {
 }
 
 /**
- * Creates the state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a `Set`: NaN equals itself.
+ * Creates the state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a
+ * `Set`: NaN equals itself.
  *
  * A clock that is set back counts as stopped, so that no key is kept for longer.
  */
 export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions): RecentKeys {
   const keys = new Set<unknown>();
-  // A linked list in order of arrival: expired and evicted keys are at its head. The iterator of a Set would visit all deleted entries.
+  // A linked list in order of arrival: expired and evicted keys are at its head. The iterator of a
+  // Set would visit all deleted entries.
   let oldest: Entry | undefined;
   let newest: Entry | undefined;
   const clock = steadyClock(scheduler);

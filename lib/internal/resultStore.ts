@@ -4,7 +4,10 @@ import { firstOf } from './firstOf.js';
 import type { MaybeAsync } from './maybeAsync.js';
 import { steadyScheduler } from './steadyScheduler.js';
 
-/** Stores recent results by the key of the request, so that a repeated request gets the same result without being executed again. */
+/**
+ * Stores recent results by the key of the request, so that a repeated request gets the same result
+ * without being executed again.
+ */
 export interface ResultStore {
   /** Returns the stored result; undefined if there is none. */
   get(key: string): MaybeAsync<unknown>;
@@ -28,7 +31,8 @@ interface Entry {
 }
 
 /**
- * Stores results in memory: bounded, in O(1) amortised, without timers. They are lost when the process ends.
+ * Stores results in memory: bounded, in O(1) amortised, without timers. They are lost when the
+ * process ends.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example

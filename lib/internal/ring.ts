@@ -10,7 +10,10 @@ export interface Ring<T> {
   values(from?: number, to?: number): readonly T[];
 }
 
-/** The capacity with which a ring begins, and the one above which an empty ring releases its memory. Both are powers of two. */
+/**
+ * The capacity with which a ring begins, and the one above which an empty ring releases its memory.
+ * Both are powers of two.
+ */
 const INITIAL_CAPACITY = 4;
 const MAX_EMPTY_CAPACITY = 64;
 
@@ -19,7 +22,10 @@ export function createRing<T>(): Ring<T> {
   return new CircularBuffer();
 }
 
-/** A class, because a server has several for each connection: with closures, an empty one would take a kilobyte. */
+/**
+ * A class, because a server has several for each connection: with closures, an empty one would take
+ * a kilobyte.
+ */
 class CircularBuffer<T> implements Ring<T> {
   size = 0;
   /** The length is a power of two, or 0 before the first value. */

@@ -1,6 +1,9 @@
 import { catchError, defer, EMPTY, finalize, merge, mergeAll, ReplaySubject, Subject, takeUntil, tap, type Observable } from 'rxjs';
 
-/** Limits the number of concurrent subscriptions; the others wait in order. Unsubscribing gives up the place. */
+/**
+ * Limits the number of concurrent subscriptions; the others wait in order. Unsubscribing gives up
+ * the place.
+ */
 export function createSemaphore(concurrency: number): <T>(source: Observable<T>) => Observable<T> {
   const jobs$ = new Subject<Observable<unknown>>();
   jobs$.pipe(mergeAll(concurrency)).subscribe();

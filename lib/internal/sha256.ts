@@ -31,7 +31,8 @@ function isPrime(candidate: number): boolean {
 }
 
 /**
- * Returns the SHA-256 (FIPS 180-4) of bytes, as 32 bytes. It is synchronous, and works in each runtime; where a result may come later, WebCrypto is faster.
+ * Returns the SHA-256 (FIPS 180-4) of bytes, as 32 bytes. It is synchronous, and works in each
+ * runtime; where a result may come later, WebCrypto is faster.
  */
 export function sha256(bytes: Uint8Array): Uint8Array {
   const { k, h } = (constants ??= createConstants());

@@ -2,7 +2,10 @@ import { asyncScheduler, type SchedulerAction, type SchedulerLike, type Subscrip
 
 /** A scheduler with two clocks. */
 export interface SteadyScheduler extends SchedulerLike {
-  /** Returns a monotonic time, for durations, in ms: it has no relation to the date, and no step of the system's clock changes it. */
+  /**
+   * Returns a monotonic time, for durations, in ms: it has no relation to the date, and no step of
+   * the system's clock changes it.
+   */
   now(): number;
   /** Returns the time of day, in ms since the epoch. */
   wallTime(): number;
@@ -12,7 +15,8 @@ export interface SteadyScheduler extends SchedulerLike {
 const VIRTUAL = 1_000;
 
 const steady: SteadyScheduler = {
-  // Whole ms, like those of a date: they appear in frames, states and receipts. A platform that is only JavaScript has no clock but the date.
+  // Whole ms, like those of a date: they appear in frames, states and receipts. A platform that is
+  // only JavaScript has no clock but the date.
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the types are those of browsers and of Node
   now: () => Math.floor((globalThis.performance ?? Date).now()),
   wallTime: () => asyncScheduler.now(),
@@ -21,8 +25,9 @@ const steady: SteadyScheduler = {
 };
 
 /**
- * Returns the default of each option `scheduler`: the timers of `asyncScheduler`, with a monotonic clock. While `TestScheduler.run` of RxJS runs, it
- * returns `asyncScheduler`, whose clock and timers are virtual then.
+ * Returns the default of each option `scheduler`: the timers of `asyncScheduler`, with a monotonic
+ * clock. While `TestScheduler.run` of RxJS runs, it returns `asyncScheduler`, whose clock and
+ * timers are virtual then.
  */
 export function steadyScheduler(): SchedulerLike {
   // eslint-disable-next-line no-restricted-properties -- the only way to find out whether `asyncScheduler` is virtual
@@ -30,8 +35,8 @@ export function steadyScheduler(): SchedulerLike {
 }
 
 /**
- * Returns the time of day of a scheduler, in ms since the epoch: for timestamps, for expiries that are dates, and for what is stored. A scheduler
- * that has only `now()` uses it for both.
+ * Returns the time of day of a scheduler, in ms since the epoch: for timestamps, for expiries that
+ * are dates, and for what is stored. A scheduler that has only `now()` uses it for both.
  */
 export function wallTime(scheduler: SchedulerLike): number {
   return (scheduler as Partial<SteadyScheduler>).wallTime?.() ?? scheduler.now();

@@ -5,7 +5,10 @@ export type SubscribedPatterns = Observable<readonly (string | RegExp)[]>;
 
 let current: SubscribedPatterns | undefined;
 
-/** Makes patterns available to the source while it is being subscribed to; see {@link subscribeContext}. */
+/**
+ * Makes patterns available to the source while it is being subscribed to; see {@link
+ * subscribeContext}.
+ */
 export function withSubscribeContext<T>(patterns$: SubscribedPatterns): MonoTypeOperatorFunction<T> {
   return (source) =>
     // eslint-disable-next-line no-restricted-syntax -- the very subscriber goes on to the source: nothing is between them that could leak or lose
@@ -21,8 +24,8 @@ export function withSubscribeContext<T>(patterns$: SubscribedPatterns): MonoType
 }
 
 /**
- * Returns the patterns of the current synchronous subscription, if it has any. They pass through all operators that subscribe
- * synchronously.
+ * Returns the patterns of the current synchronous subscription, if it has any. They pass through
+ * all operators that subscribe synchronously.
  */
 export function subscribeContext(): SubscribedPatterns | undefined {
   return current;

@@ -1,11 +1,16 @@
 /** A queue of tasks that run one after the other. They must not throw. */
 export interface Trampoline {
   add(task: () => void): void;
-  /** Runs all tasks. Tasks that are added meanwhile run after the others, never inside another one. */
+  /**
+   * Runs all tasks. Tasks that are added meanwhile run after the others, never inside another one.
+   */
   run(): void;
 }
 
-/** Creates a trampoline, which keeps notifications in order when a subscriber causes the next notification. */
+/**
+ * Creates a trampoline, which keeps notifications in order when a subscriber causes the next
+ * notification.
+ */
 export function createTrampoline(): Trampoline {
   const tasks: (() => void)[] = [];
   let isRunning = false;

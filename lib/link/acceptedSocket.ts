@@ -10,8 +10,9 @@ import type { SocketOptions } from './socket.js';
 import { createStallCheck } from './stallCheck.js';
 
 /**
- * Creates a link over an open socket that a server has accepted. The link can be subscribed to once. It does not use `rxjs-websockets`,
- * which would take 16 KiB for each of thousands of connections.
+ * Creates a link over an open socket that a server has accepted. The link can be subscribed to
+ * once. It does not use `rxjs-websockets`, which would take 16 KiB for each of thousands of
+ * connections.
  */
 export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
   return (outgoing) =>
@@ -25,7 +26,10 @@ export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' |
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
-/** The property with the receiver of a socket's events: all sockets share the same listeners, because listeners for each socket would take a kilobyte. */
+/**
+ * The property with the receiver of a socket's events: all sockets share the same listeners,
+ * because listeners for each socket would take a kilobyte.
+ */
 const RECEIVER = Symbol('receiver');
 
 interface WithReceiver {
@@ -123,7 +127,10 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
     else closeFor(this.socket, ...this.#goodbye);
   }
 
-  /** Ignores a frame after the end. After {@link MAX_LATE} of them, stops reading, and terminates the socket after {@link LAST_MOMENT} ms. */
+  /**
+   * Ignores a frame after the end. After {@link MAX_LATE} of them, stops reading, and terminates
+   * the socket after {@link LAST_MOMENT} ms.
+   */
   #ignore(): void {
     if (++this.#late !== MAX_LATE) return;
     this.socket.pause();

@@ -26,8 +26,8 @@ export const SILENT = 4411;
 export const SLOW_READER = 4413;
 
 /**
- * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; rxwire defines 4000 to 4999. docs/protocol.md says
- * which side sends which code, and when.
+ * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; rxwire defines
+ * 4000 to 4999. docs/protocol.md says which side sends which code, and when.
  */
 export const CloseCode = {
   NORMAL,
@@ -65,14 +65,16 @@ export const CloseCode = {
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
- * Returns whether reconnecting makes sense after this close code. After some codes the new connection would be closed for the same reason, or two clients
- * would close each other's connections.
+ * Returns whether reconnecting makes sense after this close code. After some codes the new
+ * connection would be closed for the same reason, or two clients would close each other's
+ * connections.
  *
  * @example
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
-  // Normal, unsupported data, policy, too big, extension; bad frames, unauthorized, forbidden, superseded.
+  // Normal, unsupported data, policy, too big, extension; bad frames, unauthorized, forbidden,
+  // superseded.
   return ![1000, 1003, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }
 

@@ -41,9 +41,14 @@ export interface GuardedSocket {
   /** @throws The error of the socket. */
   readonly send: (frame: Frame) => void;
   readonly closeCleanly: () => void;
-  /** Ends the connection with an error; a `ConnectionLostError` becomes the close code and reason. */
+  /**
+   * Ends the connection with an error; a `ConnectionLostError` becomes the close code and reason.
+   */
   readonly closeWith: (error: unknown) => void;
-  /** Returns the loss with its close code in place of an error of the library, or undefined when the connection was closed normally. */
+  /**
+   * Returns the loss with its close code in place of an error of the library, or undefined when the
+   * connection was closed normally.
+   */
   readonly explain: (error: unknown) => unknown;
 }
 
@@ -93,7 +98,10 @@ export function guardSocket(make: () => WebSocketLike): GuardedSocket {
   };
 }
 
-/** Returns the bytes of a message, without a copy. The result is not a `Buffer`, whose `slice` returns a view instead of a copy. */
+/**
+ * Returns the bytes of a message, without a copy. The result is not a `Buffer`, whose `slice`
+ * returns a view instead of a copy.
+ */
 export function bytesOf(data: ArrayBuffer | Uint8Array): Uint8Array {
   return data instanceof Uint8Array ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 }

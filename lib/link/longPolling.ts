@@ -11,8 +11,9 @@ import type { DescribedLink, Frame, Link } from './link.js';
 const PAUSE = 50;
 
 /**
- * A link over plain requests, for networks that support nothing else. The server holds each request until it has frames, or for 25 s; the
- * next one follows at once. Each subscription opens a connection.
+ * A link over plain requests, for networks that support nothing else. The server holds each request
+ * until it has frames, or for 25 s; the next one follows at once. Each subscription opens a
+ * connection.
  *
  * It ends in the same ways as {@link serverSentEvents}.
  *

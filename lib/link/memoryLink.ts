@@ -20,7 +20,9 @@ import { ABANDONED } from './closeCode.js';
 import type { Link } from './link.js';
 
 export interface MemoryLinkOptions {
-  /** When a frame of one end reaches the other. @default asapScheduler: at the end of the microtask */
+  /**
+   * When a frame of one end reaches the other. @default asapScheduler: at the end of the microtask
+   */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -30,8 +32,9 @@ interface End {
 }
 
 /**
- * Creates two links in this process that are connected with each other. A connection opens when both are subscribed to. A later
- * subscription to one end waits for a new subscription to the other end.
+ * Creates two links in this process that are connected with each other. A connection opens when
+ * both are subscribed to. A later subscription to one end waits for a new subscription to the other
+ * end.
  *
  * @example
  * const [near, far] = memoryLink<string>();

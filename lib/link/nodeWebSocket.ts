@@ -3,9 +3,10 @@ import { NoWebSocketError } from '../errors.js';
 import type { WebSocketConstructor } from './guardedSocket.js';
 
 /**
- * The WebSocket of this runtime. On Node, this is the package `ws`, loaded when the first connection opens, or the global one if `ws` is
- * not installed. Bundlers for browsers replace this file by `browserWebSocket.ts`. Bundlers for server rendering keep it, and accept a
- * missing `ws` only if the failed import is handled here.
+ * The WebSocket of this runtime. On Node, this is the package `ws`, loaded when the first
+ * connection opens, or the global one if `ws` is not installed. Bundlers for browsers replace this
+ * file by `browserWebSocket.ts`. Bundlers for server rendering keep it, and accept a missing `ws`
+ * only if the failed import is handled here.
  */
 export const platformWebSocket: Observable<WebSocketConstructor> = /* @__PURE__ */ defer(() =>
   from(import('ws').then((ws) => ws.WebSocket as unknown as WebSocketConstructor, globalWebSocket)),

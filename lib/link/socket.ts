@@ -19,10 +19,11 @@ export interface SocketOptions extends StallOptions {
 const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSockets }).default ?? rxjsWebSockets;
 
 /**
- * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and emits the received frames. The library ensures the order of opening,
- * reading and closing. This function adds the close code, errors of `outgoing`, a limit for frames that wait for a slow peer, and binary
- * frames. It subscribes to `outgoing` itself and applies no operators to the library's stream: each operator would take time for each
- * frame.
+ * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and emits the received frames.
+ * The library ensures the order of opening, reading and closing. This function adds the close code,
+ * errors of `outgoing`, a limit for frames that wait for a slow peer, and binary frames. It
+ * subscribes to `outgoing` itself and applies no operators to the library's stream: each operator
+ * would take time for each frame.
  */
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = steadyScheduler() } = options;

@@ -5,12 +5,16 @@ import { SLOW_READER } from './closeCode.js';
 export interface StallOptions {
   /** Bytes that may wait for a slow peer for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
-  /** How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame ends the link with close code 4413. @default 10_000 */
+  /**
+   * How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame ends the
+   * link with close code 4413. @default 10_000
+   */
   readonly stallTimeout?: number;
 }
 
 /**
- * Creates a function to be called before each frame is sent. It throws a `ConnectionLostError` when too many bytes have waited for too long.
+ * Creates a function to be called before each frame is sent. It throws a `ConnectionLostError` when
+ * too many bytes have waited for too long.
  *
  * @param buffered Returns the number of bytes that wait for the peer.
  */
@@ -21,7 +25,8 @@ export function createStallCheck(
 ): () => void {
   let stalledAt = Infinity;
   return () => {
-    // A large burst is no fault of the peer: a link that ended for it would end again at each attempt to send the burst.
+    // A large burst is no fault of the peer: a link that ended for it would end again at each
+    // attempt to send the burst.
     stalledAt = buffered() > maxBuffered ? Math.min(stalledAt, scheduler.now()) : Infinity;
     if (scheduler.now() - stalledAt >= stallTimeout) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
   };

@@ -15,8 +15,8 @@ export interface WebSocketOptions extends SocketOptions {
 /**
  * A link over a WebSocket, for text and binary frames. Each subscription opens a connection.
  *
- * It completes when either side closes with 1000. Otherwise it fails with a `ConnectionLostError` that contains the close code.
- * Unsubscribing closes with 4000: the server may expect a resumption.
+ * It completes when either side closes with 1000. Otherwise it fails with a `ConnectionLostError`
+ * that contains the close code. Unsubscribing closes with 4000: the server may expect a resumption.
  *
  * @param url `ws:` or `wss:`.
  * @throws {TypeError} At call time, if `url` is not such an address.
@@ -37,7 +37,10 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Li
   return Object.assign(link, { protocol: 'websocket', endpoint: address });
 }
 
-/** Calls back with the class of the sockets. Not `switchMap`: an operator would take time for each frame. */
+/**
+ * Calls back with the class of the sockets. Not `switchMap`: an operator would take time for each
+ * frame.
+ */
 function whenLoaded(own: WebSocketConstructor | undefined, to: Subscriber<Frame>, open: (Socket: WebSocketConstructor) => void): void {
   if (own) open(own);
   else to.add(platformWebSocket.subscribe({ next: open, error: (error: unknown) => to.error(error) }));

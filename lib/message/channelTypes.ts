@@ -1,4 +1,7 @@
-/** A position in the history of a channel. Offsets rise within an epoch; offsets of different epochs cannot be compared. */
+/**
+ * A position in the history of a channel. Offsets rise within an epoch; offsets of different epochs
+ * cannot be compared.
+ */
 export interface ChannelPosition {
   /** Identifies the history: a history that was lost starts again with another epoch. */
   readonly epoch: string;
@@ -21,14 +24,18 @@ export interface ChannelUpdate {
 }
 
 /**
- * The reason why a hub refused a request, unless `authorize` has given another one: not allowed, too much, not encrypted though the message says
- * so, unreadable, ended, removed by the server, or an error.
+ * The reason why a hub refused a request, unless `authorize` has given another one: not allowed,
+ * too much, not encrypted though the message says so, unreadable, ended, removed by the server, or
+ * an error.
  */
 export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'failed';
 
 /** How a channel has ended: the payload of its last message, of the type `channel.ended`. */
 export interface ChannelEnd {
-  /** `completed`: its writer was done. `failed`: its writer gave it up. `interrupted`: its writer has gone. */
+  /**
+   * `completed`: its writer was done. `failed`: its writer gave it up. `interrupted`: its writer
+   * has gone.
+   */
   readonly status: 'completed' | 'failed' | 'interrupted';
   /** A text of up to 256 characters. */
   readonly reason?: string;
@@ -39,11 +46,19 @@ export interface ChannelJoin {
   readonly channel: string;
   /** The number of the join, counted by the client for each channel; the response repeats it. */
   readonly join: number;
-  /** The position of the last message that the client has received: the client requests all messages after it. */
+  /**
+   * The position of the last message that the client has received: the client requests all messages
+   * after it.
+   */
   readonly after?: ChannelPosition;
-  /** Whether the client requests all messages that the server still has, without `after`. @default false */
+  /**
+   * Whether the client requests all messages that the server still has, without `after`. @default
+   * false
+   */
   readonly start?: boolean;
-  /** How many of the latest messages the client requests, without `after` and `start`. @default 0 */
+  /**
+   * How many of the latest messages the client requests, without `after` and `start`. @default 0
+   */
   readonly history?: number;
   /** Whether the client requests presence. @default false */
   readonly watch?: boolean;
@@ -62,7 +77,10 @@ export interface ChannelJoined extends ChannelPosition {
 /** A request of a client that a hub may refuse. */
 export type ChannelAction = 'join' | 'publish' | 'presence';
 
-/** The client has not joined, was removed, or may not publish a message or its state: `correlationId` is the id of the refused message. */
+/**
+ * The client has not joined, was removed, or may not publish a message or its state:
+ * `correlationId` is the id of the refused message.
+ */
 export interface ChannelRefused {
   readonly channel: string;
   readonly action: ChannelAction;
@@ -84,13 +102,19 @@ export interface ChannelWatch {
 export interface ChannelPublish<M> {
   readonly channel: string;
   readonly message: M;
-  /** Whether the hub sends the message to the present members only, and does not append it to the history. @default false */
+  /**
+   * Whether the hub sends the message to the present members only, and does not append it to the
+   * history. @default false
+   */
   readonly ephemeral?: boolean;
   /** Whether the hub answers with `channel.published`. @default false */
   readonly confirm?: boolean;
 }
 
-/** The hub has published a message: `correlationId` is the id of the `channel.publish`. An ephemeral message has no position. */
+/**
+ * The hub has published a message: `correlationId` is the id of the `channel.publish`. An ephemeral
+ * message has no position.
+ */
 export interface ChannelPublished extends Partial<ChannelPosition> {
   readonly channel: string;
 }
@@ -112,7 +136,10 @@ export interface ChannelHistoryRequest {
   readonly limit: number;
 }
 
-/** A part of the older messages that a client has requested: `correlationId` is the id of the request. `M` is `Message`. */
+/**
+ * A part of the older messages that a client has requested: `correlationId` is the id of the
+ * request. `M` is `Message`.
+ */
 export interface ChannelPast<M> {
   readonly channel: string;
   /** In order. */
@@ -121,7 +148,10 @@ export interface ChannelPast<M> {
   readonly more: boolean;
 }
 
-/** The members that have entered, left and changed since the last presence message; with `reset`, all members. */
+/**
+ * The members that have entered, left and changed since the last presence message; with `reset`,
+ * all members.
+ */
 export interface ChannelPresence {
   readonly channel: string;
   readonly entered: readonly ChannelMember[];

@@ -6,11 +6,13 @@ import type { Message } from './types.js';
 export type MessageContent = Pick<Message, 'id' | 'type' | 'correlationId' | 'payload'>;
 
 /**
- * Returns the SHA-256 of `id`, `type`, `correlationId` and `payload` of a message, as 64 hexadecimal digits. As the option `key` of `dedupe`, it drops a
- * message only if its content is the same, too.
+ * Returns the SHA-256 of `id`, `type`, `correlationId` and `payload` of a message, as 64
+ * hexadecimal digits. As the option `key` of `dedupe`, it drops a message only if its content is
+ * the same, too.
  *
- * The order of the fields of an object does not matter, nor that of the entries of a Map or Set. A field that is undefined counts as absent, as in JSON. Dates,
- * bytes and bigints have keys of their own.
+ * The order of the fields of an object does not matter, nor that of the entries of a Map or Set. A
+ * field that is undefined counts as absent, as in JSON. Dates, bytes and bigints have keys of their
+ * own.
  *
  * @throws {RangeError} If the payload contains itself.
  * @example

@@ -11,8 +11,9 @@ export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload'
 }
 
 /**
- * Creates a message with a random id, the time, and the version of the envelope. The type of `payload` follows from `type`. This does not validate the message: a
- * codec refuses to encode a message that the peer would not accept.
+ * Creates a message with a random id, the time, and the version of the envelope. The type of
+ * `payload` follows from `type`. This does not validate the message: a codec refuses to encode a
+ * message that the peer would not accept.
  *
  * @param options Any other field of the envelope: `priority`, `ttl`, `target`, `headers`, …
  * @example

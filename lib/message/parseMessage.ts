@@ -11,11 +11,13 @@ type Fields = Readonly<Record<string, unknown>>;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Validates a message from outside, and returns a copy with the known fields. An optional field may be absent or `null`. So may `version`, which becomes `'1.0'`,
- * `source`, which becomes `''`, and the payload, which becomes `null`. The content of the payload is not validated.
+ * Validates a message from outside, and returns a copy with the known fields. An optional field may
+ * be absent or `null`. So may `version`, which becomes `'1.0'`, `source`, which becomes `''`, and
+ * the payload, which becomes `null`. The content of the payload is not validated.
  *
- * Headers and metadata are copied, with the fields that this library does not know. Headers become an object without a prototype, so that names like
- * `__proto__` and `toString` have no special meaning.
+ * Headers and metadata are copied, with the fields that this library does not know. Headers become
+ * an object without a prototype, so that names like `__proto__` and `toString` have no special
+ * meaning.
  *
  * @param value Plain data, as a codec produces it.
  * @param path Where `value` was found, for the error: `[3]`, or its index 3.

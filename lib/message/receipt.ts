@@ -1,6 +1,7 @@
 /**
- * The state of a message. `stored`: a durable outbox keeps the message, also if the process ends now; other outboxes do not report this. `acked`, `refused`, `expired` and `dead` are final; so is `sent` for
- * at-most-once.
+ * The state of a message. `stored`: a durable outbox keeps the message, also if the process ends
+ * now; other outboxes do not report this. `acked`, `refused`, `expired` and `dead` are final; so is
+ * `sent` for at-most-once.
  */
 export type ReceiptStatus = 'queued' | 'stored' | 'sent' | 'acked' | 'refused' | 'expired' | 'dead';
 
@@ -14,11 +15,14 @@ export interface Receipt {
   readonly status: ReceiptStatus;
   /** How often the message was sent; in the receipt of a wire, over its latest connection. */
   readonly attempts?: number;
-  /** The time from first sending the message (by a wire: over its latest connection) to the ack, in ms. */
+  /**
+   * The time from first sending the message (by a wire: over its latest connection) to the ack, in
+   * ms.
+   */
   readonly latency?: number;
   /**
-   * For `acked`: the receiver has processed the message, or has stored it as a dead letter because its handler has finally failed. Absent when the
-   * receiver does not report outcomes.
+   * For `acked`: the receiver has processed the message, or has stored it as a dead letter because
+   * its handler has finally failed. Absent when the receiver does not report outcomes.
    */
   readonly outcome?: 'processed' | 'dead-lettered';
   /** The reason for `refused`, `dead` or `expired`. */

@@ -1,7 +1,8 @@
 import type { Delivery } from './types.js';
 
 /**
- * The delivery guarantees by name: the values of the option `delivery`, and of the field `delivery` of a message.
+ * The delivery guarantees by name: the values of the option `delivery`, and of the field `delivery`
+ * of a message.
  *
  * @example
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), delivery: ReliabilityLevel.EXACTLY_ONCE });

@@ -16,8 +16,9 @@ import type {
 import type { MessagePriority } from './messagePriority.js';
 
 /**
- * The payload of each `type`. An application adds its own types to this map; `createMessage`, `ofType`, routes and handlers use them. It may also narrow the
- * payloads of {@link SharedMessageTypes}.
+ * The payload of each `type`. An application adds its own types to this map; `createMessage`,
+ * `ofType`, routes and handlers use them. It may also narrow the payloads of {@link
+ * SharedMessageTypes}.
  *
  * @example
  * declare module 'rxwire' {
@@ -55,7 +56,10 @@ export interface MessageTypes extends SharedMessageTypes {
   'request.cancel': null;
 }
 
-/** The payloads that applications share, and that each application may narrow in {@link MessageTypes}. */
+/**
+ * The payloads that applications share, and that each application may narrow in {@link
+ * MessageTypes}.
+ */
 export interface SharedMessageTypes {
   'execution.start': ExecutionPayload;
   'execution.output': ExecutionPayload;
@@ -125,13 +129,17 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly priority?: MessagePriority;
   readonly headers?: MessageHeaders;
   readonly metadata?: MessageMetadata;
-  /** The delivery guarantee of this message, if it differs from that of the wire. It is not transmitted. */
+  /**
+   * The delivery guarantee of this message, if it differs from that of the wire. It is not
+   * transmitted.
+   */
   readonly delivery?: Delivery;
 }
 
 /**
- * A message of one of the types of a map: the union that `type` discriminates. With it, an application has a map of its own for each wire, beside
- * {@link MessageTypes} or in its place; types that are not in the map are compile errors.
+ * A message of one of the types of a map: the union that `type` discriminates. With it, an
+ * application has a map of its own for each wire, beside {@link MessageTypes} or in its place;
+ * types that are not in the map are compile errors.
  *
  * @example
  * interface ChatMessages {
@@ -142,7 +150,9 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
  */
 export type MessageIn<Types extends object> = { [T in keyof Types & string]: Message<T, Types[T]> }[keyof Types & string];
 
-/** A map of all types, with payloads that are not known: that of a wire without a map of its own. */
+/**
+ * A map of all types, with payloads that are not known: that of a wire without a map of its own.
+ */
 export type AnyTypes = Readonly<Record<string, unknown>>;
 
 /** The start of an execution, a part of its output, or its end. */
@@ -215,7 +225,9 @@ export interface SystemPayload {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** The content of a dead letter for a batch that the receiver could not decode. No side sends it. */
+/**
+ * The content of a dead letter for a batch that the receiver could not decode. No side sends it.
+ */
 export interface UndecodablePayload {
   /** The number of the first message of the batch. */
   readonly number: number;
@@ -240,7 +252,9 @@ export interface HelloPayload {
 
 /** The server's answer to `system.hello`. */
 export interface WelcomePayload {
-  /** False when the server did not know the session: messages that it had not delivered are lost. */
+  /**
+   * False when the server did not know the session: messages that it had not delivered are lost.
+   */
   readonly resumed: boolean;
 }
 

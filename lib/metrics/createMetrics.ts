@@ -7,7 +7,10 @@ import { createHistogram } from './histogram.js';
 import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
 
 export interface MetricsOptions {
-  /** The maximum number of types, and of codes, with a counter of their own; the others share `other`. @default 200 */
+  /**
+   * The maximum number of types, and of codes, with a counter of their own; the others share
+   * `other`. @default 200
+   */
   readonly maxNames?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -17,7 +20,10 @@ export interface MetricsOptions {
 export interface Metrics extends MetricsSink {
   /** Returns the current values. */
   snapshot(): MetricsSnapshot;
-  /** Emits a snapshot each `period` ms. @throws {RangeError} At call time, if `period` is not positive. */
+  /**
+   * Emits a snapshot each `period` ms. @throws {RangeError} At call time, if `period` is not
+   * positive.
+   */
   snapshots(period?: number): Observable<MetricsSnapshot>;
   /** Sets all values to zero. */
   reset(): void;
@@ -26,8 +32,8 @@ export interface Metrics extends MetricsSink {
 /**
  * Creates metrics for `meter` and `meterWire`. Needs the package `@datadog/sketches-js`.
  *
- * They take some 100 KiB in every case: the first `maxNames` types have a counter each, all others share one; histograms have a bounded
- * number of buckets, and percentiles that are exact to 1 %.
+ * They take some 100 KiB in every case: the first `maxNames` types have a counter each, all others
+ * share one; histograms have a bounded number of buckets, and percentiles that are exact to 1 %.
  *
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @example

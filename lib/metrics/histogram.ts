@@ -3,13 +3,22 @@ import type { HistogramSnapshot } from './metricsSnapshot.js';
 
 /** The maximum relative error of a percentile. */
 const ACCURACY = 0.01;
-/** The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that the lowest share a bucket. */
+/**
+ * The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that
+ * the lowest share a bucket.
+ */
 const MAX_BUCKETS = 2_048;
 
-/** Integers below this are counted in an array: most sizes and durations are such, and there is one for each message. */
+/**
+ * Integers below this are counted in an array: most sizes and durations are such, and there is one
+ * for each message.
+ */
 const MAX_EXACT = 1_024;
 
-/** A histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693 (DDSketch). Its size is bounded. */
+/**
+ * A histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693 (DDSketch). Its
+ * size is bounded.
+ */
 export interface Histogram {
   /** Records a value. NaN and negative values count as 0. */
   record(value: number): void;
@@ -18,7 +27,8 @@ export interface Histogram {
 
 export function createHistogram(): Histogram {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
-  // A bucket has one value for all of its values: for those at the ends, it may be outside of what was recorded.
+  // A bucket has one value for all of its values: for those at the ends, it may be outside of what
+  // was recorded.
   const percentile = (share: number): number =>
     sketch.count > 0 ? Math.min(sketch.max, Math.max(sketch.min, sketch.getValueAtQuantile(share))) : 0;
 

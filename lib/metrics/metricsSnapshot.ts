@@ -3,7 +3,10 @@ import type { TimedWork } from '../app/metrics/metricsSink.js';
 /** Counts by name. */
 export interface NamedCounts {
   readonly total: number;
-  /** An object without a prototype. Names after the first ones (200 by default) are counted in `other`. */
+  /**
+   * An object without a prototype. Names after the first ones (200 by default) are counted in
+   * `other`.
+   */
   readonly byName: Readonly<Record<string, number>>;
 }
 
@@ -22,7 +25,10 @@ export interface HistogramSnapshot {
 
 /** Errors, by code. */
 export interface ErrorCounts extends NamedCounts {
-  /** The errors that are about one message, by the type of that message. An object without a prototype. */
+  /**
+   * The errors that are about one message, by the type of that message. An object without a
+   * prototype.
+   */
   readonly byType: Readonly<Record<string, number>>;
 }
 

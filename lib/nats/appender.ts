@@ -35,11 +35,13 @@ export interface AppenderParts {
 }
 
 /**
- * Appends messages, one entry at a time in each channel: if two were in flight, one that was lost with its connection would be stored behind the other.
- * Messages that are appended meanwhile wait, and are stored together as the next entry.
+ * Appends messages, one entry at a time in each channel: if two were in flight, one that was lost
+ * with its connection would be stored behind the other. Messages that are appended meanwhile wait,
+ * and are stored together as the next entry.
  *
- * JetStream stores an entry only directly behind the last one that this server knows. So nothing is stored behind a message that ends the channel, and no
- * message is stored whose id is among the recent ones that this server knows.
+ * JetStream stores an entry only directly behind the last one that this server knows. So nothing is
+ * stored behind a message that ends the channel, and no message is stored whose id is among the
+ * recent ones that this server knows.
  */
 export function createAppender(context: NatsContext, parts: AppenderParts) {
   const { maxPending, scheduler, subjects, codec, encode, maxSize } = context;
@@ -84,7 +86,9 @@ interface StoreParts extends AppenderParts {
   readonly maxMessages: number;
 }
 
-/** Stores the first messages of a queue as one entry. Returns when at least one of them is settled. */
+/**
+ * Stores the first messages of a queue as one entry. Returns when at least one of them is settled.
+ */
 async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StoreParts): Promise<void> {
   const { context, heads, opener, maxMessages, onRecovered } = parts;
   const { scheduler } = context;
@@ -158,7 +162,10 @@ interface AppendBatch {
   readonly frame: Uint8Array | string;
 }
 
-/** Takes the first messages for an entry. Settles those that are stored already, or that are behind the end of the channel. Returns undefined if none is left. */
+/**
+ * Takes the first messages for an entry. Settles those that are stored already, or that are behind
+ * the end of the channel. Returns undefined if none is left.
+ */
 function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: NatsContext): AppendBatch | undefined {
   const jobs = new Map<string, AppendJob>();
   let bytes = 0;
@@ -174,7 +181,8 @@ function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: Nats
       continue;
     }
     bytes += job.bytes;
-    // The later messages wait for the next entry: the position of a repeated message, or the end, is known then.
+    // The later messages wait for the next entry: the position of a repeated message, or the end,
+    // is known then.
     if (jobs.has(job.id) || (jobs.size > 0 && bytes > MAX_BYTES)) break;
     jobs.set(job.id, job);
     if (endOf([job.message])) break;
@@ -182,7 +190,10 @@ function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: Nats
   return encodeBatch([...jobs.values()], context);
 }
 
-/** Encodes messages as one entry; if the codec or NATS does not accept that, the first half of them. Rejects a single one that is not accepted. */
+/**
+ * Encodes messages as one entry; if the codec or NATS does not accept that, the first half of them.
+ * Rejects a single one that is not accepted.
+ */
 function encodeBatch(jobs: readonly AppendJob[], context: NatsContext): AppendBatch | undefined {
   const [first] = jobs;
   if (!first) return undefined;

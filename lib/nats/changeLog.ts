@@ -3,14 +3,23 @@ import type { ChannelVersion } from './nodeMessages.js';
 /** The channels in which the members of this node have changed lately. */
 export interface ChangeLog {
   readonly add: (channel: string, version: number) => void;
-  /** Returns the channels that have changed in the time of the last heartbeats, for the next one, and the version since when they are complete. */
+  /**
+   * Returns the channels that have changed in the time of the last heartbeats, for the next one,
+   * and the version since when they are complete.
+   */
   readonly next: (version: number) => { readonly since: number; readonly channels: readonly ChannelVersion[] };
 }
 
-/** A change is in this number of heartbeats: a node that has missed all of them compares all channels. */
+/**
+ * A change is in this number of heartbeats: a node that has missed all of them compares all
+ * channels.
+ */
 const REPEATS = 3;
 
-/** The maximum number of channels in a heartbeat. A node that has missed changes of more compares all channels. */
+/**
+ * The maximum number of channels in a heartbeat. A node that has missed changes of more compares
+ * all channels.
+ */
 const MAX_CHANNELS = 256;
 
 export function createChangeLog(): ChangeLog {

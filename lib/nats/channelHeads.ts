@@ -8,7 +8,10 @@ import { createSharedReads } from './sharedReads.js';
 import type { StreamEntry } from './streamEntry.js';
 import type { Epochs } from './streamEpochs.js';
 
-/** A channel to which this server appends, as the server knows it: all entries up to `seq` are accounted for. */
+/**
+ * A channel to which this server appends, as the server knows it: all entries up to `seq` are
+ * accounted for.
+ */
 export interface ChannelHead {
   readonly epoch: string;
   /** The sequence number of the last entry; 0 if there is none. */
@@ -27,18 +30,25 @@ export interface LoadedHead {
   readonly read: readonly { readonly id: string; readonly offset: number }[];
 }
 
-/** The heads of the channels to which this server appends. Another server may have appended since: JetStream stores an entry only directly behind the head. */
+/**
+ * The heads of the channels to which this server appends. Another server may have appended since:
+ * JetStream stores an entry only directly behind the head.
+ */
 export interface ChannelHeads {
   readonly get: (subject: string) => ChannelHead | undefined;
   /**
-   * Reads from the leader of the stream what was appended to a channel since it was known; at first, its recent messages.
+   * Reads from the leader of the stream what was appended to a channel since it was known; at
+   * first, its recent messages.
    */
   readonly load: (subject: string) => Promise<LoadedHead>;
   /** Reports an entry of any server. Does nothing if it does not directly follow the known head. */
   readonly observe: (entry: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]) => void;
 }
 
-/** Identifies a message in its channel. The publisher chooses the id of a message: it must not collide with the ids of other sources. */
+/**
+ * Identifies a message in its channel. The publisher chooses the id of a message: it must not
+ * collide with the ids of other sources.
+ */
 export const idOf = ({ source, id }: Message): string => `${source.length}:${source}${id}`;
 
 /** The maximum number of channels. Another one costs a read of its recent messages. */
@@ -46,7 +56,10 @@ const MAX_CHANNELS = 10_000;
 /** The maximum number of ids, of all channels; of one channel, at least the second number. */
 const MAX_IDS = 524_288;
 const MIN_IDS = 64;
-/** The maximum number of entries that are read when a channel becomes known, and their size in bytes. */
+/**
+ * The maximum number of entries that are read when a channel becomes known, and their size in
+ * bytes.
+ */
 const MAX_ENTRIES = 1_000;
 const MAX_BYTES = 16_777_216;
 /** The maximum number of channels that are read at once. */

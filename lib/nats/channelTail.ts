@@ -21,14 +21,18 @@ export interface ChannelTailOptions {
 }
 
 /**
- * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to the tail and says the entry in front of it. When that one
- * is missing, the tail reads what it has missed from the stream.
+ * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
+ * the tail and says the entry in front of it. When that one is missing, the tail reads what it has
+ * missed from the stream.
  */
 export interface ChannelTail {
   readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
   /** Takes a copy of an entry. */
   readonly take: (entry: StreamEntry) => void;
-  /** Reports the last entry of the channel that a reader has read: entries behind it must arrive. `isEmpty`: there is none up to that number. */
+  /**
+   * Reports the last entry of the channel that a reader has read: entries behind it must arrive.
+   * `isEmpty`: there is none up to that number.
+   */
   readonly begin: (seq: number, isEmpty: boolean) => void;
   /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
   readonly look: () => Promise<void>;
@@ -40,9 +44,13 @@ export interface ChannelTail {
   readonly hasBegun: () => boolean;
 }
 
-/** The number of reads that may miss an entry which was copied already: a former leader may answer. */
+/**
+ * The number of reads that may miss an entry which was copied already: a former leader may answer.
+ */
 const ATTEMPTS = 5;
-/** The number of copies that are kept while the stream is read; the stream has what does not fit. */
+/**
+ * The number of copies that are kept while the stream is read; the stream has what does not fit.
+ */
 const MAX_COPIES = 64;
 
 export function createChannelTail(options: ChannelTailOptions): ChannelTail {
@@ -57,7 +65,10 @@ export function createChannelTail(options: ChannelTailOptions): ChannelTail {
   let isIdle = true;
 
   const fail = (reason: string): void => onFailed(new StoreError('nats', 'evicted', new Error(reason)));
-  /** Emits the copies that arrived meanwhile, up to one that others are missing in front of. Returns whether there is none such. */
+  /**
+   * Emits the copies that arrived meanwhile, up to one that others are missing in front of. Returns
+   * whether there is none such.
+   */
   const emitCopies = (): boolean => {
     const [kept, wasOverfull] = [copies, isOverfull];
     [copies, isOverfull] = [[], false];
@@ -129,7 +140,10 @@ export function createChannelTail(options: ChannelTailOptions): ChannelTail {
   };
 }
 
-/** The place of a tail in its channel: behind the last entry that was emitted; before that, behind the one that a reader has read. */
+/**
+ * The place of a tail in its channel: behind the last entry that was emitted; before that, behind
+ * the one that a reader has read.
+ */
 function createTailPlace({ decode, epochOf }: ChannelTailOptions, entries$: Subject<ChannelEntry | ChannelBroadcast>) {
   let last: { readonly seq: number; readonly isEmitted: boolean; readonly isEmpty: boolean } | undefined;
   return {

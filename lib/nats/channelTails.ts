@@ -10,17 +10,24 @@ import { republishedEntry } from './streamEntry.js';
 import type { StreamOpener } from './streamOpener.js';
 import type { TailEpoch } from './tailEpoch.js';
 
-/** The tails of this server, one for each channel that has subscribers, and each with a subscription of core NATS. */
+/**
+ * The tails of this server, one for each channel that has subscribers, and each with a subscription
+ * of core NATS.
+ */
 export interface ChannelTails {
   readonly get: (channel: string) => ChannelTail | undefined;
   readonly all: () => readonly ChannelTail[];
   readonly of: (channel: string) => Observable<ChannelEntry | ChannelBroadcast>;
-  /** Fails all tails, with a reason or an error: the hub subscribes again and reads the missed messages. */
+  /**
+   * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
+   * messages.
+   */
   readonly fail: (reason: unknown) => void;
   /**
    * Sends a message to the tails of a channel on all servers, without storing it.
    *
-   * @throws {StoreError} While there is no connection: the client of NATS would keep the message, and send it late.
+   * @throws {StoreError} While there is no connection: the client of NATS would keep the message,
+   *   and send it late.
    */
   readonly broadcast: (channel: string, message: Message) => void;
 }

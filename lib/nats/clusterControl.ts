@@ -9,7 +9,10 @@ import type { NodeContext } from './nodeContext.js';
 type Notice =
   { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
 
-/** The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as the stores fence an owner that does not hear it. */
+/**
+ * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
+ * the stores fence an owner that does not hear it.
+ */
 export interface ClusterControl {
   /** @throws {StoreError} `failed`, if the connection is closed. */
   tell(notice: Notice): void;

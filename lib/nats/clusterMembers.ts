@@ -3,7 +3,10 @@ import type { PresenceChange } from '../app/hub/clusterPresence.js';
 
 /** A member, as the nodes of a cluster describe it to one another. */
 export interface ClusterMember extends ChannelMember {
-  /** Orders the states of a member: all nodes keep the state with the highest clock, and among equal clocks that with the highest `by`. 0: the state was not set. */
+  /**
+   * Orders the states of a member: all nodes keep the state with the highest clock, and among equal
+   * clocks that with the highest `by`. 0: the state was not set.
+   */
   readonly clock: number;
   /** The node that has set the state; empty if none has. */
   readonly by: string;
@@ -27,11 +30,15 @@ export interface ClusterMembers {
   /** Adds a member of this node. Its state is the one that another node has set, if any has. */
   enter(member: ChannelMember): void;
   leave(id: string, change: OpenChange): void;
-  /** Sets the state of a member of this node. Returns its clock. @param clock Higher than all earlier clocks of this node. */
+  /**
+   * Sets the state of a member of this node. Returns its clock. @param clock Higher than all
+   * earlier clocks of this node.
+   */
   update(member: ChannelMember, clock: number): number;
   /**
-   * Compares what all nodes say of a member, after one of them has changed it. Returns whether a member of this node has taken over a state that another
-   * node has set: this node then tells it to the others, so that the state remains when that node has lost the member.
+   * Compares what all nodes say of a member, after one of them has changed it. Returns whether a
+   * member of this node has taken over a state that another node has set: this node then tells it
+   * to the others, so that the state remains when that node has lost the member.
    */
   refresh(id: string, change: OpenChange): boolean;
 }

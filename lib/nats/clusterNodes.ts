@@ -19,7 +19,10 @@ export interface ClusterState {
 }
 
 export interface ClusterNodes {
-  /** Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is gone. */
+  /**
+   * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
+   * gone.
+   */
   readonly state$: Observable<ClusterState>;
   /** Describes this node each second, while it has a server. */
   describe(server: ClusterServer): Unsubscribable;

@@ -9,7 +9,10 @@ export interface ConnectionStatus {
   readonly isConnected: () => boolean;
 }
 
-/** Reads the status once for the lifetime of the connection, which would keep each further iterator until the next event. */
+/**
+ * Reads the status once for the lifetime of the connection, which would keep each further iterator
+ * until the next event.
+ */
 export function createConnectionStatus(connection: NatsConnection): ConnectionStatus {
   const changes$ = new Subject<string>();
   let isConnected = !connection.isClosed();

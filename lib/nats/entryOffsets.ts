@@ -2,8 +2,9 @@
 const OFFSETS = 4_096;
 
 /**
- * Returns the offset of a message: the sequence number of its entry in the stream times 4,096, plus its index in the entry. It is a safe integer up to the
- * entry 2^41: 69 years at a thousand entries a second.
+ * Returns the offset of a message: the sequence number of its entry in the stream times 4,096, plus
+ * its index in the entry. It is a safe integer up to the entry 2^41: 69 years at a thousand entries
+ * a second.
  */
 export function offsetOf(seq: number, index = 0): number {
   return seq * OFFSETS + index;

@@ -5,17 +5,24 @@ import type { NatsContext } from './natsContext.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
 /**
- * Reads entries of a channel. The leader of the stream answers the reads of single entries. Many entries are read with a consumer, which may belong to a
- * replica that lags behind; so each read of many is checked against the single ones.
+ * Reads entries of a channel. The leader of the stream answers the reads of single entries. Many
+ * entries are read with a consumer, which may belong to a replica that lags behind; so each read of
+ * many is checked against the single ones.
  */
 export interface EntryReader {
   /** Returns the last entry of a subject. */
   readonly latest: (subject: string) => Promise<StreamEntry | undefined>;
   /** Returns the first entry of a subject from a sequence number on. */
   readonly next: (subject: string, from: number) => Promise<StreamEntry | undefined>;
-  /** Returns the first entries of a range, in order: until `isEnough` returns true for the latest one. */
+  /**
+   * Returns the first entries of a range, in order: until `isEnough` returns true for the latest
+   * one.
+   */
   readonly forwards: (range: EntryRange, isEnough: (entry: StreamEntry) => boolean) => Promise<readonly StreamEntry[]>;
-  /** Returns the last entries of a range, in order: from the first one for which `isEnough` returns true. At most `limit` of them. */
+  /**
+   * Returns the last entries of a range, in order: from the first one for which `isEnough` returns
+   * true. At most `limit` of them.
+   */
   readonly backwards: (range: EntryRange, limit: number, isEnough: (entry: StreamEntry) => boolean) => Promise<readonly StreamEntry[]>;
 }
 
@@ -24,7 +31,10 @@ export interface EntryRange {
   /** The sequence numbers to read from and to, both inclusive. */
   readonly from: number;
   readonly until: number;
-  /** The maximum size of the entries that are read at once, in bytes; a larger single one is read. @default 4_194_304: 4 MiB */
+  /**
+   * The maximum size of the entries that are read at once, in bytes; a larger single one is read.
+   * @default 4_194_304: 4 MiB
+   */
   readonly maxBytes?: number;
 }
 
@@ -115,11 +125,16 @@ function createPart(isEnough: (entry: StreamEntry) => boolean, limit: number, ma
 const EXPIRES = 1_000;
 /** The number of entries that are requested at once. */
 const PAGE = 64;
-/** The attempts to read from a new consumer, and the pause between them in ms: on a cluster, it is not known everywhere at once. */
+/**
+ * The attempts to read from a new consumer, and the pause between them in ms: on a cluster, it is
+ * not known everywhere at once.
+ */
 const FETCH_ATTEMPTS = 5;
 const FETCH_PAUSE = 20;
 
-/** Reads the entries of a range with a consumer, as far as it has them, until `take` returns true. */
+/**
+ * Reads the entries of a range with a consumer, as far as it has them, until `take` returns true.
+ */
 async function fetchEntries(
   context: NatsContext,
   { subject, from, until }: EntryRange,

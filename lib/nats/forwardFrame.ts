@@ -20,7 +20,10 @@ export const FrameKind = {
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
-/** One byte for the kind, four for the number, big-endian. The frames of each direction are numbered 0, 1, 2 …: NATS may lose messages, and keeps their order. */
+/**
+ * One byte for the kind, four for the number, big-endian. The frames of each direction are numbered
+ * 0, 1, 2 …: NATS may lose messages, and keeps their order.
+ */
 const HEADER_SIZE = 5;
 
 /** The maximum size of a frame: larger ones would delay other messages of the connection. */
@@ -31,7 +34,10 @@ export function maxPayload({ info }: NatsConnection): number {
   return Math.min(info?.max_payload ?? MAX_FRAME, MAX_FRAME) - HEADER_SIZE;
 }
 
-/** Sends the frames of one direction of a forwarded request. @throws {Error} If the connection is closed, or the payload too large for NATS. */
+/**
+ * Sends the frames of one direction of a forwarded request. @throws {Error} If the connection is
+ * closed, or the payload too large for NATS.
+ */
 export interface FrameWriter {
   write(kind: FrameKind, payload?: Uint8Array): void;
   /** Sends the payload in as many frames as it takes. */
@@ -67,7 +73,10 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-/** Creates a function that reads the frames of one direction. It returns `undefined` if a frame is missing. */
+/**
+ * Creates a function that reads the frames of one direction. It returns `undefined` if a frame is
+ * missing.
+ */
 export function createFrameReader(): (data: Uint8Array) => Frame | undefined {
   let expected = 0;
   return (data) => {
@@ -91,12 +100,18 @@ export function encodeHead(head: RequestHead | ResponseHead): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(head));
 }
 
-/** Decodes the head of a request, which another node has encoded. @throws {SyntaxError} If it is no JSON. */
+/**
+ * Decodes the head of a request, which another node has encoded. @throws {SyntaxError} If it is no
+ * JSON.
+ */
 export function decodeRequest(payload: Uint8Array): RequestHead {
   return JSON.parse(new TextDecoder().decode(payload)) as RequestHead;
 }
 
-/** Decodes the head of a response, which another node has encoded. @throws {SyntaxError} If it is no JSON. */
+/**
+ * Decodes the head of a response, which another node has encoded. @throws {SyntaxError} If it is no
+ * JSON.
+ */
 export function decodeResponse(payload: Uint8Array): ResponseHead {
   return JSON.parse(new TextDecoder().decode(payload)) as ResponseHead;
 }
@@ -106,13 +121,18 @@ export function requestsSubject(cluster: string, node: string): string {
   return `${cluster}.node.${node}.requests`;
 }
 
-/** The last token of the subject of {@link encodeIds}; in its place, responses have the id of a request. */
+/**
+ * The last token of the subject of {@link encodeIds}; in its place, responses have the id of a
+ * request.
+ */
 export const ALIVE = 'alive';
 
 /** How often a node reports the requests that it has not yet answered, in ms. */
 export const ALIVE_INTERVAL = 1_000;
 
-/** Encodes the ids of requests that a node has not yet answered, in as many messages as it takes. */
+/**
+ * Encodes the ids of requests that a node has not yet answered, in as many messages as it takes.
+ */
 export function encodeIds(ids: readonly number[], maxSize: number): readonly Uint8Array[] {
   const perMessage = Math.floor(maxSize / 4);
   return Array.from({ length: Math.ceil(ids.length / perMessage) }, (_, index) => {

@@ -16,7 +16,10 @@ export interface ListChannelsParts {
 /** The number of channels whose last entries are read at once. */
 const CONCURRENCY = 32;
 
-/** Emits the channels whose names begin with `prefix`, in the order of their names. The leader of the stream counts the subjects of all channels for it. */
+/**
+ * Emits the channels whose names begin with `prefix`, in the order of their names. The leader of
+ * the stream counts the subjects of all channels for it.
+ */
 export function listChannels(prefix: string, { context, reader, epochs, opener }: ListChannelsParts): Observable<ChannelInfo> {
   const { manager, stream, subjects, scheduler, timeout, decodeQuietly } = context;
   const retry = <T>(work: () => Promise<T>): Promise<T> => opener.retry(scheduler.now() + timeout, work);

@@ -19,17 +19,19 @@ import { createTailEpoch } from './tailEpoch.js';
 const MAX_READS = 32;
 
 /**
- * Stores the history of channels in a stream of NATS JetStream that several servers may share. A message of one server's client reaches the
- * members on
- * all servers, in the same order, and outlives the servers. Needs the package `@nats-io/jetstream`, and an open connection of
+ * Stores the history of channels in a stream of NATS JetStream that several servers may share. A
+ * message of one server's client reaches the members on all servers, in the same order, and
+ * outlives the servers. Needs the package `@nats-io/jetstream`, and an open connection of
  * `@nats-io/transport-node`.
  *
- * Offsets are not contiguous: an entry of the stream has up to 256 messages. Each server receives the channels that it has a tail of. A message with the
- * same channel, source and id as a recent one is stored once, whichever server has stored it. Nothing is stored behind the end of a channel, whichever
- * server has ended it. Failures are `StoreError`s of the store `nats`.
+ * Offsets are not contiguous: an entry of the stream has up to 256 messages. Each server receives
+ * the channels that it has a tail of. A message with the same channel, source and id as a recent
+ * one is stored once, whichever server has stored it. Nothing is stored behind the end of a
+ * channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has `noEcho`.
+ * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has
+ *   `noEcho`.
  * @example
  * import type { NatsConnection } from 'rxwire/nats';
  *

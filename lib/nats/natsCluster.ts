@@ -26,25 +26,46 @@ import { createSubjectStore } from './subjectStore.js';
 import { createSubjectStream } from './subjectStream.js';
 
 export interface NatsClusterOptions {
-  /** An open connection of `@nats-io/transport-node`, which the caller keeps and closes. Set `maxReconnectAttempts: -1`. */
+  /**
+   * An open connection of `@nats-io/transport-node`, which the caller keeps and closes. Set
+   * `maxReconnectAttempts: -1`.
+   */
   readonly connection: NatsConnection;
-  /** The name of the cluster: nodes with the same name share sessions and channels. Its streams and subjects begin with the name. @default 'rxwire' */
+  /**
+   * The name of the cluster: nodes with the same name share sessions and channels. Its streams and
+   * subjects begin with the name. @default 'rxwire'
+   */
   readonly name?: string;
   /** Names this node. No two nodes have the same name at once. @default a random name */
   readonly node?: string;
-  /** The number of copies that NATS keeps of each message: 3 survives the death of one server of NATS. @default 1 */
+  /**
+   * The number of copies that NATS keeps of each message: 3 survives the death of one server of
+   * NATS. @default 1
+   */
   readonly replicas?: number;
   /** Where NATS keeps the messages. @default 'file' */
   readonly storage?: 'file' | 'memory';
-  /** How long a write or a read may take, in ms: longer than NATS needs to elect a leader. @default 15_000 */
+  /**
+   * How long a write or a read may take, in ms: longer than NATS needs to elect a leader. @default
+   * 15_000
+   */
   readonly timeout?: number;
-  /** The time after which a client that does not return is forgotten, with the messages for it, in ms. @default 2_592_000_000: 30 days */
+  /**
+   * The time after which a client that does not return is forgotten, with the messages for it, in
+   * ms. @default 2_592_000_000: 30 days
+   */
   readonly sessionTtl?: number;
   /** The maximum number of messages that wait for one client. @default 10_000 */
   readonly maxMessages?: number;
-  /** The maximum size of the messages that wait for one client, in bytes. @default 16_777_216: 16 MiB */
+  /**
+   * The maximum size of the messages that wait for one client, in bytes. @default 16_777_216: 16
+   * MiB
+   */
   readonly maxBytes?: number;
-  /** The maximum size of the messages that wait for all clients, in bytes; above it, writes fail with `quota`. @default 1_073_741_824: 1 GiB */
+  /**
+   * The maximum size of the messages that wait for all clients, in bytes; above it, writes fail
+   * with `quota`. @default 1_073_741_824: 1 GiB
+   */
   readonly maxTotalBytes?: number;
   /** Called with errors that no call returns. Its exceptions are ignored. @default no report */
   readonly onError?: (error: RxwireError) => void;
@@ -69,32 +90,43 @@ const OPTIONS: OptionNames<NatsClusterOptions> = {
 
 /** One node of a cluster. */
 export interface NatsCluster extends ServerCluster {
-  /** The inbox of all nodes. Its effects get no transaction: they run before the cursor is stored, and again if the node dies in between. */
+  /**
+   * The inbox of all nodes. Its effects get no transaction: they run before the cursor is stored,
+   * and again if the node dies in between.
+   */
   readonly inbox: Inbox<undefined>;
   /** The log of the channels of all nodes, for `hub`. */
   readonly log: ChannelLog;
   /** The members of the channels at all nodes, for one `hub`. */
   readonly presence: ClusterPresence;
   /**
-   * Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS does not hear it.
+   * Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS
+   * does not hear it.
    *
    * @throws {StoreError} `failed`, if the connection to NATS is closed.
    */
   kick(principal: string): void;
-  /** Publishes a message in a channel, also from a process that serves nobody. Works when it is subscribed to. Emits its position. */
+  /**
+   * Publishes a message in a channel, also from a process that serves nobody. Works when it is
+   * subscribed to. Emits its position.
+   */
   publish(channel: string, message: Message): Observable<ChannelPosition>;
   /** Emits the nodes with their sessions, at each change and at least each second. */
   readonly state$: Observable<ClusterState>;
 }
 
 /**
- * Makes a server a node of a cluster: its clients may reach any node, and their sessions go on there, with all numbers, in both directions. No load balancer has to be sticky. The state
- * of each session is in NATS JetStream; the node that has claimed it last owns it, and all writes of earlier owners fail.
+ * Makes a server a node of a cluster: its clients may reach any node, and their sessions go on
+ * there, with all numbers, in both directions. No load balancer has to be sticky. The state of each
+ * session is in NATS JetStream; the node that has claimed it last owns it, and all writes of
+ * earlier owners fail.
  *
- * Needs the package `@nats-io/jetstream`, and an open connection of `@nats-io/transport-node`. Failures are `StoreError`s of the store `nats`.
+ * Needs the package `@nats-io/jetstream`, and an open connection of `@nats-io/transport-node`.
+ * Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a number is not positive.
- * @throws {TypeError} At call time, if there is no option of this name, or `name` or `node` is not 1 to 64 letters, digits, `_` and `-`.
+ * @throws {TypeError} At call time, if there is no option of this name, or `name` or `node` is not
+ *   1 to 64 letters, digits, `_` and `-`.
  * @example
  * import type { Server } from 'node:http';
  * import type { NatsConnection } from 'rxwire/nats';

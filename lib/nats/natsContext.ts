@@ -18,13 +18,19 @@ export interface NatsContext extends NatsSettings {
   readonly encode: (messages: readonly Message[]) => Uint8Array | string;
   /** Decodes the messages of an entry. Reports an unreadable one and returns undefined. */
   readonly decode: (data: Uint8Array, subject: string) => readonly Message[] | undefined;
-  /** Decodes the messages of an entry. Returns none for an unreadable one, and does not report it: a reader does. */
+  /**
+   * Decodes the messages of an entry. Returns none for an unreadable one, and does not report it: a
+   * reader does.
+   */
   readonly decodeQuietly: (data: Uint8Array) => readonly Message[];
   /** Calls `onError` of the user, which may throw. */
   readonly report: (error: RxwireError) => void;
 }
 
-/** The timeout of one attempt, in ms. After a leader's death, JetStream does not answer what was sent before. */
+/**
+ * The timeout of one attempt, in ms. After a leader's death, JetStream does not answer what was
+ * sent before.
+ */
 export const ATTEMPT_TIMEOUT = 1_000;
 
 export function createNatsContext(settings: NatsSettings): NatsContext {

@@ -11,7 +11,10 @@ const CONSUMER_NOT_FOUND = 10014;
 const NO_PEERS = 10005;
 const TEMPORARY: readonly unknown[] = [STREAM_NOT_FOUND, CONSUMER_NOT_FOUND, NO_PEERS];
 
-/** Returns whether JetStream has rejected a request for good. Status codes from 500 on are those of a cluster that elects a leader. */
+/**
+ * Returns whether JetStream has rejected a request for good. Status codes from 500 on are those of
+ * a cluster that elects a leader.
+ */
 export function isRefusal(error: unknown): boolean {
   const status = (error as { status?: unknown } | null)?.status;
   return typeof status === 'number' && status < 500 && !TEMPORARY.includes(codeOf(error));

@@ -28,16 +28,21 @@ interface ClaimedSender extends KnownSender {
   readonly owner: string;
 }
 
-/** How often a write is tried while other nodes write to the same sender. Each time, the one that has written first has come further. */
+/**
+ * How often a write is tried while other nodes write to the same sender. Each time, the one that
+ * has written first has come further.
+ */
 const ATTEMPTS = 16;
 const START: Cursor = { done: 0, finished: [] };
 const packr = new Packr({ useRecords: false });
 
 /**
- * Stores the progress of a receiver in a stream of NATS JetStream that keeps one entry for each sender, which each write replaces if no other node has written meanwhile. So a claim, a commit
+ * Stores the progress of a receiver in a stream of NATS JetStream that keeps one entry for each
+ * sender, which each write replaces if no other node has written meanwhile. So a claim, a commit
  * and a session record of one sender are one sequence, whichever nodes they come from.
  *
- * An effect gets no transaction, as JetStream has none for data of the application: it runs before the cursor is stored, and again if the node dies in between.
+ * An effect gets no transaction, as JetStream has none for data of the application: it runs before
+ * the cursor is stored, and again if the node dies in between.
  */
 export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
   const serially = createSerialByKey();
@@ -57,7 +62,8 @@ export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
   const change = async (lease: InboxLease, fields: SenderRow, completions: readonly Completion<undefined>[]): Promise<void> => {
     const { pid, owner, epoch, n } = lease;
     const hasEffects = completions.some(({ effect }) => effect);
-    // Effects must not run when another session has claimed the sender: the stored state decides, not the known one.
+    // Effects must not run when another session has claimed the sender: the stored state decides,
+    // not the known one.
     let known: KnownSender = (hasEffects ? undefined : claimed.get(pid)) ?? (await read(pid));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = ownRow(lease, known.row);
@@ -98,7 +104,10 @@ export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
   };
 }
 
-/** Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has claimed the sender. */
+/**
+ * Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has
+ * claimed the sender.
+ */
 function ownRow(lease: InboxLease, row: SenderRow | undefined): SenderRow | undefined {
   if (!row?.claim || row.claim.owner === lease.owner) return row;
   if (lease.isNew && isEarlier(row.claim, lease)) return undefined;

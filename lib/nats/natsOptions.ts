@@ -12,20 +12,26 @@ export type NatsConnection = Parameters<typeof jetstream>[0];
 
 export interface NatsChannelLogOptions {
   /**
-   * An open connection without `noEcho`, which the caller keeps and closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good
-   * after a long outage of NATS.
+   * An open connection without `noEcho`, which the caller keeps and closes. Set
+   * `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage of NATS.
    */
   readonly connection: NatsConnection;
   /**
-   * The name of the stream, which is created if it does not exist. Its subjects start with the name. Servers that share channels use the
-   * same name. @default 'rxwire'
+   * The name of the stream, which is created if it does not exist. Its subjects start with the
+   * name. Servers that share channels use the same name. @default 'rxwire'
    */
   readonly stream?: string;
   /** The codec of stored messages. @default msgpack() */
   readonly codec?: PlainCodec;
-  /** The number of entries of a channel that are kept, each with one message or, where messages are stored together, up to 256. @default 1_000 */
+  /**
+   * The number of entries of a channel that are kept, each with one message or, where messages are
+   * stored together, up to 256. @default 1_000
+   */
   readonly maxMessages?: number;
-  /** The maximum size of the messages of all channels, in bytes. Above it, the oldest are removed. @default 268_435_456: 256 MiB */
+  /**
+   * The maximum size of the messages of all channels, in bytes. Above it, the oldest are removed.
+   * @default 268_435_456: 256 MiB
+   */
   readonly maxTotalBytes?: number;
   /** The maximum age of a message, in ms. @default 86_400_000: a day */
   readonly maxAge?: number;
@@ -35,15 +41,24 @@ export interface NatsChannelLogOptions {
   readonly replicas?: number;
   /** The storage of a new stream. @default 'file' */
   readonly storage?: 'file' | 'memory';
-  /** The timeout of an append or read, in ms. After a leader's death, NATS may take 7 s to elect another one. @default 15_000 */
+  /**
+   * The timeout of an append or read, in ms. After a leader's death, NATS may take 7 s to elect
+   * another one. @default 15_000
+   */
   readonly timeout?: number;
-  /** The maximum number of messages that wait to be stored; above it, appending fails. @default 10_000 */
+  /**
+   * The maximum number of messages that wait to be stored; above it, appending fails. @default
+   * 10_000
+   */
   readonly maxPending?: number;
-  /** The interval of checks for a lost history, and for entries that did not reach this server, in ms. @default 5_000 */
+  /**
+   * The interval of checks for a lost history, and for entries that did not reach this server, in
+   * ms. @default 5_000
+   */
   readonly checkInterval?: number;
   /**
-   * Called with errors that no call returns: NATS is unreachable, or the stream contains something that is not a message. Its exceptions
-   * are ignored. @default no report
+   * Called with errors that no call returns: NATS is unreachable, or the stream contains something
+   * that is not a message. Its exceptions are ignored. @default no report
    */
   readonly onError?: (error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -52,7 +67,10 @@ export interface NatsChannelLogOptions {
 
 export type NatsSettings = Required<NatsChannelLogOptions>;
 
-/** @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is invalid, or the connection has `noEcho`. */
+/**
+ * @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is
+ *   invalid, or the connection has `noEcho`.
+ */
 export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
   const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;

@@ -8,15 +8,19 @@ import { openOutbox, type OutboxParts, type OutboxWriter } from './natsOutboxWri
 import { tokenOf } from './subjectStore.js';
 
 /**
- * Returns the outboxes of a cluster: each is a subject of a stream of NATS JetStream, to which only its latest owner can append, at whichever node it is. Acked batches are removed
- * later, many at a time.
+ * Returns the outboxes of a cluster: each is a subject of a stream of NATS JetStream, to which only
+ * its latest owner can append, at whichever node it is. Acked batches are removed later, many at a
+ * time.
  */
 export function createNatsOutboxes(parts: OutboxParts): (name: string) => OutboxStore {
   return (name) => {
     const { maxMessages, maxBytes } = parts.limits;
     const faults$ = new Subject<StoreError>();
     let writer: OutboxWriter | undefined;
-    /** The number of calls of `open` and `close`: an outbox that was closed while it was being opened stays closed. */
+    /**
+     * The number of calls of `open` and `close`: an outbox that was closed while it was being
+     * opened stays closed.
+     */
     let calls = 0;
     const close = (): void => {
       calls++;

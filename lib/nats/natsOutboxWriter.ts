@@ -12,9 +12,15 @@ import type { SubjectStore } from './subjectStore.js';
 
 /** The owner of an outbox, until another one opens it. */
 export interface OutboxWriter {
-  /** Stores a change. Changes that arrive during a write share the next one. @throws {StoreError} Delivered: `fenced` if another owner has opened the outbox, `quota` if there is no room. */
+  /**
+   * Stores a change. Changes that arrive during a write share the next one. @throws {StoreError}
+   * Delivered: `fenced` if another owner has opened the outbox, `quota` if there is no room.
+   */
   write(change: OutboxChange): Promise<void>;
-  /** A write in progress may still complete. Changes that wait for another one are given up: they only save room. */
+  /**
+   * A write in progress may still complete. Changes that wait for another one are given up: they
+   * only save room.
+   */
   close(): void;
 }
 
@@ -54,11 +60,17 @@ const MAX_PAYLOAD = 1_048_576;
 const TRIM_AFTER = 128;
 /** How often a new owner tries while other owners write. */
 const ATTEMPTS = 16;
-/** An entry is kept for so many timeouts: an earlier owner that does not know whether it has stored an entry must find it. */
+/**
+ * An entry is kept for so many timeouts: an earlier owner that does not know whether it has stored
+ * an entry must find it.
+ */
 const TIMEOUTS = 4;
 const NOTHING = new Uint8Array(0);
 
-/** Becomes the owner: all earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`, if the owner has answered a later hello. */
+/**
+ * Becomes the owner: all earlier owners fail from then on. @throws {StoreError} Delivered:
+ * `fenced`, if the owner has answered a later hello.
+ */
 export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OpenedOutbox> {
   const { store, name } = place;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -95,7 +107,10 @@ function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opene
     old.note(stored);
     return (seq = stored);
   };
-  /** Stores the entries of a write. Only the last one has the new head: until it is stored, the others do not count. */
+  /**
+   * Stores the entries of a write. Only the last one has the new head: until it is stored, the
+   * others do not count.
+   */
   const append = async (draft: OutboxDraft): Promise<void> => {
     const parts = partsOf(draft, Math.max(OVERHEAD, (connection.info?.max_payload ?? MAX_PAYLOAD) - OVERHEAD));
     const write = nanoid();

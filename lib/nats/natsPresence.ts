@@ -10,11 +10,14 @@ import type { CoreSubjects } from './presenceState.js';
 const MAX_PAYLOAD = 1_048_576;
 
 /**
- * Shares the members of channels among the nodes of a cluster, over plain subjects of NATS that begin with `<name>.presence`. It sends nothing before a hub uses
- * it, and about 150 bytes each second while no member changes. Failures are reported as `StoreError`s of the store `nats`; none is thrown.
+ * Shares the members of channels among the nodes of a cluster, over plain subjects of NATS that
+ * begin with `<name>.presence`. It sends nothing before a hub uses it, and about 150 bytes each
+ * second while no member changes. Failures are reported as `StoreError`s of the store `nats`; none
+ * is thrown.
  *
- * A change is at the other nodes within 20 ms and the time of the network. The members of a node leave at once when it is closed, and within 4 s when it dies.
- * While this node has no connection to NATS, it keeps the members that it knows.
+ * A change is at the other nodes within 20 ms and the time of the network. The members of a node
+ * leave at once when it is closed, and within 4 s when it dies. While this node has no connection
+ * to NATS, it keeps the members that it knows.
  *
  * @throws {TypeError} At call time, if the connection has `noEcho`.
  */

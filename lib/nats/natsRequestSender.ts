@@ -19,10 +19,16 @@ import { failed } from './natsContext.js';
 import type { NatsConnection } from './natsOptions.js';
 import type { NodeContext } from './nodeContext.js';
 
-/** How long the other node may be silent, in ms. It reports each request that it has not yet answered every {@link ALIVE_INTERVAL}. */
+/**
+ * How long the other node may be silent, in ms. It reports each request that it has not yet
+ * answered every {@link ALIVE_INTERVAL}.
+ */
 const MAX_SILENCE = 2_500;
 
-/** How often a request is sent again that no node has received, and the delay, in ms: NATS needs a moment to learn of a new subscription. */
+/**
+ * How often a request is sent again that no node has received, and the delay, in ms: NATS needs a
+ * moment to learn of a new subscription.
+ */
 const RETRY = { count: 2, delay: 50 } as const;
 
 /** One request that waits for its response. */
@@ -41,7 +47,10 @@ class NoRespondersError extends Error {
   }
 }
 
-/** Creates the function that sends requests to other nodes. It receives the responses for as long as the connection is open. */
+/**
+ * Creates the function that sends requests to other nodes. It receives the responses for as long as
+ * the connection is open.
+ */
 export function createNatsRequestSender(context: NodeContext): ClusterRequests['send'] {
   const { connection, status, scheduler, name, node } = context;
   // Another process may have the name of this node.
@@ -123,7 +132,10 @@ export function createNatsRequestSender(context: NodeContext): ClusterRequests['
     );
 }
 
-/** Creates a function that reads the frames of a response, and returns the response when it is complete. @throws {Error} If it will never be. */
+/**
+ * Creates a function that reads the frames of a response, and returns the response when it is
+ * complete. @throws {Error} If it will never be.
+ */
 function createResponseReader() {
   const read = createFrameReader();
   const body: Uint8Array[] = [];

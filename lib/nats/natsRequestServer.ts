@@ -60,7 +60,9 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
     }
     return of({ status: 404, headers: {} });
   };
-  /** Tells each node which of its requests are held, so that it does not take this node for dead. */
+  /**
+   * Tells each node which of its requests are held, so that it does not take this node for dead.
+   */
   const reportHeld = (): void => {
     if (!status.isConnected()) return;
     const held = new Map<string, number[]>();

@@ -10,7 +10,8 @@ export interface NatsSubjects {
   /** @throws {TypeError} If the name of the channel is invalid. */
   readonly of: (channel: string) => string;
   /**
-   * The subject of what the tails of a channel receive: stored entries, and messages that are not stored. It is not part of the stream.
+   * The subject of what the tails of a channel receive: stored entries, and messages that are not
+   * stored. It is not part of the stream.
    *
    * @throws {TypeError} If the name of the channel is invalid.
    */
@@ -20,8 +21,8 @@ export interface NatsSubjects {
 }
 
 /**
- * Names of channels may contain dots, which separate tokens of a subject, and no `=`. Dots are replaced by `=`, so that each channel is one
- * token.
+ * Names of channels may contain dots, which separate tokens of a subject, and no `=`. Dots are
+ * replaced by `=`, so that each channel is one token.
  */
 export function createNatsSubjects(stream: string): NatsSubjects {
   const [prefix, epoch, live] = [`${stream}.channel.`, `${stream}.epoch`, `${stream}.live.`];

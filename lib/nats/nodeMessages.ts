@@ -20,11 +20,14 @@ export interface SnapshotPart {
 }
 
 /**
- * The messages of the nodes of a cluster about presence. `node` is a random text for each run of a node. A node counts its changes: each of its deltas
- * has the next version.
+ * The messages of the nodes of a cluster about presence. `node` is a random text for each run of a
+ * node. A node counts its changes: each of its deltas has the next version.
  */
 export type NodeMessage =
-  /** The node is there, and has the version. Since the version `since`, its members have changed in these channels, last with these versions. */
+  /**
+   * The node is there, and has the version. Since the version `since`, its members have changed in
+   * these channels, last with these versions.
+   */
   | {
       readonly kind: 'heartbeat';
       readonly node: string;
@@ -34,7 +37,10 @@ export type NodeMessage =
     }
   /** The node, and all of its members, have gone. */
   | { readonly kind: 'bye'; readonly node: string }
-  /** Members of the node have entered or changed (`set`), or left. `after` is the version of the previous delta of the channel; 0: the node had no members. */
+  /**
+   * Members of the node have entered or changed (`set`), or left. `after` is the version of the
+   * previous delta of the channel; 0: the node had no members.
+   */
   | {
       readonly kind: 'delta';
       readonly node: string;
@@ -43,7 +49,10 @@ export type NodeMessage =
       readonly set: readonly ClusterMember[];
       readonly left: readonly string[];
     }
-  /** Requests the members of channels at one node. The version is the one that the asking node has; −1: none. */
+  /**
+   * Requests the members of channels at one node. The version is the one that the asking node has;
+   * −1: none.
+   */
   | { readonly kind: 'ask'; readonly node: string; readonly channels: readonly ChannelVersion[] }
   /** Answers: all changes up to `version` are contained. */
   | { readonly kind: 'snapshot'; readonly node: string; readonly version: number; readonly parts: readonly SnapshotPart[] };
@@ -58,7 +67,10 @@ export function encodeNodeMessage({ kind, node, ...payload }: NodeMessage): Uint
 
 const sizes = new WeakMap<ChannelMember, number>();
 
-/** Returns the size of a member in a message, in bytes. @throws {EncodeError} If it has something that MessagePack does not support. */
+/**
+ * Returns the size of a member in a message, in bytes. @throws {EncodeError} If it has something
+ * that MessagePack does not support.
+ */
 export function memberSize(member: ChannelMember): number {
   const known = sizes.get(member);
   if (known !== undefined) return known;
@@ -67,7 +79,10 @@ export function memberSize(member: ChannelMember): number {
   return length;
 }
 
-/** @throws {DecodeError} If the bytes are not a message. @throws {TypeError} If a field is invalid: the node may be of another version. */
+/**
+ * @throws {DecodeError} If the bytes are not a message. @throws {TypeError} If a field is invalid:
+ *   the node may be of another version.
+ */
 export function decodeNodeMessage(data: Uint8Array): NodeMessage {
   const [message] = codec.decode(data);
   if (!message) throw new TypeError('there is no message');

@@ -4,7 +4,10 @@ import type { SchedulerLike } from 'rxjs';
 export interface OldEntries {
   /** Notes an entry that was stored now. */
   note(seq: number): void;
-  /** Returns the sequence number of an entry that is old, as are all in front of it; 0 if none is known. */
+  /**
+   * Returns the sequence number of an entry that is old, as are all in front of it; 0 if none is
+   * known.
+   */
   last(): number;
 }
 

@@ -16,7 +16,8 @@ export type OpenManager = (timeout?: number) => Promise<JetStreamManager>;
 /**
  * Creates the stream if it does not exist, and updates its limits if they differ.
  *
- * @param timeout How long its creation may take, in ms: the answer comes when the stream has elected its first leader.
+ * @param timeout How long its creation may take, in ms: the answer comes when the stream has
+ *   elected its first leader.
  * @throws {UnsupportedError} Delivered, if there is a stream of this name with other subjects.
  */
 export async function openStream(manager: OpenManager, { limits, ...fixed }: StreamDefinition, timeout: number): Promise<StreamInfo> {
@@ -39,7 +40,10 @@ const orUnlimited = (limit: number): number => (Number.isFinite(limit) ? limit :
 /** The shortest window that NATS allows, in ms. No stream of rxwire lets NATS detect duplicates. */
 const DUPLICATE_WINDOW = 100;
 
-/** Returns the limits of a stream: the number of messages of a subject, the size of all in bytes, and their age in ms. Each may be `Infinity`. */
+/**
+ * Returns the limits of a stream: the number of messages of a subject, the size of all in bytes,
+ * and their age in ms. Each may be `Infinity`.
+ */
 export function limitsOf(maxMessages: number, maxBytes: number, maxAge: number): StreamLimits {
   return {
     max_msgs_per_subject: orUnlimited(maxMessages),

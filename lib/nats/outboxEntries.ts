@@ -21,7 +21,10 @@ export interface StoredOutbox {
   readonly corrupt: number;
 }
 
-/** Reads an outbox. The latest entry tells where its batches begin, so an outbox without batches takes one request. */
+/**
+ * Reads an outbox. The latest entry tells where its batches begin, so an outbox without batches
+ * takes one request.
+ */
 export async function readOutbox(store: SubjectStore, name: string): Promise<StoredOutbox> {
   const latest = await store.last(name);
   if (!latest) return { head: undefined, seq: 0, writes: [], corrupt: 0 };
@@ -41,7 +44,10 @@ export async function readOutbox(store: SubjectStore, name: string): Promise<Sto
   return { head, seq, ...writesIn(entries, head) };
 }
 
-/** Puts the entries together to writes. A write whose last entry is missing does not count: the process has died meanwhile. */
+/**
+ * Puts the entries together to writes. A write whose last entry is missing does not count: the
+ * process has died meanwhile.
+ */
 function writesIn(entries: readonly SubjectEntry[], { acked }: NatsOutboxHead): Pick<StoredOutbox, 'writes' | 'corrupt'> {
   let [writes, corrupt]: [StoredWrite[], number] = [[], 0];
   let parts: { readonly seq: number; readonly entry: OutboxEntry }[] = [];

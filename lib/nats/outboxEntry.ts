@@ -4,7 +4,10 @@ import type { StoredBatch } from '../session/store/outboxStore.js';
 
 /** The state of an outbox. Each entry has it: the latest one counts. */
 export interface NatsOutboxHead extends OutboxState {
-  /** The sequence number of the first entry whose batches count; 0 if none do; `here` for the entry itself. */
+  /**
+   * The sequence number of the first entry whose batches count; 0 if none do; `here` for the entry
+   * itself.
+   */
   readonly start: number | 'here';
 }
 
@@ -15,7 +18,10 @@ export interface OutboxWrite {
   readonly batches: readonly StoredBatch[];
 }
 
-/** A part of a write: a write that is larger than a message of NATS has several entries, and counts when the last of them is stored. */
+/**
+ * A part of a write: a write that is larger than a message of NATS has several entries, and counts
+ * when the last of them is stored.
+ */
 export interface OutboxEntry {
   /** Identifies the write. */
   readonly write: string;
@@ -39,7 +45,10 @@ export function decodeEntry(data: Uint8Array): OutboxEntry | undefined {
   return isEntry && isHead(head) ? { write, index: index as number, isLast, head, part } : undefined;
 }
 
-/** Returns the parts of a write, each of which has `limit` bytes at most. A write without batches has one part without bytes. */
+/**
+ * Returns the parts of a write, each of which has `limit` bytes at most. A write without batches
+ * has one part without bytes.
+ */
 export function partsOf({ replaces, batches }: OutboxWrite, limit: number): readonly Uint8Array[] {
   if (!replaces && batches.length === 0) return [NOTHING];
   const fields = batches.map(({ first, count, delivery, frame }) => [first, count, delivery === 'exactly-once', frame]);

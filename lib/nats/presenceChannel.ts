@@ -53,7 +53,10 @@ export function snapshotParts(name: string, own: readonly ClusterMember[], limit
   return lists.map((members, index) => ({ channel: name, isFirst: index === 0, isLast: index === lists.length - 1, members }));
 }
 
-/** Splits a list into parts below a size; an empty list has one part. An item above the size has a part of its own. */
+/**
+ * Splits a list into parts below a size; an empty list has one part. An item above the size has a
+ * part of its own.
+ */
 export function chunk<T>(items: readonly T[], measure: (item: T) => number, limit: number): readonly (readonly T[])[] {
   const parts: T[][] = [[]];
   let room = limit;

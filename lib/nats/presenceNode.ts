@@ -11,7 +11,10 @@ import { createPresenceWriter, type PresenceWriter } from './presenceWriter.js';
 
 /** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
-  /** Tells the other nodes that this one and its members have gone. Nothing is published or emitted any more. */
+  /**
+   * Tells the other nodes that this one and its members have gone. Nothing is published or emitted
+   * any more.
+   */
   close(): void;
 }
 
@@ -21,14 +24,19 @@ export const TICK = 500;
 const HEARTBEAT_TICKS = 2;
 /** A node that was silent for 3.5 to 4 s has gone. */
 const GONE_TICKS = 8;
-/** A node that has not received its own heartbeat for longer than this does not count the silence of others: its own connection is interrupted. */
+/**
+ * A node that has not received its own heartbeat for longer than this does not count the silence of
+ * others: its own connection is interrupted.
+ */
 const ECHO_TICKS = 3;
 /** The time in which a node answers a request. */
 const ANSWER_TICKS = 2;
 
 /**
- * Shares the members of channels with the other nodes, over subjects that keep nothing. Each node publishes its own members only: deltas with the next
- * version, and a heartbeat that lists what has changed lately. A node that has missed a change asks that one node for the members of that channel.
+ * Shares the members of channels with the other nodes, over subjects that keep nothing. Each node
+ * publishes its own members only: deltas with the next version, and a heartbeat that lists what has
+ * changed lately. A node that has missed a change asks that one node for the members of that
+ * channel.
  */
 export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
   const state: PresenceState = { ...options, channels: new Map(), peers: new Map(), ticks: 0, silence: 0 };
@@ -121,7 +129,10 @@ function askAgain({ peers, ticks }: PresenceState, within: number, writer: Prese
   }
 }
 
-/** Returns a member that a message has room for: without `info` and `state`, if they are too large or cannot be encoded. */
+/**
+ * Returns a member that a message has room for: without `info` and `state`, if they are too large
+ * or cannot be encoded.
+ */
 function fitting(member: ChannelMember, { core, report }: PresenceState): ChannelMember {
   const limit = core.maxPayload() / 2;
   try {

@@ -23,7 +23,10 @@ export interface PresencePeer {
   forget(channel: string, members: ClusterMembers): PeerChange;
 }
 
-/** A change of the members of the other nodes, and the ids of the members of this node that have taken over a state. */
+/**
+ * A change of the members of the other nodes, and the ids of the members of this node that have
+ * taken over a state.
+ */
 export interface PeerChange extends OpenChange {
   readonly adopted: readonly string[];
 }

@@ -19,7 +19,9 @@ export interface PresenceWriter {
   readonly end: () => void;
 }
 
-/** The shortest time between two runs that publish changes, in ms: it bounds the number of messages. */
+/**
+ * The shortest time between two runs that publish changes, in ms: it bounds the number of messages.
+ */
 const INTERVAL = 20;
 
 /** The size of the parts of a message, in bytes, and the share of what NATS accepts. */

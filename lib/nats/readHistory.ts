@@ -12,7 +12,10 @@ export interface ReadHistoryParts {
   readonly reader: EntryReader;
   readonly epochs: Epochs;
   readonly opener: StreamOpener;
-  /** Called with the last entry of the channel, or with the end of the stream if the channel has none. */
+  /**
+   * Called with the last entry of the channel, or with the end of the stream if the channel has
+   * none.
+   */
   readonly onRead: (channel: string, seq: number, isEmpty: boolean) => void;
 }
 
@@ -39,7 +42,8 @@ export async function readHistory(channel: string, query: ChannelQuery, parts: R
   onRead(channel, reached, true);
   const { epoch } = streamEpoch;
   const isKnown = place?.epoch === epoch && place.offset <= lastOffsetOf(reached);
-  // Nobody knows what was there before the first entry that is left, so a reader from the start misses nothing that it knows of.
+  // Nobody knows what was there before the first entry that is left, so a reader from the start
+  // misses nothing that it knows of.
   const isComplete = !place || (isKnown && state.first_seq <= sequenceOf(place.offset) + 1);
   return { epoch, last: offsetOf(reached), entries: [], isComplete };
 }
@@ -48,7 +52,10 @@ interface HistoryState extends ReadHistoryParts {
   readonly subject: string;
   readonly streamEpoch: StreamEpoch;
   readonly latest: StreamEntry;
-  /** The last entry of the stream. Positions of an empty channel are as high. @default the latest of the channel */
+  /**
+   * The last entry of the stream. Positions of an empty channel are as high. @default the latest of
+   * the channel
+   */
   readonly last?: number;
 }
 
@@ -90,7 +97,10 @@ async function readForwards({ after, limit }: ChannelQuery, last: number, state:
   return { entries: decoded.entries.slice(0, limit), isComplete };
 }
 
-/** Returns whether no entry between a position and the first one that was read can have been removed. */
+/**
+ * Returns whether no entry between a position and the first one that was read can have been
+ * removed.
+ */
 async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { opener }: HistoryState): Promise<boolean> {
   // Old entries are removed first: while the one at the position exists, so do all behind it.
   if (first && (first.seq <= seq || (first.previous !== undefined && first.previous > 0)))

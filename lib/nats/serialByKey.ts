@@ -1,4 +1,6 @@
-/** Runs the tasks of each key one after the other. A task that fails does not affect the next one. */
+/**
+ * Runs the tasks of each key one after the other. A task that fails does not affect the next one.
+ */
 export type SerialByKey = <T>(key: string, task: () => Promise<T>) => Promise<T>;
 
 export function createSerialByKey(): SerialByKey {

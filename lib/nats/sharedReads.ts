@@ -8,9 +8,8 @@ interface ReadJob<T> {
 }
 
 /**
- * Runs work by key with limited concurrency. A caller whose key is already waiting gets the same result. Work that has started is not
- * shared, because it may
- * have read too early.
+ * Runs work by key with limited concurrency. A caller whose key is already waiting gets the same
+ * result. Work that has started is not shared, because it may have read too early.
  */
 export function createSharedReads<T>(concurrency: number, maxWaiting: number): (key: string, work: () => Promise<T>) => Observable<T> {
   const waiting = new Map<string, ReadJob<T>>();

@@ -22,11 +22,16 @@ import type { Epochs, StreamEpoch } from './streamEpochs.js';
 import type { StreamOpener } from './streamOpener.js';
 import type { TailEpoch } from './tailEpoch.js';
 
-/** Core NATS may lose a copy of an entry without a trace. The check finds the entries that did not reach the tails, and the loss of the stream itself. */
+/**
+ * Core NATS may lose a copy of an entry without a trace. The check finds the entries that did not
+ * reach the tails, and the loss of the stream itself.
+ */
 export interface StreamCheck {
   /** Checks while it has a subscriber. Emits nothing. */
   readonly checks$: Observable<never>;
-  /** Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost. */
+  /**
+   * Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost.
+   */
   readonly suspect: () => void;
   /** Asks for a look at the channels that were not looked at. */
   readonly lookSoon: () => void;
@@ -39,7 +44,10 @@ export interface StreamCheckParts {
   readonly opener: StreamOpener;
 }
 
-/** The time in which a cluster learns of a new subscription, and within which requests share a check, in ms. */
+/**
+ * The time in which a cluster learns of a new subscription, and within which requests share a
+ * check, in ms.
+ */
 const SETTLING = 500;
 /** The number of channels that are looked at in turn with each check, and at once. */
 const IN_TURN = 64;
@@ -87,7 +95,8 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
     if (leader !== seen.leader) looked = new WeakSet();
     const now = scheduler.now();
     if (seen.marker !== streamEpoch.marker) seen = { ...seen, marker: streamEpoch.marker, markerSeen: now };
-    // While the stream has no new entries, each tail has its turn twice: one that had a copy just before its first turn may have missed the next one.
+    // While the stream has no new entries, each tail has its turn twice: one that had a copy just
+    // before its first turn may have missed the next one.
     const left = state.last_seq === seen.last ? seen.left : 2 * tails.all().length;
     const inTurn = Math.min(IN_TURN, left);
     seen = { ...seen, leader, last: state.last_seq, left: left - inTurn };
@@ -130,7 +139,10 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
   };
 }
 
-/** Returns whether the marker of the epoch must be written again, before it is removed as one of the oldest messages. */
+/**
+ * Returns whether the marker of the epoch must be written again, before it is removed as one of the
+ * oldest messages.
+ */
 function isOld(
   { marker, at }: StreamEpoch,
   { last_seq, messages, bytes }: { readonly last_seq: number; readonly messages: number; readonly bytes: number },

@@ -6,8 +6,8 @@ export interface StreamEntry {
   /** Its sequence number in the stream. */
   readonly seq: number;
   /**
-   * The sequence number of the entry of the channel in front of it; 0 if there was none, or it is removed and its writer did not know it. Undefined if another
-   * program has written it.
+   * The sequence number of the entry of the channel in front of it; 0 if there was none, or it is
+   * removed and its writer did not know it. Undefined if another program has written it.
    */
   readonly previous: number | undefined;
   /** The epoch that its writer knew. */
@@ -24,7 +24,10 @@ const EPOCH_LENGTH = 10;
 /** A line has at most an epoch, a space and 15 digits. */
 const MAX_LINE = EPOCH_LENGTH + 1 + 15;
 
-/** Returns the bytes of an entry: a line with the epoch and the sequence number of the previous entry, then the frame of the codec. */
+/**
+ * Returns the bytes of an entry: a line with the epoch and the sequence number of the previous
+ * entry, then the frame of the codec.
+ */
 export function entryBytes(epoch: string, previous: number, frame: Uint8Array | string): Uint8Array {
   const line = Buffer.from(`${epoch} ${previous}\n`, 'latin1');
   return Buffer.concat([line, typeof frame === 'string' ? Buffer.from(frame) : frame]);
@@ -51,7 +54,10 @@ interface CoreMessage {
   readonly headers?: { readonly get: (name: string) => string };
 }
 
-/** Returns the entry of a message that JetStream has republished; undefined if the message is none. JetStream itself says the previous entry. */
+/**
+ * Returns the entry of a message that JetStream has republished; undefined if the message is none.
+ * JetStream itself says the previous entry.
+ */
 export function republishedEntry({ headers, data }: CoreMessage): StreamEntry | undefined {
   const subject = headers?.get('Nats-Subject');
   if (!headers || !subject) return undefined;

@@ -16,9 +16,9 @@ export interface StreamEpoch {
 }
 
 /**
- * The epoch is a message in the stream itself, the marker. If the stream is purged or recreated, the marker is lost too, and the next
- * server that
- * checks writes a new one. It is written only directly behind the marker that was read, so that one of several servers succeeds.
+ * The epoch is a message in the stream itself, the marker. If the stream is purged or recreated,
+ * the marker is lost too, and the next server that checks writes a new one. It is written only
+ * directly behind the marker that was read, so that one of several servers succeeds.
  */
 export interface Epochs {
   /** Returns the epoch of the stream. Starts one if there is none. */
@@ -28,8 +28,9 @@ export interface Epochs {
   /** Reports an entry that the stream has. */
   readonly observe: (seq: number) => void;
   /**
-   * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has seen of it, and still is after a pause. It has lost it with
-   * the power of its machines, and uses sequence numbers again.
+   * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has
+   * seen of it, and still is after a pause. It has lost it with the power of its machines, and uses
+   * sequence numbers again.
    */
   readonly verify: () => Promise<StreamEpoch>;
 }

@@ -9,20 +9,29 @@ import { limitsOf, openStream, type StreamDefinition } from './openStream.js';
 const PAUSE = 50;
 const OFFLINE_PAUSE = 250;
 
-/** Opens the stream once for all parts of the log: many first appends to a new stream would time out if each of them created it. */
+/**
+ * Opens the stream once for all parts of the log: many first appends to a new stream would time out
+ * if each of them created it.
+ */
 export interface StreamOpener {
   /** Returns the state of the stream. */
   readonly info: () => Promise<StreamInfo>;
-  /** Runs work on the open stream. Rejects while there is no connection: the client of NATS would keep the requests, and send them late. */
+  /**
+   * Runs work on the open stream. Rejects while there is no connection: the client of NATS would
+   * keep the requests, and send them late.
+   */
   readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
   /**
-   * Runs work on the open stream. Repeats it after each temporary failure until the time, of the scheduler, has come: while NATS is unreachable, or elects a
-   * leader.
+   * Runs work on the open stream. Repeats it after each temporary failure until the time, of the
+   * scheduler, has come: while NATS is unreachable, or elects a leader.
    *
    * @throws {StoreError}
    */
   readonly retry: <T>(until: number, work: () => Promise<T>) => Promise<T>;
-  /** Waits before another attempt after a failure. The wait ends when the connection is back. @throws {StoreError} If there is none to be made. */
+  /**
+   * Waits before another attempt after a failure. The wait ends when the connection is back.
+   * @throws {StoreError} If there is none to be made.
+   */
   readonly pause: (error: unknown, until: number) => Promise<void>;
 }
 

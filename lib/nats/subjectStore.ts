@@ -3,18 +3,25 @@ import { codeOf, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './na
 import { patiently, type PatienceParts } from './patiently.js';
 import type { SubjectEntry, SubjectStream } from './subjectStream.js';
 
-/** A stream in which one owner at a time appends to each subject: an append names the entry that it follows. */
+/**
+ * A stream in which one owner at a time appends to each subject: an append names the entry that it
+ * follows.
+ */
 export interface SubjectStore {
   /** Returns the latest entry of a subject. */
   last(name: string): Promise<SubjectEntry | undefined>;
   /** Returns the first entry of a subject from a sequence number on. */
   next(name: string, seq: number): Promise<SubjectEntry | undefined>;
   /**
-   * Stores an entry directly behind the one with the sequence number `behind`; 0 for the first of the subject. Returns its sequence number, or `undefined` if another entry is there. The
-   * data must differ from those of all other appends: an append whose answer was lost is recognized by them.
+   * Stores an entry directly behind the one with the sequence number `behind`; 0 for the first of
+   * the subject. Returns its sequence number, or `undefined` if another entry is there. The data
+   * must differ from those of all other appends: an append whose answer was lost is recognized by
+   * them.
    */
   append(name: string, data: Uint8Array, behind: number): Promise<number | undefined>;
-  /** Removes the entries of a subject in front of a sequence number, later. It may remove nothing. */
+  /**
+   * Removes the entries of a subject in front of a sequence number, later. It may remove nothing.
+   */
   trim(name: string, seq: number): void;
 }
 
@@ -42,13 +49,15 @@ export function createSubjectStore(stream: SubjectStream, patience: PatiencePart
           if (code !== WRONG_LAST_SEQUENCE) throw error;
           // Others may have followed an earlier attempt whose answer was lost.
           const there = await stream.read(name, behind + 1);
-          // A leader answers so, too, while it stores an earlier attempt, or has not read all that it has.
+          // A leader answers so, too, while it stores an earlier attempt, or has not read all that
+          // it has.
           if (!there) throw inProgress(error);
           return isSame(there.data, data) ? there.seq : undefined;
         }
       }),
     trim(name, seq) {
-      // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the whole subject.
+      // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the
+      // whole subject.
       if (trims === MAX_TRIMS || seq <= 1) return;
       trims++;
       const end = (): void => {
@@ -67,7 +76,10 @@ function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
 
-/** Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are replaced by their codes. */
+/**
+ * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are
+ * replaced by their codes.
+ */
 export function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }

@@ -24,11 +24,20 @@ export interface SubjectStreamOptions {
   readonly maxAge: number;
 }
 
-/** A stream of JetStream with one subject for each name. Each request is one attempt, and fails with the error of NATS. */
+/**
+ * A stream of JetStream with one subject for each name. Each request is one attempt, and fails with
+ * the error of NATS.
+ */
 export interface SubjectStream {
-  /** Returns the latest entry of a subject, or the first one from a sequence number on, as the leader of the stream knows it. */
+  /**
+   * Returns the latest entry of a subject, or the first one from a sequence number on, as the
+   * leader of the stream knows it.
+   */
   read(name: string, from?: number): Promise<SubjectEntry | undefined>;
-  /** Stores an entry if `behind` is the sequence number of the latest one. Returns its sequence number. */
+  /**
+   * Stores an entry if `behind` is the sequence number of the latest one. Returns its sequence
+   * number.
+   */
   publish(name: string, data: Uint8Array, behind: number, timeout: number): Promise<number>;
   /** Removes the entries of a subject in front of a sequence number. */
   purge(name: string, seq: number): Promise<unknown>;

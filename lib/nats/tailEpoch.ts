@@ -2,7 +2,10 @@ import type { StreamEntry } from './streamEntry.js';
 
 /** The epoch of the entries that tails receive. */
 export interface TailEpoch {
-  /** Returns the epoch of an entry; undefined, and asks for a check, if it may be another one than that of the entries before. */
+  /**
+   * Returns the epoch of an entry; undefined, and asks for a check, if it may be another one than
+   * that of the entries before.
+   */
   readonly of: (entry: Pick<StreamEntry, 'epoch'>) => string | undefined;
   /** Reports the epoch of the stream. Returns whether the entries before belong to another one. */
   readonly set: (epoch: string) => boolean;
@@ -12,7 +15,10 @@ export interface TailEpoch {
 /** @param onDoubt Called when an entry has another epoch. */
 export function createTailEpoch(onDoubt: () => void): TailEpoch {
   let current: string | undefined;
-  /** The latest epoch that differs. A check has shown that it is out of date: its writer knew no newer one. */
+  /**
+   * The latest epoch that differs. A check has shown that it is out of date: its writer knew no
+   * newer one.
+   */
   let outdated: string | undefined;
   let doubted: string | undefined;
   return {

@@ -4,7 +4,9 @@ import { entryBytes } from './streamEntry.js';
 
 export interface NewEntry {
   readonly subject: string;
-  /** The sequence number of the entry of the subject behind which it is stored; 0 if there is none. */
+  /**
+   * The sequence number of the entry of the subject behind which it is stored; 0 if there is none.
+   */
   readonly behind: number;
   /** The same; where that entry is removed, its sequence number if it is known. */
   readonly previous: number;
@@ -16,8 +18,9 @@ export interface NewEntry {
 const LOST: readonly unknown[] = [WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT];
 
 /**
- * Stores an entry directly behind the last one of its subject. Returns its sequence number; undefined if the subject has another last entry. If it
- * fails, the outcome is unknown: the entry may have been stored, or may be stored later, but only while that entry is the last one.
+ * Stores an entry directly behind the last one of its subject. Returns its sequence number;
+ * undefined if the subject has another last entry. If it fails, the outcome is unknown: the entry
+ * may have been stored, or may be stored later, but only while that entry is the last one.
  */
 export async function writeEntry(
   { client }: Pick<NatsContext, 'client'>,

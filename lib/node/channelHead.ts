@@ -22,7 +22,10 @@ export interface ChannelHead {
   readonly slot?: ChannelSlot | undefined;
 }
 
-/** The kind of an index and a time: when the latest message of a channel expires, or when a channel without messages became empty. */
+/**
+ * The kind of an index and a time: when the latest message of a channel expires, or when a channel
+ * without messages became empty.
+ */
 export type ChannelSlot = readonly [kind: string, step: number];
 
 export function newChannelHead(epoch: string): ChannelHead {

@@ -28,7 +28,10 @@ interface ReadChannel extends ChannelReaderOptions {
   readonly removed: number;
 }
 
-/** Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between two turns. */
+/**
+ * Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between
+ * two turns.
+ */
 export function readChannel(options: ChannelReaderOptions, name: string, { after, before, limit }: ChannelQuery): ChannelSlice {
   const { databases, decode } = options;
   const found = readValue(databases.channels, name);
@@ -74,7 +77,10 @@ function readForwards(channel: ReadChannel, after: ChannelPosition | 'start', li
   return { entries, isComplete };
 }
 
-/** Yields the size of each entry from an offset on, and the entry if it is readable. A compacted entry takes the place of those that it stands for. */
+/**
+ * Yields the size of each entry from an offset on, and the entry if it is readable. A compacted
+ * entry takes the place of those that it stands for.
+ */
 function* entriesFrom(channel: ReadChannel, from: number): Generator<readonly [size: number, entry: ChannelEntry | undefined]> {
   const { databases, name, head } = channel;
   for (let next = from; next <= head.last;) {
@@ -120,7 +126,10 @@ export function retentionOf({ channels }: Databases, name: string): ChannelReten
   return (isChannelHead(head) && head.retention) || {};
 }
 
-/** Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would keep LMDB from reusing free pages. */
+/**
+ * Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would
+ * keep LMDB from reusing free pages.
+ */
 export function* listChannels({ channels }: Databases, prefix: string): Generator<ChannelInfo> {
   let start = prefix;
   for (;;) {

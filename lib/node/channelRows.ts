@@ -27,19 +27,29 @@ export interface ChannelEdit {
   endOf(channel: string): Uint8Array | undefined;
   append(channel: string, data: Uint8Array, isEnd: boolean): ChannelPosition;
   retain(channel: string, retention: ChannelRetention): void;
-  /** Stores an entry that stands for several. Does nothing if the first of them is removed already. */
+  /**
+   * Stores an entry that stands for several. Does nothing if the first of them is removed already.
+   */
   compact(channel: string, entry: Required<Omit<ChannelEntry, 'message'>>, data: Uint8Array): void;
   /** Removes what exceeds the limits, and stores the heads. To be called once, at the end. */
   end(): void;
 }
 
-/** The channels by the time at which their latest message expires, and those without messages by the time at which they became empty. */
+/**
+ * The channels by the time at which their latest message expires, and those without messages by the
+ * time at which they became empty.
+ */
 const FILLED = 'channel';
 const EMPTY = 'emptyChannel';
-/** The resolution of the index, in ms: a channel in constant use is moved no more often than that. */
+/**
+ * The resolution of the index, in ms: a channel in constant use is moved no more often than that.
+ */
 const STEP = 1_000;
 
-/** The maximum number of messages that one transaction removes in addition to those that it appends, to bound its time. */
+/**
+ * The maximum number of messages that one transaction removes in addition to those that it appends,
+ * to bound its time.
+ */
 const MAX_REMOVALS = 1_000;
 /** The maximum number of other channels that one transaction trims or forgets. */
 const MAX_SWEPT = 32;
@@ -51,8 +61,9 @@ const LOG_ID = 'channelLog';
 const FORGOTTEN = 'channelsForgotten';
 
 /**
- * Returns the epoch of a channel that is created now. It changes when a channel is forgotten, so that clients do not mistake new offsets of that channel for
- * old ones. A channel that does not exist yet has this epoch already: a reader that waits for its first message keeps its position.
+ * Returns the epoch of a channel that is created now. It changes when a channel is forgotten, so
+ * that clients do not mistake new offsets of that channel for old ones. A channel that does not
+ * exist yet has this epoch already: a reader that waits for its first message keeps its position.
  */
 export function nextEpoch({ counters }: Databases): string {
   return `${(counters.get(LOG_ID) ?? 0).toString(36)}.${counters.get(FORGOTTEN) ?? 0}`;
@@ -156,7 +167,10 @@ interface SweepParts {
   readonly drop: (name: string) => void;
 }
 
-/** Removes messages of channels that nobody appends to, the one whose messages expire first before the others; then forgets channels without messages. */
+/**
+ * Removes messages of channels that nobody appends to, the one whose messages expire first before
+ * the others; then forgets channels without messages.
+ */
 function sweep({ databases, limits, maxTotalBytes, maxChannels, isObserved }: ChannelRowsOptions, parts: SweepParts): void {
   const { channels, lastUsed } = databases;
   const { now, total, headOf, trim, store } = parts;

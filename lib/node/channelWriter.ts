@@ -7,7 +7,8 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 /** Writes changes of channels. */
 export interface ChannelWriter {
   /**
-   * Makes a change in the next transaction, after those of earlier calls. Emits the result of `finish`, or its exception, when the transaction is durable.
+   * Makes a change in the next transaction, after those of earlier calls. Emits the result of
+   * `finish`, or its exception, when the transaction is durable.
    *
    * @param change Makes the change, inside the transaction.
    * @throws {OverflowError} If too many changes wait.
@@ -30,12 +31,16 @@ interface WaitingChange {
   settle(failure?: StoreError): void;
 }
 
-/** The maximum number of changes in one transaction, to bound the time for which it blocks the event loop. */
+/**
+ * The maximum number of changes in one transaction, to bound the time for which it blocks the event
+ * loop.
+ */
 const MAX_CHANGES = 1_000;
 
 /**
- * Creates a writer. All changes that arrive while a transaction is written share the next one, which reads and stores the state of each channel once. They
- * have no transactions of their own: if one cannot be written, none is.
+ * Creates a writer. All changes that arrive while a transaction is written share the next one,
+ * which reads and stores the state of each channel once. They have no transactions of their own: if
+ * one cannot be written, none is.
  */
 export function createChannelWriter({ environment, begin, maxPending, onSettled }: ChannelWriterOptions): ChannelWriter {
   let waiting: WaitingChange[] = [];

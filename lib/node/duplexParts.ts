@@ -1,7 +1,10 @@
 import { InvalidPayloadError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
-/** How much a duplex sends before the other side has taken any of it, in weight. A side that receives more destroys its duplex. */
+/**
+ * How much a duplex sends before the other side has taken any of it, in weight. A side that
+ * receives more destroys its duplex.
+ */
 export const DUPLEX_WINDOW = 1024 * 1024;
 
 /** The weight of a part besides its bytes, so that small parts are limited, too. */
@@ -10,7 +13,10 @@ const PART_WEIGHT = 256;
 /** The maximum length of the reason for which a duplex was destroyed. */
 const MAX_REASON = 256;
 
-/** The payload of a message of a duplex. `duplex` identifies the side that has sent the bytes; `taken` and `refused` name the other side. */
+/**
+ * The payload of a message of a duplex. `duplex` identifies the side that has sent the bytes;
+ * `taken` and `refused` name the other side.
+ */
 export type DuplexPart =
   /** Bytes, of which `offset` were sent before. The first part of a side has no bytes. */
   | { readonly duplex: string; readonly offset: number; readonly bytes: Uint8Array }

@@ -69,7 +69,8 @@ function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
     add(type, end) {
       if (ends.has(type)) throw new TypeError(`wireDuplex: the wire has a duplex of the type "${type}" already; use a type for each`);
       ends.set(type, end);
-      // It stays until the end of the wire: parts that arrive after the last duplex has gone are refused.
+      // It stays until the end of the wire: parts that arrive after the last duplex has gone are
+      // refused.
       subscription ??= subscribe();
     },
     remove(type, end) {
@@ -82,7 +83,10 @@ function refuse(wire: DuplexWire, type: string, duplex: string): void {
   sendPart(wire, type, { duplex, refused: 'the other side has no such stream' });
 }
 
-/** Sends a part that is not bytes. @param isNotice Whether nothing is lost if it does not arrive: the wire does not wait for its ack. */
+/**
+ * Sends a part that is not bytes. @param isNotice Whether nothing is lost if it does not arrive:
+ * the wire does not wait for its ack.
+ */
 export function sendPart(wire: DuplexWire, type: string, part: DuplexPart, isNotice = false): void {
   wire.next(isNotice ? createMessage<string, DuplexPart>(type, part, { delivery: 'at-most-once' }) : partMessage(wire, type, part));
 }

@@ -6,13 +6,17 @@ import { describeValue } from './describeValue.js';
 
 export interface FromReadableOptions<C, T> {
   /**
-   * Returns the value for a chunk, such as a message. `offset` is the number of bytes before the chunk; if the chunks are neither bytes nor texts, the number of
-   * chunks. @default the chunk itself
+   * Returns the value for a chunk, such as a message. `offset` is the number of bytes before the
+   * chunk; if the chunks are neither bytes nor texts, the number of chunks. @default the chunk
+   * itself
    */
   readonly map?: (chunk: C, offset: number) => T;
 }
 
-/** The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`. A stream is read once. */
+/**
+ * The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`. A stream is read
+ * once.
+ */
 export type ReadableChunks<T> = Observable<T> & AsyncIterable<T>;
 
 /** The streams that are read, or were: the chunks that one reader takes are lost for another. */
@@ -21,14 +25,18 @@ const read = /* @__PURE__ */ new WeakSet();
 /**
  * Returns the chunks of a Node `Readable` or of a Web `ReadableStream`.
  *
- * - As an async iterable, in `sendAll(wire, fromReadable(stream, { map }))` or a `for await` loop, the stream waits for its reader. Use this for large streams.
- * - As an Observable, it emits chunks as fast as the stream has them. Use this for small streams, such as the keys that a user types.
+ * - As an async iterable, in `sendAll(wire, fromReadable(stream, { map }))` or a `for await` loop,
+ *   the stream waits for its reader. Use this for large streams.
+ * - As an Observable, it emits chunks as fast as the stream has them. Use this for small streams,
+ *   such as the keys that a user types.
  *
  * Unsubscribing, or leaving the loop, destroys the stream (cancels a `ReadableStream`).
  *
- * @throws {TypeError} At call time, if `stream` is no readable stream, or a `ReadableStream` has a reader already. Delivered, when the stream is read a second time.
- * @throws Delivered: the error of the stream; when the stream is destroyed before its end, Node's error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception
- * of `map`, which destroys the stream.
+ * @throws {TypeError} At call time, if `stream` is no readable stream, or a `ReadableStream` has a
+ *   reader already. Delivered, when the stream is read a second time.
+ * @throws Delivered: the error of the stream; when the stream is destroyed before its end, Node's
+ *   error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception of `map`, which destroys the
+ *   stream.
  * @example
  * import { Readable } from 'node:stream';
  *

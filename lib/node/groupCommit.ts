@@ -3,7 +3,10 @@ import { AsyncSubject, defer, type Observable } from 'rxjs';
 import type { StoreError } from '../errors.js';
 import { commitFailure, asLmdbStoreError } from './lmdbStoreError.js';
 
-/** Writes to one environment, one transaction at a time. Each transaction contains all jobs that arrived meanwhile. */
+/**
+ * Writes to one environment, one transaction at a time. Each transaction contains all jobs that
+ * arrived meanwhile.
+ */
 export interface GroupCommit {
   /** Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable. */
   write<T>(job: () => T): Observable<T>;

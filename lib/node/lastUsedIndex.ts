@@ -18,15 +18,17 @@ export interface LastUsedIndexOptions {
   readonly atOf: (key: string) => number | undefined;
   /** Deletes the data of a key. Its entry in the index is already removed. */
   readonly drop: (key: string) => void;
-  /** Returns whether a key is in use now: it does not expire, and is not evicted. @default none is */
+  /**
+   * Returns whether a key is in use now: it does not expire, and is not evicted. @default none is
+   */
   readonly isOpen?: (key: string) => boolean;
   /** Stores the time of a key that is in use. @default does nothing */
   readonly renew?: (key: string, at: number) => void;
 }
 
 /**
- * The time of last use of each key, ordered by time, so that old keys are found without a full scan. All methods but `isExpired` must be
- * called inside a transaction.
+ * The time of last use of each key, ordered by time, so that old keys are found without a full
+ * scan. All methods but `isExpired` must be called inside a transaction.
  */
 export interface LastUsedIndex {
   /** Returns whether a key that was last used at `at` has expired. */
@@ -47,7 +49,10 @@ type Entry = readonly [kind: string, step: number, key: string];
 /** The maximum number of evictions in one call, to bound its time. */
 const MAX_EVICTIONS = 16;
 
-/** The maximum number of entries that one call reads: keys that are in use may be among the oldest. When all of them are, the index exceeds its maximum. */
+/**
+ * The maximum number of entries that one call reads: keys that are in use may be among the oldest.
+ * When all of them are, the index exceeds its maximum.
+ */
 const MAX_READ = 64;
 
 /** Creates an index by time of last use over the keys of another database. */

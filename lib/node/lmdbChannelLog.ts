@@ -19,25 +19,36 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 import { createStoreClock } from './storeClock.js';
 
 export interface LmdbChannelLogOptions {
-  /** The folder of the database, which is created if it does not exist. It may be that of an `lmdbStore`: both share the flushes then. */
+  /**
+   * The folder of the database, which is created if it does not exist. It may be that of an
+   * `lmdbStore`: both share the flushes then.
+   */
   readonly path: string;
   /** The maximum number of messages of a channel. @default 100_000 */
   readonly maxMessages?: number;
   /** The maximum size of a channel's encoded messages, in bytes. @default 67_108_864: 64 MiB */
   readonly maxBytes?: number;
-  /** The maximum age of a message, in ms: while the log is open, and an hour of each pause. @default 604_800_000: 7 days */
+  /**
+   * The maximum age of a message, in ms: while the log is open, and an hour of each pause. @default
+   * 604_800_000: 7 days
+   */
   readonly maxAge?: number;
   /**
-   * The maximum size of the encoded messages of all channels, in bytes. Above it, the log removes messages of the channel whose messages expire first: of
-   * channels with the same maximum age, the one that was idle for the longest time. @default 4_294_967_296: 4 GiB
+   * The maximum size of the encoded messages of all channels, in bytes. Above it, the log removes
+   * messages of the channel whose messages expire first: of channels with the same maximum age, the
+   * one that was idle for the longest time. @default 4_294_967_296: 4 GiB
    */
   readonly maxTotalBytes?: number;
   /**
-   * The maximum number of channels, those without messages included. Above it, the log forgets the one that has no messages and no subscribers for the
-   * longest time; that channel starts a new epoch. @default 100_000
+   * The maximum number of channels, those without messages included. Above it, the log forgets the
+   * one that has no messages and no subscribers for the longest time; that channel starts a new
+   * epoch. @default 100_000
    */
   readonly maxChannels?: number;
-  /** The maximum number of messages that wait to be stored; above it, appending fails. @default 100_000 */
+  /**
+   * The maximum number of messages that wait to be stored; above it, appending fails. @default
+   * 100_000
+   */
   readonly maxPending?: number;
   /** The scheduler for the clock. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -61,7 +72,10 @@ export interface LmdbChannelLog extends Required<Omit<ChannelLog, 'dropsRepeats'
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): ChannelSlice;
   compact(channel: string, entry: Required<ChannelEntry>): Observable<void>;
-  /** Reports unreadable records, which count as missing, and limits of `retain` that could not be stored. */
+  /**
+   * Reports unreadable records, which count as missing, and limits of `retain` that could not be
+   * stored.
+   */
   readonly faults$: Observable<StoreError>;
   /** Closes the log when all writes are done. Its tails fail. */
   close(): void;
@@ -71,19 +85,22 @@ export interface LmdbChannelLog extends Required<Omit<ChannelLog, 'dropsRepeats'
 const MAX_ID = 2 ** 47;
 
 /**
- * Stores the history of channels in LMDB: messages, offsets, epochs and ends outlive the process and a power failure. A hub that is started again serves
- * the same history. Needs the package `lmdb`.
+ * Stores the history of channels in LMDB: messages, offsets, epochs and ends outlive the process
+ * and a power failure. A hub that is started again serves the same history. Needs the package
+ * `lmdb`.
  *
- * An append emits its position when the message survives a power failure, and the tails emit the message then. All appends that arrive during a flush share
- * the next one, in their order. The tails receive the messages of this process only, so one process may use a folder; several logs of that
- * process may. Several servers need `natsChannelLog`.
+ * An append emits its position when the message survives a power failure, and the tails emit the
+ * message then. All appends that arrive during a flush share the next one, in their order. The
+ * tails receive the messages of this process only, so one process may use a folder; several logs of
+ * that process may. Several servers need `natsChannelLog`.
  *
- * The log removes old messages when it writes, a bounded number in each transaction, and never returns expired ones. The file grows as needed and never
- * shrinks.
+ * The log removes old messages when it writes, a bounded number in each transaction, and never
+ * returns expired ones. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, if there is no option of this name.
- * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk is full, `failed` with LMDB's error as its `cause`.
+ * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
+ *   is full, `failed` with LMDB's error as its `cause`.
  * @example
  * const log = lmdbChannelLog({ path: '.tmp/channels', maxAge: 86_400_000 });
  * const rooms = hub({ log });
@@ -216,7 +233,10 @@ function createEntryCodec(onCorrupt: () => void) {
   };
 }
 
-/** The log checks no limits: a message has passed those of its codec before it was appended, and other codecs may allow more. */
+/**
+ * The log checks no limits: a message has passed those of its codec before it was appended, and
+ * other codecs may allow more.
+ */
 const UNLIMITED = { maxNodes: Infinity, maxDepth: 128 };
 
 const closedError = (path: string): StoreError => new StoreError('lmdb', 'failed', new Error(`the log of channels in ${path} is closed`));

@@ -1,9 +1,15 @@
 import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
 
-/** A key. Numbers sort before strings, and arrays by their items. Strings must not contain NUL. The maximum size is 1,978 bytes. */
+/**
+ * A key. Numbers sort before strings, and arrays by their items. Strings must not contain NUL. The
+ * maximum size is 1,978 bytes.
+ */
 export type LmdbKey = string | number | boolean | (string | number | boolean)[];
 
-/** Values are stored as maps. Records of msgpackr would compile code from the keys of objects, which may come from a peer. */
+/**
+ * Values are stored as maps. Records of msgpackr would compile code from the keys of objects, which
+ * may come from a peer.
+ */
 export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 
 /** The prefix of the internal databases. */
@@ -14,7 +20,10 @@ export type BatchKey = [name: string, first: number, count: number, size: number
 
 export type QueueKey = [name: string, place: number];
 
-/** An entry of a channel. The key contains the numbers that trimming needs: the time of the store, in ms, and the size of the encoded message. */
+/**
+ * An entry of a channel. The key contains the numbers that trimming needs: the time of the store,
+ * in ms, and the size of the encoded message.
+ */
 export type ChannelEntryKey = [channel: string, offset: number, at: number, size: number];
 
 /** An entry that stands for all from `first` to `offset`. */
@@ -24,7 +33,10 @@ export type CompactedEntryKey = [channel: string, first: number, offset: number,
 export interface Databases {
   /** By name of the outbox: its identity and state. */
   readonly heads: Database<unknown, string>;
-  /** By name of the outbox and first number: the batches. The key contains the numbers that scans need. */
+  /**
+   * By name of the outbox and first number: the batches. The key contains the numbers that scans
+   * need.
+   */
   readonly batches: Database<Buffer, BatchKey>;
   /** By pid: the cursor of a sender. */
   readonly senders: Database<unknown, string>;

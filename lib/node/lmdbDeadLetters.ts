@@ -8,9 +8,11 @@ import { writeWithEffects, type LmdbTransaction } from './lmdbTransaction.js';
 /** Dead letters in LMDB, including those that an inbox has stored with its cursor. */
 export interface LmdbDeadLetters extends DeadLetterStore {
   /**
-   * Removes a letter to process it again. Emits it when the removal is durable; completes without a value if it does not exist.
+   * Removes a letter to process it again. Emits it when the removal is durable; completes without a
+   * value if it does not exist.
    *
-   * @param effect Writes its results in the transaction that removes the letter. An exception rolls back both, and is delivered.
+   * @param effect Writes its results in the transaction that removes the letter. An exception rolls
+   *   back both, and is delivered.
    */
   take(id: number, effect?: (transaction: LmdbTransaction, letter: StoredDeadLetter) => void): Observable<StoredDeadLetter>;
 }
@@ -62,7 +64,8 @@ export function createLmdbDeadLetters(environment: LmdbEnvironment, maxDeadLette
     put: store,
     add: (letter) => write(() => store([letter])).pipe(map(tellDropped)),
     count: () => defer(() => of(countOf(deadLetters))),
-    // Reads all ids first: a snapshot that stays open as long as the subscription would keep LMDB from reusing free pages.
+    // Reads all ids first: a snapshot that stays open as long as the subscription would keep LMDB
+    // from reusing free pages.
     list: ({ after = 0, limit = Infinity } = {}) =>
       defer(() => from([...deadLetters.getKeys({ start: after + 1, ...(limit < Infinity && { limit }) })])).pipe(
         map(read),

@@ -9,23 +9,32 @@ import { createLocalTails, type LocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
 import { createUsedKeys, type UsedKeys } from './usedKeys.js';
 
-/** The maximum number of databases in one folder, internal and of the application. LMDB needs it when it opens. */
+/**
+ * The maximum number of databases in one folder, internal and of the application. LMDB needs it
+ * when it opens.
+ */
 const MAX_DATABASES = 128;
 
 /** One LMDB environment, shared by all parts of this process that have opened its folder. */
 export interface LmdbEnvironment {
   readonly path: string;
   readonly databases: Databases;
-  /** The names of the outboxes that are open in this process, and the senders whose sessions are: they are not dropped. */
+  /**
+   * The names of the outboxes that are open in this process, and the senders whose sessions are:
+   * they are not dropped.
+   */
   readonly openOutboxes: UsedKeys;
   readonly openSenders: UsedKeys;
   /** The subscribers of the channels in this process. */
   readonly channelTails: LocalTails;
-  /** Returns the application's database with this name, creating it if needed. A new one cannot be opened inside a transaction. */
+  /**
+   * Returns the application's database with this name, creating it if needed. A new one cannot be
+   * opened inside a transaction.
+   */
   table(name: string): Database<unknown, LmdbKey>;
   /**
-   * Runs `job` in a transaction when it is subscribed to. Emits the result of the job when it is durable. An exception rolls back
-   * this job only, and is delivered as a {@link StoreError}.
+   * Runs `job` in a transaction when it is subscribed to. Emits the result of the job when it is
+   * durable. An exception rolls back this job only, and is delivered as a {@link StoreError}.
    *
    * Jobs that arrive while a transaction is being written share the next one: group commit.
    */
@@ -100,9 +109,11 @@ function openRoot(path: string): RootDatabase {
     path,
     maxDbs: MAX_DATABASES,
     noSubdir: false, // a folder, even if its name contains a dot
-    // A transaction is confirmed when it is on the disk. The group commit makes overlapping unnecessary.
+    // A transaction is confirmed when it is on the disk. The group commit makes overlapping
+    // unnecessary.
     overlappingSync: false,
-    // With batching, a failed commit also rejects a promise that is not accessible, which would end the process.
+    // With batching, a failed commit also rejects a promise that is not accessible, which would end
+    // the process.
     eventTurnBatching: false,
   });
 }

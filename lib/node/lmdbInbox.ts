@@ -56,14 +56,20 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
     const stored = before ?? readValue(senders, pid);
     senders.putSync(pid, { ...(before ?? START), ...fields, at: lastUsed.touch(pid, isSenderRow(stored) ? stored.at : undefined) });
   };
-  /** Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has claimed the sender. */
+  /**
+   * Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session
+   * has claimed the sender.
+   */
   const ownRow = (lease: InboxLease): SenderRow | undefined => {
     const row = rowOf(lease.pid);
     if (!row?.claim || row.claim.owner === lease.owner) return row;
     if (lease.isNew && isEarlier(row.claim, lease)) return undefined;
     throw new StoreError('lmdb', 'fenced');
   };
-  /** Stores some fields of a sender as its owner. A claim that is not stored yet is stored with them. */
+  /**
+   * Stores some fields of a sender as its owner. A claim that is not stored yet is stored with
+   * them.
+   */
   const changeAs = ({ pid, owner, epoch, n }: InboxLease, row: SenderRow | undefined, fields: Partial<SenderRow>): void =>
     change(pid, row, { ...(!row?.claim && { claim: { owner, epoch, n } }), ...fields });
 

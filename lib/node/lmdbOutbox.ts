@@ -14,7 +14,9 @@ import { createStoreClock, type StoreClock } from './storeClock.js';
 export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /** The name of the outbox. One folder can contain many; each name is one sender. @default 'outbox' */
+  /**
+   * The name of the outbox. One folder can contain many; each name is one sender. @default 'outbox'
+   */
   readonly name?: string;
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
@@ -23,14 +25,17 @@ export interface LmdbOutboxOptions {
 }
 
 /**
- * An outbox that outlives the process and a power failure: stored messages are sent after the next start, in order. Needs the package
- * `lmdb`.
+ * An outbox that outlives the process and a power failure: stored messages are sent after the next
+ * start, in order. Needs the package `lmdb`.
  *
- * Writes that arrive during a flush share the next one. If two stores open the same outbox, in one process or in two,
- * the later one becomes its owner, and the other fails with `fenced`. Nothing in it expires. The file grows as needed and never shrinks.
+ * Writes that arrive during a flush share the next one. If two stores open the same outbox, in one
+ * process or in two, the later one becomes its owner, and the other fails with `fenced`. Nothing in
+ * it expires. The file grows as needed and never shrinks.
  *
- * @throws {RangeError} At call time, if a limit is not positive. @throws {TypeError} If the name is empty, too long or has a NUL.
- * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed` with LMDB's error as its `cause`.
+ * @throws {RangeError} At call time, if a limit is not positive. @throws {TypeError} If the name is
+ *   empty, too long or has a NUL.
+ * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed`
+ *   with LMDB's error as its `cause`.
  * @example
  * const outbox = lmdbOutbox({ path: '.tmp/outbox' });
  * outbox.faults$?.subscribe(({ fault }) => console.warn(fault));

@@ -5,7 +5,10 @@ import { StoreError } from '../errors.js';
 import { readValue, type Databases, type QueueKey } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 
-/** Creates the log of a queue in the environment at `path`, which stays open while the queue is open. */
+/**
+ * Creates the log of a queue in the environment at `path`, which stays open while the queue is
+ * open.
+ */
 export function createLmdbQueueLog(path: string, name: string): QueueLog {
   const faults$ = new Subject<StoreError>();
   let environment: LmdbEnvironment | undefined;

@@ -26,17 +26,31 @@ export interface LmdbStoreOptions {
   readonly maxMessages?: number;
   /** The maximum size of each outbox's frames in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
-  /** The time after which an unused outbox is removed, in ms: while the store is open, and an hour of each pause. @default 2_592_000_000: 30 days */
+  /**
+   * The time after which an unused outbox is removed, in ms: while the store is open, and an hour
+   * of each pause. @default 2_592_000_000: 30 days
+   */
   readonly outboxTtl?: number;
-  /** The maximum number of outboxes. Above it, the least recently used is removed. @default 100_000 */
+  /**
+   * The maximum number of outboxes. Above it, the least recently used is removed. @default 100_000
+   */
   readonly maxOutboxes?: number;
-  /** The time after which a silent sender is forgotten, in ms: while the store is open, and an hour of each pause. @default 2_592_000_000: 30 days */
+  /**
+   * The time after which a silent sender is forgotten, in ms: while the store is open, and an hour
+   * of each pause. @default 2_592_000_000: 30 days
+   */
   readonly cursorTtl?: number;
-  /** The maximum number of senders. Above it, the one that was silent for longest is removed. @default 100_000 */
+  /**
+   * The maximum number of senders. Above it, the one that was silent for longest is removed.
+   * @default 100_000
+   */
   readonly maxSenders?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
-  /** The time for which a result is kept, in ms: while the store is open, and an hour of each pause. @default 300_000 */
+  /**
+   * The time for which a result is kept, in ms: while the store is open, and an hour of each pause.
+   * @default 300_000
+   */
   readonly resultTtl?: number;
   /** The maximum number of results. Above it, the oldest is removed. @default 10_000 */
   readonly maxResults?: number;
@@ -60,11 +74,14 @@ const LMDB_STORE_OPTIONS: OptionNames<LmdbStoreOptions> = {
 
 /** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
-  /** Returns the outbox with this name: one for a client, one for each client of a server. See `lmdbOutbox`. */
+  /**
+   * Returns the outbox with this name: one for a client, one for each client of a server. See
+   * `lmdbOutbox`.
+   */
   outbox(name: string): OutboxStore;
   /**
-   * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two open the same log, the later one becomes
-   * its owner, as with outboxes.
+   * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two
+   * open the same log, the later one becomes its owner, as with outboxes.
    */
   queue(name: string): QueueLog;
   /** The processing state of received messages. Effects write in the same transaction. */
@@ -80,8 +97,8 @@ export interface LmdbStore extends QueueStore {
    */
   table<V>(name: string): LmdbTable<V>;
   /**
-   * Writes to tables outside of message processing: runs `work` in a transaction, and emits when it is durable. An exception rolls it back,
-   * and is delivered.
+   * Writes to tables outside of message processing: runs `work` in a transaction, and emits when it
+   * is durable. An exception rolls it back, and is delivered.
    */
   transact(work: (transaction: LmdbTransaction) => void): Observable<void>;
   /** Reports unreadable records, which count as missing. */
@@ -91,17 +108,19 @@ export interface LmdbStore extends QueueStore {
 }
 
 /**
- * Stores the state of sessions, and the effects of their messages, in one LMDB environment: an outbox for each peer, an inbox whose effects
- * and cursor share one transaction, dead letters, results, and tables of the application. Needs the package `lmdb`.
+ * Stores the state of sessions, and the effects of their messages, in one LMDB environment: an
+ * outbox for each peer, an inbox whose effects and cursor share one transaction, dead letters,
+ * results, and tables of the application. Needs the package `lmdb`.
  *
- * A write is confirmed when it survives a power failure. All writes that arrive during a transaction share the next one, whichever part
- * they come from: the higher the load, the fewer flushes per write. Stores over the same folder share the environment; other processes may
- * open it too.
+ * A write is confirmed when it survives a power failure. All writes that arrive during a
+ * transaction share the next one, whichever part they come from: the higher the load, the fewer
+ * flushes per write. Stores over the same folder share the environment; other processes may open it
+ * too.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, for an unknown option.
- * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk is full, `failed` with LMDB's error as
- * its `cause`.
+ * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
+ *   is full, `failed` with LMDB's error as its `cause`.
  * @example
  * const store = lmdbStore({ path: '.tmp/store' });
  * const balances = store.table<number>('balances');

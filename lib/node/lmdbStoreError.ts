@@ -6,10 +6,15 @@ const MDB_MAP_FULL = -30_792;
 const MDB_BAD_VALSIZE = -30_781;
 const { ENOSPC, EDQUOT, EFBIG, EIO } = constants.errno;
 const NO_ROOM: readonly unknown[] = [ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL];
-/** With less free space than this, in bytes, a failed write of LMDB is attributed to a full disk. */
+/**
+ * With less free space than this, in bytes, a failed write of LMDB is attributed to a full disk.
+ */
 const MIN_FREE = 2 ** 20;
 
-/** Returns whether an error inside a transaction is a failure of LMDB or of the system. A key or value that cannot be stored is a mistake of the caller. */
+/**
+ * Returns whether an error inside a transaction is a failure of LMDB or of the system. A key or
+ * value that cannot be stored is a mistake of the caller.
+ */
 export function isLmdbFailure(reason: unknown): boolean {
   return reason instanceof Error && 'code' in reason && typeof reason.code === 'number' && reason.code !== MDB_BAD_VALSIZE;
 }

@@ -7,7 +7,10 @@ import type { Message } from '../message/types.js';
 /** Sends the messages of one stream, one after the other. */
 export interface MessageWriter {
   start(): void;
-  /** Sends a message, and calls back when the next one may be written. To be called again only after that. */
+  /**
+   * Sends a message, and calls back when the next one may be written. To be called again only after
+   * that.
+   */
   write(message: Message, done: () => void): void;
   /** Calls back when all messages have their acks. */
   end(done: () => void): void;
@@ -18,7 +21,8 @@ export interface MessageWriter {
 /**
  * Creates a writer. `ahead` messages are sent and have no outcome yet, at most.
  *
- * @param onFailed Called once, with the error of the wire, or of the first message that is given up or becomes a dead letter. No callback is called after that.
+ * @param onFailed Called once, with the error of the wire, or of the first message that is given up
+ *   or becomes a dead letter. No callback is called after that.
  */
 export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: (error: unknown) => void): MessageWriter {
   let sink: MessageSink | undefined;

@@ -22,7 +22,10 @@ export interface OutboxOwnerOptions {
 
 /** The owner of an outbox, until another opens it. */
 export interface OutboxOwner {
-  /** Becomes the owner; earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`, if the owner has answered a later hello. */
+  /**
+   * Becomes the owner; earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`,
+   * if the owner has answered a later hello.
+   */
   takeOwnership(hello?: HelloNumber): Observable<StoredOutbox>;
   append(batches: readonly StoredBatch[]): Observable<void>;
   trim(acked: number): Observable<void>;
@@ -43,7 +46,10 @@ export function createOutboxOwner(
   const rows = createOutboxRows(environment.databases, options.name, createOutboxIndex(environment, options));
   let usage: Usage = { messages: 0, bytes: 0 };
 
-  /** Runs changes as the owner; `work` returns the increase of usage. Several changes may share a transaction. */
+  /**
+   * Runs changes as the owner; `work` returns the increase of usage. Several changes may share a
+   * transaction.
+   */
   const change = (work: (rows: OutboxRows, head: OutboxHead) => Partial<Usage>): Observable<void> =>
     environment
       .write(() => {
@@ -99,7 +105,10 @@ function setHead(records: OutboxRows, head: OutboxHead): Partial<Usage> {
   return {};
 }
 
-/** Returns the usage of the batches. @throws {StoreError} `quota`, if they exceed the limits together with the existing ones. */
+/**
+ * Returns the usage of the batches. @throws {StoreError} `quota`, if they exceed the limits
+ * together with the existing ones.
+ */
 function assertQuota(batches: readonly StoredBatch[], existing: Partial<Usage>, { maxMessages, maxBytes }: OutboxOwnerOptions): Usage {
   const more = usageOf(batches);
   const { messages, bytes } = addUsage(more, existing, 1);

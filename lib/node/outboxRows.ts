@@ -28,8 +28,8 @@ export interface OutboxRows {
   /** Starts a new epoch. @throws {StoreError} `fenced`, if the owner has answered a later hello. */
   takeOwnership(hello: HelloNumber | undefined): StoredOutbox;
   /**
-   * Returns the head. Stores it again as the owner knows it if it was lost (`evicted`) or cannot be read: only a newer epoch, or another sender, is a newer
-   * owner.
+   * Returns the head. Stores it again as the owner knows it if it was lost (`evicted`) or cannot be
+   * read: only a newer epoch, or another sender, is a newer owner.
    *
    * @throws {StoreError} `fenced`, if there is a newer owner.
    */

@@ -7,7 +7,9 @@ type Counters = Databases['counters'];
 /** The time of a store, by which its entries expire, in ms. It begins as the date. */
 export interface StoreClock {
   now(): number;
-  /** Stores the time among the counters, for the next process. To be called inside a transaction. */
+  /**
+   * Stores the time among the counters, for the next process. To be called inside a transaction.
+   */
   save(counters: Counters): void;
 }
 
@@ -18,9 +20,10 @@ const MAX_PAUSE = 3_600_000;
 const KEY = 'clock';
 
 /**
- * Creates the clock of a store that is opened now. It continues at the time that the store has reached, and passes only while the store is open: a
- * clock of the system that is wrong by a month then expires nothing, and keeps nothing for longer. The date only tells how long the store was closed, and
- * counts for an hour at most.
+ * Creates the clock of a store that is opened now. It continues at the time that the store has
+ * reached, and passes only while the store is open: a clock of the system that is wrong by a month
+ * then expires nothing, and keeps nothing for longer. The date only tells how long the store was
+ * closed, and counts for an hour at most.
  *
  * @param counters Where the time of the store was saved.
  */

@@ -11,16 +11,26 @@ import { describeValue } from './describeValue.js';
 import { createMessageWriter } from './messageWriter.js';
 
 export interface ToWritableOptions<C = Message> {
-  /** The type of the messages whose payloads are the written bytes. @default the stream is in object mode, and takes messages */
+  /**
+   * The type of the messages whose payloads are the written bytes. @default the stream is in object
+   * mode, and takes messages
+   */
   readonly type?: string;
   /**
-   * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were written before; if the chunks are neither bytes nor texts, the number
-   * of chunks. @default the chunk is the message
+   * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
+   * written before; if the chunks are neither bytes nor texts, the number of chunks. @default the
+   * chunk is the message
    */
   readonly map?: (chunk: C, offset: number) => Message;
-  /** The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued` of the wire. @default 1_000; with `type` 32 */
+  /**
+   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
+   * of the wire. @default 1_000; with `type` 32
+   */
   readonly ahead?: number;
-  /** The maximum number of bytes in a message, with `type`: larger chunks become several messages. Keep it below `maxFrame`. @default 65_536 */
+  /**
+   * The maximum number of bytes in a message, with `type`: larger chunks become several messages.
+   * Keep it below `maxFrame`. @default 65_536
+   */
   readonly chunkSize?: number;
 }
 
@@ -30,21 +40,27 @@ export const WRITABLE_DEFAULTS = { ahead: 32, chunkSize: 65_536 } as const;
 const TO_WRITABLE_OPTIONS: OptionNames<ToWritableOptions> = { type: true, map: true, ahead: true, chunkSize: true };
 
 /**
- * Returns a Node `Writable` that sends what is written to it over a wire. A write is complete when the wire has room for it: `ahead` messages are sent and have no
- * outcome yet, at most. So `pipe` and `pipeline` read their source as fast as the receiver processes messages. `finish` is emitted when all
- * messages have their acks. The end of the stream does not complete the wire.
+ * Returns a Node `Writable` that sends what is written to it over a wire. A write is complete when
+ * the wire has room for it: `ahead` messages are sent and have no outcome yet, at most. So `pipe`
+ * and `pipeline` read their source as fast as the receiver processes messages. `finish` is emitted
+ * when all messages have their acks. The end of the stream does not complete the wire.
  *
- * For an observer, the stream is in object mode, and calls `next`, `complete` at its end, and `error` when it is destroyed before.
+ * For an observer, the stream is in object mode, and calls `next`, `complete` at its end, and
+ * `error` when it is destroyed before.
  *
  * `Writable.toWeb` makes a Web `WritableStream` of it.
  *
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
- * @throws {TypeError} At call time, if `target` is neither a wire nor an observer, for an unknown option, and for both `type` and `map`.
- * @throws {InvalidMessageError} Destroys the stream, when a written value is no message, and there is no `type`.
- * @throws {RxwireError} Destroys the stream: the error of the wire, or of the first message that is given up, such as `ERR_ENCODE` when the codec does not support
- * bytes.
- * @throws {MessageRefusedError} Destroys the stream, when the other side has not processed a message, and keeps it as a dead letter. `sendAll` goes on instead.
- * @throws {WireClosedError} Destroys the stream, when the wire completes before the end of the stream.
+ * @throws {TypeError} At call time, if `target` is neither a wire nor an observer, for an unknown
+ *   option, and for both `type` and `map`.
+ * @throws {InvalidMessageError} Destroys the stream, when a written value is no message, and there
+ *   is no `type`.
+ * @throws {RxwireError} Destroys the stream: the error of the wire, or of the first message that is
+ *   given up, such as `ERR_ENCODE` when the codec does not support bytes.
+ * @throws {MessageRefusedError} Destroys the stream, when the other side has not processed a
+ *   message, and keeps it as a dead letter. `sendAll` goes on instead.
+ * @throws {WireClosedError} Destroys the stream, when the wire completes before the end of the
+ *   stream.
  * @example
  * import { Readable } from 'node:stream';
  * import { pipeline } from 'node:stream/promises';

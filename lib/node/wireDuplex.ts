@@ -14,9 +14,15 @@ import { isWire, piecesOf, WRITABLE_DEFAULTS, writeEach } from './toWritable.js'
 export type DuplexStreamOptions = Pick<DuplexOptions, 'allowHalfOpen' | 'readableHighWaterMark' | 'writableHighWaterMark' | 'signal'>;
 
 export interface WireDuplexOptions extends DuplexStreamOptions {
-  /** The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued` of the wire. @default 32 */
+  /**
+   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
+   * of the wire. @default 32
+   */
   readonly ahead?: number;
-  /** The maximum number of bytes in a message: larger chunks become several messages. Keep it below `maxFrame`. @default 65_536 */
+  /**
+   * The maximum number of bytes in a message: larger chunks become several messages. Keep it below
+   * `maxFrame`. @default 65_536
+   */
   readonly chunkSize?: number;
 }
 
@@ -28,26 +34,34 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
 };
 
 /**
- * Returns a Node `Duplex` over a wire: the bytes that one side writes are the bytes that the other side reads, as with a socket. Each side creates it with the
- * same `type`; a wire can have many, each with a type of its own. The codec must support bytes, as `msgpack()` does.
+ * Returns a Node `Duplex` over a wire: the bytes that one side writes are the bytes that the other
+ * side reads, as with a socket. Each side creates it with the same `type`; a wire can have many,
+ * each with a type of its own. The codec must support bytes, as `msgpack()` does.
  *
- * - **Backpressure**: one side sends 1 MiB that the other side has not read, at most; then its writes wait. A stream whose reader waits does not stop the others, nor
- *   other messages of the wire.
- * - **End**: `finish` is emitted when the other side has read all bytes, and the end. Each direction ends by itself.
- * - **Failure**: when a side destroys its stream, the other stream fails with `ERR_STREAM_CLOSED`. A stream over a wire that ends fails with the error of the wire,
- *   unless there is nothing to lose: all written bytes were read, and nobody reads from it.
+ * - **Backpressure**: one side sends 1 MiB that the other side has not read, at most; then its
+ *   writes wait. A stream whose reader waits does not stop the others, nor other messages of the
+ *   wire.
+ * - **End**: `finish` is emitted when the other side has read all bytes, and the end. Each
+ *   direction ends by itself.
+ * - **Failure**: when a side destroys its stream, the other stream fails with `ERR_STREAM_CLOSED`.
+ *   A stream over a wire that ends fails with the error of the wire, unless there is nothing to
+ *   lose: all written bytes were read, and nobody reads from it.
  *
- * The connection may be lost and come back: nothing is lost or doubled. A stream does not outlive the process, or the session, of either side.
+ * The connection may be lost and come back: nothing is lost or doubled. A stream does not outlive
+ * the process, or the session, of either side.
  *
  * `Duplex.toWeb` makes a pair of Web streams of it.
  *
- * @param wire A wire of `connect` or `listen`. Create the stream when the wire begins, in the same run as its other subscribers.
+ * @param wire A wire of `connect` or `listen`. Create the stream when the wire begins, in the same
+ *   run as its other subscribers.
  * @param type The type of the messages of this stream.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
- * @throws {TypeError} At call time, if `wire` is no wire, `type` is no name, the wire has a duplex of this type already, or for an unknown option.
- * @throws {StreamClosedError} Destroys the stream: the other side has destroyed its stream, or has none.
- * @throws {RxwireError} Destroys the stream: the error of the wire, `ERR_SESSION_LOST`, or the error of a message, such as `ERR_ENCODE` when the codec does not
- * support bytes.
+ * @throws {TypeError} At call time, if `wire` is no wire, `type` is no name, the wire has a duplex
+ *   of this type already, or for an unknown option.
+ * @throws {StreamClosedError} Destroys the stream: the other side has destroyed its stream, or has
+ *   none.
+ * @throws {RxwireError} Destroys the stream: the error of the wire, `ERR_SESSION_LOST`, or the
+ *   error of a message, such as `ERR_ENCODE` when the codec does not support bytes.
  * @throws {InvalidPayloadError} Destroys the stream: the other side has sent something else.
  * @example
  * import { pipeline } from 'node:stream/promises';
@@ -129,8 +143,8 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       duplexes.remove(type, end);
       writer.stop();
       const isDone = duplex.writableFinished && reader.isEnded();
-      // A stream in one direction: all bytes were read, and the other side may be gone. If it is not, and begins to write, it learns by its first part that this
-      // stream has ended.
+      // A stream in one direction: all bytes were read, and the other side may be gone. If it is
+      // not, and begins to write, it learns by its first part that this stream has ended.
       const isNotice = duplex.writableFinished && !reader.hasBegun() && !error;
       const { status } = wire.state;
       if (!isDone && !isPeerGone && (isNotice ? status === 'connected' : status !== 'disconnecting'))
@@ -143,7 +157,10 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   return duplex;
 }
 
-/** Describes an error for the other side. The texts of other errors than those of rxwire may contain paths. */
+/**
+ * Describes an error for the other side. The texts of other errors than those of rxwire may contain
+ * paths.
+ */
 function textOf(error: Error | null): string {
   return error instanceof RxwireError ? error.message : 'the other side has destroyed it';
 }

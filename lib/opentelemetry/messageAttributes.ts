@@ -2,7 +2,8 @@ import type { Attributes } from '@opentelemetry/api';
 import type { Message } from '../message/types.js';
 
 /**
- * Returns the attributes of a span about a message, by the semantic conventions of OpenTelemetry for messaging.
+ * Returns the attributes of a span about a message, by the semantic conventions of OpenTelemetry
+ * for messaging.
  *
  * @param isRequest Whether the message is a request: its id is the id of the conversation.
  */

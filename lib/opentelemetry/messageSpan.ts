@@ -11,7 +11,10 @@ import {
 } from '@opentelemetry/api';
 import { RxwireError } from '../errors.js';
 
-/** Calls code of OpenTelemetry, which may throw: then it reports the error to the `diag` logger, and returns undefined. */
+/**
+ * Calls code of OpenTelemetry, which may throw: then it reports the error to the `diag` logger, and
+ * returns undefined.
+ */
 export function guarded<T>(call: () => T): T | undefined {
   try {
     return call();
@@ -25,7 +28,10 @@ export function guarded<T>(call: () => T): T | undefined {
   }
 }
 
-/** Calls a function once, with this context active. It is called without the context if the context manager fails. */
+/**
+ * Calls a function once, with this context active. It is called without the context if the context
+ * manager fails.
+ */
 export function runWithin<R>(active: Context, call: () => R): R {
   const outcome: { value?: R; failure?: { readonly error: unknown }; isKnown?: true } = {};
   const run = (): void => {

@@ -10,7 +10,10 @@ interface OpenSpan {
   attempts: number;
 }
 
-/** The spans of messages that have no outcome yet. They have a subscription to the receipts of the wire, while there are any. */
+/**
+ * The spans of messages that have no outcome yet. They have a subscription to the receipts of the
+ * wire, while there are any.
+ */
 export interface OpenSpans {
   /** Keeps the span of a message that is going to be sent. */
   add(id: string, span: MessageSpan): void;
@@ -46,7 +49,8 @@ export function openSpans(wire: Pick<Wire, 'receipts$' | 'isPending'>, maxOpen: 
   };
   return {
     add(id, span) {
-      // The wire takes a message with the id of a pending one for the same message. Without a place, and without a reader, a span does not wait.
+      // The wire takes a message with the id of a pending one for the same message. Without a
+      // place, and without a reader, a span does not wait.
       if (!span.isRecording || spans.has(id) || spans.size >= maxOpen) {
         span.end();
         return;

@@ -7,14 +7,18 @@ import { createBoundedLabels } from '../internal/boundedLabels.js';
 export interface OpenTelemetryMetricsOptions {
   /** The prefix of the names of the instruments. @default 'rxwire' */
   readonly prefix?: string;
-  /** The maximum number of types, and of codes, that are counted separately; the others share `other`. @default 200 */
+  /**
+   * The maximum number of types, and of codes, that are counted separately; the others share
+   * `other`. @default 200
+   */
   readonly maxNames?: number;
 }
 
 /**
- * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which computes the histograms: `rxwire.messages` and
- * `rxwire.message.size` by direction, `rxwire.errors` by code, `rxwire.message.errors` by the type of the message, `rxwire.drops` by reason, `rxwire.duration` by work. Needs the package
- * `@opentelemetry/api`, and an SDK that exports the measurements.
+ * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which computes the
+ * histograms: `rxwire.messages` and `rxwire.message.size` by direction, `rxwire.errors` by code,
+ * `rxwire.message.errors` by the type of the message, `rxwire.drops` by reason, `rxwire.duration`
+ * by work. Needs the package `@opentelemetry/api`, and an SDK that exports the measurements.
  *
  * @param meter Creates the instruments: `metrics.getMeter('my app')`.
  * @throws {RangeError} At call time, if `maxNames` is not positive.

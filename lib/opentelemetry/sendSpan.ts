@@ -13,7 +13,10 @@ export interface SendSpanOptions extends TracingOptions {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Starts the span that sends a message: below the active span, or in the trace that the message carries already. */
+/**
+ * Starts the span that sends a message: below the active span, or in the trace that the message
+ * carries already.
+ */
 export function startSendSpan(message: Message, options: SendSpanOptions): MessageSpan | undefined {
   const { operation, kind, isRequest, attributes } = options;
   const { parent, links } = parentOf(message);
@@ -28,8 +31,9 @@ export function startSendSpan(message: Message, options: SendSpanOptions): Messa
 }
 
 /**
- * A message that carries a context was received, or is the message of a dead letter: it stays in its trace. The active span is its parent if it belongs to the same
- * trace, and linked otherwise: it may be any span that has opened the connection.
+ * A message that carries a context was received, or is the message of a dead letter: it stays in
+ * its trace. The active span is its parent if it belongs to the same trace, and linked otherwise:
+ * it may be any span that has opened the connection.
  */
 function parentOf(message: Message): { readonly parent: Context; readonly links: Link[] } {
   const active = activeContext();

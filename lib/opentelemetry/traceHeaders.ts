@@ -21,7 +21,10 @@ const getter: TextMapGetter<MessageHeaders> = {
   keys: (headers) => Object.keys(headers),
 };
 
-/** Returns the context that the headers of a message carry: an empty one if they carry none, or an invalid one. */
+/**
+ * Returns the context that the headers of a message carry: an empty one if they carry none, or an
+ * invalid one.
+ */
 export function carriedContext({ headers }: Message): Context {
   return (headers && guarded(() => propagation.extract(ROOT_CONTEXT, headers, getter))) ?? ROOT_CONTEXT;
 }
@@ -38,15 +41,17 @@ export function spanContextOf(of: Context): SpanContext | undefined {
 }
 
 /**
- * Returns a copy of a message that carries a context in its headers, in the format of the registered propagator. If the headers would exceed the limits of a
- * message, they carry `traceparent` only, or nothing more. Without a registered propagator, returns the message itself.
+ * Returns a copy of a message that carries a context in its headers, in the format of the
+ * registered propagator. If the headers would exceed the limits of a message, they carry
+ * `traceparent` only, or nothing more. Without a registered propagator, returns the message itself.
  */
 export function carryContext<M extends Message>(message: M, carried: Context): M {
   const fields: Record<string, string> = {};
   guarded(() => propagation.inject(carried, fields, { set: (target, name, value) => void (target[name] = value) }));
   if (Object.keys(fields).length === 0) return message;
   const others: Record<string, unknown> = { ...message.headers };
-  // The message may come from elsewhere: what belongs to another trace must not be mixed with this one.
+  // The message may come from elsewhere: what belongs to another trace must not be mixed with this
+  // one.
   for (const name of guarded(() => propagation.fields()) ?? []) Reflect.deleteProperty(others, name);
   const { traceparent } = fields;
   const candidates: MessageHeaders[] = [{ ...others, ...fields }, ...(traceparent === undefined ? [] : [{ ...others, traceparent }])];
@@ -66,10 +71,12 @@ function isWithinLimits(headers: MessageHeaders): boolean {
 }
 
 /**
- * Returns a copy of a message that carries the active context in its headers, in the format of the propagator that the application has registered: by default
- * `traceparent` and `tracestate` of W3C, and `baggage`. Without an active span, and without a propagator, it returns the message itself.
+ * Returns a copy of a message that carries the active context in its headers, in the format of the
+ * propagator that the application has registered: by default `traceparent` and `tracestate` of W3C,
+ * and `baggage`. Without an active span, and without a propagator, it returns the message itself.
  *
- * It is for messages that no wire of {@link traceWire} sends, as those of a local queue. It is a middleware, too: `outgoing$.pipe(use(withTraceContext))`.
+ * It is for messages that no wire of {@link traceWire} sends, as those of a local queue. It is a
+ * middleware, too: `outgoing$.pipe(use(withTraceContext))`.
  *
  * @example
  * const jobs = queue('jobs');

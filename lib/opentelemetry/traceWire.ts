@@ -13,13 +13,20 @@ import type { TracingOptions } from './tracingOptions.js';
 
 export interface TraceWireOptions extends TracingOptions {
   /**
-   * Whether a span lasts until the outcome of its message is known. This needs `receipts$` while spans are open: the other side then acks each message at once, and
-   * a session does not hibernate on the server. Otherwise a span ends when the wire has taken the message. @default true
+   * Whether a span lasts until the outcome of its message is known. This needs `receipts$` while
+   * spans are open: the other side then acks each message at once, and a session does not hibernate
+   * on the server. Otherwise a span ends when the wire has taken the message. @default true
    */
   readonly receipts?: boolean;
-  /** The maximum number of spans that wait for an outcome; the span of one more message ends at once. @default 10_000 */
+  /**
+   * The maximum number of spans that wait for an outcome; the span of one more message ends at
+   * once. @default 10_000
+   */
   readonly maxOpen?: number;
-  /** Traces only the messages for which it returns true. The others are sent as they are. @default all */
+  /**
+   * Traces only the messages for which it returns true. The others are sent as they are. @default
+   * all
+   */
   readonly filter?: (message: Message) => boolean;
 }
 
@@ -27,17 +34,22 @@ export interface TraceWireOptions extends TracingOptions {
 const TRACE_WIRE_DEFAULTS = { receipts: true, maxOpen: 10_000 } as const;
 
 /**
- * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or otherwise: each is a span `send <type>` of the kind PRODUCER, and carries
- * the context of that span in its headers, in the format of the propagator that the application has registered. The context is that of the call of `next`, also if the
- * message goes out later, over another connection.
+ * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or
+ * otherwise: each is a span `send <type>` of the kind PRODUCER, and carries the context of that
+ * span in its headers, in the format of the propagator that the application has registered. The
+ * context is that of the call of `next`, also if the message goes out later, over another
+ * connection.
  *
- * The span ends when the outcome of the message is known. It has the events `stored` and `sent`, one for each time that the message was sent, and the attributes
- * `rxwire.outcome` and `rxwire.attempts`; the error of a message that was given up is its status.
+ * The span ends when the outcome of the message is known. It has the events `stored` and `sent`,
+ * one for each time that the message was sent, and the attributes `rxwire.outcome` and
+ * `rxwire.attempts`; the error of a message that was given up is its status.
  *
- * A message of a channel is a span `publish <type>`. Replies carry the active context, that of their request if {@link traced} wraps the handler, and are no spans. A message
- * that carries a context already stays in its trace. Messages of {@link tracedRequest} have their span already.
+ * A message of a channel is a span `publish <type>`. Replies carry the active context, that of
+ * their request if {@link traced} wraps the handler, and are no spans. A message that carries a
+ * context already stays in its trace. Messages of {@link tracedRequest} have their span already.
  *
- * `traced` is for the other side. It ends with the wire, or when the returned Subscription is unsubscribed. The messages are sent as they are when the tracer fails.
+ * `traced` is for the other side. It ends with the wire, or when the returned Subscription is
+ * unsubscribed. The messages are sent as they are when the tracer fails.
  *
  * @throws {RangeError} At call time, if `maxOpen` is not positive.
  * @example
@@ -90,7 +102,10 @@ export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscript
   });
 }
 
-/** Returns whether messages of this type belong to a protocol of this library. The hub shares the encoded text of its messages: they must not be copied. */
+/**
+ * Returns whether messages of this type belong to a protocol of this library. The hub shares the
+ * encoded text of its messages: they must not be copied.
+ */
 function isOfProtocol(type: string): boolean {
   return type.startsWith('channel.') || type === 'ack';
 }

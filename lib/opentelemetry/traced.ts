@@ -11,21 +11,26 @@ import { tracerOf, type TracingOptions } from './tracingOptions.js';
 
 export interface TracedOptions extends TracingOptions {
   /**
-   * Whether the senders are strangers, as the browsers of a public site: each message then starts a trace of its own, with a link to that of the sender, whose
-   * baggage is ignored. @default false: the spans belong to the trace of the sender
+   * Whether the senders are strangers, as the browsers of a public site: each message then starts a
+   * trace of its own, with a link to that of the sender, whose baggage is ignored. @default false:
+   * the spans belong to the trace of the sender
    */
   readonly publicEndpoint?: boolean;
 }
 
 /**
- * Wraps a handler of `consume`, `route`, a queue, `reply` or `replayDeadLetters`: each call is a span, and runs with the context that the headers of the message
- * carry. Spans that the handler starts are its children, also in asynchronous code if the application has registered an asynchronous context manager.
+ * Wraps a handler of `consume`, `route`, a queue, `reply` or `replayDeadLetters`: each call is a
+ * span, and runs with the context that the headers of the message carry. Spans that the handler
+ * starts are its children, also in asynchronous code if the application has registered an
+ * asynchronous context manager.
  *
- * The span is `process <type>`, of the kind CONSUMER; for a handler of `reply`, it is `reply <type>`, of the kind SERVER. It ends when the result of the handler
- * completes. An error of the handler is the status of the span. Each retry is a span, with its number in `rxwire.attempt`. A message of a replayed dead letter has
- * `rxwire.replay`, and a link to the span that has sent it.
+ * The span is `process <type>`, of the kind CONSUMER; for a handler of `reply`, it is
+ * `reply <type>`, of the kind SERVER. It ends when the result of the handler completes. An error of
+ * the handler is the status of the span. Each retry is a span, with its number in `rxwire.attempt`.
+ * A message of a replayed dead letter has `rxwire.replay`, and a link to the span that has sent it.
  *
- * A message without a valid `traceparent` starts a trace of its own. The handler runs and its errors stay the same when the tracer fails.
+ * A message without a valid `traceparent` starts a trace of its own. The handler runs and its
+ * errors stay the same when the tracer fails.
  *
  * @example
  * wire.pipe(route({ 'order.placed': traced(({ payload }) => save(payload)) })).subscribe();
@@ -83,7 +88,8 @@ function runSpan<R>(span: MessageSpan, call: () => R, isRequest: boolean): R {
     throw error;
   }
   if (isPromise(result)) return followPromise(span, result, isRequest) as R;
-  // Texts and lists are complete. All other objects are followed as RxJS reads them: Observables, iterators, streams.
+  // Texts and lists are complete. All other objects are followed as RxJS reads them: Observables,
+  // iterators, streams.
   if (typeof result !== 'object' || result === null || Array.isArray(result)) {
     span.end();
     return result;

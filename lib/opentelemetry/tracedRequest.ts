@@ -12,7 +12,9 @@ import type { TracingOptions } from './tracingOptions.js';
 
 export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
 
-/** The headers of requests that have their span: `request` copies a message, and keeps its headers. */
+/**
+ * The headers of requests that have their span: `request` copies a message, and keeps its headers.
+ */
 const tracedHeaders = /* @__PURE__ */ new WeakSet<MessageHeaders>();
 
 /** Returns whether a message is a request of {@link tracedRequest}. */
@@ -21,11 +23,12 @@ export function isTracedRequest({ headers }: Message): boolean {
 }
 
 /**
- * Sends a request as `request` does. Each subscription is a span `request <type>` of the kind CLIENT, which lasts until the last reply. The request carries the context
- * of the span in its headers: `reply` with a handler of {@link traced} continues the trace.
+ * Sends a request as `request` does. Each subscription is a span `request <type>` of the kind
+ * CLIENT, which lasts until the last reply. The request carries the context of the span in its
+ * headers: `reply` with a handler of {@link traced} continues the trace.
  *
- * The replies are emitted with the context that was active at the subscription. An error is the status of the span; a request that is unsubscribed has the
- * attribute `rxwire.cancelled`.
+ * The replies are emitted with the context that was active at the subscription. An error is the
+ * status of the span; a request that is unsubscribed has the attribute `rxwire.cancelled`.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {RxwireError} Delivered, as by `request`.

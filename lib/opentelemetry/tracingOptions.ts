@@ -5,7 +5,10 @@ export interface TracingOptions {
   readonly tracer?: Tracer;
 }
 
-/** Returns the tracer. The default one is a proxy: it works also when the application registers its SDK later. */
+/**
+ * Returns the tracer. The default one is a proxy: it works also when the application registers its
+ * SDK later.
+ */
 export function tracerOf({ tracer }: TracingOptions): Tracer {
   return tracer ?? trace.getTracer('rxwire');
 }

@@ -15,9 +15,14 @@ export interface Batch<K, T> {
 export interface BatchByKeyOptions {
   /** Items that make a batch full. @default 100 */
   readonly maxSize?: number;
-  /** How long the first item of a batch waits at most, in ms. With `asapScheduler`, 0 is the end of the microtask. @default 1_000 */
+  /**
+   * How long the first item of a batch waits at most, in ms. With `asapScheduler`, 0 is the end of
+   * the microtask. @default 1_000
+   */
   readonly maxWait?: number;
-  /** Open batches at most; when another one is opened, the oldest is emitted early. @default 10_000 */
+  /**
+   * Open batches at most; when another one is opened, the oldest is emitted early. @default 10_000
+   */
   readonly maxKeys?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -29,11 +34,13 @@ export interface BatchByKeyOptions {
  *     source        -a-A-b-a-------|
  *     batchByKey    ---x-------y-z-|     (maxSize: 2, maxWait: 6 ms; x is aA, y is b, z is a)
  *
- * When the source completes or fails, the open batches are emitted first, the oldest one first. One timer serves all keys, and there is none while no
- * batch is open. A subscriber may add items to the source while it receives a batch; they become part of later batches.
+ * When the source completes or fails, the open batches are emitted first, the oldest one first. One
+ * timer serves all keys, and there is none while no batch is open. A subscriber may add items to
+ * the source while it receives a batch; they become part of later batches.
  *
- * @param key Returns the key of an item; keys are equal as in a `Map`. A throw is delivered as an error. Messages need none: by default, their key
- * is `type:target`, with nothing behind the colon if there is no `target`.
+ * @param key Returns the key of an item; keys are equal as in a `Map`. A throw is delivered as an
+ *   error. Messages need none: by default, their key is `type:target`, with nothing behind the
+ *   colon if there is no `target`.
  * @throws {RangeError} At call time, if `maxWait` is negative, or another number is not positive.
  * @example
  * messages$.pipe(batchByKey((message) => message.target, { maxWait: 50 })).subscribe(({ key, items }) => console.log(key, items.length));

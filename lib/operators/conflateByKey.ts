@@ -4,27 +4,36 @@ import { assertPositive } from '../internal/assert.js';
 import { firstOf } from '../internal/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
 
-/** Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream ended. */
+/**
+ * Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream
+ * ended.
+ */
 export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired' | 'evicted'>;
 
 export interface ConflateByKeyOptions<T> {
   /** Inner streams that run at once; never more than one for each key. @default 1 */
   readonly concurrency?: number;
-  /** Keys that wait at most; for one more, the value of the key that has waited longest is dropped. @default 10_000 */
+  /**
+   * Keys that wait at most; for one more, the value of the key that has waited longest is dropped.
+   * @default 10_000
+   */
   readonly maxKeys?: number;
   /** Called with each value that is dropped, and the reason. */
   readonly onDrop?: (value: T, reason: ConflateReason) => void;
 }
 
 /**
- * A `mergeMap` in which only the newest value of each key waits. While the consumer is busy, a new value replaces the older one, and the key keeps its position.
+ * A `mergeMap` in which only the newest value of each key waits. While the consumer is busy, a new
+ * value replaces the older one, and the key keeps its position.
  *
  *     source           -a-AbB--------|
  *     conflateByKey    ----a--A--B---|     (each takes 3 ms; B replaces b)
  *
- * Use this for states, of which only the latest counts: positions, progress, the text of a document. Keys are served in order. The inner streams of one key run
- * one after the other, so that an old state cannot overtake a new one. A throw of a callback is delivered as an error. When the stream has ended already, a throw
- * of `onDrop` propagates to the caller of `unsubscribe`, as with `finalize`. An `onDrop` that has thrown is not called again.
+ * Use this for states, of which only the latest counts: positions, progress, the text of a
+ * document. Keys are served in order. The inner streams of one key run one after the other, so that
+ * an old state cannot overtake a new one. A throw of a callback is delivered as an error. When the
+ * stream has ended already, a throw of `onDrop` propagates to the caller of `unsubscribe`, as with
+ * `finalize`. An `onDrop` that has thrown is not called again.
  *
  * @param key Returns the key of a value; keys are equal as in a `Map`.
  * @param project Returns the inner stream of a value.
@@ -61,7 +70,10 @@ interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
   readonly release: (key: unknown) => void;
 }
 
-/** Creates a queue of the newest value of each key, in the order of the first values. A key whose inner stream runs waits apart from the others. */
+/**
+ * Creates a queue of the newest value of each key, in the order of the first values. A key whose
+ * inner stream runs waits apart from the others.
+ */
 function createLatestByKey<T>(
   key: (value: T) => unknown,
   maxKeys: number,

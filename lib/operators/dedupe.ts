@@ -6,8 +6,9 @@ import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {
   /**
-   * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined` is a key too. `contentKey` returns a hash of a message and
-   * its payload. @default the message's `id`
+   * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined`
+   * is a key too. `contentKey` returns a hash of a message and its payload. @default the message's
+   * `id`
    */
   readonly key?: (value: T) => unknown;
   /** How long a key is remembered after its first value, in ms. @default 300_000 */
@@ -21,12 +22,14 @@ export interface DedupeOptions<T> {
 }
 
 /**
- * Drops a value whose key was first seen less than `ttl` ms ago. A repeat does not extend that time.
+ * Drops a value whose key was first seen less than `ttl` ms ago. A repeat does not extend that
+ * time.
  *
  *     source     -a-a-a-a-|
  *     dedupe     -a---a---|     (ttl: 4 ms)
  *
- * The operator is exact, O(1) amortised, bounded, and needs no timers. A throw of `key` or `onDuplicate` is delivered as an error.
+ * The operator is exact, O(1) amortised, bounded, and needs no timers. A throw of `key` or
+ * `onDuplicate` is delivered as an error.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example

@@ -11,7 +11,8 @@ export interface ExpireOptions<T> {
 }
 
 /**
- * Drops messages whose `ttl` has passed: `timestamp + ttl <= now`. A message without a `ttl` is never dropped.
+ * Drops messages whose `ttl` has passed: `timestamp + ttl <= now`. A message without a `ttl` is
+ * never dropped.
  *
  *     source    -a-b-a-|     (a: timestamp 0, ttl 5 ms; b: no ttl)
  *     expire    -a-b---|

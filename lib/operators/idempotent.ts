@@ -21,14 +21,17 @@ import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface IdempotentOptions<T> {
-  /** Returns the key of a request; requests of the same key are repeats. @default the message's `id` */
+  /**
+   * Returns the key of a request; requests of the same key are repeats. @default the message's `id`
+   */
   readonly key?: (value: T) => string;
   /** How long a result is remembered, in ms. @default 300_000 */
   readonly ttl?: number;
   /** Results that are remembered at most; for one more, the oldest is forgotten. @default 10_000 */
   readonly maxSize?: number;
   /**
-   * The store of the results, each as an array of values. `ttl` and `maxSize` are then options of the store. Results in a store outlive the subscription.
+   * The store of the results, each as an array of values. `ttl` and `maxSize` are then options of
+   * the store. Results in a store outlive the subscription.
    * @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
@@ -37,15 +40,16 @@ export interface IdempotentOptions<T> {
 }
 
 /**
- * A `mergeMap` that remembers results: a repeat of a request is answered with the result of the first one, and the handler does not run again. While the handler
- * runs, repeats share it.
+ * A `mergeMap` that remembers results: a repeat of a request is answered with the result of the
+ * first one, and the handler does not run again. While the handler runs, repeats share it.
  *
  *     source                    -a-----a----|
  *     handler                   ---r|
  *     idempotent(handler)       ----r--r----|
  *
- * The operator emits each value at once, and remembers all values when the handler has completed. An error ends the stream, as with `mergeMap`, and is not
- * remembered. The operator does not limit how many handlers run at once; `consume` does.
+ * The operator emits each value at once, and remembers all values when the handler has completed.
+ * An error ends the stream, as with `mergeMap`, and is not remembered. The operator does not limit
+ * how many handlers run at once; `consume` does.
  *
  * @param handler Returns the result of a request.
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.

@@ -9,9 +9,15 @@ import { steadyScheduler } from '../internal/steadyScheduler.js';
 export type { OverflowPolicy };
 
 export interface PriorityMergeOptions<T> {
-  /** Inner streams that run at once. Only values that wait are ordered by priority, so keep this low. @default 4 */
+  /**
+   * Inner streams that run at once. Only values that wait are ordered by priority, so keep this
+   * low. @default 4
+   */
   readonly concurrency?: number;
-  /** Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no number. @default the field `priority` of the value */
+  /**
+   * Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no
+   * number. @default the field `priority` of the value
+   */
   readonly priority?: (value: T) => number | undefined;
   /** Values that wait at most. @default 1_000 */
   readonly maxSize?: number;
@@ -19,20 +25,25 @@ export interface PriorityMergeOptions<T> {
   readonly maxAge?: number;
   /** The value to drop when more than `maxSize` would wait. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
-  /** Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if the stream ends while the value waits. */
+  /**
+   * Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if
+   * the stream ends while the value waits.
+   */
   readonly onDrop?: (value: T, reason: DropReason) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * A `mergeMap` with a bounded priority queue: the value of the highest priority starts next; values of equal priority start in the order of the source.
+ * A `mergeMap` with a bounded priority queue: the value of the highest priority starts next; values
+ * of equal priority start in the order of the source.
  *
  *     source           -abC-------|
  *     priorityMerge    ----a--C--b|     (concurrency: 1, each takes 3 ms, C is urgent)
  *
- * All operations are O(1). One timer drops values that wait for too long. A throw of a callback is delivered as an error. When the stream has ended already, a
- * throw of `onDrop` propagates to the caller of `unsubscribe`, as with `finalize`. An `onDrop` that has thrown is not called again.
+ * All operations are O(1). One timer drops values that wait for too long. A throw of a callback is
+ * delivered as an error. When the stream has ended already, a throw of `onDrop` propagates to the
+ * caller of `unsubscribe`, as with `finalize`. An `onDrop` that has thrown is not called again.
  *
  * @param project Returns the inner stream of a value.
  * @throws {RangeError} At call time, if a number is not positive.

@@ -3,7 +3,10 @@ import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { assertNotNegative } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/retryDelays.js';
 
-/** Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count as 0. */
+/**
+ * Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count
+ * as 0.
+ */
 export type BackoffDelay = (iteration: number, initialInterval: number) => number;
 
 /** The argument of {@link RetryBackoffConfig.onRetry}. */
@@ -19,18 +22,28 @@ export interface RetryAttempt {
 export interface RetryBackoffConfig {
   /** The first delay, in ms. */
   readonly initialInterval: number;
-  /** Retries at most (with `resetOnSuccess`: in a row); the error after the last one is delivered. @default Infinity */
+  /**
+   * Retries at most (with `resetOnSuccess`: in a row); the error after the last one is delivered.
+   * @default Infinity
+   */
   readonly maxRetries?: number;
   /** The maximum delay, in ms. @default Infinity, but never above 2^31 - 1 */
   readonly maxInterval?: number;
   /** Whether the delays start again after a value. @default false */
   readonly resetOnSuccess?: boolean;
-  /** Returns false for an error that is delivered without a retry. @default retries after every error */
+  /**
+   * Returns false for an error that is delivered without a retry. @default retries after every
+   * error
+   */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must go on compiling
   readonly shouldRetry?: (error: any) => boolean;
-  /** Returns the delay of each retry; not called when there will be none. @default exponentialDelay */
+  /**
+   * Returns the delay of each retry; not called when there will be none. @default exponentialDelay
+   */
   readonly backoffDelay?: BackoffDelay;
-  /** The part of each delay that is random: 0 none, 0.5 "equal jitter", 1 "full jitter". @default 0 */
+  /**
+   * The part of each delay that is random: 0 none, 0.5 "equal jitter", 1 "full jitter". @default 0
+   */
   readonly jitter?: number;
   /** Called for each retry when its delay begins. */
   readonly onRetry?: (retry: RetryAttempt) => void;
@@ -43,13 +56,15 @@ export interface RetryBackoffConfig {
 }
 
 /**
- * Subscribes again after an error, each time after a longer delay. A drop-in replacement for the operator of this name in backoff-rxjs 7.
+ * Subscribes again after an error, each time after a longer delay. A drop-in replacement for the
+ * operator of this name in backoff-rxjs 7.
  *
  *     source          -a-#
  *     retryBackoff    -a---a----a------a-     (initialInterval: 1 ms)
  *
- * Clients that failed together also retry together, unless `jitter` spreads them (AWS Architecture Blog, "Exponential Backoff and Jitter"): use 1 for clients of
- * one server, 0.5 where a minimum delay is needed. A throw of `shouldRetry`, `backoffDelay` or `onRetry` is delivered as an error.
+ * Clients that failed together also retry together, unless `jitter` spreads them (AWS Architecture
+ * Blog, "Exponential Backoff and Jitter"): use 1 for clients of one server, 0.5 where a minimum
+ * delay is needed. A throw of `shouldRetry`, `backoffDelay` or `onRetry` is delivered as an error.
  *
  * @param config The initial interval in ms, or all of {@link RetryBackoffConfig}.
  * @throws {RangeError} At call time, if a number is negative or NaN, or `jitter` above 1.

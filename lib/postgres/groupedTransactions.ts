@@ -88,10 +88,12 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
 }
 
 /**
- * Runs the jobs in one transaction. If that fails because of a job, the others run without it, and the job runs alone: only its own failure is delivered.
+ * Runs the jobs in one transaction. If that fails because of a job, the others run without it, and
+ * the job runs alone: only its own failure is delivered.
  *
  * @param end Called with jobs and their results, after their commit or their failure.
- * @throws The failure of the server or of the connection. The jobs for which `end` was not called have failed.
+ * @throws The failure of the server or of the connection. The jobs for which `end` was not called
+ *   have failed.
  */
 async function runAll(
   client: TransactionClient,

@@ -47,9 +47,11 @@ export interface InboxTables {
 }
 
 /**
- * Runs the jobs, of different senders, in one transaction: claims first, then the state of all senders with the fence, then the effects. Resolves after the commit.
+ * Runs the jobs, of different senders, in one transaction: claims first, then the state of all
+ * senders with the fence, then the effects. Resolves after the commit.
  *
- * @throws {EffectFailure} If an effect throws, or one of its statements fails. @throws Any other error of PostgreSQL.
+ * @throws {EffectFailure} If an effect throws, or one of its statements fails. @throws Any other
+ *   error of PostgreSQL.
  */
 export async function runTransaction(
   client: TransactionClient,
@@ -62,7 +64,8 @@ export async function runTransaction(
   const steps: Promise<readonly unknown[]>[] = [];
   const send = (text: string, values?: readonly unknown[]): Promise<readonly unknown[]> => {
     const step = client.query(text, values);
-    // The first failure of the transaction is reported where it is awaited; those that follow from it have no other listener.
+    // The first failure of the transaction is reported where it is awaited; those that follow from
+    // it have no other listener.
     step.catch(() => undefined);
     steps.push(step);
     return step;
@@ -90,7 +93,10 @@ export async function runTransaction(
   return settles;
 }
 
-/** A constraint that is checked at the commit fails here: the reason is known if one job has effects. */
+/**
+ * A constraint that is checked at the commit fails here: the reason is known if one job has
+ * effects.
+ */
 async function commit(send: Send, writes: readonly WriteJob[]): Promise<void> {
   try {
     await send('commit');

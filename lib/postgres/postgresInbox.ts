@@ -16,16 +16,21 @@ export interface PostgresInbox extends Inbox<PostgresTransaction> {
 }
 
 /**
- * Stores the progress of a receiver in PostgreSQL: the effects of a message, as statements of the application's own database, and the cursor of its sender are one transaction.
- * Needs the tables of `postgresMigration`, and a `Pool` of `pg` or another driver.
+ * Stores the progress of a receiver in PostgreSQL: the effects of a message, as statements of the
+ * application's own database, and the cursor of its sender are one transaction. Needs the tables of
+ * `postgresMigration`, and a `Pool` of `pg` or another driver.
  *
- * Commits that arrive at once share a transaction, and so do those that arrive while `maxConnections` transactions run. If the effect of one fails, the others are stored without it.
- * Several servers may use one database: a session that has lost its client to another server fails with `fenced`, before any effect.
+ * Commits that arrive at once share a transaction, and so do those that arrive while
+ * `maxConnections` transactions run. If the effect of one fails, the others are stored without it.
+ * Several servers may use one database: a session that has lost its client to another server fails
+ * with `fenced`, before any effect.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, for an unknown option, or if the name of the schema is invalid.
- * @throws {StoreError} Delivered: `fenced`, `quota` if the disk is full, `corrupt` for an unreadable row; `failed` if the server cannot be reached, has ended the connection or takes
- * longer than `timeout`, with the driver's error as `cause`. The error of a statement of an effect is delivered unchanged.
+ * @throws {StoreError} Delivered: `fenced`, `quota` if the disk is full, `corrupt` for an
+ *   unreadable row; `failed` if the server cannot be reached, has ended the connection or takes
+ *   longer than `timeout`, with the driver's error as `cause`. The error of a statement of an
+ *   effect is delivered unchanged.
  * @example
  * const pool = { connect: () => Promise.reject(new Error('no server')) }; // new Pool() of pg
  * const inbox = postgresInbox({ pool });

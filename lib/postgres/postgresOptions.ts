@@ -9,7 +9,10 @@ export interface PostgresResult {
   readonly rows: readonly unknown[];
 }
 
-/** One SQL command, with `$1`, `$2`, … for its values. It is sent by the extended protocol, which rejects a text of several commands. */
+/**
+ * One SQL command, with `$1`, `$2`, … for its values. It is sent by the extended protocol, which
+ * rejects a text of several commands.
+ */
 export interface PostgresStatement {
   text: string;
   values: unknown[];
@@ -18,7 +21,10 @@ export interface PostgresStatement {
 
 /** A connection that a pool has lent: a `PoolClient` of `pg`. */
 export interface PostgresClient {
-  /** Whether `query` may be called before the statement before has ended: as in `new Pool({ pipeline: true })`. @default false */
+  /**
+   * Whether `query` may be called before the statement before has ended: as in
+   * `new Pool({ pipeline: true })`. @default false
+   */
   readonly pipeline?: boolean;
   query(statement: PostgresStatement): Promise<PostgresResult>;
   /** Returns the connection to the pool. With `true`, the pool closes it. */
@@ -38,11 +44,19 @@ export interface PostgresInboxOptions {
   readonly pool: PostgresPool;
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
   readonly schema?: string;
-  /** The maximum number of transactions at a time: each takes a connection of the pool. @default 4 */
+  /**
+   * The maximum number of transactions at a time: each takes a connection of the pool. @default 4
+   */
   readonly maxConnections?: number;
-  /** The maximum number of claims and commits that wait for a transaction; above it, they fail. @default 10_000 */
+  /**
+   * The maximum number of claims and commits that wait for a transaction; above it, they fail.
+   * @default 10_000
+   */
   readonly maxPending?: number;
-  /** The timeout of a transaction with its wait for a connection, in ms. Then the inbox closes the connection. @default 30_000 */
+  /**
+   * The timeout of a transaction with its wait for a connection, in ms. Then the inbox closes the
+   * connection. @default 30_000
+   */
   readonly timeout?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
@@ -64,7 +78,10 @@ export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 's
   readonly tables: PostgresTables;
 }
 
-/** @throws {RangeError} If a limit is not positive. @throws {TypeError} For an unknown option, or an invalid name of a schema. */
+/**
+ * @throws {RangeError} If a limit is not positive. @throws {TypeError} For an unknown option, or an
+ *   invalid name of a schema.
+ */
 export function postgresSettingsOf(options: PostgresInboxOptions): PostgresSettings {
   const { pool, schema = DEFAULT_SCHEMA, maxConnections = 4, maxPending = 10_000, timeout = 30_000 } = options;
   const { maxDeadLetters = 10_000, scheduler = steadyScheduler() } = options;

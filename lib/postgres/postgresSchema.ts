@@ -13,8 +13,9 @@ export function tablesOf(owner: string, schema: string): PostgresTables {
 }
 
 /**
- * Returns the SQL text that creates the tables of `postgresInbox`. It changes nothing where they exist, so a deployment can run it each time. Run it
- * as a role that may create the schema. The inbox itself needs the rights to select, insert, update and delete.
+ * Returns the SQL text that creates the tables of `postgresInbox`. It changes nothing where they
+ * exist, so a deployment can run it each time. Run it as a role that may create the schema. The
+ * inbox itself needs the rights to select, insert, update and delete.
  *
  * @param schema The name of the schema: letters, digits and _, at most 63. @default 'rxwire'
  * @throws {TypeError} If the name of the schema is invalid.

@@ -1,6 +1,9 @@
 import { StoreError } from '../errors.js';
 
-/** SQLSTATEs of a server that cannot work: lost connections, missing resources, a shutdown, errors of the system, damaged data. */
+/**
+ * SQLSTATEs of a server that cannot work: lost connections, missing resources, a shutdown, errors
+ * of the system, damaged data.
+ */
 const SYSTEM = /^(08|53|57P|58|F0|XX)/;
 const DISK_FULL = '53100';
 /** A serialization failure or a deadlock: the transaction may succeed if it is repeated. */

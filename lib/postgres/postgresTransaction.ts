@@ -1,11 +1,14 @@
 import type { Completion } from '../session/store/inbox.js';
 import { runEffect } from '../session/store/runEffect.js';
 
-/** The argument of effects: the transaction that also stores the cursor. It ends when the effect returns; an effect must not wait. */
+/**
+ * The argument of effects: the transaction that also stores the cursor. It ends when the effect
+ * returns; an effect must not wait.
+ */
 export interface PostgresTransaction {
   /**
-   * Adds a statement to the transaction. The statements of an effect run in order after it has returned. The error of a statement rolls back the message, and is the error of
-   * its effect.
+   * Adds a statement to the transaction. The statements of an effect run in order after it has
+   * returned. The error of a statement rolls back the message, and is the error of its effect.
    *
    * @param text One SQL command, with `$1`, `$2`, … for values.
    * @throws {TypeError} If the command would begin or end a transaction.

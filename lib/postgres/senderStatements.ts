@@ -2,7 +2,10 @@ import { Packr } from 'msgpackr';
 import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
 import type { Cursor, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 
-/** A value of a row as MessagePack, in base64: JSON has no bytes and no bigints. Records of msgpackr would compile code from the keys of objects. */
+/**
+ * A value of a row as MessagePack, in base64: JSON has no bytes and no bigints. Records of msgpackr
+ * would compile code from the keys of objects.
+ */
 const packr = new Packr({ useRecords: false });
 
 export function packText(value: unknown): string {
@@ -21,24 +24,34 @@ export interface SenderWrite {
   readonly session?: unknown;
 }
 
-/** The statements on the table of the senders. Each takes the rows as one JSON text, which every driver can send. */
+/**
+ * The statements on the table of the senders. Each takes the rows as one JSON text, which every
+ * driver can send.
+ */
 export interface SenderStatements {
   /** Locks the senders, and returns their rows. */
   readonly lock: string;
   /** Replaces the claims of senders that exist. */
   readonly claim: string;
-  /** Stores the state of senders, unless another session owns them. Returns the senders that were stored. */
+  /**
+   * Stores the state of senders, unless another session owns them. Returns the senders that were
+   * stored.
+   */
   readonly write: string;
 }
 
 export function senderStatements(senders: string): SenderStatements {
-  /** The stored value, if the row has the same owner; the new one replaces the row of an earlier session. */
+  /**
+   * The stored value, if the row has the same owner; the new one replaces the row of an earlier
+   * session.
+   */
   const kept = (column: string): string => `${column} = case when s.owner = excluded.owner then s.${column} else excluded.${column} end`;
   const changed = (column: string, isKept: string): string =>
     `${column} = case when s.owner = excluded.owner and ${isKept} then s.${column} else excluded.${column} end`;
   const noCursor = 'excluded.done is null';
   return {
-    // In the order of their keys, as each statement that locks several rows: two transactions never wait for each other.
+    // In the order of their keys, as each statement that locks several rows: two transactions never
+    // wait for each other.
     lock: `select pid, owner, epoch::text, n::text, coalesce(done, 0)::text as done, finished, rejections, encode(session, 'base64') as session
 from ${senders} where pid in (select json_array_elements_text($1::json)) order by pid for update`,
     claim: `update ${senders} as s set owner = given.owner, epoch = given.epoch, n = given.n, is_new = false, used_at = now()

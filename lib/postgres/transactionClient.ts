@@ -4,15 +4,19 @@ import type { PostgresClient, PostgresSettings } from './postgresOptions.js';
 
 /** A connection that is lent for some transactions. */
 export interface TransactionClient {
-  /** Sends a statement after those before it. Resolves to its rows. Behind a statement that has failed, it fails, too. */
+  /**
+   * Sends a statement after those before it. Resolves to its rows. Behind a statement that has
+   * failed, it fails, too.
+   */
   readonly query: (text: string, values?: readonly unknown[]) => Promise<readonly unknown[]>;
   /** Ends the transaction without a commit. Fails if the connection is lost. */
   readonly rollback: () => Promise<void>;
 }
 
 /**
- * Lends a connection to `work`, and returns it to the pool after that. A connection whose work has failed or takes too long is closed: its transaction is rolled back by the
- * server. Rejects with the failure.
+ * Lends a connection to `work`, and returns it to the pool after that. A connection whose work has
+ * failed or takes too long is closed: its transaction is rolled back by the server. Rejects with
+ * the failure.
  */
 export function withConnection(
   { pool, timeout, scheduler }: PostgresSettings,
@@ -36,7 +40,8 @@ export function withConnection(
       return;
     }
     lent = client;
-    // Without a listener, the loss of a connection between two statements would end the process. The next statement fails anyway.
+    // Without a listener, the loss of a connection between two statements would end the process.
+    // The next statement fails anyway.
     client.on?.('error', noop);
     const send = async (text: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
       if (isOver) throw new Error('the transaction has ended');

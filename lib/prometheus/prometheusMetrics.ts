@@ -7,15 +7,18 @@ import { createBoundedLabels } from '../internal/boundedLabels.js';
 export interface PrometheusMetricsOptions {
   /** The prefix of the names of the metrics. @default 'rxwire' */
   readonly prefix?: string;
-  /** The maximum number of types, and of codes, that are counted separately; the others share `other`. @default 200 */
+  /**
+   * The maximum number of types, and of codes, that are counted separately; the others share
+   * `other`. @default 200
+   */
   readonly maxNames?: number;
 }
 
 /**
- * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by direction and type, `rxwire_message_size_bytes`
- * by
- * direction, `rxwire_errors_total` by code, `rxwire_message_errors_total` by the type of the message, `rxwire_drops_total` by reason, `rxwire_duration_seconds` by work. Needs the package
- * `prom-client`.
+ * Lets `meter` and `meterWire` write to metrics of prom-client: `rxwire_messages_total` by
+ * direction and type, `rxwire_message_size_bytes` by direction, `rxwire_errors_total` by code,
+ * `rxwire_message_errors_total` by the type of the message, `rxwire_drops_total` by reason,
+ * `rxwire_duration_seconds` by work. Needs the package `prom-client`.
  *
  * @param registry The registry for the metrics. Each prefix can be registered once.
  * @throws {RangeError} At call time, if `maxNames` is not positive.

@@ -13,7 +13,10 @@ export interface PayloadRules {
 
 const valueRules = (maxDepth: number): ValueRules => ({ maxDepth, supports: () => false });
 
-/** Encodes a payload. @throws {Error} If it is unsupported, with the reason, or the path, as its message. */
+/**
+ * Encodes a payload. @throws {Error} If it is unsupported, with the reason, or the path, as its
+ * message.
+ */
 export function encodePayload(type: string, payload: unknown, { types, maxNodes, maxDepth }: PayloadRules): EncodedPayload {
   if (payload == null) return undefined;
   const schema = types.get(type);
@@ -29,7 +32,9 @@ export function encodePayload(type: string, payload: unknown, { types, maxNodes,
   return { json: JSON.stringify(payload) };
 }
 
-/** Decodes a payload. The result shares no memory with the frame. @throws {Error} If it is invalid. */
+/**
+ * Decodes a payload. The result shares no memory with the frame. @throws {Error} If it is invalid.
+ */
 export function decodePayload(type: string, carried: EncodedPayload, { types, maxNodes, maxDepth }: PayloadRules): unknown {
   if (!carried) return null;
   const schema = types.get(type);

@@ -16,22 +16,25 @@ export interface ProtobufOptions {
   readonly types?: Readonly<Record<string, DescMessage>>;
   /** The maximum number of messages in a frame, both ways. @default 1_024 */
   readonly maxBatch?: number;
-  /** The maximum number of messages, map entries, and texts and bytes in lists, in a payload with a schema, both ways. @default 100_000 */
+  /**
+   * The maximum number of messages, map entries, and texts and bytes in lists, in a payload with a
+   * schema, both ways. @default 100_000
+   */
   readonly maxNodes?: number;
   /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
   readonly maxDepth?: number;
 }
 
 /**
- * The codec of Protocol Buffers, by `@bufbuild/protobuf`: frames that other languages read with code that is generated from `rxwire.proto`,
- * and payloads with
- * application schemas.
+ * The codec of Protocol Buffers, by `@bufbuild/protobuf`: frames that other languages read with
+ * code that is generated from `rxwire.proto`, and payloads with application schemas.
  *
- * A payload whose type has a schema arrives as a message of that schema. Pass a message, or an object that `create` accepts. Any other
- * payload is encoded as JSON, with the rules of
- * `json()`. A Uint8Array is passed unchanged, so that a side without a schema can forward the payload.
+ * A payload whose type has a schema arrives as a message of that schema. Pass a message, or an
+ * object that `create` accepts. Any other payload is encoded as JSON, with the rules of `json()`. A
+ * Uint8Array is passed unchanged, so that a side without a schema can forward the payload.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is below 32.
+ * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
+ *   below 32.
  * @example
  * import { TimestampSchema } from '@bufbuild/protobuf/wkt';
  *

@@ -18,7 +18,8 @@ export interface Budget {
 const fieldsBySchema = new WeakMap<DescMessage, ReadonlyMap<number, ExpensiveField>>();
 
 /**
- * Counts the nodes of a message before it is built: an empty message takes two bytes on the wire and a hundred in memory.
+ * Counts the nodes of a message before it is built: an empty message takes two bytes on the wire
+ * and a hundred in memory.
  *
  * @param depth The number of further levels that are allowed.
  * @throws {Error} If there are more nodes or levels, or the message is broken.

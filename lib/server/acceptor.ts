@@ -20,7 +20,10 @@ import { createQuota } from './session/quota.js';
 import { Registry } from './session/registry.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
-/** Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol of its first frame. */
+/**
+ * Creates the acceptor of a server: it authenticates each connection, and passes it to the protocol
+ * of its first frame.
+ */
 export function createAcceptor(options: AnyServeOptions, onRefused: (error: unknown) => void) {
   const {
     detachedTimeout = SERVE_DEFAULTS.detachedTimeout,
@@ -73,7 +76,10 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
   const membership = cluster?.serve(sessions);
 
   return {
-    /** Emits the wire of a new client. Completes without a wire when the client has one already, or is refused. */
+    /**
+     * Emits the wire of a new client. Completes without a wire when the client has one already, or
+     * is refused.
+     */
     admit(connection: IncomingConnection): Observable<AnyWire> {
       if (isStopping) return refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
       return principalOf(() => credentialsOf(connection)).pipe(
@@ -89,7 +95,10 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
         mergeMap((proceed) => proceed()),
       );
     },
-    /** Refuses all connections from now on, tells the clients, and completes when all sessions are drained. */
+    /**
+     * Refuses all connections from now on, tells the clients, and completes when all sessions are
+     * drained.
+     */
     drain(): Observable<never> {
       isStopping = true;
       const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
@@ -110,7 +119,10 @@ function credentialsOf(connection: IncomingConnection, token = tokenOf(connectio
   return token === undefined ? { request } : { request, token };
 }
 
-/** Returns the token of the hello, if there is one. An invalid hello is refused later, unless the request alone is refused before. */
+/**
+ * Returns the token of the hello, if there is one. An invalid hello is refused later, unless the
+ * request alone is refused before.
+ */
 function tokenOf(connection: IncomingConnection): string | undefined {
   try {
     return isSessionFrame(connection.first) ? connection.hello().token : undefined;

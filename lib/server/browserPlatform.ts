@@ -2,7 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { toBase64 } from '../internal/base64.js';
 import { sha256 } from '../internal/sha256.js';
 
-/** What a server over links in memory needs of a browser: this file replaces `nodePlatform.ts` in bundles for browsers. */
+/**
+ * What a server over links in memory needs of a browser: this file replaces `nodePlatform.ts` in
+ * bundles for browsers.
+ */
 export function randomName(bytes = 16): string {
   return toBase64Url(crypto.getRandomValues(new Uint8Array(bytes)));
 }
@@ -12,7 +15,10 @@ export function digestOf(text: string): string {
   return toBase64Url(sha256(new TextEncoder().encode(text)));
 }
 
-/** Compares two texts. Both sides of a link in memory are the same page: no side can measure the other. */
+/**
+ * Compares two texts. Both sides of a link in memory are the same page: no side can measure the
+ * other.
+ */
 export function isSameText(one: string, other: string): boolean {
   return one === other;
 }

@@ -3,9 +3,9 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
 /**
- * Returns a codec that reuses its last result when it encodes the same messages again: a message of a channel is encoded once, and not for
- * each member. It reuses results only for frozen messages, as those of a hub, and only of codecs that do not depend on the batch, as those
- * that encrypt do.
+ * Returns a codec that reuses its last result when it encodes the same messages again: a message of
+ * a channel is encoded once, and not for each member. It reuses results only for frozen messages,
+ * as those of a hub, and only of codecs that do not depend on the batch, as those that encrypt do.
  */
 export function encodingOnce(codec: Codec): Codec {
   if (!isContextFree(codec)) return codec;
@@ -23,7 +23,10 @@ export function encodingOnce(codec: Codec): Codec {
   };
 }
 
-/** Returns whether the result of a codec depends on nothing but the messages: not for a codec that encrypts, nor for one that takes a context. */
+/**
+ * Returns whether the result of a codec depends on nothing but the messages: not for a codec that
+ * encrypts, nor for one that takes a context.
+ */
 export function isContextFree(codec: Codec): boolean {
   return !codec.isSealed && codec.encode.length === 1;
 }

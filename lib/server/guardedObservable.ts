@@ -47,7 +47,10 @@ class GuardedObserver<T> implements Observer<T> {
   }
 }
 
-/** Returns an observer whose errors are passed to `owner`. RxJS would report these errors so that the process ends. */
+/**
+ * Returns an observer whose errors are passed to `owner`. RxJS would report these errors so that
+ * the process ends.
+ */
 export function guardObserver<T>([observer, error, complete]: readonly unknown[], owner: SubscriberGuard): Partial<Observer<T>> {
   // The subscriber of an operator handles errors itself.
   if (observer instanceof Subscriber) return observer;
@@ -55,7 +58,10 @@ export function guardObserver<T>([observer, error, complete]: readonly unknown[]
   return new GuardedObserver(callbacks, owner);
 }
 
-/** An Observable that passes the errors of its subscribers to `owner`, also of those behind operators. */
+/**
+ * An Observable that passes the errors of its subscribers to `owner`, also of those behind
+ * operators.
+ */
 export class GuardedObservable<T> extends Observable<T> {
   readonly #owner: SubscriberGuard;
 
@@ -74,7 +80,10 @@ export class GuardedObservable<T> extends Observable<T> {
   }
 }
 
-/** The classes of the Observables that operators return. An Observable of another class may have methods of its own. */
+/**
+ * The classes of the Observables that operators return. An Observable of another class may have
+ * methods of its own.
+ */
 const PLAIN: readonly unknown[] = [Observable, /* @__PURE__ */ new Subject().pipe(filter(Boolean)).constructor];
 
 /** Returns the result of operators, with guarded subscribers if it is an Observable. */

@@ -23,11 +23,17 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
   readonly path?: string;
   /** How clients may connect. @default ['websocket', 'sse', 'long-polling'] */
   readonly transports?: readonly Transport[];
-  /** How long the server holds a poll while there is nothing to send, in ms, at most 50_000. @default 25_000 */
+  /**
+   * How long the server holds a poll while there is nothing to send, in ms, at most 50_000.
+   * @default 25_000
+   */
   readonly pollHold?: number;
   /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
   readonly maxBuffered?: number;
-  /** How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the client ends its connection with 4413. @default 10_000 */
+  /**
+   * How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the
+   * client ends its connection with 4413. @default 10_000
+   */
   readonly stallTimeout?: number;
 }
 
@@ -47,7 +53,10 @@ const LISTEN_OPTIONS: OptionNames<ListenOptions & { readonly endpoint?: string }
   connectionRate: true,
 };
 
-/** The default values of the options above. Those of `maxBuffered` and `stallTimeout` are in lib/link/stallCheck.ts. */
+/**
+ * The default values of the options above. Those of `maxBuffered` and `stallTimeout` are in
+ * lib/link/stallCheck.ts.
+ */
 export const LISTEN_DEFAULTS = {
   path: '/wire',
   transports: ['websocket', 'sse', 'long-polling'],
@@ -55,15 +64,16 @@ export const LISTEN_DEFAULTS = {
 } as const;
 
 /**
- * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection and returns in time continues with the
- * same wire, and receives the messages that the application sent meanwhile. A wire completes when its client ends its session, or does not
- * return.
+ * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection
+ * and returns in time continues with the same wire, and receives the messages that the application
+ * sent meanwhile. A wire completes when its client ends its session, or does not return.
  *
  * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server, or `path` or one of `origins` cannot match any request, or the name
- *   of the node of `cluster` is invalid.
+ * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server,
+ *   or `path` or one of `origins` cannot match any request, or the name of the node of `cluster` is
+ *   invalid.
  * @example
  * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
  *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
@@ -109,7 +119,8 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
         Object.assign(
           acceptedSocket(socket, options),
           { protocol: 'websocket', address: admission.addressOf(request), onFlood },
-          // Only `authenticate` needs the request, which takes as much memory as the rest of an idle connection.
+          // Only `authenticate` needs the request, which takes as much memory as the rest of an
+          // idle connection.
           options.authenticate && { request },
         ),
       ),

@@ -3,7 +3,8 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 
 /**
- * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a name of `nanoid` is a tree of parts, which takes 300 bytes more.
+ * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a
+ * name of `nanoid` is a tree of parts, which takes 300 bytes more.
  *
  * Bundlers for browsers replace this file by `browserPlatform.ts`.
  *

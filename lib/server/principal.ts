@@ -10,9 +10,15 @@ import { reportUncaught } from './reportUncaught.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
-  /** Identifies the principal. A session belongs to one principal: no other principal can resume the session. */
+  /**
+   * Identifies the principal. A session belongs to one principal: no other principal can resume the
+   * session.
+   */
   readonly id: string;
-  /** When the credentials expire, in ms since the epoch. The server closes the connection then, unless the client has sent fresh credentials. @default never */
+  /**
+   * When the credentials expire, in ms since the epoch. The server closes the connection then,
+   * unless the client has sent fresh credentials. @default never
+   */
   readonly expiresAt?: number;
 }
 
@@ -41,8 +47,8 @@ export interface WireClient {
 }
 
 /**
- * A wire with its current principal. An error of one of its subscribers ends the wire with 1011, and no other. It is a class because a getter of each wire
- * would take two kilobytes.
+ * A wire with its current principal. An error of one of its subscribers ends the wire with 1011,
+ * and no other. It is a class because a getter of each wire would take two kilobytes.
  */
 export class PrincipalWire<P extends Principal | undefined> extends Wire implements SubscriberGuard {
   readonly #client: WireClient;
@@ -96,7 +102,10 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     return guardResult(super.pipe(...(operators as [])), this) as never;
   }
 
-  /** Ends the wire with the error of a subscriber. The message that is being delivered to the subscriber becomes a dead letter; later messages are not acked. */
+  /**
+   * Ends the wire with the error of a subscriber. The message that is being delivered to the
+   * subscriber becomes a dead letter; later messages are not acked.
+   */
   onThrow(cause: unknown): void {
     const error = new CallbackError('subscriber', cause);
     const message = deliveredMessage();
@@ -112,7 +121,10 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     this.onThrow(cause);
   }
 
-  /** Guards the subscribers of another stream than that of the messages: a message that is being delivered meanwhile has no part in their errors. */
+  /**
+   * Guards the subscribers of another stream than that of the messages: a message that is being
+   * delivered meanwhile has no part in their errors.
+   */
   #guarded<T>(source: Observable<T>): Observable<T> {
     const onThrow = (cause: unknown): void => {
       const message = deliveredMessage();

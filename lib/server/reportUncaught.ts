@@ -3,8 +3,9 @@ import { guard } from '../internal/guard.js';
 import { warn } from './nodePlatform.js';
 
 /**
- * Reports an error that no other part of the program may receive: to `config.onUnhandledError` of RxJS, if it is set, otherwise as a warning of the
- * process. Unlike RxJS, it does not end the process.
+ * Reports an error that no other part of the program may receive: to `config.onUnhandledError` of
+ * RxJS, if it is set, otherwise as a warning of the process. Unlike RxJS, it does not end the
+ * process.
  */
 export function reportUncaught(error: Error): void {
   const { onUnhandledError } = config;

@@ -14,8 +14,8 @@ import { SERVE_DEFAULTS, SERVE_OPTIONS, checkServeOptions, type ServedLink, type
 export type { ServedLink, ServeOptions } from './serverOptions.js';
 
 /**
- * Serves wires over links of any kind, one link for each connection, and emits a wire for each client. `listen` does this over the connections
- * of an HTTP server.
+ * Serves wires over links of any kind, one link for each connection, and emits a wire for each
+ * client. `listen` does this over the connections of an HTTP server.
  *
  * @param links$ Each link is subscribed to once.
  * @throws {RangeError} At call time, if a number is out of range.
@@ -54,7 +54,9 @@ export function serve<P extends Principal | undefined = undefined>(
   return guardWires(served$);
 }
 
-/** Returns the wires of a server for subscribers that may fail: such a failure ends one wire only. */
+/**
+ * Returns the wires of a server for subscribers that may fail: such a failure ends one wire only.
+ */
 export function guardWires<W>(wires$: Observable<W>): Observable<W> {
   return new GuardedObservable(wires$, { onThrow });
 }

@@ -19,65 +19,83 @@ import type { Quota } from './session/quota.js';
 import { checkSystemMessages, type SystemMessagesOptions } from './session/systemMessages.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
-  /** The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()] */
+  /**
+   * The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()]
+   */
   readonly codecs?: readonly Codec[];
   /** How long a wire waits for its client to return, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
   /**
-   * Wires that may wait for their clients at once. Past that, the principal, or the address of anonymous clients, that has most of them loses the one that
-   * has waited longest. @default 1_000
+   * Wires that may wait for their clients at once. Past that, the principal, or the address of
+   * anonymous clients, that has most of them loses the one that has waited longest. @default 1_000
    */
   readonly maxDetached?: number;
   /**
-   * Returns the principal of a client, by its request and its `token`. The server calls this function for each connection, and keeps no
-   * state of the client before its result. The server closes the connection with 4401 when this returns `undefined` or throws; with 1013
-   * when it takes longer than `helloTimeout`; and with the code of a `ConnectionLostError` that it throws. @default all clients are
-   * anonymous
+   * Returns the principal of a client, by its request and its `token`. The server calls this
+   * function for each connection, and keeps no state of the client before its result. The server
+   * closes the connection with 4401 when this returns `undefined` or throws; with 1013 when it
+   * takes longer than `helloTimeout`; and with the code of a `ConnectionLostError` that it throws.
+   * @default all clients are anonymous
    */
   readonly authenticate?: Authenticate<P>;
   /** Clients that are authenticated at once; the others wait. @default 100 */
   readonly maxAuthenticating?: number;
   /** Wires of one principal at once; further connections are closed with 1013. @default 100 */
   readonly maxPerPrincipal?: number;
-  /** Wires of one principal that may wait for their clients; past that, the one that has waited longest ends. @default 10 */
+  /**
+   * Wires of one principal that may wait for their clients; past that, the one that has waited
+   * longest ends. @default 10
+   */
   readonly maxDetachedPerPrincipal?: number;
   /**
-   * How many messages a principal, or an anonymous client, may send. The server delays the acks of messages above the limit, which slows the client. It drops
-   * and reports messages that need no ack (at-most-once), and those of clients that speak envelopes; it closes the connection of a client that does not slow down
-   * with 4429. @default no limit; for `{}`, 100 per second and 200 at once
+   * How many messages a principal, or an anonymous client, may send. The server delays the acks of
+   * messages above the limit, which slows the client. It drops and reports messages that need no
+   * ack (at-most-once), and those of clients that speak envelopes; it closes the connection of a
+   * client that does not slow down with 4429. @default no limit; for `{}`, 100 per second and 200
+   * at once
    */
   readonly rateLimit?: RateLimit;
   /**
-   * Frames of a connection that may have no effect: pings, acks of acked messages, repeats. The allowance recovers by a tenth each second. A client that sends
-   * messages, or acks those of the server, does not get near this limit. The server checks every 256 frames, and closes the connection with 4429. @default 1_000
+   * Frames of a connection that may have no effect: pings, acks of acked messages, repeats. The
+   * allowance recovers by a tenth each second. A client that sends messages, or acks those of the
+   * server, does not get near this limit. The server checks every 256 frames, and closes the
+   * connection with 4429. @default 1_000
    */
   readonly maxIdleFrames?: number;
-  /** How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is considered dead. @default 15_000 */
+  /**
+   * How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is
+   * considered dead. @default 15_000
+   */
   readonly pingInterval?: number;
   /**
-   * How long a session stays awake after the last message of its client, in ms; a new session stays awake for 20 ms. A session that
-   * hibernates takes a fraction of the memory. It still sends messages and answers pings, and wakes up for other frames. `Infinity`: no
-   * session hibernates. @default 2_000
+   * How long a session stays awake after the last message of its client, in ms; a new session stays
+   * awake for 20 ms. A session that hibernates takes a fraction of the memory. It still sends
+   * messages and answers pings, and wakes up for other frames. `Infinity`: no session hibernates.
+   * @default 2_000
    */
   readonly hibernateAfter?: number;
   /**
-   * Returns the outbox for a client, which keeps the messages to the client until they are acked. A persistent outbox is useful only
-   * together with an `inbox`. @default memoryOutbox()
+   * Returns the outbox for a client, which keeps the messages to the client until they are acked. A
+   * persistent outbox is useful only together with an `inbox`. @default memoryOutbox()
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
-   * Connects the server with those of other nodes: a client may reach any of them, and its session goes on there. Gives the server its `inbox` and `outbox`, unless they are set.
+   * Connects the server with those of other nodes: a client may reach any of them, and its session
+   * goes on there. Gives the server its `inbox` and `outbox`, unless they are set.
    * @default the server is alone
    */
   readonly cluster?: ServerCluster;
   /**
-   * Stops the server when it emits: the server refuses new clients, tells each client to send no more and when to return, and waits until all messages are acked,
-   * for `drainTimeout` at most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at once. @default never
+   * Stops the server when it emits: the server refuses new clients, tells each client to send no
+   * more and when to return, and waits until all messages are acked, for `drainTimeout` at most.
+   * Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at
+   * once. @default never
    */
   readonly shutdown$?: Observable<unknown>;
   /**
-   * How long clients wait after the server has stopped, in ms. Each client adds a random time of up to `retryAfter`, so that they do not
-   * all return at once. @default 1_000; 0 with a `cluster`: another node is there
+   * How long clients wait after the server has stopped, in ms. Each client adds a random time of up
+   * to `retryAfter`, so that they do not all return at once. @default 1_000; 0 with a `cluster`:
+   * another node is there
    */
   readonly retryAfter?: number;
   /** The messages that the server sends by itself. @default { pong: true, shutdown: true } */
@@ -85,13 +103,18 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /** The source of randomness: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
   /**
-   * Called for each connection that ended before it became a wire, for each request from a page, or to a host name, that is not among `origins` and `hosts`, and
-   * with a `CallbackError` when another function of these options fails. An exception is reported to `config.onUnhandledError` of RxJS, or as a warning of the process.
+   * Called for each connection that ended before it became a wire, for each request from a page, or
+   * to a host name, that is not among `origins` and `hosts`, and with a `CallbackError` when
+   * another function of these options fails. An exception is reported to `config.onUnhandledError`
+   * of RxJS, or as a warning of the process.
    */
   readonly onRefused?: (error: RxwireError) => void;
 }
 
-/** The default values of the options above. Those that a client has as well are in `DEFAULTS` of lib/session/endpointOptions.ts. */
+/**
+ * The default values of the options above. Those that a client has as well are in `DEFAULTS` of
+ * lib/session/endpointOptions.ts.
+ */
 export const SERVE_DEFAULTS = {
   helloTimeout: DEFAULTS.helloTimeout,
   drainTimeout: DEFAULTS.drainTimeout,
@@ -161,7 +184,10 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly endpoint?: string;
 };
 
-/** The options of the wires of a server, for both protocols. The acceptor has filled in the default values. */
+/**
+ * The options of the wires of a server, for both protocols. The acceptor has filled in the default
+ * values.
+ */
 export interface WiresOptions
   extends WireOptions, Required<Pick<ServeOptions, 'codecs' | 'detachedTimeout' | 'maxIdleFrames' | 'pingInterval'>> {
   readonly endpoint: string;
@@ -177,20 +203,30 @@ export interface WiresOptions
 /** A link to one client. */
 export type ServedLink = Link<Frame> &
   Pick<DescribedLink, 'protocol'> & {
-    /** The address of the client. When too many wires wait for their clients, those of the address that has most of them end first. @default '' */
+    /**
+     * The address of the client. When too many wires wait for their clients, those of the address
+     * that has most of them end first. @default ''
+     */
     readonly address?: string;
     /** Called with `address` when the connection is closed as a flood (4429). */
     readonly onFlood?: (address: string) => void;
     /** The request that opened the link, for `authenticate`. @default an empty request */
     readonly request?: IncomingMessage;
-    /** Called with the principal that has opened the link; `identify` emits the principal of another request for the same link. */
+    /**
+     * Called with the principal that has opened the link; `identify` emits the principal of another
+     * request for the same link.
+     */
     readonly onIdentified?: (
       principal: Principal | undefined,
       identify: (request: IncomingMessage) => Observable<Principal | undefined>,
     ) => void;
   };
 
-/** @throws {RangeError} When a number is out of range. @throws {TypeError} When an option of `rateLimit` or `system` is unknown, some codecs seal and others do not, or an option of `system` is no boolean. */
+/**
+ * @throws {RangeError} When a number is out of range. @throws {TypeError} When an option of
+ *   `rateLimit` or `system` is unknown, some codecs seal and others do not, or an option of
+ *   `system` is no boolean.
+ */
 export function checkServeOptions(owner: string, options: AnyServeOptions): void {
   const {
     helloTimeout,

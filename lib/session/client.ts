@@ -25,9 +25,15 @@ export interface Client {
   readonly endpoint: Endpoint;
   /** Opens a connection over a link, with fresh credentials. */
   readonly over: (link: Link<Frame>) => Observable<void>;
-  /** Returns how long a stopping server asks the client to wait before it reconnects, in ms from now. */
+  /**
+   * Returns how long a stopping server asks the client to wait before it reconnects, in ms from
+   * now.
+   */
   readonly pause: () => number;
-  /** Returns whether the last connection ended because of a message: then the client connects again, also if the close code is final. */
+  /**
+   * Returns whether the last connection ended because of a message: then the client connects again,
+   * also if the close code is final.
+   */
   readonly isBlamed: () => boolean;
   /** Returns whether the server has announced the end of the last connection. */
   readonly isAnnounced: () => boolean;
@@ -39,13 +45,22 @@ interface State extends TicketState {
   /** The number of connections that this owner of the outbox has opened. */
   attempts: number;
   ticket: Ticket | undefined;
-  /** The tokens of the welcomes before that of the ticket, the latest first, as far as no ack came behind them. */
+  /**
+   * The tokens of the welcomes before that of the ticket, the latest first, as far as no ack came
+   * behind them.
+   */
   former: readonly string[];
-  /** Whether the client has accepted no message from any server, in this life and in those before it. */
+  /**
+   * Whether the client has accepted no message from any server, in this life and in those before
+   * it.
+   */
   isFresh: boolean;
   /** The id of the server's wire. */
   server: string;
-  /** Whether the client knows which messages it has accepted from the server in the session of the ticket. */
+  /**
+   * Whether the client knows which messages it has accepted from the server in the session of the
+   * ticket.
+   */
   remembers: boolean;
   /** The time from which the client may reconnect to a stopping server. */
   backAt: number;
@@ -57,7 +72,10 @@ interface State extends TicketState {
   isAnnounced: boolean;
 }
 
-/** Creates the client side, which begins each handshake. Calls `onReady` when the outbox is open: from then on there may be connections. */
+/**
+ * Creates the client side, which begins each handshake. Calls `onReady` when the outbox is open:
+ * from then on there may be connections.
+ */
 export function createClient(parts: ClientParts, options: EndpointOptions & CredentialsOptions, onReady: () => void): Client {
   const { inbox, scheduler = steadyScheduler(), report = noop } = options;
   const state: State = {
@@ -94,8 +112,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     credentials.expire(connection, expires);
     const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections, limits };
     const agree = (): void => endpoint.agree(connection, agreement);
-    // Renumbered batches are stored before the ticket, and nothing is sent before that: a client that crashes in between still has the old
-    // batches.
+    // Renumbered batches are stored before the ticket, and nothing is sent before that: a client
+    // that crashes in between still has the old batches.
     endpoint.sender.resume(agreement, () => {
       const { tracker } = endpoint.receiver;
       if (endpoint.isCurrent(connection))
@@ -119,8 +137,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
       source: () => state.server,
       onOpen(connection) {
         state.connection = connection;
-        // Waits for the write of the ticket: the server accepts only the last two tokens, and after a crash the stored token must be one of
-        // them.
+        // Waits for the write of the ticket: the server accepts only the last two tokens, and after
+        // a crash the stored token must be one of them.
         if (state.onStored) state.onStored = (): void => greet(connection);
         else greet(connection);
       },
@@ -145,13 +163,19 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
   };
 }
 
-/** Returns the tokens that a server may know which has not stored the present one, when another welcome comes. */
+/**
+ * Returns the tokens that a server may know which has not stored the present one, when another
+ * welcome comes.
+ */
 function formerOf(state: State, endpoint: Endpoint): readonly string[] {
   const { ticket, former } = state;
   return ticket && isUnacked(state, endpoint) ? [ticket.rt, ...former].slice(0, MAX_FORMER) : [];
 }
 
-/** Returns whether no ack may have come behind the last welcome: it has granted nothing, or a former owner of the outbox has got it. */
+/**
+ * Returns whether no ack may have come behind the last welcome: it has granted nothing, or a former
+ * owner of the outbox has got it.
+ */
 function isUnacked({ server }: State, { sender }: Endpoint): boolean {
   return server === '' || sender.inFlight.isHeld;
 }
@@ -180,8 +204,8 @@ function openOver(link: Link<Frame>, endpoint: Endpoint, state: State): Observab
 }
 
 /**
- * Answers the bye of a stopping server. The remaining messages are for the next server. Returns how long the client waits before it
- * reconnects, in ms.
+ * Answers the bye of a stopping server. The remaining messages are for the next server. Returns how
+ * long the client waits before it reconnects, in ms.
  */
 function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint): number {
   endpoint.flushAcks();
@@ -190,7 +214,9 @@ function leave(retryAfter: unknown, connection: Connection, endpoint: Endpoint):
   return whole(retryAfter, 'retryAfter');
 }
 
-/** Stores the ticket of a welcome, then agrees. Until then, the client keeps the previous ticket. */
+/**
+ * Stores the ticket of a welcome, then agrees. Until then, the client keeps the previous ticket.
+ */
 function take(
   ticket: Ticket,
   state: State,

@@ -34,7 +34,10 @@ export function createNegotiatedCodec(codecs: readonly Codec[]): NegotiatedCodec
 /** The maximum number of codecs in a hello. */
 const MAX_CODECS = 16;
 
-/** @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must not be able to select an unsealed codec. */
+/**
+ * @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must
+ *   not be able to select an unsealed codec.
+ */
 export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const { length } = codecs;
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;

@@ -34,7 +34,10 @@ export interface ConnectionOptions extends Pick<HeartbeatOptions, 'ping' | 'woke
   readonly traffic: ByteCounts | undefined;
 }
 
-/** Returns the frames for the other side. A link subscribes to them while it is open: each subscription is another connection. */
+/**
+ * Returns the frames for the other side. A link subscribes to them while it is open: each
+ * subscription is another connection.
+ */
 export function connections(options: ConnectionOptions): Observable<Frame> {
   return new Observable((to) => {
     options.onOpen(new Connection(to, options));
@@ -52,8 +55,9 @@ export class Connection {
   /** Whether the connection has ended: frames of it that are not read yet have no effect. */
   isOver = false;
   /**
-   * The highest ack that arrived before this side may send. It is applied at the end of the handshake: only then this side knows whether
-   * its numbers stay. The ack may cover more messages than the handshake, which was written earlier.
+   * The highest ack that arrived before this side may send. It is applied at the end of the
+   * handshake: only then this side knows whether its numbers stay. The ack may cover more messages
+   * than the handshake, which was written earlier.
    */
   earlyAck: Ack | undefined;
   silence: Silence;
@@ -100,13 +104,19 @@ export class Connection {
     this.#to.error(error);
   }
 
-  /** Returns whether the other side has ended the connection because of a frame that this side has sent. */
+  /**
+   * Returns whether the other side has ended the connection because of a frame that this side has
+   * sent.
+   */
   isRefusal(error: unknown): error is ConnectionLostError {
     const code = this.isAgreed && !this.#hasFailed && error instanceof ConnectionLostError && error.closeCode;
     return code === MESSAGE_TOO_BIG || code === BAD_FRAMES;
   }
 
-  /** Returns whether a frame arrives before this side may send; its ack is kept. @throws {ProtocolError} When the other side may not send yet. */
+  /**
+   * Returns whether a frame arrives before this side may send; its ack is kept. @throws
+   * {ProtocolError} When the other side may not send yet.
+   */
   isEarly(frame: SessionFrame): boolean {
     if (!this.isWelcome) throw new ProtocolError('a frame before the welcome');
     if (this.isAgreed) return false;
@@ -123,8 +133,8 @@ export class Connection {
   }
 
   /**
-   * Returns whether to ping now, while no message is in flight, to measure the latency: at each second check of the heartbeat, from the first on. The next ack
-   * answers this ping.
+   * Returns whether to ping now, while no message is in flight, to measure the latency: at each
+   * second check of the heartbeat, from the first on. The next ack answers this ping.
    */
   mustMeasure(): boolean {
     const must = this.#checks++ % 2 === 0;
@@ -132,14 +142,20 @@ export class Connection {
     return must;
   }
 
-  /** Takes an ack. Returns the time since the ping that it answers, in ms, or undefined when it does not answer such a ping. */
+  /**
+   * Takes an ack. Returns the time since the ping that it answers, in ms, or undefined when it does
+   * not answer such a ping.
+   */
   measured(): number | undefined {
     const since = this.pingedAt;
     this.pingedAt = undefined;
     return since === undefined ? undefined : Math.max(0, this.#options.scheduler.now() - since);
   }
 
-  /** Ends the handshake: both sides may send. From now on, each side must send a frame every `every` ms. */
+  /**
+   * Ends the handshake: both sides may send. From now on, each side must send a frame every `every`
+   * ms.
+   */
   agree(every: number, silence = noSilence(this.#options.scheduler.now())): void {
     const { scheduler, isWaiting, ping, woken$ } = this.#options;
     this.silence = silence;

@@ -7,8 +7,8 @@ import type { EndpointParts } from './endpointParts.js';
 import type { EndpointOptions } from './endpointOptions.js';
 
 /**
- * The token of a client: a constant text, or a function that returns the current token, a promise of it, or an Observable that emits it
- * first.
+ * The token of a client: a constant text, or a function that returns the current token, a promise
+ * of it, or an Observable that emits it first.
  */
 export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
@@ -22,11 +22,17 @@ export interface Credentials {
   readonly shown: string | undefined;
   /** Requests a token, then subscribes to `then`. */
   before<T>(then: Observable<T>): Observable<T>;
-  /** Schedules a fresh token for this connection, whose token expires in `expires` ms; `undefined` or 0: never. */
+  /**
+   * Schedules a fresh token for this connection, whose token expires in `expires` ms; `undefined`
+   * or 0: never.
+   */
   expire(connection: Connection, expires: number | undefined): void;
 }
 
-/** How long before the expiry the client requests a fresh token, in ms; half of the lifetime, if that is shorter. */
+/**
+ * How long before the expiry the client requests a fresh token, in ms; half of the lifetime, if
+ * that is shorter.
+ */
 const EARLY = 30_000;
 
 export function createCredentials(
@@ -52,7 +58,8 @@ export function createCredentials(
       renewal.clear();
       if (!token || !expires) return;
       const send = (fresh: string): void => connection.send(controlFrame('auth', fresh));
-      // If the request fails, the server closes the connection at the expiry, and the client requests a token for the next one.
+      // If the request fails, the server closes the connection at the expiry, and the client
+      // requests a token for the next one.
       renew = () =>
         wait(
           () => ask(token),

@@ -17,7 +17,8 @@ export interface Durable extends Durability {
 const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, recall, restoreBatches };
 
 /**
- * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's session needs for them.
+ * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's
+ * session needs for them.
  *
  * @example
  * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write

@@ -26,16 +26,19 @@ export type OnUnsendable = (message: Message, error: RxwireError) => void;
 /** @throws {FrameTooLargeError} When a frame has more than `maxFrame` bytes. */
 export function checkSize(frame: Frame, maxFrame: number): void {
   const { length } = frame;
-  // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if they may exceed the limit.
+  // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if
+  // they may exceed the limit.
   const isUnsure = typeof frame === 'string' && length * 3 > maxFrame;
   const size = isUnsure ? byteLength(frame) : length;
   if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
 }
 
 /**
- * Encodes messages as bodies, as few as the limit allows. The encodable messages get numbers from `first` on; none if `first` is 0.
+ * Encodes messages as bodies, as few as the limit allows. The encodable messages get numbers from
+ * `first` on; none if `first` is 0.
  *
- * @param keepsNumbers Whether the messages have their numbers already: those that cannot be encoded keep theirs. @default false
+ * @param keepsNumbers Whether the messages have their numbers already: those that cannot be encoded
+ *   keep theirs. @default false
  */
 export type Encode = (messages: readonly Message[], first: number, keepsNumbers?: boolean) => MaybeAsync<readonly Encoded[]>;
 

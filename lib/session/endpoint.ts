@@ -22,7 +22,10 @@ import { Sender } from './send/sender.js';
 import type { Report } from './sessionEvents.js';
 import type { NumberedRejection } from './store/inbox.js';
 
-/** One side of a session, over one connection after the other. Client and server differ in the handshake only. */
+/**
+ * One side of a session, over one connection after the other. Client and server differ in the
+ * handshake only.
+ */
 export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   /** The id of this side. */
   readonly id: string;
@@ -174,12 +177,16 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#report({ kind: 'open' });
     this.rejections.restart(rejections);
     this.#acks.restart();
-    // A message that is acked was accepted, also one that was finished before a restart and is above the `rx` of the handshake.
+    // A message that is acked was accepted, also one that was finished before a restart and is
+    // above the `rx` of the handshake.
     this.sender.attach(this, accepted, allowance, rejections);
     if (connection.earlyAck) this.sender.acknowledge(connection.earlyAck);
   }
 
-  /** From now on, sends all acks at once, and requests the delayed acks of the other side: the session ends when nothing is left. */
+  /**
+   * From now on, sends all acks at once, and requests the delayed acks of the other side: the
+   * session ends when nothing is left.
+   */
   drain(): void {
     this.#isDraining = true;
     if (this.sender.pending.byId.size > 0 && this.hasLazyAcks && this.#connection?.isAgreed)
@@ -326,7 +333,9 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     this.#reader.reset();
   }
 
-  /** Sends the waiting messages and the pending ack: with a batch, if the other side supports that. */
+  /**
+   * Sends the waiting messages and the pending ack: with a batch, if the other side supports that.
+   */
   #runTurn(): void {
     if (this.#acks.isDue && !this.hasLazyAcks) this.#sendAck();
     this.sender.flush();
@@ -354,7 +363,10 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     return !this.#isDraining && !pending.isWatched() && mayAckWait(frame.length, inFlight.load());
   }
 
-  /** Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the other side may not send yet. */
+  /**
+   * Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the
+   * other side may not send yet.
+   */
   #checkPhase(frame: SessionFrame, connection: Connection): boolean {
     const isEarly = connection.isEarly(frame);
     if (isEarly) this.#parts.onEarly?.(connection);

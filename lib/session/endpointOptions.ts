@@ -11,51 +11,77 @@ import type { Inbox } from './store/inbox.js';
 
 /** The options of both sides of a session. */
 export interface EndpointOptions {
-  /** The id of this side, and the default `source` of its messages. @default 21 random characters */
+  /**
+   * The id of this side, and the default `source` of its messages. @default 21 random characters
+   */
   readonly id?: string;
   /** The delivery guarantee of messages without their own. @default 'at-least-once' */
   readonly delivery?: Delivery;
   /** The maximum size of a frame in bytes, in both directions. @default 1 MiB */
   readonly maxFrame?: number;
-  /** The maximum number of unacked messages from the other side; a frame contains at most 256 messages. @default 1_024 */
+  /**
+   * The maximum number of unacked messages from the other side; a frame contains at most 256
+   * messages. @default 1_024
+   */
   readonly window?: number;
   /** The maximum size of the frames of these messages, in bytes. @default 1 MiB */
   readonly windowBytes?: number;
   /** The maximum number of messages that wait to be sent. @default 10_000 */
   readonly maxQueued?: number;
-  /** The message to drop when more than `maxQueued` would wait. Each drop is reported. @default 'drop-lowest': the oldest of the lowest priority */
+  /**
+   * The message to drop when more than `maxQueued` would wait. Each drop is reported. @default
+   * 'drop-lowest': the oldest of the lowest priority
+   */
   readonly overflow?: OverflowPolicy;
   /**
-   * How often an undecodable batch is received before it is set aside as a dead letter. Also the number of undecodable frames without numbers, or
-   * that a sealing codec cannot open, in a row that closes the connection with 4400. @default 3
+   * How often an undecodable batch is received before it is set aside as a dead letter. Also the
+   * number of undecodable frames without numbers, or that a sealing codec cannot open, in a row
+   * that closes the connection with 4400. @default 3
    */
   readonly maxBadFrames?: number;
-  /** The maximum duration of the handshake, in ms; a connection that takes longer is closed with 4408. @default 5_000 */
+  /**
+   * The maximum duration of the handshake, in ms; a connection that takes longer is closed with 4408.
+   * @default 5_000
+   */
   readonly helloTimeout?: number;
   /** How long the end of the session may wait for acks, in ms. @default 10_000 */
   readonly drainTimeout?: number;
   /**
-   * How long the other side may delay the ack of a message of this side, to send it with a message of its own, in ms. This applies while
-   * the application does not wait for the ack: it has no subscriber of `receipts$`, has not called `send`, and most of the window is free.
-   * 0: all acks are sent at once. @default 25
+   * How long the other side may delay the ack of a message of this side, to send it with a message
+   * of its own, in ms. This applies while the application does not wait for the ack: it has no
+   * subscriber of `receipts$`, has not called `send`, and most of the window is free. 0: all acks
+   * are sent at once. @default 25
    */
   readonly ackDelay?: number;
-  /** The store of the processing state of received messages, and of their effects. @default none: the state is lost when the process ends */
+  /**
+   * The store of the processing state of received messages, and of their effects. @default none:
+   * the state is lost when the process ends
+   */
   readonly inbox?: Inbox;
   /**
-   * The store of the messages that could not be processed. @default that of the inbox, which stores a letter in the transaction that moves the
-   * cursor; without an inbox `memoryDeadLetters()`: the latest 1,000, in memory
+   * The store of the messages that could not be processed. @default that of the inbox, which stores
+   * a letter in the transaction that moves the cursor; without an inbox `memoryDeadLetters()`: the
+   * latest 1,000, in memory
    */
   readonly deadLetters?: DeadLetterStore;
   /** Stores a letter in `deadLetters`. @default the session stores no letters */
   readonly keep?: SessionTerms['keep'];
-  /** Called with each message that was given up: dropped, expired, in doubt, or not storable. An exception is reported in `errors$`. */
+  /**
+   * Called with each message that was given up: dropped, expired, in doubt, or not storable. An
+   * exception is reported in `errors$`.
+   */
   readonly onDead?: (message: Message, error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /** Schedules the batching of the messages of one run. @default asapScheduler: at the end of the microtask */
+  /**
+   * Schedules the batching of the messages of one run. @default asapScheduler: at the end of the
+   * microtask
+   */
   readonly microtask?: SchedulerLike;
-  /** Emits true when the application has subscribed; until then messages wait, unacked. @default always true */
+  /**
+   * Emits true when the application has subscribed; until then messages wait, unacked. @default
+   * always true
+   */
   readonly listening$?: Observable<boolean>;
   /** Returns whether receipts have a subscriber. @default always true */
   readonly isWatched?: () => boolean;
@@ -81,7 +107,10 @@ export const DEFAULTS = {
   },
 } as const;
 
-/** @throws {RangeError} When a number is out of range. @throws {TypeError} When `deadLetters` is no store. */
+/**
+ * @throws {RangeError} When a number is out of range. @throws {TypeError} When `deadLetters` is no
+ *   store.
+ */
 export function checkOptions(owner: string, options: EndpointOptions): void {
   const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout, drainTimeout, ackDelay, deadLetters } = options;
   assertPositive(owner, { maxFrame, maxQueued, maxBadFrames, helloTimeout });

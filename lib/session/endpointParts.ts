@@ -14,7 +14,9 @@ export interface Agreement {
   readonly rx: number;
   /** Whether the other side has the numbers of this side at all. */
   readonly isKnown: boolean;
-  /** Whether the other side has accepted no message of this side, under any number. @default false */
+  /**
+   * Whether the other side has accepted no message of this side, under any number. @default false
+   */
   readonly isFresh?: boolean | undefined;
   readonly allowance: Allowance;
   /** The interval in which each side must send at least one frame, in ms. */
@@ -30,7 +32,10 @@ export interface Agreement {
 /** The parts of an endpoint that differ between client and server. */
 export interface EndpointParts extends SenderParts {
   readonly emit: (message: Message) => void;
-  /** Called with each new `system.ping` when it arrives, before the application receives it. @default does nothing */
+  /**
+   * Called with each new `system.ping` when it arrives, before the application receives it.
+   * @default does nothing
+   */
   readonly onPing?: (message: Message, isNumbered: boolean) => void;
   /** Returns the id of the other side, for the application. */
   readonly source: () => string;
@@ -38,7 +43,10 @@ export interface EndpointParts extends SenderParts {
   readonly onOpen: (connection: Connection) => void;
   /** @throws {RxwireError} When the connection cannot continue. */
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
-  /** Returns an Observable that emits when the record of the client is stored; `undefined` when it is. Commits wait for that. @default the record is stored */
+  /**
+   * Returns an Observable that emits when the record of the client is stored; `undefined` when it
+   * is. Commits wait for that. @default the record is stored
+   */
   readonly recorded?: () => Observable<void> | undefined;
   /** Called with each frame that arrives before this side may send. @default does nothing */
   readonly onEarly?: (connection: Connection) => void;
@@ -50,6 +58,9 @@ export interface EndpointParts extends SenderParts {
   readonly ackDelayOf?: (messages: readonly Message[]) => number;
   /** Returns how much of what is processed may be acked now. @default all */
   readonly ackable?: (done: number) => number;
-  /** Returns false for a batch that must be dropped. @throws {RxwireError} When the connection cannot continue. @default always true */
+  /**
+   * Returns false for a batch that must be dropped. @throws {RxwireError} When the connection
+   * cannot continue. @default always true
+   */
   readonly admit?: (batch: BatchFrame) => boolean;
 }

@@ -2,7 +2,10 @@ import { ignoreElements, merge, tap, timer, type Observable, type SchedulerLike 
 import { ConnectionLostError } from '../errors.js';
 import { SILENT } from '../link/closeCode.js';
 
-/** The default interval in which each side must be heard, in ms. The server chooses it, and tells its clients. */
+/**
+ * The default interval in which each side must be heard, in ms. The server chooses it, and tells
+ * its clients.
+ */
 export const PING_INTERVAL = 15_000;
 
 export interface HeartbeatOptions {
@@ -13,18 +16,21 @@ export interface HeartbeatOptions {
   /** Returns whether the heartbeat must ping although the other side sends frames. */
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
-  /** Emits when timers may not have run until now, or the network may have changed. @default never */
+  /**
+   * Emits when timers may not have run until now, or the network may have changed. @default never
+   */
   readonly woken$?: Observable<unknown> | undefined;
   readonly scheduler: SchedulerLike;
 }
 
 /**
- * Pings when the other side was silent for `every` ms, and fails when it was silent for two to two and a half intervals: the heartbeat
- * checks twice in each.
+ * Pings when the other side was silent for `every` ms, and fails when it was silent for two to two
+ * and a half intervals: the heartbeat checks twice in each.
  *
- * The heartbeat counts checks, not time. A check that is late by more than the time between two checks shows that this process did not run:
- * frames that arrived meanwhile may still have to be read. The heartbeat then pings first, and waits at least `every` ms for the answer. It
- * does so once in each silence, as the timers of a hidden tab are always late.
+ * The heartbeat counts checks, not time. A check that is late by more than the time between two
+ * checks shows that this process did not run: frames that arrived meanwhile may still have to be
+ * read. The heartbeat then pings first, and waits at least `every` ms for the answer. It does so
+ * once in each silence, as the timers of a hidden tab are always late.
  *
  * For one subscription.
  */
@@ -54,7 +60,10 @@ export interface Silence {
   quiet: number;
   /** Whether the heartbeat has pinged because this process may not have run. */
   hasAsked: boolean;
-  /** The time of the last check, or of the beginning. A heartbeat that takes over from another one checks half an interval after it. */
+  /**
+   * The time of the last check, or of the beginning. A heartbeat that takes over from another one
+   * checks half an interval after it.
+   */
   checkedAt: number;
 }
 

@@ -27,7 +27,10 @@ export interface InspectedFrame {
   readonly count?: number;
   /** Whether an earlier connection has carried a message of this batch already. */
   readonly isResent: boolean;
-  /** The ack that the frame is, or carries: all messages up to `done` are processed, and `credit` more may be sent. */
+  /**
+   * The ack that the frame is, or carries: all messages up to `done` are processed, and `credit`
+   * more may be sent.
+   */
   readonly ack?: { readonly done: number; readonly credit: number };
   /** The messages of a batch. Absent if the frame is no batch, or could not be decoded. */
   readonly messages?: readonly Message[];
@@ -56,15 +59,24 @@ export interface InspectedConnection {
 export interface InspectOptions {
   /** The codecs of the session, to decode the messages. @default json() */
   readonly codec?: Codec | readonly Codec[];
-  /** Called with each frame, in the order of the connection. RxJS reports an exception as an unhandled error; the connection is not affected. */
+  /**
+   * Called with each frame, in the order of the connection. RxJS reports an exception as an
+   * unhandled error; the connection is not affected.
+   */
   readonly onFrame: (frame: InspectedFrame) => void;
-  /** Called when a connection is open and when it ends, in order with its frames. An exception has the same effect as one of `onFrame`. @default none */
+  /**
+   * Called when a connection is open and when it ends, in order with its frames. An exception has
+   * the same effect as one of `onFrame`. @default none
+   */
   readonly onConnection?: (event: InspectedConnection) => void;
   /** The scheduler for the clock. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
-/** The frames that may wait for a codec that decodes asynchronously. Further frames are reported without their messages. */
+/**
+ * The frames that may wait for a codec that decodes asynchronously. Further frames are reported
+ * without their messages.
+ */
 const MAX_WAITING = 1_000;
 /** The fields of a handshake that open a session. */
 const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
@@ -73,8 +85,9 @@ const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
 type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' | 'frame'>;
 
 /**
- * Reports each frame of a session in both directions, decoded: for a log, or for a developer who watches a connection. It changes nothing of
- * what the link sends, nor when. It is for the client's side of a session.
+ * Reports each frame of a session in both directions, decoded: for a log, or for a developer who
+ * watches a connection. It changes nothing of what the link sends, nor when. It is for the client's
+ * side of a session.
  *
  * @param link The link to inspect, such as `webSocket(url)`.
  * @returns A link that behaves as `link`, and describes itself as it does.
@@ -126,13 +139,18 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
   return describedBy(inspect, () => link);
 }
 
-/** Reads frames in the order of the connection. The function that it returns decodes the messages, which may take time. */
+/**
+ * Reads frames in the order of the connection. The function that it returns decodes the messages,
+ * which may take time.
+ */
 function createReader(codecs: readonly Codec[]) {
   const highest = { sent: 0, received: 0 };
   let pid = '';
   let [codec] = codecs;
 
-  /** Remembers what later frames need: the outbox, the codec, and whether the numbers start again. */
+  /**
+   * Remembers what later frames need: the outbox, the codec, and whether the numbers start again.
+   */
   const follow = (kind: 'hello' | 'welcome', fields: Readonly<Record<string, unknown>>): void => {
     if (kind === 'hello') {
       if (typeof fields['pid'] === 'string') ({ pid } = fields as { readonly pid: string });
@@ -174,7 +192,10 @@ function createReader(codecs: readonly Codec[]) {
   };
 }
 
-/** Returns the fields of a frame that is no batch, without its secrets. The value of an `auth` of the client is one. */
+/**
+ * Returns the fields of a frame that is no batch, without its secrets. The value of an `auth` of
+ * the client is one.
+ */
 function fieldsOf(read: Exclude<SessionFrame, BatchFrame>): Readonly<Record<string, unknown>> {
   const { kind, ...own } = read;
   const { value } = own as { readonly value?: unknown };

@@ -38,8 +38,9 @@ export interface SessionRun {
 type Start = (parts: Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life'>) => SessionRun;
 
 /**
- * Runs a session from its first connection. It ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
- * the connections end; or when the session finally fails. It completes only when no message is left.
+ * Runs a session from its first connection. It ends when `outgoing` has completed and its messages
+ * are acked, or after `drainTimeout`; when the connections end; or when the session finally fails.
+ * It completes only when no message is left.
  *
  * @throws {DrainTimeoutError} Delivered, when messages are left after `drainTimeout`.
  * @throws {UndeliveredError} Delivered, when messages are left and the other side ends the session.
@@ -50,7 +51,10 @@ export function runSession(outgoing: Observable<Message>, options: EndpointOptio
   });
 }
 
-/** Not composed of operators: a server has thousands of sessions, and operators would take 16 KiB for each. */
+/**
+ * Not composed of operators: a server has thousands of sessions, and operators would take 16 KiB
+ * for each.
+ */
 function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: EndpointOptions, start: Start): void {
   const { listening$ = of(true) } = options;
   const life = new Subscription();
@@ -72,7 +76,8 @@ function run(to: Subscriber<Message>, outgoing: Observable<Message>, options: En
   };
 
   life.add(listening$.pipe(first(identity, false)).subscribe((is) => is && endpoint.held.open()));
-  // Runs before the connection is closed: the other side does not send messages again when it has received their delayed ack.
+  // Runs before the connection is closed: the other side does not send messages again when it has
+  // received their delayed ack.
   to.add(() => endpoint.flushAcks());
   to.add(connections$.subscribe(end));
   to.add(outgoing.subscribe({ next: (message) => endpoint.send(message), error: fail, complete: drain }));
@@ -113,8 +118,8 @@ export function giveUp({ sender }: Endpoint): UndeliveredMessages | undefined {
 }
 
 /**
- * Waits until all messages are acked, for `drainTimeout` at most; gives up the others, closes the connection, and completes when the other
- * side had time to answer.
+ * Waits until all messages are acked, for `drainTimeout` at most; gives up the others, closes the
+ * connection, and completes when the other side had time to answer.
  *
  * @param onTimeout Called when messages were given up.
  */
@@ -135,7 +140,8 @@ export function drainAndClose(
       if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
       return EMPTY;
     });
-    // A message that is being delivered, whose handler has completed the wire, is acked at the end of the microtask.
+    // A message that is being delivered, whose handler has completed the wire, is acked at the end
+    // of the microtask.
     return concat(drained$, after(0, microtask), settled$, closed$);
   });
 }

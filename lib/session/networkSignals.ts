@@ -1,6 +1,9 @@
 import { defer, EMPTY, filter, fromEvent, map, merge, type Observable } from 'rxjs';
 
-/** A signal of the platform. `awake`: timers and connections may not have run until now; `online` and `offline`: there is a network, or none. */
+/**
+ * A signal of the platform. `awake`: timers and connections may not have run until now; `online`
+ * and `offline`: there is a network, or none.
+ */
 export type NetworkSignal = 'awake' | 'online' | 'offline';
 
 type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
@@ -8,8 +11,8 @@ type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
 /**
  * The signals of a page or worker. On Node there are none.
  *
- * A page that was frozen (https://wicg.github.io/page-lifecycle/), hidden or in the back-forward cache emits `awake` when it is active
- * again.
+ * A page that was frozen (https://wicg.github.io/page-lifecycle/), hidden or in the back-forward
+ * cache emits `awake` when it is active again.
  */
 export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer(() => {
   const { addEventListener, document } = globalThis as {
@@ -26,7 +29,10 @@ export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer((
   return merge(network$, visible$, on(page, 'pageshow', 'awake'), on(document, 'resume', 'awake'));
 });
 
-/** Returns whether the platform reports that there is no network. `false` does not mean that there is one. */
+/**
+ * Returns whether the platform reports that there is no network. `false` does not mean that there
+ * is one.
+ */
 export function isOffline(): boolean {
   return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine === false;
 }

@@ -7,23 +7,33 @@ import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../ope
 import type { Report } from './sessionEvents.js';
 import { hopeful, networkSignals, type NetworkSignal } from './networkSignals.js';
 
-/** How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter; `false`: not at all. */
+/**
+ * How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter;
+ * `false`: not at all.
+ */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 /** The end of the last connection. */
 export interface ConnectionEnds {
   /** Returns how long the peer asked to wait, from now, in ms. */
   readonly pause: () => number;
-  /** Returns whether the connection ended because of a message, which is not sent again for ever: then any close code permits another connection. */
+  /**
+   * Returns whether the connection ended because of a message, which is not sent again for ever:
+   * then any close code permits another connection.
+   */
   readonly isBlamed: () => boolean;
-  /** Returns whether the peer has announced the end of the connection, which is then no failure: another one follows without a delay of its own. */
+  /**
+   * Returns whether the peer has announced the end of the connection, which is then no failure:
+   * another one follows without a delay of its own.
+   */
   readonly isAnnounced: () => boolean;
 }
 
 const NO_ENDS: ConnectionEnds = { pause: () => 0, isBlamed: () => false, isAnnounced: () => false };
 
 /**
- * Opens a lost link again, unless its close code is final. A received value resets the delay: the link emits one when it has made progress.
+ * Opens a lost link again, unless its close code is final. A received value resets the delay: the
+ * link emits one when it has made progress.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  */
@@ -77,7 +87,10 @@ function explained(error: unknown): unknown {
   return closeCode === UNAUTHORIZED || closeCode === FORBIDDEN ? new UnauthorizedError(closeCode, reason, error) : error;
 }
 
-/** Returns whether a lost link can be opened again: after a close code that permits it, or an error that is not an `RxwireError`. */
+/**
+ * Returns whether a lost link can be opened again: after a close code that permits it, or an error
+ * that is not an `RxwireError`.
+ */
 export function isTemporary(error: unknown): boolean {
   if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode);
   return !(error instanceof RxwireError);

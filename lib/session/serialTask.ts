@@ -9,7 +9,10 @@ export interface SerialTask {
   readonly isBusy: boolean;
   /** Runs a task. Must not be called while another one runs. */
   run<T>(task: () => MaybePromise<T>, done: (value: T) => void): void;
-  /** Calls back when no task runs, before another one is started. A later call replaces the earlier one. */
+  /**
+   * Calls back when no task runs, before another one is started. A later call replaces the earlier
+   * one.
+   */
   whenIdle(callback: () => void): void;
 }
 

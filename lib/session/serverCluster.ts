@@ -13,7 +13,10 @@ export interface ClusterServer {
   readonly size: number;
 }
 
-/** Connects the servers of several nodes, so that a client may reach each of them: `natsCluster` of rxwire/nats. */
+/**
+ * Connects the servers of several nodes, so that a client may reach each of them: `natsCluster` of
+ * rxwire/nats.
+ */
 export interface ServerCluster {
   /** Names this node: 1 to 64 of the characters `A-Z a-z 0-9 _ -`. */
   readonly node: string;
@@ -22,7 +25,8 @@ export interface ServerCluster {
   /** The default `outbox` of the server. */
   readonly outbox: (pid: string) => OutboxStore;
   /**
-   * Passes requests of SSE and long polling to the node of their link. Without it, a load balancer must send all requests of a link to one server.
+   * Passes requests of SSE and long polling to the node of their link. Without it, a load balancer
+   * must send all requests of a link to one server.
    */
   readonly requests?: ClusterRequests;
   /** Lets the other nodes reach a server, until the result is unsubscribed from. */

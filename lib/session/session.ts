@@ -20,24 +20,29 @@ export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /**
-   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for each connection, and again before they
-   * expire. An exception counts as a failed connection and is retried, except for an `UnauthorizedError`, which ends the wire. @default
-   * none
+   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
+   * each connection, and again before they expire. An exception counts as a failed connection and
+   * is retried, except for an `UnauthorizedError`, which ends the wire. @default none
    */
   readonly token?: TokenSource;
-  /** The signals of the platform about the page and the network. @default those of the browser; on Node none */
+  /**
+   * The signals of the platform about the page and the network. @default those of the browser; on
+   * Node none
+   */
   readonly signals$?: Observable<NetworkSignal>;
   /** The store of the numbered messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
 
 /**
- * Turns an unreliable link for frames into a reliable link for messages: each message arrives once and in order, as long as both sides keep
- * their state. This is the client side; `listen` is the server side. docs/protocol.md describes the protocol.
+ * Turns an unreliable link for frames into a reliable link for messages: each message arrives once
+ * and in order, as long as both sides keep their state. This is the client side; `listen` is the
+ * server side. docs/protocol.md describes the protocol.
  *
  * @param codec One codec, or several, the best first: the server uses the first that it supports.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if some codecs are sealed and others are not, or a persistent store has no `durability`.
+ * @throws {TypeError} At call time, if some codecs are sealed and others are not, or a persistent
+ *   store has no `durability`.
  * @example
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */

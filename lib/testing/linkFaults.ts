@@ -37,7 +37,10 @@ import { ABNORMAL } from '../link/closeCode.js';
 import { describedBy } from '../link/describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 
-/** The condition of a network: it carries frames, refuses each connection, or loses each frame without a word. */
+/**
+ * The condition of a network: it carries frames, refuses each connection, or loses each frame
+ * without a word.
+ */
 export type LinkCondition = 'up' | 'cut' | 'black hole';
 
 /** Faults for links. All links that {@link LinkFaults.layer} has wrapped suffer them together. */
@@ -46,18 +49,27 @@ export interface LinkFaults {
   readonly condition: LinkCondition;
   /** Emits the condition now, and at each change. */
   readonly condition$: Observable<LinkCondition>;
-  /** Wraps a link, so that its connections suffer the faults. It describes itself as the link does. */
+  /**
+   * Wraps a link, so that its connections suffer the faults. It describes itself as the link does.
+   */
   readonly layer: (link: Link<Frame> & DescribedLink) => Link<Frame> & DescribedLink;
-  /** Loses each connection, and refuses each new one until {@link restore}. Both ends learn of it at once, with close code 1006. */
+  /**
+   * Loses each connection, and refuses each new one until {@link restore}. Both ends learn of it at
+   * once, with close code 1006.
+   */
   readonly cut: () => void;
   /** Loses each connection. Another one can open at once. */
   readonly drop: () => void;
   /**
-   * Loses each frame from now on, in both directions, and neither end learns of it; new connections wait. After {@link restore}, a connection
-   * that has lost a frame carries none any more, as one of TCP does: its ends find out by their heartbeats.
+   * Loses each frame from now on, in both directions, and neither end learns of it; new connections
+   * wait. After {@link restore}, a connection that has lost a frame carries none any more, as one
+   * of TCP does: its ends find out by their heartbeats.
    */
   readonly blackhole: () => void;
-  /** Delays each frame by this time in each direction, and by a random time of up to `jitter` more, in ms. The order stays. */
+  /**
+   * Delays each frame by this time in each direction, and by a random time of up to `jitter` more,
+   * in ms. The order stays.
+   */
   readonly lag: (ms: number, jitter?: number) => void;
   /** Ends a cut, and a black hole. A lag stays. */
   readonly restore: () => void;
@@ -66,13 +78,16 @@ export interface LinkFaults {
 export interface LinkFaultsOptions {
   /** The scheduler of the delays. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /** The source of randomness for the jitter: numbers from 0 up to, but not including, 1. @default Math.random */
+  /**
+   * The source of randomness for the jitter: numbers from 0 up to, but not including, 1. @default
+   * Math.random
+   */
   readonly random?: () => number;
 }
 
 /**
- * Creates faults for links: for a test, or for a page that shows what its application does on a bad network. They work with links in memory
- * and with real ones.
+ * Creates faults for links: for a test, or for a page that shows what its application does on a bad
+ * network. They work with links in memory and with real ones.
  *
  * @throws {RangeError} By `lag`, if a time is negative.
  * @example
@@ -87,8 +102,9 @@ export function linkFaults({ scheduler = steadyScheduler(), random = Math.random
   let delay = { lag: 0, jitter: 0 };
 
   /**
-   * One direction of a connection. The end of the connection, as its sender announces it, travels behind the frames; if it gets lost, `closed$` ends
-   * the link of the sender, who knows that it has closed the connection.
+   * One direction of a connection. The end of the connection, as its sender announces it, travels
+   * behind the frames; if it gets lost, `closed$` ends the link of the sender, who knows that it
+   * has closed the connection.
    */
   const travel = (closed$?: Subject<never>): MonoTypeOperatorFunction<Frame> => {
     let isLost = false;
@@ -110,7 +126,8 @@ export function linkFaults({ scheduler = steadyScheduler(), random = Math.random
       const closed$ = new ReplaySubject<never>();
       const sent$ = new Subject<Frame>();
       const sending = new Subscription();
-      // A link that has learned of an end takes no more frames. As long as this side has not learned of it, it still closes the connection itself.
+      // A link that has learned of an end takes no more frames. As long as this side has not
+      // learned of it, it still closes the connection itself.
       const send = (): Observable<never> => {
         const next = (frame: Frame): void => sent$.next(frame);
         const error = (cause: unknown): void => (sent$.observed ? sent$ : closed$).error(cause);

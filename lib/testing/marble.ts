@@ -11,16 +11,19 @@ type Test = (title: string, run: () => void) => unknown;
 let collected: MarbleDiagram[] | undefined;
 
 /**
- * Specifies the behaviour of a pipeline in time as a test. Registers the test with the runner's global `it` or `test`; runs it at once if
- * there is none.
+ * Specifies the behaviour of a pipeline in time as a test. Registers the test with the runner's
+ * global `it` or `test`; runs it at once if there is none.
  *
  *     source      -a-b-|
  *     expected    -A-B-|
  *
  * @param title The title of the test.
- * @param spec The source and inputs, and the expected result, outputs and subscriptions to the source.
- * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables, and a function for each of the `outputs`.
- * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a description of each difference.
+ * @param spec The source and inputs, and the expected result, outputs and subscriptions to the
+ *   source.
+ * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables,
+ *   and a function for each of the `outputs`.
+ * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
+ *   description of each difference.
  * @example
  * marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
  */
@@ -53,10 +56,12 @@ function named<T>(title: string, run: () => T): T {
 }
 
 /**
- * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test runner, or none.
+ * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test
+ * runner, or none.
  *
  * @returns The recording of the run, for drawing or further checks.
- * @throws {Error} If there is a difference: with both marbles on one time axis, and a description of each difference.
+ * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
+ *   of each difference.
  * @example
  * runMarble({ source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
  */
@@ -77,7 +82,8 @@ export function runMarble<
 }
 
 /**
- * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their recordings.
+ * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their
+ * recordings.
  *
  * @example
  * const diagrams = await collectMarbles(async () => {

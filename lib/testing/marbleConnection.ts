@@ -55,7 +55,10 @@ export function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: ()
   return { test, received, inputs: () => [network, sent].flatMap((one) => (one ? [one.line()] : [])) };
 }
 
-/** Returns what a received message is in marbles: the payload of a letter; the value of a letter that it is a copy of; or itself. */
+/**
+ * Returns what a received message is in marbles: the payload of a letter; the value of a letter
+ * that it is a copy of; or itself.
+ */
 function letterOf(message: Message, values: MarbleValues): unknown {
   if (message.type === LETTER) return message.payload;
   return Object.values(values).find((value) => isMessage(value) && isCopy(message, value)) ?? message;

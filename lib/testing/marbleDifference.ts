@@ -14,8 +14,8 @@ export function show(value: unknown, limit = 120): string {
 type Pair = readonly [actual: object, expected: object];
 
 /**
- * Returns the differences of two values, as `path: expected …, got …`; none if they are deeply equal. `expected` may contain matchers as
- * jest's `expect.any(…)`.
+ * Returns the differences of two values, as `path: expected …, got …`; none if they are deeply
+ * equal. `expected` may contain matchers as jest's `expect.any(…)`.
  */
 export function differences(actual: unknown, expected: unknown, path = '', open: readonly Pair[] = []): string[] {
   if (isMatcher(expected) ? expected.asymmetricMatch(actual) : Object.is(actual, expected)) return [];
@@ -39,7 +39,10 @@ function pathTo(key: unknown, path: string): string {
   return path ? `${path}.${name}` : name;
 }
 
-/** Returns the elements, entries, or own properties of an object; undefined for an opaque one, as a WeakMap, which equals only itself. */
+/**
+ * Returns the elements, entries, or own properties of an object; undefined for an opaque one, as a
+ * WeakMap, which equals only itself.
+ */
 function partsOf(value: object): Map<unknown, unknown> | undefined {
   if (ArrayBuffer.isView(value)) return indexed([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   if (Array.isArray(value)) return indexed(value);
@@ -60,7 +63,10 @@ function indexed(items: readonly unknown[]): Map<unknown, unknown> {
   return new Map(items.map((item, index) => [index, item]));
 }
 
-/** Returns the kind of an object by name. `instanceof` would fail for objects of another realm, as of a test runner. */
+/**
+ * Returns the kind of an object by name. `instanceof` would fail for objects of another realm, as
+ * of a test runner.
+ */
 function kindOf(value: object): string {
   const constructor: unknown = value.constructor;
   return typeof constructor === 'function' ? constructor.name : 'Object';

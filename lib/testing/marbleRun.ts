@@ -17,7 +17,10 @@ import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, wat
 import { marksOf, type Comparison } from './marbleText.js';
 import { runVirtually } from './virtualTime.js';
 
-/** How long a pipeline may continue after its last marble, in ms, and how often it may emit: an endless pipeline must not block the test. */
+/**
+ * How long a pipeline may continue after its last marble, in ms, and how often it may emit: an
+ * endless pipeline must not block the test.
+ */
 const PATIENCE = 3_600_000;
 const MAX_EVENTS = 1_000;
 
@@ -25,7 +28,10 @@ type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, Marb
 /** A pipeline without types: the compiler has checked the types of the caller. */
 export type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
 
-/** Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected marbles. */
+/**
+ * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected
+ * marbles.
+ */
 export function record(spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
   return withMarbleEnd((end) => recordUntil(end, spec, pipeline));
 }

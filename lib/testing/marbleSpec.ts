@@ -11,7 +11,10 @@ type Syntax = ' ' | '-' | '|' | '#' | '^' | '!' | '(' | ')';
 /** A time in marbles, as ` 1.5s `: what is between two spaces, or between the start and a space. */
 type Time = `${number}${'ms' | 's' | 'm'}`;
 
-/** The type of the values that a string of marbles emits: the values of its letters, and `string` for letters without a value. */
+/**
+ * The type of the values that a string of marbles emits: the values of its letters, and `string`
+ * for letters without a value.
+ */
 export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends [never]
   ? string
   : string extends Marbles
@@ -28,8 +31,9 @@ type ValuesOf<Part, Values, Found = never> = Part extends `${infer Letter}${infe
   : Found;
 
 /**
- * The source and inputs of a pipeline, and the expected behaviour. The marbles are those of RxJS: `-` is 1 ms, a letter a value, `(ab)`
- * simultaneous values, `|` the completion, `#` the error, ` 20ms ` a duration, `^` a subscription, `!` an unsubscription.
+ * The source and inputs of a pipeline, and the expected behaviour. The marbles are those of RxJS:
+ * `-` is 1 ms, a letter a value, `(ab)` simultaneous values, `|` the completion, `#` the error,
+ * ` 20ms ` a duration, `^` a subscription, `!` an unsubscription.
  */
 export interface MarbleSpec<
   Source extends string = string,
@@ -38,11 +42,16 @@ export interface MarbleSpec<
   Inputs extends MarbleStrings = MarbleStrings,
   Outputs extends MarbleStrings = MarbleStrings,
 > {
-  /** The marbles of the source. It is cold, with times from its subscription; hot if it has a `^`. */
+  /**
+   * The marbles of the source. It is cold, with times from its subscription; hot if it has a `^`.
+   */
   readonly source: Source;
   /** The marbles that the pipeline must emit. */
   readonly expected: string;
-  /** The expected subscriptions to the source and their ends: one window for each subscription, in order. @default not asserted */
+  /**
+   * The expected subscriptions to the source and their ends: one window for each subscription, in
+   * order. @default not asserted
+   */
   readonly subs?: string | readonly string[];
   /** The time at which the test unsubscribes from the result. @default never */
   readonly unsub?: string;
@@ -54,16 +63,22 @@ export interface MarbleSpec<
   readonly time?: Time;
   /** Further streams for the pipeline, cold or hot like the source. */
   readonly inputs?: Inputs;
-  /** The values that the pipeline must pass to each of these functions, which it receives by name. */
+  /**
+   * The values that the pipeline must pass to each of these functions, which it receives by name.
+   */
   readonly outputs?: Outputs;
   /**
-   * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black hole, `c` crashes the server, and `d` loses the
-   * connection, while another one can open at once. The network is cut at first if the first letter is `o`. @default it is open
+   * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black
+   * hole, `c` crashes the server, and `d` loses the connection, while another one can open at once.
+   * The network is cut at first if the first letter is `o`. @default it is open
    */
   readonly link?: string;
   /** How long a frame takes in each direction, as marbles up to a `|`. @default no time */
   readonly lag?: string;
-  /** The messages that the server sends. A letter whose value is no message stands for a message of the type `value` with that payload. */
+  /**
+   * The messages that the server sends. A letter whose value is no message stands for a message of
+   * the type `value` with that payload.
+   */
   readonly server?: string;
   /** The messages that the server must receive, in the same way. @default not asserted */
   readonly received?: string;
@@ -81,7 +96,10 @@ export interface MarbleConnection {
   readonly connection: TestWire;
 }
 
-/** The second argument of a pipeline: the `wire` to a server, `time` in ms, `inputs` as Observables, `outputs` as functions that record their arguments. */
+/**
+ * The second argument of a pipeline: the `wire` to a server, `time` in ms, `inputs` as Observables,
+ * `outputs` as functions that record their arguments.
+ */
 export type MarbleContext<Values, Time, Inputs, Outputs> = MarbleConnection & { readonly [Name in keyof Time]: number } & {
   readonly [Name in keyof Inputs]: Observable<MarbleValue<Extract<Inputs[Name], string>, Values>>;
 } & { readonly [Name in keyof Outputs]: (value: unknown) => void };

@@ -8,7 +8,10 @@ type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptio
 /** The streams that RxJS's `hot` and `cold` create. */
 type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
 
-/** Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a value. */
+/**
+ * Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a
+ * value.
+ */
 export function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
   return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
 }
@@ -45,7 +48,10 @@ export function durationOf(marbles: string, name: string): number {
   return lengthOf(marbles);
 }
 
-/** Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again for each subscription. */
+/**
+ * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
+ * for each subscription.
+ */
 export function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
   const note = (kind: MarbleEvent['kind'], value?: unknown) => void emitted.push({ frame: now(), kind, value });

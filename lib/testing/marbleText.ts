@@ -26,7 +26,10 @@ export function marksOf({ from, to }: MarbleWindow): Mark[] {
   return [{ frame: from, kind: 'subscribe' }, ...unsubscribed];
 }
 
-/** Draws the lines that differ on one time axis, and describes the differences. Returns `undefined` if there are none. */
+/**
+ * Draws the lines that differ on one time axis, and describes the differences. Returns `undefined`
+ * if there are none.
+ */
 export function explain(comparisons: readonly Comparison[], values: MarbleValues): string | undefined {
   const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
   if (failed.length === 0) return undefined;
@@ -93,7 +96,10 @@ function letterOf(mark: Mark, values: MarbleValues): string {
   return letter ?? (typeof mark.value === 'string' && lengthOf(mark.value) === 1 ? mark.value : '?');
 }
 
-/** Draws the rows. Each frame with an event is a column as wide as its widest cell; the time between is drawn as dashes, or as a number if it is long. */
+/**
+ * Draws the rows. Each frame with an event is a column as wide as its widest cell; the time between
+ * is drawn as dashes, or as a number if it is long.
+ */
 function draw(rows: readonly Row[]): string[] {
   const frames = [...new Set([0, ...rows.flatMap(({ cells }) => [...cells.keys()])])].sort((a, b) => a - b);
   const margin = Math.max(...rows.map(({ label }) => label.length)) + 4;

@@ -1,6 +1,6 @@
 /**
- * Returns a source of numbers from 0 up to, but not including, 1: the same ones for the same seed. This is mulberry32, which is fast, small, and
- * good enough for tests.
+ * Returns a source of numbers from 0 up to, but not including, 1: the same ones for the same seed.
+ * This is mulberry32, which is fast, small, and good enough for tests.
  *
  * @param seed Any text or number.
  */

@@ -16,8 +16,9 @@ export interface FailedRun {
 const MAX_RUNS = 300;
 
 /**
- * Leaves events of a failed run out while it still fails: first halves of them, then quarters, down to one by one. The result has no event that could be left
- * out alone, unless this takes too many runs.
+ * Leaves events of a failed run out while it still fails: first halves of them, then quarters, down
+ * to one by one. The result has no event that could be left out alone, unless this takes too many
+ * runs.
  *
  * @param run Runs the seed without the events for which the function returns true.
  */

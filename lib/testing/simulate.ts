@@ -15,7 +15,10 @@ export interface SimulationChecks {
   readonly atEnd?: () => void;
 }
 
-/** Sets up what is tested, and what happens to it. It must not use promises: virtual time does not wait for them. */
+/**
+ * Sets up what is tested, and what happens to it. It must not use promises: virtual time does not
+ * wait for them.
+ */
 export type SimulationStory = (world: SimulationWorld) => SimulationChecks;
 
 export interface SimulationOptions {
@@ -29,7 +32,10 @@ export interface SimulationOptions {
   readonly duration?: number;
   /** How long the run goes on without faults, in ms of virtual time. @default 60_000 */
   readonly settle?: number;
-  /** Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its events. */
+  /**
+   * Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its
+   * events.
+   */
   readonly replay?: string;
 }
 
@@ -46,12 +52,14 @@ const DEFAULTS = { seeds: 100, firstSeed: 1, duration: 10_000, settle: 60_000 } 
 const CHECKED_EVERY = 100;
 
 /**
- * Runs a story of your own with many seeds, on virtual time: the network is cut and delays frames, the server crashes, handlers are slow, as the
- * seed decides. The checks of the story must hold in each run. A seed that fails is shrunk to the events that it needs to fail.
+ * Runs a story of your own with many seeds, on virtual time: the network is cut and delays frames,
+ * the server crashes, handlers are slow, as the seed decides. The checks of the story must hold in
+ * each run. A seed that fails is shrunk to the events that it needs to fail.
  *
  * @returns What has happened in all runs.
- * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing catches it. `cause` is that error; the message has the
- * seed, its events, and how to run it again.
+ * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing
+ *   catches it. `cause` is that error; the message has the seed, its events, and how to run it
+ *   again.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * const { seeds } = simulate(

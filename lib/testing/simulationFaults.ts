@@ -8,7 +8,9 @@ export interface SimulationFaults {
   readonly blackHoles?: boolean;
   /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
   readonly lags?: boolean;
-  /** The server dies, and another one starts that knows only what its stores contain. @default true */
+  /**
+   * The server dies, and another one starts that knows only what its stores contain. @default true
+   */
   readonly crashes?: boolean;
   /** `unreliable` loses values, emits them twice, and changes their order. @default true */
   readonly losses?: boolean;
@@ -35,7 +37,10 @@ const MAX_FAULTS = 8;
 const LONGEST = 3_000;
 const MAX_DELAY = 300;
 
-/** Returns the faults of a seed, in order. Most of them are short: what takes longer than a heartbeat is the rare case. */
+/**
+ * Returns the faults of a seed, in order. Most of them are short: what takes longer than a
+ * heartbeat is the rare case.
+ */
 export function planFaults(seed: number, faults: SimulationFaults, duration: number): readonly PlannedFault[] {
   const random = seededRandom(`faults of ${seed}`);
   const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((kind) => faults[KINDS[kind]] !== false);

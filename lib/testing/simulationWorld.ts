@@ -5,18 +5,30 @@ import { seededRandom } from './seededRandom.js';
 import { describeFault, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
-/** The parts from which a story of {@link simulate} is made. All of it runs on virtual time, and all chance comes from the seed. */
+/**
+ * The parts from which a story of {@link simulate} is made. All of it runs on virtual time, and all
+ * chance comes from the seed.
+ */
 export interface SimulationWorld {
   readonly seed: number;
   /** Returns numbers from 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Creates a wire whose network and server suffer the faults of the seed. A frame takes 1 to 20 ms, as the seed decides, unless `lag` is given. */
+  /**
+   * Creates a wire whose network and server suffer the faults of the seed. A frame takes 1 to 20
+   * ms, as the seed decides, unless `lag` is given.
+   */
   readonly testWire: <Types extends object = AnyTypes>(options?: TestWireOptions) => TestWire<MessageIn<Types>>;
   /** Runs a step so many times, at random times while there are faults, in order. */
   readonly during: (count: number, step: (index: number) => unknown) => void;
-  /** Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default 500 */
+  /**
+   * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default
+   * 500
+   */
   readonly pause: (most?: number) => Observable<unknown>;
-  /** An operator that loses values, emits some twice, and changes their order: an unreliable connection between two parts of a pipeline. */
+  /**
+   * An operator that loses values, emits some twice, and changes their order: an unreliable
+   * connection between two parts of a pipeline.
+   */
   readonly unreliable: <T>() => MonoTypeOperatorFunction<T>;
 }
 
@@ -46,7 +58,10 @@ export function synchronous<T>(name: string, result: T): T {
   return result;
 }
 
-/** The longest time that a frame takes without a fault, in ms. Frames that took no time would hide what happens on their way. */
+/**
+ * The longest time that a frame takes without a fault, in ms. Frames that took no time would hide
+ * what happens on their way.
+ */
 const MAX_LAG = 20;
 const LOST = 0.1;
 const DOUBLED = 0.1;
@@ -67,7 +82,10 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   let [steps, pipes, pauses] = [0, 0, 0];
   scheduleFaults(options, wires);
 
-  /** Decides by chance whether a fault happens here. The decision depends on nothing but the seed and the place. */
+  /**
+   * Decides by chance whether a fault happens here. The decision depends on nothing but the seed
+   * and the place.
+   */
   const happens = (id: string, probability: number, text: string): boolean => {
     if (seededRandom(`${seed} ${id}`)() >= probability || isLeftOut(id)) return false;
     onEvent({ id, at: scheduler.now(), text });
@@ -121,7 +139,10 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   };
 }
 
-/** The network is what the faults make of it that are active: a cut goes before a black hole, and the longest lag counts. */
+/**
+ * The network is what the faults make of it that are active: a cut goes before a black hole, and
+ * the longest lag counts.
+ */
 function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();
   const settle = (): void => {

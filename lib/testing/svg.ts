@@ -8,7 +8,8 @@ import { COLOURS, STYLE } from './svgTheme.js';
 const BETWEEN = 20;
 
 /**
- * Draws recorded marbles as one picture for light and dark pages: the input streams, the operator, the results.
+ * Draws recorded marbles as one picture for light and dark pages: the input streams, the operator,
+ * the results.
  *
  * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.
@@ -34,7 +35,10 @@ export function renderMarbles(name: string, diagrams: readonly MarbleDiagram[]):
   return `${element('svg', root, [title, element('style', {}, STYLE), card, content.draw(PADDING)].join('\n'))}\n`;
 }
 
-/** Returns the colours of a diagram. A letter, upper or lower case, has the same colour in every picture, unless another letter of the diagram has it. */
+/**
+ * Returns the colours of a diagram. A letter, upper or lower case, has the same colour in every
+ * picture, unless another letter of the diagram has it.
+ */
 function palette(): ColourOf {
   const slots: string[] = [];
   return (label) => {

@@ -15,7 +15,10 @@ interface Block {
   readonly draw: (top: number) => string;
 }
 
-/** Draws one diagram: its title, the input streams, the operator, the output streams, the time axis, and the legend of letters. */
+/**
+ * Draws one diagram: its title, the input streams, the operator, the output streams, the time axis,
+ * and the legend of letters.
+ */
 export function diagramOf(diagram: MarbleDiagram, name: string, axis: Axis, colourOf: ColourOf): Block {
   const lanes = diagram.lines.map((line) => laneOf(line, diagram, axis, colourOf));
   const entrances = diagram.lines.filter(({ role }) => role === 'source' || role === 'input').length;
@@ -111,7 +114,10 @@ function isLettered(value: unknown): value is object {
   return typeof value === 'object' && value !== null && labelOf(value, {}).parts.length === 0;
 }
 
-/** Returns a short form of a value. A message is shown by its type: it has many other fields, and its id is random. */
+/**
+ * Returns a short form of a value. A message is shown by its type: it has many other fields, and
+ * its id is random.
+ */
 function meaningOf(value: unknown): string {
   const { id, type } = value as { id?: unknown; type?: unknown };
   return typeof id === 'string' && typeof type === 'string' ? type : show(value, Infinity);

@@ -13,8 +13,8 @@ const MAX_PART_TEXT = 6;
 const MAX_PARTS = 6;
 
 /**
- * Returns the label of a value. A plain value becomes a text; an array, or an object that contains one, a label for each element; any other
- * object its letter in `values`, or a short form.
+ * Returns the label of a value. A plain value becomes a text; an array, or an object that contains
+ * one, a label for each element; any other object its letter in `values`, or a short form.
  */
 export function labelOf(value: unknown, values: MarbleValues): Label {
   if (Array.isArray(value)) return { text: '', parts: several(value, values) };

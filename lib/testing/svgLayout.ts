@@ -11,7 +11,10 @@ export const SMALL = 11;
 export const LEVEL = 2 * RADIUS + 4;
 export const PART_RADIUS = 9;
 
-/** A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang below it. */
+/**
+ * A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang
+ * below it.
+ */
 export interface Placed {
   readonly event: MarbleEvent;
   readonly label: Label;

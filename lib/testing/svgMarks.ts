@@ -19,7 +19,10 @@ export function drawLine(line: MarbleLine, placed: readonly Placed[], y: number,
   ].join('');
 }
 
-/** Draws a stream without a subscriber: a hot one runs always, a cold one waits for its next subscription. */
+/**
+ * Draws a stream without a subscriber: a hot one runs always, a cold one waits for its next
+ * subscription.
+ */
 function drawRest({ hot, events, windows }: MarbleLine, y: number, axis: Axis): string {
   if (hot) return drawRun({ from: 0, to: events.find(({ kind }) => kind !== 'next')?.frame ?? Infinity }, 'idle', y, axis);
   const next = windows.length === 0 ? axis.end : Math.max(...windows.map(({ from }) => from));
@@ -32,7 +35,10 @@ function drawRun({ from, to }: MarbleWindow, name: string, y: number, { end, xOf
   return element('path', { class: name, d: `M${round(xOf(from))} ${y}H${stop}` });
 }
 
-/** Marks a subscription and its end, except a single subscription at the start, an end with the stream, and that of an input at the end of the result. */
+/**
+ * Marks a subscription and its end, except a single subscription at the start, an end with the
+ * stream, and that of an input at the end of the result.
+ */
 function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { until, xOf }: Axis): string {
   const subscribed = (from > 0 || windows.length > 1) && role !== 'result';
   const ended = events.some(({ frame, kind }) => frame === to && kind !== 'next') || (role === 'input' && to === until);

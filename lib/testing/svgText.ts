@@ -1,4 +1,7 @@
-/** The estimated width of a character, relative to the font size: the fonts depend on the reader's system. */
+/**
+ * The estimated width of a character, relative to the font size: the fonts depend on the reader's
+ * system.
+ */
 const MONO_WIDTH = 0.62;
 const SANS_WIDTH = 0.62;
 
@@ -17,7 +20,10 @@ export function sansWidth(text: string, size: number): number {
   return unitsOf(text) * size * SANS_WIDTH;
 }
 
-/** Counts characters; those outside of Latin, Greek and Cyrillic count twice, because ideographs and emoji are wide. */
+/**
+ * Counts characters; those outside of Latin, Greek and Cyrillic count twice, because ideographs and
+ * emoji are wide.
+ */
 function unitsOf(text: string): number {
   return Array.from(text).reduce(
     (sum, character) => sum + ((character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character) ? 2 : 1),

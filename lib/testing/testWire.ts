@@ -40,7 +40,10 @@ export type TestServerWire<M extends Message = Message> = Wire<M> & { readonly p
 
 /** Options of the server, as those of `listen`. */
 export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
-  /** Returns the principal of a client, by its `token`; `undefined` if it is not valid. @default all clients are anonymous */
+  /**
+   * Returns the principal of a client, by its `token`; `undefined` if it is not valid. @default all
+   * clients are anonymous
+   */
   readonly authenticate?: (credentials: {
     readonly token?: string;
   }) => TestPrincipal | undefined | ObservableInput<TestPrincipal | undefined>;
@@ -58,11 +61,14 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   readonly rateLimit?: { readonly perSecond?: number; readonly burst?: number };
 }
 
-/** The options of {@link testWire}: those of `connect`, without the link, and those of the server. */
+/**
+ * The options of {@link testWire}: those of `connect`, without the link, and those of the server.
+ */
 export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link'>> {
   /**
-   * Called with each wire of the server, as a subscriber of `listen`. A subscription that it returns ends when the server crashes, as its handlers would do
-   * in a process that dies. @default the server receives the messages, and keeps them in `received`
+   * Called with each wire of the server, as a subscriber of `listen`. A subscription that it
+   * returns ends when the server crashes, as its handlers would do in a process that dies. @default
+   * the server receives the messages, and keeps them in `received`
    */
   readonly serve?: (wire: TestServerWire<M>) => unknown;
   /** Options of the server: `authenticate`, `inbox`, `outbox` … */
@@ -77,9 +83,15 @@ export interface TestWireOptions<M extends Message = Message> extends Partial<Om
 export interface TestServer<M extends Message = Message> {
   /** The messages that the server has received, in order; empty with the option `serve`. */
   readonly received: readonly M[];
-  /** Emits the messages of `received`: first those that are there, then each further one. Completes with `close`. */
+  /**
+   * Emits the messages of `received`: first those that are there, then each further one. Completes
+   * with `close`.
+   */
   readonly received$: Observable<M>;
-  /** Emits the wires of the server: the latest first, then each further one. A client that returns in time continues with the same wire. */
+  /**
+   * Emits the wires of the server: the latest first, then each further one. A client that returns
+   * in time continues with the same wire.
+   */
   readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.
@@ -94,11 +106,15 @@ export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 
   /** The wire of the client, as `connect` returns it. */
   readonly wire: Wire<M>;
   readonly server: TestServer<M>;
-  /** The link of the client, for further clients of the same server and network: `connect({ link })`. */
+  /**
+   * The link of the client, for further clients of the same server and network:
+   * `connect({ link })`.
+   */
   readonly link: Link<Frame>;
   /**
-   * Ends the server without a word, and starts another one. The new server knows only what the stores of the options `server` contain. The messages that
-   * the old one had not delivered are lost, unless they are in a store.
+   * Ends the server without a word, and starts another one. The new server knows only what the
+   * stores of the options `server` contain. The messages that the old one had not delivered are
+   * lost, unless they are in a store.
    */
   readonly crashServer: () => void;
   /** Ends the wire and the server at once. In a marble this happens at its end. */
@@ -111,9 +127,10 @@ const MAX_WAITING = 10_000;
 const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
 
 /**
- * Creates a client wire, its server and the network between them, in this process: to test a component, a service or a reducer without a
- * server, and what it does when the connection breaks. The sessions are real ones, so all guarantees hold. In a marble and in
- * `TestScheduler.run`, time is virtual; elsewhere it is real.
+ * Creates a client wire, its server and the network between them, in this process: to test a
+ * component, a service or a reducer without a server, and what it does when the connection breaks.
+ * The sessions are real ones, so all guarantees hold. In a marble and in `TestScheduler.run`, time
+ * is virtual; elsewhere it is real.
  *
  * The client reconnects at once after {@link TestWire.restore}, and every 10 ms until then.
  *
@@ -181,7 +198,10 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   };
 }
 
-/** Returns the clocks for all parts. Without a `microtask`, a session would use promises, which virtual time does not control. */
+/**
+ * Returns the clocks for all parts. Without a `microtask`, a session would use promises, which
+ * virtual time does not control.
+ */
 function timesOf({ scheduler, microtask = asapScheduler }: Pick<TestWireOptions, 'scheduler' | 'microtask'>) {
   return { ...(scheduler && { scheduler }), microtask };
 }

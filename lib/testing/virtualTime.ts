@@ -6,7 +6,10 @@ const MISTAKEN = 'Expected a due immediate or interval';
 
 type RunHelpers = Parameters<Parameters<TestScheduler['run']>[0]>[0];
 
-/** Runs a function in virtual time. Nothing of the run is left in the schedulers of RxJS, also if it throws. */
+/**
+ * Runs a function in virtual time. Nothing of the run is left in the schedulers of RxJS, also if it
+ * throws.
+ */
 export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers) => T): T {
   const scheduler = createVirtualTime();
   return withOwnMicrotasks(() => scheduler.run((helpers) => run(scheduler, helpers)));
@@ -15,8 +18,9 @@ export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelp
 /**
  * Creates the scheduler of a run.
  *
- * When two timers are due at the same time, RxJS may run the second one first. If that one cancels the other, a callback of the `TestScheduler` finds nothing to
- * do, and throws (seen in RxJS 7.8). Here it does nothing.
+ * When two timers are due at the same time, RxJS may run the second one first. If that one cancels
+ * the other, a callback of the `TestScheduler` finds nothing to do, and throws (seen in RxJS 7.8).
+ * Here it does nothing.
  */
 function createVirtualTime(): TestScheduler {
   const scheduler = new TestScheduler(() => true);
@@ -37,8 +41,9 @@ function createVirtualTime(): TestScheduler {
 }
 
 /**
- * Gives a run an `asapScheduler` without actions, and restores its actions afterwards. A run that ends early leaves actions there that no clock runs, and for which
- * the scheduler would wait for ever.
+ * Gives a run an `asapScheduler` without actions, and restores its actions afterwards. A run that
+ * ends early leaves actions there that no clock runs, and for which the scheduler would wait for
+ * ever.
  */
 function withOwnMicrotasks<T>(run: () => T): T {
   const scheduler = asapScheduler as unknown as { actions: unknown[]; _scheduled: unknown; _active: boolean };

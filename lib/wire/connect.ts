@@ -17,19 +17,25 @@ export type { ConnectOptions } from './connectOptions.js';
 /**
  * Opens a wire: a Subject of messages over a link that is opened again whenever it is lost.
  *
- * The wire keeps a message until the server has processed it, and sends it again after each reconnect, in order. The server drops repeats. When
- * the server has forgotten the session, a wire with `at-least-once` sends messages again that may have arrived, and one with `exactly-once` gives
- * them up. With `at-most-once` the wire sends a message once, and expects no ack.
+ * The wire keeps a message until the server has processed it, and sends it again after each
+ * reconnect, in order. The server drops repeats. When the server has forgotten the session, a wire
+ * with `at-least-once` sends messages again that may have arrived, and one with `exactly-once`
+ * gives them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if `link` is no link, `delivery` is no level, or `id` is no name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a store that outlives the process has no `durability`,
- * or if an option has no effect with this `protocol`.
- * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with `envelopeProtocol`.
- * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have failed.
+ * @throws {TypeError} At call time, if `link` is no link, `delivery` is no level, or `id` is no
+ *   name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a
+ *   store that outlives the process has no `durability`, or if an option has no effect with this
+ *   `protocol`.
+ * @throws {UnsupportedError} At call time, for exactly-once, a token or a sealed codec with
+ *   `envelopeProtocol`.
+ * @throws {ReconnectGivenUpError} Delivered, when `reconnect.maxRetries` attempts in a row have
+ *   failed.
  * @throws {UnauthorizedError} Delivered, when the server does not accept the credentials.
  * @throws {ConnectionLostError} Delivered, when the close code says that reconnecting cannot help.
  * @throws {DrainTimeoutError} Delivered, when messages are left `drainTimeout` ms after `complete`.
- * @throws {UndeliveredError} Delivered at the end, when messages were lost because there was no room for them, or the server has ended the session first.
+ * @throws {UndeliveredError} Delivered at the end, when messages were lost because there was no
+ *   room for them, or the server has ended the session first.
  * @throws {StoreError} Delivered, when the outbox cannot be opened, or has another owner.
  * @example
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), reconnect: { initialInterval: 500 } });
@@ -64,7 +70,10 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
   });
 }
 
-/** The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are resumed. */
+/**
+ * The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are
+ * resumed.
+ */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return ({ traffic, listening, ...parts }) =>

@@ -17,8 +17,9 @@ type Envelope = Omit<
 type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report' | 'keep'>;
 
 /**
- * The options that `connect` and `listen` have in common. Only the envelope protocol uses `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and
- * `dedupeSize`: `listen` uses them for the clients that speak envelopes, and `connect` rejects them with the session protocol.
+ * The options that `connect` and `listen` have in common. Only the envelope protocol uses
+ * `ackTimeout`, `maxRetries`, `maxHeld`, `dedupeTtl` and `dedupeSize`: `listen` uses them for the
+ * clients that speak envelopes, and `connect` rejects them with the session protocol.
  */
 export interface WireOptions extends Endpoint, Envelope {
   /** @default from 0.5 to 30 s with full jitter, for ever */
@@ -28,25 +29,39 @@ export interface WireOptions extends Endpoint, Envelope {
 export interface ConnectOptions extends WireOptions {
   /** The link to the server: `webSocket(url)`, or a link of your own. */
   readonly link: Link<Frame> & DescribedLink;
-  /** The codec of the messages; or several codecs, the best first, of which the server takes the first that it has. @default json() */
+  /**
+   * The codec of the messages; or several codecs, the best first, of which the server takes the
+   * first that it has. @default json()
+   */
   readonly codec?: Codec | readonly Codec[];
-  /** The delivery guarantee of messages that do not have one of their own. @default 'at-least-once' */
+  /**
+   * The delivery guarantee of messages that do not have one of their own. @default 'at-least-once'
+   */
   readonly delivery?: Delivery;
-  /** Identifies the wire, and is the `source` of the messages that it sends. @default 21 random characters */
+  /**
+   * Identifies the wire, and is the `source` of the messages that it sends. @default 21 random
+   * characters
+   */
   readonly id?: string;
   /**
-   * The credentials for the server. They are part of the hello, never of an address. A function is called at each connection, and again before the credentials
-   * expire. When it throws, the wire tries again later, unless the error is an `UnauthorizedError`, which ends the wire. @default none
+   * The credentials for the server. They are part of the hello, never of an address. A function is
+   * called at each connection, and again before the credentials expire. When it throws, the wire
+   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire. @default
+   * none
    */
   readonly token?: TokenSource;
   /**
-   * The signals of the platform about the page and the network. After a signal the wire checks at once whether the server answers, and does not wait for its next
-   * attempt to connect. @default those of the browser; on Node none
+   * The signals of the platform about the page and the network. After a signal the wire checks at
+   * once whether the server answers, and does not wait for its next attempt to connect. @default
+   * those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;
   /** The outbox, which keeps the messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
-  /** The protocol between the two sides; `envelopeProtocol` is for servers without sessions. @default sessionProtocol */
+  /**
+   * The protocol between the two sides; `envelopeProtocol` is for servers without sessions.
+   * @default sessionProtocol
+   */
   readonly protocol?: Protocol;
 }
 

@@ -17,8 +17,8 @@ import { ABNORMAL } from '../link/closeCode.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
 
 /**
- * The status of a wire. A wire that loses its connection is `disconnected`, then `reconnecting`. The last status is `error`, or `disconnected`
- * in a state that `isFinal`.
+ * The status of a wire. A wire that loses its connection is `disconnected`, then `reconnecting`.
+ * The last status is `error`, or `disconnected` in a state that `isFinal`.
  *
  * @example
  * wire.state$.subscribe(({ status }) => draw(status === ConnectionStatus.RECONNECTING));
@@ -57,11 +57,15 @@ export interface ConnectionState {
   /** The reason why the wire is reconnecting, or has failed. */
   readonly error?: unknown;
   /**
-   * The close code of the last connection that ended, or could not be opened; absent until then. `explainCloseCode` returns a sentence that explains
-   * it. 1006: the connection ended without a close frame.
+   * The close code of the last connection that ended, or could not be opened; absent until then.
+   * `explainCloseCode` returns a sentence that explains it. 1006: the connection ended without a
+   * close frame.
    */
   readonly closeCode?: number;
-  /** The reason in the close frame of that connection, or what this side knows about its failure; may be empty. */
+  /**
+   * The reason in the close frame of that connection, or what this side knows about its failure;
+   * may be empty.
+   */
   readonly closeReason?: string;
   readonly metrics: ConnectionMetrics;
 }
@@ -75,8 +79,9 @@ export interface ConnectionMetrics {
   readonly messagesReceived: number;
   readonly errors: number;
   /**
-   * The time from sending a message, or a ping, to its ack, for the latest ack, in ms; 0 until there is one. The session pings while no message is in flight,
-   * twice in the `pingInterval` of the server at most. A session that hibernates on the server does not measure its pings.
+   * The time from sending a message, or a ping, to its ack, for the latest ack, in ms; 0 until
+   * there is one. The session pings while no message is in flight, twice in the `pingInterval` of
+   * the server at most. A session that hibernates on the server does not measure its pings.
    */
   readonly latency: number;
   /** How long the wire has been connected, in ms; 0 when it is not. */
@@ -194,7 +199,10 @@ export class StateTracker {
     this.#changes$?.next(this.#current);
   }
 
-  /** Makes the last change. @param closeCode The code of the connection that ends with the wire, unless its failure has one. */
+  /**
+   * Makes the last change. @param closeCode The code of the connection that ends with the wire,
+   * unless its failure has one.
+   */
   end(status: ConnectionStatus, closeCode: number, failure?: Pick<Change, 'error'>): void {
     this.#ended(failure?.error, closeCode);
     this.#isOver = true;

@@ -11,8 +11,8 @@ import { MAX_IDS } from '../errors/deliveryErrors.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 
 /**
- * Returns a function that tells whether a message was lost because there was no room for it, or its store failed. A drop is no loss if the application has chosen a
- * policy that drops messages.
+ * Returns a function that tells whether a message was lost because there was no room for it, or its
+ * store failed. A drop is no loss if the application has chosen a policy that drops messages.
  */
 export function overflowTest(policy: OverflowPolicy | undefined): (error: Error) => boolean {
   const isChosen = policy !== undefined && policy !== 'error';
@@ -22,7 +22,10 @@ export function overflowTest(policy: OverflowPolicy | undefined): (error: Error)
   };
 }
 
-/** Counts the messages of a wire that were lost because there was no room for them, or the store failed. */
+/**
+ * Counts the messages of a wire that were lost because there was no room for them, or the store
+ * failed.
+ */
 export function createOverflowLosses() {
   const ids: string[] = [];
   let lost = 0;

@@ -23,7 +23,8 @@ const MAX_ENDS = 500;
 export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
 
 /**
- * Creates the tracker of a wire, which passes receipts to the subscribers of single messages: one lookup in a map for each receipt.
+ * Creates the tracker of a wire, which passes receipts to the subscribers of single messages: one
+ * lookup in a map for each receipt.
  *
  * @param outgoing Returns the messages of the session, once there is one.
  * @param isClosed Whether the wire has ended already.
@@ -31,7 +32,10 @@ export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
  */
 export function createReceiptTracker(outgoing: () => OutgoingMessages | undefined, isClosed: boolean, endCause: () => unknown) {
   const followers = new Map<string, Subject<Receipt>>();
-  /** The last receipts of the latest messages, from the first call of `state` on. The older half is dropped at once: a Map finds its oldest entry only slowly. */
+  /**
+   * The last receipts of the latest messages, from the first call of `state` on. The older half is
+   * dropped at once: a Map finds its oldest entry only slowly.
+   */
   let ends: Map<string, Receipt> | undefined;
   let olderEnds: Map<string, Receipt> | undefined;
 
@@ -59,7 +63,10 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
       }
       followers.get(receipt.id)?.next(receipt);
     },
-    /** Resolves with the receipt of this status, or else with the last receipt of a message. Rejects with its error. */
+    /**
+     * Resolves with the receipt of this status, or else with the last receipt of a message. Rejects
+     * with its error.
+     */
     end(id: string, until: ReceiptStatus): Promise<Receipt> {
       const end$ = follow(id).pipe(
         filter((receipt) => receipt.status === until || isEnd(receipt)),
@@ -67,7 +74,8 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
         throwIfEmpty(() => new WireClosedError(id, endCause())),
       );
       const promise = firstValueFrom(end$);
-      // The error is in `errors$` as well. A caller that ignores the promise must not end the process by an unhandled rejection.
+      // The error is in `errors$` as well. A caller that ignores the promise must not end the
+      // process by an unhandled rejection.
       promise.catch(noop);
       return promise;
     },

@@ -20,13 +20,17 @@ import { subscribeContext, type SubscribedPatterns } from '../internal/subscribe
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {
   readonly count: number;
-  /** The types that the subscribers select by `ofType`, and the patterns of their routes; each once. */
+  /**
+   * The types that the subscribers select by `ofType`, and the patterns of their routes; each once.
+   */
   readonly patterns: readonly (string | RegExp)[];
 }
 
 const NOTHING: SubscribedPatterns = of([]);
 
-/** Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used. */
+/**
+ * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
+ */
 export class Subscribers {
   readonly #present = new Map<Unsubscribable, SubscribedPatterns>();
   readonly #microtask: SchedulerLike;
@@ -53,7 +57,10 @@ export class Subscribers {
     });
   }
 
-  /** Emits true once there has been a subscriber. It emits a microtask later, so that other subscribers of the same moment do not miss the messages that waited. */
+  /**
+   * Emits true once there has been a subscriber. It emits a microtask later, so that other
+   * subscribers of the same moment do not miss the messages that waited.
+   */
   hasSubscribers(): Observable<boolean> {
     return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
   }

@@ -5,7 +5,10 @@ import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from '../session/consume/createDeadLetter.js';
 import { claim } from '../session/receive/delivery.js';
 
-/** The messages that the other side sends for requests, channels and the connection: they may arrive after their last subscriber has gone. */
+/**
+ * The messages that the other side sends for requests, channels and the connection: they may arrive
+ * after their last subscriber has gone.
+ */
 const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
 
 export interface UnreceivedOptions {
@@ -14,8 +17,8 @@ export interface UnreceivedOptions {
 }
 
 /**
- * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as a dead letter, and rejects it, so that its
- * sender learns that it was not processed.
+ * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
+ * a dead letter, and rejects it, so that its sender learns that it was not processed.
  */
 export function rejectUnreceived(message: Message, { scheduler, report }: UnreceivedOptions): void {
   const held = claim(message);

@@ -41,7 +41,10 @@ export interface WireParts {
 }
 
 export interface WaitOptions {
-  /** The step of the message to wait for. Without a durable outbox there is no `stored`: then this waits for the last receipt. @default 'acked' */
+  /**
+   * The step of the message to wait for. Without a durable outbox there is no `stored`: then this
+   * waits for the last receipt. @default 'acked'
+   */
   readonly until?: 'stored' | 'acked';
 }
 
@@ -60,17 +63,22 @@ export interface WireSetup {
   readonly deadLetters?: DeadLetterStore | undefined;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike | undefined;
-  /** Returns whether the end of the wire is an error because a message was given up for this reason. @default none is: the wire completes */
+  /**
+   * Returns whether the end of the wire is an error because a message was given up for this reason.
+   * @default none is: the wire completes
+   */
   readonly isLoss?: (error: Error) => boolean;
   /** Makes the link for messages. */
   open(parts: WireParts): Link<Message>;
 }
 
 /**
- * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. {@link connect} and `listen` create wires, which
- * connect at once. `M` is the union of its messages, see {@link MessageIn}.
+ * The transport Subject: `next` sends, `subscribe` receives, `complete` drains and closes. {@link
+ * connect} and `listen` create wires, which connect at once. `M` is the union of its messages, see
+ * {@link MessageIn}.
  *
- * Messages that arrive before the first subscriber wait for it. `error` and `unsubscribe` close the wire at once, without draining.
+ * Messages that arrive before the first subscriber wait for it. `error` and `unsubscribe` close the
+ * wire at once, without draining.
  */
 export class Wire<M extends Message = Message> extends Subject<M> {
   // A wire with a map of its own is a wire, too, for functions that take any.
@@ -147,7 +155,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     else this.#connection = connection;
   }
 
-  /** Emits the state now, at each change, and each second while its counters change. Completes after the end of the wire. */
+  /**
+   * Emits the state now, at each change, and each second while its counters change. Completes after
+   * the end of the wire.
+   */
   get state$(): Observable<ConnectionState> {
     return this.#stateTracker.states();
   }
@@ -160,18 +171,25 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   /**
    * Emits the receipt of each message that was given up, with its `error`. Completes with the wire.
    *
-   * Unlike a subscriber of `receipts$`, a subscriber of `failures$` does not wait for acks: they may still be sent together with other messages.
+   * Unlike a subscriber of `receipts$`, a subscriber of `failures$` does not wait for acks: they
+   * may still be sent together with other messages.
    */
   get failures$(): Observable<Receipt> {
     return (this.#failures$ ??= this.#createSubject()).asObservable();
   }
 
-  /** Returns whether a message was sent, and is neither acked nor given up. At-most-once: whether it waits to be sent. */
+  /**
+   * Returns whether a message was sent, and is neither acked nor given up. At-most-once: whether it
+   * waits to be sent.
+   */
   isPending(id: string): boolean {
     return this.session?.pending.has(id) === true;
   }
 
-  /** The number of messages that wait to be sent: for a connection, or because the other side does not take more at present. */
+  /**
+   * The number of messages that wait to be sent: for a connection, or because the other side does
+   * not take more at present.
+   */
   get queued(): number {
     return this.session?.queued() ?? 0;
   }
@@ -181,22 +199,27 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     return this.session?.room() ?? Infinity;
   }
 
-  /** Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes with the wire. */
+  /**
+   * Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes
+   * with the wire.
+   */
   get errors$(): Observable<RxwireError> {
     return (this.#errors$ ??= this.#createSubject()).asObservable();
   }
 
   /**
-   * Emits the latency of each ack, in ms: the time since the message, or the ping of the session, was sent. One ack may be for many messages; then it is
-   * the latency of the latest. A subscriber does not change what is sent, nor when. Completes with the wire.
+   * Emits the latency of each ack, in ms: the time since the message, or the ping of the session,
+   * was sent. One ack may be for many messages; then it is the latency of the latest. A subscriber
+   * does not change what is sent, nor when. Completes with the wire.
    */
   get latency$(): Observable<number> {
     return (this.#latency$ ??= this.#createSubject()).asObservable();
   }
 
   /**
-   * The messages of this wire that could not be processed, with the reasons. By default the latest 1,000, in memory; the wires of a server share
-   * one store. `errors$` reports the letters that a full store evicts.
+   * The messages of this wire that could not be processed, with the reasons. By default the latest
+   * 1,000, in memory; the wires of a server share one store. `errors$` reports the letters that a
+   * full store evicts.
    *
    * @example
    * wire.deadLetters.list().subscribe(({ message, reason }) => console.warn(message.type, reason));
@@ -206,7 +229,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     return (this.#deadLetters ??= memoryDeadLetters());
   }
 
-  /** Emits the subscriptions to the wire, and the types that they select: now, and at each change. Completes with the wire. */
+  /**
+   * Emits the subscriptions to the wire, and the types that they select: now, and at each change.
+   * Completes with the wire.
+   */
   get subscriptions$(): Observable<WireSubscriptions> {
     return this.#subscribers.subscriptions();
   }
@@ -217,7 +243,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Sends a message as soon as there is a connection. The message belongs to the wire from now on: it is encoded later, and must not change.
+   * Sends a message as soon as there is a connection. The message belongs to the wire from now on:
+   * it is encoded later, and must not change.
    *
    * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
    */
@@ -240,11 +267,14 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was sent. With `until: 'stored'`, resolves as soon as a durable
-   * outbox keeps the message: from then on the process may end. Later failures of the message are in `errors$`.
+   * Sends a message. Resolves when the other side has processed it; for at-most-once, when it was
+   * sent. With `until: 'stored'`, resolves as soon as a durable outbox keeps the message: from then
+   * on the process may end. Later failures of the message are in `errors$`.
    *
-   * @throws {RxwireError} Rejects with the reason, when the message is given up: with `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when
-   * the wire has ended already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that it is encrypted and is not. A rejection that is not caught has no effect.
+   * @throws {RxwireError} Rejects with the reason, when the message is given up: with
+   *   `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when the wire has ended
+   *   already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that
+   *   it is encrypted and is not. A rejection that is not caught has no effect.
    * @example
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
@@ -255,11 +285,11 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Emits the receipts of one message: the current one, if the message was sent already, then each further one. Completes after the last receipt, or with
-   * the wire.
+   * Emits the receipts of one message: the current one, if the message was sent already, then each
+   * further one. Completes after the last receipt, or with the wire.
    *
-   * From the first call on, the wire remembers the last receipts of at least the latest 500 messages. For an unknown id, this waits: the message may be sent
-   * later.
+   * From the first call on, the wire remembers the last receipts of at least the latest 500
+   * messages. For an unknown id, this waits: the message may be sent later.
    *
    * @example
    * const message = createMessage('system.ping', { timestamp: 0 });
@@ -274,14 +304,16 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Sends the remaining messages, waits for their acks, then closes the wire. The wire completes when all messages were delivered. Otherwise it ends
-   * with an error:
+   * Sends the remaining messages, waits for their acks, then closes the wire. The wire completes
+   * when all messages were delivered. Otherwise it ends with an error:
    *
    * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
-   * - an {@link UndeliveredError}, when the server ends the session while messages are left, or when the queue had no room for a message that was sent
-   *   by `next`, or the outbox did not store it. A message that is dropped by an `overflow` policy of your choice is no error.
+   * - an {@link UndeliveredError}, when the server ends the session while messages are left, or
+   *   when the queue had no room for a message that was sent by `next`, or the outbox did not store
+   *   it. A message that is dropped by an `overflow` policy of your choice is no error.
    *
-   * A message that was given up for another reason, as one that cannot be encoded, is in `errors$` and `failures$` only.
+   * A message that was given up for another reason, as one that cannot be encoded, is in `errors$`
+   * and `failures$` only.
    *
    * A wire of a server completes in any case, and reports the error in `errors$`.
    */
@@ -316,7 +348,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     return subscription;
   }
 
-  /** From now on, leaves the received messages unacked: one of the subscribers has failed, and would not receive them. The next session delivers them again. */
+  /**
+   * From now on, leaves the received messages unacked: one of the subscribers has failed, and would
+   * not receive them. The next session delivers them again.
+   */
   protected leaveUnacked(): void {
     this.#leavesUnacked = true;
   }
@@ -355,7 +390,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#report({ kind: 'error', error });
   }
 
-  /** @param closeCode The code that closes the connection, if there is one, and the failure has none. */
+  /**
+   * @param closeCode The code that closes the connection, if there is one, and the failure has
+   *   none.
+   */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
     this.#isOver = this.#isEnding = true;
@@ -371,7 +409,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#errors$?.complete();
   }
 
-  /** Counts a message that was lost, unless code follows its receipts: that code learns of the loss. */
+  /**
+   * Counts a message that was lost, unless code follows its receipts: that code learns of the loss.
+   */
   #noteLoss({ id, error }: Receipt): void {
     if (error && this.#isLoss?.(error) && this.#receiptTracker?.isFollowed(id) !== true) (this.#losses ??= createOverflowLosses()).add(id);
   }

@@ -9,14 +9,17 @@ import { intercept } from '../routing/intercept.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
 /**
- * Replaces each `batch` message by the messages that it contains, in order: the inverse of `toBatchMessage`. Other messages are passed on. A message without
- * a `source` gets that of its batch.
+ * Replaces each `batch` message by the messages that it contains, in order: the inverse of
+ * `toBatchMessage`. Other messages are passed on. A message without a `source` gets that of its
+ * batch.
  *
  *     source                -M-c-|     (M is a batch of a and b)
  *     fromBatchMessage()    -(ab)c-|
  *
- * A batch of a wire is acked when all of its messages are processed: `consume`, `route` or a `queue` may follow. A batch comes from the other side: it is
- * validated, and an invalid one fails as a whole, as a message whose middleware fails does in `use`. A batch inside of a batch is passed on as it is.
+ * A batch of a wire is acked when all of its messages are processed: `consume`, `route` or a
+ * `queue` may follow. A batch comes from the other side: it is validated, and an invalid one fails
+ * as a whole, as a message whose middleware fails does in `use`. A batch inside of a batch is
+ * passed on as it is.
  *
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
  * @throws {InvalidMessageError} To `onError`, and in `errors$` of the wire.

@@ -8,15 +8,16 @@ import type { Batch } from '../../operators/batchByKey.js';
 export type BatchMessageOptions = Omit<MessageOptions, 'id'>;
 
 /**
- * Makes one message of each batch: `batch`, with `batchKey`, `messages` and `count`. It travels as one message, with one ack; `fromBatchMessage` is the
- * inverse at the receiver.
+ * Makes one message of each batch: `batch`, with `batchKey`, `messages` and `count`. It travels as
+ * one message, with one ack; `fromBatchMessage` is the inverse at the receiver.
  *
  *     source              --A----B-|     (A is { key: 'a:', items: [x, y] }, B is { key: 'b:', items: [z] })
  *     toBatchMessage()    --M----N-|     (M is { batchKey: 'a:', messages: [x, y], count: 2 })
  *
- * The envelope has the `target` of its messages if all have the same one, the highest of their priorities, and the strongest of their deliveries. A batch must
- * fit into a frame: limit it by `maxSize` of `batchByKey`. A message that says that it is encrypted and is not makes the envelope say so, too: then the
- * wire refuses the batch.
+ * The envelope has the `target` of its messages if all have the same one, the highest of their
+ * priorities, and the strongest of their deliveries. A batch must fit into a frame: limit it by
+ * `maxSize` of `batchByKey`. A message that says that it is encrypted and is not makes the envelope
+ * say so, too: then the wire refuses the batch.
  *
  * @param options Fields of the envelope, which override these rules.
  * @example
@@ -48,7 +49,10 @@ function fieldsOf(messages: readonly [Message, ...Message[]]): BatchMessageOptio
   };
 }
 
-/** Returns `exactly-once` if a message has it, and `at-most-once` if all have it. The others have the level of the wire, unless all have the same. */
+/**
+ * Returns `exactly-once` if a message has it, and `at-most-once` if all have it. The others have
+ * the level of the wire, unless all have the same.
+ */
 function strongest(messages: readonly [Message, ...Message[]]): Delivery | undefined {
   const levels = new Set(messages.map(({ delivery }) => delivery));
   if (levels.has('exactly-once')) return 'exactly-once';

@@ -24,7 +24,10 @@ export interface ClientChannelParts extends ChannelParts {
   readonly updatePresence: (state: unknown) => void;
 }
 
-/** A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives its messages. */
+/**
+ * A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives
+ * its messages.
+ */
 export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   /** The state of the membership: the current one, then each change. Completes with the wire. */
   readonly state$: Observable<ChannelState>;
@@ -48,16 +51,18 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   }
 
   /**
-   * The position behind the last message that was received, as a text to be stored anywhere: `from` of another page begins there. `undefined` before the
-   * first join.
+   * The position behind the last message that was received, as a text to be stored anywhere: `from`
+   * of another page begins there. `undefined` before the first join.
    */
   get position(): string | undefined {
     return this.#position();
   }
 
   /**
-   * Sets what the other members see as the `state` of this one, and sends it at the end of the microtask, if this client is a member, and after each join. The
-   * state goes when the client leaves. `null` removes it. A refusal is reported in `errors$`: `too-large` above 4 KiB, or the reason of `authorize`.
+   * Sets what the other members see as the `state` of this one, and sends it at the end of the
+   * microtask, if this client is a member, and after each join. The state goes when the client
+   * leaves. `null` removes it. A refusal is reported in `errors$`: `too-large` above 4 KiB, or the
+   * reason of `authorize`.
    *
    * @example
    * const room = channel(wire, 'room.1');
@@ -69,10 +74,13 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   }
 
   /**
-   * Emits older messages, in order, and completes. Each subscription requests them anew. The client need not be a member.
+   * Emits older messages, in order, and completes. Each subscription requests them anew. The client
+   * need not be a member.
    *
-   * @throws {ChannelRefusedError} Delivered, when the hub refuses to let the client join the channel.
-   * @throws {RequestTimeoutError} Delivered, when the server does not answer within `answerTimeout`.
+   * @throws {ChannelRefusedError} Delivered, when the hub refuses to let the client join the
+   *   channel.
+   * @throws {RequestTimeoutError} Delivered, when the server does not answer within
+   *   `answerTimeout`.
    * @example
    * const room = channel(wire, 'room.1');
    * room.history({ limit: 20 }).subscribe(({ position, message }) => draw([position, message.payload]));
@@ -93,16 +101,20 @@ interface ChannelsOfWire {
 type FollowStart = Exclude<ChannelStart, 'live'>;
 
 /**
- * Returns a channel over a wire whose server has a `hub`. A channel is a Subject. It joins once, however many subscribers it has, and
- * leaves when the last one unsubscribes. After a lost session it joins again and receives the missed messages that the server still keeps.
- * It completes when its writer has ended it.
+ * Returns a channel over a wire whose server has a `hub`. A channel is a Subject. It joins once,
+ * however many subscribers it has, and leaves when the last one unsubscribes. After a lost session
+ * it joins again and receives the missed messages that the server still keeps. It completes when
+ * its writer has ended it.
  *
  * The same wire and name return the same channel. The options of the first call apply.
  *
- * @throws {TypeError} At call time, if `name` does not match: 1 to 128 of the characters `A-Z a-z 0-9 _ . : / -`.
+ * @throws {TypeError} At call time, if `name` does not match: 1 to 128 of the characters
+ *   `A-Z a-z 0-9 _ . : / -`.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription asks again.
- * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel has failed, or has gone.
+ * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription
+ *   asks again.
+ * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel
+ *   has failed, or has gone.
  * @example
  * const room = channel(wire, 'room.1', { from: { last: 50 } });
  * room.pipe(ofType('chat.said')).subscribe(({ source, payload }) => draw([source, payload]));
@@ -126,8 +138,9 @@ export function assertChannelName(owner: string, name: string): void {
 }
 
 /**
- * Emits what follows a place in a channel, and the positions. It shares the membership of the channel, whose subscribers may be elsewhere: the client joins
- * once, at the lowest of all positions, and each reader drops what is not behind its own.
+ * Emits what follows a place in a channel, and the positions. It shares the membership of the
+ * channel, whose subscribers may be elsewhere: the client joins once, at the lowest of all
+ * positions, and each reader drops what is not behind its own.
  *
  * @param options Those of the membership, if there is none yet.
  */
@@ -142,9 +155,15 @@ function channelsOf(wire: Wire): ChannelsOfWire {
   return found;
 }
 
-/** The membership of one name. All channels of that name share it: also one that the application has held since it was removed from the cache. */
+/**
+ * The membership of one name. All channels of that name share it: also one that the application has
+ * held since it was removed from the cache.
+ */
 interface SharedMembership {
-  /** The channel that later calls return. Undefined until the application asks for it: a follower needs none. */
+  /**
+   * The channel that later calls return. Undefined until the application asks for it: a follower
+   * needs none.
+   */
   channel: Channel | undefined;
   readonly membership: Membership;
   /** The subscribers of all streams of the channels. */
@@ -212,8 +231,9 @@ function createChannels(wire: Wire): ChannelsOfWire {
 const MAX_CHANNELS = 1_000;
 
 /**
- * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the message, and says that it is encrypted if
- * the message says so and is not: then the wire refuses it.
+ * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the
+ * message, and says that it is encrypted if the message says so and is not: then the wire refuses
+ * it.
  *
  * @param level The delivery of messages that have none of their own.
  * @param confirm Whether the hub answers.

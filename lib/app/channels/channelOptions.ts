@@ -7,7 +7,10 @@ export type ChannelStart =
   | 'start'
   /** With the next message that is published. */
   | 'live'
-  /** With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says otherwise. */
+  /**
+   * With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says
+   * otherwise.
+   */
   | { readonly last: number }
   /** Behind this position: {@link Channel.position}, or the result of `send`. */
   | ChannelPosition
@@ -23,16 +26,22 @@ export interface ChannelOptions {
   /** Where a new member begins to read. @default 'live' */
   readonly from?: ChannelStart;
   /**
-   * Where the channel stores its position, under `rxwire:` and its name, at the end of each microtask with messages. A later channel of this name, also of
-   * another page or process, continues behind that position; `from` is for the first time. @default the position is not stored
+   * Where the channel stores its position, under `rxwire:` and its name, at the end of each
+   * microtask with messages. A later channel of this name, also of another page or process,
+   * continues behind that position; `from` is for the first time. @default the position is not
+   * stored
    */
   readonly remember?: PositionStorage;
   /**
-   * How long the hub may take to answer, in ms: after this time the channel reports an unanswered join as a `ChannelTimeoutError`, and repeats it, and
-   * `send` rejects a message that was acked and not answered. @default 10_000
+   * How long the hub may take to answer, in ms: after this time the channel reports an unanswered
+   * join as a `ChannelTimeoutError`, and repeats it, and `send` rejects a message that was acked
+   * and not answered. @default 10_000
    */
   readonly answerTimeout?: number;
-  /** Schedules the writes of `remember`, and the updates of presence. @default asapScheduler: at the end of the microtask */
+  /**
+   * Schedules the writes of `remember`, and the updates of presence. @default asapScheduler: at the
+   * end of the microtask
+   */
   readonly microtask?: SchedulerLike;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

@@ -18,7 +18,8 @@ import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import { parseMessage } from '../../message/parseMessage.js';
 
-// Payloads come from the other side: these functions validate every field and copy only known fields.
+// Payloads come from the other side: these functions validate every field and copy only known
+// fields.
 
 /** The maximum length of the reason that `authorize` gives. */
 export const MAX_REASON_LENGTH = 256;

@@ -22,7 +22,9 @@ export interface ChannelProtocolOptions extends JoinStateOptions {
   readonly microtask: SchedulerLike;
 }
 
-/** The client's side of the channel protocol for one channel: join, leave, deliveries and presence. */
+/**
+ * The client's side of the channel protocol for one channel: join, leave, deliveries and presence.
+ */
 export interface ChannelProtocol extends ChannelReceiver {
   readonly state$: Observable<ChannelState>;
   readonly gaps$: Observable<ChannelGap>;
@@ -35,7 +37,10 @@ export interface ChannelProtocol extends ChannelReceiver {
   readonly reportGap: (gap: ChannelGap) => void;
   /** The id of this client as a member. */
   readonly member: () => string | undefined;
-  /** Publishes a state of this member at the end of the microtask, and again after each join, until it leaves. */
+  /**
+   * Publishes a state of this member at the end of the microtask, and again after each join, until
+   * it leaves.
+   */
   readonly updatePresence: (state: unknown) => void;
   /** Tells the server whether `presence$` has subscribers. */
   readonly updateWatch: () => void;
@@ -86,7 +91,8 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
       try {
         handle(message);
       } catch (error) {
-        // Only read errors arrive here, and they are RxwireErrors. Errors of subscribers are reported by RxJS.
+        // Only read errors arrive here, and they are RxwireErrors. Errors of subscribers are
+        // reported by RxJS.
         errors$.next(error as RxwireError);
       }
     },
@@ -98,7 +104,8 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     end(error) {
       stop({ status: 'left', ...(error && { error }) });
       for (const subject of [state$, gaps$, errors$]) subject.complete();
-      // The error of a wire belongs to the subscribers of the wire. Here it would end the process, unless each subscriber had an error callback.
+      // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
+      // unless each subscriber had an error callback.
       readers.end(undefined);
     },
   };

@@ -4,9 +4,14 @@ import type { Message } from '../../message/types.js';
 import type { ChannelGap } from './channelState.js';
 import type { LoggedPosition } from './offsetTracker.js';
 
-/** A reader of a channel, with a position of its own. All readers of a client share one membership. */
+/**
+ * A reader of a channel, with a position of its own. All readers of a client share one membership.
+ */
 export interface ChannelReader {
-  /** The position of the last message that the reader received. Undefined for a reader that begins elsewhere, until the hub has confirmed its join. */
+  /**
+   * The position of the last message that the reader received. Undefined for a reader that begins
+   * elsewhere, until the hub has confirmed its join.
+   */
   position: ChannelPosition | undefined;
   /** Whether the hub has confirmed that it has all messages after the position. */
   isConfirmed?: boolean;
@@ -33,13 +38,19 @@ export interface ChannelReaders {
   readonly add: (reader: ChannelReader) => void;
   /** Returns whether there was such a reader. */
   readonly remove: (reader: ChannelReader) => boolean;
-  /** Returns the place of the next join request: that of a reader without a position, or the lowest position. @param epoch The epoch of the channel, if it is known. */
+  /**
+   * Returns the place of the next join request: that of a reader without a position, or the lowest
+   * position. @param epoch The epoch of the channel, if it is known.
+   */
   readonly place: (epoch: string | undefined) => JoinPlace;
-  /** Moves the readers to what the hub has confirmed. Returns the gaps, and whether a reader is behind it, so that another join is needed. */
+  /**
+   * Moves the readers to what the hub has confirmed. Returns the gaps, and whether a reader is
+   * behind it, so that another join is needed.
+   */
   readonly confirm: (joined: Omit<ChannelJoined, 'channel' | 'join' | 'member'>) => ConfirmedReaders;
   /**
-   * Moves the readers to a message. Returns the readers that receive it, and whether a reader stands inside of it: a compacted message is more than such a
-   * reader lacks.
+   * Moves the readers to a message. Returns the readers that receive it, and whether a reader
+   * stands inside of it: a compacted message is more than such a reader lacks.
    */
   readonly accept: (message: LoggedPosition, previous: ChannelPosition | undefined) => AcceptedMessage;
   /** Calls readers as {@link each} does, behind the notifications that are under way. */
@@ -144,9 +155,11 @@ function lowest(readers: Iterable<ChannelReader>, epoch: string | undefined): Ch
 }
 
 /**
- * Returns the effect of a confirmed join on a reader: it stays, it moves to the confirmed position, it has a gap, or its messages were not requested.
+ * Returns the effect of a confirmed join on a reader: it stays, it moves to the confirmed position,
+ * it has a gap, or its messages were not requested.
  *
- * @param isPlacing Whether the join was for this reader, which has no position. @param after The requested position.
+ * @param isPlacing Whether the join was for this reader, which has no position. @param after The
+ *   requested position.
  */
 function outcomeOf(
   { position }: ChannelReader,

@@ -14,8 +14,8 @@ export interface ChannelParts {
 }
 
 /**
- * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and `unsubscribe` end it for the subscribers of this
- * object only.
+ * A channel as a Subject: `next` publishes, `subscribe` receives. `complete`, `error` and
+ * `unsubscribe` end it for the subscribers of this object only.
  */
 export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   // A channel with a map of its own is a channel, too, for functions that take any.
@@ -50,16 +50,19 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Publishes a message. Resolves with its position, when the log of the hub has appended it. An at-most-once message has no position: the
-   * promise resolves with `undefined`, when the hub has sent the message to the present members.
+   * Publishes a message. Resolves with its position, when the log of the hub has appended it. An
+   * at-most-once message has no position: the promise resolves with `undefined`, when the hub has
+   * sent the message to the present members.
    *
    * A rejection that is not caught has no effect.
    *
    * @throws {ChannelRefusedError} Rejects with the reason, when the hub refuses the message.
    * @throws {ChannelFailedError} Rejects on the server, when the log has failed.
-   * @throws {RequestTimeoutError} Rejects on a client, when the server acked the message and did not answer in time. It may have been published.
-   * @throws {RxwireError} Rejects on a client with the error of the wire, when the message is given up or the wire ends. The message may have
-   * been published, unless it was still waiting to be sent. Rejects with `ERR_WIRE_CLOSED`, when this object was completed.
+   * @throws {RequestTimeoutError} Rejects on a client, when the server acked the message and did
+   *   not answer in time. It may have been published.
+   * @throws {RxwireError} Rejects on a client with the error of the wire, when the message is given
+   *   up or the wire ends. The message may have been published, unless it was still waiting to be
+   *   sent. Rejects with `ERR_WIRE_CLOSED`, when this object was completed.
    * @example
    * const room = channel(wire, 'room.1');
    * room.send(createMessage('chat.said', 'hello')).then(
@@ -73,12 +76,15 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Ends the channel for all, and for good: readers get the messages before, also later, and then the end. Without a reason, the channel completes; with one,
-   * it fails with a `ChannelEndedError`. Resolves when the log of the hub has the end. `complete` ends only this object.
+   * Ends the channel for all, and for good: readers get the messages before, also later, and then
+   * the end. Without a reason, the channel completes; with one, it fails with a
+   * `ChannelEndedError`. Resolves when the log of the hub has the end. `complete` ends only this
+   * object.
    *
    * @param reason A text for the readers, of up to 256 characters.
-   * @throws {RxwireError} Rejects as {@link send} does; with `ERR_CHANNEL_REFUSED` and the reason `ended` on a client, and with `ERR_CHANNEL_ENDED` on the
-   * server, when the channel has ended already.
+   * @throws {RxwireError} Rejects as {@link send} does; with `ERR_CHANNEL_REFUSED` and the reason
+   *   `ended` on a client, and with `ERR_CHANNEL_ENDED` on the server, when the channel has ended
+   *   already.
    * @example
    * const run = hub().channel('run.42');
    * await run.send(createMessage('note', 'done'));

@@ -14,7 +14,10 @@ export interface ChannelReceiver {
   readonly end: (error?: RxwireError) => void;
 }
 
-/** Distributes the messages of a wire to its channels: one subscription for all of them, and one Map lookup for each message. */
+/**
+ * Distributes the messages of a wire to its channels: one subscription for all of them, and one Map
+ * lookup for each message.
+ */
 export interface Demultiplexer {
   add(name: string, receiver: ChannelReceiver): void;
   remove(name: string): void;
@@ -46,7 +49,8 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
     const next = ({ code }: RxwireError): void => {
       if (code === 'ERR_SESSION_LOST' || code === 'ERR_MISSED') forEach((receiver) => receiver.resync(REASONS[code]));
     };
-    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are not notified.
+    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
+    // not notified.
     const errors = wire.errors$.subscribe({ next, complete: end });
     subscription.add(errors);
     if (!errors.closed) subscription.add(wire.subscribe({ next: receive, error: noop }));

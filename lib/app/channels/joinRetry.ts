@@ -5,7 +5,10 @@ import type { ChannelJoin } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Wire } from '../../wire/wire.js';
 
-/** Sends a join request, and repeats it every `answerTimeout` until `stop` is called. Reports a request that the server does not answer, once. */
+/**
+ * Sends a join request, and repeats it every `answerTimeout` until `stop` is called. Reports a
+ * request that the server does not answer, once.
+ */
 export interface JoinRetry {
   /** The number of the latest join request; 0 before the first. */
   readonly join: number;
@@ -20,7 +23,10 @@ export interface JoinRetryOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** @param onUnanswered Called once for each join request, if the server does not answer it although there is a connection. */
+/**
+ * @param onUnanswered Called once for each join request, if the server does not answer it although
+ *   there is a connection.
+ */
 export function createJoinRetry(
   { wire, channel, answerTimeout, scheduler }: JoinRetryOptions,
   onUnanswered: (error: ChannelTimeoutError) => void,
@@ -38,7 +44,8 @@ export function createJoinRetry(
       const message = createMessage('channel.join', { channel, join: ++join, ...details }, { delivery: 'at-least-once', scheduler });
       wire.next(message);
       let isReported = false;
-      // While the first copy is still queued, the wire recognizes the repeat by its id and sends one message.
+      // While the first copy is still queued, the wire recognizes the repeat by its id and sends
+      // one message.
       retrying = after(answerTimeout, scheduler)
         .pipe(repeat())
         .subscribe(() => {

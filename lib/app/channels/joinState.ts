@@ -24,11 +24,17 @@ export interface JoinState {
   readonly is: (...statuses: readonly ChannelStatus[]) => boolean;
   /** Returns whether a number is that of the latest join request. */
   readonly isLatest: (join: number | undefined) => boolean;
-  /** Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the hub has not answered the previous request. */
+  /**
+   * Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the
+   * hub has not answered the previous request.
+   */
   readonly add: (reader: ChannelReader) => void;
   /** Removes a reader. Returns whether it was the last one. */
   readonly remove: (reader: ChannelReader) => boolean;
-  /** Moves the readers to a message. Returns those that receive it: none when it was received before, or is behind missed messages, which are requested again. */
+  /**
+   * Moves the readers to a message. Returns those that receive it: none when it was received
+   * before, or is behind missed messages, which are requested again.
+   */
   readonly accept: (position: LoggedPosition) => readonly ChannelReader[];
   /** Reports a gap of the subscribers of the channel. */
   readonly reportGap: (gap: ChannelGap) => void;

@@ -17,19 +17,26 @@ import { parsePosition } from './positionText.js';
 export interface ChannelSnapshot<S> {
   readonly state: S;
   /**
-   * The result of `send`, or {@link Channel.position}; as JSON has it. `'start'`: none of the messages is in the state, and the server still has all of them.
+   * The result of `send`, or {@link Channel.position}; as JSON has it. `'start'`: none of the
+   * messages is in the state, and the server still has all of them.
    */
   readonly position: ChannelPosition | string;
 }
 
 export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout' | 'scheduler'> {
-  /** Loads the state: the first value of an Observable, or the result of a promise. Called at subscription, and again after a gap. */
+  /**
+   * Loads the state: the first value of an Observable, or the result of a promise. Called at
+   * subscription, and again after a gap.
+   */
   readonly load: () => ObservableInput<ChannelSnapshot<S>>;
-  /** Returns the state after a message. Must not change the state that it gets. Ephemeral messages are not passed to it. */
+  /**
+   * Returns the state after a message. Must not change the state that it gets. Ephemeral messages
+   * are not passed to it.
+   */
   readonly reduce: (state: S, message: Message) => S;
   /**
-   * The delays after a failed `load`, and before the `load` after a gap. `maxRetries` and `shouldRetry` are for a failed `load`. @default after 500 ms, at
-   * most 30 s, half of it random
+   * The delays after a failed `load`, and before the `load` after a gap. `maxRetries` and
+   * `shouldRetry` are for a failed `load`. @default after 500 ms, at most 30 s, half of it random
    */
   readonly retry?: Partial<RetryBackoffConfig>;
 }
@@ -47,16 +54,20 @@ const LIVE_STATE_OPTIONS: OptionNames<LiveStateOptions<unknown>> = {
 const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 } as const;
 
 /**
- * Emits the state that `load` returns, then the state after each message of the channel behind the position of that state. No message is missed, and none is
- * applied twice. After a gap it loads again: it emits nothing until the hub has confirmed that the new state has its place in the channel, and never an older
- * state than before.
+ * Emits the state that `load` returns, then the state after each message of the channel behind the
+ * position of that state. No message is missed, and none is applied twice. After a gap it loads
+ * again: it emits nothing until the hub has confirmed that the new state has its place in the
+ * channel, and never an older state than before.
  *
- * Each subscription loads. It completes with the channel, or with the wire. Failures of `load` are reported in `errors$` of the wire, as a `CallbackError`.
+ * Each subscription loads. It completes with the channel, or with the wire. Failures of `load` are
+ * reported in `errors$` of the wire, as a `CallbackError`.
  *
  * @throws {TypeError} At call time, if the name is invalid, or there is no option of this name.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription asks again.
- * @throws {ChannelEndedError} Delivered, behind the last state, when the writer of the channel has failed, or has gone.
+ * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription
+ *   asks again.
+ * @throws {ChannelEndedError} Delivered, behind the last state, when the writer of the channel has
+ *   failed, or has gone.
  * @throws The error of `reduce`, or that of the last `load`. Delivered.
  * @example
  * const count$ = liveState(wire, 'orders', {
@@ -80,7 +91,8 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
     const attempt$ = snapshot$.pipe(
       mergeMap(({ state: loaded, position: from }) => {
         let state = loaded;
-        // A state that was loaded again waits: it may be older than the last one, and then the hub does not have all messages behind it.
+        // A state that was loaded again waits: it may be older than the last one, and then the hub
+        // does not have all messages behind it.
         const isEmitted = isFirst;
         isFirst = false;
         const step = (event: Followed): Observable<S> => {

@@ -19,7 +19,10 @@ import { createPositionMemory } from './positionMemory.js';
 import { positionOf, positionText } from './positionText.js';
 import type { Demultiplexer } from './demultiplexer.js';
 
-/** A follower of a channel receives these, each with the position behind it: first that the hub has all messages from its place on, then each message. */
+/**
+ * A follower of a channel receives these, each with the position behind it: first that the hub has
+ * all messages from its place on, then each message.
+ */
 export type Followed =
   | { readonly kind: 'confirmed'; readonly position: ChannelPosition }
   | { readonly kind: 'message'; readonly position: ChannelPosition; readonly message: Message }

@@ -6,12 +6,17 @@ export interface OffsetTracker {
   readonly position: ChannelPosition | undefined;
   /** Continues at the position that the server has confirmed. */
   start(position: ChannelPosition): void;
-  /** Returns `repeat` for a message that was received before, and `missed` for one behind messages that were not. */
+  /**
+   * Returns `repeat` for a message that was received before, and `missed` for one behind messages
+   * that were not.
+   */
   accept(position: LoggedPosition): 'next' | 'repeat' | 'missed';
   reset(): void;
 }
 
-/** The position of a message. `after` is the offset of the previous message, if it is not `offset` − 1. */
+/**
+ * The position of a message. `after` is the offset of the previous message, if it is not `offset` − 1.
+ */
 export interface LoggedPosition extends ChannelPosition {
   readonly after?: number;
 }

@@ -25,7 +25,9 @@ export interface PendingPublishes {
 export function createPendingPublishes({ channel, wire, answerTimeout, scheduler }: PendingPublishesOptions): PendingPublishes {
   const answers = createPendingAnswers<ChannelPosition | undefined>();
 
-  /** Sends the message, and fails when it is refused, given up, or acked and not answered in time. */
+  /**
+   * Sends the message, and fails when it is refused, given up, or acked and not answered in time.
+   */
   const sent = (publish: Message): Observable<never> =>
     defer(() => wire.send(publish)).pipe(
       catchError((error: RxwireError | MessageRefusedError) => {

@@ -10,15 +10,23 @@ import { positionOf, positionText } from './positionText.js';
 
 /** A message of the past of a channel. */
 export interface PastMessage {
-  /** To be stored anywhere. Also the `before` of a request for the messages in front of this one. */
+  /**
+   * To be stored anywhere. Also the `before` of a request for the messages in front of this one.
+   */
   readonly position: string;
   readonly message: Message;
 }
 
 export interface HistoryRange {
-  /** Messages in front of this position are emitted: {@link Channel.position}, the position of a {@link PastMessage}, or the result of `send`. @default the latest ones */
+  /**
+   * Messages in front of this position are emitted: {@link Channel.position}, the position of a
+   * {@link PastMessage}, or the result of `send`. @default the latest ones
+   */
   readonly before?: Exclude<ChannelStart, 'start' | 'live' | { readonly last: number }>;
-  /** The maximum number of messages. The server emits 1,000 at most, unless its `maxReplay` says otherwise. @default 100 */
+  /**
+   * The maximum number of messages. The server emits 1,000 at most, unless its `maxReplay` says
+   * otherwise. @default 100
+   */
   readonly limit?: number;
 }
 

@@ -9,7 +9,8 @@ export interface WithChannels {
 }
 
 /**
- * Adds a method `channel(name)` to a wire. It is a separate function, so that bundles without channels stay small.
+ * Adds a method `channel(name)` to a wire. It is a separate function, so that bundles without
+ * channels stay small.
  *
  * @param options Defaults for all channels of the wire.
  * @example

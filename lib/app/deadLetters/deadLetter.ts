@@ -14,8 +14,9 @@ export interface BuryOptions {
 }
 
 /**
- * Stores a message as a dead letter when its work fails, and completes instead of the error. It is meant for custom pipelines: `consume`,
- * `route` and queues have an option `deadLetter: letters.add`.
+ * Stores a message as a dead letter when its work fails, and completes instead of the error. It is
+ * meant for custom pipelines: `consume`, `route` and queues have an option
+ * `deadLetter: letters.add`.
  *
  *     work                            --a--#
  *     deadLetter(letters, message)    --a--|

@@ -4,13 +4,19 @@ import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 import { goOnFrom } from '../../session/consume/createDeadLetter.js';
 import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from '../../session/store/deadLetterStore.js';
 
-/** The target of replayed messages: a queue, a wire, a Subject; or a function whose work is done when its result completes, or at once. */
+/**
+ * The target of replayed messages: a queue, a wire, a Subject; or a function whose work is done
+ * when its result completes, or at once.
+ */
 export type ReplayTarget = { readonly next: (message: Message) => void } | ((message: Message) => HandlerWork<unknown>);
 
 export interface ReplayOptions extends DeadLetterPage {
   /** Replays only the letter with this id. */
   readonly id?: number;
-  /** Replays only the letters for which it returns true. @default all but `system.undecodable`; with `id`, that letter */
+  /**
+   * Replays only the letters for which it returns true. @default all but `system.undecodable`; with
+   * `id`, that letter
+   */
   readonly filter?: (letter: StoredDeadLetter) => boolean;
 }
 
@@ -22,15 +28,16 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
 );
 
 /**
- * Replays the messages of dead letters, one after the other, the oldest first. A letter is removed after the target has accepted its
- * message. Letters that are added during the replay are not replayed, so a message that fails again does not loop. Its new letter continues
- * the history of the old one.
+ * Replays the messages of dead letters, one after the other, the oldest first. A letter is removed
+ * after the target has accepted its message. Letters that are added during the replay are not
+ * replayed, so a message that fails again does not loop. Its new letter continues the history of
+ * the old one.
  *
- * A batch that could not be decoded is a letter of the type `system.undecodable`. No handler can process its bytes as a message, so it stays in the
- * store, unless `filter` or `id` selects it.
+ * A batch that could not be decoded is a letter of the type `system.undecodable`. No handler can
+ * process its bytes as a message, so it stays in the store, unless `filter` or `id` selects it.
  *
- * If the process ends between the two steps, the message was replayed and its letter is still stored. The message keeps its `id`, so that
- * `dedupe` can drop the repeat.
+ * If the process ends between the two steps, the message was replayed and its letter is still
+ * stored. The message keeps its `id`, so that `dedupe` can drop the repeat.
  *
  * @throws The error of reading the store, or of `filter`, delivered.
  * @example

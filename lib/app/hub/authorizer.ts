@@ -6,8 +6,8 @@ import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
 import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions.js';
 
 /**
- * Returns a function that decides whether a client may do something. It returns the reason of a refusal; `undefined` grants permission. Any
- * result of `authorize` but `true` is a refusal.
+ * Returns a function that decides whether a client may do something. It returns the reason of a
+ * refusal; `undefined` grants permission. Any result of `authorize` but `true` is a refusal.
  */
 export function createAuthorizer(
   { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = steadyScheduler() }: HubOptions,

@@ -11,7 +11,9 @@ export interface HistoriesLimits extends ChannelLimits {
   readonly maxIdle: number;
 }
 
-/** The histories of all channels, within the limits. Channels with subscribers are never removed. */
+/**
+ * The histories of all channels, within the limits. Channels with subscribers are never removed.
+ */
 export interface ChannelHistories {
   /** The estimated size of the messages of all channels, in bytes. */
   bytes(): number;
@@ -28,7 +30,10 @@ export interface ChannelHistories {
   around<T>(history: ChannelHistory, change: (now: number) => T): T;
 }
 
-/** Creates the histories. They remove old messages on access: a timer would keep an idle process alive. */
+/**
+ * Creates the histories. They remove old messages on access: a timer would keep an idle process
+ * alive.
+ */
 export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike): ChannelHistories {
   const { maxAge, maxTotalBytes, maxIdle } = limits;
   const instance = nanoid(10);
@@ -75,7 +80,8 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
     get(name) {
       const known = all.get(name);
       if (known) return known;
-      // Before a channel is forgotten for this one: the epoch belongs to what was forgotten earlier.
+      // Before a channel is forgotten for this one: the epoch belongs to what was forgotten
+      // earlier.
       const history = new ChannelHistory(name, epoch, limits);
       retire(history);
       all.set(name, history);

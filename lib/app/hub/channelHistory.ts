@@ -8,7 +8,10 @@ import { endedError } from '../channels/channelPayloads.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
 import { backwardRange, forwardRange, PAGE_BYTES, type ChannelLimits } from './channelRange.js';
 
-/** A message and what the limits need. Its offset follows from its place: the offsets of a history are contiguous. */
+/**
+ * A message and what the limits need. Its offset follows from its place: the offsets of a history
+ * are contiguous.
+ */
 interface Kept {
   readonly message: Message;
   readonly bytes: number;
@@ -25,7 +28,10 @@ interface Tail {
   readonly notifications: ReturnType<typeof createTrampoline>;
 }
 
-/** The latest messages of one channel, in memory. A server may have a hundred thousand: what most do not need is created when it is used. */
+/**
+ * The latest messages of one channel, in memory. A server may have a hundred thousand: what most do
+ * not need is created when it is used.
+ */
 export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;
@@ -41,7 +47,10 @@ export class ChannelHistory {
   readonly filled: ListNode<ChannelHistory> = new ListNode(this);
   #limits: ChannelLimits;
   readonly #kept = createRing<Kept>();
-  /** The compacted entries, by their first offset: each as long as the first message that it stands for. */
+  /**
+   * The compacted entries, by their first offset: each as long as the first message that it stands
+   * for.
+   */
   #compacted: Map<number, KeptEntry> | undefined;
   /** The entry that has ended the channel. */
   #end: ChannelEntry | undefined;
@@ -113,12 +122,17 @@ export class ChannelHistory {
     tail?.notifications.add(() => tail.entries$.next(entry));
   }
 
-  /** Emits the messages that were added since the previous call. Messages that subscribers add meanwhile follow in order. */
+  /**
+   * Emits the messages that were added since the previous call. Messages that subscribers add
+   * meanwhile follow in order.
+   */
   emit(): void {
     this.#tail?.notifications.run();
   }
 
-  /** Adds an entry that stands for several. It is dropped if the first of them is removed already. */
+  /**
+   * Adds an entry that stands for several. It is dropped if the first of them is removed already.
+   */
   compact(entry: Required<ChannelEntry>, bytes: number): void {
     const { epoch, first, message } = entry;
     if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;

@@ -6,7 +6,10 @@ import type { Message } from '../../message/types.js';
 /** A message in the history of a channel. */
 export interface ChannelEntry extends ChannelPosition {
   readonly message: Message;
-  /** The offset of the first entry that this one stands for. Only of a {@link ChannelLog.compact | compacted} entry. @default that of the entry */
+  /**
+   * The offset of the first entry that this one stands for. Only of a {@link ChannelLog.compact |
+   * compacted} entry. @default that of the entry
+   */
   readonly first?: number;
 }
 
@@ -18,8 +21,8 @@ export interface ChannelBroadcast {
 }
 
 /**
- * The part of a history to read: with `after`, the first messages behind a position; with `before`, the last messages in front of one; with neither, the
- * latest.
+ * The part of a history to read: with `after`, the first messages behind a position; with `before`,
+ * the last messages in front of one; with neither, the latest.
  */
 export interface ChannelQuery {
   /** Read forwards, from the message behind this position. `'start'`: from the oldest message. */
@@ -28,7 +31,10 @@ export interface ChannelQuery {
   readonly before?: ChannelPosition | undefined;
   /** The maximum number of messages. May be 0. A log may return fewer. */
   readonly limit: number;
-  /** The reader knows which keys are removed up to this offset. Only for keyed channels. @default that of `after` */
+  /**
+   * The reader knows which keys are removed up to this offset. Only for keyed channels. @default
+   * that of `after`
+   */
   readonly since?: number | undefined;
 }
 
@@ -37,13 +43,19 @@ export interface ChannelSlice {
   readonly epoch: string;
   /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
-  /** In order. A log that has messages in the requested part returns at least one, if `limit` is not 0. */
+  /**
+   * In order. A log that has messages in the requested part returns at least one, if `limit` is not 0.
+   */
   readonly entries: readonly ChannelEntry[];
   /**
-   * Whether no message is missing between the requested position and the first entry, or the end: false if some were removed, or belong to another epoch.
+   * Whether no message is missing between the requested position and the first entry, or the end:
+   * false if some were removed, or belong to another epoch.
    */
   readonly isComplete: boolean;
-  /** The next read begins behind this offset. Only for keyed channels, as their reads skip messages. @default that of the last entry */
+  /**
+   * The next read begins behind this offset. Only for keyed channels, as their reads skip messages.
+   * @default that of the last entry
+   */
   readonly reached?: number;
   /** The entry that has ended the channel, also when it is removed or not in the slice. */
   readonly end?: ChannelEntry;
@@ -71,41 +83,53 @@ export interface ChannelRetention {
 }
 
 /**
- * Stores the history of channels and emits new entries. All messages of a channel pass through its log, so hubs on several servers that
- * share a log serve the same channels.
+ * Stores the history of channels and emits new entries. All messages of a channel pass through its
+ * log, so hubs on several servers that share a log serve the same channels.
  *
- * Offsets rise with each message of a channel, by one or more. They belong to an epoch. A log that lost data and cannot continue starts a
- * new epoch. Results are returned synchronously or as an Observable.
+ * Offsets rise with each message of a channel, by one or more. They belong to an epoch. A log that
+ * lost data and cannot continue starts a new epoch. Results are returned synchronously or as an
+ * Observable.
  */
 export interface ChannelLog {
   /**
-   * Appends a message and returns its position. Consecutive messages of one server keep their order. A message of the type `channel.ended` ends the channel.
+   * Appends a message and returns its position. Consecutive messages of one server keep their
+   * order. A message of the type `channel.ended` ends the channel.
    *
    * @throws {ChannelEndedError} When the channel has ended; also delivered.
    */
   append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
   read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
-  /** Whether `append` returns the position of a message with the same id, and stores it once. @default the hub compares the ids of the latest 1,024 messages */
+  /**
+   * Whether `append` returns the position of a message with the same id, and stores it once.
+   * @default the hub compares the ids of the latest 1,024 messages
+   */
   readonly dropsRepeats?: boolean;
   /**
-   * Sends a message to the tails of a channel, on all servers, without storing it. It may be lost. Without this method, a hub delivers
-   * such a message to its own members only.
+   * Sends a message to the tails of a channel, on all servers, without storing it. It may be lost.
+   * Without this method, a hub delivers such a message to its own members only.
    *
    * @throws The reason, when the message cannot be sent.
    */
   broadcast?(channel: string, message: Message): void;
   /**
-   * Emits each message from the time of subscription on, from all servers, in order. A read after the subscription leaves no gap to the
-   * tail. An error means that messages may be missing: the hub subscribes again and reads the missed messages.
+   * Emits each message from the time of subscription on, from all servers, in order. A read after
+   * the subscription leaves no gap to the tail. An error means that messages may be missing: the
+   * hub subscribes again and reads the missed messages.
    */
   tail(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
-  /** Sets how much of a channel is kept. Called before the first message of the channel in this process. Without this method, all channels have the limits of the log. */
+  /**
+   * Sets how much of a channel is kept. Called before the first message of the channel in this
+   * process. Without this method, all channels have the limits of the log.
+   */
   retain?(channel: string, retention: ChannelRetention): void;
   /**
-   * Stores an entry that stands for all entries from its `first` to its offset. A reader whose next entry is `first` gets it in their place; a reader in
-   * between gets the original entries. So each position stays valid. Without this method, a hub compacts nothing.
+   * Stores an entry that stands for all entries from its `first` to its offset. A reader whose next
+   * entry is `first` gets it in their place; a reader in between gets the original entries. So each
+   * position stays valid. Without this method, a hub compacts nothing.
    */
   compact?(channel: string, entry: Required<ChannelEntry>): MaybeAsync<void>;
-  /** Emits the channels whose names begin with `prefix`, in the order of their names, and completes. */
+  /**
+   * Emits the channels whose names begin with `prefix`, in the order of their names, and completes.
+   */
   list?(prefix: string): Observable<ChannelInfo>;
 }

@@ -1,7 +1,10 @@
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelQuery, ChannelRetention } from './channelLog.js';
 
-/** The maximum size of the messages that a log reads forwards at once, in bytes: a page that a reader has to hold. */
+/**
+ * The maximum size of the messages that a log reads forwards at once, in bytes: a page that a
+ * reader has to hold.
+ */
 export const PAGE_BYTES = 262_144;
 
 /** The limits of one channel. */
@@ -36,7 +39,10 @@ export function forwardRange(
   return { first: Math.max(from, removed) + 1, isComplete: isKnown && removed <= from };
 }
 
-/** Returns the offsets to read backwards, from `first` to `end`, exclusive, and whether no requested message is missing. */
+/**
+ * Returns the offsets to read backwards, from `first` to `end`, exclusive, and whether no requested
+ * message is missing.
+ */
 export function backwardRange(
   before: ChannelPosition | undefined,
   limit: number,

@@ -14,7 +14,10 @@ export interface SubscriptionParts {
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
-  /** Returns the position of the latest message that was delivered from the tail; undefined before the first. */
+  /**
+   * Returns the position of the latest message that was delivered from the tail; undefined before
+   * the first.
+   */
   readonly reached: () => ChannelPosition | undefined;
   /** The subscriptions that get messages from the tail. Each adds and removes itself. */
   readonly live: Set<ChannelSubscription>;
@@ -28,7 +31,10 @@ interface ReaderPosition extends ChannelPosition {
 
 /** The maximum number of messages that a reader gets before it has acked the last of them. */
 export const PAGE_SIZE = 256;
-/** The estimated size of the messages that may wait for a slow reader before it reads the log instead, in bytes. */
+/**
+ * The estimated size of the messages that may wait for a slow reader before it reads the log
+ * instead, in bytes.
+ */
 const MAX_AHEAD = 524_288;
 /** The room in the queue of a wire that is left for other messages. */
 const RESERVED = 2;
@@ -36,9 +42,10 @@ const RESERVED = 2;
 const PAUSE = 500;
 
 /**
- * The subscription of a client to a channel: a position in the log. It is *live* when it gets each message from the tail. A client that begins further back,
- * or takes messages more slowly than they come, reads the log: the next page follows when the client has acked the previous one. So a slow client slows
- * nobody, and nothing waits for it in memory but a page.
+ * The subscription of a client to a channel: a position in the log. It is *live* when it gets each
+ * message from the tail. A client that begins further back, or takes messages more slowly than they
+ * come, reads the log: the next page follows when the client has acked the previous one. So a slow
+ * client slows nobody, and nothing waits for it in memory but a page.
  */
 export class ChannelSubscription {
   readonly wire: Wire;
@@ -50,7 +57,9 @@ export class ChannelSubscription {
   #position: ReaderPosition | undefined;
   /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
   #since = 0;
-  /** The estimated size of the messages that were sent since nothing waited to be sent, in bytes. */
+  /**
+   * The estimated size of the messages that were sent since nothing waited to be sent, in bytes.
+   */
   #ahead = 0;
   #reading: Subscription | undefined;
   #isOver = false;
@@ -66,7 +75,8 @@ export class ChannelSubscription {
   begin({ join, after, start }: ChannelJoin, slice: ChannelSlice): void {
     const { entries, epoch, last, isComplete } = slice;
     const first = firstOf(slice) - 1;
-    // If the log has nothing behind the client's position, the client is up to date: the next message follows the end of the log.
+    // If the log has nothing behind the client's position, the client is up to date: the next
+    // message follows the end of the log.
     const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
     const offset = isComplete && known !== undefined ? known : first;
     const complete = isComplete || (!after && !start);
@@ -150,7 +160,10 @@ export class ChannelSubscription {
   }
 }
 
-/** Returns whether a message follows the ones that were skipped for this reader, so that it is none behind a gap. */
+/**
+ * Returns whether a message follows the ones that were skipped for this reader, so that it is none
+ * behind a gap.
+ */
 function isBehindSkipped(
   { payload: { epoch, offset, after = offset - 1 } }: LoggedMessage,
   previous: ReaderPosition | undefined,

@@ -7,8 +7,9 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog } from './channelLog.js';
 
 /**
- * Joins messages of a channel to one, which a reader that begins in front of them gets in their place. Must return a message from whose payload a reader gets
- * the same as from those of the messages; `undefined` leaves them as they are. The messages are at most 1,024, of 64 KiB in all.
+ * Joins messages of a channel to one, which a reader that begins in front of them gets in their
+ * place. Must return a message from whose payload a reader gets the same as from those of the
+ * messages; `undefined` leaves them as they are. The messages are at most 1,024, of 64 KiB in all.
  */
 export type Compact = (messages: readonly Message[]) => Message | undefined;
 
@@ -22,7 +23,9 @@ export interface Compactor {
   add(position: ChannelPosition, message: Message): void;
 }
 
-/** @param report Called with the errors of `compact` and of the log. The messages stay as they are. */
+/**
+ * @param report Called with the errors of `compact` and of the log. The messages stay as they are.
+ */
 export function createCompactor(log: ChannelLog, channel: string, compact: Compact, report: (error: unknown) => void): Compactor {
   let messages: Message[] = [];
   let first: ChannelPosition | undefined;

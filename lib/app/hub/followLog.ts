@@ -16,13 +16,17 @@ export interface FollowLogOptions {
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
-  /** Called with the last slice each time all messages behind the cursor are read. Not called without a cursor. */
+  /**
+   * Called with the last slice each time all messages behind the cursor are read. Not called
+   * without a cursor.
+   */
   readonly onCaughtUp?: (slice: ChannelSlice) => void;
 }
 
 /**
- * Emits the messages of a channel behind the cursor, each stored one once; without a position, from now on. After a failure of the log it subscribes again
- * and reads the missed messages. The subscriber moves the cursor.
+ * Emits the messages of a channel behind the cursor, each stored one once; without a position, from
+ * now on. After a failure of the log it subscribes again and reads the missed messages. The
+ * subscriber moves the cursor.
  */
 export function followLog(
   log: Pick<ChannelLog, 'read' | 'tail'>,

@@ -45,8 +45,9 @@ export interface Hub<W extends Wire = Wire> {
   /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
   readonly serve: (wire: W) => Subscription;
   /**
-   * Makes a client a member of a channel: the others see it in `presence$` at once, and `authorize` is not called for its joins. The client receives messages
-   * when it subscribes to the channel. Returns whether the hub serves the wire.
+   * Makes a client a member of a channel: the others see it in `presence$` at once, and `authorize`
+   * is not called for its joins. The client receives messages when it subscribes to the channel.
+   * Returns whether the hub serves the wire.
    *
    * @example
    * const rooms = hub({ authorize: ({ action }) => action === 'publish' });
@@ -59,8 +60,9 @@ export interface Hub<W extends Wire = Wire> {
    */
   readonly join: (wire: W, name: string) => boolean;
   /**
-   * Removes a client from a channel. Its channel ends with a `ChannelRefusedError` with the reason, a text for the user of up to 256 characters, by default
-   * `removed`. `authorize` is called for its next join. Returns whether the client was a member, or had asked to join.
+   * Removes a client from a channel. Its channel ends with a `ChannelRefusedError` with the reason,
+   * a text for the user of up to 256 characters, by default `removed`. `authorize` is called for
+   * its next join. Returns whether the client was a member, or had asked to join.
    *
    * @example
    * const rooms = hub();
@@ -68,16 +70,17 @@ export interface Hub<W extends Wire = Wire> {
    */
   readonly leave: (wire: W, name: string, reason?: string) => boolean;
   /**
-   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives the messages of all, `presence$` emits the
-   * members.
+   * Returns a channel as a Subject: `next` publishes to all members, `subscribe` receives the
+   * messages of all, `presence$` emits the members.
    *
    * @throws {RangeError} If a number is not positive.
    * @throws {TypeError} If the name is invalid.
    */
   readonly channel: (name: string, options?: HubChannelSettings) => ChannelSubject;
   /**
-   * Ends each channel whose name begins with `prefix` and that has not ended as *interrupted*: for a server that starts, and finds channels whose writers
-   * died with the process before it. Resolves with the names. Needs a log with `list`.
+   * Ends each channel whose name begins with `prefix` and that has not ended as *interrupted*: for
+   * a server that starts, and finds channels whose writers died with the process before it.
+   * Resolves with the names. Needs a log with `list`.
    *
    * @throws {ChannelFailedError} Rejects when the log fails.
    * @throws {UnsupportedError} Rejects when the log cannot list its channels.
@@ -85,17 +88,24 @@ export interface Hub<W extends Wire = Wire> {
    * await hub({ log: memoryChannelLog() }).interrupt('run.');
    */
   readonly interrupt: (prefix: string, reason?: string) => Promise<readonly string[]>;
-  /** Emits the channels that the log keeps and whose names begin with `prefix`, and completes. Needs a log with `list`. */
+  /**
+   * Emits the channels that the log keeps and whose names begin with `prefix`, and completes. Needs
+   * a log with `list`.
+   */
   readonly list: (prefix: string) => Observable<ChannelInfo>;
-  /** Reports failures of the log, failed authorizations and invalid messages of clients, as they occur. */
+  /**
+   * Reports failures of the log, failed authorizations and invalid messages of clients, as they
+   * occur.
+   */
   readonly errors$: Observable<RxwireError>;
 }
 
 export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions, 'from'> {}
 
 /**
- * Serves channels to wires: those of a server, or of any other link. Each message of a channel gets an offset in its history. A member that
- * was away receives the messages that it missed, or is informed of a gap.
+ * Serves channels to wires: those of a server, or of any other link. Each message of a channel gets
+ * an offset in its history. A member that was away receives the messages that it missed, or is
+ * informed of a gap.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {TypeError} At call time, if there is no option of this name.
@@ -211,7 +221,8 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, ServedWire
     client.end();
   };
   const served$ = wire.pipe(
-    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are not notified.
+    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
+    // not notified.
     takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),

@@ -15,7 +15,8 @@ export interface HubChannels {
   /** Returns the number of clients in a channel. */
   readonly sizeOf: (channel: string) => number;
   /**
-   * Appends a message to the log, and returns its position. Sends an at-most-once message to the present members, without storing it.
+   * Appends a message to the log, and returns its position. Sends an at-most-once message to the
+   * present members, without storing it.
    *
    * @throws The error of the log, also delivered.
    */
@@ -33,7 +34,10 @@ export interface HubChannels {
 export interface ChannelSettings extends Partial<KeyedSettings> {
   /** How much of the channel the log keeps, if it can. @default the limits of the log */
   readonly retain?: ChannelRetention;
-  /** Joins the small messages that this hub publishes to large ones, behind the readers. @default the log keeps them as they are */
+  /**
+   * Joins the small messages that this hub publishes to large ones, behind the readers. @default
+   * the log keeps them as they are
+   */
   readonly compact?: Compact;
 }
 

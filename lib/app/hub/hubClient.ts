@@ -22,12 +22,16 @@ export interface HubClientOptions extends PublisherOptions {
 /** One client of a hub, until its wire ends. */
 export interface HubClient {
   /**
-   * Handles a message of the client. The next message must wait until the returned Observable has completed.
+   * Handles a message of the client. The next message must wait until the returned Observable has
+   * completed.
    *
    * @throws {InvalidMessageError} If the request is malformed.
    */
   readonly receive: (message: Message) => Observable<undefined> | undefined;
-  /** Called with each message that is handled, in its delivery. The sender of a refused message learns the reason with the ack. */
+  /**
+   * Called with each message that is handled, in its delivery. The sender of a refused message
+   * learns the reason with the ack.
+   */
   readonly settle: (message: Message) => void;
   /** Called with a message that could not be handled, and the error. */
   readonly fail: (message: Message, error: unknown) => void;
@@ -153,7 +157,10 @@ function join(message: Message, { joined, joins, authorizeJoin, enter, leave }: 
 /** The maximum estimated size of the state of a member, in bytes. */
 const MAX_STATE = 4_096;
 
-/** Sets the state of a member. That of a client that is no member is ignored: it may have been removed meanwhile. */
+/**
+ * Sets the state of a member. That of a client that is no member is ignored: it may have been
+ * removed meanwhile.
+ */
 function updateFor(
   message: Message,
   joined: ReadonlyMap<string, HubChannel>,

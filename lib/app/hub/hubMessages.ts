@@ -5,7 +5,10 @@ import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import type { ChannelEntry } from './channelLog.js';
 import type { PresenceChange } from './clusterPresence.js';
 
-/** Messages of a hub must arrive, whatever the default of the wire is: a client relies on complete delivery and drops duplicates. */
+/**
+ * Messages of a hub must arrive, whatever the default of the wire is: a client relies on complete
+ * delivery and drops duplicates.
+ */
 const DELIVERY = { delivery: 'at-least-once' } as const;
 
 /** Frozen, so that an encoded message can be reused for all members. */
@@ -28,7 +31,10 @@ export function deliveryMessage(channel: string, { epoch, offset, message }: Cha
   return hubMessage('channel.message', payload) as LoggedMessage;
 }
 
-/** A message for a member that is not in the history. Its lifetime starts again when the hub sends it: the clocks of clients differ. */
+/**
+ * A message for a member that is not in the history. Its lifetime starts again when the hub sends
+ * it: the clocks of clients differ.
+ */
 export function ephemeralMessage(channel: string, message: Message): Message {
   const { ttl } = message;
   return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
@@ -39,7 +45,9 @@ const PART_BYTES = 262_144;
 /** The maximum number of members in one message. */
 const PART_MEMBERS = 250;
 
-/** Splits a list into parts, each of which is small enough for a frame; an empty list has one part. */
+/**
+ * Splits a list into parts, each of which is small enough for a frame; an empty list has one part.
+ */
 function partsOf<T>(items: readonly T[], sizeOf: (item: T) => number, maxItems = Infinity): readonly (readonly T[])[] {
   let part: T[] = [];
   const parts = [part];
@@ -71,7 +79,10 @@ export function presenceMessages(channel: string, { entered, left, updated }: Pr
   });
 }
 
-/** Returns the answer to a request for older messages: one message or several, each of which is small enough for a frame. */
+/**
+ * Returns the answer to a request for older messages: one message or several, each of which is
+ * small enough for a frame.
+ */
 export function pastMessages({ id }: Pick<Message, 'id'>, channel: string, entries: readonly ChannelEntry[]): readonly Message[] {
   const parts = partsOf(entries, ({ message }) => estimateSize(message));
   return parts.map((part, index) => {

@@ -13,13 +13,19 @@ export interface ChannelRequest<W extends Wire = Wire> {
   readonly member: ChannelMember;
   readonly channel: string;
   readonly action: ChannelAction;
-  /** The message to publish. Its `delivery` is `at-most-once` for an ephemeral message, and not set for others. */
+  /**
+   * The message to publish. Its `delivery` is `at-most-once` for an ephemeral message, and not set
+   * for others.
+   */
   readonly message?: Message;
   /** With `presence`: the new state of the member. */
   readonly state?: unknown;
 }
 
-/** The answer of `authorize`. Only `true` grants permission. `reason` is a text for the user of the client, of 256 characters at most. */
+/**
+ * The answer of `authorize`. Only `true` grants permission. `reason` is a text for the user of the
+ * client, of 256 characters at most.
+ */
 export type Authorization = boolean | { readonly reason: string };
 
 /** An error, an empty result and a timeout deny permission, with the reason `forbidden`. */
@@ -28,15 +34,21 @@ export type Authorize<W extends Wire = Wire> = (request: ChannelRequest<W>) => A
 export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
-  /** Shares the members of the channels with the hubs of other nodes. @default the hub knows the members of its own process */
+  /**
+   * Shares the members of the channels with the hubs of other nodes. @default the hub knows the
+   * members of its own process
+   */
   readonly presence?: ClusterPresence;
-  /** Decides whether a client may join, publish, or update its presence. Called for each join, message and update. @default all clients may do everything */
+  /**
+   * Decides whether a client may join, publish, or update its presence. Called for each join,
+   * message and update. @default all clients may do everything
+   */
   readonly authorize?: Authorize<W>;
   /** The timeout of an authorization, in ms. @default 10_000 */
   readonly authorizeTimeout?: number;
   /**
-   * Returns the public identity of a client: an id and optional information. Wires with the same id are one member. @default the id of the
-   * server's wire
+   * Returns the public identity of a client: an id and optional information. Wires with the same id
+   * are one member. @default the id of the server's wire
    */
   readonly identify?: (wire: W) => string | ChannelMember;
   /** The `source` of messages that the server publishes without one. @default 'hub' */
@@ -51,7 +63,10 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly maxSize?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /** Schedules the presence messages, which combine the changes of one run. @default asapScheduler: at the end of the microtask */
+  /**
+   * Schedules the presence messages, which combine the changes of one run. @default asapScheduler:
+   * at the end of the microtask
+   */
   readonly microtask?: SchedulerLike;
 }
 

@@ -10,13 +10,24 @@ import { createKeyedEntries, type KeyedEntries, type KeyedEntry } from './keyedE
 
 /** How the newest message of each key is kept. */
 export interface KeyedSettings {
-  /** Returns the key of a message: a text of 1 to 1,024 characters. The hub refuses a message without one as `invalid`. */
+  /**
+   * Returns the key of a message: a text of 1 to 1,024 characters. The hub refuses a message
+   * without one as `invalid`.
+   */
   readonly key: (message: Message) => string;
-  /** Returns whether a message removes its key. @default whether its `metadata.deleted` is `true` */
+  /**
+   * Returns whether a message removes its key. @default whether its `metadata.deleted` is `true`
+   */
   readonly isDeleted?: (message: Message) => boolean;
-  /** The time after which a key is forgotten, in ms since this process received its newest message. @default never */
+  /**
+   * The time after which a key is forgotten, in ms since this process received its newest message.
+   * @default never
+   */
   readonly ttl?: number;
-  /** `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest messages. @default 10_000 keys, 16 MiB */
+  /**
+   * `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest
+   * messages. @default 10_000 keys, 16 MiB
+   */
   readonly retain?: ChannelRetention;
 }
 
@@ -39,8 +50,9 @@ export interface KeyedChannel extends Pick<ChannelLog, 'read' | 'tail'> {
 const MAX_KEY_LENGTH = 1_024;
 
 /**
- * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that are superseded, so a reader that is behind gets the newest
- * message of each key. Messages that remove a key are kept, too, for the readers that know the key.
+ * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that
+ * are superseded, so a reader that is behind gets the newest message of each key. Messages that
+ * remove a key are kept, too, for the readers that know the key.
  */
 export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
   const { ttl = Infinity, retain: { messages = 10_000, bytes: maxBytes = 16_777_216 } = {} } = settings;
@@ -65,7 +77,10 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
     content.replace({ ...judged, offset, message, at: now, bytes: estimateSize(message) + judged.key.length });
     trim(content, limits, now);
   };
-  /** The log no longer has some messages: readers that are live read again, and are informed of a gap. */
+  /**
+   * The log no longer has some messages: readers that are live read again, and are informed of a
+   * gap.
+   */
   const reportMissed = (reached: number): void => {
     const broken$ = tail$;
     content.last = content.forgotten = reached;
@@ -114,7 +129,10 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
   };
 }
 
-/** Returns a function that returns the key of a message, and whether it is removed; `undefined` for a message without a key. */
+/**
+ * Returns a function that returns the key of a message, and whether it is removed; `undefined` for
+ * a message without a key.
+ */
 function createJudge({ key, isDeleted = isMarkedDeleted }: KeyedSettings) {
   return (message: Message): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined => {
     try {

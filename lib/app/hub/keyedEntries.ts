@@ -27,7 +27,10 @@ export interface KeyedEntries {
   before(offset: number, limit: number): KeyedEntry[];
 }
 
-/** Removed entries stay in the array until they are more than half of it: each operation but `after` and `before` takes O(1), amortized. */
+/**
+ * Removed entries stay in the array until they are more than half of it: each operation but `after`
+ * and `before` takes O(1), amortized.
+ */
 export function createKeyedEntries(): KeyedEntries {
   let entries: KeyedEntry[] = [];
   /** The entries in front of it are removed. */

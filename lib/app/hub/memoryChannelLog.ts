@@ -15,13 +15,13 @@ export interface MemoryChannelLogOptions {
   /** The maximum age of a message, in ms. @default 300_000: 5 minutes */
   readonly maxAge?: number;
   /**
-   * The maximum estimated size of the messages of all channels, in bytes. Above it, the log removes messages of the channel that was idle
-   * for the longest time. @default 67_108_864: 64 MiB
+   * The maximum estimated size of the messages of all channels, in bytes. Above it, the log removes
+   * messages of the channel that was idle for the longest time. @default 67_108_864: 64 MiB
    */
   readonly maxTotalBytes?: number;
   /**
-   * The maximum number of channels without members that are kept. Above it, the log removes the one that was left first; that channel
-   * starts a new epoch. @default 10_000
+   * The maximum number of channels without members that are kept. Above it, the log removes the one
+   * that was left first; that channel starts a new epoch. @default 10_000
    */
   readonly maxIdle?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -29,8 +29,8 @@ export interface MemoryChannelLogOptions {
 }
 
 /**
- * Stores the history of channels in memory. It is lost when the process ends; clients that reconnect to another process are informed of a
- * gap.
+ * Stores the history of channels in memory. It is lost when the process ends; clients that
+ * reconnect to another process are informed of a gap.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example

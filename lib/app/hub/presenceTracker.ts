@@ -27,7 +27,8 @@ interface TrackedMember {
 type TrackedMembers = ReadonlyMap<string, TrackedMember>;
 
 /**
- * Counts members. Changes of one run are announced together; a member that leaves and joins again in one run is not announced.
+ * Counts members. Changes of one run are announced together; a member that leaves and joins again
+ * in one run is not announced.
  *
  * @param publish Called with the changes of this node's own members.
  */
@@ -50,7 +51,8 @@ export function createPresenceTracker(
   });
   const enter = (member: ChannelMember, at: Pick<TrackedMember, 'wires' | 'isRemote'>): void => {
     tracked.set(member.id, { member, ...at });
-    // A member of this node that has left and come again tells the other nodes that it has lost its state.
+    // A member of this node that has left and come again tells the other nodes that it has lost its
+    // state.
     if (changes.toggle(member) && at.wires > 0) own.updated.add(member.id);
   };
   const removeIfGone = ({ member, wires, isRemote }: TrackedMember): void => {
@@ -119,7 +121,10 @@ function createChanges(tracked: TrackedMembers) {
   const updated = new Set<string>();
   return {
     updated,
-    /** A second change in the same run cancels the first. Returns whether the member has lost its state in between. */
+    /**
+     * A second change in the same run cancels the first. Returns whether the member has lost its
+     * state in between.
+     */
     toggle(member: ChannelMember): boolean {
       const cancelled = changed.get(member.id);
       if (!changed.delete(member.id)) changed.set(member.id, member);
@@ -142,7 +147,10 @@ function createChanges(tracked: TrackedMembers) {
   };
 }
 
-/** The changes of this node's own members since the last `take`: those that have entered or left, and those whose state was set. */
+/**
+ * The changes of this node's own members since the last `take`: those that have entered or left,
+ * and those whose state was set.
+ */
 function createOwnChanges(tracked: TrackedMembers) {
   const [moved, updated] = [new Set<string>(), new Set<string>()];
   const isOwn = (id: string): boolean => (tracked.get(id)?.wires ?? 0) > 0;

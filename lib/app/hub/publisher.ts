@@ -31,7 +31,10 @@ export interface Publisher {
    * @throws {InvalidMessageError} If the request is malformed.
    */
   publish(carrier: Message): MaybeAsync<void>;
-  /** Tells the client that a message could not be handled. The message is a dead letter of its session. */
+  /**
+   * Tells the client that a message could not be handled. The message is a dead letter of its
+   * session.
+   */
   refuseFailed(carrier: Message, error: unknown): void;
   /** Returns the reason why the latest message was refused, once. */
   takeRejection(): Rejection | undefined;
@@ -71,7 +74,10 @@ export function createPublisher({ wire, member, channels, authorize, report, max
   /** Stores a message, unless a client that has lost its session repeats it. */
   const storeOnce = (publish: Publish): MaybeAsync<ChannelPosition | undefined> =>
     publish.ephemeral ? store(publish) : chain(recentIds.find(publish.channel, publish.message.id), (known) => known ?? store(publish));
-  /** Without `authorize`, and with a log that returns its result, this makes no Observable and no closure. */
+  /**
+   * Without `authorize`, and with a log that returns its result, this makes no Observable and no
+   * closure.
+   */
   const decide = (publish: Publish, refusal: string | undefined): MaybeAsync<void> => {
     if (refusal !== undefined) return refuse(publish.carrier, publish.channel, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;
@@ -101,7 +107,8 @@ export function createPublisher({ wire, member, channels, authorize, report, max
         refuse(carrier, channel, 'too-large' satisfies ChannelRefusal);
         return;
       }
-      // The log and the other members would receive the plain text, also where the codec of this client encrypts.
+      // The log and the other members would receive the plain text, also where the codec of this
+      // client encrypts.
       if (isUnencrypted(original)) {
         refuse(carrier, channel, 'not-encrypted' satisfies ChannelRefusal);
         return;

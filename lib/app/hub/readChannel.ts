@@ -14,7 +14,10 @@ export interface ReadChannelOptions extends Omit<FollowLogOptions, 'cursor'> {
   readonly start: ChannelStart;
 }
 
-/** Emits the messages of a channel for the server itself, from a place on, and ends when the channel has ended. */
+/**
+ * Emits the messages of a channel for the server itself, from a place on, and ends when the channel
+ * has ended.
+ */
 export function readChannel(
   log: Pick<ChannelLog, 'read' | 'tail'>,
   channel: string,

@@ -3,11 +3,17 @@ import { asObservable, chain, isLater, type MaybeAsync } from '../../internal/ma
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelLog, ChannelSlice } from './channelLog.js';
 
-/** The messages of each channel that are compared with a published one, and the channels of which they are remembered. */
+/**
+ * The messages of each channel that are compared with a published one, and the channels of which
+ * they are remembered.
+ */
 const MAX_IDS = 1_024;
 const MAX_CHANNELS = 1_000;
 
-/** The ids of the latest messages of the channels: a client that has lost its session publishes again what the log may have. */
+/**
+ * The ids of the latest messages of the channels: a client that has lost its session publishes
+ * again what the log may have.
+ */
 export interface RecentIds {
   /** Returns the position of a message, if it is among the latest. */
   find(channel: string, id: string): MaybeAsync<ChannelPosition | undefined>;

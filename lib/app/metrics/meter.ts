@@ -6,19 +6,25 @@ import type { MessageDirection, MetricsSink } from './metricsSink.js';
 export interface MeterOptions<T> {
   /** The direction of the messages. @default 'received' */
   readonly direction?: MessageDirection;
-  /** Returns the size of a message in bytes. @default an estimate of its payload as text, which counts the first 64 parts */
+  /**
+   * Returns the size of a message in bytes. @default an estimate of its payload as text, which
+   * counts the first 64 parts
+   */
   readonly size?: (message: T) => number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Counts messages and their sizes by type, and the error if the stream fails. It times received messages from their `timestamp` on.
+ * Counts messages and their sizes by type, and the error if the stream fails. It times received
+ * messages from their `timestamp` on.
  *
- * The `timestamp` is by the clock of the sender. When that clock is ahead of this one, the time of a message counts as 0.
+ * The `timestamp` is by the clock of the sender. When that clock is ahead of this one, the time of
+ * a message counts as 0.
  *
- * It works in both directions: `wire.pipe(meter(metrics))`, and `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An
- * exception of `size` is delivered as an error.
+ * It works in both directions: `wire.pipe(meter(metrics))`, and
+ * `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An exception of `size`
+ * is delivered as an error.
  *
  * @example
  * import { createMetrics } from 'rxwire/metrics';
@@ -65,7 +71,10 @@ const ATOM = 4;
 /** The quotes, colon and comma of a field. */
 const FIELD = 4;
 
-/** Returns the estimated size of a payload as text, in bytes. Only the first parts of a large payload are counted. */
+/**
+ * Returns the estimated size of a payload as text, in bytes. Only the first parts of a large
+ * payload are counted.
+ */
 export function payloadSize(payload: unknown): number {
   return partSize(payload, { parts: MAX_PARTS });
 }

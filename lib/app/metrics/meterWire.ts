@@ -9,8 +9,9 @@ import type { MetricsSink } from './metricsSink.js';
 
 export interface MeterWireOptions {
   /**
-   * Whether to time how long messages wait in the send queue. This needs `receipts$`: the other side then acks each message at once, and a session does not
-   * hibernate on the server while messages are in flight. @default false
+   * Whether to time how long messages wait in the send queue. This needs `receipts$`: the other
+   * side then acks each message at once, and a session does not hibernate on the server while
+   * messages are in flight. @default false
    */
   readonly queueTimes?: boolean;
   /** Called with an exception of the sink. Measuring ends then; the wire continues. */
@@ -20,8 +21,10 @@ export interface MeterWireOptions {
 }
 
 /**
- * Measures the events of a wire: errors, also by the type of their message, dropped messages, the latency of acks and pings, and the time to reconnect; with
- * `queueTimes` the time in the send queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the messages themselves.
+ * Measures the events of a wire: errors, also by the type of their message, dropped messages, the
+ * latency of acks and pings, and the time to reconnect; with `queueTimes` the time in the send
+ * queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the
+ * messages themselves.
  *
  * Without `queueTimes`, measuring does not change what is sent, nor when.
  *

@@ -2,14 +2,16 @@
 export type MessageDirection = 'sent' | 'received';
 
 /**
- * Measured durations: `ack`, from sending a message, or a ping of the session, to its ack; `endToEnd`, from creating a message to receiving it; `queue`,
- * from entering a queue to being started; `reconnect`, from losing a connection to the next one.
+ * Measured durations: `ack`, from sending a message, or a ping of the session, to its ack;
+ * `endToEnd`, from creating a message to receiving it; `queue`, from entering a queue to being
+ * started; `reconnect`, from losing a connection to the next one.
  */
 export type TimedWork = 'ack' | 'endToEnd' | 'queue' | 'reconnect';
 
 /**
- * Receives measurements: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or Prometheus, or a custom one. Its methods
- * are called for each message: they must be fast, and their memory must be bounded for any names.
+ * Receives measurements: `createMetrics()` of `rxwire/metrics`, an adapter for OpenTelemetry or
+ * Prometheus, or a custom one. Its methods are called for each message: they must be fast, and
+ * their memory must be bounded for any names.
  */
 export interface MetricsSink {
   /** @param size The approximate size in bytes. */

@@ -11,7 +11,10 @@ import type { PayloadOptions } from './encryptPayload.js';
 import { use } from '../routing/use.js';
 
 export interface DecryptOptions extends PayloadOptions {
-  /** Whether messages that are not encrypted are refused or passed on. An intermediary can forge such messages. @default 'refuse' */
+  /**
+   * Whether messages that are not encrypted are refused or passed on. An intermediary can forge
+   * such messages. @default 'refuse'
+   */
   readonly plain?: 'refuse' | 'pass';
 }
 
@@ -21,15 +24,17 @@ export interface DecryptOptions extends PayloadOptions {
  *     source                    -A-b-C-|
  *     decryptPayload(keys)      -a---c-|
  *
- * A message is refused if it is in plain text, forged, encrypted for another `id`, `type` or codec, or encrypted with a key that is not in
- * the keyring. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its wire. The
- * stream continues. Where no wire delivers the message, it ends the stream unless there is an `onError`. Order is kept.
+ * A message is refused if it is in plain text, forged, encrypted for another `id`, `type` or codec,
+ * or encrypted with a key that is not in the keyring. As with `use`, it is reported to `onError`
+ * and in `errors$` of its wire, and becomes a dead letter of its wire. The stream continues. Where
+ * no wire delivers the message, it ends the stream unless there is an `onError`. Order is kept.
  *
  * A message that an intermediary sends again is a duplicate with the same `id`: use `dedupe`.
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
+ *   localhost.
  * @throws {DecryptError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example

@@ -15,41 +15,46 @@ import type { UseOptions } from '../routing/useOptions.js';
 /** The options of both ends. */
 export interface PayloadOptions extends UseOptions {
   /**
-   * The codec that encodes a payload before encryption. It determines which values are possible. Both ends need the same codec. @default
-   * json()
+   * The codec that encodes a payload before encryption. It determines which values are possible.
+   * Both ends need the same codec. @default json()
    */
   readonly codec?: PlainCodec;
 }
 
 export interface EncryptOptions extends PayloadOptions {
   /**
-   * The messages to encrypt: by their types, or by a function. The others are passed on as they are. A message whose `metadata.encrypted` is set is encrypted
-   * in any case. @default all messages
+   * The messages to encrypt: by their types, or by a function. The others are passed on as they
+   * are. A message whose `metadata.encrypted` is set is encrypted in any case. @default all
+   * messages
    */
   readonly when?: EncryptWhen;
 }
 
 /**
- * Selects messages: one or more patterns of their types, or a function that returns whether to encrypt a message. Patterns are those of `route`; in
- * addition, one may start with `**.`, which stands for any number of segments, also for none: `'**.sensitive'`.
+ * Selects messages: one or more patterns of their types, or a function that returns whether to
+ * encrypt a message. Patterns are those of `route`; in addition, one may start with `**.`, which
+ * stands for any number of segments, also for none: `'**.sensitive'`.
  */
 export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((message: Message) => boolean);
 
 /**
- * Encrypts the payload of each message, or of those that `when` selects, with AES-256-GCM, end to end: servers and brokers in between route messages that they cannot read.
- * The payload becomes a text, and
- * `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable and are authenticated. All other fields are neither encrypted nor authenticated.
+ * Encrypts the payload of each message, or of those that `when` selects, with AES-256-GCM, end to
+ * end: servers and brokers in between route messages that they cannot read. The payload becomes a
+ * text, and `metadata.encrypted` is set. `id`, `type` and `timestamp` stay readable and are
+ * authenticated. All other fields are neither encrypted nor authenticated.
  *
  *     source                    -a-b-|
  *     encryptPayload(keys)      -A-B-|
  *
- * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an `onError`: nothing is sent in plain text. The same
- * applies when `when` throws. A message that is encrypted already is passed on as it is. Order is kept: a message that is not encrypted waits for those
- * before it.
+ * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an
+ * `onError`: nothing is sent in plain text. The same applies when `when` throws. A message that is
+ * encrypted already is passed on as it is. Order is kept: a message that is not encrypted waits for
+ * those before it.
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range, or a pattern is invalid.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from localhost.
+ * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
+ *   localhost.
  * @throws {EncodeError} Delivered, for a payload that the codec does not support.
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });

@@ -1,4 +1,7 @@
-/** The common interface of validators (https://standardschema.dev, version 1). Schemas of zod, valibot, arktype and others implement it. */
+/**
+ * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
+ * valibot, arktype and others implement it.
+ */
 export interface StandardSchema<In = unknown, Out = In> {
   readonly '~standard': {
     readonly version: 1;

@@ -14,25 +14,30 @@ export type ValidatedMessage<S extends PayloadSchemas> = { [T in keyof S & strin
 export interface ValidatedOptions extends UseOptions {
   /** Whether messages without a schema are refused or passed on. @default 'refuse' */
   readonly others?: 'refuse' | 'pass';
-  /** Whether the output of the schema replaces the payload: defaults, conversions. Set it to false where you send. @default true */
+  /**
+   * Whether the output of the schema replaces the payload: defaults, conversions. Set it to false
+   * where you send. @default true
+   */
   readonly transform?: boolean;
 }
 
 /**
- * Passes on messages whose payload matches a schema of zod, valibot, arktype, or any other library that implements Standard Schema. It
- * works in both directions: `wire.pipe(validated(schemas))`, and `outgoing$.pipe(validated(schemas, { transform: false
- * })).subscribe(wire)`.
+ * Passes on messages whose payload matches a schema of zod, valibot, arktype, or any other library
+ * that implements Standard Schema. It works in both directions: `wire.pipe(validated(schemas))`,
+ * and `outgoing$.pipe(validated(schemas, { transform: false })).subscribe(wire)`.
  *
  *     source                              -a-b-a-|
  *     validated({ a: …, b: says no })     -a---a-|
  *
- * An invalid message is dropped. As with `use`, it is reported to `onError` and in `errors$` of its wire, and becomes a dead letter of its
- * wire. The stream continues. Where no wire delivers the message, as in the second direction, it ends the stream unless there is an `onError`.
- * An asynchronous schema delays the messages behind it: order is kept.
+ * An invalid message is dropped. As with `use`, it is reported to `onError` and in `errors$` of its
+ * wire, and becomes a dead letter of its wire. The stream continues. Where no wire delivers the
+ * message, as in the second direction, it ends the stream unless there is an `onError`. An
+ * asynchronous schema delays the messages behind it: order is kept.
  *
  * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {InvalidPayloadError} Delivered, when no wire delivers the message, and there is no `onError`.
+ * @throws {InvalidPayloadError} Delivered, when no wire delivers the message, and there is no
+ *   `onError`.
  * @throws The error of `onError`, delivered.
  * @example
  * import { z } from 'zod';

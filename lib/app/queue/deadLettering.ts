@@ -13,8 +13,8 @@ export interface DeadLetteringOptions<T extends Message> extends Pick<QueueCore<
 }
 
 /**
- * Returns a function that stores a dead letter so that unsubscribing the processor does not cancel it. If it were cancelled, the letter might be
- * stored, and the message would also be put back.
+ * Returns a function that stores a dead letter so that unsubscribing the processor does not cancel
+ * it. If it were cancelled, the letter might be stored, and the message would also be put back.
  */
 export function deadLettering<T extends Message>(
   options: DeadLetteringOptions<T>,

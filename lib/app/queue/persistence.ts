@@ -7,7 +7,10 @@ import { release, type QueueItem } from './queueItem.js';
 import { createQueueWriter } from './queueWriter.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
 
-/** Where the items of a queue are kept: in a store, or in the sessions that delivered them and wait for their acks. */
+/**
+ * Where the items of a queue are kept: in a store, or in the sessions that delivered them and wait
+ * for their acks.
+ */
 export interface Persistence {
   /** Emits the items that an earlier process has left. */
   open(): Observable<readonly QueuedMessage[]>;

@@ -29,7 +29,8 @@ export function processItems<T extends Message, R>(
     const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
       handled(jobOf(item), parts).pipe(
         map((processed$) => end(item)?.pipe(mergeMap(() => processed$)) ?? processed$),
-        // It completes without a value when the session has ended: the session will deliver the message again.
+        // It completes without a value when the session has ended: the session will deliver the
+        // message again.
         tap({ complete: () => end(item) }),
       );
     const createQueue = (): MergeQueue<unknown, QueueItem<T>> => ({

@@ -8,14 +8,16 @@ import { takeNext } from './takeNext.js';
 import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js';
 
 /**
- * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the most urgent first, or in the order of arrival. Nothing polls: a
- * message starts when it is added, or when a processor becomes idle.
+ * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the
+ * most urgent first, or in the order of arrival. Nothing polls: a message starts when it is added,
+ * or when a processor becomes idle.
  *
- * A message of a session is acked when it is processed. A message that is dropped is refused: its sender receives `ERR_REFUSED`. With a `store`, it is acked as soon as it is stored. A stored message
- * that is not finished is processed after the next start, possibly for the second time.
+ * A message of a session is acked when it is processed. A message that is dropped is refused: its
+ * sender receives `ERR_REFUSED`. With a `store`, it is acked as soon as it is stored. A stored
+ * message that is not finished is processed after the next start, possibly for the second time.
  *
- * A failed handler is retried; then its message becomes a dead letter, and the queue continues. All operations are O(1) in the number of
- * waiting messages.
+ * A failed handler is retried; then its message becomes a dead letter, and the queue continues. All
+ * operations are O(1) in the number of waiting messages.
  *
  * @param name The name in the store.
  * @throws {RangeError} At call time, if a number is not positive, or an option is invalid.
@@ -80,7 +82,8 @@ export function createQueue<T extends Message>(name: string, options: QueueOptio
     },
     depth$: defer(() => {
       core.open();
-      // Reads the depth when it emits, so that a subscriber that adds a message does not reorder the values of others.
+      // Reads the depth when it emits, so that a subscriber that adds a message does not reorder
+      // the values of others.
       return core.changes$.pipe(startWith(undefined), map(core.depth), distinctUntilChanged());
     }),
     drops$: core.drops$.asObservable(),

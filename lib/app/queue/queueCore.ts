@@ -46,9 +46,15 @@ interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   readonly persistence: Persistence;
   status: 'new' | 'opening' | 'open' | 'closed';
-  /** A new item while it is offered to idle processors. If one takes it, the item needs no place in the waiting list, and no timer. */
+  /**
+   * A new item while it is offered to idle processors. If one takes it, the item needs no place in
+   * the waiting list, and no timer.
+   */
   offered: QueueItem<T> | undefined;
-  /** The ids of messages that were stored before a restart. If the ack of one was lost, its session delivers it again. */
+  /**
+   * The ids of messages that were stored before a restart. If the ack of one was lost, its session
+   * delivers it again.
+   */
   readonly restored: Set<string>;
   /** The number of items that are handed out, neither finished nor put back. */
   running: number;
@@ -140,7 +146,10 @@ interface Ages {
   readonly startOf: (message: Message, since: number, date?: number) => number;
 }
 
-/** Dates are converted once: a clock of the system that steps changes no age. A date in the future counts as now. */
+/**
+ * Dates are converted once: a clock of the system that steps changes no age. A date in the future
+ * counts as now.
+ */
 function createAges({ scheduler, ageFrom }: Pick<QueueCoreOptions<Message>, 'scheduler' | 'ageFrom'>): Ages {
   const now = (): number => wallTime(scheduler);
   return {
@@ -170,7 +179,10 @@ function failOnThrow<T extends Message>(state: QueueState<T>, enter: () => void)
   }
 }
 
-/** Returns false for a message that a session delivers again though it is stored. Messages without a session are always new. */
+/**
+ * Returns false for a message that a session delivers again though it is stored. Messages without a
+ * session are always new.
+ */
 function isNew<T extends Message>({ restored, persistence }: QueueState<T>, item: QueueItem<T>): boolean {
   if (!item.held || !restored.delete(item.message.id)) return true;
   persistence.finish(item);

@@ -15,7 +15,10 @@ export interface QueueItem<T extends Message = Message> {
   place: number;
 }
 
-/** Settles the delivery, so that the session acks the message. With a rejection, the sender learns that it was not processed. */
+/**
+ * Settles the delivery, so that the session acks the message. With a rejection, the sender learns
+ * that it was not processed.
+ */
 export function release(item: QueueItem, rejection?: Rejection): void {
   const { held } = item;
   item.held = undefined;

@@ -12,18 +12,23 @@ export interface QueuedMessage {
   readonly since: number;
 }
 
-/** The stored state of one queue. Results are synchronous, or Observables that work when they are subscribed to. */
+/**
+ * The stored state of one queue. Results are synchronous, or Observables that work when they are
+ * subscribed to.
+ */
 export interface QueueLog {
   /**
-   * Becomes the owner and returns the unfinished messages in order of their places. Unreadable records are skipped and reported in
-   * `faults$`.
+   * Becomes the owner and returns the unfinished messages in order of their places. Unreadable
+   * records are skipped and reported in `faults$`.
    */
   open(): MaybeAsync<readonly QueuedMessage[]>;
   /**
-   * Adds and removes messages in one transaction; the result is available when it is durable. Calls do not overlap.
+   * Adds and removes messages in one transaction; the result is available when it is durable. Calls
+   * do not overlap.
    *
    * @param removed Places; some of them may not be stored.
-   * @throws {StoreError} Delivered, and nothing is stored: `quota` if there is no space, `fenced` if there is a newer owner.
+   * @throws {StoreError} Delivered, and nothing is stored: `quota` if there is no space, `fenced`
+   *   if there is a newer owner.
    */
   write(added: readonly QueuedMessage[], removed: readonly number[]): MaybeAsync<void>;
   /** Releases the queue. A running write may still finish. */

@@ -5,12 +5,17 @@ import type { QueueItem } from './queueItem.js';
 import { createPendingWrites, splitBatch, type WriteBatch } from './pendingWrites.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
 
-/** Writes added and removed items to the log, one transaction at a time. Changes during a write share the next one. */
+/**
+ * Writes added and removed items to the log, one transaction at a time. Changes during a write
+ * share the next one.
+ */
 export interface QueueWriter {
   /** Emits the unfinished items. No write starts before that. */
   readonly open: () => Observable<readonly QueuedMessage[]>;
   readonly add: (item: QueueItem) => void;
-  /** Emits when a restart will not repeat the item. The removal happens without a subscriber too. */
+  /**
+   * Emits when a restart will not repeat the item. The removal happens without a subscriber too.
+   */
   readonly remove: (item: QueueItem) => Observable<unknown>;
   /** Closes the store after the last write. */
   readonly close: () => void;
@@ -21,7 +26,10 @@ export interface QueueWriterOptions {
   readonly microtask: SchedulerLike;
   /** Called when an item is durable. */
   readonly onStored: (item: QueueItem) => void;
-  /** Called when a write has failed: its items are in memory only, and finished items may be repeated after a restart. */
+  /**
+   * Called when a write has failed: its items are in memory only, and finished items may be
+   * repeated after a restart.
+   */
   readonly onError: (error: StoreError) => void;
 }
 

@@ -15,7 +15,8 @@ export const QUEUES_DEFAULTS = { maxQueues: 1_000 } as const;
 /** Queues by name. */
 export interface Queues {
   /**
-   * Returns the queue with this name, and creates it if there is none. Without options, it returns the open queue whatever its options are.
+   * Returns the queue with this name, and creates it if there is none. Without options, it returns
+   * the open queue whatever its options are.
    *
    * @throws {TypeError} If the queue is open with other options.
    * @throws {OverflowError} If there are `maxQueues` queues.
@@ -34,8 +35,8 @@ interface OpenQueue {
 }
 
 /**
- * Keeps queues by unique names, so that all parts of a program that open a name share one queue. A queue that is closed or has failed is removed: the next
- * `open` creates it anew.
+ * Keeps queues by unique names, so that all parts of a program that open a name share one queue. A
+ * queue that is closed or has failed is removed: the next `open` creates it anew.
  *
  * @param options Apply to all queues. Those of `open` override them.
  * @throws {RangeError} At call time, if `maxQueues` is not positive.

@@ -19,7 +19,8 @@ export function takeNext<T extends Message>({ wake$, take: shift, jobOf, finish 
       filter((item) => item !== undefined),
       take(1),
       map(({ message }) => message),
-      // Not before the subscriber has the message: a crash in between repeats it, and does not lose it.
+      // Not before the subscriber has the message: a crash in between repeats it, and does not lose
+      // it.
       finalize(() => {
         if (!taken) return;
         jobOf(taken).held?.({});

@@ -27,7 +27,10 @@ export interface WaitingItems<T extends Message> {
   readonly size: () => number;
   /** @throws {OverflowError} If it is full and the policy is `error`. */
   push(item: QueueItem<T>): void;
-  /** Adds the stored items, then those that were pushed before the opening and pass `isWanted`. `shift` returns nothing before that. */
+  /**
+   * Adds the stored items, then those that were pushed before the opening and pass `isWanted`.
+   * `shift` returns nothing before that.
+   */
   open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void;
   /** Drops an item that is too old to be processed. Returns whether it is. */
   dropIfOld(item: QueueItem<T>): boolean;
@@ -41,7 +44,8 @@ export interface WaitingItems<T extends Message> {
 
 export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>): WaitingItems<T> {
   const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
-  // Items that are pushed before the opening are kept apart, so that the stored items, which are older, are added first.
+  // Items that are pushed before the opening are kept apart, so that the stored items, which are
+  // older, are added first.
   const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
   const sorted = createExpiringQueue<QueueItem<T>>({
     queue: createPriorityQueue(owner, maxSize, overflow),
@@ -63,8 +67,9 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     return isDropped;
   };
   /**
-   * Returns the start of an item, or that of an earlier item if it is later: the sorted items expire in the order of arrival. So the timer may drop an item
-   * late, and `shift` checks its true age.
+   * Returns the start of an item, or that of an earlier item if it is later: the sorted items
+   * expire in the order of arrival. So the timer may drop an item late, and `shift` checks its true
+   * age.
    */
   const sortedStartOf = ({ start }: QueueItem<T>): number => (latestStart = Math.max(latestStart, start));
   const priorityOf = (message: T): number | undefined => {

@@ -1,7 +1,10 @@
 import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
-/** Deadlines of many entries with one timer. A deadline that was moved back is detected when the timer fires. */
+/**
+ * Deadlines of many entries with one timer. A deadline that was moved back is detected when the
+ * timer fires.
+ */
 export interface Deadlines {
   /** Announces a deadline that is new or earlier than before. */
   note(deadline: number): void;

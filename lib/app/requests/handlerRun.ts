@@ -19,11 +19,12 @@ export interface HandlerRunCallbacks {
 }
 
 /**
- * The execution of one handler. It subscribes to the result of the handler, and sends each value as a reply with a number. If the
- * completion follows a value at once, that reply is marked as the last, which saves a message: to know this, a reply is held until the next
- * event.
+ * The execution of one handler. It subscribes to the result of the handler, and sends each value as
+ * a reply with a number. If the completion follows a value at once, that reply is marked as the
+ * last, which saves a message: to know this, a reply is held until the next event.
  *
- * It is a Subscriber, so that it can end while a handler emits synchronously. Operators and closures would double the cost of a request.
+ * It is a Subscriber, so that it can end while a handler emits synchronously. Operators and
+ * closures would double the cost of a request.
  */
 export class HandlerRun extends Subscriber<unknown> {
   /** The request. */

@@ -77,7 +77,10 @@ function errorOf(payload: unknown): ReplyError {
   return new ReplyError(typeof code === 'string' ? code : 'ERR_UNKNOWN', typeof message === 'string' ? message : '');
 }
 
-/** Creates the message that cancels a request. It copies the priority and delivery of the request, so that it cannot overtake it. */
+/**
+ * Creates the message that cancels a request. It copies the priority and delivery of the request,
+ * so that it cannot overtake it.
+ */
 export function cancelMessage({ id, priority, delivery, target }: Message, scheduler: SchedulerLike): Message {
   return createMessage('request.cancel', null, {
     correlationId: id,

@@ -6,7 +6,10 @@ import { cancelMessage, handleReply, type OpenRequest } from './openRequest.js';
 import { createDeadlines } from './deadlines.js';
 import type { RequestWire } from './requestOptions.js';
 
-/** The open requests of a wire. They share one subscription to each of its streams, from the first request to the end of the wire, and one timer. */
+/**
+ * The open requests of a wire. They share one subscription to each of its streams, from the first
+ * request to the end of the wire, and one timer.
+ */
 export interface OpenRequests {
   readonly size: number;
   has(id: string): boolean;
@@ -23,7 +26,8 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
 
   /** Returns false if the request has ended before. */
   const end = (request: OpenRequest): boolean => {
-    // Another request may have this id by now: a subscriber that asks again does so before this request is torn down.
+    // Another request may have this id by now: a subscriber that asks again does so before this
+    // request is torn down.
     if (requests.get(request.id) !== request) return false;
     requests.delete(request.id);
     return true;
@@ -104,7 +108,8 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;
-    // A request that the other side has not received is sent again and answered in the next session.
+    // A request that the other side has not received is sent again and answered in the next
+    // session.
     for (const request of [...requests.values()]) if (request.isAnswered || wire.isPending?.(request.id) === false) fail(request, error);
   };
   const complete = (): void => end(({ id }) => wire.state?.error ?? new WireClosedError(id));

@@ -2,7 +2,10 @@ import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { Message } from '../../message/types.js';
 
-/** Sends progress of all requests: the first report at once, then the latest of each request per interval. */
+/**
+ * Sends progress of all requests: the first report at once, then the latest of each request per
+ * interval.
+ */
 export interface ProgressReports {
   readonly add: (request: Message, progress: unknown) => void;
   /** Sends the pending report of a request before another reply. */

@@ -9,22 +9,26 @@ import { describeError } from './replyMessage.js';
 import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } from './replyOptions.js';
 
 /**
- * Answers requests of {@link request}: calls the handler for the message type, and emits the replies. Subscribe the wire to the result.
+ * Answers requests of {@link request}: calls the handler for the message type, and emits the
+ * replies. Subscribe the wire to the result.
  *
  *     source                            -a--a-|
  *     reply({ a: replies after 3 ms })  ----r--(r|)
  *
- * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed and its `signal` aborted when the caller
- * cancels the request, and when the wire of the request ends. When another source completes, the result completes as soon as all requests are answered.
- * A duplicate of a running request is ignored. A request counts as processed when its handler was called: the reply does not ack it.
+ * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed
+ * and its `signal` aborted when the caller cancels the request, and when the wire of the request
+ * ends. When another source completes, the result completes as soon as all requests are answered. A
+ * duplicate of a running request is ignored. A request counts as processed when its handler was
+ * called: the reply does not ack it.
  *
- * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text, any other error only as `ERR_INTERNAL`.
- * Other errors are reported as a `HandlerError`: in `errors$` of the wire, and to `onError`. Without either, they end the stream.
+ * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text,
+ * any other error only as `ERR_INTERNAL`. Other errors are reported as a `HandlerError`: in
+ * `errors$` of the wire, and to `onError`. Without either, they end the stream.
  *
  * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {HandlerError} Delivered, when a handler has failed with an error that the caller does not receive, and there is neither a wire nor an
- * `onError`.
+ * @throws {HandlerError} Delivered, when a handler has failed with an error that the caller does
+ *   not receive, and there is neither a wire nor an `onError`.
  * @throws The error of `onError` or `describe`, delivered.
  * @example
  * wire.pipe(reply({ 'files.list': ({ payload }) => save(`list of ${payload}`) })).subscribe(wire);

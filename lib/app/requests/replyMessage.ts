@@ -20,7 +20,10 @@ export function replyMessage(request: Message, type: ReplyType, payload: unknown
   return reply;
 }
 
-/** Returns the public part of an error: all of a `ReplyError` or `RxwireError`, and nothing of other errors. */
+/**
+ * Returns the public part of an error: all of a `ReplyError` or `RxwireError`, and nothing of other
+ * errors.
+ */
 export function describeError(error: unknown): ReplyErrorPayload {
   if (error instanceof ReplyError) return { code: error.remoteCode, message: error.reason };
   if (error instanceof RxwireError) return { code: error.code, message: error.message };

@@ -19,24 +19,32 @@ export type ReplyHandler<T extends string> = (message: MessageOf<T>, context: Re
 export interface ReplyOptions {
   /** The maximum number of concurrent requests. @default 1_000 */
   readonly concurrency?: number;
-  /** The maximum number of requests that wait for that; above it, a request is answered with `ERR_OVERFLOW`. @default 1_000 */
+  /**
+   * The maximum number of requests that wait for that; above it, a request is answered with
+   * `ERR_OVERFLOW`. @default 1_000
+   */
   readonly maxWaiting?: number;
-  /** The minimum time between progress messages of a request, in ms. The latest progress is sent. @default 100 */
+  /**
+   * The minimum time between progress messages of a request, in ms. The latest progress is sent.
+   * @default 100
+   */
   readonly progressInterval?: number;
   /**
-   * Returns the error that is sent to the caller. @default code and reason of a `ReplyError`, code and text of an `RxwireError`,
-   * `ERR_INTERNAL` for all others
+   * Returns the error that is sent to the caller. @default code and reason of a `ReplyError`, code
+   * and text of an `RxwireError`, `ERR_INTERNAL` for all others
    */
   readonly describe?: (error: unknown) => ReplyErrorPayload;
   /**
-   * Called with each request that was answered with an error, and with that error: the `RxwireError` that the handler has thrown, or a
-   * `HandlerError`, whose `cause` is the error of the handler. An exception ends the stream. @default the wire reports a `HandlerError` in its
+   * Called with each request that was answered with an error, and with that error: the
+   * `RxwireError` that the handler has thrown, or a `HandlerError`, whose `cause` is the error of
+   * the handler. An exception ends the stream. @default the wire reports a `HandlerError` in its
    * `errors$`; without a wire, it ends the stream
    */
   readonly onError?: (error: RxwireError, request: Message) => void;
   /**
-   * The wire that carries the replies. It reports replies that could not be sent, so that the caller gets an error, and it receives the
-   * errors of failed handlers. @default the source of the operator; if that is no wire, the wire that delivers the request receives the errors
+   * The wire that carries the replies. It reports replies that could not be sent, so that the
+   * caller gets an error, and it receives the errors of failed handlers. @default the source of the
+   * operator; if that is no wire, the wire that delivers the request receives the errors
    */
   readonly wire?: ReplyWire;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -20,7 +20,10 @@ export interface ReplySenderOptions {
   readonly subscriber: Subscriber<Message>;
   /** Reports replies that could not be sent. */
   readonly wire: ReplyWire;
-  /** Returns the function that reports the failure of a request in `errors$` of a wire; undefined if there is no wire. */
+  /**
+   * Returns the function that reports the failure of a request in `errors$` of a wire; undefined if
+   * there is no wire.
+   */
   readonly reporterOf: (request: Message) => SessionTerms['complain'];
 }
 

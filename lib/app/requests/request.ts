@@ -10,24 +10,30 @@ import { REQUEST_DEFAULTS, type RequestOptions, type RequestWire } from './reque
 import type { ReplyOf } from './requestTypes.js';
 
 /**
- * Sends a request: each subscription sends the message, emits the replies, and completes with the last one. Unsubscribing cancels the
- * request at the other side. It works in both directions; {@link reply} answers.
+ * Sends a request: each subscription sends the message, emits the replies, and completes with the
+ * last one. Unsubscribing cancels the request at the other side. It works in both directions;
+ * {@link reply} answers.
  *
  *     request(wire, message)      -a-b-|
  *     unsubscribed after 3 ms     -a-!          (and cancels at the other side)
  *
- * Replies arrive once and in order. The first subscription uses the id of the message; later ones get new ids. A request that waited for
- * its connection longer than `timeout` is not sent, unless the message has a `ttl` of its own.
+ * Replies arrive once and in order. The first subscription uses the id of the message; later ones
+ * get new ids. A request that waited for its connection longer than `timeout` is not sent, unless
+ * the message has a `ttl` of its own.
  *
- * The first request subscribes to the wire, and stays subscribed until the wire ends: subscribe to unsolicited messages first.
+ * The first request subscribes to the wire, and stays subscribed until the wire ends: subscribe to
+ * unsolicited messages first.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {ReplyError} Delivered, when the other side answers with an error.
- * @throws {RequestTimeoutError} Delivered, when the other side was silent for too long; the request is cancelled there.
+ * @throws {RequestTimeoutError} Delivered, when the other side was silent for too long; the request
+ *   is cancelled there.
  * @throws {OverflowError} Delivered, when more than `maxOpen` are open.
- * @throws {SessionLostError} Delivered, when the other side received the request and lost its session.
+ * @throws {SessionLostError} Delivered, when the other side received the request and lost its
+ *   session.
  * @throws {MessagesMissedError} Delivered, when the other side dropped replies.
- * @throws {WireClosedError} Delivered, when the wire ends before the replies do; the error of the wire, if it failed.
+ * @throws {WireClosedError} Delivered, when the wire ends before the replies do; the error of the
+ *   wire, if it failed.
  * @throws The error of a receipt, delivered, when the request cannot be sent.
  * @example
  * request(wire, createMessage('files.list', '/'), { timeout: 5_000 }).subscribe({
@@ -79,7 +85,10 @@ const OPTIONAL_FIELDS = [
   'delivery',
 ] as const satisfies (keyof Message)[];
 
-/** Returns a copy that expires at the deadline, in ms since the epoch. Assigning each field is several times as fast as a spread. */
+/**
+ * Returns a copy that expires at the deadline, in ms since the epoch. Assigning each field is
+ * several times as fast as a spread.
+ */
 function asRequest(message: Message, id: string, deadline: number): Message {
   const { type, timestamp, version, source, payload, ttl = deadline - timestamp } = message;
   const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };

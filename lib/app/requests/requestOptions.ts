@@ -4,7 +4,10 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { ProgressOf } from './requestTypes.js';
 
-/** The transport of requests: a wire, or any Subject that sends what it gets and emits what the other side sends. */
+/**
+ * The transport of requests: a wire, or any Subject that sends what it gets and emits what the
+ * other side sends.
+ */
 export interface RequestWire extends Observable<Message> {
   /** Sends. */
   next(message: Message): void;
@@ -19,13 +22,21 @@ export interface RequestWire extends Observable<Message> {
 }
 
 export interface RequestOptions<T extends string> {
-  /** The maximum silence of the other side, in ms: until its first reply or progress, and after each one. @default 30_000 */
+  /**
+   * The maximum silence of the other side, in ms: until its first reply or progress, and after each
+   * one. @default 30_000
+   */
   readonly timeout?: number;
-  /** The maximum silence after the first reply or progress, in ms; may be `Infinity`. @default `timeout` */
+  /**
+   * The maximum silence after the first reply or progress, in ms; may be `Infinity`. @default
+   * `timeout`
+   */
   readonly each?: number;
   /** The maximum number of open requests on this wire; one more fails. @default 1_000 */
   readonly maxOpen?: number;
-  /** Called with the progress that the other side reports. An exception is the error of the request. */
+  /**
+   * Called with the progress that the other side reports. An exception is the error of the request.
+   */
   readonly onProgress?: (progress: ProgressOf<T>) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

@@ -4,12 +4,18 @@ import type { ReplyWire } from './replyOptions.js';
 
 type Reporter = SessionTerms['complain'];
 
-/** Finds the wire that reports the failures of a request: that of the options, or the one that delivers the request. */
+/**
+ * Finds the wire that reports the failures of a request: that of the options, or the one that
+ * delivers the request.
+ */
 export interface RequestReporters {
   /** Remembers the wire of a request. To be called while the wire delivers the request. */
   note(request: Message): void;
   readonly of: (request: Message) => Reporter;
-  /** Returns whether the wire that has delivered the request has ended. To be called when the source has completed. */
+  /**
+   * Returns whether the wire that has delivered the request has ended. To be called when the source
+   * has completed.
+   */
   readonly hasEnded: (request: Message) => boolean;
 }
 

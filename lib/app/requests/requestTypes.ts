@@ -1,5 +1,6 @@
 /**
- * The types of replies and progress, by the `type` of the request. Declare them as in `MessageTypes`, next to the payload of the request.
+ * The types of replies and progress, by the `type` of the request. Declare them as in
+ * `MessageTypes`, next to the payload of the request.
  *
  * @example
  * declare module 'rxwire' {

@@ -19,7 +19,10 @@ export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'>
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
 export interface Responder {
   receive(message: Message): void;
-  /** Completes the replies when all requests are answered, except those of wires that have ended: their handlers stop. */
+  /**
+   * Completes the replies when all requests are answered, except those of wires that have ended:
+   * their handlers stop.
+   */
   complete(): void;
   /** Stops all handlers without a reply. */
   close(): void;
@@ -114,7 +117,10 @@ function createWaitingRequests(start: (next: WaitingRequest) => void, hasRoom: (
 
   return {
     waiting,
-    /** Starts waiting requests while there is capacity. A loop, because synchronous handlers call `advance` again. */
+    /**
+     * Starts waiting requests while there is capacity. A loop, because synchronous handlers call
+     * `advance` again.
+     */
     advance(): void {
       if (isAdvancing || waiting.size === 0) return;
       isAdvancing = true;

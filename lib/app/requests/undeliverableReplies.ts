@@ -16,7 +16,10 @@ interface SentReply {
 /** The number of replies that are remembered before those that have arrived are removed. */
 const MIN_SIZE = 64;
 
-/** @param onFailed Called with a request whose reply cannot be sent: it is too large, cannot be encoded, or the queue has no room for it. */
+/**
+ * @param onFailed Called with a request whose reply cannot be sent: it is too large, cannot be
+ *   encoded, or the queue has no room for it.
+ */
 export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
   let replies: SentReply[] = [];
@@ -24,7 +27,8 @@ export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message,
   return {
     add({ id }, request) {
       if (replies.length >= maxSize) {
-        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks urgent.
+        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
+        // urgent.
         replies = wire.isPending ? replies.filter(({ id: sent }) => wire.isPending?.(sent) === true) : replies.slice(-MIN_SIZE / 2);
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
       }
@@ -45,7 +49,10 @@ function isWireClosed(error: Error): boolean {
   return code === 'ERR_WIRE_CLOSED' || (code === 'ERR_DROPPED' && reason === 'closed');
 }
 
-/** Returns whether the queue of the wire is full: an error to the caller would take the place of another reply, or be dropped itself. */
+/**
+ * Returns whether the queue of the wire is full: an error to the caller would take the place of
+ * another reply, or be dropped itself.
+ */
 export function isQueueFull(error: Error): boolean {
   const { code, reason } = error as { readonly code?: string; readonly reason?: string };
   return code === 'ERR_OVERFLOW' || (code === 'ERR_DROPPED' && reason === 'overflow');

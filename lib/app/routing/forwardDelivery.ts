@@ -18,7 +18,10 @@ interface Rejected {
   readonly onDone?: () => void;
 }
 
-/** Rejects a message. The store of its wire, or the inbox of its session, stores it as a dead letter. */
+/**
+ * Rejects a message. The store of its wire, or the inbox of its session, stores it as a dead
+ * letter.
+ */
 export function rejectDelivery(held: Claim, { message, error, failure, scheduler, onFailed, onDone }: Rejected): void {
   const letter = createDeadLetter(message, error, { scheduler });
   const outcome = { rejection: rejectionOf(failure), ...(onDone && { onDone, onAbandoned: onDone }) };
@@ -27,7 +30,10 @@ export function rejectDelivery(held: Claim, { message, error, failure, scheduler
   else held({ ...outcome, deadLetter: letter });
 }
 
-/** Delivers a delayed message, so that operators can claim it again. It is processed when all of them are done. */
+/**
+ * Delivers a delayed message, so that operators can claim it again. It is processed when all of
+ * them are done.
+ */
 export function forwardDelivery(held: Claim, message: Message, emit: (message: Message) => void): void {
   const settle = (_: number, outcomes: readonly Outcome[]): void => held(mergeOutcomes(outcomes));
   deliver(message, emit, { ...termsOf(held), settle, abandon: held.abandon });

@@ -20,7 +20,8 @@ export type Interceptor<P extends string | RegExp> = (
  *
  * @param pattern As for `route`: a type, or a pattern like `file.*`, or a RegExp.
  * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
- * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is no `onError`.
+ * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is
+ *   no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
  * const quiet = intercept('file.*', ({ payload }) => (payload.path.startsWith('/tmp/') ? null : undefined));

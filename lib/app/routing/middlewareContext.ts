@@ -3,8 +3,9 @@ import type { Message } from '../../message/types.js';
 /** The second argument of a middleware. */
 export interface MiddlewareContext {
   /**
-   * Data about the message, for the middlewares that the message passes afterwards: an object that all of them share, empty at first. It
-   * stays with a message that replaces this one, and is not sent.
+   * Data about the message, for the middlewares that the message passes afterwards: an object that
+   * all of them share, empty at first. It stays with a message that replaces this one, and is not
+   * sent.
    */
   readonly metadata: Record<string, unknown>;
 }

@@ -1,7 +1,8 @@
 import { createTrie, segmentsOf } from './trie.js';
 
 /**
- * The maximum number of cached topics, and their maximum length: more than a protocol has. The cache stays below about 2 MiB in every case.
+ * The maximum number of cached topics, and their maximum length: more than a protocol has. The
+ * cache stays below about 2 MiB in every case.
  */
 const MAX_TOPICS = 4_096;
 const MAX_LENGTH = 128;

@@ -2,7 +2,9 @@ import type { Message, MessageType } from '../../message/types.js';
 import type { MessageOf } from '../../operators/ofType.js';
 import type { HandlerWork } from '../../session/consume/consumeOptions.js';
 
-/** Whether a type matches a pattern, segment by segment. A `*` at the end matches all that follows. */
+/**
+ * Whether a type matches a pattern, segment by segment. A `*` at the end matches all that follows.
+ */
 type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
   ? true
   : Pattern extends `${infer Head}.${infer Rest}`
@@ -22,9 +24,10 @@ type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
 type KnownTypes<Pattern extends string> = { [T in MessageType]: Matches<Pattern, T> extends true ? T : never }[MessageType];
 
 /**
- * The messages that a pattern matches. For an exact pattern: that type. For a pattern with wildcards: the union of the declared types that
- * it matches, discriminated by `type`; undeclared types match at run time but are not part of the union. Without a declared type, and for a
- * regular expression: any message, with an `unknown` payload.
+ * The messages that a pattern matches. For an exact pattern: that type. For a pattern with
+ * wildcards: the union of the declared types that it matches, discriminated by `type`; undeclared
+ * types match at run time but are not part of the union. Without a declared type, and for a regular
+ * expression: any message, with an `unknown` payload.
  *
  * @example
  * const show = ({ payload }: MessageMatching<'file.*'>) => payload.path;

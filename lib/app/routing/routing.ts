@@ -103,7 +103,10 @@ function isByRoutingKey({ by = ROUTE_DEFAULTS.by }: RouterOptions): boolean {
   return by === 'routingKey';
 }
 
-/** Creates the function that starts the handlers of a message and returns those that are still running. */
+/**
+ * Creates the function that starts the handlers of a message and returns those that are still
+ * running.
+ */
 function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListeners) {
   const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry, scheduler = steadyScheduler(), onError, deadLetter } = options;
   assertPositive('route', { maxRunning });

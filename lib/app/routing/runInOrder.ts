@@ -74,7 +74,10 @@ export function runInOrder({ middleware, maxWaiting, deliver, fail, onEnd }: Run
   };
 }
 
-/** Subscribes to the single result. Returns whether it completed synchronously; if not, `complete` is called later. */
+/**
+ * Subscribes to the single result. Returns whether it completed synchronously; if not, `complete`
+ * is called later.
+ */
 function subscribeToResult(
   subscriptions: Subscription,
   work$: Observable<MiddlewareResult>,
@@ -95,7 +98,9 @@ function subscribeToResult(
   return isDone;
 }
 
-/** Returns whether the result is asynchronous. A message has a type; an ObservableInput has none. */
+/**
+ * Returns whether the result is asynchronous. A message has a type; an ObservableInput has none.
+ */
 function isAsync(result: ReturnType<Middleware>): result is ObservableInput<MiddlewareResult> {
   return typeof result === 'object' && !!result && !('type' in result);
 }

@@ -6,11 +6,17 @@ const MAX_SEGMENTS = 16;
 interface Node<T> {
   /** By name. A Map, so that no name has a special meaning. */
   readonly children: Map<string, Node<T>>;
-  /** The child for a segment `*`, separate from the named ones because a topic may have such a segment. */
+  /**
+   * The child for a segment `*`, separate from the named ones because a topic may have such a
+   * segment.
+   */
   any: Node<T> | undefined;
   /** The values of patterns that end here. */
   readonly ends: Set<T>;
-  /** The values of patterns that end with a `*` here, by the text before it within the segment: '' for `*` and `**`. */
+  /**
+   * The values of patterns that end with a `*` here, by the text before it within the segment: ''
+   * for `*` and `**`.
+   */
   readonly prefixes: Map<string, Set<T>>;
 }
 
@@ -42,7 +48,10 @@ export function segmentsOf(owner: string, pattern: string): readonly string[] {
   return segments;
 }
 
-/** Returns the text before a `*` at the end of a pattern, within its last segment; undefined for another segment. */
+/**
+ * Returns the text before a `*` at the end of a pattern, within its last segment; undefined for
+ * another segment.
+ */
 function prefixIn(segments: readonly string[], index: number): string | undefined {
   const segment = segments[index] as string;
   if (index < segments.length - 1 || !segment.endsWith('*')) return undefined;
@@ -124,7 +133,9 @@ function collect<T>(node: Node<T>, topic: string, from: number, found: T[]): voi
   }
 }
 
-/** Looks each beginning of a segment up, so that the cost does not depend on the number of prefixes. */
+/**
+ * Looks each beginning of a segment up, so that the cost does not depend on the number of prefixes.
+ */
 function collectPrefixes<T>(prefixes: ReadonlyMap<string, Set<T>>, topic: string, from: number, to: number, found: T[]): void {
   const last = Math.min(to, from + MAX_NAME_LENGTH);
   for (let end = from; end <= last; end++) {

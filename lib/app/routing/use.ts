@@ -11,25 +11,29 @@ import { runInOrder } from './runInOrder.js';
 import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js';
 
 /**
- * Calls a middleware for each message, which may inspect, replace or stop it. It works in both directions: `wire.pipe(use(check))`, and
- * `outgoing$.pipe(use(stamp)).subscribe(wire)`.
+ * Calls a middleware for each message, which may inspect, replace or stop it. It works in both
+ * directions: `wire.pipe(use(check))`, and `outgoing$.pipe(use(stamp)).subscribe(wire)`.
  *
  *     source                       -ab--c--|
  *     use(a takes 3 ms, no c)      ----(ab)|
  *
- * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called for them. A synchronous middleware costs
- * only its call.
+ * Order is kept: while an asynchronous middleware runs, later messages wait, and it is not called
+ * for them. A synchronous middleware costs only its call.
  *
- * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire, and the stream continues. If no wire delivers
- * the message, as in the second direction, the error ends the stream unless there is an `onError`. A delayed message is acked when the operators behind are done with it: `consume` and `route` may
- * follow. Keep the `id` of a message that you change.
+ * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire,
+ * and the stream continues. If no wire delivers the message, as in the second direction, the error
+ * ends the stream unless there is an `onError`. A delayed message is acked when the operators
+ * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message that you
+ * change.
  *
- * The middlewares that a message passes share `context.metadata`: data that one of them finds out, and a later one needs.
+ * The middlewares that a message passes share `context.metadata`: data that one of them finds out,
+ * and a later one needs.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {MiddlewareError} Delivered, when a middleware has failed, no wire delivers the message, and there is no `onError`. Any other
- * `RxwireError`, when the middleware has thrown it, and an `OverflowError`, when too many messages wait.
+ * @throws {MiddlewareError} Delivered, when a middleware has failed, no wire delivers the message,
+ *   and there is no `onError`. Any other `RxwireError`, when the middleware has thrown it, and an
+ *   `OverflowError`, when too many messages wait.
  * @throws The error of `onError`, delivered.
  * @example
  * const stamp = use((message) => ({ ...message, headers: { ...message.headers, trace: 't1' } }));

@@ -3,11 +3,19 @@ import type { PendingStatus, Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 
-/** A message that a wire has taken, and that has no outcome yet. `M` is its type, where it is known. */
+/**
+ * A message that a wire has taken, and that has no outcome yet. `M` is its type, where it is known.
+ */
 export interface PendingMessage<M extends Message = Message> {
-  /** The message as it was sent; one that a durable outbox has restored, as its codec has decoded it. */
+  /**
+   * The message as it was sent; one that a durable outbox has restored, as its codec has decoded
+   * it.
+   */
   readonly message: M;
-  /** `queued`: it waits to be sent. `stored`: it waits, and a durable outbox keeps it. `sent`: it waits for its ack, maybe without a connection. */
+  /**
+   * `queued`: it waits to be sent. `stored`: it waits, and a durable outbox keeps it. `sent`: it
+   * waits for its ack, maybe without a connection.
+   */
   readonly status: PendingStatus;
   /** How often it was sent since the subscription; at least 1 if it was sent at all. */
   readonly attempts: number;
@@ -19,14 +27,18 @@ export interface PendingOptions {
 }
 
 /**
- * Emits the messages of a wire that have no outcome yet: now, and at the end of each microtask in which one of them has changed. Those that were sent or stored
- * come first, in the order of their numbers, then those that wait, in the order of the calls of `next`. Completes with the wire.
+ * Emits the messages of a wire that have no outcome yet: now, and at the end of each microtask in
+ * which one of them has changed. Those that were sent or stored come first, in the order of their
+ * numbers, then those that wait, in the order of the calls of `next`. Completes with the wire.
  *
- * With a durable outbox, the messages that an earlier process or page has left are among them. A message without an outcome when the wire ends is in the last
- * array: the outbox keeps it. The messages of a stored batch that cannot be decoded are not: they are never sent, and `errors$` reports them.
+ * With a durable outbox, the messages that an earlier process or page has left are among them. A
+ * message without an outcome when the wire ends is in the last array: the outbox keeps it. The
+ * messages of a stored batch that cannot be decoded are not: they are never sent, and `errors$`
+ * reports them.
  *
- * Each array is new and frozen, and its entries stay the same objects while they do not change. The outbox and `maxQueued` limit its length. While there is a
- * subscriber, the other side acks each message at once, as for `receipts$`.
+ * Each array is new and frozen, and its entries stay the same objects while they do not change. The
+ * outbox and `maxQueued` limit its length. While there is a subscriber, the other side acks each
+ * message at once, as for `receipts$`.
  *
  * @example
  * const outbox$ = pendingOf(wire).pipe(map((pending) => pending.map(({ message, status }) => `${message.type}: ${status}`)));

@@ -13,18 +13,22 @@ export type PublishOptions = Omit<SendOptions, 'emitFailed'>;
 const PUBLISH_DEFAULTS = { ahead: 256, maxBuffered: 10_000 } as const;
 
 /**
- * Publishes the messages of a source to a channel, and reads only as many as the log takes: `ahead` messages have no answer yet, at most. Emits the position
- * of each message, in order. When the source completes, the channel ends for all; when it fails, the channel ends with the text of the error as the reason,
- * and the error is delivered. Unsubscribing stops the source, and does not end the channel.
+ * Publishes the messages of a source to a channel, and reads only as many as the log takes: `ahead`
+ * messages have no answer yet, at most. Emits the position of each message, in order. When the
+ * source completes, the channel ends for all; when it fails, the channel ends with the text of the
+ * error as the reason, and the error is delivered. Unsubscribing stops the source, and does not end
+ * the channel.
  *
- * An iterable, an async iterable, a Node `Readable` in object mode and a Web `ReadableStream` wait until there is room. An Observable cannot wait: its messages
- * are buffered, `maxBuffered` at most.
+ * An iterable, an async iterable, a Node `Readable` in object mode and a Web `ReadableStream` wait
+ * until there is room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.
  *
  * @param channel A channel of a client, or of a hub.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {TypeError} At call time, if `source` is no source of messages.
- * @throws {RxwireError} Delivered: the error of the first message that is not published, as `channel.send` rejects with it. The channel does not end.
- * @throws {OverflowError} Delivered, when more than `maxBuffered` messages of an Observable wait. The channel ends with that reason.
+ * @throws {RxwireError} Delivered: the error of the first message that is not published, as
+ *   `channel.send` rejects with it. The channel does not end.
+ * @throws {OverflowError} Delivered, when more than `maxBuffered` messages of an Observable wait.
+ *   The channel ends with that reason.
  * @example
  * const lines = ['one', 'two'].map((text) => createMessage('note', text));
  * publishAll(hub().channel('run.42'), lines).subscribe({ complete: () => console.log('the run has ended') });
@@ -94,7 +98,8 @@ export function publishAll(
 }
 
 /**
- * Publishes each message of the source to a channel, and emits its position. This is {@link publishAll} as an operator.
+ * Publishes each message of the source to a channel, and emits its position. This is {@link
+ * publishAll} as an operator.
  *
  *     source                          -a-b-c----|
  *     positions                       -----1-2--3

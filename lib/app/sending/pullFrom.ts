@@ -9,7 +9,10 @@ export interface MessageSink {
   /** Returns whether another message may be sent now. */
   hasRoom(): boolean;
   next(message: Message): void;
-  /** Ends the messages: with an error that is delivered when all messages before it have their outcomes. */
+  /**
+   * Ends the messages: with an error that is delivered when all messages before it have their
+   * outcomes.
+   */
   end(failure?: { readonly error?: unknown }): void;
   /** Ends the messages with an error that is delivered at once. */
   fail(error: unknown): void;

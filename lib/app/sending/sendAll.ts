@@ -13,23 +13,28 @@ import {
 } from './sendOptions.js';
 
 /**
- * Sends the messages of a source, and reads only as many as the wire can send: `ahead` messages are sent and have no outcome yet, at most. Returns their
- * last receipts, in the order of the source. Each subscription, and each `for await` loop, sends the source from its beginning. In a `for await` loop, a
- * receipt that the loop has not processed counts as a message without an outcome: a slow loop slows the source.
+ * Sends the messages of a source, and reads only as many as the wire can send: `ahead` messages are
+ * sent and have no outcome yet, at most. Returns their last receipts, in the order of the source.
+ * Each subscription, and each `for await` loop, sends the source from its beginning. In a
+ * `for await` loop, a receipt that the loop has not processed counts as a message without an
+ * outcome: a slow loop slows the source.
  *
- * An iterable, an async iterable, a Node `Readable` and a Web `ReadableStream` wait until there is room. An Observable cannot wait: its messages are
- * buffered, `maxBuffered` at most.
+ * An iterable, an async iterable, a Node `Readable` and a Web `ReadableStream` wait until there is
+ * room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.
  *
- * Unsubscribing stops the source (`return()` of an iterator, which destroys a `Readable`; `cancel()` of a `ReadableStream`). The wire still sends the
- * messages that it has. The stream does not complete the wire.
+ * Unsubscribing stops the source (`return()` of an iterator, which destroys a `Readable`;
+ * `cancel()` of a `ReadableStream`). The wire still sends the messages that it has. The stream does
+ * not complete the wire.
  *
  * @param source The messages.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {TypeError} At call time, if `source` is no source of messages.
- * @throws {RxwireError} Delivered: the error of the first message that is given up, after the receipts of all messages before it; with `emitFailed` its
- * receipt is emitted instead.
- * @throws {OverflowError} Delivered at once, when more than `maxBuffered` messages of an Observable wait. The stream does not send these messages.
- * @throws {WireClosedError} Delivered, when the wire completes before the source. When the wire fails, its error is delivered instead.
+ * @throws {RxwireError} Delivered: the error of the first message that is given up, after the
+ *   receipts of all messages before it; with `emitFailed` its receipt is emitted instead.
+ * @throws {OverflowError} Delivered at once, when more than `maxBuffered` messages of an Observable
+ *   wait. The stream does not send these messages.
+ * @throws {WireClosedError} Delivered, when the wire completes before the source. When the wire
+ *   fails, its error is delivered instead.
  * @throws Delivered: the error of the source, after the receipts of all messages before it.
  * @example
  * const rows = Array.from({ length: 3 }, (_, row) => createMessage('row.added', { row }));

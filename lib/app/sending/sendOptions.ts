@@ -4,11 +4,20 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 
 export interface SendOptions {
-  /** The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued` of the wire. @default 1_000 */
+  /**
+   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
+   * of the wire. @default 1_000
+   */
   readonly ahead?: number;
-  /** The maximum number of messages of an Observable that wait for room; one more fails the stream. Other sources wait themselves. @default 10_000 */
+  /**
+   * The maximum number of messages of an Observable that wait for room; one more fails the stream.
+   * Other sources wait themselves. @default 10_000
+   */
   readonly maxBuffered?: number;
-  /** Whether the stream emits the receipt of a message that was given up, and goes on. @default false: the stream fails with the error of the message */
+  /**
+   * Whether the stream emits the receipt of a message that was given up, and goes on. @default
+   * false: the stream fails with the error of the message
+   */
   readonly emitFailed?: boolean;
 }
 
@@ -24,7 +33,10 @@ export interface ReadableStreamOf<T> {
   };
 }
 
-/** A source of messages: an Observable, an iterable, an async iterable such as a Node `Readable` in object mode, or a Web `ReadableStream`. */
+/**
+ * A source of messages: an Observable, an iterable, an async iterable such as a Node `Readable` in
+ * object mode, or a Web `ReadableStream`.
+ */
 export type MessageSource<T extends Message = Message> = Observable<T> | Iterable<T> | AsyncIterable<T> | ReadableStreamOf<T>;
 
 /** The part of a wire that `sendAll` uses. */
@@ -37,7 +49,10 @@ export interface SendingWire {
   readonly state: { readonly status: string; readonly error?: unknown };
 }
 
-/** The receipts of a stream of messages: to subscribe to, or for `for await`. Each subscription and each loop sends the source anew. */
+/**
+ * The receipts of a stream of messages: to subscribe to, or for `for await`. Each subscription and
+ * each loop sends the source anew.
+ */
 export type SentReceipts = Observable<Receipt> & AsyncIterable<Receipt>;
 
 /** @throws {RangeError} When a number is out of range. */

@@ -5,8 +5,9 @@ import { sendAll } from './sendAll.js';
 import { checkSendOptions, type SendingWire, type SendOptions } from './sendOptions.js';
 
 /**
- * Sends each message of the source over a wire, and emits its last receipt, in the order of the source. This is {@link sendAll} as an operator: `ahead`
- * messages are sent and have no outcome yet, at most; the next `maxBuffered` messages wait; one more fails the stream.
+ * Sends each message of the source over a wire, and emits its last receipt, in the order of the
+ * source. This is {@link sendAll} as an operator: `ahead` messages are sent and have no outcome
+ * yet, at most; the next `maxBuffered` messages wait; one more fails the stream.
  *
  *     source                           -a-b-c----|
  *     acks                             -----a-b--c

@@ -1,6 +1,9 @@
 import { decodeSlowly, LOOKUP_MASK, createLookupTable, type Huffman } from './huffman.js';
 
-/** The number of symbols after which a lookup table pays off. Blocks with fewer symbols, of which a stream may have many, get none. */
+/**
+ * The number of symbols after which a lookup table pays off. Blocks with fewer symbols, of which a
+ * stream may have many, get none.
+ */
 const MIN_USES = 64;
 
 /** Reads a stream bit by bit. All methods throw `truncated` at the end of the input. */

@@ -9,7 +9,8 @@ export interface Compressor {
   /**
    * Returns the content of a deflate stream, and the end of the stream.
    *
-   * @param size The size of the content. No more than that is allocated, whatever the stream contains.
+   * @param size The size of the content. No more than that is allocated, whatever the stream
+   *   contains.
    * @throws {Error} With the reason as its message.
    */
   inflate(body: Uint8Array, size: number): { readonly content: Uint8Array; readonly end: number };

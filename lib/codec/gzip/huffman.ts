@@ -5,7 +5,8 @@ export interface Huffman {
   /** The symbols in the order of their codes. */
   readonly symbols: Uint16Array;
   /**
-   * A table by the next 9 bits: if they contain a whole code, the symbol times 16 plus the length of the code. Created when it pays off.
+   * A table by the next 9 bits: if they contain a whole code, the symbol times 16 plus the length
+   * of the code. Created when it pays off.
    */
   lookupTable?: Uint16Array;
   /** The number of symbols read so far. */
@@ -60,7 +61,9 @@ export function createLookupTable({ counts, symbols }: Huffman): Uint16Array {
   return table;
 }
 
-/** Finds an entry of the lookup table bit by bit, from the next 15 bits; 0 if there is no such code. */
+/**
+ * Finds an entry of the lookup table bit by bit, from the next 15 bits; 0 if there is no such code.
+ */
 export function decodeSlowly({ counts, symbols }: Huffman, next: number): number {
   let code = 0;
   let first = 0;

@@ -12,10 +12,11 @@ interface HuffmanCodes {
 }
 
 /**
- * Decompresses a deflate stream (RFC 1951) of known size. Returns the content and the end of the stream in `input`.
+ * Decompresses a deflate stream (RFC 1951) of known size. Returns the content and the end of the
+ * stream in `input`.
  *
- * fflate's inflate is not safe for hostile input: it checks neither checksum nor end, and 60 kB of blocks that contain only
- * code descriptions keep it busy for a second.
+ * fflate's inflate is not safe for hostile input: it checks neither checksum nor end, and 60 kB of
+ * blocks that contain only code descriptions keep it busy for a second.
  *
  * @throws {Error} With the reason as its message.
  */
@@ -68,7 +69,10 @@ function inflateBlock(bits: BitReader, { literals, distances }: HuffmanCodes, co
   }
 }
 
-/** 3 to 258, in groups of four, each with one more extra bit than the one before; the last code stands alone. */
+/**
+ * 3 to 258, in groups of four, each with one more extra bit than the one before; the last code
+ * stands alone.
+ */
 function lengthOf(bits: BitReader, code: number): number {
   if (code > 28) throw new Error('an unknown length');
   if (code === 28) return 258;

@@ -14,7 +14,10 @@ interface Runtime {
   readonly process?: { readonly getBuiltinModule?: (name: string) => Zlib | undefined };
 }
 
-/** Returns a compressor that uses Node's zlib; undefined elsewhere. There is no import, so bundles for browsers do not contain it. */
+/**
+ * Returns a compressor that uses Node's zlib; undefined elsewhere. There is no import, so bundles
+ * for browsers do not contain it.
+ */
 export function nativeCompressor(): Compressor | undefined {
   const zlib = (globalThis as Runtime).process?.getBuiltinModule?.('node:zlib');
   return zlib && typeof zlib.crc32 === 'function' ? compressorOf(zlib) : undefined;

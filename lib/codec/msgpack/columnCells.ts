@@ -1,4 +1,7 @@
-/** The values of one field in a batch: an array with one value for each message, or one value for all. */
+/**
+ * The values of one field in a batch: an array with one value for each message, or one value for
+ * all.
+ */
 export type Column = readonly unknown[] | Cell;
 
 /** Values that may be shared: no mutable objects. */

@@ -10,8 +10,8 @@ const EXTENSION_TYPES = 17;
 const COLUMNS = [1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 16, 17];
 
 /**
- * Encodes a batch of two or more messages by columns, so that common values and the field names of payloads are encoded once. Optional
- * fields come last, and missing columns at the end are omitted.
+ * Encodes a batch of two or more messages by columns, so that common values and the field names of
+ * payloads are encoded once. Optional fields come last, and missing columns at the end are omitted.
  *
  * @param maxFields The maximum number of payload fields to encode as columns.
  */

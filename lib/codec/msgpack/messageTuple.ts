@@ -3,8 +3,8 @@ import type { Message } from '../../message/types.js';
 import type { ExtensionTypes } from './extensionTypes.js';
 
 /**
- * Encodes a message as an array of fields in a fixed order, without names. Optional fields come last; missing ones at the end are
- * omitted, the others are `null`.
+ * Encodes a message as an array of fields in a fixed order, without names. Optional fields come
+ * last; missing ones at the end are omitted, the others are `null`.
  */
 export function toTuple(message: Message, extensions: ExtensionTypes | null = null): readonly unknown[] {
   const { id, type, timestamp, version, source, payload } = message;

@@ -7,7 +7,9 @@ type Shape = readonly string[];
 const MAX_SHAPES = 16;
 const MAX_FIELDS = 32;
 
-/** Payloads by columns: the field names of each shape, and a column for each field of each shape. */
+/**
+ * Payloads by columns: the field names of each shape, and a column for each field of each shape.
+ */
 export interface PayloadColumns {
   /** A column with the index of each payload's shape; `null` for none. */
   readonly which: unknown;
@@ -66,7 +68,8 @@ export type UncheckedColumns = Readonly<Record<keyof PayloadColumns, unknown>>;
 /**
  * Restores the payloads.
  *
- * @param maxFields The maximum number of fields in total: a shared value may occur a thousand times.
+ * @param maxFields The maximum number of fields in total: a shared value may occur a thousand
+ *   times.
  * @throws {Error} If the columns do not fit together.
  */
 export function fromPayloadColumns(count: number, parts: UncheckedColumns, maxFields: number): readonly unknown[] {

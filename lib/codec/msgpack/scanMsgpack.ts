@@ -10,10 +10,11 @@ const KINDS = [0, 4, 0, 0, 1, 1, 1, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4,
 const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4];
 
 /**
- * Scans the structure of one MessagePack value without building it, so that broken values, and values that are small on the wire and large
- * in memory, are rejected before any allocation.
+ * Scans the structure of one MessagePack value without building it, so that broken values, and
+ * values that are small on the wire and large in memory, are rejected before any allocation.
  *
- * @param maxNodes The maximum number of values that need more memory than their bytes: arrays, maps, map entries, binaries, dates.
+ * @param maxNodes The maximum number of values that need more memory than their bytes: arrays,
+ *   maps, map entries, binaries, dates.
  * @param maxDepth The maximum nesting of a payload, which is in a message in a batch.
  * @returns The fault; undefined if there is none.
  */
@@ -65,7 +66,10 @@ export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxDepth: numbe
   }
 }
 
-/** Returns the length after the token of the two supported extensions, `undefined` (type 0) and dates (type -1); 0 for others. */
+/**
+ * Returns the length after the token of the two supported extensions, `undefined` (type 0) and
+ * dates (type -1); 0 for others.
+ */
 function extensionLength(bytes: Uint8Array, at: number): number {
   const token = bytes[at - 1];
   const type = bytes[at];

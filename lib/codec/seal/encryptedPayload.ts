@@ -9,8 +9,8 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const HEADER_CHARACTERS = 176;
 
 /**
- * Returns whether a message says that it is encrypted: whether `metadata.encrypted` is set. As the option `when` of `encryptPayload`, it
- * selects the messages that the application has marked.
+ * Returns whether a message says that it is encrypted: whether `metadata.encrypted` is set. As the
+ * option `when` of `encryptPayload`, it selects the messages that the application has marked.
  *
  * @example
  * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
@@ -24,14 +24,16 @@ export function isMarkedEncrypted({ metadata }: Pick<Message, 'metadata'>): bool
   return metadata !== undefined && !!metadata.encrypted;
 }
 
-/** Returns whether a message says that it is encrypted, and `encryptPayload` has not encrypted it. */
+/**
+ * Returns whether a message says that it is encrypted, and `encryptPayload` has not encrypted it.
+ */
 export function isUnencrypted(message: Pick<Message, 'metadata' | 'payload'>): boolean {
   return isMarkedEncrypted(message) && !isEncryptedPayload(message.payload);
 }
 
 /**
- * Returns whether a payload has the format of `encryptPayload`. It checks the format only: a wire has no keys, and a message keeps its format when it is
- * copied, stored or passed on.
+ * Returns whether a payload has the format of `encryptPayload`. It checks the format only: a wire
+ * has no keys, and a message keeps its format when it is copied, stored or passed on.
  */
 export function isEncryptedPayload(payload: unknown): boolean {
   if (typeof payload !== 'string' || payload.length % 4 > 0 || !BASE64.test(payload)) return false;

@@ -20,7 +20,10 @@ interface Runtime {
   readonly process?: { readonly getBuiltinModule?: (name: string) => Crypto | undefined };
 }
 
-/** Returns Node's synchronous cipher; undefined elsewhere. There is no import, so bundles for browsers do not contain it. */
+/**
+ * Returns Node's synchronous cipher; undefined elsewhere. There is no import, so bundles for
+ * browsers do not contain it.
+ */
 export function nativeCipher(): Cipher | undefined {
   const crypto = (globalThis as Runtime).process?.getBuiltinModule?.('node:crypto');
   return crypto && typeof crypto.hkdfSync === 'function' ? cipherOf(crypto) : undefined;

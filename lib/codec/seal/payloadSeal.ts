@@ -23,7 +23,8 @@ const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uin
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
- * Encrypts payloads one by one. Each instance derives a key of its own, and a new one before the number of random nonces becomes too large.
+ * Encrypts payloads one by one. Each instance derives a key of its own, and a new one before the
+ * number of random nonces becomes too large.
  */
 export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 ** 31 }: PayloadSealOptions) {
   const derivedKeys = createDerivedKeys(cipher);
@@ -44,7 +45,10 @@ export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 
         chain(aeadKey.seal(header.nonce, aadOf(header, fields), content), (body) => packSealed(header, [currentSalt, ...body])),
       );
     },
-    /** @throws The error that `refused` creates for the reason, or the error of the cipher; also delivered. */
+    /**
+     * @throws The error that `refused` creates for the reason, or the error of the cipher; also
+     *   delivered.
+     */
     open: (bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> => {
       const header = unpackSealed(bytes, refused);
       const { kind, key, nonce, body } = header;

@@ -20,7 +20,10 @@ import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
 
-/** Creates the registry of the clients of a server that speak envelopes, by the secret of each client. */
+/**
+ * Creates the registry of the clients of a server that speak envelopes, by the secret of each
+ * client.
+ */
 export function createEnvelopeWires(options: WiresOptions) {
   const { codecs, endpoint, system, scheduler, quota, rates, window = DEFAULTS.window } = options;
   const clients = new Map<string | symbol, EnvelopeClient>();
@@ -75,7 +78,8 @@ export function createEnvelopeWires(options: WiresOptions) {
     /**
      * Emits the wire of a new client; completes without one when the client has its wire already.
      *
-     * @throws {ConnectionLostError} Delivered, when the session belongs to another principal, or the principal has too many wires.
+     * @throws {ConnectionLostError} Delivered, when the session belongs to another principal, or
+     *   the principal has too many wires.
      */
     admit(connection: IncomingConnection): Observable<AnyWire> {
       return asObservable(() => readHello(connection.first, codecs)).pipe(
@@ -117,7 +121,10 @@ interface EnvelopeClient {
   readonly id: string;
 }
 
-/** Returns a function that makes the welcome of each connection: it tells the client whether the client's wire still existed. */
+/**
+ * Returns a function that makes the welcome of each connection: it tells the client whether the
+ * client's wire still existed.
+ */
 function welcome(source: string, scheduler: SchedulerLike): () => Message {
   let resumed = false;
   return () => {
@@ -139,7 +146,10 @@ function progressOf({ report, traffic }: WireParts, window: number) {
   };
 }
 
-/** Completes the link instead of failing it, and reports the error: a client that leaves is no failure of the server. */
+/**
+ * Completes the link instead of failing it, and reports the error: a client that leaves is no
+ * failure of the server.
+ */
 function completeOnError(link: Link<Message>, { report }: WireParts, transport: SessionTransport, onEnded: () => void): Link<Message> {
   return (outgoing) =>
     link(outgoing).pipe(
@@ -153,7 +163,10 @@ function completeOnError(link: Link<Message>, { report }: WireParts, transport: 
     );
 }
 
-/** The first frame of a client: it begins with a `system.hello`, or, from a client that knows nothing of that, with any other message. */
+/**
+ * The first frame of a client: it begins with a `system.hello`, or, from a client that knows
+ * nothing of that, with any other message.
+ */
 interface Introduction {
   /** The codec of the client, for its whole life. */
   readonly codec: Codec;
@@ -164,7 +177,10 @@ interface Introduction {
 const MIN_SECRET = 22;
 const MAX_SECRET = 256;
 
-/** @throws {DecodeError | InvalidMessageError | UnsupportedError} When no codec can read the frame, or its hello is invalid; also delivered. */
+/**
+ * @throws {DecodeError | InvalidMessageError | UnsupportedError} When no codec can read the frame,
+ *   or its hello is invalid; also delivered.
+ */
 function readHello(frame: Frame, codecs: readonly Codec[]): MaybeAsync<Introduction> {
   const codec = codecs.find(({ binary, isSealed }) => !isSealed && binary === (typeof frame !== 'string'));
   if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);

@@ -20,10 +20,13 @@ import { envelopes, type EnvelopeOptions } from '../envelopes.js';
 const SECRET_LENGTH = 43;
 
 /**
- * The protocol of docs/protocol-envelope.md, for servers without sessions: envelopes, and `ack` messages that name them.
+ * The protocol of docs/protocol-envelope.md, for servers without sessions: envelopes, and `ack`
+ * messages that name them.
  *
- * @throws {UnsupportedError} From `connect`, at call time, for exactly-once, a token or a sealed codec: they need a session.
- * @throws {TypeError} From `connect`, at call time, for an option that only the session protocol uses.
+ * @throws {UnsupportedError} From `connect`, at call time, for exactly-once, a token or a sealed
+ *   codec: they need a session.
+ * @throws {TypeError} From `connect`, at call time, for an option that only the session protocol
+ *   uses.
  * @example
  * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
  */
@@ -47,7 +50,10 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
 
 const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'helloTimeout', 'ackDelay'] as const;
 
-/** Returns a link for the messages of a wire, over a link for frames: for peers that know only envelopes and `ack` messages. */
+/**
+ * Returns a link for the messages of a wire, over a link for frames: for peers that know only
+ * envelopes and `ack` messages.
+ */
 export function envelopeLink(
   link: Link<Frame>,
   codec: Codec,

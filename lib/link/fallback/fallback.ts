@@ -8,11 +8,15 @@ import { createLinkPreference } from './linkPreference.js';
 import { createLinkSelector } from './linkSelector.js';
 
 export interface FallbackOptions {
-  /** The time in which a link must receive something, in ms; then the next one is tried. @default 4_000 */
+  /**
+   * The time in which a link must receive something, in ms; then the next one is tried. @default
+   * 4_000
+   */
   readonly timeout?: number;
   /**
-   * The time after which better links are tried again, in ms. It doubles after each failure, up to an hour. A WebSocket takes
-   * over when it is open; the connection in use is not interrupted before. @default 60_000
+   * The time after which better links are tried again, in ms. It doubles after each failure, up to
+   * an hour. A WebSocket takes over when it is open; the connection in use is not interrupted
+   * before. @default 60_000
    */
   readonly upgradeAfter?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -22,9 +26,10 @@ export interface FallbackOptions {
 type Candidate = Link<Frame> & DescribedLink;
 
 /**
- * Uses the first of several links that works; the best one comes first. A link works when it has received something: the server of a
- * session answers at once. The next connection starts with the link that worked. A working link that fails is lost, as any link: a client
- * that reconnects, as `connect` does, uses the next link that works, and the session continues.
+ * Uses the first of several links that works; the best one comes first. A link works when it has
+ * received something: the server of a session answers at once. The next connection starts with the
+ * link that worked. A working link that fails is lost, as any link: a client that reconnects, as
+ * `connect` does, uses the next link that works, and the session continues.
  *
  * Its `protocol` and `endpoint` are those of the link in use.
  *

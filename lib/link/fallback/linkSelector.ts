@@ -87,7 +87,10 @@ function openLink(
   );
 }
 
-/** Periodically tries the links before `index`, until one takes over. Then `onTaken` ends the link in use. */
+/**
+ * Periodically tries the links before `index`, until one takes over. Then `onTaken` ends the link
+ * in use.
+ */
 function retryBetter(
   index: number,
   outgoing: Observable<Frame>,

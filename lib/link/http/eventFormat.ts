@@ -6,7 +6,10 @@ import { toEnding, type Ending, type Item } from './recordFormat.js';
 /** Characters that end a line, or, for some parsers, the stream. */
 const UNSAFE = /[\r\n\0]/;
 
-/** Encodes a frame or an ending as an event. Bytes, and text that does not fit into one line, are encoded as base64. */
+/**
+ * Encodes a frame or an ending as an event. Bytes, and text that does not fit into one line, are
+ * encoded as base64.
+ */
 export function encodeEvent(item: Item): string {
   if (typeof item === 'string')
     return UNSAFE.test(item) ? formatEvent('text', toBase64(new TextEncoder().encode(item))) : formatEvent('', item);
@@ -23,7 +26,8 @@ export function formatEvent(name: string, data: string): string {
 }
 
 /**
- * Creates a function that decodes a stream of events chunk by chunk, and returns the items that each chunk completes.
+ * Creates a function that decodes a stream of events chunk by chunk, and returns the items that
+ * each chunk completes.
  *
  * @param maxSize The maximum number of characters in an event.
  */

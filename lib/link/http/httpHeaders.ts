@@ -8,7 +8,10 @@ export const HttpHeader = {
   CODE: 'rxwire-code',
   /** The close reason, percent-encoded. */
   REASON: 'rxwire-reason',
-  /** The name of the node of a cluster at which the link was opened: the server sends it with the first response, the client with all later requests. */
+  /**
+   * The name of the node of a cluster at which the link was opened: the server sends it with the
+   * first response, the client with all later requests.
+   */
   NODE: 'rxwire-node',
 } as const;
 

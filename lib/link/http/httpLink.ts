@@ -24,8 +24,9 @@ import { isEnding, type Ending, type Item } from './recordFormat.js';
 import { createUplink } from './httpUplink.js';
 
 /**
- * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the request that opens the connection. Further
- * frames are sent in one request at a time, and received in the given format. A failed request ends the link.
+ * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the
+ * request that opens the connection. Further frames are sent in one request at a time, and received
+ * in the given format. A failed request ends the link.
  */
 export function httpLink(address: string, format: DownstreamFormat, options: HttpLinkOptions): Link<Frame> {
   const call = createRequestSender(address, options);
@@ -40,7 +41,8 @@ export function httpLink(address: string, format: DownstreamFormat, options: Htt
       };
       const session = createHttpSession(call, format);
       const { push, take, complete, sent$ } = createUplink(session, options, {
-        // A session that is done does not wait for the answer: an abandonment must not overtake the normal end.
+        // A session that is done does not wait for the answer: an abandonment must not overtake the
+        // normal end.
         onClosing: () => (closeReason = { code: NORMAL, reason: '' }),
         onClosed: end,
       });
@@ -65,7 +67,8 @@ export function httpLink(address: string, format: DownstreamFormat, options: Htt
       return merge(received$, sent$.pipe(catchError(onRequestFailed)), outgoing$).pipe(
         takeUntil(ended$),
         finalize(() => {
-          // Sends the reason before aborting: a server that sees a broken connection would not wait for it.
+          // Sends the reason before aborting: a server that sees a broken connection would not wait
+          // for it.
           if (closeReason) session.close(closeReason).pipe(finalize(session.abort)).subscribe({ error: noop });
           else session.abort();
         }),

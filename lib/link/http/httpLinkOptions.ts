@@ -28,15 +28,23 @@ export type FetchLike = (url: string, request: FetchRequest) => Promise<FetchRes
 export type HeaderFields = Readonly<Record<string, string>>;
 
 export interface HttpLinkOptions extends StallOptions {
-  /** The headers of each request, such as credentials; or a function that returns them for each request. */
+  /**
+   * The headers of each request, such as credentials; or a function that returns them for each
+   * request.
+   */
   readonly headers?: HeaderFields | (() => HeaderFields | Promise<HeaderFields>);
   /** Whether browsers send cookies; to other origins only with `include`. @default 'same-origin' */
   readonly credentials?: 'include' | 'omit' | 'same-origin';
   /** The function to use. @default the global `fetch` */
   readonly fetch?: FetchLike;
-  /** The maximum size of a received frame in bytes; a larger one closes the link with 1009. @default 1 MiB */
+  /**
+   * The maximum size of a received frame in bytes; a larger one closes the link with 1009. @default
+   * 1 MiB
+   */
   readonly maxFrame?: number;
-  /** The time for the server to respond, in ms; a held poll has half a minute more. @default 10_000 */
+  /**
+   * The time for the server to respond, in ms; a held poll has half a minute more. @default 10_000
+   */
   readonly openTimeout?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

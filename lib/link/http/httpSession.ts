@@ -21,7 +21,10 @@ export interface HttpSession {
   readonly receive: (first: () => Uint8Array) => Observable<Item>;
   /** Sends a body after the opening. Completes when the server has received it. */
   readonly post: (body: () => Uint8Array) => Observable<never>;
-  /** Sends the end of the link to the server, if the link was opened. Completes when the server has received it. */
+  /**
+   * Sends the end of the link to the server, if the link was opened. Completes when the server has
+   * received it.
+   */
   readonly close: (ending: Ending) => Observable<never>;
   /** Aborts the pending requests. */
   readonly abort: () => void;

@@ -51,7 +51,9 @@ function toConnectionLost(cause: unknown): Observable<never> {
     : requestError(cause);
 }
 
-/** @throws {ConnectionLostError} If the content type is different, as in the error page of a proxy. */
+/**
+ * @throws {ConnectionLostError} If the content type is different, as in the error page of a proxy.
+ */
 function responseBody({ headers, body }: FetchResponse, type: string): Observable<Uint8Array> {
   const found = headers.get('content-type') ?? '';
   if (!found.startsWith(type)) throw new ConnectionLostError(ABNORMAL, `unexpected content type: ${found}`);

@@ -11,26 +11,36 @@ import { addressGroup, clientAddress } from './clientAddress.js';
 import { createRefusalReporter } from './refusalReporter.js';
 
 export interface AdmissionOptions {
-  /** The origins of pages of other hosts that may connect, as `https://app.example`. @default only pages of this host, and clients that are no browsers */
+  /**
+   * The origins of pages of other hosts that may connect, as `https://app.example`. @default only
+   * pages of this host, and clients that are no browsers
+   */
   readonly origins?: readonly string[];
   /**
-   * The host names that requests may be sent to, as `app.example`, with or without a port. This protects against DNS rebinding, by which a page lets a name of
-   * its own point to this server, as to one in a private network. @default any
+   * The host names that requests may be sent to, as `app.example`, with or without a port. This
+   * protects against DNS rebinding, by which a page lets a name of its own point to this server, as
+   * to one in a private network. @default any
    */
   readonly hosts?: readonly string[];
   /** Connections at once; past that, the server responds to requests with 503. @default 10_000 */
   readonly maxConnections?: number;
-  /** Connections of one address at once. An IPv6 address counts with all addresses of its /64. @default Infinity: people may share an address */
+  /**
+   * Connections of one address at once. An IPv6 address counts with all addresses of its /64.
+   * @default Infinity: people may share an address
+   */
   readonly maxPerAddress?: number;
   /**
-   * How many connections one address may open. The server responds to further requests with 429, before it upgrades a socket or reads a body. An address that
-   * goes on all the same gets into debt: the server closes its connections at once, and lets it in again when it has stopped for a while. Requests of open
-   * connections do not count. `false`: any number. @default { perSecond: 20, burst: 100 }
+   * How many connections one address may open. The server responds to further requests with 429,
+   * before it upgrades a socket or reads a body. An address that goes on all the same gets into
+   * debt: the server closes its connections at once, and lets it in again when it has stopped for a
+   * while. Requests of open connections do not count. `false`: any number. @default { perSecond:
+   * 20, burst: 100 }
    */
   readonly connectionRate?: ConnectionRate | false;
   /**
-   * The number of proxies in front of the server, which all add to `X-Forwarded-For`. The address of a client is that many entries from the end of this
-   * header. With 0 the server ignores the header, which any client can send. @default 0: the address of the socket
+   * The number of proxies in front of the server, which all add to `X-Forwarded-For`. The address
+   * of a client is that many entries from the end of this header. With 0 the server ignores the
+   * header, which any client can send. @default 0: the address of the socket
    */
   readonly trustProxy?: number;
 }
@@ -57,11 +67,20 @@ export interface Admission {
   isBlocked(socket: Socket): boolean;
   /** Makes an address pay for a connection that was closed as a flood (4429). */
   readonly charge: (address: string) => void;
-  /** Takes a token of the address that opens a connection. Returns a refusal when there is none. To be called once for each connection, before all else. */
+  /**
+   * Takes a token of the address that opens a connection. Returns a refusal when there is none. To
+   * be called once for each connection, before all else.
+   */
   throttle(request: IncomingMessage): Refusal | undefined;
-  /** Returns a refusal when the request comes from a page that is not allowed, or was sent to a host name that is not allowed. */
+  /**
+   * Returns a refusal when the request comes from a page that is not allowed, or was sent to a host
+   * name that is not allowed.
+   */
   inspect(request: IncomingMessage): Refusal | undefined;
-  /** Counts the connection of a request. Returns a function that must be called once, at its end; or a refusal when there are too many connections. */
+  /**
+   * Counts the connection of a request. Returns a function that must be called once, at its end; or
+   * a refusal when there are too many connections.
+   */
   enter(request: IncomingMessage): Refusal | (() => void);
   /** Refuses all requests from now on; clients may try again after `retryAfter` ms. */
   close(retryAfter: number): void;
@@ -70,7 +89,10 @@ export interface Admission {
 /** How long a client should wait when there are too many connections, in ms. */
 const RETRY_AFTER = 5_000;
 
-/** An origin as browsers send it, with a scheme and nothing after the port: any other entry of `origins` is a mistake. */
+/**
+ * An origin as browsers send it, with a scheme and nothing after the port: any other entry of
+ * `origins` is a mistake.
+ */
 const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
 
 /**
@@ -138,7 +160,9 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
   };
 }
 
-/** Returns the reason of a refusal, for the operator of the server: the client does not receive it. */
+/**
+ * Returns the reason of a refusal, for the operator of the server: the client does not receive it.
+ */
 function reasonOf(header: 'origin' | 'host', { headers }: IncomingMessage): string {
   const value = headers[header];
   return value === undefined ? `the request has no ${header} header` : `the ${header} ${value.slice(0, 100)} is not among "${header}s"`;
@@ -161,8 +185,10 @@ function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly str
 }
 
 /**
- * Returns whether the page of a request may connect. Any page can request a WebSocket from any server, but browsers send the origin of the page: only pages
- * of this host and of `origins` are allowed. Without an origin, the client must be no browser, or must show otherwise that the page is of this host.
+ * Returns whether the page of a request may connect. Any page can request a WebSocket from any
+ * server, but browsers send the origin of the page: only pages of this host and of `origins` are
+ * allowed. Without an origin, the client must be no browser, or must show otherwise that the page
+ * is of this host.
  */
 function isAllowed(request: IncomingMessage, origins: readonly string[]): boolean {
   const { origin, host } = request.headers;
@@ -170,7 +196,10 @@ function isAllowed(request: IncomingMessage, origins: readonly string[]): boolea
   return origins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
-/** Browsers send an origin with each WebSocket handshake, but not with a GET to the same host: https://fetch.spec.whatwg.org/#origin-header */
+/**
+ * Browsers send an origin with each WebSocket handshake, but not with a GET to the same host:
+ * https://fetch.spec.whatwg.org/#origin-header
+ */
 function isWithoutOrigin({ headers }: IncomingMessage): boolean {
   const { upgrade, 'user-agent': agent = '', 'sec-fetch-site': site } = headers;
   return upgrade === undefined ? site === undefined || site === 'same-origin' : site === undefined && !agent.startsWith('Mozilla/');

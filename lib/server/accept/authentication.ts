@@ -18,8 +18,10 @@ export interface AuthenticationOptions {
 /**
  * Emits the principal of credentials. Without the option `authenticate`, emits `undefined` at once.
  *
- * @throws {UnauthorizedError} Delivered, when the credentials are not accepted; `cause` is what `authenticate` threw.
- * @throws {ConnectionLostError} Delivered, when the check takes too long, or when `authenticate` has thrown one, with its close code.
+ * @throws {UnauthorizedError} Delivered, when the credentials are not accepted; `cause` is what
+ *   `authenticate` threw.
+ * @throws {ConnectionLostError} Delivered, when the check takes too long, or when `authenticate`
+ *   has thrown one, with its close code.
  */
 export type Authentication = (credentials: () => Credentials) => Observable<Principal | undefined>;
 
@@ -67,7 +69,10 @@ function checked(answer: unknown, now: number): Principal {
   );
 }
 
-/** Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if the credentials do not expire. */
+/**
+ * Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if the
+ * credentials do not expire.
+ */
 export function expiryOf(principal: Principal | undefined, scheduler: SchedulerLike): number | undefined {
   const { expiresAt } = principal ?? {};
   return expiresAt === undefined ? undefined : Math.max(1, Math.floor(expiresAt - wallTime(scheduler)));

@@ -5,13 +5,19 @@ import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { Admission } from './admission.js';
 import { interceptEvents } from './interceptEvents.js';
 
-/** How long a blocked connection is held before it is closed, in ms, up to twice that: a client that waits for the end of one connection before it opens the next is slowed. */
+/**
+ * How long a blocked connection is held before it is closed, in ms, up to twice that: a client that
+ * waits for the end of one connection before it opens the next is slowed.
+ */
 const HOLD = 1_000;
 
 /** The maximum number of connections that are held. Further ones are closed at once. */
 const MAX_HELD = 64;
 
-/** Closes the connections of blocked addresses, unread: the HTTP server does not get them. Emits nothing. */
+/**
+ * Closes the connections of blocked addresses, unread: the HTTP server does not get them. Emits
+ * nothing.
+ */
 export function blockFloods(server: Server, { isBlocked }: Pick<Admission, 'isBlocked'>, scheduler: SchedulerLike): Observable<never> {
   return defer(() => {
     let held = new Set<Socket>();

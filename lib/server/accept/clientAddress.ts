@@ -1,14 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** Returns the address of the client of a request, behind `trustProxy` proxies: the last one connects to this server, and each reports the address that connects to it. */
+/**
+ * Returns the address of the client of a request, behind `trustProxy` proxies: the last one
+ * connects to this server, and each reports the address that connects to it.
+ */
 export function clientAddress({ headers, socket }: IncomingMessage, trustProxy: number): string {
   return addressGroup((trustProxy > 0 ? reportedAddress(headers['x-forwarded-for'], trustProxy) : undefined) ?? socket.remoteAddress);
 }
 
 /**
- * Returns an address as its limits count it: an IPv4 address as it is, and an IPv6 address as its network, which has 64 bits, because one host may use all
- * addresses of such a network. Returns '' for a socket that has no address.
+ * Returns an address as its limits count it: an IPv4 address as it is, and an IPv6 address as its
+ * network, which has 64 bits, because one host may use all addresses of such a network. Returns ''
+ * for a socket that has no address.
  */
 export function addressGroup(address = ''): string {
   if (!address.includes(':')) return address;
@@ -27,7 +31,10 @@ export function addressGroup(address = ''): string {
     .join(':')}::`;
 }
 
-/** Returns the entry that the outermost trusted proxy has added: clients can write all entries before it. */
+/**
+ * Returns the entry that the outermost trusted proxy has added: clients can write all entries
+ * before it.
+ */
 function reportedAddress(header: string | readonly string[] | undefined, trustProxy: number): string | undefined {
   const entries = String(header ?? '').split(',');
   const entry = (entries.at(-trustProxy) ?? entries[0] ?? '').trim();

@@ -28,7 +28,10 @@ export interface IncomingConnectionOptions {
   readonly onRefused: (error: unknown) => void;
 }
 
-/** Emits each connection when its first frame has arrived. All connections end when this is unsubscribed. */
+/**
+ * Emits each connection when its first frame has arrived. All connections end when this is
+ * unsubscribed.
+ */
 export function incomingConnections(options: IncomingConnectionOptions): OperatorFunction<ServedLink, IncomingConnection> {
   return (links$) =>
     // eslint-disable-next-line no-restricted-syntax -- a `mergeMap` would take half a kilobyte for each connection
@@ -62,15 +65,23 @@ interface ConnectionOwner extends IncomingConnectionOptions {
   readonly onEnded: (connection: IncomingConnection) => void;
 }
 
-/** The maximum size of the frames that a client may send before its connection is opened, in bytes. */
+/**
+ * The maximum size of the frames that a client may send before its connection is opened, in bytes.
+ */
 const MAX_EARLY = 256 * 1024;
 
-/** The memory that a waiting frame takes besides its content, in bytes: an empty frame must not be free. */
+/**
+ * The memory that a waiting frame takes besides its content, in bytes: an empty frame must not be
+ * free.
+ */
 const FRAME_OVERHEAD = 128;
 
 type End = { readonly error?: unknown };
 
-/** One connection of a client, from its start to its end. Frames that arrive before {@link IncomingConnection.open} wait. */
+/**
+ * One connection of a client, from its start to its end. Frames that arrive before {@link
+ * IncomingConnection.open} wait.
+ */
 export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
@@ -80,10 +91,16 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   readonly address: string;
   /** The name of the transport. */
   readonly protocol: string;
-  /** To be called when the client is authenticated, with a function that authenticates another request of the same connection. */
+  /**
+   * To be called when the client is authenticated, with a function that authenticates another
+   * request of the same connection.
+   */
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
-  /** Authenticates an authenticated client again, by a fresh token. Fails when the token is not accepted, or is that of another principal. */
+  /**
+   * Authenticates an authenticated client again, by a fresh token. Fails when the token is not
+   * accepted, or is that of another principal.
+   */
   renew: ((token: string) => Observable<unknown>) | undefined;
   readonly #owner: ConnectionOwner;
   #principal: Principal | undefined;
@@ -131,7 +148,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     }
   }
 
-  /** Reads the first frame as a hello of the session protocol, once. @throws {ProtocolError} When the frame is no hello. */
+  /**
+   * Reads the first frame as a hello of the session protocol, once. @throws {ProtocolError} When
+   * the frame is no hello.
+   */
   hello(): Hello {
     return (this.#hello ??= readHello(this.first));
   }
@@ -142,7 +162,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   /**
-   * Sets the principal of the client. The open connection is closed when the credentials expire, unless they were renewed.
+   * Sets the principal of the client. The open connection is closed when the credentials expire,
+   * unless they were renewed.
    *
    * @param authenticate Emits the principal of a token.
    */
@@ -151,7 +172,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.renew = (token) => authenticate(token).pipe(tap((fresh) => this.#replace(fresh)));
   }
 
-  /** Passes all frames to a reader from now on, beginning with the first; the frames after a welcome only from {@link proceed} on. To be called once. */
+  /**
+   * Passes all frames to a reader from now on, beginning with the first; the frames after a welcome
+   * only from {@link proceed} on. To be called once.
+   */
   open(reader: Observer<Frame>): void {
     this.#watchExpiry();
     if (!this.#isWelcome) {
@@ -179,7 +203,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#early = undefined;
     this.#reader = reader;
     if (this.#end) notifyOfEnd(reader, this.#end);
-    // Only a link over requests still needs the token of the hello, to authenticate further requests.
+    // Only a link over requests still needs the token of the hello, to authenticate further
+    // requests.
     else if (!this.onIdentified || !this.#hello) this.first = '';
   }
 
@@ -210,8 +235,9 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   /**
-   * Emits when the client has answered the welcome by a frame, which waits for the reader, and completes. Closes the connection when that takes longer than the
-   * `helloTimeout`. For one subscription.
+   * Emits when the client has answered the welcome by a frame, which waits for the reader, and
+   * completes. Closes the connection when that takes longer than the `helloTimeout`. For one
+   * subscription.
    */
   answered(): Observable<unknown> {
     const { helloTimeout } = this.#owner;
@@ -226,7 +252,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     });
   }
 
-  /** Emits when the client has left. For one subscription at a time: a later one replaces the earlier one. */
+  /**
+   * Emits when the client has left. For one subscription at a time: a later one replaces the
+   * earlier one.
+   */
   left(): Observable<unknown> {
     if (this.#end) return of(true);
     return new Observable((to) => {
@@ -317,7 +346,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#expiryTimer.set(timeLeft);
   }
 
-  /** Closes the connection if the credentials have expired. A timer fires too early when it had to be limited. */
+  /**
+   * Closes the connection if the credentials have expired. A timer fires too early when it had to
+   * be limited.
+   */
   #onExpiryTimer(): void {
     if (this.#timeLeft() > 0) this.#watchExpiry();
     else this.close(CloseCode.EXPIRED, 'the credentials have expired');
@@ -329,7 +361,10 @@ export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }
 
-/** The maximum length of a hello: parts of it are kept for as long as the connection. A token of 8,192 characters fits in, however it is escaped. */
+/**
+ * The maximum length of a hello: parts of it are kept for as long as the connection. A token of
+ * 8,192 characters fits in, however it is escaped.
+ */
 const MAX_HELLO = 64 * 1024;
 
 function readHello(first: Frame): Hello {

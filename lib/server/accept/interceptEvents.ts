@@ -1,7 +1,10 @@
 import type { Server } from 'node:http';
 import { fromEventPattern, type Observable } from 'rxjs';
 
-/** Emits the arguments of the matching events of a server, and hides these events from all other listeners of the server, earlier and later ones. */
+/**
+ * Emits the arguments of the matching events of a server, and hides these events from all other
+ * listeners of the server, earlier and later ones.
+ */
 export function interceptEvents<A extends readonly unknown[]>(
   server: Server,
   event: string,

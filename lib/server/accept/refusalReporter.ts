@@ -2,7 +2,10 @@ import { CallbackError, DecodeError, RxwireError, StoreError } from '../../error
 import { guard } from '../../internal/guard.js';
 import { reportUncaught } from '../reportUncaught.js';
 
-/** Returns a function that reports why a connection was refused: to `onRefused`. Without it, only failures of the server itself are reported. */
+/**
+ * Returns a function that reports why a connection was refused: to `onRefused`. Without it, only
+ * failures of the server itself are reported.
+ */
 export function createRefusalReporter(onRefused: ((error: RxwireError) => void) | undefined): (error: unknown) => void {
   return (error) => {
     const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'not readable', error);

@@ -1,12 +1,18 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 
-/** Returns whether a request is the preflight of a request with a link id: https://fetch.spec.whatwg.org/#cors-preflight-fetch */
+/**
+ * Returns whether a request is the preflight of a request with a link id:
+ * https://fetch.spec.whatwg.org/#cors-preflight-fetch
+ */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && askedFields(headers['access-control-request-headers']).includes(HttpHeader.LINK);
 }
 
-/** Returns the headers that let a page of this origin read the response. The value is never a wildcard, because responses depend on credentials. */
+/**
+ * Returns the headers that let a page of this origin read the response. The value is never a
+ * wildcard, because responses depend on credentials.
+ */
 export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {
   if (origin === undefined) return {};
   return {
@@ -17,7 +23,10 @@ export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingH
   };
 }
 
-/** Returns the headers that allow the request, with any header fields, because the origin is trusted. */
+/**
+ * Returns the headers that allow the request, with any header fields, because the origin is
+ * trusted.
+ */
 export function preflightHeaders(request: IncomingMessage): OutgoingHttpHeaders {
   return {
     ...corsHeaders(request),

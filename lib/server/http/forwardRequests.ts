@@ -21,13 +21,18 @@ export interface ForwardOptions {
   readonly maxRequests: number;
 }
 
-/** The maximum size of the bodies of all requests that are forwarded at once, and of the responses to them, in bytes. */
+/**
+ * The maximum size of the bodies of all requests that are forwarded at once, and of the responses
+ * to them, in bytes.
+ */
 export const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Creates a function that forwards a request to the node that it names. The function returns `undefined` for a request that this node handles itself.
+ * Creates a function that forwards a request to the node that it names. The function returns
+ * `undefined` for a request that this node handles itself.
  *
- * The client may name any node. The other node judges the request as one of its own, and reads the body only if the client may use the link.
+ * The client may name any node. The other node judges the request as one of its own, and reads the
+ * body only if the client may use the link.
  */
 export function createForwarder({ node, requests, registry, admission, maxRequests }: ForwardOptions) {
   let count = 0;
@@ -65,7 +70,10 @@ export function createForwarder({ node, requests, registry, admission, maxReques
         finalize(() => respond(response, 503, RETRY)),
       );
     });
-  /** A request that finds no link costs the address as much as a new connection: the client may invent nodes and links as fast as it can send. */
+  /**
+   * A request that finds no link costs the address as much as a new connection: the client may
+   * invent nodes and links as fast as it can send.
+   */
   const charge = (request: IncomingMessage, error: unknown): never => {
     const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(request) : undefined;
     throw refusal ? new StatusError(refusal.status, { ...refusal.headers, connection: 'close' }) : error;

@@ -4,7 +4,10 @@ import { defer, finalize, ignoreElements, map, merge, NEVER, ReplaySubject, Subj
 import type { ForwardedRequest, ForwardedResponse } from '../../link/http/clusterRequests.js';
 import { failOnDisconnect, type Exchange, type HttpResponse } from './exchange.js';
 
-/** Handles a request that another node has forwarded. Emits the response. Unsubscribing before that is the disconnect of the client. */
+/**
+ * Handles a request that another node has forwarded. Emits the response. Unsubscribing before that
+ * is the disconnect of the client.
+ */
 export function respondToForwarded(
   forwarded: ForwardedRequest,
   handle: (exchange: Exchange) => Observable<unknown>,

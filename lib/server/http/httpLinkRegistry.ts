@@ -28,8 +28,9 @@ export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
 }
 
 /**
- * How long, in ms, and how many ids the registry remembers: those of opened links, because each may be opened only once; and those of links
- * that the server has ended, because their clients may send requests before they receive the end.
+ * How long, in ms, and how many ids the registry remembers: those of opened links, because each may
+ * be opened only once; and those of links that the server has ended, because their clients may send
+ * requests before they receive the end.
  */
 const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
 
@@ -38,7 +39,10 @@ export interface HttpLinkRegistry {
   readonly size: number;
   /** Returns whether the link of an id is here, or was, and its client may still send requests. */
   readonly has: (name: string) => boolean;
-  /** Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client learns of the end elsewhere. */
+  /**
+   * Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client
+   * learns of the end elsewhere.
+   */
   readonly find: (request: IncomingMessage) => ServedHttpLink;
   /** Emits the link of a request if the client may use it. */
   readonly authorized: (request: IncomingMessage) => Observable<ServedHttpLink>;
@@ -60,7 +64,8 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
   const find = (request: IncomingMessage): ServedHttpLink => {
     const name = linkIdOf(request);
     const entry = entries.get(name);
-    // A request and the notice of the end may cross: such a request must not become a lost connection.
+    // A request and the notice of the end may cross: such a request must not become a lost
+    // connection.
     if (!entry) throw new StatusError(request.method !== 'GET' && ended.has(name) ? 204 : 404);
     return entry;
   };

@@ -6,7 +6,10 @@ import { StatusError } from './statusError.js';
 /** Binds a link over requests to its client: the id alone gives no access. */
 export interface LinkOwnership {
   readonly onIdentified: NonNullable<ServedLink['onIdentified']>;
-  /** Emits if a request may use the link. @throws {StatusError} Delivered, if it may not: 404, as for an unknown link. */
+  /**
+   * Emits if a request may use the link. @throws {StatusError} Delivered, if it may not: 404, as
+   * for an unknown link.
+   */
   readonly check: (request: IncomingMessage) => Observable<void>;
 }
 

@@ -14,7 +14,10 @@ export interface BodyLimits {
   readonly scheduler: SchedulerLike;
 }
 
-/** Reads the body of a request. Fails as soon as it is too large or takes too long, and if the client disconnects before its end. */
+/**
+ * Reads the body of a request. Fails as soon as it is too large or takes too long, and if the
+ * client disconnects before its end.
+ */
 export function readBody({ request, body$ }: Exchange, { limit, timeLimit, scheduler }: BodyLimits): Observable<Uint8Array> {
   let size = Number(request.headers['content-length'] ?? 0);
   if (size > limit) return throwError(() => new FrameTooLargeError(size, limit));

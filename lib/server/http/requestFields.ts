@@ -19,7 +19,10 @@ export function requestNumberOf({ headers }: IncomingMessage): number {
   return Number(text);
 }
 
-/** Returns the node that a request names; `undefined` if it names none. @throws {ProtocolError} If the name is malformed. */
+/**
+ * Returns the node that a request names; `undefined` if it names none. @throws {ProtocolError} If
+ * the name is malformed.
+ */
 export function nodeOf({ headers }: IncomingMessage): string | undefined {
   const node = headers[HttpHeader.NODE];
   if (node !== undefined && !(typeof node === 'string' && NODE_PATTERN.test(node))) throw new ProtocolError('the node is malformed');

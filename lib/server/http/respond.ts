@@ -10,7 +10,8 @@ export const COMMON_HEADERS: OutgoingHttpHeaders = {
 
 /** Sends a complete response. */
 export function respond(response: HttpResponse, status: number, headers: OutgoingHttpHeaders = {}, body?: Uint8Array): void {
-  // A disconnected client gets no response: without a listener, a failed write would end the process.
+  // A disconnected client gets no response: without a listener, a failed write would end the
+  // process.
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { ...COMMON_HEADERS, ...(status !== 204 && { 'content-length': body?.length ?? 0 }), ...headers });
   response.end(body);

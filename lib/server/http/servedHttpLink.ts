@@ -38,7 +38,10 @@ export interface ServedHttpLink {
   readonly respondToOpening: () => void;
   /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
   readonly readLimited: <T>(body$: Observable<T>) => Observable<T>;
-  /** @throws {ProtocolError} If earlier requests are missing. @throws {StatusError} If too many requests have no effect. */
+  /**
+   * @throws {ProtocolError} If earlier requests are missing. @throws {StatusError} If too many
+   *   requests have no effect.
+   */
   readonly push: (exchange: Exchange, number: number, frames: readonly Frame[]) => void;
   /** @throws {StatusError} If the poll cannot be held. */
   readonly poll: (exchange: Exchange, number: number) => void;
@@ -106,7 +109,10 @@ export function createServedHttpLink(
   };
 }
 
-/** The maximum number of bodies of one link that are read at once: a client sends one, and an intermediary may repeat it. */
+/**
+ * The maximum number of bodies of one link that are read at once: a client sends one, and an
+ * intermediary may repeat it.
+ */
 const MAX_CONCURRENT_BODIES = 4;
 
 /** More requests without effect than this, within the window in ms, are a flood. */

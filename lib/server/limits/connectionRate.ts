@@ -1,7 +1,9 @@
 import type { SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 
-/** How many connections one address may open. An IPv6 address counts with all addresses of its /64. */
+/**
+ * How many connections one address may open. An IPv6 address counts with all addresses of its /64.
+ */
 export interface ConnectionRate {
   /** Connections per second, in the long run. @default 20 */
   readonly perSecond?: number;
@@ -15,35 +17,59 @@ export const CONNECTION_RATE_DEFAULTS = { perSecond: 20, burst: 100 } as const;
 /** Limits the rate at which each address opens connections. */
 export interface ConnectionLimiter {
   readonly perSecond: number;
-  /** Takes a token of an address. Returns 0 when there was one; otherwise the time until there is one, in ms. */
+  /**
+   * Takes a token of an address. Returns 0 when there was one; otherwise the time until there is
+   * one, in ms.
+   */
   take(address: string): number;
-  /** Returns whether `take` has refused the address for the first time since it let the address in. */
+  /**
+   * Returns whether `take` has refused the address for the first time since it let the address in.
+   */
   isNews(address: string): boolean;
-  /** Returns whether an address has so much debt that its connections are not worth an answer. If so, the debt grows. */
+  /**
+   * Returns whether an address has so much debt that its connections are not worth an answer. If
+   * so, the debt grows.
+   */
   isBlocked(address: string): boolean;
   /** Takes a part of the burst of an address: one of its connections was closed as a flood. */
   charge(address: string): void;
 }
 
 /**
- * The tokens that each refusal costs. An address that goes on above 16 times its rate gets into debt and is not let in until it stops; clients that share an
- * address and retry with a backoff stay far below that.
+ * The tokens that each refusal costs. An address that goes on above 16 times its rate gets into
+ * debt and is not let in until it stops; clients that share an address and retry with a backoff
+ * stay far below that.
  */
 const REFUSAL_COST = 1 / 16;
 
-/** How much more each refusal costs than the one before, since the address was let in last: a flood is blocked after some 300 refusals. */
+/**
+ * How much more each refusal costs than the one before, since the address was let in last: a flood
+ * is blocked after some 300 refusals.
+ */
 const GROWTH = 1 / 1_024;
 
-/** The part of the burst that a connection costs that is closed as a flood (4429): the client may not open another one each time. */
+/**
+ * The part of the burst that a connection costs that is closed as a flood (4429): the client may
+ * not open another one each time.
+ */
 const FLOOD_COST = 1 / 4;
 
-/** The part of the burst that is the debt from which on connections of the address are closed unread. */
+/**
+ * The part of the burst that is the debt from which on connections of the address are closed
+ * unread.
+ */
 const BLOCKED = 1 / 2;
 
-/** The maximum number of addresses. An address that is forgotten begins with a full bucket, as an unknown address does. */
+/**
+ * The maximum number of addresses. An address that is forgotten begins with a full bucket, as an
+ * unknown address does.
+ */
 const MAX_ADDRESSES = 10_000;
 
-/** The addresses that are checked whenever another one is added: those whose bucket is full are removed. */
+/**
+ * The addresses that are checked whenever another one is added: those whose bucket is full are
+ * removed.
+ */
 const SWEEP = 2;
 
 interface AddressBucket {

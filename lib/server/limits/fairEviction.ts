@@ -1,6 +1,11 @@
-/** A bounded set of items, each of which belongs to a group. When it is full, the group with the most items loses its oldest item: no group can evict the items of a smaller one. */
+/**
+ * A bounded set of items, each of which belongs to a group. When it is full, the group with the
+ * most items loses its oldest item: no group can evict the items of a smaller one.
+ */
 export interface FairEviction<T> {
-  /** Adds an item. Returns the item that must go, which may be the new one: it is removed already. */
+  /**
+   * Adds an item. Returns the item that must go, which may be the new one: it is removed already.
+   */
   add(item: T, group: string): T | undefined;
   remove(item: T): void;
 }

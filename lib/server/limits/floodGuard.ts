@@ -6,28 +6,42 @@ export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleF
   readonly scheduler: SchedulerLike;
 }
 
-/** The guard checks the progress of a session once in this many frames: other frames only cost an increment. */
+/**
+ * The guard checks the progress of a session once in this many frames: other frames only cost an
+ * increment.
+ */
 export const FRAMES_PER_CHECK = 256;
 
 /** The time in which the whole allowance recovers, in ms. */
 const RECOVERY = 10_000;
-/** Frames that each side may have reason to send in an interval of the heartbeat: two pings and two answers. */
+/**
+ * Frames that each side may have reason to send in an interval of the heartbeat: two pings and two
+ * answers.
+ */
 const FRAMES_PER_INTERVAL = 4;
 
 /** The progress of a session. */
 export interface Progress {
-  /** One or two for each message received; two for each message acked: one when it was received, and one when it was processed. */
+  /**
+   * One or two for each message received; two for each message acked: one when it was received, and
+   * one when it was processed.
+   */
   readonly steps: number;
-  /** Frames whose effect is not known yet: they are not read, wait for a subscriber, or have confirmed that a message was received but not that it was processed. */
+  /**
+   * Frames whose effect is not known yet: they are not read, wait for a subscriber, or have
+   * confirmed that a message was received but not that it was processed.
+   */
   readonly open: number;
 }
 
 /**
- * Creates the guard against a client that floods the server with frames without effect: pings, acks of acked messages, repeats. The guard does not
- * inspect frames. It compares the progress of the session with the number of frames: a client that sends messages, or acks those of the server, may be as
- * fast as it can.
+ * Creates the guard against a client that floods the server with frames without effect: pings, acks
+ * of acked messages, repeats. The guard does not inspect frames. It compares the progress of the
+ * session with the number of frames: a client that sends messages, or acks those of the server, may
+ * be as fast as it can.
  *
- * @returns A function to be called after each {@link FRAMES_PER_CHECK} frames. It returns whether the client is flooding.
+ * @returns A function to be called after each {@link FRAMES_PER_CHECK} frames. It returns whether
+ *   the client is flooding.
  */
 export function createFloodGuard({ maxIdleFrames, pingInterval, scheduler }: FloodGuardOptions, progress: () => Progress) {
   const recoveredPerMs = maxIdleFrames / RECOVERY + FRAMES_PER_INTERVAL / pingInterval;

@@ -2,7 +2,9 @@ import { noop, type SchedulerLike } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import { once } from '../../internal/once.js';
 
-/** How many messages a principal may send. Without `authenticate`, the limit applies to each client. */
+/**
+ * How many messages a principal may send. Without `authenticate`, the limit applies to each client.
+ */
 export interface RateLimit {
   /** Messages per second, in the long run. @default 100 */
   readonly perSecond?: number;
@@ -27,7 +29,10 @@ export interface Rates {
   /** Messages of one client that may be in flight. */
   readonly window: number;
   readonly perSecond: number;
-  /** Returns the bucket of a principal, for one more of its wires; for an anonymous client, a new bucket. */
+  /**
+   * Returns the bucket of a principal, for one more of its wires; for an anonymous client, a new
+   * bucket.
+   */
   readonly enter: (owner: string | undefined) => SharedBucket;
 }
 
@@ -46,13 +51,19 @@ export function checkRateLimit(owner: string, { perSecond, burst = 2 }: RateLimi
   if (!(burst >= 2)) throw new RangeError(`${owner}: "burst" must be >= 2, got ${burst}`);
 }
 
-/** Half of the burst becomes the receive window: a client may send that much before it receives an ack. The other half becomes the size of the bucket. */
+/**
+ * Half of the burst becomes the receive window: a client may send that much before it receives an
+ * ack. The other half becomes the size of the bucket.
+ */
 export function createRates(limit: RateLimit, window: number, scheduler: SchedulerLike): Rates {
   const { perSecond = RATE_LIMIT_DEFAULTS.perSecond, burst = RATE_LIMIT_DEFAULTS.burst } = limit;
   const unacked = Math.min(window, Math.floor(burst / 2));
   const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
   const all = new Map<string, { readonly bucket: Bucket; users: number }>();
-  /** Removes full buckets that no wire uses. A bucket that is not full stays: a principal that returns must not get a full one. */
+  /**
+   * Removes full buckets that no wire uses. A bucket that is not full stays: a principal that
+   * returns must not get a full one.
+   */
   const sweep = (): void => {
     let seen = 0;
     for (const [owner, entry] of all) {

@@ -7,13 +7,19 @@ import type { BatchFrame } from '../../session/protocol/frames.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { Bucket, Rates } from './rateLimit.js';
 
-/** Slows one client down to its rate limit. It delays the acks of numbered messages, so that the client waits, and drops messages without numbers. */
+/**
+ * Slows one client down to its rate limit. It delays the acks of numbered messages, so that the
+ * client waits, and drops messages without numbers.
+ */
 export interface Throttle extends Required<Pick<EndpointParts, 'ackable' | 'admit'>> {
   /** Returns the highest number that was acked. */
   readonly acked: () => number;
   /** Returns whether no ack is delayed. */
   readonly isIdle: () => boolean;
-  /** Ends the limit: from now on messages are acked as soon as they are processed. For a client that sends no more. */
+  /**
+   * Ends the limit: from now on messages are acked as soon as they are processed. For a client that
+   * sends no more.
+   */
   readonly release: () => void;
 }
 
@@ -40,7 +46,10 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
   let isCaughtUp = true;
   life.add(() => timer.clear());
 
-  /** Returns false when the messages are dropped. @throws {ConnectionLostError} When the client does not slow down. */
+  /**
+   * Returns false when the messages are dropped. @throws {ConnectionLostError} When the client does
+   * not slow down.
+   */
   const admitUnnumbered = (count: number): boolean => {
     if (isReleased || bucket.take(count) === count) {
       dropped = 0;

@@ -12,7 +12,10 @@ export interface ThrottledCodecOptions {
   readonly onFlood: () => void;
 }
 
-/** Returns a codec that drops the messages of a client above its rate limit. They are not acked, so that an at-least-once client sends them again. */
+/**
+ * Returns a codec that drops the messages of a client above its rate limit. They are not acked, so
+ * that an at-least-once client sends them again.
+ */
 export function throttledCodec(
   codec: Codec,
   bucket: Bucket,

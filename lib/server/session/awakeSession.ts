@@ -55,7 +55,10 @@ export interface NewClient {
   readonly stored: StoredClient;
   readonly peer: Peer;
   readonly transport: SessionTransport;
-  /** The welcome that a new client has answered; `undefined` for a client whose session sends the welcome. */
+  /**
+   * The welcome that a new client has answered; `undefined` for a client whose session sends the
+   * welcome.
+   */
   readonly welcome?: SentWelcome | undefined;
 }
 
@@ -110,7 +113,10 @@ export class AwakeSession implements Drained {
   #connection: Connection | undefined;
   /** Set while the endpoint takes over a connection whose handshake is complete. */
   #goesOn: { readonly snapshot: Snapshot; readonly silence: Silence } | undefined;
-  /** Whether the server has sent a bye, and whether the client has answered. The client answers after its last message. */
+  /**
+   * Whether the server has sent a bye, and whether the client has answered. The client answers
+   * after its last message.
+   */
   #isByeSent = false;
   #isByeAnswered = false;
   #isDraining = false;
@@ -196,7 +202,8 @@ export class AwakeSession implements Drained {
   reached() {
     const { sender, receiver } = this.endpoint;
     const { acked, sent } = sender.inFlight;
-    // A throttled client makes progress only by the numbers that the server acks, also when it skips numbers.
+    // A throttled client makes progress only by the numbers that the server acks, also when it
+    // skips numbers.
     return { rx: this.#throttle?.acked() ?? receiver.rx, acked, sent, unread: this.endpoint.unread() };
   }
 
@@ -236,7 +243,10 @@ export class AwakeSession implements Drained {
     this.life.unsubscribe();
   }
 
-  /** Ends as the session hibernates. The messages in flight are in its snapshot. Returns how long the client has been silent. */
+  /**
+   * Ends as the session hibernates. The messages in flight are in its snapshot. Returns how long
+   * the client has been silent.
+   */
   hibernate(): Silence {
     const { silence } = this.#connection as Connection;
     this.#sending.unsubscribe();

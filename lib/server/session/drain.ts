@@ -5,11 +5,16 @@ import { after } from '../../internal/after.js';
 export interface Drained {
   /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
   bye(retryAfter: number): void;
-  /** Returns whether the client has answered and both sides have processed all messages, or the client is not connected. */
+  /**
+   * Returns whether the client has answered and both sides have processed all messages, or the
+   * client is not connected.
+   */
   isDrained(): boolean;
   /** Closes the connection with 1001: the client may go to another server. */
   leave(): void;
-  /** Gives up the messages that are left after `timeout` ms, and reports an error if there are any. */
+  /**
+   * Gives up the messages that are left after `timeout` ms, and reports an error if there are any.
+   */
   giveUp(timeout: number): void;
 }
 
@@ -18,7 +23,10 @@ export interface DrainingOptions {
   readonly drainTimeout: number;
   readonly random: () => number;
   readonly scheduler: SchedulerLike;
-  /** Whether the sessions leave by and by, within half of `drainTimeout`: those who take them over are not to get all of them at once. */
+  /**
+   * Whether the sessions leave by and by, within half of `drainTimeout`: those who take them over
+   * are not to get all of them at once.
+   */
   readonly isPaced: boolean;
 }
 
@@ -29,8 +37,8 @@ const LOOK = 20;
 const PACE = 4;
 
 /**
- * Drains all sessions, and lets each client go when its session is drained; completes when all are, or after `drainTimeout`. The clients return after `retryAfter` to twice
- * `retryAfter` ms.
+ * Drains all sessions, and lets each client go when its session is drained; completes when all are,
+ * or after `drainTimeout`. The clients return after `retryAfter` to twice `retryAfter` ms.
  */
 export function drain(
   all: readonly Drained[],

@@ -9,7 +9,10 @@ import { MAX_BATCH } from '../../session/protocol/frames.js';
 import { createTurn, type Turn } from '../../session/turn.js';
 import { isContextFree, isFrame } from '../encodingOnce.js';
 
-/** Messages that are encoded once for all clients that receive them. The session of a client keeps the parcel until the client has acked all of it. */
+/**
+ * Messages that are encoded once for all clients that receive them. The session of a client keeps
+ * the parcel until the client has acked all of it.
+ */
 export interface Parcel {
   readonly messages: readonly Message[];
   readonly body: Frame;
@@ -29,15 +32,19 @@ interface ParcelOptions {
 
 /** A session that sends while it hibernates. */
 export interface FanOutMember {
-  /** The messages that the session sends at the end of the microtask. Only {@link FanOut} writes here, and a session that wakes up. */
+  /**
+   * The messages that the session sends at the end of the microtask. Only {@link FanOut} writes
+   * here, and a session that wakes up.
+   */
   burst: Burst | undefined;
   /** Sends the burst. */
   flush(burst: Burst): void;
 }
 
 /**
- * The messages that the application sends to a session in one microtask. Sessions that send the same messages share the burst: the server
- * collects and encodes the messages of a channel once for all of its members.
+ * The messages that the application sends to a session in one microtask. Sessions that send the
+ * same messages share the burst: the server collects and encodes the messages of a channel once for
+ * all of its members.
  */
 export class Burst {
   /** The burst with one more message. */
@@ -70,7 +77,10 @@ export class Burst {
     return messages.reverse();
   }
 
-  /** Returns the parcel of the messages. Returns undefined when they do not fit in one batch, or only the endpoint of a session can encode them. */
+  /**
+   * Returns the parcel of the messages. Returns undefined when they do not fit in one batch, or
+   * only the endpoint of a session can encode them.
+   */
   parcel(codec: Codec, delivery: Delivery, options: ParcelOptions): Parcel | undefined {
     if (this.#codec !== codec || this.#delivery !== delivery) {
       this.#codec = codec;
@@ -81,10 +91,16 @@ export class Burst {
   }
 }
 
-/** How long the ack of a channel's message may wait, in ms: a member that has missed a message gets it again by its position. */
+/**
+ * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets
+ * it again by its position.
+ */
 const CHANNEL_ACK_DELAY = 5_000;
 
-/** Returns how long the ack of these messages may wait, in ms. @param ackDelay The time for all but the messages of channels. */
+/**
+ * Returns how long the ack of these messages may wait, in ms. @param ackDelay The time for all but
+ * the messages of channels.
+ */
 export function ackDelayOf(messages: readonly Message[], ackDelay: number): number {
   return ackDelay > 0 && messages.every(({ type }) => type === 'channel.message') ? CHANNEL_ACK_DELAY : ackDelay;
 }

@@ -32,7 +32,10 @@ export interface HandshakeParts extends Pick<EndpointParts, 'fail' | 'wait'> {
   /** The name of the codec that both sides support. */
   readonly agreed: string;
   readonly store: OutboxStore;
-  /** The answer to the first hello, if it was sent before the session began. Then the store is opened when the client has confirmed it. */
+  /**
+   * The answer to the first hello, if it was sent before the session began. Then the store is
+   * opened when the client has confirmed it.
+   */
   readonly greeting: Greeting | undefined;
   /** Returns the latest connection of the client, which is open or about to be. */
   readonly attachment: () => IncomingConnection;
@@ -107,8 +110,8 @@ export class HandshakeResponder {
   }
 
   /**
-   * Returns an Observable that emits when the record of a new client is stored; `undefined` when it is. A cursor that is stored without the record would count for the messages of a
-   * later session.
+   * Returns an Observable that emits when the record of a new client is stored; `undefined` when it
+   * is. A cursor that is stored without the record would count for the messages of a later session.
    */
   recorded(): Observable<void> | undefined {
     return this.#recorded;
@@ -141,7 +144,10 @@ export class HandshakeResponder {
     this.#remember(() => this.#whenRead(() => this.#answer(connection, welcome, endpoint)));
   }
 
-  /** Accepts the first hello of a connection, which was read before the session got the connection. @throws {ProtocolError} For a second hello. */
+  /**
+   * Accepts the first hello of a connection, which was read before the session got the connection.
+   * @throws {ProtocolError} For a second hello.
+   */
   readHello(): void {
     if (this.#isHelloRead) throw new ProtocolError('unexpected hello frame');
     this.#isHelloRead = true;
@@ -213,12 +219,14 @@ export class HandshakeResponder {
     const { peer, store, wait, fail, onAgreed } = this.#parts;
     const { sid, tokens } = peer.record;
     const begin = (): void => {
-      // Also when the connection was lost meanwhile: the session is stored, and the client has its ticket.
+      // Also when the connection was lost meanwhile: the session is stored, and the client has its
+      // ticket.
       if (peer.record.sid === sid) peer.begin();
       endpoint.agree(connection, agreement);
       onAgreed();
     };
-    // Stores the numbers of a new session before its id: a server that crashes in between must not take the old numbers for the new ones.
+    // Stores the numbers of a new session before its id: a server that crashes in between must not
+    // take the old numbers for the new ones.
     const keepName = (): MaybeAsync<void> => (agreement.isKnown ? undefined : store.remember({ sid, rt: tokens.join(' ') }));
     endpoint.sender.resume(agreement, () => wait(keepName, begin, (error) => fail(storeErrorOf('outbox', error))));
   }

@@ -13,13 +13,17 @@ export interface Checked {
 
 /** Checks all sessions with one timer, each session twice in an interval. */
 export interface KeepaliveTimer {
-  /** Begins to check, half an interval after the last check of the session or up to an eighth of that sooner. */
+  /**
+   * Begins to check, half an interval after the last check of the session or up to an eighth of
+   * that sooner.
+   */
   add(session: Checked, checkedAt: number): void;
   /** Ends the checks of a session, and does not let it hibernate. */
   remove(session: Checked): void;
   /**
-   * Lets a session hibernate after `hibernateAfter` ms. A new session hibernates after {@link NEW_SESSION} ms, so that thousands of clients that connect at once do not
-   * all take the memory of a session that is awake.
+   * Lets a session hibernate after `hibernateAfter` ms. A new session hibernates after {@link
+   * NEW_SESSION} ms, so that thousands of clients that connect at once do not all take the memory
+   * of a session that is awake.
    */
   settle(session: Checked, isNew: boolean): void;
 }

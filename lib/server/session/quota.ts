@@ -16,7 +16,8 @@ export interface QuotaUser {
 /** Limits the wires of each principal, and the wires that wait for their clients. */
 export interface Quota {
   /**
-   * Counts a wire of a principal. Returns a function that ends the count, to be called once. The number of anonymous wires is not limited.
+   * Counts a wire of a principal. Returns a function that ends the count, to be called once. The
+   * number of anonymous wires is not limited.
    *
    * @throws {ConnectionLostError} When the principal has `maxPerPrincipal` wires.
    */
@@ -34,8 +35,9 @@ export interface QuotaOptions {
 }
 
 /**
- * Creates the quota. When too many wires wait for their clients, a wire of the principal or address that has most of them ends: the one that has waited
- * longest. So a stranger cannot end the wires of others. When too many wires of one principal wait, the one that has waited longest ends.
+ * Creates the quota. When too many wires wait for their clients, a wire of the principal or address
+ * that has most of them ends: the one that has waited longest. So a stranger cannot end the wires
+ * of others. When too many wires of one principal wait, the one that has waited longest ends.
  */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions): Quota {
   const taken = createKeyedCounts();

@@ -8,13 +8,22 @@ import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import { createBucket, type Bucket } from '../limits/rateLimit.js';
 
-/** The limits of fresh tokens that a client may send, per second and at once: each token is work for `authenticate`. */
+/**
+ * The limits of fresh tokens that a client may send, per second and at once: each token is work for
+ * `authenticate`.
+ */
 const PER_SECOND = 10;
 const AT_ONCE = 100;
 
-/** Authenticates the fresh tokens of a client, one at a time. Answers with their lifetime, or closes the connection as for a rejected hello. */
+/**
+ * Authenticates the fresh tokens of a client, one at a time. Answers with their lifetime, or closes
+ * the connection as for a rejected hello.
+ */
 export interface Reauthentication {
-  /** @throws {RxwireError} When the client sends too many tokens, or sends one while another is checked. */
+  /**
+   * @throws {RxwireError} When the client sends too many tokens, or sends one while another is
+   *   checked.
+   */
   readonly renew: (token: string, connection: Connection) => void;
   readonly isIdle: () => boolean;
 }

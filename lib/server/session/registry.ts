@@ -74,7 +74,8 @@ export class Registry implements ClusterServer {
   }
 
   /**
-   * Emits the wire of a new client, when the client has confirmed its welcome. Completes without a wire when the client has one already, or is refused.
+   * Emits the wire of a new client, when the client has confirmed its welcome. Completes without a
+   * wire when the client has one already, or is refused.
    *
    * @throws {RxwireError} When the principal has too many wires.
    */
@@ -109,7 +110,10 @@ export class Registry implements ClusterServer {
     this.#shared.fanOut.flush();
   }
 
-  /** Wakes all sessions up, and returns them. Closes the connections of the clients that have no session yet with 1012. */
+  /**
+   * Wakes all sessions up, and returns them. Closes the connections of the clients that have no
+   * session yet with 1012.
+   */
   sessions(): readonly Drained[] {
     this.#closeUnconfirmed(CloseCode.SERVICE_RESTART);
     return this.#sessions().map((session) => session.wake());
@@ -177,7 +181,10 @@ export class Registry implements ClusterServer {
     );
   }
 
-  /** Opens the outbox of a client that has confirmed a welcome before, and begins its session. That ends its session at another server. */
+  /**
+   * Opens the outbox of a client that has confirmed a welcome before, and begins its session. That
+   * ends its session at another server.
+   */
   #resume(client: AdmittedClient, known: PeerRecord): Observable<AnyWire> {
     const { hello, attachment } = client;
     const { pid, epoch, n } = hello;
@@ -195,9 +202,11 @@ export class Registry implements ClusterServer {
   }
 
   /**
-   * Sends the welcome to a new client, and begins its session when the client has answered. Until then the server stores nothing, makes no wire, and keeps no
-   * more than the entry; after the end of the connection, no more than the peer. With an inbox, the client may send numbered messages when its record is stored:
-   * another server that it reaches earlier does not know what has happened to them.
+   * Sends the welcome to a new client, and begins its session when the client has answered. Until
+   * then the server stores nothing, makes no wire, and keeps no more than the entry; after the end
+   * of the connection, no more than the peer. With an inbox, the client may send numbered messages
+   * when its record is stored: another server that it reaches earlier does not know what has
+   * happened to them.
    */
   #greet(client: AdmittedClient): Observable<AnyWire> {
     const { attachment, hello, codec, record, leave } = client;
@@ -266,15 +275,16 @@ export class Registry implements ClusterServer {
   }
 
   /**
-   * Continues a session over another connection. Another server may have claimed the client since the last connection: then the session ends, and another
-   * begins with the stored state.
+   * Continues a session over another connection. Another server may have claimed the client since
+   * the last connection: then the session ends, and another begins with the stored state.
    */
   #goOn(attachment: IncomingConnection, hello: Hello, entry: SessionEntry): Observable<AnyWire> {
     const { pid } = hello;
     const isMine = (): boolean => this.#entries.get(pid) === entry;
     const proceed = (isLost: boolean): Observable<AnyWire> => {
       if (isLost && isMine()) entry.transport.vacate(new StoreError('inbox', 'fenced'));
-      // A session that ended after it had renewed its claim leaves a claim that refuses this hello, but not a later one.
+      // A session that ended after it had renewed its claim leaves a claim that refuses this hello,
+      // but not a later one.
       if (isLost && !this.#entries.has(pid)) return this.#begin(attachment, hello);
       if (isLost || !isMine())
         this.#refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: an earlier session ends'));

@@ -8,12 +8,18 @@ import { digestOf, isSameText, randomName } from '../nodePlatform.js';
 export interface PeerRecord {
   /** The session of the last welcome. */
   readonly sid: string;
-  /** Digests of the tokens that the client may send, because a stolen record must not open a session: that of the last welcome, and, until the client has used that one, the token before. */
+  /**
+   * Digests of the tokens that the client may send, because a stolen record must not open a
+   * session: that of the last welcome, and, until the client has used that one, the token before.
+   */
   readonly tokens: readonly string[];
   /** Its latest hello. */
   readonly epoch: number;
   readonly n: number;
-  /** Whether the client has shown that it received a welcome. From then on, the server has its numbers. */
+  /**
+   * Whether the client has shown that it received a welcome. From then on, the server has its
+   * numbers.
+   */
   readonly isConfirmed: boolean;
   /** Whether the server may have sent messages in that session. */
   readonly isBegun: boolean;
@@ -23,16 +29,22 @@ export interface PeerRecord {
 
 /** The result of a hello: the fields of the welcome that depend on the client. */
 export interface Greeting extends Pick<Welcome, 'sid' | 'rt' | 'known' | 'resumed'> {
-  /** Whether the server's numbers continue. A session in which the server has sent nothing is resumed as well, but has no numbers. */
+  /**
+   * Whether the server's numbers continue. A session in which the server has sent nothing is
+   * resumed as well, but has no numbers.
+   */
   readonly goesOn: boolean;
 }
 
-/** The identity of a client, across its connections and restarts of the server. Detects impersonation. */
+/**
+ * The identity of a client, across its connections and restarts of the server. Detects
+ * impersonation.
+ */
 export interface Peer {
   readonly record: PeerRecord;
   /**
-   * Returns the close code with which a hello of this principal is refused, or `undefined`. 1013: another server may have given the token to a client that no server
-   * has stored.
+   * Returns the close code with which a hello of this principal is refused, or `undefined`. 1013:
+   * another server may have given the token to a client that no server has stored.
    */
   refusal(hello: Hello, principal: Principal | undefined): CloseCode | undefined;
   /** Updates the record for a hello that was not refused. Returns the answer, with a new token. */
@@ -81,7 +93,8 @@ class KnownPeer implements Peer {
     // Checked first: another principal must not learn that the session exists.
     if (this.#owner !== shown?.id) return CloseCode.FORBIDDEN;
     if (!isEarlier(record, { epoch, n })) return CloseCode.SUPERSEDED;
-    // A client that has not confirmed a welcome owns no session: it may be a former owner of the outbox, which is fenced by now.
+    // A client that has not confirmed a welcome owns no session: it may be a former owner of the
+    // outbox, which is fenced by now.
     const isOwned = this.#isOld || record.isConfirmed;
     if (isOwned && ![rt, ...former].some((token) => isAmong(record.tokens, token)))
       return this.#isUnstored ? CloseCode.TRY_AGAIN_LATER : CloseCode.FORBIDDEN;
@@ -120,7 +133,10 @@ function isAmong(digests: readonly string[], token: string): boolean {
   return digests.some((other) => isSameText(other, own));
 }
 
-/** Parses a record from an inbox. Returns `undefined` when the record is absent or malformed, as it may be of another version. */
+/**
+ * Parses a record from an inbox. Returns `undefined` when the record is absent or malformed, as it
+ * may be of another version.
+ */
 export function parsePeerRecord(value: unknown): PeerRecord | undefined {
   const { sid, tokens, epoch, n, isConfirmed, isBegun, principal } = Object(value) as { readonly [K in keyof PeerRecord]?: unknown };
   if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;

@@ -49,11 +49,13 @@ class HibernationView implements OutgoingMessages {
 }
 
 /**
- * The session of one client. It hibernates while it has nothing to do: then only a {@link Snapshot} is kept of it. The client finds no
- * difference: the session answers pings and sends messages without waking up. It wakes up when a frame or a message needs more than that,
- * and when its client returns.
+ * The session of one client. It hibernates while it has nothing to do: then only a {@link Snapshot}
+ * is kept of it. The client finds no difference: the session answers pings and sends messages
+ * without waking up. It wakes up when a frame or a message needs more than that, and when its
+ * client returns.
  *
- * The end of a session is no failure of the server: the wire completes, and reports the reason in its `errors$`.
+ * The end of a session is no failure of the server: the wire completes, and reports the reason in
+ * its `errors$`.
  */
 export class ServerSession implements SessionOwner, FanOutMember, TransportUser, Observer<Message>, Unsubscribable {
   part = 0;
@@ -62,7 +64,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   #isConnected = false;
   /** Whether the application has subscribed to the wire. */
   #isSubscribed = false;
-  /** The number of messages received when the session settled last: a session whose client is active stays awake. */
+  /**
+   * The number of messages received when the session settled last: a session whose client is active
+   * stays awake.
+   */
   #received = -1;
   #awake: AwakeSession | undefined;
   #snapshot: Snapshot | undefined;
@@ -166,7 +171,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   }
 
   connected(): void {
-    // Wakes up first: a session continues without a handshake only over the connection that it used while it hibernated.
+    // Wakes up first: a session continues without a handshake only over the connection that it used
+    // while it hibernated.
     const awake = this.wake();
     this.#isConnected = true;
     awake.connect();
@@ -183,7 +189,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
   /** Returns the progress of the session. */
   moved(): Progress {
     const { window = DEFAULTS.window } = this.options;
-    // Messages without numbers may wait for the first subscriber; each that the session drops for lack of room counts as an error.
+    // Messages without numbers may wait for the first subscriber; each that the session drops for
+    // lack of room counts as an error.
     const { messagesReceived, errors } = this.parts.traffic;
     const { rx, acked, sent, unread } = this.#awake?.reached() ?? this.#reached();
     return { steps: messagesReceived + errors + rx + 2 * acked, open: sent - acked + unread + window };
@@ -216,7 +223,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     }
   }
 
-  /** Hibernates, unless the session has something to do, or messages of the client have come since it settled. */
+  /**
+   * Hibernates, unless the session has something to do, or messages of the client have come since
+   * it settled.
+   */
   hibernate(): void {
     const awake = this.#awake;
     // An ack that waits goes first. To send it may end the connection.
@@ -235,7 +245,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   #mayHibernate(awake: AwakeSession | undefined): awake is AwakeSession {
     if (!awake?.isIdle() || awake !== this.#awake || !this.#isConnected) return false;
-    // Its messages in flight need the endpoint where they are stored, or where receipts report their acks.
+    // Its messages in flight need the endpoint where they are stored, or where receipts report
+    // their acks.
     const needsEndpoint = this.client.store.isDurable || this.parts.isWatched();
     return this.#received === this.parts.traffic.messagesReceived && !(needsEndpoint && awake.endpoint.sender.inFlight.bytes > 0);
   }
@@ -296,7 +307,9 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     return true;
   }
 
-  /** Answers a frame without waking up. Returns false when the session must wake up for the frame. */
+  /**
+   * Answers a frame without waking up. Returns false when the session must wake up for the frame.
+   */
   #answer(frame: Frame): boolean {
     const snapshot = this.#snapshot;
     // When receipts have a subscriber, the endpoint must report the acks.

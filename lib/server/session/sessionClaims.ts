@@ -23,8 +23,9 @@ export interface ClaimedSession {
 }
 
 /**
- * Claims a client for a new session, unless the hello is refused: a stranger must not end the session at another server. Without an inbox,
- * the server knows only the clients that have a session.
+ * Claims a client for a new session, unless the hello is refused: a stranger must not end the
+ * session at another server. Without an inbox, the server knows only the clients that have a
+ * session.
  */
 export function claimForNew(inbox: Inbox | undefined, { principal }: IncomingConnection, hello: Hello): Observable<NewClaim> {
   let refusal: CloseCode | undefined;
@@ -41,8 +42,8 @@ export function claimForNew(inbox: Inbox | undefined, { principal }: IncomingCon
 }
 
 /**
- * Renews the claim of a session for a later hello of its client, unless the hello is refused. Emits whether another server has claimed the
- * client since.
+ * Renews the claim of a session for a later hello of its client, unless the hello is refused. Emits
+ * whether another server has claimed the client since.
  */
 export function renewClaim(
   inbox: Inbox | undefined,
@@ -61,14 +62,18 @@ export function renewClaim(
   };
   return asObservable(() => (lease && inbox?.claim(hello.pid, decide)) ?? UNCLAIMED).pipe(
     map(({ lease: renewed }) => {
-      // The session has not written yet: its first write must not lose against one of an earlier hello.
+      // The session has not written yet: its first write must not lose against one of an earlier
+      // hello.
       if (lease && renewed) Object.assign(lease, renewed);
       return isFenced;
     }),
   );
 }
 
-/** Emits whether another server has stored an unconfirmed client whose hello this server would refuse by what it remembers. */
+/**
+ * Emits whether another server has stored an unconfirmed client whose hello this server would
+ * refuse by what it remembers.
+ */
 export function isStoredByOther(
   inbox: Inbox | undefined,
   { principal }: IncomingConnection,
@@ -79,7 +84,10 @@ export function isStoredByOther(
   return asObservable(() => inbox.claim(hello.pid, () => undefined)).pipe(map(({ record }) => record !== undefined));
 }
 
-/** Returns the stored record of a client, with its latest hello: a session that ended before its handshake has stored only the claim. */
+/**
+ * Returns the stored record of a client, with its latest hello: a session that ended before its
+ * handshake has stored only the claim.
+ */
 export function knownPeer(record: InboxRecord | undefined): PeerRecord | undefined {
   const known = parsePeerRecord(record?.session);
   const claim = record?.claim;

@@ -24,7 +24,9 @@ export class SessionWireSetup implements WireSetup {
   readonly #entry: SessionEntry;
   readonly #options: ServerSessionOptions;
   readonly #onEnded: () => void;
-  /** The client, until its session has begun: later the setup does not need it, and it takes memory. */
+  /**
+   * The client, until its session has begun: later the setup does not need it, and it takes memory.
+   */
   #client: NewClient | undefined;
 
   constructor(id: string, entry: SessionEntry, client: NewClient, options: ServerSessionOptions, onEnded: () => void) {

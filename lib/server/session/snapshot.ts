@@ -8,7 +8,10 @@ import type { Cursor } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Parcel } from './fanOut.js';
 
-/** The state of a session that hibernates: it has processed all messages of its client, and waits for nothing but the acks of `parcels`. */
+/**
+ * The state of a session that hibernates: it has processed all messages of its client, and waits
+ * for nothing but the acks of `parcels`.
+ */
 export interface Snapshot {
   /** All numbers up to this one are acked. */
   acked: number;
@@ -22,13 +25,19 @@ export interface Snapshot {
   readonly limits: ReceiveLimits;
   /** Whether the codec encodes nothing that exceeds these limits, the size of the frame aside. */
   readonly isWithin: boolean;
-  /** The messages in flight, in order; those of the first parcel may be acked in part. `undefined` when none is in flight. */
+  /**
+   * The messages in flight, in order; those of the first parcel may be acked in part. `undefined`
+   * when none is in flight.
+   */
   parcels: Parcel[] | undefined;
   /** The number before the first message of `parcels`. */
   before: number;
   /** The size of `parcels`, in bytes. */
   bytes: number;
-  /** When the parcel that was acked last was sent, by the clock of the scheduler, with the time that its ack was held back. Absent when its latency was reported. */
+  /**
+   * When the parcel that was acked last was sent, by the clock of the scheduler, with the time that
+   * its ack was held back. Absent when its latency was reported.
+   */
   ackedSentAt: number | undefined;
   /** The value of `acked` at the last check. */
   checked: number;
@@ -36,14 +45,20 @@ export interface Snapshot {
   readonly lazyAcks: boolean;
   /** Whether the client reads the rejections of its messages. */
   readonly rejections: boolean;
-  /** The processed messages of the client, including those that finished out of order before a restart and are received again. */
+  /**
+   * The processed messages of the client, including those that finished out of order before a
+   * restart and are received again.
+   */
   readonly cursor: Cursor;
 }
 
 /** The maximum size of the header of a frame, in bytes. */
 const HEADER_SIZE = 32;
 
-/** Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has something to do. */
+/**
+ * Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has
+ * something to do.
+ */
 export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   const { sender, receiver } = endpoint;
   const batches = sender.isIdle() ? unackedOf(sender.inFlight) : undefined;
@@ -71,7 +86,10 @@ export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   return snapshot;
 }
 
-/** Returns the batches that wait for nothing but their acks. Returns undefined when a batch waits for more, or may expire. */
+/**
+ * Returns the batches that wait for nothing but their acks. Returns undefined when a batch waits
+ * for more, or may expire.
+ */
 function unackedOf(inFlight: InFlight): readonly Batch[] | undefined {
   const batches = inFlight.all();
   const lastBatch = batches.at(-1);
@@ -123,8 +141,9 @@ export function unackedMessages({ parcels = [], before, acked }: Snapshot): read
 }
 
 /**
- * Handles a frame that does not need the endpoint: a ping when all messages were received, or an ack. Returns the answer, which is empty
- * for an ack. Returns undefined when the session must wake up.
+ * Handles a frame that does not need the endpoint: a ping when all messages were received, or an
+ * ack. Returns the answer, which is empty for an ack. Returns undefined when the session must wake
+ * up.
  */
 export function answer(frame: Frame, snapshot: Snapshot, window: number): Frame | undefined {
   if (typeof frame !== 'string') return undefined;

@@ -5,9 +5,15 @@ import type { Message } from '../../message/types.js';
 
 /** The messages that a server sends by itself. */
 export interface SystemMessagesOptions {
-  /** Whether the server answers a `system.ping` with a `system.pong`, which has the payload of the ping, and its id as the `correlationId`. @default true */
+  /**
+   * Whether the server answers a `system.ping` with a `system.pong`, which has the payload of the
+   * ping, and its id as the `correlationId`. @default true
+   */
   readonly pong?: boolean;
-  /** Whether the server sends a `system.shutdown` to each connected client when it stops. @default true */
+  /**
+   * Whether the server sends a `system.shutdown` to each connected client when it stops. @default
+   * true
+   */
   readonly shutdown?: boolean;
 }
 
@@ -21,8 +27,8 @@ export function checkSystemMessages(owner: string, options: SystemMessagesOption
 }
 
 /**
- * Returns the pong for a message. Returns undefined for a message that is not a ping, and for a ping whose payload the server cannot read because it is
- * encrypted.
+ * Returns the pong for a message. Returns undefined for a message that is not a ping, and for a
+ * ping whose payload the server cannot read because it is encrypted.
  */
 export function pongFor({ type, id, payload, metadata }: Message, scheduler: SchedulerLike): Message | undefined {
   if (type !== 'system.ping' || metadata?.encrypted) return undefined;
@@ -30,8 +36,8 @@ export function pongFor({ type, id, payload, metadata }: Message, scheduler: Sch
 }
 
 /**
- * Creates the message that tells all clients that the server stops. It needs no ack, so that no client delays the end. It is frozen, so that the server encodes
- * it once for all clients.
+ * Creates the message that tells all clients that the server stops. It needs no ack, so that no
+ * client delays the end. It is frozen, so that the server encodes it once for all clients.
  *
  * @param retryAfter How long the clients wait before they reconnect, at least, in ms.
  */

@@ -17,9 +17,15 @@ export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 
   readonly quota: Quota;
 }
 
-/** The user of a transport: it receives the frames of a client, and learns of the end of its connections. */
+/**
+ * The user of a transport: it receives the frames of a client, and learns of the end of its
+ * connections.
+ */
 export interface TransportUser {
-  /** Called when there is another connection, before the first frame: from now on, frames are sent over this one. */
+  /**
+   * Called when there is another connection, before the first frame: from now on, frames are sent
+   * over this one.
+   */
   connected(): void;
   /** Called when the connection has ended. */
   disconnected(): void;
@@ -34,14 +40,17 @@ export interface TransportUser {
 }
 
 /**
- * Sends frames to one client, and receives its frames, over one connection after the other. The transport outlives its connections: it
- * waits for the client to return, and switches to each newer connection. When its user leaves before the client, the transport closes the
- * connection.
+ * Sends frames to one client, and receives its frames, over one connection after the other. The
+ * transport outlives its connections: it waits for the client to return, and switches to each newer
+ * connection. When its user leaves before the client, the transport closes the connection.
  */
 export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
-  /** Whether the protocol lets the client resume its wire. Otherwise each connection is a new client. */
+  /**
+   * Whether the protocol lets the client resume its wire. Otherwise each connection is a new
+   * client.
+   */
   readonly returns: boolean;
   readonly owner: string | undefined;
   readonly #options: TransportOptions;
@@ -197,8 +206,9 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 }
 
 /**
- * Returns whether a session is over after an error of its connection: after a violation of the protocol, or because its credentials do not count any
- * more. A WebSocket library closes with other codes by itself, for a frame that the network has damaged, or that it does not read.
+ * Returns whether a session is over after an error of its connection: after a violation of the
+ * protocol, or because its credentials do not count any more. A WebSocket library closes with other
+ * codes by itself, for a frame that the network has damaged, or that it does not read.
  */
 function isFinal(error: unknown): boolean {
   if (error instanceof ConnectionLostError) return FINAL_CODES.includes(error.closeCode);
@@ -214,10 +224,14 @@ export const STOPS = 'the server stops';
 export const TAKEN_OVER = 'another connection took over';
 export const KICKED = 'the server has ended the session';
 
-/** Returns the close code and reason for a client whose session ends with an error. They do not reveal the cause. */
+/**
+ * Returns the close code and reason for a client whose session ends with an error. They do not
+ * reveal the cause.
+ */
 export function closeOf(error: unknown, isWelcome = true): Goodbye {
   if (isFenced(error)) {
-    // During the handshake, the client is here: its next hello finds the state that the other server has stored.
+    // During the handshake, the client is here: its next hello finds the state that the other
+    // server has stored.
     return isWelcome ? [CloseCode.SUPERSEDED, 'another server took over'] : [CloseCode.TRY_AGAIN_LATER, 'another server had the session'];
   }
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, error.reason];

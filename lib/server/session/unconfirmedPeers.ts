@@ -11,13 +11,17 @@ export interface UnconfirmedPeersOptions {
   readonly detachedTimeout: number;
 }
 
-/** The clients that have lost their connection before they confirmed a welcome: their welcomes still count when they return, so that a lost frame loses nothing. */
+/**
+ * The clients that have lost their connection before they confirmed a welcome: their welcomes still
+ * count when they return, so that a lost frame loses nothing.
+ */
 export interface UnconfirmedPeers {
   /** @param group The principal or address that the client counts for. */
   keep(pid: string, peer: Peer, group: string): void;
   /**
-   * Removes and returns a client; `undefined` for an unknown one. A client whose hello shows a token that another server may have given is unknown when this server has
-   * welcomed it `detachedTimeout` ago, or earlier: before that, a stranger must not take its place.
+   * Removes and returns a client; `undefined` for an unknown one. A client whose hello shows a
+   * token that another server may have given is unknown when this server has welcomed it
+   * `detachedTimeout` ago, or earlier: before that, a stranger must not take its place.
    */
   take(pid: string, hello: Hello, principal: Principal | undefined): Peer | undefined;
 }
@@ -28,7 +32,10 @@ const MAX_UNCONFIRMED = 1_000;
 export function createUnconfirmedPeers({ scheduler, detachedTimeout }: UnconfirmedPeersOptions): UnconfirmedPeers {
   const peers = new Map<string, Peer>();
   const waiting = createFairEviction<string>(MAX_UNCONFIRMED);
-  /** When clients were kept first. Each welcome makes a new record, and a hello that is refused makes none. */
+  /**
+   * When clients were kept first. Each welcome makes a new record, and a hello that is refused
+   * makes none.
+   */
   const since = new WeakMap<PeerRecord, number>();
   return {
     keep(pid, peer, group) {

@@ -11,30 +11,36 @@ import { createRetries } from './messageRetries.js';
 export type { Consumed, ConsumeOptions, HandlerWork };
 
 /**
- * Processes messages: each counts as processed, and is acked, when its handler has completed. So a slow handler slows the sender, and the
- * sender repeats messages whose processing a crash has interrupted. A handler that keeps failing results in a dead letter, and does not end
- * the stream, unless no part of the application would receive the failure.
+ * Processes messages: each counts as processed, and is acked, when its handler has completed. So a
+ * slow handler slows the sender, and the sender repeats messages whose processing a crash has
+ * interrupted. A handler that keeps failing results in a dead letter, and does not end the stream,
+ * unless no part of the application would receive the failure.
  *
  *     source                 -ab-----c--|
  *     consume(takes 3 ms)    ----a--b---(c|)
  *
- * Emits each message when it is processed (with an inbox: when the inbox has stored it), with the last value of its handler, or as `dead`.
- * A message whose session ends before that is not emitted, and is received again: handlers of waiting messages do not start any more, and
- * running handlers continue.
+ * Emits each message when it is processed (with an inbox: when the inbox has stored it), with the
+ * last value of its handler, or as `dead`. A message whose session ends before that is not emitted,
+ * and is received again: handlers of waiting messages do not start any more, and running handlers
+ * continue.
  *
- * `consume` claims each message from the session during the synchronous delivery. It may therefore follow synchronous operators like
- * `ofType` and `filter`, but not `delay`. Messages that no session delivers are processed in the same way; as no wire reports their failures,
- * they need an `onError` or a `deadLetter`.
+ * `consume` claims each message from the session during the synchronous delivery. It may therefore
+ * follow synchronous operators like `ofType` and `filter`, but not `delay`. Messages that no
+ * session delivers are processed in the same way; as no wire reports their failures, they need an
+ * `onError` or a `deadLetter`.
  *
- * Unsubscribe together with the wire: this ends the running handlers, and their messages are not acked. On a wire that continues, those
- * messages would stay unacked, and later messages would have no handler.
+ * Unsubscribe together with the wire: this ends the running handlers, and their messages are not
+ * acked. On a wire that continues, those messages would stay unacked, and later messages would have
+ * no handler.
  *
- * @param handler Called with each message. Its work is done when the returned Observable or Promise completes; at once if it returns
- * nothing.
+ * @param handler Called with each message. Its work is done when the returned Observable or Promise
+ *   completes; at once if it returns nothing.
  * @throws {RangeError} At call time, if a number is out of range.
- * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no inbox, and when the effect returns a promise: the message is not acked.
- * @throws {HandlerError} Delivered, when a handler has finally failed, no wire delivers the message, and there is neither `onError` nor
- * `deadLetter`. An `OverflowError`, when too many messages wait.
+ * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no
+ *   inbox, and when the effect returns a promise: the message is not acked.
+ * @throws {HandlerError} Delivered, when a handler has finally failed, no wire delivers the
+ *   message, and there is neither `onError` nor `deadLetter`. An `OverflowError`, when too many
+ *   messages wait.
  * @throws The error of `onError` or `deadLetter`, delivered: the message is not acked.
  * @example
  * wire.pipe(ofType('execution.output'), consume(({ payload }) => save(payload.data), { concurrency: 4 })).subscribe();
@@ -82,7 +88,8 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
             ),
           ),
         ),
-        // The next message does not wait for the commit of this one: several messages share a transaction.
+        // The next message does not wait for the commit of this one: several messages share a
+        // transaction.
         mergeAll(),
       );
     });

@@ -42,11 +42,17 @@ export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, '
   readonly scheduler: SchedulerLike;
   /** Returns whether a subscriber receives the failures. @default false */
   readonly isWatched?: () => boolean;
-  /** Calls the function that stores a dead letter; `outcome` ends the claim after that. @default only calls it */
+  /**
+   * Calls the function that stores a dead letter; `outcome` ends the claim after that. @default
+   * only calls it
+   */
   readonly protect?: (message: T, outcome: Outcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;
 }
 
-/** Processes a message. When its handler is done, emits an Observable, which emits when the message is processed. */
+/**
+ * Processes a message. When its handler is done, emits an Observable, which emits when the message
+ * is processed.
+ */
 export function handled<T extends Message, R, Tx>(
   { message, held }: Job<T>,
   parts: ConsumeParts<T, R, Tx>,
@@ -79,7 +85,8 @@ export function handled<T extends Message, R, Tx>(
       ? result$.pipe(
           mergeMap(written),
           map((one) => of(one)),
-          // Neither a retry nor a dead letter helps: the application cannot write any effect in this way.
+          // Neither a retry nor a dead letter helps: the application cannot write any effect in
+          // this way.
           catchError((error: unknown) => (refused ? of(throwError(() => refused)) : throwError(() => error))),
         )
       : result$.pipe(map(written));
@@ -87,7 +94,10 @@ export function handled<T extends Message, R, Tx>(
   });
 }
 
-/** Handles the rejection of a promise that an effect has returned, and returns the error of that effect. */
+/**
+ * Handles the rejection of a promise that an effect has returned, and returns the error of that
+ * effect.
+ */
 function asyncEffect(returned: PromiseLike<unknown>): UnsupportedError {
   returned.then(noop, noop);
   return new UnsupportedError(
@@ -123,7 +133,10 @@ export function buried<T extends Message, R, Tx>(
   });
 }
 
-/** Abandons the claim of a message before the stream ends with the error of its handling: the message is not acked. */
+/**
+ * Abandons the claim of a message before the stream ends with the error of its handling: the
+ * message is not acked.
+ */
 export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunction<V> {
   return held ? tap({ error: held.abandon }) : identity;
 }
@@ -132,7 +145,10 @@ function work<R>(returned: HandlerWork<R>): Observable<R> {
   return returned ? from(returned) : EMPTY;
 }
 
-/** Emits when the session has committed the outcome; completes without a value if the session has ended before. */
+/**
+ * Emits when the session has committed the outcome; completes without a value if the session has
+ * ended before.
+ */
 function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter' | 'rejection'> = {}): Observable<void> {
   if (!held) return of(undefined);
   return defer(() => {

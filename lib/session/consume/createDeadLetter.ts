@@ -24,7 +24,8 @@ const MAX_REASON = 256;
 const former = new WeakMap<Message, readonly FailedAttempt[]>();
 
 /**
- * Creates a dead letter for a message, whose `metadata.retryCount` counts the retries. If the message comes from a replayed dead letter, the new letter continues its history.
+ * Creates a dead letter for a message, whose `metadata.retryCount` counts the retries. If the
+ * message comes from a replayed dead letter, the new letter continues its history.
  *
  * @param error The error of the last attempt.
  * @example
@@ -65,8 +66,8 @@ export function goOnFrom({ message, history }: DeadLetter): void {
 }
 
 /**
- * Returns the part of a failure that is for the sender of the message. Like a reply, it tells nothing of errors of the platform, whose texts
- * contain paths and names.
+ * Returns the part of a failure that is for the sender of the message. Like a reply, it tells
+ * nothing of errors of the platform, whose texts contain paths and names.
  */
 export function rejectionOf({ code, message }: RxwireError): Rejection {
   return { kind: 'dead-lettered', code, reason: message.slice(0, MAX_REASON) };

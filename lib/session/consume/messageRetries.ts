@@ -10,8 +10,9 @@ const MAX_RETRIES = 100;
 export type MessageRetries = (message: Message) => <V>(source: Observable<V>) => Observable<V>;
 
 /**
- * Creates the retries of a handler: those of the option, and for a message with `metadata.maxRetries` that number in its place, less its `retryCount`. With
- * `retry: false` no handler is retried.
+ * Creates the retries of a handler: those of the option, and for a message with
+ * `metadata.maxRetries` that number in its place, less its `retryCount`. With `retry: false` no
+ * handler is retried.
  *
  * @throws {RangeError} If a number is out of range.
  */

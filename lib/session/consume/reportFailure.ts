@@ -16,7 +16,8 @@ export interface FailureListeners<T> {
 /**
  * Reports the failure of a message.
  *
- * @throws The failure itself, if no part of the application would receive it: it must end the stream. The error of `onError`.
+ * @throws The failure itself, if no part of the application would receive it: it must end the
+ *   stream. The error of `onError`.
  */
 export function reportFailure<T extends Message>(
   error: RxwireError,

@@ -7,7 +7,10 @@ import { readRejections } from './rejections.js';
 
 /** A frame between the two sides of a session. docs/protocol.md describes the protocol. */
 export type SessionFrame =
-  /** A frame whose value depends on the sending side. The handshake of the receiving side reads the value. */
+  /**
+   * A frame whose value depends on the sending side. The handshake of the receiving side reads the
+   * value.
+   */
   | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
   | BatchFrame
   /** The sender will not send the messages with these numbers. */
@@ -15,7 +18,10 @@ export type SessionFrame =
   /** The receiver has not processed these messages. The ack of their numbers follows. */
   | { readonly kind: 'reject'; readonly rejections: readonly NumberedRejection[] }
   | Ack
-  /** The receiver answers with an ack. `sent` is the highest number that was sent over this connection, or accepted before. */
+  /**
+   * The receiver answers with an ack. `sent` is the highest number that was sent over this
+   * connection, or accepted before.
+   */
   | { readonly kind: 'ping'; readonly sent: number };
 
 /** A batch: its messages have the numbers from `first` on, or none when `first` is 0. */
@@ -48,10 +54,16 @@ const MAX_WAIT = 255;
 /** The longest delay that an ack can report, in ms. */
 const MAX_ACK_DELAY = 65_535;
 
-/** Bytes before the body of a batch: the kind, the first number as 64 bits, the count as 16 bits. All numbers are big-endian. */
+/**
+ * Bytes before the body of a batch: the kind, the first number as 64 bits, the count as 16 bits.
+ * All numbers are big-endian.
+ */
 const BATCH_HEADER = 11;
 const BATCH_KIND = 1;
-/** Bytes before a batch that carries an ack: the kind, `done` as 64 bits, `credit` as 32 bits, the wait as 8 bits, the delay of the ack as 16 bits. */
+/**
+ * Bytes before a batch that carries an ack: the kind, `done` as 64 bits, `credit` as 32 bits, the
+ * wait as 8 bits, the delay of the ack as 16 bits.
+ */
 const ACK_HEADER = 16;
 const ACK_BATCH_KIND = 2;
 const TEXT_BATCH = '["msg",';
@@ -69,7 +81,10 @@ export function ackFrame(done: number, credit: number, delay = 0): string {
   return delay > 0 ? `["ack",${done},${credit},${Math.min(MAX_ACK_DELAY, delay)}]` : `["ack",${done},${credit}]`;
 }
 
-/** Returns the frame of a batch for an encoded body. The memory before the frame has room for an ack, see {@link withAck}. */
+/**
+ * Returns the frame of a batch for an encoded body. The memory before the frame has room for an
+ * ack, see {@link withAck}.
+ */
 export function batchFrame(first: number, count: number, body: Frame): Frame {
   if (typeof body === 'string') return `${TEXT_BATCH}${first},${count},${body}]`;
   const frame = allocate(BATCH_HEADER + body.length);
@@ -81,7 +96,10 @@ export function batchFrame(first: number, count: number, body: Frame): Frame {
   return frame;
 }
 
-/** The size of the memory that small frames share, in bytes: allocating each frame takes three times as long as writing it. */
+/**
+ * The size of the memory that small frames share, in bytes: allocating each frame takes three times
+ * as long as writing it.
+ */
 const POOL_SIZE = 8_192;
 /** Frames of this size and more have memory of their own. */
 const MAX_POOLED = POOL_SIZE / 4;
@@ -110,7 +128,8 @@ function allocate(length: number): Uint8Array {
 }
 
 /**
- * Creates the frame that carries an ack and a batch. The batch itself stays unchanged: it may be stored, and is sent again byte for byte.
+ * Creates the frame that carries an ack and a batch. The batch itself stays unchanged: it may be
+ * stored, and is sent again byte for byte.
  *
  * @param frame A frame of {@link batchFrame}, created now or before a restart.
  * @param wait How long the ack of this batch may wait, in ms; 0: not at all.
@@ -129,7 +148,10 @@ export function withAck(frame: Frame, done: number, credit: number, wait: number
   return room;
 }
 
-/** Returns the frame with the room before it; for a frame that {@link batchFrame} has not created, a copy. */
+/**
+ * Returns the frame with the room before it; for a frame that {@link batchFrame} has not created, a
+ * copy.
+ */
 function roomOf(frame: Uint8Array): Uint8Array {
   const { buffer, byteOffset, length } = frame;
   if (pools.has(buffer)) return new Uint8Array(buffer, byteOffset - ACK_HEADER, ACK_HEADER + length);
@@ -197,7 +219,9 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
   }
 }
 
-/** Returns the delay of an ack; 0 for an invalid value, because the delay is only for measurements. */
+/**
+ * Returns the delay of an ack; 0 for an invalid value, because the delay is only for measurements.
+ */
 function delayOf(value: unknown): number {
   const delay = Number(value ?? 0);
   return delay >= 0 ? Math.min(MAX_ACK_DELAY, delay) : 0;

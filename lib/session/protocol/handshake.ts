@@ -19,9 +19,15 @@ export interface Hello {
   /** The session that the client resumes, and the token that proves its ownership. */
   readonly sid?: string;
   readonly rt?: string;
-  /** The tokens of earlier welcomes, the latest first: those behind which no ack came. The server may know one of them, and not `rt`. */
+  /**
+   * The tokens of earlier welcomes, the latest first: those behind which no ack came. The server
+   * may know one of them, and not `rt`.
+   */
   readonly former?: readonly string[];
-  /** The highest number that the client has accepted from the server in that session; absent if unknown. */
+  /**
+   * The highest number that the client has accepted from the server in that session; absent if
+   * unknown.
+   */
   readonly rx?: number;
   /** Whether the client has accepted no message from any server since its outbox was new. */
   readonly fresh?: boolean;
@@ -56,7 +62,10 @@ export interface Welcome {
   readonly known: boolean;
   /** Whether the server's own numbers continue. */
   readonly resumed: boolean;
-  /** The maximum number of unacked messages to the server, and their maximum size in bytes. A window of 0 lets the client wait for the first ack. */
+  /**
+   * The maximum number of unacked messages to the server, and their maximum size in bytes. A window
+   * of 0 lets the client wait for the first ack.
+   */
   readonly window: number;
   readonly bytes: number;
   /** The interval in which each side must send at least one frame, in ms. */
@@ -69,14 +78,20 @@ export interface Welcome {
   readonly id: string;
   /** Whether the server supports lazy acks, too. Only in answer to a hello with `lazyAcks`. */
   readonly lazyAcks?: boolean;
-  /** Whether the server reads the rejections of its messages, too. Only in answer to a hello with `rejections`. */
+  /**
+   * Whether the server reads the rejections of its messages, too. Only in answer to a hello with
+   * `rejections`.
+   */
   readonly rejections?: boolean;
   /** The limits of the server for one frame. Absent: the limits of docs/protocol.md. */
   readonly limits?: ReceiveLimits;
 }
 
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
-/** The maximum length of a codec name: the server keeps the names for the lifetime of the connection. */
+/**
+ * The maximum length of a codec name: the server keeps the names for the lifetime of the
+ * connection.
+ */
 const MAX_CODEC = 128;
 /** 21 characters of 6 bits hold 126 random bits, which cannot be guessed. */
 const SECRET = /^[\w-]{21,128}$/;
@@ -140,7 +155,10 @@ export function parseWelcome(value: unknown): Welcome {
   };
 }
 
-/** Returns the limits of the other side. @throws {ProtocolError} When one of them is not a whole number from 1. */
+/**
+ * Returns the limits of the other side. @throws {ProtocolError} When one of them is not a whole
+ * number from 1.
+ */
 function parseLimits(value: unknown): ReceiveLimits {
   if (typeof value !== 'object') throw new ProtocolError('invalid limits');
   const limits: LimitsDraft = { ...DEFAULT_LIMITS };
@@ -188,13 +206,19 @@ export function credential(value: unknown): string {
 /** The maximum number: enough for a million messages per second for a century. */
 const MAX_NUMBER = 2 ** 52;
 
-/** @param name What the number is, for the error. @throws {ProtocolError} When the value is not a whole number from 0. */
+/**
+ * @param name What the number is, for the error. @throws {ProtocolError} When the value is not a
+ *   whole number from 0.
+ */
 export function whole(value: unknown, name: string, least = 0): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= MAX_NUMBER) return value as number;
   throw new ProtocolError(`"${name}" must be a whole number >= ${least}, got ${typeof value === 'number' ? value : typeof value}`);
 }
 
-/** @throws {ProtocolError} When the value is not a number behind which there are others: numbers begin anew behind it in a discontinuity. */
+/**
+ * @throws {ProtocolError} When the value is not a number behind which there are others: numbers
+ *   begin anew behind it in a discontinuity.
+ */
 function accepted(value: unknown, name: string): number {
   check(whole(value, name) <= MAX_NUMBER / 2, 'handshake');
   return value as number;

@@ -17,7 +17,10 @@ export type LimitsDraft = { -readonly [K in keyof ReceiveLimits]: number };
 
 export const LIMIT_NAMES = ['maxFrame', 'maxBatch', 'maxDepth', 'maxNodes', 'maxSize'] as const;
 
-/** Returns the limits to send to the other side: the lowest one of each among the codecs that it may use. */
+/**
+ * Returns the limits to send to the other side: the lowest one of each among the codecs that it may
+ * use.
+ */
 export function receiveLimits(maxFrame: number, codecs: readonly Codec[]): ReceiveLimits {
   const lowest: LimitsDraft = { maxFrame: wholeOf(maxFrame) };
   for (const { limits = {} } of codecs)

@@ -14,7 +14,10 @@ export function rejectionFields({ number, kind, code, reason }: NumberedRejectio
   return [number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)];
 }
 
-/** Parses the rejections of a frame or of a stored cursor. @throws {ProtocolError} When a field is out of range. */
+/**
+ * Parses the rejections of a frame or of a stored cursor. @throws {ProtocolError} When a field is
+ * out of range.
+ */
 export function readRejections(value: unknown): readonly NumberedRejection[] {
   if (!Array.isArray(value) || value.length > MAX_REJECTIONS) throw new ProtocolError('invalid reject');
   return value.map(readRejection);

@@ -11,8 +11,9 @@ export interface AckPolicyOptions {
 }
 
 /**
- * Decides when an ack is sent, as QUIC does (RFC 9000, section 13.2): with the next batch of the other direction, or alone when the sender
- * waits for the ack, when the wait that the sender allows has passed, or after 64 batches.
+ * Decides when an ack is sent, as QUIC does (RFC 9000, section 13.2): with the next batch of the
+ * other direction, or alone when the sender waits for the ack, when the wait that the sender allows
+ * has passed, or after 64 batches.
  */
 export class AckPolicy {
   /** Whether an ack must be sent at the end of the microtask. */
@@ -24,12 +25,18 @@ export class AckPolicy {
   #acked = 0;
   /** The highest number whose ack must not wait. */
   #promptUpTo = 0;
-  /** How long an ack may wait after the processing of its message, in ms: the minimum of the waits of all unacked batches. */
+  /**
+   * How long an ack may wait after the processing of its message, in ms: the minimum of the waits
+   * of all unacked batches.
+   */
   #wait = 0;
   #batches = 0;
   /** The time at which the delayed ack must be sent. */
   #deadline = Infinity;
-  /** The time at which the last message was processed whose ack is delayed; `Infinity` when no ack is delayed. */
+  /**
+   * The time at which the last message was processed whose ack is delayed; `Infinity` when no ack
+   * is delayed.
+   */
   #processedAt = Infinity;
   /** Created when an ack is delayed. It is not cleared when the ack is sent earlier. */
   #alarm: CoalescedTimer | undefined;

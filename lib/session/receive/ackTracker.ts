@@ -50,7 +50,10 @@ export class AckTracker {
     this.#rejections = left.length > 0 ? left : undefined;
   }
 
-  /** Returns the cursor that results when these numbers are processed, too, and these rejections are recorded. */
+  /**
+   * Returns the cursor that results when these numbers are processed, too, and these rejections are
+   * recorded.
+   */
   cursorWith(numbers: readonly number[], rejections: readonly NumberedRejection[] = []): Cursor {
     const above = [...(this.#above ?? [])];
     const then = new AckTracker({ done: this.done, finished: above });

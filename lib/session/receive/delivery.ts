@@ -12,7 +12,10 @@ export interface Outcome extends Completion<unknown> {
   readonly onDone?: () => void;
   /** Called when the commit has failed: the message is still claimed. */
   readonly onFailed?: (error: unknown) => void;
-  /** Called when the session has ended before the commit: the message was not acked, and the outcome may not be stored. */
+  /**
+   * Called when the session has ended before the commit: the message was not acked, and the outcome
+   * may not be stored.
+   */
   readonly onAbandoned?: () => void;
 }
 
@@ -24,7 +27,10 @@ export interface SessionTerms {
   readonly isOver: () => boolean;
   /** Reports an error of a message in the `errors$` of the wire. */
   readonly complain?: ((error: RxwireError) => void) | undefined;
-  /** Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter together with the outcome. */
+  /**
+   * Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter
+   * together with the outcome.
+   */
   readonly keep?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
@@ -32,8 +38,9 @@ export interface SessionTerms {
 export interface Claim extends SessionTerms {
   (outcome: Outcome): void;
   /**
-   * Ends the claim without an outcome, because the stream that holds it ends with an error: the message is not acked by this session, and the outcomes of
-   * its other claims are abandoned. Does nothing after an outcome.
+   * Ends the claim without an outcome, because the stream that holds it ends with an error: the
+   * message is not acked by this session, and the outcomes of its other claims are abandoned. Does
+   * nothing after an outcome.
    */
   readonly abandon: () => void;
   /** Returns whether a claim of the message was abandoned. */
@@ -44,7 +51,10 @@ export interface Claim extends SessionTerms {
 export interface DeliverySession extends SessionTerms {
   /** Called when a message is processed. `number` is 0 for a message without one. */
   settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void;
-  /** Called when all claims of a message have ended, and at least one was abandoned: the message is not processed. */
+  /**
+   * Called when all claims of a message have ended, and at least one was abandoned: the message is
+   * not processed.
+   */
   abandon(number: number): void;
 }
 
@@ -52,7 +62,10 @@ export interface DeliverySession extends SessionTerms {
 class Delivery implements DeliveryContext {
   unhandled: DeliveryContext['unhandled'];
   outcomes: Outcome[] = [];
-  /** The number of claims that have not ended. The session itself holds one while it emits the message. */
+  /**
+   * The number of claims that have not ended. The session itself holds one while it emits the
+   * message.
+   */
   open = 1;
   isAbandoned = false;
 
@@ -73,7 +86,9 @@ class Delivery implements DeliveryContext {
     for (const { onAbandoned } of this.outcomes) onAbandoned?.();
   }
 
-  /** Reopens the claims of outcomes with `onFailed`, after a failed commit. The other outcomes stay. */
+  /**
+   * Reopens the claims of outcomes with `onFailed`, after a failed commit. The other outcomes stay.
+   */
   reopen(): void {
     const { length } = this.outcomes;
     this.outcomes = this.outcomes.filter(({ onFailed }) => !onFailed);
@@ -81,7 +96,10 @@ class Delivery implements DeliveryContext {
   }
 }
 
-/** Emits a message to its subscribers, and settles it when all claims have ended: at once if there are none. */
+/**
+ * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
+ * are none.
+ */
 export function deliver(
   message: Message,
   emit: (message: Message) => void,
@@ -102,9 +120,10 @@ export function deliver(
 }
 
 /**
- * Claims a message during its delivery. Returns a function that ends the claim: only then the message counts as processed, and is acked. If
- * the commit fails, `onFailed` is called, and the function must be called again. Returns undefined if no session is delivering the message
- * at the moment.
+ * Claims a message during its delivery. Returns a function that ends the claim: only then the
+ * message counts as processed, and is acked. If the commit fails, `onFailed` is called, and the
+ * function must be called again. Returns undefined if no session is delivering the message at the
+ * moment.
  *
  * @param message The delivered message, or a copy with its id.
  */
@@ -117,7 +136,8 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   const end = ({ onFailed, ...outcome }: Outcome): void => {
     const reopen = (error: unknown): void => {
       isOpen = true;
-      // The first failure reopens all claims: its callback may end its claim again at once, when the others have not been called yet.
+      // The first failure reopens all claims: its callback may end its claim again at once, when
+      // the others have not been called yet.
       if (delivery.open === 0) delivery.reopen();
       onFailed?.(error);
     };
@@ -134,7 +154,10 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   return Object.assign(end, termsOf(delivery.session), { abandon, isAbandoned: () => delivery.isAbandoned });
 }
 
-/** Returns the terms of the session that delivers a message at the moment, without a claim; undefined if no session delivers it. */
+/**
+ * Returns the terms of the session that delivers a message at the moment, without a claim;
+ * undefined if no session delivers it.
+ */
 export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | undefined {
   return deliveryOf(message)?.session;
 }
@@ -144,7 +167,10 @@ export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): Ses
   return { canWrite, isOver, complain, keep };
 }
 
-/** Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles it. */
+/**
+ * Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles
+ * it.
+ */
 export function noteUnhandled(message: Message): void {
   const delivery = deliveryOf(message);
   if (delivery) delivery.unhandled ??= () => delivery.session.complain?.(new UnhandledError(message));
@@ -183,7 +209,10 @@ export class HoldUntilSubscribed {
   readonly #session: DeliverySession;
   readonly #maxHeld: number;
 
-  /** @param maxHeld The maximum number of held messages without a number. The window limits those with a number. */
+  /**
+   * @param maxHeld The maximum number of held messages without a number. The window limits those
+   *   with a number.
+   */
   constructor(emit: (message: Message) => void, session: DeliverySession, maxHeld: number) {
     this.#emit = emit;
     this.#session = session;

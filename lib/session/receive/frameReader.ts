@@ -12,13 +12,19 @@ import { checkSize, decodeBody } from '../encoding.js';
 import { readFrame, type BatchFrame, type SessionFrame } from '../protocol/frames.js';
 import type { Report } from '../sessionEvents.js';
 
-/** Handles the frames that a reader has read. Each method throws when the connection cannot continue. */
+/**
+ * Handles the frames that a reader has read. Each method throws when the connection cannot
+ * continue.
+ */
 export interface FrameHandler {
   /** Handles a frame that is not a batch. */
   onFrame(frame: Exclude<SessionFrame, BatchFrame>, connection: Connection): void;
   /** Called with each batch when it arrives. Returns whether the reader must decode the batch. */
   onBatch(batch: BatchFrame, connection: Connection): boolean;
-  /** Accepts a numbered batch that cannot be decoded, after `attempts` attempts. {@link onMessages} follows, without messages. */
+  /**
+   * Accepts a numbered batch that cannot be decoded, after `attempts` attempts. {@link onMessages}
+   * follows, without messages.
+   */
   onUndecodable(batch: BatchFrame, error: unknown, attempts: number): void;
   /** Handles the messages of a batch; `undefined` when the batch was not decoded. */
   onMessages(batch: BatchFrame, messages: readonly Message[] | undefined, connection: Connection): void;
@@ -32,7 +38,10 @@ export interface FrameReaderOptions {
   /** Returns the `pid` of the client's outbox. */
   readonly pid: () => string;
   readonly maxFrame: number;
-  /** How often an undecodable batch is received before it is set aside; and the number of undecodable frames without numbers in a row that ends the connection. */
+  /**
+   * How often an undecodable batch is received before it is set aside; and the number of
+   * undecodable frames without numbers in a row that ends the connection.
+   */
   readonly maxBadFrames: number;
   /** The maximum size of the frames that wait while another one is being decoded, in bytes. */
   readonly maxWaiting: number;
@@ -44,12 +53,18 @@ export interface FrameReaderOptions {
 /** The memory that a waiting frame takes besides its bytes. */
 const OVERHEAD = 1_024;
 
-/** Reads frames, one after the other: at once, unless an earlier frame is still being decoded. A frame that violates the protocol ends its connection. */
+/**
+ * Reads frames, one after the other: at once, unless an earlier frame is still being decoded. A
+ * frame that violates the protocol ends its connection.
+ */
 export class FrameReader {
   readonly #options: FrameReaderOptions;
   /** The number of undecodable frames in a row that could not be set aside. */
   #badFrames = 0;
-  /** The numbered batch that could not be decoded, and how often it was received. Later batches wait for it. */
+  /**
+   * The numbered batch that could not be decoded, and how often it was received. Later batches wait
+   * for it.
+   */
   #undecodable: { readonly first: number; readonly attempts: number } | undefined;
   /** The decoding of a frame, if it is asynchronous. */
   #decoding: Subscription | undefined;
@@ -81,7 +96,10 @@ export class FrameReader {
     if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'too many frames to decode'));
   }
 
-  /** Drops the unread frames when their connection has ended: the other side repeats them over the next connection. */
+  /**
+   * Drops the unread frames when their connection has ended: the other side repeats them over the
+   * next connection.
+   */
   reset(): void {
     this.#decoding?.unsubscribe();
     this.#decoding = this.#waiting = undefined;
@@ -178,7 +196,8 @@ export class FrameReader {
     report({ kind: 'error', error });
     const { first } = batch;
     const isSealed = codec.current.isSealed === true;
-    // A batch that cannot be opened may be forged: it must not be acked. One whose content cannot be decoded comes from the sender.
+    // A batch that cannot be opened may be forged: it must not be acked. One whose content cannot
+    // be decoded comes from the sender.
     const isForged = isSealed && error instanceof DecodeError && error.codec === codec.current.name;
     const hint = isForged ? ': perhaps the keys of the two sides do not match' : '';
     if (first > 0 && !isForged) {
@@ -190,13 +209,17 @@ export class FrameReader {
         return [];
       }
     } else if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames${hint}`);
-    // A numbered batch must be received again, before any later batch. A sealed batch may be forged, so the connection ends, too.
+    // A numbered batch must be received again, before any later batch. A sealed batch may be
+    // forged, so the connection ends, too.
     if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable${hint}`);
     return [];
   }
 }
 
-/** Returns the reason of a protocol error, or the text of another error: a close frame has room for 123 bytes. */
+/**
+ * Returns the reason of a protocol error, or the text of another error: a close frame has room for
+ * 123 bytes.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof ProtocolError) return error.reason;
   return error instanceof Error ? error.message : '';

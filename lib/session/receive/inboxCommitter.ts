@@ -11,16 +11,25 @@ import { rejectionIn, tellFailed, type Outcome } from './delivery.js';
 
 export interface InboxCommitterOptions {
   readonly inbox: Inbox;
-  /** Returns an Observable for which commits wait: it emits when the record of the client is stored. @default no commit waits */
+  /**
+   * Returns an Observable for which commits wait: it emits when the record of the client is stored.
+   * @default no commit waits
+   */
   readonly recorded?: () => Observable<void> | undefined;
   /** Schedules the commit of all messages that were settled in one run. */
   readonly microtask: SchedulerLike;
   readonly wait: Wait;
-  /** Called with the rejected messages that are committed, before their numbers are marked as processed. */
+  /**
+   * Called with the rejected messages that are committed, before their numbers are marked as
+   * processed.
+   */
   readonly onRejected: (rejections: readonly NumberedRejection[], tracker: AckTracker) => void;
   /** Called when messages are committed. */
   readonly onDone: () => void;
-  /** Called when the inbox fails: the session must end. Also when an effect has failed whose outcome has no `onFailed`. */
+  /**
+   * Called when the inbox fails: the session must end. Also when an effect has failed whose outcome
+   * has no `onFailed`.
+   */
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -30,12 +39,18 @@ interface Settled {
   readonly tracker: AckTracker;
 }
 
-/** Commits processed messages with their effects: one transaction at a time, for all messages that were settled meanwhile. */
+/**
+ * Commits processed messages with their effects: one transaction at a time, for all messages that
+ * were settled meanwhile.
+ */
 export interface InboxCommitter {
   /** Commits a message together with all others that are settled by the end of the microtask. */
   readonly add: (number: number, outcomes: readonly Outcome[], tracker: AckTracker) => void;
   readonly isIdle: () => boolean;
-  /** Returns whether the inbox has failed, perhaps because another session has claimed the sender: then nothing more may be acked. */
+  /**
+   * Returns whether the inbox has failed, perhaps because another session has claimed the sender:
+   * then nothing more may be acked.
+   */
   readonly hasFailed: () => boolean;
   /** Starts no further transaction, and calls `onAbandoned` of all waiting outcomes. */
   readonly abandon: () => void;
@@ -51,7 +66,10 @@ export function createInboxCommitter({
   onFailed,
 }: InboxCommitterOptions): InboxCommitter {
   let settled: Settled[] = [];
-  /** Messages whose common transaction has failed. They are committed one by one: a failing effect must not affect the others. */
+  /**
+   * Messages whose common transaction has failed. They are committed one by one: a failing effect
+   * must not affect the others.
+   */
   let alone = createRing<Settled>();
   let committing: readonly Settled[] = [];
   let isRunning = false;
@@ -72,7 +90,8 @@ export function createInboxCommitter({
   };
   const failed = (error: unknown): void => {
     const group = committing;
-    // A failure of the store is none of the handlers. The session ends, and abandons the group: the store may have another owner.
+    // A failure of the store is none of the handlers. The session ends, and abandons the group: the
+    // store may have another owner.
     if (!hasThrown || error instanceof StoreError) {
       hasFailed = true;
       onFailed(storeErrorOf('inbox', error));
@@ -121,7 +140,10 @@ export function createInboxCommitter({
   };
 }
 
-/** Removes and returns the messages of one transaction. Messages of an earlier session have another cursor. */
+/**
+ * Removes and returns the messages of one transaction. Messages of an earlier session have another
+ * cursor.
+ */
 function takeGroup(alone: Ring<Settled>, settled: Settled[]): readonly Settled[] {
   const one = alone.shift();
   if (one) return [one];
@@ -133,7 +155,10 @@ function rejectionsIn(group: readonly Settled[]): readonly NumberedRejection[] {
   return group.flatMap(({ number, outcomes }) => rejectionIn(number, outcomes) ?? []);
 }
 
-/** Returns completions that call `onThrow` when one of their effects fails: it throws, or it is asynchronous, which no inbox supports. */
+/**
+ * Returns completions that call `onThrow` when one of their effects fails: it throws, or it is
+ * asynchronous, which no inbox supports.
+ */
 function watched(outcomes: readonly Outcome[], onThrow: () => void): readonly Completion<unknown>[] {
   return outcomes.map((outcome) => {
     const { effect } = outcome as { readonly effect?: (transaction: unknown) => unknown };

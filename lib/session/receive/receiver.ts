@@ -24,7 +24,10 @@ interface ReceivedBatch {
   readonly size: number;
 }
 
-/** Accepts the messages of the other side: each number once, in order. docs/protocol.md, "Receiver" and "The window". */
+/**
+ * Accepts the messages of the other side: each number once, in order. docs/protocol.md, "Receiver"
+ * and "The window".
+ */
 export class Receiver {
   tracker = new AckTracker();
   readonly #options: ReceiverOptions;
@@ -39,7 +42,10 @@ export class Receiver {
     this.#options = options;
   }
 
-  /** All numbers up to this one are accepted. A number that was finished out of order before a restart is accepted when all before it are done. */
+  /**
+   * All numbers up to this one are accepted. A number that was finished out of order before a
+   * restart is accepted when all before it are done.
+   */
   get rx(): number {
     const { done } = this.tracker;
     while (this.#rx < done) {
@@ -69,9 +75,11 @@ export class Receiver {
   }
 
   /**
-   * Accepts the numbers of a batch without its messages. Calls back with each number that is not processed, and was not accepted before.
+   * Accepts the numbers of a batch without its messages. Calls back with each number that is not
+   * processed, and was not accepted before.
    *
-   * @throws {ConnectionLostError} When a number before the batch is missing. @throws {ProtocolError} When the batch is beyond the window.
+   * @throws {ConnectionLostError} When a number before the batch is missing. @throws
+   *   {ProtocolError} When the batch is beyond the window.
    */
   acceptWithout(first: number, count: number, size: number, onNumber: (number: number) => void): void {
     this.#admit(first, count, size);
@@ -111,7 +119,10 @@ export class Receiver {
     this.#rx = this.tracker.done;
   }
 
-  /** Counts a batch, and takes the skipped numbers before it. A batch may have any size when all earlier ones are processed. */
+  /**
+   * Counts a batch, and takes the skipped numbers before it. A batch may have any size when all
+   * earlier ones are processed.
+   */
   #admit(first: number, count: number, size: number): void {
     const { rx } = this;
     if (first > rx + 1) throw new ConnectionLostError(GAP, `messages ${rx + 1} to ${first - 1} are missing`);
@@ -129,7 +140,9 @@ export class Receiver {
     if (this.#skipped) this.#takeSkipped();
   }
 
-  /** Accepts the next number. A message that was processed before a restart is not delivered again. */
+  /**
+   * Accepts the next number. A message that was processed before a restart is not delivered again.
+   */
   #take(message?: Message): void {
     const number = ++this.#rx;
     const { tracker } = this;

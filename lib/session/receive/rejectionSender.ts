@@ -7,7 +7,10 @@ import type { NumberedRejection } from '../store/inbox.js';
 import type { AckTracker } from './ackTracker.js';
 import type { Receiver } from './receiver.js';
 
-/** Sends rejections before the ack of their numbers, and again over each connection until the sender has received that ack. */
+/**
+ * Sends rejections before the ack of their numbers, and again over each connection until the sender
+ * has received that ack.
+ */
 export class RejectionSender {
   /** Whether the other side reads rejections. */
   isSupported = false;
@@ -27,7 +30,9 @@ export class RejectionSender {
     this.#target = target;
   }
 
-  /** Records rejections. Returns whether an ack must follow: not for those of an earlier session. */
+  /**
+   * Records rejections. Returns whether an ack must follow: not for those of an earlier session.
+   */
   add(rejections: readonly NumberedRejection[], tracker: AckTracker): boolean {
     tracker.reject(rejections);
     if (tracker !== this.#receiver().tracker) return false;
@@ -35,7 +40,9 @@ export class RejectionSender {
     return true;
   }
 
-  /** Starts with a connection: the sender may not have received the rejections of an earlier one. */
+  /**
+   * Starts with a connection: the sender may not have received the rejections of an earlier one.
+   */
   restart(isSupported: boolean): void {
     this.isSupported = isSupported;
     this.#unsent = [...(this.#receiver().tracker.rejections ?? [])];
@@ -44,7 +51,8 @@ export class RejectionSender {
   /** Sends what is unsent. To be called before each ack. */
   flush(connection: Connection): void {
     const { rx, tracker } = this.#receiver();
-    // A sender whose number arrives has received the acks of all numbers that are more than a window below.
+    // A sender whose number arrives has received the acks of all numbers that are more than a
+    // window below.
     tracker.forget(rx - Math.max(this.#window, MAX_BATCH));
     if (this.#unsent.length === 0) return;
     const rejections = this.#unsent;
@@ -57,7 +65,10 @@ export class RejectionSender {
 /** Bytes of a frame without its rejections. */
 const FRAME_BYTES = '["reject",[]]'.length;
 
-/** Returns the fields of the rejections by frame. A rejection that alone is too large goes without its reason. */
+/**
+ * Returns the fields of the rejections by frame. A rejection that alone is too large goes without
+ * its reason.
+ */
 function grouped(rejections: readonly NumberedRejection[], maxBytes: number): readonly (readonly RejectionFields[])[] {
   const groups: RejectionFields[][] = [];
   let last: RejectionFields[] = [];

@@ -11,7 +11,10 @@ import type { Receiver } from './receiver.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;
-/** The time after which a dead letter is stored again when its store has failed, in ms: it doubles with each failure. */
+/**
+ * The time after which a dead letter is stored again when its store has failed, in ms: it doubles
+ * with each failure.
+ */
 const MIN_RETRY_AFTER = 100;
 const MAX_RETRY_AFTER = 30_000;
 
@@ -29,7 +32,11 @@ export interface UndecodableOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead letter. While the store of the letter fails, the messages are not acked, and the letter is stored again. */
+/**
+ * Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead
+ * letter. While the store of the letter fails, the messages are not acked, and the letter is stored
+ * again.
+ */
 export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions): void {
   const { receiver, session, wait, scheduler, report } = options;
   const numbers: number[] = [];
@@ -58,7 +65,10 @@ export function setAside(batch: BatchFrame, error: unknown, options: Undecodable
   );
 }
 
-/** Returns the dead letter of a batch. Its message has the type `system.undecodable`, and contains the body of the batch. */
+/**
+ * Returns the dead letter of a batch. Its message has the type `system.undecodable`, and contains
+ * the body of the batch.
+ */
 function letterOf(
   { first, count, body }: BatchFrame,
   error: unknown,

@@ -9,7 +9,10 @@ export interface Load {
   readonly bytesAllowed: number;
 }
 
-/** Returns whether the receiver may delay the ack of a frame: the frame is small, and most of the window is free. */
+/**
+ * Returns whether the receiver may delay the ack of a frame: the frame is small, and most of the
+ * window is free.
+ */
 export function mayAckWait(size: number, { messages, window, bytes, bytesAllowed }: Load): boolean {
   return size < LARGE_FRAME && 4 * messages <= window && 4 * bytes <= bytesAllowed;
 }

@@ -6,7 +6,10 @@ import { DEFAULT_LIMITS, type ReceiveLimits } from '../protocol/receiveLimits.js
 /** Bytes of a frame besides its body, with the ack that it may carry. */
 const HEADER_ROOM = 80;
 
-/** Encodes for a receiver: by the agreed codec, within the limits of both sides. Before the first handshake, those of this side apply. */
+/**
+ * Encodes for a receiver: by the agreed codec, within the limits of both sides. Before the first
+ * handshake, those of this side apply.
+ */
 export class LimitedTarget implements EncodingTarget {
   /** The limits of the other side, once they are known. */
   limits: ReceiveLimits | undefined;

@@ -2,16 +2,23 @@ import { MessageRefusedError, type ConnectionLostError } from '../../errors.js';
 import type { Batch, InFlight } from './inFlight.js';
 import type { PendingMessages } from './pendingMessages.js';
 
-/** How often the other side closes the connection when it receives a message, before the message is given up. */
+/**
+ * How often the other side closes the connection when it receives a message, before the message is
+ * given up.
+ */
 const MAX_FAILURES = 3;
-/** How many messages are given up so while none is acked: a server that refuses everything must not empty an outbox. */
+/**
+ * How many messages are given up so while none is acked: a server that refuses everything must not
+ * empty an outbox.
+ */
 const MAX_GIVEN_UP = 3;
 
 /** Finds the message for which the other side closes the connection each time. */
 export interface HeadFailures {
   /**
-   * Takes the error of a connection that the other side has closed because of a frame. From then on, each batch waits for the ack of the one
-   * before it. A message that fails alone and repeatedly is given up. Returns whether to connect again.
+   * Takes the error of a connection that the other side has closed because of a frame. From then
+   * on, each batch waits for the ack of the one before it. A message that fails alone and
+   * repeatedly is given up. Returns whether to connect again.
    */
   readonly blame: (error: ConnectionLostError) => boolean;
   /** Returns whether each message of a batch must have a frame of its own. */

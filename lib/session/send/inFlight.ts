@@ -66,7 +66,10 @@ export interface BatchTransport {
   sendFrame(frame: Frame): void;
 }
 
-/** The batches that have numbers and are stored, until they are acked; over one connection after the other. */
+/**
+ * The batches that have numbers and are stored, until they are acked; over one connection after the
+ * other.
+ */
 export class InFlight {
   /** All numbers up to this one are acked. */
   acked = 0;
@@ -78,7 +81,10 @@ export class InFlight {
   limit = 0;
   /** The highest number that a persistent store knows to be sent, perhaps. */
   marked = Infinity;
-  /** Called when the next message has a number above `marked`: {@link flush} is called again when the store knows it. */
+  /**
+   * Called when the next message has a number above `marked`: {@link flush} is called again when
+   * the store knows it.
+   */
   onUnmarked: ((number: number) => void) | undefined;
   /** Bytes of frames that may be in flight. */
   bytesAllowed = 0;
@@ -91,20 +97,24 @@ export class InFlight {
   /** Bytes of the batches that were sent over this connection, or accepted before. */
   bytesSent = 0;
   /**
-   * Whether the other side may still process messages that this sender does not know: then nothing is sent until the other side has acked
-   * them.
+   * Whether the other side may still process messages that this sender does not know: then nothing
+   * is sent until the other side has acked them.
    */
   isBusy = false;
   /** Whether the handshake granted nothing: then nothing is sent before the first ack. */
   isHeld = false;
   /**
-   * Whether this connection has made progress: the other side has acked messages; or has sent some, or has answered a ping, while it had nothing to ack. A
-   * welcome alone is none, as the other side may be unable to process anything.
+   * Whether this connection has made progress: the other side has acked messages; or has sent some,
+   * or has answered a ping, while it had nothing to ack. A welcome alone is none, as the other side
+   * may be unable to process anything.
    */
   hasProgress = false;
   /** Whether the other side rejects the messages that it does not process. */
   reportsOutcomes = false;
-  /** Whether each batch waits for the ack of the one before it: the other side may close the connection because of one of them. */
+  /**
+   * Whether each batch waits for the ack of the one before it: the other side may close the
+   * connection because of one of them.
+   */
   isAlone = false;
   /** The highest number that {@link isAlone} concerns. */
   #aloneUntil = 0;
@@ -134,7 +144,10 @@ export class InFlight {
     return this.#transport !== undefined;
   }
 
-  /** Begins behind `acked` with these batches, of which those up to `sent` may have been sent before. A persistent store knows those up to `marked`. */
+  /**
+   * Begins behind `acked` with these batches, of which those up to `sent` may have been sent
+   * before. A persistent store knows those up to `marked`.
+   */
   begin(acked: number, sent: number, marked: number, batches: readonly Batch[]): void {
     this.#empty();
     this.acked = this.tail = acked;
@@ -152,7 +165,10 @@ export class InFlight {
     this.#put(batch, this.acked);
   }
 
-  /** Returns how many messages may get a number to be sent at once, when `last` is the highest number that was given: none while a batch waits. */
+  /**
+   * Returns how many messages may get a number to be sent at once, when `last` is the highest
+   * number that was given: none while a batch waits.
+   */
   room(last: number): number {
     return this.#transport && !this.isBusy && this.#waiting.size === 0 ? this.limit - last : 0;
   }
@@ -176,7 +192,10 @@ export class InFlight {
     this.hasProgress = false;
   }
 
-  /** Sends what the other side allows. A batch that alone is larger than the window goes when nothing else is in flight; if the handshake granted nothing, nothing goes before the first ack. */
+  /**
+   * Sends what the other side allows. A batch that alone is larger than the window goes when
+   * nothing else is in flight; if the handshake granted nothing, nothing goes before the first ack.
+   */
   flush(): void {
     const transport = this.#transport;
     // A subscriber of a receipt may end the connection meanwhile.
@@ -201,8 +220,9 @@ export class InFlight {
   }
 
   /**
-   * Settles all messages up to `done`. An ack below an earlier one changes nothing. Returns the latency of the ack in ms, without the time that the receiver kept it back, or undefined
-   * when the ack contains nothing new.
+   * Settles all messages up to `done`. An ack below an earlier one changes nothing. Returns the
+   * latency of the ack in ms, without the time that the receiver kept it back, or undefined when
+   * the ack contains nothing new.
    *
    * @throws {ProtocolError} When `done` was never sent.
    */
@@ -232,7 +252,10 @@ export class InFlight {
     return latency;
   }
 
-  /** Records that the receiver has not processed these messages. Their acks are still to come; an earlier rejection of a number stays. */
+  /**
+   * Records that the receiver has not processed these messages. Their acks are still to come; an
+   * earlier rejection of a number stays.
+   */
   reject(rejections: readonly NumberedRejection[]): void {
     const known = (this.#rejections ??= new Map());
     for (const { number, ...rejection } of rejections)
@@ -272,7 +295,10 @@ export class InFlight {
     return (this.sent > this.acked || this.isBusy) && this.acked === before;
   }
 
-  /** Returns the messages of each batch, and their latest step: whether the batch was sent, or stored. */
+  /**
+   * Returns the messages of each batch, and their latest step: whether the batch was sent, or
+   * stored.
+   */
   steps(): readonly MessageStep[] {
     // Only a persistent store knows a highest number.
     const unsent = this.marked < Infinity ? 'stored' : 'queued';
@@ -335,11 +361,15 @@ export class InFlight {
     if (!skipped || skipped.count < batch.count) transport.sendBatch(batch);
   }
 
-  /** Drops the expired messages of a batch. Returns the skip frame for their numbers, or undefined when none has expired. */
+  /**
+   * Drops the expired messages of a batch. Returns the skip frame for their numbers, or undefined
+   * when none has expired.
+   */
   #expire({ first, messages }: Batch, now: number): { readonly frame: Frame; readonly count: number } | undefined {
     const numbers: number[] = [];
     messages.forEach((message, index) => {
-      // A message that has its last receipt has expired before, also when the date has stepped back since.
+      // A message that has its last receipt has expired before, also when the date has stepped back
+      // since.
       if (this.#pending.byId.has(message.id) && !isExpired(message, now)) return;
       this.#pending.drop(message.id, 'expired');
       numbers.push(first + index);
@@ -357,7 +387,10 @@ export class InFlight {
     if (isAccepted) this.bytesSent += length;
   }
 
-  /** The oldest batch. It is among those that wait when an owner of the outbox before this one has sent it, and its ack comes before this one may send. */
+  /**
+   * The oldest batch. It is among those that wait when an owner of the outbox before this one has
+   * sent it, and its ack comes before this one may send.
+   */
   #oldest(): Batch | undefined {
     return this.#flying.peek() ?? this.#waiting.peek();
   }

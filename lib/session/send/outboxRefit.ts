@@ -17,8 +17,9 @@ export interface RefitOptions {
 const ACK_ROOM = 48;
 
 /**
- * Returns a function that encodes batches anew that exceed the limits of the other side, and keeps the numbers of their messages. A message that alone exceeds the
- * limits is given up, and its number is skipped. The function returns undefined if no batch exceeds the limits.
+ * Returns a function that encodes batches anew that exceed the limits of the other side, and keeps
+ * the numbers of their messages. A message that alone exceeds the limits is given up, and its
+ * number is skipped. The function returns undefined if no batch exceeds the limits.
  *
  * @param mustSplit Returns whether each message of a batch must have a frame of its own.
  */
@@ -45,7 +46,8 @@ export function createRefit(
     const { first, messages } = batch;
     const accepted = Math.max(0, rx + 1 - first);
     const parts: Batch[] = [];
-    // The other side has accepted these messages. They are not sent again, and their ack is still to come.
+    // The other side has accepted these messages. They are not sent again, and their ack is still
+    // to come.
     if (accepted > 0) parts.push({ ...hole(first, accepted), messages: messages.slice(0, accepted), delivery: batch.delivery });
     const runs = runsOf(messages.slice(accepted), mustSplit(batch), isOpen);
     const add = ({ at, run }: Run): MaybeAsync<void> =>
@@ -87,7 +89,10 @@ function runsOf(messages: readonly Message[], isSplit: boolean, isOpen: (message
   return runs;
 }
 
-/** Returns batches for `count` numbers from `first` on: the numbers of messages that were not encoded are skipped. */
+/**
+ * Returns batches for `count` numbers from `first` on: the numbers of messages that were not
+ * encoded are skipped.
+ */
 function withHoles(encoded: readonly Encoded[], first: number, count: number, { delivery }: Batch): readonly Batch[] {
   const parts: Batch[] = [];
   let next = first;

@@ -30,7 +30,10 @@ function claimOf({ pid, epoch }: Pick<OutboxContents, 'pid' | 'epoch'>): InboxCl
   return { owner: `${pid}/${epoch}`, epoch, n: 0 };
 }
 
-/** Opens the outbox, and claims the cursor of its former owner in the inbox. A later owner of the outbox keeps its claim. */
+/**
+ * Opens the outbox, and claims the cursor of its former owner in the inbox. A later owner of the
+ * outbox keeps its claim.
+ */
 export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
   const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
     chain(contents.ticket && inbox && callStore('inbox', claimAfter(contents.ticket, contents, inbox)), (claimed) => ({
@@ -47,7 +50,10 @@ export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }:
   );
 }
 
-/** Returns a function that claims the cursor of a session, unless a later owner of the outbox has claimed it. */
+/**
+ * Returns a function that claims the cursor of a session, unless a later owner of the outbox has
+ * claimed it.
+ */
 function claimAfter({ sid }: Ticket, contents: OutboxContents, inbox: Inbox): () => MaybePromise<ClaimedInbox> {
   return () => inbox.claim(sid, (record) => ((record?.claim?.epoch ?? 0) > contents.epoch ? undefined : claimOf(contents)));
 }
@@ -80,7 +86,8 @@ export function keepTicket(ticket: Ticket, state: TicketState, parts: TicketPart
     done();
     next?.();
   };
-  // The cursor is stored first: a client that returns with the ticket and without the cursor would have forgotten how much it had processed.
+  // The cursor is stored first: a client that returns with the ticket and without the cursor would
+  // have forgotten how much it had processed.
   const keepStart = (to: Inbox): MaybeAsync<void> =>
     chain(
       callStore('inbox', () => to.claim(ticket.sid, () => claimOf(state))),
@@ -101,7 +108,10 @@ export interface RestoreOptions {
   readonly open: (message: Message) => void;
 }
 
-/** Reads the batches that a store holds. Numbers whose batch the store has lost are skipped; batches that cannot be read are reported. */
+/**
+ * Reads the batches that a store holds. Numbers whose batch the store has lost are skipped; batches
+ * that cannot be read are reported.
+ */
 export function restoreBatches(
   { acked, last = 0, batches: stored }: OutboxContents,
   { codec, contextOf, report, open }: RestoreOptions,

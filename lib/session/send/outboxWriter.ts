@@ -27,7 +27,10 @@ export interface OutboxWriterOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** Writes batches to a store. Messages for which there is no room are given up. Any other failure of the store ends the session. */
+/**
+ * Writes batches to a store. Messages for which there is no room are given up. Any other failure of
+ * the store ends the session.
+ */
 export interface OutboxWriter {
   /** Returns the batches that are stored. One call at a time of this and `replace`. */
   append(make: MakeBatches): MaybeAsync<readonly Batch[]>;
@@ -37,14 +40,20 @@ export interface OutboxWriter {
   trim(acked: number): void;
   /** To be called after each write: stores once more what the store has lost meanwhile. */
   afterWrite(): void;
-  /** Calls back when no write is in progress: only then, the outcomes of all messages are known. A later call replaces the earlier one. */
+  /**
+   * Calls back when no write is in progress: only then, the outcomes of all messages are known. A
+   * later call replaces the earlier one.
+   */
   readonly whenWritten: (then: () => void) => void;
   /**
-   * Returns a task that stores batches within the limits of the other side, which has accepted all numbers up to `rx`. The numbers stay. Returns undefined if all
-   * batches are within the limits.
+   * Returns a task that stores batches within the limits of the other side, which has accepted all
+   * numbers up to `rx`. The numbers stay. Returns undefined if all batches are within the limits.
    */
   readonly refit: (rx: number) => MakeBatches | undefined;
-  /** Takes the error of a connection that the other side has closed because of a frame. Returns whether to connect again. */
+  /**
+   * Takes the error of a connection that the other side has closed because of a frame. Returns
+   * whether to connect again.
+   */
   readonly blame: HeadFailures['blame'];
   /** Returns whether each message of a batch must have a frame of its own. */
   readonly mustSplit: HeadFailures['mustSplit'];
@@ -54,7 +63,10 @@ export interface OutboxWriter {
 
 export function createOutboxWriter(options: OutboxWriterOptions, serial: SerialTask): OutboxWriter {
   const { store, inFlight, pending, report, wait } = options;
-  /** The batches that are being written, or that are still stored while they are encoded anew: the writer does not know which of them will be stored. */
+  /**
+   * The batches that are being written, or that are still stored while they are encoded anew: the
+   * writer does not know which of them will be stored.
+   */
   let writing: readonly Batch[] = [];
   let onWritten: (() => void) | undefined;
   const whenWritten = (then: () => void): void => {
@@ -142,7 +154,10 @@ interface Marks {
   readonly set: (sent: number) => void;
   /** Returns the mark that the store has when all calls until now have taken effect. */
   readonly latest: () => number;
-  /** Lowers the mark to what was sent, while there is no connection: what is stored from now on was never sent. */
+  /**
+   * Lowers the mark to what was sent, while there is no connection: what is stored from now on was
+   * never sent.
+   */
   readonly lower: () => MaybeAsync<void>;
 }
 
@@ -190,7 +205,8 @@ function keepRefitted(
     () => store.replace(inFlight.acked, batches, marks.latest()),
     () => batches,
     (error) => {
-      // The store still holds the same messages under the same numbers: its next owner limits them again.
+      // The store still holds the same messages under the same numbers: its next owner limits them
+      // again.
       report({ kind: 'error', error: storeErrorOf('outbox', error) });
       return batches;
     },
@@ -203,8 +219,8 @@ interface AppendOptions extends OutboxWriterOptions {
 }
 
 /**
- * Stores batches, and returns those that are stored. If all of them do not fit, it stores those that do: one large message must not affect
- * the others.
+ * Stores batches, and returns those that are stored. If all of them do not fit, it stores those
+ * that do: one large message must not affect the others.
  */
 function append(batches: readonly Batch[], options: AppendOptions): MaybeAsync<readonly Batch[]> {
   const [one] = batches;
@@ -237,7 +253,10 @@ function noteStored(batches: readonly Batch[], { store, pending }: OutboxWriterO
   for (const { messages } of batches) for (const { id } of messages) if (pending.byId.has(id)) pending.note(id, 'stored');
 }
 
-/** Stores two halves of a batch, one after the other. They are encoded anew, as a body belongs to its numbers. */
+/**
+ * Stores two halves of a batch, one after the other. They are encoded anew, as a body belongs to
+ * its numbers.
+ */
 function appendHalves(
   [left, right]: readonly [readonly Message[], readonly Message[]],
   { first, delivery }: Batch,
@@ -250,7 +269,10 @@ function appendHalves(
   );
 }
 
-/** Handles the faults that a store reports by itself. Returns a function to be called after each write: it stores once more what was lost during that write. */
+/**
+ * Handles the faults that a store reports by itself. Returns a function to be called after each
+ * write: it stores once more what was lost during that write.
+ */
 function watchFaults({ store, inFlight, fail, life, report }: OutboxWriterOptions, marks: Marks, serial: SerialTask): () => void {
   let isLost = false;
   const storeAgain = (): void => {

@@ -53,12 +53,18 @@ export class PendingMessages {
     if (this.open(message)) this.close(message.id, 'dead', { error });
   }
 
-  /** Reports a step of a message: a failure in any case, other steps when receipts have a subscriber. */
+  /**
+   * Reports a step of a message: a failure in any case, other steps when receipts have a
+   * subscriber.
+   */
   note(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
     if (details?.error || this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status, ...details } });
   }
 
-  /** Removes a message, and reports its outcome. Does nothing when the message has its outcome already. */
+  /**
+   * Removes a message, and reports its outcome. Does nothing when the message has its outcome
+   * already.
+   */
   close(id: string, status: ReceiptStatus, details?: ReceiptDetails): void {
     const message = this.byId.get(id);
     if (!message) return;

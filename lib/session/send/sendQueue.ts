@@ -22,10 +22,16 @@ export interface Taken {
   readonly delivery: NumberedDelivery;
 }
 
-/** The messages that have no numbers yet: those of the highest priority first, and in order of arrival within a priority. */
+/**
+ * The messages that have no numbers yet: those of the highest priority first, and in order of
+ * arrival within a priority.
+ */
 export class SendQueue {
   readonly #options: SendQueueOptions;
-  /** Each queue is created when two messages wait in it: most of a server's sessions send one at a time, and many send nothing. */
+  /**
+   * Each queue is created when two messages wait in it: most of a server's sessions send one at a
+   * time, and many send nothing.
+   */
   #numbered: PriorityQueue<Message> | undefined;
   #unnumbered: PriorityQueue<Message> | undefined;
   /** The only message that waits to be numbered. */
@@ -79,8 +85,8 @@ export class SendQueue {
   }
 
   /**
-   * Returns how many messages were dropped since the last call, `max` at most: they get numbers, too, so that the other side can count the
-   * missed messages.
+   * Returns how many messages were dropped since the last call, `max` at most: they get numbers,
+   * too, so that the other side can count the missed messages.
    */
   takeDropped(max: number): number {
     if (this.#dropped === 0) return 0;

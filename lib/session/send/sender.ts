@@ -54,7 +54,10 @@ interface Agreed {
   readonly limits?: ReceiveLimits;
 }
 
-/** Sends the messages of one side: a message waits, gets its number, is stored with it, is in flight, and is acked. */
+/**
+ * Sends the messages of one side: a message waits, gets its number, is stored with it, is in
+ * flight, and is acked.
+ */
 export class Sender {
   readonly pending: PendingMessages;
   readonly inFlight: InFlight;
@@ -117,7 +120,10 @@ export class Sender {
     return this.#queue.isEmpty() && !this.#queue.hasUnnumbered() && !this.#serial.isBusy && !this.#isEncoding;
   }
 
-  /** Adds a message. Returns false when it is pending already, or says that it is encrypted and is not. The caller calls {@link flush} at the end of the microtask. */
+  /**
+   * Adds a message. Returns false when it is pending already, or says that it is encrypted and is
+   * not. The caller calls {@link flush} at the end of the microtask.
+   */
   accept(message: Message): boolean {
     if (message.metadata && isUnencrypted(message) && !this.#parts.codec.current.isSealed) {
       this.pending.refuse(message, new NotEncryptedError(message));
@@ -144,7 +150,8 @@ export class Sender {
     this.#serial.run(restore, (batches) => {
       const { acked, ticket } = contents;
       this.#last = Math.max(acked, ...batches.map(lastOf));
-      // A store without a mark does not know what a former owner has sent. Without a ticket, it has sent nothing.
+      // A store without a mark does not know what a former owner has sent. Without a ticket, it has
+      // sent nothing.
       const { sent: marked = ticket ? this.#last : acked } = contents;
       const sent = Math.max(acked, Math.min(marked, this.#last));
       this.inFlight.begin(acked, sent, this.#parts.store.isDurable ? marked : Infinity, batches);
@@ -154,7 +161,10 @@ export class Sender {
     });
   }
 
-  /** Continues with the batches in flight of a session that hibernated. Some messages of the first batch may be acked. */
+  /**
+   * Continues with the batches in flight of a session that hibernated. Some messages of the first
+   * batch may be acked.
+   */
   adopt(acked: number, sent: number, marked: number, batches: readonly Batch[]): void {
     for (const { first, messages } of batches)
       for (const message of messages.slice(Math.max(0, acked + 1 - first))) this.pending.adopt(message);
@@ -164,12 +174,15 @@ export class Sender {
   }
 
   /**
-   * Compares the numbers with those of the other side, which has accepted all messages up to `rx`. If the numbers do not match, the
-   * messages that the other side may have received are in doubt: exactly-once messages are given up, at-least-once messages get new
-   * numbers. The sender gives up the messages that exceed the limits of the other side.
+   * Compares the numbers with those of the other side, which has accepted all messages up to `rx`.
+   * If the numbers do not match, the messages that the other side may have received are in doubt:
+   * exactly-once messages are given up, at-least-once messages get new numbers. The sender gives up
+   * the messages that exceed the limits of the other side.
    *
-   * @param agreed `isKnown`: whether the other side has the numbers of this side at all. `isFresh`: whether it has accepted no message: then none is in doubt.
-   * @param ready Called when all unacked messages have numbers behind `rx`, and are stored with them.
+   * @param agreed `isKnown`: whether the other side has the numbers of this side at all. `isFresh`:
+   *   whether it has accepted no message: then none is in doubt.
+   * @param ready Called when all unacked messages have numbers behind `rx`, and are stored with
+   *   them.
    */
   resume({ rx, isKnown, isFresh = false, limits }: Agreed, ready: () => void): void {
     const { inFlight } = this;
@@ -189,12 +202,18 @@ export class Sender {
     });
   }
 
-  /** Marks the batches as encoded with a codec that the other side does not support: {@link resume} encodes them anew. */
+  /**
+   * Marks the batches as encoded with a codec that the other side does not support: {@link resume}
+   * encodes them anew.
+   */
   outdate(): void {
     this.#isStale = true;
   }
 
-  /** Uses a connection, whose other side has accepted all messages up to `rx`, and reports the messages that it does not process if `reportsOutcomes`. */
+  /**
+   * Uses a connection, whose other side has accepted all messages up to `rx`, and reports the
+   * messages that it does not process if `reportsOutcomes`.
+   */
   attach(transport: BatchTransport, rx: number, allowance: Allowance, reportsOutcomes: boolean): void {
     this.#transport = transport;
     this.inFlight.reportsOutcomes = reportsOutcomes;
@@ -213,12 +232,18 @@ export class Sender {
     else then();
   }
 
-  /** Takes the error of a connection that the other side has closed because of a frame. Returns whether to connect again, also if the close code is final. */
+  /**
+   * Takes the error of a connection that the other side has closed because of a frame. Returns
+   * whether to connect again, also if the close code is final.
+   */
   blame(error: ConnectionLostError): boolean {
     return this.#writer?.blame(error) === true;
   }
 
-  /** Ends the session: drops the pending messages, except those that the next owner of the store will find. */
+  /**
+   * Ends the session: drops the pending messages, except those that the next owner of the store
+   * will find.
+   */
   abandon(): void {
     this.pending.abandon(this.#writer?.storedIds());
   }
@@ -252,7 +277,10 @@ export class Sender {
     }
   };
 
-  /** Sends at-most-once messages while there is a connection, in order: without a number, and never again. */
+  /**
+   * Sends at-most-once messages while there is a connection, in order: without a number, and never
+   * again.
+   */
   #sendUnnumbered(): void {
     while (this.#transport && !this.#isEncoding) {
       const messages = this.#queue.takeUnnumbered(MAX_BATCH);
@@ -324,7 +352,10 @@ export class Sender {
     this.#serial.run(() => (this.#writer as OutboxWriter).append(make), this.#add);
   }
 
-  /** Returns how many messages may be numbered. With a persistent store, messages are numbered at once; otherwise, when they can be sent. */
+  /**
+   * Returns how many messages may be numbered. With a persistent store, messages are numbered at
+   * once; otherwise, when they can be sent.
+   */
   #room(): number {
     const { store } = this.#parts;
     const { bytes, count } = this.inFlight;
@@ -332,7 +363,10 @@ export class Sender {
     return Math.min(MAX_BATCH, free, store.isDurable ? free : this.inFlight.room(this.#last));
   }
 
-  /** Takes all messages that can be sent again, to give them numbers from `rx` on. They are encoded anew, as a body belongs to its numbers. */
+  /**
+   * Takes all messages that can be sent again, to give them numbers from `rx` on. They are encoded
+   * anew, as a body belongs to its numbers.
+   */
   #renumber(rx: number, isFresh: boolean): MakeBatches {
     const { acked, sent } = this.inFlight;
     const again: { readonly messages: readonly Message[]; readonly delivery: NumberedDelivery }[] = [];
@@ -357,6 +391,7 @@ export class Sender {
 
 /** Returns whether the numbers of the other side do not match those of this side. */
 function mustRestart(rx: number, isKnown: boolean, { acked, sent }: InFlight): boolean {
-  // A store may be out of date, as Web Storage writes with a delay between processes: then it does not know all numbers that were sent.
+  // A store may be out of date, as Web Storage writes with a delay between processes: then it does
+  // not know all numbers that were sent.
   return rx < acked || rx > sent || !(isKnown || sent === 0);
 }

@@ -44,8 +44,8 @@ export interface DeadLetterPage {
 /** Stores messages that could not be processed. */
 export interface DeadLetterStore {
   /**
-   * Stores a letter. The result is available when the letter is as durable as the store. If it is an Observable, the store writes when it
-   * is subscribed to.
+   * Stores a letter. The result is available when the letter is as durable as the store. If it is
+   * an Observable, the store writes when it is subscribed to.
    */
   readonly add: (letter: DeadLetter) => MaybeAsync<void>;
   /** Emits the letters that exist at subscription, the oldest first. */

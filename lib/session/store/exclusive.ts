@@ -14,19 +14,28 @@ export interface LocksLike {
 }
 
 export interface ExclusiveOptions {
-  /** The lock manager; `false`: the store opens without a lock. @default the browser's Web Locks, if available */
+  /**
+   * The lock manager; `false`: the store opens without a lock. @default the browser's Web Locks, if
+   * available
+   */
   readonly locks?: LocksLike | false | undefined;
-  /** Takes the lock from its holder, which is fenced. For a user who does not want to wait for the other tab. @default false */
+  /**
+   * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
+   * other tab. @default false
+   */
   readonly steal?: boolean;
 }
 
 /**
- * Returns a store that one tab at a time can own. `open` waits for the lock `rxwire:<name>`, and the tab holds the lock until `close`. In a
- * second tab, `open` stays pending until the first tab has closed its store or ended; the messages of the second tab wait in memory.
+ * Returns a store that one tab at a time can own. `open` waits for the lock `rxwire:<name>`, and
+ * the tab holds the lock until `close`. In a second tab, `open` stays pending until the first tab
+ * has closed its store or ended; the messages of the second tab wait in memory.
  *
- * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences the others.
+ * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences
+ * the others.
  *
- * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents writes after the new owner has opened it.
+ * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents
+ * writes after the new owner has opened it.
  *
  * @param name Identifies the shared store.
  * @example
@@ -96,7 +105,10 @@ export function locked<C>(name: string, options: ExclusiveOptions, open: () => M
   return { open: () => open$, letGo: () => tenure.unsubscribe(), stolen$ };
 }
 
-/** Emits when the tab has the lock, and holds the lock until unsubscribed. Fails when the lock is refused or stolen. */
+/**
+ * Emits when the tab has the lock, and holds the lock until unsubscribed. Fails when the lock is
+ * refused or stolen.
+ */
 function held(locks: LocksLike, name: string, steal: boolean): Observable<void> {
   return new Observable((subscriber) => {
     const waiting = new AbortController();

@@ -7,7 +7,10 @@ import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 export interface MemoryDeadLettersOptions {
   /** The maximum number of letters. A full store evicts the oldest. @default 1_000 */
   readonly maxSize?: number;
-  /** The maximum size of all letters in bytes, as estimated. Above it, the oldest are evicted; the newest letter stays. @default 16_777_216: 16 MiB */
+  /**
+   * The maximum size of all letters in bytes, as estimated. Above it, the oldest are evicted; the
+   * newest letter stays. @default 16_777_216: 16 MiB
+   */
   readonly maxBytes?: number;
 }
 

@@ -27,8 +27,8 @@ export const inMemory: OutboxStore = {
 };
 
 /**
- * Creates an outbox in memory, which ends with the page or process: unacked messages are then lost, and the next outbox is another sender.
- * Each `open` starts empty.
+ * Creates an outbox in memory, which ends with the page or process: unacked messages are then lost,
+ * and the next outbox is another sender. Each `open` starts empty.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example

@@ -12,7 +12,10 @@ export interface Head {
   readonly ticket?: Ticket | undefined;
 }
 
-/** The stored record of a batch. Its key is the number of its last message, which is known also when the record is unreadable. */
+/**
+ * The stored record of a batch. Its key is the number of its last message, which is known also when
+ * the record is unreadable.
+ */
 export type BatchRecord = Pick<StoredBatch, 'first' | 'delivery' | 'frame'>;
 
 /** An outbox as its next owner takes it over. */
@@ -22,7 +25,10 @@ export interface Takeover {
   readonly contents: OutboxContents;
   /** The number of unreadable records. */
   readonly corrupt: number;
-  /** Whether the head was lost or unreadable. The stored batches are then useless, as their sender is unknown. */
+  /**
+   * Whether the head was lost or unreadable. The stored batches are then useless, as their sender
+   * is unknown.
+   */
   readonly isReset: boolean;
 }
 

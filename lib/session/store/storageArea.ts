@@ -25,7 +25,9 @@ export interface StorageArea {
   remove: (last: number) => void;
 }
 
-/** The head is padded to this length, so that the store can write it again when the storage is full. */
+/**
+ * The head is padded to this length, so that the store can write it again when the storage is full.
+ */
 const HEAD_LENGTH = 320;
 
 export function createStorageArea(storage: StorageLike, name: string): StorageArea {

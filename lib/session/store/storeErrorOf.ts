@@ -2,7 +2,10 @@ import { identity } from 'rxjs';
 import { StoreError } from '../../errors.js';
 import { attempt, type MaybeAsync, type MaybePromise } from '../../internal/maybeAsync.js';
 
-/** Returns an error of a store as a `StoreError`: a store of the application may fail with any error. */
+/**
+ * Returns an error of a store as a `StoreError`: a store of the application may fail with any
+ * error.
+ */
 export function storeErrorOf(store: string, reason: unknown): StoreError {
   return reason instanceof StoreError ? reason : new StoreError(store, 'failed', reason);
 }

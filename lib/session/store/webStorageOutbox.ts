@@ -10,22 +10,29 @@ import { faultOf, keyOf, storeError, takeOver, type Head } from './records.js';
 import { createStorageArea, type StorageArea, type StorageLike } from './storageArea.js';
 
 export interface WebStorageOutboxOptions extends ExclusiveOptions {
-  /** The storage. Do not use `sessionStorage`: a duplicated tab would be a second owner of the same outbox. @default localStorage */
+  /**
+   * The storage. Do not use `sessionStorage`: a duplicated tab would be a second owner of the same
+   * outbox. @default localStorage
+   */
   readonly storage?: StorageLike | undefined;
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** The maximum size of its frames in bytes. A site has room for about 5 million characters, and 3 bytes take 4. @default 2_097_152: 2 MiB */
+  /**
+   * The maximum size of its frames in bytes. A site has room for about 5 million characters, and 3
+   * bytes take 4. @default 2_097_152: 2 MiB
+   */
   readonly maxBytes?: number;
 }
 
 const STORE = 'web-storage';
 
 /**
- * Creates an outbox in `localStorage`. It survives reloads and crashes of the page, and is synchronous. One tab at a time owns it, as with
- * {@link exclusive}. The browser writes to the disk with a delay: if the browser itself crashes, the writes of the last seconds may be
- * lost.
+ * Creates an outbox in `localStorage`. It survives reloads and crashes of the page, and is
+ * synchronous. One tab at a time owns it, as with {@link exclusive}. The browser writes to the disk
+ * with a delay: if the browser itself crashes, the writes of the last seconds may be lost.
  *
- * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with `failed`.
+ * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with
+ * `failed`.
  *
  * @param name Identifies the outbox: one name for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
@@ -64,7 +71,9 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
     for (let told = 0; told < corrupt; told++) tell('corrupt');
     return contents;
   };
-  /** Runs `work` as the owner, also when the storage was cleared. Fails if there is a newer owner. */
+  /**
+   * Runs `work` as the owner, also when the storage was cleared. Fails if there is a newer owner.
+   */
   const write = (work: (tenure: Tenure) => void): MaybeAsync<void> =>
     attempt(() => {
       if (!tenure) throw new StoreError(STORE, 'failed', new Error('the outbox is not open'));
@@ -100,7 +109,8 @@ function append({ area, keys }: Tenure, batches: readonly StoredBatch[]): void {
 
 function trim(tenure: Tenure, acked: number): void {
   const { area, keys, head } = tenure;
-  // Writes the head first: if the batches were deleted and the head not written, their numbers would be assigned again.
+  // Writes the head first: if the batches were deleted and the head not written, their numbers
+  // would be assigned again.
   if (acked > head.acked) update(tenure, { acked });
   for (let last = keys.peek(); last !== undefined && last <= acked; last = keys.peek()) {
     area.remove(last);

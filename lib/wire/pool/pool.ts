@@ -31,32 +31,41 @@ import { createWaitQueue } from './waitQueue.js';
 /** A pool of wires, each of which is used by one caller at a time. */
 export interface Pool<W extends Wire = Wire> {
   /**
-   * Emits a connected wire, and completes: at once if a wire is idle, otherwise when a wire is released or opened. The wire belongs to the caller until the
-   * caller releases it. Unsubscribing ends the wait.
+   * Emits a connected wire, and completes: at once if a wire is idle, otherwise when a wire is
+   * released or opened. The wire belongs to the caller until the caller releases it. Unsubscribing
+   * ends the wait.
    *
    * @throws {PoolTimeoutError} Delivered, when no wire is idle in time.
    * @throws {OverflowError} Delivered, when too many callers wait.
    * @throws {PoolClosedError} Delivered, when the pool is destroyed.
    */
   readonly acquire: () => Observable<Lease<W>>;
-  /** Acquires a wire for some work, and releases it when the work has ended. Fails as `acquire` does, or as the work does. */
+  /**
+   * Acquires a wire for some work, and releases it when the work has ended. Fails as `acquire`
+   * does, or as the work does.
+   */
   readonly use: <T>(work: (wire: W) => ObservableInput<T>) => Observable<T>;
-  /** Emits the state now, and at each change. Completes when the pool is destroyed, and all wires are closed. */
+  /**
+   * Emits the state now, and at each change. Completes when the pool is destroyed, and all wires
+   * are closed.
+   */
   readonly state$: Observable<PoolState>;
   /** Emits the reason whenever a wire has ended, or could not be opened. */
   readonly errors$: Observable<unknown>;
   /**
-   * Fails all callers that wait, accepts no more, and closes each wire as soon as it is released; a wire sends its remaining messages first. The returned
-   * Observable completes when all wires are closed, or `drainTimeout` has passed. The pool is destroyed without a subscription to it.
+   * Fails all callers that wait, accepts no more, and closes each wire as soon as it is released; a
+   * wire sends its remaining messages first. The returned Observable completes when all wires are
+   * closed, or `drainTimeout` has passed. The pool is destroyed without a subscription to it.
    *
-   * @throws {DrainTimeoutError} Delivered at the end, when the pool has closed wires whose messages were not all delivered; or the error with which the
-   * first of these wires has ended.
+   * @throws {DrainTimeoutError} Delivered at the end, when the pool has closed wires whose messages
+   *   were not all delivered; or the error with which the first of these wires has ended.
    */
   readonly destroy: () => Observable<never>;
 }
 
 /**
- * Keeps some wires open, and lends each to one caller at a time. Wires reconnect by themselves; the pool replaces a wire that has ended.
+ * Keeps some wires open, and lends each to one caller at a time. Wires reconnect by themselves; the
+ * pool replaces a wire that has ended.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
@@ -118,7 +127,9 @@ class WirePool<W extends Wire> {
   readonly errors$ = new Subject<unknown>();
   readonly #options: Required<PoolOptions<W>>;
   readonly #members = new Set<Member<W>>();
-  /** The members that are connected and not leased: first the one that has been idle for longest. */
+  /**
+   * The members that are connected and not leased: first the one that has been idle for longest.
+   */
   readonly #idle: Member<W>[] = [];
   readonly #waiting;
   readonly #idleTimer;
@@ -290,7 +301,10 @@ class WirePool<W extends Wire> {
     if (at >= 0) this.#idle.splice(at, 1);
   }
 
-  /** Gives idle wires to the callers that wait. A loop, not a recursion: a caller may release its wire at once. */
+  /**
+   * Gives idle wires to the callers that wait. A loop, not a recursion: a caller may release its
+   * wire at once.
+   */
   #serve(): void {
     if (this.#isServing) return;
     this.#isServing = true;
@@ -298,7 +312,9 @@ class WirePool<W extends Wire> {
     this.#isServing = false;
   }
 
-  /** Leases the wire that was used last, so that the others are idle for long enough to be closed. */
+  /**
+   * Leases the wire that was used last, so that the others are idle for long enough to be closed.
+   */
   #lease(): Lease<W> | undefined {
     const member = this.#idle.pop();
     if (!member) return undefined;

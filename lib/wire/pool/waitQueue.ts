@@ -29,7 +29,9 @@ export interface WaitQueueOptions {
   readonly onChange: () => void;
 }
 
-/** Creates a queue. All callers wait equally long, so one timer is enough, for the first of them. */
+/**
+ * Creates a queue. All callers wait equally long, so one timer is enough, for the first of them.
+ */
 export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: WaitQueueOptions): WaitQueue<T> {
   const waiters = new Map<symbol, Waiter<T>>();
   const first = firstOf(waiters);
