@@ -9,8 +9,8 @@ import type { NodeContext } from './nodeContext.js';
  * request. Bodies travel in pieces. The head goes first, and the body only when the other node asks
  * for it.
  *
- * A request fails when no node of that name has subscribed, when the node does not report it for 2.5
- * s, when a piece is lost, and when the connection to NATS is.
+ * A request fails when no node of that name has subscribed, when the node does not report it for
+ * 2.5 s, when a piece is lost, and when the connection to NATS is.
  */
 export function createNatsRequests(node: NodeContext): ClusterRequests {
   return { send: createNatsRequestSender(node), serve: createNatsRequestServer(node) };

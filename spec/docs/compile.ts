@@ -33,6 +33,9 @@ let compiler: ReturnType<typeof createCompiler> | undefined;
 /** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
 const pathOf = (index: number): string => resolve(`example${index}.ts`);
 
+/** Set while the docs are being rewritten: an example must declare and import all that it uses. */
+const isComplete = (): boolean => process.env['COMPLETE'] === '1';
+
 /**
  * Checks examples. What one uses without saying where it comes from is put before its first line: from the
  * prelude, a door of the library, rxjs, or the module whose docstring it is.
@@ -48,6 +51,7 @@ export function compile(examples: readonly Example[], prelude: readonly string[]
   for (const module of MODULES) for (const name of exportsOf(surface, resolved(module))) known.set(name, module);
   const whole = examples.map(({ code }, index) => {
     const module = own[index]!;
+    if (isComplete()) return `export {}; ${code}`;
     const beside = module === PRELUDE ? [] : exportsOf(surface, resolved(module)).map((name) => [name, module] as const);
     return header(freeNames(code), new Map([...beside, ...known])) + code;
   });
@@ -67,7 +71,7 @@ export function compile(examples: readonly Example[], prelude: readonly string[]
       example,
       faults: diagnostics.map((diagnostic) => describe(example, diagnostic)),
       script: ts.transpileModule(text, { compilerOptions: { ...options, module: ts.ModuleKind.CommonJS } }).outputText,
-      needs: [...freeNames(example.code)].filter((name) => known.get(name) === PRELUDE),
+      needs: isComplete() ? [] : [...freeNames(example.code)].filter((name) => known.get(name) === PRELUDE),
     };
   });
 }

@@ -44,7 +44,8 @@ export interface ChannelSlice {
   /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
   /**
-   * In order. A log that has messages in the requested part returns at least one, if `limit` is not 0.
+   * In order. A log that has messages in the requested part returns at least one, if `limit` is
+   * not 0.
    */
   readonly entries: readonly ChannelEntry[];
   /**
