@@ -41,7 +41,8 @@ export interface EndpointOptions {
   readonly maxBadFrames?: number;
   /**
    * The maximum duration of the handshake, in ms; a connection that takes longer is closed
-   * with 4408. @default 5_000
+   * with 4408.
+   * @default 5_000
    */
   readonly helloTimeout?: number;
   /** How long the end of the session may wait for acks, in ms. @default 10_000 */

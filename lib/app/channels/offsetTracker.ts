@@ -15,8 +15,8 @@ export interface OffsetTracker {
 }
 
 /**
- * The position of a message. `after` is the offset of the previous message, if it is not `offset`
- * − 1.
+ * The position of a message. `after` is the offset of the previous message, if it is
+ * not `offset` − 1.
  */
 export interface LoggedPosition extends ChannelPosition {
   readonly after?: number;
