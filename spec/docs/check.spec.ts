@@ -12,6 +12,14 @@ describe('examplesOf', () => {
     ]);
   });
 
+  it('finds the script of a component of Vue, and JSX', () => {
+    const text = fence('vue', '<script setup>\none();\n</script>\n<template></template>') + fence('tsx', '<a />;');
+    expect(examplesOf('a.md', text)).toEqual([
+      { file: 'a.md', line: 5, code: 'one();\n', runs: false },
+      { file: 'a.md', line: 12, code: '<a />;\n', runs: false, isJsx: true },
+    ]);
+  });
+
   it('finds each @example of a docstring, up to the next tag', () => {
     const text = '/**\n * Does.\n *\n * @example\n * one();\n * @example\n * two({\n *   a,\n * });\n * @see it\n */\nexport {};\n';
     expect(examplesOf('a.ts', text)).toEqual([

@@ -31,7 +31,7 @@ const DOORS = [
 const MODULES = ['rxjs', ...DOORS.map((door) => `rxwire/${door}`), 'rxwire'];
 let compiler: ReturnType<typeof createCompiler> | undefined;
 /** Where an example seems to lie: on top of the repository, as a user's program that has marbles beside it. */
-const pathOf = (index: number): string => resolve(`example${index}.ts`);
+const pathOf = (index: number, isJsx = false): string => resolve(`example${index}.ts${isJsx ? 'x' : ''}`);
 
 /** Set while the docs are being rewritten: an example must declare and import all that it uses. */
 const isComplete = (): boolean => process.env['COMPLETE'] === '1';
@@ -56,7 +56,7 @@ export function compile(examples: readonly Example[], prelude: readonly string[]
     return header(freeNames(code), new Map([...beside, ...known])) + code;
   });
 
-  const files = new Map(whole.map((text, index) => [pathOf(index), text]));
+  const files = new Map(whole.map((text, index) => [pathOf(index, examples[index]!.isJsx), text]));
   const programFor = (paths: readonly string[]): ts.Program =>
     ts.createProgram([resolved(PRELUDE), ...paths], options, serving(host, files), surface);
   // One program for all is quick; but what an example adds to the library's types must not reach the others.
@@ -81,7 +81,7 @@ function createCompiler() {
   return { options, host: parsingOnce(ts.createCompilerHost(options)) };
 }
 
-/** The project's own strictness, but for unused names and for what Angular's decorators need. */
+/** The project's own strictness, but for unused names and for what Angular's decorators and JSX need. */
 function compilerOptions(): ts.CompilerOptions {
   const config = ts.getParsedCommandLineOfConfigFile(
     'tsconfig.json',
@@ -89,7 +89,8 @@ function compilerOptions(): ts.CompilerOptions {
     { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined },
   );
   if (!config) throw new Error('tsconfig.json cannot be read');
-  return { ...config.options, noUnusedLocals: false, noUnusedParameters: false, verbatimModuleSyntax: false, experimentalDecorators: true };
+  const lenient = { noUnusedLocals: false, noUnusedParameters: false, verbatimModuleSyntax: false };
+  return { ...config.options, ...lenient, experimentalDecorators: true, jsx: ts.JsxEmit.ReactJSX };
 }
 
 function exportsOf(program: ts.Program, file: string): readonly string[] {

@@ -4,8 +4,10 @@ export interface Example {
   /** Where its first line stands in the file, from 1. */
   readonly line: number;
   readonly code: string;
-  /** False for those that are only type-checked: fenced as `ts no-run` or `ts angular`. */
+  /** False for those that are only type-checked: fenced as `ts no-run`, `ts angular`, `tsx` or `vue`. */
   readonly runs: boolean;
+  /** Whether it has JSX. */
+  readonly isJsx?: boolean;
 }
 
 /** The `ts` blocks of a Markdown text, or the `@example`s of a TypeScript text. */
@@ -22,16 +24,30 @@ export function expectedOutput(code: string): readonly string[] {
 export function unchecked(file: string, text: string): readonly string[] {
   return fences(text)
     .filter(
-      ({ info }) =>
-        /^(js|jsx|javascript|typescript|tsx|mts)\b/i.test(info) || (/^ts\b/.test(info) && !/^ts( no-run| angular)?$/.test(info)),
+      ({ info }) => /^(js|jsx|javascript|typescript|mts)\b/i.test(info) || (/^ts\b/.test(info) && !/^ts( no-run| angular)?$/.test(info)),
     )
-    .map(({ line, info }) => `${file}:${line - 1} is fenced as "${info}": use ts, ts no-run or ts angular`);
+    .map(({ line, info }) => `${file}:${line - 1} is fenced as "${info}": use ts, ts no-run, ts angular, tsx or vue`);
 }
 
 function fenced(file: string, text: string, start: number): readonly Example[] {
   return fences(text)
-    .filter(({ info }) => /^ts\b/.test(info))
-    .map(({ line, info, code }) => ({ file, line: line + start - 1, code, runs: info === 'ts' }));
+    .filter(({ info }) => /^(tsx?|vue)\b/.test(info))
+    .map(({ line, info, code }) => {
+      const script = info === 'vue' ? scriptOf(code) : { code, before: 0 };
+      return {
+        file,
+        line: line + script.before + start - 1,
+        code: script.code,
+        runs: info === 'ts',
+        ...(info === 'tsx' && { isJsx: true }),
+      };
+    });
+}
+
+/** The script of a component of Vue, and the number of the lines before it. */
+function scriptOf(component: string): { readonly code: string; readonly before: number } {
+  const [tag = '', code = ''] = /<script[^>]*>\n([\s\S]*?)<\/script>/.exec(component) ?? [];
+  return { code, before: tag === '' ? 0 : lineAt(component, component.indexOf(code)) - 1 };
 }
 
 function fencedOrWhole(file: string, code: string, line: number): readonly Example[] {
