@@ -43,7 +43,7 @@ export interface HttpLinkOptions extends StallOptions {
    */
   readonly maxFrame?: number;
   /**
-   * The time for the server to respond, in ms; a held poll has half a minute more. @default 10_000
+   * The time for the server to respond, in ms; a held poll has 50 s more. @default 10_000
    */
   readonly openTimeout?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
