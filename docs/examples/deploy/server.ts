@@ -6,13 +6,13 @@ import { meter, meterWire } from 'rxwire';
 import { prometheusMetrics } from 'rxwire/prometheus';
 import { listen } from 'rxwire/server';
 
-/** How long requests that are being answered may take at the end, in ms. */
+/** How long open HTTP requests may take after the server has stopped, in ms. */
 const GRACE = 5_000;
 
 const registry = new Registry();
 const sink = prometheusMetrics(registry);
-const wires = new Gauge({ name: 'app_wires', help: 'Wires that there are', registers: [registry] });
-const refused = new Counter({ name: 'app_refused_total', help: 'Connections that became no wire', registers: [registry] });
+const wires = new Gauge({ name: 'app_wires', help: 'Wires of the server', registers: [registry] });
+const refused = new Counter({ name: 'app_refused_total', help: 'Connections that the server refused', registers: [registry] });
 
 const shutdown$ = fromEvent(process, 'SIGTERM').pipe(take(1));
 let isStopping = false;
@@ -26,7 +26,7 @@ const server = createServer((request, response) => {
 
 listen(server, {
   shutdown$,
-  // Behind nginx all connections come from there: it reports the addresses of the clients.
+  // All connections come from nginx, which reports the addresses of the clients.
   trustProxy: 1,
   maxPerAddress: 200,
   rateLimit: {},
@@ -39,7 +39,7 @@ listen(server, {
   },
   complete() {
     server.close();
-    // Connections that nothing comes over would keep the process for longer.
+    // Idle connections would keep the process alive.
     setTimeout(() => server.closeAllConnections(), GRACE).unref();
   },
 });
