@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Principal } from 'rxwire/server';
 
-/** Who is logged in. */
+/** A user who is logged in. */
 export interface User extends Principal {
   readonly name: string;
 }
 
-/** Who is logged in, by their cookies: the one thing that routes and wires share. In an application of yours it is its session store. */
+/** The sessions, which routes and wires share. An application uses its session store. */
 export interface Sessions {
-  /** Begins a session; answers with the `Set-Cookie` that names it. */
+  /** Begins a session, and returns its `Set-Cookie` header. */
   readonly begin: (name: string) => string;
+  /** Returns the user of a request, by its cookie. */
   readonly userOf: (request: Pick<IncomingMessage, 'headers'>) => User | undefined;
 }
 
@@ -20,7 +21,7 @@ export function createSessions(): Sessions {
     begin(name) {
       const id = randomUUID();
       users.set(id, { id: name, name });
-      // Behind TLS: `; Secure`, too.
+      // With TLS, add `; Secure`.
       return `session=${id}; Path=/; HttpOnly; SameSite=Strict`;
     },
     userOf: ({ headers: { cookie = '' } }) => users.get(/(?:^|;\s*)session=([^;]*)/.exec(cookie)?.[1] ?? ''),

@@ -3,7 +3,7 @@ import { reply } from 'rxwire';
 import type { ServerWire } from 'rxwire/server';
 import type { User } from './sessions.js';
 
-/** What the application does with each wire: here it answers who is at the other end. */
+/** Handles each wire: answers the request `app.who` with the name of the user. */
 export function serveWire(wire: ServerWire<User>): void {
   wire.pipe(reply({ 'app.who': () => of(wire.principal.name) })).subscribe(wire);
 }

@@ -1,7 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express';
 import type { Sessions } from '../sessions.js';
 
-/** An application as any other: it knows nothing of wires. */
+/** Creates an ordinary application, which does not know wires. */
 export function createApp(sessions: Sessions): Express {
   const app = express();
   const authenticated: RequestHandler = (request, response, next) => {

@@ -8,25 +8,25 @@ import { serveWire } from '../wires.js';
 import { createApp } from './app.js';
 
 export interface Options {
-  /** 0 takes any that is free. @default 4870 */
+  /** The port to listen on; 0: any free port. @default 4870 */
   readonly port?: number;
-  /** When it emits, the wires say goodbye, and then the server stops. @default never */
+  /** Stops the wires when it emits, and then the server. @default never */
   readonly shutdown$?: Observable<unknown>;
-  /** How long requests may take then, in ms. @default 5_000 */
+  /** How long open requests may take after the wires have stopped, in ms. @default 5_000 */
   readonly grace?: number;
 }
 
-/** Routes and wires on one server, which ask the same sessions who is there. */
+/** Starts a server for routes and wires, which share the sessions. */
 export async function startServer({ port = 4870, shutdown$ = NEVER, grace = 5_000 }: Options = {}): Promise<Server> {
   const sessions = createSessions();
   const server = createServer(createApp(sessions));
   const authenticate = sessions.userOf;
-  // Not `app.listen`: that would make a server of its own.
+  // Not `app.listen`, which would create another server.
   listen(server, { path: '/wire', authenticate: ({ request }) => authenticate(request), shutdown$ }).subscribe({
     next: serveWire,
     complete: () => {
       server.close();
-      // Connections that nothing comes over would keep it for longer.
+      // Idle connections would keep the server open.
       setTimeout(() => server.closeAllConnections(), grace).unref();
     },
   });

@@ -3,7 +3,7 @@ import type { Sessions } from '../sessions.js';
 
 const login = { body: { type: 'object', required: ['name'], properties: { name: { type: 'string', minLength: 1 } } } };
 
-/** An application as any other: it knows nothing of wires. */
+/** Creates an ordinary application, which does not know wires. */
 export function createApp(sessions: Sessions): FastifyInstance {
   const app = fastify();
   const authenticated = async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<unknown> =>

@@ -7,24 +7,24 @@ import { serveWire } from '../wires.js';
 import { createApp } from './app.js';
 
 export interface Options {
-  /** 0 takes any that is free. @default 4870 */
+  /** The port to listen on; 0: any free port. @default 4870 */
   readonly port?: number;
-  /** How long requests may take when it stops, in ms. @default 5_000 */
+  /** How long open requests may take after the wires have stopped, in ms. @default 5_000 */
   readonly grace?: number;
 }
 
-/** Routes and wires on one server, which ask the same sessions who is there. `close` lets the wires say goodbye first. */
+/** Starts a server for routes and wires, which share the sessions. `close` stops the wires first. */
 export async function startServer({ port = 4870, grace = 5_000 }: Options = {}): Promise<FastifyInstance> {
   const sessions = createSessions();
   const app = createApp(sessions);
   const shutdown$ = new Subject<void>();
   const wires$ = listen(app.server, { path: '/wire', authenticate: ({ request }) => sessions.userOf(request), shutdown$ });
   const stopped = lastValueFrom(wires$.pipe(tap(serveWire)), { defaultValue: undefined });
-  // Before Fastify waits for the connections: they would keep it.
+  // This runs before Fastify waits for the connections of the wires to end.
   app.addHook('preClose', async () => {
     shutdown$.next();
     await stopped;
-    // Connections that nothing comes over would keep it for longer.
+    // Idle connections would keep the server open.
     setTimeout(() => app.server.closeAllConnections(), grace).unref();
   });
   await app.listen({ port, host: '127.0.0.1' });
