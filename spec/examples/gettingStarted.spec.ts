@@ -39,14 +39,14 @@ it('step 5 counts each ticket once, although the server is killed three times', 
   const port = await freePort();
   const [serverPath, clientPath] = [program('lmdbStore(', port), program('lmdbOutbox(', port)];
   let server = start(serverPath);
-  await eventually(() => expect(server.printed()).toContain('ready, 0 tickets are sold'), 10_000);
+  await eventually(() => expect(server.printed()).toContain(': 0 tickets are sold'), 10_000);
   const client = start(clientPath);
   for (const ticket of [40, 90, 140]) {
     await eventually(() => expect(client.printed()).toContain(`sold ticket ${ticket}\n`), 20_000);
     server.process.kill('SIGKILL');
     await once(server.process, 'exit');
     server = start(serverPath);
-    await eventually(() => expect(server.printed()).toContain('ready, '), 10_000);
+    await eventually(() => expect(server.printed()).toContain(' tickets are sold'), 10_000);
   }
   const [code] = (await once(client.process, 'exit')) as [number];
   expect([code, client.printed().trim().split('\n').at(-1)]).toEqual([0, 'the server counted 200']);
