@@ -123,8 +123,7 @@ describe('closeCodes.json', () => {
     return run({}, [{ use: 'start' }, { close: code }, ...(reconnect ? back : [{ appEnds: true }, { expectNoConnection: 20 }])], 'client');
   });
 
-  // A client does not close with the codes of 4401 and 4403, which end a session as well.
-  it.each(travelling.filter(([code]) => code !== 4401 && code !== 4403))('is what listen does after %i', (code, { endsSession }) => {
+  it.each(travelling)('is what listen does after %i', (code, { endsSession }) => {
     const back = [{ open: 'c2' }, { send: ['hello', { '...': 'return' }] }, { expect: ['welcome', { known: !endsSession }] }];
     return run({}, [{ use: 'start' }, { close: code }, ...back], 'server');
   });

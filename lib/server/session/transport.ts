@@ -139,7 +139,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     // The connection would report the error to this observer as well.
     failed.leave();
     failed.fail(error);
-    this.error(error);
+    this.#lost(error, isRejection(error));
   }
 
   next(frame: Frame): void {
@@ -150,9 +150,14 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 
   /** Handles the loss of the connection. */
   error(error: unknown): void {
+    this.#lost(error, false);
+  }
+
+  /** @param isRejected Whether the server has closed the connection of a rejected client. */
+  #lost(error: unknown, isRejected: boolean): void {
     this.#detach();
     if (!this.#user) return;
-    if (!this.returns || isFinal(error)) {
+    if (!this.returns || isRejected || isFinal(error)) {
       const { closeCode = CloseCode.ABNORMAL, reason = '' } = Object(error) as Partial<ConnectionLostError>;
       this.#user.report({ kind: 'closed', closeCode, reason });
       this.#user.failed(error);
@@ -206,16 +211,21 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 }
 
 /**
- * Returns whether a session is over after an error of its connection: after a violation of the
- * protocol, or because its credentials do not count any more. A WebSocket library closes with other
- * codes by itself, for a frame that the network has damaged, or that it does not read.
+ * Returns whether a session is over after an error of its connection, whichever side has closed it:
+ * after a violation of the protocol. A WebSocket library closes with other codes by itself, for a
+ * frame that the network has damaged, or that it does not read.
  */
 function isFinal(error: unknown): boolean {
-  if (error instanceof ConnectionLostError) return FINAL_CODES.includes(error.closeCode);
+  if (error instanceof ConnectionLostError) return error.closeCode === CloseCode.BAD_FRAMES;
   return error instanceof RxwireError;
 }
 
-const FINAL_CODES: readonly number[] = [CloseCode.BAD_FRAMES, CloseCode.UNAUTHORIZED, CloseCode.FORBIDDEN];
+/** Returns whether the server closes a connection whose credentials are not valid any more. */
+function isRejection(error: unknown): boolean {
+  return error instanceof ConnectionLostError && REJECTIONS.includes(error.closeCode);
+}
+
+const REJECTIONS: readonly number[] = [CloseCode.UNAUTHORIZED, CloseCode.FORBIDDEN];
 
 type Goodbye = readonly [code: CloseCode, reason: string];
 
