@@ -11,8 +11,8 @@ export function showProgress({ seeds, failures, messages }: Tally, total: number
 }
 
 /** A failing seed, and how to see it again. */
-export function describeFailure({ seed, invariant, detail, at }: Failure, option = ''): string {
-  return `seed ${seed}, after ${Math.round(at)} ms: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- ${option}--seed ${seed}\n`;
+export function describeFailure({ seed, invariant, detail, at }: Failure, option = '', after = ''): string {
+  return `seed ${seed}, after ${Math.round(at)} ms: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- ${option}--seed ${seed}${after}\n`;
 }
 
 /** The last line: for programs. */

@@ -11,7 +11,7 @@ import { codecs, noteForgetting, type Context, type Welcomed } from './context.j
 import { isIntruder } from './intruder.js';
 import { createJournal } from './journal.js';
 import { createNetwork } from './network.js';
-import { drawPlan } from './plan.js';
+import { drawPlan, type Plan } from './plan.js';
 import { createSendable } from './sendable.js';
 import { createStoreFaults } from './storeFaults.js';
 import { createWatcher } from './watching.js';
@@ -25,10 +25,22 @@ const TODAY = 1_800_000_000_000;
 /** All that a run needs; `calmDown`: from now on nothing goes wrong. */
 export type Setting = Context & { calmDown(): void };
 
-export function createSetting(seed: number, clock: Clock, violate: Violate, tell: Tell | undefined, mustReturn: boolean): Setting {
+export interface PlanOptions {
+  readonly mustReturn: boolean;
+  /** Changes the plan that the seed has drawn. */
+  readonly change: (plan: Plan) => Plan;
+}
+
+export function createSetting(
+  seed: number,
+  clock: Clock,
+  violate: Violate,
+  tell: Tell | undefined,
+  { mustReturn, change }: PlanOptions,
+): Setting {
   const chance = createChance(seed);
   const streams = createStreams(seed);
-  const plan = drawPlan(chance, streams, mustReturn);
+  const plan = change(drawPlan(chance, streams, mustReturn));
   const journal = createJournal();
   const codec = codecs[plan.codec];
   const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0, hibernatingSends: 0 };

@@ -1,3 +1,4 @@
+import { identity } from 'rxjs';
 import { checkApplication, checkOutbox } from './checks/bounds.js';
 import { checkDrained, checkGone, checkLast, owedIn } from './checks/ending.js';
 import { watchSums } from './checks/sums.js';
@@ -12,6 +13,7 @@ import { watchHibernation } from './hibernation.js';
 import { createIntruder } from './intruder.js';
 import { inviteStrangers } from './strangers.js';
 import type { OutboxRecord } from './outbox.js';
+import type { Plan } from './plan.js';
 import { createServer, type Server } from './server.js';
 import { createSetting, type Setting, type Tell } from './setting.js';
 import { withoutTimers } from './timers.js';
@@ -60,17 +62,23 @@ export interface StoryOptions {
   readonly mustReturn?: boolean;
   /** Whether strangers come to the servers. @default true */
   readonly hasStrangers?: boolean;
+  /** Changes the plan that the seed has drawn. @default it stays */
+  readonly change?: (plan: Plan) => Plan;
 }
 
 /** Runs one seed: a client and a server, with all that goes wrong, until it stops going wrong and all is delivered. */
-export function runSeed(seed: number, tell?: Tell, { mustReturn = false, hasStrangers = true }: StoryOptions = {}): Outcome {
+export function runSeed(
+  seed: number,
+  tell?: Tell,
+  { mustReturn = false, hasStrangers = true, change = identity }: StoryOptions = {},
+): Outcome {
   let violation: Violation | undefined;
   const clock = createClock();
   const violate: Violate = (invariant, detail) => {
     violation ??= { invariant, detail, at: clock.now() };
     tell?.(clock.now(), 'VIOLATION', `${invariant}: ${detail}`);
   };
-  const context = createSetting(seed, clock, violate, tell, mustReturn);
+  const context = createSetting(seed, clock, violate, tell, { mustReturn, change });
   const goOn = (): boolean => {
     if (clock.steps() > MOST_STEPS) violate('drains', 'it does not come to rest');
     return violation === undefined;
