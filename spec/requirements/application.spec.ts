@@ -61,7 +61,7 @@ describe('R5 application layer, over a real socket', () => {
     expect((await sent).status).toBe('acked');
   });
 
-  it('router: an observable for messages nobody handled', async () => {
+  it('router: an observable of unhandled messages', async () => {
     const router = createRouter();
     const unhandled = record(router.unhandled$);
     router.add('known.*', () => undefined);

@@ -94,7 +94,7 @@ describe('R5 failures, over a real socket', () => {
     });
   });
 
-  it('a full queue drops the oldest and says so: of a wire, and of a queue', async () => {
+  it('a full queue drops the oldest message and reports it: of a wire, and of a queue', async () => {
     const orders = queue('orders', { maxSize: 1 });
     cleanups.push(orders.close);
     const drops = record(orders.drops$.pipe(map((drop) => `${drop.message.id} ${drop.reason}`)));
@@ -114,7 +114,7 @@ describe('R5 failures, over a real socket', () => {
     offline.unsubscribe();
   });
 
-  it('reconnect given up is told, and the end of the wire', async () => {
+  it('the end of reconnecting, and of the wire, is reported', async () => {
     const server = await wireServer((served) => served.subscribe());
     const wire = connect({ link: webSocket(server.url), reconnect: { initialInterval: 10, jitter: 0, maxRetries: 2 } });
     const [end, errors, states] = [record(wire), record(wire.errors$), record(wire.state$.pipe(map(({ status }) => status)))];

@@ -25,7 +25,7 @@ describe('R5 queues and batches', () => {
     return both.wire;
   }
 
-  it('named queues: maxSize 1,000; a full queue drops the oldest and says so', async () => {
+  it('named queues: maxSize 1,000; a full queue drops the oldest message and reports it', async () => {
     const orders = queue('orders');
     cleanups.push(orders.close);
     const drops = record(orders.drops$.pipe(map((drop) => `${drop.message.id} ${drop.reason}`)));
