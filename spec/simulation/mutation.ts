@@ -45,7 +45,7 @@ export const HOUR: Story = { worker: 'hour/shortWorker.ts', run: (seed) => runHo
 export async function testMutants(jobs: number, stories: readonly Story[]): Promise<boolean> {
   const verdicts: Verdict[] = [];
   const waiting = stories.flatMap((story) => story.mutants.map((mutant) => ({ mutant, story })));
-  print('| mutant | breaks | caught by seed | because |\n|---|---|---|---|');
+  print('| mutant | rule that it breaks | caught by seed | broken invariant |\n|---|---|---|---|');
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const verdict = await judge(next.mutant, MOST_SEEDS, next.story);

@@ -36,6 +36,13 @@ describe('simulation', () => {
     expect(readFileSync(file, 'utf8').split(find)).toHaveLength(2);
   });
 
+  it.each([...MUTANTS, ...RETURNING_MUTANTS, ...HOUR_MUTANTS])(
+    'has a row in docs/simulation.md for the deliberate fault: $name',
+    ({ name, why }) => {
+      expect(readFileSync('docs/simulation.md', 'utf8')).toContain(`\n| ${name} | ${why} | `);
+    },
+  );
+
   it('cannot put a fault where its place is not', async () => {
     const [mutant] = MUTANTS;
     await expect(judge({ ...mutant!, find: 'nowhere to be found' })).rejects.toThrow('has 0 places like this: nowhere to be found');

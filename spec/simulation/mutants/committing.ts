@@ -20,14 +20,14 @@ export const COMMITTING: readonly Mutant[] = [
   },
   {
     name: 'ack before the commit',
-    why: 'what is acked outlives a crash',
+    why: 'acked messages outlive a crash',
     file: 'lib/session/endpoint.ts',
     find: 'this.#committer.add(number, outcomes, mine);',
     replace: '(this.#committer.add(number, outcomes, mine), mine.mark(number), this.#acks.processed(this.receiver.tracker.done));',
   },
   {
-    name: 'cursor without what is finished above it',
-    why: 'what was finished out of order is not done again after a crash',
+    name: 'cursor without the finished messages above it',
+    why: 'a message that was finished out of order has no effect again after a crash',
     file: 'lib/session/receive/ackTracker.ts',
     find: 'const finished = [...above, ...numbers].filter((number) => number > then.done)',
     replace: 'const finished = [...above, ...numbers].filter((number) => number < 0)',

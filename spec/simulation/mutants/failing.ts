@@ -3,29 +3,29 @@ import type { Mutant } from './mutant.js';
 /** Faults that show when stores fail, or one side receives less than the other sends. */
 export const FAILING: readonly Mutant[] = [
   {
-    name: 'a failure of a store that counts as one of the handler',
-    why: 'a failure of a store is none of a handler',
+    name: 'count a failure of a store as one of the handler',
+    why: 'a failure of a store is no failure of a handler',
     file: 'lib/session/receive/inboxCommitter.ts',
     find: 'if (!hasThrown || error instanceof StoreError) {',
     replace: 'if (error instanceof StoreError && error.fault === "fenced") {',
   },
   {
-    name: 'a message that was not stored, and has no last receipt',
+    name: 'no last receipt for a message that was not stored',
     why: 'each message has a last receipt, or is in the outbox',
     file: 'lib/session/send/outboxWriter.ts',
     find: 'writing = kept;',
     replace: '',
   },
   {
-    name: 'an error that is no StoreError',
+    name: 'deliver an error that is no StoreError',
     why: 'a store that fails with any error is reported as ERR_STORE',
     file: 'lib/session/store/storeErrorOf.ts',
     find: "return reason instanceof StoreError ? reason : new StoreError(store, 'failed', reason);",
     replace: 'return reason as StoreError;',
   },
   {
-    name: 'a limit of the receiver that is ignored',
-    why: 'what is larger than the receiver accepts is not sent',
+    name: 'ignore a limit of the receiver',
+    why: 'messages above the limit of the receiver are not sent',
     file: 'lib/session/send/sender.ts',
     find: 'if (limits) this.target.limit(limits);',
     replace: '',
@@ -38,14 +38,14 @@ export const FAILING: readonly Mutant[] = [
     replace: "for (const { id } of batch.messages) this.#pending.note(id, 'sent');",
   },
   {
-    name: 'bytes that stay counted',
-    why: 'a sum equals what it sums',
+    name: 'keep counting removed bytes',
+    why: 'a sum equals the parts that it counts',
     file: 'lib/session/send/inFlight.ts',
     find: 'this.count -= messages.length;',
     replace: '',
   },
   {
-    name: 'a callback that ends what calls it',
+    name: 'let a callback end its caller',
     why: 'a callback of the application that throws affects one message',
     file: 'lib/session/send/pendingMessages.ts',
     find: '      this.#callOnDead(message, details.error);',
