@@ -57,14 +57,14 @@ const all = (ids: readonly string[], outcome: string): Step[] =>
 describe('resuming.json', () => {
   const rows = load<readonly Resuming[]>('resuming.json');
 
-  const before = ({ sent, acked, unsent }: Resuming): Step[] => [
+  const before = ({ sent, acked }: Resuming): Step[] => [
     { use: 'start' },
     ...sent.flatMap((id, index) => [{ appSends: [id] }, { expectMessages: { first: index + 1, ids: [id] } }]),
     ...(acked > 0 ? [{ send: ['ack', acked, 1_024] }, ...all(sent.slice(0, acked), 'acked')] : []),
     { cut: true },
-    { wait: 10 },
-    ...(unsent.length > 0 ? [{ appSends: unsent }] : []),
   ];
+  // During the next handshake: before that, an implementation may not have detected the cut, and sends over the old connection.
+  const during = ({ unsent }: Resuming): Step[] => (unsent.length > 0 ? [{ appSends: unsent }] : []);
   const after = ({ then: { inDoubt = [], heldUntil, sends } }: Resuming): Step[] => [
     ...(heldUntil === undefined ? [] : [{ quiet: 20 }, { send: ['ack', heldUntil, 1_024] }]),
     ...(sends ? [{ expectMessages: { first: sends[0], ids: sends.slice(1) } }] : []),
@@ -77,6 +77,7 @@ describe('resuming.json', () => {
     const welcome: Step[] = [
       { accept: 'c2' },
       { expect: ['hello', { n: '$n2' }] },
+      ...during(row),
       { send: ['welcome', { '...': 'welcomeBack', known, resumed: known, sid: known ? '$sid' : '$sid2', rx }] },
     ];
     return run({ delivery: row.delivery }, [...before(row), ...welcome, ...after(row)], 'client');
@@ -88,6 +89,7 @@ describe('resuming.json', () => {
       { open: 'c2' },
       { send: ['hello', { '...': 'return', rx: known ? rx : null }] },
       { expect: ['welcome', { known: true, resumed: known }] },
+      ...during(row),
       { send: ['ack', 0, 1_024] },
     ];
     return run({ delivery: row.delivery }, [...before(row), ...hello, ...after(row)], 'server');
