@@ -105,8 +105,8 @@ export default defineConfig(
     },
   },
   {
-    // The configuration files of jest and eslint have to be default exports.
-    files: ['*.config.{js,ts}'],
+    // The configuration files of jest, eslint and VitePress have to be default exports.
+    files: ['*.config.{js,ts}', 'docs/.vitepress/**/*.ts'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'no-restricted-exports': 'off' },
   },

@@ -44,9 +44,26 @@ export function unreachablePages(folder: string, pages: readonly string[], start
   return pages.filter((page) => !reached.has(page));
 }
 
-/** The text of a file without the code in its fences. Line numbers are kept. */
+/** Returns the targets of the links and pictures of a Markdown text. */
+export function linkTargets(text: string): readonly string[] {
+  return linksOf('', withoutFences(text)).map(({ target }) => target);
+}
+
+/** Returns the anchor that GitHub gives to a heading, if no heading above it has the same one. */
+export function headingAnchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '')
+    .replace(/\s/g, '-');
+}
+
 function proseOf(file: string): string {
-  return readFileSync(file, 'utf8').replace(/^( *)(```+)[^\n]*\n[\s\S]*?^\1\2 *$/gm, (fence) => fence.replace(/[^\n]/g, ''));
+  return withoutFences(readFileSync(file, 'utf8'));
+}
+
+/** The text without the code in its fences. Line numbers are kept. */
+function withoutFences(text: string): string {
+  return text.replace(/^( *)(```+)[^\n]*\n[\s\S]*?^\1\2 *$/gm, (fence) => fence.replace(/[^\n]/g, ''));
 }
 
 /** Finds `[text](target)`, `![alt](target)`, `[name]: target`, and the `src` and `href` of HTML. */
@@ -65,8 +82,7 @@ function anchorsOf(file: string): ReadonlySet<string> {
   const seen = new Map<string, number>();
   const prose = proseOf(file);
   const headings = [...prose.matchAll(/^#{1,6} +(.+?) *#*$/gm)].map(([, heading = '']) => {
-    const words = heading.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
-    const slug = words.replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '').replace(/\s/g, '-');
+    const slug = headingAnchor(heading.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1'));
     const before = seen.get(slug) ?? 0;
     seen.set(slug, before + 1);
     return before === 0 ? slug : `${slug}-${before}`;
