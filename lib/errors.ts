@@ -5,5 +5,5 @@ export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from '.
 export * from './errors/messageErrors.js';
 export * from './errors/requestErrors.js';
 export * from './errors/poolErrors.js';
-export * from './errors/rxwireError.js';
+export { RxwireError, type ErrorCode } from './errors/rxwireError.js';
 export * from './errors/streamErrors.js';

@@ -25,6 +25,7 @@ import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { RxwireError } from '../errors.js';
+import { textOf } from '../errors/rxwireError.js';
 import { fallback } from '../link/fallback/fallback.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { longPolling } from '../link/longPolling.js';
@@ -122,7 +123,7 @@ function addressOf(text: string): string {
   if (!url || !/^(ws|wss|http|https):$/.test(url.protocol))
     throw new UsageError(`the url must begin with ws:, wss:, http: or https:, got ${text}`);
   if (url.username !== '' || url.password !== '')
-    throw new UsageError('a url ends up in logs: pass the token with --token or RXWIRE_TOKEN');
+    throw new UsageError('the url must not contain credentials, because urls appear in logs: pass the token with --token or RXWIRE_TOKEN');
   if (url.pathname === '/') url.pathname = '/wire';
   return url.href.replace(/^http/, 'ws');
 }
@@ -144,15 +145,16 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
 }
 
 /**
- * Returns the message of an error, and that of its first cause, if rxwire has not made it: it says
- * what the system has reported.
+ * Returns the sentence of an error. Adds the message of its root cause if that is not an error of
+ * rxwire: it says what the system has reported.
  */
 export function reasonOf(error: unknown): string {
   if (error === undefined) return 'the server has ended it';
   if (!(error instanceof Error)) return inspect(error);
   let root = error;
   while (root.cause instanceof Error) root = root.cause;
-  return root instanceof RxwireError || error.message.includes(root.message) ? error.message : `${error.message}: ${root.message}`;
+  const text = textOf(error);
+  return root instanceof RxwireError || text.includes(root.message) ? text : `${text}: ${root.message}`;
 }
 
 /**

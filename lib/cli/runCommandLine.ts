@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addBench } from './benchCommand.js';
 import { createCommandContext, type CommandContext } from './commandContext.js';
+import { RxwireError } from '../errors.js';
 import { reasonOf } from './connectionOptions.js';
 import { ExitCode, exitCodeOf } from './exitCode.js';
 import { addInspect } from './inspectCommand.js';
@@ -57,6 +58,7 @@ function usageCode({ exitCode }: CommanderError): number {
 
 /** Reports the error, and returns its exit code. */
 function fail(error: unknown, context: CommandContext | undefined): number {
-  context?.note(reasonOf(error));
+  const pointer = error instanceof RxwireError ? error.message.slice(error.text.length) : '';
+  context?.note(reasonOf(error) + pointer);
   return exitCodeOf(error);
 }

@@ -3,6 +3,7 @@ import { concat, ignoreElements, interval, merge, of, switchMap, tap, timer } fr
 import { channel } from '../app/channels/channel.js';
 import { sendAll } from '../app/sending/sendAll.js';
 import type { SendingWire } from '../app/sending/sendOptions.js';
+import { textOf } from '../errors/rxwireError.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
@@ -106,7 +107,7 @@ function createTally({ print, progress, note }: CommandContext): Tally {
       if (isDelivered) delivered++;
       else {
         failed++;
-        const reason = error?.message ?? outcome ?? status;
+        const reason = (error && textOf(error)) ?? outcome ?? status;
         void print({ id, status, ...(outcome && { outcome }), reason }, () => `${id}  ${status}  ${printable(reason)}`);
       }
     },

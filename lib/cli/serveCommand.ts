@@ -61,7 +61,7 @@ async function serveClients(flags: ServeFlags, context: CommandContext): Promise
     path,
     shutdown$: context.stop$,
     drainTimeout: Math.max(1, drain),
-    onRefused: ({ message }) => report('refused', { reason: message }),
+    onRefused: ({ text }) => report('refused', { reason: text }),
   };
   const listening$ = checked(() => listen(server, options));
   const served = new Promise<void>((complete, error) =>

@@ -68,7 +68,7 @@ function parse(frame: string | Uint8Array): unknown {
   } catch (error) {
     cause = error;
   }
-  throw new DecodeError('json', 'not JSON text', cause);
+  throw new DecodeError('json', 'the text is not JSON', cause);
 }
 
 /** Removes keys named `__proto__` from the value of a JSON text. */

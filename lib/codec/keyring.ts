@@ -102,13 +102,13 @@ function createKeyring(options: KeyringOptions): Keyring {
   const add: Keyring['add'] = (name, key) => {
     checkName(name);
     // If a name were reused, data that the first key has encrypted would look forged.
-    if (all.has(name)) throw new TypeError(`keyring: there is a key ${name} already`);
+    if (all.has(name)) throw new TypeError(`keyring: the key ${name} exists already`);
     if (!(key instanceof Uint8Array) || key.length !== SIZE) throw new RangeError(`keyring: key ${name} must be ${SIZE} bytes`);
     // A copy that shares no memory with the given array, so that the caller may erase it.
     all.set(name, Uint8Array.from(key));
   };
   const use: Keyring['use'] = (name) => {
-    if (!all.has(name)) throw new RangeError(`keyring: there is no key ${name}`);
+    if (!all.has(name)) throw new RangeError(`keyring: the key ${name} does not exist`);
     current = name;
   };
 
@@ -122,7 +122,7 @@ function createKeyring(options: KeyringOptions): Keyring {
     add,
     use,
     remove(name) {
-      if (name === current) throw new RangeError(`keyring: ${name} is in use`);
+      if (name === current) throw new RangeError(`keyring: the current key ${name} cannot be removed`);
       all.delete(name);
     },
   };

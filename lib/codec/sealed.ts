@@ -89,7 +89,7 @@ function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchS
     open: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
       const sealed = unpackSealed(frame, refused);
       const { kind, key, nonce, body } = sealed;
-      if (binary === (kind === TEXT)) throw refused('unexpected kind of frame inside');
+      if (binary === (kind === TEXT)) throw refused('it contains a frame of the wrong kind');
       const secret = keys.get(key);
       if (!secret) throw refused(`the keyring of this side has no key ${NAME_PATTERN.test(key) ? key : '?'}: ${MISMATCH}`);
       const onForged = (cause: unknown): never => {

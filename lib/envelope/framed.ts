@@ -68,7 +68,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
           },
           (error) => {
             onBadFrame?.(error as RxwireError);
-            if (++bad >= maxBadFrames) refuse(new ConnectionLostError(BAD_FRAMES, `${bad} undecodable frames`));
+            if (++bad >= maxBadFrames) refuse(new ConnectionLostError(BAD_FRAMES, `${bad} frames were undecodable`));
             return undefined;
           },
         );

@@ -27,7 +27,7 @@ export function readInOrder<T, C>(
   return (arrivals$) =>
     new Observable((to) => {
       follow(arrivals$, to, read, (bytes) => {
-        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames to decode'));
+        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames wait'));
       });
     });
 }

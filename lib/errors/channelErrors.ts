@@ -59,7 +59,7 @@ export class ChannelFailedError extends RxwireError {
   constructor(part: 'log' | 'presence' | 'authorize' | 'identify', channel: string, cause: unknown) {
     super(
       'ERR_CHANNEL_FAILED',
-      `"${part}" of the hub failed for the channel ${channel || 'of a client'}${becauseOf(cause)}`,
+      `"${part}" of the hub failed${channel && ` for the channel ${channel}`}${becauseOf(cause)}`,
       { part, channel },
       cause,
     );

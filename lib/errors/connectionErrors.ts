@@ -12,12 +12,7 @@ export class ConnectionLostError extends RxwireError {
     readonly wasClean = false,
     cause?: unknown,
   ) {
-    super(
-      'ERR_CONNECTION_LOST',
-      `the connection ended with the close code ${closeCode}${reason && `: ${reason}`}`,
-      { closeCode, reason },
-      cause,
-    );
+    super('ERR_CONNECTION_LOST', `the connection ended (${closeCode})${reason && `: ${reason}`}`, { closeCode, reason }, cause);
   }
 }
 
@@ -64,7 +59,7 @@ export class ReconnectGivenUpError extends RxwireError {
 /** The peer no longer knows this session: messages that it had sent but not delivered are lost. */
 export class SessionLostError extends RxwireError {
   constructor() {
-    super('ERR_SESSION_LOST', 'the other side has forgotten this session: the messages that it had not delivered are lost');
+    super('ERR_SESSION_LOST', 'the other side has forgotten this session: its undelivered messages are lost');
   }
 }
 
@@ -77,12 +72,7 @@ export class UnauthorizedError extends RxwireError {
 
   /** @param closeCode 4401: invalid credentials; 4403: insufficient permissions. */
   constructor(closeCode: number, reason: string, cause?: unknown) {
-    super(
-      'ERR_UNAUTHORIZED',
-      `the server rejected this client with the close code ${closeCode}${reason && `: ${reason}`}`,
-      { closeCode, reason },
-      cause,
-    );
+    super('ERR_UNAUTHORIZED', `the server rejected this client (${closeCode})${reason && `: ${reason}`}`, { closeCode, reason }, cause);
   }
 }
 

@@ -34,7 +34,7 @@ export class UndeliveredError extends RxwireError implements UndeliveredMessages
   ) {
     const shown = ids.slice(0, MAX_IDS_IN_TEXT);
     const names = `${shown.join(', ')}${count > shown.length ? ', …' : ''}`;
-    const rest = kept > 0 ? `. The outbox keeps ${kept} of them: the next wire with this outbox sends them` : '';
+    const rest = kept > 0 ? `. The outbox keeps ${kept} of them for the next wire` : '';
     const what = count === 1 ? '1 message was' : `${count} messages were`;
     super(code, `${what} not delivered ${end} (${names})${rest}`, { count, ids: ids.slice(0, MAX_IDS), kept, ...details });
   }

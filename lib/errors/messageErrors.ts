@@ -1,4 +1,4 @@
-import { becauseOfWire, RxwireError } from './rxwireError.js';
+import { becauseOfWire, POINTER, RxwireError } from './rxwireError.js';
 
 /** No ack arrived in time, and no attempts are left. */
 export class AckTimeoutError extends RxwireError {
@@ -8,7 +8,7 @@ export class AckTimeoutError extends RxwireError {
 
   /** @param attempts The number of times that the message was sent. */
   constructor(id: string, attempts: number, timeout: number) {
-    super('ERR_ACK_TIMEOUT', `the message ${id} was sent ${attempts} times, and no ack came within ${timeout} ms`, {
+    super('ERR_ACK_TIMEOUT', `the message ${id} was sent ${attempts} times, and no ack arrived within ${timeout} ms`, {
       id,
       attempts,
       timeout,
@@ -67,7 +67,7 @@ export class MessageDroppedError extends RxwireError {
    */
   explain(cause: unknown): void {
     if (this.reason !== 'closed' || cause === undefined) return;
-    this.message += becauseOfWire(cause);
+    this.message = this.message.split(POINTER).join(becauseOfWire(cause) + POINTER);
     this.cause = cause;
   }
 }
@@ -138,7 +138,7 @@ export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
 
   constructor(count: number) {
-    super('ERR_MISSED', `${count} messages will not arrive: the other side has dropped them`, { count });
+    super('ERR_MISSED', `the other side has dropped ${count} undelivered messages`, { count });
   }
 }
 
@@ -149,8 +149,7 @@ export class NotEncryptedError extends RxwireError {
   declare readonly reason: string;
 
   constructor({ id, type }: MessageName) {
-    const reason =
-      'metadata.encrypted is true and the payload is not encrypted. Pass the message through encryptPayload, or use a sealed codec';
+    const reason = 'metadata.encrypted is true, but the payload is not encrypted. Use encryptPayload or a sealed codec';
     super('ERR_NOT_ENCRYPTED', `the message ${id} (${type}) was not sent: ${reason}`, { id, type, reason });
   }
 }
@@ -161,7 +160,7 @@ export class OverflowError extends RxwireError {
   declare readonly limit: number;
 
   constructor(buffer: string, limit: number) {
-    super('ERR_OVERFLOW', `the buffer of ${buffer} is full: its limit is ${limit}`, { buffer, limit });
+    super('ERR_OVERFLOW', `${buffer}: the limit of ${limit} is reached`, { buffer, limit });
   }
 }
 
@@ -246,7 +245,7 @@ export class InDoubtError extends RxwireError {
   declare readonly id: string;
 
   constructor(id: string) {
-    super('ERR_IN_DOUBT', `the message ${id} was not sent again: the other side may have processed it, and does not know`, { id });
+    super('ERR_IN_DOUBT', `the message ${id} was not sent again: the other side may have processed it`, { id });
   }
 }
 

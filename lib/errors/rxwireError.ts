@@ -39,26 +39,56 @@ export type ErrorCode =
   | 'ERR_UNSUPPORTED'
   | 'ERR_WIRE_CLOSED';
 
+/** What follows the sentence in the message of an error, before the anchor of its code. */
+export const POINTER = ' (see rxwire/docs/errors.md#';
+
 /**
  * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only
- * this failure. The meaning of each code, and what to do, is in
- * `node_modules/rxwire/docs/errors.md`; log `String(error)` and `cause`, not `message` alone.
+ * this failure. `message` ends with the address of the heading that explains the code and says what
+ * to do: `(see rxwire/docs/errors.md#err_decode)`, in `node_modules`. Log `String(error)` and
+ * `cause`, not `message` alone.
  *
  * @example
- * wire.errors$.pipe(filter((error) => error.code === 'ERR_DECODE')).subscribe((error) => console.warn(error.message));
+ * import { connect, json, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), codec: json() });
+ * wire.errors$.subscribe((error) => {
+ *   if (error.code === 'ERR_DECODE') console.warn(String(error), error.cause);
+ * });
  */
 export class RxwireError extends Error {
-  /** See the heading of this code in docs/errors.md, which is in the package. */
+  /** A stable code. It is a heading of docs/errors.md, which is in the package. */
   declare readonly code: ErrorCode;
 
   /**
-   * @param text A sentence for people.
+   * @param text A sentence for people: what was expected, and what was found.
    * @param details The facts of this failure: they become fields of the error.
    */
-  constructor(code: ErrorCode, text: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
-    super(text, { cause });
+  constructor(code: ErrorCode, text: string, details?: Readonly<Record<string, unknown>>, cause?: unknown) {
+    super(`${text}${POINTER}${code.toLowerCase()})`, { cause });
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
+
+  /**
+   * The sentence of `message`, without the address of the heading: for users, and for other texts.
+   */
+  get text(): string {
+    return this.message.split(POINTER)[0] as string;
+  }
+}
+
+/** Returns the sentence of an error, without the address of a heading. */
+export function textOf(error: Error): string {
+  return error instanceof RxwireError ? error.text : error.message;
+}
+
+/**
+ * Returns the message of an error with the text of one of its causes, before the address of the
+ * heading.
+ */
+export function messageWith(error: Error, reason: string): string {
+  const text = textOf(error);
+  return `${text}: ${reason}${error.message.slice(text.length)}`;
 }
 
 /**
@@ -66,12 +96,12 @@ export class RxwireError extends Error {
  * may receive: a cause may contain paths.
  */
 export function becauseOf(cause: unknown): string {
-  return cause instanceof Error ? `: ${cause.message}` : '';
+  return cause instanceof Error ? `: ${textOf(cause)}` : '';
 }
 
 /**
  * Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths.
  */
 export function becauseOfWire(cause: unknown): string {
-  return cause instanceof RxwireError ? ` (${cause.message})` : '';
+  return cause instanceof RxwireError ? ` (${cause.text})` : '';
 }

@@ -93,7 +93,7 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
       return;
     }
     this.#isTooOften ??= createRateDetector(MAX_CONTROLS, CONTROLS_IN, this.#scheduler);
-    if (this.#isTooOften()) this.error(new ConnectionLostError(CloseCode.FLOOD, 'too many pings'));
+    if (this.#isTooOften()) this.error(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many pings'));
   }
 
   closed(code: number, reason: string): void {

@@ -46,7 +46,7 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
     timeout({
       first: Math.min(openTimeout, MAX_DELAY),
       scheduler,
-      with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'did not open in time')),
+      with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'the connection timed out')),
     }),
   );
   const opening = opened$.subscribe({

@@ -26,7 +26,8 @@ export async function openStream(manager: OpenManager, { limits, ...fixed }: Str
   try {
     const info = await streams.info(name);
     const missing = subjects.find((subject) => !info.config.subjects.includes(subject));
-    if (missing !== undefined) throw new UnsupportedError(`the stream ${name} is another's: it has no subject ${missing}`);
+    if (missing !== undefined)
+      throw new UnsupportedError(`the stream ${name} belongs to another application: it has no subject ${missing}`);
     return hasLimits(info.config, limits) ? info : await streams.update(name, limits);
   } catch (error) {
     if (codeOf(error) !== STREAM_NOT_FOUND) throw error;

@@ -162,5 +162,5 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
  * paths.
  */
 function textOf(error: Error | null): string {
-  return error instanceof RxwireError ? error.message : 'the other side has destroyed it';
+  return error instanceof RxwireError ? error.text : 'the other side has destroyed it';
 }

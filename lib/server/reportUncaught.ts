@@ -1,4 +1,5 @@
 import { config } from 'rxjs';
+import { messageWith, textOf } from '../errors/rxwireError.js';
 import { guard } from '../internal/guard.js';
 import { warn } from './nodePlatform.js';
 
@@ -16,5 +17,5 @@ export function reportUncaught(error: Error): void {
 function warnOf(error: unknown): void {
   const { message = String(error), stack = '', cause } = Object(error) as Partial<Error>;
   const { message: reason, stack: detail = stack } = Object(cause) as Partial<Error>;
-  warn(reason === undefined ? message : `${message}: ${reason}`, detail);
+  warn(reason === undefined ? message : messageWith(error as Error, textOf(cause as Error)), detail);
 }

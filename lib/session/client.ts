@@ -275,10 +275,10 @@ function hello(state: State, endpoint: Endpoint, { offered }: NegotiatedCodec, o
 
 /** @throws {ProtocolError} When the frame is not an answer to the hello of this client. */
 function welcomeIn(frame: HandshakeFrame, { isWelcome }: Connection, state: State): Welcome {
-  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`unexpected ${frame.kind} frame`);
+  if (frame.kind !== 'welcome' || isWelcome) throw new ProtocolError(`unexpected frame: ${frame.kind}`);
   const welcome = parseWelcome(frame.value);
   const { n, sid, known, resumed } = welcome;
-  if (n !== state.attempts) throw new ProtocolError('welcome for another hello');
-  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('welcome for another session');
+  if (n !== state.attempts) throw new ProtocolError('the welcome answers another hello');
+  if (resumed && !(known && state.remembers && sid === state.ticket?.sid)) throw new ProtocolError('the welcome resumes another session');
   return welcome;
 }

@@ -76,7 +76,7 @@ export class Connection {
     this.silence = noSilence(options.scheduler.now());
     const tooLate$ = after(options.helloTimeout, options.scheduler).pipe(
       map((): never => {
-        throw new ConnectionLostError(HELLO_TIMEOUT, 'no end of the handshake');
+        throw new ConnectionLostError(HELLO_TIMEOUT, 'the handshake timed out');
       }),
     );
     this.#watching = tooLate$.subscribe({ error: (error: unknown) => this.fail(error) });
@@ -118,7 +118,7 @@ export class Connection {
    * {ProtocolError} When the other side may not send yet.
    */
   isEarly(frame: SessionFrame): boolean {
-    if (!this.isWelcome) throw new ProtocolError('a frame before the welcome');
+    if (!this.isWelcome) throw new ProtocolError('a frame arrived before the welcome');
     if (this.isAgreed) return false;
     const ack = frame.kind === 'ack' ? frame : frame.kind === 'msg' ? frame.ack : undefined;
     if (ack && ack.done >= (this.earlyAck?.done ?? 0)) this.earlyAck = ack;

@@ -96,11 +96,11 @@ export function countOf(encoded: readonly Encoded[]): number {
 /** Decodes a body. @throws {RxwireError} When the codec cannot decode the body; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
   const fail = (error: unknown): never => {
-    throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'cannot decode', cause));
+    throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'it has failed', cause));
   };
   try {
     const isText = typeof body === 'string';
-    if (codec.binary === isText) throw new DecodeError(codec.name, `unexpected ${isText ? 'text' : 'binary'} frame`);
+    if (codec.binary === isText) throw new DecodeError(codec.name, `it cannot be a ${isText ? 'text' : 'binary'} frame`);
     const messages = codec.decode(body, context);
     return isObservable(messages) ? attempt(() => messages, identity, fail) : messages;
   } catch (error) {

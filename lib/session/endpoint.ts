@@ -169,7 +169,7 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
     if (connection !== this.#connection) return;
     const accepted = Math.max(rx, connection.earlyAck?.done ?? 0);
     if (accepted > this.sender.inFlight.sent) {
-      this.#reader.refuse(new ProtocolError('an ack of what was never sent'), connection);
+      this.#reader.refuse(new ProtocolError('an ack covers unsent messages'), connection);
       return;
     }
     this.hasLazyAcks = lazyAcks;

@@ -88,7 +88,7 @@ export function count(silence: Silence, now: number): void {
  */
 export function mustPing(silence: Silence, isLate: boolean, every: number): boolean {
   if (silence.quiet > 0 && isLate && !silence.hasAsked) ask(silence);
-  else if (silence.quiet >= 4) throw new ConnectionLostError(SILENT, `peer silent for ${2 * every} ms`);
+  else if (silence.quiet >= 4) throw new ConnectionLostError(SILENT, `the peer was silent for ${2 * every} ms`);
   else return silence.quiet >= 2;
   return true;
 }

@@ -142,7 +142,8 @@ export function linkFaults({ scheduler = steadyScheduler(), random = Math.random
         finalize(() => sending.unsubscribe()),
       );
     });
-  const lost = (): Observable<never> => lost$.pipe(mergeMap(() => throwError(() => new ConnectionLostError(ABNORMAL, 'cut'))));
+  const lost = (): Observable<never> =>
+    lost$.pipe(mergeMap(() => throwError(() => new ConnectionLostError(ABNORMAL, 'the test has cut the connection'))));
   const refuse = throwError(() => new ConnectionLostError(ABNORMAL, 'the network is cut'));
 
   return {

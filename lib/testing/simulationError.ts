@@ -1,3 +1,4 @@
+import { textOf } from '../errors/rxwireError.js';
 import type { SimulationEvent } from './simulationWorld.js';
 
 /** A seed of a simulation has failed. `cause` is the error of the check. */
@@ -33,5 +34,5 @@ export class SimulationError extends Error {
 /** Returns the text of an error, and of its causes. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+  return error.cause === undefined ? error.message : `${textOf(error)}: ${reasonOf(error.cause)}`;
 }

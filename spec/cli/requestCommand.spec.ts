@@ -34,14 +34,16 @@ describe('rxwire request', () => {
     const { url } = await startServer();
     const { code, stderr } = await runCli(['request', url, 'nobody', '--timeout', '100']);
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^rxwire: [^\n]*within 100 ms\n$/);
+    expect(stderr).toMatch(/^rxwire: [^\n]*within 100 ms \(see rxwire\/docs\/errors\.md#err_request_timeout\)\n$/);
   });
 
   it('has the exit code 3, and says why, when there is no server', async () => {
     const port = await freePort();
     const { code, stderr } = await runCli(['request', `ws://127.0.0.1:${port}`, 'echo', '--no-reconnect']);
     expect(code).toBe(3);
-    expect(stderr).toBe(`rxwire: the connection ended with the close code 1006: connect ECONNREFUSED 127.0.0.1:${port}\n`);
+    expect(stderr).toBe(
+      `rxwire: the connection ended (1006): connect ECONNREFUSED 127.0.0.1:${port} (see rxwire/docs/errors.md#err_connection_lost)\n`,
+    );
   });
 
   it.each(['websocket', 'sse', 'long-polling'])('reaches the server over %s', async (transport) => {

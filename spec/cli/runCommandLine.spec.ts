@@ -31,7 +31,10 @@ describe('the command line', () => {
     [['tail', url, 'c', '--history', '0'], "argument '0' is invalid. It must be at least 1."],
     [['tail', url, 'a channel'], 'rxwire: channel: "name" must match'],
     [['tail', 'ftp://127.0.0.1'], 'rxwire: the url must begin with ws:, wss:, http: or https:, got ftp://127.0.0.1'],
-    [['tail', 'ws://ann:s3cret@127.0.0.1'], 'rxwire: a url ends up in logs: pass the token with --token or RXWIRE_TOKEN'],
+    [
+      ['tail', 'ws://ann:s3cret@127.0.0.1'],
+      'rxwire: the url must not contain credentials, because urls appear in logs: pass the token with --token or RXWIRE_TOKEN',
+    ],
     [['send', url, '--text'], 'rxwire: --text needs --type'],
     [['send', url, '--delivery', 'twice'], 'is invalid. Allowed choices are at-most-once, at-least-once, exactly-once.'],
     [['request', url, 'echo', '{'], 'rxwire: the payload must be JSON, got {; --text sends a text'],

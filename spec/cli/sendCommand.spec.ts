@@ -149,7 +149,9 @@ describe('rxwire send', () => {
     const send = (env: NodeJS.ProcessEnv) => runCli(['send', url, '--type', 'n'], '1\n', env);
     const wrong = await send({ RXWIRE_TOKEN: 's3crex' });
     expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toContain('rxwire: the server rejected this client with the close code 4401: unauthorized\n');
+    expect(wrong.stderr).toContain(
+      'rxwire: the server rejected this client (4401): the credentials were not accepted (see rxwire/docs/errors.md#err_unauthorized)\n',
+    );
     expect((await send({})).code).toBe(1);
     expect(await send({ RXWIRE_TOKEN: 's3cret' })).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
   });

@@ -193,7 +193,7 @@ describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
 
   it('refuses content that is no UTF-8, where the codec makes text', () => {
     const frame = gzipSync(Buffer.concat([Buffer.from('"'), Buffer.of(0xff), Buffer.from('"')]));
-    expect(reasonOf(() => by(json()).decode(frame))).toBe('not UTF-8');
+    expect(reasonOf(() => by(json()).decode(frame))).toBe('the text is not UTF-8');
   });
 });
 

@@ -166,7 +166,7 @@ describe('framed', () => {
       arriving.next('bad');
       expect(received.isOver()).toBe(false);
       arriving.next('bad');
-      expect(await received.ended).toEqual(new ConnectionLostError(4400, '3 undecodable frames'));
+      expect(await received.ended).toEqual(new ConnectionLostError(4400, '3 frames were undecodable'));
       expect(failures).toHaveLength(5);
       expect(sent).toEqual(['end']);
     });
@@ -174,7 +174,7 @@ describe('framed', () => {
     it('ends the link even before it has subscribed to what is sent', async () => {
       const early: Link<Frame> = (frames$) => concat(of('bad'), frames$);
       const received = record(framed(json(), { maxBadFrames: 1 })(early)(NEVER));
-      expect(await received.ended).toEqual(new ConnectionLostError(4400, '1 undecodable frames'));
+      expect(await received.ended).toEqual(new ConnectionLostError(4400, '1 frames were undecodable'));
     });
 
     it('is counted anew for each subscription', () => {

@@ -93,7 +93,7 @@ describe('webSocket', () => {
     const { port } = silent.address() as AddressInfo;
     const link = record(webSocket(`ws://127.0.0.1:${port}`, { openTimeout: 50 })(NEVER));
     const [socket] = (await accepted) as [Socket];
-    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'did not open in time'));
+    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'the connection timed out'));
     await once(socket.resume(), 'close');
     silent.close();
   });
@@ -133,7 +133,7 @@ describe('webSocket, over a fake socket', () => {
     const outgoing = new Subject<string>();
     const link = record(webSocket('ws://x', { WebSocket: Fake, scheduler, openTimeout: 10 })(outgoing));
     scheduler.flush();
-    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'did not open in time'));
+    expect(await link.ended).toEqual(new ConnectionLostError(1006, 'the connection timed out'));
     expect(socket.closings).toEqual([[4000, '']]);
     socket.onopen!({});
     expect([outgoing.observed, link.values]).toEqual([false, []]);

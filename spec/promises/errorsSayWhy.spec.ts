@@ -39,7 +39,9 @@ describe.each(protocols)('The rejection of send() says why the wire has ended (%
     ] as const) {
       expect([error.code, error.cause]).toEqual([code, reason]);
       expect(error.message).toContain('the wire has ended');
-      expect(error.message).toContain(reason.message);
+      expect(error.message).toContain(`(${reason.text}`);
+      expect(error.message.split('rxwire/docs')).toHaveLength(2);
+      expect(error.message).toMatch(new RegExp(` \\(see rxwire/docs/errors\\.md#${code.toLowerCase()}\\)$`));
     }
   });
 
@@ -52,8 +54,8 @@ describe.each(protocols)('The rejection of send() says why the wire has ended (%
     left.unsubscribe();
     record(thrown);
     thrown.error(cause);
-    expect(await first).toMatchObject({ code: 'ERR_DROPPED', message: 'the message m1 was dropped: the wire has ended', cause: undefined });
-    expect(await second).toMatchObject({ code: 'ERR_DROPPED', message: 'the message m1 was dropped: the wire has ended', cause });
+    expect(await first).toMatchObject({ code: 'ERR_DROPPED', text: 'the message m1 was dropped: the wire has ended', cause: undefined });
+    expect(await second).toMatchObject({ code: 'ERR_DROPPED', text: 'the message m1 was dropped: the wire has ended', cause });
   });
 
   it.each<[string, Codec]>([

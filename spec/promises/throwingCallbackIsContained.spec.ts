@@ -269,7 +269,9 @@ describe('a subscriber on the wire of a server that fails', () => {
     await eventually(() => expect(uncaught).toHaveLength(1));
     config.onUnhandledError = null;
     wire.next(message('2'));
-    await eventually(() => expect(warned).toEqual(['the function "subscriber" of the application has failed: boom']));
+    await eventually(() =>
+      expect(warned).toEqual(['the function "subscriber" of the application has failed: boom (see rxwire/docs/errors.md#err_callback)']),
+    );
     expect(uncaught).toHaveLength(1);
   });
 

@@ -127,7 +127,7 @@ describe('A durable outbox keeps what was not delivered', () => {
     from([...messages(3), createMessage('test.any', null, { id: 'once', delivery: 'at-most-once' })]).subscribe(wire);
     const error = await here.ended;
     expect(error).toMatchObject({ code: 'ERR_DRAIN_TIMEOUT', count: 4, kept: 3 });
-    expect(String(error)).toContain('The outbox keeps 3 of them: the next wire with this outbox sends them');
+    expect(String(error)).toContain('The outbox keeps 3 of them for the next wire');
 
     const arrived = new Subject<Message>();
     const all = record(arrived);

@@ -108,7 +108,7 @@ describe('R5 failures, over a real socket', () => {
     ['c', 'd'].forEach((id) => offline.next(message(id)));
     expect(await states.take(2)).toEqual([
       ['queued', undefined],
-      ['dead', 'the message c was dropped: the queue was full'],
+      ['dead', 'the message c was dropped: the queue was full (see rxwire/docs/errors.md#err_dropped)'],
     ]);
     expect(errors.values).toMatchObject([{ code: 'ERR_DROPPED', id: 'c', reason: 'overflow' }]);
     offline.unsubscribe();

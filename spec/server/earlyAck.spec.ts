@@ -67,7 +67,7 @@ describe.each([
     const { send, code, server, outcomes } = await resumed(options);
     send('["ack",5,1024]');
     expect(await code).toBe(4400);
-    expect(server.errors.map(({ message }) => message)).toContain('the peer violated the protocol: an ack of what was never sent');
+    expect(server.errors.map(({ text }) => text)).toContain('the peer violated the protocol: an ack covers unsent messages');
     expect(outcomes().filter(([, status]) => status === 'acked')).toEqual([]);
   });
 });

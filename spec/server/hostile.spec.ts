@@ -37,7 +37,7 @@ describe('listen: hostile clients', () => {
     const { url, wire } = await start();
     const client = await greetedClient(url);
     for (const bad of ['bad', '{}', '[1]']) client.socket.send(bad);
-    expect(await client.ended).toEqual({ code: 4400, reason: '3 undecodable frames' });
+    expect(await client.ended).toEqual({ code: 4400, reason: '3 frames were undecodable' });
     const { messages, errors } = await wire();
     expect(await messages.ended).toBe('complete');
     expect(errors.values.map(({ code }) => code)).toEqual([

@@ -25,7 +25,7 @@ describe('connection', () => {
     runTo(99);
     expect(frames.isOver()).toBe(false);
     runTo(100);
-    expect(await frames.ended).toEqual(new ConnectionLostError(4408, 'no end of the handshake'));
+    expect(await frames.ended).toEqual(new ConnectionLostError(4408, 'the handshake timed out'));
   });
 
   it('has no such limit from then on', () => {

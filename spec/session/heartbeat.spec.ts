@@ -37,7 +37,7 @@ describe('heartbeat', () => {
     expect(pings).toEqual([150, 200]);
     expect(beat.isOver()).toBe(false);
     runTo(250);
-    expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'peer silent for 200 ms'));
+    expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'the peer was silent for 200 ms'));
   });
 
   it('finds a silence within two and a half intervals, whenever it begins', async () => {
@@ -94,7 +94,7 @@ describe('heartbeat', () => {
       expect(pings).toEqual([150, 200, 250, 300, 350]);
       expect(beat.isOver()).toBe(false);
       runTo(400);
-      expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'peer silent for 200 ms'));
+      expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'the peer was silent for 200 ms'));
     });
 
     it('goes on when what had come meanwhile is read only then', () => {
@@ -118,7 +118,7 @@ describe('heartbeat', () => {
       const { pings, beat, sleepAt, runTo } = start();
       sleepAt(210, 49);
       runTo(250);
-      expect([pings, await beat.ended]).toEqual([[150, 200], new ConnectionLostError(4411, 'peer silent for 200 ms')]);
+      expect([pings, await beat.ended]).toEqual([[150, 200], new ConnectionLostError(4411, 'the peer was silent for 200 ms')]);
     });
 
     it('asks at once when it is woken, and does not judge before there was an interval for an answer', async () => {

@@ -231,7 +231,7 @@ describe('bad tag, key id or AAD', () => {
     const { wire, got, atServer } = between({ up: once((frame) => [forged, frame]) });
     wire.next(message('a'));
     expect(ids(await got.take(1))).toEqual(['a']);
-    expect(atServer[0]).toMatchObject({ code: 'ERR_DECODE', reason: 'unexpected text frame' });
+    expect(atServer[0]).toMatchObject({ code: 'ERR_DECODE', reason: 'it cannot be a text frame' });
   });
 });
 

@@ -90,7 +90,7 @@ export function foreignClient(url: string, onPayload: (payload: unknown) => void
       return;
     }
     if (frame[0] === 'ack') {
-      if (frame[1] > sent) throw new Error('an ack of what was never sent');
+      if (frame[1] > sent) throw new Error('an ack covers unsent messages');
       acked = Math.max(acked, frame[1]);
       limit = acked + frame[2];
       batches = batches.filter((batch) => lastOf(batch) > acked);

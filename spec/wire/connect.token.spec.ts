@@ -105,7 +105,7 @@ describe('connect: token', () => {
     runTo(10 * MINUTE);
     expect(shown).toEqual(['1']);
     expect(codes()).toEqual(['ERR_UNAUTHORIZED']);
-    expect(await messages.ended).toEqual(new UnauthorizedError(4401, 'unauthorized'));
+    expect(await messages.ended).toEqual(new UnauthorizedError(4401, 'the credentials were not accepted'));
     expect(wire.state).toMatchObject({ status: 'error', error: { code: 'ERR_UNAUTHORIZED', closeCode: 4401 } });
   });
 

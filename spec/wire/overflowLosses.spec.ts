@@ -32,8 +32,7 @@ describe('createOverflowLosses', () => {
     const left = { count: 2, ids: ['b', 'c'], kept: 1 };
     expect(losses.endOf(new DrainTimeoutError(left, 5))).toMatchObject({
       ...{ code: 'ERR_DRAIN_TIMEOUT', count: 3, ids: ['a', 'b', 'c'], kept: 1, timeout: 5 },
-      message:
-        '3 messages were not delivered within 5 ms after the wire was completed (a, b, c). The outbox keeps 1 of them: the next wire with this outbox sends them',
+      text: '3 messages were not delivered within 5 ms after the wire was completed (a, b, c). The outbox keeps 1 of them for the next wire',
     });
     expect(losses.endOf(new UndeliveredError(left))).toMatchObject({ code: 'ERR_UNDELIVERED', count: 3 });
     const other = new Error('boom');

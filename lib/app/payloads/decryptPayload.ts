@@ -56,12 +56,12 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
     const refused = (reason: string, cause?: unknown): DecryptError => new DecryptError(id, type, reason, cause);
     if (!message.metadata?.encrypted) {
       if (plain === 'pass') return undefined;
-      throw refused('not encrypted');
+      throw refused('it is not encrypted');
     }
     const decrypt = (): MaybeAsync<Message> =>
       chain(open(fromBase64(payload as string), message, refused), (frame) => read(frame, message));
     return attempt(decrypt, identity, (cause) => {
-      throw cause instanceof DecryptError ? cause : refused('forged, or of another message', cause);
+      throw cause instanceof DecryptError ? cause : refused('it is forged, or of another message', cause);
     });
   }, options);
 }

@@ -26,6 +26,6 @@ export function replyMessage(request: Message, type: ReplyType, payload: unknown
  */
 export function describeError(error: unknown): ReplyErrorPayload {
   if (error instanceof ReplyError) return { code: error.remoteCode, message: error.reason };
-  if (error instanceof RxwireError) return { code: error.code, message: error.message };
+  if (error instanceof RxwireError) return { code: error.code, message: error.text };
   return { code: 'ERR_INTERNAL', message: 'the request failed' };
 }

@@ -38,7 +38,7 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
     next(message) {
       if (isOver) return;
       if (Object(message) !== message) {
-        fail(new InvalidMessageError('', 'must be an object'));
+        fail(new InvalidMessageError('message', 'must be an object'));
         return;
       }
       used++;

@@ -1,4 +1,5 @@
 import { Observable, type OperatorFunction } from 'rxjs';
+import { textOf } from '../../errors/rxwireError.js';
 import { assertWhole } from '../../internal/assert.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -118,5 +119,5 @@ export function publishTo(channel: ChannelSubject, options: PublishOptions = {})
 /** Returns a text for the readers of the channel. */
 function reasonOf(error: unknown): string {
   const { message = '' } = Object(error) as Partial<Error>;
-  return (message || String(error)).replace(/\p{Cc}/gu, ' ').slice(0, MAX_REASON_LENGTH) || 'unknown';
+  return (message ? textOf(error as Error) : String(error)).replace(/\p{Cc}/gu, ' ').slice(0, MAX_REASON_LENGTH) || 'unknown';
 }

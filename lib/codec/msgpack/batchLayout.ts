@@ -52,7 +52,7 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
       return toRows(assertEncodable(plain, plainRules), types);
     },
     fromValue(value) {
-      if (!Array.isArray(value)) throw new DecodeError('msgpack', 'not an array of messages');
+      if (!Array.isArray(value)) throw new DecodeError('msgpack', 'the frame is not an array of messages');
       const [first] = value as readonly unknown[];
       const count = typeof first === 'number' ? first : value.length;
       if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)

@@ -53,7 +53,7 @@ export function createPayloadSeal(cipher: Cipher, { keys, codec, maxPerSalt = 2 
       const header = unpackSealed(bytes, refused);
       const { kind, key, nonce, body } = header;
       const secret = keys.get(key);
-      if (!secret) throw refused('a key that is not in the keyring');
+      if (!secret) throw refused('its key is not in the keyring');
       return chain(keyOf(secret, key, body.subarray(0, SALT)), (aeadKey) =>
         chain(aeadKey.open(nonce, aadOf(header, fields), body.subarray(SALT)), (content) =>
           kind === TEXT ? decodeUtf8(content, codec) : content,

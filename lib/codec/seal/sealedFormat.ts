@@ -32,12 +32,12 @@ export function packSealed({ kind, key, nonce }: Omit<Sealed, 'body'>, body: rea
 
 /** @throws The error that `refused` creates for the reason. */
 export function unpackSealed(bytes: string | Uint8Array, refused: (reason: string) => Error): Sealed {
-  if (typeof bytes === 'string') throw refused('a text');
+  if (typeof bytes === 'string') throw refused('it is a text, not bytes');
   const [version, kind = 0, length = 0] = bytes;
-  if (version !== VERSION) throw refused('not sealed');
-  if (kind !== TEXT && kind !== BYTES) throw refused('an unknown kind');
+  if (version !== VERSION) throw refused('it is not sealed');
+  if (kind !== TEXT && kind !== BYTES) throw refused('its kind is unknown');
   const start = HEADER_SIZE + length;
-  if (bytes.length < start + NONCE + TAG) throw refused('truncated');
+  if (bytes.length < start + NONCE + TAG) throw refused('it is truncated');
   // Names of keys are ASCII: any other byte matches no key.
   const key = String.fromCharCode(...bytes.subarray(HEADER_SIZE, start));
   return { kind, key, nonce: bytes.subarray(start, start + NONCE), body: bytes.subarray(start + NONCE) };

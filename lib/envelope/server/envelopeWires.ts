@@ -65,7 +65,7 @@ export function createEnvelopeWires(options: WiresOptions) {
       open: (parts: WireParts) => {
         const { report, moved } = progressOf(parts, window);
         const link = transportLink(transport, report, moved);
-        const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'too many messages');
+        const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
         return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, transport, leave);
       },
@@ -87,7 +87,7 @@ export function createEnvelopeWires(options: WiresOptions) {
           const { transport } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
           if (!transport) return [open(connection, introduction)];
           if (transport.owner !== connection.principal?.id)
-            throw new ConnectionLostError(CloseCode.FORBIDDEN, 'not a session of this client');
+            throw new ConnectionLostError(CloseCode.FORBIDDEN, 'the session belongs to another client');
           transport.takeOver(connection);
           return [];
         }),
@@ -183,7 +183,7 @@ const MAX_SECRET = 256;
  */
 function readHello(frame: Frame, codecs: readonly Codec[]): MaybeAsync<Introduction> {
   const codec = codecs.find(({ binary, isSealed }) => !isSealed && binary === (typeof frame !== 'string'));
-  if (!codec) throw new UnsupportedError(`no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
+  if (!codec) throw new UnsupportedError(`the server has no codec for ${typeof frame === 'string' ? 'text' : 'binary'} frames`);
   return chain(codec.decode(frame), ([first]) => ({
     codec,
     hello: first?.type === 'system.hello' ? parseHello(first.payload) : undefined,

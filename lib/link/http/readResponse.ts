@@ -56,6 +56,6 @@ function toConnectionLost(cause: unknown): Observable<never> {
  */
 function responseBody({ headers, body }: FetchResponse, type: string): Observable<Uint8Array> {
   const found = headers.get('content-type') ?? '';
-  if (!found.startsWith(type)) throw new ConnectionLostError(ABNORMAL, `unexpected content type: ${found}`);
+  if (!found.startsWith(type)) throw new ConnectionLostError(ABNORMAL, `expected the content type ${type}, got ${found}`);
   return body ? from(body) : EMPTY;
 }

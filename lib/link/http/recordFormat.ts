@@ -67,13 +67,13 @@ export function decodeRecords(body: Uint8Array, maxFrame: number): readonly Item
 function decodeItem(kind: number, payload: Uint8Array): Item {
   if (kind === BYTES) return payload;
   if (kind === TEXT) return decodeText(payload);
-  if (kind !== END || payload.length < 2) throw new ProtocolError('unknown frame kind');
+  if (kind !== END || payload.length < 2) throw new ProtocolError('the frame is unknown');
   return toEnding(new DataView(payload.buffer, payload.byteOffset).getUint16(0), decodeText(payload.subarray(2)));
 }
 
 /** @throws {ProtocolError} If the code is not a close code. */
 export function toEnding(code: unknown, reason: unknown): Ending {
-  if (typeof code !== 'number' || !(code >= 1_000 && code < 5_000)) throw new ProtocolError('invalid close code');
+  if (typeof code !== 'number' || !(code >= 1_000 && code < 5_000)) throw new ProtocolError('a close code must be 1000 to 4999');
   return { code, reason: String(reason) };
 }
 

@@ -65,7 +65,7 @@ export function invalidField(fields: HeaderFields): string | undefined {
 
 function assertFields(fields: HeaderFields): void {
   const bad = invalidField(fields);
-  if (bad !== undefined) throw new UnsupportedError(`invalid header field: ${bad}`);
+  if (bad !== undefined) throw new UnsupportedError(`the header field ${bad} is invalid`);
 }
 
 function isOk({ status }: FetchResponse): boolean {

@@ -42,11 +42,11 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
 
 /** A check that takes long is no fault of the client: the client may try again. */
 function tooLate(): ConnectionLostError {
-  return new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'busy');
+  return new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'the check of the credentials took too long');
 }
 
 function unauthorized(cause: unknown): UnauthorizedError {
-  return new UnauthorizedError(CloseCode.UNAUTHORIZED, 'unauthorized', cause);
+  return new UnauthorizedError(CloseCode.UNAUTHORIZED, 'the credentials were not accepted', cause);
 }
 
 type Answer = ReturnType<Authenticate<Principal | undefined>>;
@@ -81,6 +81,6 @@ export function expiryOf(principal: Principal | undefined, scheduler: SchedulerL
 /** Returns the close code and reason for a client that is refused. They do not reveal the cause. */
 export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: string] {
   if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
-  if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, 'unauthorized'];
+  if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, 'the credentials were not accepted'];
   return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
 }

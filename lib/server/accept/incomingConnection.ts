@@ -136,7 +136,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   begin(link: Link<Frame>): void {
     const { helloTimeout, scheduler } = this.#owner;
     if (helloTimeout < Infinity) {
-      const onTimeout = (): void => this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'no end of the handshake' : 'no hello');
+      const onTimeout = (): void =>
+        this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
       this.#helloTimer = createCoalescedTimer(scheduler, onTimeout);
       this.#helloTimer.set(helloTimeout);
     }
@@ -297,8 +298,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
 
   #hold(early: Frame[], frame: Frame): void {
     if (isSessionFrame(this.first) && !this.#isWelcome) {
-      this.#owner.onRefused(new ProtocolError('a frame before the welcome'));
-      this.close(CloseCode.BAD_FRAMES, 'a frame before the welcome');
+      this.#owner.onRefused(new ProtocolError('a frame arrived before the welcome'));
+      this.close(CloseCode.BAD_FRAMES, 'a frame arrived before the welcome');
       return;
     }
     early.push(frame);
@@ -309,7 +310,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
       return;
     }
     this.#earlyBytes += frame.length + FRAME_OVERHEAD;
-    if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'too much before it was welcome');
+    if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'the client sent too much before the welcome');
   }
 
   #ended(end: End): void {
@@ -370,7 +371,7 @@ const MAX_HELLO = 64 * 1024;
 function readHello(first: Frame): Hello {
   if (first.length > MAX_HELLO) throw new ProtocolError('the hello has more than 65,536 characters');
   const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`unexpected ${frame.kind} frame before the hello`);
+  if (frame.kind !== 'hello') throw new ProtocolError(`expected a hello, got a ${frame.kind} frame`);
   return parseHello(frame.value);
 }
 

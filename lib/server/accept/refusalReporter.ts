@@ -8,7 +8,7 @@ import { reportUncaught } from '../reportUncaught.js';
  */
 export function createRefusalReporter(onRefused: ((error: RxwireError) => void) | undefined): (error: unknown) => void {
   return (error) => {
-    const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'not readable', error);
+    const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'the first frame is not readable', error);
     if (onRefused)
       guard(
         () => onRefused(refusal),

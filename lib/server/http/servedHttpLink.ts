@@ -58,7 +58,7 @@ export function createServedHttpLink(
 ): ServedHttpLink {
   const close = (): void => {
     onClosed();
-    onClientClosed({ code: CloseCode.ABNORMAL, reason: 'the client has left' });
+    onClientClosed({ code: CloseCode.ABNORMAL, reason: 'the client ended the request' });
   };
   const downlink = make({ ...options, onClosed: close });
   const { link, receive, onClientClosed, isEnded } = createServerHttpLink(downlink, options);
@@ -71,7 +71,7 @@ export function createServedHttpLink(
   /** Counts a request without effect. */
   const countIdle = (): void => {
     if (!isFlooding()) return;
-    onClientClosed({ code: CloseCode.FLOOD, reason: 'too many requests that bring nothing' });
+    onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });
     throw tooMany();
   };
 

@@ -57,7 +57,7 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
     }
     dropped += count;
     report({ kind: 'error', error: new OverflowError('messages a second', perSecond) });
-    if (dropped > window) throw new ConnectionLostError(CloseCode.FLOOD, 'too many messages');
+    if (dropped > window) throw new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many messages');
     return false;
   };
   return {
@@ -70,7 +70,7 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
     admit({ first, count }: BatchFrame) {
       if (first === 0) return admitUnnumbered(count);
       // A batch that is larger than the window may be sent when no other message is in flight.
-      if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('window exceeded');
+      if (first > acked + 1 && first + count - 1 > acked + window) throw new ProtocolError('the window was exceeded');
       return true;
     },
     acked: () => acked,

@@ -159,7 +159,7 @@ export class AwakeSession implements Drained {
         onHandshake: ({ kind, value }, connection) => {
           if (kind === 'auth' && connection.isAgreed) this.#reauthentication.renew(credential(value), connection);
           else if (kind === 'bye' && this.#isByeSent) this.#isByeAnswered = true;
-          else if (kind !== 'hello') throw new ProtocolError(`unexpected ${kind} frame`);
+          else if (kind !== 'hello') throw new ProtocolError(`unexpected frame: ${kind}`);
           else this.#handshake.readHello();
         },
         ...(this.#throttle && { ackable: this.#throttle.ackable, admit: this.#throttle.admit }),

@@ -149,7 +149,7 @@ export class HandshakeResponder {
    * @throws {ProtocolError} For a second hello.
    */
   readHello(): void {
-    if (this.#isHelloRead) throw new ProtocolError('unexpected hello frame');
+    if (this.#isHelloRead) throw new ProtocolError('unexpected frame: a second hello');
     this.#isHelloRead = true;
   }
 

@@ -35,7 +35,7 @@ export function createReauthentication(attachment: () => IncomingConnection, wai
   const renew = (token: string, connection: Connection): void => {
     if (asking === connection) throw new ProtocolError('unexpected auth frame: the server still checks another token');
     bucket ??= createBucket(PER_SECOND, AT_ONCE, scheduler);
-    if (bucket.take(1) === 0) throw new ConnectionLostError(CloseCode.FLOOD, 'too many fresh tokens');
+    if (bucket.take(1) === 0) throw new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many fresh tokens');
     asking = connection;
     const arrived = attachment();
     const settle = (end: () => void): void => {

@@ -84,11 +84,7 @@ export class Registry implements ClusterServer {
     const entry = this.#entries.get(hello.pid);
     if (!this.#entries.has(hello.pid)) return this.#begin(attachment, hello);
     if (!entry) {
-      this.#refuse(
-        attachment,
-        CloseCode.TRY_AGAIN_LATER,
-        new UnsupportedError('unexpected hello: the server still handles an earlier one'),
-      );
+      this.#refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('the server still handles an earlier hello of this client'));
       return EMPTY;
     }
     if ('transport' in entry) return this.#goOn(attachment, hello, entry);
@@ -287,7 +283,7 @@ export class Registry implements ClusterServer {
       // but not a later one.
       if (isLost && !this.#entries.has(pid)) return this.#begin(attachment, hello);
       if (isLost || !isMine())
-        this.#refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('unexpected hello: an earlier session ends'));
+        this.#refuse(attachment, CloseCode.TRY_AGAIN_LATER, new UnsupportedError('an earlier session of this client has not ended yet'));
       else if (!this.#isRefused(attachment, hello, entry.peer, entry.codec)) entry.transport.takeOver(attachment);
       return EMPTY;
     };
@@ -298,8 +294,8 @@ export class Registry implements ClusterServer {
   }
 
   #refuse(attachment: IncomingConnection, code: CloseCode, error: unknown): [] {
-    const { reason, message } = Object(error) as Partial<UnsupportedError>;
-    attachment.close(code, reason ?? message ?? '');
+    const { reason, text = '' } = Object(error) as Partial<UnsupportedError>;
+    attachment.close(code, reason ?? text);
     this.#options.onRefused(error);
     return [];
   }

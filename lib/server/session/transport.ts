@@ -144,7 +144,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
 
   next(frame: Frame): void {
     if (++this.#frames === FRAMES_PER_CHECK && this.#isFlooded())
-      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'too many frames without effect'));
+      this.fail(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many frames without effect'));
     else this.#user?.receive(frame);
   }
 

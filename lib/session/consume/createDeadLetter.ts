@@ -30,7 +30,7 @@ const former = new WeakMap<Message, readonly FailedAttempt[]>();
  * @param error The error of the last attempt.
  * @example
  * const letter = createDeadLetter(createMessage('order.placed', 'tea'), new OverflowError('orders', 100));
- * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW the buffer of orders is full: its limit is 100
+ * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW orders: the limit of 100 is reached
  */
 export function createDeadLetter(message: Message, error: unknown, options: DeadLetterOptions = {}): DeadLetter {
   const { attempts = 1, scheduler = asyncScheduler } = options;
@@ -69,15 +69,15 @@ export function goOnFrom({ message, history }: DeadLetter): void {
  * Returns the part of a failure that is for the sender of the message. Like a reply, it tells
  * nothing of errors of the platform, whose texts contain paths and names.
  */
-export function rejectionOf({ code, message }: RxwireError): Rejection {
-  return { kind: 'dead-lettered', code, reason: message.slice(0, MAX_REASON) };
+export function rejectionOf({ code, text }: RxwireError): Rejection {
+  return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };
 }
 
 /** Returns the record of one failure. */
 export function failureOf(error: unknown, at?: number): FailedAttempt {
-  const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
-  const text = (typeof message === 'string' ? message : String(error)).slice(0, MAX_TEXT);
-  return { reason: typeof code === 'string' ? code : text, error: text, ...(at !== undefined && { at }) };
+  const { code, message, text = message } = Object(error) as Readonly<Record<'code' | 'message' | 'text', unknown>>;
+  const sentence = (typeof text === 'string' ? text : String(error)).slice(0, MAX_TEXT);
+  return { reason: typeof code === 'string' ? code : sentence, error: sentence, ...(at !== undefined && { at }) };
 }
 
 /** Creates a recorder of the last failures. */

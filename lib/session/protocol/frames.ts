@@ -171,14 +171,14 @@ export function readFrame(frame: Frame): SessionFrame {
 
 function readBytes(frame: Uint8Array): SessionFrame {
   if (frame[0] !== ACK_BATCH_KIND) return readBatch(frame, 0, undefined, 0);
-  if (frame.length < ACK_HEADER) throw new ProtocolError('not a batch');
+  if (frame.length < ACK_HEADER) throw new ProtocolError('the batch is invalid');
   const delay = (frame[14] as number) * 256 + (frame[15] as number);
   const ack: Ack = { kind: 'ack', done: whole(readUint64(frame, 1), 'done'), credit: readUint32(frame, 9), delay };
   return readBatch(frame, ACK_HEADER, ack, frame[13] as number);
 }
 
 function readBatch(frame: Uint8Array, at: number, ack: Ack | undefined, wait: number): SessionFrame {
-  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('not a batch');
+  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) throw new ProtocolError('the batch is invalid');
   const count = (frame[at + 9] as number) * 256 + (frame[at + 10] as number);
   return batch(readUint64(frame, at + 1), count, frame.subarray(at + BATCH_HEADER), ack, wait);
 }
@@ -191,7 +191,7 @@ function readText(frame: string): SessionFrame {
   const carrying = TEXT_ACK_HEADER.exec(frame);
   if (carrying && frame.endsWith(']')) {
     const [all, done, credit, wait, delay, first, count] = carrying;
-    if (Number(wait) > MAX_WAIT) throw new ProtocolError('invalid wait');
+    if (Number(wait) > MAX_WAIT) throw new ProtocolError('the wait is invalid');
     const carried: Ack = { kind: 'ack', done: whole(Number(done), 'done'), credit: whole(Number(credit), 'credit'), delay: delayOf(delay) };
     return batch(Number(first), Number(count), frame.slice(all.length, -1), carried, Number(wait));
   }
@@ -205,7 +205,7 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'ping':
       return { kind, sent: whole(a, 'sent') };
     case 'skip':
-      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('invalid skip');
+      if (!Array.isArray(a) || a.length > MAX_BATCH) throw new ProtocolError('the skip is invalid');
       return { kind, numbers: a.map((number) => whole(number, 'skip')) };
     case 'reject':
       return { kind, rejections: readRejections(a) };
@@ -215,7 +215,7 @@ function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
     case 'bye':
       return { kind, value: a };
     default:
-      throw new ProtocolError('unknown frame kind');
+      throw new ProtocolError('the frame is unknown');
   }
 }
 
@@ -238,7 +238,7 @@ function parseArray(frame: string): readonly unknown[] {
 }
 
 function batch(first: number, count: number, body: Frame, ack: Ack | undefined, wait: number): SessionFrame {
-  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('invalid batch size');
+  if (count < 1 || count > MAX_BATCH) throw new ProtocolError('the batch size is invalid');
   return { kind: 'msg', first: whole(first, 'first'), count, body, ack, wait };
 }
 

@@ -101,7 +101,8 @@ export function parseHello(value: unknown): Hello {
   const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks, rejections, limits, former, fresh } = Object(
     value,
   ) as Unchecked<Hello>;
-  if (v !== PROTOCOL_VERSION) throw new ProtocolError(`unsupported protocol version ${typeof v === 'number' ? v : '?'}`);
+  if (v !== PROTOCOL_VERSION)
+    throw new ProtocolError(`the protocol version must be ${PROTOCOL_VERSION}, got ${typeof v === 'number' ? v : typeof v}`);
   const areNames =
     Array.isArray(codecs) &&
     codecs.length > 0 &&
@@ -160,7 +161,7 @@ export function parseWelcome(value: unknown): Welcome {
  * number from 1.
  */
 function parseLimits(value: unknown): ReceiveLimits {
-  if (typeof value !== 'object') throw new ProtocolError('invalid limits');
+  if (typeof value !== 'object') throw new ProtocolError('the limits are invalid');
   const limits: LimitsDraft = { ...DEFAULT_LIMITS };
   for (const name of LIMIT_NAMES) {
     const limit = (value as Readonly<Record<string, unknown>>)[name];
@@ -173,7 +174,7 @@ function parseLimits(value: unknown): ReceiveLimits {
 type Unchecked<T> = { readonly [K in keyof T]?: unknown };
 
 function check(isRight: boolean, frame: string): void {
-  if (!isRight) throw new ProtocolError(`invalid field in a ${frame}`);
+  if (!isRight) throw new ProtocolError(`the ${frame} is invalid`);
 }
 
 function name(value: unknown): string {

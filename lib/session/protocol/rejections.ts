@@ -19,13 +19,13 @@ export function rejectionFields({ number, kind, code, reason }: NumberedRejectio
  * out of range.
  */
 export function readRejections(value: unknown): readonly NumberedRejection[] {
-  if (!Array.isArray(value) || value.length > MAX_REJECTIONS) throw new ProtocolError('invalid reject');
+  if (!Array.isArray(value) || value.length > MAX_REJECTIONS) throw new ProtocolError('the reject is invalid');
   return value.map(readRejection);
 }
 
 /** @throws {ProtocolError} When a field is out of range. */
 export function readRejection(value: unknown): NumberedRejection {
-  if (!isRejection(value)) throw new ProtocolError('invalid reject');
+  if (!isRejection(value)) throw new ProtocolError('the reject is invalid');
   const [number, kind, code, reason] = value;
   return { number: whole(number, 'number'), kind, code, reason };
 }

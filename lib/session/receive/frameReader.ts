@@ -1,6 +1,7 @@
 import { isObservable, map, type Observable, type Subscription } from 'rxjs';
 import type { Direction } from '../../codec/codec.js';
 import { ConnectionLostError, DecodeError, ProtocolError } from '../../errors.js';
+import { textOf } from '../../errors/rxwireError.js';
 import { attempt, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import { BAD_FRAMES, GAP } from '../../link/closeCode.js';
@@ -93,7 +94,7 @@ export class FrameReader {
     }
     (this.#waiting ??= createRing()).push(frame);
     this.#waitingBytes += frame.length + OVERHEAD;
-    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'too many frames to decode'));
+    if (this.#waitingBytes > this.#options.maxWaiting) connection.fail(new ConnectionLostError(GAP, 'too many frames wait'));
   }
 
   /**
@@ -208,7 +209,8 @@ export class FrameReader {
         handler.onUndecodable(batch, error, attempts);
         return [];
       }
-    } else if (++this.#badFrames >= maxBadFrames) throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} undecodable frames${hint}`);
+    } else if (++this.#badFrames >= maxBadFrames)
+      throw new ConnectionLostError(BAD_FRAMES, `${this.#badFrames} frames were undecodable${hint}`);
     // A numbered batch must be received again, before any later batch. A sealed batch may be
     // forged, so the connection ends, too.
     if (first > 0 || isSealed) throw new ConnectionLostError(GAP, `message ${first} is undecodable${hint}`);
@@ -222,5 +224,5 @@ export class FrameReader {
  */
 function reasonOf(error: unknown): string {
   if (error instanceof ProtocolError) return error.reason;
-  return error instanceof Error ? error.message : '';
+  return error instanceof Error ? textOf(error) : '';
 }

@@ -98,7 +98,7 @@ export class Receiver {
   skip(numbers: readonly number[]): void {
     // A batch that is larger than the window may arrive alone; a skip may name all of its numbers.
     const reach = this.tracker.done + Math.max(this.#options.window, MAX_BATCH);
-    if (numbers.some((number) => number > reach)) throw new ProtocolError('window exceeded');
+    if (numbers.some((number) => number > reach)) throw new ProtocolError('the window was exceeded');
     const skipped = (this.#skipped ??= new Set());
     for (const number of numbers) if (number > this.rx) skipped.add(number);
     this.#takeSkipped();
@@ -135,7 +135,7 @@ export class Receiver {
     const last = first + count - 1;
     this.#bytes += size;
     const { window, windowBytes } = this.#options;
-    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('window exceeded');
+    if (first > done + 1 && (last > done + window || this.#bytes > windowBytes)) throw new ProtocolError('the window was exceeded');
     batches.push({ last, size });
     if (this.#skipped) this.#takeSkipped();
   }

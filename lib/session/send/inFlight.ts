@@ -269,7 +269,7 @@ export class InFlight {
 
   /** @throws {ProtocolError} When `done` was never sent. */
   check(done: number): void {
-    if (done > this.sent) throw new ProtocolError('an ack of what was never sent');
+    if (done > this.sent) throw new ProtocolError('an ack covers unsent messages');
   }
 
   /** Returns what is in flight over this connection, and its limits. */

@@ -218,7 +218,7 @@ describe('the state of a member', () => {
     bob.room.updatePresence('bad');
     const [refused] = await bob.faults.take(1);
     expect(refused).toMatchObject({ code: 'ERR_CHANNEL_REFUSED', action: 'presence', reason: 'Be good.' });
-    expect(refused?.message).toBe('the hub refused to let this client update its presence in the channel room.1: Be good.');
+    expect(refused?.text).toBe('the hub refused to let this client update its presence in the channel room.1: Be good.');
     bob.room.updatePresence('x'.repeat(4_100));
     expect((await bob.faults.take(2))[1]).toMatchObject({ action: 'presence', reason: 'too-large' });
     bob.room.updatePresence('good');

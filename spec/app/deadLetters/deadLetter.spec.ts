@@ -20,7 +20,7 @@ describe('createDeadLetter', () => {
   it('says why, by the code of the error where it has one, and by its text', () => {
     const scheduler = at(7);
     const reason = 'ERR_OVERFLOW';
-    const error = 'the buffer of b is full: its limit is 1';
+    const error = 'b: the limit of 1 is reached';
     expect(createDeadLetter(message(), new OverflowError('b', 1), { scheduler })).toEqual({
       ...{ message: message(), reason, error, attempts: 1, at: 7 },
       history: [{ reason, error, at: 7 }],

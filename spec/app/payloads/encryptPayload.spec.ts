@@ -30,7 +30,7 @@ async function decrypted(source: readonly Message[], options: DecryptOptions = {
   const passed = await all(source, decryptPayload(keys, { onError: (one) => void failed.push(one), ...options }));
   return { passed, reasons: failed.map((error) => error instanceof DecryptError && error.reason) };
 }
-const FORGED = 'forged, or of another message';
+const FORGED = 'it is forged, or of another message';
 
 /** As in a browser, where there is only the cipher that takes its time. */
 function withoutNode<T>(run: () => T): T {
@@ -213,7 +213,7 @@ describe('decryptPayload', () => {
       { ...message('z'), metadata: { encrypted: true } },
     ]);
     expect(passed).toEqual([]);
-    expect(reasons).toEqual(['not encrypted', 'not encrypted', expect.stringMatching(/^(forged|not sealed)/)]);
+    expect(reasons).toEqual(['it is not encrypted', 'it is not encrypted', expect.stringMatching(/^it is (forged|not sealed)/)]);
   });
 
   it('lets plain messages pass where they may, and no forged ones', async () => {
@@ -232,7 +232,7 @@ describe('decryptPayload', () => {
     expect((await decrypted([sent], { codec: msgpack() })).reasons).toEqual([FORGED]);
     expect((await decrypted([sent], {}, keyring({ current: 'k1', keys: { k1: key(3) } }))).reasons).toEqual([FORGED]);
     expect((await decrypted([sent], {}, keyring({ current: 'k2', keys: { k2: key(1) } }))).reasons).toEqual([
-      'a key that is not in the keyring',
+      'its key is not in the keyring',
     ]);
   });
 

@@ -141,7 +141,7 @@ describe('reply', () => {
 
   it.each([
     [new ReplyError('ERR_NOPE', 'no'), { code: 'ERR_NOPE', message: 'no' }],
-    [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'the buffer of kitchen is full: its limit is 3' }],
+    [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'kitchen: the limit of 3 is reached' }],
   ])('tells what is meant to be told: %s', (error, payload) => {
     const { ask, said } = answered(() => throwError(() => error));
     ask('q');
@@ -338,7 +338,7 @@ describe('reply', () => {
       ask('q');
       work.next('bad');
       dead(0, error);
-      expect([said().at(-1), work.observed]).toEqual([['reply.error', { code: 'ERR_ENCODE', message: error.message }], false]);
+      expect([said().at(-1), work.observed]).toEqual([['reply.error', { code: 'ERR_ENCODE', message: error.text }], false]);
       expect(failed).toMatchObject([{ message: { id: 'q' }, error }]);
     });
 

@@ -133,7 +133,7 @@ describe('sendAll', () => {
   it('fails for a value that is not a message', async () => {
     const source = [message('a'), null] as unknown as Message[];
     const { wire, sent } = fakeWire();
-    expect(await record(sendAll(wire, source)).ended).toEqual(new InvalidMessageError('', 'must be an object'));
+    expect(await record(sendAll(wire, source)).ended).toEqual(new InvalidMessageError('message', 'must be an object'));
     expect(sent).toEqual(['a']);
   });
 

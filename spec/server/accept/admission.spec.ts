@@ -45,8 +45,8 @@ describe('listen', () => {
     it('that does not come in time costs the connection: 4408', async () => {
       const { url, refused } = await start({ helloTimeout: 30 });
       const client = await rawClient(url);
-      expect(await client.ended).toEqual({ code: 4408, reason: 'no hello' });
-      expect(refused).toEqual([new ConnectionLostError(4408, 'no hello')]);
+      expect(await client.ended).toEqual({ code: 4408, reason: 'no hello arrived in time' });
+      expect(refused).toEqual([new ConnectionLostError(4408, 'no hello arrived in time')]);
     });
 
     it.each([Infinity, 2 ** 31])('may take %d ms', async (helloTimeout) => {
@@ -82,7 +82,7 @@ describe('listen', () => {
       const client = await rawClient(url);
       client.socket.send(frame(hello(secret())));
       expect(await client.ended).toMatchObject({ code: 4400 });
-      expect(refused).toEqual([new UnsupportedError('no codec for text frames')]);
+      expect(refused).toEqual([new UnsupportedError('the server has no codec for text frames')]);
     });
 
     it('that never comes, because the client leaves, is told of and leaves no timer behind', async () => {
@@ -140,11 +140,11 @@ describe('listen', () => {
       await status(url, { headers: { host: 'evil.example' } });
       await status(url, { headers: { 'user-agent': 'Mozilla/5.0' } });
       await fetch(`http://127.0.0.1:${port}/wire`, { headers: { origin: 'x'.repeat(1_000), 'rxwire-link': 'a' } });
-      expect(refused.map(String)).toEqual([
-        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the origin http://localhost:4200 is not among "origins"',
-        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the host evil.example is not among "hosts"',
-        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the request has no origin header',
-        `RxwireError [ERR_UNAUTHORIZED]: the server rejected this client with the close code 4403: the origin ${'x'.repeat(100)} is not among "origins"`,
+      expect(refused.map(({ name, text }) => `${name}: ${text}`)).toEqual([
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the origin http://localhost:4200 is not among "origins"',
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the host evil.example is not among "hosts"',
+        'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the request has no origin header',
+        `RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the origin ${'x'.repeat(100)} is not among "origins"`,
       ]);
     });
 

@@ -88,8 +88,8 @@ describe('authenticate', () => {
   ])('refuses with 4401, and tells nothing, when it %s', async (_, authenticate) => {
     const { dial, refused, wires, opened } = begin(authenticate);
     const { frames } = dial(helloFrame({ token: 'x' }));
-    expect(await frames.ended).toEqual(new ConnectionLostError(4401, 'unauthorized'));
-    expect(refused).toEqual([new UnauthorizedError(4401, 'unauthorized')]);
+    expect(await frames.ended).toEqual(new ConnectionLostError(4401, 'the credentials were not accepted'));
+    expect(refused).toEqual([new UnauthorizedError(4401, 'the credentials were not accepted')]);
     expect([wires, opened, frames.values]).toEqual([[], [], []]);
   });
 
@@ -99,7 +99,7 @@ describe('authenticate', () => {
     await enter({ pid, token: 'user:ada' });
     const hopeless = [helloFrame(), helloFrame({ pid, n: 2 }), helloFrame({ v: 2 }), 'garbage', '["hello",', batch(1, 'a')];
     for (const first of hopeless) {
-      expect(await dial(first).frames.ended).toEqual(new ConnectionLostError(4401, 'unauthorized'));
+      expect(await dial(first).frames.ended).toEqual(new ConnectionLostError(4401, 'the credentials were not accepted'));
     }
   });
 
@@ -109,7 +109,7 @@ describe('authenticate', () => {
     const { frames } = dial(helloFrame({ token: 'user:ada' }));
     await new Promise(setImmediate);
     scheduler.flush();
-    expect(await frames.ended).toEqual(new ConnectionLostError(1013, 'busy'));
+    expect(await frames.ended).toEqual(new ConnectionLostError(1013, 'the check of the credentials took too long'));
     expect([refused.length, opened]).toEqual([1, []]);
   });
 
@@ -264,7 +264,7 @@ describe('authenticate of listen', () => {
     });
     const client = await rawClient(`${served.url}?a`, { headers: { authorization: 'Bearer x', cookie: 'a=b' } });
     client.socket.send(helloFrame());
-    expect(await client.ended).toEqual({ code: 4401, reason: 'unauthorized' });
+    expect(await client.ended).toEqual({ code: 4401, reason: 'the credentials were not accepted' });
     expect(seen).toEqual([['/wire?a', 'Bearer x', 'a=b']]);
     await served.close();
   });

@@ -260,7 +260,9 @@ describe('listen, over requests', () => {
 
     it('is refused on the way down: 4401', async () => {
       const { url } = await withKeys();
-      expect(await itemsOf(await rawLink(url).post(1, [helloFrame()]))).toEqual([{ code: 4_401, reason: 'unauthorized' }]);
+      expect(await itemsOf(await rawLink(url).post(1, [helloFrame()]))).toEqual([
+        { code: 4_401, reason: 'the credentials were not accepted' },
+      ]);
     });
   });
 
