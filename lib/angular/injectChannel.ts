@@ -64,10 +64,15 @@ export interface ChannelSignals<M extends Message = Message> {
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * import { computed } from '@angular/core';
+ * import { createMessage } from 'rxwire';
+ * import { injectChannel } from 'rxwire/angular';
  *
  * class Room {
  *   readonly room = injectChannel('room.1', { from: { last: 20 } });
- *   readonly text = computed(() => `${this.room.messages().length} messages, ${this.room.presence().others.length} others`);
+ *   readonly text = computed(
+ *     () =>
+ *       `${this.room.messages().length} messages, ${this.room.presence().others.length} others`,
+ *   );
  *   say(text: string): void {
  *     this.room.next(createMessage('chat.said', text));
  *   }

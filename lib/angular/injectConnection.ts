@@ -12,6 +12,8 @@ import { injectWire, WIRE } from './provideWire.js';
  *
  * @throws {Error} NG0203, outside of an injection context.
  * @example
+ * import { injectConnection } from 'rxwire/angular';
+ *
  * class Banner {
  *   readonly connection = injectConnection();
  *   readonly text = () => (this.connection().status === 'connected' ? '' : 'offline');

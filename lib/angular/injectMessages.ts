@@ -16,13 +16,23 @@ import { readSelection } from './wireSelection.js';
  * @param types Exact names: no patterns.
  * @throws {Error} NG0203, outside of an injection context.
  * @example
+ * import { scan } from 'rxjs';
+ * import { injectMessages } from 'rxwire/angular';
+ *
  * class Output {
- *   readonly text$ = injectMessages('execution.output').pipe(scan((all, { payload }) => all + payload.data, ''));
+ *   readonly text$ = injectMessages('execution.output').pipe(
+ *     scan((all, { payload }) => all + payload.data, ''),
+ *   );
  * }
  * @example
+ * import { map } from 'rxjs';
  * import { InjectionToken } from '@angular/core';
+ * import { type MessageIn, Wire } from 'rxwire';
+ * import { injectMessages } from 'rxwire/angular';
  *
- * const CHAT = new InjectionToken<Wire<MessageIn<{ 'chat.said': { readonly text: string } }>>>('chat');
+ * const CHAT = new InjectionToken<Wire<MessageIn<{ 'chat.said': { readonly text: string } }>>>(
+ *   'chat',
+ * );
  * class Chat {
  *   readonly text$ = injectMessages(CHAT, 'chat.said').pipe(map(({ payload }) => payload.text));
  * }

@@ -19,6 +19,7 @@ import { readSelection } from './wireSelection.js';
  * @throws {Error} NG0203, outside of an injection context.
  * @example
  * import { computed } from '@angular/core';
+ * import { injectPending } from 'rxwire/angular';
  *
  * class Outbox {
  *   readonly rows = injectPending('chat.said');

@@ -18,6 +18,7 @@ import { reading, valuesOf } from './valuesOf.js';
  * @throws {Error} NG0203, outside of an injection context.
  * @example
  * import { computed, input } from '@angular/core';
+ * import { injectReceipt } from 'rxwire/angular';
  *
  * class Row {
  *   readonly id = input.required<string>();

@@ -40,15 +40,24 @@ export interface ProvideWireOptions<M extends Message = Message> {
  *
  * @param make Called in an injection context: `inject` works in it.
  * @example
+ * import { connect, webSocket } from 'rxwire';
+ * import { provideWire } from 'rxwire/angular';
+ *
  * const providers = [provideWire(() => connect({ link: webSocket('wss://example.com/wire') }))]; // of bootstrapApplication, or of a route
  * @example
  * import { InjectionToken } from '@angular/core';
+ * import { connect, type MessageIn, webSocket, Wire } from 'rxwire';
+ * import { provideWire } from 'rxwire/angular';
  *
  * interface ChatMessages {
  *   'chat.said': { readonly text: string };
  * }
  * const CHAT = new InjectionToken<Wire<MessageIn<ChatMessages>>>('chat');
- * const providers = [provideWire(() => connect<ChatMessages>({ link: webSocket('wss://example.com/wire') }), { token: CHAT })];
+ * const providers = [
+ *   provideWire(() => connect<ChatMessages>({ link: webSocket('wss://example.com/wire') }), {
+ *     token: CHAT,
+ *   }),
+ * ];
  */
 export function provideWire<M extends Message = Message>(make: () => Wire<M>, options: ProvideWireOptions<M> = {}): EnvironmentProviders {
   const { token = WIRE, connectOnServer = false } = options;
@@ -70,6 +79,10 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example
+ * import { connect, webSocket } from 'rxwire';
+ * import { injectWire } from 'rxwire/angular';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * class Orders {
  *   readonly wire = injectWire();
  * }

@@ -28,10 +28,12 @@ const MIN_ITERATIONS = 100_000;
  * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
  *   localhost.
  * @example
+ * import { deriveKey, keyring } from 'rxwire';
+ *
  * const salt = crypto.getRandomValues(new Uint8Array(16));
  * deriveKey('correct horse battery staple', salt).subscribe((key) => {
  *   const keys = keyring({ current: 'k1', keys: { k1: key } });
- *   draw(keys.current);
+ *   console.log(keys.current);
  * });
  */
 export function deriveKey(passphrase: string, salt: Uint8Array, options: DeriveKeyOptions = {}): Observable<Uint8Array> {

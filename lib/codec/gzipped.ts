@@ -32,6 +32,8 @@ export interface GzipOptions {
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if the codec encrypts: encrypted data cannot be compressed.
  * @example
+ * import { createMessage, gzipped, json } from 'rxwire';
+ *
  * const codec = gzipped(json());
  * const frame = codec.encode([createMessage('chat.said', 'ha'.repeat(5_000))]);
  * console.log(codec.name, frame.length < 200); // prints: json+gzip true

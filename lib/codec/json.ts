@@ -29,6 +29,8 @@ const PROTO = /__proto__|\\u00[567]/;
  *
  * @throws {RangeError} At call time, if `maxBatch` is not positive, or `maxDepth` is below 32.
  * @example
+ * import { createMessage, json } from 'rxwire';
+ *
  * const frame = json().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
  * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":"1.0","source":"","payload":"hello"}
  */

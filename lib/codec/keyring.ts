@@ -65,6 +65,8 @@ export interface KeyringFactory {
    * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
    *   localhost.
    * @example
+   * import { keyring } from 'rxwire';
+   *
    * keyring.fromSecret('pq3Jk0s5vQxW9tZ2yB7nLm4c', { name: '2026-03' }).subscribe((keys) => {
    *   console.log(keys.current); // prints: 2026-03
    * });
@@ -88,7 +90,12 @@ const SHARED_SALT = 'rxwire keyring 1';
  *   name `current`.
  * @throws {TypeError} At call time, if the name of a key is invalid.
  * @example
- * const keys = keyring({ current: '2026-03', keys: { '2026-03': crypto.getRandomValues(new Uint8Array(32)) } });
+ * import { keyring } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: '2026-03',
+ *   keys: { '2026-03': crypto.getRandomValues(new Uint8Array(32)) },
+ * });
  * keys.add('2026-04', crypto.getRandomValues(new Uint8Array(32)));
  * keys.use('2026-04');
  * console.log(keys.current); // prints: 2026-04

@@ -36,7 +36,11 @@ export interface MsgpackOptions {
  * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
  *   below 32.
  * @example
- * const frame = msgpack().encode([createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 })]);
+ * import { createMessage, msgpack } from 'rxwire';
+ *
+ * const frame = msgpack().encode([
+ *   createMessage('chat.said', 'hello', { id: 'a1', timestamp: 0 }),
+ * ]);
  * console.log(frame.length); // prints: 27
  */
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {

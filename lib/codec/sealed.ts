@@ -24,8 +24,16 @@ import { withLimits } from './withLimits.js';
  * @throws {UnsupportedError} At call time, without a cipher: in a page that was loaded neither by
  *   HTTPS nor from localhost.
  * @example
- * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
- * const safe = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), codec: sealed(msgpack(), keys) });
+ * import { connect, keyring, msgpack, sealed, webSocket } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: 'k1',
+ *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
+ * });
+ * const safe = connect({
+ *   link: webSocket('ws://127.0.0.1:4870/wire'),
+ *   codec: sealed(msgpack(), keys),
+ * });
  */
 export function sealed(codec: Codec, keys: Keyring): Codec {
   return sealedWith(platformCipher('sealed'), codec, keys);

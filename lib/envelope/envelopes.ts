@@ -22,7 +22,11 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  * @throws {UndeliveredError} Delivered, when messages are left and the other side ends the session.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
- * const messages = envelopes({ ackTimeout: 2_000 })(framed(json())(webSocket('ws://127.0.0.1:4870/wire')));
+ * import { envelopes, framed, json, webSocket } from 'rxwire';
+ *
+ * const messages = envelopes({ ackTimeout: 2_000 })(
+ *   framed(json())(webSocket('ws://127.0.0.1:4870/wire')),
+ * );
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
   const { delivery, reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ } = options;

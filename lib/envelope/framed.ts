@@ -36,6 +36,8 @@ export interface FramedOptions {
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { framed, json, webSocket } from 'rxwire';
+ *
  * const batches = framed(json(), { maxFrame: 65_536 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonly Message[], Frame> {

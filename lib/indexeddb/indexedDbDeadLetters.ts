@@ -28,9 +28,14 @@ const PAGE_SIZE = 100;
  * @throws {RangeError} At call time, if `maxSize` is not positive.
  * @throws {StoreError} Delivered: `quota` if there is no space, `failed`.
  * @example
+ * import { queue } from 'rxwire';
+ * import { indexedDbDeadLetters, indexedDbQueues } from 'rxwire/indexeddb';
+ *
  * const letters = indexedDbDeadLetters('orders');
  * const orders = queue('orders', { store: indexedDbQueues() });
- * const processed$ = orders.process(({ payload }) => save(payload), { deadLetter: letters.add });
+ * const processed$ = orders.process(({ payload }) => console.log(payload), {
+ *   deadLetter: letters.add,
+ * });
  */
 export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLettersOptions = {}): IndexedDbDeadLetters {
   const { maxSize = 10_000 } = options;

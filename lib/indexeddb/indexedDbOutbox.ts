@@ -31,6 +31,8 @@ const STORE = 'indexeddb';
  * @param name Unique for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { indexedDbOutbox } from 'rxwire/indexeddb';
+ *
  * const store = indexedDbOutbox('orders', { maxMessages: 50_000 });
  */
 export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = {}): OutboxStore {

@@ -17,6 +17,9 @@ const STORE = 'indexeddb';
  * are in memory only. Needs the package `idb`.
  *
  * @example
+ * import { queue } from 'rxwire';
+ * import { indexedDbQueues } from 'rxwire/indexeddb';
+ *
  * const uploads = queue('uploads', { store: indexedDbQueues(), maxAge: 86_400_000 });
  */
 export function indexedDbQueues(options: ExclusiveOptions = {}): QueueStore {

@@ -36,6 +36,8 @@ interface Entry {
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example
+ * import { memoryResults } from 'rxwire';
+ *
  * const results = memoryResults({ ttl: 60_000 });
  * results.put('order 7', { total: 42 });
  * console.log(results.get('order 7')); // prints: { total: 42 }

@@ -4,6 +4,8 @@
  * @param iteration The number of retries before this one.
  * @param initialInterval In ms.
  * @example
+ * import { exponentialDelay } from 'rxwire';
+ *
  * console.log([0, 1, 2, 3].map((iteration) => exponentialDelay(iteration, 500)).join(' ')); // prints: 500 1000 2000 4000
  */
 export function exponentialDelay(iteration: number, initialInterval: number): number {
@@ -16,6 +18,8 @@ export function exponentialDelay(iteration: number, initialInterval: number): nu
  * @param iteration The number of retries before this one.
  * @param initialInterval In ms.
  * @example
+ * import { linearDelay } from 'rxwire';
+ *
  * console.log([0, 1, 2, 3].map((iteration) => linearDelay(iteration, 500)).join(' ')); // prints: 500 1000 1500 2000
  */
 export function linearDelay(iteration: number, initialInterval: number): number {

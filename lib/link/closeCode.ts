@@ -70,6 +70,8 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  * connections.
  *
  * @example
+ * import { CloseCode, isReconnectable } from 'rxwire';
+ *
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
@@ -82,10 +84,9 @@ export function isReconnectable(code: number): boolean {
  * Returns a sentence that explains a close code: which side has closed the connection, and why.
  *
  * @example
+ * import { CloseCode, explainCloseCode } from 'rxwire';
+ *
  * console.log(explainCloseCode(CloseCode.SILENT)); // prints: nothing arrived for two ping intervals, so the connection was taken for dead
- * wire.state$.subscribe(({ closeCode, closeReason }) => {
- *   if (closeCode !== undefined) draw([explainCloseCode(closeCode), closeReason]);
- * });
  */
 export function explainCloseCode(code: number): string {
   return EXPLANATIONS[code] ?? `the close code ${code} is not one of rxwire: the application or a proxy has chosen it`;

@@ -21,7 +21,11 @@ const PAUSE = 50;
  * @throws {TypeError} At call time, if `url` is not such an address, or a header is invalid.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
- * const link = longPolling('http://127.0.0.1:4870/wire', { headers: { authorization: 'Bearer s3cret' } });
+ * import { longPolling } from 'rxwire';
+ *
+ * const link = longPolling('http://127.0.0.1:4870/wire', {
+ *   headers: { authorization: 'Bearer s3cret' },
+ * });
  */
 export function longPolling(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
   const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame, scheduler = asyncScheduler } = options;

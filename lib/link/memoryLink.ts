@@ -37,6 +37,9 @@ interface End {
  * end.
  *
  * @example
+ * import { NEVER, of } from 'rxjs';
+ * import { memoryLink } from 'rxwire';
+ *
  * const [near, far] = memoryLink<string>();
  * far(of('hello')).subscribe();
  * near(NEVER).subscribe((text) => console.log(text)); // prints: hello

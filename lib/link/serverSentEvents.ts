@@ -20,7 +20,11 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * @throws {TypeError} At call time, if `url` is not such an address, or a header is invalid.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
- * const link = serverSentEvents('http://127.0.0.1:4870/wire', { headers: () => ({ authorization: 'Bearer s3cret' }) });
+ * import { serverSentEvents } from 'rxwire';
+ *
+ * const link = serverSentEvents('http://127.0.0.1:4870/wire', {
+ *   headers: () => ({ authorization: 'Bearer s3cret' }),
+ * });
  */
 export function serverSentEvents(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
   const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame } = options;

@@ -21,6 +21,8 @@ export interface WebSocketOptions extends SocketOptions {
  * @param url `ws:` or `wss:`.
  * @throws {TypeError} At call time, if `url` is not such an address.
  * @example
+ * import { webSocket } from 'rxwire';
+ *
  * const echo = webSocket('ws://127.0.0.1:4870/wire', { openTimeout: 5_000 });
  */
 export function webSocket(url: string | URL, options: WebSocketOptions = {}): Link<Frame> & DescribedLink {

@@ -16,8 +16,15 @@ export type MessageContent = Pick<Message, 'id' | 'type' | 'correlationId' | 'pa
  *
  * @throws {RangeError} If the payload contains itself.
  * @example
+ * import { of, toArray } from 'rxjs';
+ * import { contentKey, createMessage, dedupe } from 'rxwire';
+ *
  * const message = createMessage('chat.said', { room: 'lobby', text: 'hello' }, { id: 'm1' });
- * of(message, { ...message, payload: { text: 'hello', room: 'lobby' } }, { ...message, payload: 'other' })
+ * of(
+ *   message,
+ *   { ...message, payload: { text: 'hello', room: 'lobby' } },
+ *   { ...message, payload: 'other' },
+ * )
  *   .pipe(dedupe({ key: contentKey }), toArray())
  *   .subscribe((messages) => console.log(messages.length)); // prints: 2
  */

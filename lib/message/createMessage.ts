@@ -17,7 +17,13 @@ export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload'
  *
  * @param options Any other field of the envelope: `priority`, `ttl`, `target`, `headers`, …
  * @example
- * const message = createMessage('system.ping', { timestamp: 0 }, { priority: MessagePriority.HIGH, ttl: 5_000 });
+ * import { createMessage, MessagePriority } from 'rxwire';
+ *
+ * const message = createMessage(
+ *   'system.ping',
+ *   { timestamp: 0 },
+ *   { priority: MessagePriority.HIGH, ttl: 5_000 },
+ * );
  * console.log(message.type, message.priority); // prints: system.ping 2
  */
 export function createMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options?: MessageOptions): Message<T>;

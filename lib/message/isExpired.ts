@@ -8,7 +8,12 @@ import type { Message } from './types.js';
  *   local one, the message expires a second late.
  * @param now The time in ms since the epoch.
  * @example
- * console.log(isExpired({ timestamp: 1_000, ttl: 500 }, 1_499), isExpired({ timestamp: 1_000, ttl: 500 }, 1_500)); // prints: false true
+ * import { isExpired } from 'rxwire';
+ *
+ * console.log(
+ *   isExpired({ timestamp: 1_000, ttl: 500 }, 1_499),
+ *   isExpired({ timestamp: 1_000, ttl: 500 }, 1_500),
+ * ); // prints: false true
  */
 export function isExpired({ timestamp, ttl = Infinity }: Pick<Message, 'timestamp' | 'ttl'>, now: number): boolean {
   return ttl === 0 || timestamp + ttl <= now;

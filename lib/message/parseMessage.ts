@@ -23,7 +23,16 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
  * @param path Where `value` was found, for the error: `[3]`, or its index 3.
  * @throws {InvalidMessageError} The error names the field, and never contains its value.
  * @example
- * const message = parseMessage({ id: 'a1', type: 'chat.said', timestamp: 0, version: '1.0', payload: 'hello', admin: true });
+ * import { parseMessage } from 'rxwire';
+ *
+ * const message = parseMessage({
+ *   id: 'a1',
+ *   type: 'chat.said',
+ *   timestamp: 0,
+ *   version: '1.0',
+ *   payload: 'hello',
+ *   admin: true,
+ * });
  * console.log(message.payload, 'admin' in message); // prints: hello false
  */
 export function parseMessage(value: unknown, path: Path = ''): Message {

@@ -5,7 +5,12 @@ import type { Delivery } from './types.js';
  * of a message.
  *
  * @example
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), delivery: ReliabilityLevel.EXACTLY_ONCE });
+ * import { connect, ReliabilityLevel, webSocket } from 'rxwire';
+ *
+ * const wire = connect({
+ *   link: webSocket('ws://127.0.0.1:4870/wire'),
+ *   delivery: ReliabilityLevel.EXACTLY_ONCE,
+ * });
  */
 export const ReliabilityLevel = {
   AT_MOST_ONCE: 'at-most-once',

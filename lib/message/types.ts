@@ -21,6 +21,8 @@ import type { MessagePriority } from './messagePriority.js';
  * SharedMessageTypes}.
  *
  * @example
+ * import type { ExecutionPayload, MessageTypes } from 'rxwire';
+ *
  * declare module 'rxwire' {
  *   interface MessageTypes {
  *     'chat.said': { readonly room: string; readonly text: string };
@@ -142,11 +144,13 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
  * types that are not in the map are compile errors.
  *
  * @example
+ * import { connect, ofType, webSocket } from 'rxwire';
+ *
  * interface ChatMessages {
  *   'chat.said': { readonly text: string };
  * }
  * const wire = connect<ChatMessages>({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * wire.pipe(ofType('chat.said')).subscribe(({ payload }) => draw(payload.text));
+ * wire.pipe(ofType('chat.said')).subscribe(({ payload }) => console.log(payload.text));
  */
 export type MessageIn<Types extends object> = { [T in keyof Types & string]: Message<T, Types[T]> }[keyof Types & string];
 

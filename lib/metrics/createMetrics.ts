@@ -37,9 +37,15 @@ export interface Metrics extends MetricsSink {
  *
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @example
+ * import { connect, meter, webSocket } from 'rxwire';
+ * import { createMetrics } from 'rxwire/metrics';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const metrics = createMetrics();
- * wire.pipe(meter(metrics)).subscribe(draw);
- * metrics.snapshots(10_000).subscribe(({ received }) => console.log(received.total, received.size.p95));
+ * wire.pipe(meter(metrics)).subscribe(console.log);
+ * metrics
+ *   .snapshots(10_000)
+ *   .subscribe(({ received }) => console.log(received.total, received.size.p95));
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const { maxNames = 200, scheduler = steadyScheduler() } = options;

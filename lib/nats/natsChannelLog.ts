@@ -33,9 +33,12 @@ const MAX_READS = 32;
  * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has
  *   `noEcho`.
  * @example
+ * import { hub } from 'rxwire';
+ * import { natsChannelLog } from 'rxwire/nats';
  * import type { NatsConnection } from 'rxwire/nats';
  *
- * const rooms = (connection: NatsConnection) => hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
+ * const rooms = (connection: NatsConnection) =>
+ *   hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
  */
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
   const context = createNatsContext(natsSettingsOf(options));

@@ -128,6 +128,9 @@ export interface NatsCluster extends ServerCluster {
  * @throws {TypeError} At call time, if there is no option of this name, or `name` or `node` is not
  *   1 to 64 letters, digits, `_` and `-`.
  * @example
+ * import { hub } from 'rxwire';
+ * import { natsCluster } from 'rxwire/nats';
+ * import { listen } from 'rxwire/server';
  * import type { Server } from 'node:http';
  * import type { NatsConnection } from 'rxwire/nats';
  *

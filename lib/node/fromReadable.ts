@@ -39,9 +39,14 @@ const read = /* @__PURE__ */ new WeakSet();
  *   stream.
  * @example
  * import { Readable } from 'node:stream';
+ * import { connect, createMessage, sendAll, webSocket } from 'rxwire';
+ * import { fromReadable } from 'rxwire/node';
  *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const file = Readable.from([Buffer.from('one '), Buffer.from('two')]);
- * const messages = fromReadable(file, { map: (bytes: Buffer, offset) => createMessage('file.part', { offset, text: bytes.toString() }) });
+ * const messages = fromReadable(file, {
+ *   map: (bytes: Buffer, offset) => createMessage('file.part', { offset, text: bytes.toString() }),
+ * });
  * for await (const { status } of sendAll(wire, messages)) console.log(status);
  * // prints: acked
  * // prints: acked

@@ -102,6 +102,9 @@ const MAX_ID = 2 ** 47;
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example
+ * import { createMessage, hub } from 'rxwire';
+ * import { lmdbChannelLog } from 'rxwire/node';
+ *
  * const log = lmdbChannelLog({ path: '.tmp/channels', maxAge: 86_400_000 });
  * const rooms = hub({ log });
  * log.append('room.1', createMessage('chat.said', 'hello')).subscribe(({ offset }) => {

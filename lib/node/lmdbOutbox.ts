@@ -37,6 +37,8 @@ export interface LmdbOutboxOptions {
  * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed`
  *   with LMDB's error as its `cause`.
  * @example
+ * import { lmdbOutbox } from 'rxwire/node';
+ *
  * const outbox = lmdbOutbox({ path: '.tmp/outbox' });
  * outbox.faults$?.subscribe(({ fault }) => console.warn(fault));
  * console.log(outbox.isDurable); // prints: true

@@ -122,6 +122,8 @@ export interface LmdbStore extends QueueStore {
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example
+ * import { lmdbStore } from 'rxwire/node';
+ *
  * const store = lmdbStore({ path: '.tmp/store' });
  * const balances = store.table<number>('balances');
  * store.transact((transaction) => transaction.put(balances, 'ann', 42)).subscribe(() => {

@@ -64,7 +64,10 @@ const TO_WRITABLE_OPTIONS: OptionNames<ToWritableOptions> = { type: true, map: t
  * @example
  * import { Readable } from 'node:stream';
  * import { pipeline } from 'node:stream/promises';
+ * import { connect, createMessage, webSocket } from 'rxwire';
+ * import { toWritable } from 'rxwire/node';
  *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const rows = Readable.from([1, 2, 3].map((row) => createMessage('row.added', { row })));
  * await pipeline(rows, toWritable(wire));
  * console.log('all rows are acked'); // prints: all rows are acked

@@ -64,10 +64,10 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
  *   error of a message, such as `ERR_ENCODE` when the codec does not support bytes.
  * @throws {InvalidPayloadError} Destroys the stream: the other side has sent something else.
  * @example
- * import { pipeline } from 'node:stream/promises';
- * import { connect, memoryLink, msgpack, type Frame } from 'rxwire';
- * import { serve } from 'rxwire/server';
  * import { of } from 'rxjs';
+ * import { connect, type Frame, memoryLink, msgpack } from 'rxwire';
+ * import { wireDuplex } from 'rxwire/node';
+ * import { serve } from 'rxwire/server';
  *
  * const [near, far] = memoryLink<Frame>();
  * serve(of(far)).subscribe((there) => {

@@ -24,9 +24,12 @@ export interface OpenTelemetryMetricsOptions {
  * @throws {RangeError} At call time, if `maxNames` is not positive.
  * @example
  * import { metrics } from '@opentelemetry/api';
+ * import { connect, meter, meterWire, webSocket } from 'rxwire';
+ * import { openTelemetryMetrics } from 'rxwire/opentelemetry';
  *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const otel = openTelemetryMetrics(metrics.getMeter('console'));
- * wire.pipe(meter(otel)).subscribe(draw);
+ * wire.pipe(meter(otel)).subscribe(console.log);
  * meterWire(wire, otel);
  */
 export function openTelemetryMetrics(meter: Meter, options: OpenTelemetryMetricsOptions = {}): MetricsSink {

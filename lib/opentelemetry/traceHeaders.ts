@@ -79,8 +79,11 @@ function isWithinLimits(headers: MessageHeaders): boolean {
  * middleware, too: `outgoing$.pipe(use(withTraceContext))`.
  *
  * @example
+ * import { createMessage, queue } from 'rxwire';
+ * import { traced, withTraceContext } from 'rxwire/opentelemetry';
+ *
  * const jobs = queue('jobs');
- * jobs.process(traced(({ payload }) => save(payload))).subscribe();
+ * jobs.process(traced(({ payload }) => console.log(payload))).subscribe(); // prints: tea
  * jobs.next(withTraceContext(createMessage('job.wanted', 'tea')));
  */
 export function withTraceContext<M extends Message>(message: M): M {

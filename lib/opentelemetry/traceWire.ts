@@ -53,6 +53,10 @@ const TRACE_WIRE_DEFAULTS = { receipts: true, maxOpen: 10_000 } as const;
  *
  * @throws {RangeError} At call time, if `maxOpen` is not positive.
  * @example
+ * import { connect, createMessage, webSocket } from 'rxwire';
+ * import { traceWire } from 'rxwire/opentelemetry';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * traceWire(wire);
  * wire.next(createMessage('order.placed', 'tea'));
  */

@@ -33,9 +33,19 @@ export interface TracedOptions extends TracingOptions {
  * errors stay the same when the tracer fails.
  *
  * @example
- * wire.pipe(route({ 'order.placed': traced(({ payload }) => save(payload)) })).subscribe();
+ * import { connect, route, webSocket } from 'rxwire';
+ * import { traced } from 'rxwire/opentelemetry';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.pipe(route({ 'order.placed': traced(({ payload }) => console.log(payload)) })).subscribe();
  * @example
- * wire.pipe(reply({ 'files.list': traced(({ payload }) => save(payload)) })).subscribe(wire);
+ * import { connect, reply, webSocket } from 'rxwire';
+ * import { traced } from 'rxwire/opentelemetry';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire
+ *   .pipe(reply({ 'files.list': traced(({ payload }) => `the files of ${payload}`) }))
+ *   .subscribe(wire);
  */
 export function traced<M extends Message, A extends readonly unknown[], R>(
   handler: (message: M, ...rest: A) => R,

@@ -33,7 +33,11 @@ export function isTracedRequest({ headers }: Message): boolean {
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {RxwireError} Delivered, as by `request`.
  * @example
- * tracedRequest(wire, createMessage('files.list', '/')).subscribe(draw);
+ * import { connect, createMessage, webSocket } from 'rxwire';
+ * import { tracedRequest } from 'rxwire/opentelemetry';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * tracedRequest(wire, createMessage('files.list', '/')).subscribe(console.log);
  */
 export function tracedRequest<T extends string>(
   wire: RequestWire,

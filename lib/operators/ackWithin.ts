@@ -81,7 +81,14 @@ interface Waiter {
  * @throws {AckTimeoutError} Delivered, when no attempt is left, unless there is an `onDead`.
  * @throws {OverflowError} Delivered, when more than `maxInFlight` messages wait.
  * @example
- * outgoing$.pipe(ackWithin(wire, 5_000, { retries: 3 })).subscribe((receipt) => draw(receipt.latency));
+ * import { of } from 'rxjs';
+ * import { ackWithin, connect, createMessage, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const outgoing$ = of(createMessage('chat.said', 'hello'));
+ * outgoing$
+ *   .pipe(ackWithin(wire, 5_000, { retries: 3 }))
+ *   .subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function ackWithin<T extends { readonly id: string }>(
   acks: AckSource<T>,

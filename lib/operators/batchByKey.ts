@@ -43,9 +43,23 @@ export interface BatchByKeyOptions {
  *   colon if there is no `target`.
  * @throws {RangeError} At call time, if `maxWait` is negative, or another number is not positive.
  * @example
- * messages$.pipe(batchByKey((message) => message.target, { maxWait: 50 })).subscribe(({ key, items }) => console.log(key, items.length));
+ * import { map, of } from 'rxjs';
+ * import { batchByKey, createMessage } from 'rxwire';
+ *
+ * const messages$ = of('hello', 'world').pipe(
+ *   map((text) => createMessage('chat.said', text, { target: 'room.1' })),
+ * );
+ * messages$
+ *   .pipe(batchByKey((message) => message.target, { maxWait: 50 }))
+ *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: room.1 2
  * @example
- * of(createMessage('chat.wave', 1, { target: 'ann' }), createMessage('chat.wave', 2, { target: 'ann' }))
+ * import { of } from 'rxjs';
+ * import { batchByKey, createMessage } from 'rxwire';
+ *
+ * of(
+ *   createMessage('chat.wave', 1, { target: 'ann' }),
+ *   createMessage('chat.wave', 2, { target: 'ann' }),
+ * )
  *   .pipe(batchByKey())
  *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: chat.wave:ann 2
  */

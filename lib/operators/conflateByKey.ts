@@ -39,7 +39,14 @@ export interface ConflateByKeyOptions<T> {
  * @param project Returns the inner stream of a value.
  * @throws {RangeError} At call time, if a number is not positive.
  * @example
- * messages$.pipe(conflateByKey((message) => message.type, (message) => save(message))).subscribe(draw);
+ * import { delay, of } from 'rxjs';
+ * import { conflateByKey } from 'rxwire';
+ *
+ * const show = (price: number) => of(price).pipe(delay(10));
+ * of(1, 2, 3)
+ *   .pipe(conflateByKey(() => 'tea', show))
+ *   .subscribe((price) => console.log(price)); // prints: 1
+ * // prints: 3
  */
 export function conflateByKey<T, O extends ObservableInput<unknown>>(
   key: (value: T) => unknown,

@@ -20,7 +20,16 @@ export interface ExpireOptions<T> {
  * A throw of `onExpired` is delivered as an error.
  *
  * @example
- * messages$.pipe(expire({ onExpired: (m) => console.log(`${m.id} came too late`) })).subscribe(draw);
+ * import { of } from 'rxjs';
+ * import { createMessage, expire } from 'rxwire';
+ *
+ * const late = {
+ *   ...createMessage('chat.said', 'hello', { ttl: 1_000 }),
+ *   timestamp: Date.now() - 2_000,
+ * };
+ * of(late)
+ *   .pipe(expire({ onExpired: ({ payload }) => console.log(`expired: ${payload}`) }))
+ *   .subscribe(); // prints: expired: hello
  */
 export function expire<T extends Pick<Message, 'timestamp' | 'ttl'>>(options: ExpireOptions<T> = {}): MonoTypeOperatorFunction<T> {
   const { scheduler = asyncScheduler, onExpired } = options;

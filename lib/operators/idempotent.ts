@@ -55,12 +55,28 @@ export interface IdempotentOptions<T> {
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @throws The errors of the store and of `key`, delivered.
  * @example
- * const answer = (request: Message) => save(createMessage('order.placed', null, { correlationId: request.id }));
- * wire.pipe(ofType('order.place'), idempotent(answer)).subscribe(wire);
+ * import { of } from 'rxjs';
+ * import { createMessage, idempotent, type Message } from 'rxwire';
+ *
+ * const order = createMessage('order.place', 'tea');
+ * const answer = (request: Message) =>
+ *   of(createMessage('order.placed', null, { correlationId: request.id }));
+ * of(order, order)
+ *   .pipe(idempotent(answer))
+ *   .subscribe(({ type }) => console.log(type)); // prints: order.placed
+ * // prints: order.placed
  * @example
- * of('a', 'b', 'a').pipe(idempotent((letter) => of(`${letter}${Math.random()}`), { key: (letter) => letter }), toArray()).subscribe(([first, , third]) => {
- *   console.log(first === third); // prints: true
- * });
+ * import { of, toArray } from 'rxjs';
+ * import { idempotent } from 'rxwire';
+ *
+ * of('a', 'b', 'a')
+ *   .pipe(
+ *     idempotent((letter) => of(`${letter}${Math.random()}`), { key: (letter) => letter }),
+ *     toArray(),
+ *   )
+ *   .subscribe(([first, , third]) => {
+ *     console.log(first === third); // prints: true
+ *   });
  */
 export function idempotent<T, O extends ObservableInput<unknown>>(
   handler: (value: T) => O,

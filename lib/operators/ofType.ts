@@ -23,9 +23,15 @@ type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
  *
  * @param types Complete names, no patterns.
  * @example
- * messages$.pipe(ofType('execution.output')).subscribe((message) => draw(message.payload.data));
+ * import { connect, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.pipe(ofType('execution.output')).subscribe((message) => console.log(message.payload.data));
  * @example
- * messages$.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
+ * import { connect, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
  *   if (message.type === 'execution.error') console.warn(message.payload.error?.message);
  * });
  */

@@ -49,7 +49,20 @@ export interface PriorityMergeOptions<T> {
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {OverflowError} Delivered, with `overflow: 'error'`.
  * @example
- * outgoing$.pipe(priorityMerge((message) => save(message), { concurrency: 1, onDrop: (m, reason) => console.warn(m.id, reason) })).subscribe(draw);
+ * import { delay, of } from 'rxjs';
+ * import { createMessage, type Message, MessagePriority, priorityMerge } from 'rxwire';
+ *
+ * const job = (name: string, priority: MessagePriority) =>
+ *   createMessage('job', name, { priority });
+ * const jobs$ = of(
+ *   job('first', MessagePriority.LOW),
+ *   job('low', MessagePriority.LOW),
+ *   job('high', MessagePriority.HIGH),
+ * );
+ * const work = ({ payload }: Message) => of(payload).pipe(delay(10));
+ * jobs$.pipe(priorityMerge(work, { concurrency: 1 })).subscribe((name) => console.log(name)); // prints: first
+ * // prints: high
+ * // prints: low
  */
 export function priorityMerge<T, O extends ObservableInput<unknown>>(
   project: (value: T, index: number) => O,

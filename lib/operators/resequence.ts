@@ -44,7 +44,15 @@ export interface ResequenceOptions<T> {
  * @throws {RangeError} At call time, if `maxSize` or `maxWait` is not positive. Delivered, for a
  *   number that is no safe integer.
  * @example
- * of(1, 3, 2, 4).pipe(resequence((number) => number), toArray()).subscribe((all) => console.log(all.join(' '))); // prints: 1 2 3 4
+ * import { of, toArray } from 'rxjs';
+ * import { resequence } from 'rxwire';
+ *
+ * of(1, 3, 2, 4)
+ *   .pipe(
+ *     resequence((number) => number),
+ *     toArray(),
+ *   )
+ *   .subscribe((all) => console.log(all.join(' '))); // prints: 1 2 3 4
  */
 export function resequence<T>(sequence: (value: T) => number, options: ResequenceOptions<T> = {}): MonoTypeOperatorFunction<T> {
   const { first = NaN, maxSize = 1_000, maxWait = 1_000, onGap = noop, onDrop = noop, scheduler = steadyScheduler() } = options;

@@ -69,9 +69,22 @@ export interface RetryBackoffConfig {
  * @param config The initial interval in ms, or all of {@link RetryBackoffConfig}.
  * @throws {RangeError} At call time, if a number is negative or NaN, or `jitter` above 1.
  * @example
- * load$.pipe(retryBackoff({ initialInterval: 500, maxInterval: 30_000, maxRetries: 8, jitter: 1 })).subscribe(draw);
+ * import { fromFetch } from 'rxjs/fetch';
+ * import { retryBackoff } from 'rxwire';
+ *
+ * const status$ = fromFetch('http://127.0.0.1:4870/status');
+ * status$
+ *   .pipe(retryBackoff({ initialInterval: 500, maxInterval: 30_000, maxRetries: 8, jitter: 1 }))
+ *   .subscribe(({ status }) => console.log(status));
  * @example
- * load$.pipe(retryBackoff({ initialInterval: 1_000, backoffDelay: linearDelay, onRetry: ({ delay }) => draw(delay) })).subscribe(draw);
+ * import { throwError } from 'rxjs';
+ * import { linearDelay, retryBackoff } from 'rxwire';
+ *
+ * const options = { initialInterval: 10, maxRetries: 2, backoffDelay: linearDelay };
+ * throwError(() => new Error('no tea'))
+ *   .pipe(retryBackoff({ ...options, onRetry: ({ delay }) => console.log(delay) })) // prints: 10
+ *   .subscribe({ error: (error: Error) => console.log(error.message) }); // prints: 20
+ * // prints: no tea
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const {

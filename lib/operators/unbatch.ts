@@ -7,7 +7,12 @@ import { concatMap, type OperatorFunction } from 'rxjs';
  *     unbatch    --(ab)-c-|
  *
  * @example
- * of({ items: [1, 2] }, { items: [3] }).pipe(unbatch(), toArray()).subscribe((all) => console.log(all.join())); // prints: 1,2,3
+ * import { of, toArray } from 'rxjs';
+ * import { unbatch } from 'rxwire';
+ *
+ * of({ items: [1, 2] }, { items: [3] })
+ *   .pipe(unbatch(), toArray())
+ *   .subscribe((all) => console.log(all.join())); // prints: 1,2,3
  */
 export function unbatch<B extends { readonly items: readonly unknown[] }>(): OperatorFunction<B, B['items'][number]> {
   return concatMap(({ items }): B['items'] => items);

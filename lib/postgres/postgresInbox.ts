@@ -32,9 +32,11 @@ export interface PostgresInbox extends Inbox<PostgresTransaction> {
  *   longer than `timeout`, with the driver's error as `cause`. The error of a statement of an
  *   effect is delivered unchanged.
  * @example
+ * import { postgresInbox } from 'rxwire/postgres';
+ *
  * const pool = { connect: () => Promise.reject(new Error('no server')) }; // new Pool() of pg
  * const inbox = postgresInbox({ pool });
- * inbox.deadLetters.count().subscribe({ error: ({ message }) => console.log(message) }); // prints: the store postgres cannot be used
+ * inbox.deadLetters.count().subscribe({ error: ({ text }) => console.log(text) }); // prints: the store postgres cannot be used
  */
 export function postgresInbox(options: PostgresInboxOptions): PostgresInbox {
   const settings = postgresSettingsOf(options);

@@ -20,6 +20,8 @@ export function tablesOf(owner: string, schema: string): PostgresTables {
  * @param schema The name of the schema: letters, digits and _, at most 63. @default 'rxwire'
  * @throws {TypeError} If the name of the schema is invalid.
  * @example
+ * import { postgresMigration } from 'rxwire/postgres';
+ *
  * console.log(postgresMigration().split('\n')[0]); // prints: create schema if not exists "rxwire";
  */
 export function postgresMigration(schema: string = DEFAULT_SCHEMA): string {

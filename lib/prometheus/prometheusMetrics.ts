@@ -25,9 +25,12 @@ export interface PrometheusMetricsOptions {
  * @throws {Error} At call time, from prom-client, if the registry has metrics of these names.
  * @example
  * import { register } from 'prom-client';
+ * import { connect, meter, meterWire, webSocket } from 'rxwire';
+ * import { prometheusMetrics } from 'rxwire/prometheus';
  *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const metrics = prometheusMetrics(register);
- * wire.pipe(meter(metrics)).subscribe(draw);
+ * wire.pipe(meter(metrics)).subscribe(console.log);
  * meterWire(wire, metrics);
  */
 export function prometheusMetrics(registry: Registry, options: PrometheusMetricsOptions = {}): MetricsSink {

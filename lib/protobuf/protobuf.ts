@@ -37,6 +37,8 @@ export interface ProtobufOptions {
  *   below 32.
  * @example
  * import { TimestampSchema } from '@bufbuild/protobuf/wkt';
+ * import { createMessage } from 'rxwire';
+ * import { protobuf } from 'rxwire/protobuf';
  *
  * const codec = protobuf({ types: { 'clock.tick': TimestampSchema } });
  * const [message] = codec.decode(codec.encode([createMessage('clock.tick', { seconds: 42n })]));

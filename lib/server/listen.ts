@@ -75,8 +75,17 @@ export const LISTEN_DEFAULTS = {
  *   or `path` or one of `origins` cannot match any request, or the name of the node of `cluster` is
  *   invalid.
  * @example
- * listen(httpServer, { path: '/wire' }).subscribe((wire) => {
- *   wire.pipe(ofType('chat.said')).subscribe(({ id, payload }) => wire.next(createMessage('chat.said', payload, { correlationId: id })));
+ * import { createServer } from 'node:http';
+ * import { createMessage, ofType } from 'rxwire';
+ * import { listen } from 'rxwire/server';
+ *
+ * const server = createServer().listen(4870);
+ * listen(server, { path: '/wire' }).subscribe((wire) => {
+ *   wire
+ *     .pipe(ofType('chat.said'))
+ *     .subscribe(({ id, payload }) =>
+ *       wire.next(createMessage('chat.said', payload, { correlationId: id })),
+ *     );
  * });
  */
 export function listen<P extends Principal | undefined = undefined>(server: Server, options?: ListenOptions<P>): Observable<ServerWire<P>>;

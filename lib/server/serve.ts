@@ -21,6 +21,10 @@ export type { ServedLink, ServeOptions } from './serverOptions.js';
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if there is no option of this name.
  * @example
+ * import { of } from 'rxjs';
+ * import { connect, createMessage, type Frame, memoryLink } from 'rxwire';
+ * import { serve } from 'rxwire/server';
+ *
  * const [near, far] = memoryLink<Frame>();
  * serve(of(far)).subscribe((wire) => wire.subscribe(({ payload }) => console.log(payload))); // prints: hello
  * connect({ link: near }).next(createMessage('chat.said', 'hello'));

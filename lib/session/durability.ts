@@ -21,6 +21,8 @@ const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWr
  * session needs for them.
  *
  * @example
+ * import { durable, memoryOutbox } from 'rxwire';
+ *
  * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write
  */
 export const durable: Durability = DURABLE;

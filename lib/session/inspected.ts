@@ -92,8 +92,11 @@ type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' |
  * @param link The link to inspect, such as `webSocket(url)`.
  * @returns A link that behaves as `link`, and describes itself as it does.
  * @example
+ * import { connect, inspected, webSocket } from 'rxwire';
+ *
  * const link = inspected(webSocket('ws://127.0.0.1:4870/wire'), {
- *   onFrame: ({ direction, kind, first, isResent }) => console.log(direction, kind, first, isResent),
+ *   onFrame: ({ direction, kind, first, isResent }) =>
+ *     console.log(direction, kind, first, isResent),
  * });
  * const wire = connect({ link });
  */

@@ -44,6 +44,8 @@ export interface SessionOptions extends EndpointOptions {
  * @throws {TypeError} At call time, if some codecs are sealed and others are not, or a persistent
  *   store has no `durability`.
  * @example
+ * import { json, session, webSocket } from 'rxwire';
+ *
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {

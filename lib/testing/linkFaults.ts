@@ -91,6 +91,9 @@ export interface LinkFaultsOptions {
  *
  * @throws {RangeError} By `lag`, if a time is negative.
  * @example
+ * import { connect, webSocket } from 'rxwire';
+ * import { linkFaults } from 'rxwire/testing';
+ *
  * const faults = linkFaults();
  * const wire = connect({ link: faults.layer(webSocket('ws://127.0.0.1:4870/wire')) });
  * faults.cut();

@@ -25,7 +25,12 @@ let collected: MarbleDiagram[] | undefined;
  * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
  *   description of each difference.
  * @example
- * marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+ * import { map } from 'rxjs';
+ * import { marble } from 'rxwire/testing';
+ *
+ * marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *   letters.pipe(map((letter) => letter.toUpperCase())),
+ * );
  */
 export function marble<
   Source extends string,
@@ -63,7 +68,12 @@ function named<T>(title: string, run: () => T): T {
  * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
  *   of each difference.
  * @example
- * runMarble({ source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+ * import { map } from 'rxjs';
+ * import { runMarble } from 'rxwire/testing';
+ *
+ * runMarble({ source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *   letters.pipe(map((letter) => letter.toUpperCase())),
+ * );
  */
 export function runMarble<
   Source extends string,
@@ -86,8 +96,13 @@ export function runMarble<
  * recordings.
  *
  * @example
+ * import { map } from 'rxjs';
+ * import { collectMarbles, marble } from 'rxwire/testing';
+ *
  * const diagrams = await collectMarbles(async () => {
- *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+ *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *     letters.pipe(map((letter) => letter.toUpperCase())),
+ *   );
  * });
  * console.log(diagrams.map(({ title }) => title)); // prints: [ 'shouts' ]
  */

@@ -62,6 +62,10 @@ const CHECKED_EVERY = 100;
  *   again.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
+ * import { connect, createMessage, webSocket } from 'rxwire';
+ * import { simulate, testWire } from 'rxwire/testing';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const { seeds } = simulate(
  *   ({ testWire, during }) => {
  *     const { wire, server } = testWire();

@@ -14,8 +14,13 @@ const BETWEEN = 20;
  * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.
  * @example
+ * import { map } from 'rxjs';
+ * import { collectMarbles, marble, renderMarbles } from 'rxwire/testing';
+ *
  * const diagrams = await collectMarbles(async () => {
- *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+ *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *     letters.pipe(map((letter) => letter.toUpperCase())),
+ *   );
  * });
  * console.log(renderMarbles('shout', diagrams).slice(0, 4)); // prints: <svg
  */

@@ -137,6 +137,9 @@ const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
  * @throws {TypeError} At call time, as `connect` and `serve` throw it.
  * @throws {RangeError} At call time, as `connect` and `serve` throw it.
  * @example
+ * import { createMessage } from 'rxwire';
+ * import { testWire } from 'rxwire/testing';
+ *
  * const { wire, server, cut, restore, close } = testWire();
  * cut();
  * wire.next(createMessage('chat.said', 'hello'));

@@ -38,8 +38,19 @@ export type { ConnectOptions } from './connectOptions.js';
  *   room for them, or the server has ended the session first.
  * @throws {StoreError} Delivered, when the outbox cannot be opened, or has another owner.
  * @example
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), reconnect: { initialInterval: 500 } });
- * wire.next(createMessage('execution.start', { executionId: 'e1', sandboxId: 's1', data: 'console.log(6 * 7)' }));
+ * import { connect, createMessage, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({
+ *   link: webSocket('ws://127.0.0.1:4870/wire'),
+ *   reconnect: { initialInterval: 500 },
+ * });
+ * wire.next(
+ *   createMessage('execution.start', {
+ *     executionId: 'e1',
+ *     sandboxId: 's1',
+ *     data: 'console.log(6 * 7)',
+ *   }),
+ * );
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
 export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {

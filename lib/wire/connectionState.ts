@@ -21,7 +21,10 @@ import type { SessionEvent } from '../session/sessionEvents.js';
  * The last status is `error`, or `disconnected` in a state that `isFinal`.
  *
  * @example
- * wire.state$.subscribe(({ status }) => draw(status === ConnectionStatus.RECONNECTING));
+ * import { connect, ConnectionStatus, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.state$.subscribe(({ status }) => console.log(status === ConnectionStatus.RECONNECTING));
  */
 export const ConnectionStatus = {
   CONNECTING: 'connecting',

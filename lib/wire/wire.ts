@@ -222,8 +222,11 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * full store evicts.
    *
    * @example
+   * import { connect, replayDeadLetters, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * wire.deadLetters.list().subscribe(({ message, reason }) => console.warn(message.type, reason));
-   * replayDeadLetters(wire.deadLetters, ({ payload }) => save(payload)).subscribe();
+   * replayDeadLetters(wire.deadLetters, ({ payload }) => console.log(payload)).subscribe();
    */
   get deadLetters(): DeadLetterStore {
     return (this.#deadLetters ??= memoryDeadLetters());
@@ -276,6 +279,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    *   already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that
    *   it is encrypted and is not. A rejection that is not caught has no effect.
    * @example
+   * import { connect, createMessage, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: M, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
@@ -292,6 +298,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * messages. For an unknown id, this waits: the message may be sent later.
    *
    * @example
+   * import { connect, createMessage, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * const message = createMessage('system.ping', { timestamp: 0 });
    * wire.next(message);
    * wire.messageState(message.id).subscribe(({ status }) => console.log(status));

@@ -25,6 +25,9 @@ import type { UseOptions } from '../routing/useOptions.js';
  * @throws {InvalidMessageError} To `onError`, and in `errors$` of the wire.
  * @throws The error of `onError`, delivered.
  * @example
+ * import { from, map } from 'rxjs';
+ * import { batchByKey, createMessage, fromBatchMessage, toBatchMessage } from 'rxwire';
+ *
  * from(['a', 'b'])
  *   .pipe(
  *     map((text) => createMessage('chat.wave', text)),

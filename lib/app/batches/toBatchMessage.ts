@@ -21,6 +21,9 @@ export type BatchMessageOptions = Omit<MessageOptions, 'id'>;
  *
  * @param options Fields of the envelope, which override these rules.
  * @example
+ * import { from, map } from 'rxjs';
+ * import { batchByKey, createMessage, toBatchMessage } from 'rxwire';
+ *
  * from(['a', 'b', 'c'])
  *   .pipe(
  *     map((text) => createMessage('chat.wave', text, { target: 'ann' })),

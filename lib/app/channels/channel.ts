@@ -65,8 +65,11 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * reason of `authorize`.
    *
    * @example
+   * import { channel, connect, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * const room = channel(wire, 'room.1');
-   * room.presence$.subscribe(({ others }) => draw(others.map(({ state }) => state)));
+   * room.presence$.subscribe(({ others }) => console.log(others.map(({ state }) => state)));
    * room.updatePresence({ caret: 12 });
    */
   updatePresence(state: unknown): void {
@@ -82,8 +85,13 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * @throws {RequestTimeoutError} Delivered, when the server does not answer within
    *   `answerTimeout`.
    * @example
+   * import { channel, connect, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * const room = channel(wire, 'room.1');
-   * room.history({ limit: 20 }).subscribe(({ position, message }) => draw([position, message.payload]));
+   * room
+   *   .history({ limit: 20 })
+   *   .subscribe(({ position, message }) => console.log([position, message.payload]));
    */
   history(range: HistoryRange = {}): Observable<PastMessage> {
     assertNotNegative('history', { limit: range.limit });
@@ -116,8 +124,13 @@ type FollowStart = Exclude<ChannelStart, 'live'>;
  * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel
  *   has failed, or has gone.
  * @example
+ * import { channel, connect, createMessage, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const room = channel(wire, 'room.1', { from: { last: 50 } });
- * room.pipe(ofType('chat.said')).subscribe(({ source, payload }) => draw([source, payload]));
+ * room
+ *   .pipe(ofType('chat.said'))
+ *   .subscribe(({ source, payload }) => console.log([source, payload]));
  * room.next(createMessage('chat.said', 'hello'));
  */
 export function channel<Types extends object = AnyTypes>(

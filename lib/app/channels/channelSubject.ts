@@ -64,10 +64,13 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    *   up or the wire ends. The message may have been published, unless it was still waiting to be
    *   sent. Rejects with `ERR_WIRE_CLOSED`, when this object was completed.
    * @example
+   * import { channel, connect, createMessage, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * const room = channel(wire, 'room.1');
    * room.send(createMessage('chat.said', 'hello')).then(
-   *   (position) => draw(position?.offset),
-   *   (error: Error) => draw(error.message),
+   *   (position) => console.log(position?.offset),
+   *   (error: Error) => console.log(error.message),
    * );
    */
   send(message: M): Promise<ChannelPosition | undefined> {
@@ -86,6 +89,8 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    *   `ended` on a client, and with `ERR_CHANNEL_ENDED` on the server, when the channel has ended
    *   already.
    * @example
+   * import { createMessage, hub } from 'rxwire';
+   *
    * const run = hub().channel('run.42');
    * await run.send(createMessage('note', 'done'));
    * await run.end();

@@ -70,11 +70,15 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  *   failed, or has gone.
  * @throws The error of `reduce`, or that of the last `load`. Delivered.
  * @example
+ * import { of } from 'rxjs';
+ * import { connect, liveState, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const count$ = liveState(wire, 'orders', {
  *   load: () => of({ state: 0, position: 'start' }),
  *   reduce: (count) => count + 1,
  * });
- * count$.subscribe(draw);
+ * count$.subscribe(console.log);
  */
 export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions<S>): Observable<S> {
   const { load, reduce, retry, answerTimeout, scheduler = steadyScheduler() } = options;

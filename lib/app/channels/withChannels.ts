@@ -14,8 +14,11 @@ export interface WithChannels {
  *
  * @param options Defaults for all channels of the wire.
  * @example
+ * import { connect, webSocket, withChannels } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const connected = withChannels(wire, { from: { last: 50 } });
- * connected.channel('room.1').subscribe(({ type }) => draw(type));
+ * connected.channel('room.1').subscribe(({ type }) => console.log(type));
  */
 export function withChannels<W extends Wire>(wire: W, options: ChannelOptions = {}): W & WithChannels {
   const find = (name: string, own?: ChannelOptions): Channel => channel(wire, name, { ...options, ...own });

@@ -24,10 +24,27 @@ export interface BuryOptions {
  * @param message The message that the work processes.
  * @throws The error of the store, delivered.
  * @example
+ * import { defer, mergeMap, of, throwError } from 'rxjs';
+ * import {
+ *   createMessage,
+ *   deadLetter,
+ *   memoryDeadLetters,
+ *   type Message,
+ *   retryBackoff,
+ * } from 'rxwire';
+ *
  * const letters = memoryDeadLetters();
- * const careful = (message: Message) =>
- *   defer(() => save(message.payload)).pipe(retryBackoff({ initialInterval: 100, maxRetries: 3 }), deadLetter(letters, message));
- * messages$.pipe(mergeMap(careful, 4)).subscribe(draw);
+ * const save = (payload: unknown) => throwError(() => new Error(`no room for ${payload}`));
+ * const process = (message: Message) =>
+ *   defer(() => save(message.payload)).pipe(
+ *     retryBackoff({ initialInterval: 10, maxRetries: 3 }),
+ *     deadLetter(letters, message),
+ *   );
+ * of(createMessage('order.placed', 'tea'))
+ *   .pipe(mergeMap(process, 4))
+ *   .subscribe({
+ *     complete: () => letters.list().subscribe(({ error }) => console.log(error)), // prints: no room for tea
+ *   });
  */
 export function deadLetter<T>(
   letters: Pick<DeadLetterStore, 'add'>,

@@ -41,9 +41,13 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
  *
  * @throws The error of reading the store, or of `filter`, delivered.
  * @example
+ * import { memoryDeadLetters, queue, replayDeadLetters } from 'rxwire';
+ *
  * const orders = queue('orders');
  * const letters = memoryDeadLetters();
- * orders.process(() => Promise.reject(new Error('no tea')), { deadLetter: letters.add }).subscribe();
+ * orders
+ *   .process(() => Promise.reject(new Error('no tea')), { deadLetter: letters.add })
+ *   .subscribe();
  * replayDeadLetters(letters, orders, { filter: ({ error }) => error === 'no tea' }).subscribe();
  */
 export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget, options: ReplayOptions = {}): Observable<Replayed> {

@@ -9,6 +9,9 @@ export type PresenceChange = Pick<Presence, 'entered' | 'left' | 'updated'>;
  * member has one id on all nodes. One hub of a node uses it.
  *
  * @example
+ * import { NEVER, Subject } from 'rxjs';
+ * import { type ClusterPresence, hub, type PresenceChange } from 'rxwire';
+ *
  * // Two nodes in one process.
  * const changes$ = [new Subject<PresenceChange>(), new Subject<PresenceChange>()];
  * const node = (own: number): ClusterPresence => ({

@@ -50,8 +50,12 @@ export interface Hub<W extends Wire = Wire> {
    * Returns whether the hub serves the wire.
    *
    * @example
+   * import { createServer } from 'node:http';
+   * import { hub } from 'rxwire';
+   * import { listen } from 'rxwire/server';
+   *
    * const rooms = hub({ authorize: ({ action }) => action === 'publish' });
-   * listen(httpServer).subscribe((wire) => {
+   * listen(createServer().listen(4870)).subscribe((wire) => {
    *   rooms.serve(wire);
    *   rooms.join(wire, 'lobby');
    * });
@@ -65,6 +69,8 @@ export interface Hub<W extends Wire = Wire> {
    * its next join. Returns whether the client was a member, or had asked to join.
    *
    * @example
+   * import { hub, Wire } from 'rxwire';
+   *
    * const rooms = hub();
    * const kick = (wire: Wire) => rooms.leave(wire, 'lobby', 'You were idle for too long.');
    */
@@ -85,6 +91,8 @@ export interface Hub<W extends Wire = Wire> {
    * @throws {ChannelFailedError} Rejects when the log fails.
    * @throws {UnsupportedError} Rejects when the log cannot list its channels.
    * @example
+   * import { hub, memoryChannelLog } from 'rxwire';
+   *
    * await hub({ log: memoryChannelLog() }).interrupt('run.');
    */
   readonly interrupt: (prefix: string, reason?: string) => Promise<readonly string[]>;
@@ -110,8 +118,14 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {TypeError} At call time, if there is no option of this name.
  * @example
- * const rooms = hub({ authorize: ({ channel, action }) => action === 'join' || channel.startsWith('room.') });
- * listen(httpServer).subscribe(rooms.serve);
+ * import { createServer } from 'node:http';
+ * import { createMessage, hub } from 'rxwire';
+ * import { listen } from 'rxwire/server';
+ *
+ * const rooms = hub({
+ *   authorize: ({ channel, action }) => action === 'join' || channel.startsWith('room.'),
+ * });
+ * listen(createServer().listen(4870)).subscribe(rooms.serve);
  * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {

@@ -34,6 +34,8 @@ export interface MemoryChannelLogOptions {
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { createMessage, hub, memoryChannelLog } from 'rxwire';
+ *
  * const log = memoryChannelLog({ maxMessages: 100 });
  * log.append('room.1', createMessage('chat.said', 'hello'));
  * const rooms = hub({ log });

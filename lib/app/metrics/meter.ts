@@ -27,10 +27,14 @@ export interface MeterOptions<T> {
  * is delivered as an error.
  *
  * @example
+ * import { of } from 'rxjs';
+ * import { createMessage, meter } from 'rxwire';
  * import { createMetrics } from 'rxwire/metrics';
  *
  * const metrics = createMetrics();
- * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'bye')).pipe(meter(metrics)).subscribe();
+ * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'bye'))
+ *   .pipe(meter(metrics))
+ *   .subscribe();
  * const { total, size } = metrics.snapshot().received;
  * console.log(total, size.min, size.max); // prints: 2 3 5
  */

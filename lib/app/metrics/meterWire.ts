@@ -31,8 +31,10 @@ export interface MeterWireOptions {
  * It ends with the wire, or when the returned Subscription is unsubscribed.
  *
  * @example
+ * import { connect, createMessage, meterWire, webSocket } from 'rxwire';
  * import { createMetrics } from 'rxwire/metrics';
  *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const metrics = createMetrics();
  * meterWire(wire, metrics);
  * await wire.send(createMessage('system.ping', { timestamp: 0 }));

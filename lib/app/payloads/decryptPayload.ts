@@ -38,10 +38,18 @@ export interface DecryptOptions extends PayloadOptions {
  * @throws {DecryptError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
- * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
+ * import { of } from 'rxjs';
+ * import { createMessage, DecryptError, decryptPayload, keyring } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: 'k1',
+ *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
+ * });
  * of(createMessage('chat.said', 'in plain text'))
- *   .pipe(decryptPayload(keys, { onError: (error) => console.log((error as DecryptError).reason) })) // prints: not encrypted
- *   .subscribe(draw);
+ *   .pipe(
+ *     decryptPayload(keys, { onError: (error) => console.log((error as DecryptError).reason) }),
+ *   ) // prints: it is not encrypted
+ *   .subscribe(console.log);
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {
   const { codec = json(), plain = 'refuse' } = options;

@@ -57,12 +57,24 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  *   localhost.
  * @throws {EncodeError} Delivered, for a payload that the codec does not support.
  * @example
- * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
+ * import { of } from 'rxjs';
+ * import { createMessage, decryptPayload, encryptPayload, keyring } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: 'k1',
+ *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
+ * });
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(encryptPayload(keys), decryptPayload(keys))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
  * @example
- * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
+ * import { of } from 'rxjs';
+ * import { createMessage, encryptPayload, keyring } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: 'k1',
+ *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
+ * });
  * of(createMessage('card.sensitive', '4711'), createMessage('chat.said', 'hello'))
  *   .pipe(encryptPayload(keys, { when: '**.sensitive' }))
  *   .subscribe(({ payload }) => console.log(payload === '4711', payload === 'hello'));

@@ -40,11 +40,16 @@ export interface ValidatedOptions extends UseOptions {
  *   `onError`.
  * @throws The error of `onError`, delivered.
  * @example
+ * import { of } from 'rxjs';
  * import { z } from 'zod';
+ * import { createMessage, validated } from 'rxwire';
  *
  * const schemas = { 'chat.said': z.object({ room: z.string(), text: z.string().max(280) }) };
- * of(createMessage('chat.said', { room: 'lobby', text: 'hello' }), createMessage('chat.said', { room: 42 }))
- *   .pipe(validated(schemas, { onError: (error) => draw(error) }))
+ * of(
+ *   createMessage('chat.said', { room: 42 }),
+ *   createMessage('chat.said', { room: 'lobby', text: 'hello' }),
+ * )
+ *   .pipe(validated(schemas, { onError: (error) => console.log(error.code) })) // prints: ERR_INVALID_PAYLOAD
  *   .subscribe(({ payload }) => console.log(payload.text)); // prints: hello
  */
 export function validated<const S extends PayloadSchemas>(

@@ -22,14 +22,21 @@ import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js
  * @param name The name in the store.
  * @throws {RangeError} At call time, if a number is not positive, or an option is invalid.
  * @example
+ * import { createMessage, queue } from 'rxwire';
+ *
  * const orders = queue('orders', { maxSize: 100 });
  * orders.drops$.subscribe(({ message, reason }) => console.warn(message.id, reason));
- * orders.process(({ payload }) => save(payload)).subscribe(({ message }) => console.log(message.payload)); // prints: tea
+ * orders.process(({ payload }) => console.log(payload)).subscribe(); // prints: tea
  * orders.next(createMessage('order.placed', 'tea'));
  * @example
+ * import { connect, type Message, ofType, queue, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const outputs = queue<Message<'execution.output'>>('outputs');
  * wire.pipe(ofType('execution.output')).subscribe(outputs);
  * @example
+ * import { createMessage, queue } from 'rxwire';
+ *
  * const jobs = queue('jobs', { order: 'fifo' });
  * jobs.take().subscribe(({ payload }) => console.log(payload)); // prints: first
  * jobs.next(createMessage('job.wanted', 'first'));

@@ -41,6 +41,8 @@ interface OpenQueue {
  * @param options Apply to all queues. Those of `open` override them.
  * @throws {RangeError} At call time, if `maxQueues` is not positive.
  * @example
+ * import { createMessage, queues } from 'rxwire';
+ *
  * const all = queues({ maxSize: 100 });
  * all.open('orders').next(createMessage('order.placed', 'tea'));
  * all.open('orders').process(({ payload }) => console.log(payload)).subscribe(); // prints: tea

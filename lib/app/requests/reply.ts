@@ -31,7 +31,10 @@ import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } 
  *   not receive, and there is neither a wire nor an `onError`.
  * @throws The error of `onError` or `describe`, delivered.
  * @example
- * wire.pipe(reply({ 'files.list': ({ payload }) => save(`list of ${payload}`) })).subscribe(wire);
+ * import { connect, reply, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire.pipe(reply({ 'files.list': ({ payload }) => `the files of ${payload}` })).subscribe(wire);
  */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the keys of the map, from which the types of the handlers follow
 export function reply<const T extends string, M extends Message = Message>(

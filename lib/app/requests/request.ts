@@ -36,8 +36,11 @@ import type { ReplyOf } from './requestTypes.js';
  *   wire, if it failed.
  * @throws The error of a receipt, delivered, when the request cannot be sent.
  * @example
+ * import { connect, createMessage, request, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * request(wire, createMessage('files.list', '/'), { timeout: 5_000 }).subscribe({
- *   next: (name) => draw(name),
+ *   next: (name) => console.log(name),
  *   error: ({ code, remoteCode }) => console.warn(code, remoteCode),
  * });
  */

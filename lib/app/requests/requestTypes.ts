@@ -3,6 +3,9 @@
  * `MessageTypes`, next to the payload of the request.
  *
  * @example
+ * import { connect, createMessage, request, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * declare module 'rxwire' {
  *   interface MessageTypes {
  *     'files.list': { readonly folder: string };
@@ -11,7 +14,9 @@
  *     'files.list': { readonly reply: string; readonly progress: number };
  *   }
  * }
- * request(wire, createMessage('files.list', { folder: '/' })).subscribe((name) => draw(name.toUpperCase()));
+ * request(wire, createMessage('files.list', { folder: '/' })).subscribe((name) =>
+ *   console.log(name.toUpperCase()),
+ * );
  */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- applications fill it
 export interface RequestTypes {}

@@ -24,8 +24,13 @@ export type Interceptor<P extends string | RegExp> = (
  *   no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
- * const quiet = intercept('file.*', ({ payload }) => (payload.path.startsWith('/tmp/') ? null : undefined));
- * wire.pipe(quiet).subscribe(({ type }) => draw(type));
+ * import { connect, intercept, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const quiet = intercept('file.*', ({ payload }) =>
+ *   payload.path.startsWith('/tmp/') ? null : undefined,
+ * );
+ * wire.pipe(quiet).subscribe(({ type }) => console.log(type));
  */
 export function intercept<const P extends string | RegExp>(
   pattern: P,

@@ -42,7 +42,17 @@ export interface RouteOptions extends RouterOptions {
  *   handlers run.
  * @throws The error of `onError`, `deadLetter` or `onUnhandled`, delivered.
  * @example
- * wire.pipe(route({ 'execution.output': ({ payload }) => draw(payload.data), 'file.*': ({ payload }) => save(payload.path) })).subscribe();
+ * import { connect, route, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire
+ *   .pipe(
+ *     route({
+ *       'execution.output': ({ payload }) => console.log(payload.data),
+ *       'file.*': ({ payload }) => console.log(payload.path),
+ *     }),
+ *   )
+ *   .subscribe();
  */
 export function route(
   routes: Readonly<Record<string, RouteHandler<string>>>,

@@ -30,6 +30,8 @@ type KnownTypes<Pattern extends string> = { [T in MessageType]: Matches<Pattern,
  * expression: any message, with an `unknown` payload.
  *
  * @example
+ * import type { MessageMatching } from 'rxwire';
+ *
  * const show = ({ payload }: MessageMatching<'file.*'>) => payload.path;
  */
 export type MessageMatching<P extends string | RegExp> = P extends string

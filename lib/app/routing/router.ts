@@ -39,6 +39,9 @@ export interface Router<By extends RouteBy = 'type'> {
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
+ * import { of } from 'rxjs';
+ * import { createMessage, createRouter } from 'rxwire';
+ *
  * const router = createRouter();
  * const remove = router.add('chat.*', ({ type, payload }) => console.log(type, payload)); // prints: chat.said hello
  * router.unhandled$.subscribe(({ type }) => console.log(type, 'is unhandled')); // prints: chat.said is unhandled

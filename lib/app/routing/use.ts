@@ -36,13 +36,24 @@ import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js'
  *   `OverflowError`, when too many messages wait.
  * @throws The error of `onError`, delivered.
  * @example
+ * import { of } from 'rxjs';
+ * import { createMessage, use } from 'rxwire';
+ *
  * const stamp = use((message) => ({ ...message, headers: { ...message.headers, trace: 't1' } }));
- * outgoing$.pipe(stamp).subscribe(wire);
+ * of(createMessage('chat.said', 'hello'))
+ *   .pipe(stamp)
+ *   .subscribe(({ headers }) => console.log(headers)); // prints: { trace: 't1' }
  * @example
+ * import { of } from 'rxjs';
+ * import { createMessage, use } from 'rxwire';
+ *
  * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'spam'))
  *   .pipe(use(({ payload }) => (payload === 'spam' ? null : undefined)))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
  * @example
+ * import { of } from 'rxjs';
+ * import { createMessage, use } from 'rxwire';
+ *
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(
  *     use(({ type }, { metadata }) => void (metadata['area'] = type.split('.')[0])),

@@ -41,7 +41,13 @@ export interface PendingOptions {
  * message at once, as for `receipts$`.
  *
  * @example
- * const outbox$ = pendingOf(wire).pipe(map((pending) => pending.map(({ message, status }) => `${message.type}: ${status}`)));
+ * import { filter, map } from 'rxjs';
+ * import { connect, createMessage, pendingOf, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const outbox$ = pendingOf(wire).pipe(
+ *   map((pending) => pending.map(({ message, status }) => `${message.type}: ${status}`)),
+ * );
  * outbox$.pipe(filter((rows) => rows.length > 0)).subscribe((rows) => console.log(rows.join())); // prints: chat.said: queued
  * wire.next(createMessage('chat.said', 'hello', { delivery: 'at-most-once' }));
  */

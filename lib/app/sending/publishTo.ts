@@ -31,8 +31,12 @@ const PUBLISH_DEFAULTS = { ahead: 256, maxBuffered: 10_000 } as const;
  * @throws {OverflowError} Delivered, when more than `maxBuffered` messages of an Observable wait.
  *   The channel ends with that reason.
  * @example
+ * import { createMessage, hub, publishAll } from 'rxwire';
+ *
  * const lines = ['one', 'two'].map((text) => createMessage('note', text));
- * publishAll(hub().channel('run.42'), lines).subscribe({ complete: () => console.log('the run has ended') });
+ * publishAll(hub().channel('run.42'), lines).subscribe({
+ *   complete: () => console.log('the run has ended'),
+ * });
  * // prints: the run has ended
  */
 export function publishAll(
@@ -109,7 +113,13 @@ export function publishAll(
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {RxwireError} Delivered, as by {@link publishAll}.
  * @example
- * outgoing$.pipe(publishTo(hub().channel('run.42'))).subscribe({ error: (error: Error) => draw(error.message) });
+ * import { of } from 'rxjs';
+ * import { createMessage, hub, publishTo } from 'rxwire';
+ *
+ * const run = hub().channel('run.42');
+ * of(createMessage('run.output', 'tea'))
+ *   .pipe(publishTo(run))
+ *   .subscribe((position) => console.log(position?.offset)); // prints: 1
  */
 export function publishTo(channel: ChannelSubject, options: PublishOptions = {}): OperatorFunction<Message, ChannelPosition | undefined> {
   assertWhole('publishTo', { ahead: options.ahead, maxBuffered: options.maxBuffered });

@@ -37,6 +37,9 @@ import {
  *   fails, its error is delivered instead.
  * @throws Delivered: the error of the source, after the receipts of all messages before it.
  * @example
+ * import { connect, createMessage, sendAll, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * const rows = Array.from({ length: 3 }, (_, row) => createMessage('row.added', { row }));
  * for await (const { status } of sendAll(wire, rows)) console.log(status);
  * // prints: acked

@@ -17,9 +17,13 @@ import { checkSendOptions, type SendingWire, type SendOptions } from './sendOpti
  * @throws {RxwireError} Delivered, as by {@link sendAll}.
  * @throws {OverflowError} Delivered, when more than `maxBuffered` messages wait.
  * @example
- * outgoing$.pipe(sendThrough(wire)).subscribe({
- *   next: ({ id, status }) => draw([id, status]),
- *   error: (error) => draw(error),
+ * import { of } from 'rxjs';
+ * import { connect, createMessage, sendThrough, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * of(createMessage('chat.said', 'hello')).pipe(sendThrough(wire)).subscribe({
+ *   next: ({ status }) => console.log(status), // prints: acked
+ *   error: (error) => console.error(error),
  * });
  */
 export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {

@@ -13,8 +13,17 @@ const HEADER_CHARACTERS = 176;
  * option `when` of `encryptPayload`, it selects the messages that the application has marked.
  *
  * @example
- * const keys = keyring({ current: 'k1', keys: { k1: crypto.getRandomValues(new Uint8Array(32)) } });
- * of(createMessage('card.added', '4711', { metadata: { encrypted: true } }), createMessage('chat.said', 'hello'))
+ * import { of } from 'rxjs';
+ * import { createMessage, encryptPayload, isMarkedEncrypted, keyring } from 'rxwire';
+ *
+ * const keys = keyring({
+ *   current: 'k1',
+ *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
+ * });
+ * of(
+ *   createMessage('card.added', '4711', { metadata: { encrypted: true } }),
+ *   createMessage('chat.said', 'hello'),
+ * )
  *   .pipe(encryptPayload(keys, { when: isMarkedEncrypted }))
  *   .subscribe(({ type, payload }) => console.log(type, payload === 'hello'));
  * // prints: card.added false

@@ -28,7 +28,12 @@ const SECRET_LENGTH = 43;
  * @throws {TypeError} From `connect`, at call time, for an option that only the session protocol
  *   uses.
  * @example
- * const plain = connect({ link: webSocket('ws://127.0.0.1:4870/wire'), protocol: envelopeProtocol });
+ * import { connect, envelopeProtocol, webSocket } from 'rxwire';
+ *
+ * const plain = connect({
+ *   link: webSocket('ws://127.0.0.1:4870/wire'),
+ *   protocol: envelopeProtocol,
+ * });
  */
 export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = DEFAULTS.delivery, ...options }) => {
   if (options.token) throw new UnsupportedError('connect: "token" needs a session, which envelopeProtocol does not have');

@@ -37,8 +37,12 @@ type Candidate = Link<Frame> & DescribedLink;
  * @throws {TypeError} At call time, without a link.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
+ * import { fallback, longPolling, serverSentEvents, webSocket } from 'rxwire';
+ *
  * const url = 'ws://127.0.0.1:4870/wire';
- * const link = fallback(webSocket(url), serverSentEvents(url), longPolling(url), { timeout: 3_000 });
+ * const link = fallback(webSocket(url), serverSentEvents(url), longPolling(url), {
+ *   timeout: 3_000,
+ * });
  */
 export function fallback(...args: readonly Candidate[] | readonly [...links: Candidate[], options: FallbackOptions]): Candidate {
   const all: readonly (Candidate | FallbackOptions)[] = args;

@@ -43,8 +43,19 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  *   messages wait.
  * @throws The error of `onError` or `deadLetter`, delivered: the message is not acked.
  * @example
- * wire.pipe(ofType('execution.output'), consume(({ payload }) => save(payload.data), { concurrency: 4 })).subscribe();
+ * import { connect, consume, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * wire
+ *   .pipe(
+ *     ofType('execution.output'),
+ *     consume(({ payload }) => console.log(payload.data), { concurrency: 4 }),
+ *   )
+ *   .subscribe();
  * @example
+ * import { of } from 'rxjs';
+ * import { consume, createMessage } from 'rxwire';
+ *
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(consume(({ payload }) => Promise.resolve(`${payload}!`)))
  *   .subscribe((consumed) => console.log(consumed.status === 'done' && consumed.result)); // prints: hello!

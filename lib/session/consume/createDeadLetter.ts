@@ -29,7 +29,12 @@ const former = new WeakMap<Message, readonly FailedAttempt[]>();
  *
  * @param error The error of the last attempt.
  * @example
- * const letter = createDeadLetter(createMessage('order.placed', 'tea'), new OverflowError('orders', 100));
+ * import { createDeadLetter, createMessage, OverflowError } from 'rxwire';
+ *
+ * const letter = createDeadLetter(
+ *   createMessage('order.placed', 'tea'),
+ *   new OverflowError('orders', 100),
+ * );
  * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW orders: the limit of 100 is reached
  */
 export function createDeadLetter(message: Message, error: unknown, options: DeadLetterOptions = {}): DeadLetter {

@@ -39,6 +39,8 @@ export interface ExclusiveOptions {
  *
  * @param name Identifies the shared store.
  * @example
+ * import { exclusive, memoryOutbox } from 'rxwire';
+ *
  * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {

@@ -25,10 +25,18 @@ interface Entry {
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { of, throwError } from 'rxjs';
+ * import { consume, createMessage, memoryDeadLetters } from 'rxwire';
+ *
  * const letters = memoryDeadLetters();
- * messages$.pipe(consume(() => Promise.reject(new Error('no tea')), { retry: false, deadLetter: letters.add })).subscribe(() => {
- *   letters.list({ limit: 10 }).subscribe(({ message, error }) => draw(`${message.type}: ${error}`));
- * });
+ * const process = () => throwError(() => new Error('no tea'));
+ * of(createMessage('order.placed', null))
+ *   .pipe(consume(process, { retry: false, deadLetter: letters.add }))
+ *   .subscribe(() => {
+ *     letters
+ *       .list({ limit: 10 })
+ *       .subscribe(({ message, error }) => console.log(`${message.type}: ${error}`)); // prints: order.placed: no tea
+ *   });
  */
 export function memoryDeadLetters(options: MemoryDeadLettersOptions = {}): DeadLetterStore {
   const { maxSize = 1_000, maxBytes = 16_777_216 } = options;

@@ -32,6 +32,8 @@ export const inMemory: OutboxStore = {
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { memoryOutbox } from 'rxwire';
+ *
  * const store = memoryOutbox({ maxMessages: 1_000 });
  * console.log(store.isDurable); // prints: false
  */

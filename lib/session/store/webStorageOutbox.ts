@@ -37,6 +37,8 @@ const STORE = 'web-storage';
  * @param name Identifies the outbox: one name for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
  * @example
+ * import { webStorageOutbox } from 'rxwire';
+ *
  * const store = webStorageOutbox('orders', { maxBytes: 500_000 });
  */
 export function webStorageOutbox(name: string, options: WebStorageOutboxOptions = {}): OutboxStore {

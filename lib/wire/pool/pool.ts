@@ -69,8 +69,19 @@ export interface Pool<W extends Wire = Wire> {
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
- * const wires = pool({ open: () => connect({ link: webSocket('ws://127.0.0.1:4870/wire') }), min: 2, max: 10, acquireTimeout: 5_000 });
- * const job = createMessage('execution.start', { executionId: 'e1', sandboxId: 's1', data: '6 * 7' });
+ * import { connect, createMessage, pool, webSocket } from 'rxwire';
+ *
+ * const wires = pool({
+ *   open: () => connect({ link: webSocket('ws://127.0.0.1:4870/wire') }),
+ *   min: 2,
+ *   max: 10,
+ *   acquireTimeout: 5_000,
+ * });
+ * const job = createMessage('execution.start', {
+ *   executionId: 'e1',
+ *   sandboxId: 's1',
+ *   data: '6 * 7',
+ * });
  * wires.use((wire) => wire.send(job)).subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {

@@ -46,7 +46,7 @@ const words: Readonly<Record<string, string>> = {
 export function wordsFor(error: unknown): string {
   // The server has written these for people.
   if (error instanceof ReplyError) return error.reason;
-  const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
+  const { code, message, text = message } = Object(error) as Readonly<Record<'code' | 'message' | 'text', unknown>>;
   const known = typeof code === 'string' ? words[code] : undefined;
-  return known ?? String(message ?? error).replace(/\bERR_[A-Z_]+(: )?/g, '');
+  return known ?? String(text ?? error).replace(/\bERR_[A-Z_]+(: )?/g, '');
 }
