@@ -20,7 +20,7 @@ import type { Message } from '../message/types.js';
  * each sees all of them.
  */
 interface Collection {
-  /** The largest number that one of them asks for. */
+  /** The largest number that one of them requests. */
   keep: number;
   readonly messages$: Observable<readonly Message[]>;
 }

@@ -23,11 +23,11 @@ export interface CommandContext {
   readonly progress: (text: string) => void;
   /** Returns a text in a style, if stdout shows colours. */
   readonly style: (style: Style, text: string) => string;
-  /** Emits the first signal that asks the command to end. A second one ends the process at once. */
+  /** Emits the first signal to end the command. A second signal ends the process at once. */
   readonly stop$: Observable<NodeJS.Signals>;
   /**
-   * Emits when nobody reads stdout any more, as in `rxwire tail … | head -3`. Fails when stdout
-   * cannot be written.
+   * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
+   * stdout cannot be written.
    */
   readonly closed$: Observable<void>;
   /** Resolves when all output is written. */

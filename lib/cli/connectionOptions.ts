@@ -191,12 +191,12 @@ function failureOf(wire: Wire): Observable<never> {
   );
 }
 
-/** How long a command that is done may take to say goodbye to the server, in ms. */
+/** The maximum time that a finished command waits until its session has ended, in ms. */
 const GOODBYE = 500;
 
 /**
- * Closes a wire whose messages are of no interest any more: with a goodbye if it is connected, so
- * that the server does not wait for it.
+ * Closes a wire whose messages are no longer needed. A connected wire ends its session, so that the
+ * server does not wait for it.
  */
 async function leave(wire: Wire): Promise<void> {
   if (wire.state.status === 'connected') {

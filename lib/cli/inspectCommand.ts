@@ -24,7 +24,7 @@ async function inspect(url: string, name: string | undefined, flags: ConnectionF
     flags,
     context,
     (wire) => {
-      // A server waits with messages that nobody receives.
+      // A server holds messages back while the wire has no subscriber.
       const received$: Observable<Message> =
         name === undefined
           ? wire

@@ -29,11 +29,11 @@ interface PingFlags extends ConnectionFlags {
 interface Agreed {
   readonly codec: string;
   readonly session: string;
-  /** The time in which each side must be heard, in ms. */
+  /** The time within which a frame must arrive from each side, in ms. */
   readonly pingInterval: number;
 }
 
-/** What became of the pings over one transport. */
+/** The result of the pings over one transport. */
 type PingResult = { readonly transport: TransportName } & (
   | { readonly works: true; readonly count: number; readonly times: Percentiles; readonly agreed: Partial<Agreed> }
   | { readonly works: false; readonly error: unknown }
@@ -63,7 +63,7 @@ async function pingAll(url: string, flags: PingFlags, context: CommandContext): 
       context.progress('');
       await printResult(result, result.works && isInUse, context);
       if (result.works) isInUse = false;
-      // A refusal says more than an answer that did not come.
+      // A refusal explains more than a missing answer.
       else if (failed !== ExitCode.FAILED) failed = exitCodeOf(result.error);
     }
     return isInUse ? failed : ExitCode.DONE;

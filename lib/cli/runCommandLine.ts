@@ -51,7 +51,7 @@ export async function runCommandLine(argv: readonly string[], version: string): 
   return code;
 }
 
-/** Help that was asked for is no error. Commander has printed the reason of any other. */
+/** A request for help is no error. Commander has printed the reason of any other. */
 function usageCode({ exitCode }: CommanderError): number {
   return exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
 }

@@ -3,5 +3,5 @@ import { runCommandLine } from './runCommandLine.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string };
 
-// What is still open, such as a connection that is being tried, does not delay the end.
+// Open resources, such as a connection attempt, do not delay the end.
 process.exit(await runCommandLine(process.argv, version));

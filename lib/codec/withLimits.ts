@@ -3,8 +3,8 @@ import type { Codec, CodecLimits } from './codec.js';
 /**
  * Creates a codec with limits.
  *
- * @param limits What `decode` accepts.
- * @param make Creates the codec. Its `encode` must reject what exceeds `sending`.
+ * @param limits The limits of `decode`.
+ * @param make Creates the codec. Its `encode` must reject messages that exceed `sending`.
  */
 export function withLimits<L extends CodecLimits, C extends Codec>(limits: L, make: (sending: L) => C, sending = limits): C {
   return {

@@ -55,7 +55,7 @@ export interface EnvelopeOptions {
   readonly listening$?: Observable<boolean>;
   /** Receipts of messages that the layer below could not encode. @default none */
   readonly unsendable$?: Observable<Receipt>;
-  /** Where the time comes from. @default asyncScheduler, with a monotonic clock */
+  /** The source of the time. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** Called with connections, receipts and failures. */
   readonly report?: Report;

@@ -142,7 +142,7 @@ export class MessagesMissedError extends RxwireError {
   }
 }
 
-/** A message says that it is encrypted, and is not: it was not sent. */
+/** A message is marked as encrypted, but its payload is not encrypted. It was not sent. */
 export class NotEncryptedError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;

@@ -60,8 +60,8 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   const write = (change: Change = unchanged, writes: Writes = noWrites): Observable<void> =>
     asStoreResult(() => writeAsOwner(ownership, reportFault, change, writes));
   /**
-   * Recreates a removed database at once, so that the owner learns of the loss before its next
-   * write.
+   * Recreates a removed database at once, so that the loss is reported before the next write of the
+   * owner.
    */
   const restore = (): void => {
     if (ownership) write().subscribe({ error: (error: StoreError) => error.fault !== 'fenced' && faults$.next(error) });
@@ -74,7 +74,7 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
     close();
     const opened = (database = createIndexedDatabase(name, ['head', 'batches'], restore));
     const { head, contents, corrupt } = await opened.transact(takeOwnership);
-    // It may have been closed meanwhile.
+    // It may have been closed in the meantime.
     if (opened === database) ownership = { database: opened, head };
     for (let reported = 0; reported < corrupt; reported++) reportFault('corrupt');
     return contents;

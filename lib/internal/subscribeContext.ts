@@ -11,7 +11,7 @@ let current: SubscribedPatterns | undefined;
  */
 export function withSubscribeContext<T>(patterns$: SubscribedPatterns): MonoTypeOperatorFunction<T> {
   return (source) =>
-    // eslint-disable-next-line no-restricted-syntax -- the very subscriber goes on to the source: nothing is between them that could leak or lose
+    // eslint-disable-next-line no-restricted-syntax -- the very subscriber continues to the source: nothing is between them that could leak or lose
     new Observable((subscriber) => {
       const outer = current;
       current = patterns$;

@@ -27,7 +27,7 @@ export const SLOW_READER = 4413;
 
 /**
  * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; rxwire defines
- * 4000 to 4999. docs/protocol.md says which side sends which code, and when.
+ * 4000 to 4999. docs/protocol.md defines which side sends which code, and when.
  */
 export const CloseCode = {
   NORMAL,

@@ -68,7 +68,7 @@ function link<Out, In>(mine: End[], others: End[], scheduler: SchedulerLike): Li
           outgoing.pipe(
             tap({
               next: (value) => inbox.next(value),
-              // For any other error, the peer learns only that this end has left.
+              // For any other error, the peer receives only the end of the connection.
               error: (error: unknown) => error instanceof ConnectionLostError && inbox.error(error),
               complete: () => {
                 inbox.complete();

@@ -33,8 +33,8 @@ export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not
 /** How a channel has ended: the payload of its last message, of the type `channel.ended`. */
 export interface ChannelEnd {
   /**
-   * `completed`: its writer was done. `failed`: its writer gave it up. `interrupted`: its writer
-   * has gone.
+   * `completed`: the writer has finished. `failed`: the writer has given it up. `interrupted`: the
+   * process of the writer has ended.
    */
   readonly status: 'completed' | 'failed' | 'interrupted';
   /** A text of up to 256 characters. */

@@ -284,16 +284,16 @@ export type Delivery = 'at-most-once' | 'at-least-once' | 'exactly-once';
 /** A message of any type. */
 export type BaseMessage = Message;
 
-/** A message about an execution; `type` tells which. */
+/** A message about an execution; `type` identifies it. */
 export type ExecutionMessage = MessagesOf<'execution'>;
 
-/** A message about a file; `type` tells which. */
+/** A message about a file; `type` identifies it. */
 export type FileMessage = MessagesOf<'file'>;
 
-/** A message about the resources of a sandbox; `type` tells which. */
+/** A message about the resources of a sandbox; `type` identifies it. */
 export type ResourceMessage = MessagesOf<'resource'>;
 
-/** A message about the state of one side; `type` tells which. */
+/** A message about the state of one side; `type` identifies it. */
 export type SystemMessage = MessagesOf<'system'>;
 
 type MessagesOf<Group extends string> = { [T in keyof SharedMessageTypes & `${Group}.${string}`]: Message<T> }[keyof SharedMessageTypes &

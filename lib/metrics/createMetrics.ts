@@ -8,8 +8,8 @@ import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnaps
 
 export interface MetricsOptions {
   /**
-   * The maximum number of types, and of codes, with a counter of their own; the others share
-   * `other`. @default 200
+   * The maximum number of types, and of codes, with separate counters; the others share `other`.
+   * @default 200
    */
   readonly maxNames?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

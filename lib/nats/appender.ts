@@ -109,7 +109,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
     const until = jobs.at(-1)?.until;
     if (until === undefined) return;
     try {
-      // Behind an end, the leader says whether the channel still has it.
+      // After an end, the leader reports whether the channel still contains it.
       if (!head || head.end) head = await load();
       const batch = batchOf(jobs, head, context);
       if (!batch) return;

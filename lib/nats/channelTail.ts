@@ -16,14 +16,14 @@ export interface ChannelTailOptions {
   readonly retry: <T>(work: () => Promise<T>) => Promise<T>;
   /** Waits for copies that are on their way. */
   readonly settle: () => Promise<unknown>;
-  /** Called when the tail cannot go on. */
+  /** Called when the tail cannot continue. */
   readonly onFailed: (error: unknown) => void;
 }
 
 /**
  * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
- * the tail and says the entry in front of it. When that one is missing, the tail reads what it has
- * missed from the stream.
+ * the tail, with the number of the previous entry. When the previous entry is missing, the tail
+ * reads the missed entries from the stream.
  */
 export interface ChannelTail {
   readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
@@ -66,8 +66,8 @@ export function createChannelTail(options: ChannelTailOptions): ChannelTail {
 
   const fail = (reason: string): void => onFailed(new StoreError('nats', 'evicted', new Error(reason)));
   /**
-   * Emits the copies that arrived meanwhile, up to one that others are missing in front of. Returns
-   * whether there is none such.
+   * Emits the copies that arrived in the meantime, up to the first gap. Returns whether there is no
+   * gap.
    */
   const emitCopies = (): boolean => {
     const [kept, wasOverfull] = [copies, isOverfull];

@@ -21,7 +21,7 @@ export interface ClusterState {
 export interface ClusterNodes {
   /**
    * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
-   * gone.
+   * considered dead.
    */
   readonly state$: Observable<ClusterState>;
   /** Describes this node each second, while it has a server. */
@@ -30,7 +30,7 @@ export interface ClusterNodes {
 
 /** The interval in which a node describes itself, in ms. */
 const BEAT = 1_000;
-/** A node that is silent for longer is gone, in ms. */
+/** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
 
 export function createClusterNodes(context: NodeContext): ClusterNodes {
@@ -98,7 +98,7 @@ interface SeenNode {
 /** The maximum number of nodes that are remembered. */
 const MAX_NODES = 1_000;
 
-/** Returns what a node has told; `undefined` if another version has written it. */
+/** Returns the announcement of a node; `undefined` if another version has written it. */
 function beatIn(text: string): (ClusterNode & { readonly isGone: boolean }) | undefined {
   try {
     const { node, sessions = 0, lag = 0, isGone = false } = Object(JSON.parse(text)) as Record<string, unknown>;

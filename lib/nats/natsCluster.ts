@@ -107,8 +107,8 @@ export interface NatsCluster extends ServerCluster {
    */
   kick(principal: string): void;
   /**
-   * Publishes a message in a channel, also from a process that serves nobody. Works when it is
-   * subscribed to. Emits its position.
+   * Publishes a message in a channel when it is subscribed to, and emits the position of the
+   * message. The process needs no server.
    */
   publish(channel: string, message: Message): Observable<ChannelPosition>;
   /** Emits the nodes with their sessions, at each change and at least each second. */
@@ -116,7 +116,7 @@ export interface NatsCluster extends ServerCluster {
 }
 
 /**
- * Makes a server a node of a cluster: its clients may reach any node, and their sessions go on
+ * Makes a server a node of a cluster: its clients may reach any node, and their sessions continue
  * there, with all numbers, in both directions. No load balancer has to be sticky. The state of each
  * session is in NATS JetStream; the node that has claimed it last owns it, and all writes of
  * earlier owners fail.

@@ -29,8 +29,8 @@ interface ClaimedSender extends KnownSender {
 }
 
 /**
- * How often a write is tried while other nodes write to the same sender. Each time, the one that
- * has written first has come further.
+ * How often a write is tried while other nodes write to the same sender. Each time, one of the
+ * nodes has succeeded.
  */
 const ATTEMPTS = 16;
 const START: Cursor = { done: 0, finished: [] };

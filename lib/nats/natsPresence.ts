@@ -6,7 +6,7 @@ import type { NodeContext } from './nodeContext.js';
 import { createPresenceNode, type PresenceNode } from './presenceNode.js';
 import type { CoreSubjects } from './presenceState.js';
 
-/** The `max_payload` of a NATS server, until it has said it. */
+/** The assumed `max_payload` of a NATS server, until the server reports its own. */
 const MAX_PAYLOAD = 1_048_576;
 
 /**

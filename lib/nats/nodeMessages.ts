@@ -11,7 +11,7 @@ export type ChannelVersion = readonly [channel: string, version: number];
 /** A part of the members of one channel at one node. */
 export interface SnapshotPart {
   readonly channel: string;
-  /** The members of the version that was asked with are still the members. @default false */
+  /** The members are still those of the version in the request. @default false */
   readonly isSame?: boolean;
   /** Whether it is the first, or the last part of the channel. */
   readonly isFirst: boolean;
@@ -35,7 +35,7 @@ export type NodeMessage =
       readonly since: number;
       readonly channels: readonly ChannelVersion[];
     }
-  /** The node, and all of its members, have gone. */
+  /** The node and all of its members have left. */
   | { readonly kind: 'bye'; readonly node: string }
   /**
    * Members of the node have entered or changed (`set`), or left. `after` is the version of the

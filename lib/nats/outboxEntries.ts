@@ -22,8 +22,8 @@ export interface StoredOutbox {
 }
 
 /**
- * Reads an outbox. The latest entry tells where its batches begin, so an outbox without batches
- * takes one request.
+ * Reads an outbox. The latest entry contains the position of the first batch, so an outbox without
+ * batches needs one request.
  */
 export async function readOutbox(store: SubjectStore, name: string): Promise<StoredOutbox> {
   const latest = await store.last(name);

@@ -12,8 +12,8 @@ import { createPresenceWriter, type PresenceWriter } from './presenceWriter.js';
 /** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
   /**
-   * Tells the other nodes that this one and its members have gone. Nothing is published or emitted
-   * any more.
+   * Announces to the other nodes that this node and its members have left. Then nothing more is
+   * published or emitted.
    */
   close(): void;
 }
@@ -22,7 +22,7 @@ export interface PresenceNode extends ClusterPresence {
 export const TICK = 500;
 /** A heartbeat is sent each second. */
 const HEARTBEAT_TICKS = 2;
-/** A node that was silent for 3.5 to 4 s has gone. */
+/** A node that was silent for 3.5 to 4 s is considered dead. */
 const GONE_TICKS = 8;
 /**
  * A node that has not received its own heartbeat for longer than this does not count the silence of
@@ -35,8 +35,8 @@ const ANSWER_TICKS = 2;
 /**
  * Shares the members of channels with the other nodes, over subjects that keep nothing. Each node
  * publishes its own members only: deltas with the next version, and a heartbeat that lists what has
- * changed lately. A node that has missed a change asks that one node for the members of that
- * channel.
+ * changed lately. A node that has missed a change requests the members of the channel from the node
+ * that published the change.
  */
 export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
   const state: PresenceState = { ...options, channels: new Map(), peers: new Map(), ticks: 0, silence: 0 };

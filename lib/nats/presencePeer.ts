@@ -4,11 +4,11 @@ import type { NodeMessage, SnapshotPart } from './nodeMessages.js';
 /** The state of another node, as this one knows it. */
 export interface PresencePeer {
   readonly id: string;
-  /** The ticks since the node was last heard. */
+  /** The ticks since the last message of the node. */
   silence: number;
   /** The version of the node up to which it is known which channels have changed. */
   checked: number;
-  /** The channels that are to be asked for, and those that were, with the tick of the request. */
+  /** The channels to request, and the requested channels with the tick of the request. */
   readonly wanted: Set<string>;
   readonly asked: Map<string, number>;
   /** The version of a channel that is known; −1: none. */

@@ -5,7 +5,7 @@ import { createPresencePeer, type PeerChange, type PresencePeer } from './presen
 import type { PresenceState } from './presenceState.js';
 import type { PresenceWriter } from './presenceWriter.js';
 
-/** Reads what the other nodes say. A malformed message is reported. */
+/** Reads the messages of the other nodes. A malformed message is reported. */
 export interface PresenceReader {
   readonly receive: (subject: string, data: Uint8Array) => void;
   readonly receiveDelta: (channel: PresenceChannel, subject: string, data: Uint8Array) => void;

@@ -42,8 +42,8 @@ export async function readHistory(channel: string, query: ChannelQuery, parts: R
   onRead(channel, reached, true);
   const { epoch } = streamEpoch;
   const isKnown = place?.epoch === epoch && place.offset <= lastOffsetOf(reached);
-  // Nobody knows what was there before the first entry that is left, so a reader from the start
-  // misses nothing that it knows of.
+  // The entries before the first remaining one are unknown, so a reader from the start misses no
+  // known entry.
   const isComplete = !place || (isKnown && state.first_seq <= sequenceOf(place.offset) + 1);
   return { epoch, last: offsetOf(reached), entries: [], isComplete };
 }
@@ -119,7 +119,7 @@ async function readBackwards({ before, limit }: ChannelQuery, last: number, stat
   if (limit === 0) return { entries: [], isComplete: true };
   const decoded = createDecoded(state);
   const isEnough = (entry: StreamEntry): boolean => decoded.addFront(entry, (offset) => offset <= until) >= limit;
-  // The entry of the position leads to the one in front of it.
+  // The entry at the position refers to the previous one.
   const seq = sequenceOf(before?.offset ?? last);
   if (seq >= latest.seq && isEnough(latest)) return { entries: decoded.entries.slice(-limit), isComplete: true };
   const range = { subject, from: since + 1, until: seq >= latest.seq ? (latest.previous ?? latest.seq - 1) : seq };

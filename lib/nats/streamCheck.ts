@@ -33,7 +33,7 @@ export interface StreamCheck {
    * Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost.
    */
   readonly suspect: () => void;
-  /** Asks for a look at the channels that were not looked at. */
+  /** Requests a check of the channels that were not checked yet. */
   readonly lookSoon: () => void;
 }
 
@@ -49,7 +49,7 @@ export interface StreamCheckParts {
  * check, in ms.
  */
 const SETTLING = 500;
-/** The number of channels that are looked at in turn with each check, and at once. */
+/** The number of channels that each check covers, at the same time. */
 const IN_TURN = 64;
 const CONCURRENCY = 32;
 

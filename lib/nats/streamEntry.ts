@@ -56,7 +56,7 @@ interface CoreMessage {
 
 /**
  * Returns the entry of a message that JetStream has republished; undefined if the message is none.
- * JetStream itself says the previous entry.
+ * JetStream itself provides the number of the previous entry.
  */
 export function republishedEntry({ headers, data }: CoreMessage): StreamEntry | undefined {
   const subject = headers?.get('Nats-Subject');

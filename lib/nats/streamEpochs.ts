@@ -43,7 +43,7 @@ export function createEpochs({ client, manager, stream, subjects, timeout, sched
   /** The highest sequence number that was seen, and the marker from which on it counts. */
   const seen = { head: 0, epoch: '' };
 
-  /** Does nothing if another server has written a marker meanwhile. */
+  /** Does nothing if another server has written a marker in the meantime. */
   const writeMarker = async (text: string, behind: number): Promise<void> => {
     try {
       await client.publish(subjects.epoch, text, { timeout, expect: { lastSubjectSequence: behind } });

@@ -52,7 +52,7 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
   const manager = openManager();
   let opening: Promise<unknown> | undefined;
 
-  /** Opens the stream once, also after somebody has deleted it. */
+  /** Opens the stream once, also after its deletion. */
   const opened = (): Promise<unknown> =>
     (opening ??= openStream(openManager, definition, context.timeout).catch((error: unknown) => {
       opening = undefined;

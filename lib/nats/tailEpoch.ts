@@ -3,8 +3,8 @@ import type { StreamEntry } from './streamEntry.js';
 /** The epoch of the entries that tails receive. */
 export interface TailEpoch {
   /**
-   * Returns the epoch of an entry; undefined, and asks for a check, if it may be another one than
-   * that of the entries before.
+   * Returns the epoch of an entry. If it may differ from the epoch of the earlier entries, requests
+   * a check and returns undefined.
    */
   readonly of: (entry: Pick<StreamEntry, 'epoch'>) => string | undefined;
   /** Reports the epoch of the stream. Returns whether the entries before belong to another one. */

@@ -168,8 +168,8 @@ interface SweepParts {
 }
 
 /**
- * Removes messages of channels that nobody appends to, the one whose messages expire first before
- * the others; then forgets channels without messages.
+ * Removes messages of idle channels, beginning with the channel whose messages expire first. Then
+ * removes channels without messages.
  */
 function sweep({ databases, limits, maxTotalBytes, maxChannels, isObserved }: ChannelRowsOptions, parts: SweepParts): void {
   const { channels, lastUsed } = databases;

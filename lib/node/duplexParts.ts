@@ -2,7 +2,7 @@ import { InvalidPayloadError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
 /**
- * How much a duplex sends before the other side has taken any of it, in weight. A side that
+ * The maximum weight that a duplex sends before the other side has read any of it. A side that
  * receives more destroys its duplex.
  */
 export const DUPLEX_WINDOW = 1024 * 1024;

@@ -2,7 +2,7 @@ import { StreamClosedError } from '../errors.js';
 import { createRing } from '../internal/ring.js';
 import { DUPLEX_WINDOW, weightOf, type DuplexPart } from './duplexParts.js';
 
-/** The other side learns that parts were read when they have this weight. */
+/** The reader confirms the parts that were read when they have this weight. */
 const REPORTED_WEIGHT = DUPLEX_WINDOW / 4;
 
 export interface DuplexReaderOptions {

@@ -15,9 +15,9 @@ export interface DuplexWire extends SendingWire, Observable<Message> {
 /** One duplex, as its wire sees it. */
 export interface DuplexEnd {
   receive(part: DuplexPart): void;
-  /** Ends the duplex, and tells the other side. */
+  /** Ends the duplex, and notifies the other side. */
   fail(error: unknown): void;
-  /** Ends the duplex, when the other side is gone. */
+  /** Ends the duplex, because the other side has ended. */
   close(error: unknown): void;
 }
 
@@ -69,7 +69,7 @@ function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
     add(type, end) {
       if (ends.has(type)) throw new TypeError(`wireDuplex: the wire has a duplex of the type "${type}" already; use a type for each`);
       ends.set(type, end);
-      // It stays until the end of the wire: parts that arrive after the last duplex has gone are
+      // It stays until the end of the wire: parts that arrive after the end of the last duplex are
       // refused.
       subscription ??= subscribe();
     },

@@ -5,7 +5,7 @@ import { commitFailure, asLmdbStoreError } from './lmdbStoreError.js';
 
 /**
  * Writes to one environment, one transaction at a time. Each transaction contains all jobs that
- * arrived meanwhile.
+ * arrived during the previous one.
  */
 export interface GroupCommit {
   /** Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable. */

@@ -22,8 +22,8 @@ const KEY = 'clock';
 /**
  * Creates the clock of a store that is opened now. It continues at the time that the store has
  * reached, and passes only while the store is open: a clock of the system that is wrong by a month
- * then expires nothing, and keeps nothing for longer. The date only tells how long the store was
- * closed, and counts for an hour at most.
+ * then expires nothing, and keeps nothing for longer. The date is used only for the time during
+ * which the store was closed, up to an hour.
  *
  * @param counters Where the time of the store was saved.
  */

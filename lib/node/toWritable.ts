@@ -13,7 +13,7 @@ import { createMessageWriter } from './messageWriter.js';
 export interface ToWritableOptions<C = Message> {
   /**
    * The type of the messages whose payloads are the written bytes. @default the stream is in object
-   * mode, and takes messages
+   * mode, and accepts messages
    */
   readonly type?: string;
   /**
@@ -58,7 +58,7 @@ const TO_WRITABLE_OPTIONS: OptionNames<ToWritableOptions> = { type: true, map: t
  * @throws {RxwireError} Destroys the stream: the error of the wire, or of the first message that is
  *   given up, such as `ERR_ENCODE` when the codec does not support bytes.
  * @throws {MessageRefusedError} Destroys the stream, when the other side has not processed a
- *   message, and keeps it as a dead letter. `sendAll` goes on instead.
+ *   message, and keeps it as a dead letter. `sendAll` continues instead.
  * @throws {WireClosedError} Destroys the stream, when the wire completes before the end of the
  *   stream.
  * @example

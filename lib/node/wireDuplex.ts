@@ -143,8 +143,8 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       duplexes.remove(type, end);
       writer.stop();
       const isDone = duplex.writableFinished && reader.isEnded();
-      // A stream in one direction: all bytes were read, and the other side may be gone. If it is
-      // not, and begins to write, it learns by its first part that this stream has ended.
+      // A stream in one direction: all bytes were read, and the other side may be gone. If the
+      // other side still begins to write, its first part is refused, because this stream has ended.
       const isNotice = duplex.writableFinished && !reader.hasBegun() && !error;
       const { status } = wire.state;
       if (!isDone && !isPeerGone && (isNotice ? status === 'connected' : status !== 'disconnecting'))

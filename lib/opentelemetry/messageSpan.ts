@@ -52,7 +52,7 @@ export function runWithin<R>(active: Context, call: () => R): R {
 export interface MessageSpan {
   /** The context in which the span is the active one. */
   readonly context: Context;
-  /** Whether somebody will see what the span records. */
+  /** Whether the span is recorded. */
   readonly isRecording: boolean;
   event(name: string, attributes?: Attributes): void;
   /** Ends the span, once. With an error, the span has failed. */

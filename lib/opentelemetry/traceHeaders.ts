@@ -50,8 +50,7 @@ export function carryContext<M extends Message>(message: M, carried: Context): M
   guarded(() => propagation.inject(carried, fields, { set: (target, name, value) => void (target[name] = value) }));
   if (Object.keys(fields).length === 0) return message;
   const others: Record<string, unknown> = { ...message.headers };
-  // The message may come from elsewhere: what belongs to another trace must not be mixed with this
-  // one.
+  // The message may carry headers of another trace. They must not be mixed with those of this one.
   for (const name of guarded(() => propagation.fields()) ?? []) Reflect.deleteProperty(others, name);
   const { traceparent } = fields;
   const candidates: MessageHeaders[] = [{ ...others, ...fields }, ...(traceparent === undefined ? [] : [{ ...others, traceparent }])];

@@ -35,7 +35,7 @@ export interface RetryBackoffConfig {
    * Returns false for an error that is delivered without a retry. @default retries after every
    * error
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must go on compiling
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must continue compiling
   readonly shouldRetry?: (error: any) => boolean;
   /**
    * Returns the delay of each retry; not called when there will be none. @default exponentialDelay

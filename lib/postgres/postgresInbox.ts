@@ -20,10 +20,10 @@ export interface PostgresInbox extends Inbox<PostgresTransaction> {
  * application's own database, and the cursor of its sender are one transaction. Needs the tables of
  * `postgresMigration`, and a `Pool` of `pg` or another driver.
  *
- * Commits that arrive at once share a transaction, and so do those that arrive while
- * `maxConnections` transactions run. If the effect of one fails, the others are stored without it.
- * Several servers may use one database: a session that has lost its client to another server fails
- * with `fenced`, before any effect.
+ * Commits that arrive at the same time share a transaction. Commits that arrive while
+ * `maxConnections` transactions run share the next one. If the effect of one fails, the others are
+ * stored without it. Several servers may use one database: a session that has lost its client to
+ * another server fails with `fenced`, before any effect.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, for an unknown option, or if the name of the schema is invalid.

@@ -96,7 +96,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       );
     },
     /**
-     * Refuses all connections from now on, tells the clients, and completes when all sessions are
+     * Refuses new connections, notifies the clients, and completes when all sessions are
      * drained.
      */
     drain(): Observable<never> {

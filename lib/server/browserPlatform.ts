@@ -3,8 +3,8 @@ import { toBase64 } from '../internal/base64.js';
 import { sha256 } from '../internal/sha256.js';
 
 /**
- * What a server over links in memory needs of a browser: this file replaces `nodePlatform.ts` in
- * bundles for browsers.
+ * The platform functions of a server over memory links in a browser. This file replaces
+ * `nodePlatform.ts` in bundles for browsers.
  */
 export function randomName(bytes = 16): string {
   return toBase64Url(crypto.getRandomValues(new Uint8Array(bytes)));

@@ -24,8 +24,8 @@ export function encodingOnce(codec: Codec): Codec {
 }
 
 /**
- * Returns whether the result of a codec depends on nothing but the messages: not for a codec that
- * encrypts, nor for one that takes a context.
+ * Returns whether the result of a codec depends only on the messages. False for a codec that
+ * encrypts, and for one that uses a context.
  */
 export function isContextFree(codec: Codec): boolean {
   return !codec.isSealed && codec.encode.length === 1;

@@ -122,8 +122,8 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   }
 
   /**
-   * Guards the subscribers of another stream than that of the messages: a message that is being
-   * delivered meanwhile has no part in their errors.
+   * Guards the subscribers of the other streams of a wire. Their errors do not affect the message
+   * that is being delivered.
    */
   #guarded<T>(source: Observable<T>): Observable<T> {
     const onThrow = (cause: unknown): void => {

@@ -80,16 +80,16 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
-   * Connects the server with those of other nodes: a client may reach any of them, and its session
-   * goes on there. Gives the server its `inbox` and `outbox`, unless they are set.
-   * @default the server is alone
+   * Connects the server with the servers of other nodes. A client may connect to any node, and its
+   * session continues there. Provides the `inbox` and `outbox` of the server, unless they are set.
+   * @default a single server
    */
   readonly cluster?: ServerCluster;
   /**
-   * Stops the server when it emits: the server refuses new clients, tells each client to send no
-   * more and when to return, and waits until all messages are acked, for `drainTimeout` at most.
-   * Then it closes all connections with 1001, and the Observable completes. Unsubscribing closes at
-   * once. @default never
+   * Stops the server when it emits: the server refuses new clients, requests each client to stop
+   * sending and to reconnect later, and waits until all messages are acked, for `drainTimeout` at
+   * most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing
+   * closes at once. @default never
    */
   readonly shutdown$?: Observable<unknown>;
   /**

@@ -26,8 +26,7 @@ export interface Client {
   /** Opens a connection over a link, with fresh credentials. */
   readonly over: (link: Link<Frame>) => Observable<void>;
   /**
-   * Returns how long a stopping server asks the client to wait before it reconnects, in ms from
-   * now.
+   * Returns the delay that a stopping server requests before the client reconnects, in ms from now.
    */
   readonly pause: () => number;
   /**
@@ -164,8 +163,8 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
 }
 
 /**
- * Returns the tokens that a server may know which has not stored the present one, when another
- * welcome comes.
+ * Returns the earlier tokens to keep when another welcome arrives: a server that has not stored the
+ * present token may know one of them.
  */
 function formerOf(state: State, endpoint: Endpoint): readonly string[] {
   const { ticket, former } = state;
@@ -173,8 +172,8 @@ function formerOf(state: State, endpoint: Endpoint): readonly string[] {
 }
 
 /**
- * Returns whether no ack may have come behind the last welcome: it has granted nothing, or a former
- * owner of the outbox has got it.
+ * Returns whether it is possible that no ack has followed the last welcome: the welcome granted
+ * nothing, or a former owner of the outbox received it.
  */
 function isUnacked({ server }: State, { sender }: Endpoint): boolean {
   return server === '' || sender.inFlight.isHeld;

@@ -67,7 +67,7 @@ export interface Silence {
   checkedAt: number;
 }
 
-/** Returns the silence of a side that was heard just now. */
+/** Returns the silence of a side from which a frame has just arrived. */
 export function noSilence(now: number): Silence {
   return { isHeard: true, quiet: 0, hasAsked: false, checkedAt: now };
 }

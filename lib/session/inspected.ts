@@ -19,7 +19,9 @@ export interface InspectedFrame {
   readonly at: number;
   /** The size in bytes; text is counted as UTF-8. */
   readonly size: number;
-  /** What docs/protocol.md calls the frame; `unreadable` for a frame that violates the protocol. */
+  /**
+   * The name of the frame in docs/protocol.md; `unreadable` for a frame that violates the protocol.
+   */
   readonly kind: SessionFrame['kind'] | 'unreadable';
   /** The number of the first message of a batch; 0 if its messages have no numbers. */
   readonly first?: number;
@@ -42,7 +44,7 @@ export interface InspectedFrame {
   readonly frame: Frame;
 }
 
-/** What has become of a connection, as {@link inspected} has seen it. */
+/** The state of a connection, as {@link inspected} reports it. */
 export interface InspectedConnection {
   /** The number of the connection, as in its frames. */
   readonly connection: number;
@@ -81,7 +83,7 @@ const MAX_WAITING = 1_000;
 /** The fields of a handshake that open a session. */
 const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
 
-/** What a frame contains. */
+/** The content of a frame. */
 type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' | 'frame'>;
 
 /**
@@ -105,7 +107,7 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
   const contentOf = createReader([codec].flat());
   const reports$ = new Subject<() => MaybeAsync<() => void>>();
   let waiting = 0;
-  // A subscriber of RxJS reports what a callback throws, and goes on.
+  // A subscriber of RxJS reports the exception of a callback, and continues.
   reports$.pipe(concatMap((read) => asInput(read()))).subscribe((report) => report());
   let connections = 0;
 

@@ -15,7 +15,7 @@ export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 /** The end of the last connection. */
 export interface ConnectionEnds {
-  /** Returns how long the peer asked to wait, from now, in ms. */
+  /** Returns the remaining delay that the peer has requested, in ms. */
   readonly pause: () => number;
   /**
    * Returns whether the connection ended because of a message, which is not sent again for ever:
@@ -23,8 +23,8 @@ export interface ConnectionEnds {
    */
   readonly isBlamed: () => boolean;
   /**
-   * Returns whether the peer has announced the end of the connection, which is then no failure:
-   * another one follows without a delay of its own.
+   * Returns whether the peer has announced the end of the connection. Such an end is no failure:
+   * the next attempt follows without an additional delay.
    */
   readonly isAnnounced: () => boolean;
 }

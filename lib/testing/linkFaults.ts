@@ -54,14 +54,14 @@ export interface LinkFaults {
    */
   readonly layer: (link: Link<Frame> & DescribedLink) => Link<Frame> & DescribedLink;
   /**
-   * Loses each connection, and refuses each new one until {@link restore}. Both ends learn of it at
-   * once, with close code 1006.
+   * Loses each connection, and refuses each new one until {@link restore}. Both ends receive the
+   * close code 1006 at once.
    */
   readonly cut: () => void;
   /** Loses each connection. Another one can open at once. */
   readonly drop: () => void;
   /**
-   * Loses each frame from now on, in both directions, and neither end learns of it; new connections
+   * Loses each frame from now on, in both directions, without notice to either end. New connections
    * wait. After {@link restore}, a connection that has lost a frame carries none any more, as one
    * of TCP does: its ends find out by their heartbeats.
    */
@@ -129,8 +129,8 @@ export function linkFaults({ scheduler = steadyScheduler(), random = Math.random
       const closed$ = new ReplaySubject<never>();
       const sent$ = new Subject<Frame>();
       const sending = new Subscription();
-      // A link that has learned of an end takes no more frames. As long as this side has not
-      // learned of it, it still closes the connection itself.
+      // A link that has received the end accepts no more frames. Until it has received the end,
+      // this side closes the connection itself.
       const send = (): Observable<never> => {
         const next = (frame: Frame): void => sent$.next(frame);
         const error = (cause: unknown): void => (sent$.observed ? sent$ : closed$).error(cause);

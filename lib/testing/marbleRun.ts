@@ -41,7 +41,7 @@ interface Recorded {
   readonly comparisons: Comparison[];
 }
 
-/** @param close Closes the wires of the marble, which would go on for ever. */
+/** @param close Closes the wires of the marble, which would continue for ever. */
 function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);

@@ -7,7 +7,7 @@ import { runVirtually } from './virtualTime.js';
 import { createWorld, synchronous, type SimulationEvent, type SimulationWorld } from './simulationWorld.js';
 import { shrink, type SimulationRun } from './shrink.js';
 
-/** What must hold in each run. A check fails by throwing: `expect`, `assert` … */
+/** The conditions that must hold in each run. A failing check throws: `expect`, `assert` … */
 export interface SimulationChecks {
   /** Called after each step and each fault, and every 100 ms. */
   readonly always?: () => void;
@@ -30,7 +30,7 @@ export interface SimulationOptions {
   readonly faults?: SimulationFaults;
   /** How long there are faults and steps, in ms of virtual time. @default 10_000 */
   readonly duration?: number;
-  /** How long the run goes on without faults, in ms of virtual time. @default 60_000 */
+  /** How long the run continues without faults, in ms of virtual time. @default 60_000 */
   readonly settle?: number;
   /**
    * Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its
@@ -39,7 +39,7 @@ export interface SimulationOptions {
   readonly replay?: string;
 }
 
-/** What has happened in all runs. */
+/** A summary of all runs. */
 export interface SimulationReport {
   readonly seeds: number;
   readonly steps: number;
@@ -56,7 +56,7 @@ const CHECKED_EVERY = 100;
  * the server crashes, handlers are slow, as the seed decides. The checks of the story must hold in
  * each run. A seed that fails is shrunk to the events that it needs to fail.
  *
- * @returns What has happened in all runs.
+ * @returns A summary of all runs.
  * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing
  *   catches it. `cause` is that error; the message has the seed, its events, and how to run it
  *   again.
@@ -115,7 +115,8 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
   let failure: SimulationRun['failure'];
   const fail = (cause: unknown): void => void (failure ??= { cause });
   const { onUnhandledError } = config;
-  // What a subscriber throws is an error of the run, also where the library would only report it.
+  // An exception of a subscriber is an error of the run, even where the library would only report
+  // it.
   config.onUnhandledError = fail;
   try {
     withMarbleEnd((end) => {
@@ -140,7 +141,7 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
           if (!failure) checks.atEnd?.();
         }, fail);
         attempt(end, fail);
-        // What the story has left running is not run on.
+        // Work that the story has left running does not continue.
         scheduler.actions.length = 0;
       });
     });

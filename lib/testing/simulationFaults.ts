@@ -4,12 +4,12 @@ import { seededRandom } from './seededRandom.js';
 export interface SimulationFaults {
   /** The connection is lost, and the network refuses others for up to 3 s. @default true */
   readonly cuts?: boolean;
-  /** Frames vanish for up to 3 s, and neither side learns of it. @default true */
+  /** Frames are lost for up to 3 s, without notice to either side. @default true */
   readonly blackHoles?: boolean;
   /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
   readonly lags?: boolean;
   /**
-   * The server dies, and another one starts that knows only what its stores contain. @default true
+   * The server crashes, and another one starts, with only the content of its stores. @default true
    */
   readonly crashes?: boolean;
   /** `unreliable` loses values, emits them twice, and changes their order. @default true */
@@ -32,14 +32,13 @@ export interface PlannedFault {
 }
 
 const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
-/** The faults of a seed are up to so many. */
+/** The maximum number of faults of a seed. */
 const MAX_FAULTS = 8;
 const LONGEST = 3_000;
 const MAX_DELAY = 300;
 
 /**
- * Returns the faults of a seed, in order. Most of them are short: what takes longer than a
- * heartbeat is the rare case.
+ * Returns the faults of a seed, in order. Most of them are short; few take longer than a heartbeat.
  */
 export function planFaults(seed: number, faults: SimulationFaults, duration: number): readonly PlannedFault[] {
   const random = seededRandom(`faults of ${seed}`);

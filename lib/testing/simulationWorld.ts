@@ -18,7 +18,7 @@ export interface SimulationWorld {
    * ms, as the seed decides, unless `lag` is given.
    */
   readonly testWire: <Types extends object = AnyTypes>(options?: TestWireOptions) => TestWire<MessageIn<Types>>;
-  /** Runs a step so many times, at random times while there are faults, in order. */
+  /** Runs a step the given number of times, in order, at random times while there are faults. */
   readonly during: (count: number, step: (index: number) => unknown) => void;
   /**
    * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default
@@ -140,8 +140,8 @@ export function createWorld(options: WorldOptions): SimulationWorld {
 }
 
 /**
- * The network is what the faults make of it that are active: a cut goes before a black hole, and
- * the longest lag counts.
+ * The active faults determine the state of the network: a cut takes precedence over a black hole,
+ * and the longest lag applies.
  */
 function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();

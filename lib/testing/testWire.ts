@@ -112,9 +112,9 @@ export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 
    */
   readonly link: Link<Frame>;
   /**
-   * Ends the server without a word, and starts another one. The new server knows only what the
-   * stores of the options `server` contain. The messages that the old one had not delivered are
-   * lost, unless they are in a store.
+   * Ends the server without notice, and starts another one, with only the content of the stores in
+   * the options `server`. The messages that the old one had not delivered are lost, unless they are
+   * in a store.
    */
   readonly crashServer: () => void;
   /** Ends the wire and the server at once. In a marble this happens at its end. */
@@ -123,7 +123,7 @@ export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 
 
 /** The messages that `server.next` keeps without a wire. */
 const MAX_WAITING = 10_000;
-/** Attempts to connect while the network is cut, each so many ms. */
+/** The interval of the attempts to connect while the network is cut, in ms. */
 const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
 
 /**

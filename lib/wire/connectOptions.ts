@@ -30,8 +30,8 @@ export interface ConnectOptions extends WireOptions {
   /** The link to the server: `webSocket(url)`, or a link of your own. */
   readonly link: Link<Frame> & DescribedLink;
   /**
-   * The codec of the messages; or several codecs, the best first, of which the server takes the
-   * first that it has. @default json()
+   * The codec of the messages; or several codecs in the order of preference: the server uses the
+   * first one that it supports. @default json()
    */
   readonly codec?: Codec | readonly Codec[];
   /**

@@ -7,7 +7,7 @@ import { claim } from '../session/receive/delivery.js';
 
 /**
  * The messages that the other side sends for requests, channels and the connection: they may arrive
- * after their last subscriber has gone.
+ * after their last subscriber has unsubscribed.
  */
 const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
 
@@ -18,7 +18,7 @@ export interface UnreceivedOptions {
 
 /**
  * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
- * a dead letter, and rejects it, so that its sender learns that it was not processed.
+ * a dead letter, and rejects it: the sender receives the reason with the ack.
  */
 export function rejectUnreceived(message: Message, { scheduler, report }: UnreceivedOptions): void {
   const held = claim(message);

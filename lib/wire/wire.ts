@@ -48,7 +48,7 @@ export interface WaitOptions {
   readonly until?: 'stored' | 'acked';
 }
 
-/** The parts that a wire is made of. */
+/** The parts of a wire. */
 export interface WireSetup {
   readonly id: string;
   /** Returns the name of the transport in use: each connection may have another one. */
@@ -200,8 +200,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Emits all errors, also those that do not end the wire; their `code` tells them apart. Completes
-   * with the wire.
+   * Emits all errors, also those that do not end the wire; `code` identifies the kind of error.
+   * Completes with the wire.
    */
   get errors$(): Observable<RxwireError> {
     return (this.#errors$ ??= this.#createSubject()).asObservable();
@@ -419,7 +419,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Counts a message that was lost, unless code follows its receipts: that code learns of the loss.
+   * Counts a message that was lost, unless the application follows its receipts, which report the
+   * loss.
    */
   #noteLoss({ id, error }: Receipt): void {
     if (error && this.#isLoss?.(error) && this.#receiptTracker?.isFollowed(id) !== true) (this.#losses ??= createOverflowLosses()).add(id);

@@ -59,8 +59,8 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   }
 
   /**
-   * Sets what the other members see as the `state` of this one, and sends it at the end of the
-   * microtask, if this client is a member, and after each join. The state goes when the client
+   * Sets the `state` of this member, which the other members receive. Sends it at the end of the
+   * microtask if this client is a member, and after each join. The state is removed when the client
    * leaves. `null` removes it. A refusal is reported in `errors$`: `too-large` above 4 KiB, or the
    * reason of `authorize`.
    *
@@ -151,9 +151,9 @@ export function assertChannelName(owner: string, name: string): void {
 }
 
 /**
- * Emits what follows a place in a channel, and the positions. It shares the membership of the
- * channel, whose subscribers may be elsewhere: the client joins once, at the lowest of all
- * positions, and each reader drops what is not behind its own.
+ * Emits the messages after a position in a channel, with their positions. It shares the membership
+ * of the channel with all other subscribers: the client joins once, at the lowest of all positions,
+ * and each reader drops the messages up to its own position.
  *
  * @param options Those of the membership, if there is none yet.
  */

@@ -49,8 +49,8 @@ export interface ChannelReaders {
    */
   readonly confirm: (joined: Omit<ChannelJoined, 'channel' | 'join' | 'member'>) => ConfirmedReaders;
   /**
-   * Moves the readers to a message. Returns the readers that receive it, and whether a reader
-   * stands inside of it: a compacted message is more than such a reader lacks.
+   * Moves the readers to a message. Returns the readers that receive it, and whether the position
+   * of a reader is inside of it: such a reader has already received a part of a compacted message.
    */
   readonly accept: (message: LoggedPosition, previous: ChannelPosition | undefined) => AcceptedMessage;
   /** Calls readers as {@link each} does, behind the notifications that are under way. */

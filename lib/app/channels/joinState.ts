@@ -107,7 +107,8 @@ export function createJoinState(options: JoinStateOptions, onUnanswered: (error:
       offsets.start(joined);
       const { gaps, isBehind } = readers.confirm(joined);
       if (gaps.size > 0) readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
-      // A reader that was told of its gap may have left, or may have requested another join.
+      // A reader that has received its gap may have unsubscribed, or may have requested another
+      // join.
       if (is('left', 'refused', 'ended') || join !== joinRetry.join) return;
       if (isBehind) {
         requestJoin();

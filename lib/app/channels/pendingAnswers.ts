@@ -5,7 +5,7 @@ import { WireClosedError, type RxwireError } from '../../errors.js';
 export interface PendingAnswers<T> {
   /** Returns what emits the answers to a request. */
   readonly open: (id: string) => Subject<T>;
-  /** Forgets a request that nobody waits for. */
+  /** Removes a request that has no subscriber any more. */
   readonly close: (id: string) => void;
   readonly next: (id: string, answer: T) => void;
   /** Fails a request. Returns whether there is one. */

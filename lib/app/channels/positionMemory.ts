@@ -14,7 +14,7 @@ export interface PositionMemory {
   write(position: ChannelPosition): void;
 }
 
-/** @param report Called with the error of a storage that throws. The channel goes on. */
+/** @param report Called with the error of a storage that throws. The channel continues. */
 export function createPositionMemory(
   channel: string,
   { remember: storage, microtask = asapScheduler }: Pick<ChannelOptions, 'remember' | 'microtask'>,

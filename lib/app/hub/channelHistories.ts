@@ -24,7 +24,7 @@ export interface ChannelHistories {
   get(name: string): ChannelHistory;
   /** To be called when the channel gets a subscriber. */
   enter(history: ChannelHistory): void;
-  /** To be called when a subscriber has gone. */
+  /** Must be called when a subscriber has unsubscribed. */
   leave(history: ChannelHistory): void;
   /** Applies a change to one history, and then the limits. */
   around<T>(history: ChannelHistory, change: (now: number) => T): T;

@@ -124,7 +124,7 @@ export class ChannelHistory {
 
   /**
    * Emits the messages that were added since the previous call. Messages that subscribers add
-   * meanwhile follow in order.
+   * during the emission follow in order.
    */
   emit(): void {
     this.#tail?.notifications.run();

@@ -42,10 +42,10 @@ const RESERVED = 2;
 const PAUSE = 500;
 
 /**
- * The subscription of a client to a channel: a position in the log. It is *live* when it gets each
- * message from the tail. A client that begins further back, or takes messages more slowly than they
- * come, reads the log: the next page follows when the client has acked the previous one. So a slow
- * client slows nobody, and nothing waits for it in memory but a page.
+ * The subscription of a client to a channel: a position in the log. A *live* subscription receives
+ * each message from the tail. A client that begins further back, or that is slower than the
+ * channel, reads pages of the log: the next page follows when the client has acked the previous
+ * one. So a slow client does not delay other clients, and only one page waits for it in memory.
  */
 export class ChannelSubscription {
   readonly wire: Wire;
@@ -133,7 +133,7 @@ export class ChannelSubscription {
       .subscribe((slice) => this.#deliver(slice));
   }
 
-  /** Sends the messages of a slice; then reads on, or takes the messages of the tail. */
+  /** Sends the messages of a slice. Then reads the next slice, or continues with the tail. */
   #deliver(slice: ChannelSlice): void {
     const { channel, reached } = this.#parts;
     const { entries, epoch, last, end, isComplete } = slice;
@@ -152,7 +152,7 @@ export class ChannelSubscription {
     }
     const sent = this.#position?.sent ?? this.#position?.offset ?? 0;
     this.#position = sent < goal.offset ? { ...goal, sent } : goal;
-    // The client ends with this message, also when it has had it before.
+    // The subscription ends with this message, even if the client has received it before.
     if (end && entries.at(-1)?.offset !== end.offset) this.wire.next(deliveryMessage(channel, end, end.offset - 1));
     const live = reached();
     if (live && live.epoch === epoch && live.offset > goal.offset) this.#read();

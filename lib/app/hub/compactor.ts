@@ -7,9 +7,10 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog } from './channelLog.js';
 
 /**
- * Joins messages of a channel to one, which a reader that begins in front of them gets in their
- * place. Must return a message from whose payload a reader gets the same as from those of the
- * messages; `undefined` leaves them as they are. The messages are at most 1,024, of 64 KiB in all.
+ * Combines messages of a channel into one. A reader that begins before them receives the combined
+ * message instead. Its payload must have the same effect on a reader as the payloads of all
+ * messages. `undefined`: the messages stay unchanged. The messages are at most 1,024, of 64 KiB in
+ * all.
  */
 export type Compact = (messages: readonly Message[]) => Message | undefined;
 

@@ -66,7 +66,7 @@ export interface Hub<W extends Wire = Wire> {
   /**
    * Removes a client from a channel. Its channel ends with a `ChannelRefusedError` with the reason,
    * a text for the user of up to 256 characters, by default `removed`. `authorize` is called for
-   * its next join. Returns whether the client was a member, or had asked to join.
+   * its next join. Returns whether the client was a member, or had requested a join.
    *
    * @example
    * import { hub, Wire } from 'rxwire';
@@ -84,9 +84,9 @@ export interface Hub<W extends Wire = Wire> {
    */
   readonly channel: (name: string, options?: HubChannelSettings) => ChannelSubject;
   /**
-   * Ends each channel whose name begins with `prefix` and that has not ended as *interrupted*: for
-   * a server that starts, and finds channels whose writers died with the process before it.
-   * Resolves with the names. Needs a log with `list`.
+   * Ends all channels whose names begin with `prefix` as *interrupted*, unless they have ended, and
+   * resolves with their names. A server calls it when it starts: the writers of these channels
+   * ended with the previous process. Needs a log with `list`.
    *
    * @throws {ChannelFailedError} Rejects when the log fails.
    * @throws {UnsupportedError} Rejects when the log cannot list its channels.

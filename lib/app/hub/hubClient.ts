@@ -30,7 +30,7 @@ export interface HubClient {
   readonly receive: (message: Message) => Observable<undefined> | undefined;
   /**
    * Called with each message that is handled, in its delivery. The sender of a refused message
-   * learns the reason with the ack.
+   * receives the reason with the ack.
    */
   readonly settle: (message: Message) => void;
   /** Called with a message that could not be handled, and the error. */
@@ -105,7 +105,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
       const wasMember = joined.has(channel) || number !== undefined;
       admitted.delete(channel);
       leave(channel);
-      // A client that has not asked to join is told nothing.
+      // The hub sends nothing to a client that has not requested a join.
       if (number !== undefined) options.wire.next(removedMessage(channel, number, reason));
       return wasMember;
     },
@@ -139,7 +139,7 @@ function join(message: Message, { joined, joins, authorizeJoin, enter, leave }: 
   joins.set(channel, request.join);
   if (isNewMember && joined.size >= maxChannels) return refuse('limit');
   return chain(authorizeJoin(channel), (reason): MaybeAsync<void> => {
-    // The server has removed the client meanwhile.
+    // The server has removed the client in the meantime.
     if (joins.get(channel) !== request.join) return;
     if (reason !== undefined) return refuse(reason);
     if (isNewMember && options.channels.sizeOf(channel) >= maxMembers) return refuse('full');

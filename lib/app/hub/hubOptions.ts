@@ -35,7 +35,7 @@ export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
   /**
-   * Shares the members of the channels with the hubs of other nodes. @default the hub knows the
+   * Shares the members of the channels with the hubs of other nodes. @default the hub has only the
    * members of its own process
    */
   readonly presence?: ClusterPresence;

@@ -202,7 +202,9 @@ function trim(
   }
 }
 
-/** Returns what a reader needs to go on: all that has changed, or, if it begins, all keys. */
+/**
+ * Returns the entries that a reader needs to continue: all changes, or all keys for a new reader.
+ */
 function readForwards(
   content: Content,
   after: Exclude<ChannelQuery['after'], undefined>,

@@ -51,8 +51,8 @@ export function createPresenceTracker(
   });
   const enter = (member: ChannelMember, at: Pick<TrackedMember, 'wires' | 'isRemote'>): void => {
     tracked.set(member.id, { member, ...at });
-    // A member of this node that has left and come again tells the other nodes that it has lost its
-    // state.
+    // A member of this node that has left and joined again reports to the other nodes that its
+    // state is lost.
     if (changes.toggle(member) && at.wires > 0) own.updated.add(member.id);
   };
   const removeIfGone = ({ member, wires, isRemote }: TrackedMember): void => {

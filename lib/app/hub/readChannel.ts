@@ -55,7 +55,7 @@ export function readChannel(
   });
 }
 
-/** Ends with the message that says so: completes, or fails with a `ChannelEndedError`. */
+/** Ends as the end message says: completes, or fails with a `ChannelEndedError`. */
 function untilEnd(channel: string, messages$: Observable<Message>): Observable<Message> {
   return messages$.pipe(
     takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),

@@ -70,7 +70,7 @@ export function typeOf(error: unknown): string | undefined {
 
 /** The maximum number of parts to count: measuring must be cheaper than encoding. */
 const MAX_PARTS = 64;
-/** The estimated size of numbers, `null` and the like. */
+/** The estimated size of numbers, `null` and similar values. */
 const ATOM = 4;
 /** The quotes, colon and comma of a field. */
 const FIELD = 4;

@@ -52,7 +52,7 @@ export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOp
         return undefined;
       } catch (error) {
         measured.unsubscribe();
-        // The wire of a server takes care of a promise that rejects.
+        // The wire of a server handles a promise that rejects.
         return onError(error);
       }
     };

@@ -16,7 +16,7 @@ export interface QueueItem<T extends Message = Message> {
 }
 
 /**
- * Settles the delivery, so that the session acks the message. With a rejection, the sender learns
+ * Settles the delivery, so that the session acks the message. A rejection reports to the sender
  * that it was not processed.
  */
 export function release(item: QueueItem, rejection?: Rejection): void {

@@ -93,8 +93,8 @@ export interface Queue<T extends Message> {
   /**
    * Emits the next message when there is one, then completes: one message for each subscription.
    * The message counts as processed when the subscriber has received it: an error of the subscriber
-   * does not put it back. Use `process` for work that must be done. Unsubscribing before takes no
-   * message. Completes without a message when the queue is closed.
+   * does not put it back. Use `process` for work that must be done. Unsubscribing before that
+   * leaves the message in the queue. Completes without a message when the queue is closed.
    *
    * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
    */

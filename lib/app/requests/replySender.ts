@@ -32,7 +32,7 @@ export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
   close(): void;
 }
 
-/** @param onUndeliverable Called with requests whose reply could not be sent. */
+/** @param onUndeliverable Called with each request whose reply could not be sent. */
 export function createReplySender(options: ReplySenderOptions, onUndeliverable: (request: Message, error: Error) => void): ReplySender {
   const { progressInterval, scheduler, describe, onError, subscriber, wire, reporterOf } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);

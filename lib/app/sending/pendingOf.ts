@@ -4,7 +4,8 @@ import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 
 /**
- * A message that a wire has taken, and that has no outcome yet. `M` is its type, where it is known.
+ * A message that a wire has accepted, and that has no outcome yet. `M` is its type, where it is
+ * known.
  */
 export interface PendingMessage<M extends Message = Message> {
   /**

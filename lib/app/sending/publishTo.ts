@@ -14,11 +14,11 @@ export type PublishOptions = Omit<SendOptions, 'emitFailed'>;
 const PUBLISH_DEFAULTS = { ahead: 256, maxBuffered: 10_000 } as const;
 
 /**
- * Publishes the messages of a source to a channel, and reads only as many as the log takes: `ahead`
- * messages have no answer yet, at most. Emits the position of each message, in order. When the
- * source completes, the channel ends for all; when it fails, the channel ends with the text of the
- * error as the reason, and the error is delivered. Unsubscribing stops the source, and does not end
- * the channel.
+ * Publishes the messages of a source to a channel. At most `ahead` messages have no answer of the
+ * log yet; then it waits before it reads the next one. Emits the position of each message, in
+ * order. When the source completes, the channel ends for all; when it fails, the channel ends with
+ * the text of the error as the reason, and the error is delivered. Unsubscribing stops the source,
+ * and does not end the channel.
  *
  * An iterable, an async iterable, a Node `Readable` in object mode and a Web `ReadableStream` wait
  * until there is room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.

@@ -143,7 +143,7 @@ function pullAsync(open: () => AsyncPull, sink: MessageSink): Pull {
     release() {
       if (isOver) return;
       isOver = true;
-      // The stream has ended: nobody takes an error of the source any more.
+      // The stream has ended, so an error of the source has no receiver.
       Promise.resolve(iterator?.return?.()).catch(noop);
     },
   };

@@ -13,9 +13,9 @@ import {
 } from './sendOptions.js';
 
 /**
- * Sends the messages of a source, and reads only as many as the wire can send: `ahead` messages are
- * sent and have no outcome yet, at most. Returns their last receipts, in the order of the source.
- * Each subscription, and each `for await` loop, sends the source from its beginning. In a
+ * Sends the messages of a source, and returns their last receipts in the order of the source. At
+ * most `ahead` messages are sent and have no outcome yet; then it waits before it reads the next
+ * one. Each subscription, and each `for await` loop, sends the source from its beginning. In a
  * `for await` loop, a receipt that the loop has not processed counts as a message without an
  * outcome: a slow loop slows the source.
  *

@@ -15,7 +15,7 @@ export interface SendOptions {
    */
   readonly maxBuffered?: number;
   /**
-   * Whether the stream emits the receipt of a message that was given up, and goes on. @default
+   * Whether the stream emits the receipt of a message that was given up, and continues. @default
    * false: the stream fails with the error of the message
    */
   readonly emitFailed?: boolean;

@@ -122,8 +122,8 @@ interface EnvelopeClient {
 }
 
 /**
- * Returns a function that makes the welcome of each connection: it tells the client whether the
- * client's wire still existed.
+ * Returns a function that makes the welcome of each connection: the welcome says whether the wire
+ * of the client still existed.
  */
 function welcome(source: string, scheduler: SchedulerLike): () => Message {
   let resumed = false;
@@ -164,8 +164,8 @@ function completeOnError(link: Link<Message>, { report }: WireParts, transport: 
 }
 
 /**
- * The first frame of a client: it begins with a `system.hello`, or, from a client that knows
- * nothing of that, with any other message.
+ * The first frame of a client: it begins with a `system.hello`, or, from a client that does not
+ * support it, with any other message.
  */
 interface Introduction {
   /** The codec of the client, for its whole life. */
@@ -190,7 +190,7 @@ function readHello(frame: Frame, codecs: readonly Codec[]): MaybeAsync<Introduct
   }));
 }
 
-/** Validates the payload of a hello, which is as hostile as everything that comes from outside. */
+/** Validates the payload of a hello, which may be hostile. */
 function parseHello(payload: unknown): HelloPayload {
   const { session, resume, delivery } = Object(payload) as { [K in keyof HelloPayload]?: unknown };
   if (typeof session !== 'string' || session.length < MIN_SECRET || session.length > MAX_SECRET) {

@@ -51,7 +51,7 @@ export function httpLink(address: string, format: DownstreamFormat, options: Htt
         if (error instanceof ConnectionLostError) closeReason = { code: error.closeCode, reason: error.reason };
         return throwError(() => error);
       };
-      // The server is unreachable, or knows the reason.
+      // The server is unreachable, or has sent the reason itself.
       const onRequestFailed = (error: unknown): Observable<never> => {
         closeReason = undefined;
         return throwError(() => error);

@@ -31,7 +31,7 @@ export interface AdmissionOptions {
   readonly maxPerAddress?: number;
   /**
    * How many connections one address may open. The server responds to further requests with 429,
-   * before it upgrades a socket or reads a body. An address that goes on all the same gets into
+   * before it upgrades a socket or reads a body. An address that continues all the same gets into
    * debt: the server closes its connections at once, and lets it in again when it has stopped for a
    * while. Requests of open connections do not count. `false`: any number. @default { perSecond:
    * 20, burst: 100 }

@@ -10,7 +10,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * Returns the headers that let a page of this origin read the response. The value is never a
+ * Returns the headers that allow a page of this origin to read the response. The value is never a
  * wildcard, because responses depend on credentials.
  */
 export function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {

@@ -23,7 +23,7 @@ export interface ConnectionLimiter {
    */
   take(address: string): number;
   /**
-   * Returns whether `take` has refused the address for the first time since it let the address in.
+   * Returns whether this is the first refusal of the address since `take` last accepted it.
    */
   isNews(address: string): boolean;
   /**
@@ -36,15 +36,15 @@ export interface ConnectionLimiter {
 }
 
 /**
- * The tokens that each refusal costs. An address that goes on above 16 times its rate gets into
- * debt and is not let in until it stops; clients that share an address and retry with a backoff
- * stay far below that.
+ * The tokens that each refusal costs. An address that stays above 16 times its rate gets into debt,
+ * and is refused until it stops. Clients that share an address and retry with a backoff stay far
+ * below that rate.
  */
 const REFUSAL_COST = 1 / 16;
 
 /**
- * How much more each refusal costs than the one before, since the address was let in last: a flood
- * is blocked after some 300 refusals.
+ * How much more each refusal costs than the one before, since the address was last accepted: a
+ * flood is blocked after some 300 refusals.
  */
 const GROWTH = 1 / 1_024;
 
@@ -77,7 +77,7 @@ interface AddressBucket {
   tokens: number;
   /** The time of the last change. */
   at: number;
-  /** The number of refusals since the address was let in last. */
+  /** The number of refusals since the address was last accepted. */
   refusals: number;
   isReported: boolean;
 }

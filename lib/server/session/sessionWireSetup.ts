@@ -25,7 +25,7 @@ export class SessionWireSetup implements WireSetup {
   readonly #options: ServerSessionOptions;
   readonly #onEnded: () => void;
   /**
-   * The client, until its session has begun: later the setup does not need it, and it takes memory.
+   * The client, until its session has begun. Then the setup releases it, to save memory.
    */
   #client: NewClient | undefined;
 

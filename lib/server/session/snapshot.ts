@@ -17,7 +17,7 @@ export interface Snapshot {
   acked: number;
   /** The highest number that was sent. */
   sent: number;
-  /** The highest number that a persistent store knows to be sent, perhaps. */
+  /** The highest number that may have been sent, as recorded in a persistent store. */
   readonly marked: number;
   /** The limits of messages and bytes in flight. */
   allowance: Allowance;
@@ -41,7 +41,7 @@ export interface Snapshot {
   ackedSentAt: number | undefined;
   /** The value of `acked` at the last check. */
   checked: number;
-  /** Whether the client reads batches that carry an ack, and lets acks wait. */
+  /** Whether the client reads batches that carry an ack, and delays acks. */
   readonly lazyAcks: boolean;
   /** Whether the client reads the rejections of its messages. */
   readonly rejections: boolean;
@@ -56,8 +56,8 @@ export interface Snapshot {
 const HEADER_SIZE = 32;
 
 /**
- * Takes the snapshot of an endpoint whose acks have gone. Returns undefined when the endpoint has
- * something to do.
+ * Returns the snapshot of an endpoint whose acks were sent. Returns undefined when the endpoint has
+ * work to do.
  */
 export function snapshotOf(endpoint: Endpoint): Snapshot | undefined {
   const { sender, receiver } = endpoint;

@@ -18,8 +18,8 @@ export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 
 }
 
 /**
- * The user of a transport: it receives the frames of a client, and learns of the end of its
- * connections.
+ * The user of a transport. The transport passes it the frames of a client, and reports the end of
+ * each connection.
  */
 export interface TransportUser {
   /**
@@ -48,7 +48,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
   /**
-   * Whether the protocol lets the client resume its wire. Otherwise each connection is a new
+   * Whether a client can resume its wire with this protocol. Otherwise each connection is a new
    * client.
    */
   readonly returns: boolean;

@@ -71,8 +71,8 @@ export function goOnFrom({ message, history }: DeadLetter): void {
 }
 
 /**
- * Returns the part of a failure that is for the sender of the message. Like a reply, it tells
- * nothing of errors of the platform, whose texts contain paths and names.
+ * Returns the part of a failure that the sender of the message receives. Like a reply, it contains
+ * no text of platform errors, which may contain paths and names.
  */
 export function rejectionOf({ code, text }: RxwireError): Rejection {
   return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };

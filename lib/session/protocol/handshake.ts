@@ -20,8 +20,8 @@ export interface Hello {
   readonly sid?: string;
   readonly rt?: string;
   /**
-   * The tokens of earlier welcomes, the latest first: those behind which no ack came. The server
-   * may know one of them, and not `rt`.
+   * The tokens of earlier welcomes after which no ack arrived, the latest first. The server may
+   * know one of them instead of `rt`.
    */
   readonly former?: readonly string[];
   /**
@@ -42,7 +42,7 @@ export interface Hello {
   readonly token?: string;
   /** The default delivery guarantee, in both directions. */
   readonly delivery: Delivery;
-  /** Whether the client reads batches that carry an ack, and lets acks wait as a batch says. */
+  /** Whether the client reads batches that carry an ack, and delays acks as a batch allows. */
   readonly lazyAcks?: boolean;
   /** Whether the client reads the rejections of its messages. */
   readonly rejections?: boolean;
@@ -63,8 +63,8 @@ export interface Welcome {
   /** Whether the server's own numbers continue. */
   readonly resumed: boolean;
   /**
-   * The maximum number of unacked messages to the server, and their maximum size in bytes. A window
-   * of 0 lets the client wait for the first ack.
+   * The maximum number of unacked messages to the server, and their maximum size in bytes. With a
+   * window of 0, the client waits for the first ack.
    */
   readonly window: number;
   readonly bytes: number;

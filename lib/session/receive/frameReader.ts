@@ -69,7 +69,7 @@ export class FrameReader {
   #undecodable: { readonly first: number; readonly attempts: number } | undefined;
   /** The decoding of a frame, if it is asynchronous. */
   #decoding: Subscription | undefined;
-  /** The frames that arrive meanwhile. */
+  /** The frames that arrive during the decoding. */
   #waiting: Ring<Frame> | undefined;
   #waitingBytes = 0;
 

@@ -66,8 +66,8 @@ export class RejectionSender {
 const FRAME_BYTES = '["reject",[]]'.length;
 
 /**
- * Returns the fields of the rejections by frame. A rejection that alone is too large goes without
- * its reason.
+ * Returns the fields of the rejections by frame. A rejection that is too large for a frame is sent
+ * without its reason.
  */
 function grouped(rejections: readonly NumberedRejection[], maxBytes: number): readonly (readonly RejectionFields[])[] {
   const groups: RejectionFields[][] = [];

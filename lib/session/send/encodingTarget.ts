@@ -15,7 +15,7 @@ export class LimitedTarget implements EncodingTarget {
   limits: ReceiveLimits | undefined;
   readonly #codec: NegotiatedCodec;
   readonly #maxFrame: number;
-  /** The codec that `#limited` was made of. */
+  /** The codec from which `#limited` was created. */
   #known: Codec | undefined;
   #limited: Codec | undefined;
 

@@ -79,7 +79,7 @@ export class InFlight {
   tail = 0;
   /** The highest number that may be sent. */
   limit = 0;
-  /** The highest number that a persistent store knows to be sent, perhaps. */
+  /** The highest number that may have been sent, as recorded in a persistent store. */
   marked = Infinity;
   /**
    * Called when the next message has a number above `marked`: {@link flush} is called again when
@@ -193,12 +193,13 @@ export class InFlight {
   }
 
   /**
-   * Sends what the other side allows. A batch that alone is larger than the window goes when
-   * nothing else is in flight; if the handshake granted nothing, nothing goes before the first ack.
+   * Sends the batches that the other side allows. A batch that is larger than the window is sent
+   * when nothing else is in flight. If the handshake granted nothing, nothing is sent before the
+   * first ack.
    */
   flush(): void {
     const transport = this.#transport;
-    // A subscriber of a receipt may end the connection meanwhile.
+    // A subscriber of a receipt may end the connection during this loop.
     while (transport && transport === this.#transport && !this.isBusy && !this.isHeld) {
       const batch = this.#waiting.peek();
       if (!batch) return;

@@ -38,7 +38,7 @@ export interface OutboxWriter {
   replace(acked: number, others: readonly Batch[], make: MakeBatches): MaybeAsync<readonly Batch[]>;
   /** Removes the batches up to `acked`. */
   trim(acked: number): void;
-  /** To be called after each write: stores once more what the store has lost meanwhile. */
+  /** Must be called after each write. Stores the records again that the store has lost. */
   afterWrite(): void;
   /**
    * Calls back when no write is in progress: only then, the outcomes of all messages are known. A

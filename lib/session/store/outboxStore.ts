@@ -30,8 +30,8 @@ export interface Ticket {
   readonly sid: string;
   readonly rt: string;
   /**
-   * The tokens of the welcomes before, the latest first, as far as no ack came behind them: a
-   * server that has stored the client may know one of these only. @default none
+   * The tokens of earlier welcomes after which no ack arrived, the latest first. A server that has
+   * stored the client may know only one of these. @default none
    */
   readonly former?: readonly string[] | undefined;
 }

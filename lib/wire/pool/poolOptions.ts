@@ -29,7 +29,7 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly initialInterval?: number;
   /** The maximum of this delay, in ms. @default 30_000 */
   readonly maxInterval?: number;
-  /** Where the time comes from. @default asyncScheduler, with a monotonic clock */
+  /** The source of the time. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /** The source of randomness, which shortens the delay by up to a half. @default Math.random */
   readonly random?: () => number;
