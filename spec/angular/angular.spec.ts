@@ -72,7 +72,7 @@ function pair() {
 }
 
 describe('provideWire', () => {
-  it('makes the wire when it is asked for, once, outside of the zone', () => {
+  it('creates the wire once, at its first injection, outside of the zone', () => {
     const { make } = pair();
     let made = 0;
     let isInside: boolean | undefined;
@@ -109,7 +109,7 @@ describe('provideWire', () => {
     expect(ask(() => injectWire(OTHER), child)).not.toBe(ask(() => injectWire(), child));
   });
 
-  it('does not connect while a page is rendered on the server, unless told to', () => {
+  it('does not connect while a page is rendered on the server, unless an option allows it', () => {
     let made = 0;
     const make = (): Wire => {
       made++;
@@ -139,7 +139,7 @@ describe('provideWire on the server', () => {
 });
 
 describe('injectMessages', () => {
-  it('emits inside of the zone, until what asks is destroyed', async () => {
+  it('emits inside of the zone, until the injecting object is destroyed', async () => {
     const { make, ends } = pair();
     const { zone, injector, ask } = bootstrap(make);
     const component = createEnvironmentInjector([], injector);
@@ -185,7 +185,7 @@ describe('injectConnection', () => {
 });
 
 describe('inZone', () => {
-  it('tells within the zone what its source, outside, says; in the middle of which one may leave', () => {
+  it('emits inside of the zone what its source emits outside; a subscriber may unsubscribe during an emission', () => {
     const zone = new SpyZone();
     const seen: unknown[] = [];
     const source = defer(() => {

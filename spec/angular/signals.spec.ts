@@ -243,7 +243,7 @@ describe('injectChannel', () => {
     expect(texts(ask(() => injectChannel('log', { keep: 9 })).messages())).toEqual('defg'.split(''));
   });
 
-  it('shows all messages to a component that comes later, and leaves with the last one', async () => {
+  it('shows all messages to a later component, and leaves the channel with the last component', async () => {
     const rooms = hub();
     rooms.channel('log').next(note('a'));
     const { ask, component, wire } = bootstrap({ serve: rooms.serve });
@@ -262,7 +262,7 @@ describe('injectChannel', () => {
     wire.complete();
   });
 
-  it('follows the name that a function returns, and never shows what the former channel has', async () => {
+  it('follows the name that a function returns, and never shows messages of the former channel', async () => {
     const rooms = hub();
     rooms.channel('a').next(note('a'));
     rooms.channel('b').next(note('b'));

@@ -25,7 +25,7 @@ const message = (id: string, type = 'test.any', payload: unknown = null): Messag
 const retry = { initialInterval: 1, maxRetries: 2 };
 
 /** Every failure is a value of one typed stream: `errors$` of the wire where it happened. */
-describe.each(protocols)('errors$, by the %s protocol, tells of', (_protocol, protocol) => {
+describe.each(protocols)('errors$, by the %s protocol, reports', (_protocol, protocol) => {
   const cleanups: (() => void)[] = [];
   afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
 
@@ -43,7 +43,7 @@ describe.each(protocols)('errors$, by the %s protocol, tells of', (_protocol, pr
     return { ...both, there: record(told$), here: record(both.wire.errors$) };
   }
 
-  it('send: what the codec cannot carry', async () => {
+  it('send: a value that the codec cannot encode', async () => {
     const { wire, here } = serving((messages$) => messages$.subscribe());
     wire.next(message('a', 'test.any', { when: fail }));
     expect(await here.take(1)).toMatchObject([{ code: 'ERR_ENCODE' }]);
@@ -52,7 +52,7 @@ describe.each(protocols)('errors$, by the %s protocol, tells of', (_protocol, pr
     expect(here.values.at(-1)).toMatchObject({ code: 'ERR_WIRE_CLOSED', id: 'b' });
   });
 
-  it('decode: what the codec cannot read', async () => {
+  it('decode: a frame that the codec cannot decode', async () => {
     const [near, far] = memoryLink<Frame>();
     const injected$ = new Subject<Frame>();
     const server = serve(of(far)).subscribe((served) => served.subscribe());

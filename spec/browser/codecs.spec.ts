@@ -35,7 +35,7 @@ describeWith('chromium', 'codecs in a browser that allows no eval', (executableP
   const refuse = (codec: Codec, frames: readonly Carried[]): Promise<readonly string[]> =>
     page.evaluate(([name, all]) => window.codecsPage.refuse(name, all), [codec.name, frames] as const);
 
-  it.each(pairs)('%s: the page reads what Node has written, and Node what the page has', async (_, codec, batches) => {
+  it.each(pairs)('%s: the page reads frames of Node, and Node reads frames of the page', async (_, codec, batches) => {
     const sent = fc.sample(batches, { numRuns: 300, seed: 1 });
     const frames = sent.map((batch) => carried(codec.encode(batch)));
     const answers = await passOn(codec, frames);
@@ -48,7 +48,7 @@ describeWith('chromium', 'codecs in a browser that allows no eval', (executableP
     expect(site.complaints).toEqual([]);
   });
 
-  it.each(pairs)('%s: the page refuses what is cut, or goes on after its end', async (_, codec, batches) => {
+  it.each(pairs)('%s: the page refuses a truncated frame, and one with extra bytes', async (_, codec, batches) => {
     const frames = fc.sample(batches, { numRuns: 100, seed: 2 }).map((batch) => codec.encode(batch));
     const broken = frames.filter(({ length }) => length > 2).flatMap((frame) => [frame.slice(0, -1), longer(frame)].map(carried));
     const codes = await refuse(codec, broken);

@@ -53,7 +53,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect(await counters()).toEqual({ lost: '0', doubled: '0' });
   });
 
-  it('shows output as it comes, and all of it although the connection is cut meanwhile', async () => {
+  it('shows output as it arrives, and all of it although the connection is cut', async () => {
     await run(`for (let n = 1; n <= 60; n++) { console.log(n); await new Promise((done) => setTimeout(done, 40)); }`);
     await shows('#lines', '10\n');
     expect(await textOf('#outcome')).toBe('Running');
@@ -78,7 +78,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     await button('Run').waitFor();
   });
 
-  it('tells an error from output, and why a program was stopped', async () => {
+  it('distinguishes errors from output, and shows why a program was stopped', async () => {
     await run('console.error("oh"); process.exitCode = 3');
     await shows('#outcome', 'Exit code 3');
     expect(await textOf('#lines .stderr')).toBe('oh\n');
@@ -103,7 +103,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     await shows('#lines', 'still here');
   });
 
-  it('takes files, shows what becomes of them, and gives them back', async () => {
+  it('uploads files, shows their progress, and downloads them', async () => {
     const big = Buffer.alloc(3_000_000, 'rxwire ');
     await page.getByLabel('Files to upload').setInputFiles([
       { name: 'input.txt', mimeType: 'text/plain', buffer: Buffer.from('ping') },
@@ -138,7 +138,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect(await page.locator('body').getAttribute('data-removed')).toBe('0');
   });
 
-  it('takes what is dropped on it while the connection is away', async () => {
+  it('accepts files that are dropped while the connection is lost', async () => {
     await button('Cut the connection').click();
     await shows('#state', 'Reconnecting');
     await page.evaluate(() => {
@@ -163,7 +163,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     expect(await fileNames()).toEqual([]);
   });
 
-  it('shows what a program uses, and warns', async () => {
+  it('shows the resources of a program, and warns', async () => {
     await run('const all = []; setInterval(() => all.push(Buffer.alloc(4e6, 1)), 100);');
     await shows('#programs', '1 program');
     await shows('#memory', /[1-9]\d+ MiB/);
@@ -213,7 +213,7 @@ describeWith('chromium', 'the console’s page', (executablePath) => {
     await shows('#lines', '42');
   });
 
-  it('waits for a server that is gone, and goes on with the next', async () => {
+  it('waits while there is no server, and continues with the next one', async () => {
     const port = Number(new URL(server.url).port);
     await server.close();
     await shows('#state', 'Reconnecting');

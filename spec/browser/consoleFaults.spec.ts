@@ -50,7 +50,7 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
     expect(await page.locator('[data-done="true"]').count()).toBe(0);
   });
 
-  it('cuts the connection: the output goes on where it was', async () => {
+  it('cuts the connection: the output continues where it stopped', async () => {
     await run();
     await showsNumber(10);
     await button('Cut the connection').click();
@@ -79,7 +79,7 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
     expect(await numberOf('resent')).toBeGreaterThan(20);
   });
 
-  it('goes offline for some seconds, or until told', async () => {
+  it('goes offline for some seconds, or until the user ends it', async () => {
     await page.getByLabel('Seconds to be offline').selectOption('2');
     await run();
     await showsNumber(5);
@@ -141,7 +141,7 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
     forgiveRefused('ERR_CONNECTION_RESET', 'ERR_INCOMPLETE_CHUNKED_ENCODING');
   });
 
-  it('kills the session: a new one goes on with the run', async () => {
+  it('kills the session: a new one continues the run', async () => {
     await run();
     await showsNumber(5);
     await button('Kill the session').click();
@@ -152,7 +152,7 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
     expect(await entries()).toContain('Connected again, in a new session');
   });
 
-  it('kills the process of the program: what it had printed is there, and how it has ended', async () => {
+  it('kills the process of the program: its output and its end are shown', async () => {
     expect(await button('Kill the program').getAttribute('aria-disabled')).toBe('true');
     await run();
     await showsNumber(8);
@@ -164,7 +164,7 @@ describeWith('chromium', 'the fault panel of the console', (executablePath) => {
     expect(await page.locator('#lost, #doubled').allTextContents()).toEqual(NOTHING_LOST);
   });
 
-  it('says what is kept while nothing runs, and when the server is gone', async () => {
+  it('shows what is kept while nothing runs, and while there is no server', async () => {
     await button('Cut the connection').click();
     await shows('#now-text', 'What you write is kept, and sent later.');
     await shows('#now-text', /^Back after/);

@@ -80,7 +80,7 @@ describeWith('chromium', 'the inspector of the console', (executablePath) => {
     await shows('#frames-empty', 'No frame matches the filter.');
   });
 
-  it('marks what is resent, and separates connections', async () => {
+  it('marks resent messages, and separates connections', async () => {
     await button('Black hole').click();
     // The page sends a ping each second: this one is lost.
     await page.waitForFunction(() => document.querySelector('#window-text')?.textContent.startsWith('0 ') === false);

@@ -76,7 +76,7 @@ describeWith('chromium', 'a run that pages come to and leave', (executablePath) 
     }
   });
 
-  it('is interrupted by a restart of the server: what it had printed is there, in words why it is no more', async () => {
+  it('is interrupted by a restart of the server: its output is shown, with the reason of its end', async () => {
     const ann = await open();
     await run(ann, COUNTING!.code);
     await showsNumber(ann, 15);
@@ -105,7 +105,7 @@ describeWith('chromium', 'a run that pages come to and leave', (executablePath) 
     forgiveRefused();
   });
 
-  it('is stopped by anybody, and by Stop only', async () => {
+  it('is stopped from any page, and only by Stop', async () => {
     const [ann, bob] = [await open(), await open()];
     await run(ann, 'console.log("round"); for (;;);');
     await shows(bob, '#lines', 'round');
@@ -117,7 +117,7 @@ describeWith('chromium', 'a run that pages come to and leave', (executablePath) 
     expect(await listed(bob)).toEqual(['stopped']);
   });
 
-  it('can be opened again, beside those that came after it', async () => {
+  it('can be opened again, beside later runs', async () => {
     const ann = await open();
     await shows(ann, '#outcome', 'Nothing has run yet');
     await run(ann, 'console.log("one")');

@@ -44,7 +44,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
   };
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
-  it('has what both type at once, also while one is cut off, and all of it for who comes later', async () => {
+  it('merges what two pages type at once, also while one is offline, and shows all of it to a later page', async () => {
     const [ann, bob] = [await open(), await open()];
     await Promise.all([people(ann, 2), people(bob, 2)]);
     await goBehind(ann, 'Cut');
@@ -64,7 +64,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
     expect([await textOf(ann), await textOf(bob), await textOf(carol)]).toEqual([expected, expected, expected]);
   });
 
-  it('survives a server that is restarted, with what both have typed meanwhile', async () => {
+  it('survives a restart of the server, with the edits made in the meantime', async () => {
     const [ann, bob] = [await open(), await open()];
     await goBehind(ann, 'Cut');
     await ann.keyboard.type(' before');
@@ -81,7 +81,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
     forgiveRefused();
   });
 
-  it('undoes and redoes what was written here, and nothing of the others', async () => {
+  it('undoes and redoes only the edits of this page', async () => {
     const [ann, bob] = [await open(), await open()];
     await people(ann, 2);
     await goBehind(ann, 'Cut');
@@ -141,7 +141,7 @@ describeWith('chromium', 'a program that several pages edit', (executablePath) =
     expect(before).toMatchObject({ selected: 'line 150', selectionDirection: 'backward' });
   });
 
-  it('shows who is there and where, and no longer when they have gone', async () => {
+  it('shows the people and their cursors, and removes those that have left', async () => {
     const [ann, bob] = [await open(), await open()];
     await people(ann, 2);
     const [me, other] = await ann.locator('#people li').all();

@@ -49,7 +49,7 @@ describeWith('chromium', 'a wire in a page whose browser says how it is', (execu
     await until(page, 'is', 'reconnecting', false);
   }
 
-  it('says that it is offline, and comes back at once when it is online, instead of in a minute', async () => {
+  it('reports that it is offline, and reconnects at once when it is online, instead of in a minute', async () => {
     const page = await open();
     await lost(page);
     await site.context.setOffline(true);
@@ -62,7 +62,7 @@ describeWith('chromium', 'a wire in a page whose browser says how it is', (execu
   });
 
   // A page that can be seen cannot be frozen, and without a screen all can be seen: the events are real ones, but ours.
-  it.each(['resume', 'visibilitychange'])('comes back at once when the document says %s', async (name) => {
+  it.each(['resume', 'visibilitychange'])('reconnects at once when the document says %s', async (name) => {
     const page = await open();
     await lost(page);
     await page.evaluate((type) => document.dispatchEvent(new Event(type)), name);

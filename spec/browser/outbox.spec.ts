@@ -87,7 +87,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(await on(page, 'open', kind)).toEqual({ pid, epoch: 2, acked: 1, last: 2, sent: 0, batches: [2], ticket });
     });
 
-    it('lets a second tab wait until the first is gone', async () => {
+    it('keeps a second tab waiting until the first is closed', async () => {
       const { pid } = await on(page, 'open', kind);
       const second = await openPage();
       await on(second, 'ask', kind);
@@ -133,7 +133,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(await on(page, 'told')).toEqual(['fenced']);
     });
 
-    it('goes on as the same sender when the storage of the site is cleared', async () => {
+    it('continues as the same sender when the storage of the site is cleared', async () => {
       const { pid } = await on(page, 'open', kind);
       await on(page, 'append', 1);
       await on(page, 'trim', 1);
@@ -160,7 +160,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
     beforeEach(openContext);
     afterEach(closeContext);
 
-    it('keeps what is there, and takes more when there is room again', async () => {
+    it('keeps the stored messages, and accepts more when there is room again', async () => {
       await on(page, 'open', 'localStorage');
       const million = 1_000_000;
       expect(await on(page, 'append', 1, million)).toBeUndefined();
@@ -178,12 +178,12 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
     beforeEach(openContext);
     afterEach(closeContext);
 
-    it('stores what it is given in one transaction, a strict one', async () => {
+    it('stores its records in one strict transaction', async () => {
       await on(page, 'open', 'indexedDB');
       expect(await on(page, 'transactionsOf', [1, 2, 3])).toEqual([{ durability: 'strict' }]);
     });
 
-    it('does nothing that nobody has subscribed to', async () => {
+    it('does nothing without a subscription', async () => {
       await on(page, 'open', 'indexedDB');
       await on(page, 'appendUnsubscribed', 1);
       await on(page, 'append', 2);
@@ -191,7 +191,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(await on(page, 'open', 'indexedDB')).toMatchObject({ batches: [2] });
     });
 
-    it('keeps what is there when there is no room, and takes more when there is', async () => {
+    it('keeps the stored messages when there is no room, and accepts more when there is', async () => {
       const cdp = await devtools();
       // Before the first write: what room there is, the browser remembers for a while.
       await cdp.send('Storage.overrideQuotaForOrigin', { origin: ORIGIN, quotaSize: 500_000 });
@@ -239,7 +239,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       expect(await on(page, 'append', 2)).toBeUndefined();
     });
 
-    it('takes back all that it had when it is told to after an eviction', async () => {
+    it('restores all records on request after an eviction', async () => {
       await on(page, 'open', 'indexedDB');
       await on(page, 'append', 1);
       await on(page, 'append', 2);

@@ -58,7 +58,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
 
   it.each(Object.keys(deadLetterCases))('dead letters in IndexedDB: %s', (title) => on(page, 'checkLetters', title));
 
-  it('go on after a reload with what was not finished', async () => {
+  it('continue after a reload with the unfinished messages', async () => {
     await on(page, 'process', 'b');
     await on(page, 'add', 'a', 'b', 'c');
     await doneAre(page, 2);
@@ -75,7 +75,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
     expect(await on(page, 'depth')).toBe(0);
   });
 
-  it('wait in a second tab until the first is gone', async () => {
+  it('wait in a second tab until the first is closed', async () => {
     await on(page, 'watch');
     await on(page, 'add', 'a');
     await depthIs(page, 1);
@@ -89,7 +89,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
     expect(await on(second, 'done')).toEqual(['b', 'a']); // told when it is certain that it does not come again
   });
 
-  it('tell when what they had stored is gone, and go on', async () => {
+  it('report the loss of stored messages, and continue', async () => {
     await on(page, 'watch');
     await on(page, 'add', 'a');
     await page.waitForFunction(async () => (await window.queues.stored()).length === 1);

@@ -67,7 +67,7 @@ describeWith('chromium', 'what is sealed, in a browser that allows no eval', (ex
     },
   );
 
-  it('the page refuses what is cut, changed, longer, or of another place', async () => {
+  it('the page refuses a frame that is truncated, changed, longer, or of another batch', async () => {
     const frame = placed(sealed(json(), keys)).encode(batches[0]!) as Uint8Array;
     const broken = [frame.subarray(0, -1), frame.map((byte, at) => (at === 30 ? byte ^ 1 : byte)), Uint8Array.of(...frame, 0)];
     const refuse = (frames: readonly Uint8Array[], context = place) =>
@@ -85,7 +85,7 @@ describeWith('chromium', 'what is sealed, in a browser that allows no eval', (ex
     expect(read.map(({ payload }) => payload)).toEqual([['a'], [{ deep: ['b'] }]]);
   });
 
-  it('a key is made of a passphrase as elsewhere', async () => {
+  it('a passphrase gives the same key as on Node', async () => {
     const { passphrase } = pbkdf2Vectors[0];
     const key = await page.evaluate(([text]) => window.sealedPage.derive(text, '07'.repeat(16)), [passphrase] as const);
     const { pbkdf2Sync } = await import('node:crypto');

@@ -87,7 +87,7 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
       await on(page, 'connect');
     });
 
-    it('lets a second tab wait, which sends what the first has left, and then its own', async () => {
+    it('a second tab waits, then sends the messages that the first has left, and then its own', async () => {
       await on(page, 'send', ids('a', 3));
       await until(page, 'have', ids('a', 3), 'acked');
       await until(page, 'keeps', []);

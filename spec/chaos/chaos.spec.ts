@@ -47,7 +47,7 @@ describe('chaos', () => {
     for (const level of LEVELS) expect(tallies[level].effects).toBeGreaterThan(10);
   }, 60_000);
 
-  it('finds an outbox that forgets: what was on its way is lost', async () => {
+  it('finds an outbox that forgets: messages in flight are lost', async () => {
     const network = [{ kind: 'blackHole', after: 300, climate: { up: { swallow: true } }, lasts: 1_000, isReset: false }] as const;
     const kills = [{ who: 'client', after: 700, pause: 0 }] as const;
     const { failures } = await runRound({ ...quiet(22), network, kills }, 'forgetful sender');

@@ -21,7 +21,7 @@ describe('reconcile', () => {
     ]);
   });
 
-  it('misses what came before one that had an effect, and not what came after: the outbox may never have had that', () => {
+  it('reports a missing message before one with an effect, not after it: the outbox may never have stored the later one', () => {
     expect(found(noted('offered', '1.e.1', '1.e.2', '1.e.3'), '1.e.2')).toEqual([['exactly-once', 'lost', '1.e.1']]);
   });
 
@@ -32,17 +32,17 @@ describe('reconcile', () => {
     ]);
   });
 
-  it('finds what overtook another, of the same life or an earlier one', () => {
+  it('finds a message that overtook another one of the same process or an earlier one', () => {
     const names = ['1.e.1', '1.e.2', '1.e.3', '2.e.1'];
     expect(found(noted('offered', ...names), '1.e.1', '1.e.3', '1.e.2', '2.e.1')).toEqual([['exactly-once', 'reordered', '1.e.2']]);
     expect(found(noted('offered', ...names), '1.e.1', '1.e.2', '2.e.1', '1.e.3')).toEqual([['exactly-once', 'reordered', '1.e.3']]);
   });
 
-  it('finds effects of what nobody sent', () => {
+  it('finds effects of messages that were never sent', () => {
     expect(found([], '1.m.1')).toEqual([['at-most-once', 'invented', '1.m.1']]);
   });
 
-  it('lets at-most-once lose what was sent, and counts it', () => {
+  it('allows the loss of at-most-once messages, and counts it', () => {
     const { tallies, breaches } = reconcile([...noted('offered', '1.m.1'), ...noted('sent', '1.m.1')], []);
     expect([breaches, tallies['at-most-once'].lost]).toEqual([[], 1]);
   });

@@ -8,7 +8,7 @@ import { readMessages } from '../../lib/cli/readMessages.js';
 import { timeOfDay } from '../../lib/cli/timeOfDay.js';
 
 describe('printable', () => {
-  it('escapes what a terminal acts on, and nothing else', () => {
+  it('escapes the control characters of a terminal, and nothing else', () => {
     expect(printable('a\u001b[2J\u009bé\u202e\u0000😀')).toBe(String.raw`a\u001b[2J\u009bé\u202e\u0000😀`);
   });
 });

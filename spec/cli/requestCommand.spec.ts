@@ -30,7 +30,7 @@ describe('rxwire request', () => {
     await server.close();
   });
 
-  it('has the exit code 3 when nobody answers in time', async () => {
+  it('has the exit code 3 without a reply in time', async () => {
     const { url } = await startServer();
     const { code, stderr } = await runCli(['request', url, 'nobody', '--timeout', '100']);
     expect(code).toBe(3);

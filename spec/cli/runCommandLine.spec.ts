@@ -55,7 +55,7 @@ describe('the command line', () => {
 });
 
 describe('rxwire serve', () => {
-  it('is one file that needs nothing, and asks for lmdb only for --store', async () => {
+  it('is one file without dependencies, which loads lmdb only for --store', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rxwire-cli-'));
     mkdirSync(join(folder, 'dist/cli'), { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"1.2.3"}');
@@ -117,7 +117,7 @@ describe('rxwire ping', () => {
     });
   });
 
-  it('reports what does not work, and what is used instead', async () => {
+  it('reports a transport that does not work, and the one in use', async () => {
     const server = await wireServer((wire) => wire.subscribe(), { transports: ['long-polling'] });
     expect(await rowsOf([server.url])).toMatchObject({
       code: 0,

@@ -24,7 +24,7 @@ describe('rxwire tail', () => {
     expect(payloads(stdout)).toEqual([1, 2, 3]);
   });
 
-  it('ends quietly at the next message after its reader has gone', async () => {
+  it('ends without an error at the first message after its reader has closed stdout', async () => {
     const { url } = await startServer();
     await publish(url, 1, 1);
     const tail = startCli(['tail', url, 'room.1', '--from', 'start']);
@@ -46,7 +46,7 @@ describe('rxwire tail', () => {
     expect(await tail.ended).toMatchObject({ code, signal: null, stderr: '' });
   });
 
-  it('goes on after the server was killed and started again, and misses nothing', async () => {
+  it('continues after a restart of the server, and misses nothing', async () => {
     const store = mkdtempSync(join(tmpdir(), 'rxwire-cli-'));
     const first = await startServer(['--store', store]);
     await publish(first.url, 1, 2);
@@ -115,7 +115,7 @@ describe('rxwire tail', () => {
     expect([code, stderr, payloads(stdout)]).toEqual([0, '', [4, 5]]);
   });
 
-  it('prints all messages of a wire, and escapes what a terminal acts on', async () => {
+  it('prints all messages of a wire, and escapes the control characters of a terminal', async () => {
     const server = await wireServer((wire) => {
       wire.subscribe();
       wire.next(createMessage('note', { text: '\u009b31m\u001b[31m\u202e', bytes: new Uint8Array([1, 2]), big: 12n }));

@@ -35,13 +35,13 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
   const codec = makeCodec();
 
   describe('keeps the codec contract', () => {
-    it('brings back what it was given', () => {
+    it('decodes to the encoded messages', () => {
       fc.assert(
         fc.property(fc.array(messages(payload), { maxLength: 5 }), (batch) => expect(codec.decode(codec.encode(batch))).toEqual(batch)),
       );
     });
 
-    it('says what its frames are', () => {
+    it('declares the kind of its frames', () => {
       const isBinary = codec.encode([sample()]) instanceof Uint8Array;
       expect(codec.binary ?? isBinary).toBe(isBinary);
       expect(typeof codec.encode([sample()])).toBe(isBinary ? 'object' : 'string');
@@ -55,7 +55,7 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
       expect(codec.decode(codec.encode([createMessage('a', undefined)]))[0]?.payload).toBeNull();
     });
 
-    it('brings -0 back as 0', () => {
+    it('decodes -0 as 0', () => {
       expect(codec.decode(codec.encode([createMessage('a', -0)]))[0]?.payload).toBe(0);
     });
 
@@ -98,7 +98,7 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
       expect(item).not.toHaveProperty('admin');
     });
 
-    it('neither changes what it is given nor keeps hold of it', () => {
+    it('neither changes nor keeps its arguments', () => {
       const batch = Object.freeze([deepFreeze(sample())]);
       const frame = codec.encode(batch);
       const before = frame.slice();
@@ -151,7 +151,7 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
       expect(time).toBeLessThan(maxTime(frame));
     });
 
-    it('survives mutations of good frames, and can send on whatever it makes of them', () => {
+    it('survives mutated frames, and can encode whatever it decodes from them', () => {
       const frames = fc
         .sample(fc.array(messages(payload), { minLength: 1, maxLength: 5 }), { numRuns: 50, seed: 1 })
         .map((batch) => codec.encode(batch));

@@ -9,11 +9,11 @@ const salt = new Uint8Array(16).fill(7);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 describe('deriveKey', () => {
-  it.each(pbkdf2Vectors)('does what $name says', async ({ passphrase, salt: text, iterations, key }) => {
+  it.each(pbkdf2Vectors)('derives the published key: $name', async ({ passphrase, salt: text, iterations, key }) => {
     expect(hex(await pbkdf2(crypto.subtle, Buffer.from(passphrase), Buffer.from(text), iterations))).toBe(key);
   });
 
-  it('makes the key that anybody else makes, 600,000 times by default', async () => {
+  it('derives the standard PBKDF2 key, with 600,000 iterations by default', async () => {
     const key = await firstValueFrom(deriveKey('correct horse', salt));
     expect(hex(key)).toBe(pbkdf2Sync('correct horse', salt, 600_000, 32, 'sha256').toString('hex'));
   });

@@ -65,7 +65,7 @@ describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
       },
     });
 
-    it('leaves what is small as it is', () => {
+    it('does not compress small frames', () => {
       expect(by(makeCodec()).encode([sample()])).toEqual(makeCodec().encode([sample()]));
     });
 
@@ -77,7 +77,7 @@ describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
       expect(packed.length).toBeLessThan(plain.length / 10);
     });
 
-    it('says what it is', () => {
+    it('reports its name and kind', () => {
       expect(by(makeCodec()).name).toBe(`${makeCodec().name}+gzip`);
       expect(by(makeCodec()).binary).toBe(makeCodec().binary || undefined);
     });
@@ -90,7 +90,7 @@ describe.each(Object.entries(zips))('gzipped, by %s', (_, zip) => {
     });
   });
 
-  it('writes what the program gzip reads, and reads what that writes', () => {
+  it('writes frames that the program gzip reads, and reads frames of gzip', () => {
     const content = new TextEncoder().encode('hello world\n'.repeat(200));
     const { stdout } = spawnSync('gzip', ['-dc'], { input: by(bytes).encode([createMessage('a', content)]) });
     expect(new Uint8Array(stdout)).toEqual(content);
@@ -206,7 +206,7 @@ describe('gzipped', () => {
     }
   });
 
-  it('leaves what would not become smaller as it is', () => {
+  it('does not compress frames that would not become smaller', () => {
     const noise = deflateRawSync(Buffer.from(Array.from({ length: 5_000 }, (_, index) => Math.sin(index) * 1e9)));
     const batch = [createMessage('a', new Uint8Array(noise))];
     expect(gzipped(msgpack()).encode(batch)).toEqual(msgpack().encode(batch));

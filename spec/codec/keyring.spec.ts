@@ -9,7 +9,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 
 describe('keyring', () => {
-  it('has the keys it was given, and those that were added', () => {
+  it('contains the given keys and the added ones', () => {
     const keys = keyring({ current: 'a', keys: { a: key(1), b: key(2) } });
     keys.add('c', key(3));
     expect([keys.current, ...['a', 'b', 'c', 'd'].map((name) => keys.get(name)?.[0])]).toEqual(['a', 1, 2, 3, undefined]);
@@ -23,7 +23,7 @@ describe('keyring', () => {
     expect(keys.get('a')).toBeUndefined();
   });
 
-  it('keeps a copy, so that what it was given can be wiped', () => {
+  it('keeps a copy of a key, so that the caller can wipe the original', () => {
     const given = key(1);
     const keys = keyring({ current: 'a', keys: { a: given } });
     given.fill(0);

@@ -76,14 +76,14 @@ describe('msgpack', () => {
   });
 
   it.each([0n, -5n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n, -(2n ** 53n), -(2n ** 63n)])(
-    'brings the BigInt %p back',
+    'decodes the BigInt %p',
     (value) => {
       expect(sent(value)).toBe(value);
       expect(sent({ value })).toStrictEqual({ value });
     },
   );
 
-  it('brings Maps and Sets back, wherever they are, and whatever is in them', () => {
+  it('decodes Maps and Sets at any place, with any content', () => {
     class Room {
       readonly tags = new Set(['a']);
     }
@@ -98,7 +98,7 @@ describe('msgpack', () => {
     expect(sent(own)).toStrictEqual({ __proto_: new Set([1]) });
   });
 
-  it('lets them travel as arrays, and says beside them what they are', () => {
+  it('encodes them as arrays, with their types beside them', () => {
     const tuple = ['a', 'a', 0, '1.0', '', { list: [[1, 2], [3]], n: 4 }, null, null, null, null, null, null, null];
     const kinds = [
       [1, 'list', 0],
@@ -143,7 +143,7 @@ describe('msgpack', () => {
   it.each([
     ['bytes', Uint8Array.of(1, 2, 3)],
     ['a Buffer', Buffer.of(1, 2, 3)],
-  ])('brings %s back as a Uint8Array of its own', (_, bytes) => {
+  ])('decodes %s as a separate Uint8Array', (_, bytes) => {
     const frame = Buffer.from(encoded(bytes));
     const [message] = msgpack().decode(frame);
     frame.fill(0xff);
@@ -202,7 +202,7 @@ describe('msgpack', () => {
     expect(sent(fields)).toEqual(fields);
   });
 
-  it('goes on after a frame that it refused', () => {
+  it('continues after a refused frame', () => {
     const codec = msgpack();
     expect(() => codec.decode(around(0x81, 0x90, 0xc0))).toThrow(DecodeError);
     expect(() => codec.encode([createMessage('a', nested(33))])).toThrow(EncodeError);

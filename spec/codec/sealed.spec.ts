@@ -54,7 +54,7 @@ describe.each([json, msgpack])('sealed around a codec', (makeCodec) => {
 describe.each(Object.entries(ciphers))('sealed, by the cipher of %s', (_, cipher) => {
   const by = (codec: PlainCodec, keys = ring()): Codec => sealedWith(cipher, codec, keys);
 
-  it('opens what the other has sealed', async () => {
+  it('opens the sealed frames of the other side', async () => {
     for (const other of Object.values(ciphers)) {
       for (const codec of [json(), msgpack(), gzipped(json(), { threshold: 0 })]) {
         const frame = await soon(() => sealedWith(other, codec, ring()).encode(batch, place));
@@ -75,7 +75,7 @@ describe.each(Object.entries(ciphers))('sealed, by the cipher of %s', (_, cipher
     expect(await reasonOf(by(msgpack()), frame as Uint8Array)).toBe('accepted');
   });
 
-  it('refuses what another codec has made', async () => {
+  it('refuses frames of another codec', async () => {
     const frame = await soon(() => by({ ...msgpack(), name: 'other' }).encode(batch, place));
     expect(await reasonOf(by(msgpack()), frame as Uint8Array)).toBe(FORGED);
   });
@@ -112,7 +112,7 @@ describe.each(Object.entries(ciphers))('sealed, by the cipher of %s', (_, cipher
     }
   });
 
-  it('goes on while keys are changed', async () => {
+  it('continues while keys are changed', async () => {
     const [ours, theirs] = [keyring({ current: 'k1', keys: { k1: key(1) } }), keyring({ current: 'k1', keys: { k1: key(1) } })];
     const [near, far] = [by(msgpack(), ours), by(msgpack(), theirs)];
     const old = (await soon(() => near.encode(batch, place))) as Uint8Array;
@@ -133,7 +133,7 @@ describe('sealed', () => {
     expect([name, binary, isSealed]).toEqual(['json+gzip+aes-256-gcm', true, true]);
   });
 
-  it('shows nothing of what it seals, and never the same bytes twice', () => {
+  it('reveals no plain text, and never repeats bytes', () => {
     const codec = sealed(json(), ring());
     const [one, two] = [frameOf(codec), frameOf(codec)];
     expect(one).not.toEqual(two);
@@ -171,7 +171,7 @@ describe('sealed', () => {
     expect(derived).toBe(1);
   });
 
-  it('brings random batches back', () => {
+  it('decodes random batches', () => {
     const codec = placed(sealed(msgpack(), ring()));
     fc.assert(
       fc.property(fc.array(messages(anyPayload), { maxLength: 3 }), (all) => expect(codec.decode(codec.encode(all))).toEqual(all)),
@@ -181,7 +181,7 @@ describe('sealed', () => {
 });
 
 describe('createRecent', () => {
-  it('remembers what was asked for last, and forgets the rest', () => {
+  it('keeps the last used values, and evicts the others', () => {
     const recent = createGenerationCache<string>(2);
     const made: string[] = [];
     const ask = (name: string): string => recent.get(name, () => (made.push(name), name));

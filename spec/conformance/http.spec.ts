@@ -83,7 +83,7 @@ async function check(request: Request, response: Response, variables: Variables)
   if (end !== undefined) expect(items.at(-1)).toMatchObject({ code: end });
 }
 
-describe('http/requests.json is what listen answers', () => {
+describe('http/requests.json states the answers of listen', () => {
   it.each(load<readonly Exchange[]>('http/requests.json').map((one) => [one.name, one] as const))('%s', async (_, { given, requests }) => {
     const { hold, maxFrame, origins, node } = given ?? {};
     const cluster = node !== undefined && { cluster: memoryCluster().join(node) };
@@ -119,7 +119,7 @@ describe('http/requests.json is what listen answers', () => {
   });
 });
 
-describe('http/statuses.json is what a link makes of an answer', () => {
+describe('http/statuses.json states the error of a link for each status', () => {
   const rows = load<readonly (Item & { readonly status: number; readonly code: number })[]>('http/statuses.json');
   const links = { serverSentEvents, longPolling };
 

@@ -33,7 +33,7 @@ describe('examplesOf', () => {
     expect(example).toEqual({ file: 'a.ts', line: 4, code: 'one();\n', runs: false });
   });
 
-  it('reports code under a name that nobody checks', () => {
+  it('reports code fences that are not checked', () => {
     expect(unchecked('a.md', fence('js', 'one();') + fence('ts norun', '') + fence('ts angular', '') + fence('json', '{}'))).toHaveLength(
       2,
     );
@@ -41,7 +41,7 @@ describe('examplesOf', () => {
 });
 
 describe('freeNames', () => {
-  it('leaves out what is declared at the top, and names of members', () => {
+  it('omits names declared at the top, and names of members', () => {
     const code = `import { a } from 'x'; const { b, c: [d] } = a.e; function f(g: H.I) { return { j: k, b }; }`;
     expect([...freeNames(code)].sort()).toEqual(['H', 'g', 'k']);
   });

@@ -23,7 +23,7 @@ describe('docs/deploy.md', () => {
     ['nginx', 'docs/examples/nginx.conf', 'location'],
     ['ts no-run', 'docs/examples/deploy/server.ts', 'listen('],
     ['ini', 'docs/examples/deploy/wires@.service', '[Unit]'],
-  ])('shows as %s what is in %s', (language, file, mark) => {
+  ])('shows as %s the content of %s', (language, file, mark) => {
     expect(block(language, mark).trim()).toBe(readFileSync(file, 'utf8').trim());
   });
 

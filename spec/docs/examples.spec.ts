@@ -71,7 +71,7 @@ describe('the check of an example', () => {
     await expect(run(the(name))).rejects.toThrow(message);
   });
 
-  it('fails one that does not print what it says, after a while', async () => {
+  it('fails an example that does not print its stated output, after a while', async () => {
     await expect(run(the('missing'), 50)).rejects.toThrow('Expected: "1"');
   });
 

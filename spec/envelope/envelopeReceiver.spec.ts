@@ -4,7 +4,7 @@ import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './envelopeSession.js';
 
-describe('envelopes: what is received', () => {
+describe('envelopes: received messages', () => {
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));
   afterEach(() => void jest.useRealTimers());
 
@@ -40,7 +40,7 @@ describe('envelopes: what is received', () => {
     expect(ids()).toEqual(['a', 'a', 'b', 'c', 'a']);
   });
 
-  it('is not acked before it was emitted, however much comes at once', async () => {
+  it('is not acked before it was emitted, for any number of messages at once', async () => {
     const { peer, received } = openSession();
     const seen: number[] = [];
     peer.onGot(() => seen.push(received.values.length));
@@ -63,7 +63,7 @@ describe('envelopes: what is received', () => {
     expect(peer.got()).toEqual([]);
   });
 
-  it('does not show what is for the session itself, nor ack it', async () => {
+  it('neither emits nor acks messages of the protocol', async () => {
     const { peer, ids } = openSession();
     peer.send(
       ack('z'),
@@ -91,7 +91,7 @@ describe('envelopes: what is received', () => {
       expect(peer.got()).toEqual(['ack:a ack:b ack:c']);
     });
 
-    it('is held once, even if it comes again over another connection', async () => {
+    it('is held once, even if it is repeated over another connection', async () => {
       const listening$ = new BehaviorSubject(false);
       const { peer, ids, errors } = openSession({ listening$, maxHeld: 2 });
       peer.send(message('a'), message('b'));
@@ -105,7 +105,7 @@ describe('envelopes: what is received', () => {
       expect(errors()).toEqual([]);
     });
 
-    it('is refused without an ack past maxHeld, so that it comes again', async () => {
+    it('is refused without an ack above maxHeld, so that it is sent again', async () => {
       const listening$ = new BehaviorSubject(false);
       const { peer, ids, errors } = openSession({ listening$, maxHeld: 1 });
       peer.send(message('a'), message('b'));

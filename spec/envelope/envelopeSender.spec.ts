@@ -8,7 +8,7 @@ import type { Message } from '../../lib/message/types.js';
 import { record } from '../support/record.js';
 import { ack, message, openSession, wait } from './envelopeSession.js';
 
-describe('envelopes: what is sent', () => {
+describe('envelopes: sent messages', () => {
   beforeEach(() => void jest.useFakeTimers({ now: 0 }));
   afterEach(() => void jest.useRealTimers());
 
@@ -30,7 +30,7 @@ describe('envelopes: what is sent', () => {
     expect(peer.got().map((batch) => batch.split(' ').length)).toEqual([256, 256, 88]);
   });
 
-  it('is told of step by step', async () => {
+  it('has a receipt for each step', async () => {
     const { peer, send, events, receipts } = openSession();
     send('a');
     await wait(20);
@@ -94,7 +94,7 @@ describe('envelopes: what is sent', () => {
   });
 
   describe('when the link is lost', () => {
-    it('goes out again in order, before what has waited', async () => {
+    it('is sent again in order, before waiting messages', async () => {
       const { peer, send, receipts } = openSession({ window: 3 });
       send('a', 'b', 'c', 'd');
       await wait();
@@ -173,7 +173,7 @@ describe('envelopes: what is sent', () => {
       expect(errors()).toEqual([new MessageDroppedError('brief', 'expired')]);
     });
 
-    it('is dropped before what is more urgent', async () => {
+    it('is dropped before more urgent messages', async () => {
       const { peer, outgoing, errors } = openSession({ maxQueued: 2 }, false);
       const { LOW, HIGH } = MessagePriority;
       outgoing.next(message('high', { priority: HIGH }));
@@ -221,7 +221,7 @@ describe('envelopes: what is sent', () => {
     expect(peer.got()).toEqual(['a']);
   });
 
-  it('takes no notice of acks of what it does not know, and of a second ack', async () => {
+  it('ignores acks of unknown messages, and a second ack', async () => {
     const { peer, send, receipts } = openSession();
     send('a');
     await wait();

@@ -24,7 +24,7 @@ describe('envelopes: the end', () => {
     expect(await received.ended).toBe('complete');
   });
 
-  it('emits and acks what comes meanwhile', async () => {
+  it('emits and acks messages that arrive while it drains', async () => {
     const { peer, outgoing, send, ids } = openSession();
     send('a');
     outgoing.complete();
@@ -36,7 +36,7 @@ describe('envelopes: the end', () => {
     expect(peer.hasGoodbye()).toBe(true);
   });
 
-  it('connects again for what is not acked yet', async () => {
+  it('reconnects for unacked messages', async () => {
     const { peer, outgoing, send, received } = openSession();
     send('a');
     outgoing.complete();
@@ -81,7 +81,7 @@ describe('envelopes: the end', () => {
     expect(await received.ended).toBe('complete');
   });
 
-  it('comes at once without a connection, when nothing waits', async () => {
+  it('ends at once without a connection when nothing waits', async () => {
     const { outgoing, received } = openSession({}, false);
     outgoing.complete();
     await wait();
@@ -116,7 +116,7 @@ describe('envelopes: the end', () => {
     expect(await received.ended).toBe('complete');
   });
 
-  it('comes when the peer says goodbye: an error, if messages were not acked', async () => {
+  it('ends when the peer closes: with an error if messages were not acked', async () => {
     const { peer, outgoing, send, received, errors } = openSession();
     send('a');
     peer.leave();
@@ -125,7 +125,7 @@ describe('envelopes: the end', () => {
     expect(errors()).toEqual([new MessageDroppedError('a', 'closed')]);
   });
 
-  it('comes when it is unsubscribed: the link is left, what was not done is reported', async () => {
+  it('ends when it is unsubscribed: the link is closed, and unfinished messages are reported', async () => {
     const { peer, outgoing, send, received, errors } = openSession();
     send('a');
     await wait();

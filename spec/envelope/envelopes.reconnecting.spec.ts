@@ -80,7 +80,7 @@ describe('envelopes: a link that is lost', () => {
     expect(await received.ended).toEqual(new ConnectionLostError(1006, 'lost'));
   });
 
-  it('tells onRetry of each attempt', async () => {
+  it('calls onRetry for each attempt', async () => {
     const onRetry = jest.fn();
     openSession({ reconnect: { initialInterval: 10, jitter: 0, onRetry } }, false);
     await wait(10);
@@ -97,7 +97,7 @@ describe('envelopes: a link that is lost', () => {
     expect(await received.ended).toMatchObject({ code: 'ERR_RECONNECT_GIVEN_UP', cause: boom });
   });
 
-  it('costs what the peer had still to send, when the peer has forgotten us', async () => {
+  it('loses the unsent messages of a peer that has forgotten this side', async () => {
     const { peer, errors } = openSession();
     peer.send(welcome(false));
     peer.lose();

@@ -106,7 +106,7 @@ describe('framed', () => {
       expect(failures).toEqual([['big', expect.any(EncodeError)]]);
     });
 
-    it('without what makes a codec throw any other error: an EncodeError is reported', () => {
+    it('without a message for which the codec throws: an EncodeError is reported', () => {
       const boom = new Error('boom');
       const broken: Codec = {
         ...json(),
@@ -183,7 +183,7 @@ describe('framed', () => {
     });
   });
 
-  it.each(['onBadFrame', 'onUnsendable'])('delivers what %s throws', async (callback) => {
+  it.each(['onBadFrame', 'onUnsendable'])('delivers the exception of %s', async (callback) => {
     const boom = new Error('boom');
     const { arriving, outgoing, received } = open(json(), {
       [callback]: () => {

@@ -86,7 +86,7 @@ const upgradeLines = Object.entries(upgradeHeaders)
 const upgrade = (headers: OutgoingHttpHeaders, path = '/wire'): Promise<Answer> => ask('GET', path, { ...upgradeHeaders, ...headers });
 
 describe('the console, over a real wire', () => {
-  it('runs a program and tells how it ended', async () => {
+  it('runs a program and reports how it ended', async () => {
     await start();
     const messages = await all(execute(open(), 'console.log(6 * 7)', newRun('box')));
     expect(messages.map(textOf)).toEqual(['42\n', '']);
@@ -96,7 +96,7 @@ describe('the console, over a real wire', () => {
     });
   });
 
-  it('tells why a program was stopped', async () => {
+  it('reports why a program was stopped', async () => {
     await start({ timeLimit: 300 });
     expect(endOf(await all(execute(open(), 'for (;;);', newRun('box'))))).toBe('ERR_TIME_LIMIT');
   });
@@ -123,7 +123,7 @@ describe('the console, over a real wire', () => {
     expect(reconnects).toBeGreaterThanOrEqual(2);
   });
 
-  it('goes on with a program whose client no longer reads it, or has gone; another stops it', async () => {
+  it('continues a program whose client has stopped reading or has left; another client stops it', async () => {
     await start();
     const [ann, bob] = [open(), open()];
     const program = keepRunning(ann);
@@ -140,7 +140,7 @@ describe('the console, over a real wire', () => {
     await eventually(() => !isAlive(pid));
   });
 
-  it('gives a run to all who ask, from its start, also when it has ended, and lists it', async () => {
+  it('sends a run from its start to each client that requests it, also after its end, and lists it', async () => {
     await start();
     const names = newRun('box');
     const code = 'for (let n = 1; n <= 20_000; n++) { console.log(n); if (n % 5_000 === 0) console.error(`e${n}`); }';
@@ -170,7 +170,7 @@ describe('the console, over a real wire', () => {
     ]);
   });
 
-  it('runs a start that comes again once, also behind a restart', async () => {
+  it('runs a repeated start once, also after a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rxwire-spec-'));
     await start({ folder });
     const names = newRun('box');
@@ -194,7 +194,7 @@ describe('the console, over a real wire', () => {
     await eventually(() => !isAlive(pid));
   });
 
-  it('tells a client whose server has been restarted that its program was interrupted, and others what it had printed', async () => {
+  it('reports to a client of a restarted server that its program was interrupted, and sends the output to others', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rxwire-spec-'));
     await start({ folder });
     const { messages$, pid, names } = keepRunning(open());
@@ -213,7 +213,7 @@ describe('the console, over a real wire', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('tells a client whose server has been restarted without its folder that its program is forgotten', async () => {
+  it('reports to a client of a server restarted without its folder that its program is lost', async () => {
     await start();
     const { messages$, pid } = keepRunning(open());
     await pid;
@@ -222,7 +222,7 @@ describe('the console, over a real wire', () => {
     await expect(all(messages$)).rejects.toThrow('the server has forgotten this run');
   });
 
-  it('tells a client that its program could not be sent', async () => {
+  it('reports to a client that its program could not be sent', async () => {
     await start();
     const wire = open();
     await expect(all(execute(wire, ' '.repeat(2_000_000), newRun('box')))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
@@ -264,7 +264,7 @@ describe('the console, over a real wire', () => {
     ['no id', { sandboxId: 's', data: '' }],
     ['an id of any size', { executionId: 'e'.repeat(129), sandboxId: 's', data: '' }],
     ['a name that is none', { executionId: 'e', sandboxId: 's.t', data: '' }],
-  ])('does nothing at a start with %s, and goes on', async (_, payload) => {
+  ])('does nothing at a start with %s, and continues', async (_, payload) => {
     await start();
     const wire = open();
     expect((await wire.send(createMessage('execution.start', payload as never))).status).toBe('acked');
@@ -281,7 +281,7 @@ describe('the console, over a real wire', () => {
     expect(endOf(await all(execute(open(), code as never, newRun('box'))))).toBe('ERR_BAD_REQUEST');
   });
 
-  it('lets nobody else write into a run', async () => {
+  it('refuses messages of other clients in a run', async () => {
     await start();
     const wire = open();
     const { names, pid } = keepRunning(wire);
@@ -372,7 +372,7 @@ describe('the console, over HTTP', () => {
     await firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'connected')));
   });
 
-  it('forgets the session of a page that asks for that, and no run of it', async () => {
+  it('removes the session of a page on request, and none of its runs', async () => {
     await start();
     const wire = open();
     const program = keepRunning(wire);

@@ -73,7 +73,7 @@ describe('the console from a shell', () => {
     unreached = cli(['run', '--url', 'http://127.0.0.1:1'], '1');
   });
 
-  it('runs what comes in, and prints what it prints', async () => {
+  it('runs the program of stdin, and prints its output', async () => {
     expect(await cli(['run'], 'console.log(6*7)')).toEqual({ code: 0, stdout: '42\n', stderr: '' });
   });
 
@@ -155,7 +155,7 @@ describe('npm start', () => {
   // As if it were its source that was started.
   const compileServer = () => compile('server', { banner: { js: `process.argv[1] = ${JSON.stringify(resolve(folder, 'server.ts'))};` } });
 
-  it('keeps what programs have printed, although it is killed', async () => {
+  it('keeps the output of programs when it is killed', async () => {
     await compileServer();
     const free = createServer().listen(0, '127.0.0.1');
     await once(free, 'listening');

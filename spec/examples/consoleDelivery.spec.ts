@@ -17,11 +17,11 @@ describe('countDelivery', () => {
     expect(await count(1, 3, 2)).toEqual({ received: 3, lost: 0, doubled: 0 });
   });
 
-  it('counts what comes again as doubled', async () => {
+  it('counts a repeated message as doubled', async () => {
     expect(await count(1, 1, 2, 1)).toEqual({ received: 4, lost: 0, doubled: 2 });
   });
 
-  it('does not count what has no number', async () => {
+  it('does not count a message without a number', async () => {
     const messages = [1, undefined, 2].map((tag) => createMessage('test', 0, tag ? { metadata: { deliveryTag: String(tag) } } : {}));
     expect(await lastValueFrom(from(messages).pipe(countDelivery()))).toEqual({ received: 2, lost: 0, doubled: 0 });
   });

@@ -56,7 +56,7 @@ describe('the document of a workspace', () => {
     expect([ann.text(), bob.text(), await textOfServer(ann)]).toEqual([SEED, SEED, SEED]);
   });
 
-  it('has what each writes at the same time, in different places', async () => {
+  it('merges simultaneous edits at different places', async () => {
     const [ann, bob] = [join(), join()];
     ann.write(0, 'ann ');
     bob.write(SEED.length, ' bob');
@@ -65,7 +65,7 @@ describe('the document of a workspace', () => {
     expect(await textOfServer(bob)).toBe(`ann ${SEED} bob`);
   });
 
-  it('is there for who comes later, and is another in another workspace', async () => {
+  it('is sent to later clients, and is separate for each workspace', async () => {
     const ann = join();
     ann.write(0, '// kept\n');
     await isIn(ann);
@@ -75,7 +75,7 @@ describe('the document of a workspace', () => {
     expect(await textOfServer(eve)).toBe(SEED);
   });
 
-  it.each([1, 2, 3])('comes together through random edits and cuts of the connections (%i)', async (seed) => {
+  it.each([1, 2, 3])('converges after random edits and lost connections (%i)', async (seed) => {
     const random = seeded(seed);
     const below = (limit: number): number => Math.floor(random() * limit);
     const three = [join(), join(), join()];
@@ -108,7 +108,7 @@ describe('the document of a workspace', () => {
     expect(cuts).toBeGreaterThan(0);
   });
 
-  it('survives a server that is restarted: what was written before and meanwhile is there, once', async () => {
+  it('survives a restart of the server: earlier and later edits are present, once', async () => {
     const [ann, bob] = [join(), join()];
     ann.write(0, 'before ');
     await agree(ann, bob);
@@ -121,7 +121,7 @@ describe('the document of a workspace', () => {
     expect(await textOfServer(ann)).toBe(ann.text());
   });
 
-  it('lets others’ edits wait while somebody composes a character', async () => {
+  it('delays remote edits while the user composes a character', async () => {
     const [ann, bob] = [join(), join()];
     await Promise.all([isIn(ann), isIn(bob)]);
     ann.hold$.next(true);
@@ -159,7 +159,7 @@ describe('the document of a workspace', () => {
   });
 });
 
-describe('the document of a workspace, and what would do it harm', () => {
+describe('the document of a workspace, and harmful input', () => {
   /** What a page would publish that does this. */
   function madeBy(doc: Doc, act: (doc: Doc) => void): Uint8Array {
     const vector = encodeStateVector(doc);
@@ -194,7 +194,7 @@ describe('the document of a workspace, and what would do it harm', () => {
     ],
     ['what stands on itself', () => Uint8Array.of(1, 1, 5, 0, ...after(5, 0), 0)],
     ['too much', (doc) => madeBy(doc, () => textIn(doc).insert(0, 'x'.repeat(MAX_TEXT)))],
-  ])('refuses %s, and nobody else gets it', async (_, make) => {
+  ])('refuses %s, and does not deliver it to others', async (_, make) => {
     const [ann, eve] = [join(), join()];
     await Promise.all([isIn(ann), isIn(eve)]);
     const got: unknown[] = [];
@@ -221,7 +221,7 @@ describe('the document of a workspace, and what would do it harm', () => {
     expect(await textOfServer(ann)).toBe(ann.text());
   });
 
-  it('tells who has written more than there is room for, and goes on without', async () => {
+  it('reports an edit above the size limit to its author, and continues without it', async () => {
     const [ann, eve] = [join(), join()];
     await Promise.all([isIn(ann), isIn(eve)]);
     eve.write(0, 'x'.repeat(MAX_TEXT));
@@ -243,7 +243,7 @@ describe('the document of a workspace, and what would do it harm', () => {
     await eventually(() => ann.text() === 'y'.repeat(MAX_TEXT));
   });
 
-  it('refuses to say what somebody lacks who asks nonsense, and goes on', async () => {
+  it('refuses a malformed request for missing edits, and continues', async () => {
     const ann = join();
     await isIn(ann);
     const ask = (vector: unknown): Promise<unknown> =>

@@ -19,7 +19,7 @@ describe('the edit between two texts', () => {
     );
   });
 
-  it('is no larger than what was typed, and where it was typed', () => {
+  it('contains only the typed text and its place', () => {
     fc.assert(
       fc.property(words, words, fc.nat(12), fc.nat(12), (before, typed, from, length) => {
         const at = Math.min(from, before.length);
@@ -37,7 +37,7 @@ describe('the edit between two texts', () => {
     fc.assert(fc.property(words, (text) => expect(editOf(text, text)).toMatchObject({ removed: 0, inserted: '' })));
   });
 
-  it('brings two documents together, whatever each has typed meanwhile', () => {
+  it('merges two documents after different edits', () => {
     const typing = fc.record({ at: fc.nat(20), removed: fc.nat(4), inserted: words });
     fc.assert(
       fc.property(words, fc.array(fc.tuple(fc.boolean(), typing), { maxLength: 10 }), (start, typings) => {

@@ -39,7 +39,7 @@ const changesOf = ({ told }: Guest, path: string, last: MessageTypes['file.chang
   );
 
 describe('the files of a workspace', () => {
-  it('come in piece by piece, are told of to all who are in, and go out as they were', async () => {
+  it('are uploaded in parts, announced to all members, and downloaded unchanged', async () => {
     const [ann, bob] = [await console$.enter(), await console$.enter()];
     const bytes = new Uint8Array(300_000).map((_, index) => index * 7);
     const progress = await lastValueFrom(send(ann, 'data.bin', bytes).pipe(toArray()));
@@ -83,7 +83,7 @@ describe('the files of a workspace', () => {
     expect(await fetchBytes(ann, '/empty')).toHaveLength(0);
   });
 
-  it('are where programs read and write, and what those do is told as it happens', async () => {
+  it('are read and written by programs, and their changes are announced at once', async () => {
     const ann = await console$.enter();
     await lastValueFrom(send(ann, 'input.txt', 'ping'));
     const messages = await run(
@@ -111,7 +111,7 @@ describe('the files of a workspace', () => {
     await expect(lastValueFrom(remove(bob.wire, 'shared', '/a.txt'))).rejects.toMatchObject({ remoteCode: 'ERR_NO_FILE' });
   });
 
-  it('are nobody else’s', async () => {
+  it('are separate for each workspace', async () => {
     const [ann, eve] = [await console$.enter('ann'), await console$.enter('eve')];
     await lastValueFrom(send(ann, 'secret.txt', 'secret'));
     await changesOf(ann, '/secret.txt', 'create');
@@ -126,12 +126,12 @@ describe('the files of a workspace', () => {
     await expect(firstValueFrom(asked)).rejects.toMatchObject({ remoteCode: 'ERR_BAD_PATH' });
   });
 
-  it('are not found in what is no workspace', async () => {
+  it('are not found in an invalid workspace', async () => {
     const ann = await console$.enter();
     await expect(firstValueFrom(download(ann.wire, 'other', '/a'))).rejects.toMatchObject({ remoteCode: 'ERR_NO_WORKSPACE' });
   });
 
-  it('are refused where they are too large or too many, and told why', async () => {
+  it('are refused with a reason when they are too large or too many', async () => {
     const ann = await console$.enter();
     const many = Array.from({ length: 9 }, (_, index) =>
       createMessage('upload.chunk', {

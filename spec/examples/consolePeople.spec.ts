@@ -3,7 +3,7 @@ import { peopleOf } from '../../docs/examples/console/page/person.js';
 const ids = Array.from({ length: 12 }, (_, index) => `member-${index}`);
 
 describe('the people of a workspace', () => {
-  it('have names and colours that follow from who is there, in whatever order that is told', () => {
+  it('have names and colours that depend on the members only, not on their order', () => {
     const people = peopleOf(ids);
     expect(new Map(peopleOf([...ids].reverse()))).toEqual(new Map(people));
     expect(people.get('member-0')).toMatchObject({

@@ -24,7 +24,7 @@ describeOnLinux('what programs use', () => {
       ),
     );
 
-  it('is told to all who are in, from the first moment to the last', async () => {
+  it('is sent to all members, from the start to the end', async () => {
     const [ann, bob] = [await console$.enter(), await console$.enter()];
     const ended = run(
       ann,
@@ -49,7 +49,7 @@ describeOnLinux('what programs use', () => {
     expect(Math.max(...metrics.map(({ cpu }) => cpu))).toBeGreaterThan(0.1);
   });
 
-  it('is warned of, and told when it was too much', async () => {
+  it('is reported with a warning, and at the end when it exceeded the limit', async () => {
     const ann = await console$.enter();
     const warning = next(ann, 'resource.warning', 'memory');
     const limit = next(ann, 'resource.limit', 'memory');
@@ -82,7 +82,7 @@ describe('a gauge', () => {
     return { told, gauge, alerts };
   }
 
-  it('warns once, of what is above its threshold for half a second; and again when it was below meanwhile', () => {
+  it('warns once of a value above its threshold for half a second, and again after it was below', () => {
     const { gauge, alerts } = gauging();
     const { read } = gauge();
     [1, 1, 1, 1, 0.5, 1, 1, 1, 1].forEach((cpu) => read(usage(cpu)));
@@ -110,7 +110,7 @@ describe('a gauge', () => {
     ['ERR_MEMORY_LIMIT', [['resource.limit', [{ metric: 'memory', level: 'critical', value: 200, threshold: 200 }]]]],
     ['ERR_OUTPUT_LIMIT', [['resource.limit', [{ metric: 'output', level: 'critical', value: 50, threshold: 50 }]]]],
     ['ERR_STOPPED', []],
-  ] as const)('knows what %s is', (code, expected) => {
+  ] as const)('recognizes %s', (code, expected) => {
     const { gauge, alerts } = gauging();
     gauge().end(new SandboxError(code, ''));
     expect(alerts()).toEqual(expected);

@@ -36,7 +36,7 @@ const parse = (event: SandboxEvent): { pid: number; folder: string } =>
   JSON.parse(event.kind === 'output' ? event.data : '{}') as { pid: number; folder: string };
 
 describe('runCode', () => {
-  it('runs a program and tells its exit code', async () => {
+  it('runs a program and reports its exit code', async () => {
     expect(await run('console.log(6 * 7)')).toMatchObject({ stdout: '42\n', stderr: '', exitCode: 0, error: undefined });
   });
 
@@ -82,7 +82,7 @@ describe('runCode', () => {
 });
 
 describe('runCode stops', () => {
-  it('a program without an end, after what it printed', async () => {
+  it('stops a program without an end, after its output', async () => {
     const { stdout, error } = await run('console.log("round"); for (;;);', { timeLimit: 1_500 });
     expect([stdout, error]).toEqual(['round\n', 'ERR_TIME_LIMIT']);
   });
@@ -91,7 +91,7 @@ describe('runCode stops', () => {
     expect(await run('const all = []; for (;;) all.push({ x: [1, 2, 3] });')).toMatchObject({ error: 'ERR_MEMORY_LIMIT', stderr: '' });
   });
 
-  it('a program that fills memory outside the heap, where the system tells', async () => {
+  it('stops a program that fills memory outside the heap, where the system reports it', async () => {
     const error = process.platform === 'linux' ? 'ERR_MEMORY_LIMIT' : 'ERR_TIME_LIMIT';
     const code = 'const all = []; setInterval(() => all.length < 40 && all.push(Buffer.alloc(1e7, 1)), 1);';
     expect(await run(code, { timeLimit: 5_000 })).toMatchObject({ error });
@@ -108,7 +108,7 @@ describe('runCode stops', () => {
     expect([isAlive(pid), existsSync(folder)]).toEqual([false, false]);
   });
 
-  it('a program that is to be killed, after what it printed', async () => {
+  it('kills a program, after its output', async () => {
     const kill$ = new Subject<void>();
     const program$ = runCode('console.log("round"); for (;;);', { kill$ }).pipe(tap(({ kind }) => kind === 'output' && kill$.next()));
     await expect(lastValueFrom(program$)).rejects.toMatchObject({ code: 'ERR_KILLED', message: 'the program was killed by SIGKILL' });

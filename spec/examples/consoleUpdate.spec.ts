@@ -37,7 +37,7 @@ function damaged(update: Uint8Array, damages: readonly Damage[]): Uint8Array {
 }
 
 describe('an update that is let in', () => {
-  it('leaves a document as sound as it was, however it was damaged on the way', () => {
+  it('keeps a document valid when an update is damaged', () => {
     const damage = fc.record({
       at: fc.nat(400),
       removed: fc.nat(3),

@@ -14,7 +14,7 @@ describe('the words of the console for an error', () => {
     for (const code of codes) expect(wordsFor({ code, message: '' })).toMatch(/^[A-Z][^_]+\.$/);
   });
 
-  it('are those of the server, where it has found some', () => {
+  it('are the words of the server, where it has sent some', () => {
     expect(wordsFor(new ReplyError('ERR_NO_FILE', 'there is no such file'))).toBe('there is no such file');
     expect(wordsFor(new SessionLostError())).toMatch(/^The server has forgotten this page\./);
   });
@@ -41,7 +41,7 @@ describe('the words of the fault panel', () => {
     return `${kind}: ${text}`;
   };
 
-  it('say what is happening, and what was lost', () => {
+  it('describe the state, and the losses', () => {
     expect(say({})).toBe('plain: Nothing is broken. Run a program, then break something while it prints.');
     expect(say({ lag: { least: 100, most: 100 } })).toBe('wait: Slow: each frame takes 100 ms longer, in each direction. The order stays.');
     expect(say({ fault: 'cut', isConnected: false })).toBe(

@@ -75,7 +75,7 @@ describe.each(Object.entries(frameworks))('the example with %s', (_, start) => {
     firstValueFrom(request(wire, createMessage('app.who', null))).then((answer) => (answer as { payload?: unknown }).payload ?? answer);
 
   describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s', (transport) => {
-    it('knows the user of a wire by the cookie that the routes gave, while those answer as before', async () => {
+    it('identifies the user of a wire by the cookie of the routes, which still respond', async () => {
       const cookie = await cookieOf('ada');
       expect(await whoIs(open(transport, cookie))).toBe('ada');
       const me = await ask('/me', { headers: { cookie } });
@@ -84,7 +84,7 @@ describe.each(Object.entries(frameworks))('the example with %s', (_, start) => {
       expect((await ask('/nowhere')).status).toBe(404);
     });
 
-    it('lets nobody in who is not logged in', async () => {
+    it('refuses a client that is not logged in', async () => {
       const wire = open(transport, 'session=of-somebody-else');
       const { error } = await firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'error')));
       expect(error).toMatchObject({ code: 'ERR_UNAUTHORIZED', closeCode: 4401 });
@@ -104,7 +104,7 @@ describe.each(Object.entries(frameworks))('the example with %s', (_, start) => {
     expect((await logIn(undefined)).status).toBe(400);
   });
 
-  it('leaves upgrades of other paths to whoever else listens, and refuses those that nobody takes', async () => {
+  it('leaves upgrades of other paths to other listeners, and refuses those without a listener', async () => {
     const refused = new WebSocket(`ws://${host}/other`);
     expect(((await once(refused, 'error')) as [Error])[0].message).toBe('Unexpected server response: 404');
     const others = new WebSocketServer({ noServer: true });

@@ -33,7 +33,7 @@ describe('stdin to a wire, and a wire to stdout', () => {
     expect(receiver.stdout()).toBe(text);
   });
 
-  it('ends quietly when nobody reads stdout any more, and the sender learns it', async () => {
+  it('ends without an error when the reader of stdout has closed it, and the sender receives the failure', async () => {
     const receiver = await startServer('wireToStdout', '0');
     const sender = startExample('stdinToWire', receiver.url);
     receiver.process.stdout?.destroy();

@@ -11,7 +11,7 @@ import { same } from './same.js';
 const nothing = (): Promise<number> => Promise.resolve(0);
 
 describe.each(compositions.map((composition) => [composition.name, composition] as const))('%s', (_, composition) => {
-  it('brings random batches back', () => {
+  it('decodes random batches', () => {
     expect(roundTrips(composition, 100, 1)).toEqual([]);
   });
 
@@ -88,7 +88,7 @@ describe('the fuzzer', () => {
     Reflect.deleteProperty(Object.prototype, 'polluted');
   });
 
-  it('finds a codec that keeps what it gets', async () => {
+  it('finds a codec that keeps its arguments', async () => {
     const kept: unknown[] = [];
     const codec = over({
       decode(frame) {
@@ -99,7 +99,7 @@ describe('the fuzzer', () => {
     expect((await mutate(codec, 200, 1)).faults).toEqual([expect.stringMatching(/MiB have stayed/)]);
   }, 30_000);
 
-  it('tells what is the same from what is not', () => {
+  it('distinguishes equal and different values', () => {
     expect(same({ a: [1, new Date(1)], b: undefined }, { a: [1, new Date(1)] })).toBe(true);
     for (const [a, b] of [
       [1, 2],

@@ -31,7 +31,7 @@ describe.each(browserDoors)('the browser door lib/%s', (door) => {
     expect(reachable(door, libImports()).filter(isForNode).map(show)).toEqual([]);
   });
 
-  it('can be imported where there is no global but those of the language', async () => {
+  it('can be imported in a runtime with the globals of the language only', async () => {
     const { outputFiles } = await build({
       entryPoints: [`lib/${door}`],
       bundle: true,
@@ -95,7 +95,7 @@ describe('the check of the browser doors', () => {
     expect(importsOf('server/nodePlatform.ts', `import { Socket } from 'node:net';`).filter(isForNode)).toEqual([]);
   });
 
-  it('sees what is imported by way of another file, and not what is only a type', () => {
+  it('finds indirect imports, and ignores type imports', () => {
     const files = {
       'index.ts': `export * from './a.js';`,
       'a.ts': `import 'node:fs'; import type { B } from './b.js';`,

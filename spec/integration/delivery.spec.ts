@@ -100,7 +100,7 @@ describe('over a real socket', () => {
       expect(far.got.values).toHaveLength(300);
     });
 
-    it('delivers what a connection swallowed that was half-open, and then reset', async () => {
+    it('delivers messages that a half-open connection has lost before its reset', async () => {
       const { proxy, near, far, close } = await pair({ protocol });
       for (let time = 0; time < 3; time++) {
         proxy.freeze();
@@ -118,7 +118,7 @@ describe('over a real socket', () => {
       await close();
     });
 
-    it('sends again over a new connection what the server had not acked when it was superseded', async () => {
+    it('sends messages again over a new connection that were not acked when the old one was superseded', async () => {
       const { proxy, near, far, close } = await pair({ protocol });
       count(far.wire, 0);
       await near.got.take(1);

@@ -2,18 +2,18 @@ import fc from 'fast-check';
 import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
 
 describe('base64', () => {
-  it('says what Node says', () => {
+  it('equals the result of Node', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'))),
     );
   });
 
-  it('brings back what it was given, however much', () => {
+  it('decodes to the encoded bytes, of any length', () => {
     const bytes = Uint8Array.from({ length: 100_003 }, (_, index) => (index * 31) % 256);
     expect(fromBase64(toBase64(bytes))).toEqual(bytes);
   });
 
-  it('refuses what is none', () => {
+  it('refuses invalid text', () => {
     expect(() => fromBase64('@@')).toThrow(DOMException);
   });
 });

@@ -2,7 +2,7 @@ import { array, assert, boolean, integer, property, record } from 'fast-check';
 import { firstOf } from '../../lib/internal/firstOf.js';
 
 describe('firstOf', () => {
-  it('finds what a fresh iterator finds', () => {
+  it('finds the same entry as a new iterator', () => {
     const step = record({ key: integer({ min: 0, max: 5 }), remove: boolean(), look: boolean() });
     assert(
       property(array(step, { maxLength: 100 }), (steps) => {

@@ -3,7 +3,7 @@ import { Subject, take } from 'rxjs';
 import { operate } from '../../lib/internal/operate.js';
 
 describe('operate', () => {
-  it('passes on what the source does, until the subscriber leaves', () => {
+  it('passes on all events of the source until the subscriber unsubscribes', () => {
     const source = new Subject<number>();
     const handlers = { next: jest.fn(), error: jest.fn(), complete: jest.fn() };
     const subscription = source.pipe(operate(() => handlers)).subscribe();
@@ -14,7 +14,7 @@ describe('operate', () => {
     expect(source.observed).toBe(false);
   });
 
-  it.each(['error', 'complete'] as const)('tells of the %s of the source once', (end) => {
+  it.each(['error', 'complete'] as const)('reports the %s of the source once', (end) => {
     const source = new Subject<number>();
     const handlers = { next: jest.fn(), error: jest.fn(), complete: jest.fn() };
     source.pipe(operate(() => handlers)).subscribe();

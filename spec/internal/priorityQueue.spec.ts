@@ -35,7 +35,7 @@ function createModel(maxSize: number, overflow: OverflowPolicy) {
 }
 
 describe('priorityQueue', () => {
-  it.each(policies)('does what a plain array does (%s)', (overflow) => {
+  it.each(policies)('behaves as a plain array (%s)', (overflow) => {
     const priority = oneof(integer({ min: 0, max: 3 }), double(), constant(undefined));
     const step = oneof(
       priority.map((value) => ({ push: value })),

@@ -17,7 +17,7 @@ describe('recentKeys', () => {
     expect([at(0), at(99), at(100), at(199), at(200)]).toEqual([false, true, false, true, false]);
   });
 
-  it('can be asked without remembering', () => {
+  it('can be queried without adding the key', () => {
     const { scheduler, recent, see } = setUp();
     expect(recent.has('a')).toBe(false);
     expect(see('a')).toEqual([false]);

@@ -31,7 +31,7 @@ describe.each(stores)('%s', (_, makeStore) => {
     };
   };
 
-  it('finds what was stored', async () => {
+  it('finds stored results', async () => {
     const { put, get } = start();
     await put('a', { total: 42, lines: [1, null, 'x'] });
     await put('b', null);

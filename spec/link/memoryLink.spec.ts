@@ -41,7 +41,7 @@ describe('memoryLink', () => {
     expect(farIn.values).toEqual(['a']);
   });
 
-  it('answers what it is told while it opens', () => {
+  it('answers frames that arrive during the opening', () => {
     const { scheduler, near, far } = pair();
     const farOut = new Subject<string>();
     const nearIn = record(near(concat(of('ping'), NEVER)));
@@ -50,7 +50,7 @@ describe('memoryLink', () => {
     expect(nearIn.values).toEqual(['ping pong']);
   });
 
-  it('completes both ends when one completes, and delivers what was sent before', async () => {
+  it('completes both ends when one completes, after delivering earlier frames', async () => {
     const { scheduler, near, far, farOut } = pair();
     const [nearIn, farIn] = [record(near(of('last'))), record(far(farOut))];
     scheduler.flush();
@@ -60,7 +60,7 @@ describe('memoryLink', () => {
     expect(farOut.observed).toBe(false);
   });
 
-  it('is lost to the other end with 4000 when one is unsubscribed, after what was sent before', async () => {
+  it('closes the other end with 4000 when one is unsubscribed, after earlier frames', async () => {
     const { scheduler, near, far, nearOut, farOut } = pair();
     const [nearIn, farIn] = [record(near(nearOut)), record(far(farOut))];
     nearOut.next('last');
@@ -84,7 +84,7 @@ describe('memoryLink', () => {
     expect(await farIn.ended).toEqual(loss);
   });
 
-  it('opens again as often as both ends come back', () => {
+  it('opens again each time both ends subscribe', () => {
     const { scheduler, near, far, nearOut, farOut } = pair();
     for (const text of ['a', 'b', 'c']) {
       const [nearIn, farIn] = [record(near(nearOut.pipe(map((value) => `${value}${text}`)))), record(far(farOut))];
@@ -96,7 +96,7 @@ describe('memoryLink', () => {
     }
   });
 
-  it('does not meet an end that has gone before the other came', () => {
+  it('does not connect to an end that has unsubscribed before', () => {
     const { near, far, nearOut, farOut } = pair();
     near(nearOut).subscribe().unsubscribe();
     far(farOut).subscribe();

@@ -31,7 +31,7 @@ describe.each(ends)('a link over the socket of %s', (_, openAt) => {
     expect(await link.ended).toBe('complete');
   });
 
-  it('emits what the peer had still sent before it got our goodbye', async () => {
+  it('emits frames that the peer sent before it received the close frame', async () => {
     const outgoing = new Subject<string>();
     const { link, peer } = await open(outgoing);
     peer.socket.pause();
@@ -111,7 +111,7 @@ describe.each(ends)('a link over the socket of %s', (_, openAt) => {
     expect(await peer.ended).toEqual(ending);
   });
 
-  it('delivers what sending throws', async () => {
+  it('delivers an exception of send', async () => {
     const released = jest.fn();
     const { link, peer } = await open(concat(of({} as string), NEVER).pipe(finalize(released)));
     expect(await link.ended).toMatchObject({ name: 'TypeError' });
@@ -148,7 +148,7 @@ describe.each(ends)('a link over the socket of %s', (_, openAt) => {
       expect(await peer.ended).toMatchObject({ code: 1006 });
     });
 
-    it('goes on when the peer has caught up in time', async () => {
+    it('continues when the peer reads again in time', async () => {
       const { link, peer, socket, scheduler, outgoing, sent } = await stalled();
       outgoing.next('late');
       peer.socket.resume();

@@ -65,7 +65,7 @@ describe('webSocket', () => {
     await link.ended;
   });
 
-  it('tells what carries it, and where it leads', () => {
+  it('describes its protocol and its endpoint', () => {
     const { protocol, endpoint } = webSocket(new URL('wss://example.org/wire'));
     expect({ protocol, endpoint }).toEqual({ protocol: 'websocket', endpoint: 'wss://example.org/wire' });
   });
@@ -112,7 +112,7 @@ describe('webSocket', () => {
     expect((error as Error).cause).toBeInstanceOf(SyntaxError);
   });
 
-  it('fails with an UnsupportedError when given what is no class', async () => {
+  it('fails with an UnsupportedError for an invalid WebSocket class', async () => {
     const error = await record(webSocket(server.url, { WebSocket: {} as never })(NEVER)).ended;
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error).toMatchObject({ message: expect.stringContaining('not a constructor') });

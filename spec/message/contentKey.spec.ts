@@ -88,7 +88,7 @@ describe('contentKey', () => {
     keys.forEach((key, index) => expect([index, keys.indexOf(key)]).toEqual([index, index]));
   });
 
-  it('takes for the same what JSON takes for the same', () => {
+  it('gives values that are equal in JSON the same key', () => {
     expect(keyOf({ a: 1, b: undefined })).toBe(keyOf({ a: 1 }));
     expect(keyOf([undefined])).toBe(keyOf([null]));
     expect(keyOf(-0)).toBe(keyOf(0));

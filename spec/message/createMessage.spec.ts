@@ -35,7 +35,7 @@ describe('createMessage', () => {
     expect(timestamp).toBeLessThanOrEqual(asyncScheduler.now());
   });
 
-  it('takes every other field as it is given', () => {
+  it('copies all other fields unchanged', () => {
     const options = {
       id: 'a',
       timestamp: 1,

@@ -31,7 +31,7 @@ describe('parseMessage', () => {
     );
   });
 
-  it('passes what is at the limits', () => {
+  it('accepts values at the limits', () => {
     const limits = {
       id: 'i'.repeat(256),
       type: 't'.repeat(256),
@@ -67,7 +67,7 @@ describe('parseMessage', () => {
     expect(parseMessage(message)).toEqual(message);
   });
 
-  it('copies headers and metadata: what changes the original later does not change the message', () => {
+  it('copies headers and metadata: later changes of the original do not change the message', () => {
     const inner = { list: [1] };
     const message = parseMessage({ ...valid, headers: { inner }, metadata: { inner } });
     inner.list.push(2);
@@ -110,7 +110,7 @@ describe('parseMessage', () => {
     expect(parseMessage({ ...valid, metadata: { retryCount: null } })).toStrictEqual({ ...valid, metadata: {} });
   });
 
-  it('leaves out fields that it does not know, but those of the metadata', () => {
+  it('omits unknown fields, except in the metadata', () => {
     const message = parseMessage({ ...valid, admin: true, metadata: { retryCount: 1, tenant: 'eu', trace: null } });
     expect(message).toStrictEqual({ ...valid, metadata: { retryCount: 1, tenant: 'eu', trace: null } });
   });
@@ -201,7 +201,7 @@ describe('parseMessage', () => {
     expect(refusal(null).path).toBe('');
   });
 
-  it('shows nothing of what was wrong', () => {
+  it('reveals nothing of the invalid value', () => {
     const secret = 'secret words';
     for (const field of ['type', 'source', 'target', 'timestamp', 'headers'])
       expect(refusal({ ...valid, [field]: field === 'timestamp' || field === 'headers' ? secret : `${secret}\n` }).message).not.toContain(

@@ -66,14 +66,14 @@ describe('createMetrics', () => {
     for (const percentile of [p50, p95, p99]) expect([percentile >= min, percentile <= max]).toEqual([true, true]);
   });
 
-  it('takes what is no duration for none', () => {
+  it('ignores invalid durations', () => {
     const metrics = createMetrics();
     [-5, NaN, 0, 3].forEach((value) => metrics.time('queue', value));
     const { queue } = metrics.snapshot().times;
     expect(queue).toMatchObject({ count: 4, sum: 3, min: 0, max: 3, p50: 0 });
   });
 
-  it('tells from when to when', () => {
+  it('contains its start and end', () => {
     const scheduler = new VirtualTimeScheduler();
     scheduler.frame = 5;
     const metrics = createMetrics({ scheduler });
@@ -95,7 +95,7 @@ describe('createMetrics', () => {
     expect(metrics.snapshot().sent.byName).toEqual({ b: 1 });
   });
 
-  it('has a stream of snapshots, each 10 s by default, for as long as somebody is subscribed', () => {
+  it('emits a snapshot every 10 s by default, while it has a subscriber', () => {
     const scheduler = new VirtualTimeScheduler();
     const metrics = createMetrics({ scheduler });
     scheduler.maxFrames = 40_000;

@@ -43,7 +43,7 @@ describeWith('nats-server', 'the tail of a channel in NATS', (program) => {
     return { stream, faults, follower, writer: asked(writer) };
   };
 
-  it('reads what it has missed when the next entry arrives', async () => {
+  it('reads missed entries when the next entry arrives', async () => {
     const { faults, follower, writer } = await openPair(60_000);
     const tail = record(follower.tail('a'));
     await asked(follower).read('a');
@@ -59,7 +59,7 @@ describeWith('nats-server', 'the tail of a channel in NATS', (program) => {
     tail.subscription.unsubscribe();
   });
 
-  it('reads the first entry behind what was read, too', async () => {
+  it('also reads the first entry after the last one read', async () => {
     const { faults, follower, writer } = await openPair(60_000);
     await writer.add('a', 'before');
     const tail = record(follower.tail('a'));
@@ -73,7 +73,7 @@ describeWith('nats-server', 'the tail of a channel in NATS', (program) => {
     tail.subscription.unsubscribe();
   });
 
-  it('finds the last entry that it has missed by a look, in each of many channels', async () => {
+  it('finds the last missed entry by a check, in each of many channels', async () => {
     const { faults, follower, writer } = await openPair(20);
     const tails = Array.from({ length: 100 }, (_, index) => record(follower.tail(`room.${index}`)));
     await Promise.all(tails.map((_, index) => asked(follower).read(`room.${index}`, undefined, 0)));
@@ -84,7 +84,7 @@ describeWith('nats-server', 'the tail of a channel in NATS', (program) => {
     tails.forEach(({ subscription }) => subscription.unsubscribe());
   });
 
-  it('finds by a look what it has missed directly behind a copy', async () => {
+  it('finds by a check an entry missed directly after a copy', async () => {
     const { faults, follower, writer } = await openPair(50);
     const tail = record(follower.tail('a'));
     await asked(follower).read('a');
@@ -99,7 +99,7 @@ describeWith('nats-server', 'the tail of a channel in NATS', (program) => {
     tail.subscription.unsubscribe();
   });
 
-  it('fails when what it has missed was removed meanwhile', async () => {
+  it('fails when the missed entries were removed in the meantime', async () => {
     const { stream, faults, follower, writer } = await openPair(60_000);
     const tail = record(follower.tail('a'));
     await asked(follower).read('a');

@@ -32,7 +32,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
 
   channelLogContract(() => open());
 
-  it('stores a message once that is added again, and tells where it stands', async () => {
+  it('stores a repeated message once, and returns its position', async () => {
     const log = open();
     const first = await append(log, 'a');
     expect(await append(log, 'a')).toEqual(first);
@@ -48,7 +48,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(textsOf((await asked(log).read('b')).entries)).toEqual(['again']);
   });
 
-  it('keeps the latest of a channel, and knows what has gone', async () => {
+  it('keeps the latest entries of a channel, and knows the removed ones', async () => {
     const { add, read } = asked(open({ maxMessages: 3 }));
     const after = await add('a', 1);
     await add('a', 2);
@@ -72,7 +72,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(await read('quiet', after)).toMatchObject({ entries: [], isComplete: true });
   });
 
-  it('forgets what is older than maxAge', async () => {
+  it('removes messages older than maxAge', async () => {
     const { add, read } = asked(open({ maxAge: 200 }));
     const after = await add('a', 1);
     while ((await (await manager()).streams.info(latest())).state.messages > 0);
@@ -80,7 +80,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect((await read('a', after)).isComplete).toBe(false);
   });
 
-  it('reports what is no message, and goes on behind it', async () => {
+  it('reports an invalid entry, and continues after it', async () => {
     const errors: RxwireError[] = [];
     const onError = (error: RxwireError): never => {
       errors.push(error);
@@ -124,7 +124,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       tail.subscription.unsubscribe();
     });
 
-    it('tell where a message stands that was stored before the end, and is added again', async () => {
+    it('return the position of a repeated message that was stored before the end', async () => {
       const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
       const first = await append(one, 'a', note('first', 'id-1'));
       const end = await append(other, 'a', ended('done', 'end'));
@@ -159,7 +159,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       expect((await texts(logs[2]!, 'a')).length).toBe(160 + stored.length);
     }, 20_000);
 
-    it('store what waits together, and read it from any place', async () => {
+    it('store waiting messages together, and read them from any position', async () => {
       const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
       const positions = await Promise.all(Array.from({ length: 1_000 }, (_, index) => append(one, 'a', note(index, `${index}`))));
       const offsets = positions.map(({ offset }) => offset);
@@ -277,7 +277,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(connection.stats().inBytes - before).toBeLessThan(1_000);
   });
 
-  it('begins another epoch when the stream was purged, and tells the tails', async () => {
+  it('begins another epoch when the stream was purged, and notifies the tails', async () => {
     const log = open({ checkInterval: 50 });
     const { add, read } = asked(log);
     const tail = record(log.tail('a'));
@@ -307,7 +307,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
   const mark = async (): Promise<number> =>
     offsetOf((await (await manager()).streams.getMessage(latest(), { last_by_subj: `${latest()}.epoch` }))?.seq ?? 0);
 
-  it('keeps the epoch while what is old goes, to make room', async () => {
+  it('keeps the epoch while old entries are removed', async () => {
     const log = open({ maxTotalBytes: 20_000, checkInterval: 10 });
     const tail = record(log.tail('a'));
     const { add, read } = asked(log);
@@ -334,12 +334,12 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     tail.subscription.unsubscribe();
   });
 
-  it('refuses what NATS would end the connection for', () => {
+  it('refuses messages for which NATS would close the connection', () => {
     const log = open();
     expect(() => log.append('a', note('x'.repeat(1_100_000)))).toThrow(FrameTooLargeError);
   });
 
-  it('refuses one message that cannot be stored, and stores those beside it', async () => {
+  it('refuses one message that cannot be stored, and stores the others', async () => {
     const log = open();
     await append(log, 'a', note('first', 'id-0'));
     const results = ['id-1', 'id-2', 'id-3'].map((id) =>
@@ -362,7 +362,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     await append(log, 'b');
   });
 
-  it('leaves the stream of somebody else alone', async () => {
+  it('does not change the stream of another application', async () => {
     await (await manager()).streams.add({ name: 'others', subjects: ['others.>'] });
     const log = open({ stream: 'others' });
     await expect(asked(log).read('a')).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'failed' });
@@ -382,7 +382,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     );
   });
 
-  it('refuses to broadcast what NATS would end the connection for', () => {
+  it('refuses to broadcast messages for which NATS would close the connection', () => {
     expect(() => open().broadcast?.('a', note('x'.repeat(1_100_000)))).toThrow(FrameTooLargeError);
   });
 

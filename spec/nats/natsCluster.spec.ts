@@ -83,7 +83,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     );
   const drop = ({ sockets }: Site): void => sockets.forEach((socket) => socket.destroy());
 
-  it('goes on with the session of a client that comes to another node, in both directions', async () => {
+  it('continues the session of a client at another node, in both directions', async () => {
     const [a, b] = [await site('a'), await site('b')];
     const at = { url: a.url };
     const wire = client(at);
@@ -124,7 +124,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     expect(b.errors).toEqual([]);
   });
 
-  it('brings the messages to a client that an earlier node has stored and not delivered', async () => {
+  it('delivers the messages to a client that an earlier node has stored and not delivered', async () => {
     const [a, b] = [await site('a'), await site('b')];
     const at = { url: a.url };
     const wire = client(at);
@@ -195,7 +195,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
   });
   const sorted = (state: ClusterState | undefined) => [...(state?.nodes ?? [])].sort((one, other) => one.node.localeCompare(other.node));
 
-  it('publishes from a process that serves nobody', async () => {
+  it('publishes from a process without a server', async () => {
     const a = await site('a');
     const wire = client({ url: a.url });
     const said: Message[] = [];
@@ -210,7 +210,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
   it.each([
     ['the outboxes of the cluster', {}],
     ['outboxes in memory', { outbox: () => memoryOutbox() }],
-  ])('brings all messages of a channel to a member that moves between the nodes, with %s', async (_, options) => {
+  ])('delivers all messages of a channel to a member that moves between the nodes, with %s', async (_, options) => {
     const sites = [await site('a', options), await site('b', options)] as const;
     const at = { url: sites[0].url };
     const wire = client(at);
@@ -233,7 +233,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     );
   });
 
-  it('reports a notice of another version, and goes on', async () => {
+  it('reports a notice of another version, and continues', async () => {
     const reported: unknown[] = [];
     const a = await site('a', {}, { onError: (error) => void reported.push(error) });
     for (const text of ['{', '{"kind":"claimed","pid":1}', '{"kind":"dance"}']) a.connection.publish(`${name}.control`, text);

@@ -68,7 +68,7 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
 
   inboxOwnerCases(() => open(), fenced);
 
-  it('lets one of several nodes win that claim at once, and asks each of them again with what is stored', async () => {
+  it('accepts one of several simultaneous claims, and lets the others decide again with the stored state', async () => {
     await ready(open().commit(leaseOf('ann', 'owner 0'), cursor(1), []));
     const nodes = [open(), open(), open(), open()];
     const leases = await Promise.all(nodes.map((inbox, n) => claimFor(inbox, n)));
@@ -120,7 +120,7 @@ describeWith('nats-server', 'the inbox of a cluster', (program) => {
     ]);
   });
 
-  it('opens its stream again when somebody has deleted it', async () => {
+  it('opens its stream again after its deletion', async () => {
     const inbox = open();
     await ready(inbox.commit(leaseOf('ann'), cursor(1), []));
     await (await jetstreamManager(connection)).streams.delete(`${name}-sessions`);

@@ -40,7 +40,7 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     { ...commonCases, ...durableCases, ...corruptHeadCases },
   );
 
-  it('brings back frames that are larger than a message of NATS', async () => {
+  it('restores frames that are larger than a message of NATS', async () => {
     const place = makePlace();
     const batches = [batch(1), batch(2, 1, new Uint8Array(2_500_000).fill(7)), batch(3, 1, 'x'.repeat(1_500_000)), batch(4)];
     const store = place.store();
@@ -100,7 +100,7 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     ]);
   });
 
-  it('removes entries that do not count any more, when no earlier owner can look for them', async () => {
+  it('removes obsolete entries when no earlier owner needs them', async () => {
     // Four timeouts make an entry old.
     const place = makePlace({ timeout: 500 });
     const store = place.store();

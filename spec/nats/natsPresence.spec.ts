@@ -60,7 +60,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   const allSee = (members: readonly Member[], states: Record<string, unknown>, within?: number) =>
     eventually(() => expect(members.map((one) => one.states())).toEqual(members.map(() => states)), within);
 
-  it('shows the members of all to all: who joins, sets its state, is at two of them, and leaves', async () => {
+  it('shares the members of all nodes: joins, states, members at two nodes, and leaves', async () => {
     const [one, two, three] = [await site('a'), await site('b'), await site('c')];
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     ada.room.updatePresence({ caret: 1 });
@@ -115,7 +115,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     expect(lost).toEqual(['rx.presence.channel.room=1']);
   });
 
-  it('keeps what it knows while it is cut off, and has what has happened when it returns', async () => {
+  it('keeps its members while it is disconnected, and receives the changes when it returns', async () => {
     const one = await site('a');
     const proxy = await tcpProxy(one.connection.info?.port ?? 0);
     ends.push(proxy.close);
@@ -138,7 +138,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     expect(bob.seen.values.flatMap(({ left }) => left)).toEqual([]);
   });
 
-  it('keeps all members while NATS is killed and comes back', async () => {
+  it('keeps all members while NATS is killed and restarted', async () => {
     const [one, two] = [await site('a'), await site('b')];
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     await allSee([ada, bob], { ada: null, bob: null });

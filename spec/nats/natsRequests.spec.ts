@@ -192,7 +192,7 @@ describeWith('nats-server', 'natsRequests', (program) => {
   });
 
   describe.each(Object.entries({ serverSentEvents, longPolling }))('a session over %s behind a load balancer', (transport, link) => {
-    it('loses, doubles and reorders nothing, also when the node of its link has gone', async () => {
+    it('loses, repeats and reorders nothing, even when the node of its link has ended', async () => {
       const received: unknown[] = [];
       const homes: string[] = [];
       const join = async (node: string) => {

@@ -129,7 +129,7 @@ describe('presence of the nodes of a cluster', () => {
     expect([b.states()['m1'], bus.sent.length]).toEqual([9, 3]);
   });
 
-  it('splits what is larger than a message', () => {
+  it('splits data that is larger than a message', () => {
     const { node, room, pass, errors } = cluster();
     const a = room(node(4_096));
     a.enter(...Array.from({ length: 300 }, (_, index) => ({ id: `m${index}`, info: 'x'.repeat(100) })));
@@ -179,7 +179,7 @@ describe('presence of the nodes of a cluster', () => {
     expect(c.states()).not.toEqual({ ada: null });
   });
 
-  it('says that a member which has left and come again has lost its state', () => {
+  it('announces that a member which has left and joined again has lost its state', () => {
     const { room, pass } = cluster();
     const [a, b] = [room(), room()];
     a.enter('ada');
@@ -200,7 +200,7 @@ describe('presence of the nodes of a cluster', () => {
     expect(b.states()).toEqual({ ada: 3 });
   });
 
-  it('answers with a snapshot that contains what it has not published yet', () => {
+  it('responds with a snapshot that contains the unpublished changes', () => {
     const { node, scheduler, pass } = cluster();
     const [first, second] = [node(4_096), node()];
     const a = follow(scheduler, first);
@@ -293,7 +293,7 @@ describe('presence of the nodes of a cluster', () => {
       expect([b.ids(), b.changes.length]).toEqual([['ada'], 1]);
     });
 
-    it('was cut off and returns, has what has happened, and keeps what it knew meanwhile', () => {
+    it('receives the changes after a lost connection, and keeps its members in the meantime', () => {
       const { room, bus, pass } = cluster();
       const [a, b] = [room(), room()];
       a.enter('ada', 'bob');
@@ -365,7 +365,7 @@ describe('presence of the nodes of a cluster', () => {
       expect(kinds().filter((kind) => kind !== 'heartbeat')).toEqual(['ask', 'snapshot']);
     });
 
-    it('finds by the next delta that one is missing, and asks the one node', () => {
+    it('detects a missing delta by the next one, and requests the members from that node', () => {
       const { room, bus, pass, kinds } = cluster();
       const [a, b] = [room(), room(), room()];
       pass(100);
@@ -380,7 +380,7 @@ describe('presence of the nodes of a cluster', () => {
       expect(kinds()).toEqual(['delta', 'ask', 'snapshot']);
     });
 
-    it('asks again when the question or the answer is lost', () => {
+    it('repeats a request when the request or the response is lost', () => {
       const { room, bus, pass } = cluster();
       const a = room();
       a.enter('ada');
@@ -439,7 +439,7 @@ describe('presence of the nodes of a cluster', () => {
     expect(a.ids()).toEqual(['seth']);
   });
 
-  it('reports what is malformed, and goes on', () => {
+  it('reports malformed messages, and continues', () => {
     const { bus, room, pass, errors, scheduler } = cluster();
     const a = room();
     const stranger = bus.connect();

@@ -57,7 +57,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
   }
   const got = async (one: Awaited<ReturnType<typeof member>>, count: number) => payloads(await one.messages.take(count));
 
-  it('gives the members on all of them what is published on any, in the same order', async () => {
+  it('delivers messages published on any server to the members on all servers, in the same order', async () => {
     const [a, b] = [await member(await site()), await member(await site())];
     for (let index = 0; index < 50; index++) {
       a.room.next(note(`a${index}`));
@@ -81,7 +81,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     heard.subscription.unsubscribe();
   });
 
-  it('gives a member on another server what it has missed', async () => {
+  it('delivers the missed messages to a member on another server', async () => {
     const [first, second] = [await site(), await site()];
     const at = { url: first.url };
     const away = await member(at);
@@ -99,7 +99,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     expect(away.gaps.values).toEqual([]);
   });
 
-  it('goes on where it was, also in a channel in which nothing was said', async () => {
+  it('continues at its position, also in an empty channel', async () => {
     const [first, second] = [await site(), await site()];
     const at = { url: first.url };
     const away = await member(at);
@@ -114,7 +114,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     expect(away.gaps.values).toEqual([]);
   });
 
-  it('loses, doubles and reorders nothing while NATS is killed and comes back', async () => {
+  it('loses, repeats and reorders nothing while NATS is killed and restarted', async () => {
     const patient = { timeout: 15_000 };
     const [a, b] = [await member(await site(patient)), await member(await site(patient))];
     const texts = Array.from({ length: 120 }, (_, index) => index);
@@ -154,7 +154,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     expect([a.gaps.values, b.gaps.values]).toEqual([[], []]);
   });
 
-  it('tells who publishes that NATS is gone, in the time it was given; and goes on when that is back', async () => {
+  it('fails publishing within the timeout while NATS is unreachable, and continues when it is back', async () => {
     const told: unknown[] = [];
     const here = await site({ timeout: 300, onError: (error) => told.push(error) });
     const a = await member(here);
@@ -173,7 +173,7 @@ describeWith('nats-server', 'several servers that share channels by NATS', (prog
     expect(await got(a, 1)).toEqual(['found']);
   });
 
-  it('tells members of a gap when the history was purged', async () => {
+  it('reports a gap to members when the history was purged', async () => {
     const [here, there] = [await site({ checkInterval: 50 }), await site({ checkInterval: 50 })];
     const [a, b] = [await member(here), await member(there)];
     a.room.next(note('before'));

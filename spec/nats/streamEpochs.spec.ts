@@ -52,7 +52,7 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
     expect((await verified).epoch).toBe(before.epoch);
   });
 
-  it('is begun anew where somebody has written over its mark', async () => {
+  it('starts again when its mark was overwritten', async () => {
     const { context, epochs } = await epochsOf('broken');
     const before = await epochs.current();
     await context.client.publish(context.subjects.epoch, 'nonsense');

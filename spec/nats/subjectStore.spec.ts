@@ -50,7 +50,7 @@ const lostAnswer = (write: () => number): never => {
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 describe('an append of a cluster', () => {
-  it('finds what it has stored when the answer was lost, also when others have followed', async () => {
+  it('finds its stored entry when the answer was lost, even when others have followed', async () => {
     const { stream, entries } = streamWith((write) => {
       write();
       entries.push({ seq: 2, data: bytes('of another owner') });
@@ -106,7 +106,7 @@ it('an owner whose answer was lost finds its entry, though the next owner has cl
 });
 
 describe('old entries', () => {
-  it('are those that were the latest a while ago', () => {
+  it('are the latest entries of some time ago', () => {
     const scheduler = new VirtualTimeScheduler();
     const old = createOldEntries(10, 100, scheduler);
     const at = (time: number, seq: number): void => void scheduler.schedule(() => old.note(seq), time);

@@ -70,7 +70,7 @@ describe('two processes with one outbox', () => {
     mine.close();
   }, 20_000);
 
-  it('one goes on when the other is killed while it writes', async () => {
+  it('one continues when the other is killed while it writes', async () => {
     const path = folder();
     const { inbox, close } = lmdbStore({ path });
     const child = startChild('receive', path);
@@ -86,7 +86,7 @@ describe('two processes with one outbox', () => {
 });
 
 describe('a disk that is full', () => {
-  it('fails what there is no room for, and nothing else', async () => {
+  it('fails writes without room, and no others', async () => {
     const path = folder();
     const child = startChild('fill', path, 1_000);
     await child.ended;

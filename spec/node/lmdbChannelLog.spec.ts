@@ -41,7 +41,7 @@ describe('lmdbChannelLog', () => {
   channelLogContract(() => open());
 
   describe('opened again', () => {
-    it('goes on with its offsets, epochs, messages, and limits of channels', async () => {
+    it('continues with its offsets, epochs, messages, and limits of channels', async () => {
       const path = folder();
       const first = open({ path });
       first.retain('a', { messages: 3 });
@@ -81,7 +81,7 @@ describe('lmdbChannelLog', () => {
       expect(textsOf((await asked(open({ path })).start('a')).entries)).toEqual(['1 and 2', 3]);
     });
 
-    it('expires nothing because the clock was wrong, and what is older than maxAge', async () => {
+    it('expires messages older than maxAge, and none because the clock was wrong', async () => {
       const path = folder();
       const first = timed({ path, maxAge: 7_200_000 });
       await first.add('a', 1);
@@ -125,7 +125,7 @@ describe('lmdbChannelLog', () => {
     }
   }, 60_000);
 
-  it('fails what there is no room for on the disk, and nothing after it', async () => {
+  it('fails writes without room on the disk, and no later ones', async () => {
     const path = folder();
     const child = startChild('fillChannel', path, 1_000);
     await child.ended;
@@ -137,7 +137,7 @@ describe('lmdbChannelLog', () => {
     expect([textsOf(entries), last]).toEqual([['small'], Number(child.said[0]![1]) + 1]);
   }, 20_000);
 
-  it('stores what comes during a flush with the next one, in order, and emits it in that order', async () => {
+  it('stores messages that arrive during a flush with the next one, and emits them in order', async () => {
     const path = folder();
     const log = open({ path });
     const tail = record(log.tail('a'));
@@ -162,7 +162,7 @@ describe('lmdbChannelLog', () => {
     expect(seen).toEqual([1, 1]);
   });
 
-  it('emits what a subscriber answers to all subscribers, in order', async () => {
+  it('emits messages that a subscriber adds to all subscribers, in order', async () => {
     const log = open();
     record(log.tail('a').pipe(tap(({ offset }) => (offset === 1 ? log.broadcast('a', note('answer')) : undefined))));
     const tail = record(log.tail('a'));
@@ -213,7 +213,7 @@ describe('lmdbChannelLog', () => {
       expect(await read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
     });
 
-    it('does not return what is older than maxAge, and goes on with the offsets', async () => {
+    it('does not return messages older than maxAge, and continues the offsets', async () => {
       const { add, read, start, back, wait } = timed({ maxAge: 1_000 });
       await add('a', ...Array.from({ length: 20 }).keys());
       wait(600);
@@ -259,7 +259,7 @@ describe('lmdbChannelLog', () => {
       expect(await counts('a', 'c', 'd')).toEqual([2, 0, 2]);
     });
 
-    it('counts the bytes of all channels, also of those that are gone, and those of compacted entries', async () => {
+    it('counts the bytes of all channels, including removed ones, and of compacted entries', async () => {
       const path = folder();
       const { log, add, wait } = timed({ path, maxTotalBytes: 20_000, maxMessages: 20, maxAge: 50_000 });
       for (let round = 0; round < 100; round++) {
@@ -296,7 +296,7 @@ describe('lmdbChannelLog', () => {
       tail.subscription.unsubscribe();
     });
 
-    it('makes room for a channel by those whose messages expire first', async () => {
+    it('makes room by removing messages of the channel whose messages expire first', async () => {
       const { add, start, wait } = timed({ maxChannels: 2 });
       for (const name of ['a', 'b', 'c', 'd']) {
         wait(1_000);
@@ -375,7 +375,7 @@ describe('lmdbChannelLog', () => {
     expect([first, second, third].map(offsets)).toEqual([[1], [2, 3], [4, 5]]);
   });
 
-  it('lists any number of channels, and no more of them than are asked for', async () => {
+  it('lists any number of channels, and no more than requested', async () => {
     const log = open();
     const names = Array.from({ length: 600 }, (_, index) => `run.${String(index).padStart(3, '0')}`);
     await Promise.all([...names, 'rum', 'rune'].map((name) => ready(log.append(name, note(1)))));
@@ -407,7 +407,7 @@ describe('lmdbChannelLog', () => {
     expect((await asked(log).start('a')).last).toBe(1);
   });
 
-  it('reports an entry that cannot be read, and goes on behind it', async () => {
+  it('reports an unreadable entry, and continues after it', async () => {
     const path = folder();
     const first = open({ path });
     await asked(first).add('a', 1, 2, 3);

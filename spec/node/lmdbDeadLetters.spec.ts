@@ -53,7 +53,7 @@ describe('the dead letters of lmdbStore', () => {
     expect(await ready(recordOf(store.inbox, 'ann'))).toMatchObject({ cursor: { done: 1 } });
   });
 
-  it('give way when there are too many, the oldest first, and tell', async () => {
+  it('are evicted above the limit, the oldest first, and reported', async () => {
     start(undefined, 2);
     const dropped: unknown[] = [];
     store.deadLetters.dropped$.subscribe(({ id, message }) => dropped.push([id, message.id]));
@@ -87,7 +87,7 @@ describe('the dead letters of lmdbStore', () => {
     expect([await ids(), dropped]).toEqual([['a'], []]);
   });
 
-  it('can be taken, once, and no id comes again', async () => {
+  it('can be taken once, and ids are never reused', async () => {
     start();
     await bury('a', 'b');
     const taken = store.deadLetters.take(2);
@@ -134,7 +134,7 @@ describe('the dead letters of lmdbStore', () => {
     close();
   });
 
-  it('are left out when nobody can read them, which is told', async () => {
+  it('are omitted and reported when they are unreadable', async () => {
     const path = folder();
     start(path);
     await bury('a', 'b', 'c');

@@ -50,14 +50,14 @@ describe('the inbox of lmdbStore', () => {
     expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(3), session: 'x' });
   });
 
-  it('knows what is on its way to the disk, also where nobody waits for that any more', async () => {
+  it('knows the writes that are in progress, also those without a subscriber', async () => {
     const { inbox } = openStore();
     (inbox.commit(leaseOf('ann'), cursor(1), []) as Observable<void>).subscribe();
     (inbox.commit(leaseOf('ann'), cursor(2), []) as Observable<void>).subscribe().unsubscribe();
     expect(await ready(recordOf(inbox, 'ann'))).toMatchObject({ cursor: cursor(2) });
   });
 
-  it('runs the effects in order, each seeing what those before have written', async () => {
+  it('runs the effects in order; each reads the writes of the earlier ones', async () => {
     const { inbox, table } = openStore();
     const log = table<string>('log');
     const append = (letter: string) => (transaction: LmdbTransaction) =>
@@ -66,7 +66,7 @@ describe('the inbox of lmdbStore', () => {
     expect(log.get('all')).toBe('abc');
   });
 
-  it('undoes all effects, the cursor and the dead letters when one throws, and delivers that as it is', async () => {
+  it('rolls back all effects, the cursor and the dead letters when an effect throws, and delivers its error unchanged', async () => {
     const { inbox, table, deadLetters } = openStore();
     const log = table<string>('log');
     await ready(
@@ -95,7 +95,7 @@ describe('the inbox of lmdbStore', () => {
     expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(1), session: undefined });
   });
 
-  it('does what others have asked for when the effect of one throws', async () => {
+  it('completes the other commits when the effect of one throws', async () => {
     const { inbox, table } = openStore();
     const log = table<string>('log');
     const put = (key: string) => effects((transaction) => transaction.put(log, key, 'here'));
@@ -176,7 +176,7 @@ describe('the inbox of lmdbStore', () => {
     expect(log.entries()).toEqual([]);
   });
 
-  it('writes what it was given before it was closed', async () => {
+  it('writes all records from before it was closed', async () => {
     const path = folder();
     const { inbox, close } = lmdbStore({ path });
     let second: Promise<void> | undefined;
@@ -207,7 +207,7 @@ describe('the inbox of lmdbStore', () => {
     }
   });
 
-  it('takes a record that nobody can read for none, and tells', async () => {
+  it('treats an unreadable record as missing, and reports it', async () => {
     const path = folder();
     const before = lmdbStore({ path });
     await ready(before.inbox.commit(leaseOf('ann'), cursor(7), []));
@@ -275,7 +275,7 @@ describe('the inbox of lmdbStore', () => {
       expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(1), session: undefined });
     });
 
-    it('cleans up what is old, a few at a time, as new senders come', async () => {
+    it('removes old senders in small steps, when new ones arrive', async () => {
       const scheduler = new VirtualTimeScheduler();
       const path = folder();
       const { inbox } = openStore({ path, scheduler, cursorTtl: DAY });

@@ -41,7 +41,7 @@ describe('lmdbOutbox', () => {
     late.close();
   });
 
-  it('takes as many messages and bytes as it may, and no more', async () => {
+  it('accepts messages and bytes up to its limits', async () => {
     const outbox = lmdbOutbox({ path: folder(), maxMessages: 10, maxBytes: 100 });
     await ready(outbox.open());
     await ready(outbox.append([batch(1, 4, 'x'.repeat(40)), batch(5, 4, 'x'.repeat(40))]));
@@ -52,7 +52,7 @@ describe('lmdbOutbox', () => {
     outbox.close();
   });
 
-  it('counts what it holds when it is opened, trimmed, and replaced', async () => {
+  it('counts its messages when it is opened, trimmed, and replaced', async () => {
     const path = folder();
     const outbox = lmdbOutbox({ path, maxMessages: 10 });
     await ready(outbox.open());
@@ -116,7 +116,7 @@ describe('lmdbOutbox', () => {
     outboxes.forEach((outbox) => outbox.close());
   });
 
-  it('writes what it was given before it was closed, also when it is opened again meanwhile', async () => {
+  it('writes all records from before it was closed, even when it is opened again in the meantime', async () => {
     const path = folder();
     const outbox = lmdbOutbox({ path });
     await ready(outbox.open());
@@ -213,7 +213,7 @@ describe('the outboxes of lmdbStore', () => {
     store.close();
   });
 
-  it('are not dropped by what is left in the index of a head that could not be read', async () => {
+  it('are not dropped because of index entries of an unreadable head', async () => {
     const scheduler = new VirtualTimeScheduler();
     const path = folder();
     const before = lmdbStore({ path, scheduler }).outbox('ann');

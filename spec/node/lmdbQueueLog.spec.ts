@@ -44,7 +44,7 @@ describe('the queues of lmdbStore', () => {
     store.close();
   });
 
-  it('go on after a restart with what was not finished', async () => {
+  it('continue after a restart with the unfinished messages', async () => {
     const path = folder();
     const before = lmdbStore({ path });
     const orders = queue('orders', { store: before });

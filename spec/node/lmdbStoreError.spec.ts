@@ -20,18 +20,18 @@ describe('storeError', () => {
     expect(asLmdbStoreError(coded(5), '/proc').fault).toBe('quota'); // a file system that never has room
   });
 
-  it('says failed for EIO where nobody knows whether it is', () => {
+  it('reports failed for EIO when the free space is unknown', () => {
     expect(asLmdbStoreError(coded(5), '/nowhere').fault).toBe('failed');
   });
 
-  it('leaves a StoreError as it is', () => {
+  it('returns a StoreError unchanged', () => {
     const fenced = new StoreError('lmdb', 'fenced');
     expect(asLmdbStoreError(fenced, '/')).toBe(fenced);
   });
 });
 
 describe('commitFailure', () => {
-  it('waits for what LMDB hides beside its error', async () => {
+  it('waits for the hidden cause of an LMDB error', async () => {
     const cause = coded(28);
     expect(await commitFailure(Object.assign(new Error('Commit failed'), { commitError: Promise.reject(cause) }))).toBe(cause);
   });

@@ -6,7 +6,7 @@ import { network } from '../support/sessionPair.js';
 import { folder } from './folder.js';
 
 describe('a client that dies before it has processed anything', () => {
-  it('gets what was sent to it then, and nothing is in doubt', async () => {
+  it('receives the messages sent in the meantime, and nothing is in doubt', async () => {
     const path = folder();
     const net = network();
     const failures: string[] = [];
@@ -33,8 +33,8 @@ describe('a client that dies before it has processed anything', () => {
   });
 });
 
-describe('a server that dies before an ack has come', () => {
-  it('learns from the client that comes back what it has processed', async () => {
+describe('a server that crashes before an ack arrives', () => {
+  it('receives from the returning client the numbers that it has processed', async () => {
     const path = folder();
     const net = network();
     const message = createMessage('greeting', 'hello', { delivery: 'exactly-once' });

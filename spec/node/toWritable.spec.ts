@@ -116,7 +116,7 @@ describe('toWritable of a wire', () => {
   it.each([
     ['has ended', true],
     ['ends', false],
-  ])('fails with ERR_WIRE_CLOSED when the wire %s, instead of losing what is written', async (_, isBefore) => {
+  ])('fails with ERR_WIRE_CLOSED when the wire %s, instead of losing writes', async (_, isBefore) => {
     const { wire, close } = await socketPair((served) => served.subscribe());
     if (isBefore) {
       wire.complete();

@@ -189,7 +189,7 @@ describe('wireDuplex', () => {
       await close();
     });
 
-    it('with the error of the wire, for those who write and those who read', async () => {
+    it('with the error of the wire, for the writing and the reading side', async () => {
       const wire = connect({ link: webSocket('ws://127.0.0.1:1/wire'), codec: msgpack(), reconnect: { maxRetries: 0 } });
       const writing = wireDuplex(wire, 'a');
       writing.write('abc');
@@ -224,7 +224,7 @@ describe('wireDuplex', () => {
       await close();
     });
 
-    it('when the server has forgotten the session: its streams are gone', async () => {
+    it('when the server has forgotten the session and its streams', async () => {
       const first = await bytesPair((served) => ending(wireDuplex(served, 'test')).resume());
       const near = wireDuplex(first.wire, 'test');
       const error = errorOf(near);
@@ -264,7 +264,7 @@ describe('wireDuplex', () => {
         { duplex: 'x', offset: 0, bytes: Buffer.alloc(MIB - 300) },
         { code: 'ERR_STREAM_CLOSED', reason: 'the other side has sent more than it may' },
       ],
-    ])('with an error for what no duplex sends: %s', async (kind, payload, expected) => {
+    ])('with an error for an invalid part: %s', async (kind, payload, expected) => {
       const streams$ = new ReplaySubject<Duplex>();
       const { wire, close } = await bytesPair((served) => {
         const stream = wireDuplex(served, 'test');
@@ -293,7 +293,7 @@ describe('wireDuplex', () => {
     });
   });
 
-  it('leaves nothing to deliver when a reader is gone after it has read all', async () => {
+  it('keeps nothing to deliver when a reader ends after reading all', async () => {
     const { wire, cut, close } = testWire({ codec: msgpack(), serve: (served) => wireDuplex(served as Wire, 'test').resume() });
     const ended = lastValueFrom(wire, { defaultValue: undefined });
     const near = ending(wireDuplex(wire, 'test'));

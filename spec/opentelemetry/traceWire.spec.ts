@@ -33,7 +33,7 @@ const order = (headers?: Readonly<Record<string, unknown>>): Message =>
   createMessage<string, unknown>('order.placed', 'tea', headers ? { headers } : {});
 
 describe('traceWire', () => {
-  it('adds the context to the headers of a copy, beside those of the application', async () => {
+  it('adds the context to the headers of a copy, and keeps the headers of the application', async () => {
     const { wire, received } = traceable();
     const message = order({ tenant: 'a' });
     within('click', () => wire.next(message));
@@ -42,7 +42,7 @@ describe('traceWire', () => {
     expect(message.headers).toEqual({ tenant: 'a' });
   });
 
-  it('traces what `send` sends, too, whose receipt is the same', async () => {
+  it('also traces messages of `send`, with the same receipt', async () => {
     const { wire } = traceable();
     const message = order();
     expect(await within('click', () => wire.send(message))).toMatchObject({ id: message.id, status: 'acked' });
@@ -168,7 +168,7 @@ describe('traceWire', () => {
     expect(() => traceWire(wire, { maxOpen: 0 })).toThrow(new RangeError('traceWire: "maxOpen" must be > 0, got 0'));
   });
 
-  it('traces only what `filter` selects', async () => {
+  it('traces only messages that `filter` selects', async () => {
     const { wire, received } = traceable({ filter: ({ type }) => type !== 'order.placed' });
     wire.next(order());
     wire.next(createMessage('order.paid', 1));
@@ -176,7 +176,7 @@ describe('traceWire', () => {
     expect(received.map(({ headers }) => headers)).toEqual([undefined, { traceparent: traceparentOf(find('send order.paid')) }]);
   });
 
-  it('ends when it is unsubscribed: the wire is as it was', async () => {
+  it('stops when it is unsubscribed, and restores the wire', async () => {
     const { wire, received, tracing: subscription, down, up } = traceable();
     down();
     wire.next(order());
@@ -216,7 +216,7 @@ describe('traceWire', () => {
     }
   });
 
-  it('does not follow the receipts of a span that nobody records', async () => {
+  it('does not follow the receipts of a span that is not recorded', async () => {
     const { wire } = traceable({
       tracer: {
         startSpan: () => trace.wrapSpanContext({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 0 }),
@@ -227,7 +227,7 @@ describe('traceWire', () => {
     await expect(wire.send(order())).resolves.toMatchObject({ status: 'acked' });
   });
 
-  it('tells the outcome of a message that became a dead letter', async () => {
+  it('records the outcome of a message that became a dead letter', async () => {
     const onServerWire: PairOptions['onServerWire'] = (server) =>
       void server.pipe(consume(() => Promise.reject(new Error('no tea')), { retry: false })).subscribe();
     const { wire } = traceable({}, { onServerWire });

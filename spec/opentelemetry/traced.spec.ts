@@ -82,7 +82,7 @@ describe('traced', () => {
     expect(ancestry('called')).toEqual(['called', 'process job.wanted', '?']);
   });
 
-  it('continues the trace of the message, with its state and baggage, and not that of the active span', () => {
+  it('continues the trace of the message, with its state and baggage, not the trace of the active span', () => {
     let baggage: string | undefined;
     const handler = handle(() => void (baggage = propagation.getActiveBaggage()?.getEntry('user')?.value));
     spans.within('of the connection', () => handler(message()));
@@ -124,7 +124,7 @@ describe('traced', () => {
     expect(baggage).toBeUndefined();
   });
 
-  it('starts a trace of its own at a public endpoint, with a link to that of the sender, and without its baggage', () => {
+  it('starts a new trace at a public endpoint, with a link to the trace of the sender, without its baggage', () => {
     let baggage: unknown = 'unset';
     handle(() => void (baggage = propagation.getActiveBaggage()), { publicEndpoint: true })(message());
     const span = find('process job.wanted');

@@ -58,7 +58,7 @@ describe('tracedRequest', () => {
     expect(new Set(sent.map(({ headers }) => headers?.['traceparent']))).toEqual(new Set(requests.map(traceparentOf)));
   });
 
-  it('is the request as it is when the tracer fails', () => {
+  it('sends the request unchanged when the tracer fails', () => {
     const { wire, sent, say } = fakeWire();
     const fail = (): never => {
       throw new Error('the tracer fails');

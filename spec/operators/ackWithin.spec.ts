@@ -58,7 +58,7 @@ describe('ackWithin', () => {
     },
   );
 
-  it('tells in the receipt how often it was sent, and how long the ack took', () => {
+  it('reports in the receipt the number of attempts and the latency of the ack', () => {
     const { out } = run(of(item('a')), 10, { retries: 1 }, { 15: 'a' });
     expect(out).toEqual([{ id: 'a', status: 'acked', attempts: 2, latency: 15 }, 'complete']);
   });

@@ -96,7 +96,7 @@ describe('batchByKey', () => {
     ]);
   });
 
-  it('emits what is open before the error of the source, or of the key', async () => {
+  it('emits open batches before the error of the source, or of the key', async () => {
     const boom = new Error('boom');
     const failing = (item: string): string => {
       if (item === '!') throw boom;
@@ -200,7 +200,7 @@ describe('batchByKey', () => {
       expect(other).toEqual(fed);
     });
 
-    it.each(['complete', 'error'] as const)('emits what is open before a re-entrant %s', (end) => {
+    it.each(['complete', 'error'] as const)('emits open batches before a re-entrant %s', (end) => {
       const source = new Subject<string>();
       const seen: string[] = [];
       source.pipe(batchByKey(first, { maxSize: 2 }), materialize()).subscribe((notification) => {
@@ -212,7 +212,7 @@ describe('batchByKey', () => {
       expect(seen).toEqual(['a1 a2', 'b1', end === 'error' ? 'E' : 'C']);
     });
 
-    it('emits nothing that comes after a failed key', () => {
+    it('emits no value after a failed key', () => {
       const source = new Subject<string>();
       const seen: string[] = [];
       const failing = (item: string): string => {
@@ -266,7 +266,7 @@ describe('batchByKey', () => {
     });
   });
 
-  it('does what a plain array does, in time', () => {
+  it('behaves as a plain array, over time', () => {
     const events = array(record({ pause: integer({ min: 0, max: 6 }), key: constantFrom('a', 'b', 'c', undefined) }));
     const options = record({
       maxSize: integer({ min: 1, max: 4 }),

@@ -94,7 +94,7 @@ describe('conflateByKey', () => {
     expect(work.running()).toEqual(['0', '2', '3', '4', '5']);
   });
 
-  it('lets a key that was dropped come again, behind the others', () => {
+  it('accepts a dropped key again, behind the others', () => {
     const work = createWork<string>();
     const source = new Subject<string>();
     const { values } = record(source.pipe(conflateByKey(letterOf, work.start, { maxKeys: 2 })));
@@ -122,7 +122,7 @@ describe('conflateByKey', () => {
   });
 
   describe('when a subscriber feeds the source', () => {
-    it('conflates what it adds with what waits', () => {
+    it('conflates re-entrant values with waiting ones', () => {
       const source = new Subject<string>();
       const work = createWork<string>();
       const seen: string[] = [];
@@ -135,7 +135,7 @@ describe('conflateByKey', () => {
       expect(seen).toEqual(['a', 'B', 'c']);
     });
 
-    it('starts what it adds of the key that is at work when that has ended', () => {
+    it('starts a re-entrant value of a running key when its inner stream has ended', () => {
       const source = new Subject<string>();
       const seen: string[] = [];
       source.pipe(conflateByKey(letterOf, (letter) => of(letter))).subscribe((letter) => {
@@ -165,7 +165,7 @@ describe('conflateByKey', () => {
     ]);
   });
 
-  it('ends when onDrop throws, and asks it no more', async () => {
+  it('ends when onDrop throws, and does not call it again', async () => {
     let calls = 0;
     const onDrop = (): never => {
       calls++;

@@ -15,7 +15,7 @@ describe('expire', () => {
     throwing: { onExpired: (fail) => expire({ scheduler: later, onExpired: fail }) },
   });
 
-  it('drops what is expired, and reports it', () => {
+  it('drops expired messages, and reports them', () => {
     const scheduler = new VirtualTimeScheduler();
     scheduler.frame = 1_000;
     const alive = [ping({ timestamp: 0 }), ping({ timestamp: 0, ttl: 1_001 }), ping({ timestamp: 2_000, ttl: 1 })];

@@ -87,7 +87,7 @@ describe('idempotent', () => {
       return { source, work, left, result: record(source.pipe(idempotent(handler, { key }))) };
     }
 
-    it('lets repeats share it, also what it has emitted before', () => {
+    it('shares its result with repeats, including earlier values', () => {
       const { source, work, result } = running();
       source.next('a');
       work[0]!.next('one');
@@ -99,7 +99,7 @@ describe('idempotent', () => {
       expect(result.values).toEqual(['one', 'one', 'two', 'two', 'one', 'two']);
     });
 
-    it('fails all who share it, and leaves the others', async () => {
+    it('fails all subscribers that share it, and no others', async () => {
       const { source, work, left, result } = running();
       source.next('a');
       source.next('a');
@@ -123,7 +123,7 @@ describe('idempotent', () => {
   });
 
   describe('with a store', () => {
-    it('finds what others have stored, and stores for others', async () => {
+    it('finds results that others have stored, and stores results for others', async () => {
       const store = memoryResults();
       store.put('b', ['stored']);
       const { handler } = counting();
@@ -132,7 +132,7 @@ describe('idempotent', () => {
       expect(await answers('a', handler, { store })).toEqual(['a1']);
     });
 
-    it('shares what runs among its subscriptions, until the last of them leaves', () => {
+    it('shares running work among its subscriptions, until the last one unsubscribes', () => {
       const work = new Subject<string>();
       let calls = 0;
       const once = idempotent(
@@ -169,7 +169,7 @@ describe('idempotent', () => {
       expect(await lastValueFrom(of('a').pipe(once))).toBe('a');
     });
 
-    it('waits for one that takes its time: repeats share the look-up, and completion comes after the result is stored', () => {
+    it('waits for an asynchronous store: repeats share the lookup, and the stream completes after the result is stored', () => {
       const found = new Subject<unknown>();
       const stored = new Subject<void>();
       const { handler, calls } = counting();

@@ -26,7 +26,7 @@ describe('ofType', () => {
     expect(await lastValueFrom(of(ping, pong, own).pipe(types))).toEqual(['system.pong', 'system.ping.own']);
   });
 
-  it('finds no type in what every object has', async () => {
+  it('does not match properties of every object as types', async () => {
     expect(await lastValueFrom(of<Message>(ping).pipe(ofType('constructor', '__proto__', 'toString'), toArray()))).toEqual([]);
   });
 });

@@ -84,7 +84,7 @@ describe('priorityMerge', () => {
     subscription.unsubscribe();
   });
 
-  it('goes by the priority of a message, and takes what has none for NORMAL', () => {
+  it('uses the priority of a message, and NORMAL without one', () => {
     const work = createWork();
     const values = [
       { priority: MessagePriority.LOW },
@@ -166,7 +166,7 @@ describe('priorityMerge', () => {
   });
 
   describe('when a subscriber feeds the source', () => {
-    it('puts what it adds behind its equals, and loses nothing', () => {
+    it('adds re-entrant values behind those of equal priority, and loses nothing', () => {
       const source = new Subject<number>();
       const merged: number[] = [];
       const blocker = new Subject<never>();
@@ -181,7 +181,7 @@ describe('priorityMerge', () => {
       expect(merged.slice(6)).toEqual([4, 104]);
     });
 
-    it('lets what it adds wait for what waits, when it has ended another inner stream', () => {
+    it('starts a waiting value before one that is added at the end of an inner stream', () => {
       const source = new Subject<string>();
       const work = createWork();
       const merged: unknown[] = [];
@@ -256,7 +256,7 @@ describe('priorityMerge', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it.each(['overflow', 'expired'])('ends when onDrop throws at a value that is %s, and asks it no more', (reason) => {
+  it.each(['overflow', 'expired'])('ends when onDrop throws for a value that is %s, and does not call it again', (reason) => {
     const boom = new Error('boom');
     const onDrop = jest.fn<() => void>(() => {
       throw boom;
@@ -286,7 +286,7 @@ describe('priorityMerge', () => {
     expect(work.running()).toEqual([]);
   });
 
-  it('lets unsubscribe throw what onDrop throws then, as finalize does', () => {
+  it('throws an exception of onDrop from unsubscribe, as finalize does', () => {
     const onDrop = (): never => {
       throw new Error('boom');
     };
@@ -310,7 +310,7 @@ describe('priorityMerge', () => {
     expect(source.observed).toBe(false);
   });
 
-  it('does what a plain array does', () => {
+  it('behaves as a plain array', () => {
     const step = record({ priority: integer({ min: 0, max: 3 }), ends: integer({ min: 0, max: 3 }) });
     const limits = record({ concurrency: integer({ min: 1, max: 3 }), maxSize: integer({ min: 1, max: 5 }) });
     assert(

@@ -102,7 +102,7 @@ describe('resequence', () => {
     expect(result.values).toEqual([-2, -1, 0]);
   });
 
-  it('stops in the middle of what was held when a subscriber leaves', () => {
+  it('stops in the middle of held values when a subscriber unsubscribes', () => {
     const source = new Subject<number>();
     const { values } = record(source.pipe(resequence(itself, { first: 1 }), take(2)));
     [2, 3, 5, 1].forEach((number) => source.next(number));
@@ -133,7 +133,7 @@ describe('resequence', () => {
     expect(seen).toEqual([1, 2, 3, 4, 6, 20]);
   });
 
-  it('emits what is held before an error of the source, but not after one of a callback', async () => {
+  it('emits held values before an error of the source, but not after an error of a callback', async () => {
     const boom = new Error('boom');
     const failing = concat(
       of(1, 3),
@@ -149,7 +149,7 @@ describe('resequence', () => {
     expect([result.values, await result.ended]).toEqual([[1], worse]);
   });
 
-  it('orders whatever comes, and accounts for each number once', () => {
+  it('orders random input, and accounts for each number once', () => {
     const shuffled = shuffledSubarray([...Array(60).keys()], { minLength: 1 });
     assert(
       property(shuffled, array(integer({ min: 0, max: 59 }), { maxLength: 10 }), integer({ min: 1, max: 70 }), (some, again, maxSize) => {
@@ -166,7 +166,7 @@ describe('resequence', () => {
     );
   });
 
-  it('passes on what is in order already', async () => {
+  it('passes on values that are already in order', async () => {
     const numbers = [...Array(1_000).keys()];
     expect(await lastValueFrom(from(numbers).pipe(resequence(itself), toArray()))).toEqual(numbers);
   });

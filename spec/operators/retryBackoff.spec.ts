@@ -37,7 +37,7 @@ describe('retryBackoff', () => {
     }
   });
 
-  it('tells onRetry the attempt, the delay and the error', () => {
+  it('calls onRetry with the attempt, the delay and the error', () => {
     const told: RetryAttempt[] = [];
     delaysOf({ onRetry: (retry) => told.push(retry) }, 2);
     expect(told).toEqual([
@@ -58,7 +58,7 @@ describe('retryBackoff', () => {
     expect(attempts).toEqual([1, 2, 1, 2, 3]);
   });
 
-  it('asks neither backoffDelay nor onRetry about an attempt that will not happen', () => {
+  it('calls neither backoffDelay nor onRetry after the last attempt', () => {
     const asked: unknown[] = [];
     const backoffDelay = (iteration: number): number => asked.push(iteration);
     delaysOf({ backoffDelay, onRetry: () => asked.push('onRetry'), maxRetries: 1 });

@@ -108,7 +108,7 @@ export function inboxContract(openPool: () => PostgresPool): void {
     expect(await ready(recordOf(inbox, 'ann'))).toEqual({ cursor: cursor(3), session: 'x' });
   });
 
-  it('reads all writes that were started before a claim, also those without a subscriber', async () => {
+  it('reads all writes that were started before a claim, including those without a subscriber', async () => {
     const inbox = open();
     (inbox.commit(leaseOf('ann'), cursor(1), []) as Observable<void>).subscribe();
     (inbox.commit(leaseOf('ann'), cursor(2), []) as Observable<void>).subscribe().unsubscribe();
@@ -176,7 +176,7 @@ export function inboxContract(openPool: () => PostgresPool): void {
       throw boom;
     };
 
-    it('stores nothing of the commit, and delivers what the effect has thrown', async () => {
+    it('stores nothing of the commit, and delivers the exception of the effect', async () => {
       const inbox = open();
       await ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'))));
       const completions = [...effects(put('two')), { deadLetter: letter('a') }, ...effects(throws)];

@@ -27,7 +27,7 @@ describe('postgresInbox on PGlite', () => {
     expect((await lite.db.query('select pid from "Other_1".senders')).rows).toEqual([{ pid: 'ann' }]);
   });
 
-  it('makes a message whose statement fails a dead letter after its retries, and the session goes on', async () => {
+  it('stores a dead letter for a message whose statement fails after its retries, and continues the session', async () => {
     const inbox = postgresInbox({ pool: lite.pool });
     const { wire, close } = pair({
       server: { inbox },
@@ -74,7 +74,7 @@ describe('postgresInbox', () => {
     await expect(ready(inbox.deadLetters.count())).rejects.toMatchObject(failed);
   });
 
-  it('gives up a server that does not answer, closes the connection, and returns one that comes later', async () => {
+  it('gives up a server that does not respond, closes the connection, and releases one that arrives later', async () => {
     const released: unknown[] = [];
     const silent: PostgresClient = { query: () => new Promise(() => undefined), release: (destroy) => void released.push(destroy) };
     const timedOut = { code: 'ERR_STORE', fault: 'failed', cause: { message: 'the transaction has taken longer than 20 ms' } };

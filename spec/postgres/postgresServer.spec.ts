@@ -91,7 +91,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
     expect((await names()).sort()).toEqual(['x..', 'y..']);
   });
 
-  it('fails the commits whose connection is cut, and goes on over another one', async () => {
+  it('fails the commits of a lost connection, and continues over another one', async () => {
     const inbox = postgresInbox({ pool });
     const cut = ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'), sleep)));
     const result = expect(cut).rejects.toMatchObject(failed);

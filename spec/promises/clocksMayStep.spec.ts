@@ -134,7 +134,7 @@ describe('when the clock of the system steps', () => {
     expect(values).toEqual(['done']);
   });
 
-  it.each(STEPS)('a client returns to a server that stopped when the server has asked it to: %s', async (_, by) => {
+  it.each(STEPS)('a client returns to a stopped server after the requested delay: %s', async (_, by) => {
     const { wire, ends, enter } = client({});
     await enter();
     ends[0]?.send('["bye",200]');
@@ -162,7 +162,7 @@ describe('when the clock of the system steps', () => {
     wire.unsubscribe();
   });
 
-  it.each(STEPS)('a queue drops what has waited for maxAge, and nothing else: %s', async (_, by) => {
+  it.each(STEPS)('a queue drops messages that have waited for maxAge, and no others: %s', async (_, by) => {
     const { next, drops$, depth$, close } = queue('jobs', { maxAge: 100 });
     const drops = record(drops$);
     const depth = record(depth$);
@@ -183,7 +183,7 @@ describe('when the clock of the system steps', () => {
     close();
   });
 
-  it.each(STEPS)('a queue counts the age from a timestamp as it was when the message arrived: %s', async (_, by) => {
+  it.each(STEPS)('a queue measures the age from the arrival of the message: %s', async (_, by) => {
     const { next, drops$, take, close } = queue('jobs', { maxAge: 100, ageFrom: 'timestamp' });
     const drops = record(drops$);
     next(createMessage('test.any', null, { id: 'a', timestamp: Date.now() - 40 }));
@@ -293,7 +293,7 @@ describe('when the clock of the system steps, lmdbStore', () => {
     store.close();
   });
 
-  it.each(STEPS)('forgets nobody when it is opened again: %s', async (_, by) => {
+  it.each(STEPS)('forgets no sender when it is opened again: %s', async (_, by) => {
     const path = folder();
     for (let times = 0; times < 3; times++) {
       const store = lmdbStore({ path, cursorTtl: 30 * 24 * HOUR });

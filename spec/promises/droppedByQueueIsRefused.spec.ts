@@ -5,7 +5,7 @@ import { connect } from '../../lib/wire/connect.js';
 import { wireServer } from '../support/wireServer.js';
 
 describe('a message that a queue drops', () => {
-  it('is refused: its sender learns that it was not processed', async () => {
+  it('is refused: its sender receives the receipt refused', async () => {
     const jobs = queue('jobs', { maxSize: 2, maxAge: 300 });
     const server = await wireServer((wire) => wire.subscribe(jobs));
     const wire = connect({ link: webSocket(server.url) });

@@ -33,7 +33,7 @@ describe('A payload that is changed after next', () => {
     close();
   });
 
-  it('offline, without a durable outbox: sent as it is when the connection is back', async () => {
+  it('offline, without a durable outbox: encoded when the connection is back', async () => {
     let arrived: Recording<Message> | undefined;
     const { wire, serverWire, down, up, close } = pair({ onServerWire: (served) => void (arrived = record(served)) });
     await serverWire();

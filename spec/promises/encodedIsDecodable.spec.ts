@@ -15,7 +15,7 @@ const refusal = (encode: () => unknown): string => {
   return 'encoded';
 };
 
-describe('what a codec encodes, the other side can decode', () => {
+describe('the other side can decode every encoded frame', () => {
   it.each<[string, unknown]>([
     ['in a payload', both(0)],
     ['deeper', { list: [both(0)] }],

@@ -187,7 +187,7 @@ describe('a message that says it is encrypted', () => {
 });
 
 describe('encryptPayload with a policy', () => {
-  it('encrypts what the policy selects and what is marked, and sends all in the order of the source', async () => {
+  it('encrypts selected and marked messages, and sends all in the order of the source', async () => {
     const { wire, served, text } = await connected();
     const received = record(served.pipe(decryptPayload(ring(), { plain: 'pass' })));
     const messages = Array.from({ length: 30 }, (_, index) => {

@@ -24,7 +24,7 @@ const failureOf = (sent: Promise<unknown>): Promise<RxwireError> =>
 describe.each(protocols)('The rejection of send() says why the wire has ended (%s)', (_, protocol) => {
   const reason = new UnauthorizedError(4401, 'the token was not accepted');
 
-  it('of a message that waits, and of one that comes afterwards: in its cause and in its text', async () => {
+  it('of a waiting message, and of a later one: in its cause and in its text', async () => {
     const net = network();
     net.down();
     const wire = net.connect({ protocol });
@@ -75,7 +75,7 @@ describe.each(protocols)('The rejection of send() says why the wire has ended (%
   });
 
   it.each([undefined, null, 'text', 7, {}, { id: 3, type: 'test.any' }, [named('a')]])(
-    'what is no message is an ERR_INVALID_MESSAGE that says what was expected, and the next message is sent: %j',
+    'an invalid message is an ERR_INVALID_MESSAGE with the expected form, and the next message is sent: %j',
     async (value) => {
       const net = network();
       const served = new Subject<Message>();

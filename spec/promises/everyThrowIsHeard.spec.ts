@@ -126,7 +126,7 @@ describe.each(cases)('a handler of %s that %s', (name, _way, operator, fail, cod
     expect(await ended).toMatchObject({ code, id: 'bad', type: 'test.any', cause: boom });
   });
 
-  it('is passed to onError on such a stream, which goes on', async () => {
+  it('is passed to onError on such a stream, which continues', async () => {
     const heard: unknown[] = [];
     const { source, seen, isOver } = alone({ onError: (error, { id }) => void heard.push([error, id]) });
     await eventually(() => expect(heard).toMatchObject([[{ code, cause: boom }, 'bad']]));
@@ -135,7 +135,7 @@ describe.each(cases)('a handler of %s that %s', (name, _way, operator, fail, cod
     expect(isOver()).toBe(false);
   });
 
-  it('ends such a stream with what onError throws', async () => {
+  it('ends such a stream with the exception of onError', async () => {
     const other = new Error('other');
     const { ended } = alone({
       onError() {
@@ -145,7 +145,7 @@ describe.each(cases)('a handler of %s that %s', (name, _way, operator, fail, cod
     expect(await ended).toBe(other);
   });
 
-  it('is reported in errors$ of the wire that delivers the message, and the stream goes on', async () => {
+  it('is reported in errors$ of the wire that delivers the message, and the stream continues', async () => {
     const { wire, errors, seen, stream } = await onWire({});
     wire.next(message('bad'));
     await wire.send(message('good'));
@@ -161,7 +161,7 @@ describe.each(cases)('a handler of %s that %s', (name, _way, operator, fail, cod
     expect(errors).toEqual([(heard[0] as readonly unknown[])[0]]);
   });
 
-  it('ends the stream of a wire with what onError throws, and does not ack the message', async () => {
+  it('ends the stream of a wire with the exception of onError, and does not ack the message', async () => {
     const other = new Error('other');
     const { wire, stream } = await onWire({
       onError() {
@@ -246,7 +246,7 @@ it('a message that too many others keep from a handler ends a stream that no wir
   for (const { ended } of streams) expect(await ended).toMatchObject({ code: 'ERR_OVERFLOW' });
 });
 
-it('puts a message back that fails in a queue that nobody listens to', async () => {
+it('puts a failed message back into a queue without subscribers', async () => {
   const made = createQueue();
   const fail = (): never => {
     throw boom;

@@ -134,7 +134,7 @@ describe('the dead letters of a wire', () => {
     expect([left.length, left[0]]).toEqual([1_000, '1']);
   });
 
-  it('are those of all wires of a server, and outlive the wire', async () => {
+  it('contain the letters of all wires of a server, and outlive the wire', async () => {
     const { wire, served, serverWire, connect } = await serving(operators['consume']!);
     await wire.send(message('a'));
     const ended = record(served);
@@ -198,7 +198,7 @@ describe.each(Object.entries(operators))('a store that takes its time, with %s',
     expect(await acked.take(1)).toMatchObject([{ id: 'a' }]);
   });
 
-  it('ends the stream with its error when it fails, and the message comes again to the next server', async () => {
+  it('ends the stream with its error when it fails, and the next server receives the message again', async () => {
     const full = new Error('full');
     let isFull = true;
     const { deadLetters, letters } = { deadLetters: memoryDeadLetters(), letters: [] as string[] };
@@ -225,7 +225,7 @@ describe('with an inbox', () => {
     expect(lettersOf(served.deadLetters)).toEqual([]);
   });
 
-  it('of LMDB, deadLetters of the wire are those of the store, each once', async () => {
+  it('deadLetters of the wire are the letters of the LMDB store, each once', async () => {
     const store = lmdbStore({ path: folder() });
     cleanups.push(store.close);
     const { wire, served } = await serving(operators['consume']!, { server: { inbox: store.inbox } });
@@ -285,7 +285,7 @@ describe('the session', () => {
     ['route', operators['route']!, 'ERR_HANDLER'],
     ['use', operators['use']!, 'ERR_MIDDLEWARE'],
     ['process of a queue', operators['process of a queue']!, 'ERR_HANDLER'],
-  ])('learns that the message is a dead letter, with a code, and nothing that is secret: %s', (_, operator, code) => {
+  ])('receives the rejection of a dead letter, with a code and without secrets: %s', (_, operator, code) => {
     for (const terms of [{}, { keep: () => undefined }]) {
       const outcomes = outcomesOf(operator, terms);
       expect(outcomes).toMatchObject([{ rejection: { kind: 'dead-lettered', code, reason: expect.any(String) } }]);
@@ -293,7 +293,7 @@ describe('the session', () => {
     }
   });
 
-  it('learns nothing of the kind of a message that was processed', () => {
+  it('receives no rejection of a message that was processed', () => {
     expect(outcomesOf(consume(() => undefined))).not.toMatchObject([{ rejection: expect.anything() }]);
   });
 });

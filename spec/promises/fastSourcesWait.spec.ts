@@ -201,7 +201,7 @@ describe.each(protocols)('A stream that overruns the queue of its wire (%s)', (n
     expect(rejected).toEqual(Array.from({ length: 20 }, () => 'ERR_DROPPED'));
   });
 
-  it('counts the dropped messages among those that are left after the drain timeout', async () => {
+  it('includes the dropped messages in the count after the drain timeout', async () => {
     const wire = connect({ link: webSocket(`ws://127.0.0.1:${await freePort()}/wire`), protocol, maxQueued: 10, drainTimeout: 50 });
     const here = record(wire);
     from(numbers(30).map(message)).subscribe(wire);

@@ -29,7 +29,7 @@ describe('reply on a finite stream that is no wire', () => {
     expect(shown(replies)).toEqual(['reply.last a', 'reply.last b', 'reply.last c', 'reply.last d']);
   });
 
-  it('answers what an operator has taken of a wire that goes on', async () => {
+  it('answers requests that an operator has taken from a wire that continues', async () => {
     const { wire, serverWire, close } = pair({
       onServerWire: (served) =>
         served.pipe(take(2), reply({ 'test.ask': async ({ payload }) => payload })).subscribe((answer) => served.next(answer)),

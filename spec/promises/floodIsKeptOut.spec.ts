@@ -73,7 +73,7 @@ describe('an address that opens connections faster than connectionRate', () => {
     expect(open).toBeLessThan(150);
   });
 
-  it('may be as fast as it likes with connectionRate: false', async () => {
+  it('has no limit with connectionRate: false', async () => {
     const { url } = await start({ connectionRate: false });
     expect(new Set(await Promise.all(Array.from({ length: 150 }, () => opening(url))))).toEqual(new Set(['open']));
   });
@@ -90,7 +90,7 @@ describe('an address that opens connections faster than connectionRate', () => {
     expect(count()).toBe(0);
   });
 
-  it('goes on over the connections that it has: polls and POSTs are not counted', async () => {
+  it('continues over its open connections: polls and POSTs are not counted', async () => {
     const { url, wire } = await start();
     const link = rawLink(url);
     expect((await link.post(1, [helloFrame()])).status).toBe(200);
@@ -113,7 +113,7 @@ describe('an address that opens connections faster than connectionRate', () => {
   });
 });
 
-describe('an address that goes on although it is refused', () => {
+describe('an address that continues although it is refused', () => {
   it('gets into debt: its connections are closed unread, until it has stopped for a while', async () => {
     const { url } = await start();
     haste = 10;
@@ -145,7 +145,7 @@ describe('an address that goes on although it is refused', () => {
     expect(await connections()).toBe(0);
   });
 
-  it('has no debt greater than its burst, however long it goes on', () => {
+  it('never has a debt greater than its burst', () => {
     const limiter = createConnectionLimiter({ perSecond: 20, burst: 100 }, scheduler);
     for (let count = 0; count < 100_000; count++) if (!limiter.isBlocked('192.0.2.1')) limiter.take('192.0.2.1');
     expect(limiter.isBlocked('192.0.2.1')).toBe(true);
@@ -199,7 +199,7 @@ describe('the address of a client behind proxies', () => {
     expect(await opening(url, from('2001:db8:1:3::1, 198.51.100.1'))).toBe('open');
   });
 
-  it('is that of the socket without trustProxy: any client can write the header', async () => {
+  it('is the address of the socket without trustProxy: any client can write the header', async () => {
     const { url } = await start();
     await openings(3, url);
     expect(await opening(url, from('192.0.2.7'))).toMatch('429');

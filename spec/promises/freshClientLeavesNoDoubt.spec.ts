@@ -32,7 +32,7 @@ describe('a client that has accepted no message from any server', () => {
     serving.unsubscribe();
   });
 
-  it('is none after its first message: a server that does not know the client leaves in doubt what may have been sent', async () => {
+  it('ends after its first message: with a server that does not know the client, sent messages are in doubt', async () => {
     const net = network();
     const first = net.serve({}, (served: Wire) => served.next(createMessage('test.any', 1)));
     const wire = net.connect({ delivery: 'exactly-once' });

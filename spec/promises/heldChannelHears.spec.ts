@@ -15,7 +15,7 @@ describe('a channel that the application holds while a thousand others are used'
     for (let index = 0; index < 2_001; index++) wire.channel(`other.${index}`);
   };
 
-  it('hears what a new channel of its name hears', async () => {
+  it('receives the messages of a new channel of the same name', async () => {
     const { hall, wire } = start();
     const held = wire.channel('room.1');
     useOthers(wire);
@@ -30,7 +30,7 @@ describe('a channel that the application holds while a thousand others are used'
     expect(payloads(await heard[1].take(2))).toEqual(['one', 'two']);
   });
 
-  it('and its state and its gaps, which have subscribers, stay those of the name', async () => {
+  it('keeps its state and its gaps, which have subscribers', async () => {
     const { wire } = start();
     const held = wire.channel('room.1');
     const states = record(held.state$);

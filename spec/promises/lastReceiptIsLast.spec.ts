@@ -62,7 +62,7 @@ describe('The last receipt of a message is the last', () => {
     close();
   });
 
-  it('goes on after a subscriber that ends the wire with the first "sent" of a batch', async () => {
+  it('continues after a subscriber that ends the wire with the first "sent" of a batch', async () => {
     const { wire, serverWire, close } = pair({ onServerWire: (served) => served.subscribe() });
     await serverWire();
     const receipts = record(wire.receipts$);

@@ -9,7 +9,7 @@ import { wireServer } from '../support/wireServer.js';
 
 const row = (id: string): Message => createMessage('test.row', id, { id });
 
-describe('a wire whose last subscriber has gone', () => {
+describe('a wire whose last subscriber has unsubscribed', () => {
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -30,7 +30,7 @@ describe('a wire whose last subscriber has gone', () => {
     ['by an error of its own', (wire: Wire) => wire.pipe(map(({ id }) => fail(id))).subscribe({ error: () => undefined })],
     ['with take(1)', (wire: Wire) => wire.pipe(take(1)).subscribe()],
     ['with a Promise', (wire: Wire) => void firstValueFrom(wire)],
-  ])('tells the sender that later messages were not processed, and keeps them: %s', async (_, onWire) => {
+  ])('rejects later messages to their sender, and keeps them as dead letters: %s', async (_, onWire) => {
     const { wire, served } = await start(onWire);
     await wire.send(row('a'));
     const errors = record(served().errors$);

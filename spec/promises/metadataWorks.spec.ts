@@ -45,7 +45,7 @@ describe('metadata that did nothing', () => {
       await close();
     });
 
-    it('never lowers a guarantee, and gives way to the delivery of the message', () => {
+    it('never lowers a guarantee; the delivery of the message takes precedence', () => {
       const persistent = order({ persistent: true });
       expect(deliveryOf(persistent, 'at-most-once')).toBe('at-least-once');
       expect(deliveryOf(persistent, 'exactly-once')).toBe('exactly-once');
@@ -62,7 +62,7 @@ describe('metadata that did nothing', () => {
       expect(consumeFailing(order({ maxRetries: 5 }), { retry: { maxRetries: 1 } }).calls).toBe(6);
     });
 
-    it('counts the retries that a message has had before', () => {
+    it('counts the earlier retries of a message', () => {
       expect(consumeFailing(order({ maxRetries: 5, retryCount: 3 })).calls).toBe(3);
       expect(consumeFailing(order({ maxRetries: 5, retryCount: 9 })).calls).toBe(1);
     });
@@ -72,7 +72,7 @@ describe('metadata that did nothing', () => {
       expect(consumeFailing(order({ maxRetries: 5 }), { retry: false }).calls).toBe(1);
     });
 
-    it('counts up in the dead letter, and leaves the message as it was', () => {
+    it('increases the count in the dead letter, and does not change the message', () => {
       const message = order({ maxRetries: 2, retryCount: 1, tenant: 'eu' });
       const { letters } = consumeFailing(message);
       expect(letters.map((letter) => letter.message.metadata)).toEqual([{ maxRetries: 2, retryCount: 2, tenant: 'eu' }]);
@@ -81,7 +81,7 @@ describe('metadata that did nothing', () => {
       expect(consumeFailing(order(), { retry: false }).letters[0]?.message.metadata).toBeUndefined();
     });
 
-    it('goes on counting in a replay', () => {
+    it('continues the count in a replay', () => {
       const letters = memoryDeadLetters();
       letters.add(consumeFailing(order({ maxRetries: 2 })).letters[0]!);
       const replayed: Message[] = [];

@@ -52,7 +52,7 @@ describe('a message that was never sent is never in doubt', () => {
     };
   }
 
-  it('sends what was stored offline, after the process has ended and the server has forgotten the client', async () => {
+  it('sends messages stored offline, after the process has ended and the server has forgotten the client', async () => {
     const { client, server } = await start();
     const before = await server();
     const first = client();
@@ -74,7 +74,7 @@ describe('a message that was never sent is never in doubt', () => {
     expect(second.errors.values.map(({ code }) => code)).not.toContain('ERR_IN_DOUBT');
   });
 
-  it('gives up what was sent into a dead connection, and sends what was stored after it', async () => {
+  it('gives up messages sent into a dead connection, and sends those stored after it', async () => {
     const { client, server, proxy } = await start();
     const before = await server();
     const first = client();

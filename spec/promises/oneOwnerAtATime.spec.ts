@@ -180,7 +180,7 @@ describe('A client has one owner at a time, whatever number of servers share the
     await close();
   });
 
-  it('lets a client return that comes while its session ends', async () => {
+  it('accepts a client that returns while its session ends', async () => {
     const inbox = fakeInbox();
     const answer$ = new ReplaySubject<void>();
     let renewals = 0;

@@ -15,13 +15,13 @@ import { leaseOf, recordOf } from '../support/inboxes.js';
 
 const MONTH = 2_592_000_000;
 
-describe('a store that removes what is old', () => {
+describe('a store that removes old records', () => {
   const open = (options: Omit<LmdbStoreOptions, 'path'>) => {
     const path = folder();
     return { path, store: lmdbStore({ path, ...options }) };
   };
 
-  it('does not end the session of a connected client that is idle, however many strangers come', async () => {
+  it('does not end the session of a connected idle client, for any number of new clients', async () => {
     const { store } = open({ maxOutboxes: 4, maxSenders: 4 });
     const links$ = new Subject<ServedLink>();
     const wires: Wire[] = [];
@@ -71,7 +71,7 @@ describe('a store that removes what is old', () => {
     store.close();
   });
 
-  it('is told by its server when a session ends', async () => {
+  it('is informed by its server at the end of a session', async () => {
     const used: string[] = [];
     const inbox: Inbox = {
       claim(pid, decide) {
@@ -100,7 +100,7 @@ describe('a store that removes what is old', () => {
 });
 
 describe('an outbox whose head is missing', () => {
-  it('has no newer owner: the owner stores it again, and is told that it was lost', async () => {
+  it('has no newer owner: the owner stores it again, and receives evicted', async () => {
     const path = folder();
     const store = lmdbStore({ path });
     const outbox = store.outbox('ann');

@@ -35,7 +35,7 @@ function faulty(codec: Codec): Codec {
 const good = (id: string): Message => createMessage('test.any', id, { id });
 const poison = (id: string): Message => createMessage('test.poison', id, { id });
 
-describe('a batch that cannot be decoded is set aside, and the session goes on', () => {
+describe('a batch that cannot be decoded is set aside, and the session continues', () => {
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -60,7 +60,7 @@ describe('a batch that cannot be decoded is set aside, and the session goes on',
   it.each([
     ['text', json()],
     ['bytes', msgpack()],
-  ])('its sender learns that it is dead, and the messages behind it arrive: %s', async (_, codec) => {
+  ])('its sender receives the receipt dead, and later messages arrive: %s', async (_, codec) => {
     const { wire, wires, got, errors } = await start(codec);
     await wire.send(good('a'));
     const rejected = expect(wire.send(poison('b'))).rejects.toMatchObject({ code: 'ERR_DECODE' });
@@ -103,7 +103,7 @@ describe('a batch that cannot be decoded is set aside, and the session goes on',
     expect([...(letters[0]?.message.payload as { readonly body: Uint8Array }).body]).toEqual([0xc1, 1, 2, 3]);
   });
 
-  it('is kept once the store of dead letters works again, and the session goes on', async () => {
+  it('is kept when the store of dead letters works again, and the session continues', async () => {
     const letters = memoryDeadLetters();
     let failures = 2;
     const add = (letter: DeadLetter): MaybeAsync<void> =>

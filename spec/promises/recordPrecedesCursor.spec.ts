@@ -6,7 +6,7 @@ import { fakeInbox, type Write } from '../support/fakeInbox.js';
 import { pair } from '../support/sessionPair.js';
 
 describe('the record of a new client', () => {
-  it('is stored before its cursor: a cursor without a record would count for the messages of a later session, and anybody could claim it', async () => {
+  it('is stored before its cursor: a cursor without a record would apply to a later session, and any client could claim it', async () => {
     const inbox = fakeInbox();
     const order: string[] = [];
     let isBroken = true;

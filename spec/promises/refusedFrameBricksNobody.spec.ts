@@ -115,7 +115,7 @@ describe('a message that the other side would refuse', () => {
 
   const codecs = (codec: Codec) => ({ codecs: [codec] });
 
-  describe.each([false, true])('is dead, and what is behind it goes out, also after a restart of the client: %s', (restart) => {
+  describe.each([false, true])('is dead, and later messages are sent, also after a restart of the client: %s', (restart) => {
     it('a frame that is larger than the server accepts', () =>
       check(big(2 * MIB), 'dead, ERR_FRAME_TOO_LARGE', { client: {}, server: {}, restart }));
 
@@ -185,7 +185,7 @@ describe('a message that the other side would refuse', () => {
     it.each<[string, ForeignServerOptions, string]>([
       ['1009', { maxPayload: 64 * 1024 }, '1009'],
       ['4400', { refuse: (_, text) => (text.length > 64 * 1024 ? 4400 : undefined) }, '4400'],
-    ])('is given up alone when the server closes with %s each time that it comes', async (_, options, code) => {
+    ])('is given up alone when the server closes with %s for it each time', async (_, options, code) => {
       const { got, client } = await foreign(options);
       const { wire, outcome, errors } = client();
       for (const one of [item('a'), item('b'), big(100_000), item('c')]) wire.next(one);
@@ -222,7 +222,7 @@ describe('a message that the other side would refuse', () => {
       expect(errors()).not.toContainEqual(expect.objectContaining({ code: 'ERR_REFUSED' }));
     });
 
-    it('ends the wire when the server refuses all that comes, and most of the messages stay in the outbox', async () => {
+    it('ends the wire when the server refuses each message, and most of the messages stay in the outbox', async () => {
       let isBroken = true;
       const { got, client } = await foreign({ refuse: () => (isBroken ? 4400 : undefined) });
       const { wire, outcome } = client();

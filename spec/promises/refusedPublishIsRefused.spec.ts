@@ -170,7 +170,7 @@ describe('channel.send', () => {
     serving.unsubscribe();
   });
 
-  it('costs nothing more for next: the hub answers only when it is asked to', async () => {
+  it('costs nothing more for next: the hub answers only on request', async () => {
     open();
     const { wire, room, messages } = await town.member('room.1');
     const received = record(wire);
@@ -189,7 +189,7 @@ describe('channel.send', () => {
     expect(town.errors).toMatchObject([{ code: 'ERR_CHANNEL_FAILED' }]);
   });
 
-  it('does not end the process when nobody catches its rejection', async () => {
+  it('does not end the process when its rejection is not handled', async () => {
     open({ authorize: onlyJoin(false) });
     const unhandled: unknown[] = [];
     const listener = (reason: unknown): number => unhandled.push(reason);

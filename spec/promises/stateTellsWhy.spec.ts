@@ -23,7 +23,7 @@ const statuses = (wire: Wire) =>
   );
 const closeOf = ({ state: { closeCode, closeReason } }: Wire) => [closeCode, closeReason];
 
-describe('the state of a wire tells why its last connection ended', () => {
+describe('the state of a wire contains the reason of the end of its last connection', () => {
   it('has no close code until a connection has ended', async () => {
     const { wire, close } = pair();
     expect(wire.state).not.toHaveProperty('closeCode');

@@ -118,7 +118,7 @@ describe('an effect that fails in an inbox that works', () => {
   });
 });
 
-it('ends the session with 1011 when the dead letter cannot be stored, and the message comes again', async () => {
+it('ends the session with 1011 when the dead letter cannot be stored, and receives the message again', async () => {
   const letters = memoryDeadLetters();
   let isBroken = true;
   let calls = 0;

@@ -62,7 +62,7 @@ describe('a store of a client that fails with any error', () => {
     expect(await record(wire).ended).toMatchObject(asStoreError('inbox'));
   });
 
-  it.each(Object.keys(ways))('reports a StoreError when its outbox %s it at trim, and the wire goes on', async (way) => {
+  it.each(Object.keys(ways))('reports a StoreError when its outbox %s it at trim, and the wire continues', async (way) => {
     const { wire, close } = pair({ client: { outbox: outboxThat(way, 'trim') }, onServerWire: (served) => served.subscribe() });
     closings.push(close);
     const error = firstValueFrom(wire.errors$);

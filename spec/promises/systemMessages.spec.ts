@@ -38,7 +38,7 @@ describe('a server answers system.ping', () => {
     return { server, wire };
   }
 
-  it.each(protocols)('over the %s protocol, with its timestamp and its id, although nobody is subscribed there', async (_, protocol) => {
+  it.each(protocols)('over the %s protocol, with its timestamp and its id, without a subscriber there', async (_, protocol) => {
     const { wire } = await start(() => undefined, {}, { protocol });
     const { values } = pongs(wire);
     wire.next(ping());

@@ -85,7 +85,7 @@ function linked(
 }
 
 describe('a server of whom a function throws', () => {
-  it('goes on when onRefused throws, and warns', async () => {
+  it('continues when onRefused throws, and warns', async () => {
     let calls = 0;
     const links$ = new Subject<ServedLink>();
     const wires: Wire[] = [];
@@ -109,7 +109,7 @@ describe('a server of whom a function throws', () => {
     expect(serving.isOver()).toBe(false);
   });
 
-  it('asks a client to come back when outbox throws: the next connection works', async () => {
+  it('closes with 1011 when outbox throws: the client returns, and the next connection works', async () => {
     const codes: (number | undefined)[] = [];
     const { client, refused$ } = await served({ outbox: failsOnce(() => memoryOutbox()) });
     const refused = firstValueFrom(refused$);
@@ -129,7 +129,7 @@ describe('a server of whom a function throws', () => {
     expect([sent.status, codes]).toEqual(['acked', ['ERR_CONNECTION_LOST']]);
   });
 
-  it.each(['claim', 'remember'] as const)('asks a client to come back when %s of the inbox throws', async (method) => {
+  it.each(['claim', 'remember'] as const)('closes with 1011 when %s of the inbox throws, and the client returns', async (method) => {
     const inbox = fakeInbox();
     const { client } = await served({ inbox: { ...inbox, [method]: failsOnce(inbox[method] as never) } });
     await client().send(message('1'));
@@ -158,7 +158,7 @@ describe('a server of whom a function throws', () => {
     expect(await serving.ended).toBe('complete');
   });
 
-  it('goes on when shutdown$ fails', async () => {
+  it('continues when shutdown$ fails', async () => {
     const heard: RxwireError[] = [];
     const links$ = new Subject<ServedLink>();
     const serving = record(serve(links$, { shutdown$: throwError(() => boom), onRefused: (error) => heard.push(error) }));
@@ -250,7 +250,7 @@ describe('a subscriber on the wire of a server that fails', () => {
     await wire.send(message('4'));
   });
 
-  it('keeps the message of the throw as a dead letter, and tells its sender', async () => {
+  it('keeps the message of the exception as a dead letter, and rejects it to its sender', async () => {
     const { wire, serverWire, errors } = linked({}, (there) => there.subscribe(({ id }) => id === 'bad' && fail()));
     const there = await serverWire();
     expect(await wire.send(message('bad'))).toMatchObject({ status: 'acked', outcome: 'dead-lettered' });
@@ -353,7 +353,7 @@ describe('messages that follow the message of a throw', () => {
     expect(strict).toEqual(['next at wire 2']);
   });
 
-  it.each(servers)('are received by the next session, when they come with it: %s', async (_, server) => {
+  it.each(servers)('are received by the next session, when they arrive with it: %s', async (_, server) => {
     const strict = await follow(server(), (wire) => Promise.all(['bad', 'next', 'last'].map((id) => wire.send(message(id)))));
     expect(strict).toEqual(['next at wire 2', 'last at wire 2']);
   });

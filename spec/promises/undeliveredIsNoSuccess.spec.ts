@@ -116,7 +116,7 @@ describe.each(protocols)('A stream that was not delivered does not end as a succ
   });
 });
 
-describe('A durable outbox keeps what was not delivered', () => {
+describe('A durable outbox keeps undelivered messages', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rxwire-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -5,7 +5,7 @@ import { buildSync } from 'esbuild';
 const outfile = 'node_modules/.cache/rxwire/refusedClient.mjs';
 
 describe('a refused token', () => {
-  it('completes what is derived from the wire, and does not end the process', async () => {
+  it('completes streams derived from the wire, and does not end the process', async () => {
     buildSync({
       entryPoints: ['spec/promises/refusedClient.ts'],
       outfile,

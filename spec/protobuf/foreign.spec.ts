@@ -35,7 +35,7 @@ function theirMetadata(metadata: MessageMetadata): object {
 const defined = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 describe('rxwire.proto', () => {
-  it('says what protobuf writes', () => {
+  it('equals the frames of protobuf', () => {
     fc.assert(
       fc.property(fc.array(messages(fc.jsonValue()), { maxLength: 4 }), (batch) => {
         const read = Batch.toObject(Batch.decode(codec.encode(batch) as Uint8Array), { longs: Number, arrays: true }) as {
@@ -46,7 +46,7 @@ describe('rxwire.proto', () => {
     );
   });
 
-  it('says what protobuf reads', () => {
+  it('equals the messages of protobuf', () => {
     const frame = Batch.encode(Batch.fromObject({ messages: [theirs(sample())] })).finish();
     expect(codec.decode(frame)).toEqual([sample()]);
   });

@@ -75,11 +75,11 @@ describe('protobuf', () => {
     },
   });
 
-  it.each(Object.keys(types) as (keyof typeof types)[])('brings back messages of a schema: %s', (type) => {
+  it.each(Object.keys(types) as (keyof typeof types)[])('decodes messages of a schema: %s', (type) => {
     fc.assert(fc.property(typed[type], (payload) => expect(sent(type, payload)).toEqual(payload)));
   });
 
-  it('takes what makes a message for one', () => {
+  it('accepts an object that initializes a message', () => {
     expect(sent('clock.tick', { seconds: 42n })).toEqual(create(TimestampSchema, { seconds: 42n }));
     expect(sent('clock.tick', null)).toBeNull();
   });
@@ -107,7 +107,7 @@ describe('protobuf', () => {
     expect(message?.payload).toStrictEqual(bytes);
   });
 
-  it('passes on what it has no schema for', () => {
+  it('passes on payloads without a schema', () => {
     const tick = createMessage('clock.tick' as 'any', create(TimestampSchema, { seconds: 42n }));
     const relay = protobuf();
     const passedOn = relay.encode(relay.decode(codec.encode([tick])));

@@ -49,7 +49,7 @@ describe('several channels are multiplexed over one connection', () => {
     return { room, messages, states, gaps };
   }
 
-  it('each goes to those who are in it, in order, also while the connection is cut again and again', async () => {
+  it('each delivers its messages to its members, in order, also while the connection is repeatedly lost', async () => {
     const { client, proxy, server } = await start();
     let sockets = 0;
     server.server.on('upgrade', () => sockets++);
@@ -101,7 +101,7 @@ describe('several channels are multiplexed over one connection', () => {
     expect(states.values.map(({ status }) => status)).toEqual(['joining', 'joined', 'recovering', 'gap', 'joined']);
   });
 
-  it('presence follows who comes and who goes', async () => {
+  it('presence follows joins and leaves', async () => {
     const { client } = await start();
     const [ann, bob] = [client(), client()];
     const { room } = await member(ann, 'room.1');

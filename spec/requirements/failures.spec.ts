@@ -86,7 +86,7 @@ describe('R5 failures, over a real socket', () => {
       expect([await received.take(1), errors.values]).toEqual([['b, answered'], ['ERR_DECODE']]);
     });
 
-    it('at least once, and comes again over the next connection', async () => {
+    it('at least once, and repeats the message over the next connection', async () => {
       const { wire, received, errors } = await damaging('at-least-once');
       await wire.send(message('a'));
       expect(await received.take(1)).toEqual(['a, answered']);

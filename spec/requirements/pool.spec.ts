@@ -67,7 +67,7 @@ describe('a connection pool (min, max, acquireTimeout)', () => {
     await eventually(() => expect(served).toHaveLength(2));
   });
 
-  it('fails who waits when there is no server', async () => {
+  it('fails waiting callers when there is no server', async () => {
     const { all, proxy } = await start({ min: 0, max: 2, acquireTimeout: 200 });
     proxy.refuse();
     expect(await record(all.acquire()).ended).toEqual(new PoolTimeoutError(200, 1, 0));

@@ -55,7 +55,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect(await firstValueFrom(request(serverWire, question('down')))).toEqual(['down', 'yes']);
     });
 
-    it('goes on where it was when the connection is cut in the midst of an answer: no reply is lost or doubled', async () => {
+    it('continues after the connection is lost in the middle of an answer: no reply is lost or repeated', async () => {
       const { wire, proxy, cut } = await answering(() => interval(1).pipe(take(300)), { client });
       const { values, ended, take: until } = record(request(wire, question()));
       for (const count of [20, 90, 200]) {
@@ -69,7 +69,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect(values).toEqual(numbers(300));
     });
 
-    it('cancels at the other side, also what was cancelled while the connection was gone', async () => {
+    it('cancels at the other side, also a request that was cancelled while the connection was lost', async () => {
       const stopped$ = new Subject<unknown>();
       const signals: AbortSignal[] = [];
       const { wire, proxy } = await answering(
@@ -110,7 +110,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect(answers.filter(([number, answer]) => number !== answer)).toEqual([]);
     });
 
-    it('gives up a server that never answers, which is told', async () => {
+    it('gives up a server that never answers, and reports it', async () => {
       const stopped$ = new Subject<void>();
       const { wire } = await answering(() => NEVER.pipe(finalize(() => stopped$.next())), { client });
       const stopped = firstValueFrom(stopped$);
@@ -134,7 +134,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect([slow.values, errors.values]).toEqual([[], []]);
     });
 
-    it('tells of progress', async () => {
+    it('reports progress', async () => {
       const { wire } = await answering(
         (_, { progress }) =>
           interval(2).pipe(
@@ -156,7 +156,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect(await record(request(wire, question())).ended).toEqual(new ReplyError('ERR_NO_SUCH_FILE', 'there is no /a'));
     });
 
-    it('tells the caller of a reply that cannot be sent', async () => {
+    it('reports a reply that cannot be sent to the caller', async () => {
       const { wire } = await answering(({ payload }) => of(payload === 'large' ? 'x'.repeat(2 ** 21) : () => 0), { client });
       for (const [payload, code] of [
         ['large', 'ERR_FRAME_TOO_LARGE'],
@@ -178,7 +178,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       ).toMatchObject({ code: 'ERR_ENCODE' });
     });
 
-    it('sends nothing for which nobody waits any more, when it is online again', async () => {
+    it('sends no request without a subscriber when it is online again', async () => {
       const asked: unknown[] = [];
       const { wire, proxy } = await answering(({ payload }) => of(asked.push(payload)), { client });
       proxy.refuse();
@@ -192,7 +192,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       expect(asked).toEqual(['patient']);
     });
 
-    it('fails when the server has forgotten what it was asked; what it has not had yet is answered by the next', async () => {
+    it('fails a request that the server has forgotten; the next server answers one that was not received', async () => {
       const { wire, proxy, replace } = await answering(
         ({ payload }) => (payload === 'long' ? concat(of('begun'), NEVER) : of('answered')),
         { client: { ...client, delivery: 'at-least-once' } },
@@ -225,7 +225,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
     });
   });
 
-  it('fails on a server when its client has gone', async () => {
+  it('fails on a server when its client has left', async () => {
     const { wire, serverWire } = await answering(() => NEVER);
     const { ended } = record(request(serverWire, question()));
     await serverWire.send(question());

@@ -36,7 +36,7 @@ function meet(isDoomed: (connection: number) => boolean, options: ServeOptions =
 describe('a connection that is lost between the welcome and the first frame of the client', () => {
   afterEach(() => open.splice(0).forEach((one) => one.unsubscribe()));
 
-  it('loses nothing of a new session, and nobody is told otherwise', async () => {
+  it('loses nothing of a new session, and reports no loss', async () => {
     const { wire, server, errors, opened } = meet((connection) => connection < 3);
     const [there] = await server.take(1);
     there!.next(createMessage('test.any', 'from the server'));
@@ -67,7 +67,7 @@ describe('a connection that is lost between the welcome and the first frame of t
     again.subscription.unsubscribe();
   });
 
-  it('is told of when the server has begun to send, and forgets', async () => {
+  it('is reported when the server had begun to send, and has forgotten the session', async () => {
     const { wire, server, start, errors } = meet(() => false);
     const messages = record(wire);
     (await server.take(1))[0]!.next(createMessage('test.any', 1));

@@ -44,10 +44,10 @@ async function resumed(options: ServeOptions) {
 describe.each([
   ['at once', {}],
   ['after a moment', { inbox: slowInbox() }],
-])('a client whose first ack tells of more than its hello, where the server stores who it is %s', (_, options: ServeOptions) => {
+])('a client whose first ack covers more than its hello, where the server stores the client %s', (_, options: ServeOptions) => {
   afterEach(() => stop.splice(0).forEach((end) => end()));
 
-  it('is not sent again what it has acked', async () => {
+  it('does not receive acked messages again', async () => {
     const { send, sent } = await resumed(options);
     send('["ack",3,1024]');
     await turns();
@@ -63,7 +63,7 @@ describe.each([
     expect(outcomes()).toEqual(['a', 'b', 'c', 'd'].map((id) => [id, 'acked']));
   });
 
-  it('is closed when it acks what was never sent', async () => {
+  it('is closed when it acks unsent messages', async () => {
     const { send, code, server, outcomes } = await resumed(options);
     send('["ack",5,1024]');
     expect(await code).toBe(4400);

@@ -16,7 +16,7 @@ function spied(codec: Codec = json()) {
 const fixed = (payload: unknown): Message => Object.freeze(createMessage('test', payload));
 
 describe('encodingOnce', () => {
-  it.each([json(), msgpack()])('uses again what it has made of the very same messages, with $name', (plain) => {
+  it.each([json(), msgpack()])('reuses the frame of identical messages, with $name', (plain) => {
     const { codec, asked } = spied(plain);
     const { encode } = encodingOnce(codec);
     const [one, two] = [fixed(1), fixed(2)];
@@ -25,7 +25,7 @@ describe('encodingOnce', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('encodes anew what is not the very same', () => {
+  it('encodes other messages again', () => {
     const { codec, asked } = spied();
     const { encode } = encodingOnce(codec);
     const [one, two] = [fixed(1), fixed(2)];
@@ -33,7 +33,7 @@ describe('encodingOnce', () => {
     expect(asked).toHaveLength(14);
   });
 
-  it('encodes anew what may have changed', () => {
+  it('encodes messages again that may have changed', () => {
     const { encode } = encodingOnce(json());
     const open = createMessage('test', 1) as { payload: unknown };
     const before = encode([open as Message]);
@@ -46,7 +46,7 @@ describe('encodingOnce', () => {
     expect(encode([shell])).not.toBe(first);
   });
 
-  it('leaves alone what answers later, what asks which batch it is, and what encrypts', () => {
+  it('does not wrap asynchronous codecs, codecs with a context, and encrypting codecs', () => {
     const later = encodingOnce({ ...json(), encode: (batch) => of(json().encode(batch)) });
     const one = fixed(1);
     expect(later.encode([one])).not.toBe(later.encode([one]));
@@ -56,7 +56,7 @@ describe('encodingOnce', () => {
     expect(encodingOnce(sealed)).toBe(sealed);
   });
 
-  it('lets a server encode once what is published in a channel', async () => {
+  it('encodes a published message once for a channel of a server', async () => {
     const { codec, asked } = spied();
     const links$ = new Subject<ReturnType<typeof memoryLink<Frame>>[1]>();
     const rooms = hub();

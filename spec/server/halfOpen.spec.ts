@@ -61,7 +61,7 @@ describe('what is only half there', () => {
   });
 });
 
-it('a server that is told how long headers may take ends what is slower, and nothing is left of it', async () => {
+it('a server with a limit for headers ends slower requests, and keeps nothing of them', async () => {
   const server = createServer({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 });
   const running = listen(server).subscribe((wire: Wire) => record(wire));
   server.listen(0, '127.0.0.1');

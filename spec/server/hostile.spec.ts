@@ -69,7 +69,7 @@ describe('listen: hostile clients', () => {
     expect(await got(client, 2)).toEqual(['system.welcome', `ack:${name}`]);
   });
 
-  it('brings a subscriber to throw: its wire ends with 1011, and other wires go on', async () => {
+  it('makes a subscriber throw: its wire ends with 1011, and other wires continue', async () => {
     const unhandled$ = new ReplaySubject<unknown>();
     config.onUnhandledError = (error) => unhandled$.next(error);
     const { url, wire } = await start();
@@ -95,7 +95,7 @@ describe('listen: hostile clients', () => {
     expect((await wire(0)).wire.id).not.toBe((await wire(1)).wire.id);
   });
 
-  it('sends garbage, and what nearly is none: nothing crashes, nothing is left', async () => {
+  it('sends garbage, and nearly valid frames: nothing crashes, nothing is kept', async () => {
     const { url, wire, count, refused, empty } = await start({ helloTimeout: 200, detachedTimeout: 1, connectionRate: false });
     const random = seeded(20_261_125);
     const frames = Array.from({ length: 200 }, () => mutated(random));

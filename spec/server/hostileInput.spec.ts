@@ -64,7 +64,7 @@ describe('frame or body too large; decompression bomb; bad CRC; truncated; trail
     expect(await seen()).toMatchObject({ ids: [] });
   });
 
-  it.each(transports)('%s: a first frame above the limit is refused, and told of', async (transport) => {
+  it.each(transports)('%s: a first frame above the limit is refused, and reported', async (transport) => {
     const { url, count, refused$ } = await start({ maxFrame: 1_000 });
     const refusal = firstValueFrom(refused$, { defaultValue: undefined });
     const { code } = await dial(transport, url, helloFrame({ token: 'x'.repeat(1_000) }));
@@ -244,7 +244,7 @@ describe('ack, credit or sequence that is no safe integer or out of range; stale
       ['an older epoch', { epoch: 1, n: 9 }],
       ['an n that was there before', { epoch: 2, n: 3 }],
       ['a lower n', { epoch: 2, n: 2 }],
-    ])('%s: closed with 4409, and who is there goes on', async (_, fields) => {
+    ])('%s: closed with 4409, and the present connection continues', async (_, fields) => {
       const { url, wire } = await start();
       const pid = secret();
       const client = await enter(transport, url, { pid, epoch: 2, n: 3 });
@@ -311,7 +311,7 @@ describe('missing or foreign Origin in a browser upgrade', () => {
     expect(count()).toBe(0);
   });
 
-  it('pages of this host, and those that were named, may; credentials are for a name, never for all', async () => {
+  it('pages of this host and the configured origins may connect; credentials are for a named origin, never for all', async () => {
     const origin = 'https://app.example';
     const { url, port } = await start({ origins: [origin] });
     expect([await status(url, { origin }), await status(url, { origin: `http://127.0.0.1:${port}` })]).toEqual(['open', 'open']);
@@ -323,7 +323,7 @@ describe('missing or foreign Origin in a browser upgrade', () => {
 describe('expired credential', () => {
   const links = { websocket: webSocket, sse: serverSentEvents, 'long-polling': longPolling };
   describe.each(transports)('%s', (transport) => {
-    it('is asked for again at each reconnect and before it expires; authentication is repeated on resume', async () => {
+    it('is requested again at each reconnect and before it expires; authentication is repeated on resume', async () => {
       const shown: unknown[] = [];
       const { port, wire, count } = await start({
         authenticate({ token }) {
@@ -370,7 +370,7 @@ describe('expired credential', () => {
 describe('guessed or stolen session id', () => {
   const authenticate = ({ token = '' }: { readonly token?: string }): Principal | undefined => (token ? { id: token } : undefined);
   describe.each(transports)('%s', (transport) => {
-    it('is useless without its token and the same principal: 4403, and its owner goes on', async () => {
+    it('is useless without its token and the same principal: 4403, and its owner continues', async () => {
       const { url, wire, count } = await start({ authenticate });
       const pid = secret();
       const owner = await enter(transport, url, { pid, token: 'ada' });
@@ -430,7 +430,7 @@ describe('guessed or stolen session id', () => {
 });
 
 describe('session flood, message flood, stalled reader', () => {
-  it.each(transports)('%s: connections past the limit get 503 with retry-after, until somebody leaves', async (transport) => {
+  it.each(transports)('%s: connections above the limit receive 503 with retry-after, until another one closes', async (transport) => {
     const { url } = await start({ maxConnections: 2 });
     const [first] = [await enter(transport, url), await enter(transport, url)];
     expect(await (await dial(transport, url, helloFrame())).code).toBe(transport === 'websocket' ? 1006 : 1013);
@@ -441,7 +441,7 @@ describe('session flood, message flood, stalled reader', () => {
     await enter(transport, url);
   });
 
-  it.each(transports)('%s: 50 names that come and go leave no more sessions than may wait', async (transport) => {
+  it.each(transports)('%s: 50 clients that connect and leave keep no more sessions than maxDetached', async (transport) => {
     const { url, wire } = await start({ maxDetached: 3 });
     for (let index = 0; index < 50; index++) {
       const { close, code } = await enter(transport, url);
@@ -454,7 +454,7 @@ describe('session flood, message flood, stalled reader', () => {
     expect(new Set(live)).toEqual(new Set(['reconnecting', 'disconnected']));
   });
 
-  it.each(transports)('%s: who floods is acked later, and waits; others are served meanwhile', async (transport) => {
+  it.each(transports)('%s: the acks of a flooding client are delayed; other clients are served in the meantime', async (transport) => {
     const limit = { perSecond: 100, burst: 20 };
     const { url, wire } = await start({ rateLimit: limit, authenticate: ({ token = '' }) => ({ id: token }) });
     const link = { websocket: webSocket, sse: serverSentEvents, 'long-polling': longPolling }[transport](url);
@@ -472,7 +472,7 @@ describe('session flood, message flood, stalled reader', () => {
     good.unsubscribe();
   });
 
-  it.each(transports)('%s: who does not wait is closed: 4400 with numbers, 4429 without', async (transport) => {
+  it.each(transports)('%s: a client that does not wait is closed: 4400 with numbers, 4429 without', async (transport) => {
     const { url } = await start({ rateLimit: { perSecond: 1, burst: 20 } });
     const numbered = await enter(transport, url);
     for (let index = 1; index <= 30; index++) numbered.send(batch(index, String(index)));

@@ -125,7 +125,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
   });
 
   describe('about its numbers', () => {
-    it('leaves some out: closed with 4410, and may come back and send them', async () => {
+    it('omits some numbers: closed with 4410, and can reconnect and send them', async () => {
       const { enter, got, codes } = begin();
       const pid = secret();
       const { send, code, welcome } = await enter({ pid });
@@ -166,7 +166,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       expect([ends, live()]).toEqual([[4410, 4410], 1]);
     });
 
-    it('sends what cannot be read without numbers: dropped, and at the third time closed with 4400', async () => {
+    it('sends undecodable frames without numbers: dropped, and closed with 4400 after the third', async () => {
       const { enter, codes } = begin();
       const { send, code } = await enter();
       for (let times = 0; times < 3; times++) send('["msg",0,1,{}]');
@@ -234,14 +234,14 @@ describe('a client that speaks the session, and breaks its rules', () => {
     });
   });
 
-  describe('is somebody else', () => {
+  describe('is another principal', () => {
     it.each([
       ['of an older owner', { epoch: 1, n: 9 }, 4409],
       ['that was there before', { epoch: 2, n: 1 }, 4409],
       ['without a token', { epoch: 2, n: 2 }, 4403],
       ['with a token of its own making', { epoch: 2, n: 2, sid: secret(), rt: secret() }, 4403],
       ['of a newer owner, without a token', { epoch: 3, n: 1 }, 4403],
-    ])('says a hello %s: refused, and the client goes on', async (_, fields, expected) => {
+    ])('sends a hello %s: refused, and the client continues', async (_, fields, expected) => {
       const { dial, enter, got, refused } = begin();
       const pid = secret();
       const client = await enter({ pid, epoch: 2, n: 1 });
@@ -274,7 +274,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       expect(welcome['sid']).not.toBe(sid);
     });
 
-    it('has stolen what the server has stored: that opens no session', () => {
+    it('has stolen the stored data of the server, which opens no session', () => {
       const peer = createPeer(undefined, false, undefined);
       const hello = { pid: secret(), epoch: 1, window: 1, bytes: 1, codecs: [], id: 'a', delivery: 'exactly-once', v: 1 } as const;
       const { rt, sid } = peer.greet({ ...hello, n: 1 });
@@ -285,7 +285,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
       expect(peer.refusal({ ...hello, n: 2, sid, rt }, undefined)).toBeUndefined();
     });
 
-    it('comes while the server is still finding out who that is: closed with 1013', async () => {
+    it('connects while the server still authenticates an earlier hello: closed with 1013', async () => {
       const found$ = new Subject<ClaimedInbox>();
       const { dial } = begin({ inbox: { ...fakeInbox(), claim: () => found$ } });
       const pid = secret();

@@ -33,7 +33,7 @@ describe('listen: a client that loses its connection', () => {
     return { proxy, wire, close, messages: record(wire), errors: record(wire.errors$) };
   }
 
-  it('finds its wire again, and what was sent meanwhile, in order', async () => {
+  it('finds its wire again, with the messages sent in the meantime, in order', async () => {
     await start();
     const { proxy, wire, messages, close } = await connected();
     const { wire: there, messages: arrived, state } = await served.wire();
@@ -59,7 +59,7 @@ describe('listen: a client that loses its connection', () => {
     await close();
   });
 
-  it('is told by the welcome whether its wire was found', async () => {
+  it('reads in the welcome whether its wire was found', async () => {
     const { url } = await start();
     const session = secret();
     const payloads: unknown[] = [];
@@ -72,7 +72,7 @@ describe('listen: a client that loses its connection', () => {
     expect(payloads).toEqual([{ resumed: false }, { resumed: true }]);
   });
 
-  it('gets acks for what comes in one frame with its hello', async () => {
+  it('receives acks for messages that arrive in one frame with its hello', async () => {
     const { url } = await start();
     const session = secret();
     await greetedClient(url, session);
@@ -100,7 +100,7 @@ describe('listen: a client that loses its connection', () => {
     expect(state.values.map((one) => one.status)).not.toContain('reconnecting');
   });
 
-  it('is told when another has taken over, and does not fight for it', async () => {
+  it('is closed when another connection takes over, and does not reconnect', async () => {
     const { url, wire } = await start();
     // The same secret twice, as of a page that was copied.
     const session = secret();
@@ -144,7 +144,7 @@ describe('listen: a client that loses its connection', () => {
       expect(messages.isOver()).toBe(false);
     });
 
-    it('begins anew: its client is told that the session is lost, and sends again what was not acked', async () => {
+    it('starts a new session: its client receives the loss of the session, and sends unacked messages again', async () => {
       await start({ detachedTimeout: 1 });
       const { proxy, wire, messages, errors, close } = await connected();
       const first = await served.wire();
@@ -159,7 +159,7 @@ describe('listen: a client that loses its connection', () => {
     });
   });
 
-  it('is not waited for past maxDetached: who waits longest is given up', async () => {
+  it('is evicted above maxDetached: the longest detached session ends', async () => {
     const { url, wire } = await start({ maxDetached: 1 });
     const [one, two] = [await greetedClient(url), await greetedClient(url)];
     const [first, second] = [await wire(0), await wire(1)];

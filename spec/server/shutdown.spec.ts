@@ -44,7 +44,7 @@ function start(options: ServeOptions = {}, delivery: Delivery = 'exactly-once', 
 }
 
 describe('shutdown$', () => {
-  it('tells clients when to come back, and they do: not before, and not all at once', () => {
+  it('sends clients a delay for their return; they return after it, and not all at once', () => {
     const { runTo, shutdown$, wire, serve, opened, isOver } = start();
     runTo(100);
     shutdown$.next();
@@ -96,7 +96,7 @@ describe('shutdown$', () => {
     },
   );
 
-  it('waits for handlers that are at work, and for what is not acked yet', () => {
+  it('waits for running handlers, and for unacked messages', () => {
     const scheduler = new VirtualTimeScheduler();
     const net = network({ scheduler, microtask: scheduler });
     const shutdown$ = new Subject<void>();
@@ -131,7 +131,7 @@ describe('shutdown$', () => {
     expect([isOver(), wires[0]?.state.status]).toEqual([true, 'disconnected']);
   });
 
-  it('ends at once where nobody is, and does not wait for who is away', () => {
+  it('ends at once without clients, and does not wait for detached ones', () => {
     const alone = network();
     expect(alone.serve({ shutdown$: of(0) }, () => undefined).closed).toBe(true);
     const { runTo, shutdown$, down, isOver } = start();
@@ -143,7 +143,7 @@ describe('shutdown$', () => {
     expect(isOver()).toBe(true);
   });
 
-  it('lets nobody in from then on: 503 with Retry-After before the upgrade, and tells the others in a frame', async () => {
+  it('refuses new clients with 503 and Retry-After before the upgrade, and notifies the others in a frame', async () => {
     const shutdown$ = new Subject<void>();
     const served = await serveHttp({ shutdown$, retryAfter: 7_000, random: () => 0, drainTimeout: 200 });
     const client = await rawClient(served.url);
@@ -164,7 +164,7 @@ describe('shutdown$', () => {
     await served.close();
   });
 
-  it('that never comes changes nothing; unsubscribing closes at once', () => {
+  it('without a value changes nothing; unsubscribing closes at once', () => {
     const { runTo, wire, isOver } = start({ shutdown$: NEVER });
     runTo(100);
     expect([wire.state.status, isOver()]).toEqual(['connected', false]);

@@ -20,7 +20,7 @@ function open() {
 }
 
 describe('connection', () => {
-  it('fails when the handshake does not come to its end: no heartbeat watches it before', async () => {
+  it('fails when the handshake does not end in time: the heartbeat starts after it', async () => {
     const { frames, runTo } = open();
     runTo(99);
     expect(frames.isOver()).toBe(false);

@@ -56,7 +56,7 @@ describe('over a session', () => {
       ['at-most-once', ['queued', 'sent']],
       ['at-least-once', ['queued', 'sent', 'acked']],
       ['exactly-once', ['queued', 'sent', 'acked']],
-    ])('tells what becomes of it: %s', async (delivery, expected) => {
+    ])('reports its outcome: %s', async (delivery, expected) => {
       const { wire, serverWire, got } = noting({ client: { delivery } });
       const server = await serverWire();
       wire.subscribe();
@@ -78,7 +78,7 @@ describe('over a session', () => {
       await got.take(1);
     });
 
-    it('does not tell the other side of its level', async () => {
+    it('does not send its level to the other side', async () => {
       const { wire, got } = noting();
       wire.next(message('a', { delivery: 'exactly-once' }));
       expect((await got.take(1))[0]).not.toHaveProperty('delivery');
@@ -163,7 +163,7 @@ describe('over a session', () => {
       expect(ids(await got.take(1))).toEqual(['a']);
     });
 
-    it('gives one receipt to all who send the same message before it is acked, and sends it once', async () => {
+    it('gives one receipt to all callers that send the same message before its ack, and sends it once', async () => {
       const { wire, got, go } = stalled();
       const sent = [wire.send(message('a')), wire.send(message('a'))];
       await got.take(1);
@@ -175,7 +175,7 @@ describe('over a session', () => {
       expect(got.values).toEqual(['a']);
     });
 
-    it('does not end the process when it fails, and nobody waits for it', async () => {
+    it('does not end the process when it fails without a handler', async () => {
       const unhandled: unknown[] = [];
       const note = (reason: unknown): void => void unhandled.push(reason);
       process.on('unhandledRejection', note);
@@ -225,7 +225,7 @@ describe('over a session', () => {
       expect(statuses.values).toEqual(['queued', 'sent', 'acked']);
     });
 
-    it('is told of what was acked while the connection was lost', () => {
+    it('receives the acks from the time of the lost connection', () => {
       const { wire, scheduler, handled, advance, down, up } = timed(50);
       const receipts = record(of(message('a')).pipe(ackWithin(wire, 10, { retries: 5, scheduler })));
       advance(20);

@@ -44,7 +44,7 @@ describe('an endpoint whose other side lets acks wait', () => {
     expect((await sent()).slice(1)).toEqual([expect.stringMatching(/^\["ackmsg",0,1024,1,0,2,1,/)]);
   });
 
-  it('asks for the acks that wait when the application completes the wire', async () => {
+  it('requests delayed acks when the application completes the wire', async () => {
     const { wire, sent, send, code } = await enter();
     wire.next(message('a'));
     await sent();

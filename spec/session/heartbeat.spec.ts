@@ -31,7 +31,7 @@ function start({
 }
 
 describe('heartbeat', () => {
-  it('asks when the other side was not heard for an interval, and fails when it was not for two', async () => {
+  it('pings when the other side was silent for an interval, and fails after two', async () => {
     const { pings, beat, runTo } = start();
     runTo(249);
     expect(pings).toEqual([150, 200]);
@@ -48,7 +48,7 @@ describe('heartbeat', () => {
     expect(350 - 101).toBeLessThanOrEqual(2.5 * EVERY);
   });
 
-  it('asks nobody who is heard', () => {
+  it('sends no ping to a side that sends frames', () => {
     const { pings, beat, hearAt, runTo } = start();
     hearAt(...Array.from({ length: 20 }, (_, index) => index * 60));
     runTo(1_000);
@@ -56,7 +56,7 @@ describe('heartbeat', () => {
     expect(beat.isOver()).toBe(false);
   });
 
-  it('goes on with a silence that has begun before', async () => {
+  it('continues a silence that began before', async () => {
     const { pings, beat, runTo } = start({ quiet: 2 });
     runTo(99);
     expect([pings, beat.isOver()]).toEqual([[50], false]);
@@ -78,15 +78,15 @@ describe('heartbeat', () => {
     expect(beat.isOver()).toBe(false);
   });
 
-  it('asks as well when something is not acked', () => {
+  it('also pings when a message is not acked', () => {
     const { pings, hearAt, runTo } = start({ isWaiting: () => true });
     hearAt(0, 40, 90, 140);
     runTo(150);
     expect(pings).toEqual([50, 100, 150]);
   });
 
-  describe('of who was asleep', () => {
-    it('asks first, and judges when there was an interval and more for an answer, whatever it had counted before', async () => {
+  describe('of a process that was suspended', () => {
+    it('pings first, and fails only after an interval or more for an answer, for any earlier count', async () => {
       const { pings, beat, sleepAt, runTo } = start();
       // One look more, and it would have failed.
       sleepAt(210, 3_600_000);
@@ -97,7 +97,7 @@ describe('heartbeat', () => {
       expect(await beat.ended).toEqual(new ConnectionLostError(4411, 'the peer was silent for 200 ms'));
     });
 
-    it('goes on when what had come meanwhile is read only then', () => {
+    it('continues when frames that arrived in the meantime are read only then', () => {
       const { beat, sleepAt, hearAt, runTo } = start();
       sleepAt(210, 3_600_000);
       hearAt(251, 340, 440, 540);
@@ -114,14 +114,14 @@ describe('heartbeat', () => {
       expect(await beat.ended).toMatchObject({ closeCode: 4411 });
     });
 
-    it('does not take a timer for late that is so by less than a look', async () => {
+    it('does not treat a timer as late that is late by less than a check', async () => {
       const { pings, beat, sleepAt, runTo } = start();
       sleepAt(210, 49);
       runTo(250);
       expect([pings, await beat.ended]).toEqual([[150, 200], new ConnectionLostError(4411, 'the peer was silent for 200 ms')]);
     });
 
-    it('asks at once when it is woken, and does not judge before there was an interval for an answer', async () => {
+    it('pings at once when it is woken, and does not fail before an interval for an answer', async () => {
       const { pings, beat, wakeAt, runTo } = start();
       wakeAt(10, 249);
       runTo(349);

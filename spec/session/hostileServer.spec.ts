@@ -88,7 +88,7 @@ describe('a server that speaks the session, and breaks its rules', () => {
       expect(codes[0]).toBe('ERR_PROTOCOL');
     });
 
-    it('goes on with another session than the one that was asked for', async () => {
+    it('continues another session than the requested one', async () => {
       const { enter, accept, ended } = begin();
       const first = await enter();
       first.close(4000);
@@ -115,7 +115,7 @@ describe('a server that speaks the session, and breaks its rules', () => {
     });
   });
 
-  it('leaves out numbers: another connection is to bring them', async () => {
+  it('omits numbers: another connection must deliver them', async () => {
     const { enter, got } = begin();
     const { send, code, hello } = await enter();
     send(batch(1, 'a'), batch(3, 'c'));
@@ -137,7 +137,7 @@ describe('a server that speaks the session, and breaks its rules', () => {
     void ended;
   });
 
-  it('gives no credit: what is sent waits, and no more of it than may', async () => {
+  it('grants no credit: messages wait, up to the limit', async () => {
     const { enter, wire, codes } = begin({ maxQueued: 10 });
     const { send, frames } = await enter({ window: 1 });
     send('["ack",0,0]');
@@ -147,7 +147,7 @@ describe('a server that speaks the session, and breaks its rules', () => {
     expect(codes.filter((code) => code === 'ERR_DROPPED')).toHaveLength(990);
   });
 
-  it('pretends to have accepted what was never sent: that is no ack, and numbers go on behind it', async () => {
+  it('claims to have accepted unsent messages: that is no ack, and numbers continue after it', async () => {
     const { enter, wire } = begin();
     const receipts = record(wire.receipts$);
     const { send, frames } = await enter({ rx: 1_000_000, known: true });
@@ -159,7 +159,7 @@ describe('a server that speaks the session, and breaks its rules', () => {
     expect(receipts.values.map(({ status }) => status)).toEqual(['queued', 'sent']);
   });
 
-  it('takes back what it has acked: what is on its way then is in doubt at exactly-once, and all else is sent', async () => {
+  it('revokes its acks: exactly-once messages in flight are in doubt, and all others are sent', async () => {
     const { enter, wire, codes } = begin({ delivery: 'exactly-once' });
     const first = await enter();
     wire.next(message('a'));

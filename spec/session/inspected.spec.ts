@@ -83,7 +83,7 @@ describe('inspected', () => {
     },
   );
 
-  it('marks what an earlier connection has carried', async () => {
+  it('marks messages of an earlier connection', async () => {
     const { wire, frames, faults, end } = inspectedPair(json());
     await wire.send(createMessage('said', 1));
     faults.blackhole();
@@ -150,7 +150,7 @@ describe('inspected', () => {
     expect(frames).toMatchObject([{ kind: 'msg', first: 1, count: 1, error: { code: 'ERR_INVALID_MESSAGE' } }]);
   });
 
-  it('goes on when onFrame throws, and RxJS reports it', async () => {
+  it('continues when onFrame throws, and RxJS reports it', async () => {
     const before = config.onUnhandledError;
     const reported: unknown[] = [];
     config.onUnhandledError = (error) => reported.push(error);

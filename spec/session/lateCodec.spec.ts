@@ -52,14 +52,14 @@ describe('a codec that takes its time', () => {
     return { ...both, got, errors };
   }
 
-  it.each(['at-most-once', 'at-least-once', 'exactly-once'] as const)('keeps the order of what is sent %s', async (delivery) => {
+  it.each(['at-most-once', 'at-least-once', 'exactly-once'] as const)('keeps the order of messages sent %s', async (delivery) => {
     const { wire, got, errors } = connected({ client: { delivery } });
     for (const id of names(600)) wire.next(message(id));
     expect(ids(await got.take(600))).toEqual(names(600));
     expect(errors).toEqual([]);
   });
 
-  it('is asked for one batch at a time', async () => {
+  it('encodes one batch at a time', async () => {
     let busy = 0;
     let most = 0;
     const counting = late(boundCodec(), () =>
@@ -76,7 +76,7 @@ describe('a codec that takes its time', () => {
     expect(most).toBe(1);
   });
 
-  it('is asked about each half of a batch that cannot be sent', async () => {
+  it('encodes each half of a batch that cannot be sent', async () => {
     const { wire, got } = connected();
     const sent = names(9).map((id, index) => message(id, index === 4 ? () => 0 : index));
     for (const one of sent) wire.next(one);
@@ -96,7 +96,7 @@ describe('a codec that takes its time', () => {
     expect(ids(await got.take(300))).toEqual(wanted);
   });
 
-  it('reads back what a durable outbox has kept, and encodes it anew for a server that has forgotten', async () => {
+  it('reads the batches of a durable outbox, and encodes them again for a server that has forgotten the session', async () => {
     const storage = fakeStorage();
     const outbox = (): OutboxStore => webStorageOutbox('out', { storage, locks: false });
     const first = connected({ client: { outbox: outbox(), delivery: 'at-least-once' } });
@@ -123,7 +123,7 @@ function withEnd<T>(later: MaybeAsync<T>, end: () => void): Observable<T> {
 }
 
 describe('createEncoder', () => {
-  it.each([true, false])('numbers the halves of a batch by what is sent of it (late: %s)', async (isLate) => {
+  it.each([true, false])('numbers the halves of a batch by the messages that are sent (late: %s)', async (isLate) => {
     const asked: string[] = [];
     const dead: string[] = [];
     const codec: Codec = {

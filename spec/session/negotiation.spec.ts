@@ -59,7 +59,7 @@ describe('a client that knows several codecs', () => {
     { offered: ['msgpack', 'json'], known: ['json', 'msgpack'], agreed: 'msgpack' },
     { offered: ['json+gzip', 'json'], known: ['msgpack', 'json'], agreed: 'json' },
     { offered: ['msgpack'], known: ['json', 'msgpack'], agreed: 'msgpack' },
-  ])('speaks $agreed, when it offers $offered to one who knows $known', async ({ offered, known, agreed }) => {
+  ])('uses $agreed, when it offers $offered to a server with $known', async ({ offered, known, agreed }) => {
     const codecs = [json(), msgpack(), gzipped(json())].map(counted);
     const named = (names: readonly string[]): readonly Codec[] => names.map((name) => codecs.find(([codec]) => codec.name === name)![0]);
     const { wire, got, serverWire } = connected({ client: { codec: named(offered) }, server: { codecs: named(known) } });
@@ -138,7 +138,7 @@ describe('codecs that cannot be a choice', () => {
   });
 });
 
-describe('what is stored, and was written by another codec', () => {
+describe('stored messages of another codec', () => {
   const outboxIn = (storage: FakeStorage, name = 'out'): OutboxStore => webStorageOutbox(name, { storage, locks: false });
   const hasStored = async (storage: FakeStorage, text: RegExp): Promise<void> => {
     while (!text.test([...storage.items.values()].join())) await new Promise(setImmediate);
@@ -170,7 +170,7 @@ describe('what is stored, and was written by another codec', () => {
     expect(ids(await got.take(2))).toEqual(['a', 'b']);
   });
 
-  it('is sent as it is to a server that reads it', async () => {
+  it('are sent unchanged to a server that can decode them', async () => {
     const storage = fakeStorage();
     await leave(storage, json(), 'exactly-once');
     const [reading, used] = counted(json());

@@ -38,7 +38,7 @@ describe('the signals of a page', () => {
     expect([await signals.ended, signals.values, isOffline()]).toEqual(['complete', [], false]);
   });
 
-  it('tell of the network, and of a page that is seen again', () => {
+  it('report the network, and a page that is visible again', () => {
     const { happen, document, listeners } = browser();
     const signals = record(networkSignals);
     happen('offline');
@@ -56,7 +56,7 @@ describe('the signals of a page', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('tell of the network in a worker, which has no document', () => {
+  it('report the network in a worker, which has no document', () => {
     const { happen, listeners } = browser(false);
     const signals = record(hopeful(networkSignals));
     happen('offline');

@@ -68,7 +68,7 @@ describe('the session of docs/protocol.md', () => {
     expect(connections.map((part) => part.length)).toEqual([7, 4]);
   });
 
-  it('is what listen says to a client that says what is there', async () => {
+  it('states the frames of listen for a client', async () => {
     const words = dictionary();
     const got: string[] = [];
     const answers = [message('b1', 'order.packed'), message('b2', 'order.sent')];
@@ -89,7 +89,7 @@ describe('the session of docs/protocol.md', () => {
     await server.close();
   });
 
-  it('is what connect says to a server that says what is there', async () => {
+  it('states the frames of connect for a server', async () => {
     const words = dictionary();
     const server = await socketServer();
     const wire = connect({ link: webSocket(server.url), id: 'browser', delivery: 'exactly-once', reconnect: { initialInterval: 1 } });

@@ -10,7 +10,7 @@ const message = (id: string, options: MessageOptions = {}): Message => createMes
 const ids = (messages: readonly { readonly id: string }[]): readonly string[] => messages.map(({ id }) => id);
 const pause = (ms: number): Promise<unknown> => firstValueFrom(timer(ms));
 
-describe('what waits to be sent over a session', () => {
+describe('messages that wait to be sent over a session', () => {
   let close: (() => void) | undefined;
   afterEach(() => close?.());
 
@@ -36,7 +36,7 @@ describe('what waits to be sent over a session', () => {
     },
   );
 
-  it('goes out by priority, as long as it has no number', async () => {
+  it('are sent by priority, as long as they have no number', async () => {
     const { wire, up, got } = await offline();
     wire.next(message('low', { priority: MessagePriority.LOW }));
     wire.next(message('normal'));
@@ -46,7 +46,7 @@ describe('what waits to be sent over a session', () => {
     expect(ids(got.values)).toEqual(['critical', 'normal', 'low']);
   });
 
-  it('gives way when the queue is full, and the other side is told how many are missing', async () => {
+  it('are dropped when the queue is full, and the other side receives the number of missing ones', async () => {
     const { wire, up, got, errors, missed } = await offline({ maxQueued: 2, overflow: 'drop-oldest' });
     for (const id of ['a', 'b', 'c', 'd', 'e']) wire.next(message(id));
     up();
@@ -56,7 +56,7 @@ describe('what waits to be sent over a session', () => {
     expect(missed.values).toContainEqual(new MessagesMissedError(3));
   });
 
-  it('is dropped when its ttl has passed while it waited, and the other side is told', async () => {
+  it('are dropped when their ttl has passed, and the other side receives a notice', async () => {
     const { wire, up, got, errors, missed } = await offline();
     wire.next(message('old', { ttl: 5 }));
     wire.next(message('new'));
@@ -80,7 +80,7 @@ describe('what waits to be sent over a session', () => {
   });
 });
 
-describe('what comes over a session before anybody listens', () => {
+describe('messages that arrive over a session before the first subscriber', () => {
   it('waits unacked for the first subscriber', async () => {
     const { wire, serverWire, close } = pair();
     const acked = wire.send(message('a'));

@@ -84,7 +84,7 @@ describe('the rejection of a message', () => {
     expect(got).toEqual(['a', 'b', 'c']);
   });
 
-  it('outlives a server that restarts before its client has heard of it', async () => {
+  it('survives a restart of the server before its client has received it', async () => {
     const inbox = fakeInbox();
     const { send, last, restart, silence, got } = start({ b: REFUSED, c: BURIED }, { server: { inbox } });
     send('a');

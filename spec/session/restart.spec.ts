@@ -92,7 +92,7 @@ describe('restarting', () => {
       return { hello, frames };
     }
 
-    it('comes back as the same sender to the same session, as a newer owner', async () => {
+    it('returns as the same sender to the same session, as a newer owner', async () => {
       const storage = fakeStorage();
       const { hello } = await sentAndGone(storage);
       const again = await play(storage).hello();
@@ -103,7 +103,7 @@ describe('restarting', () => {
       expect(again).not.toHaveProperty('rx');
     });
 
-    it('sends again exactly what is not accepted, byte for byte', async () => {
+    it('sends exactly the unaccepted messages again, byte for byte', async () => {
       const storage = fakeStorage();
       const { frames } = await sentAndGone(storage);
       const after = play(storage);
@@ -116,7 +116,7 @@ describe('restarting', () => {
       expect(after.errors.values).toEqual([]);
     });
 
-    it('tells what becomes of messages that an earlier one has left', async () => {
+    it('reports the outcome of messages that an earlier process has left', async () => {
       const storage = fakeStorage();
       await sentAndGone(storage);
       const after = play(storage);
@@ -130,7 +130,7 @@ describe('restarting', () => {
       expect([...storage.items.keys()]).toEqual(['rxwire:head:chat']);
     });
 
-    it('gives up what may have been sent when the server has forgotten it, and sends the rest', async () => {
+    it('gives up messages that may have been sent when the server has forgotten it, and sends the others', async () => {
       const storage = fakeStorage();
       await sentAndGone(storage);
       const after = play(storage);
@@ -141,7 +141,7 @@ describe('restarting', () => {
       expect(after.errors.values).toMatchObject(['e', 'f', 'g'].map((id) => ({ code: 'ERR_IN_DOUBT', id })));
     });
 
-    it('skips the numbers of what its store cannot read', async () => {
+    it('skips the numbers of unreadable records', async () => {
       const storage = fakeStorage();
       await sentAndGone(storage);
       storage.items.set('rxwire:batch:chat:6', '{');
@@ -218,7 +218,7 @@ describe('restarting', () => {
       expect({ acked, ticket, firsts: batches.map(({ first }) => first) }).toMatchObject({ acked: 4, firsts: [5, 6, 7] });
     });
 
-    it('does not call dead what is being written when it ends', async () => {
+    it('does not report messages as dead that are being written at its end', async () => {
       const storage = fakeStorage();
       const written$ = new Subject<void>();
       const slow: OutboxStore = { ...outboxIn(storage) };
@@ -274,7 +274,7 @@ describe('restarting', () => {
       };
     }
 
-    it('goes on with what its inbox says: nothing is lost, doubled or in doubt', async () => {
+    it('continues from its inbox: nothing is lost, repeated or in doubt', async () => {
       const inbox = fakeInbox();
       const { wire, restart, silence, errors } = start({}, { inbox });
       await wire.send(message('a'));
@@ -287,7 +287,7 @@ describe('restarting', () => {
       expect(new Set(errors.values.map(({ code }) => code))).toEqual(new Set(['ERR_CONNECTION_LOST', 'ERR_SESSION_LOST']));
     });
 
-    it('leaves in doubt at exactly-once what was sent before, when it knows nothing any more', async () => {
+    it('leaves exactly-once messages in doubt that were sent before it lost its state', async () => {
       const { wire, restart, silence, got } = start({});
       await wire.send(message('a'));
       silence(true);
@@ -311,7 +311,7 @@ describe('restarting', () => {
       expect(got).toEqual(['a', 'b', 'c']);
     });
 
-    it('gets what was not sent before, whatever it knows', async () => {
+    it('receives messages that were not sent before, with or without its state', async () => {
       const { wire, restart, down, up, got, errors } = start({ outbox: outboxIn(fakeStorage()) });
       await wire.send(message('a'));
       down();
@@ -432,7 +432,7 @@ describe('restarting', () => {
       expect(await first.code()).toBe(CloseCode.SUPERSEDED);
     });
 
-    it('has to come again while another of the same client is looked into', async () => {
+    it('must return later while another hello of the same client is checked', async () => {
       const loaded$ = new Subject<InboxRecord | undefined>();
       const inbox: FakeInbox = {
         ...fakeInbox(),

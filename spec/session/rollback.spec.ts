@@ -12,7 +12,7 @@ const message = (id: string): Message => createMessage('test.any', null, { id })
 const connected = (wire: Wire): Promise<unknown> => firstValueFrom(wire.state$.pipe(filter(({ status }) => status === 'connected')));
 
 describe('an outbox that was rolled back', () => {
-  it('sends nothing before the other side is done with what was forgotten: its window is full', async () => {
+  it('sends nothing before the other side has processed the forgotten messages: its window is full', async () => {
     const net = network();
     const got$ = new Subject<string>();
     const got = record(got$);

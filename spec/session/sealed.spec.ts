@@ -98,7 +98,7 @@ describe.each([
     expect(both.errors).toEqual([]);
   });
 
-  it('stores what is sealed', async () => {
+  it('stores sealed frames', async () => {
     const storage = fakeStorage();
     const { wire, got, down } = connected({ client: { outbox: webStorageOutbox('out', { storage, locks: false }) } });
     wire.next(message('a'));
@@ -121,7 +121,7 @@ describe.each([
     expect(errors).toEqual(['ERR_CONNECTION_LOST 4410', 'ERR_CONNECTION_LOST 4410', 'ERR_DROPPED', 'ERR_CONNECTION_LOST 4400']);
   });
 
-  it('delivers what was refused once, when the key is there at last', async () => {
+  it('delivers refused messages when the key is available', async () => {
     const keys = ring('k2', 2);
     const { wire, got, errors } = connected({ server: { codecs: [codec(keys)] } });
     wire.errors$.subscribe(() => keys.get('k1') ?? keys.add('k1', key(1)));
@@ -182,7 +182,7 @@ describe('bad tag, key id or AAD', () => {
     expect(atServer[0]).toMatchObject({ code: 'ERR_DECODE', reason: expect.stringMatching(/^cannot open: the key k1 .* forged/) });
   });
 
-  it('whoever changes a bit of what has no number costs the connection, too', async () => {
+  it('a changed bit of a frame without a number also closes the connection', async () => {
     const { wire, got, errors } = between({ up: once((frame) => [flipped(frame)]) }, { delivery: 'at-most-once' });
     wire.next(message('a'));
     wire.errors$.subscribe(() => wire.next(message('b')));

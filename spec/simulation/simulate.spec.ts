@@ -48,13 +48,13 @@ describe('simulation', () => {
     await expect(judge({ ...mutant!, find: 'nowhere to be found' })).rejects.toThrow('has 0 places like this: nowhere to be found');
   });
 
-  it('tells the same story of a seed each time', () => {
+  it('runs the same events for a seed each time', () => {
     const story = storyOf(7);
     expect(story.length).toBeGreaterThan(50);
     expect(storyOf(7)).toEqual(story);
   });
 
-  it('tells another story of each seed', () => {
+  it('runs different events for each seed', () => {
     expect(storyOf(8)).not.toEqual(storyOf(7));
   });
 });
@@ -80,7 +80,7 @@ describe('simulation of an hour', () => {
     60_000,
   );
 
-  it('tells the same story each time, and another one of another seed', () => {
+  it('runs the same events each time, and different ones for another seed', () => {
     const storyOf = (seed: number): readonly string[] => {
       const lines: string[] = [];
       runHour(seed, SHORT / 5, (...line) => lines.push(line.join(' ')));

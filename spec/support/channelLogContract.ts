@@ -31,7 +31,7 @@ export function asked(log: ChannelLog) {
 
 /** What every log promises. */
 export function channelLogContract(open: () => ChannelLog): void {
-  it('gives offsets that rise, in the order in which it was asked', async () => {
+  it('returns increasing offsets, in the order of the calls', async () => {
     const { add, read } = asked(open());
     await add('a', 1, 2, 3);
     await add('b', 'elsewhere');
@@ -43,7 +43,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect(slice.entries.at(-1)).toMatchObject(last);
   });
 
-  it('reads what came after a place, the first of it', async () => {
+  it('reads the first messages after a position', async () => {
     const { add, read } = asked(open());
     const after = await add('a', 1, 2);
     expect(await read('a', after)).toMatchObject({ entries: [], last: after.offset, isComplete: true });
@@ -81,7 +81,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect(await back('a', { epoch: 'other', offset: 3 }, 2)).toMatchObject({ entries: [], isComplete: false });
   });
 
-  it('goes on from where nothing was yet', async () => {
+  it('continues from an empty channel', async () => {
     const { add, read, back } = asked(open());
     const { epoch, last, entries, isComplete } = await back('a');
     expect([entries, isComplete]).toEqual([[], true]);
@@ -91,7 +91,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect([textsOf(slice.entries), slice.isComplete]).toEqual([[1], true]);
   });
 
-  it('is not complete for a place of another epoch, or one that it has not come to', async () => {
+  it('is not complete for a position of another epoch, and for a future position', async () => {
     const { add, read } = asked(open());
     const { epoch, offset } = await add('a', 1, 2);
     for (const after of [
@@ -103,7 +103,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     }
   });
 
-  it('emits what is added from then on, and leaves nothing out between that and what is read', async () => {
+  it('emits entries added from then on, without a gap after the entries read', async () => {
     const log = open();
     const { add, read } = asked(log);
     await add('a', 'before');
@@ -154,7 +154,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     await add('b', 'goes on');
   });
 
-  it('gives a compacted entry to who begins with its first message, and the messages to who is in between', async () => {
+  it('returns a compacted entry to a reader before its first message, and the messages to a reader within it', async () => {
     const log = open();
     if (!log.compact) return;
     const { add, read, start, back } = asked(log);
@@ -190,7 +190,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     for (const { at } of found) expect(Math.abs(at - before)).toBeLessThan(5_000);
   });
 
-  it('keeps as much of a channel as it is told', async () => {
+  it('keeps a channel up to its limits', async () => {
     const log = open();
     if (!log.retain) return;
     const { add, start } = asked(log);
@@ -202,7 +202,7 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect(textsOf((await start('b')).entries)).toEqual([1, 2, 3, 4]);
   });
 
-  it('takes names for what they are', async () => {
+  it('treats special names as plain text', async () => {
     const { add, read } = asked(open());
     const names = ['__proto__', 'constructor', 'a.b', 'a/b', 'a:b', '.', '..a.', '-', 'a'.repeat(128)];
     for (const name of names) await add(name, name);

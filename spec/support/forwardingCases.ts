@@ -80,7 +80,7 @@ export function forwardingCases(join: (node: string) => ServerCluster): void {
       return run(proxies[1]![1], [large('a'), large('b'), large('c')]);
     });
 
-    it('continues at another node when that of the link has gone', async () => {
+    it('continues at another node when the node of the link has ended', async () => {
       const [a, b] = await start();
       let ports = [a.port];
       const proxy = await httpProxy(({ headers }) => ('rxwire-node' in headers ? b.port : ports[0]!));
@@ -99,7 +99,7 @@ export function forwardingCases(join: (node: string) => ServerCluster): void {
     });
   });
 
-  it('tells the client the node, and forwards its further requests', async () => {
+  it('sends the node to the client, and forwards its further requests', async () => {
     const nodes = await start();
     const { node, response, there } = await opened(nodes);
     expect(node).toBe('a');

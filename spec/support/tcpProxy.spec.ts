@@ -46,7 +46,7 @@ async function echo(socket: Socket, text: string): Promise<readonly string[]> {
 const errorOf = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on('error', resolve));
 
 describe('tcpProxy', () => {
-  it('carries bytes both ways, as they come', async () => {
+  it('forwards bytes in both directions, at once', async () => {
     expect(await echo(await dial(), 'hello')).toEqual(['hello']);
   });
 
@@ -118,7 +118,7 @@ describe('tcpProxy', () => {
     expect(await echo(await dial(), 'hello')).toEqual(['hello']);
   });
 
-  it('aims at another target, for connections to come', async () => {
+  it('uses another target for later connections', async () => {
     proxy.aim(1);
     const socket = await dial();
     await once(socket, 'close');

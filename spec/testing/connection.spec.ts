@@ -44,7 +44,7 @@ describe('connections in marbles', () => {
   );
 
   marble(
-    'lose what is on its way in a black hole, until the connection is lost',
+    'lose frames in a black hole, until the connection is lost',
     { source: '-a--b-----', link: '   ^--b---(od)', received: '-a 15ms b', expected: '-', values },
     (source, { wire }) => {
       source.subscribe(wire);
@@ -53,7 +53,7 @@ describe('connections in marbles', () => {
   );
 
   marble(
-    'crash the server, which has forgotten what it has handled',
+    'crash the server, which then has no state',
     {
       source: '  -a',
       link: '    ^--c',
@@ -86,7 +86,7 @@ describe('connections in marbles', () => {
     );
   });
 
-  it('fail on what the server has not received', () => {
+  it('fail for messages that the server has not received', () => {
     const spec = { source: '-a', received: '-b', expected: '-', values } as const;
     const send = () => runMarble(spec, (source, { wire }) => source.pipe(tap((message) => wire.next(message)), () => NEVER)); // prettier-ignore
     expect(failureOf(send)).toContain('received, at 1 ms: expected next');
@@ -104,7 +104,7 @@ describe('connections in marbles', () => {
     );
   });
 
-  it('are drawn: the network, what the server sends, and what it receives', async () => {
+  it('are drawn: the network, the messages that the server sends, and those that it receives', async () => {
     const [diagram] = await collectMarbles(() => {
       const spec = { source: '-a', link: '^--x-o', server: '--y', received: '-a', expected: '--y', values: { a: values['a'] } } as const;
       marble('drawn', spec, (source, { wire }) => {

@@ -52,7 +52,7 @@ describe('differences', () => {
     ['causes', new Error('a', { cause: 1 }), new Error('a'), 'cause: expected nothing, got 1'],
     ['functions', show, differences, 'expected function differences, got function show'],
     ['what a matcher refuses', { a: 'x' }, { a: expect.any(Number) as unknown }, 'a: expected Any<Number>, got "x"'],
-  ])('tells apart %s', (_, actual, expected, reason) => {
+  ])('distinguishes %s', (_, actual, expected, reason) => {
     expect(differences(actual, expected)).toEqual([reason]);
   });
 });
@@ -68,7 +68,7 @@ describe('show', () => {
     expect(show(value)).toBe(text);
   });
 
-  it('cuts what is long', () => {
+  it('shortens long values', () => {
     expect(show('x'.repeat(500), 20)).toBe(`"${'x'.repeat(18)}…`);
   });
 });

@@ -80,7 +80,7 @@ describe('linkFaults', () => {
     runMarble({ source: 'a', expected: '----a', inputs: { plan: '(b)-r' }, unsub: '-----!' }, carry);
   });
 
-  it('lets an end close its connection in a black hole, and the other end does not learn of it', () => {
+  it('closes one end in a black hole, without notice to the other end', () => {
     const silent = new ConnectionLostError(4411, 'silent');
     const spec = { source: '-b', expected: '--#', error: silent, outputs: { other: '---' } };
     runMarble(spec, (plan, { other }) => {

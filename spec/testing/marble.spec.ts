@@ -157,7 +157,7 @@ describe('marbles that are wrong', () => {
     expect(failureOf(() => runMarble(spec, (source) => source))).toContain('sent, at 1 ms: expected next "a", got nothing');
   });
 
-  it('fail when the pipeline throws while it is built, as it does', () => {
+  it('fail with the exception of a pipeline that throws while it is built', () => {
     const broken = () => {
       throw new RangeError('take: no');
     };
@@ -183,7 +183,7 @@ describe('marbles that are wrong', () => {
     expect(failureOf(() => runMarble(spec, (source) => source))).toBe('time "wait" must end in "|", got "---"');
   });
 
-  it('leave the clock as it was', () => {
+  it('restore the clock', () => {
     failureOf(() => runMarble({ source: '|', expected: '-|' }, (source) => source));
     runMarble({ source: '-|', expected: '-|' }, (source) => source);
   });
@@ -213,7 +213,7 @@ describe('marble', () => {
 });
 
 describe('collectMarbles', () => {
-  it('gives what was really seen', async () => {
+  it('reports the recorded emissions', async () => {
     const [diagram] = await collectMarbles(async () => {
       const spec = { source: '-a-^b-c|', expected: '---c|', time: { wait: '--|' }, operator: 'late(2 ms)' } as const;
       marble('late', spec, (source, { wait }) => timer(wait - 1).pipe(concatMap(() => source)));

@@ -74,7 +74,7 @@ describe('simulate', () => {
     expect(one).not.toEqual(other);
   });
 
-  it('shrinks to nothing what fails without any event', () => {
+  it('shrinks a failure that needs no event to no events', () => {
     const found = failure(({ during, testWire }) => {
       const { wire } = testWire();
       during(5, (index) => wire.next(createMessage('counted', index)));

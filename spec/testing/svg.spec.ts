@@ -52,7 +52,7 @@ function isWellFormed(svg: string): boolean {
 const same = { source: '-a-b--a|', expected: '-a-b--a|' };
 
 describe('renderMarbles', () => {
-  it('draws what goes in, the operator, what comes out', async () => {
+  it('draws the source, the operator, and the output', async () => {
     const spec = { source: '-a|', expected: '-a|', time: { wait: '-|' }, inputs: { acks: 'a' }, outputs: { sent: '-a' } };
     const svg = await draw(() => {
       marble('of all kinds', spec, (source, { sent }) => source.pipe(tap(sent)));
@@ -102,7 +102,7 @@ describe('renderMarbles', () => {
     expect([count(svg, 'end'), count(svg, 'error'), svg.split('l6 5l-6 5').length - 1]).toEqual([2, 2, 2]);
   });
 
-  it('draws a cold source as it was subscribed to, and not as it was written', async () => {
+  it('draws a cold source from its subscription, not from its definition', async () => {
     const again = await draw(() => {
       marble('a', { source: '-a#', expected: '-a---a---a---', unsub: '------------!' }, (source) => source.pipe(retry({ delay: 2 })));
     });
@@ -115,7 +115,7 @@ describe('renderMarbles', () => {
     expect(discs(never).map(({ text }) => text)).toEqual(['0']);
   });
 
-  it('draws what nobody has received of a hot source as missed', async () => {
+  it('draws values of a hot source without a subscriber as missed', async () => {
     const svg = await draw(() => {
       const spec = { source: '^a-b-c|', expected: '---(b|)', subs: '--^!' };
       marble('a', spec, (source) => timer(2).pipe(concatMap(() => source.pipe(take(1)))));
@@ -133,7 +133,7 @@ describe('renderMarbles', () => {
     expect(discs(svg).map(({ text }) => text)).toEqual(['a', 'b', 'a', 'a', 'b', 'a']);
   });
 
-  it('says what the letters of objects stand for, and only the type of a message', async () => {
+  it('lists the values of letters for objects, and only the type of a message', async () => {
     const values = { a: { n: 1 }, m: { id: Math.random().toString(), type: 'system.ping' }, x: { long: 'x'.repeat(100) } };
     const svg = await draw(() => {
       marble('a', { source: '-a-m-x|', expected: '-a-m-x|', values }, (source) => source);
@@ -161,7 +161,7 @@ describe('renderMarbles', () => {
     expect(Math.max(...all.map(({ right }) => right))).toBeLessThan(800);
   });
 
-  it('wraps a title, and cuts what has no room', async () => {
+  it('wraps a title, and shortens it without room', async () => {
     const svg = await draw(() => {
       const spec = { ...same, outputs: { anOutputWithAVeryLongName: '' }, operator: `f(${'option, '.repeat(30)})` };
       marble('word '.repeat(40) + 'x'.repeat(200), spec, (source) => source);

@@ -29,7 +29,7 @@ describe('testWire', () => {
     close();
   });
 
-  it('keeps what is sent during a cut, and sends it in order after it', async () => {
+  it('keeps messages sent during a cut, and sends them in order after it', async () => {
     const { wire, server, cut, restore, close } = testWire();
     await wire.send(said('1'));
     cut();
@@ -42,7 +42,7 @@ describe('testWire', () => {
     close();
   });
 
-  it('loses what is on its way when the connection drops, and the session sends it again', async () => {
+  it('loses frames in flight when the connection is lost, and the session sends the messages again', async () => {
     const { wire, server, drop, blackhole, restore, close } = testWire();
     await wire.send(said('1'));
     blackhole();
@@ -54,7 +54,7 @@ describe('testWire', () => {
     close();
   });
 
-  it('crashes the server: a new one knows nothing, and gets what was not acked', async () => {
+  it('crashes the server: a new one has no state, and receives the unacked messages', async () => {
     const { wire, server, crashServer, close } = testWire();
     await wire.send(said('1'));
     const second = firstValueFrom(server.wires$.pipe(filter((_, index) => index === 1)));

@@ -42,7 +42,7 @@ describe('connect: signals$', () => {
     wire.unsubscribe();
   });
 
-  it('ends a wait only: an attempt that is under way goes on', () => {
+  it('ends only a wait: an attempt in progress continues', () => {
     const { wire, cut, opened, runTo, signals$ } = start();
     runTo(10);
     cut();

@@ -46,7 +46,7 @@ describe('wire.state$', () => {
     state.subscription.unsubscribe();
   });
 
-  it('tells what carries it, and where it leads', () => {
+  it('describes its protocol and its endpoint', () => {
     const link = Object.assign(cuttableLinks().near, { protocol: 'pigeon', endpoint: 'the loft' });
     expect(connect({ link }).state).toMatchObject({ protocol: 'pigeon', endpoint: 'the loft' });
   });

@@ -48,7 +48,7 @@ describe('fromBatchMessage', () => {
     ['whose messages are no list', { batchKey: 'k', messages: 'ab', count: 2 }],
     ['with something that is no message', { batchKey: 'k', messages: [message('a'), { id: 1 }], count: 2 }],
     ['with another number of messages', { batchKey: 'k', messages: [message('a')], count: 2 }],
-  ])('fails for a payload %s, emits none of its messages, and goes on', async (_, payload) => {
+  ])('fails for a payload %s, emits none of its messages, and continues', async (_, payload) => {
     const { wire, serverWire, close } = pair();
     const server = await serverWire();
     const errors = record(server.errors$);

@@ -14,7 +14,7 @@ describe('channel', () => {
   const open = (...options: Parameters<typeof rooms>) => (town = rooms(...options));
   afterEach(() => town.close());
 
-  it('hands what one publishes to all who are in it, itself too, under its name', async () => {
+  it('delivers a published message to all members, and to its sender, with the id of the sender', async () => {
     open();
     const [a, b, other] = [await town.member('room.1'), await town.member('room.1'), await town.member('room.2')];
     a.room.next(note('hello', 'n1'));
@@ -46,7 +46,7 @@ describe('channel', () => {
     expect([room.observed, await now(room.state$)]).toEqual([false, { status: 'left' }]);
   });
 
-  it('is joined anew by who subscribes after it was left, from then on', async () => {
+  it('joins again for a subscriber that arrives after the channel was left, from the current position', async () => {
     open();
     const { room, messages, wire } = await town.member('room.1');
     messages.subscription.unsubscribe();
@@ -67,7 +67,7 @@ describe('channel', () => {
     expect(town.net.opened()).toBe(1);
   });
 
-  it('goes on after a lost connection without joining again', async () => {
+  it('continues after a lost connection without joining again', async () => {
     open();
     const { messages, statuses, gaps } = await town.member('room.1');
     town.net.cut();
@@ -76,7 +76,7 @@ describe('channel', () => {
     expect([statuses(), gaps.values]).toEqual([['joining', 'joined'], []]);
   });
 
-  it('joins again by itself after a lost session, and recovers what was missed', async () => {
+  it('joins again by itself after a lost session, and recovers the missed messages', async () => {
     open();
     const { messages, statuses, gaps, until } = await town.member('room.1');
     town.hall.channel('room.1').next(note('before'));
@@ -92,7 +92,7 @@ describe('channel', () => {
     expect([statuses(), gaps.values]).toEqual([['joining', 'joined', 'recovering', 'joined'], []]);
   });
 
-  it('joins again when a server says that it is another, though the session goes on', async () => {
+  it('joins again when the server has changed, although the session continues', async () => {
     open();
     const { statuses, until, states } = await town.member('room.1');
     town.served[0]!.next(createMessage('channel.reset', null));
@@ -104,7 +104,7 @@ describe('channel', () => {
     ]);
   });
 
-  it('is told of a gap when the history does not reach back to what it has had', async () => {
+  it('reports a gap when the history does not reach back to its last message', async () => {
     open({ log: memoryChannelLog({ maxMessages: 2 }) });
     const { messages, statuses, gaps } = await town.member('room.1');
     town.hall.channel('room.1').next(note(1));
@@ -119,7 +119,7 @@ describe('channel', () => {
     expect(statuses()).toEqual(['joining', 'joined', 'recovering', 'gap', 'joined']);
   });
 
-  it('is told of a gap when the history was lost, and begins anew', async () => {
+  it('reports a gap when the history was lost, and starts again', async () => {
     open();
     const { messages, gaps } = await town.member('room.1');
     town.hall.channel('room.1').next(note('old'));
@@ -148,7 +148,7 @@ describe('channel', () => {
     expect([slow.gaps.values, slow.statuses()]).toEqual([[], ['joining', 'joined']]);
   });
 
-  it('asks again when messages are missing, and misses none', async () => {
+  it('requests missing messages again, and misses none', async () => {
     open();
     const { messages, gaps, statuses } = await town.member('room.1');
     const { epoch } = (await town.hall.channel('room.1').send(note('first')))!;
@@ -173,7 +173,7 @@ describe('channel', () => {
     expect(gaps.values).toEqual([]);
   });
 
-  it('fails with a ChannelRefusedError when it is not let in, and asks again for who subscribes again', async () => {
+  it('fails with a ChannelRefusedError when the join is refused, and joins again for the next subscriber', async () => {
     let isOpen = false;
     open({ authorize: () => isOpen });
     const room = channel(town.client(), 'room.1');
@@ -189,7 +189,7 @@ describe('channel', () => {
     expect(states.values.slice(2)).toEqual([{ status: 'joining' }, { status: 'joined', member: town.served[0]?.id }]);
   });
 
-  it('says what was not published, whether or not it is joined', async () => {
+  it('reports messages that were not published, whether or not it is joined', async () => {
     open({ authorize: ({ action }) => action === 'join' });
     const wire = town.client();
     const room = channel(wire, 'room.1');
@@ -217,7 +217,7 @@ describe('channel', () => {
     await started.take(1);
   });
 
-  it('asks again when there is no answer in time, under the same number', () => {
+  it('repeats a request without an answer in time, with the same number', () => {
     open();
     const scheduler = new VirtualTimeScheduler();
     const asked: Message[] = [];
@@ -274,7 +274,7 @@ describe('channel', () => {
     expect(b.states.values.at(-1)).toEqual({ status: 'left', error });
   });
 
-  it('ends for all who have subscribed when it is completed; the next one is another', async () => {
+  it('ends for all subscribers when it is completed; a later call returns a new channel', async () => {
     open();
     const { room, messages, states, wire } = await town.member('room.1');
     const presence = record(room.presence$);
@@ -290,7 +290,7 @@ describe('channel', () => {
     expect(await other.messages.ended).toEqual(new Error('enough'));
   });
 
-  it('reports what a server says that cannot be, and goes on', async () => {
+  it('reports invalid messages of a server, and continues', async () => {
     open();
     const { messages, faults } = await town.member('room.1');
     const [server] = town.served;
@@ -310,7 +310,7 @@ describe('channel', () => {
     ]);
   });
 
-  it('carries what a message says of its delivery', () => {
+  it('keeps the delivery fields of a message', () => {
     open();
     const wire = town.client();
     const sent: Message[] = [];

@@ -47,7 +47,7 @@ describe('a keyed channel', () => {
     expect(gaps.values).toEqual([]);
   });
 
-  it('gives a member with a position what has changed since: also that a key was removed', async () => {
+  it('sends a member with a position all changes since, including removed keys', async () => {
     open();
     await put(file('a', 1), file('b', 2));
     const first = await town.member('files');
@@ -72,7 +72,7 @@ describe('a keyed channel', () => {
     expect(texts(older.map(({ message }) => message))).toEqual(['f5', 'f6']);
   });
 
-  it('gives thousands of keys, page by page, while they change, and tells nobody of a gap', async () => {
+  it('sends thousands of keys in pages while they change, without reporting a gap', async () => {
     open();
     const paths = Array.from({ length: 3_000 }, (_, count) => `f${count}`);
     await put(...paths.map((path) => file(path)));
@@ -137,7 +137,7 @@ describe('a keyed channel', () => {
     expect([messages.values.length, late.gaps.values]).toEqual([3, []]);
   });
 
-  it('keeps as many keys, and bytes, as it is told', async () => {
+  it('keeps at most the configured number of keys and bytes', async () => {
     open({ retain: { messages: 3 } });
     await put(...['a', 'b', 'c', 'a', 'd'].map((path) => file(path)));
     const { messages } = await town.member('files');
@@ -162,7 +162,7 @@ describe('a keyed channel', () => {
     expect(texts(await messages.take(4))).toEqual([1, 3, 4, 5]);
   });
 
-  it('asks the application which message removes a key', async () => {
+  it('calls the application to decide which message removes a key', async () => {
     open({ isDeleted: (message) => text(message) === '' });
     await put(file('a', 1), file('b', 2), file('a', ''), file('c', 3));
     const { messages } = await town.member('files');
@@ -196,7 +196,7 @@ describe('a keyed channel', () => {
     ['a path that is no text', { path: 7 }],
     ['an empty path', { path: '' }],
     ['a path that is too long', { path: 'x'.repeat(1_025) }],
-  ])('refuses a message with %s, and goes on', async (_, payload) => {
+  ])('refuses a message with %s, and continues', async (_, payload) => {
     open();
     const { room, messages } = await town.member('files');
     await expect(room.send({ ...note(null), payload })).rejects.toMatchObject({ code: 'ERR_CHANNEL_REFUSED', reason: 'invalid' });
@@ -215,7 +215,7 @@ describe('a keyed channel', () => {
   });
 
   describe('with a log that is shared, or slow, or fails', () => {
-    it('is filled from what the log has, also what another server appends', async () => {
+    it('is filled from the log, including entries that another server appends', async () => {
       const log = memoryChannelLog();
       for (const message of [file('a', 1), file('b', 2), file('a', 3), note('no key')]) log.append('files', message);
       open({}, { log });

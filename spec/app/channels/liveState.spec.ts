@@ -52,7 +52,7 @@ describe('liveState', () => {
     expect(await states.take(2)).toEqual(['', 'a']);
   });
 
-  it('applies the messages that arrive while it loads once: those behind the position, and no others', async () => {
+  it('applies each message that arrives during the load once, if it follows the position', async () => {
     open();
     await say('ab');
     const loads$ = new Subject<ChannelSnapshot<Letters>>();
@@ -178,7 +178,7 @@ describe('liveState', () => {
       ]);
     });
 
-    it('when the messages behind the state are gone, until it is new enough', async () => {
+    it('loads again when the messages after the state were removed, until the state is new enough', async () => {
       open({ log: memoryChannelLog({ maxMessages: 2 }) });
       await say('a');
       const stale = truth;
@@ -222,7 +222,7 @@ describe('liveState', () => {
     });
   });
 
-  it('goes on after a lost session, and after a lost connection', async () => {
+  it('continues after a lost session, and after a lost connection', async () => {
     open();
     await say('a');
     const states = follow();
@@ -258,7 +258,7 @@ describe('liveState', () => {
     expect([await refused.ended, refused.values]).toEqual([new ChannelRefusedError('other', 'join', 'forbidden'), ['a']]);
   });
 
-  it('fails with the error of reduce, and with that of the last load', async () => {
+  it('fails with the error of reduce, and with the error of the last load', async () => {
     open();
     await say('a');
     const boom = new Error('boom');

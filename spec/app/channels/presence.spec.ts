@@ -29,7 +29,7 @@ describe('presence$', () => {
   let names: string[] = [];
   const identify = () => ({ id: names.shift() ?? 'nobody' });
 
-  it('tells who is in, and who comes and goes', async () => {
+  it('reports the members, and each join and leave', async () => {
     names = ['a', 'b'];
     open({ identify });
     const first = await town.member('room.1');
@@ -45,7 +45,7 @@ describe('presence$', () => {
     ]);
   });
 
-  it('is joining, too, and tells who comes later what is known already', async () => {
+  it('joins the channel, and emits the known members to later subscribers', async () => {
     names = ['a'];
     open({ identify });
     const wire = town.client();
@@ -57,7 +57,7 @@ describe('presence$', () => {
     expect(town.heard).toEqual(['channel.join', 'channel.watch']);
   });
 
-  it('costs those nothing who do not watch', async () => {
+  it('costs nothing for members without a presence subscriber', async () => {
     open();
     const { room } = await town.member('room.1');
     const presence = record(room.presence$);
@@ -80,7 +80,7 @@ describe('presence$', () => {
     expect((await presence.take(3))[2]).toEqual(presenceOf({ left: [member('ann')] }));
   });
 
-  it('says what has changed after a lost session', async () => {
+  it('reports the changes after a lost session', async () => {
     names = ['a', 'b'];
     open({ identify });
     const { room } = await town.member('room.1');
@@ -95,7 +95,7 @@ describe('presence$', () => {
     expect((await presence.take(3))[2]).toEqual(presenceOf({ members: [a], others: [], left: [b] }));
   });
 
-  it('asks for the list again when something was missed', async () => {
+  it('requests the list again after a missed change', async () => {
     open();
     const { room } = await town.member('room.1');
     const presence = record(room.presence$);
@@ -128,7 +128,7 @@ describe('the state of a member', () => {
   };
   const last = (presence: { readonly values: readonly Presence[] }): Presence => presence.values.at(-1)!;
 
-  it('is seen by the others, and by those who come later', async () => {
+  it('is visible to the other members, and to later ones', async () => {
     open();
     const { ann, bob, presence } = await pair();
     const here = record(town.hall.channel('room.1').presence$);
@@ -245,7 +245,7 @@ describe('the state of a member', () => {
     expect(elsewhere.values).toHaveLength(1);
   });
 
-  it('comes in parts when many members have a large one', async () => {
+  it('arrives in parts when many members have a large state', async () => {
     open({ identify: ({ id }) => id });
     const large = 's'.repeat(4_000);
     for (let count = 0; count < 100; count++) (await town.member('room.1')).room.updatePresence(`${count}${large}`);
@@ -261,7 +261,7 @@ describe('the state of a member', () => {
     expect(parts.values).toHaveLength(2);
   });
 
-  it('is gone when a member leaves and comes again in one run', () => {
+  it('is removed when a member leaves and joins again in one run', () => {
     const scheduler = new VirtualTimeScheduler();
     const changes: PresenceChange[] = [];
     const tracker = createPresenceTracker(scheduler, (change) => changes.push(change));
@@ -288,7 +288,7 @@ describe('the state of a member', () => {
 describe('a roster', () => {
   const change = (entered: readonly { id: string }[], left: string[] = [], more = {}) => ({ channel: 'x', entered, left, ...more });
 
-  it('takes a list that comes in pieces for one', () => {
+  it('combines the pages of a list', () => {
     const roster = createMemberList(() => undefined);
     const seen = record(roster.changes$);
     roster.apply(change([a], [], { reset: true, more: true }));
@@ -296,7 +296,7 @@ describe('a roster', () => {
     expect(seen.values).toEqual([presenceOf({ members: [a, b], others: [a, b], entered: [a, b] })]);
   });
 
-  it('tells of a change only what is news', () => {
+  it('reports only the changed members', () => {
     const roster = createMemberList(() => undefined);
     roster.apply(change([a, b], [], { reset: true }));
     const seen = record(roster.changes$);

@@ -36,7 +36,7 @@ describe('a channel as a stream', () => {
       expect([gaps.values, room.position?.startsWith('3001.')]).toEqual([[], true]);
     });
 
-    it('from the start, what is left of it, and is told what is gone', async () => {
+    it('reads from the start what remains, and reports the gap before it', async () => {
       open({ log: memoryChannelLog({ maxMessages: 3 }) });
       await say(...numbers(5));
       const { messages, gaps } = await town.member('run.1', { from: 'start' });
@@ -69,7 +69,7 @@ describe('a channel as a stream', () => {
   });
 
   describe('remembers its position', () => {
-    it('so that another page goes on behind it', async () => {
+    it('stores the position, from which another page continues', async () => {
       open();
       const remember = storage();
       await say(1, 2);
@@ -83,7 +83,7 @@ describe('a channel as a stream', () => {
       expect(remember.texts.get('rxwire:run.1')).toBe(reloaded.room.position);
     });
 
-    it('and goes on without a storage that throws, which is reported', async () => {
+    it('continues without a storage that throws, and reports its error', async () => {
       open();
       const full = new Error('full');
       const wire = town.client();
@@ -103,7 +103,7 @@ describe('a channel as a stream', () => {
   });
 
   describe('ends', () => {
-    it('for members, and for who comes later: after all messages', async () => {
+    it('ends for members and for later ones, after all messages', async () => {
       open();
       const early = await town.member('run.1');
       await say(1, 2);
@@ -178,7 +178,7 @@ describe('a channel as a stream', () => {
       expect(town.served.at(-1)!.state.metrics.messagesSent).toBeGreaterThan(3);
     });
 
-    it('by nobody who may not join, and fails without an answer', async () => {
+    it('is not read by a client that may not join, and fails without an answer', async () => {
       open({ authorize: ({ action }) => action === 'publish' });
       const run = channel(town.client(), 'run.1', { answerTimeout: 30 });
       expect(await record(run.history()).ended).toEqual(new ChannelRefusedError('run.1', 'join', 'forbidden'));
@@ -187,7 +187,7 @@ describe('a channel as a stream', () => {
     });
   });
 
-  describe('is compacted as it grows', () => {
+  describe('is compacted while it grows', () => {
     const join = (messages: readonly Message[]): Message => note(messages.map(({ payload }) => payload).join(''));
     const letters = numbers(5_000).map((count) => String.fromCharCode(97 + (count % 26)));
 

@@ -51,7 +51,7 @@ describe('deadLetter', () => {
     expect(record(letters.list()).values).toEqual([{ id: 1, ...createDeadLetter(message(), boom, { scheduler: at(3) }) }]);
   });
 
-  it('knows the history, if it is told of retries', () => {
+  it('contains the history, if the retries are reported to it', () => {
     const scheduler = new VirtualTimeScheduler();
     const letters = memoryDeadLetters();
     const retries: RetryAttempt[] = [];
@@ -66,7 +66,7 @@ describe('deadLetter', () => {
     ]);
   });
 
-  it('lets go through what does not fail, and waits for the store', async () => {
+  it('passes on values that do not fail, and waits for the store', async () => {
     const stored$ = new Subject<void>();
     const slow = record(throwError(() => boom).pipe(deadLetter({ add: () => stored$ }, message())));
     expect(record(of(1).pipe(deadLetter({ add: () => NEVER }, message()))).values).toEqual([1]);
@@ -75,7 +75,7 @@ describe('deadLetter', () => {
     expect([await slow.ended, slow.values]).toEqual(['complete', []]);
   });
 
-  it('delivers what the store fails with', async () => {
+  it('delivers the error of the store', async () => {
     const full = new RangeError('full');
     const add = (): never => {
       throw full;
@@ -85,7 +85,7 @@ describe('deadLetter', () => {
 });
 
 describe('the dead letters of consume', () => {
-  it('tell how each try has failed', () => {
+  it('contain the error of each attempt', () => {
     const scheduler = new VirtualTimeScheduler();
     const letters = memoryDeadLetters();
     let attempts = 0;
@@ -151,7 +151,7 @@ describe('replayDeadLetters', () => {
     expect([seen, left()]).toEqual([['a', 'u', 'v'], []]);
   });
 
-  it('keeps a letter whose message was not taken, and tells', () => {
+  it('keeps a letter whose message was not accepted, and reports it', () => {
     const { left, replay } = kept('a', 'b');
     const next = ({ id }: Message): void => {
       if (id === 'a') throw boom;
@@ -160,7 +160,7 @@ describe('replayDeadLetters', () => {
     expect(left()).toMatchObject([{ message: { id: 'a' } }]);
   });
 
-  it('goes on with the history when it fails again', () => {
+  it('continues the history when the message fails again', () => {
     const scheduler = new VirtualTimeScheduler();
     const { letters, left, replay } = kept('a');
     const orders = queue('orders', { scheduler });
@@ -170,7 +170,7 @@ describe('replayDeadLetters', () => {
     expect(left()).toMatchObject([{ id: 2, attempts: 2, history: [{ reason: 'no a', at: 1 }, { reason: 'boom' }, { reason: 'boom' }] }]);
   });
 
-  it('delivers what a filter throws', async () => {
+  it('delivers the exception of a filter', async () => {
     const filter = (): never => {
       throw boom;
     };

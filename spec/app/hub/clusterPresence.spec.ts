@@ -87,7 +87,7 @@ describe('the presence of a hub with other nodes', () => {
     server.subscription.unsubscribe();
   });
 
-  it('reports a presence that fails, and goes on with its own members', async () => {
+  it('reports a failing presence, and continues with its own members', async () => {
     const failed = new Error('no presence');
     const { presence } = otherNodes(throwError(() => failed));
     const publish = (): void => {

@@ -64,7 +64,7 @@ describe('hub', () => {
     });
   });
 
-  it('authorizes each publishing: is told by whom, where and what, and keeps the order while it waits', async () => {
+  it('authorizes each published message by its member, channel and content, and keeps the order while it waits', async () => {
     const asked: ChannelRequest[] = [];
     const answers: Subject<boolean>[] = [];
     const authorize: Authorize = (request) => {
@@ -122,7 +122,7 @@ describe('hub', () => {
     expect(town.errors).toMatchObject([{ code: 'ERR_INVALID_MESSAGE' }]);
   });
 
-  it('lets nobody publish under the name of another', async () => {
+  it('refuses messages that a client publishes with the id of another member', async () => {
     open({ identify: ({ id }) => ({ id: `user.${id}` }) });
     const { room, messages } = await town.member('room.1');
     room.next({ ...note('me?'), source: 'admin' });
@@ -165,7 +165,7 @@ describe('hub', () => {
     ['a watch of nothing', 'channel.watch', []],
     ['an update of nothing', 'channel.update', null],
     ['an update of a channel without a name', 'channel.update', { channel: '', state: 1 }],
-  ])('reports %s, and goes on', async (_, type, payload) => {
+  ])('reports %s, and continues', async (_, type, payload) => {
     open();
     const { room, messages, wire } = await town.member('room.1');
     wire.next({ ...note(null), type, payload });
@@ -189,7 +189,7 @@ describe('hub', () => {
     expect(payloads(await messages.take(2))).toEqual([4, 5]);
   });
 
-  it('answers who joins twice, and gives nothing twice', async () => {
+  it('answers a second join, and delivers nothing twice', async () => {
     open();
     const { wire, room, messages } = await town.member('room.1', { from: { last: 10 } });
     room.next(note(1));
@@ -209,7 +209,7 @@ describe('hub', () => {
     expect((await presence.take(2))[1]).toMatchObject({ left: [{ id: gone }], members: [{ id: b.states.values.at(-1)?.member }] });
   });
 
-  it('serves a wire once, until told otherwise', async () => {
+  it('serves a wire once, until it is unsubscribed', async () => {
     open();
     const { messages, room } = await town.member('room.1');
     const subscription = town.hall.serve(town.served[0]!);
@@ -221,7 +221,7 @@ describe('hub', () => {
     expect(messages.values).toEqual([]);
   });
 
-  it('does not serve who cannot be identified, and says so', async () => {
+  it('does not serve a client that it cannot identify, and reports it', async () => {
     open({ identify: () => { throw boom; } }); // prettier-ignore
     const room = record(channel(town.client(), 'room.1'));
     await turn();
@@ -244,7 +244,7 @@ describe('hub', () => {
   });
 
   describe('on the server', () => {
-    it('is a Subject: what is published comes there, too, and nothing is left when nobody listens', async () => {
+    it('is a Subject: it emits published messages, and keeps nothing without subscribers', async () => {
       const log = memoryChannelLog();
       let tails = 0;
       const counted: ChannelLog = { ...log, tail: (name) => (tails++, log.tail(name)) };
@@ -263,7 +263,7 @@ describe('hub', () => {
       expect([tails, payloads(again.values)]).toEqual([2, ['anew']]);
     });
 
-    it('tells who is in, and who comes and goes', async () => {
+    it('reports the members, and each join and leave', async () => {
       open({ identify: ({ id }) => ({ id, info: { name: 'Ann' } }) });
       const presence = record(town.hall.channel('room.1').presence$);
       const { states, messages } = await town.member('room.1');
@@ -276,7 +276,7 @@ describe('hub', () => {
       ]);
     });
 
-    it('can answer what is published', async () => {
+    it('can answer published messages', async () => {
       open();
       const bot = town.hall.channel('room.1');
       bot.subscribe(({ source, payload }) => source !== 'hub' && bot.next(note(`echo ${String(payload)}`)));
@@ -288,7 +288,7 @@ describe('hub', () => {
   });
 
   describe('with a log that takes its time', () => {
-    it('puts what comes while the past is read behind it, and nothing twice', async () => {
+    it('delivers messages that arrive during the replay after it, and none twice', async () => {
       const base = memoryChannelLog();
       const { log, release, isAsked } = slowLog(base);
       open({ log });
@@ -304,7 +304,7 @@ describe('hub', () => {
       expect(gaps.values).toEqual([]);
     });
 
-    it('acks what is published when the log has it', async () => {
+    it('acks a published message when the log has stored it', async () => {
       const { log, release } = slowLog(memoryChannelLog());
       open({ log });
       const wire = town.client();
@@ -317,7 +317,7 @@ describe('hub', () => {
       expect(isAcked).toBe(true);
     });
 
-    it('lets nobody in who has gone meanwhile', async () => {
+    it('does not add a member that has left before the authorization ends', async () => {
       const { log, release, isAsked } = slowLog(memoryChannelLog());
       open({ log });
       const wire = town.client();
@@ -352,7 +352,7 @@ describe('hub', () => {
     it.each([
       ['at once', fail],
       ['later', failLater],
-    ])('refuses what is published when it cannot be added, %s; what the server publishes is reported', async (_, how) => {
+    ])('refuses a message that cannot be added, %s; reports one that the server publishes', async (_, how) => {
       open({ log: failing('append', how) });
       const { room, faults } = await town.member('room.1');
       room.next(note(1, 'n1'));
@@ -377,7 +377,7 @@ describe('hub', () => {
       };
     };
 
-    it('follows it again when it has lost the thread, and gives what was missed', async () => {
+    it('follows the log again after a failure, and delivers the missed messages', async () => {
       const scheduler = new VirtualTimeScheduler();
       const log = breakable({ scheduler });
       open({ log, scheduler });
@@ -416,7 +416,7 @@ describe('hub', () => {
       expect(gaps.values).toEqual([]);
     });
 
-    it('tells its members of a gap when not all of that is left', async () => {
+    it('reports a gap to its members when some missed messages were removed', async () => {
       const scheduler = new VirtualTimeScheduler();
       const log = breakable({ scheduler, maxMessages: 1 });
       open({ log, scheduler });

@@ -13,7 +13,7 @@ const entry = (offset: number): KeyedEntry => ({
 const offsets = (entries: readonly KeyedEntry[]): number[] => entries.map(({ offset }) => offset);
 
 describe('keyed entries', () => {
-  it.each([1, 2, 3])('are those of a plain list, whatever is added and removed (seed %i)', (seed) => {
+  it.each([1, 2, 3])('equal those of a plain list after random additions and removals (seed %i)', (seed) => {
     const random = seeded(seed);
     const entries = createKeyedEntries();
     let model: KeyedEntry[] = [];

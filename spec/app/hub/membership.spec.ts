@@ -34,7 +34,7 @@ describe('the server', () => {
   const messages = (wire: Wire) => record(wire);
 
   describe('puts a client into a channel', () => {
-    it('which joins without being asked, and may leave and join again', async () => {
+    it('is joined by the server without a request, and can leave and join again', async () => {
       open();
       const { client, server } = await connected();
       expect(town.hall.join(server, 'room.1')).toBe(true);
@@ -78,7 +78,7 @@ describe('the server', () => {
       expect(asked).toEqual([]);
     });
 
-    it('which is out when its wire ends, and is asked on the next one', async () => {
+    it('leaves when its wire ends, and is authorized again on the next one', async () => {
       open();
       const presence = record(town.hall.channel('room.1').presence$);
       const { client, server } = await connected();
@@ -114,7 +114,7 @@ describe('the server', () => {
       expect(town.hall.leave(server, 'room.1')).toBe(false);
     });
 
-    it('that it has put there: the next join is asked again', async () => {
+    it('removes a member that the server has joined: its next join is authorized again', async () => {
       open();
       const { client, server } = await connected();
       const seen = messages(client);

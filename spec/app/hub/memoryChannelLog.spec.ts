@@ -34,7 +34,7 @@ describe('memoryChannelLog', () => {
     expect([messages(entries), entries.map(({ offset }) => offset), last, isComplete]).toEqual([['x', 'y'], [1, 2], 2, true]);
   });
 
-  it('reads what came after a place, the first of it', () => {
+  it('reads the first messages after a position', () => {
     const { add, read } = open();
     const after = add('a', 1, 2);
     expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
@@ -46,7 +46,7 @@ describe('memoryChannelLog', () => {
     expect(messages(read('a', undefined, 2).entries)).toEqual([4, 5]);
   });
 
-  it('says that it is not complete for a place of another epoch, or one that it has not come to', () => {
+  it('reports an incomplete range for a position of another epoch, and for a future position', () => {
     const { add, read } = open();
     const { epoch = '' } = add('a', 1, 2) ?? {};
     for (const after of [
@@ -76,7 +76,7 @@ describe('memoryChannelLog', () => {
     expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
   });
 
-  it('forgets what is older than maxAge, and nothing else: the numbers go on', () => {
+  it('removes messages older than maxAge, and no others: the offsets continue', () => {
     const { add, read, wait } = open({ maxAge: 1_000 });
     add('a', 'old');
     wait(600);
@@ -100,7 +100,7 @@ describe('memoryChannelLog', () => {
     expect([read('a').entries.length, read('c').entries.length, read('d').entries.length]).toEqual([2, 0, 2]);
   });
 
-  it('holds no more bytes than it may, whatever comes', () => {
+  it('never exceeds its byte limit', () => {
     const { add, read } = open({ maxTotalBytes: 10_000, maxMessages: 20 });
     for (let count = 0; count < 2_000; count++) add(`room.${(count * 7) % 31}`, 'x'.repeat((count * 13) % 300));
     const kept = Array.from({ length: 31 }, (_, index) => read(`room.${index}`).entries).flat();
@@ -119,7 +119,7 @@ describe('memoryChannelLog', () => {
     expect(add('a', 2)?.epoch).not.toBe(before?.epoch);
   });
 
-  it('forgets no channel that somebody listens to', () => {
+  it('removes no channel that has a subscriber', () => {
     const { add, read, log } = open({ maxIdle: 1 });
     const tail = record(log.tail('a'));
     const before = add('a', 1);
@@ -131,7 +131,7 @@ describe('memoryChannelLog', () => {
     expect(read('a', before).isComplete).toBe(false);
   });
 
-  it('emits what is added, in order, also what is added in answer to it', () => {
+  it('emits added entries in order, including those added during an emission', () => {
     const { log, add } = open();
     add('a', 'before');
     const heard: unknown[] = [];
@@ -149,7 +149,7 @@ describe('memoryChannelLog', () => {
     ]);
   });
 
-  it('takes names for what they are', () => {
+  it('treats special names as plain text', () => {
     const { add, read } = open();
     add('__proto__', 1);
     add('constructor', 2);
@@ -172,11 +172,11 @@ describe('weigh', () => {
     ['bytes', new Uint8Array(1_000), 1_005],
     ['an object', { name: 'Ann', list: [1, 2] }, 2 + 7 + 5 + 7 + 2 + 2 * 9],
     ['nothing', null, 8],
-  ])('tells about how large %s is', (_, value, bytes) => {
+  ])('estimates the size of %s', (_, value, bytes) => {
     expect(estimateSize(value)).toBe(bytes);
   });
 
-  it('does not count beyond what matters', () => {
+  it('stops counting at the limit', () => {
     let reads = 0;
     const list = Array.from({ length: 1_000 }, () => ({
       get text() {

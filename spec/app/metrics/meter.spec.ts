@@ -21,7 +21,7 @@ describe('meter', () => {
     },
   });
 
-  it('counts what passes, by direction and type, and changes nothing', async () => {
+  it('counts messages by direction and type, and changes none', async () => {
     const { sink, calls } = recordingSink();
     const messages = [message('abc'), message('de', 'spec.other')];
     expect(await lastValueFrom(of(...messages).pipe(meter(sink), meter(sink, { direction: 'sent' }), toArray()))).toEqual(messages);
@@ -33,7 +33,7 @@ describe('meter', () => {
     ]);
   });
 
-  it('measures as it is told to', () => {
+  it('uses the configured size function', () => {
     const { sink, calls } = recordingSink();
     of(message({ some: 'thing' }))
       .pipe(meter(sink, { size: ({ type }) => type.length }))
@@ -119,7 +119,7 @@ describe('the estimate of a size', () => {
     expect(Math.abs(payloadSize(payload) - exact) / exact).toBeLessThan(0.1);
   });
 
-  it('takes no time for what is large or deep', () => {
+  it('limits the time for large or deep payloads', () => {
     const deep = JSON.parse('['.repeat(5_000) + ']'.repeat(5_000)) as unknown;
     expect(payloadSize(deep)).toBe(0);
     expect(payloadSize(Array.from({ length: 1e6 }, () => 'ab'))).toBe(64 * 2);

@@ -33,7 +33,7 @@ describe('meterWire', () => {
     ]);
   });
 
-  it('times how long messages wait in the queue: the first of those that wait at once', async () => {
+  it('measures the waiting time of the first message in the queue', async () => {
     const { wire, peer, cut } = wirePair();
     const { sink, of } = recordingSink();
     peer.subscribe();
@@ -69,7 +69,7 @@ describe('meterWire', () => {
     expect(times()).toBe(10 + 64);
   });
 
-  it('ends when the sink throws, and tells it; the wire goes on', async () => {
+  it('ends when the sink throws, and reports the error; the wire continues', async () => {
     const { wire, peer } = wirePair();
     const full = new Error('full');
     const failures: unknown[] = [];

@@ -75,13 +75,13 @@ describe('encryptPayload', () => {
     expect((await encrypted('x')).payload).not.toBe((await encrypted('x')).payload);
   });
 
-  it('ends the stream with what cannot be encrypted: nothing leaves in plain text', async () => {
+  it('ends the stream at a payload that cannot be encrypted: nothing is sent in plain text', async () => {
     const seen = record(from([message(1), message(new Map()), message(2)]).pipe(encryptPayload(ring())));
     expect(await seen.ended).toBeInstanceOf(EncodeError);
     expect(seen.values).toHaveLength(1);
   });
 
-  it('goes on where somebody takes the error', async () => {
+  it('continues if onError handles the error', async () => {
     const failed: RxwireError[] = [];
     const passed = await all([message(new Map()), message(2)], encryptPayload(ring(), { onError: (one) => void failed.push(one) }));
     expect([passed.length, failed.length]).toEqual([1, 1]);
@@ -163,7 +163,7 @@ describe('decryptPayload', () => {
   it.each([
     ['json', undefined],
     ['msgpack', msgpack()],
-  ])('brings back what was encrypted, by %s', async (_, codec) => {
+  ])('decrypts the encrypted payloads, by %s', async (_, codec) => {
     const options = codec ? { codec } : {};
     const payload = codec ? { list: [new Map([[1, 2n]]), Uint8Array.of(1)] } : { list: [1, 'café', null] };
     const sent = await all([message(payload)], encryptPayload(ring(), options));
@@ -172,7 +172,7 @@ describe('decryptPayload', () => {
     expect(passed).toEqual([{ ...message(payload), metadata: { encrypted: false } }]);
   });
 
-  it('brings any messages back', async () => {
+  it('restores random messages', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(messages(anyPayload), { maxLength: 3 }), async (many) => {
         const plain = many.map((one) => ({ ...one, metadata: { ...one.metadata, encrypted: false } }));
@@ -206,7 +206,7 @@ describe('decryptPayload', () => {
     expect(reasons).toEqual([FORGED]);
   });
 
-  it('refuses what was never encrypted, or is said not to be', async () => {
+  it('refuses a plain message, and an encrypted one without the mark', async () => {
     const { passed, reasons } = await decrypted([
       message('x'),
       { ...(await encrypted('y')), metadata: {} },
@@ -222,7 +222,7 @@ describe('decryptPayload', () => {
     expect(reasons).toHaveLength(1);
   });
 
-  it('takes the time from what was encrypted: nobody makes a message younger', async () => {
+  it('uses the encrypted timestamp: a peer cannot make a message younger', async () => {
     const { passed } = await decrypted([{ ...(await encrypted('x')), timestamp: 99 }]);
     expect(passed[0]?.timestamp).toBe(5);
   });
@@ -236,7 +236,7 @@ describe('decryptPayload', () => {
     ]);
   });
 
-  it('reads what was encrypted before a key was changed, until it is removed', async () => {
+  it('reads messages of an earlier key until that key is removed', async () => {
     const [ours, theirs] = [ring(), ring()];
     const old = await encrypted('old', ours);
     ours.use('k2');
@@ -256,7 +256,7 @@ describe('decryptPayload', () => {
     expect((await all(await all(many, encryptPayload(ring())), back)).map(({ payload }) => payload)).toEqual(payloads);
   });
 
-  it('reports what is forged to the wire that it came from, and acks it', async () => {
+  it('reports a forged message in the errors$ of its wire, and acks it', async () => {
     const { wire, serverWire, close } = pair();
     const codes: string[] = [];
     const got$ = new Subject<Message>();

@@ -50,7 +50,7 @@ describe('validated', () => {
     expect(errors[0]!.issues.map((issue) => (issue as z.core.$ZodIssue).path)).toEqual([['room'], ['text']]);
   });
 
-  it('makes of a payload what its schema does, unless that is the affair of the other side', async () => {
+  it('applies the transform of a schema, unless the other side applies it', async () => {
     const schemas = { 'chat.said': z.object({ room: z.string().default('lobby'), text: z.string().trim() }) };
     expect((await through(schemas, [said({ text: ' hello ' })])).passed[0]?.payload).toEqual({ room: 'lobby', text: 'hello' });
     expect((await through(schemas, [said({ text: ' hello ' })], { transform: false })).passed[0]?.payload).toEqual({ text: ' hello ' });
@@ -96,7 +96,7 @@ describe('validated', () => {
     expect(() => validated(chat, { maxWaiting: 0 })).toThrow(RangeError);
   });
 
-  it('tells the wire that has handed the message over, acks it, and goes on', async () => {
+  it('reports an invalid message to its wire, acks it, and continues', async () => {
     const { wire, serverWire, close } = pair();
     const server = await serverWire();
     const errors: unknown[] = [];
@@ -111,7 +111,7 @@ describe('validated', () => {
     close();
   });
 
-  it('stands in front of a wire as well: what is wrong does not leave', async () => {
+  it('also validates outgoing messages: an invalid one is not sent', async () => {
     const { wire, serverWire, close } = pair();
     const outgoing$ = new Subject<Message>();
     const refused: string[] = [];

@@ -48,7 +48,7 @@ function queued(options: QueueOptions<Message> = {}) {
 const sendAll = ({ next }: Queue<Message>, text: string): void => Array.from(text).forEach((id) => next(message(id)));
 
 describe('queue', () => {
-  it('processes what waits, the most urgent first, and equals as they came', () => {
+  it('processes the most urgent waiting message first, and equal ones in the order of arrival', () => {
     const { process, send } = queued();
     const { handle, started, end } = handlers();
     send('abCdE');
@@ -58,7 +58,7 @@ describe('queue', () => {
     expect(values).toEqual(['C done 1', 'E done 1', 'a done 1', 'b done 1', 'd done 1']);
   });
 
-  it('starts a message in the moment in which it comes, when a processor is free', () => {
+  it('starts a message at its arrival when a processor is idle', () => {
     const { process, next } = queued();
     const started: string[] = [];
     process(({ id }) => void started.push(id)).subscribe();
@@ -78,7 +78,7 @@ describe('queue', () => {
     expect(scheduler.actions).toHaveLength(1);
   });
 
-  it('gives each message to one of several processors, each as many at once as it says', () => {
+  it('passes each message to one of several processors, within the concurrency of each', () => {
     const { process, send } = queued();
     const [one, two] = [handlers(), handlers()];
     process(one.handle).subscribe();
@@ -131,7 +131,7 @@ describe('queue', () => {
     expect([scheduler.now(), drops.length]).toEqual([60_000, 1_001]);
   });
 
-  it('drops what has waited for maxAge on time, and what its own ttl has ended at its turn', () => {
+  it('drops messages at maxAge, and those with an expired ttl at their turn', () => {
     const scheduler = new VirtualTimeScheduler();
     const { drops, next, process } = queued({ scheduler, maxAge: 5 });
     const at = (time: number, task: () => void): void => void scheduler.schedule(task, time);
@@ -147,7 +147,7 @@ describe('queue', () => {
     expect([drops, started]).toEqual([['a expired', 'b expired', 'c expired'], ['d']]);
   });
 
-  it('tells its depth, now and whenever it changes, in order also to those who hear of it while one adds to it', () => {
+  it('emits its depth now and at each change, in order even for re-entrant additions', () => {
     const made = queued();
     made.depth$.pipe(first((depth) => depth === 1)).subscribe(() => made.send('b'));
     const { values } = record(made.depth$);
@@ -160,7 +160,7 @@ describe('queue', () => {
     expect(values).toEqual([0, 2, 1, 0, 1]);
   });
 
-  it('takes what a priority that throws has to do with as NORMAL, and tells', () => {
+  it('uses NORMAL when priority throws, and reports the error', () => {
     const priority = ({ id }: Message): number => {
       if (id === 'b') throw boom;
       return id === 'c' ? MessagePriority.HIGH : MessagePriority.LOW;
@@ -171,14 +171,14 @@ describe('queue', () => {
     expect([values, errors]).toEqual([['c', 'b', 'a'], [boom]]);
   });
 
-  it('survives the end of what feeds it', () => {
+  it('survives the completion of its source', () => {
     const made = queued();
     of(message('a')).subscribe(made);
     of(message('b')).subscribe(made);
     expect(record(made.process(() => undefined)).values).toHaveLength(2);
   });
 
-  it('does not recurse through what is done at once', () => {
+  it('does not recurse for handlers that complete synchronously', () => {
     const { next, process } = queued({ maxSize: 20_000 });
     for (let n = 0; n < 20_000; n++) next(message(String(n)));
     expect(record(process(() => undefined)).values).toHaveLength(20_000);
@@ -191,7 +191,7 @@ describe('queue', () => {
     expect(values.join('')).toBe('abCdE');
   });
 
-  it('goes on in the order of arrival after a restart when its order is fifo', async () => {
+  it('continues in the order of arrival after a restart when its order is fifo', async () => {
     const store = fakeQueueStore();
     queued({ store, order: 'fifo' }).send('aBc');
     await pause(5);
@@ -268,7 +268,7 @@ describe('queue', () => {
     });
   });
 
-  it('drops a message at its arrival whose ttl has passed, as it does when no processor is idle', () => {
+  it('drops an expired message at its arrival, with and without an idle processor', () => {
     const scheduler = new VirtualTimeScheduler();
     const { next, process, drops } = queued({ scheduler });
     const { handle, started } = handlers();
@@ -302,7 +302,7 @@ describe('queue', () => {
       return { ...made, ...record(made.process(handler, { retry: { initialInterval: 1 }, ...options })) };
     };
 
-    it('tries a handler that fails again, then makes a dead letter, and goes on', async () => {
+    it('retries a failing handler, then stores a dead letter, and continues', async () => {
       const letters: unknown[] = [];
       const { send, take } = processed(({ id }) => (id === 'a' ? throwError(() => boom) : of(id)), {
         deadLetter: (letter) => void letters.push(letter),
@@ -334,7 +334,7 @@ describe('queue', () => {
       ]);
     });
 
-    it('puts back what it is at when it is unsubscribed, in order, to the front', () => {
+    it('puts running messages back to the front, in order, when it is unsubscribed', () => {
       const { send, process, depth$ } = queued();
       const [one, two] = [handlers(), handlers()];
       const first = process(one.handle, { concurrency: 3 }).subscribe();
@@ -375,7 +375,7 @@ describe('queue', () => {
         expect(started).toEqual([]);
       });
 
-      it('puts it back when the letter could not be kept, and tells', () => {
+      it('puts the message back when the dead letter cannot be stored, and reports it', () => {
         const { send, keeping$, leave, errors, process } = left();
         send('a');
         leave();
@@ -423,7 +423,7 @@ describe('queue', () => {
       expect([processor.isOver(), started, made.errors]).toEqual([true, ['a'], []]);
     });
 
-    it('gives what it is at to another, when there is one', () => {
+    it('passes its running messages to another processor', () => {
       const { send, process } = queued();
       const [one, two] = [handlers(), handlers()];
       const first = process(one.handle).subscribe();
@@ -489,7 +489,7 @@ describe('queue', () => {
       await eventually(() => expect(store.stored()).toEqual(['b']));
     });
 
-    it('takes what an earlier process has left in the store', async () => {
+    it('processes the messages that an earlier process has left in the store', async () => {
       const store = fakeQueueStore();
       queued({ store }).send('ab');
       await pause(5);
@@ -529,7 +529,7 @@ describe('queue', () => {
   });
 
   describe('when it is closed', () => {
-    it('takes nothing more, starts nothing more, drops what waits, and ends its processors when they are through', () => {
+    it('accepts and starts nothing more, drops waiting messages, and completes its processors after their running messages', () => {
       const { send, close, process, drops, depth$ } = queued();
       const { handle, started, end } = handlers();
       const processor = record(process(handle));
@@ -544,7 +544,7 @@ describe('queue', () => {
       expect(record(process(handle)).isOver()).toBe(true);
     });
 
-    it('drops what a processor puts back', () => {
+    it('drops messages that a processor puts back', () => {
       const { send, close, process, drops } = queued();
       const processor = process(() => NEVER).subscribe();
       send('a');
@@ -607,7 +607,7 @@ describe('queue', () => {
       await eventually(() => expect(acked()).toEqual(['a']));
     });
 
-    describe('that hands over again what the queue had stored, as its ack was lost in a restart', () => {
+    describe('ignores a repeat of a stored message whose ack was lost in a restart', () => {
       const stored = async (text: string): Promise<FakeQueueStore> => {
         const store = fakeQueueStore();
         queued({ store }).send(text);
@@ -648,7 +648,7 @@ describe('queue', () => {
         expect([started, made.drops, store.stored()]).toEqual([['a', 'b'], [], []]);
       });
 
-      it('takes it another time when it comes another time', async () => {
+      it('accepts the same message again after it was processed', async () => {
         const made = served({ store: await stored('a') });
         await record(made.depth$).take(2);
         await sendOver(made, 'a');
@@ -658,7 +658,7 @@ describe('queue', () => {
         expect(started).toEqual(['a', 'a']);
       });
 
-      it('takes what somebody puts there with the same id', async () => {
+      it('accepts a message of the application with the same id', async () => {
         const made = queued({ store: await stored('a') });
         const { handle, started } = handlers();
         made.process(handle, { concurrency: 3 }).subscribe();
@@ -683,7 +683,7 @@ describe('queue', () => {
     beforeEach(() => (store = fakeQueueStore()));
     const restarted = (options: QueueOptions<Message> = {}) => queued({ store, ...options });
 
-    it('goes on after a restart with what was not finished, in its order', async () => {
+    it('continues after a restart with the unfinished messages, in order', async () => {
       const before = restarted();
       const { handle, end } = handlers();
       before.process(handle, { concurrency: 2 }).subscribe();
@@ -700,7 +700,7 @@ describe('queue', () => {
       expect(store.stored()).toEqual([]);
     });
 
-    it('lets what comes while it opens wait behind what was there', async () => {
+    it('queues messages that arrive during the opening after the stored ones', async () => {
       restarted().send('ab');
       await pause();
       const after = restarted();
@@ -711,7 +711,7 @@ describe('queue', () => {
       expect(started).toEqual(['a', 'b', 'c']);
     });
 
-    it('bounds what comes while it opens, and what it finds', async () => {
+    it('limits the messages that arrive during the opening, and the stored ones', async () => {
       restarted().send('abcd');
       await pause();
       const after = restarted({ maxSize: 2 });
@@ -731,7 +731,7 @@ describe('queue', () => {
       expect([await ended, after.drops, store.stored()]).toEqual([new OverflowError('queue letters', 2), [], ['a', 'b', 'c']]);
     });
 
-    it('drops what has become too old meanwhile', async () => {
+    it('drops messages that became too old in the meantime', async () => {
       const scheduler = new VirtualTimeScheduler();
       restarted({ scheduler }).send('ab');
       await pause();
@@ -744,7 +744,7 @@ describe('queue', () => {
       expect([after.drops, values, store.stored()]).toEqual([['a expired', 'b expired'], [], []]);
     });
 
-    it('emits what became of a message once it will not come again', async () => {
+    it('emits the outcome of a message when it is final', async () => {
       const { send, process } = restarted();
       const { handle, end } = handlers();
       const { values } = record(process(handle));
@@ -756,7 +756,7 @@ describe('queue', () => {
       expect(values.map(show)).toEqual(['a done 1']);
     });
 
-    it('does not write what is done before it would be', async () => {
+    it('does not write a message that is processed before its write', async () => {
       const { send, process } = restarted();
       const { values } = record(process(() => undefined));
       await pause();
@@ -766,7 +766,7 @@ describe('queue', () => {
       expect(store.writes).toEqual([]);
     });
 
-    it('writes what came together together', async () => {
+    it('writes messages that arrived together in one transaction', async () => {
       const { send, process } = restarted();
       const { handle, end } = handlers();
       process(handle).subscribe();
@@ -781,7 +781,7 @@ describe('queue', () => {
       ]);
     });
 
-    it('does not let others suffer for what no store can take', async () => {
+    it('stores the other messages when one cannot be stored', async () => {
       store.failing = (id) => (id === 'c' ? 'failed' : undefined);
       const { send, errors, process } = restarted();
       send('abcde');
@@ -790,7 +790,7 @@ describe('queue', () => {
       await eventually(() => expect(store.stored()).toEqual([]));
     });
 
-    it('tries to remove again what it could not', async () => {
+    it('retries a failed removal', async () => {
       const { send, process, errors } = restarted();
       const { handle, end } = handlers();
       const { take } = record(process(handle));
@@ -820,7 +820,7 @@ describe('queue', () => {
       expect([await processed.ended, before.errors, before.drops]).toEqual([fenced, [fenced], []]);
     });
 
-    it('ends when it cannot be opened, and tells what goes wrong by itself', async () => {
+    it('ends when it cannot be opened, and reports faults of the store', async () => {
       const evicted = new StoreError('fake', 'evicted');
       const made = restarted();
       const processed = record(made.process(() => NEVER));
@@ -835,7 +835,7 @@ describe('queue', () => {
       expect(await record(broken.process(() => NEVER)).ended).toEqual(new StoreError('fake', 'failed'));
     });
 
-    it('keeps what waits when it is closed, and lets go of the store when all is written', async () => {
+    it('keeps waiting messages when it is closed, and closes the store after the last write', async () => {
       const { send, close, process, drops } = restarted();
       const { handle, end } = handlers();
       const processor = record(process(handle));

@@ -30,7 +30,7 @@ describe('queues', () => {
     expect(all.names()).toEqual(['orders', 'bills']);
   });
 
-  it('shares what waits among all who open it', () => {
+  it('shares the waiting messages among all that open it', () => {
     const all = registry();
     all.open('orders').next(message('a'));
     const { values } = record(
@@ -53,7 +53,7 @@ describe('queues', () => {
     expect(() => all.open('orders', second)).toThrow(new TypeError(`queues: the queue orders is open with another "${option}"`));
   });
 
-  it('has options for all of its queues, which those of one queue override', () => {
+  it('has options for all queues; those of one queue override them', () => {
     const store = fakeQueueStore();
     const all = registry({ store, maxSize: 1 });
     const [small, large] = [all.open('small'), all.open('large', { maxSize: 2 })];
@@ -64,7 +64,7 @@ describe('queues', () => {
     expect(() => all.open('small', { maxSize: 2 })).toThrow(TypeError);
   });
 
-  it('goes on with what an earlier process has left in the store', async () => {
+  it('continues with the messages that an earlier process has left in the store', async () => {
     const store = fakeQueueStore();
     registry({ store }).open('orders').next(message('a'));
     await firstValueFrom(timer(5));

@@ -71,7 +71,7 @@ describe('reply', () => {
     };
   }
 
-  it('tells the wire of what the caller does not learn', () => {
+  it('reports to the wire the errors that the caller does not receive', () => {
     const told: unknown[] = [];
     const wire = { report: (error: RxwireError) => void told.push(error) };
     const { ask } = answered(failing, { wire });
@@ -82,7 +82,7 @@ describe('reply', () => {
     expect((told[0] as Error).cause).toBe(boom);
   });
 
-  it('answers to who has asked, with the priority of the request', () => {
+  it('sends replies to the requester, with the priority of the request', () => {
     const { source, values } = answered(() => of('a'));
     source.next({ ...ask('q'), priority: 2, replyTo: 'there' });
     expect(values).toMatchObject([{ type: 'reply.last', payload: 'a', correlationId: 'q', priority: 2, target: 'there' }]);
@@ -111,7 +111,7 @@ describe('reply', () => {
     ],
     ['what never completes', () => from([NEVER]), [['reply.last', NEVER]]],
     ['undefined', () => of(undefined), [['reply.last', undefined]]],
-  ])('numbers what is answered: %s', async (_, handler, expected) => {
+  ])('numbers the replies: %s', async (_, handler, expected) => {
     const { ask, said, take } = answered(handler);
     ask('q');
     await take(expected.length);
@@ -124,7 +124,7 @@ describe('reply', () => {
     ['a rejection', () => Promise.reject(boom)],
     ['an error', () => throwError(() => boom)],
     ['what cannot be subscribed to', () => 7 as never],
-  ])('tells nothing internal of %s', async (_, handler) => {
+  ])('reveals nothing internal of %s', async (_, handler) => {
     const { ask, said, failed, take } = answered(handler);
     ask('q');
     await take(1);
@@ -132,7 +132,7 @@ describe('reply', () => {
     expect(failed).toMatchObject([{ message: { id: 'q' }, error: { code: 'ERR_HANDLER', cause: expect.any(Error) } }]);
   });
 
-  it('tells nothing of errors of the platform, whose texts have paths and names', async () => {
+  it('hides the texts of platform errors, which contain paths and names', async () => {
     const { ask, said, take } = answered(() => import('node:fs/promises').then(({ readFile }) => readFile('/nowhere/secret', 'utf8')));
     ask('q');
     await take(1);
@@ -142,19 +142,19 @@ describe('reply', () => {
   it.each([
     [new ReplyError('ERR_NOPE', 'no'), { code: 'ERR_NOPE', message: 'no' }],
     [new OverflowError('kitchen', 3), { code: 'ERR_OVERFLOW', message: 'kitchen: the limit of 3 is reached' }],
-  ])('tells what is meant to be told: %s', (error, payload) => {
+  ])('sends the public part of an error: %s', (error, payload) => {
     const { ask, said } = answered(() => throwError(() => error));
     ask('q');
     expect(said()).toEqual([['reply.error', payload]]);
   });
 
-  it('tells what the application says of its own errors', () => {
+  it('sends the text that the application returns for its errors', () => {
     const { ask, said } = answered(failing, { describe: (error) => ({ code: 'ERR_MINE', message: String(error === boom) }) });
     ask('q');
     expect(said()).toEqual([['reply.error', { code: 'ERR_MINE', message: 'true' }]]);
   });
 
-  it('sends what came before an error', () => {
+  it('sends the replies before an error', () => {
     const { ask, said } = answered(() =>
       concat(
         of(1, 2, 3),
@@ -170,13 +170,13 @@ describe('reply', () => {
     ]);
   });
 
-  it('leaves other messages alone, also those that are named like what every object has', () => {
+  it('ignores other messages, including types named like properties of every object', () => {
     const { source, values } = answered(() => of(1));
     for (const type of ['other', 'toString', '__proto__', 'constructor']) source.next(ask('q', type));
     expect(values).toEqual([]);
   });
 
-  it('runs a request that comes again once, while it runs and while it waits', () => {
+  it('runs a repeated request once, while it runs and while it waits', () => {
     const called: string[] = [];
     const work = new Subject<string>();
     const { ask, source, said } = answered(
@@ -194,7 +194,7 @@ describe('reply', () => {
     expect(said()).toEqual([['reply', 'r', 0]]);
   });
 
-  it('cancels what waits, and what runs; no other request', () => {
+  it('cancels a waiting and a running request, and no other', () => {
     const works: Record<string, Subject<void>> = { a: new Subject(), b: new Subject(), c: new Subject() };
     const { ask, source, values } = answered(({ id }) => works[id]!, { concurrency: 1 });
     ask('a', 'b', 'c');
@@ -205,7 +205,7 @@ describe('reply', () => {
     expect(values).toEqual([]);
   });
 
-  it('aborts the signal of what is cancelled, also when it is asked for afterwards', () => {
+  it('aborts the signal of a cancelled request, also when it is read afterwards', () => {
     const contexts: { readonly signal: AbortSignal }[] = [];
     const { ask, source } = answered((_, context) => {
       contexts.push(context);
@@ -219,7 +219,7 @@ describe('reply', () => {
     expect([signal.aborted, contexts[0]!.signal, contexts[1]!.signal.aborted]).toEqual([true, signal, true]);
   });
 
-  it('does not abort what is answered', () => {
+  it('does not abort the signal of an answered request', () => {
     let signal: AbortSignal | undefined;
     const { ask, subscription } = answered((_, context) => {
       ({ signal } = context);
@@ -230,7 +230,7 @@ describe('reply', () => {
     expect(signal?.aborted).toBe(false);
   });
 
-  it('stops what emits without end when it is cancelled meanwhile', () => {
+  it('stops a synchronous infinite handler when the request is cancelled', () => {
     const source = new Subject<Message>();
     const values: unknown[] = [];
     source.pipe(reply({ ask: () => range(0, Infinity) })).subscribe(({ payload }) => {

@@ -51,13 +51,13 @@ describe('request', () => {
     expect([listeners(), jest.getTimerCount()]).toEqual([[false, false, false], 0]);
   });
 
-  it('sends the message as it is, with a ttl as long as it waits', () => {
+  it('sends the message unchanged, with its timeout as the ttl', () => {
     const message = createMessage('test.ask', 'x', { id: 'q', timestamp: 900, priority: MessagePriority.HIGH, target: 'there' });
     const { sent } = asked({ timeout: 50 }, message);
     expect(sent).toEqual([{ ...message, ttl: 150 }]);
   });
 
-  it('leaves a ttl as it is, and sets none where it waits for ever', () => {
+  it('keeps an existing ttl, and sets none without a timeout', () => {
     expect(asked({}, { ...question(), ttl: 7 }).sent[0]?.ttl).toBe(7);
     expect(asked({ timeout: Infinity }).sent[0]).not.toHaveProperty('ttl');
   });
@@ -68,7 +68,7 @@ describe('request', () => {
     expect(sent[1]).toMatchObject({ type: 'request.cancel', correlationId: 'q', priority: 3, delivery: 'at-most-once', target: 'there' });
   });
 
-  it('is cancelled by who has heard enough', () => {
+  it('is cancelled when its subscriber unsubscribes', () => {
     const { wire, sentTypes, say } = fakeWire();
     const { values } = record(request(wire, question()).pipe(take(2)));
     say('reply', 'q', 1, 0);
@@ -92,7 +92,7 @@ describe('request', () => {
   });
 
   it.each(['reply', 'reply.last', 'reply.complete'])(
-    'fails where replies before a %s are missing, and tells the other side',
+    'fails where replies before a %s are missing, and cancels at the other side',
     async (type) => {
       const { say, values, ended, sentTypes } = asked();
       say('reply', 'q', 1, 0);
@@ -102,14 +102,14 @@ describe('request', () => {
     },
   );
 
-  it.each(['reply', 'reply.last', 'reply.complete'])('ignores a %s that comes again', (type) => {
+  it.each(['reply', 'reply.last', 'reply.complete'])('ignores a repeated %s', (type) => {
     const { say, values, isOver } = asked();
     say('reply', 'q', 1, 0);
     say(type, 'q', 1, 0);
     expect([values, isOver()]).toEqual([[1], false]);
   });
 
-  it('takes replies as they come from who does not number them', () => {
+  it('accepts replies without numbers in the order of arrival', () => {
     const { say, values, isOver } = asked();
     for (const value of [1, 2]) say('reply', 'q', value);
     say('reply.complete', 'q', null);
@@ -120,7 +120,7 @@ describe('request', () => {
     [{ code: 'ERR_NOPE', message: 'no' }, new ReplyError('ERR_NOPE', 'no')],
     [null, new ReplyError('ERR_UNKNOWN', '')],
     [{ code: 7, message: {} }, new ReplyError('ERR_UNKNOWN', '')],
-  ])('fails with what the other side says: %j', async (payload, error) => {
+  ])('fails with the error of the other side: %j', async (payload, error) => {
     const { say, ended, sentTypes } = asked();
     say('reply.error', 'q', payload);
     expect(await ended).toEqual(error);
@@ -142,7 +142,7 @@ describe('request', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('fails when the other side has forgotten what it had, and waits for what it has not had', async () => {
+  it('fails a request that the other side has lost, and waits for one that it has not received', async () => {
     const { wire, arrive, errors$, say } = fakeWire();
     const asking = (id: string) => record(request(wire, question(id)));
     const [acked, answering, unacked] = [asking('acked'), asking('answering'), asking('unacked')];
@@ -157,7 +157,7 @@ describe('request', () => {
   describe('when the wire ends', () => {
     const boom = new Error('boom');
 
-    it('fails with what that has failed with', async () => {
+    it('fails with the error of the wire', async () => {
       const { messages$, ended, sentTypes } = asked();
       messages$.error(boom);
       expect(await ended).toBe(boom);
@@ -170,13 +170,13 @@ describe('request', () => {
       expect(await ended).toEqual(new WireClosedError('q'));
     });
 
-    it('fails when it is let go of, which its subscribers are not told', async () => {
+    it('fails when the wire is unsubscribed, which its subscribers do not notice', async () => {
       const { failures$, ended } = asked();
       failures$.complete();
       expect(await ended).toEqual(new WireClosedError('q'));
     });
 
-    it('fails with its reason, which is known before its subscribers are told', async () => {
+    it('fails with the reason of the end, before the subscribers of the wire receive it', async () => {
       const { failures$, state, ended } = asked();
       state.error = boom;
       failures$.complete();
@@ -198,7 +198,7 @@ describe('request', () => {
     });
   });
 
-  it('delivers a throw of onProgress, and tells the other side', async () => {
+  it('delivers an exception of onProgress, and cancels at the other side', async () => {
     const boom = new Error('boom');
     const { say, ended, sentTypes } = asked({
       onProgress: () => {
@@ -222,14 +222,14 @@ describe('request', () => {
     expect([values, isOver()]).toEqual([['in time'], true]);
   });
 
-  it('has an id of its own where the same message is asked with twice at once', () => {
+  it('uses separate ids when the same message is requested twice at once', () => {
     const { wire, sent } = fakeWire();
     const message = question();
     for (let time = 0; time < 2; time++) request(wire, message).subscribe();
     expect(new Set(sent.map(({ id }) => id)).size).toBe(2);
   });
 
-  it('asks again from its own error, with the same message', () => {
+  it('can be sent again from its error handler, with the same message', () => {
     const { wire, sent, say } = fakeWire();
     const message = question();
     const answers: unknown[] = [];
@@ -239,7 +239,7 @@ describe('request', () => {
     expect(answers).toEqual(['yes']);
   });
 
-  it('hears what a peer says while it is being sent', async () => {
+  it('receives replies that arrive during the call of next', async () => {
     const fake = fakeWire(({ id }) => fake.say('reply.last', id, 'at once'));
     expect(await firstValueFrom(request(fake.wire, question()))).toBe('at once');
   });

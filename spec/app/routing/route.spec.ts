@@ -68,13 +68,13 @@ describe('route', () => {
     expect(values).toEqual(['b.b', 'a']);
   });
 
-  it('reports what nobody handles, and does not emit it', () => {
+  it('reports unhandled messages, and does not emit them', () => {
     const { values, unhandled, send } = routed({ a: () => undefined });
     send('a', 'b', '__proto__', 'constructor');
     expect([values, unhandled]).toEqual([['a'], ['b', '__proto__', 'constructor']]);
   });
 
-  it('does not report what `request` and `reply` say to each other, unless somebody handles it', () => {
+  it('does not report the messages of `request` and `reply`, unless a route handles them', () => {
     const { values, unhandled, send } = routed({ 'reply.error': () => undefined });
     send('reply', 'reply.last', 'reply.error', 'request.cancel', 'reply.other');
     expect([values, unhandled]).toEqual([['reply.error'], ['reply.other']]);
@@ -95,7 +95,7 @@ describe('route', () => {
     expect([called, dead]).toEqual([['a', '*', 'a', 'a'], []]);
   });
 
-  it('gives up a handler after its retries, tells why, and goes on', async () => {
+  it('gives up a handler after its retries, reports the reason, and continues', async () => {
     const letters: DeadLetter[] = [];
     const { take, send, dead } = routed(
       { 'a.*': failing, 'a.b': () => Promise.reject(boom), c: () => undefined },
@@ -124,7 +124,7 @@ describe('route', () => {
     expect(values).toEqual(['c', 'a', 'b', 'd']);
   });
 
-  it('ends what is at work with its subscription', () => {
+  it('ends running handlers with its subscription', () => {
     const work = new Subject<void>();
     const { send, subscription } = routed({ a: () => work });
     send('a');
@@ -136,7 +136,7 @@ describe('route', () => {
     expect(() => route({}, options)).toThrow(RangeError);
   });
 
-  it('refuses what is no pattern', () => {
+  it('refuses an invalid pattern', () => {
     expect(() => route({ 'a*b': () => undefined })).toThrow(RangeError);
   });
 
@@ -152,7 +152,7 @@ describe('route', () => {
     return { ...both, acked };
   }
 
-  it('acks a message when all its handlers are done, and one that nobody handles at once', async () => {
+  it('acks a message when all of its handlers are done, and an unhandled message at once', async () => {
     const [first, second] = [new Subject<void>(), new Subject<void>()];
     const { wire, acked } = connected(route({ a: () => first, 'a*': () => second, 'b.b': () => undefined }));
     await wire.send(message('x.y'));
@@ -177,13 +177,13 @@ describe('route', () => {
     expect(await acked.take(1)).toEqual(['a']);
   });
 
-  it('acks what has failed for good', async () => {
+  it('acks a message that has finally failed', async () => {
     const { wire, acked } = connected(route({ a: failing }, { retry }));
     wire.next(message('a'));
     expect(await acked.take(1)).toEqual(['a']);
   });
 
-  it('loses and doubles nothing of what is cut off in the middle', async () => {
+  it('neither loses nor repeats messages when the connection is cut', async () => {
     const handled: string[] = [];
     const slow = route({ '*': ({ id }) => timer(2).pipe(concatMap(() => (handled.push(id), EMPTY))) });
     const { wire, acked, cut } = connected(slow);
@@ -236,7 +236,7 @@ describe('createRouter', () => {
     expect(called).toEqual(['first', 'second']);
   });
 
-  it('lets what a removed handler is at work on go on', () => {
+  it('completes the running messages of a removed handler', () => {
     const router = createRouter();
     const work = new Subject<void>();
     const remove = router.add('a', () => work);
@@ -246,7 +246,7 @@ describe('createRouter', () => {
     expect(values).toEqual(['a']);
   });
 
-  it('tells on dead$ what has failed for good, and keeps nothing for those who come later', () => {
+  it('emits finally failed messages in dead$, and replays none to later subscribers', () => {
     const router = createRouter({ retry: false });
     router.add('a', failing);
     const dead = record(router.dead$);
@@ -259,7 +259,7 @@ describe('createRouter', () => {
     ]);
   });
 
-  it('counts what is at work for each subscription', () => {
+  it('counts running handlers for each subscription', () => {
     const router = createRouter({ maxRunning: 1, retry: false });
     router.add('a', () => NEVER);
     const dead = record(router.dead$);

@@ -70,7 +70,7 @@ describe('routes', () => {
       expect(made.find(topic)).toEqual(patterns.filter((pattern) => isMatch(pattern.split('.'), topic.split('.'))));
   });
 
-  it('goes on as if a route had never been there, once it is removed', () => {
+  it('behaves after a removal as without the route', () => {
     const made = table('a.*', 'a.b');
     const remove = made.add('a.**', 'gone');
     const removeExpression = made.add(/a/, 'gone, too');
@@ -81,7 +81,7 @@ describe('routes', () => {
     expect(made.find('a.b')).toEqual(['a.*', 'a.b']);
   });
 
-  it('tells apart what was added twice', () => {
+  it('distinguishes two routes with the same pattern', () => {
     const made = table('a');
     const remove = made.add('a', 'again');
     remove();
@@ -89,7 +89,7 @@ describe('routes', () => {
     expect(made.find('a')).toEqual(['a']);
   });
 
-  it.each([/a/g, /a/y])('answers the same each time for %s, and leaves it as it is', (expression) => {
+  it.each([/a/g, /a/y])('returns the same result each time for %s, and does not change it', (expression) => {
     expression.lastIndex = 1;
     const made = table(expression);
     made.find('a');
@@ -114,7 +114,7 @@ describe('routes', () => {
     });
   });
 
-  it.each(['.', '..a'])('takes the odd name %j as it is', (name) => {
+  it.each(['.', '..a'])('treats the special name %j as plain text', (name) => {
     expect(table(name).find(name)).toEqual([name]);
   });
 
@@ -122,7 +122,7 @@ describe('routes', () => {
     expect(table('a.*').find('a.*')).toEqual(['a.*']);
   });
 
-  it('looks no deeper into a topic than its patterns go', () => {
+  it('reads a topic only to the depth of its patterns', () => {
     const made = table(`${Array(15).fill('*').join('.')}.a`, `${Array(15).fill('*').join('.')}.**`);
     const start = performance.now();
     for (let n = 0; n < 200; n++) expect(made.find(`${'a.'.repeat(100_000)}${n}`)).toHaveLength(1);

@@ -52,7 +52,7 @@ describe('use', () => {
     expect(values).toEqual(['a', 'B']);
   });
 
-  it('takes the same answers from what takes its time', async () => {
+  it('accepts the same results asynchronously', async () => {
     const answers: Record<string, Observable<Message | null | undefined> | Promise<Message | undefined>> = {
       ...{ a: Promise.resolve(undefined), b: of(message('B'), message('C')), c: EMPTY, d: of(null) },
       ...{ e: Promise.resolve(message('E')), f: concat(of(message('F')), NEVER) },
@@ -70,7 +70,7 @@ describe('use', () => {
     expect(values).toEqual(['a']);
   });
 
-  it('keeps the order, and calls nothing for those that wait', () => {
+  it('keeps the order, and does not call the middleware for waiting messages', () => {
     const slow = new Subject<undefined>();
     const called: string[] = [];
     const { values, send, source, isOver } = used(({ id }) => {
@@ -84,7 +84,7 @@ describe('use', () => {
     expect([values, called, isOver()]).toEqual([['a', 'b', 'c'], ['a', 'b', 'c'], true]);
   });
 
-  it('does not let what comes in the middle of handing over overtake those that wait', () => {
+  it('keeps the order for a message that arrives while waiting messages are delivered', () => {
     const slow = new Subject<undefined>();
     const source = new Subject<Message>();
     const values: string[] = [];
@@ -98,7 +98,7 @@ describe('use', () => {
     expect(values).toEqual(['a', 'b', 'c']);
   });
 
-  it('reports a message whose middleware fails, and goes on', () => {
+  it('reports a message whose middleware fails, and continues', () => {
     const { values, failed, send } = used(({ id }) => {
       if (id === 'a') throw boom;
       return id === 'b' ? throwError(() => boom) : undefined;
@@ -113,13 +113,13 @@ describe('use', () => {
     ]);
   });
 
-  it('reports what returns neither a message nor something to wait for', () => {
+  it('reports a middleware that returns an invalid result', () => {
     const { failed, send } = used(() => ({ text: 'hello' }) as never);
     send('a');
     expect(failed).toMatchObject([{ error: { cause: expect.any(TypeError) } }]);
   });
 
-  it('bounds what waits', () => {
+  it('limits the waiting messages', () => {
     const { failed, send } = used(() => NEVER, { maxWaiting: 2 });
     send('abcd');
     expect(failed).toEqual([{ message: message('d'), error: new OverflowError('use', 2) }]);
@@ -203,7 +203,7 @@ describe('use', () => {
     return { ...both, acked };
   }
 
-  it('acks a message when the middleware and what follows are through with it', async () => {
+  it('acks a message when the middleware and the following operators are done', async () => {
     const [checked, done] = [new Subject<undefined>(), new Subject<void>()];
     const consumed: string[] = [];
     const { wire, acked } = connected((messages$) =>
@@ -225,7 +225,7 @@ describe('use', () => {
     expect(consumed).toEqual(['a']);
   });
 
-  it('acks what it stops, and what fails', async () => {
+  it('acks a message that the middleware stops, and one that fails', async () => {
     const { wire, acked } = connected((messages$) =>
       messages$.pipe(use(({ id }) => (id === 'a' ? timer(1).pipe(map(() => null)) : throwError(() => boom)))).subscribe(),
     );

@@ -57,7 +57,7 @@ describe('pendingOf, in virtual time', () => {
     expect(all()).toEqual([[], ['a queued 0'], ['a sent 1'], []]);
   });
 
-  it('emits what it has now to a late subscriber', async () => {
+  it('emits the current messages to a late subscriber', async () => {
     const { wire } = slowPair();
     await wait(1);
     wire.next(message('a'));
@@ -76,7 +76,7 @@ describe('pendingOf, in virtual time', () => {
     expect(all()[1]).toEqual(Array.from({ length: 100 }, (_, index) => `${index} queued 0`));
   });
 
-  it('lists what was sent first, by its number, and then what waits', async () => {
+  it('lists sent messages first, by number, and then waiting ones', async () => {
     const { wire, list, finish } = slowPair({ server: { window: 2 } });
     await wait(1);
     for (const id of ['a', 'b', 'c', 'd']) wire.next(message(id));
@@ -263,7 +263,7 @@ describe('pendingOf, after a restart', () => {
     },
   );
 
-  it('shows in its last array what the outbox keeps when the wire ends', async () => {
+  it('emits the messages that the outbox keeps as its last array when the wire ends', async () => {
     const net = network();
     net.down();
     const wire = net.connect({ outbox: lmdbOutbox({ path: folder() }) });

@@ -53,7 +53,7 @@ describe('publishTo', () => {
     expect(payloads(reader.values)).toEqual([1, 2]);
   });
 
-  it('reads of a stream only what the log has taken', async () => {
+  it('reads a stream only as fast as the log confirms', async () => {
     const { log, held, release } = heldLog();
     open({ log });
     let read = 0;

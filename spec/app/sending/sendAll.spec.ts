@@ -172,7 +172,7 @@ describe('sendAll', () => {
       expect(await late.ended).toEqual(new WireClosedError());
     });
 
-    it('fails with the error of a message that was dropped while the wire goes on', async () => {
+    it('fails with the error of a message that was dropped while the wire continues', async () => {
       const { wire, drop } = fakeWire();
       const receipts = record(sendAll(wire, [message('a')]));
       drop('a', 'closed');

@@ -74,7 +74,7 @@ describe('inflate', () => {
     );
   });
 
-  it('allocates no more than the stream can hold, whatever is asked for', () => {
+  it('allocates no more than the stream can contain, at any limit', () => {
     const before = process.memoryUsage().arrayBuffers;
     expect(() => inflate(Uint8Array.of(3, 0), 2 ** 30)).toThrow('a wrong size');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(65_536);

@@ -14,7 +14,7 @@ const columns = (changes: Readonly<Record<number, unknown>> = {}): unknown[] =>
   Object.assign([2, ['x', 'y'], 'a', 1, '1.0', '', 0, [['n']], [[3, 4]], []], changes);
 
 describe('columns', () => {
-  it('say once what two messages have in common, and the names of their fields', () => {
+  it('encode common values and field names once', () => {
     const batch = [message('x', { n: 3, by: 'me' }), message('y', { n: 4, by: 'me' })];
     expect(msgpack().encode(batch)).toEqual(packed([2, ['x', 'y'], 'a', 1, '1.0', '', 0, [['n', 'by']], [[3, 4], 'me'], []]));
     expect(sent(...batch)).toStrictEqual(batch);
@@ -41,7 +41,7 @@ describe('columns', () => {
     expect(sent(...urgent)).toEqual(urgent);
   });
 
-  it('do not let two messages share what could be changed', () => {
+  it('do not share mutable values between two messages', () => {
     const shared = { list: [1] };
     const [one, two] = sent(message('x', { shared }), message('y', { shared }));
     expect(one!.payload).toStrictEqual({ shared });
@@ -64,7 +64,7 @@ describe('columns', () => {
       ],
     ],
     ['Maps in them', [{ map: new Map([[1, new Set([2])]]) }, { map: new Map() }]],
-  ])('bring back payloads with %s', (_, payloads) => {
+  ])('decode payloads with %s', (_, payloads) => {
     const batch = payloads.map((payload, index) => message(String(index), payload));
     expect(sent(...batch)).toStrictEqual(batch);
   });

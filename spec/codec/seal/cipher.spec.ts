@@ -22,7 +22,7 @@ describe.each(ciphers)('the cipher of %s', (_, cipher) => {
     expect(hex(await soon(() => cipher.derive(bytes(secret), bytes(info))))).toBe(key);
   });
 
-  it('refuses what is changed in any bit, cut, or longer', async () => {
+  it('refuses a frame with any changed bit, a truncated and a longer one', async () => {
     const { key, nonce, label, sealed, tag } = gcmVectors[3];
     const safe = await soon(() => cipher.importKey(bytes(key)));
     const good = bytes(sealed + tag);
@@ -41,7 +41,7 @@ describe.each(ciphers)('the cipher of %s', (_, cipher) => {
     await expect(soon(() => safe.open(bytes(nonce.replace('c', 'd')), bytes(label), good))).rejects.toThrow();
   });
 
-  it('opens what the other has sealed', async () => {
+  it('opens the sealed frames of the other side', async () => {
     const [key, nonce, label, content] = ['11'.repeat(32), '22'.repeat(12), '33', '44'.repeat(1_000)].map(bytes) as [
       Uint8Array,
       Uint8Array,

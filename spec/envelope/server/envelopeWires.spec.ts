@@ -9,7 +9,7 @@ describe('listen: a client that knows only envelopes', () => {
   const start = async (options?: ListenOptions) => (served = await serve(options));
   afterEach(() => served.close());
 
-  it('needs no hello: its first message makes the wire, and nobody welcomes it', async () => {
+  it('needs no hello: its first message opens the wire, without a welcome', async () => {
     const { url, wire } = await start();
     const client = await rawClient(url);
     client.socket.send('{"id":"a","type":"chat.said","timestamp":0,"version":"1.0","payload":{"text":"hi"}}');
@@ -29,7 +29,7 @@ describe('listen: a client that knows only envelopes', () => {
     expect((await wire()).messages.values.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
-  it('gets what is sent to it again, until it acks', async () => {
+  it('receives messages again until it acks them', async () => {
     const { url, wire } = await start({ ackTimeout: 20, maxRetries: 10 });
     const client = await rawClient(url);
     client.socket.send(frame(message('a')));

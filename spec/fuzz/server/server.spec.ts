@@ -8,8 +8,8 @@ jest.setTimeout(60_000);
 /** What is held is measured by `npm run fuzz -- --server`: collecting garbage takes its time here. */
 const heldNow = (): Promise<number> => Promise.resolve(0);
 
-describe('a server, and 300 clients of which something is wrong with what they send', () => {
-  it('goes on, serves others, and keeps nothing of them', async () => {
+describe('a server, and 300 clients that send invalid data', () => {
+  it('continues, serves others, and keeps no state of them', async () => {
     const { faults, answers, wires, messages, floods } = await siege({ count: 300, seed: 1, heldNow });
     expect(faults).toEqual([]);
     // They get as far as that there is something to break.
@@ -24,7 +24,7 @@ describe('the siege', () => {
     expect(mutantOf(7)).not.toEqual(mutantOf(8));
   });
 
-  it('finds a server that keeps the wires of who has gone', async () => {
+  it('finds a server that keeps the wires of clients that have left', async () => {
     const { faults } = await siege({ count: 60, seed: 1, heldNow, listening: { detachedTimeout: 1_000_000 } });
     expect(faults).toEqual([expect.stringMatching(/wires, \d+ timers are left/)]);
   });

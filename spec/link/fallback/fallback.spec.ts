@@ -61,7 +61,7 @@ describe('fallback', () => {
     expect(log).toEqual(['a+', 'a asks', 'a-']);
   });
 
-  it('tries the next when one fails before anything has come, or nothing comes in time', () => {
+  it('tries the next link when one fails before its first frame, or receives none in time', () => {
     run(({ cold, expectObservable }) => {
       const silent = marbled('silent', log, () => cold('-'), Infinity);
       const broken = marbled('broken', log, () => cold('--#', undefined, new ConnectionLostError(1006, '')));
@@ -165,7 +165,7 @@ describe('fallback', () => {
     expect(log).toEqual(['a+', 'a-', 'b+', 'b asks', '10: b to b', 'a+', 'a-', 'a+', '64: b', 'a asks', 'b-', '90: a', 'a-']);
   });
 
-  it('comes back when the better link takes over and does not work', () => {
+  it('returns to the former link when the better one takes over and does not work', () => {
     run(({ expectObservable }) => {
       const link = fallback(
         marbled('a', log, () => NEVER),
@@ -192,7 +192,7 @@ describe('fallback', () => {
     expect(log.filter((one) => one !== 'a-')).toEqual(['a+', 'b+', 'b asks', '9', 'a+', '11', '29', 'a+', '31', '69', 'a+', '71', 'b-']);
   });
 
-  it('refuses to be made of nothing, or with a time that is none', () => {
+  it('refuses an empty list of links, and an invalid time', () => {
     expect(() => fallback()).toThrow(TypeError);
     expect(() => fallback({ timeout: 1 })).toThrow(TypeError);
     expect(() =>

@@ -40,12 +40,12 @@ describe('frames as events', () => {
     expect(() => formatEvent(`a${character}b`, '')).toThrow('CR, LF or NUL');
   });
 
-  it('ignore what they do not know', () => {
+  it('ignore unknown fields', () => {
     const read = createEventDecoder(1_000);
     expect(read(bytes('id: 7\nretry: 1\nfoo: bar\nevent: later\ndata: x\n\ndata: y\n\n'))).toEqual(['y']);
   });
 
-  it('may not have more than so many characters, in one line or in many', () => {
+  it('have a maximum length, in one line or in many', () => {
     expect(() => createEventDecoder(100)(bytes(`data: ${'x'.repeat(200)}`))).toThrow(FrameTooLargeError);
     const read = createEventDecoder(100);
     expect(() => {
@@ -53,7 +53,7 @@ describe('frames as events', () => {
     }).toThrow(FrameTooLargeError);
   });
 
-  it('are read or refused, whatever has become of them: 5,000 streams', () => {
+  it('are read or refused after random damage: 5,000 streams', () => {
     for (const frame of mutations([bytes(stream)], 5_000)) {
       const read = createEventDecoder(1_000);
       try {

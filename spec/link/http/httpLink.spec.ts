@@ -16,7 +16,7 @@ function fakeFetch(node: string | null = null) {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a link over requests', () => {
-  it('gives each request a signal of its own, and aborts those that are open', async () => {
+  it('gives each request a separate signal, and aborts open requests', async () => {
     const { fetch, requests } = fakeFetch();
     const outgoing$ = new Subject<string>();
     const subscription = longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
@@ -33,7 +33,7 @@ describe('a link over requests', () => {
     expect(requests.filter(({ signal }) => signal.aborted).map(({ method }) => method)).toEqual(['GET']);
   });
 
-  it('makes no request for nothing: what is said first goes with the one that opens it', async () => {
+  it('makes no extra request: the first frames are sent with the request that opens it', async () => {
     const { fetch, requests } = fakeFetch();
     const outgoing$ = new Subject<string>();
     const subscription = longPolling('http://localhost/wire', { fetch })(concat(of('a'), outgoing$)).subscribe();

@@ -42,7 +42,7 @@ describe('listen', () => {
       expect((await wire()).wire.delivery).toBe('at-most-once');
     });
 
-    it('that does not come in time costs the connection: 4408', async () => {
+    it('that does not arrive in time closes the connection: 4408', async () => {
       const { url, refused } = await start({ helloTimeout: 30 });
       const client = await rawClient(url);
       expect(await client.ended).toEqual({ code: 4408, reason: 'no hello arrived in time' });
@@ -85,7 +85,7 @@ describe('listen', () => {
       expect(refused).toEqual([new UnsupportedError('the server has no codec for text frames')]);
     });
 
-    it('that never comes, because the client leaves, is told of and leaves no timer behind', async () => {
+    it('that never arrives, because the client leaves, is reported and leaves no timer behind', async () => {
       const scheduler = new VirtualTimeScheduler();
       const { url, refused$ } = await start({ scheduler });
       const client = await rawClient(url);
@@ -117,7 +117,7 @@ describe('listen', () => {
     const headersOf = (url: string): Promise<unknown> =>
       new Promise((resolve) => new WebSocket(url).on('unexpected-response', (_, response) => resolve(response.headers)));
 
-    it('is let in from clients that are no browsers, from pages of this host, and from those named', async () => {
+    it('is accepted from clients other than browsers, from pages of this host, and from configured origins', async () => {
       const { url, port } = await start({ origins: ['https://app.example'] });
       expect(await status(url)).toBe('open');
       expect(await status(url, { origin: `http://127.0.0.1:${port}` })).toBe('open');
@@ -134,7 +134,7 @@ describe('listen', () => {
       expect(await status(url)).toBe('403');
     });
 
-    it('that is refused with 403 is told of, with what is missing from the options', async () => {
+    it('that is refused with 403 is reported, with the missing origin or host', async () => {
       const { url, port, refused } = await start({ origins: ['https://app.example'], hosts: ['127.0.0.1'] });
       await status(url, { origin: 'http://localhost:4200' });
       await status(url, { headers: { host: 'evil.example' } });
@@ -148,7 +148,7 @@ describe('listen', () => {
       ]);
     });
 
-    it('past maxConnections is refused with 503 and Retry-After, until somebody leaves', async () => {
+    it('above maxConnections is refused with 503 and Retry-After, until another one closes', async () => {
       const { url } = await start({ maxConnections: 2 });
       const [first] = [await rawClient(url), await rawClient(url)];
       expect(await status(url)).toBe('503');
@@ -158,7 +158,7 @@ describe('listen', () => {
       expect(await status(url)).toBe('open');
     });
 
-    it('past maxPerAddress is refused with 503, where the address may be what a proxy says', async () => {
+    it('above maxPerAddress is refused with 503, where the address may be that of a proxy header', async () => {
       const { url } = await start({ maxPerAddress: 1, trustProxy: 1 });
       const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
       const first = await rawClient(url, from('192.0.2.1'));
@@ -185,7 +185,7 @@ describe('listen', () => {
       }
     });
 
-    it('to another path is left to others who listen', async () => {
+    it('to another path is left to other listeners', async () => {
       const { url, server } = await start();
       server.on('upgrade', (request, socket) => {
         if (request.url === '/other') socket.end('HTTP/1.1 418 Teapot\r\n\r\n');
@@ -194,7 +194,7 @@ describe('listen', () => {
       expect(await status(url)).toBe('open');
     });
 
-    it('to another path is refused when all who listen are wires', async () => {
+    it('to another path is refused when all listeners serve wires', async () => {
       const { url, server } = await start();
       const second = listen(server, { path: '/second' }).subscribe();
       expect(await status(url)).toBe('open');
@@ -208,7 +208,7 @@ describe('listen', () => {
       ['to another path', 'GET /other HTTP/1.1', 404],
       ['that is none', 'GET /wire HTTP/1.1', 400],
       ['with another method', 'POST /wire HTTP/1.1', 405],
-    ])('%s closes the connection, even of who does not close it', async (_, line, expected) => {
+    ])('%s closes the connection, even if the client does not close it', async (_, line, expected) => {
       const { port, empty } = await start();
       const socket = openSocket({ port, host: '127.0.0.1', allowHalfOpen: true });
       socket.on('error', () => undefined);

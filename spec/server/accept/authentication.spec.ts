@@ -61,7 +61,7 @@ describe('authenticate', () => {
   const begin = (...setup: Parameters<typeof start>) => (server = start(...setup));
   afterEach(() => server.stop());
 
-  it('is shown the token of the hello, and tells whose wire it is', async () => {
+  it('receives the token of the hello, and returns the principal of the wire', async () => {
     const { enter, wires } = begin();
     await enter({ token: 'user:ada' });
     expect(wires.map(({ principal }) => principal)).toEqual([{ id: 'ada', name: 'user:ada' }]);
@@ -85,7 +85,7 @@ describe('authenticate', () => {
     ['completes without an answer', () => of()],
     ['names nobody', () => ({ id: '', name: '' })],
     ['answers with what is no principal', () => of({ name: 'ada' } as User)],
-  ])('refuses with 4401, and tells nothing, when it %s', async (_, authenticate) => {
+  ])('refuses with 4401, and reveals nothing, when it %s', async (_, authenticate) => {
     const { dial, refused, wires, opened } = begin(authenticate);
     const { frames } = dial(helloFrame({ token: 'x' }));
     expect(await frames.ended).toEqual(new ConnectionLostError(4401, 'the credentials were not accepted'));
@@ -113,12 +113,12 @@ describe('authenticate', () => {
     expect([refused.length, opened]).toEqual([1, []]);
   });
 
-  it('may tell clients to come later, when it cannot know', async () => {
+  it('can reject clients with a delay, when it cannot decide', async () => {
     const { dial } = begin(() => throwError(() => new ConnectionLostError(1013, 'the directory is down')));
     expect(await dial(helloFrame()).code).toBe(1013);
   });
 
-  it('looks into so many at once, and into the others in turn', async () => {
+  it('runs a limited number at once, and the others in turn', async () => {
     const answers = [new Subject<User>(), new Subject<User>(), new Subject<User>()];
     let asked = 0;
     const { dial, wires } = begin(() => answers[asked++] as Observable<User>, { maxAuthenticating: 2 });
@@ -157,8 +157,8 @@ describe('authenticate', () => {
     expect(opened).toHaveLength(1);
   });
 
-  describe('of a client that comes back', () => {
-    it('is asked again, and tells what is new of it', async () => {
+  describe('of a returning client', () => {
+    it('is called again, and returns the new principal', async () => {
       const { enter, wires } = begin(({ token = '' }) => ({ id: 'ada', name: token }));
       const pid = secret();
       const { close, welcome } = await enter({ pid, token: 'first' });
@@ -182,7 +182,7 @@ describe('authenticate', () => {
     it.each([
       ['while it is connected', false],
       ['while it is away', true],
-    ])('refuses another principal who knows all its secrets with 4403, %s', async (_, isAway) => {
+    ])('refuses another principal with all secrets of the client with 4403, %s', async (_, isAway) => {
       const { enter, dial, wires } = begin();
       const pid = secret();
       const { close, welcome } = await enter({ pid, token: 'user:ada' });
@@ -195,7 +195,7 @@ describe('authenticate', () => {
       expect(wires.map(({ principal }) => principal.id)).toEqual(['ada']);
     });
 
-    it('tells another principal the same whether its numbers, its token, or only the principal are wrong', async () => {
+    it('gives another principal the same answer for wrong numbers, a wrong token, or only a wrong principal', async () => {
       const { enter, dial } = begin();
       const pid = secret();
       const { welcome } = await enter({ pid, n: 5, token: 'user:ada' });
@@ -220,7 +220,7 @@ describe('authenticate', () => {
   });
 
   describe('limits', () => {
-    it('the wires of a principal: further ones are closed with 1013, those of others are not', async () => {
+    it('the wires of a principal: further ones are closed with 1013, but not those of others', async () => {
       const { enter, dial, wires } = begin(byToken, { maxPerPrincipal: 2 });
       const ada = await enter({ token: 'user:ada' });
       await enter({ token: 'user:ada' });
@@ -242,7 +242,7 @@ describe('authenticate', () => {
     it.each([
       ['that knows only envelopes: 256 KiB, then 1013', '{}', 1013],
       ['of a session: nothing, then 4400', helloFrame(), 4400],
-    ])('what a client sends before it is known who it is, %s', async (_, first, expected) => {
+    ])('messages that a client sends before its authentication, %s', async (_, first, expected) => {
       const answer = new Subject<User>();
       const { dial, wires } = begin(() => answer);
       const client = dial(first, 'x'.repeat(256 * 1024), 'x');
@@ -254,7 +254,7 @@ describe('authenticate', () => {
 });
 
 describe('authenticate of listen', () => {
-  it('is shown the request: cookies, and what else a client that is no page can send', async () => {
+  it('receives the request: cookies, and headers of clients other than pages', async () => {
     const seen: unknown[] = [];
     const served = await serveHttp({
       authenticate: ({ request: { headers, url } }) => {
@@ -269,7 +269,7 @@ describe('authenticate of listen', () => {
     await served.close();
   });
 
-  it('keeps what a client that speaks envelopes sends meanwhile, and its wire for the same principal only', async () => {
+  it('keeps messages that an envelope client sends in the meantime, and its wire for the same principal only', async () => {
     const answers = [new Subject<Principal>(), new Subject<Principal>(), new Subject<Principal>()];
     let asked = 0;
     const served = await serveHttp({ authenticate: () => answers[asked++] as Observable<Principal> });

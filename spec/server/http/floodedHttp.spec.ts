@@ -62,7 +62,7 @@ describe('requests that bring nothing, as fast as they go', () => {
     bad.socket.destroy();
   });
 
-  it('DELETEs of what is not there: 404 each, and others are served', async () => {
+  it('DELETEs of unknown links: 404 each, and others are served', async () => {
     const { url, port, count } = await start();
     const bad = await attacker(port);
     for (let index = 0; index < 100; index++) bad.socket.write(requestOf('DELETE', linkName(), 1));
@@ -87,7 +87,7 @@ describe('bodies that take their time', () => {
   const head = (link: string, number: number, more: string): string =>
     `POST /wire HTTP/1.1\r\nhost: x\r\nrxwire-link: ${link}\r\nrxwire-number: ${number}\r\naccept: ${EVENTS}\r\n${more}\r\n\r\n`;
 
-  it('a first one that does not come: 408 after helloTimeout, and its socket is closed', async () => {
+  it('a first one that does not arrive: 408 after helloTimeout, and its socket is closed', async () => {
     const { port, count } = await start({ helloTimeout: 50 });
     const bad = await attacker(port);
     bad.socket.write(`${head(linkName(), 1, 'content-length: 100')}x`);

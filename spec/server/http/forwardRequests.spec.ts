@@ -112,7 +112,7 @@ describe('the node that forwards', () => {
     expect(response.headers.get('access-control-expose-headers')).toBe('retry-after, rxwire-node');
   });
 
-  it('ends what it forwards when it stops: 503', async () => {
+  it('ends forwarded requests when it stops: 503', async () => {
     const sent$ = new ReplaySubject<void>(1);
     const { url, stop } = await start(() => {
       sent$.next();

@@ -27,7 +27,7 @@ describe('listen, over requests', () => {
       expect((await wire()).wire.state).toMatchObject({ protocol: 'sse', endpoint: '/wire' });
     });
 
-    it('is answered with the welcome, for who polls', async () => {
+    it('is answered with the welcome, for a polling client', async () => {
       const { url, wire } = await start();
       const link = rawLink(url);
       const response = await link.post(1, [helloFrame()]);
@@ -59,7 +59,7 @@ describe('listen, over requests', () => {
       { accept: '*/*' },
       { accept: EVENTS, transports: ['websocket', 'long-polling'] as const },
       { accept: RECORDS, transports: ['sse'] as const },
-    ])('for what is not served gets 406: %j', async ({ accept, transports }) => {
+    ])('for an unsupported type gets 406: %j', async ({ accept, transports }) => {
       const { url } = await start(transports && { transports });
       expect((await rawLink(url).post(1, [helloFrame()], accept)).status).toBe(406);
     });
@@ -122,7 +122,7 @@ describe('listen, over requests', () => {
       expect((await messages.take(2)).map(({ id }) => id)).toEqual(['a', 'b']);
     });
 
-    it('that comes before the one before it gets 400, and ends the link', async () => {
+    it('that arrives before the previous one gets 400, and ends the link', async () => {
       const { post, poll } = await open();
       expect((await post(3)).status).toBe(400);
       expect(await itemsOf(await poll(1))).toEqual([{ code: 4_400, reason: '' }]);
@@ -160,7 +160,7 @@ describe('listen, over requests', () => {
       expect((await poll(2)).status).toBe(409);
     });
 
-    it('polls what streams: 406', async () => {
+    it('polls a streaming link: 406', async () => {
       const { poll } = await open({}, EVENTS);
       expect((await poll(1)).status).toBe(406);
     });
@@ -181,7 +181,7 @@ describe('listen, over requests', () => {
     expect(performance.now() - since).toBeGreaterThan(25);
   });
 
-  it.each([EVENTS, RECORDS])('notices that the client of %s has gone', async (accept) => {
+  it.each([EVENTS, RECORDS])('detects that the client of %s has disconnected', async (accept) => {
     const { url, wire } = await start();
     const aborting = new AbortController();
     const link = rawLink(url);
@@ -210,7 +210,7 @@ describe('listen, over requests', () => {
     expect(errors.values).toMatchObject([{ closeCode: 1_006 }]);
   });
 
-  it('comments each 15 s, so that nobody in between takes the stream for dead', async () => {
+  it('sends a comment every 15 s, so that no proxy closes the stream as idle', async () => {
     const scheduler = new VirtualTimeScheduler();
     const { url } = await start({ scheduler, helloTimeout: Infinity });
     const response = await rawLink(url).post(1, [helloFrame()], EVENTS);
@@ -220,7 +220,7 @@ describe('listen, over requests', () => {
     expect(await textUntil(response, ':\n\n')).toContain(':\n\n');
   });
 
-  it('is told when the server stops: 1001, and when it may come again', async () => {
+  it('is closed when the server stops: 1001, with a delay for its return', async () => {
     const { url, stop, server } = await start();
     const [streaming, polling] = [rawLink(url), rawLink(url)];
     const stream = await streaming.post(1, [helloFrame()], EVENTS);
@@ -236,7 +236,7 @@ describe('listen, over requests', () => {
     expect(Object.hasOwn(server, 'emit')).toBe(false);
   });
 
-  describe('who is asked for credentials', () => {
+  describe('a client that needs credentials', () => {
     const authenticate: Authenticate<Principal> = ({ request }) => {
       asked++;
       const key = String(request.headers.authorization);
@@ -246,7 +246,7 @@ describe('listen, over requests', () => {
     let asked = 0;
     beforeEach(() => void (asked = 0));
 
-    it('may show fresh ones; who shows the same is not asked again', async () => {
+    it('may send fresh credentials; the same ones are not checked again', async () => {
       const { url } = await withKeys();
       const mine = rawLink(url, undefined, { authorization: 'key-of-ann' });
       await mine.post(1, [helloFrame()]);
@@ -269,7 +269,7 @@ describe('listen, over requests', () => {
   describe('of a page', () => {
     const origin = 'https://app.example';
 
-    it('of an origin that is allowed is told that it may, and with what', async () => {
+    it('of an allowed origin receives the CORS headers', async () => {
       const { url } = await start({ origins: [origin] });
       const link = rawLink(url, linkName(), { origin });
       const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,rxwire-link,x-my' };
@@ -288,7 +288,7 @@ describe('listen, over requests', () => {
       expect((await link.post(3)).headers.get('access-control-allow-origin')).toBe(origin);
     });
 
-    it('of another site that tells no origin gets 403', async () => {
+    it('of another site without an origin header gets 403', async () => {
       const { port } = await start();
       const status = (site: string): Promise<number | undefined> =>
         new Promise((resolve) => {
@@ -300,7 +300,7 @@ describe('listen, over requests', () => {
   });
 
   describe('a server that others listen to', () => {
-    it('gets what is not for us: other paths, and what has no name of a link', async () => {
+    it('receives requests that are not for wires: other paths, and those without the name of a link', async () => {
       const { url, port } = await start();
       const address = `http://127.0.0.1:${port}`;
       expect((await fetch(`${address}/wire`)).status).toBe(404);
@@ -308,7 +308,7 @@ describe('listen, over requests', () => {
       expect((await rawLink(url.replace('/wire', '/wired')).post(1, [helloFrame()])).status).toBe(404);
     });
 
-    it('is not asked for what is for us, whoever came first; and has all again when we have left', async () => {
+    it('does not receive requests for wires, in any order of registration, and receives all again afterwards', async () => {
       const seen: string[] = [];
       const server = createServer((request, response) => {
         seen.push(`first ${request.method ?? ''}`);
@@ -334,7 +334,7 @@ describe('listen, over requests', () => {
     });
   });
 
-  it('refuses a pollHold that nobody would wait for', async () => {
+  it('refuses a pollHold that is too long', async () => {
     await start();
     expect(() => listen(createServer(), { pollHold: 50_001 })).toThrow(RangeError);
     expect(() => listen(createServer(), { pollHold: 0 })).toThrow(RangeError);

@@ -85,12 +85,12 @@ describe('pings, acks of nothing new, repeats, pings and pongs of WebSockets, as
   });
 });
 
-describe('who speaks envelopes', () => {
+describe('an envelope client', () => {
   it.each([
     ['acks of what was never sent', frame(ack('nothing'))],
     ['one hello after the other', frame(hello(secret()))],
     ['a message that was there', frame(message('a'))],
-  ])('%s: closed with 4429, and the wire waits for who has a session', async (_, again) => {
+  ])('%s: closed with 4429, and the wire waits for a client with a session', async (_, again) => {
     const { port, wire } = await start();
     const bad = await webSocketAttacker(port, frame(hello(secret())), frame(message('a')));
     const piece = over(65_536, text(again));
@@ -120,7 +120,7 @@ describe('who speaks envelopes', () => {
   });
 });
 
-describe('who does not read what is answered', () => {
+describe('a client that does not read the responses', () => {
   it.each([
     ['pings', '["ping",0]'],
     ['fresh tokens', '["auth","x"]'],
@@ -145,8 +145,8 @@ describe('who does not read what is answered', () => {
   });
 });
 
-describe('who shows one token after the other', () => {
-  it('is asked who it is no more than that, and closed with 4429', async () => {
+describe('a client that sends one token after the other', () => {
+  it('is authenticated no more often, and closed with 4429', async () => {
     let asked = 0;
     const { port } = await start({ authenticate: () => ({ id: `mallory${0 * asked++}` }) });
     const bad = await welcomeAttacker(port);
@@ -159,7 +159,7 @@ describe('who shows one token after the other', () => {
   });
 });
 
-describe('who is not known yet', () => {
+describe('a client that is not authenticated yet', () => {
   it('sends empty frames meanwhile, and knows only envelopes: closed with 1013', async () => {
     const { port } = await start({ authenticate: () => NEVER, helloTimeout: 1_000_000 });
     const bad = await webSocketAttacker(port, '{}');
@@ -202,7 +202,7 @@ describe('who is not known yet', () => {
     bad.socket.destroy();
   });
 
-  it('goes on after it was closed: it is not read any more, and its socket ends', async () => {
+  it('continues after it was closed: its frames are not read, and its socket ends', async () => {
     const { port, server } = await start();
     const [[socket], bad] = await Promise.all([once(server, 'connection') as Promise<[Socket]>, webSocketAttacker(port, '["hello",{}]')]);
     const piece = over(65_536, text(''));
@@ -215,8 +215,8 @@ describe('who is not known yet', () => {
   });
 });
 
-describe('who keeps to the protocol', () => {
-  it('at-most-once, before anybody listens: is never hit, and told of what was dropped', async () => {
+describe('a client that follows the protocol', () => {
+  it('at-most-once, before the first subscriber: is never closed, and dropped messages are reported', async () => {
     const wires$ = new ReplaySubject<Wire>();
     const { url, close } = await wireServer((one) => wires$.next(one), { maxIdleFrames: 1, pingInterval: 1_000_000 });
     const client = connect({ link: webSocket(url), delivery: 'at-most-once' });

@@ -26,7 +26,7 @@ describe('rateLimit', () => {
   const begin = (...setup: Parameters<typeof start>) => (server = start(...setup));
   afterEach(() => server.stop());
 
-  it('grants a window of half of what may come at once, and acks as time passes', async () => {
+  it('grants a window of half of the burst, and acks over time', async () => {
     const { enter, got, pass } = begin();
     const { send, acked, welcome } = await enter();
     expect(welcome).toMatchObject({ window: 10 });
@@ -62,7 +62,7 @@ describe('rateLimit', () => {
     expect(scheduler.actions).toHaveLength(before);
   });
 
-  it('closes with 4400 who does not wait', async () => {
+  it('closes with 4400 a client that does not wait', async () => {
     const { enter, got } = begin();
     const { send, code } = await enter();
     send(batch(1, ...ids(1, 10)));
@@ -74,7 +74,7 @@ describe('rateLimit', () => {
     expect(got).toHaveLength(20);
   });
 
-  it('is the same for who comes back', async () => {
+  it('is the same for a returning client', async () => {
     const { enter, got, pass } = begin();
     const pid = secret();
     const { send, close, welcome, code } = await enter({ pid });
@@ -92,7 +92,7 @@ describe('rateLimit', () => {
     await pass(1);
   });
 
-  it('is one for all wires of a principal, also of those that end, and none for others', async () => {
+  it('is shared by all wires of a principal, including ended ones, and by no others', async () => {
     const authenticate = ({ token = '' }: { readonly token?: string }): Principal => ({ id: token });
     const { enter, pass } = begin({ authenticate });
     const first = await enter({ token: 'ada' });
@@ -110,7 +110,7 @@ describe('rateLimit', () => {
     expect(second.acked()).toBe(10);
   });
 
-  it('drops what has no number and is too much, and reports it; who goes on is closed with 4429', async () => {
+  it('drops messages without numbers above the limit, and reports it; a client that continues is closed with 4429', async () => {
     const { enter, got, errors } = begin();
     const { send, code } = await enter();
     for (let index = 1; index <= 21; index++) send(batch(0, String(index)));
@@ -120,7 +120,7 @@ describe('rateLimit', () => {
     expect(errors[0]).toMatchObject({ limit: 100 });
   });
 
-  it('acks all at once when the server stops: nothing is to come again', async () => {
+  it('acks all at once when the server stops: no message is repeated', async () => {
     const { enter, shutdown$ } = begin();
     const { send, acked } = await enter();
     send(batch(1, ...ids(1, 10)));
@@ -133,7 +133,7 @@ describe('rateLimit', () => {
     expect(acked()).toBe(20);
   });
 
-  it('leaves out, unacked, what a client of envelopes sends too much; who goes on is closed with 4429', async () => {
+  it('drops, unacked, messages of an envelope client above the limit; a client that continues is closed with 4429', async () => {
     const { dial, got, errors } = begin();
     const hello = createMessage('system.hello', { session: secret(), resume: false, delivery: 'at-least-once' });
     const { send, code, frames } = dial(json().encode([hello]));
@@ -165,7 +165,7 @@ describe('a bucket', () => {
     expect([bucket.isFull(), bucket.wait(5), bucket.take(100)]).toEqual([true, 0, 5]);
   });
 
-  it('is shared by the wires of a principal, and forgotten when they have gone and it is full', () => {
+  it('is shared by the wires of a principal, and removed when they have ended and it is full', () => {
     const scheduler = new VirtualTimeScheduler();
     const rates = createRates({ perSecond: 1, burst: 4 }, 1_024, scheduler);
     const mine = rates.enter('ada');

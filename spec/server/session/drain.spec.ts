@@ -40,7 +40,7 @@ describe('drain', () => {
     expect(byes.at(-1)).toBeLessThanOrEqual(500);
   });
 
-  it('gives up the sessions that are left after the timeout, also those whose bye is to come', () => {
+  it('ends the remaining sessions after the timeout, including those whose bye has not arrived', () => {
     const { givenUp, endedAt } = drained(300, { isPaced: true, drainTimeout: 100, needs: 1_000 });
     expect([givenUp.length, endedAt]).toEqual([300, 100]);
   });

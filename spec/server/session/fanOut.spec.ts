@@ -56,7 +56,7 @@ describe('FanOut', () => {
     ]);
   });
 
-  it('flushes all members when one throws, then throws the first error, and goes on', () => {
+  it('flushes all members when one throws, then throws the first error, and continues', () => {
     const { fanOut, scheduler, member, flushed } = setUp();
     const boom = new Error('boom');
     const [a, b] = [member('a', boom), member('b')];

@@ -23,7 +23,7 @@ function setUp() {
 }
 
 describe('the keepalive timer', () => {
-  it('look after each half an interval after it came, and each half from then on', () => {
+  it('check each session half an interval after its start, and then every half interval', () => {
     const { timer, session, looks, runTo } = setUp();
     timer.add(session('a'), 0);
     runTo(30);
@@ -47,7 +47,7 @@ describe('the keepalive timer', () => {
     ]);
   });
 
-  it('end for who leaves, and altogether when nobody is left', () => {
+  it('end for a session that leaves, and stop with the last one', () => {
     const { timer, session, looks, runTo, scheduler } = setUp();
     const [a, b] = [session('a'), session('b')];
     timer.add(a, 0);

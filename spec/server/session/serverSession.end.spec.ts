@@ -51,7 +51,7 @@ describe.each(states)('the end of a ServerSession that is %s', (_, hibernateAfte
     expect([dead, await timers()]).toEqual([['a', 'b'], 0]);
   });
 
-  it('delivers the rest of a batch and sends what waits, when a subscriber completes the wire within the batch', async () => {
+  it('delivers the rest of a batch and sends waiting messages, when a subscriber completes the wire within the batch', async () => {
     const { wire, send, sent, code, server, timers } = await enter();
     wire.subscribe(({ id }) => {
       if (id !== 'a') return;

@@ -53,13 +53,13 @@ describe.each(states)('a ServerSession that is %s', (_, hibernateAfter) => {
     expect(idsIn(await sent())).toEqual(ids);
   });
 
-  it('asks for the ack of a large frame at once', async () => {
+  it('requests the ack of a large frame at once', async () => {
     const { wire, sent } = await enter();
     wire.next(createMessage('test.any', 'x'.repeat(20_000)));
     expect(await sent()).toEqual([expect.stringMatching(ACKED_AT_ONCE)]);
   });
 
-  it('asks for the ack at once when a quarter of the bytes that the client allows are in flight', async () => {
+  it('requests the ack at once when a quarter of the window bytes of the client are in flight', async () => {
     const { wire, sent } = await enter({}, { bytes: 8_000 });
     wire.next(createMessage('test.any', 'x'.repeat(3_000)));
     expect(await sent()).toEqual([expect.stringMatching(ACKED_AT_ONCE)]);
@@ -137,7 +137,7 @@ describe.each(states)('a ServerSession that is %s', (_, hibernateAfter) => {
     expect(await sent()).toEqual([expect.stringMatching(/^\["auth"/)]);
   });
 
-  it('sends what was taken in the go in which the connection was lost, once the client returns', async () => {
+  it('sends messages accepted during the loss of the connection when the client returns', async () => {
     const pid = secret();
     const { wire, welcome, close, server } = await enter({}, { pid });
     wire.next(message('a'));

@@ -94,7 +94,7 @@ describe('a ServerSession that has nothing to do', () => {
     expect(server.got).toEqual(['a', 'b']);
   });
 
-  it('sends with the numbers that follow those before', async () => {
+  it('continues its numbers', async () => {
     const { send, news } = await hibernating();
     server.wires[0]?.next(createMessage('test.any', 1));
     expect(await news()).toEqual([expect.stringMatching(/^\["msg",1,1,/)]);

@@ -45,7 +45,7 @@ describe('the snapshot of a session', () => {
     expect(['c', 'd', 'e'].map((id) => isUnacked(snapshot, id))).toEqual([false, false, true]);
   });
 
-  it('takes the credit of an ack as it is, also when the ack comes twice', () => {
+  it('applies the credit of an ack, also when the ack is repeated', () => {
     const snapshot = start();
     for (let times = 0; times < 2; times++) answer('["ack",1,6]', snapshot, 64);
     expect([snapshot.acked, snapshot.allowance]).toEqual([1, { window: 6, bytes: 1_000 }]);

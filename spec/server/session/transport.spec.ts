@@ -2,7 +2,7 @@ import { frame, hello, message, secret } from '../../support/recordingServer.js'
 import { startVirtual } from '../virtual.js';
 
 describe('a wire of a server that ends', () => {
-  it('leaves nothing behind when it is ended by who is told that its connection is lost', async () => {
+  it('leaves nothing behind when a subscriber ends it during the connection-lost event', async () => {
     const server = startVirtual({ detachedTimeout: 120_000 });
     const client = await server.enter();
     const [wire] = server.wires;
@@ -14,7 +14,7 @@ describe('a wire of a server that ends', () => {
     expect(rest(server)).toBeLessThan(120_000);
   });
 
-  it.each(['unsubscribed', 'stopped'])('tells nobody any more what a client of envelopes has not acked, once it is %s', async (how) => {
+  it.each(['unsubscribed', 'stopped'])('reports no unacked messages of an envelope client once it is %s', async (how) => {
     const server = startVirtual({});
     const client = server.dial(frame(hello(secret())));
     await client.frames.take(1);

@@ -106,7 +106,7 @@ describe('consume', () => {
     expect(started).toEqual([]);
   });
 
-  it('acks what two consume when both are done', async () => {
+  it('acks a message with two consumers when both are done', async () => {
     const [one, two] = [handlers(), handlers()];
     const { wire, server, acked } = await consuming(one.handle);
     server.pipe(consume(two.handle)).subscribe();
@@ -170,7 +170,7 @@ describe('consume', () => {
       expect(tried).toEqual(['a', 'a', 'a', 'b']);
     });
 
-    it('makes a dead letter after three retries, and the stream goes on', async () => {
+    it('stores a dead letter after three retries, and the stream continues', async () => {
       const dead: DeadLetter[] = [];
       const poison = Object.assign(new Error('poison'), { code: 'ERR_POISON' });
       const { wire, consumed, acked } = await consuming(({ id }) => (id === 'a' ? throwError(() => poison) : of(id)), {
@@ -215,7 +215,7 @@ describe('consume', () => {
       await acked.take(1);
     });
 
-    it('ends the stream, unacked, when nobody can keep its dead letter', async () => {
+    it('ends the stream, unacked, when its dead letter cannot be stored', async () => {
       const full = new Error('full');
       const { wire, consumed, acked } = await consuming(() => throwError(() => boom), {
         retry: false,
@@ -229,7 +229,7 @@ describe('consume', () => {
   });
 
   describe('that is unsubscribed', () => {
-    it('leaves its handlers, and their messages unacked: they come again to the next server', async () => {
+    it('ends its handlers, and leaves their messages unacked: the next server receives them again', async () => {
       const { handle, begun, left, started, end } = handlers();
       const { wire, consumed, restart, acked } = await consuming(handle, { concurrency: 2 });
       letters('abc').forEach((one) => wire.next(one));
@@ -249,7 +249,7 @@ describe('consume', () => {
   });
 
   describe('when the session has ended', () => {
-    it('starts nothing more, and does not emit what was not acked', async () => {
+    it('starts nothing more, and does not emit unacked messages', async () => {
       const { handle, begun, end, started } = handlers();
       const { wire, server, consumed } = await consuming(handle);
       letters('ab').forEach((one) => wire.next(one));
@@ -262,7 +262,7 @@ describe('consume', () => {
       expect([started, consumed.values]).toEqual([['a'], []]);
     });
 
-    it('neither tries again nor buries what fails then', async () => {
+    it('neither retries messages that fail then nor stores dead letters', async () => {
       const { handle, begun, fail, started } = handlers();
       const dead: DeadLetter[] = [];
       const { wire, server, consumed } = await consuming(handle, { deadLetter: (letter) => void dead.push(letter) });
@@ -333,7 +333,7 @@ describe('consume', () => {
       expect([inbox.written, inbox.commits.map(({ cursor }) => cursor.done)]).toEqual([['b'], [2]]);
     });
 
-    it('does again with both what two consume, when the effect of one fails: all of it is there once', async () => {
+    it('repeats a message with two consumers when the effect of one fails: all effects are stored once', async () => {
       const inbox = fakeInbox();
       let failures = 1;
       const effect = (transaction: Write, { id }: Message): void => {
@@ -349,7 +349,7 @@ describe('consume', () => {
       expect(other.values.map(show)).toEqual(['a done 2']);
     });
 
-    it('shares one transaction among those that are done together, where there is no effect to wait for', async () => {
+    it('commits messages that are done together in one transaction, without effects', async () => {
       const inbox = fakeInbox();
       const { wire, acked } = await consuming(({ id }) => of(id), {}, { server: { inbox } });
       letters('abcdef').forEach((one) => wire.next(one));
@@ -377,7 +377,7 @@ describe('consume', () => {
       expect(inbox.written).toEqual(['c', 'a', 'b', 'd']);
     });
 
-    it('commits what an earlier session has left to the cursor of that one', async () => {
+    it('commits messages of an earlier session to the cursor of that session', async () => {
       const inbox = fakeInbox();
       const { handle, begun, end } = handlers();
       const { wire, serverWire, restart } = connected({ client: { inbox } });
@@ -428,7 +428,7 @@ describe('consume', () => {
   });
 
   describe('when too many wait', () => {
-    it('gives up one more at once, as dead, and goes on', () => {
+    it('gives up a message above the limit at once, as dead, and continues', () => {
       const { handle, end } = handlers();
       const dead: DeadLetter[] = [];
       const source = new Subject<Message>();
@@ -444,7 +444,7 @@ describe('consume', () => {
       expect(consumed.values.map(show)).toEqual(['d dead 0', 'a done 1', 'b done 1', 'c done 1', 'e done 1']);
     });
 
-    it('bounds what comes at-most-once, and loses nothing that is acked', async () => {
+    it('limits at-most-once messages, and loses no acked ones', async () => {
       const { handle, begun, end } = handlers();
       const { wire, consumed } = await consuming(handle, { maxWaiting: 4 }, { server: { window: 2 } });
       letters('abc').forEach((one) => wire.next(one));

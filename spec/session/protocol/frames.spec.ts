@@ -165,7 +165,7 @@ describe('frames', () => {
     expect([parseHello({ ...hello, ...no }), parseWelcome({ ...welcome, ...no })]).toEqual([hello, welcome]);
   });
 
-  it('reads limits of a handshake: those that are missing are the defaults', () => {
+  it('reads the limits of a handshake, with defaults for missing ones', () => {
     const own = { maxFrame: 5, maxNodes: 7, maxBatch: 10, other: 'x' };
     const limits = { ...DEFAULT_LIMITS, maxFrame: 5, maxNodes: 7, maxBatch: 10 };
     expect(parseHello({ ...hello, limits: own })).toEqual({ ...hello, limits });
@@ -222,7 +222,7 @@ describe('the memory of batch frames', () => {
 });
 
 describe('ackFrame', () => {
-  it('is read as it was written; a delay is 65,535 ms at most', () => {
+  it('is read as it was written; a delay is at most 65,535 ms', () => {
     fc.assert(
       fc.property(number, number, fc.nat({ max: 100_000 }), (done, credit, delay) => {
         expect(readFrame(ackFrame(done, credit, delay))).toEqual({ kind: 'ack', done, credit, delay: Math.min(delay, 65_535) });
@@ -269,7 +269,7 @@ describe('withAck', () => {
       expect(readFrame(withAck(frame, 0, 1, wait, 0))).toMatchObject({ wait: units });
   });
 
-  it('has the batch behind the ack, byte for byte, and leaves the stored frame as it is', () => {
+  it('contains the batch after the ack, byte for byte, and does not change the stored frame', () => {
     fc.assert(
       fc.property(number, count, body, header, (first, length, content, { done, credit, wait, delay }) => {
         const frame = batchFrame(first, length, content);

@@ -75,7 +75,7 @@ describe('AckPolicy', () => {
     expect(due).toEqual([WAIT]);
   });
 
-  it('keeps to the shortest wait, also when it is that of a later batch', () => {
+  it('uses the shortest wait, even if it is that of a later batch', () => {
     const { due, runTo, take } = start();
     take(1, 500);
     runTo(10);
@@ -224,7 +224,7 @@ describe('AckPolicy', () => {
     expect(due).toEqual([]);
   });
 
-  it('does not let the ack of a message wait because an older batch has come again', () => {
+  it('does not delay the ack of a message because an older batch was repeated', () => {
     const scheduler = new VirtualTimeScheduler();
     const policy = new AckPolicy({ scheduler, onDue: noop });
     policy.received(1, 2_000);

@@ -15,14 +15,14 @@ describe('AckTracker', () => {
     expect(steps).toEqual([0, 0, 2, 2, 4, 4, 6]);
   });
 
-  it('goes on where a cursor is', () => {
+  it('continues at a cursor', () => {
     const tracker = new AckTracker({ done: 7, finished: [9, 10] });
     expect([7, 8, 9, 10, 11].map((number) => tracker.has(number))).toEqual([true, false, true, true, false]);
     tracker.mark(8);
     expect(tracker.done).toBe(10);
   });
 
-  it('tells how it would be, and stays as it is', () => {
+  it('returns the next state, and does not change', () => {
     const tracker = new AckTracker({ done: 1, finished: [5] });
     expect(tracker.cursorWith([2, 4])).toEqual({ done: 2, finished: [4, 5] });
     expect(tracker.cursorWith([8, 3, 2])).toEqual({ done: 3, finished: [5, 8] });
@@ -31,7 +31,7 @@ describe('AckTracker', () => {
     expect(tracker.done).toBe(1);
   });
 
-  it('is not moved by what has no number', () => {
+  it('is not changed by messages without a number', () => {
     const tracker = new AckTracker({ done: 1, finished: [3] });
     tracker.mark(0);
     expect(tracker.cursorWith([0])).toEqual({ done: 1, finished: [3] });

@@ -34,11 +34,11 @@ function claimant() {
 }
 
 describe('deliver', () => {
-  it('settles at once what nobody claims, also when nobody is there', () => {
+  it('settles an unclaimed message at once, also without a subscriber', () => {
     expect([delivered(), delivered(() => undefined)]).toEqual([[[]], [[]]]);
   });
 
-  it('settles when the last of those who have claimed it says how it ended', () => {
+  it('settles when the last claimant reports its outcome', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     expect(settled).toEqual([]);
@@ -93,7 +93,7 @@ describe('claim', () => {
     expect(settled).toEqual([[{}]]);
   });
 
-  it('tells what holds for the session', () => {
+  it('describes the session', () => {
     let isOver = false;
     const { claims, take } = claimant();
     deliver(message(), take, { ...ignoring, canWrite: false, isOver: () => isOver });
@@ -144,14 +144,14 @@ describe('a claim that is abandoned', () => {
 });
 
 describe('tellFailed', () => {
-  it('says whether anybody wants to know', () => {
+  it('reports whether the outcome has a listener', () => {
     const told: unknown[] = [];
     expect(tellFailed([{}, { deadLetter: undefined }], 'error')).toBe(false);
     expect(tellFailed([{}, { onFailed: (error) => told.push(error) }], 'error')).toBe(true);
     expect(told).toEqual(['error']);
   });
 
-  it('leaves the message with those who are told, until each has said again how it ended', () => {
+  it('keeps the message claimed by its failed claimants, until each has reported its outcome again', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     const told: string[] = [];
@@ -176,7 +176,7 @@ describe('tellFailed', () => {
     expect(settled).toHaveLength(2);
   });
 
-  it('keeps what those had to say who are not told', () => {
+  it('keeps the outcomes of the other claimants', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     const effect = (): void => undefined;
@@ -187,7 +187,7 @@ describe('tellFailed', () => {
     expect(settled[1]).toEqual([{ effect }, {}]);
   });
 
-  it('may tell more than once', () => {
+  it('can report more than once', () => {
     const { claims, take } = claimant();
     const settled = delivered(take);
     const end = (): void => claims[0]!({ onFailed: () => settled.length < 4 && end() });

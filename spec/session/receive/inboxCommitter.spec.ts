@@ -92,7 +92,7 @@ describe('InboxCommitter', () => {
     expect([tracker.done, tracker.has(4), seen]).toEqual([2, true, ['done']]);
   });
 
-  it('commits one group at a time: what is added meanwhile is the next', () => {
+  it('commits one group at a time: messages added in the meantime are the next group', () => {
     const answers: Subject<void>[] = [];
     const { settle, cursors } = start(() => {
       answers.push(new Subject());
@@ -108,7 +108,7 @@ describe('InboxCommitter', () => {
     expect(cursors()).toHaveLength(2);
   });
 
-  it('gives the inbox what each message brings about, in order, and tells each when it is stored', () => {
+  it('passes the outcome of each message to the inbox, in order, and reports when each is stored', () => {
     const { add, run, tracker, calls, seen } = start(() => of(undefined));
     const effects: string[] = [];
     const [one, two] = [(): void => void effects.push('one'), (): void => void effects.push('two')];
@@ -120,7 +120,7 @@ describe('InboxCommitter', () => {
     expect(seen).toEqual(['done', 'a done', 'b done', 'c done']);
   });
 
-  it('commits one by one what failed together, in order: one effect must not take the others with it', () => {
+  it('commits the messages of a failed group one by one, in order: a failing effect must not affect the others', () => {
     const bad = (): void => {
       throw boom;
     };
@@ -134,7 +134,7 @@ describe('InboxCommitter', () => {
     expect([tracker.done, tracker.has(3)]).toEqual([1, true]);
   });
 
-  it('commits again what is settled again, before or after the others', () => {
+  it('commits a message again that is settled again, before or after the others', () => {
     const { add, run, tracker, seen, cursors } = start(() => undefined);
     const again: Outcome = { effect: failsOnce(), onFailed: () => add(1, [telling('again', seen)], tracker) };
     add(1, [again], tracker);
@@ -158,13 +158,13 @@ describe('InboxCommitter', () => {
     expect(seen).toEqual(['done', 'a done', 'b failed: boom']);
   });
 
-  it('fails the session when nobody else wants to know', () => {
+  it('fails the session when the failure has no other listener', () => {
     const { settle, seen, tracker } = start(() => throwError(() => boom));
     settle(1);
     expect([seen, tracker.done]).toMatchObject([[{ code: 'ERR_STORE', cause: boom }], 0]);
   });
 
-  it('fails the session once when the inbox fails, and tells no handler: its messages were not at fault', () => {
+  it('fails the session once when the inbox fails, and notifies no handler: the messages are not the cause', () => {
     const { add, run, abandon, tracker, seen, calls } = start(() => throwError(() => boom));
     add(1, [telling('a', seen, { effect: () => undefined })], tracker);
     add(2, [telling('b', seen)], tracker);
@@ -192,7 +192,7 @@ describe('InboxCommitter', () => {
     expect(seen).toEqual(['a failed: boom']);
   });
 
-  it('keeps apart what belongs to an earlier session of the peer', () => {
+  it('separates messages of an earlier session of the peer', () => {
     const { add, run, calls } = start(() => undefined);
     const [before, after] = [new AckTracker(cursor(7), leaseOf('before')), new AckTracker(undefined, leaseOf('after'))];
     add(8, [], before);
@@ -211,7 +211,7 @@ describe('InboxCommitter', () => {
     expect(cursors()).toHaveLength(100_001);
   });
 
-  it('begins nothing after it was abandoned, and tells all who wait', () => {
+  it('starts nothing after it was abandoned, and notifies all waiting messages', () => {
     const answers: Observable<void>[] = [new Subject()];
     const { add, run, abandon, tracker, seen, calls, session } = start(() => answers.shift());
     add(1, [telling('a', seen)], tracker);
@@ -224,7 +224,7 @@ describe('InboxCommitter', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('tells those who wait to be committed one by one, too', () => {
+  it('also notifies messages that wait to be committed one by one', () => {
     const { add, run, abandon, tracker, seen } = start(() => new Subject());
     add(1, [telling('a', seen, { effect: failsOnce() })], tracker);
     add(2, [telling('b', seen)], tracker);

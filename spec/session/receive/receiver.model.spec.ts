@@ -120,7 +120,7 @@ function isTaken(task: () => void): boolean {
 }
 
 describe('receiver', () => {
-  it('does what sets of numbers do: each number once, in order, and no further than the first gap', () => {
+  it('behaves as sets of numbers: each number once, in order, up to the first gap', () => {
     assert(
       property(steps, (list) => {
         const real = createReal();

@@ -65,7 +65,7 @@ describe('createRefit', () => {
     expect(made?.[1]?.frame).toBe(hole(3, 1).frame);
   });
 
-  it('gives up what exceeds the limits alone, and keeps the numbers of the others', async () => {
+  it('gives up a message that alone exceeds the limits, and keeps the numbers of the others', async () => {
     const { refit, dead } = start([item('a'), item('b', 5_000), item('c', 5_000), item('d')]);
     expect(shown(await refit(0, 2_000))).toEqual([
       [1, 1, 'a'],

@@ -167,7 +167,7 @@ function createWorld({ isDurable, window }: Options) {
 }
 
 describe('sender', () => {
-  it('brings all there, in order: exactly-once no message twice, and at-least-once none not at all', () => {
+  it('delivers all in order: exactly-once no message twice, and at-least-once each at least once', () => {
     const options = record({ isDurable: boolean(), window: constantFrom(1, 4, 100) });
     assert(
       property(options, steps, (chosen, list) => {

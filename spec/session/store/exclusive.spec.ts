@@ -126,7 +126,7 @@ describe('exclusive', () => {
     expect(queue()).toEqual({ held: false, pending: 0 });
   });
 
-  it('can be opened again, and is in nobody’s way then', async () => {
+  it('can be opened again, and blocks no other tab', async () => {
     const { locks, queue } = fakeLocks();
     const store = exclusive(memoryOutbox(), 'a', { locks });
     await ready(store.open());
@@ -135,7 +135,7 @@ describe('exclusive', () => {
     expect(queue()).toEqual({ held: true, pending: 0 });
   });
 
-  it('tells when the lock is stolen, and what its store tells', async () => {
+  it('reports a stolen lock, and the faults of its store', async () => {
     const { locks, queue } = fakeLocks();
     const faults$ = new Subject<StoreError>();
     const store = exclusive({ ...memoryOutbox(), faults$ }, 'a', { locks });
@@ -193,7 +193,7 @@ describe('exclusive', () => {
       else Reflect.deleteProperty(globalThis, 'navigator');
     });
 
-    it('asks the locks of the browser', async () => {
+    it('uses the locks of the browser', async () => {
       const { locks, names } = fakeLocks();
       provide({ locks });
       await ready(exclusive(memoryOutbox(), 'a').open());

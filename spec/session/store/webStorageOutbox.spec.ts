@@ -43,7 +43,7 @@ describe('webStorageOutbox', () => {
     expect(() => webStorageOutbox('a', { maxMessages: 0 })).toThrow(new RangeError('webStorageOutbox: "maxMessages" must be > 0, got 0'));
   });
 
-  it('shares a storage with what is not its own', async () => {
+  it('shares a storage with other data', async () => {
     const { storage, store, batches } = await outbox();
     storage.setItem('theirs', 'kept');
     const others = ['a:1', 'batch:a', ''].map((name) => webStorageOutbox(name, { storage, locks: false }));
@@ -60,7 +60,7 @@ describe('webStorageOutbox', () => {
   });
 
   describe('when the storage is full', () => {
-    it('stores none of what it was given, and keeps what was there', async () => {
+    it('stores none of the new records, and keeps the stored ones', async () => {
       const { store, batches } = await outbox(5_000);
       await ready(store.append([batch(1, 1, bytes(300))]));
       expect(await faultOf(() => store.append([batch(2), batch(3, 1, bytes(10_000))]))).toBe('quota');
@@ -77,7 +77,7 @@ describe('webStorageOutbox', () => {
       expect(await batches()).toEqual(more);
     });
 
-    it('can still say what is acked, and who it is', async () => {
+    it('can still store its acks and its identity', async () => {
       const { storage, store, batches } = await outbox();
       await ready(store.append(Array.from({ length: 12 }, (_, index) => batch(index + 1))));
       storage.quota = 0;
@@ -88,7 +88,7 @@ describe('webStorageOutbox', () => {
       expect([acked, ticket?.rt]).toEqual([11, 'r'.repeat(43)]);
     });
 
-    it('leaves all as it was when there is no room for what is to replace it', async () => {
+    it('changes nothing when there is no room for the replacement', async () => {
       const { storage, store, batches } = await outbox(5_000);
       await ready(store.append([batch(1), batch(2)]));
       expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))], 1))).toBe('quota');
@@ -96,14 +96,14 @@ describe('webStorageOutbox', () => {
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ acked: 0 });
     });
 
-    it('needs no room for both of what replaces and is replaced', async () => {
+    it('needs no room for both the old and the new records', async () => {
       const { store, batches } = await outbox(5_000);
       await ready(store.append([batch(1, 1, bytes(3_000))]));
       await ready(store.replace(0, [batch(1, 1, bytes(3_100))], 0));
       expect(await batches()).toEqual([batch(1, 1, bytes(3_100))]);
     });
 
-    it('tells so when not even its head has room', async () => {
+    it('reports when not even its head has room', async () => {
       const store = webStorageOutbox('a', { storage: fakeStorage(100), locks: false });
       expect(await faultOf(() => store.open())).toBe('quota');
     });
@@ -120,7 +120,7 @@ describe('webStorageOutbox', () => {
   });
 
   describe('when it is cleared while it is open', () => {
-    it('tells, and goes on as the same sender', async () => {
+    it('reports it, and continues as the same sender', async () => {
       const { storage, store, told, pid, batches } = await outbox();
       await ready(store.append([batch(1), batch(2)]));
       await ready(store.remember({ sid: 's', rt: 'r' }));
@@ -156,7 +156,7 @@ describe('webStorageOutbox', () => {
       expect(await batches()).toEqual([batch(1, 1, 'owner')]);
     });
 
-    it('may be told at once to store all again', async () => {
+    it('can store all again at once', async () => {
       const { storage, store, batches } = await outbox();
       await ready(store.append([batch(1)]));
       store.faults$?.subscribe(() => void store.replace(0, [batch(1), batch(2)], 0));
@@ -243,7 +243,7 @@ describe('webStorageOutbox', () => {
       expect(contents.ticket).toBeUndefined();
     });
 
-    it('leaves out what was acked when the page died before it was removed', async () => {
+    it('omits acked messages when the page ended before their removal', async () => {
       const { storage, store, pid, told, batches } = await outbox();
       await ready(store.append([batch(1), batch(2)]));
       storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 1, sent: 1 }));
@@ -252,7 +252,7 @@ describe('webStorageOutbox', () => {
     });
   });
 
-  it('leaves nothing behind of what is acked, nor of what was replaced', async () => {
+  it('keeps nothing of acked and replaced messages', async () => {
     const { storage, store } = await outbox();
     await ready(store.append([batch(1), batch(2), batch(3), batch(4)]));
     await ready(store.replace(0, [batch(1), batch(2, 7)], 0));
@@ -293,7 +293,7 @@ describe('webStorageOutbox', () => {
       }
     });
 
-    it('is looked for when it is opened, not before', async () => {
+    it('is accessed when it is opened, not before', async () => {
       const store = webStorageOutbox('a', { locks: false });
       Object.defineProperty(globalThis, 'localStorage', { value: fakeStorage(), configurable: true });
       try {

@@ -38,7 +38,7 @@ function start(isSlow = false) {
 }
 
 describe('the simulation, of the window', () => {
-  it('lets a process go on by what it was told, whatever another process that had its outbox was told since', () => {
+  it('accepts a process that continues from its own acks, although another process had its outbox since', () => {
     const { broken, shake, acked, sends } = start();
     const mine = connection('client 2', 'server 1');
     shake(mine, 2, true);
@@ -49,7 +49,7 @@ describe('the simulation, of the window', () => {
     expect(broken).toEqual([]);
   });
 
-  it('takes what the former owner of an outbox was told last for what the next one knows', () => {
+  it('starts the next owner of an outbox with the last ack of the former one', () => {
     const { broken, shake, acked, sends } = start();
     const former = connection('client 2', 'server 1');
     shake(former, 2, true);
@@ -61,7 +61,7 @@ describe('the simulation, of the window', () => {
     expect(broken).toEqual([]);
   });
 
-  it('holds a process to what it was told itself', () => {
+  it('binds a process to its own acks', () => {
     const { broken, shake, acked, sends } = start();
     const mine = connection('client 1', 'server 1');
     shake(mine, 1, true);
@@ -75,7 +75,7 @@ describe('the simulation, of the window', () => {
   it.each([
     ['not read', true, []],
     ['read', false, ['resent']],
-  ])('takes an ack that has come to a sender for %s, where decoding is slow: %s', (_, isSlow, expected) => {
+  ])('treats an ack that has arrived at a sender as %s, where decoding is slow: %s', (_, isSlow, expected) => {
     const { broken, shake, acked, sends } = start(isSlow);
     const mine = connection('client 1', 'server 1');
     shake(mine, 1, true);
