@@ -62,6 +62,13 @@ async function runAll(names: readonly string[], minutes: string): Promise<void> 
   console.log(JSON.stringify(all));
 }
 
+/** `peers` has options of its own: its processes are those of other libraries, too. */
+const [suite, ...args] = process.argv.slice(2);
+if (suite === 'peers') {
+  await (await import('./peers/index.js')).runPeers(args);
+  process.exit();
+}
+
 const { positionals, values } = parseArgs({ options: { minutes: { type: 'string', default: '' } }, allowPositionals: true });
 const [name, index] = positionals;
 if (process.send) process.send(await (await load(name ?? ''))[Number(index)]?.(), () => process.exit());

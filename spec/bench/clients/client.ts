@@ -1,11 +1,13 @@
 import { startRemote, type Report } from '../remote.js';
 import type { ClientOptions } from './clients.js';
 
-/** How long a client works: for `ms` at least, and until it has done `atLeast`. */
+/** How long a client works: for `ms` at least, and until it has done `atLeast`; but no longer than `atMost`. */
 export interface Run {
   readonly ms: number;
   /** @default 1 */
   readonly atLeast?: number;
+  /** In ms. @default Infinity */
+  readonly atMost?: number;
   /** What is open at any time. @default 1 */
   readonly open?: number;
 }
@@ -17,6 +19,8 @@ export interface Ran {
   readonly ms: number;
   /** With one task open, the median of its latency, in ms; else null. */
   readonly p50: number | null;
+  /** The same for the 99th percentile. */
+  readonly p99: number | null;
 }
 
 /** The reports of a client, by kind: `cpu` is its CPU time so far, in ms. */
