@@ -57,6 +57,12 @@ function known(): Results['measures'] {
   }
 }
 
+/** Measures that were not repeated keep their figures; the duration is that of all together. */
+function withKnown(results: Results): Results {
+  const all = { ...known(), ...results.measures };
+  return { ...results, measures: all, seconds: Object.values(all).reduce((sum, { seconds }) => sum + seconds, 0) };
+}
+
 function print({ tables }: Measured): void {
   for (const table of tables) console.log(`\n${consoleTable(cellsOfTable(table))}`);
 }
@@ -116,7 +122,7 @@ export async function runPeers(args: readonly string[]): Promise<void> {
   if (unknown !== undefined) throw new RangeError(`peers: there is no "${unknown}"; there are ${Object.keys(measures).join(', ')}`);
   const results = await measureAll(names, values.quick);
   // What was not measured again stays, so that one measure can be repeated.
-  const merged = values.only === '' || values.quick ? results : { ...results, measures: { ...known(), ...results.measures } };
+  const merged = values.only === '' || values.quick ? results : withKnown(results);
   mkdirSync('.tmp', { recursive: true });
   const file = values.quick ? QUICK_RESULTS : RESULTS;
   writeFileSync(file, await format(JSON.stringify(merged), { ...(await resolveConfig(RESULTS)), parser: 'json' }));

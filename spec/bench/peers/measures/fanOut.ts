@@ -3,7 +3,7 @@ import type { Progress } from '../progress.js';
 import { BASELINE, type Side, type Sides } from '../registry.js';
 import { goalsOf, tableOf, type Outcomes, type Round } from '../results.js';
 import type { Settings } from '../settings.js';
-import { cpuOf, inRounds, startSide, stepsOf, stopSide, withCpu, type Running } from '../sides.js';
+import { cpuOf, inRounds, reasonOf, startSide, stepsOf, stopSide, withCpu, type Running } from '../sides.js';
 import type { Measure } from './measure.js';
 
 /** Members that join at once, of each process. */
@@ -35,7 +35,12 @@ export async function startFan(side: Side, members: number, { membersOfProcess }
   const processes = Math.ceil(members / membersOfProcess);
   const running = await startSide(side, { members: true }, processes);
   const each = members / processes;
-  await Promise.all(running.clients.map(({ call }) => call.join({ count: each, atOnce: AT_ONCE })));
+  try {
+    await Promise.all(running.clients.map(({ call }) => call.join({ count: each, atOnce: AT_ONCE })));
+  } catch (error) {
+    await stopSide(running);
+    throw error;
+  }
   let published = 0;
   return {
     ...running,
@@ -142,7 +147,10 @@ export const fanOut: Measure = {
     const progress = begin(2 * stepsOf(SIDES, rounds) + RATES.length * rounds);
     const few = await measure(members[0], settings, progress);
     const many = await measure(members[1], settings, progress);
-    const rated = await rates(settings, progress);
+    const rated = await rates(settings, progress).catch((error: unknown): Outcomes => {
+      const reason = reasonOf(error);
+      return Object.fromEntries(Object.keys(RATED).map((title) => [title, { rounds: [], reason }]));
+    });
     const title = (count: number): string => `One message to ${count.toLocaleString('en')} members`;
     const burst = { key: 'burst', title: `CPU of the server, ${BURST} at once`, unit: 'µs', isCost: true } as const;
     const columns = RATES.map((perSecond) => ({
