@@ -1,5 +1,4 @@
 import { examplesOf, unchecked } from './extract.js';
-import { freeNames } from './freeNames.js';
 
 const fence = (info: string, code: string): string => `Text.\n\n\`\`\`${info}\n${code}\n\`\`\`\n`;
 
@@ -37,12 +36,5 @@ describe('examplesOf', () => {
     expect(unchecked('a.md', fence('js', 'one();') + fence('ts norun', '') + fence('ts angular', '') + fence('json', '{}'))).toHaveLength(
       2,
     );
-  });
-});
-
-describe('freeNames', () => {
-  it('omits names declared at the top, and names of members', () => {
-    const code = `import { a } from 'x'; const { b, c: [d] } = a.e; function f(g: H.I) { return { j: k, b }; }`;
-    expect([...freeNames(code)].sort()).toEqual(['H', 'g', 'k']);
   });
 });

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile, type Compiled } from './compile.js';
 import { examplesOf, unchecked, type Example } from './extract.js';
-import { makers } from './prelude.js';
 import { run } from './run.js';
 
 const below = (folder: string, ending: string): readonly string[] =>
@@ -15,10 +14,7 @@ const files = [...readdirSync('.').filter((file) => file.endsWith('.md')), ...be
   (file) => chosen?.some((path) => file.startsWith(path)) ?? true,
 );
 const texts = files.map((file) => [file, readFileSync(file, 'utf8')] as const);
-const compiled = compile(
-  texts.flatMap(([file, text]) => examplesOf(file, text)),
-  Object.keys(makers),
-);
+const compiled = compile(texts.flatMap(([file, text]) => examplesOf(file, text)));
 
 it.each(compiled.map((one) => [`${one.example.file}:${one.example.line}`, one] as const))(
   '%s',
@@ -36,23 +32,23 @@ it('leaves no code of the docs unchecked', () => {
 // Here, where the library is parsed already.
 describe('the check of an example', () => {
   const codes = {
-    right: `of(1, 2).pipe(map((n) => n * 2)).subscribe((n) => console.log(n)); // prints: 2 4`,
-    late: `load$.pipe(delay(20)).subscribe((text) => console.log(text)); // prints: loaded`,
+    right: `import { map, of } from 'rxjs';\nof(1, 2).pipe(map((n) => n * 2)).subscribe((n) => console.log(n)); // prints: 2 4`,
+    late: `import { delay, of } from 'rxjs';\nof('loaded').pipe(delay(20)).subscribe((text) => console.log(text)); // prints: loaded`,
     wrong: `console.log(1); // prints: 2`,
     missing: `if (Date.now() < 0) console.log(1); // prints: 1`,
     tooMuch: `console.log(1); // prints: 1\nconsole.log(2);`,
     order: `console.log(1); // prints: 2\nconsole.log(2); // prints: 1`,
     throws: `throw new Error('at once');`,
-    throwsLater: `of(1).subscribe(() => { throw new Error('later'); });`,
-    failsAsTest: `marble('is wrong', { source: '-a|', expected: '-b|' }, (source) => source);`,
+    throwsLater: `import { of } from 'rxjs';\nof(1).subscribe(() => { throw new Error('later'); });`,
+    failsAsTest: `import { marble } from 'rxwire/testing';\nmarble('is wrong', { source: '-a|', expected: '-b|' }, (source) => source);`,
     mistyped: `\nconst n: number = 'text';`,
     undeclared: `nowhere$.subscribe();`,
-    augments: `declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }\ncreateMessage('chat.said', { text: 'hi' });`,
-    unaware: `createMessage('chat.said', 'any text');`,
+    augments: `import { createMessage } from 'rxwire';\ndeclare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }\ncreateMessage('chat.said', { text: 'hi' });`,
+    unaware: `import { createMessage } from 'rxwire';\ncreateMessage('chat.said', 'any text');`,
     commonJs: `import { join } from 'node:path';\nconsole.log(join('a', 'b')); // prints: a/b`,
   };
   const examples = Object.values(codes).map((code): Example => ({ file: 'a.md', line: 10, code, runs: true }));
-  const compiled = compile(examples, Object.keys(makers));
+  const compiled = compile(examples);
   const the = (name: keyof typeof codes): Compiled => compiled[Object.keys(codes).indexOf(name)]!;
 
   it.each(['right', 'late', 'augments', 'unaware', 'commonJs'] as const)('passes one that is %s', async (name) => {

@@ -2,12 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { format } from 'node:util';
 import type { Compiled } from './compile.js';
 import { expectedOutput } from './extract.js';
-import { makers } from './prelude.js';
 import { openStage } from './stage.js';
 import { freePort, openTown, PORT } from './town.js';
 
 type Module = Readonly<Record<string, unknown>>;
-type Script = (require: (name: string) => unknown, exports: object, console: object, ...needs: unknown[]) => Promise<void>;
+type Script = (require: (name: string) => unknown, exports: object, console: object) => Promise<void>;
 const AsyncFunction = (async () => Promise.resolve()).constructor as new (...source: string[]) => Script;
 
 /**
@@ -15,17 +14,16 @@ const AsyncFunction = (async () => Promise.resolve()).constructor as new (...sou
  *
  * @param patience How long it may take to print, in ms.
  */
-export async function run({ example, script, needs }: Compiled, patience = 5_000): Promise<void> {
+export async function run({ example, script }: Compiled, patience = 5_000): Promise<void> {
   const expected = words(expectedOutput(example.code));
   const printed: string[] = [];
   const print = (...values: unknown[]): void => void printed.push(format(...values));
   const modules = await load(script);
   const stage = openStage();
   try {
-    const port = await portFor(script, needs);
-    const values = needs.map((name) => makers[name as keyof typeof makers](`ws://127.0.0.1:${port}/wire`));
-    const body = new AsyncFunction('require', 'exports', 'console', ...needs, script.replaceAll(PORT, port));
-    await body((name) => modules.get(name), {}, { log: print, info: print, warn: print, error: print }, ...values);
+    const port = await portFor(script);
+    const body = new AsyncFunction('require', 'exports', 'console', script.replaceAll(PORT, port));
+    await body((name) => modules.get(name), {}, { log: print, info: print, warn: print, error: print });
     await stage.runTests();
     for (let waited = 0; waited < patience && words(printed).length < expected.length && stage.failures.length === 0; waited += 5)
       await pause(5);
@@ -38,9 +36,9 @@ export async function run({ example, script, needs }: Compiled, patience = 5_000
 }
 
 /** A port with a server behind it, for an example that talks to one; a free port, for one that brings its own. */
-async function portFor(script: string, needs: readonly string[]): Promise<string> {
+async function portFor(script: string): Promise<string> {
   if (/\.listen\(/.test(script)) return freePort();
-  return needs.includes('wire') || script.includes(PORT) ? openTown() : PORT;
+  return script.includes(PORT) ? openTown() : PORT;
 }
 
 /** Lines as they are compared: a comment says `a b` for two lines, and an object may take several. */

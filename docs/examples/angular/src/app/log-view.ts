@@ -9,7 +9,7 @@ import type { AppMessages } from './messages';
   template: `
     <h2>Log of the server</h2>
     @if (log.state().error; as error) {
-      <p class="hint">{{ error.message }}</p>
+      <p class="hint">{{ error.text }}</p>
     }
     <div class="scroll" role="region" aria-label="Lines" tabindex="0">
       <ol>

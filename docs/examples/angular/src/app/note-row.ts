@@ -1,5 +1,5 @@
 import { Component, computed, input } from '@angular/core';
-import type { ReceiptStatus } from 'rxwire';
+import { RxwireError, type ReceiptStatus } from 'rxwire';
 import { injectReceipt } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 import type { Note } from './notes-store';
@@ -35,6 +35,7 @@ export class NoteRow {
   );
   protected readonly hint = computed(() => {
     const { status, error } = this.receipt() ?? {};
-    return status === 'stored' ? 'kept on this device' : (error?.message ?? '');
+    if (status === 'stored') return 'kept on this device';
+    return error instanceof RxwireError ? error.text : '';
   });
 }
