@@ -7,11 +7,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { launch } from '../spec/browser/launch.js';
 import { pathOf } from '../spec/support/debian.js';
 import { freePort } from '../spec/support/freePort.js';
 import { driveNotes } from './support/driveNotes.js';
+import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 
 interface Manifest {
@@ -31,9 +32,8 @@ const screenshots = join(root, '.tmp/angular');
 /** Installs the app and the tarball. The lock of the app pins all packages; a new dependency of rxwire that it does not have yet is added. */
 async function install(): Promise<void> {
   const { version, dependencies, peerDependencies } = await read<Manifest>(join(root, 'package.json'));
-  const tarball = `file:rxwire-${version}.tgz`;
   await cp(join(root, 'docs/examples/angular'), app, { recursive: true, filter: (path) => !/\/(node_modules|dist|\.angular)$/.test(path) });
-  await run('npm', ['pack', '--silent', '--pack-destination', app]);
+  const tarball = `file:${basename(await pack(app))}`;
 
   const manifest = await read<Manifest>(join(app, 'package.json'));
   const lock = await read<Lock>(join(app, 'package-lock.json'));

@@ -4,12 +4,12 @@
  */
 import { Extractor, ExtractorConfig, ExtractorLogLevel, type IConfigFile } from '@microsoft/api-extractor';
 import { spawnSync } from 'node:child_process';
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { compileTypes } from './support/bundleTypes.js';
 import { doors, type Door } from './support/doors.js';
-import { root, tool } from './support/run.js';
+import { root } from './support/run.js';
 
 const check = process.argv.includes('--check');
-const types = '.tmp/types';
 process.chdir(root);
 
 interface Report {
@@ -25,7 +25,7 @@ function extract({ specifier, module }: Door): Report {
   const forgotten = module === 'index' ? { logLevel: ExtractorLogLevel.Warning, addToApiReportFile: true } : none;
   const configObject: IConfigFile = {
     projectFolder: root,
-    mainEntryPointFilePath: `${root}${types}/${module}.d.ts`,
+    mainEntryPointFilePath: `${types}/${module}.d.ts`,
     newlineKind: 'lf',
     compiler: { tsconfigFilePath: `${root}tsconfig.build.json` },
     apiReport: { enabled: true, reportFileName, reportFolder: `${root}.tmp/api`, reportTempFolder: `${root}.tmp/api/temp` },
@@ -44,8 +44,7 @@ async function isCommitted({ committed, current }: Report): Promise<boolean> {
   return before === after;
 }
 
-await rm(types, { recursive: true, force: true });
-await tool('typescript/bin/tsc', '-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--declarationMap', 'false', '--outDir', types);
+const types = await compileTypes();
 await Promise.all(['.tmp/api', 'spec/api'].map((folder) => mkdir(folder, { recursive: true })));
 
 for (const report of (await doors()).map(extract)) {

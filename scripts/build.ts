@@ -1,25 +1,45 @@
-/** npm run build: lib/ to dist/, one file per module, as ESM and as CommonJS, each with its types; and the command, in one file. */
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
-import { bundleCli } from './support/bundleCli.js';
-import { root, tool } from './support/run.js';
+/**
+ * npm run build: makes the package in dist/, from lib/: `npm pack ./dist` packs it. The modules are bundled and minified, as ES modules with source maps and
+ * as CommonJS. Both share one copy of the types.
+ *
+ * With `-- --js` the package has no types: it takes less time, and can run, but not be published. `--out <folder>` makes it in another folder.
+ */
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bundleModules } from './support/bundleModules.js';
+import { bundleTypes } from './support/bundleTypes.js';
+import { packedManifest, type Manifest } from './support/packedManifest.js';
+import { PACKED_PAGES, packedPage } from './support/packedPages.js';
+import { root } from './support/run.js';
 
-interface Manifest {
-  readonly browser: Readonly<Record<string, string>>;
+const { values } = parseArgs({ options: { js: { type: 'boolean', default: false }, out: { type: 'string', default: 'dist' } } });
+const { js, out } = values;
+process.chdir(root);
+await rm(out, { recursive: true, force: true });
+await Promise.all([bundleModules('esm', `${out}/esm`), bundleModules('cjs', `${out}/cjs`), ...(js ? [] : [bundleTypes(`${out}/types`)])]);
+
+const manifest = packedManifest(JSON.parse(await readFile('package.json', 'utf8')) as Manifest);
+await writeJson('package.json', js ? { ...manifest, private: true } : manifest);
+// Bundlers read the nearest manifest only.
+const replaced = Object.entries(manifest.browser).filter(([file]) => file.startsWith('./cjs/'));
+const browser = Object.fromEntries(replaced.map((pair) => pair.map((file) => file.replace('./cjs/', './')))) as unknown;
+await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser });
+
+for (const format of ['esm', 'cjs']) await copy('lib/node/lmdbPackage.cjs', `${format}/node/lmdbPackage.cjs`);
+await copy('lib/protobuf/rxwire.proto', 'rxwire.proto');
+await copy('LICENSE', 'LICENSE');
+for (const page of PACKED_PAGES) await write(page, packedPage(page, await readFile(page, 'utf8')));
+
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(dirname(join(out, file)), { recursive: true });
+  await writeFile(join(out, file), text);
 }
 
-process.chdir(root);
-await rm('dist', { recursive: true, force: true });
-await Promise.all(['tsconfig.build.json', 'tsconfig.cjs.json'].map((config) => tool('typescript/bin/tsc', '-p', config)));
+async function copy(from: string, to: string): Promise<void> {
+  await copyFile(from, join(out, to));
+}
 
-// The compiler does not copy what is CommonJS in both builds.
-for (const format of ['esm', 'cjs']) await copyFile('lib/node/lmdbPackage.cjs', `dist/${format}/node/lmdbPackage.cjs`);
-
-// Bundlers read the nearest manifest only: it has to repeat what the package's own says of these files.
-const { browser } = JSON.parse(await readFile('package.json', 'utf8')) as Manifest;
-const swaps = Object.entries(browser)
-  .filter(([file]) => file.startsWith('./dist/cjs/'))
-  .map((pair) => pair.map((file) => file.replace('dist/cjs/', '')));
-const manifest = { type: 'commonjs', sideEffects: false, browser: Object.fromEntries(swaps) as unknown };
-await writeFile('dist/cjs/package.json', `${JSON.stringify(manifest, null, 2)}\n`);
-
-await bundleCli('dist/cli/rxwire.js');
+async function writeJson(file: string, value: object): Promise<void> {
+  await write(file, `${JSON.stringify(value, null, 2)}\n`);
+}

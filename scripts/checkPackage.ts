@@ -1,10 +1,14 @@
-/** npm run check:package: packs the built package, installs it where nothing of this repository is, and uses it as its users do. */
+/**
+ * npm run check:package: checks the size of the package, packs it, installs it where nothing of this repository is, and uses it as its users do.
+ */
 import { build } from 'esbuild';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
+import { pack, packedFiles } from './support/pack.js';
+import { packageReport, packageSize } from './support/packageBudget.js';
 import { root, run, tool } from './support/run.js';
 
 interface Manifest {
@@ -26,16 +30,23 @@ if (seen.join() !== 'a,b') throw new Error('dedupe has let through ' + seen.join
 `;
 const untyped = use.replace(': string[]', '');
 
+/** Compares the size of the package with its budget. */
+async function size(): Promise<void> {
+  const { lines, isOver } = packageReport(packageSize(await packedFiles()));
+  console.log(lines.join('\n'));
+  if (isOver) process.exit(1);
+}
+
 /** In a fresh folder: the tarball, and beside it what it needs, each in the version that is installed here. */
 async function install(folder: string): Promise<void> {
   const manifest = await read<Manifest>('package.json');
   const beside = { ...manifest.dependencies, ...manifest.peerDependencies, '@types/node': '', '@types/ws': '' };
   const pinned = Object.keys(beside).map(async (name) => [name, (await read<Manifest>(`node_modules/${name}/package.json`)).version]);
-  await run('npm', ['pack', '--silent', '--pack-destination', folder]);
-  const dependencies = { ...Object.fromEntries(await Promise.all(pinned)), rxwire: `file:rxwire-${manifest.version}.tgz` } as unknown;
+  const tarball = await pack(folder);
+  const dependencies = { ...Object.fromEntries(await Promise.all(pinned)), rxwire: `file:${tarball}` } as unknown;
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
   await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
-  await tool('@arethetypeswrong/cli/dist/index.js', join(folder, `rxwire-${manifest.version}.tgz`), '--format', 'table-flipped');
+  await tool('@arethetypeswrong/cli/dist/index.js', tarball, '--format', 'table-flipped');
 }
 
 /** Loads every door as an ES module and as CommonJS. */
@@ -58,7 +69,13 @@ async function load(folder: string): Promise<void> {
 /** Type-checks users: with a bundler and no types of Node, and on Node as either kind of module. Declarations are checked too. */
 async function typecheck(folder: string): Promise<void> {
   const browser = `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { marble } from 'rxwire/testing'; ${use} marble;`;
-  const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; listen(createServer()).subscribe(); ${browser}`;
+  const others = ['indexeddb', 'metrics', 'nats', 'node', 'opentelemetry', 'postgres', 'prometheus', 'protobuf'];
+  const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; ${browser}
+    ${others.map((name) => `import * as ${name} from 'rxwire/${name}'; ${name};`).join(' ')}
+    declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }
+    listen(createServer()).subscribe((wire) => wire.pipe(ofType('chat.said')).subscribe(({ payload }) => payload.text.at(0)));
+    // @ts-expect-error -- the text must be a string
+    createMessage('chat.said', { text: 1 });`;
   await write(folder, { 'browser/main.ts': browser, 'node/esm.mts': node, 'node/cjs.cts': node });
   const options = { target: 'ES2022', strict: true, noEmit: true, skipLibCheck: false, rootDir: '.' };
   const dom = { ...options, module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'], types: [] };
@@ -109,8 +126,28 @@ printf '"payload":%s\\n' 1 2 3 | cmp - lines.txt
   await run('bash', ['--norc', 'command.sh'], folder);
 }
 
+/** Uses the command where only what npm installs with the package is: neither `ws` nor another optional peer. */
+async function commandAlone(folder: string): Promise<void> {
+  const alone = join(folder, 'alone');
+  const dependencies = (await read<Manifest>(join(folder, 'package.json'))).dependencies;
+  await write(alone, {
+    'package.json': JSON.stringify({ private: true, dependencies: { rxwire: dependencies['rxwire'] } }),
+    'command.sh': `
+set -euo pipefail
+export PATH="$PWD/node_modules/.bin:$PATH"
+! test -e node_modules/ws
+rxwire serve --port 0 > served.txt & server=$!
+trap 'kill $server' EXIT
+until grep -q listening served.txt; do kill -0 $server; sleep 0.1; done
+test "$(rxwire request "$(grep -o 'ws://[^"]*' served.txt)" echo 1 --transport websocket)" = 1
+`,
+  });
+  await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], alone);
+  await run('bash', ['--norc', 'command.sh'], alone);
+}
+
 async function read<T>(file: string): Promise<T> {
-  return JSON.parse(await readFile(join(root, file), 'utf8')) as T;
+  return JSON.parse(await readFile(resolve(root, file), 'utf8')) as T;
 }
 
 async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
@@ -122,8 +159,8 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-package-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-await tool('publint/src/cli.js');
-for (const step of [install, load, typecheck, bundle, command]) {
+await tool('publint/src/cli.js', join(root, 'dist'));
+for (const step of [size, install, load, typecheck, bundle, command, commandAlone]) {
   await step(folder);
   console.log(`${step.name}: ok`);
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 
 interface Runtime {
@@ -89,15 +90,14 @@ const manifestOf = async (folder: string): Promise<{ readonly version: string }>
 
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-runtimes-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-await run('npm', ['pack', '--silent', '--pack-destination', folder]);
-const { version } = await manifestOf(root);
+const tarball = await pack(folder);
 const { version: ws } = await manifestOf(join(root, 'node_modules/ws'));
 const programs = join(folder, 'programs');
 await install(programs, Object.fromEntries(RUNTIMES.map(({ name, source }) => [name.toLowerCase().replace(' ', ''), source])));
 
 for (const [index, rxjs] of RXJS.entries()) {
   const app = join(folder, `app${index}`);
-  await install(app, { rxwire: `file:${folder}/rxwire-${version}.tgz`, rxjs, ws });
+  await install(app, { rxwire: `file:${tarball}`, rxjs, ws });
   await writeFile(join(app, 'echo.js'), ECHO);
   const installed = (await manifestOf(join(app, 'node_modules/rxjs'))).version;
   for (const { name, program, args = [] } of RUNTIMES) {

@@ -2,12 +2,15 @@
 import { build } from 'esbuild';
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+import { bar } from './support/bar.js';
 import { root } from './support/run.js';
 
 const KIB = 1024;
 /** What an operator should cost. Those that keep time, order and limits for many messages at once cost more: their options, errors and reports weigh it. */
 const OPERATOR = 0.6;
 const HEAVIER: Readonly<Record<string, number>> = {
+  unbatch: 0.05,
   idempotent: 0.67,
   conflateByKey: 0.7,
   resequence: 0.8,
@@ -63,8 +66,17 @@ const zipped = (bytes: Uint8Array): number => gzipSync(bytes, { level: 9 }).leng
 
 /** What of RxJS these names use. */
 async function rxjsOf(names: string): Promise<string> {
-  const text = new TextDecoder().decode(await bundle(`export { ${names} } from 'rxwire';`, ['rxjs']));
-  const imports = [...text.matchAll(/import\s*\{([^}]*)\}\s*from\s*"rxjs"/g)].flatMap(([, list = '']) => list.split(','));
+  const input = 'names';
+  const entry = {
+    name: 'entry',
+    resolveId: (id: string) => (id === input ? `${root}${input}.js` : undefined),
+    load: (id: string) => (id === `${root}${input}.js` ? `export { ${names} } from 'rxwire';` : undefined),
+  };
+  // esbuild would keep the names that a chunk of the package imports for other exports.
+  const { output } = await (
+    await rolldown({ input, external: ['rxjs'], platform: 'browser', plugins: [entry], tsconfig: false })
+  ).generate();
+  const imports = [...output[0].code.matchAll(/import\s*\{([^}]*)\}\s*from\s*"rxjs"/g)].flatMap(([, list = '']) => list.split(','));
   return [...new Set(imports.map((one) => one.trim().split(' as ')[0]))].join(', ');
 }
 
@@ -86,9 +98,8 @@ async function sizeOf(names: string): Promise<Size> {
 
 function row(names: string, kib: number, budget: number): string {
   const share = kib / budget;
-  const bar = '█'.repeat(Math.min(20, Math.round(share * 20))).padEnd(20, '░');
   const number = (value: number): string => value.toFixed(2).padStart(5);
-  return `${names.padEnd(26)} ${bar} ${number(kib)} of ${number(budget)} KiB ${share > 1 ? ' OVER BUDGET' : ''}`.trimEnd();
+  return `${names.padEnd(26)} ${bar(share)} ${number(kib)} of ${number(budget)} KiB ${share > 1 ? ' OVER BUDGET' : ''}`.trimEnd();
 }
 
 /** The names whose part of RxJS is reported. */

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 
 interface Manifest {
@@ -132,9 +133,8 @@ async function versionOf(name: string): Promise<string> {
 }
 
 async function install(folder: string): Promise<void> {
-  await run('npm', ['pack', '--silent', '--pack-destination', folder]);
   const dependencies = {
-    rxwire: `file:rxwire-${await versionOf('')}.tgz`,
+    rxwire: `file:${await pack(folder)}`,
     rxjs: await versionOf('node_modules/rxjs'),
     jest: await versionOf('node_modules/jest'),
     vitest: VITEST,

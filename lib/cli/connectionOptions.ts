@@ -21,12 +21,14 @@ import {
   type Observable,
   type ObservableInput,
 } from 'rxjs';
+import { WebSocket } from 'ws';
 import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { RxwireError } from '../errors.js';
 import { textOf } from '../errors/rxwireError.js';
 import { fallback } from '../link/fallback/fallback.js';
+import type { WebSocketConstructor } from '../link/guardedSocket.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { longPolling } from '../link/longPolling.js';
 import { serverSentEvents } from '../link/serverSentEvents.js';
@@ -41,8 +43,11 @@ import { UsageError } from './exitCode.js';
 type OnFrame = InspectOptions['onFrame'];
 type ClientLink = Link<Frame> & DescribedLink;
 
+/** A link that uses the `ws` that is part of the command. */
+const wsLink = (url: string): ClientLink => webSocket(url, { WebSocket: WebSocket as unknown as WebSocketConstructor });
+
 /** The links by the name of their transport, the best first. */
-export const LINKS = { websocket: webSocket, sse: serverSentEvents, 'long-polling': longPolling } as const satisfies Readonly<
+export const LINKS = { websocket: wsLink, sse: serverSentEvents, 'long-polling': longPolling } as const satisfies Readonly<
   Record<string, (url: string) => ClientLink>
 >;
 

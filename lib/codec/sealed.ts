@@ -70,7 +70,7 @@ const NO_SESSION = 'only for batches of a session';
  * The number of sequence numbers that share a derived key: fewer than the number of random nonces
  * that a key allows.
  */
-const BATCHES_PER_KEY = 2 ** 31;
+const BATCHES_PER_KEY = 2_147_483_648;
 
 interface BatchSealOptions extends Pick<Codec, 'name' | 'binary'> {
   readonly keys: Keyring;

@@ -4,7 +4,7 @@ import type { SchedulerLike, Unsubscribable } from 'rxjs';
  * The maximum delay of a timer; a longer one fires after 1 ms:
  * https://html.spec.whatwg.org/multipage/timers-and-user-prompts.html (delays are signed 32-bit).
  */
-export const MAX_DELAY = 2 ** 31 - 1;
+export const MAX_DELAY = 2_147_483_647;
 
 /** One timer for all entries of a data structure. */
 export interface CoalescedTimer {

@@ -2,8 +2,16 @@
 export const NORMAL = 1000;
 /** The server shuts down, or the page is left. */
 export const GOING_AWAY = 1001;
+/** Frames of a kind that the receiver does not accept. */
+export const UNSUPPORTED_DATA = 1003;
 /** The connection ended without a close frame. Never sent. */
 export const ABNORMAL = 1006;
+/** The server failed. */
+export const INTERNAL_ERROR = 1011;
+/** The server is too busy: the client should try again later. */
+export const TRY_AGAIN_LATER = 1013;
+/** A server behind a proxy gave no valid answer. */
+export const BAD_GATEWAY = 1014;
 /** One side has abandoned the connection; it may return. */
 export const ABANDONED = 4000;
 /** A frame was larger than the receiver allows. */
@@ -33,7 +41,7 @@ export const CloseCode = {
   NORMAL,
   GOING_AWAY,
   PROTOCOL_ERROR: 1002,
-  UNSUPPORTED_DATA: 1003,
+  UNSUPPORTED_DATA,
   /** The close frame held no code. Never sent. */
   NO_STATUS: 1005,
   ABNORMAL,
@@ -41,10 +49,10 @@ export const CloseCode = {
   POLICY_VIOLATION: 1008,
   MESSAGE_TOO_BIG,
   EXTENSION_REQUIRED: 1010,
-  INTERNAL_ERROR: 1011,
+  INTERNAL_ERROR,
   SERVICE_RESTART: 1012,
-  TRY_AGAIN_LATER: 1013,
-  BAD_GATEWAY: 1014,
+  TRY_AGAIN_LATER,
+  BAD_GATEWAY,
   TLS_FAILED: 1015,
   ABANDONED,
   BAD_FRAMES,

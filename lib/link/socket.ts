@@ -16,7 +16,8 @@ export interface SocketOptions extends StallOptions {
 }
 
 // A CommonJS module: bundlers and Node disagree on where its default export is.
-const connectSocket = (rxjsWebSockets as unknown as { default?: typeof rxjsWebSockets }).default ?? rxjsWebSockets;
+const connectSocket = (): typeof rxjsWebSockets =>
+  (rxjsWebSockets as unknown as { default?: typeof rxjsWebSockets }).default ?? rxjsWebSockets;
 
 /**
  * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and emits the received frames.
@@ -42,7 +43,7 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
       fail(error);
     }
   };
-  const opened$ = connectSocket('', { protocols: [], makeWebSocket: socket.open }).pipe(
+  const opened$ = connectSocket()('', { protocols: [], makeWebSocket: socket.open }).pipe(
     timeout({
       first: Math.min(openTimeout, MAX_DELAY),
       scheduler,

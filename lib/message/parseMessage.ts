@@ -63,7 +63,7 @@ function headersOf(value: unknown, path: Path, field: string): MessageHeaders {
   return copyFields(record(value, path, field), Object.create(null) as Record<string, unknown>, refuseIn(path, field));
 }
 
-const METADATA = (
+const METADATA = /* @__PURE__ */ (
   [
     ['retryCount', notNegative],
     ['maxRetries', notNegative],

@@ -26,7 +26,7 @@ export interface WireSubscriptions {
   readonly patterns: readonly (string | RegExp)[];
 }
 
-const NOTHING: SubscribedPatterns = of([]);
+const NOTHING: SubscribedPatterns = /* @__PURE__ */ of([]);
 
 /**
  * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.

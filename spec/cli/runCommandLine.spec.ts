@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { buildCli, cliPath, killAll, parseLines, runCli, startCli, startServer } from '../support/cliProcess.js';
+import { join, resolve } from 'node:path';
+import { buildCli, killAll, packageFolder, parseLines, runCli, startCli, startServer } from '../support/cliProcess.js';
 import { freePort } from '../support/freePort.js';
 import { wireServer } from '../support/wireServer.js';
 
@@ -55,12 +55,15 @@ describe('the command line', () => {
 });
 
 describe('rxwire serve', () => {
-  it('is one file without dependencies, which loads lmdb only for --store', async () => {
+  it('needs no optional peer, and loads lmdb only for --store', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rxwire-cli-'));
-    mkdirSync(join(folder, 'dist/cli'), { recursive: true });
+    cpSync(packageFolder, folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"1.2.3"}');
-    const alone = join(folder, 'dist/cli/rxwire.js');
-    copyFileSync(cliPath, alone);
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly dependencies: object };
+    mkdirSync(join(folder, 'node_modules'));
+    for (const name of ['rxjs', ...Object.keys(dependencies)])
+      symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name));
+    const alone = join(folder, 'esm/cli/rxwire.js');
     expect((await runCli(`${process.execPath} ${alone} --version`)).stdout).toBe('1.2.3\n');
     const stored = await runCli(`${process.execPath} ${alone} serve --port 0 --store ${folder}/store`);
     expect(stored).toMatchObject({ code: 2, stderr: 'rxwire: --store needs the package lmdb: npm install lmdb\n' });

@@ -1,17 +1,20 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { bundleCli } from '../../scripts/support/bundleCli.js';
+import { promisify } from 'node:util';
 import { root } from '../../scripts/support/run.js';
 
-/** A file of this worker, two folders below package.json. */
-const bundle = `.tmp/cli${process.env['JEST_WORKER_ID'] ?? ''}/rxwire.js`;
+/** The folder of the package, once it is built. Each worker has its own. */
+export const packageFolder = join(root, `.tmp/cli${process.env['JEST_WORKER_ID'] ?? ''}`);
 
 /** The path of the command, once it is built. */
-export const cliPath = join(root, bundle);
+export const cliPath = join(packageFolder, 'esm/cli/rxwire.js');
 
-/** Builds the command as `npm run build` does. */
-export const buildCli = (): Promise<void> => bundleCli(bundle);
+/** Builds the package, without types. */
+export async function buildCli(): Promise<void> {
+  const args = ['node_modules/tsx/dist/cli.mjs', 'scripts/build.ts', '--js', '--out', packageFolder];
+  await promisify(execFile)(process.execPath, args, { cwd: root });
+}
 
 export interface CliResult {
   readonly code: number | null;

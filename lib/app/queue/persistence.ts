@@ -24,11 +24,10 @@ export interface Persistence {
   close(): void;
 }
 
-const REFUSED = { kind: 'refused', code: 'ERR_DROPPED' } as const;
 /** The rejections that the senders of dropped messages receive. */
 const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
-  overflow: { ...REFUSED, reason: 'the queue was full' },
-  expired: { ...REFUSED, reason: 'the message waited in the queue for too long' },
+  overflow: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue was full' },
+  expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
 };
 
 /** Without a store. */

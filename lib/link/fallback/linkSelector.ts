@@ -18,7 +18,7 @@ import {
 } from 'rxjs';
 import { ConnectionLostError, NoWebSocketError, RxwireError, UnsupportedError } from '../../errors.js';
 import { after } from '../../internal/after.js';
-import { ABNORMAL, CloseCode, isReconnectable } from '../closeCode.js';
+import { ABNORMAL, isReconnectable, UNSUPPORTED_DATA } from '../closeCode.js';
 import type { Frame, Link } from '../link.js';
 import type { LinkPreference } from './linkPreference.js';
 
@@ -121,6 +121,6 @@ function retryBetter(
 
 /** Returns false if the server has rejected this client or its messages. */
 function shouldTryNext(error: unknown): boolean {
-  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) || error.closeCode === CloseCode.UNSUPPORTED_DATA;
+  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) || error.closeCode === UNSUPPORTED_DATA;
   return !(error instanceof RxwireError) || error instanceof NoWebSocketError || error instanceof UnsupportedError;
 }

@@ -1,25 +1,38 @@
 import { ConnectionLostError } from '../../errors.js';
-import { ABNORMAL, CloseCode } from '../closeCode.js';
+import {
+  ABNORMAL,
+  BAD_FRAMES,
+  BAD_GATEWAY,
+  FORBIDDEN,
+  INTERNAL_ERROR,
+  MESSAGE_TOO_BIG,
+  TRY_AGAIN_LATER,
+  UNAUTHORIZED,
+  UNSUPPORTED_DATA,
+} from '../closeCode.js';
 import type { FetchResponse } from './httpLinkOptions.js';
-
-/** The close codes of HTTP statuses. */
-const CODES: Readonly<Record<number, number>> = {
-  400: CloseCode.BAD_FRAMES,
-  401: CloseCode.UNAUTHORIZED,
-  403: CloseCode.FORBIDDEN,
-  405: CloseCode.UNSUPPORTED_DATA,
-  406: CloseCode.UNSUPPORTED_DATA,
-  413: CloseCode.MESSAGE_TOO_BIG,
-  429: CloseCode.TRY_AGAIN_LATER,
-  500: CloseCode.INTERNAL_ERROR,
-  502: CloseCode.BAD_GATEWAY,
-  503: CloseCode.TRY_AGAIN_LATER,
-  504: CloseCode.BAD_GATEWAY,
-};
 
 /** Returns the error for a response with an unexpected status. */
 export function statusError({ status }: FetchResponse): ConnectionLostError {
-  return new ConnectionLostError(CODES[status] ?? ABNORMAL, `the server answers ${status}`);
+  return new ConnectionLostError(closeCodeOf(status), `the server answers ${status}`);
+}
+
+/** Returns the close code of an HTTP status. */
+function closeCodeOf(status: number): number {
+  const codes: Readonly<Record<number, number>> = {
+    400: BAD_FRAMES,
+    401: UNAUTHORIZED,
+    403: FORBIDDEN,
+    405: UNSUPPORTED_DATA,
+    406: UNSUPPORTED_DATA,
+    413: MESSAGE_TOO_BIG,
+    429: TRY_AGAIN_LATER,
+    500: INTERNAL_ERROR,
+    502: BAD_GATEWAY,
+    503: TRY_AGAIN_LATER,
+    504: BAD_GATEWAY,
+  };
+  return codes[status] ?? ABNORMAL;
 }
 
 /** Returns the error for an exception of `fetch`. */

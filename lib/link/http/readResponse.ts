@@ -1,7 +1,7 @@
 import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } from 'rxjs';
 import { concatBytes } from '../../internal/concatBytes.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
-import { ABNORMAL, CloseCode } from '../closeCode.js';
+import { ABNORMAL, MESSAGE_TOO_BIG } from '../closeCode.js';
 import { requestError } from './fetchErrors.js';
 import { createEventDecoder } from './eventFormat.js';
 import { bodyLimit } from './bodyLimit.js';
@@ -47,7 +47,7 @@ export function readRecords(maxFrame: number): ReadResponse {
 function toConnectionLost(cause: unknown): Observable<never> {
   if (cause instanceof ConnectionLostError) throw cause;
   throw cause instanceof FrameTooLargeError
-    ? new ConnectionLostError(CloseCode.MESSAGE_TOO_BIG, 'a frame is too large', false, cause)
+    ? new ConnectionLostError(MESSAGE_TOO_BIG, 'a frame is too large', false, cause)
     : requestError(cause);
 }
 

@@ -205,7 +205,7 @@ export function credential(value: unknown): string {
 }
 
 /** The maximum number: enough for a million messages per second for a century. */
-const MAX_NUMBER = 2 ** 52;
+const MAX_NUMBER = 4_503_599_627_370_496;
 
 /**
  * @param name What the number is, for the error. @throws {ProtocolError} When the value is not a
