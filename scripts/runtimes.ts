@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
+import { rxjsVersions } from './support/rxjsVersions.js';
 
 interface Runtime {
   readonly name: string;
@@ -31,7 +32,6 @@ const RUNTIMES: readonly Runtime[] = [
   { name: 'Bun', source: `npm:@oven/bun-linux-${isArm ? 'aarch64' : 'x64'}@1.4`, program: 'bin/bun' },
   { name: 'Deno', source: `npm:@deno/linux-${process.arch}-glibc@2.9`, program: 'deno', args: ['run', '--allow-all', '--no-lock'] },
 ];
-const RXJS = ['7.8.0', '^7.8.0'];
 
 /** Sends numbers over each transport to a server that sends them back. */
 const ECHO = `
@@ -95,7 +95,7 @@ const { version: ws } = await manifestOf(join(root, 'node_modules/ws'));
 const programs = join(folder, 'programs');
 await install(programs, Object.fromEntries(RUNTIMES.map(({ name, source }) => [name.toLowerCase().replace(' ', ''), source])));
 
-for (const [index, rxjs] of RXJS.entries()) {
+for (const [index, rxjs] of (await rxjsVersions()).entries()) {
   const app = join(folder, `app${index}`);
   await install(app, { rxwire: `file:${tarball}`, rxjs, ws });
   await writeFile(join(app, 'echo.js'), ECHO);

@@ -6,7 +6,7 @@ import { root } from './run.js';
 
 const COMMAND = 'cli/rxwire';
 /** The packages that are part of the command, so that `npx rxwire` needs no optional peers. */
-const OF_COMMAND: readonly string[] = ['commander', 'ws'];
+export const OF_COMMAND: readonly string[] = ['commander', 'ws'];
 /** Marks a second copy of a module. */
 const COPY = '?copy';
 const lib = `${root}lib`;
