@@ -1,7 +1,7 @@
 import { dirname, join, normalize } from 'node:path';
 
 /** The Markdown pages of the package. All other pages are only in the repository. */
-export const PACKED_PAGES: readonly string[] = ['README.md', 'docs/errors.md'];
+export const PACKED_PAGES: readonly string[] = ['README.md', 'docs/errors.md', 'docs/guide/command-line.md'];
 
 const NOTE = '> Paths in parentheses, such as `docs/README.md`, are files of the repository. They are not in this package.';
 /** Code, which is kept, or a link or picture: its mark, text and target. */
