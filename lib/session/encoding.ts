@@ -67,7 +67,7 @@ export function createEncoder(target: EncodingTarget, { onUnsendable, contextOf 
     }
     const message = messages[0] as Message;
     const { codec, reason, cause } =
-      error instanceof EncodeError ? error : { codec: target.current.name, reason: 'it has failed', cause: error };
+      error instanceof EncodeError ? error : { codec: target.current.name, reason: 'it has thrown an error', cause: error };
     const isOther = error instanceof RxwireError && !(error instanceof EncodeError);
     onUnsendable(message, isOther ? error : new EncodeError(codec, reason, cause, message));
     return [];
@@ -96,7 +96,7 @@ export function countOf(encoded: readonly Encoded[]): number {
 /** Decodes a body. @throws {RxwireError} When the codec cannot decode the body; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
   const fail = (error: unknown): never => {
-    throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'it has failed', cause));
+    throw asRxwireError(error, (cause) => new DecodeError(codec.name, 'it has thrown an error', cause));
   };
   try {
     const isText = typeof body === 'string';

@@ -117,7 +117,7 @@ describe('framed', () => {
       const { sent, failures, outgoing } = open(broken);
       outgoing.next([message('a')]);
       expect(sent).toEqual([]);
-      expect(failures).toEqual([['a', new EncodeError('json', 'it has failed', boom, { id: 'a', type: 'test.any' })]]);
+      expect(failures).toEqual([['a', new EncodeError('json', 'it has thrown an error', boom, { id: 'a', type: 'test.any' })]]);
     });
 
     it('ends with the source', () => {
@@ -154,7 +154,7 @@ describe('framed', () => {
       };
       const { failures, arriving } = open(broken);
       arriving.next('');
-      expect(failures).toEqual([new DecodeError('json', 'cannot decode', boom)]);
+      expect(failures).toEqual([new DecodeError('json', 'it has thrown an error', boom)]);
     });
 
     it('ends the link with 4400 when three frames in a row are bad', async () => {

@@ -41,8 +41,8 @@ export const HOUR_MUTANTS: readonly Mutant[] = [
     name: 'a letter with another reason',
     why: 'a dead letter has the reason of the failure',
     file: 'lib/session/consume/createDeadLetter.ts',
-    find: "reason: typeof code === 'string' ? code : text",
-    replace: 'reason: text',
+    find: "reason: typeof code === 'string' ? code : sentence",
+    replace: 'reason: sentence',
   },
   {
     name: 'an incomplete history',
