@@ -20,7 +20,8 @@ export interface InjectChannelOptions extends ChannelOptions {
   readonly token?: InjectionToken<Wire>;
   /**
    * How many messages `messages` contains at most. Older ones are dropped; `history` of the channel
-   * still reads them. @default 100
+   * still reads them.
+   * @default 100
    */
   readonly keep?: number;
 }
@@ -46,7 +47,8 @@ export interface ChannelSignals<M extends Message = Message> {
    */
   readonly send: (message: M) => Promise<ChannelPosition | undefined>;
   /**
-   * Sets what the other members see as the `state` of this one. @throws {TypeError} Without a name.
+   * Sets what the other members see as the `state` of this one.
+   * @throws {TypeError} Without a name.
    */
   readonly updatePresence: (state: unknown) => void;
 }

@@ -15,7 +15,8 @@ import { readSelection } from './wireSelection.js';
  * them. The signal follows the wire until the injecting object is destroyed. The list is empty when
  * a durable outbox is not open yet.
  *
- * @param types Exact names: no patterns. @default all types
+ * @param types Exact names: no patterns.
+ * @default all types
  * @throws {Error} NG0203, outside of an injection context.
  * @example
  * import { computed } from '@angular/core';

@@ -18,12 +18,14 @@ export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 export interface ProvideWireOptions<M extends Message = Message> {
   /**
    * The token to inject the wire with: one for each of several wires, and for a wire with a map of
-   * types. @default WIRE
+   * types.
+   * @default WIRE
    */
   readonly token?: InjectionToken<Wire<M>>;
   /**
    * Whether to connect during server-side rendering. If false, the wire exists there but does not
-   * connect. @default false
+   * connect.
+   * @default false
    */
   readonly connectOnServer?: boolean;
 }

@@ -14,7 +14,8 @@ export interface EncodableOptions {
    */
   readonly supports: (value: unknown) => boolean;
   /**
-   * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both. @default
+   * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both.
+   * @default
    * false
    */
   readonly renamesProto?: boolean;

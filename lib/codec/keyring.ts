@@ -41,7 +41,8 @@ export interface FromSecretOptions extends DeriveKeyOptions {
   /** The name of the key. @default 'secret' */
   readonly name?: string;
   /**
-   * At least 16 random bytes, which both sides have. Not secret. @default the same bytes for all
+   * At least 16 random bytes, which both sides have. Not secret.
+   * @default the same bytes for all
    * programs
    */
   readonly salt?: Uint8Array;

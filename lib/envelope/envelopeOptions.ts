@@ -12,7 +12,8 @@ export interface EnvelopeOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /**
-   * The signals of the platform about the page and the network. @default those of the browser; on
+   * The signals of the platform about the page and the network.
+   * @default those of the browser; on
    * Node none
    */
   readonly signals$?: Observable<NetworkSignal>;
@@ -22,7 +23,8 @@ export interface EnvelopeOptions {
    */
   readonly ackTimeout?: number;
   /**
-   * How often a message is sent again over one connection; after that the message is dead. @default
+   * How often a message is sent again over one connection; after that the message is dead.
+   * @default
    * 5
    */
   readonly maxRetries?: number;
@@ -30,7 +32,8 @@ export interface EnvelopeOptions {
   readonly window?: number;
   /**
    * Messages that may wait to be sent. Past that the oldest message of the lowest priority is
-   * dropped and reported. @default 10_000
+   * dropped and reported.
+   * @default 10_000
    */
   readonly maxQueued?: number;
   /** Messages that may wait for the first subscriber. @default 1_024 */

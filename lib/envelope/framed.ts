@@ -13,12 +13,14 @@ import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
   /**
-   * The maximum size of a frame in bytes, in both directions; larger ones are not decoded. @default
+   * The maximum size of a frame in bytes, in both directions; larger ones are not decoded.
+   * @default
    * 1 MiB
    */
   readonly maxFrame?: number;
   /**
-   * The number of undecodable frames in a row that ends the link with close code 4400. @default 3
+   * The number of undecodable frames in a row that ends the link with close code 4400.
+   * @default 3
    */
   readonly maxBadFrames?: number;
   /** Called with the error of each undecodable frame, which is dropped. */

@@ -90,7 +90,8 @@ export class WireClosedError extends RxwireError {
   declare readonly id?: string;
 
   /**
-   * @param id The id of the message. Absent for a stream of messages that cannot continue. @param
+   * @param id The id of the message. Absent for a stream of messages that cannot continue.
+   * @param
    *   cause The error that has ended the wire, if any.
    */
   constructor(id?: string, cause?: unknown) {

@@ -9,7 +9,8 @@ export class PoolTimeoutError extends RxwireError {
   declare readonly leased: number;
 
   /**
-   * @param timeout The time of waiting, in ms. @param size The number of wires. @param leased The
+   * @param timeout The time of waiting, in ms. @param size The number of wires.
+   * @param leased The
    *   number of wires in use.
    */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {

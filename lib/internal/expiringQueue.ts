@@ -18,7 +18,8 @@ export interface ExpiringQueueOptions<T> {
 export interface ExpiringQueue<T> {
   readonly size: () => number;
   /**
-   * @param since The time of arrival. It must not be earlier than that of previous values. @default
+   * @param since The time of arrival. It must not be earlier than that of previous values.
+   * @default
    *   now
    */
   push(value: T, priority: number | undefined, since?: number): void;

@@ -8,7 +8,8 @@ export interface RefCount {
 }
 
 /**
- * @param onFirst Called before the first subscription. @param onLast Called after the last one has
+ * @param onFirst Called before the first subscription.
+ * @param onLast Called after the last one has
  *   ended. Both may be called repeatedly.
  */
 export function refCounted(onFirst: () => void, onLast: () => void): RefCount {

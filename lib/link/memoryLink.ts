@@ -21,7 +21,8 @@ import type { Link } from './link.js';
 
 export interface MemoryLinkOptions {
   /**
-   * When a frame of one end reaches the other. @default asapScheduler: at the end of the microtask
+   * When a frame of one end reaches the other.
+   * @default asapScheduler: at the end of the microtask
    */
   readonly scheduler?: SchedulerLike;
 }

@@ -7,7 +7,8 @@ export interface StallOptions {
   readonly maxBuffered?: number;
   /**
    * How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame ends the
-   * link with close code 4413. @default 10_000
+   * link with close code 4413.
+   * @default 10_000
    */
   readonly stallTimeout?: number;
 }

@@ -52,12 +52,14 @@ export interface ChannelJoin {
    */
   readonly after?: ChannelPosition;
   /**
-   * Whether the client requests all messages that the server still has, without `after`. @default
+   * Whether the client requests all messages that the server still has, without `after`.
+   * @default
    * false
    */
   readonly start?: boolean;
   /**
-   * How many of the latest messages the client requests, without `after` and `start`. @default 0
+   * How many of the latest messages the client requests, without `after` and `start`.
+   * @default 0
    */
   readonly history?: number;
   /** Whether the client requests presence. @default false */
@@ -104,7 +106,8 @@ export interface ChannelPublish<M> {
   readonly message: M;
   /**
    * Whether the hub sends the message to the present members only, and does not append it to the
-   * history. @default false
+   * history.
+   * @default false
    */
   readonly ephemeral?: boolean;
   /** Whether the hub answers with `channel.published`. @default false */

@@ -26,12 +26,12 @@ export interface MessageOptions extends Partial<Omit<Message, 'type' | 'payload'
  * );
  * console.log(message.type, message.priority); // prints: system.ping 2
  */
-export function createMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options?: MessageOptions): Message<T>;
 export function createMessage<T extends string, P>(
   type: T extends MessageType ? never : T,
   payload: P,
   options?: MessageOptions,
 ): Message<T, P>;
+export function createMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options?: MessageOptions): Message<T>;
 export function createMessage(type: string, payload: unknown, options?: MessageOptions): Message<string, unknown> {
   // Most messages have no options, and destructuring them would double the time.
   if (!options) return { id: nanoid(), type, timestamp: asyncScheduler.now(), version: ENVELOPE_VERSION, source: '', payload };

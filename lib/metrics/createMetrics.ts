@@ -21,7 +21,8 @@ export interface Metrics extends MetricsSink {
   /** Returns the current values. */
   snapshot(): MetricsSnapshot;
   /**
-   * Emits a snapshot each `period` ms. @throws {RangeError} At call time, if `period` is not
+   * Emits a snapshot each `period` ms.
+   * @throws {RangeError} At call time, if `period` is not
    * positive.
    */
   snapshots(period?: number): Observable<MetricsSnapshot>;

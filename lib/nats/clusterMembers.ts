@@ -31,7 +31,8 @@ export interface ClusterMembers {
   enter(member: ChannelMember): void;
   leave(id: string, change: OpenChange): void;
   /**
-   * Sets the state of a member of this node. Returns its clock. @param clock Higher than all
+   * Sets the state of a member of this node. Returns its clock.
+   * @param clock Higher than all
    * earlier clocks of this node.
    */
   update(member: ChannelMember, clock: number): number;

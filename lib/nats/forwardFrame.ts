@@ -35,7 +35,8 @@ export function maxPayload({ info }: NatsConnection): number {
 }
 
 /**
- * Sends the frames of one direction of a forwarded request. @throws {Error} If the connection is
+ * Sends the frames of one direction of a forwarded request.
+ * @throws {Error} If the connection is
  * closed, or the payload too large for NATS.
  */
 export interface FrameWriter {
@@ -101,7 +102,8 @@ export function encodeHead(head: RequestHead | ResponseHead): Uint8Array {
 }
 
 /**
- * Decodes the head of a request, which another node has encoded. @throws {SyntaxError} If it is no
+ * Decodes the head of a request, which another node has encoded.
+ * @throws {SyntaxError} If it is no
  * JSON.
  */
 export function decodeRequest(payload: Uint8Array): RequestHead {
@@ -109,7 +111,8 @@ export function decodeRequest(payload: Uint8Array): RequestHead {
 }
 
 /**
- * Decodes the head of a response, which another node has encoded. @throws {SyntaxError} If it is no
+ * Decodes the head of a response, which another node has encoded.
+ * @throws {SyntaxError} If it is no
  * JSON.
  */
 export function decodeResponse(payload: Uint8Array): ResponseHead {

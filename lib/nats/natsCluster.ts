@@ -33,38 +33,44 @@ export interface NatsClusterOptions {
   readonly connection: NatsConnection;
   /**
    * The name of the cluster: nodes with the same name share sessions and channels. Its streams and
-   * subjects begin with the name. @default 'rxwire'
+   * subjects begin with the name.
+   * @default 'rxwire'
    */
   readonly name?: string;
   /** Names this node. No two nodes have the same name at once. @default a random name */
   readonly node?: string;
   /**
    * The number of copies that NATS keeps of each message: 3 survives the death of one server of
-   * NATS. @default 1
+   * NATS.
+   * @default 1
    */
   readonly replicas?: number;
   /** Where NATS keeps the messages. @default 'file' */
   readonly storage?: 'file' | 'memory';
   /**
-   * How long a write or a read may take, in ms: longer than NATS needs to elect a leader. @default
+   * How long a write or a read may take, in ms: longer than NATS needs to elect a leader.
+   * @default
    * 15_000
    */
   readonly timeout?: number;
   /**
    * The time after which a client that does not return is forgotten, with the messages for it, in
-   * ms. @default 2_592_000_000: 30 days
+   * ms.
+   * @default 2_592_000_000: 30 days
    */
   readonly sessionTtl?: number;
   /** The maximum number of messages that wait for one client. @default 10_000 */
   readonly maxMessages?: number;
   /**
-   * The maximum size of the messages that wait for one client, in bytes. @default 16_777_216: 16
+   * The maximum size of the messages that wait for one client, in bytes.
+   * @default 16_777_216: 16
    * MiB
    */
   readonly maxBytes?: number;
   /**
    * The maximum size of the messages that wait for all clients, in bytes; above it, writes fail
-   * with `quota`. @default 1_073_741_824: 1 GiB
+   * with `quota`.
+   * @default 1_073_741_824: 1 GiB
    */
   readonly maxTotalBytes?: number;
   /** Called with errors that no call returns. Its exceptions are ignored. @default no report */

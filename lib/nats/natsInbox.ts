@@ -105,7 +105,8 @@ export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
 }
 
 /**
- * Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session has
+ * Returns the row of a sender for its owner.
+ * @throws {StoreError} `fenced`, if another session has
  * claimed the sender.
  */
 function ownRow(lease: InboxLease, row: SenderRow | undefined): SenderRow | undefined {

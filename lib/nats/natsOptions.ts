@@ -18,14 +18,16 @@ export interface NatsChannelLogOptions {
   readonly connection: NatsConnection;
   /**
    * The name of the stream, which is created if it does not exist. Its subjects start with the
-   * name. Servers that share channels use the same name. @default 'rxwire'
+   * name. Servers that share channels use the same name.
+   * @default 'rxwire'
    */
   readonly stream?: string;
   /** The codec of stored messages. @default msgpack() */
   readonly codec?: PlainCodec;
   /**
    * The number of entries of a channel that are kept, each with one message or, where messages are
-   * stored together, up to 256. @default 1_000
+   * stored together, up to 256.
+   * @default 1_000
    */
   readonly maxMessages?: number;
   /**
@@ -43,22 +45,26 @@ export interface NatsChannelLogOptions {
   readonly storage?: 'file' | 'memory';
   /**
    * The timeout of an append or read, in ms. After a leader's death, NATS may take 7 s to elect
-   * another one. @default 15_000
+   * another one.
+   * @default 15_000
    */
   readonly timeout?: number;
   /**
-   * The maximum number of messages that wait to be stored; above it, appending fails. @default
+   * The maximum number of messages that wait to be stored; above it, appending fails.
+   * @default
    * 10_000
    */
   readonly maxPending?: number;
   /**
    * The interval of checks for a lost history, and for entries that did not reach this server, in
-   * ms. @default 5_000
+   * ms.
+   * @default 5_000
    */
   readonly checkInterval?: number;
   /**
    * Called with errors that no call returns: NATS is unreachable, or the stream contains something
-   * that is not a message. Its exceptions are ignored. @default no report
+   * that is not a message. Its exceptions are ignored.
+   * @default no report
    */
   readonly onError?: (error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -68,7 +74,8 @@ export interface NatsChannelLogOptions {
 export type NatsSettings = Required<NatsChannelLogOptions>;
 
 /**
- * @throws {RangeError} If a limit is not positive. @throws {TypeError} If the name of the stream is
+ * @throws {RangeError} If a limit is not positive.
+ * @throws {TypeError} If the name of the stream is
  *   invalid, or the connection has `noEcho`.
  */
 export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {

@@ -13,7 +13,8 @@ import type { SubjectStore } from './subjectStore.js';
 /** The owner of an outbox, until another one opens it. */
 export interface OutboxWriter {
   /**
-   * Stores a change. Changes that arrive during a write share the next one. @throws {StoreError}
+   * Stores a change. Changes that arrive during a write share the next one.
+   * @throws {StoreError}
    * Delivered: `fenced` if another owner has opened the outbox, `quota` if there is no room.
    */
   write(change: OutboxChange): Promise<void>;
@@ -68,7 +69,8 @@ const TIMEOUTS = 4;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Becomes the owner: all earlier owners fail from then on. @throws {StoreError} Delivered:
+ * Becomes the owner: all earlier owners fail from then on.
+ * @throws {StoreError} Delivered:
  * `fenced`, if the owner has answered a later hello.
  */
 export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OpenedOutbox> {

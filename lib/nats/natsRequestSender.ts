@@ -134,7 +134,8 @@ export function createNatsRequestSender(context: NodeContext): ClusterRequests['
 
 /**
  * Creates a function that reads the frames of a response, and returns the response when it is
- * complete. @throws {Error} If it will never be.
+ * complete.
+ * @throws {Error} If it will never be.
  */
 function createResponseReader() {
   const read = createFrameReader();

@@ -68,7 +68,8 @@ export function encodeNodeMessage({ kind, node, ...payload }: NodeMessage): Uint
 const sizes = new WeakMap<ChannelMember, number>();
 
 /**
- * Returns the size of a member in a message, in bytes. @throws {EncodeError} If it has something
+ * Returns the size of a member in a message, in bytes.
+ * @throws {EncodeError} If it has something
  * that MessagePack does not support.
  */
 export function memberSize(member: ChannelMember): number {
@@ -80,7 +81,8 @@ export function memberSize(member: ChannelMember): number {
 }
 
 /**
- * @throws {DecodeError} If the bytes are not a message. @throws {TypeError} If a field is invalid:
+ * @throws {DecodeError} If the bytes are not a message.
+ * @throws {TypeError} If a field is invalid:
  *   the node may be of another version.
  */
 export function decodeNodeMessage(data: Uint8Array): NodeMessage {

@@ -21,7 +21,8 @@ export interface PresenceSubjects {
   /** The subject of the requests to one node, and of the answers to it. */
   readonly to: (node: string) => string;
   /**
-   * The subject of the changes of a channel. @throws {TypeError} If the name of the channel is
+   * The subject of the changes of a channel.
+   * @throws {TypeError} If the name of the channel is
    * invalid.
    */
   readonly channel: (name: string) => string;

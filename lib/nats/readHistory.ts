@@ -53,7 +53,8 @@ interface HistoryState extends ReadHistoryParts {
   readonly streamEpoch: StreamEpoch;
   readonly latest: StreamEntry;
   /**
-   * The last entry of the stream. Positions of an empty channel are as high. @default the latest of
+   * The last entry of the stream. Positions of an empty channel are as high.
+   * @default the latest of
    * the channel
    */
   readonly last?: number;

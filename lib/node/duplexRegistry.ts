@@ -84,7 +84,8 @@ function refuse(wire: DuplexWire, type: string, duplex: string): void {
 }
 
 /**
- * Sends a part that is not bytes. @param isNotice Whether nothing is lost if it does not arrive:
+ * Sends a part that is not bytes.
+ * @param isNotice Whether nothing is lost if it does not arrive:
  * the wire does not wait for its ack.
  */
 export function sendPart(wire: DuplexWire, type: string, part: DuplexPart, isNotice = false): void {

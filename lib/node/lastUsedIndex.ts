@@ -19,7 +19,8 @@ export interface LastUsedIndexOptions {
   /** Deletes the data of a key. Its entry in the index is already removed. */
   readonly drop: (key: string) => void;
   /**
-   * Returns whether a key is in use now: it does not expire, and is not evicted. @default none is
+   * Returns whether a key is in use now: it does not expire, and is not evicted.
+   * @default none is
    */
   readonly isOpen?: (key: string) => boolean;
   /** Stores the time of a key that is in use. @default does nothing */

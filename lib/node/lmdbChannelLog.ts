@@ -29,24 +29,28 @@ export interface LmdbChannelLogOptions {
   /** The maximum size of a channel's encoded messages, in bytes. @default 67_108_864: 64 MiB */
   readonly maxBytes?: number;
   /**
-   * The maximum age of a message, in ms: while the log is open, and an hour of each pause. @default
+   * The maximum age of a message, in ms: while the log is open, and an hour of each pause.
+   * @default
    * 604_800_000: 7 days
    */
   readonly maxAge?: number;
   /**
    * The maximum size of the encoded messages of all channels, in bytes. Above it, the log removes
    * messages of the channel whose messages expire first: of channels with the same maximum age, the
-   * one that was idle for the longest time. @default 4_294_967_296: 4 GiB
+   * one that was idle for the longest time.
+   * @default 4_294_967_296: 4 GiB
    */
   readonly maxTotalBytes?: number;
   /**
    * The maximum number of channels, those without messages included. Above it, the log forgets the
    * one that has no messages and no subscribers for the longest time; that channel starts a new
-   * epoch. @default 100_000
+   * epoch.
+   * @default 100_000
    */
   readonly maxChannels?: number;
   /**
-   * The maximum number of messages that wait to be stored; above it, appending fails. @default
+   * The maximum number of messages that wait to be stored; above it, appending fails.
+   * @default
    * 100_000
    */
   readonly maxPending?: number;

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs
 import { dirname } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
-import { StoreError } from '../errors.js';
+import { StoreError, UnsupportedError } from '../errors.js';
 import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
 import { createLocalTails, type LocalTails } from './localTails.js';
@@ -118,12 +118,12 @@ function openRoot(path: string): RootDatabase {
   });
 }
 
-/** @throws {StoreError} When the package is not installed. */
+/** @throws {UnsupportedError} When the package is not installed. */
 function packageOf(): ReturnType<typeof loadLmdb> {
   try {
     return loadLmdb();
   } catch (cause) {
-    throw new StoreError('lmdb', 'failed', new Error('the package "lmdb" cannot be loaded; run: npm install lmdb', { cause }));
+    throw new UnsupportedError('the package lmdb cannot be loaded: run npm install lmdb', cause);
   }
 }
 

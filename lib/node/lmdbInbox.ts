@@ -57,7 +57,8 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
     senders.putSync(pid, { ...(before ?? START), ...fields, at: lastUsed.touch(pid, isSenderRow(stored) ? stored.at : undefined) });
   };
   /**
-   * Returns the row of a sender for its owner. @throws {StoreError} `fenced`, if another session
+   * Returns the row of a sender for its owner.
+   * @throws {StoreError} `fenced`, if another session
    * has claimed the sender.
    */
   const ownRow = (lease: InboxLease): SenderRow | undefined => {

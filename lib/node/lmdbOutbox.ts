@@ -15,7 +15,8 @@ export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
   /**
-   * The name of the outbox. One folder can contain many; each name is one sender. @default 'outbox'
+   * The name of the outbox. One folder can contain many; each name is one sender.
+   * @default 'outbox'
    */
   readonly name?: string;
   /** The maximum number of messages. @default 10_000 */
@@ -32,7 +33,8 @@ export interface LmdbOutboxOptions {
  * process or in two, the later one becomes its owner, and the other fails with `fenced`. Nothing in
  * it expires. The file grows as needed and never shrinks.
  *
- * @throws {RangeError} At call time, if a limit is not positive. @throws {TypeError} If the name is
+ * @throws {RangeError} At call time, if a limit is not positive.
+ * @throws {TypeError} If the name is
  *   empty, too long or has a NUL.
  * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed`
  *   with LMDB's error as its `cause`.

@@ -28,16 +28,19 @@ export interface LmdbStoreOptions {
   readonly maxBytes?: number;
   /**
    * The time after which an unused outbox is removed, in ms: while the store is open, and an hour
-   * of each pause. @default 2_592_000_000: 30 days
+   * of each pause.
+   * @default 2_592_000_000: 30 days
    */
   readonly outboxTtl?: number;
   /**
-   * The maximum number of outboxes. Above it, the least recently used is removed. @default 100_000
+   * The maximum number of outboxes. Above it, the least recently used is removed.
+   * @default 100_000
    */
   readonly maxOutboxes?: number;
   /**
    * The time after which a silent sender is forgotten, in ms: while the store is open, and an hour
-   * of each pause. @default 2_592_000_000: 30 days
+   * of each pause.
+   * @default 2_592_000_000: 30 days
    */
   readonly cursorTtl?: number;
   /**

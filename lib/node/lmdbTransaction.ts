@@ -32,7 +32,8 @@ export interface LmdbTransaction {
   /** @throws {Error} If the transaction has ended. */
   get<V>(table: LmdbTable<V>, key: LmdbKey): V | undefined;
   /**
-   * @throws {Error} If the transaction has ended, or the key or value cannot be stored. @throws
+   * @throws {Error} If the transaction has ended, or the key or value cannot be stored.
+   * @throws
    *   {StoreError} If there is no space, or the disk fails.
    */
   put<V>(table: LmdbTable<V>, key: LmdbKey, value: V): void;

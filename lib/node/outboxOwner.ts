@@ -23,7 +23,8 @@ export interface OutboxOwnerOptions {
 /** The owner of an outbox, until another opens it. */
 export interface OutboxOwner {
   /**
-   * Becomes the owner; earlier owners fail from then on. @throws {StoreError} Delivered: `fenced`,
+   * Becomes the owner; earlier owners fail from then on.
+   * @throws {StoreError} Delivered: `fenced`,
    * if the owner has answered a later hello.
    */
   takeOwnership(hello?: HelloNumber): Observable<StoredOutbox>;
@@ -106,7 +107,8 @@ function setHead(records: OutboxRows, head: OutboxHead): Partial<Usage> {
 }
 
 /**
- * Returns the usage of the batches. @throws {StoreError} `quota`, if they exceed the limits
+ * Returns the usage of the batches.
+ * @throws {StoreError} `quota`, if they exceed the limits
  * together with the existing ones.
  */
 function assertQuota(batches: readonly StoredBatch[], existing: Partial<Usage>, { maxMessages, maxBytes }: OutboxOwnerOptions): Usage {

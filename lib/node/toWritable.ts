@@ -12,24 +12,28 @@ import { createMessageWriter } from './messageWriter.js';
 
 export interface ToWritableOptions<C = Message> {
   /**
-   * The type of the messages whose payloads are the written bytes. @default the stream is in object
+   * The type of the messages whose payloads are the written bytes.
+   * @default the stream is in object
    * mode, and accepts messages
    */
   readonly type?: string;
   /**
    * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
-   * written before; if the chunks are neither bytes nor texts, the number of chunks. @default the
+   * written before; if the chunks are neither bytes nor texts, the number of chunks.
+   * @default the
    * chunk is the message
    */
   readonly map?: (chunk: C, offset: number) => Message;
   /**
    * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire. @default 1_000; with `type` 32
+   * of the wire.
+   * @default 1_000; with `type` 32
    */
   readonly ahead?: number;
   /**
    * The maximum number of bytes in a message, with `type`: larger chunks become several messages.
-   * Keep it below `maxFrame`. @default 65_536
+   * Keep it below `maxFrame`.
+   * @default 65_536
    */
   readonly chunkSize?: number;
 }

@@ -16,12 +16,14 @@ export type DuplexStreamOptions = Pick<DuplexOptions, 'allowHalfOpen' | 'readabl
 export interface WireDuplexOptions extends DuplexStreamOptions {
   /**
    * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire. @default 32
+   * of the wire.
+   * @default 32
    */
   readonly ahead?: number;
   /**
    * The maximum number of bytes in a message: larger chunks become several messages. Keep it below
-   * `maxFrame`. @default 65_536
+   * `maxFrame`.
+   * @default 65_536
    */
   readonly chunkSize?: number;
 }

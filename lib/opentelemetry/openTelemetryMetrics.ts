@@ -9,7 +9,8 @@ export interface OpenTelemetryMetricsOptions {
   readonly prefix?: string;
   /**
    * The maximum number of types, and of codes, that are counted separately; the others share
-   * `other`. @default 200
+   * `other`.
+   * @default 200
    */
   readonly maxNames?: number;
 }

@@ -15,16 +15,19 @@ export interface TraceWireOptions extends TracingOptions {
   /**
    * Whether a span lasts until the outcome of its message is known. This needs `receipts$` while
    * spans are open: the other side then acks each message at once, and a session does not hibernate
-   * on the server. Otherwise a span ends when the wire has taken the message. @default true
+   * on the server. Otherwise a span ends when the wire has taken the message.
+   * @default true
    */
   readonly receipts?: boolean;
   /**
    * The maximum number of spans that wait for an outcome; the span of one more message ends at
-   * once. @default 10_000
+   * once.
+   * @default 10_000
    */
   readonly maxOpen?: number;
   /**
-   * Traces only the messages for which it returns true. The others are sent as they are. @default
+   * Traces only the messages for which it returns true. The others are sent as they are.
+   * @default
    * all
    */
   readonly filter?: (message: Message) => boolean;

@@ -12,7 +12,8 @@ import { tracerOf, type TracingOptions } from './tracingOptions.js';
 export interface TracedOptions extends TracingOptions {
   /**
    * Whether the senders are strangers, as the browsers of a public site: each message then starts a
-   * trace of its own, with a link to that of the sender, whose baggage is ignored. @default false:
+   * trace of its own, with a link to that of the sender, whose baggage is ignored.
+   * @default false:
    * the spans belong to the trace of the sender
    */
   readonly publicEndpoint?: boolean;

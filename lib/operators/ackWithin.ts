@@ -35,18 +35,21 @@ export interface AckWithinOptions<T> {
   /** The maximum number of times that a message is sent again without an ack. @default 0 */
   readonly retries?: number;
   /**
-   * How long attempt `n` (from 0) waits, in ms. @default exponentialDelay: the timeout, doubled
+   * How long attempt `n` (from 0) waits, in ms.
+   * @default exponentialDelay: the timeout, doubled
    * each time
    */
   readonly backoffDelay?: (attempt: number, timeout: number) => number;
   /** Sends a message. @default `next` of the source of acks */
   readonly send?: (message: T) => void;
   /**
-   * Called with each message that was not acked; the stream continues. @default the stream fails
+   * Called with each message that was not acked; the stream continues.
+   * @default the stream fails
    */
   readonly onDead?: (message: T, error: Error) => void;
   /**
-   * Messages that may wait at once; one more fails the stream with an `OverflowError`. @default
+   * Messages that may wait at once; one more fails the stream with an `OverflowError`.
+   * @default
    * 10_000
    */
   readonly maxInFlight?: number;

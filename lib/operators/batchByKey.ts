@@ -17,11 +17,13 @@ export interface BatchByKeyOptions {
   readonly maxSize?: number;
   /**
    * How long the first item of a batch waits at most, in ms. With `asapScheduler`, 0 is the end of
-   * the microtask. @default 1_000
+   * the microtask.
+   * @default 1_000
    */
   readonly maxWait?: number;
   /**
-   * Open batches at most; when another one is opened, the oldest is emitted early. @default 10_000
+   * Open batches at most; when another one is opened, the oldest is emitted early.
+   * @default 10_000
    */
   readonly maxKeys?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

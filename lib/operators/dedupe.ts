@@ -7,7 +7,8 @@ import type { Message } from '../message/types.js';
 export interface DedupeOptions<T> {
   /**
    * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined`
-   * is a key too. `contentKey` returns a hash of a message and its payload. @default the message's
+   * is a key too. `contentKey` returns a hash of a message and its payload.
+   * @default the message's
    * `id`
    */
   readonly key?: (value: T) => unknown;

@@ -11,12 +11,14 @@ export type { OverflowPolicy };
 export interface PriorityMergeOptions<T> {
   /**
    * Inner streams that run at once. Only values that wait are ordered by priority, so keep this
-   * low. @default 4
+   * low.
+   * @default 4
    */
   readonly concurrency?: number;
   /**
    * Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no
-   * number. @default the field `priority` of the value
+   * number.
+   * @default the field `priority` of the value
    */
   readonly priority?: (value: T) => number | undefined;
   /** Values that wait at most. @default 1_000 */

@@ -32,17 +32,20 @@ export interface RetryBackoffConfig {
   /** Whether the delays start again after a value. @default false */
   readonly resetOnSuccess?: boolean;
   /**
-   * Returns false for an error that is delivered without a retry. @default retries after every
+   * Returns false for an error that is delivered without a retry.
+   * @default retries after every
    * error
    */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must continue compiling
   readonly shouldRetry?: (error: any) => boolean;
   /**
-   * Returns the delay of each retry; not called when there will be none. @default exponentialDelay
+   * Returns the delay of each retry; not called when there will be none.
+   * @default exponentialDelay
    */
   readonly backoffDelay?: BackoffDelay;
   /**
-   * The part of each delay that is random: 0 none, 0.5 "equal jitter", 1 "full jitter". @default 0
+   * The part of each delay that is random: 0 none, 0.5 "equal jitter", 1 "full jitter".
+   * @default 0
    */
   readonly jitter?: number;
   /** Called for each retry when its delay begins. */

@@ -50,7 +50,8 @@ export interface InboxTables {
  * Runs the jobs, of different senders, in one transaction: claims first, then the state of all
  * senders with the fence, then the effects. Resolves after the commit.
  *
- * @throws {EffectFailure} If an effect throws, or one of its statements fails. @throws Any other
+ * @throws {EffectFailure} If an effect throws, or one of its statements fails.
+ * @throws Any other
  *   error of PostgreSQL.
  */
 export async function runTransaction(

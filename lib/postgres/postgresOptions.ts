@@ -23,7 +23,8 @@ export interface PostgresStatement {
 export interface PostgresClient {
   /**
    * Whether `query` may be called before the statement before has ended: as in
-   * `new Pool({ pipeline: true })`. @default false
+   * `new Pool({ pipeline: true })`.
+   * @default false
    */
   readonly pipeline?: boolean;
   query(statement: PostgresStatement): Promise<PostgresResult>;
@@ -45,7 +46,8 @@ export interface PostgresInboxOptions {
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
   readonly schema?: string;
   /**
-   * The maximum number of transactions at a time: each takes a connection of the pool. @default 4
+   * The maximum number of transactions at a time: each takes a connection of the pool.
+   * @default 4
    */
   readonly maxConnections?: number;
   /**
@@ -55,7 +57,8 @@ export interface PostgresInboxOptions {
   readonly maxPending?: number;
   /**
    * The timeout of a transaction with its wait for a connection, in ms. Then the inbox closes the
-   * connection. @default 30_000
+   * connection.
+   * @default 30_000
    */
   readonly timeout?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
@@ -79,7 +82,8 @@ export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 's
 }
 
 /**
- * @throws {RangeError} If a limit is not positive. @throws {TypeError} For an unknown option, or an
+ * @throws {RangeError} If a limit is not positive.
+ * @throws {TypeError} For an unknown option, or an
  *   invalid name of a schema.
  */
 export function postgresSettingsOf(options: PostgresInboxOptions): PostgresSettings {

@@ -17,7 +17,8 @@ export function tablesOf(owner: string, schema: string): PostgresTables {
  * exist, so a deployment can run it each time. Run it as a role that may create the schema. The
  * inbox itself needs the rights to select, insert, update and delete.
  *
- * @param schema The name of the schema: letters, digits and _, at most 63. @default 'rxwire'
+ * @param schema The name of the schema: letters, digits and _, at most 63.
+ * @default 'rxwire'
  * @throws {TypeError} If the name of the schema is invalid.
  * @example
  * import { postgresMigration } from 'rxwire/postgres';

@@ -14,7 +14,8 @@ export interface PayloadRules {
 const valueRules = (maxDepth: number): ValueRules => ({ maxDepth, supports: () => false });
 
 /**
- * Encodes a payload. @throws {Error} If it is unsupported, with the reason, or the path, as its
+ * Encodes a payload.
+ * @throws {Error} If it is unsupported, with the reason, or the path, as its
  * message.
  */
 export function encodePayload(type: string, payload: unknown, { types, maxNodes, maxDepth }: PayloadRules): EncodedPayload {
@@ -33,7 +34,8 @@ export function encodePayload(type: string, payload: unknown, { types, maxNodes,
 }
 
 /**
- * Decodes a payload. The result shares no memory with the frame. @throws {Error} If it is invalid.
+ * Decodes a payload. The result shares no memory with the frame.
+ * @throws {Error} If it is invalid.
  */
 export function decodePayload(type: string, carried: EncodedPayload, { types, maxNodes, maxDepth }: PayloadRules): unknown {
   if (!carried) return null;

@@ -18,7 +18,8 @@ export interface ProtobufOptions {
   readonly maxBatch?: number;
   /**
    * The maximum number of messages, map entries, and texts and bytes in lists, in a payload with a
-   * schema, both ways. @default 100_000
+   * schema, both ways.
+   * @default 100_000
    */
   readonly maxNodes?: number;
   /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */

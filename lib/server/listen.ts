@@ -32,7 +32,8 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
   readonly maxBuffered?: number;
   /**
    * How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the
-   * client ends its connection with 4413. @default 10_000
+   * client ends its connection with 4413.
+   * @default 10_000
    */
   readonly stallTimeout?: number;
 }

@@ -8,7 +8,8 @@ import { Socket } from 'node:net';
  *
  * Bundlers for browsers replace this file by `browserPlatform.ts`.
  *
- * @param bytes @default 16
+ * @param bytes
+ * @default 16
  */
 export function randomName(bytes = 16): string {
   return randomBytes(bytes).toString('base64url');

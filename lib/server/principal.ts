@@ -17,7 +17,8 @@ export interface Principal {
   readonly id: string;
   /**
    * When the credentials expire, in ms since the epoch. The server closes the connection then,
-   * unless the client has sent fresh credentials. @default never
+   * unless the client has sent fresh credentials.
+   * @default never
    */
   readonly expiresAt?: number;
 }

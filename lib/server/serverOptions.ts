@@ -20,14 +20,16 @@ import { checkSystemMessages, type SystemMessagesOptions } from './session/syste
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /**
-   * The codecs that clients may use; either all are sealed or none. @default [json(), msgpack()]
+   * The codecs that clients may use; either all are sealed or none.
+   * @default [json(), msgpack()]
    */
   readonly codecs?: readonly Codec[];
   /** How long a wire waits for its client to return, in ms. @default 120_000 */
   readonly detachedTimeout?: number;
   /**
    * Wires that may wait for their clients at once. Past that, the principal, or the address of
-   * anonymous clients, that has most of them loses the one that has waited longest. @default 1_000
+   * anonymous clients, that has most of them loses the one that has waited longest.
+   * @default 1_000
    */
   readonly maxDetached?: number;
   /**
@@ -44,14 +46,16 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly maxPerPrincipal?: number;
   /**
    * Wires of one principal that may wait for their clients; past that, the one that has waited
-   * longest ends. @default 10
+   * longest ends.
+   * @default 10
    */
   readonly maxDetachedPerPrincipal?: number;
   /**
    * How many messages a principal, or an anonymous client, may send. The server delays the acks of
    * messages above the limit, which slows the client. It drops and reports messages that need no
    * ack (at-most-once), and those of clients that speak envelopes; it closes the connection of a
-   * client that does not slow down with 4429. @default no limit; for `{}`, 100 per second and 200
+   * client that does not slow down with 4429.
+   * @default no limit; for `{}`, 100 per second and 200
    * at once
    */
   readonly rateLimit?: RateLimit;
@@ -59,12 +63,14 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * Frames of a connection that may have no effect: pings, acks of acked messages, repeats. The
    * allowance recovers by a tenth each second. A client that sends messages, or acks those of the
    * server, does not get near this limit. The server checks every 256 frames, and closes the
-   * connection with 4429. @default 1_000
+   * connection with 4429.
+   * @default 1_000
    */
   readonly maxIdleFrames?: number;
   /**
    * How often each side of a session must send, in ms. A peer that is silent for 2.5 intervals is
-   * considered dead. @default 15_000
+   * considered dead.
+   * @default 15_000
    */
   readonly pingInterval?: number;
   /**
@@ -76,7 +82,8 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly hibernateAfter?: number;
   /**
    * Returns the outbox for a client, which keeps the messages to the client until they are acked. A
-   * persistent outbox is useful only together with an `inbox`. @default memoryOutbox()
+   * persistent outbox is useful only together with an `inbox`.
+   * @default memoryOutbox()
    */
   readonly outbox?: (pid: string) => OutboxStore;
   /**
@@ -89,12 +96,14 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * Stops the server when it emits: the server refuses new clients, requests each client to stop
    * sending and to reconnect later, and waits until all messages are acked, for `drainTimeout` at
    * most. Then it closes all connections with 1001, and the Observable completes. Unsubscribing
-   * closes at once. @default never
+   * closes at once.
+   * @default never
    */
   readonly shutdown$?: Observable<unknown>;
   /**
    * How long clients wait after the server has stopped, in ms. Each client adds a random time of up
-   * to `retryAfter`, so that they do not all return at once. @default 1_000; 0 with a `cluster`:
+   * to `retryAfter`, so that they do not all return at once.
+   * @default 1_000; 0 with a `cluster`:
    * another node is there
    */
   readonly retryAfter?: number;
@@ -205,7 +214,8 @@ export type ServedLink = Link<Frame> &
   Pick<DescribedLink, 'protocol'> & {
     /**
      * The address of the client. When too many wires wait for their clients, those of the address
-     * that has most of them end first. @default ''
+     * that has most of them end first.
+     * @default ''
      */
     readonly address?: string;
     /** Called with `address` when the connection is closed as a flood (4429). */
@@ -223,7 +233,8 @@ export type ServedLink = Link<Frame> &
   };
 
 /**
- * @throws {RangeError} When a number is out of range. @throws {TypeError} When an option of
+ * @throws {RangeError} When a number is out of range.
+ * @throws {TypeError} When an option of
  *   `rateLimit` or `system` is unknown, some codecs seal and others do not, or an option of
  *   `system` is no boolean.
  */

@@ -114,7 +114,8 @@ export class Connection {
   }
 
   /**
-   * Returns whether a frame arrives before this side may send; its ack is kept. @throws
+   * Returns whether a frame arrives before this side may send; its ack is kept.
+   * @throws
    * {ProtocolError} When the other side may not send yet.
    */
   isEarly(frame: SessionFrame): boolean {

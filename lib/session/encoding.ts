@@ -38,7 +38,8 @@ export function checkSize(frame: Frame, maxFrame: number): void {
  * `first` on; none if `first` is 0.
  *
  * @param keepsNumbers Whether the messages have their numbers already: those that cannot be encoded
- *   keep theirs. @default false
+ *   keep theirs.
+ * @default false
  */
 export type Encode = (messages: readonly Message[], first: number, keepsNumbers?: boolean) => MaybeAsync<readonly Encoded[]>;
 

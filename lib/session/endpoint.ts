@@ -364,7 +364,8 @@ export class Endpoint implements DeliverySession, BatchTransport, FrameHandler {
   }
 
   /**
-   * Returns whether a frame arrives before this side may send. @throws {ProtocolError} When the
+   * Returns whether a frame arrives before this side may send.
+   * @throws {ProtocolError} When the
    * other side may not send yet.
    */
   #checkPhase(frame: SessionFrame, connection: Connection): boolean {

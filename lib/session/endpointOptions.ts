@@ -12,7 +12,8 @@ import type { Inbox } from './store/inbox.js';
 /** The options of both sides of a session. */
 export interface EndpointOptions {
   /**
-   * The id of this side, and the default `source` of its messages. @default 21 random characters
+   * The id of this side, and the default `source` of its messages.
+   * @default 21 random characters
    */
   readonly id?: string;
   /** The delivery guarantee of messages without their own. @default 'at-least-once' */
@@ -21,7 +22,8 @@ export interface EndpointOptions {
   readonly maxFrame?: number;
   /**
    * The maximum number of unacked messages from the other side; a frame contains at most 256
-   * messages. @default 1_024
+   * messages.
+   * @default 1_024
    */
   readonly window?: number;
   /** The maximum size of the frames of these messages, in bytes. @default 1 MiB */
@@ -29,14 +31,16 @@ export interface EndpointOptions {
   /** The maximum number of messages that wait to be sent. @default 10_000 */
   readonly maxQueued?: number;
   /**
-   * The message to drop when more than `maxQueued` would wait. Each drop is reported. @default
+   * The message to drop when more than `maxQueued` would wait. Each drop is reported.
+   * @default
    * 'drop-lowest': the oldest of the lowest priority
    */
   readonly overflow?: OverflowPolicy;
   /**
    * How often an undecodable batch is received before it is set aside as a dead letter. Also the
    * number of undecodable frames without numbers, or that a sealing codec cannot open, in a row
-   * that closes the connection with 4400. @default 3
+   * that closes the connection with 4400.
+   * @default 3
    */
   readonly maxBadFrames?: number;
   /**
@@ -51,16 +55,19 @@ export interface EndpointOptions {
    * How long the other side may delay the ack of a message of this side, to send it with a message
    * of its own, in ms. This applies while the application does not wait for the ack: it has no
    * subscriber of `receipts$`, has not called `send`, and most of the window is free. 0: all acks
-   * are sent at once. @default 25
+   * are sent at once.
+   * @default 25
    */
   readonly ackDelay?: number;
   /**
-   * The store of the processing state of received messages, and of their effects. @default none:
+   * The store of the processing state of received messages, and of their effects.
+   * @default none:
    * the state is lost when the process ends
    */
   readonly inbox?: Inbox;
   /**
-   * The store of the messages that could not be processed. @default that of the inbox, which stores
+   * The store of the messages that could not be processed.
+   * @default that of the inbox, which stores
    * a letter in the transaction that moves the cursor; without an inbox `memoryDeadLetters()`: the
    * latest 1,000, in memory
    */
@@ -75,12 +82,14 @@ export interface EndpointOptions {
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /**
-   * Schedules the batching of the messages of one run. @default asapScheduler: at the end of the
+   * Schedules the batching of the messages of one run.
+   * @default asapScheduler: at the end of the
    * microtask
    */
   readonly microtask?: SchedulerLike;
   /**
-   * Emits true when the application has subscribed; until then messages wait, unacked. @default
+   * Emits true when the application has subscribed; until then messages wait, unacked.
+   * @default
    * always true
    */
   readonly listening$?: Observable<boolean>;
@@ -109,7 +118,8 @@ export const DEFAULTS = {
 } as const;
 
 /**
- * @throws {RangeError} When a number is out of range. @throws {TypeError} When `deadLetters` is no
+ * @throws {RangeError} When a number is out of range.
+ * @throws {TypeError} When `deadLetters` is no
  *   store.
  */
 export function checkOptions(owner: string, options: EndpointOptions): void {

@@ -15,7 +15,8 @@ export interface Agreement {
   /** Whether the other side has the numbers of this side at all. */
   readonly isKnown: boolean;
   /**
-   * Whether the other side has accepted no message of this side, under any number. @default false
+   * Whether the other side has accepted no message of this side, under any number.
+   * @default false
    */
   readonly isFresh?: boolean | undefined;
   readonly allowance: Allowance;
@@ -45,7 +46,8 @@ export interface EndpointParts extends SenderParts {
   readonly onHandshake: (frame: HandshakeFrame, connection: Connection) => void;
   /**
    * Returns an Observable that emits when the record of the client is stored; `undefined` when it
-   * is. Commits wait for that. @default the record is stored
+   * is. Commits wait for that.
+   * @default the record is stored
    */
   readonly recorded?: () => Observable<void> | undefined;
   /** Called with each frame that arrives before this side may send. @default does nothing */
@@ -59,8 +61,10 @@ export interface EndpointParts extends SenderParts {
   /** Returns how much of what is processed may be acked now. @default all */
   readonly ackable?: (done: number) => number;
   /**
-   * Returns false for a batch that must be dropped. @throws {RxwireError} When the connection
-   * cannot continue. @default always true
+   * Returns false for a batch that must be dropped.
+   * @throws {RxwireError} When the connection
+   * cannot continue.
+   * @default always true
    */
   readonly admit?: (batch: BatchFrame) => boolean;
 }

@@ -17,7 +17,8 @@ export interface HeartbeatOptions {
   readonly isWaiting: () => boolean;
   readonly ping: () => void;
   /**
-   * Emits when timers may not have run until now, or the network may have changed. @default never
+   * Emits when timers may not have run until now, or the network may have changed.
+   * @default never
    */
   readonly woken$?: Observable<unknown> | undefined;
   readonly scheduler: SchedulerLike;

@@ -68,7 +68,8 @@ export interface InspectOptions {
   readonly onFrame: (frame: InspectedFrame) => void;
   /**
    * Called when a connection is open and when it ends, in order with its frames. An exception has
-   * the same effect as one of `onFrame`. @default none
+   * the same effect as one of `onFrame`.
+   * @default none
    */
   readonly onConnection?: (event: InspectedConnection) => void;
   /** The scheduler for the clock. @default asyncScheduler */

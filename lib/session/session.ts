@@ -22,11 +22,13 @@ export interface SessionOptions extends EndpointOptions {
   /**
    * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
    * each connection, and again before they expire. An exception counts as a failed connection and
-   * is retried, except for an `UnauthorizedError`, which ends the wire. @default none
+   * is retried, except for an `UnauthorizedError`, which ends the wire.
+   * @default none
    */
   readonly token?: TokenSource;
   /**
-   * The signals of the platform about the page and the network. @default those of the browser; on
+   * The signals of the platform about the page and the network.
+   * @default those of the browser; on
    * Node none
    */
   readonly signals$?: Observable<NetworkSignal>;

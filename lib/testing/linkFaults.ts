@@ -79,7 +79,8 @@ export interface LinkFaultsOptions {
   /** The scheduler of the delays. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /**
-   * The source of randomness for the jitter: numbers from 0 up to, but not including, 1. @default
+   * The source of randomness for the jitter: numbers from 0 up to, but not including, 1.
+   * @default
    * Math.random
    */
   readonly random?: () => number;

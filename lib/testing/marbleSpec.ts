@@ -50,7 +50,8 @@ export interface MarbleSpec<
   readonly expected: string;
   /**
    * The expected subscriptions to the source and their ends: one window for each subscription, in
-   * order. @default not asserted
+   * order.
+   * @default not asserted
    */
   readonly subs?: string | readonly string[];
   /** The time at which the test unsubscribes from the result. @default never */
@@ -70,7 +71,8 @@ export interface MarbleSpec<
   /**
    * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black
    * hole, `c` crashes the server, and `d` loses the connection, while another one can open at once.
-   * The network is cut at first if the first letter is `o`. @default it is open
+   * The network is cut at first if the first letter is `o`.
+   * @default it is open
    */
   readonly link?: string;
   /** How long a frame takes in each direction, as marbles up to a `|`. @default no time */

@@ -9,7 +9,8 @@ export interface SimulationFaults {
   /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
   readonly lags?: boolean;
   /**
-   * The server crashes, and another one starts, with only the content of its stores. @default true
+   * The server crashes, and another one starts, with only the content of its stores.
+   * @default true
    */
   readonly crashes?: boolean;
   /** `unreliable` loses values, emits them twice, and changes their order. @default true */

@@ -21,7 +21,8 @@ export interface SimulationWorld {
   /** Runs a step the given number of times, in order, at random times while there are faults. */
   readonly during: (count: number, step: (index: number) => unknown) => void;
   /**
-   * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most @default
+   * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most
+   * @default
    * 500
    */
   readonly pause: (most?: number) => Observable<unknown>;

@@ -41,7 +41,8 @@ export type TestServerWire<M extends Message = Message> = Wire<M> & { readonly p
 /** Options of the server, as those of `listen`. */
 export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   /**
-   * Returns the principal of a client, by its `token`; `undefined` if it is not valid. @default all
+   * Returns the principal of a client, by its `token`; `undefined` if it is not valid.
+   * @default all
    * clients are anonymous
    */
   readonly authenticate?: (credentials: {
@@ -67,7 +68,8 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
 export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link'>> {
   /**
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it
-   * returns ends when the server crashes, as its handlers would do in a process that dies. @default
+   * returns ends when the server crashes, as its handlers would do in a process that dies.
+   * @default
    * the server receives the messages, and keeps them in `received`
    */
   readonly serve?: (wire: TestServerWire<M>) => unknown;

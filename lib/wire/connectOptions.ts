@@ -31,28 +31,33 @@ export interface ConnectOptions extends WireOptions {
   readonly link: Link<Frame> & DescribedLink;
   /**
    * The codec of the messages; or several codecs in the order of preference: the server uses the
-   * first one that it supports. @default json()
+   * first one that it supports.
+   * @default json()
    */
   readonly codec?: Codec | readonly Codec[];
   /**
-   * The delivery guarantee of messages that do not have one of their own. @default 'at-least-once'
+   * The delivery guarantee of messages that do not have one of their own.
+   * @default 'at-least-once'
    */
   readonly delivery?: Delivery;
   /**
-   * Identifies the wire, and is the `source` of the messages that it sends. @default 21 random
+   * Identifies the wire, and is the `source` of the messages that it sends.
+   * @default 21 random
    * characters
    */
   readonly id?: string;
   /**
    * The credentials for the server. They are part of the hello, never of an address. A function is
    * called at each connection, and again before the credentials expire. When it throws, the wire
-   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire. @default
+   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire.
+   * @default
    * none
    */
   readonly token?: TokenSource;
   /**
    * The signals of the platform about the page and the network. After a signal the wire checks at
-   * once whether the server answers, and does not wait for its next attempt to connect. @default
+   * once whether the server answers, and does not wait for its next attempt to connect.
+   * @default
    * those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;

@@ -203,7 +203,8 @@ export class StateTracker {
   }
 
   /**
-   * Makes the last change. @param closeCode The code of the connection that ends with the wire,
+   * Makes the last change.
+   * @param closeCode The code of the connection that ends with the wire,
    * unless its failure has one.
    */
   end(status: ConnectionStatus, closeCode: number, failure?: Pick<Change, 'error'>): void {

@@ -43,7 +43,8 @@ export interface WireParts {
 export interface WaitOptions {
   /**
    * The step of the message to wait for. Without a durable outbox there is no `stored`: then this
-   * waits for the last receipt. @default 'acked'
+   * waits for the last receipt.
+   * @default 'acked'
    */
   readonly until?: 'stored' | 'acked';
 }

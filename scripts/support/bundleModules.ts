@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { rolldown, type ExternalOption, type OutputOptions, type Plugin } from 'rolldown';
+import { breakLines } from './breakLines.js';
 import { doors } from './doors.js';
 import { root } from './run.js';
 
@@ -42,6 +43,7 @@ export async function bundleModules(format: 'esm' | 'cjs', folder: string): Prom
     ...maps,
   });
   await bundle.close();
+  for (const file of output) if (file.type === 'chunk') await breakLines(join(target, file.fileName), file.map !== null);
   if (format === 'cjs') return;
   const files = output.flatMap((file) => (file.type === 'chunk' && file.name === COMMAND ? file.moduleIds : []));
   await writeFile(join(target, dirname(COMMAND), 'licenses.txt'), await licensesOf(files));

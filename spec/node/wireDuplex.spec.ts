@@ -10,6 +10,7 @@ import {
   memoryLink,
   msgpack,
   ofType,
+  pendingOf,
   request,
   reply,
   webSocket,
@@ -73,8 +74,13 @@ describe('wireDuplex', () => {
   it('gives all bytes to a slow reader when the wire has ended after their end has arrived', async () => {
     const { wire, near, far, close } = await duplexPair();
     const content = randomBytes(300_000);
+    let pending = Infinity;
+    pendingOf(wire).subscribe((messages) => (pending = messages.length));
     near.on('error', () => undefined).end(content);
-    await pause(50);
+    const allAcked = (): Promise<void> => eventually(() => expect([near.writableLength, pending]).toEqual([0, 0]));
+    await allAcked();
+    await pause(20); // The end follows the last bytes.
+    await allAcked();
     wire.unsubscribe();
     await close();
     expect(sha256(await buffer(far))).toBe(sha256(content));

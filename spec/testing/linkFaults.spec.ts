@@ -26,7 +26,7 @@ const carry = (source: Observable<string>, { plan }: { readonly plan: Observable
   return far(NEVER);
 };
 
-const cut = new ConnectionLostError(1006, 'cut');
+const cut = new ConnectionLostError(1006, 'the test has cut the connection');
 
 describe('linkFaults', () => {
   it('carries frames, and the end of a connection', () => {

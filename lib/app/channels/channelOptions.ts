@@ -28,18 +28,21 @@ export interface ChannelOptions {
   /**
    * Where the channel stores its position, under `rxwire:` and its name, at the end of each
    * microtask with messages. A later channel of this name, also of another page or process,
-   * continues behind that position; `from` is for the first time. @default the position is not
+   * continues behind that position; `from` is for the first time.
+   * @default the position is not
    * stored
    */
   readonly remember?: PositionStorage;
   /**
    * How long the hub may take to answer, in ms: after this time the channel reports an unanswered
    * join as a `ChannelTimeoutError`, and repeats it, and `send` rejects a message that was acked
-   * and not answered. @default 10_000
+   * and not answered.
+   * @default 10_000
    */
   readonly answerTimeout?: number;
   /**
-   * Schedules the writes of `remember`, and the updates of presence. @default asapScheduler: at the
+   * Schedules the writes of `remember`, and the updates of presence.
+   * @default asapScheduler: at the
    * end of the microtask
    */
   readonly microtask?: SchedulerLike;

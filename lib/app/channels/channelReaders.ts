@@ -40,7 +40,8 @@ export interface ChannelReaders {
   readonly remove: (reader: ChannelReader) => boolean;
   /**
    * Returns the place of the next join request: that of a reader without a position, or the lowest
-   * position. @param epoch The epoch of the channel, if it is known.
+   * position.
+   * @param epoch The epoch of the channel, if it is known.
    */
   readonly place: (epoch: string | undefined) => JoinPlace;
   /**
@@ -158,7 +159,8 @@ function lowest(readers: Iterable<ChannelReader>, epoch: string | undefined): Ch
  * Returns the effect of a confirmed join on a reader: it stays, it moves to the confirmed position,
  * it has a gap, or its messages were not requested.
  *
- * @param isPlacing Whether the join was for this reader, which has no position. @param after The
+ * @param isPlacing Whether the join was for this reader, which has no position.
+ * @param after The
  *   requested position.
  */
 function outcomeOf(

@@ -36,7 +36,8 @@ export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout
   readonly reduce: (state: S, message: Message) => S;
   /**
    * The delays after a failed `load`, and before the `load` after a gap. `maxRetries` and
-   * `shouldRetry` are for a failed `load`. @default after 500 ms, at most 30 s, half of it random
+   * `shouldRetry` are for a failed `load`.
+   * @default after 500 ms, at most 30 s, half of it random
    */
   readonly retry?: Partial<RetryBackoffConfig>;
 }

@@ -20,12 +20,14 @@ export interface PastMessage {
 export interface HistoryRange {
   /**
    * Messages in front of this position are emitted: {@link Channel.position}, the position of a
-   * {@link PastMessage}, or the result of `send`. @default the latest ones
+   * {@link PastMessage}, or the result of `send`.
+   * @default the latest ones
    */
   readonly before?: Exclude<ChannelStart, 'start' | 'live' | { readonly last: number }>;
   /**
    * The maximum number of messages. The server emits 1,000 at most, unless its `maxReplay` says
-   * otherwise. @default 100
+   * otherwise.
+   * @default 100
    */
   readonly limit?: number;
 }

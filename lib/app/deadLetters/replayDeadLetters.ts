@@ -14,7 +14,8 @@ export interface ReplayOptions extends DeadLetterPage {
   /** Replays only the letter with this id. */
   readonly id?: number;
   /**
-   * Replays only the letters for which it returns true. @default all but `system.undecodable`; with
+   * Replays only the letters for which it returns true.
+   * @default all but `system.undecodable`; with
    * `id`, that letter
    */
   readonly filter?: (letter: StoredDeadLetter) => boolean;

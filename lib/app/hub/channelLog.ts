@@ -8,7 +8,8 @@ export interface ChannelEntry extends ChannelPosition {
   readonly message: Message;
   /**
    * The offset of the first entry that this one stands for. Only of a {@link ChannelLog.compact |
-   * compacted} entry. @default that of the entry
+   * compacted} entry.
+   * @default that of the entry
    */
   readonly first?: number;
 }
@@ -32,7 +33,8 @@ export interface ChannelQuery {
   /** The maximum number of messages. May be 0. A log may return fewer. */
   readonly limit: number;
   /**
-   * The reader knows which keys are removed up to this offset. Only for keyed channels. @default
+   * The reader knows which keys are removed up to this offset. Only for keyed channels.
+   * @default
    * that of `after`
    */
   readonly since?: number | undefined;

@@ -35,20 +35,23 @@ export interface HubOptions<W extends Wire = Wire> {
   /** The log with the history of the channels. @default memoryChannelLog() */
   readonly log?: ChannelLog;
   /**
-   * Shares the members of the channels with the hubs of other nodes. @default the hub has only the
+   * Shares the members of the channels with the hubs of other nodes.
+   * @default the hub has only the
    * members of its own process
    */
   readonly presence?: ClusterPresence;
   /**
    * Decides whether a client may join, publish, or update its presence. Called for each join,
-   * message and update. @default all clients may do everything
+   * message and update.
+   * @default all clients may do everything
    */
   readonly authorize?: Authorize<W>;
   /** The timeout of an authorization, in ms. @default 10_000 */
   readonly authorizeTimeout?: number;
   /**
    * Returns the public identity of a client: an id and optional information. Wires with the same id
-   * are one member. @default the id of the server's wire
+   * are one member.
+   * @default the id of the server's wire
    */
   readonly identify?: (wire: W) => string | ChannelMember;
   /** The `source` of messages that the server publishes without one. @default 'hub' */
@@ -64,7 +67,8 @@ export interface HubOptions<W extends Wire = Wire> {
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
   /**
-   * Schedules the presence messages, which combine the changes of one run. @default asapScheduler:
+   * Schedules the presence messages, which combine the changes of one run.
+   * @default asapScheduler:
    * at the end of the microtask
    */
   readonly microtask?: SchedulerLike;

@@ -16,7 +16,8 @@ export interface KeyedSettings {
    */
   readonly key: (message: Message) => string;
   /**
-   * Returns whether a message removes its key. @default whether its `metadata.deleted` is `true`
+   * Returns whether a message removes its key.
+   * @default whether its `metadata.deleted` is `true`
    */
   readonly isDeleted?: (message: Message) => boolean;
   /**
@@ -26,7 +27,8 @@ export interface KeyedSettings {
   readonly ttl?: number;
   /**
    * `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest
-   * messages. @default 10_000 keys, 16 MiB
+   * messages.
+   * @default 10_000 keys, 16 MiB
    */
   readonly retain?: ChannelRetention;
 }

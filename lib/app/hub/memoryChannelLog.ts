@@ -16,12 +16,14 @@ export interface MemoryChannelLogOptions {
   readonly maxAge?: number;
   /**
    * The maximum estimated size of the messages of all channels, in bytes. Above it, the log removes
-   * messages of the channel that was idle for the longest time. @default 67_108_864: 64 MiB
+   * messages of the channel that was idle for the longest time.
+   * @default 67_108_864: 64 MiB
    */
   readonly maxTotalBytes?: number;
   /**
    * The maximum number of channels without members that are kept. Above it, the log removes the one
-   * that was left first; that channel starts a new epoch. @default 10_000
+   * that was left first; that channel starts a new epoch.
+   * @default 10_000
    */
   readonly maxIdle?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -7,7 +7,8 @@ export interface MeterOptions<T> {
   /** The direction of the messages. @default 'received' */
   readonly direction?: MessageDirection;
   /**
-   * Returns the size of a message in bytes. @default an estimate of its payload as text, which
+   * Returns the size of a message in bytes.
+   * @default an estimate of its payload as text, which
    * counts the first 64 parts
    */
   readonly size?: (message: T) => number;

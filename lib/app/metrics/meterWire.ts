@@ -11,7 +11,8 @@ export interface MeterWireOptions {
   /**
    * Whether to time how long messages wait in the send queue. This needs `receipts$`: the other
    * side then acks each message at once, and a session does not hibernate on the server while
-   * messages are in flight. @default false
+   * messages are in flight.
+   * @default false
    */
   readonly queueTimes?: boolean;
   /** Called with an exception of the sink. Measuring ends then; the wire continues. */

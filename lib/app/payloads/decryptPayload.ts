@@ -13,7 +13,8 @@ import { use } from '../routing/use.js';
 export interface DecryptOptions extends PayloadOptions {
   /**
    * Whether messages that are not encrypted are refused or passed on. An intermediary can forge
-   * such messages. @default 'refuse'
+   * such messages.
+   * @default 'refuse'
    */
   readonly plain?: 'refuse' | 'pass';
 }

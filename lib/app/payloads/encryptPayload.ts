@@ -16,7 +16,8 @@ import type { UseOptions } from '../routing/useOptions.js';
 export interface PayloadOptions extends UseOptions {
   /**
    * The codec that encodes a payload before encryption. It determines which values are possible.
-   * Both ends need the same codec. @default json()
+   * Both ends need the same codec.
+   * @default json()
    */
   readonly codec?: PlainCodec;
 }
@@ -24,7 +25,8 @@ export interface PayloadOptions extends UseOptions {
 export interface EncryptOptions extends PayloadOptions {
   /**
    * The messages to encrypt: by their types, or by a function. The others are passed on as they
-   * are. A message whose `metadata.encrypted` is set is encrypted in any case. @default all
+   * are. A message whose `metadata.encrypted` is set is encrypted in any case.
+   * @default all
    * messages
    */
   readonly when?: EncryptWhen;

@@ -16,7 +16,8 @@ export interface ValidatedOptions extends UseOptions {
   readonly others?: 'refuse' | 'pass';
   /**
    * Whether the output of the schema replaces the payload: defaults, conversions. Set it to false
-   * where you send. @default true
+   * where you send.
+   * @default true
    */
   readonly transform?: boolean;
 }

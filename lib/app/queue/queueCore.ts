@@ -141,7 +141,8 @@ interface Ages {
    * Returns when the age of a message began, by the clock of the scheduler.
    *
    * @param since When the message was added, in ms since the epoch.
-   * @param date The date of now. @default the date
+   * @param date The date of now.
+   * @default the date
    */
   readonly startOf: (message: Message, since: number, date?: number) => number;
 }

@@ -12,21 +12,25 @@ export interface QueueOptions<T extends Message> {
   readonly maxAge?: number;
   /**
    * The start of `maxAge`: the arrival of a message in the queue, or its `timestamp`, which the
-   * sender has set. A timestamp in the future counts as the arrival. @default 'arrival'
+   * sender has set. A timestamp in the future counts as the arrival.
+   * @default 'arrival'
    */
   readonly ageFrom?: 'arrival' | 'timestamp';
   /**
    * The order of processing: higher priorities first, or the order of arrival, whatever the
-   * priorities are. @default 'priority'
+   * priorities are.
+   * @default 'priority'
    */
   readonly order?: 'fifo' | 'priority';
   /**
    * Returns the priority of a message: the nearest `MessagePriority`; NORMAL if the result is not a
-   * number. @default its field `priority`
+   * number.
+   * @default its field `priority`
    */
   readonly priority?: (message: T) => number | undefined;
   /**
-   * The message to drop when more than `maxSize` would wait; with `error`, the queue ends. @default
+   * The message to drop when more than `maxSize` would wait; with `error`, the queue ends.
+   * @default
    * 'drop-oldest'
    */
   readonly overflow?: OverflowPolicy;
@@ -45,7 +49,8 @@ export interface QueueOptions<T extends Message> {
 export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOptions<T, R, never>, 'retry' | 'onError' | 'deadLetter'> {
   /**
    * The maximum number of concurrent handlers. Priorities order only waiting messages, so keep it
-   * low. @default 1
+   * low.
+   * @default 1
    */
   readonly concurrency?: number;
 }

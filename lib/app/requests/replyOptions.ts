@@ -21,7 +21,8 @@ export interface ReplyOptions {
   readonly concurrency?: number;
   /**
    * The maximum number of requests that wait for that; above it, a request is answered with
-   * `ERR_OVERFLOW`. @default 1_000
+   * `ERR_OVERFLOW`.
+   * @default 1_000
    */
   readonly maxWaiting?: number;
   /**
@@ -30,20 +31,23 @@ export interface ReplyOptions {
    */
   readonly progressInterval?: number;
   /**
-   * Returns the error that is sent to the caller. @default code and reason of a `ReplyError`, code
+   * Returns the error that is sent to the caller.
+   * @default code and reason of a `ReplyError`, code
    * and text of an `RxwireError`, `ERR_INTERNAL` for all others
    */
   readonly describe?: (error: unknown) => ReplyErrorPayload;
   /**
    * Called with each request that was answered with an error, and with that error: the
    * `RxwireError` that the handler has thrown, or a `HandlerError`, whose `cause` is the error of
-   * the handler. An exception ends the stream. @default the wire reports a `HandlerError` in its
+   * the handler. An exception ends the stream.
+   * @default the wire reports a `HandlerError` in its
    * `errors$`; without a wire, it ends the stream
    */
   readonly onError?: (error: RxwireError, request: Message) => void;
   /**
    * The wire that carries the replies. It reports replies that could not be sent, so that the
-   * caller gets an error, and it receives the errors of failed handlers. @default the source of the
+   * caller gets an error, and it receives the errors of failed handlers.
+   * @default the source of the
    * operator; if that is no wire, the wire that delivers the request receives the errors
    */
   readonly wire?: ReplyWire;

@@ -24,11 +24,13 @@ export interface RequestWire extends Observable<Message> {
 export interface RequestOptions<T extends string> {
   /**
    * The maximum silence of the other side, in ms: until its first reply or progress, and after each
-   * one. @default 30_000
+   * one.
+   * @default 30_000
    */
   readonly timeout?: number;
   /**
-   * The maximum silence after the first reply or progress, in ms; may be `Infinity`. @default
+   * The maximum silence after the first reply or progress, in ms; may be `Infinity`.
+   * @default
    * `timeout`
    */
   readonly each?: number;

@@ -11,7 +11,8 @@ export interface RouteOptions extends RouterOptions {
    */
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
   /**
-   * Called with messages that no pattern matches. An exception ends the stream. @default reports in
+   * Called with messages that no pattern matches. An exception ends the stream.
+   * @default reports in
    * `errors$` of the wire
    */
   readonly onUnhandled?: (message: Message) => void;

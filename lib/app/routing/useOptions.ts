@@ -21,17 +21,20 @@ export interface UseOptions {
    * Called with each message whose middleware has failed, and with its error: a `MiddlewareError`,
    * whose `cause` is the error of the middleware; or the `RxwireError` that the middleware has
    * thrown; or an `OverflowError`. The message is dropped. An exception ends the stream, and the
-   * message is not acked. @default `errors$` of the wire reports the error; if no wire delivers the
+   * message is not acked.
+   * @default `errors$` of the wire reports the error; if no wire delivers the
    * message, the error ends the stream
    */
   readonly onError?: (error: RxwireError, message: Message) => void;
   /**
    * The maximum number of messages that wait for an earlier one; one more fails with an
-   * `OverflowError`. @default 10_000
+   * `OverflowError`.
+   * @default 10_000
    */
   readonly maxWaiting?: number;
   /**
-   * The clock for the timestamps of dead letters. @default asyncScheduler, with a monotonic clock
+   * The clock for the timestamps of dead letters.
+   * @default asyncScheduler, with a monotonic clock
    */
   readonly scheduler?: SchedulerLike;
 }

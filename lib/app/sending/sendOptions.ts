@@ -6,16 +6,19 @@ import type { Message } from '../../message/types.js';
 export interface SendOptions {
   /**
    * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire. @default 1_000
+   * of the wire.
+   * @default 1_000
    */
   readonly ahead?: number;
   /**
    * The maximum number of messages of an Observable that wait for room; one more fails the stream.
-   * Other sources wait themselves. @default 10_000
+   * Other sources wait themselves.
+   * @default 10_000
    */
   readonly maxBuffered?: number;
   /**
-   * Whether the stream emits the receipt of a message that was given up, and continues. @default
+   * Whether the stream emits the receipt of a message that was given up, and continues.
+   * @default
    * false: the stream fails with the error of the message
    */
   readonly emitFailed?: boolean;

@@ -9,14 +9,16 @@ import { createLinkSelector } from './linkSelector.js';
 
 export interface FallbackOptions {
   /**
-   * The time in which a link must receive something, in ms; then the next one is tried. @default
+   * The time in which a link must receive something, in ms; then the next one is tried.
+   * @default
    * 4_000
    */
   readonly timeout?: number;
   /**
    * The time after which better links are tried again, in ms. It doubles after each failure, up to
    * an hour. A WebSocket takes over when it is open; the connection in use is not interrupted
-   * before. @default 60_000
+   * before.
+   * @default 60_000
    */
   readonly upgradeAfter?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -38,12 +38,14 @@ export interface HttpLinkOptions extends StallOptions {
   /** The function to use. @default the global `fetch` */
   readonly fetch?: FetchLike;
   /**
-   * The maximum size of a received frame in bytes; a larger one closes the link with 1009. @default
+   * The maximum size of a received frame in bytes; a larger one closes the link with 1009.
+   * @default
    * 1 MiB
    */
   readonly maxFrame?: number;
   /**
-   * The time for the server to respond, in ms; a held poll has 50 s more. @default 10_000
+   * The time for the server to respond, in ms; a held poll has 50 s more.
+   * @default 10_000
    */
   readonly openTimeout?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

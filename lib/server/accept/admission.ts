@@ -12,14 +12,16 @@ import { createRefusalReporter } from './refusalReporter.js';
 
 export interface AdmissionOptions {
   /**
-   * The origins of pages of other hosts that may connect, as `https://app.example`. @default only
+   * The origins of pages of other hosts that may connect, as `https://app.example`.
+   * @default only
    * pages of this host, and clients that are no browsers
    */
   readonly origins?: readonly string[];
   /**
    * The host names that requests may be sent to, as `app.example`, with or without a port. This
    * protects against DNS rebinding, by which a page lets a name of its own point to this server, as
-   * to one in a private network. @default any
+   * to one in a private network.
+   * @default any
    */
   readonly hosts?: readonly string[];
   /** Connections at once; past that, the server responds to requests with 503. @default 10_000 */
@@ -33,14 +35,16 @@ export interface AdmissionOptions {
    * How many connections one address may open. The server responds to further requests with 429,
    * before it upgrades a socket or reads a body. An address that continues all the same gets into
    * debt: the server closes its connections at once, and lets it in again when it has stopped for a
-   * while. Requests of open connections do not count. `false`: any number. @default { perSecond:
+   * while. Requests of open connections do not count. `false`: any number.
+   * @default { perSecond:
    * 20, burst: 100 }
    */
   readonly connectionRate?: ConnectionRate | false;
   /**
    * The number of proxies in front of the server, which all add to `X-Forwarded-For`. The address
    * of a client is that many entries from the end of this header. With 0 the server ignores the
-   * header, which any client can send. @default 0: the address of the socket
+   * header, which any client can send.
+   * @default 0: the address of the socket
    */
   readonly trustProxy?: number;
 }

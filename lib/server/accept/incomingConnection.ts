@@ -150,7 +150,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   /**
-   * Reads the first frame as a hello of the session protocol, once. @throws {ProtocolError} When
+   * Reads the first frame as a hello of the session protocol, once.
+   * @throws {ProtocolError} When
    * the frame is no hello.
    */
   hello(): Hello {

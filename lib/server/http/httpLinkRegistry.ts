@@ -40,7 +40,8 @@ export interface HttpLinkRegistry {
   /** Returns whether the link of an id is here, or was, and its client may still send requests. */
   readonly has: (name: string) => boolean;
   /**
-   * Returns the link of a request. @throws {StatusError} If there is none; with 204 if its client
+   * Returns the link of a request.
+   * @throws {StatusError} If there is none; with 204 if its client
    * learns of the end elsewhere.
    */
   readonly find: (request: IncomingMessage) => ServedHttpLink;

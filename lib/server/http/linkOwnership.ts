@@ -7,7 +7,8 @@ import { StatusError } from './statusError.js';
 export interface LinkOwnership {
   readonly onIdentified: NonNullable<ServedLink['onIdentified']>;
   /**
-   * Emits if a request may use the link. @throws {StatusError} Delivered, if it may not: 404, as
+   * Emits if a request may use the link.
+   * @throws {StatusError} Delivered, if it may not: 404, as
    * for an unknown link.
    */
   readonly check: (request: IncomingMessage) => Observable<void>;

@@ -20,7 +20,8 @@ export function requestNumberOf({ headers }: IncomingMessage): number {
 }
 
 /**
- * Returns the node that a request names; `undefined` if it names none. @throws {ProtocolError} If
+ * Returns the node that a request names; `undefined` if it names none.
+ * @throws {ProtocolError} If
  * the name is malformed.
  */
 export function nodeOf({ headers }: IncomingMessage): string | undefined {

@@ -39,7 +39,8 @@ export interface ServedHttpLink {
   /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
   readonly readLimited: <T>(body$: Observable<T>) => Observable<T>;
   /**
-   * @throws {ProtocolError} If earlier requests are missing. @throws {StatusError} If too many
+   * @throws {ProtocolError} If earlier requests are missing.
+   * @throws {StatusError} If too many
    *   requests have no effect.
    */
   readonly push: (exchange: Exchange, number: number, frames: readonly Frame[]) => void;

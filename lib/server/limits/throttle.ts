@@ -47,7 +47,8 @@ export function createThrottle(start: number, { rates, bucket, life, scheduler, 
   life.add(() => timer.clear());
 
   /**
-   * Returns false when the messages are dropped. @throws {ConnectionLostError} When the client does
+   * Returns false when the messages are dropped.
+   * @throws {ConnectionLostError} When the client does
    * not slow down.
    */
   const admitUnnumbered = (count: number): boolean => {

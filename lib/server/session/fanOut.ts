@@ -98,7 +98,8 @@ export class Burst {
 const CHANNEL_ACK_DELAY = 5_000;
 
 /**
- * Returns how long the ack of these messages may wait, in ms. @param ackDelay The time for all but
+ * Returns how long the ack of these messages may wait, in ms.
+ * @param ackDelay The time for all but
  * the messages of channels.
  */
 export function ackDelayOf(messages: readonly Message[], ackDelay: number): number {

@@ -7,11 +7,13 @@ import type { Message } from '../../message/types.js';
 export interface SystemMessagesOptions {
   /**
    * Whether the server answers a `system.ping` with a `system.pong`, which has the payload of the
-   * ping, and its id as the `correlationId`. @default true
+   * ping, and its id as the `correlationId`.
+   * @default true
    */
   readonly pong?: boolean;
   /**
-   * Whether the server sends a `system.shutdown` to each connected client when it stops. @default
+   * Whether the server sends a `system.shutdown` to each connected client when it stops.
+   * @default
    * true
    */
   readonly shutdown?: boolean;

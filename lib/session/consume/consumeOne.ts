@@ -43,7 +43,8 @@ export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, '
   /** Returns whether a subscriber receives the failures. @default false */
   readonly isWatched?: () => boolean;
   /**
-   * Calls the function that stores a dead letter; `outcome` ends the claim after that. @default
+   * Calls the function that stores a dead letter; `outcome` ends the claim after that.
+   * @default
    * only calls it
    */
   readonly protect?: (message: T, outcome: Outcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;

@@ -13,31 +13,36 @@ export type HandlerWork<R> = ObservableInput<R> | void;
 export interface ConsumeOptions<T, R, Tx> {
   /**
    * The maximum number of handlers that run at once. They start in order; only with 1 they also
-   * finish in order. @default 1
+   * finish in order.
+   * @default 1
    */
   readonly concurrency?: number;
   /**
    * The maximum number of messages that wait for a handler; a further one is dead at once, with an
    * `OverflowError`. It is for at-most-once messages, and for other streams; for messages with
-   * acks, the `window` of the session is the limit, and must be smaller. @default 10_000
+   * acks, the `window` of the session is the limit, and must be smaller.
+   * @default 10_000
    */
   readonly maxWaiting?: number;
   /**
    * How a failed handler is retried, as with `retryBackoff`; `false`: not at all.
    * `metadata.maxRetries` of a message, less its `retryCount`, takes the place of `maxRetries`, up
-   * to 100. @default 3 times, after 100, 200 and 400 ms
+   * to 100.
+   * @default 3 times, after 100, 200 and 400 ms
    */
   readonly retry?: Partial<Omit<RetryBackoffConfig, 'scheduler' | 'resetOnSuccess'>> | false;
   /**
    * Called with each message that has finally failed, and with its error: a `HandlerError`, whose
    * `cause` is the error of the last attempt, or an `OverflowError`. An exception ends the stream,
-   * and the message is not acked. @default `errors$` of the wire reports the error; if no wire
+   * and the message is not acked.
+   * @default `errors$` of the wire reports the error; if no wire
    * delivers the message, and there is no `deadLetter`, the error ends the stream
    */
   readonly onError?: (error: RxwireError, message: T) => void;
   /**
    * Stores each message that has finally failed. The message counts as processed when the work of
-   * this callback is done. @default `deadLetters.add` of the wire that delivers the message
+   * this callback is done.
+   * @default `deadLetters.add` of the wire that delivers the message
    */
   readonly deadLetter?: (letter: DeadLetter) => HandlerWork<unknown>;
   /**

@@ -157,7 +157,8 @@ export function parseWelcome(value: unknown): Welcome {
 }
 
 /**
- * Returns the limits of the other side. @throws {ProtocolError} When one of them is not a whole
+ * Returns the limits of the other side.
+ * @throws {ProtocolError} When one of them is not a whole
  * number from 1.
  */
 function parseLimits(value: unknown): ReceiveLimits {
@@ -208,7 +209,8 @@ export function credential(value: unknown): string {
 const MAX_NUMBER = 4_503_599_627_370_496;
 
 /**
- * @param name What the number is, for the error. @throws {ProtocolError} When the value is not a
+ * @param name What the number is, for the error.
+ * @throws {ProtocolError} When the value is not a
  *   whole number from 0.
  */
 export function whole(value: unknown, name: string, least = 0): number {

@@ -15,7 +15,8 @@ export function rejectionFields({ number, kind, code, reason }: NumberedRejectio
 }
 
 /**
- * Parses the rejections of a frame or of a stored cursor. @throws {ProtocolError} When a field is
+ * Parses the rejections of a frame or of a stored cursor.
+ * @throws {ProtocolError} When a field is
  * out of range.
  */
 export function readRejections(value: unknown): readonly NumberedRejection[] {

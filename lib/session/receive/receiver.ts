@@ -78,7 +78,8 @@ export class Receiver {
    * Accepts the numbers of a batch without its messages. Calls back with each number that is not
    * processed, and was not accepted before.
    *
-   * @throws {ConnectionLostError} When a number before the batch is missing. @throws
+   * @throws {ConnectionLostError} When a number before the batch is missing.
+   * @throws
    *   {ProtocolError} When the batch is beyond the window.
    */
   acceptWithout(first: number, count: number, size: number, onNumber: (number: number) => void): void {

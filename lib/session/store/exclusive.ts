@@ -15,13 +15,15 @@ export interface LocksLike {
 
 export interface ExclusiveOptions {
   /**
-   * The lock manager; `false`: the store opens without a lock. @default the browser's Web Locks, if
+   * The lock manager; `false`: the store opens without a lock.
+   * @default the browser's Web Locks, if
    * available
    */
   readonly locks?: LocksLike | false | undefined;
   /**
    * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
-   * other tab. @default false
+   * other tab.
+   * @default false
    */
   readonly steal?: boolean;
 }

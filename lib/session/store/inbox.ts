@@ -10,7 +10,8 @@ export interface Cursor {
   readonly finished: readonly number[];
   /**
    * The rejected messages whose sender may not know it yet. An inbox that does not store them loses
-   * only the reasons, for its senders. @default none
+   * only the reasons, for its senders.
+   * @default none
    */
   readonly rejections?: readonly NumberedRejection[] | undefined;
 }
@@ -44,7 +45,8 @@ export interface InboxLease extends InboxClaim {
   /**
    * Whether the sender was unknown when the session claimed it. Then the claim fences the sessions
    * of earlier hellos at its first write, which also replaces the state that they have stored
-   * since: the client was told that the server does not know it. @default false
+   * since: the client was told that the server does not know it.
+   * @default false
    */
   readonly isNew?: boolean | undefined;
 }
@@ -114,7 +116,8 @@ export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
   /**
-   * The dead letters that `commit` has stored: `deadLetters` of the wire. @default not accessible
+   * The dead letters that `commit` has stored: `deadLetters` of the wire.
+   * @default not accessible
    * by the wire
    */
   readonly deadLetters?: DeadLetterStore | undefined;
@@ -149,7 +152,8 @@ export interface Inbox<Tx = unknown> {
   remember(lease: InboxLease, session: unknown): MaybePromise<void>;
   /**
    * Ends the use of a sender: the session has ended. An inbox that forgets senders may forget this
-   * one from now on, and forgets no sender between `claim` and `release`. @default the inbox
+   * one from now on, and forgets no sender between `claim` and `release`.
+   * @default the inbox
    * forgets no sender
    */
   release?(lease: InboxLease): void;

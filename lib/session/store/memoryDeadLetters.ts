@@ -9,7 +9,8 @@ export interface MemoryDeadLettersOptions {
   readonly maxSize?: number;
   /**
    * The maximum size of all letters in bytes, as estimated. Above it, the oldest are evicted; the
-   * newest letter stays. @default 16_777_216: 16 MiB
+   * newest letter stays.
+   * @default 16_777_216: 16 MiB
    */
   readonly maxBytes?: number;
 }

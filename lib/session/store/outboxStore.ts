@@ -31,7 +31,8 @@ export interface Ticket {
   readonly rt: string;
   /**
    * The tokens of earlier welcomes after which no ack arrived, the latest first. A server that has
-   * stored the client may know only one of these. @default none
+   * stored the client may know only one of these.
+   * @default none
    */
   readonly former?: readonly string[] | undefined;
 }

@@ -2,7 +2,8 @@ import { noop } from 'rxjs';
 import { isPromise } from '../../internal/maybeAsync.js';
 
 /**
- * Runs an effect of the application. @throws {TypeError} If it returns a promise: its writes would
+ * Runs an effect of the application.
+ * @throws {TypeError} If it returns a promise: its writes would
  * not be in the transaction.
  */
 export function runEffect<Tx>(effect: (transaction: Tx) => unknown, transaction: Tx): void {

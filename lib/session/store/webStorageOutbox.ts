@@ -12,14 +12,16 @@ import { createStorageArea, type StorageArea, type StorageLike } from './storage
 export interface WebStorageOutboxOptions extends ExclusiveOptions {
   /**
    * The storage. Do not use `sessionStorage`: a duplicated tab would be a second owner of the same
-   * outbox. @default localStorage
+   * outbox.
+   * @default localStorage
    */
   readonly storage?: StorageLike | undefined;
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
   /**
    * The maximum size of its frames in bytes. A site has room for about 5 million characters, and 3
-   * bytes take 4. @default 2_097_152: 2 MiB
+   * bytes take 4.
+   * @default 2_097_152: 2 MiB
    */
   readonly maxBytes?: number;
 }

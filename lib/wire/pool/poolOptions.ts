@@ -13,18 +13,21 @@ export interface PoolOptions<W extends Wire = Wire> {
   /** Callers that may wait at once. @default 1_000 */
   readonly maxWaiting?: number;
   /**
-   * How long a wire may be idle, in ms, before it is closed if there are more than `min`. @default
+   * How long a wire may be idle, in ms, before it is closed if there are more than `min`.
+   * @default
    * 60_000
    */
   readonly idleTimeout?: number;
   /**
    * How long the wires may take to close when the pool is destroyed, in ms; after that they are
-   * unsubscribed. @default 10_000
+   * unsubscribed.
+   * @default 10_000
    */
   readonly drainTimeout?: number;
   /**
    * The delay before a wire that has failed is replaced, in ms; doubled with each failure until a
-   * wire connects. @default 500
+   * wire connects.
+   * @default 500
    */
   readonly initialInterval?: number;
   /** The maximum of this delay, in ms. @default 30_000 */
