@@ -3,6 +3,7 @@
  * relative link, picture and anchor must lead to something that is packed, and each page must be reachable from README.md.
  */
 import { readdirSync } from 'node:fs';
+import { filesBelow } from './support/filesBelow.js';
 import { checkLinks, unreachablePages } from './support/markdownLinks.js';
 import { packedFiles } from './support/pack.js';
 import { root } from './support/run.js';
@@ -10,8 +11,7 @@ import { root } from './support/run.js';
 const isPage = (file: string): boolean => file.endsWith('.md');
 
 function repositoryPages(): readonly string[] {
-  const below = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`);
-  return [...readdirSync(root), ...below].filter(isPage);
+  return [...readdirSync(root).filter(isPage), ...filesBelow(`${root}docs`, '.md').map((file) => file.slice(root.length))];
 }
 
 function report(place: string, count: number, faults: readonly string[]): void {

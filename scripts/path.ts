@@ -3,7 +3,7 @@
  * over budget. The last line is JSON.
  */
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import { SourceMap, type SourceMapPayload } from 'node:module';
@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import type * as Rxwire from '../lib/index.js';
 import type * as RxwireServer from '../lib/server/index.js';
+import { filesBelow } from './support/filesBelow.js';
 import { root } from './support/run.js';
 
 interface Counts {
@@ -38,9 +39,7 @@ const built = `${root}.tmp/path/${process.pid}/`;
 
 /** Compiles lib/ file by file, and removes nothing but the types: each function is a function of the source. */
 async function compile(): Promise<void> {
-  const entryPoints = readdirSync(`${root}lib`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => `${root}lib/${file}`);
+  const entryPoints = [...filesBelow(`${root}lib`, '.ts')];
   const options = { platform: 'node', format: 'esm', target: 'es2022', sourcemap: 'external' } as const;
   await build({ entryPoints, outdir: built, outbase: `${root}lib`, ...options });
 }

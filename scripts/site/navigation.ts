@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { filesBelow } from '../support/filesBelow.js';
 import { linkTargets } from '../support/markdownLinks.js';
 import { root } from '../support/run.js';
 import { isExternal, linkedFile, linkTo, sitePage } from './sitePaths.js';
@@ -22,10 +23,7 @@ export function startPage(): string {
 
 /** The Markdown files of `docs`: each is a page of the site. */
 export function pagesOfDocs(): readonly string[] {
-  return readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.md') && !file.includes('node_modules'))
-    .map((file) => `docs/${file}`)
-    .sort();
+  return filesBelow(`${root}docs`, '.md').map((file) => file.slice(root.length));
 }
 
 /**

@@ -1,18 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { filesBelow } from '../../scripts/support/filesBelow.js';
 import { compile, type Compiled } from './compile.js';
 import { examplesOf, unchecked, type Example } from './extract.js';
 import { run } from './run.js';
 
-const below = (folder: string, ending: string): readonly string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith(ending))
-    .map((file) => join(folder, file));
 /** `DOCS=docs/guide/wire.md,docs/errors.md` in the environment checks these files alone. */
 const chosen = process.env['DOCS']?.split(',');
-const files = [...readdirSync('.').filter((file) => file.endsWith('.md')), ...below('docs', '.md'), ...below('lib', '.ts')].filter(
-  (file) => chosen?.some((path) => file.startsWith(path)) ?? true,
-);
+const files = [
+  ...readdirSync('.').filter((file) => file.endsWith('.md')),
+  ...filesBelow('docs', '.md'),
+  ...filesBelow('lib', '.ts'),
+].filter((file) => chosen?.some((path) => file.startsWith(path)) ?? true);
 const texts = files.map((file) => [file, readFileSync(file, 'utf8')] as const);
 const compiled = compile(texts.flatMap(([file, text]) => examplesOf(file, text)));
 

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import ts from 'typescript';
+import { filesBelow } from '../../scripts/support/filesBelow.js';
 
 /** One import of a module, as written in a file of lib/. */
 export interface Import {
@@ -24,10 +25,7 @@ export function libImports(): readonly Import[] {
 }
 
 export function libFiles(): readonly string[] {
-  return readdirSync('lib', { recursive: true, encoding: 'utf8' })
-    .map((file) => file.replaceAll('\\', '/'))
-    .filter((file) => file.endsWith('.ts'))
-    .sort();
+  return filesBelow('lib', '.ts').map((file) => file.slice('lib/'.length));
 }
 
 /** What a source text imports: statements, re-exports, `import('…')`, and types written as `import('…').Name`. */

@@ -1,11 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { filesBelow } from '../../scripts/support/filesBelow.js';
 
 const WIDTH = 100;
-const filesBelow = (folder: string, ending: string): readonly string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith(ending) && !file.includes('node_modules'))
-    .map((file) => join(folder, file));
 const pages = [...readdirSync('.').filter((file) => file.endsWith('.md')), ...filesBelow('docs', '.md')];
 
 /** The lines of prose that are too wide, and could be broken at a space: code, tables, headings and addresses may be wider. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { filesBelow } from '../../scripts/support/filesBelow.js';
 
 const PAGE = 'docs/requirements.md';
 const rows = [...readFileSync(PAGE, 'utf8').matchAll(/^\| (?!what |-)(.+?) \| \[[^\]]+\]\((\S+)\) \| `(\S+)` \|$/gm)].map(
@@ -65,9 +66,9 @@ it('the files of requirements are there', () => {
 const proofs = [
   ...readFileSync(PAGE, 'utf8').matchAll(/^\| (?!what |-)(.+?) \| (?:\[[^\]]+\]\((\S+)\)|[^|`]+`docs\/([^`]+)`) \| `([^`]*\s[^`]*)` \|$/gm),
 ].map(([, name, link, path, title]) => [name!, link ?? path!, title!] as const);
-const specs = readdirSync('spec', { recursive: true, encoding: 'utf8' })
-  .filter((file) => /^(?!house).*\.ts$/.test(file))
-  .map((file) => readFileSync(`spec/${file}`, 'utf8'))
+const specs = filesBelow('spec', '.ts')
+  .filter((file) => !file.startsWith('spec/house'))
+  .map((file) => readFileSync(file, 'utf8'))
   .join('\n');
 
 it(`${PAGE} names tests for transports, codecs, delivery and scenarios`, () => {

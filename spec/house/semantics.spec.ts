@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { filesBelow } from '../../scripts/support/filesBelow.js';
 
-const specs = readdirSync('spec', { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.spec.ts'))
-  .map((file) => readFileSync(`spec/${file}`, 'utf8'))
+const specs = filesBelow('spec', '.spec.ts')
+  .map((file) => readFileSync(file, 'utf8'))
   .join('\n');
 const rows = readFileSync('docs/semantics.md', 'utf8').match(/^\| (?!fault).*$/gm) ?? [];
 const proofs = rows.map((row) => /^(?:\|[^|]*){4}\| `([^`]+)` \|$/.exec(row)?.[1] ?? row);
