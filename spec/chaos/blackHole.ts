@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { failNetwork, type NetworkFailure } from '../support/failNetwork.js';
 import type { SidePlan } from './plan.js';
 import type { Setup } from './processes.js';
 import type { Tally } from './reconcile.js';
 import { createWorld } from './world.js';
 
 /** How long it takes, in ms. */
-export interface BlackHolePlan {
+export interface BlackHolePlan extends NetworkFailure {
   readonly before: number;
-  readonly silence: number;
-  readonly refused: number;
   readonly after: number;
   readonly ping: number;
   readonly reconnect: Setup['reconnect'];
@@ -38,14 +37,7 @@ export async function fallIntoBlackHole({ before, silence, refused, after, ping,
     ...{ ping, reconnect, openTimeout: ping },
   });
   await sleep(before);
-  proxy.weather({ up: { swallow: true }, down: { swallow: true } });
-  await sleep(silence);
-  proxy.weather({});
-  proxy.refuse();
-  proxy.cut();
-  await sleep(refused);
-  await proxy.accept();
-  const over = Date.now();
+  const over = await failNetwork(proxy, { silence, refused });
   await sleep(after);
   const { failures, tallies, journal } = await end();
 

@@ -1,16 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
 import { examplesOf } from '../docs/extract.js';
 import { eventually } from '../support/eventually.js';
+import { killExamples, startProgram } from '../support/exampleProcess.js';
 import { freePort } from '../support/freePort.js';
 
 const PAGE = 'docs/getting-started.md';
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-started-'));
-const running: ChildProcess[] = [];
 
 /** Bundles a program of the page, and returns its path. */
 function program(containing: string, port: number): string {
@@ -21,33 +19,22 @@ function program(containing: string, port: number): string {
   return outfile;
 }
 
-/** Starts a program in the folder, as the reader of the page does. */
-function start(path: string): { readonly process: ChildProcess; readonly printed: () => string } {
-  const child = spawn(process.execPath, [path], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-  running.push(child);
-  return { process: child, printed: () => printed };
-}
-
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
+afterEach(async () => {
+  await killExamples();
   rmSync(folder, { recursive: true, force: true });
 });
 
 it('step 5 counts each ticket once, although the server is killed three times', async () => {
   const port = await freePort();
   const [serverPath, clientPath] = [program('lmdbStore(', port), program('lmdbOutbox(', port)];
-  let server = start(serverPath);
-  await eventually(() => expect(server.printed()).toContain(': 0 tickets are sold'), 10_000);
-  const client = start(clientPath);
+  let server = startProgram(serverPath, [], folder);
+  await eventually(() => expect(server.stdout()).toContain(': 0 tickets are sold'), 10_000);
+  const client = startProgram(clientPath, [], folder);
   for (const ticket of [40, 90, 140]) {
-    await eventually(() => expect(client.printed()).toContain(`sold ticket ${ticket}\n`), 20_000);
-    server.process.kill('SIGKILL');
-    await once(server.process, 'exit');
-    server = start(serverPath);
-    await eventually(() => expect(server.printed()).toContain(' tickets are sold'), 10_000);
+    await eventually(() => expect(client.stdout()).toContain(`sold ticket ${ticket}\n`), 20_000);
+    await server.kill();
+    server = startProgram(serverPath, [], folder);
+    await eventually(() => expect(server.stdout()).toContain(' tickets are sold'), 10_000);
   }
-  const [code] = (await once(client.process, 'exit')) as [number];
-  expect([code, client.printed().trim().split('\n').at(-1)]).toEqual([0, 'the server counted 200']);
+  expect([await client.exited, client.stdout().trim().split('\n').at(-1)]).toEqual([0, 'the server counted 200']);
 }, 60_000);

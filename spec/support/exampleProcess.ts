@@ -19,7 +19,12 @@ const running = new Set<ExampleProcess>();
 
 /** Starts an example of docs/examples/node. */
 export function startExample(name: string, ...args: readonly string[]): ExampleProcess {
-  const child = spawn(process.execPath, [bundle(`docs/examples/node/${name}.ts`), ...args], { stdio: 'pipe' });
+  return startProgram(bundle(`docs/examples/node/${name}.ts`), args);
+}
+
+/** Starts a program, in the folder `cwd` if there is one. {@link killExamples} ends it. */
+export function startProgram(path: string, args: readonly string[] = [], cwd?: string): ExampleProcess {
+  const child = spawn(process.execPath, [path, ...args], { stdio: 'pipe', cwd });
   const text = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (chunk: Buffer) => (text[stream] += chunk.toString()));
   // It may end before it has read everything.

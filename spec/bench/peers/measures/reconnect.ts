@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { failNetwork } from '../../../support/failNetwork.js';
 import { tcpProxy } from '../../../support/tcpProxy.js';
 import { judge } from '../judge.js';
 import type { Progress } from '../progress.js';
@@ -38,14 +39,7 @@ async function fallIntoBlackHole({ peer, variant = {} }: Side, plan: ReconnectPl
       const { every, before, silence, refused, after, patience } = plan;
       const sending = client.call.stream({ every, ms: before + silence + refused + after });
       await sleep(before);
-      proxy.weather({ up: { swallow: true }, down: { swallow: true } });
-      await sleep(silence);
-      proxy.weather({});
-      proxy.refuse();
-      proxy.cut();
-      await sleep(refused);
-      await proxy.accept();
-      const over = Date.now();
+      const over = await failNetwork(proxy, plan);
       const sent = await sending;
       const give = Date.now() + patience;
       for (;;) {
