@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addBench } from './benchCommand.js';
 import { createCommandContext, type CommandContext } from './commandContext.js';
-import { RxwireError } from '../errors.js';
+import { pointerOf, RxwireError } from '../errors/rxwireError.js';
 import { reasonOf } from './connectionOptions.js';
 import { ExitCode, exitCodeOf } from './exitCode.js';
 import { addInspect } from './inspectCommand.js';
@@ -58,7 +58,6 @@ function usageCode({ exitCode }: CommanderError): number {
 
 /** Reports the error, and returns its exit code. */
 function fail(error: unknown, context: CommandContext | undefined): number {
-  const pointer = error instanceof RxwireError ? error.message.slice(error.text.length) : '';
-  context?.note(reasonOf(error) + pointer);
+  context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
   return exitCodeOf(error);
 }

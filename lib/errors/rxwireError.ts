@@ -39,7 +39,7 @@ export type ErrorCode =
   | 'ERR_UNSUPPORTED'
   | 'ERR_WIRE_CLOSED';
 
-/** What follows the sentence in the message of an error, before the anchor of its code. */
+/** The text between the sentence of an error and the anchor of its code. */
 export const POINTER = ' (see rxwire/docs/errors.md#';
 
 /**
@@ -82,13 +82,17 @@ export function textOf(error: Error): string {
   return error instanceof RxwireError ? error.text : error.message;
 }
 
+/** Returns the part of a message that names the heading; empty for an error of other code. */
+export function pointerOf(error: Error): string {
+  return error.message.slice(textOf(error).length);
+}
+
 /**
  * Returns the message of an error with the text of one of its causes, before the address of the
  * heading.
  */
 export function messageWith(error: Error, reason: string): string {
-  const text = textOf(error);
-  return `${text}: ${reason}${error.message.slice(text.length)}`;
+  return `${textOf(error)}: ${reason}${pointerOf(error)}`;
 }
 
 /**
