@@ -1,7 +1,7 @@
 import type { Ran, Run } from './client.js';
 import type { Task } from './clients.js';
 
-/** Of the samples, the latest are kept; allocated once, so that no run pays for the memory. */
+/** The latest samples; allocated once, so that no run pays for the memory. */
 const samples = new Float64Array(2 ** 16);
 
 /** With several tasks open, the clock is read once in this many completions: a reading costs 0.1 µs, an eighth of a message in a batch. */

@@ -31,7 +31,7 @@ function sidesOf(steps: typeof STEPS): Sides {
 
 const SIDES = sidesOf(STEPS);
 
-/** What each feature costs, beside the step before. */
+/** The cost of each feature, beside the step before. */
 export const ladder: Measure = {
   estimate: [65, 6],
   async run({ rounds, turn, warmUp, warmUpAlone, inFlight }, begin) {
@@ -61,7 +61,7 @@ export const ladder: Measure = {
       tables: [
         tableOf({
           key: 'ladder',
-          title: `What each feature costs: ${SIZE} B, ${inFlight} in flight, and alone`,
+          title: `The cost of each feature: ${SIZE} B, ${inFlight} in flight, and alone`,
           baseline: STEP_BEFORE,
           columns: [
             {
@@ -69,7 +69,7 @@ export const ladder: Measure = {
               title: 'messages',
               unit: 'per second',
               isCost: false,
-              chart: `What each feature costs: messages a second, ${SIZE} B, ${inFlight} in flight`,
+              chart: `The cost of each feature: messages a second, ${SIZE} B, ${inFlight} in flight`,
             },
             { key: 'cpu', title: 'CPU of both ends a message', unit: 'µs', isCost: true },
             { key: 'alone', title: 'CPU of both ends, alone', unit: 'µs', isCost: true },
