@@ -1,6 +1,6 @@
 /**
- * npm run path: which functions of lib/ one acked message calls, and how often, from `wire.send(createMessage(…))` to its ack. With -- --check it fails
- * over budget. The last line is JSON.
+ * npm run path: which functions of lib/ one acked message calls, and how often, from `wire.send(createMessage(…))` to its ack; then the same for
+ * the opening of a connection. The calls of RxJS's own functions are counted, too. With -- --check it fails over budget. The last line is JSON.
  */
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
@@ -20,16 +20,23 @@ import { root } from './support/run.js';
 interface Counts {
   readonly files: number;
   readonly functions: number;
+  /** The calls of functions of lib/. */
   readonly calls: number;
+  /** The calls of functions of RxJS. */
+  readonly rxjs: number;
 }
 
-/** What one message may take, client and server together. A function of both sides counts once, and each of its calls counts. */
-const BUDGET: Counts = { files: 42, functions: 180, calls: 304 };
-/** Messages before the first that is counted. */
+/** What an action may take, client and server together. A function of both sides counts once, and each of its calls counts. */
+const BUDGETS = {
+  message: { files: 42, functions: 180, calls: 304, rxjs: 310 },
+  connection: { files: 82, functions: 485, calls: 970, rxjs: 3_300 },
+} satisfies Readonly<Record<string, Counts>>;
+type Action = keyof typeof BUDGETS;
+/** How often each action runs before it is counted. */
 const WARM_UP = 5;
-/** Messages that are counted, one by one: the counts of the median are printed. */
+/** How often each action is counted, one by one: the counts of the median are printed. */
 const COUNTED = 5;
-/** How long both sides must be quiet before and after a message, in ms: an ack may be delayed by less than that. */
+/** How long both sides must be quiet before and after an action, in ms: an ack may be delayed by less than that. */
 const QUIET = 500;
 const PAYLOAD = 'x'.repeat(100);
 /** The interval of pings, in ms: no ping falls into the time that is counted. */
@@ -52,6 +59,12 @@ interface Called {
   readonly count: number;
 }
 
+/** The functions of lib/ that one action called, and the number of calls of RxJS's functions. */
+interface Calls {
+  readonly own: readonly Called[];
+  readonly rxjs: number;
+}
+
 /** Finds the line of the source at an offset of a compiled file. */
 function linesOf(file: string): (offset: number) => number {
   const text = readFileSync(file, 'utf8');
@@ -63,37 +76,41 @@ function linesOf(file: string): (offset: number) => number {
   };
 }
 
-/** The functions of lib/ that were called since the last time that this was asked. */
-async function takeCalls(session: Session): Promise<readonly Called[]> {
+/** The functions that were called since the last time that this was asked. */
+async function takeCalls(session: Session): Promise<Calls> {
   const { result } = await session.post('Profiler.takePreciseCoverage');
-  return result
-    .filter(({ url }) => url.startsWith(pathToFileURL(built).href))
-    .flatMap(({ url, functions }) => {
-      const path = fileURLToPath(url);
-      const file = path.slice(built.length).replace(/\.js$/, '.ts');
-      const called = functions.map(({ functionName: name, ranges: [range] }) => ({
-        name,
-        count: range?.count ?? 0,
-        offset: range?.startOffset ?? 0,
-      }));
-      // The range of a module itself begins at 0, and is no function.
-      const counted = called.filter(({ count, offset }) => count > 0 && offset > 0);
-      if (counted.length === 0) return [];
-      const lineOf = linesOf(path);
-      return counted.map(({ name, count, offset }) => ({ file, line: lineOf(offset), name, count }));
-    });
+  const own: Called[] = [];
+  let rxjs = 0;
+  for (const { url, functions } of result) {
+    // The range of a module itself begins at 0, and is no function.
+    const called = functions.flatMap(({ functionName: name, ranges: [range] }) =>
+      range && range.count > 0 && range.startOffset > 0 ? [{ name, count: range.count, offset: range.startOffset }] : [],
+    );
+    if (url.includes('/node_modules/rxjs/')) rxjs += called.reduce((sum, { count }) => sum + count, 0);
+    if (!url.startsWith(pathToFileURL(built).href) || called.length === 0) continue;
+    const path = fileURLToPath(url);
+    const file = path.slice(built.length).replace(/\.js$/, '.ts');
+    const lineOf = linesOf(path);
+    own.push(...called.map(({ name, count, offset }) => ({ file, line: lineOf(offset), name, count })));
+  }
+  return { own, rxjs };
 }
 
-function countsOf(called: readonly Called[]): Counts {
+function countsOf({ own, rxjs }: Calls): Counts {
   return {
-    files: new Set(called.map(({ file }) => file)).size,
-    functions: called.length,
-    calls: called.reduce((sum, { count }) => sum + count, 0),
+    files: new Set(own.map(({ file }) => file)).size,
+    functions: own.length,
+    calls: own.reduce((sum, { count }) => sum + count, 0),
+    rxjs,
   };
 }
+const totalOf = (calls: Calls): number => countsOf(calls).calls + calls.rxjs;
 
-/** Sends messages one by one from a client to a server, exactly-once, and takes the calls of each when its ack has arrived and both sides are quiet. */
-async function measure(): Promise<readonly (readonly Called[])[]> {
+/**
+ * Runs each action several times, and takes the calls of each run when it has ended and both sides are quiet. The messages go from one client to
+ * the server, exactly-once; each connection is that of a new client.
+ */
+async function measure(): Promise<Readonly<Record<Action, readonly Calls[]>>> {
   const session = new Session();
   session.connect();
   // Before the first import: V8 counts only the calls of functions that it compiles from now on.
@@ -106,26 +123,37 @@ async function measure(): Promise<readonly (readonly Called[])[]> {
   await once(server, 'listening');
   listen(server, { pingInterval: PING_INTERVAL }).subscribe((served) => served.subscribe());
   const { port } = server.address() as AddressInfo;
-  const wire = connect({ link: webSocket(`ws://127.0.0.1:${port}/wire`), codec: msgpack(), delivery: 'exactly-once' });
-  const send = async (): Promise<void> => {
-    await wire.send(createMessage('path.item', PAYLOAD));
-    await sleep(QUIET);
+  const open = (): Rxwire.Wire => connect({ link: webSocket(`ws://127.0.0.1:${port}/wire`), codec: msgpack(), delivery: 'exactly-once' });
+  const repeated = async (action: () => Promise<unknown>, after?: () => void): Promise<readonly Calls[]> => {
+    const all: Calls[] = [];
+    for (let count = 0; count < WARM_UP + COUNTED; count++) {
+      await takeCalls(session);
+      await action();
+      await sleep(QUIET);
+      if (count >= WARM_UP) all.push(await takeCalls(session));
+      after?.();
+      await sleep(QUIET);
+    }
+    return all.sort((one, other) => totalOf(one) - totalOf(other));
   };
 
-  for (let count = 0; count < WARM_UP; count++) await send();
-  const all: (readonly Called[])[] = [];
-  while (all.length < COUNTED) {
-    await takeCalls(session);
-    await send();
-    all.push(await takeCalls(session));
-  }
-  return all;
+  let wire = open();
+  const message = await repeated(() => wire.send(createMessage('path.item', PAYLOAD)));
+  wire.complete();
+  const connection = await repeated(
+    () => {
+      wire = open();
+      return new Promise<void>((resolve) => wire.state$.subscribe(({ status }) => status === 'connected' && resolve()));
+    },
+    () => wire.complete(),
+  );
+  return { message, connection };
 }
 
-function print(called: readonly Called[]): void {
-  for (const file of [...new Set(called.map((one) => one.file))].sort()) {
-    const functions = called.filter((one) => one.file === file);
-    console.log(`${String(countsOf(functions).calls).padStart(5)}  ${file}`);
+function print({ own }: Calls): void {
+  for (const file of [...new Set(own.map((one) => one.file))].sort()) {
+    const functions = own.filter((one) => one.file === file);
+    console.log(`${String(functions.reduce((sum, { count }) => sum + count, 0)).padStart(5)}  ${file}`);
     for (const { name, line, count } of functions.sort((one, other) => one.line - other.line))
       console.log(`${String(count).padStart(11)} × ${name || '(anonymous)'}, line ${line}`);
   }
@@ -134,15 +162,19 @@ function print(called: readonly Called[]): void {
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 try {
   await compile();
-  const all = [...(await measure())].sort((one, other) => countsOf(one).calls - countsOf(other).calls);
-  const median = all[Math.floor(all.length / 2)] ?? [];
-  const counts = countsOf(median);
-  print(median);
-  console.log(`\ncalls of each of ${COUNTED} messages: ${all.map((called) => countsOf(called).calls).join(', ')}`);
-  const over = (['files', 'functions', 'calls'] as const).filter((key) => counts[key] > BUDGET[key]);
-  for (const key of over) console.log(`OVER BUDGET: ${counts[key]} ${key}, of ${BUDGET[key]}`);
+  const measured = await measure();
+  const counts: Partial<Record<Action, Counts>> = {};
+  for (const action of ['message', 'connection'] as const) {
+    const median = measured[action][Math.floor(COUNTED / 2)] as Calls;
+    const found = (counts[action] = countsOf(median));
+    console.log(`\n== one ${action}`);
+    print(median);
+    console.log(`calls of each of ${COUNTED}, with RxJS's own: ${measured[action].map(totalOf).join(', ')}`);
+    const over = (['files', 'functions', 'calls', 'rxjs'] as const).filter((key) => found[key] > BUDGETS[action][key]);
+    for (const key of over) console.log(`OVER BUDGET: one ${action}: ${found[key]} ${key}, of ${BUDGETS[action][key]}`);
+    if (values.check && over.length > 0) process.exitCode = 1;
+  }
   console.log(JSON.stringify(counts));
-  if (values.check && over.length > 0) process.exitCode = 1;
 } finally {
   rmSync(built, { recursive: true, force: true });
   // The server and the client still run.
