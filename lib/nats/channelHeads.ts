@@ -75,7 +75,7 @@ export function createChannelHeads(context: NatsContext, reader: EntryReader, ep
     known.set(subject, head);
     const [oldest] = known.size > MAX_CHANNELS ? known.keys() : [];
     if (oldest !== undefined) known.delete(oldest);
-    epochs.observe(head.seq);
+    epochs.observe(head.seq, head.epoch);
     return head;
   };
   const add = (head: ChannelHead, { seq }: Pick<StreamEntry, 'seq'>, messages: readonly Message[]): LoadedHead['read'] =>

@@ -88,7 +88,6 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
   const check = async (): Promise<number> => {
     const { state, cluster } = await opener.info();
     const streamEpoch = await epochs.verify();
-    epochs.observe(state.last_seq);
     if (epoch.set(streamEpoch.epoch)) tails.fail('another epoch has begun');
     const leader = cluster?.leader ?? '';
     // The entries that a new leader has taken over were not copied.

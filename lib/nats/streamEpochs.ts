@@ -25,8 +25,8 @@ export interface Epochs {
   readonly current: () => Promise<StreamEpoch>;
   /** Writes the same marker again, before it is evicted as an old message. */
   readonly refresh: (streamEpoch: StreamEpoch) => Promise<void>;
-  /** Reports an entry that the stream has. */
-  readonly observe: (seq: number) => void;
+  /** Reports an entry that the stream has in an epoch. */
+  readonly observe: (seq: number, epoch: string) => void;
   /**
    * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has
    * seen of it, and still is after a pause. It has lost it with the power of its machines, and uses
@@ -66,11 +66,21 @@ export function createEpochs({ client, manager, stream, subjects, timeout, sched
     }
     throw new StoreError('nats', 'corrupt', new Error('the mark of the epoch does not stay'));
   };
-  const isShort = async (): Promise<boolean> => (await (await manager()).streams.info(stream)).state.last_seq < seen.head;
+  const observe = (seq: number, epoch: string): void => {
+    // Another epoch may number its entries anew.
+    if (epoch === seen.epoch) seen.head = Math.max(seen.head, seq);
+  };
+  const isShort = async (): Promise<boolean> => {
+    // The stream may grow while the answer is under way.
+    const { head, epoch } = seen;
+    const { state } = await (await manager()).streams.info(stream);
+    observe(state.last_seq, epoch);
+    return state.last_seq < head;
+  };
 
   return {
     current,
-    observe: (seq) => void (seen.head = Math.max(seen.head, seq)),
+    observe,
     async verify() {
       const streamEpoch = await current();
       if (!(await isShort())) return streamEpoch;

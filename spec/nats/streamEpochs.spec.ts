@@ -36,20 +36,40 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
     const before = await epochs.current();
     await other.current();
     expect((await epochs.verify()).epoch).toBe(before.epoch);
-    for (const one of [epochs, other]) one.observe(before.marker + 1_000);
+    for (const one of [epochs, other]) one.observe(before.marker + 1_000, before.epoch);
     const [first, second] = await Promise.all([epochs.verify(), other.verify()]);
     expect([first.epoch === before.epoch, second.epoch === first.epoch]).toEqual([false, true]);
     // What was before belongs to the one before.
     expect(first.since).toBeGreaterThan(before.marker);
+    // A report that is late is of entries that are lost.
+    epochs.observe(before.marker + 1_000, before.epoch);
+    expect((await epochs.verify()).epoch).toBe(first.epoch);
   });
 
   it('is the same while a new leader finds the last entries of the stream', async () => {
     const { context, epochs } = await epochsOf('late');
     const before = await epochs.current();
-    epochs.observe(before.marker + 1);
+    epochs.observe(before.marker + 1, before.epoch);
     const verified = epochs.verify();
     await context.client.publish(context.subjects.of('a'), '');
     expect((await verified).epoch).toBe(before.epoch);
+  });
+
+  it('is the same while the stream grows during each request for its end', async () => {
+    const { context } = await epochsOf('busy');
+    const manager: typeof context.manager = async (limit) => {
+      const real = await context.manager(limit);
+      const info: typeof real.streams.info = async (...args) => {
+        const answer = await real.streams.info(...args);
+        // This server appends while the answer is under way.
+        epochs.observe((await context.client.publish(context.subjects.of('a'), 'x')).seq, before.epoch);
+        return answer;
+      };
+      return { ...real, streams: Object.assign(Object.create(real.streams) as typeof real.streams, { info }) };
+    };
+    const epochs = createEpochs({ ...context, manager });
+    const before = await epochs.current();
+    expect((await epochs.verify()).epoch).toBe(before.epoch);
   });
 
   it('starts again when its mark was overwritten', async () => {

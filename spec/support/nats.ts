@@ -17,6 +17,7 @@ export async function startNats(program: string) {
   await server.start();
   const { connect: connectTo, closeAll } = createConnections(() => [`127.0.0.1:${server.port()}`]);
   return {
+    port: server.port,
     kill: server.kill,
     start: server.start,
     connect: connectTo,
