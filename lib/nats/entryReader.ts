@@ -134,6 +134,9 @@ const FETCH_PAUSE = 20;
 
 /**
  * Reads the entries of a range with a consumer, as far as it has them, until `take` returns true.
+ *
+ * @throws {Error} Delivered, if some were lost on their way. The consumer does not send an entry
+ *   again, and the client of NATS continues behind the lost ones when it has reconnected.
  */
 async function fetchEntries(
   context: NatsContext,
@@ -142,13 +145,14 @@ async function fetchEntries(
 ): Promise<void> {
   const info = await addConsumer(context, subject, from);
   const consumer = context.client.consumers.getConsumerFromInfo(info);
-  let [left, attempts] = [info.num_pending, 0];
+  let [left, attempts, delivered] = [info.num_pending, 0, 0];
   try {
     while (left > 0) {
       let count = 0;
       try {
         for await (const message of await consumer.fetch({ max_messages: Math.min(left, PAGE), expires: EXPIRES })) {
           count++;
+          if (message.info.deliverySequence !== ++delivered) throw new Error('entries were lost on their way from NATS');
           left = message.seq >= until ? 0 : message.info.pending;
           if (message.seq <= until && take(entryOf(message))) return;
         }
