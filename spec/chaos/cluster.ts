@@ -8,6 +8,7 @@ import { pathOf } from '../support/debian.js';
 import { freePort } from '../support/freePort.js';
 import { startNatsCluster, type NatsServers } from '../support/nats.js';
 import { startNginx } from '../support/nginx.js';
+import { checkLogs, startChannels, type ChannelTotals } from './channels.js';
 import { nothingDone, type Done } from './faults.js';
 import { readJournals } from './journal.js';
 import { createActor, createLives, createRespawned, type NodeSetup, type Respawned, type Told } from './processes.js';
@@ -25,11 +26,13 @@ export interface ClusterOptions {
 export interface ClusterOutcome extends Outcome {
   /** How long each welcome took after its hello, in ms. */
   readonly welcomes: readonly number[];
+  readonly channels: ChannelTotals | undefined;
 }
 
 const NAME = 'rx';
 const NODES = ['a', 'b', 'c'] as const;
 const CLIENTS = 6;
+const CHANNELS = Array.from({ length: 40 }, (_, index) => `room.${index}`);
 /** How long it may take until all is delivered, once nothing fails any more, in ms. */
 const CALM = 60_000;
 const LEVELS = ['at-least-once', 'exactly-once'] as const;
@@ -63,6 +66,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
       name: NAME,
       nats: nats.urls(),
       replicas: 3,
+      channels: CHANNELS,
       sabotage,
     };
     mkdirSync(setup.folder, { recursive: true });
@@ -99,19 +103,25 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
   });
   await Promise.all(nodes.map(({ restart }) => restart()));
   await Promise.all(clients.map((client) => client.start()));
+  const channels = await startChannels(
+    { ...TIMES, port: nginx.port, openTimeout: 3_000, name: NAME, nats: nats.urls(), replicas: 3, names: CHANNELS },
+    (reason) => failures.push(reason),
+  );
 
   const end = performance.now() + storm;
   while (performance.now() < end && failures.length === 0) {
     await sleep(chance.whole(0, 2_000));
     await befall(nodes, nats, chance, done);
   }
-  clients.forEach((client) => client.calm());
+  for (const actor of [...clients, channels]) actor.calm();
   nodes.forEach((node) => node.send('calm'));
-  for (let waited = 0; drained.size < 2 * CLIENTS && failures.length === 0; waited += 100) {
+  for (let waited = 0; (drained.size < 2 * CLIENTS || !channels.totals()) && failures.length === 0; waited += 100) {
     if (waited >= CALM) failures.push(`not all is acked after ${CALM} ms: ${[...drained].join(', ')}`);
     await sleep(100);
   }
-  await Promise.all([...clients, ...nodes].map((actor) => actor.kill()));
+  await Promise.all([...clients, channels, ...nodes].map((actor) => actor.kill()));
+  const totals = channels.totals();
+  if (totals) failures.push(...(await checkLogs(connection, `${NAME}-channels`, totals)));
   const sides = await Promise.all(
     Array.from({ length: CLIENTS }, async (_, index) => {
       const client = `client${index}`;
@@ -127,7 +137,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
   const results = sides.flat();
   failures.push(...results.flatMap(({ breaches }) => breaches.map(describeBreach)));
   if (failures.length === 0) rmSync(folder, { recursive: true });
-  return { seed, done, failures, tallies: results.map(({ tallies }) => tallies), folder, welcomes };
+  return { seed, done, failures, tallies: results.map(({ tallies }) => tallies), folder, welcomes, channels: totals };
 }
 
 /** Does one thing to the cluster; at the end all run. */

@@ -6,15 +6,18 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { defer, endWith, fromEvent, ignoreElements, ReplaySubject, retry, takeUntil, timer } from 'rxjs';
-import { consume, type Wire } from '../../lib/index.js';
+import { consume, hub, type Message, type Wire } from '../../lib/index.js';
 import { natsCluster } from '../../lib/nats/index.js';
 import { listen, type Principal, type ServerWire } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
 import { createJournal } from './journal.js';
+import { writeNumbers } from './numbers.js';
 import type { NodeSetup, Told } from './processes.js';
 import { createTraffic, type Traffic } from './traffic.js';
 
 const setup = JSON.parse(process.argv[2] ?? '') as NodeSetup;
+/** The pause between two messages of this node in a channel, in ms. */
+const CHANNEL_PAUSE = 500;
 const { folder, life, seed, sabotage } = setup;
 const tell = (told: Told): void => void process.send?.(told);
 const log = (text: string): void => appendFileSync(join(folder, 'log'), `${new Date().toISOString()} ${setup.node} ${life}: ${text}\n`);
@@ -42,6 +45,8 @@ const cluster = natsCluster({
   replicas: setup.replicas,
   onError: ({ code, message }) => log(`${code} ${message}`),
 });
+const rooms = hub({ log: cluster.log });
+rooms.errors$.subscribe(({ code, message }) => log(`hub: ${code} ${message}`));
 const effects = jetstream(connection, { timeout: 2_000 });
 const calm$ = new ReplaySubject<void>(1);
 const clients = new Map<string, Traffic>();
@@ -68,6 +73,11 @@ const store = (client: string, id: string) =>
 
 const use = (wire: ServerWire<Principal>): void => {
   const client = wire.principal.id;
+  if (client.startsWith('channels.')) {
+    wire.errors$.subscribe(({ code, message }) => log(`${client} ${code} ${message}`));
+    rooms.serve(wire);
+    return;
+  }
   const traffic = trafficOf(client);
   let isOver = false;
   wire.errors$.subscribe(({ code, message }) => log(`${client} ${code} ${message}`));
@@ -95,6 +105,13 @@ listen<Principal>(server, {
 server.listen(setup.port, '127.0.0.1');
 await once(server, 'listening');
 tell({ kind: 'up', port: setup.port });
+
+let isCalm = false;
+calm$.subscribe(() => (isCalm = true));
+for (const name of setup.channels) {
+  const publish = (message: Message) => rooms.channel(name).send(message);
+  void writeNumbers({ writer: `${setup.node}.${life}`, pause: CHANNEL_PAUSE, isCalm: () => isCalm, publish });
+}
 
 process.on('disconnect', () => process.exit());
 process.on('message', () => calm$.next());

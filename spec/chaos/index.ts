@@ -91,7 +91,12 @@ async function breakCluster(): Promise<readonly [summary: object, isWell: boolea
   const welcomes = [...outcome.welcomes].sort((one, other) => one - other);
   const [median = 0, p99 = 0] = [0.5, 0.99].map((share) => Math.round(welcomes[Math.floor(welcomes.length * share)] ?? 0));
   say(`${welcomes.length} hellos were answered: the median after ${median} ms, 99 of 100 within ${p99} ms`);
-  return [{ ...summaryOf(totals), welcomes: { count: welcomes.length, median, p99 } }, totals.failures === 0];
+  const { reads = 0, received = 0 } = outcome.channels ?? {};
+  say(`40 busy channels: a member has received ${received} messages, and ${reads} reads of the history were whole`);
+  return [
+    { ...summaryOf(totals), welcomes: { count: welcomes.length, median, p99 }, channels: { received, reads } },
+    totals.failures === 0,
+  ];
 }
 
 async function readStreams(): Promise<readonly [summary: object, isWell: boolean]> {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { firstValueFrom, Subject } from 'rxjs';
 import { bundle } from './bundle.js';
+import type { ChannelTotals } from './channels.js';
 import type { Plan, SidePlan } from './plan.js';
 
 /** What a process is told at its start. */
@@ -41,6 +42,8 @@ export interface NodeSetup extends Omit<SidePlan, 'handler'>, Pick<Setup, 'folde
   /** Where NATS listens. */
   readonly nats: readonly string[];
   readonly replicas: number;
+  /** The channels to which the node writes. */
+  readonly channels: readonly string[];
   readonly sabotage?: 'no fence' | undefined;
 }
 
@@ -60,6 +63,8 @@ export type Told =
   | { readonly kind: 'welcomed'; readonly after: number }
   /** It is calm, and all it had to send is acked. */
   | { readonly kind: 'drained'; readonly client?: string }
+  /** It has written to its channels, and its member has received all. */
+  | ({ readonly kind: 'channels' } & ChannelTotals)
   /** It has written, or read, all of a stream. */
   | { readonly kind: 'done' }
   /** It cannot go on. */
