@@ -1,6 +1,5 @@
-import type { ConsumerInfo } from '@nats-io/jetstream';
-import { firstValueFrom, timer } from 'rxjs';
 import { createRing } from '../internal/ring.js';
+import { fetchMessages } from './fetchMessages.js';
 import type { NatsContext } from './natsContext.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
@@ -54,6 +53,8 @@ export function createEntryReader(context: NatsContext): EntryReader {
     const entry = await get({ seq });
     return entry?.subject === subject ? entry : undefined;
   };
+  const fetchEntries = (range: EntryRange, take: (entry: StreamEntry) => boolean): Promise<void> =>
+    fetchMessages(context, range, (message) => take(entryOf(message)));
 
   return {
     latest: (subject) => get({ last_by_subj: subject }),
@@ -67,7 +68,7 @@ export function createEntryReader(context: NatsContext): EntryReader {
           if (!entry || entry.seq > until) return found.entries;
           found.add(entry);
         }
-        if (!found.isFull() && place() <= until) await fetchEntries(context, { subject, from: place(), until }, found.add);
+        if (!found.isFull() && place() <= until) await fetchEntries({ subject, from: place(), until }, found.add);
       }
       return found.entries;
     },
@@ -87,7 +88,7 @@ export function createEntryReader(context: NatsContext): EntryReader {
         if (found.isFull() || (place !== undefined && place < from)) return found.entries.reverse();
         const kept = createRing<StreamEntry>();
         let bytes = 0;
-        await fetchEntries(context, { subject, from, until: place ?? (found.last()?.seq ?? until + 1) - 1 }, (entry) => {
+        await fetchEntries({ subject, from, until: place ?? (found.last()?.seq ?? until + 1) - 1 }, (entry) => {
           kept.push(entry);
           bytes += entry.data.length;
           while (kept.size > limit || (bytes > maxBytes && kept.size > 1)) bytes -= kept.shift()?.data.length ?? 0;
@@ -119,71 +120,4 @@ function createPart(isEnough: (entry: StreamEntry) => boolean, limit: number, ma
       return isFull;
     },
   };
-}
-
-/** The time to wait, in ms, for messages that were removed after they were counted. */
-const EXPIRES = 1_000;
-/** The number of entries that are requested at once. */
-const PAGE = 64;
-/**
- * The attempts to read from a new consumer, and the pause between them in ms: on a cluster, it is
- * not known everywhere at once.
- */
-const FETCH_ATTEMPTS = 5;
-const FETCH_PAUSE = 20;
-
-/**
- * Reads the entries of a range with a consumer, as far as it has them, until `take` returns true.
- *
- * @throws {Error} Delivered, if some were lost on their way. The consumer does not send an entry
- *   again, and the client of NATS continues behind the lost ones when it has reconnected.
- */
-async function fetchEntries(
-  context: NatsContext,
-  { subject, from, until }: EntryRange,
-  take: (entry: StreamEntry) => boolean,
-): Promise<void> {
-  const info = await addConsumer(context, subject, from);
-  const consumer = context.client.consumers.getConsumerFromInfo(info);
-  let [left, attempts, delivered] = [info.num_pending, 0, 0];
-  try {
-    while (left > 0) {
-      let count = 0;
-      try {
-        for await (const message of await consumer.fetch({ max_messages: Math.min(left, PAGE), expires: EXPIRES })) {
-          count++;
-          if (message.info.deliverySequence !== ++delivered) throw new Error('entries were lost on their way from NATS');
-          left = message.seq >= until ? 0 : message.info.pending;
-          if (message.seq <= until && take(entryOf(message))) return;
-        }
-      } catch (error) {
-        if (count > 0 || ++attempts === FETCH_ATTEMPTS) throw error;
-        await firstValueFrom(timer(FETCH_PAUSE, context.scheduler));
-        continue;
-      }
-      if (count === 0) return;
-    }
-  } finally {
-    removeConsumer(context, info);
-  }
-}
-
-/** Creates a consumer of a subject. NATS removes it when it is no longer used. */
-async function addConsumer({ manager, stream }: NatsContext, subject: string, from: number): Promise<ConsumerInfo> {
-  return (await manager()).consumers.add(stream, {
-    ack_policy: 'none',
-    deliver_policy: 'by_start_sequence',
-    replay_policy: 'instant',
-    opt_start_seq: Math.max(1, from),
-    mem_storage: true,
-    num_replicas: 1,
-    inactive_threshold: 30e9,
-    filter_subject: subject,
-  });
-}
-
-function removeConsumer({ manager, stream }: NatsContext, { name }: ConsumerInfo): void {
-  manager()
-    .then(({ consumers }) => consumers.delete(stream, name))
-    .catch(() => undefined);
 }

@@ -22,6 +22,7 @@ import { createNatsOutboxes } from './natsOutbox.js';
 import { createNatsPresence } from './natsPresence.js';
 import { createNatsRequests } from './natsRequests.js';
 import { createNodeContext } from './nodeContext.js';
+import { createOutboxEviction } from './outboxEviction.js';
 import { createSubjectStore } from './subjectStore.js';
 import { createSubjectStream } from './subjectStream.js';
 
@@ -68,8 +69,9 @@ export interface NatsClusterOptions {
    */
   readonly maxBytes?: number;
   /**
-   * The maximum size of the messages that wait for all clients, in bytes; above it, writes fail
-   * with `quota`.
+   * The maximum size of the messages that wait for all clients, in bytes. Above it, the principal
+   * (or the address of anonymous clients) with most of them loses messages: those to the client to
+   * which nothing was stored for the longest time.
    * @default 1_073_741_824: 1 GiB
    */
   readonly maxTotalBytes?: number;
@@ -173,7 +175,11 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     node,
     requests: createNatsRequests(context),
     inbox: createNatsInbox(createSubjectStore(sessions, context)),
-    outbox: createNatsOutboxes({ context, store: createSubjectStore(outboxes, context), limits: { maxMessages, maxBytes } }),
+    outbox: createNatsOutboxes({
+      context,
+      store: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
+      limits: { maxMessages, maxBytes },
+    }),
     log,
     presence,
     state$: nodes.state$,

@@ -12,8 +12,8 @@ import { tokenOf } from './subjectStore.js';
  * its latest owner can append, at whichever node it is. Acked batches are removed later, many at a
  * time.
  */
-export function createNatsOutboxes(parts: OutboxParts): (name: string) => OutboxStore {
-  return (name) => {
+export function createNatsOutboxes(parts: OutboxParts): (name: string, group?: string) => OutboxStore {
+  return (name, group = '') => {
     const { maxMessages, maxBytes } = parts.limits;
     const faults$ = new Subject<StoreError>();
     let writer: OutboxWriter | undefined;
@@ -30,7 +30,7 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string) => Outbox
     const open = async (hello?: HelloNumber): Promise<OutboxContents> => {
       close();
       const mine = calls;
-      const { corrupt, contents, ...opened } = await openOutbox({ ...parts, name: tokenOf(name) }, hello);
+      const { corrupt, contents, ...opened } = await openOutbox({ ...parts, name: tokenOf(name), group: tokenOf(group) }, hello);
       if (mine === calls) writer = opened.writer;
       else opened.writer.close();
       for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('nats', 'corrupt'));

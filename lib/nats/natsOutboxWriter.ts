@@ -43,6 +43,8 @@ export interface OutboxParts {
 export interface OutboxPlace extends OutboxParts {
   /** The name of the outbox in the store. */
   readonly name: string;
+  /** Whom the outbox counts for when the store is full. */
+  readonly group: string;
 }
 
 interface Job {
@@ -74,13 +76,13 @@ const NOTHING = new Uint8Array(0);
  * `fenced`, if the owner has answered a later hello.
  */
 export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OpenedOutbox> {
-  const { store, name } = place;
+  const { store, name, group } = place;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { corrupt, ...stored } = await readOutbox(store, name);
     if (hello && stored.head?.hello && isEarlier(hello, stored.head.hello)) throw new StoreError('nats', 'fenced');
     const head = nextHead(stored, hello);
     const marker = encodeEntry({ write: nanoid(), index: 0, isLast: true, head, part: NOTHING });
-    const seq = await store.append(name, marker, stored.seq);
+    const seq = await store.append(name, marker, stored.seq, group);
     if (seq === undefined) continue;
     const { pid, epoch, acked, last, sent, ticket } = head;
     const batches = stored.writes.flatMap((write) => write.batches);
@@ -92,7 +94,7 @@ export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefi
 
 type OwnedOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
 
-function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opened: OwnedOutbox): OutboxWriter {
+function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace, opened: OwnedOutbox): OutboxWriter {
   const { connection, scheduler, timeout } = context;
   let { head, seq, writes } = opened;
   let jobs: Job[] = [];
@@ -103,7 +105,7 @@ function createOutboxWriter({ context, store, name, limits }: OutboxPlace, opene
   const old = createOldEntries(seq, TIMEOUTS * timeout, scheduler);
 
   const storeEntry = async (entry: Uint8Array): Promise<number> => {
-    const stored = await store.append(name, entry, seq);
+    const stored = await store.append(name, entry, seq, group);
     if (stored === undefined) throw new StoreError('nats', 'fenced');
     entries++;
     old.note(stored);

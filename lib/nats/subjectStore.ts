@@ -17,8 +17,10 @@ export interface SubjectStore {
    * the subject. Returns its sequence number, or `undefined` if another entry is there. The data
    * must differ from those of all other appends: an append whose answer was lost is recognized by
    * them.
+   *
+   * @param group Whom the entry counts for when the stream is full. @default ''
    */
-  append(name: string, data: Uint8Array, behind: number): Promise<number | undefined>;
+  append(name: string, data: Uint8Array, behind: number, group?: string): Promise<number | undefined>;
   /**
    * Removes the entries of a subject in front of a sequence number, later. It may remove nothing.
    */
@@ -30,31 +32,30 @@ const STREAM_FULL = 10077;
 /** The maximum number of requests that remove entries at once: they are slow. */
 const MAX_TRIMS = 4;
 
-export function createSubjectStore(stream: SubjectStream, patience: PatienceParts): SubjectStore {
+/**
+ * @param makeRoom Removes entries of a full stream. Resolves with whether there is room.
+ * @default a full stream stays full
+ */
+export function createSubjectStore(
+  stream: SubjectStream,
+  patience: PatienceParts,
+  makeRoom: () => Promise<boolean> = () => Promise.resolve(false),
+): SubjectStore {
   let trims = 0;
   const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => patiently(patience, request);
 
   return {
     last: (name) => run(() => stream.read(name)),
     next: (name, seq) => run(() => stream.read(name, seq)),
-    append: (name, data, behind) =>
-      run(async (timeout) => {
-        try {
-          return await stream.publish(name, data, behind, timeout);
-        } catch (error) {
-          const code = codeOf(error);
-          if (code === STREAM_FULL) throw new StoreError('nats', 'quota', error);
-          // An append to the subject is in progress, perhaps an earlier attempt of this one.
-          if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw inProgress(error);
-          if (code !== WRONG_LAST_SEQUENCE) throw error;
-          // Others may have followed an earlier attempt whose answer was lost.
-          const there = await stream.read(name, behind + 1);
-          // A leader answers so, too, while it stores an earlier attempt, or has not read all that
-          // it has.
-          if (!there) throw inProgress(error);
-          return isSame(there.data, data) ? there.seq : undefined;
-        }
-      }),
+    async append(name, data, behind, group) {
+      const append = (): Promise<number | undefined> => run((timeout) => tryAppend(stream, { name, data, behind, group }, timeout));
+      try {
+        return await append();
+      } catch (error) {
+        if (!isQuota(error) || !(await makeRoom())) throw error;
+        return append();
+      }
+    },
     trim(name, seq) {
       // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the
       // whole subject.
@@ -67,6 +68,38 @@ export function createSubjectStore(stream: SubjectStream, patience: PatiencePart
     },
   };
 }
+
+interface NewSubjectEntry {
+  readonly name: string;
+  readonly data: Uint8Array;
+  readonly behind: number;
+  readonly group: string | undefined;
+}
+
+/** Appends an entry in one attempt. Returns `undefined` if another entry is there. */
+async function tryAppend(
+  stream: SubjectStream,
+  { name, data, behind, group }: NewSubjectEntry,
+  timeout: number,
+): Promise<number | undefined> {
+  try {
+    return await stream.publish(name, data, behind, timeout, group);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === STREAM_FULL) throw new StoreError('nats', 'quota', error);
+    // An append to the subject is in progress, perhaps an earlier attempt of this one.
+    if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw inProgress(error);
+    if (code !== WRONG_LAST_SEQUENCE) throw error;
+    // Others may have followed an earlier attempt whose answer was lost.
+    const there = await stream.read(name, behind + 1);
+    // A leader answers so, too, while it stores an earlier attempt, or has not read all that it
+    // has.
+    if (!there) throw inProgress(error);
+    return isSame(there.data, data) ? there.seq : undefined;
+  }
+}
+
+const isQuota = (error: unknown): boolean => error instanceof StoreError && error.fault === 'quota';
 
 function inProgress(cause: unknown): Error {
   return new Error('another append is in progress', { cause });

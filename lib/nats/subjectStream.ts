@@ -1,4 +1,6 @@
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { nanoid } from 'nanoid';
+import { fetchMessages } from './fetchMessages.js';
 import { codeOf, STREAM_NOT_FOUND } from './natsFaults.js';
 import type { NodeContext } from './nodeContext.js';
 import { limitsOf, openStream, type StreamDefinition } from './openStream.js';
@@ -24,6 +26,25 @@ export interface SubjectStreamOptions {
   readonly maxAge: number;
 }
 
+/** The stored entries of one subject. */
+export interface SubjectUsage {
+  readonly name: string;
+  /** The group of the latest entry. */
+  readonly group: string;
+  /** The size of its entries in bytes, without the latest one. */
+  readonly bytes: number;
+  /** The time at which the latest entry was stored, in ms since 1970. */
+  readonly at: number;
+}
+
+/** The stored entries of a stream. */
+export interface StreamUsage {
+  /** The size of all entries, and the size that they may have, in bytes. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly subjects: readonly SubjectUsage[];
+}
+
 /**
  * A stream of JetStream with one subject for each name. Each request is one attempt, and fails with
  * the error of NATS.
@@ -37,14 +58,24 @@ export interface SubjectStream {
   /**
    * Stores an entry if `behind` is the sequence number of the latest one. Returns its sequence
    * number.
+   *
+   * @param group Whom the entry counts for. @default ''
    */
-  publish(name: string, data: Uint8Array, behind: number, timeout: number): Promise<number>;
+  publish(name: string, data: Uint8Array, behind: number, timeout: number, group?: string): Promise<number>;
   /** Removes the entries of a subject in front of a sequence number. */
   purge(name: string, seq: number): Promise<unknown>;
+  /** Removes the entries of a subject in front of the latest one. */
+  keepLatest(name: string): Promise<unknown>;
+  /** Reads the headers of all entries. */
+  usage(): Promise<StreamUsage>;
 }
 
+/** The headers of JetStream with the id of a message, and with the size of its data. */
+const ID = 'Nats-Msg-Id';
+const SIZE = 'Nats-Msg-Size';
+
 export function createSubjectStream(context: NodeContext, options: SubjectStreamOptions): SubjectStream {
-  const { connection } = context;
+  const { connection, scheduler } = context;
   const { stream, prefix } = options;
   const client = jetstream(connection, { timeout: ATTEMPT });
   const definition = definitionOf(context, options);
@@ -77,9 +108,34 @@ export function createSubjectStream(context: NodeContext, options: SubjectStream
         const found = await (await manager).streams.getMessage(stream, query);
         return found ? { seq: found.seq, data: found.data } : undefined;
       }),
-    publish: (name, data, behind, timeout) =>
-      run(async () => (await client.publish(prefix + name, data, { timeout, expect: { lastSubjectSequence: behind } })).seq),
+    publish: (name, data, behind, timeout, group = '') =>
+      run(async () => {
+        // The id is unique for each attempt, so that JetStream takes none for a repeat. It carries
+        // the group: the other headers would need another package.
+        const msgID = `${nanoid()} ${group}`;
+        return (await client.publish(prefix + name, data, { timeout, msgID, expect: { lastSubjectSequence: behind } })).seq;
+      }),
     purge: async (name, seq) => (await manager).streams.purge(stream, { filter: prefix + name, seq }),
+    keepLatest: async (name) => (await manager).streams.purge(stream, { filter: prefix + name, keep: 1 }),
+    usage: () =>
+      run(async () => {
+        const { state, config } = await (await manager).streams.info(stream);
+        const subjects = new Map<string, SubjectUsage & { readonly last: number }>();
+        const range = { subject: `${prefix}*`, from: 1, until: state.last_seq, headersOnly: true };
+        await fetchMessages({ client, manager: openManager, stream, scheduler }, range, ({ subject, headers, time }) => {
+          const before = subjects.get(subject);
+          const usage = {
+            name: subject.slice(prefix.length),
+            group: /(?<= ).*/.exec(headers?.get(ID) ?? '')?.[0] ?? '',
+            bytes: (before?.bytes ?? 0) + (before?.last ?? 0),
+            at: time.getTime(),
+            last: Number(headers?.get(SIZE) ?? 0),
+          };
+          subjects.set(subject, usage);
+          return false;
+        });
+        return { bytes: state.bytes, maxBytes: config.max_bytes, subjects: [...subjects.values()] };
+      }),
   };
 }
 

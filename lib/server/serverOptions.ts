@@ -83,9 +83,12 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /**
    * Returns the outbox for a client, which keeps the messages to the client until they are acked. A
    * persistent outbox is useful only together with an `inbox`.
+   *
+   * @param group The principal of the client, or the address of an anonymous client: a store that
+   *   is full may remove messages of the group that has most.
    * @default memoryOutbox()
    */
-  readonly outbox?: (pid: string) => OutboxStore;
+  readonly outbox?: (pid: string, group: string) => OutboxStore;
   /**
    * Connects the server with the servers of other nodes. A client may connect to any node, and its
    * session continues there. Provides the `inbox` and `outbox` of the server, unless they are set.

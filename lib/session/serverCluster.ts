@@ -22,8 +22,13 @@ export interface ServerCluster {
   readonly node: string;
   /** The default `inbox` of the server. */
   readonly inbox: Inbox;
-  /** The default `outbox` of the server. */
-  readonly outbox: (pid: string) => OutboxStore;
+  /**
+   * The default `outbox` of the server. When the store is full, the group with most bytes loses
+   * messages.
+   *
+   * @param group The principal of the client, or the address of an anonymous client. @default ''
+   */
+  readonly outbox: (pid: string, group?: string) => OutboxStore;
   /**
    * Passes requests of SSE and long polling to the node of their link. Without it, a load balancer
    * must send all requests of a link to one server.

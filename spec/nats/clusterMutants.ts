@@ -17,8 +17,8 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'writes behind whatever is there',
     file: 'subjectStore.ts',
-    find: 'return await stream.publish(name, data, behind, timeout);',
-    replace: 'return await stream.publish(name, data, (await stream.read(name))?.seq ?? 0, timeout);',
+    find: 'return await stream.publish(name, data, behind, timeout, group);',
+    replace: 'return await stream.publish(name, data, (await stream.read(name))?.seq ?? 0, timeout, group);',
   },
   {
     why: 'takes the entry of another owner for its own',
@@ -47,7 +47,7 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'opens an outbox without a marker',
     file: 'natsOutboxWriter.ts',
-    find: 'const seq = await store.append(name, marker, stored.seq);',
+    find: 'const seq = await store.append(name, marker, stored.seq, group);',
     replace: 'const seq = stored.seq;',
   },
   {

@@ -88,6 +88,9 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
       await wait(node);
       entries = entries.filter((entry) => entry.name !== name || entry.seq >= seq);
     },
+    // It is never full.
+    keepLatest: () => Promise.reject(new Error('not called')),
+    usage: () => Promise.reject(new Error('not called')),
   });
 }
 

@@ -37,6 +37,8 @@ function streamWith(...answers: ((write: () => number) => number)[]) {
           entries.findIndex((entry) => entry.seq >= seq),
         ),
       ),
+    keepLatest: () => Promise.reject(new Error('it is not full')),
+    usage: () => Promise.reject(new Error('it is not full')),
   };
   return { stream, entries };
 }

@@ -31,7 +31,7 @@ import { createUnconfirmedPeers, type UnconfirmedPeers } from './unconfirmedPeer
 
 export interface RegistryOptions extends Omit<ServerSessionOptions, 'keepalive' | 'fanOut'> {
   /** Where messages to a client are stored until they are acked. */
-  readonly outbox?: (pid: string) => OutboxStore;
+  readonly outbox?: (pid: string, group: string) => OutboxStore;
   readonly cluster?: ServerCluster;
   /** Called with the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
@@ -184,7 +184,7 @@ export class Registry implements ClusterServer {
   #resume(client: AdmittedClient, known: PeerRecord): Observable<AnyWire> {
     const { hello, attachment } = client;
     const { pid, epoch, n } = hello;
-    const store = this.#storeOf(pid);
+    const store = this.#storeOf(pid, attachment);
     return asObservable(() => store.open({ epoch, n })).pipe(
       catchError((error: unknown) => {
         closeStore(store);
@@ -237,7 +237,9 @@ export class Registry implements ClusterServer {
         // The application has the wire before a frame of the client can fail.
         mergeMap(() =>
           concat(
-            from(this.#start(client, id, { peer, store: this.#storeOf(pid), contents: undefined, welcome: { greeting, frame } })),
+            from(
+              this.#start(client, id, { peer, store: this.#storeOf(pid, attachment), contents: undefined, welcome: { greeting, frame } }),
+            ),
             proceed$,
           ),
         ),
@@ -309,9 +311,9 @@ export class Registry implements ClusterServer {
   }
 
   /** @throws {CallbackError} When `outbox` throws. */
-  #storeOf(pid: string): OutboxStore {
+  #storeOf(pid: string, { principal, address }: IncomingConnection): OutboxStore {
     try {
-      return this.#options.outbox?.(pid) ?? inMemory;
+      return this.#options.outbox?.(pid, groupOf(principal?.id, address)) ?? inMemory;
     } catch (cause) {
       throw new CallbackError('outbox', cause);
     }
