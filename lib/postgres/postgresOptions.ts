@@ -38,6 +38,18 @@ export interface PostgresClient {
 /** Lends connections: a `Pool` of `pg`, or an object of yours over another driver. */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
+  /**
+   * Present if the pool emits its new connections, and the loss of connections that are not in use.
+   * The inbox adds a listener for each event.
+   */
+  readonly on?: PostgresPoolListener;
+  readonly removeListener?: PostgresPoolListener;
+}
+
+/** Adds or removes a listener of a pool. */
+export interface PostgresPoolListener {
+  (event: 'connect', listener: (client: PostgresClient) => void): unknown;
+  (event: 'error', listener: (error: Error) => void): unknown;
 }
 
 export interface PostgresInboxOptions {

@@ -1,6 +1,6 @@
 import { firstValueFrom, mergeMap, noop, raceWith, from, type Observable } from 'rxjs';
 import { after } from '../internal/after.js';
-import type { PostgresClient, PostgresSettings } from './postgresOptions.js';
+import type { PostgresClient, PostgresPool, PostgresSettings } from './postgresOptions.js';
 
 /** A connection that is lent for some transactions. */
 export interface TransactionClient {
@@ -40,12 +40,17 @@ export function withConnection(
       return;
     }
     lent = client;
-    // Without a listener, the loss of a connection between two statements would end the process.
-    // The next statement fails anyway.
+    // The pool may have opened the connection before the inbox was created.
     client.on?.('error', noop);
-    const send = async (text: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
+    const assertOpen = (): void => {
       if (isOver) throw new Error('the transaction has ended');
-      return (await client.query({ text, values: [...values], queryMode: 'extended' })).rows;
+    };
+    const send = async (text: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
+      assertOpen();
+      const { rows } = await client.query({ text, values: [...values], queryMode: 'extended' });
+      // The failure was delivered meanwhile: a later result must not change that.
+      assertOpen();
+      return rows;
     };
     let last: Promise<unknown> = Promise.resolve();
     const query: TransactionClient['query'] = (text, values = []) => {
@@ -72,4 +77,20 @@ export function withConnection(
       throw reason;
     },
   );
+}
+
+/**
+ * Listens to the errors of each connection that the pool opens, from the start: without a listener,
+ * a connection that is lost between two statements would end the process. A statement on it fails
+ * anyway, and the pool removes it. Several calls have the effect of one.
+ */
+export function listenToLosses(pool: PostgresPool): void {
+  pool.removeListener?.('connect', listenToLoss);
+  pool.on?.('connect', listenToLoss);
+  pool.removeListener?.('error', noop);
+  pool.on?.('error', noop);
+}
+
+function listenToLoss(client: PostgresClient): void {
+  client.on?.('error', noop);
 }
