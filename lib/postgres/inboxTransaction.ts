@@ -5,7 +5,16 @@ import type { ClaimedInbox, Completion, InboxClaim, InboxRecord } from '../sessi
 import type { DeadLetterRows } from './postgresDeadLetters.js';
 import { asPostgresStoreError, isSystemFailure } from './postgresStoreError.js';
 import { statementsOf, type EffectStatement, type PostgresTransaction } from './postgresTransaction.js';
-import { claimFields, readSenderRow, writeFields, type SenderStatements, type SenderWrite } from './senderStatements.js';
+import {
+  claimFields,
+  isLockedRow,
+  limitValues,
+  readSenderRow,
+  writeFields,
+  type SenderStatements,
+  type SenderWrite,
+  type TransactionLimits,
+} from './senderStatements.js';
 import type { TransactionClient } from './transactionClient.js';
 
 interface WaitingJob<T> {
@@ -46,6 +55,13 @@ export interface InboxTables {
   readonly deadLetters: DeadLetterRows;
 }
 
+/** The result of a committed transaction. */
+export interface TransactionResult {
+  readonly settles: readonly Settle[];
+  /** The jobs that have not run: other transactions have locked the rows of their senders. */
+  readonly locked: ReadonlySet<InboxJob>;
+}
+
 /**
  * Runs the jobs, of different senders, in one transaction: claims first, then the state of all
  * senders with the fence, then the effects. Resolves after the commit.
@@ -58,10 +74,10 @@ export async function runTransaction(
   client: TransactionClient,
   jobs: readonly InboxJob[],
   tables: InboxTables,
-): Promise<readonly Settle[]> {
+  limits: TransactionLimits,
+): Promise<TransactionResult> {
   const settles: Settle[] = [];
-  const claims = jobs.filter((job) => 'decide' in job);
-  const writes = jobs.filter((job) => 'write' in job);
+  const locked = new Set<InboxJob>();
   const steps: Promise<readonly unknown[]>[] = [];
   const send = (text: string, values?: readonly unknown[]): Promise<readonly unknown[]> => {
     const step = client.query(text, values);
@@ -73,10 +89,22 @@ export async function runTransaction(
   };
 
   void send('begin isolation level read committed read write');
-  if (claims.length > 0) settles.push(...(await claimAll(send, claims, pidsOf(jobs), tables.senders)));
+  if (jobs.some((job) => 'decide' in job)) {
+    // The senders of all jobs: a later statement must not lock them in another order.
+    const rows = new Map(
+      (await send(tables.senders.lock, [JSON.stringify(jobs.map(({ pid }) => pid)), ...limitValues(limits)])).map((row) => [
+        (row as { readonly pid: unknown }).pid,
+        row,
+      ]),
+    );
+    for (const job of jobs) if (isLockedRow(rows.get(job.pid))) locked.add(job);
+    const claims = jobs.filter((job) => 'decide' in job && !locked.has(job)) as readonly ClaimJob[];
+    settles.push(...claimAll(send, claims, rows, tables.senders.claim));
+  }
+  const writes = jobs.filter((job) => 'write' in job && !locked.has(job)) as readonly WriteJob[];
   if (writes.length > 0) {
     const stored = new Set(
-      (await send(tables.senders.write, [JSON.stringify(writes.map(({ write }) => writeFields(write)))])).map(
+      (await send(tables.senders.write, [JSON.stringify(writes.map(({ write }) => writeFields(write))), ...limitValues(limits)])).map(
         (row) => (row as { readonly pid: unknown }).pid,
       ),
     );
@@ -91,7 +119,7 @@ export async function runTransaction(
   }
   await Promise.all(steps);
   await commit(send, writes);
-  return settles;
+  return { settles, locked };
 }
 
 /**
@@ -114,14 +142,8 @@ async function commit(send: Send, writes: readonly WriteJob[]): Promise<void> {
 
 type Send = (text: string, values?: readonly unknown[]) => Promise<readonly unknown[]>;
 
-/** Locks the senders of all jobs: a later statement must not lock them in another order. */
-async function claimAll(
-  send: Send,
-  claims: readonly ClaimJob[],
-  pids: readonly string[],
-  { lock, claim }: SenderStatements,
-): Promise<readonly Settle[]> {
-  const rows = new Map((await send(lock, [JSON.stringify(pids)])).map((row) => [(row as { readonly pid: unknown }).pid, row]));
+/** Decides the claims, whose senders are locked, and sends those to be stored. */
+function claimAll(send: Send, claims: readonly ClaimJob[], rows: ReadonlyMap<unknown, unknown>, claim: string): readonly Settle[] {
   const stored: object[] = [];
   const settles = claims.map((job): Settle => {
     try {
@@ -165,10 +187,6 @@ function storeLetters(send: Send, jobs: readonly WriteJob[], deadLetters: DeadLe
     completions.flatMap(({ deadLetter }): readonly DeadLetter[] => (deadLetter ? [deadLetter] : [])),
   );
   return deadLetters.put(send, letters);
-}
-
-function pidsOf(jobs: readonly InboxJob[]): readonly string[] {
-  return jobs.map(({ pid }) => pid);
 }
 
 function emit<T>(result: AsyncSubject<T>, value: T): void {

@@ -3,7 +3,7 @@ import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
 import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
-import { packText, unpackText } from './senderStatements.js';
+import { packText, setIdleTimeout, unpackText } from './senderStatements.js';
 import { withConnection } from './transactionClient.js';
 
 type Send = (text: string, values?: readonly unknown[]) => Promise<readonly unknown[]>;
@@ -20,7 +20,7 @@ export interface DeadLetterRows extends DeadLetterStore {
 const PAGE = 100;
 
 export function createPostgresDeadLetters(settings: PostgresSettings): DeadLetterRows {
-  const { tables, maxDeadLetters } = settings;
+  const { tables, maxDeadLetters, idleTimeout } = settings;
   const dropped$ = new Subject<StoredDeadLetter>();
   const columns = `l.id::text, encode(l.letter, 'base64') as letter`;
   /** Emits the result of `work`, which is one transaction. */
@@ -30,6 +30,7 @@ export function createPostgresDeadLetters(settings: PostgresSettings): DeadLette
       try {
         await withConnection(settings, async ({ query }) => {
           await query('begin isolation level read committed read write');
+          await query(`select ${setIdleTimeout('$1')}`, [String(idleTimeout)]);
           const result = await work(query);
           await query('commit');
           results.push(result);

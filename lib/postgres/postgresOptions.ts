@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { assertPositive } from '../internal/assert.js';
+import { assertPositive, assertWhole } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { DEFAULT_SCHEMA, tablesOf, type PostgresTables } from './postgresSchema.js';
@@ -63,7 +63,7 @@ export interface PostgresInboxOptions {
    */
   readonly maxConnections?: number;
   /**
-   * The maximum number of claims and commits that wait for a transaction; above it, they fail.
+   * The maximum number of claims and commits that have not ended; above it, they fail.
    * @default 10_000
    */
   readonly maxPending?: number;
@@ -73,6 +73,20 @@ export interface PostgresInboxOptions {
    * @default 30_000
    */
   readonly timeout?: number;
+  /**
+   * How long an open transaction may wait for the next statement of this process, in ms: a whole
+   * number. Then PostgreSQL rolls the transaction back, and closes the connection: a process that
+   * has paused does not hold its locks.
+   * @default 5_000
+   */
+  readonly idleTimeout?: number;
+  /**
+   * How long a transaction waits for one lock that another transaction holds, in ms: a whole
+   * number. Then the inbox rolls the transaction back, and repeats it later, until `timeout` has
+   * passed. A transaction that several senders share waits a quarter of that.
+   * @default 1_000
+   */
+  readonly lockTimeout?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
@@ -85,6 +99,8 @@ const POSTGRES_INBOX_OPTIONS: OptionNames<PostgresInboxOptions> = {
   maxConnections: true,
   maxPending: true,
   timeout: true,
+  idleTimeout: true,
+  lockTimeout: true,
   maxDeadLetters: true,
   scheduler: true,
 };
@@ -94,14 +110,16 @@ export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 's
 }
 
 /**
- * @throws {RangeError} If a limit is not positive.
+ * @throws {RangeError} If a limit is not positive, or a limit of PostgreSQL is not a whole number.
  * @throws {TypeError} For an unknown option, or an
  *   invalid name of a schema.
  */
 export function postgresSettingsOf(options: PostgresInboxOptions): PostgresSettings {
   const { pool, schema = DEFAULT_SCHEMA, maxConnections = 4, maxPending = 10_000, timeout = 30_000 } = options;
-  const { maxDeadLetters = 10_000, scheduler = steadyScheduler() } = options;
+  const { idleTimeout = 5_000, lockTimeout = 1_000, maxDeadLetters = 10_000, scheduler = steadyScheduler() } = options;
   assertKnown('postgresInbox', options, POSTGRES_INBOX_OPTIONS);
   assertPositive('postgresInbox', { maxConnections, maxPending, timeout, maxDeadLetters });
-  return { pool, maxConnections, maxPending, timeout, maxDeadLetters, scheduler, tables: tablesOf('postgresInbox', schema) };
+  assertWhole('postgresInbox', { idleTimeout, lockTimeout });
+  const tables = tablesOf('postgresInbox', schema);
+  return { pool, maxConnections, maxPending, timeout, idleTimeout, lockTimeout, maxDeadLetters, scheduler, tables };
 }

@@ -6,8 +6,10 @@ import { StoreError } from '../errors.js';
  */
 const SYSTEM = /^(08|53|57P|58|F0|XX)/;
 const DISK_FULL = '53100';
-/** A serialization failure or a deadlock: the transaction may succeed if it is repeated. */
-const CONFLICTS: readonly unknown[] = ['40001', '40P01'];
+/** A wait for a lock has exceeded `lock_timeout`, or a statement with `nowait` has failed. */
+const LOCK_TIMEOUT = '55P03';
+/** A serialization failure, a deadlock, a lock: the transaction may succeed if it is repeated. */
+const CONFLICTS: readonly unknown[] = ['40001', '40P01', LOCK_TIMEOUT];
 
 /** Returns an error of PostgreSQL or its driver as a {@link StoreError}. */
 export function asPostgresStoreError(reason: unknown): StoreError {
@@ -23,6 +25,11 @@ export function isSystemFailure(reason: unknown): boolean {
 /** Returns whether another transaction is the reason of a failure. */
 export function isConflict(reason: unknown): boolean {
   return CONFLICTS.includes(sqlState(reason));
+}
+
+/** Returns whether a statement has failed because another transaction holds a lock. */
+export function isLockTimeout(reason: unknown): boolean {
+  return sqlState(reason) === LOCK_TIMEOUT;
 }
 
 function sqlState(reason: unknown): string | undefined {

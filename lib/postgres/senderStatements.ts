@@ -26,10 +26,14 @@ export interface SenderWrite {
 
 /**
  * The statements on the table of the senders. Each takes the rows as one JSON text, which every
- * driver can send.
+ * driver can send. `lock` and `write` also take the values of {@link limitValues}, and set these
+ * limits for the rest of the transaction.
  */
 export interface SenderStatements {
-  /** Locks the senders, and returns their rows. */
+  /**
+   * Locks the senders, and returns the rows of those that exist. It does not wait: the row of a
+   * sender that another transaction has locked has only the `pid`.
+   */
   readonly lock: string;
   /** Replaces the claims of senders that exist. */
   readonly claim: string;
@@ -49,15 +53,19 @@ export function senderStatements(senders: string): SenderStatements {
   const changed = (column: string, isKept: string): string =>
     `${column} = case when s.owner = excluded.owner and ${isKept} then s.${column} else excluded.${column} end`;
   const noCursor = 'excluded.done is null';
+  // Not a statement of its own, which would be one more round trip. The join makes PostgreSQL set
+  // the limits before it locks the first row.
+  const limits = `limits as materialized (select ${setIdleTimeout('$2')}, set_config('lock_timeout', $3, true))`;
   return {
-    // In the order of their keys, as each statement that locks several rows: two transactions never
-    // wait for each other.
-    lock: `select pid, owner, epoch::text, n::text, coalesce(done, 0)::text as done, finished, rejections, encode(session, 'base64') as session
-from ${senders} where pid in (select json_array_elements_text($1::json)) order by pid for update`,
+    lock: `with ${limits}, given as materialized (select json_array_elements_text($1::json) as pid),
+locked as materialized (select s.* from ${senders} as s, limits where s.pid in (select pid from given) order by s.pid for update of s skip locked)
+select s.pid, l.owner, l.epoch::text, l.n::text, coalesce(l.done, 0)::text as done, l.finished, l.rejections, encode(l.session, 'base64') as session
+from ${senders} as s left join locked as l using (pid) where s.pid in (select pid from given)`,
     claim: `update ${senders} as s set owner = given.owner, epoch = given.epoch, n = given.n, is_new = false, used_at = now()
 from json_to_recordset($1::json) as given(pid text, owner text, epoch bigint, n bigint) where s.pid = given.pid`,
-    write: `insert into ${senders} as s (pid, owner, epoch, n, is_new, done, finished, rejections, session)
-select pid, owner, epoch, n, is_new, done, finished, rejections, decode(session, 'base64') from json_to_recordset($1::json)
+    // In the order of the keys: two transactions that store the same senders do not deadlock.
+    write: `with ${limits} insert into ${senders} as s (pid, owner, epoch, n, is_new, done, finished, rejections, session)
+select pid, owner, epoch, n, is_new, done, finished, rejections, decode(session, 'base64') from limits, json_to_recordset($1::json)
 as given(pid text, owner text, epoch bigint, n bigint, is_new boolean, done bigint, finished text, rejections text, session text) order by pid
 on conflict (pid) do update set owner = excluded.owner, ${kept('epoch')}, ${kept('n')}, ${kept('is_new')},
 ${changed('done', noCursor)}, ${changed('finished', noCursor)}, ${changed('rejections', noCursor)},
@@ -65,6 +73,24 @@ ${changed('session', 'excluded.session is null')}, used_at = now()
 where s.owner = excluded.owner or (excluded.is_new and (s.epoch, s.n) < (excluded.epoch, excluded.n))
 returning pid`,
   };
+}
+
+/** The limits of a transaction, in ms. */
+export interface TransactionLimits {
+  /** How long PostgreSQL waits for the next statement. */
+  readonly idleTimeout: number;
+  /** How long a statement waits for a lock. */
+  readonly lockTimeout: number;
+}
+
+/** Returns the limits as the last values of the statements `lock` and `write`. */
+export function limitValues({ idleTimeout, lockTimeout }: TransactionLimits): readonly string[] {
+  return [String(idleTimeout), String(lockTimeout)];
+}
+
+/** Returns the SQL expression that sets the `idleTimeout` of a transaction. */
+export function setIdleTimeout(value: string): string {
+  return `set_config('idle_in_transaction_session_timeout', ${value}, true)`;
 }
 
 /** Returns the fields of a claim for the statement `claim`. */
@@ -88,6 +114,11 @@ export function writeFields(write: SenderWrite): object {
     ...(cursor?.rejections && cursor.rejections.length > 0 && { rejections: JSON.stringify(cursor.rejections.map(rejectionFields)) }),
     ...('session' in write && { session: packText(write.session) }),
   };
+}
+
+/** Returns whether another transaction has locked the sender of a row of the statement `lock`. */
+export function isLockedRow(row: unknown): boolean {
+  return row !== undefined && (row as { readonly owner: unknown }).owner === null;
 }
 
 /** Returns a row of the statement `lock` as a record. @throws {TypeError} If it is unreadable. */

@@ -57,6 +57,13 @@ describe('postgresInbox', () => {
     expect(() => postgresInbox({ pool, [option]: 0 })).toThrow(new RangeError(`postgresInbox: "${option}" must be > 0, got 0`));
   });
 
+  it.each(['idleTimeout', 'lockTimeout'])('rejects a %s that PostgreSQL cannot have when called', (option) => {
+    for (const value of [0, 0.5, Infinity])
+      expect(() => postgresInbox({ pool, [option]: value })).toThrow(
+        new RangeError(`postgresInbox: "${option}" must be a whole number from 1 to 2147483647, got ${value}`),
+      );
+  });
+
   it('rejects an option that does not exist', () => {
     expect(() => postgresInbox({ pool, maxConnection: 1 } as never)).toThrow('did you mean "maxConnections"?');
   });
