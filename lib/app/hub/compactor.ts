@@ -1,10 +1,11 @@
+import { concat, defer, EMPTY, mergeMap, type Observable } from 'rxjs';
 import { CallbackError, ChannelFailedError } from '../../errors.js';
 import { estimateSize } from '../../internal/estimateSize.js';
 import { guard } from '../../internal/guard.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelLog } from './channelLog.js';
+import type { ChannelEntry, ChannelLog } from './channelLog.js';
 
 /**
  * Combines messages of a channel into one. A reader that begins before them receives the combined
@@ -20,43 +21,70 @@ const BLOCK_MESSAGES = 1_024;
 
 /** Compacts one channel as it grows. */
 export interface Compactor {
-  /** Takes each message that was appended, in order. */
+  /** Takes each message that this hub has appended, in order. */
   add(position: ChannelPosition, message: Message): void;
 }
 
 /**
+ * Creates a compactor. When this hub has appended a block, the compactor reads the block from the
+ * log, which may have messages of other writers in between: an entry replaces the messages that it
+ * was made of, and no others.
+ *
  * @param report Called with the errors of `compact` and of the log. The messages stay as they are.
  */
 export function createCompactor(log: ChannelLog, channel: string, compact: Compact, report: (error: unknown) => void): Compactor {
-  let messages: Message[] = [];
-  let first: ChannelPosition | undefined;
+  /** The position in front of the messages that are not compacted yet. */
+  let before: ChannelPosition | undefined;
+  let messages = 0;
   let bytes = 0;
 
-  const join = ({ epoch, offset }: ChannelPosition): void => {
-    const begin = first;
-    const joined = messages;
-    messages = [];
-    first = undefined;
-    bytes = 0;
-    if (!begin || begin.epoch !== epoch || joined.length < 2) return;
-    const failed = (error: unknown): void => report(new ChannelFailedError('log', channel, error));
-    const message = guard(
-      () => compact(joined),
-      (cause) => report(new CallbackError('compact', cause)),
-    );
-    if (!message) return;
-    const entry = { epoch, offset, first: begin.offset, message };
-    asObservable(() => log.compact?.(channel, entry)).subscribe({ error: failed });
+  const join = (block: readonly [ChannelEntry, ...ChannelEntry[]], { epoch, offset }: ChannelPosition): Observable<void> => {
+    const [{ offset: start, first = start }, ...others] = block;
+    const message =
+      others.length > 0 &&
+      guard(
+        () => compact(block.map((entry) => entry.message)),
+        (cause) => report(new CallbackError('compact', cause)),
+      );
+    return message ? asObservable(() => log.compact?.(channel, { epoch, offset, first, message })) : EMPTY;
   };
+  const joinBehind = (after: ChannelPosition, last: number): Observable<void> =>
+    asObservable(() => log.read(channel, { after, limit: BLOCK_MESSAGES })).pipe(
+      mergeMap(({ epoch, entries }) => {
+        const [first, ...others] = epoch === after.epoch ? blockOf(entries, last) : [];
+        if (!first) return EMPTY;
+        const end = others.at(-1) ?? first;
+        const rest$ = end.offset < last ? defer(() => joinBehind(end, last)) : EMPTY;
+        return concat(join([first, ...others], end), rest$);
+      }),
+    );
   return {
-    add(position, message) {
-      if (message.type !== 'channel.ended') {
-        first ??= position;
-        messages.push(message);
-        bytes += estimateSize(message);
-        if (bytes < BLOCK_BYTES && messages.length < BLOCK_MESSAGES) return;
-        join(position);
-      } else if (first) join({ epoch: position.epoch, offset: position.offset - 1 });
+    add({ epoch, offset }, message) {
+      const after = before?.epoch === epoch ? before : { epoch, offset: offset - 1 };
+      before = after;
+      messages++;
+      bytes += estimateSize(message);
+      if (bytes < BLOCK_BYTES && messages < BLOCK_MESSAGES && message.type !== 'channel.ended') return;
+      before = { epoch, offset };
+      messages = bytes = 0;
+      joinBehind(after, offset).subscribe({ error: (error: unknown) => report(new ChannelFailedError('log', channel, error)) });
     },
   };
+}
+
+/**
+ * Returns the first entries that are joined, up to an offset. An entry that another hub has
+ * compacted stays alone, and so does the end.
+ */
+function blockOf(entries: readonly ChannelEntry[], last: number): readonly ChannelEntry[] {
+  const block: ChannelEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const isAlone = entry.first !== undefined || entry.message.type === 'channel.ended';
+    if (entry.offset > last || bytes >= BLOCK_BYTES || (isAlone && block.length > 0)) break;
+    block.push(entry);
+    bytes += estimateSize(entry.message);
+    if (isAlone) break;
+  }
+  return block;
 }

@@ -35,7 +35,7 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
   /** How much of the channel the log keeps, if it can. @default the limits of the log */
   readonly retain?: ChannelRetention;
   /**
-   * Joins the small messages that this hub publishes to large ones, behind the readers.
+   * Joins small messages to large ones, behind the readers, while this hub publishes.
    * @default
    * the log keeps them as they are
    */
