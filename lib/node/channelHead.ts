@@ -3,10 +3,14 @@ import type { ChannelRetention } from '../app/hub/channelLog.js';
 /** The stored state of a channel. */
 export interface ChannelHead {
   readonly epoch: string;
-  /** The offset of the oldest stored message; `last` + 1 if there is none. */
+  /** The offset behind the latest removed message. */
   readonly first: number;
   /** The offset of the latest message; 0 if there was none. */
   readonly last: number;
+  /** The run of the process that has set the latest offset behind a hole. */
+  readonly run: number;
+  /** The number of stored messages. */
+  readonly count: number;
   /** The size of the stored messages, compacted ones included. */
   readonly bytes: number;
   /** The time of the latest message, by the clock of the store. */
@@ -29,13 +33,13 @@ export interface ChannelHead {
 export type ChannelSlot = readonly [kind: string, step: number];
 
 export function newChannelHead(epoch: string): ChannelHead {
-  return { epoch, first: 1, last: 0, bytes: 0, at: 0, date: 0, compacted: 0 };
+  return { epoch, first: 1, last: 0, run: 1, count: 0, bytes: 0, at: 0, date: 0, compacted: 0 };
 }
 
 /** Returns whether a stored value is the head of a channel. */
 export function isChannelHead(value: unknown): value is ChannelHead {
-  const { epoch, first, last, bytes, at, date, compacted, end } = Object(value) as Partial<Record<keyof ChannelHead, unknown>>;
-  const areNumbers = [first, last, bytes, at, date, compacted].every(Number.isFinite);
+  const { epoch, first, last, run, count, bytes, at, date, compacted, end } = Object(value) as Partial<Record<keyof ChannelHead, unknown>>;
+  const areNumbers = [first, last, run, count, bytes, at, date, compacted].every(Number.isFinite);
   return typeof epoch === 'string' && areNumbers && (end === undefined || isEnd(end));
 }
 
@@ -43,6 +47,3 @@ function isEnd(value: unknown): boolean {
   const { offset, data } = Object(value) as { readonly offset?: unknown; readonly data?: unknown };
   return Number.isSafeInteger(offset) && data instanceof Uint8Array;
 }
-
-/** Returns the number of stored messages. */
-export const sizeOf = ({ first, last }: ChannelHead): number => last - first + 1;

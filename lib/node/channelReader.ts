@@ -1,9 +1,17 @@
 import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import { backwardRange, forwardRange, limitsOf, PAGE_BYTES, type ChannelLimits, type KeptOffsets } from '../app/hub/channelRange.js';
-import { isChannelHead, newChannelHead, sizeOf, type ChannelHead } from './channelHead.js';
-import { nextEpoch } from './channelRows.js';
+import {
+  backwardRange,
+  forwardRange,
+  isInside,
+  limitsOf,
+  PAGE_BYTES,
+  type ChannelLimits,
+  type KeptOffsets,
+} from '../app/hub/channelRange.js';
+import { nextEpoch } from './channelEpochs.js';
+import { isChannelHead, newChannelHead, type ChannelHead } from './channelHead.js';
 import { readValue, type Databases } from './lmdbDatabases.js';
 
 export interface ChannelReaderOptions {
@@ -33,10 +41,8 @@ interface ReadChannel extends ChannelReaderOptions {
  * two turns.
  */
 export function readChannel(options: ChannelReaderOptions, name: string, { after, before, limit }: ChannelQuery): ChannelSlice {
-  const { databases, decode } = options;
-  const found = readValue(databases.channels, name);
-  const head = isChannelHead(found) ? found : newChannelHead(nextEpoch(databases));
-  const channel: ReadChannel = { ...options, name, head, removed: firstOf(options, name, head) - 1 };
+  const channel = openChannel(options, name);
+  const { head, decode } = channel;
   const part = after === undefined ? readBackwards(channel, before, limit) : readForwards(channel, after, limit);
   const message = head.end && decode(head.end.data);
   return {
@@ -47,7 +53,19 @@ export function readChannel(options: ChannelReaderOptions, name: string, { after
   };
 }
 
-/** Returns the offset of the oldest message that has not expired. */
+/** Returns whether a channel may have given out a position. */
+export function isKnownPosition(options: ChannelReaderOptions, name: string, position: ChannelPosition): boolean {
+  return isInside(position, keptIn(openChannel(options, name)));
+}
+
+function openChannel(options: ChannelReaderOptions, name: string): ReadChannel {
+  const { databases } = options;
+  const found = readValue(databases.channels, name);
+  const head = isChannelHead(found) ? found : newChannelHead(nextEpoch(databases));
+  return { ...options, name, head, removed: firstOf(options, name, head) - 1 };
+}
+
+/** Returns the offset behind the latest message that is removed, or has expired. */
 function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: ChannelHead): number {
   const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
   const isExpired = (offset: number): boolean => {
@@ -55,7 +73,7 @@ function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string,
     return key === undefined || key[2] <= since;
   };
   let [low, high] = [head.first, head.last + 1];
-  if (sizeOf(head) === 0 || !isExpired(low)) return low;
+  if (head.count === 0 || !isExpired(low)) return low;
   // The times rise with the offsets.
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
@@ -106,13 +124,20 @@ function compactedFrom({ databases, name, head }: ReadChannel, from: number) {
 
 function readBackwards(channel: ReadChannel, before: ChannelPosition | undefined, limit: number): Part {
   const { databases, name } = channel;
-  const { first, end, isComplete } = backwardRange(before, limit, keptIn(channel));
-  const found = first < end ? databases.channelEntries.getRange({ start: [name, first], end: [name, end] }) : [];
-  return { entries: [...found].flatMap(({ key, value }) => entryOf(channel, key[1], value) ?? []), isComplete };
+  const { removed } = channel;
+  const { end, isKnown } = backwardRange(before, keptIn(channel));
+  const found = [...databases.channelEntries.getRange({ start: [name, end], end: [name, removed + 1], reverse: true, limit })].reverse();
+  return {
+    entries: found.flatMap(({ key, value }) => entryOf(channel, key[1], value) ?? []),
+    isComplete: isKnown && (found.length === limit || removed === 0),
+  };
 }
 
-function keptIn({ head: { epoch, last }, removed }: ReadChannel): KeptOffsets {
-  return { epoch, last, removed };
+function keptIn({ databases, name, head: { epoch, last }, removed }: ReadChannel): KeptOffsets {
+  /** A reader may have the offset of a message, or that in front of one. */
+  const isHole = (offset: number): boolean =>
+    [...databases.channelEntries.getKeys({ start: [name, offset], end: [name, offset + 2], limit: 1 })].length === 0;
+  return { epoch, last, removed, isHole };
 }
 
 function entryOf({ head, decode }: ReadChannel, offset: number, data: Uint8Array): ChannelEntry | undefined {

@@ -1,7 +1,9 @@
+import { randomInt } from 'node:crypto';
 import type { ChannelEntry, ChannelRetention } from '../app/hub/channelLog.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import { limitsOf, type ChannelLimits } from '../app/hub/channelRange.js';
-import { isChannelHead, newChannelHead, sizeOf, type ChannelHead, type ChannelSlot } from './channelHead.js';
+import { changeNextEpoch, nextEpoch, runOf } from './channelEpochs.js';
+import { isChannelHead, newChannelHead, type ChannelHead, type ChannelSlot } from './channelHead.js';
 import { countOf, readValue, type Databases } from './lmdbDatabases.js';
 import type { StoreClock } from './storeClock.js';
 
@@ -57,22 +59,14 @@ const MAX_SWEPT = 32;
 const CHUNK = 16;
 
 const TOTAL = 'channelBytes';
-const LOG_ID = 'channelLog';
-const FORGOTTEN = 'channelsForgotten';
-
 /**
- * Returns the epoch of a channel that is created now. It changes when a channel is forgotten, so
- * that clients do not mistake new offsets of that channel for old ones. A channel that does not
- * exist yet has this epoch already: a reader that waits for its first message keeps its position.
+ * The range of the hole that a run leaves in front of its first message of a channel. A folder
+ * that was restored from a backup so gives other offsets to its messages than the run that was
+ * lost: a reader of the lost messages is at an offset that no message has. The probability that
+ * they meet is the number of lost messages in 268 million. The text of a position has room for 7
+ * million runs.
  */
-export function nextEpoch({ counters }: Databases): string {
-  return `${(counters.get(LOG_ID) ?? 0).toString(36)}.${counters.get(FORGOTTEN) ?? 0}`;
-}
-
-/** Stores the random part of all epochs, once. */
-export function identifyLog({ counters }: Databases, id: number): void {
-  if (!counters.doesExist(LOG_ID)) counters.putSync(LOG_ID, id);
-}
+const MAX_HOLE = 2 ** 28;
 
 /** Begins the changes of one transaction. */
 export function editChannels(options: ChannelRowsOptions): ChannelEdit {
@@ -80,6 +74,7 @@ export function editChannels(options: ChannelRowsOptions): ChannelEdit {
   const { channels, channelEntries, compactedEntries, counters } = databases;
   clock.save(counters);
   const now = clock.now();
+  const run = runOf(databases);
   const heads = new Map<string, ChannelHead>();
   const appended = new Map<string, number>();
   let total = counters.get(TOTAL) ?? 0;
@@ -114,19 +109,22 @@ export function editChannels(options: ChannelRowsOptions): ChannelEdit {
   const trim = (name: string, isExcess: Excess, max: number): number => {
     const before = headOf(name);
     change(name, trimChannel(databases, { name, head: before, isExcess, max }));
-    return headOf(name).first - before.first;
+    return before.count - headOf(name).count;
   };
 
   return {
     endOf: (name) => headOf(name).end?.data,
     append(name, data, isEnd) {
       const head = headOf(name);
-      const offset = head.last + 1;
+      const offset = head.last + 1 + (head.run < run ? randomInt(MAX_HOLE) : 0);
       // The clock of an earlier process may have been ahead.
       const at = Math.max(now, head.at);
       channelEntries.putSync([name, offset, at, data.length], data);
       const bytes = head.bytes + data.length;
-      change(name, { ...head, last: offset, bytes, at, date: date(), ...(isEnd && { end: { offset, data } }) });
+      change(name, {
+        ...{ ...head, last: offset, run: Math.max(run, head.run), count: head.count + 1, bytes, at, date: date() },
+        ...(isEnd && { end: { offset, data } }),
+      });
       appended.set(name, (appended.get(name) ?? 0) + 1);
       return { epoch: head.epoch, offset };
     },
@@ -145,7 +143,7 @@ export function editChannels(options: ChannelRowsOptions): ChannelEdit {
     end() {
       for (const name of [...heads.keys()]) {
         const { maxMessages, maxBytes, maxAge } = limitsOf(headOf(name).retention ?? {}, limits);
-        const isExcess: Excess = (head, at) => sizeOf(head) > maxMessages || head.bytes > maxBytes || at + maxAge <= now;
+        const isExcess: Excess = (head, at) => head.count > maxMessages || head.bytes > maxBytes || at + maxAge <= now;
         trim(name, isExcess, (appended.get(name) ?? 0) + MAX_REMOVALS);
         store(name);
       }
@@ -218,7 +216,7 @@ const isSlot = ({ slot }: ChannelHead, [kind, step]: ChannelSlot | readonly [str
 /** Returns the place of a channel in the index: the present one if it need not change. */
 function slotOf(head: ChannelHead, maxAge: number, now: number): ChannelSlot {
   const { slot } = head;
-  const isEmpty = sizeOf(head) === 0;
+  const isEmpty = head.count === 0;
   if (slot && isEmpty && slot[0] === EMPTY) return slot;
   const next: ChannelSlot = isEmpty ? [EMPTY, stepOf(now)] : [FILLED, stepOf(head.at + maxAge)];
   return slot && isSlot(head, next) ? slot : next;
@@ -237,23 +235,23 @@ function trimChannel(databases: Databases, { name, head: before, isExcess, max }
   const { channelEntries } = databases;
   let head = before;
   let isDone = false;
-  for (let removed = 0; !isDone && removed < max && sizeOf(head) > 0;) {
+  for (let removed = 0; !isDone && removed < max && head.count > 0;) {
     const keys = [...channelEntries.getKeys({ start: [name, head.first], end: [name, head.last + 1], limit: CHUNK })];
     // Rows that do not exist need no removal.
-    if (keys.length === 0) head = { ...head, first: head.last + 1 };
+    if (keys.length === 0) head = { ...head, first: head.last + 1, count: 0 };
     for (const key of keys) {
       const [, offset, at, size] = key;
       isDone = removed === max || !isExcess(head, at);
       if (isDone) break;
       channelEntries.removeSync(key);
       removed++;
-      head = { ...head, first: offset + 1, bytes: head.bytes - size };
+      head = { ...head, first: offset + 1, count: head.count - 1, bytes: head.bytes - size };
     }
   }
   if (head.first === before.first) return head;
   const { count, bytes } = head.compacted > 0 ? removeCompacted(databases, [name], [name, head.first]) : { count: 0, bytes: 0 };
   head = { ...head, compacted: head.compacted - count, bytes: head.bytes - bytes };
-  return sizeOf(head) > 0 ? head : { ...head, bytes: 0 };
+  return head.count > 0 ? head : { ...head, bytes: 0 };
 }
 
 interface Removed {
@@ -277,7 +275,7 @@ function clearRows(databases: Databases, name: string): number {
 }
 
 /** Removes a channel that has no entries. Its name begins another epoch. */
-function forget({ channels, counters }: Databases, name: string): void {
-  channels.removeSync(name);
-  counters.putSync(FORGOTTEN, (counters.get(FORGOTTEN) ?? 0) + 1);
+function forget(databases: Databases, name: string): void {
+  databases.channels.removeSync(name);
+  changeNextEpoch(databases);
 }

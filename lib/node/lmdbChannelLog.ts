@@ -10,8 +10,9 @@ import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnow
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import { listChannels, readChannel, retentionOf, type ChannelReaderOptions } from './channelReader.js';
-import { editChannels, identifyLog, type ChannelEdit, type ChannelRowsOptions } from './channelRows.js';
+import { isKnownPosition, listChannels, readChannel, retentionOf, type ChannelReaderOptions } from './channelReader.js';
+import { identifyLog } from './channelEpochs.js';
+import { editChannels, type ChannelEdit, type ChannelRowsOptions } from './channelRows.js';
 import { createChannelWriter, type ChannelWriter } from './channelWriter.js';
 import { assertName } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
@@ -188,6 +189,7 @@ function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChanne
       return write(channel, (edit) => edit.endOf(channel) ?? edit.append(channel, data, isEnd), finish);
     },
     read: (channel, query) => read(() => readChannel(reader, channel, query)),
+    isKnown: (channel, position) => read(() => isKnownPosition(reader, channel, position)),
     broadcast(channel, message) {
       channelTails.add(channel, { message });
       channelTails.emit();

@@ -172,8 +172,10 @@ export class ChannelHistory {
   }
 
   #readBackwards(before: ChannelPosition | undefined, limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
-    const { first, end, isComplete } = backwardRange(before, limit, this);
+    const { end, isKnown } = backwardRange(before, this);
+    const first = Math.max(end - limit, this.removed + 1);
     const found = this.#kept.values(first - 1 - this.removed, end - 1 - this.removed);
+    const isComplete = isKnown && (found.length === limit || this.removed === 0);
     const entries = found.map(({ message }, index): ChannelEntry => ({ epoch: this.epoch, offset: first + index, message }));
     return { entries, isComplete };
   }

@@ -103,6 +103,12 @@ export interface ChannelLog {
   append(channel: string, message: Message): MaybeAsync<ChannelPosition>;
   read(channel: string, query: ChannelQuery): MaybeAsync<ChannelSlice>;
   /**
+   * Returns whether the log may have given out a position, as `read` decides it. A log that
+   * continues its epoch after a loss needs this method for keyed channels.
+   * @default it has given out all positions of its epoch
+   */
+  isKnown?(channel: string, position: ChannelPosition): MaybeAsync<boolean>;
+  /**
    * Whether `append` returns the position of a message with the same id, and stores it once.
    * @default the hub compares the ids of the latest 1,024 messages
    */

@@ -21,35 +21,39 @@ export function limitsOf(retention: ChannelRetention, { maxMessages, maxBytes, m
   return { maxMessages: messages, maxBytes: bytes, maxAge: age };
 }
 
-/** The contiguous offsets of a channel: all behind `removed`, up to `last`. */
+/** The offsets of a channel: those of its messages behind `removed`, up to `last`. */
 export interface KeptOffsets {
   readonly epoch: string;
   readonly last: number;
   /** The offset of the latest removed message. */
   readonly removed: number;
+  /**
+   * Returns whether no reader of this channel can be at an offset between `removed` and `last`.
+   * @default the offsets are contiguous
+   */
+  readonly isHole?: (offset: number) => boolean;
+}
+
+/** Returns whether a reader may be at a position. That of removed messages may be any. */
+export function isInside({ epoch, offset }: ChannelPosition, kept: KeptOffsets): boolean {
+  const isKept = offset > kept.removed && offset < kept.last;
+  return epoch === kept.epoch && offset <= kept.last && !(isKept && kept.isHole?.(offset));
 }
 
 /** Returns the first offset to read forwards, and whether no message in front of it is missing. */
 export function forwardRange(
   after: NonNullable<ChannelQuery['after']>,
-  { epoch, last, removed }: KeptOffsets,
+  kept: KeptOffsets,
 ): { readonly first: number; readonly isComplete: boolean } {
-  const isKnown = after === 'start' || (after.epoch === epoch && after.offset <= last);
+  const { removed } = kept;
+  const isKnown = after === 'start' || isInside(after, kept);
   const from = isKnown && after !== 'start' ? after.offset : 0;
   return { first: Math.max(from, removed) + 1, isComplete: isKnown && removed <= from };
 }
 
-/**
- * Returns the offsets to read backwards, from `first` to `end`, exclusive, and whether no requested
- * message is missing.
- */
-export function backwardRange(
-  before: ChannelPosition | undefined,
-  limit: number,
-  { epoch, last, removed }: KeptOffsets,
-): { readonly first: number; readonly end: number; readonly isComplete: boolean } {
-  const isKnown = before === undefined || (before.epoch === epoch && before.offset <= last + 1);
-  const end = Math.max(removed + 1, isKnown ? (before?.offset ?? last + 1) : 0);
-  const count = Math.min(limit, end - 1 - removed);
-  return { first: end - count, end, isComplete: isKnown && (count === limit || removed === 0) };
+/** Returns the end of the offsets to read backwards, exclusive, and whether the place is known. */
+export function backwardRange(before: ChannelPosition | undefined, kept: KeptOffsets): { readonly end: number; readonly isKnown: boolean } {
+  const next = kept.last + 1;
+  const isKnown = before === undefined || isInside(before, kept) || (before.epoch === kept.epoch && before.offset === next);
+  return { end: Math.max(kept.removed + 1, isKnown ? (before?.offset ?? next) : 0), isKnown };
 }

@@ -2,6 +2,7 @@ import { ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
 import { InvalidMessageError } from '../../errors.js';
 import { estimateSize } from '../../internal/estimateSize.js';
 import { chain } from '../../internal/maybeAsync.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
@@ -50,6 +51,8 @@ export interface KeyedChannel extends Pick<ChannelLog, 'read' | 'tail'> {
 }
 
 const MAX_KEY_LENGTH = 1_024;
+/** A position that no log has: a read begins with the oldest message. */
+const UNKNOWN: ChannelPosition = { epoch: '', offset: 0 };
 
 /**
  * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that
@@ -60,8 +63,7 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
   const { ttl = Infinity, retain: { messages = 10_000, bytes: maxBytes = 16_777_216 } = {} } = settings;
   const limits = { ttl, messages, bytes: maxBytes };
   const judge = createJudge(settings);
-  /** An unknown position: the log is read from its oldest message on. */
-  const cursor: LogCursor = { position: { epoch: '', offset: 0 } };
+  const cursor: LogCursor = { position: UNKNOWN };
   let content = createContent('');
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   /** Emits when the log is read; `undefined` after that. */
@@ -125,8 +127,11 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
     },
     read: (_, query) =>
       chain(ready$, () => {
+        const { after } = query;
         trim(content, limits, scheduler.now());
-        return query.after === undefined ? readBackwards(content, query) : readForwards(content, query.after, query);
+        if (after === undefined) return readBackwards(content, query);
+        if (after === 'start' || !log.isKnown) return readForwards(content, after, query);
+        return chain(log.isKnown(channel, after), (isKnown) => readForwards(content, isKnown ? after : UNKNOWN, query));
       }),
   };
 }

@@ -157,6 +157,7 @@ export function runsIn(runs: ChannelLog): ChannelLog {
   return {
     append: (channel, message) => logOf(channel).append(channel, message),
     read: (channel, query) => logOf(channel).read(channel, query),
+    isKnown: (channel, position) => logOf(channel).isKnown?.(channel, position) ?? true,
     tail: (channel) => logOf(channel).tail(channel),
     broadcast: (channel, message) => logOf(channel).broadcast?.(channel, message),
     retain: (channel, retention) => logOf(channel).retain?.(channel, retention),
