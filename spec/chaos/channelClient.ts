@@ -3,9 +3,9 @@
  * server does. Over wires to the nodes, it is a member of all channels, and reads their history.
  */
 import { connect as connectNats } from '@nats-io/transport-node';
-import { firstValueFrom, map, ReplaySubject, toArray, type Observable } from 'rxjs';
+import { firstValueFrom, map, ReplaySubject, retry, toArray, type Observable } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { channel, connect, webSocket, type Message, type Wire } from '../../lib/index.js';
+import { channel, ChannelRefusedError, connect, webSocket, type Message, type Wire } from '../../lib/index.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { natsCluster } from '../../lib/nats/index.js';
 import type { ChannelSetup } from './channels.js';
@@ -18,9 +18,10 @@ const tell = (told: Told): void => void process.send?.(told);
 const fail = (reason: string): void => tell({ kind: 'failed', reason });
 
 const WRITER = 'channels';
-/** The pause between two messages of a channel, and between two reads of a reader, in ms. */
+/** The pause between two messages of a channel, between two reads of a reader, and after a refused join, in ms. */
 const WRITE_PAUSE = 150;
 const READ_PAUSE = 50;
+const REJOIN_PAUSE = 500;
 /** The number of messages of a read. */
 const LIMIT = 200;
 
@@ -40,20 +41,28 @@ function dial(role: string): Wire {
   return wire;
 }
 
-/** Becomes a member of a channel. Returns what it receives. */
-function follow(wire: Wire, name: string): NumberCheck {
-  const check = createNumberCheck(true);
+/** What the member has received of each channel. */
+const checks = new Map<string, NumberCheck>();
+
+/** Becomes a member of a channel. */
+function follow(wire: Wire, name: string, isFirst = true): void {
+  const check = createNumberCheck(isFirst);
+  checks.set(name, check);
   const room = channel(wire, name, { from: 'start' });
-  room.gaps$.subscribe(({ reason }) => fail(`${name}: the member has a gap: ${reason}`));
+  const gaps = room.gaps$.subscribe(({ reason }) => fail(`${name}: the member has a gap: ${reason}`));
   room.subscribe({
     next(message) {
       received++;
       const breach = check.take(message);
       if (breach !== undefined) fail(`${name}: the member has received ${breach}`);
     },
-    error: (error: unknown) => fail(`${name}: ${String(error)}`),
+    error(error: unknown) {
+      gaps.unsubscribe();
+      // The hub refuses a join while NATS is unreachable for longer than the timeout of the log.
+      if (error instanceof ChannelRefusedError) void sleep(REJOIN_PAUSE).then(() => follow(wire, name, false));
+      else fail(`${name}: ${String(error)}`);
+    },
   });
-  return check;
 }
 
 type Read = (name: string) => Observable<readonly Message[]>;
@@ -76,7 +85,7 @@ async function readAll(read: Read, first: number): Promise<void> {
 }
 
 const [member, reader] = [dial('member'), dial('reader')];
-const checks = names.map((name) => follow(member, name));
+names.forEach((name) => follow(member, name));
 const writers = names.map((name) =>
   writeNumbers({
     writer: WRITER,
@@ -86,15 +95,20 @@ const writers = names.map((name) =>
     onWritten: (number) => written.set(name, number),
   }),
 );
-// While the log has a tail of a channel, it checks whether the stream has lost its end.
-names.forEach((name) => log.tail(name).subscribe({ error: (error: unknown) => fail(`${name}: the tail has failed: ${String(error)}`) }));
+// While the log has a tail of a channel, it checks whether the stream has lost its end. A tail may fail while NATS is unreachable.
+names.forEach((name) =>
+  log
+    .tail(name)
+    .pipe(retry({ delay: READ_PAUSE }))
+    .subscribe(),
+);
 const messagesOf = (all: readonly { readonly message: Message }[]): readonly Message[] => all.map(({ message }) => message);
 const readWire: Read = (name) => channel(reader, name).history({ limit: LIMIT }).pipe(toArray(), map(messagesOf));
 const readLog: Read = (name) => asObservable(() => log.read(name, { limit: LIMIT })).pipe(map(({ entries }) => messagesOf(entries)));
 const readers = [readWire, readWire, readLog, readLog].map((read, index) => readAll(read, index * 10));
 const finish = async (): Promise<void> => {
   await Promise.all([...writers, ...readers]);
-  while (names.some((name, index) => checks[index]?.last(WRITER) !== written.get(name))) await sleep(READ_PAUSE);
+  while (names.some((name) => checks.get(name)?.last(WRITER) !== written.get(name))) await sleep(READ_PAUSE);
   tell({ kind: 'channels', reads, received, written: Object.fromEntries(written) });
 };
 calm$.subscribe(() => void finish());
