@@ -66,6 +66,7 @@ export default defineConfig(
   {
     // A server has one of these for each of its clients, channels or requests, and closures would take several times the memory of a class.
     files: [
+      'lib/core/**',
       'lib/session/**',
       'lib/server/**',
       'lib/wire/**',
@@ -83,6 +84,22 @@ export default defineConfig(
     files: ['lib/**/*.ts'],
     ignores: ['lib/server/**', 'lib/node/**', 'lib/nats/**', 'lib/postgres/**', 'lib/cli/**'],
     rules: { 'no-restricted-globals': ['error', ...clocks, ...platform] },
+  },
+  {
+    // Time, chance and IO are inputs and outputs of the core.
+    files: ['lib/core/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...clocks,
+        ...platform,
+        ...['queueMicrotask', 'Promise', 'crypto', 'fetch', 'WebSocket', 'navigator', 'Date'].map((name) => ({
+          name,
+          message: 'The core knows no IO: its host calls it, and takes its outputs.',
+        })),
+      ],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Chance is an option of the core.' }],
+    },
   },
   {
     files: ['scripts/**', 'docs/examples/**', 'spec/bench/**', 'spec/fuzz/**'],

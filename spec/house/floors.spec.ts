@@ -17,6 +17,15 @@ describe('the floors of lib/', () => {
     expect(cycles(imports)).toEqual([]);
   });
 
+  it('has a core that knows no IO: it imports messages, and the type of a codec', () => {
+    const foreign = imports.filter(
+      ({ from, file = 'a package', typeOnly }) =>
+        from.startsWith('core/') && !/^(core|message)\//.test(file) && !(file === 'codec/codec.ts' && typeOnly),
+    );
+    expect(foreign.map(show)).toEqual([]);
+    expect(imports.filter(({ from }) => from.startsWith('core/')).length).toBeGreaterThan(20);
+  });
+
   it('imports only files that exist', () => {
     expect(imports.filter(({ file }) => file !== undefined && !existsSync(`lib/${file}`)).map(show)).toEqual([]);
   });

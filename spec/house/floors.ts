@@ -5,6 +5,7 @@ export const floors: readonly (readonly string[])[] = [
   ['errors'],
   ['message', 'internal'],
   ['operators', 'codec'],
+  ['core'],
   ['link'],
   ['session'],
   ['envelope'],

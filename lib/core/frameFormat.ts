@@ -1,0 +1,259 @@
+import type { Body } from './sessionTypes.js';
+import { MAX_CODE, MAX_REASON, type RejectionFields } from './progress.js';
+
+/** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
+export class Violation extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The close codes of a session (section 9). */
+export const NO_COMMON_CODEC = 1003;
+export const VIOLATION = 4400;
+export const HANDSHAKE_TIMEOUT = 4408;
+export const MISSING = 4410;
+export const SILENT = 4411;
+export const EXPIRED = 4419;
+export const FLOOD = 4429;
+/** The maximum number of messages in a batch, and of numbers in a skip. */
+export const MAX_BATCH = 256;
+/** The maximum number of rejections in a frame. */
+export const MAX_REJECTIONS = 32;
+/**
+ * The unit of the wait in a batch, in ms; the longest wait, in units; the longest delay of an ack,
+ * in ms.
+ */
+export const WAIT_UNIT = 20;
+export const MAX_WAIT = 255;
+export const MAX_ACK_DELAY = 65_535;
+const MAX_NUMBER = 2 ** 52;
+
+export function invalid(message: string): never {
+  throw new Violation(VIOLATION, message);
+}
+
+/**
+ * Returns a number of the protocol (section 3, rule 1).
+ * @throws {Violation} If the value is not a whole number in the range.
+ */
+export function wholeNumber(value: unknown, least = 0): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= MAX_NUMBER) return value as number;
+  return invalid('a number is invalid');
+}
+
+// ---- Batches (section 3, rules 4 and 5)
+
+/** A batch as it has arrived. */
+export interface ArrivedBatch {
+  readonly first: number;
+  readonly count: number;
+  readonly body: Body;
+  /** How long the ack of the batch may wait, in ms. */
+  readonly wait: number;
+  /** The ack that the batch carries; -1 for none. */
+  readonly done: number;
+  readonly credit: number;
+  readonly delay: number;
+}
+
+const TEXT_BATCH =
+  /^\["(?:ackmsg",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15}),(0|[1-9]\d{0,2}),(0|[1-9]\d{0,4}),|msg",)(0|[1-9]\d{0,15}),(0|[1-9]\d{0,4}),/;
+const TEXT_ACK = /^\["ack",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15})(?:,(0|[1-9]\d{0,4}))?\]$/;
+const BATCH_KIND = 1;
+const ACK_BATCH_KIND = 2;
+const BATCH_HEADER = 11;
+const ACK_HEADER = 16;
+
+function checkedBatch(batch: ArrivedBatch): ArrivedBatch {
+  const { first, count, wait } = batch;
+  wholeNumber(first);
+  if (count < 1 || count > MAX_BATCH || wait > MAX_WAIT * WAIT_UNIT) invalid('the batch is invalid');
+  return batch;
+}
+
+/** Returns the batch that a text holds; undefined if it holds none. */
+export function readTextBatch(frame: string): ArrivedBatch | undefined {
+  const header = TEXT_BATCH.exec(frame);
+  if (!header || !frame.endsWith(']')) return undefined;
+  const [all, done, credit, wait, delay, first, count] = header;
+  return checkedBatch({
+    first: Number(first),
+    count: Number(count),
+    body: frame.slice(all.length, -1),
+    wait: wait === undefined ? 0 : Number(wait) * WAIT_UNIT,
+    done: done === undefined ? -1 : wholeNumber(Number(done)),
+    credit: credit === undefined ? 0 : wholeNumber(Number(credit)),
+    delay: delay === undefined ? 0 : Math.min(MAX_ACK_DELAY, Number(delay)),
+  });
+}
+
+/** Returns the batch that bytes hold. @throws {Violation} If they hold none. */
+export function readBinaryBatch(frame: Uint8Array): ArrivedBatch {
+  const hasAck = frame[0] === ACK_BATCH_KIND;
+  const at = hasAck ? ACK_HEADER : 0;
+  if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) invalid('the batch is invalid');
+  return checkedBatch({
+    first: readUint64(frame, at + 1),
+    count: readUint16(frame, at + 9),
+    body: frame.subarray(at + BATCH_HEADER),
+    wait: hasAck ? (frame[13] as number) * WAIT_UNIT : 0,
+    done: hasAck ? wholeNumber(readUint64(frame, 1)) : -1,
+    credit: hasAck ? readUint32(frame, 9) : 0,
+    delay: hasAck ? readUint16(frame, 14) : 0,
+  });
+}
+
+/** Returns the frame of a batch. */
+export function batchFrame(first: number, count: number, body: Body): Body {
+  if (typeof body === 'string') return `["msg",${first},${count},${body}]`;
+  const frame = allocate(BATCH_HEADER + body.length);
+  writeBatch(frame, 0, first, count, body);
+  return frame;
+}
+
+/**
+ * Returns the frame of a batch with an ack in front of it.
+ *
+ * @param wait How long the ack of this batch may wait, in units.
+ * @param delay How long the ack in front was held back, in ms.
+ */
+export function ackBatchFrame(first: number, count: number, body: Body, done: number, credit: number, wait: number, delay: number): Body {
+  if (typeof body === 'string') return `["ackmsg",${done},${credit},${wait},${delay},${first},${count},${body}]`;
+  const frame = allocate(ACK_HEADER + BATCH_HEADER + body.length);
+  frame[0] = ACK_BATCH_KIND;
+  writeUint64(frame, 1, done);
+  writeUint32(frame, 9, Math.min(credit, 2 ** 32 - 1));
+  frame[13] = wait;
+  frame[14] = delay >>> 8;
+  frame[15] = delay;
+  writeBatch(frame, ACK_HEADER, first, count, body);
+  return frame;
+}
+
+function writeBatch(frame: Uint8Array, at: number, first: number, count: number, body: Uint8Array): void {
+  frame[at] = BATCH_KIND;
+  writeUint64(frame, at + 1, first);
+  frame[at + 9] = count >>> 8;
+  frame[at + 10] = count;
+  frame.set(body, at + BATCH_HEADER);
+}
+
+// ---- Other frames
+
+/** An ack as it has arrived; `rejections` counts the rejections that went before it, if it does. */
+export interface ArrivedAck {
+  readonly done: number;
+  readonly credit: number;
+  readonly delay: number;
+  readonly rejections: number;
+}
+
+/** Returns the ack that a text holds, in its usual form; undefined if it holds none. */
+export function readTextAck(frame: string): ArrivedAck | undefined {
+  const ack = TEXT_ACK.exec(frame);
+  if (!ack) return undefined;
+  const [, done, credit, delay] = ack;
+  return { done: wholeNumber(Number(done)), credit: wholeNumber(Number(credit)), delay: ackDelay(Number(delay ?? 0)), rejections: 0 };
+}
+
+/** Parses a frame that is neither a batch nor an ack in its usual form. */
+export function readControl(frame: string): readonly unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(frame);
+  } catch {
+    // A frame that is not JSON is of an unknown kind.
+  }
+  return Array.isArray(parsed) ? parsed : invalid('the frame is unknown');
+}
+
+export function readAck(done: unknown, credit: unknown, delay: unknown, rejections: unknown): ArrivedAck {
+  return {
+    done: wholeNumber(done),
+    credit: wholeNumber(credit),
+    delay: ackDelay(delay),
+    rejections: rejections == null ? 0 : wholeNumber(rejections),
+  };
+}
+
+/** An invalid delay counts as 0, because the delay is only for measurements. */
+const ackDelay = (value: unknown): number => (typeof value === 'number' && value >= 0 ? Math.min(MAX_ACK_DELAY, value) : 0);
+
+export function readSkip(value: unknown): readonly number[] {
+  if (!Array.isArray(value) || value.length > MAX_BATCH) invalid('the skip is invalid');
+  return (value as readonly unknown[]).map((number) => wholeNumber(number));
+}
+
+/** Returns the frames that skip these numbers, each within the limit of the other side. */
+export function skipFrames(numbers: readonly number[], maxFrame: number): readonly string[] {
+  // A number and its comma take at most 17 bytes, the rest of the frame less than 16.
+  const most = Math.max(1, Math.min(MAX_BATCH, Math.floor((maxFrame - 16) / 17)));
+  const frames: string[] = [];
+  for (let from = 0; from < numbers.length; from += most) frames.push(`["skip",[${numbers.slice(from, from + most).join()}]]`);
+  return frames;
+}
+
+const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
+
+export function readRejectFrame(value: unknown): readonly RejectionFields[] {
+  if (!Array.isArray(value) || value.length > MAX_REJECTIONS) invalid('the reject is invalid');
+  for (const entry of value as readonly unknown[]) {
+    const [number, kind, code, reason] = Array.isArray(entry) ? (entry as readonly unknown[]) : [];
+    wholeNumber(number);
+    if (!KINDS.includes(kind) || !isShort(code, MAX_CODE) || !isShort(reason, MAX_REASON)) invalid('the reject is invalid');
+  }
+  return value as readonly RejectionFields[];
+}
+const isShort = (value: unknown, most: number): boolean => typeof value === 'string' && value.length <= most;
+
+// ---- Sizes and bytes
+
+/** Returns whether a frame, or a part of it, has more bytes as it travels than a limit. */
+export function isAbove(frame: Body, limit: number): boolean {
+  if (frame.length * 3 <= limit) return false;
+  return frame.length > limit || (typeof frame === 'string' && utf8Length(frame) > limit);
+}
+
+function utf8Length(text: string): number {
+  let length = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) length++;
+    // A surrogate is half of a character of four bytes.
+    if (code >= 0x800 && (code < 0xd800 || code > 0xdfff)) length++;
+  }
+  return length;
+}
+
+const POOL_SIZE = 8_192;
+let pool = new Uint8Array(0);
+let poolUsed = 0;
+
+/** Small frames share memory: allocating each takes longer than writing it. */
+function allocate(size: number): Uint8Array {
+  if (size >= POOL_SIZE / 4) return new Uint8Array(size);
+  if (poolUsed + size > pool.length) {
+    pool = new Uint8Array(POOL_SIZE);
+    poolUsed = 0;
+  }
+  poolUsed += size;
+  return pool.subarray(poolUsed - size, poolUsed);
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+  writeUint32(bytes, at, Math.floor(value / 2 ** 32));
+  writeUint32(bytes, at + 4, value % 2 ** 32);
+}
+const readUint16 = (bytes: Uint8Array, at: number): number => (bytes[at] as number) * 256 + (bytes[at + 1] as number);
+const readUint32 = (bytes: Uint8Array, at: number): number => readUint16(bytes, at) * 2 ** 16 + readUint16(bytes, at + 2);
+const readUint64 = (bytes: Uint8Array, at: number): number => readUint32(bytes, at) * 2 ** 32 + readUint32(bytes, at + 4);

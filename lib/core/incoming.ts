@@ -1,0 +1,247 @@
+import type { Message } from '../message/types.js';
+import { invalid, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
+import { Progress, type ReceivedRejection } from './progress.js';
+import { NONE, type Outputs, type SessionOptions } from './sessionTypes.js';
+
+/** The maximum number of batches before an ack is sent, whatever wait they allow. */
+const MAX_UNACKED_BATCHES = 64;
+
+/**
+ * The receiving half of a session: a message is accepted, delivered, processed, and acked
+ * (protocol, section 6).
+ */
+export class Incoming {
+  /** The progress of the current numbering of the other side. */
+  progress = new Progress();
+  /** Whether an ack is to be sent with the next batch, and whether it must be sent at once. */
+  isAckOwed = false;
+  isAckDue = false;
+  /** The time at which the waiting ack must be sent. */
+  ackAt = Infinity;
+  /** Whether batches carry acks. */
+  lazyAcks = false;
+  readonly #options: SessionOptions;
+  readonly #outputs: Outputs;
+  #rx = 0;
+  /** The numbers above `rx` that the other side will not send. */
+  #skipped: Set<number> | undefined;
+  /** The last numbers and the sizes of the batches that may not be processed. */
+  #accepted: (readonly [last: number, size: number])[] = NONE;
+  #acceptedSize = 0;
+  // The ack policy.
+  #ackedDone = 0;
+  /** The highest number whose ack must not wait. */
+  #promptUpTo = 0;
+  /** How long the ack may wait: the minimum of the waits of all unacked batches, in ms. */
+  #wait = 0;
+  #unackedBatches = 0;
+  /** The time at which the last message was processed whose ack waits. */
+  #processedAt = Infinity;
+  // Rejections.
+  #sendsRejections = false;
+  #countsRejections = false;
+  /**
+   * How many rejections of the progress were sent over this connection; how many in all; the
+   * highest of their numbers.
+   */
+  #told = 0;
+  #rejected = 0;
+  #lastRejected = 0;
+
+  constructor(options: SessionOptions, outputs: Outputs) {
+    this.#options = options;
+    this.#outputs = outputs;
+  }
+
+  /** The highest number that is accepted. */
+  get rx(): number {
+    return this.#rx;
+  }
+  /** The highest number that is accepted or processed. */
+  get top(): number {
+    return Math.max(this.#rx, this.progress.top);
+  }
+  /** Whether all accepted messages are processed and acked. */
+  get isDrained(): boolean {
+    return this.progress.done === this.#rx && !this.isAckOwed && !this.isAckDue;
+  }
+  /** Numbers further away than this are not in use. */
+  get #reach(): number {
+    return Math.max(this.#options.window, MAX_BATCH);
+  }
+
+  /**
+   * Begins with another numbering: messages that are not processed yet belong to the former
+   * progress.
+   */
+  begin(): void {
+    this.progress = new Progress();
+    this.#rx = this.#ackedDone = this.#promptUpTo = this.#acceptedSize = 0;
+    this.#accepted = NONE;
+    this.#skipped = undefined;
+  }
+  /** Begins a connection. Its first ack does not wait, and rejections are sent again. */
+  attach({ lazyAcks, rejections, counts }: { readonly lazyAcks: boolean; readonly rejections: boolean; readonly counts: boolean }): void {
+    this.lazyAcks = lazyAcks;
+    this.#sendsRejections = rejections;
+    this.#countsRejections = counts;
+    this.#told = this.#rejected = this.#lastRejected = 0;
+    this.#processedAt = this.ackAt = Infinity;
+    this.demandAck();
+  }
+
+  // ---- Batches and skips of the other side
+
+  /** Records a numbered batch, for the ack policy. Returns whether it holds anything new. */
+  arrived({ first, count, wait }: ArrivedBatch): boolean {
+    const last = first + count - 1;
+    const isRepeat = last <= this.#rx;
+    if (!isRepeat && first > this.#rx + 1) throw new Violation(MISSING, 'messages are missing');
+    if (isRepeat || wait === 0) {
+      this.#promptUpTo = Math.max(this.#promptUpTo, last);
+      this.demandAck();
+    } else {
+      this.#wait = this.#unackedBatches === 0 ? wait : Math.min(wait, this.#wait);
+      if (++this.#unackedBatches >= MAX_UNACKED_BATCHES) this.demandAck();
+    }
+    return !isRepeat;
+  }
+
+  /**
+   * Accepts a batch, and delivers its messages.
+   *
+   * @param messages Undefined if the batch is set aside, because it cannot be decoded.
+   * @param source The source of messages that have none.
+   */
+  accept({ first, count, body }: ArrivedBatch, messages: readonly Message[] | undefined, source: string): void {
+    const last = first + count - 1;
+    // The numbers may have been skipped while the batch was being decoded.
+    if (last <= this.#rx) return;
+    this.#checkWindow(first, last, body.length);
+    const { progress } = this;
+    const undecoded: number[] = messages ? NONE : [];
+    for (let number = this.#rx + 1; number <= last; number = this.#rx + 1) {
+      this.#rx = number;
+      if (!messages) undecoded.push(number);
+      else this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
+      if (this.#skipped) this.#takeSkipped();
+    }
+    if (!messages) this.#outputs.add({ kind: 'undecodable', numbers: undecoded, count, body, progress });
+  }
+  /** Delivers messages without numbers. */
+  deliver(messages: readonly Message[], source: string): void {
+    const { progress } = this;
+    for (const message of messages) this.#outputs.add({ kind: 'message', message: withSource(message, source), number: 0, progress });
+  }
+
+  #checkWindow(first: number, last: number, size: number): void {
+    const { done } = this.progress;
+    let processed = 0;
+    for (const [end, bytes] of this.#accepted) {
+      if (end > done) break;
+      this.#acceptedSize -= bytes;
+      processed++;
+    }
+    if (this.#accepted === NONE) this.#accepted = [];
+    else if (processed > 0) this.#accepted.splice(0, processed);
+    this.#accepted.push([last, size]);
+    this.#acceptedSize += size;
+    const { window, bytes } = this.#options;
+    if (first > done + 1 && (last > done + window || this.#acceptedSize > bytes)) invalid('the batch exceeds the window');
+  }
+
+  /** Answers a ping, and finds frames that were lost (rule 5). */
+  pinged(sent: number): void {
+    if (sent > this.#rx) throw new Violation(MISSING, 'messages are missing');
+    this.demandAck();
+  }
+  /** Remembers numbers that the other side will not send (rule 3). */
+  skip(numbers: readonly number[]): void {
+    const limit = this.progress.done + this.#reach;
+    if (numbers.some((number) => number > limit)) invalid('the skip exceeds the window');
+    for (const number of numbers) if (number > this.#rx) (this.#skipped ??= new Set()).add(number);
+    this.#takeSkipped();
+    this.demandAck();
+  }
+  #takeSkipped(): void {
+    const before = this.#rx;
+    while (this.#skipped?.delete(this.#rx + 1)) this.progress.add(++this.#rx);
+    if (this.#skipped?.size === 0) this.#skipped = undefined;
+    if (this.#rx === before) return;
+    this.demandAck();
+    this.#outputs.add({ kind: 'missed', count: this.#rx - before });
+  }
+
+  // ---- Acks and rejections to the other side
+
+  /** Records that a message is processed, or rejected. */
+  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection): void {
+    if (number === 0) return;
+    progress.add(number, rejection);
+    if (progress !== this.progress || progress.done <= this.#ackedDone) return;
+    if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
+    this.isAckOwed = true;
+    this.#processedAt = now;
+    this.ackAt = Math.min(this.ackAt, now + this.#wait);
+  }
+  /** Demands that an ack is sent at once. */
+  demandAck(): void {
+    this.isAckOwed = this.isAckDue = true;
+  }
+  tick(now: number): void {
+    if (now < this.ackAt) return;
+    this.ackAt = Infinity;
+    this.isAckDue = true;
+  }
+
+  /** Returns the next frame of rejections. They go in front of the ack of their numbers. */
+  rejectFrame(maxFrame: number): string | undefined {
+    const { rejections } = this.progress;
+    if (rejections.length === 0) return undefined;
+    const known = this.#rx - this.#reach;
+    while (rejections[0] && rejections[0][0] <= known) {
+      rejections.shift();
+      this.#told = Math.max(0, this.#told - 1);
+    }
+    if (!this.#sendsRejections || this.#told >= rejections.length) return undefined;
+    const group = rejections.slice(this.#told, this.#told + MAX_REJECTIONS);
+    const frameOf = (): string => JSON.stringify(this.#countsRejections ? ['reject', group, this.#rejected] : ['reject', group]);
+    let frame = frameOf();
+    for (; group.length > 1 && frame.length > maxFrame; frame = frameOf()) group.splice(group.length >> 1);
+    for (const [number] of group) this.#lastRejected = Math.max(this.#lastRejected, number);
+    this.#told += group.length;
+    this.#rejected += group.length;
+    return frame;
+  }
+  /**
+   * Whether an ack must say how many rejections went before it, until the other side has surely
+   * received such an ack. It travels alone.
+   */
+  get mustCountRejections(): boolean {
+    return this.#rejected > 0 && this.#countsRejections && this.#lastRejected > this.#rx - this.#reach;
+  }
+  /** Returns an ack that travels alone. */
+  ackFrame(now: number): string {
+    const delay = this.delay(now);
+    const rejected = this.mustCountRejections ? this.#rejected : 0;
+    const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
+    return `["ack",${this.acked()},${this.#options.window}${rest}]`;
+  }
+  /** Returns how long the ack that is sent now was held back, in ms. */
+  delay(now: number): number {
+    return this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
+  }
+  /** Records that an ack is sent. Returns its `done`. */
+  acked(): number {
+    this.isAckOwed = this.isAckDue = false;
+    this.ackAt = this.#processedAt = Infinity;
+    this.#unackedBatches = 0;
+    return (this.#ackedDone = this.progress.done);
+  }
+}
+
+/** Sets the source of a message that the codec has just made. */
+function withSource(message: Message, source: string): Message {
+  (message as { source: string }).source ||= source;
+  return message;
+}

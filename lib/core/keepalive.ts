@@ -1,0 +1,75 @@
+/**
+ * Finds out whether the other side is silent (protocol, section 8). It checks twice in each
+ * interval, and counts checks, not time: a check that is late by more than the time between two
+ * checks shows that this process did not run, and frames that arrived meanwhile may still have to
+ * be read. It then asks the other side first.
+ */
+export class Keepalive {
+  /** The time of the next check. */
+  checkAt = Infinity;
+  /** Whether a ping must be sent. */
+  isPingDue = false;
+  /** Whether the other side has sent a frame since the last check. */
+  isHeard = false;
+  /** Whether a ping was sent over this connection. */
+  hasPinged = false;
+  #half = 0;
+  /** The number of checks in a row without a frame. */
+  #quiet = 0;
+  /** Whether a ping was sent because this process did not run. */
+  #hasAsked = false;
+  /** The `acked` of the last check. */
+  #lastAcked = -1;
+
+  /** The handshake must end before this time. */
+  open(deadline: number): void {
+    this.checkAt = deadline;
+    this.isPingDue = this.hasPinged = false;
+  }
+  /** Begins after a handshake. */
+  begin(interval: number, now: number): void {
+    this.#half = interval / 2;
+    this.#quiet = 0;
+    this.isHeard = true;
+    this.checkAt = now + this.#half;
+  }
+  stop(): void {
+    this.checkAt = Infinity;
+  }
+  /**
+   * Timers may not have run, or the network may have changed: asks the other side for an answer.
+   */
+  ask(): void {
+    if (!this.#hasAsked) this.#quiet = Math.min(this.#quiet, 1);
+    this.#hasAsked = this.isPingDue = true;
+  }
+  /**
+   * Returns a ping, if one is due.
+   * @param sent The highest number that was sent over this connection.
+   */
+  nextFrame(sent: number): string | undefined {
+    if (!this.isPingDue) return undefined;
+    this.isPingDue = false;
+    this.hasPinged = true;
+    return `["ping",${sent}]`;
+  }
+  /**
+   * Checks. Returns false if the other side was silent for too long.
+   *
+   * @param isWaiting Whether an ack is missing.
+   * @param acked The highest number that was acked: an ack that does not come may be lost.
+   */
+  check(now: number, isWaiting: boolean, acked: number): boolean {
+    const isLate = now - this.checkAt > this.#half;
+    this.checkAt = now + this.#half;
+    this.#quiet = this.isHeard ? 0 : this.#quiet + 1;
+    this.#hasAsked &&= !this.isHeard;
+    this.isHeard = false;
+    const isStuck = isWaiting && this.#lastAcked === acked;
+    this.#lastAcked = acked;
+    if (this.#quiet > 0 && isLate && !this.#hasAsked) this.ask();
+    else if (this.#quiet >= 4) return false;
+    else this.isPingDue ||= isStuck || this.#quiet >= 2;
+    return true;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Message } from '../message/types.js';
+import { NONE, type QueueOverflow } from './sessionTypes.js';
+
+interface Queued {
+  readonly message: Message;
+  /** The position in the order of arrival. */
+  readonly arrival: number;
+}
+
+/**
+ * The messages that have no number yet: the highest priority first, in order of arrival within one.
+ */
+export class MessageQueue {
+  size = 0;
+  /** One list for each priority. */
+  readonly #lanes: readonly Queued[][] = [[], [], [], []];
+  #arrivals = 0;
+  /** Messages that were taken and have come back: they are the next ones. */
+  #putBack: Message[] = NONE;
+
+  /** Adds a message. Returns the message for which there is no room, if there is one. */
+  push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
+    if (this.size >= max && (overflow === 'error' || overflow === 'drop-newest')) return message;
+    const lane = this.#lanes[message.priority ?? 1] as Queued[];
+    lane.push({ message, arrival: ++this.#arrivals });
+    if (++this.size <= max) return undefined;
+    this.size--;
+    return this.#fullLane(overflow).shift()?.message;
+  }
+
+  /** Returns the lane whose first message gives way. */
+  #fullLane(overflow: QueueOverflow): Queued[] {
+    const filled = this.#lanes.filter(({ length }) => length > 0);
+    const arrivalOf = ([first]: readonly Queued[]): number => first?.arrival ?? Infinity;
+    if (overflow === 'drop-oldest') filled.sort((one, other) => arrivalOf(one) - arrivalOf(other));
+    return filled[0] as Queued[];
+  }
+
+  /** Puts messages of one kind back in front of all others. */
+  putBack(messages: readonly Message[]): void {
+    this.#putBack = [...messages, ...this.#putBack];
+    this.size += messages.length;
+  }
+
+  /**
+   * Removes and returns the next messages, at most `most`, all for which `isAlike` holds with the
+   * first of them. A message for which `isGone` returns true is left out.
+   */
+  take(most: number, isAlike: (message: Message, first: Message) => boolean, isGone: (message: Message) => boolean): Message[] {
+    const taken = this.#putBack.splice(0, most);
+    this.size -= taken.length;
+    if (taken.length > 0) return taken;
+    for (let priority = 3; priority >= 0; priority--) {
+      const lane = this.#lanes[priority] as Queued[];
+      let count = 0;
+      for (const { message } of lane) {
+        if (taken.length === most || (taken[0] && !isAlike(message, taken[0]))) break;
+        if (!isGone(message)) taken.push(message);
+        count++;
+      }
+      this.size -= count;
+      if (count === lane.length) lane.length = 0;
+      else {
+        lane.splice(0, count);
+        break;
+      }
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,390 @@
+import { deliveryOf } from '../message/deliveryOf.js';
+import { isExpired } from '../message/isExpired.js';
+import type { Delivery, Message } from '../message/types.js';
+import type { Agreement } from './clientHandshake.js';
+import { invalid, isAbove, skipFrames, MAX_BATCH, MAX_WAIT, WAIT_UNIT, type ArrivedAck } from './frameFormat.js';
+import { MessageQueue } from './messageQueue.js';
+import { lastOf, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
+import type { RejectionFields } from './progress.js';
+import { ReceivedRejections } from './receivedRejections.js';
+import { SendWindow } from './sendWindow.js';
+import { NONE, pushed, type Body, type Outcome, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import { UnnumberedMessages } from './unnumberedMessages.js';
+
+/** The bytes that a body leaves for the header of its frame. */
+const HEADER_ROOM = 64;
+/** A frame of this size asks for its ack at once, in bytes. */
+const LARGE = 16_384;
+
+/**
+ * The sending half of a session: a message waits in the queue, gets a number in a batch, is
+ * encoded, is in flight, and is acked (protocol, sections 5 and 7).
+ */
+export class Outgoing {
+  /** The highest number that was sent, over any connection; and that was acked. */
+  sent = 0;
+  acked = 0;
+  /** The highest number that was sent over this connection, or was accepted before it opened. */
+  tail = 0;
+  /** Whether the application waits for acks. */
+  isWatched = false;
+  /** Whether the other side has acked something over this connection. */
+  hasProgress = false;
+  /** Whether nothing with a number may be sent before the first ack of this connection. */
+  isPaused = false;
+  codec: SessionCodec | undefined;
+  /** The level of messages that choose none. That of a server is the level of its client. */
+  delivery: Delivery;
+  /** The limits of the other side for a frame. */
+  maxFrame = 1024 * 1024;
+  maxBatch = MAX_BATCH;
+  readonly #options: SessionOptions;
+  readonly #outputs: Outputs;
+  /** All batches that are not acked, in order. */
+  #batches: OutgoingBatch[] = NONE;
+  /** The highest number that is assigned. */
+  #last = 0;
+  /** All messages without an outcome, by id. */
+  #pending: Map<string, Message> | undefined;
+  #queue: MessageQueue | undefined;
+  #unnumbered: UnnumberedMessages | undefined;
+  /** The number of messages that are gone, and whose numbers are still to be assigned. */
+  #gone = 0;
+  /** The index of the first batch that was not sent over this connection. */
+  #next = 0;
+  /** The batch that an asynchronous codec encodes. */
+  #encoding: { readonly id: number; readonly batch: OutgoingBatch } | undefined;
+  /** Skips that go in front of the next batch. */
+  #skips: string[] = NONE;
+  /** Of the numbers up to this one, those that are gone were skipped over this connection. */
+  #checkedUpTo = 0;
+  readonly #window = new SendWindow();
+  /** The limits of the other side that only the codec can check. */
+  #codecLimits = '';
+  readonly #rejections = new ReceivedRejections();
+
+  constructor(options: SessionOptions, outputs: Outputs) {
+    this.#options = options;
+    this.#outputs = outputs;
+    this.delivery = options.delivery;
+  }
+
+  /** The number of messages that have no number yet. */
+  get queued(): number {
+    return this.#queue?.size ?? 0;
+  }
+  /** All messages without an outcome. */
+  get pending(): Iterable<Message> {
+    return this.#pending?.values() ?? NONE;
+  }
+  /** Whether all messages have their outcomes. */
+  get isEmpty(): boolean {
+    return this.#pending === undefined || this.#pending.size === 0;
+  }
+  /** Whether an ack must come. */
+  get isWaiting(): boolean {
+    return this.sent > this.acked || this.isPaused;
+  }
+
+  // ---- The application
+
+  /** Adds a message. Returns false if a message with this id has no outcome yet. */
+  send(message: Message): boolean {
+    const pending = (this.#pending ??= new Map());
+    if (pending.has(message.id)) return false;
+    pending.set(message.id, message);
+    if (this.#levelOf(message) === 'at-most-once') {
+      (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs)).push(message);
+      return true;
+    }
+    const { maxQueued, overflow } = this.#options;
+    const dropped = (this.#queue ??= new MessageQueue()).push(message, maxQueued, overflow);
+    if (!dropped) return true;
+    // The receiver learns how many messages it missed (section 5, rule 2).
+    if (overflow !== 'error') this.#gone++;
+    this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
+    return true;
+  }
+  /** Ends all messages that have no outcome. */
+  close(): void {
+    for (const message of [...this.pending]) this.end(message, 'closed');
+  }
+
+  // ---- Opening a connection (section 7)
+
+  detach(): void {
+    this.hasProgress = false;
+    this.#skips = NONE;
+    this.#unnumbered?.detach();
+  }
+
+  /** Continues over a new connection. */
+  attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits }: Agreement): void {
+    const isOtherCodec = this.codec !== undefined && this.codec.name !== codec.name && this.#batches.length > 0;
+    const codecLimits = [limits.maxDepth, limits.maxNodes, limits.maxSize].join();
+    const hasOtherLimits = codec.within !== undefined && codecLimits !== this.#codecLimits;
+    this.#codecLimits = codecLimits;
+    this.codec = codec.within?.(limits) ?? codec;
+    this.maxFrame = limits.maxFrame ?? 1024 * 1024;
+    this.maxBatch = Math.min(MAX_BATCH, limits.maxBatch ?? MAX_BATCH);
+    this.#checkedUpTo = 0;
+    this.#rejections.attach();
+    this.tail = rx;
+    // The other side may have processed numbers that this side has lost: then `top` is above
+    // `sent`.
+    const isContinued = !isOtherCodec && (isKnown || this.sent === 0) && rx >= this.acked && rx <= this.sent && top <= this.sent;
+    if (isContinued) this.#refit(rx, hasOtherLimits);
+    else this.#renumber(rx, top, isFresh);
+    this.isPaused = window === 0 || (!isContinued && rx > 0);
+    this.#window.open(this.acked, window, bytes);
+    this.#next = 0;
+    for (const batch of this.#batches) {
+      if (lastOf(batch) > rx) break;
+      this.#next++;
+      this.#window.took(sizeOf(batch));
+    }
+  }
+
+  /**
+   * A discontinuity: the numbers of the two sides do not match. What may have arrived is in doubt,
+   * and all other messages get new numbers.
+   */
+  #renumber(rx: number, top: number, isFresh: boolean): void {
+    const { sent } = this;
+    const batches = this.#batches;
+    this.#batches = NONE;
+    this.#encoding = undefined;
+    this.#rejections.clear();
+    this.acked = this.#last = rx;
+    // Numbers that the other side has processed are not used again. They count as sent.
+    while (this.#last < top) this.#append(skippedBatch(this.#last + 1, Math.min(MAX_BATCH, top - this.#last)));
+    this.sent = this.#last;
+    for (const batch of batches) {
+      const { level, first } = batch;
+      const messages = batch.messages.filter(({ id }) => this.#pending?.has(id));
+      const mayHaveArrived = lastOf(batch) <= sent || first <= top;
+      if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
+      else if (messages.length > 0) this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined });
+    }
+  }
+
+  /**
+   * Batches that exceed the limits of this receiver are encoded again, under the same numbers
+   * ("Limits of the receiver", rule 2).
+   */
+  #refit(rx: number, hasOtherLimits: boolean): void {
+    const wrong = new Set(this.#batches.filter((batch) => lastOf(batch) > rx && !this.#isWithinLimits(batch, hasOtherLimits)));
+    if (wrong.size === 0) return;
+    this.#encoding = undefined;
+    this.#batches = this.#batches.flatMap((batch) => (wrong.has(batch) ? smallerBatches(batch, rx, this.maxBatch) : [batch]));
+  }
+  #isWithinLimits({ first, count, messages, body }: OutgoingBatch, hasOtherLimits: boolean): boolean {
+    if (messages.length === 0 || body === undefined) return true;
+    if (count > this.maxBatch || !this.fits(body)) return false;
+    return !hasOtherLimits || (this.codec?.isAsync !== true && this.encodeNow(messages, first) !== undefined);
+  }
+
+  #append(batch: OutgoingBatch): OutgoingBatch {
+    this.#last = lastOf(batch);
+    this.#batches = pushed(this.#batches, batch);
+    return batch;
+  }
+
+  // ---- Frames to the other side
+
+  /** Returns the next frame of messages without numbers. */
+  unnumberedFrame(date: number): Body | undefined {
+    return this.#unnumbered?.nextFrame(date);
+  }
+
+  /**
+   * Returns the next batch, or a skip that goes before it; undefined if there is none, or no room
+   * for it (section 5, rule 6). The caller sends the batch, and calls {@link took}.
+   */
+  next(date: number): OutgoingBatch | string | undefined {
+    for (;;) {
+      if (this.#skips.length > 0) return this.#skips.shift();
+      if (this.isPaused) return undefined;
+      const batch = this.#batches[this.#next] ?? this.#fill(date);
+      if (!batch || (this.tail > this.acked && !this.#window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
+      if (this.#checkedUpTo < batch.first) {
+        this.#checkedUpTo = lastOf(batch);
+        if (this.#skip(batch, date)) continue;
+      }
+      if (batch.body !== undefined) return batch;
+      if (!this.#encode(batch)) return undefined;
+    }
+  }
+  took(batch: OutgoingBatch): void {
+    this.#next++;
+    this.#window.took(sizeOf(batch));
+    this.tail = lastOf(batch);
+    this.sent = Math.max(this.sent, this.tail);
+  }
+
+  /** Assigns numbers to the next messages of one level (section 5, rules 1 to 3). */
+  #fill(date: number): OutgoingBatch | undefined {
+    // Without a batch in flight, a message is sent whatever the credit.
+    const free = Math.min(this.maxBatch, Math.max(this.tail <= this.acked ? 1 : 0, this.#window.limit - this.#last));
+    while (free > 0 && (this.#gone > 0 || this.queued > 0)) {
+      const first = this.#last + 1;
+      if (this.#gone > 0) {
+        const count = Math.min(free, this.#gone);
+        this.#gone -= count;
+        return this.#append(skippedBatch(first, count));
+      }
+      const messages = this.#dequeue(free, date);
+      if (messages[0]) return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined });
+    }
+    return undefined;
+  }
+  #dequeue(most: number, date: number): readonly Message[] {
+    const isAlike = (message: Message, first: Message): boolean => this.#levelOf(message) === this.#levelOf(first);
+    const isGone = (message: Message): boolean => this.expire(message, date) && ++this.#gone > 0;
+    return this.#queue?.take(most, isAlike, isGone) ?? NONE;
+  }
+
+  /**
+   * Skips the numbers of a batch whose messages have expired, or are gone (section 5, rule 7).
+   * Returns whether there are any.
+   */
+  #skip(batch: OutgoingBatch, date: number): boolean {
+    const { first, count, messages } = batch;
+    const start = Math.max(first, this.acked + 1);
+    const numbers: number[] = [];
+    for (let number = start; number < first + count; number++) {
+      const message = messages[number - first];
+      if (!message || !this.#pending?.has(message.id) || this.expire(message, date)) numbers.push(number);
+    }
+    const last = numbers.at(-1);
+    if (last === undefined) return false;
+    if (numbers.length === first + count - start) this.took(batch);
+    else this.sent = Math.max(this.sent, last);
+    this.#skips = [...skipFrames(numbers, this.maxFrame)];
+    return true;
+  }
+
+  /**
+   * Returns how long the ack of a batch may wait, in units ("Acks that travel with batches", rule
+   * 1).
+   */
+  waitOf({ body = '', messages }: OutgoingBatch): number {
+    if (this.#window.isLoaded(this.tail) || this.isWatched || body.length >= LARGE) return 0;
+    return Math.min(MAX_WAIT, Math.ceil(this.#options.ackDelayOf(messages) / WAIT_UNIT));
+  }
+
+  // ---- Encoding
+
+  /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
+  #encode(batch: OutgoingBatch): boolean {
+    const { codec } = this;
+    if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
+    else this.#encodedBatch(batch, this.encodeNow(batch.messages, batch.first));
+    return !codec?.isAsync;
+  }
+  encodeNow(messages: readonly Message[], first: number): Body | undefined {
+    try {
+      return this.codec?.encode(messages, first);
+    } catch {
+      return undefined;
+    }
+  }
+  fits(body: Body): boolean {
+    return !isAbove(body, this.maxFrame - HEADER_ROOM);
+  }
+  /**
+   * Answers an asynchronous `encode`. An answer without a body says that the messages cannot be
+   * encoded.
+   */
+  encoded(id: number, body: Body | undefined): void {
+    const encoding = this.#encoding;
+    if (encoding?.id !== id) {
+      this.#unnumbered?.encoded(id, body);
+      return;
+    }
+    this.#encoding = undefined;
+    this.#encodedBatch(encoding.batch, body);
+  }
+
+  #encodedBatch(batch: OutgoingBatch, body: Body | undefined): void {
+    const index = this.#batches.indexOf(batch);
+    // The other side has acked it meanwhile: it had processed it before a restart.
+    if (index < 0) return;
+    const { first, count, messages, level } = batch;
+    if (body !== undefined && this.fits(body)) batch.body = body;
+    else if (index === this.#batches.length - 1 && first > this.sent) this.#shorten(batch);
+    else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
+    else {
+      this.#batches[index] = { first, count, messages: NONE, level, body: '' };
+      this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
+      this.end(messages[0] as Message, 'unsendable');
+    }
+  }
+  /**
+   * The last batch was never sent: its messages give their numbers back, until one is left whose
+   * fault it is.
+   */
+  #shorten({ first, messages, level }: OutgoingBatch): void {
+    this.#batches.pop();
+    this.#last = first - 1;
+    if (messages.length === 1) {
+      this.end(messages[0] as Message, 'unsendable');
+      return;
+    }
+    const half = messages.length >> 1;
+    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined });
+    this.#queue?.putBack(messages.slice(half));
+  }
+
+  // ---- Frames of the other side
+
+  /** Takes rejections, see {@link ReceivedRejections.add}. */
+  reject(rejections: readonly RejectionFields[], before: number | undefined): void {
+    this.#rejections.add(rejections, before, this.acked, this.sent);
+  }
+  /** Takes an ack. */
+  acknowledge({ done, credit, rejections }: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
+    if (done > this.sent) invalid('the ack covers messages that were not sent');
+    this.#rejections.check(rejections);
+    if (done < this.acked) return;
+    this.hasProgress ||= done > this.acked;
+    let settled = 0;
+    for (const batch of this.#batches) {
+      if (batch.first > done) break;
+      this.#settle(batch, done);
+      if (lastOf(batch) > done) break;
+      if (settled++ < this.#next) this.#window.settled(sizeOf(batch));
+    }
+    if (settled > 0) this.#batches.splice(0, settled);
+    this.#next = Math.max(0, this.#next - settled);
+    this.#rejections.acked(done);
+    this.acked = done;
+    this.tail = Math.max(this.tail, done);
+    this.isPaused = false;
+    this.#window.acked(done, credit);
+  }
+  #settle({ first, messages }: OutgoingBatch, done: number): void {
+    const end = Math.min(messages.length, done + 1 - first);
+    for (let index = Math.max(0, this.acked + 1 - first); index < end; index++) {
+      const rejection = this.#rejections.of(first + index);
+      this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection);
+    }
+  }
+
+  // ---- Outcomes
+
+  #levelOf(message: Message): Delivery {
+    return deliveryOf(message, this.delivery);
+  }
+  /** Returns whether a message has expired, and gives it up. */
+  expire(message: Message, date: number): boolean {
+    if (message.ttl === undefined || !isExpired(message, date)) return false;
+    this.end(message, 'expired');
+    return true;
+  }
+  end(message: Message, outcome: Outcome, rejection?: RejectionFields): void {
+    if (!this.#pending?.delete(message.id)) return;
+    const isSuccess = outcome === 'acked' || outcome === 'sent';
+    if (this.isWatched || !isSuccess) this.#outputs.add({ kind: 'outcome', message, outcome, rejection });
+  }
+}

@@ -1,0 +1,46 @@
+import type { Delivery, Message } from '../message/types.js';
+import { NONE, type Body } from './sessionTypes.js';
+
+/**
+ * Messages with consecutive numbers. Without messages, its numbers are those of messages that are
+ * gone: they are skipped.
+ */
+export interface OutgoingBatch {
+  readonly first: number;
+  readonly count: number;
+  readonly messages: readonly Message[];
+  readonly level: Delivery;
+  /** Undefined until the batch is encoded. */
+  body: Body | undefined;
+}
+
+/** The size that the header of a frame counts in the window. */
+const HEADER_SIZE = 32;
+
+export const lastOf = ({ first, count }: OutgoingBatch): number => first + count - 1;
+export const sizeOf = ({ body }: OutgoingBatch): number => (body?.length ?? 0) + HEADER_SIZE;
+
+/** Returns a batch of numbers that are skipped. */
+export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
+  first,
+  count,
+  messages: NONE,
+  level: 'at-least-once',
+  body: '',
+});
+
+/**
+ * Splits a batch into smaller ones of the same numbers, which are still to be encoded.
+ *
+ * @param rx The other side has accepted the numbers up to this one: their batch is only kept until
+ *   its ack.
+ */
+export function smallerBatches({ first, count, messages, level }: OutgoingBatch, rx: number, maxBatch: number): readonly OutgoingBatch[] {
+  const accepted = Math.max(0, rx + 1 - first);
+  const parts: OutgoingBatch[] = accepted > 0 ? [{ first, count: accepted, messages: messages.slice(0, accepted), level, body: '' }] : [];
+  for (let from = accepted; from < count; from += maxBatch) {
+    const part = messages.slice(from, from + maxBatch);
+    parts.push({ first: first + from, count: part.length, messages: part, level, body: undefined });
+  }
+  return parts;
+}

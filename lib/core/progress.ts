@@ -1,0 +1,52 @@
+/**
+ * A rejected message: its number, and what the other side reports of it (protocol, "Rejections").
+ */
+export type RejectionFields = readonly [number: number, kind: 'dead-lettered' | 'refused' | 'undecodable', code: string, reason: string];
+
+/** Why a message that has arrived was not processed. */
+export interface ReceivedRejection {
+  readonly kind: RejectionFields[1];
+  readonly code: string;
+  readonly reason: string;
+}
+
+export const MAX_CODE = 64;
+export const MAX_REASON = 200;
+
+/**
+ * Which messages of one numbering of the other side are processed. A message keeps the progress
+ * that it was delivered with: when the other side begins another numbering, it counts no more.
+ */
+export class Progress {
+  /** All messages up to this number are processed. */
+  done = 0;
+  /** The rejections that the other side may not know, in the order of their messages' ends. */
+  readonly rejections: RejectionFields[] = [];
+  /** The processed numbers above `done`. */
+  #above: Set<number> | undefined;
+
+  has(number: number): boolean {
+    return number <= this.done || this.#above?.has(number) === true;
+  }
+
+  /** Records that a message is processed, or rejected. */
+  add(number: number, rejection?: ReceivedRejection): void {
+    if (rejection) {
+      const { kind, code, reason } = rejection;
+      this.rejections.push([number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)]);
+    }
+    if (number !== this.done + 1) {
+      if (number > this.done) (this.#above ??= new Set()).add(number);
+      return;
+    }
+    this.done = number;
+    while (this.#above?.delete(this.done + 1)) this.done++;
+  }
+
+  /** The highest number that is processed. */
+  get top(): number {
+    let top = this.done;
+    for (const number of this.#above ?? []) if (number > top) top = number;
+    return top;
+  }
+}

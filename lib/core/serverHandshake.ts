@@ -1,0 +1,233 @@
+import type { Delivery } from '../message/types.js';
+import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
+import { invalid, readControl, wholeNumber } from './frameFormat.js';
+import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
+
+/** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
+const MAX_HELLO = 65_536;
+const MAX_TOKEN = 8_192;
+const MAX_CODEC_NAME = 128;
+const MAX_CODECS = 16;
+const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
+
+/** A hello as it has arrived (section 4). */
+export interface ReceivedHello {
+  readonly pid: string;
+  readonly epoch: number;
+  readonly n: number;
+  readonly sid: string | undefined;
+  /** Its `rt`, and then its `former`. */
+  readonly tokens: readonly string[];
+  readonly rx: number | undefined;
+  readonly top: number;
+  readonly isFresh: boolean;
+  readonly window: number;
+  readonly bytes: number;
+  readonly codecs: readonly string[];
+  readonly id: string;
+  readonly delivery: Delivery;
+  readonly token: string | undefined;
+  readonly lazyAcks: boolean;
+  readonly rejections: boolean;
+  readonly counts: boolean;
+  readonly limits: FrameLimits;
+}
+
+/** Parses the first frame of a connection. @throws {Violation} If it is no hello. */
+export function readHello(frame: unknown): ReceivedHello {
+  if (typeof frame !== 'string' || frame.length > MAX_HELLO || !frame.startsWith('["hello",')) return invalid('a hello was expected');
+  const {
+    v,
+    pid,
+    epoch,
+    n,
+    sid,
+    rt,
+    former,
+    rx,
+    top,
+    fresh,
+    window,
+    bytes,
+    codecs,
+    id,
+    token,
+    delivery,
+    lazyAcks,
+    rejections,
+    counts,
+    limits,
+  } = Object(readControl(frame)[1]) as Readonly<Record<string, unknown>>;
+  if (v !== 1) invalid('the version of the protocol must be 1');
+  if (!isName(id) || !DELIVERIES.includes(delivery) || (sid == null) !== (rt == null)) return invalid('the hello is invalid');
+  return {
+    pid: readSecret(pid),
+    epoch: wholeNumber(epoch, 1),
+    n: wholeNumber(n, 1),
+    sid: sid == null ? undefined : readSecret(sid),
+    tokens: rt == null ? readFormer(former) : [readSecret(rt), ...readFormer(former)],
+    rx: rx == null ? undefined : readRx(rx),
+    top: rx == null ? 0 : readTop(top, rx as number),
+    isFresh: fresh === true,
+    window: wholeNumber(window, 1),
+    bytes: wholeNumber(bytes, 1),
+    codecs: readCodecNames(codecs),
+    id,
+    delivery: delivery as Delivery,
+    token: token == null ? undefined : readToken(token),
+    lazyAcks: lazyAcks === true,
+    rejections: rejections === true,
+    counts: rejections === true && counts === true,
+    limits: readLimits(limits),
+  };
+}
+
+function readFormer(former: unknown): readonly string[] {
+  if (former == null) return [];
+  if (!Array.isArray(former) || former.length === 0 || former.length > 4) return invalid('the hello is invalid');
+  return former.map(readSecret);
+}
+function readCodecNames(names: unknown): readonly string[] {
+  const isList = Array.isArray(names) && names.length > 0 && names.length <= MAX_CODECS;
+  const areNames = isList && names.every((name) => typeof name === 'string' && name.length <= MAX_CODEC_NAME);
+  return areNames ? (names as string[]) : invalid('the hello is invalid');
+}
+/** Returns the token of an `auth` frame or of a hello. */
+export function readToken(value: unknown): string {
+  return typeof value === 'string' && value.length <= MAX_TOKEN ? value : invalid('the token is invalid');
+}
+
+/** What a server remembers of a client, besides its messages (section 4, "The server"). */
+export interface ClientRecord {
+  readonly epoch: number;
+  readonly n: number;
+  readonly sid: string;
+  /** The token of the last welcome. */
+  readonly token: string;
+  /**
+   * The token that the hello of the last welcome showed, which stays valid until the client
+   * confirms the welcome: empty for none; undefined when it is not valid any more.
+   */
+  readonly former: string | undefined;
+  /** Whether the client has confirmed a welcome. */
+  readonly isConfirmed: boolean;
+  /** Whether the server has begun to send under this `sid`. */
+  readonly hasBegun: boolean;
+}
+
+export const OUTDATED = 4409;
+export const WRONG_TOKEN = 4403;
+
+/** Returns the code with which a hello is refused; undefined if it is welcome. */
+export function refusalOf(
+  record: ClientRecord | undefined,
+  { epoch, n, tokens }: ReceivedHello,
+): typeof OUTDATED | typeof WRONG_TOKEN | undefined {
+  if (!record) return undefined;
+  if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return OUTDATED;
+  if (!record.isConfirmed) return undefined;
+  const { token, former } = record;
+  const shown = tokens.length > 0 ? tokens : [''];
+  return shown.some((text) => isSame(text, token) || (former !== undefined && isSame(text, former))) ? undefined : WRONG_TOKEN;
+}
+
+/** Compares in constant time. */
+function isSame(one: string, other: string): boolean {
+  let difference = one.length ^ other.length;
+  for (let at = 0; at < one.length; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return difference === 0;
+}
+
+/** A hello that was answered with a welcome, which the client has not confirmed yet. */
+interface Unconfirmed {
+  readonly hello: ReceivedHello;
+  readonly record: ClientRecord;
+}
+
+/** The handshakes of a server with one client. */
+export class ServerHandshake {
+  /** What the server remembers of its client. */
+  record: ClientRecord | undefined;
+  readonly #options: SessionOptions;
+  #unconfirmed: Unconfirmed | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the codec for a client. It stays the same (rule 8 of the server). */
+  codecFor({ codecs }: ReceivedHello, agreed: SessionCodec | undefined): SessionCodec | undefined {
+    if (agreed) return codecs.includes(agreed.name) ? agreed : undefined;
+    for (const name of codecs) {
+      const codec = this.#options.codecs.find((own) => own.name === name);
+      if (codec) return codec;
+    }
+    return undefined;
+  }
+
+  /**
+   * Returns the welcome that answers a hello which is not refused (rules 1 to 3 of the server).
+   *
+   * @param rx The highest number that the server has accepted, and the highest one that it has
+   *   accepted or processed.
+   * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
+   */
+  welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined): string {
+    const { id, window, bytes, maxFrame, pingInterval, secret } = this.#options;
+    const { record } = this;
+    const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
+    const isLast = record !== undefined && sid === record.sid;
+    const isResumed = isLast && hello.rx !== undefined;
+    const isKnown = isLast || record?.isConfirmed === true;
+    this.record = {
+      epoch,
+      n,
+      sid: isResumed ? record.sid : secret(22),
+      token: secret(43),
+      former: tokens[0] ?? '',
+      isConfirmed: isKnown,
+      hasBegun: isResumed && record.hasBegun,
+    };
+    this.#unconfirmed = { hello, record: this.record };
+    const fields = {
+      n,
+      sid: this.record.sid,
+      rt: this.record.token,
+      rx,
+      top: top > rx ? top : undefined,
+      known: isKnown,
+      resumed: isResumed,
+      window,
+      bytes,
+      ping: pingInterval,
+      expires,
+      codec: codec.name,
+      id,
+      lazyAcks: lazyAcks || undefined,
+      rejections: rejections || undefined,
+      counts: counts || undefined,
+      limits: ownLimits(maxFrame, [codec]),
+    };
+    return JSON.stringify(['welcome', fields]);
+  }
+
+  /**
+   * The first frame of the client after the welcome confirms it (rule 7 of the server). Returns how
+   * the session goes on.
+   *
+   * @param done The ack that this frame carries; -1 for none.
+   * @param sent The highest number that the server has sent.
+   */
+  confirm(done: number, sent: number, codec: SessionCodec): Agreement {
+    if (!this.#unconfirmed) return invalid('a frame arrived before the welcome');
+    const { hello, record } = this.#unconfirmed;
+    const isKnown = record.hasBegun;
+    if (done > (isKnown ? sent : 0)) invalid('the ack covers messages that were not sent');
+    this.#unconfirmed = undefined;
+    this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
+    // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).
+    const rx = isKnown ? Math.max(hello.rx ?? 0, done) : 0;
+    const top = isKnown ? Math.max(rx, hello.top) : 0;
+    return { ...hello, rx, top, isKnown, pingInterval: this.#options.pingInterval, codec };
+  }
+}

@@ -1,0 +1,395 @@
+import type { Message } from '../message/types.js';
+import { BatchDecoder } from './batchDecoder.js';
+import { CredentialExpiry } from './credentialExpiry.js';
+import { helloFrame, readWelcome, type Agreement, type ClientIdentity } from './clientHandshake.js';
+import * as frames from './frameFormat.js';
+import { Violation, type ArrivedAck, type ArrivedBatch } from './frameFormat.js';
+import { Incoming } from './incoming.js';
+import { Keepalive } from './keepalive.js';
+import { Outgoing } from './outgoing.js';
+import type { Progress, ReceivedRejection } from './progress.js';
+import { refusalOf, ServerHandshake, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import { Outputs, type Body, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
+
+/** How many frames without effect a client may send between two checks. */
+const MAX_IDLE_FRAMES = 2_000;
+
+/**
+ * - `closed`: there is no connection.
+ * - `opened`: the hello or the welcome is to be sent.
+ * - `greeted`: it was sent, and its answer is missing.
+ * - `agreed`: messages travel.
+ * - `leaving`: a bye was sent or has arrived; nothing new is sent.
+ */
+type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving';
+
+/**
+ * One side of a session over one connection after the other (docs/protocol.md). It does no IO, and
+ * knows no time: inputs are methods, which take the time in ms; `events`, `effects`, `transmit` and
+ * `timeout` are its outputs.
+ *
+ * Its host has one loop: an input, then {@link events}, {@link effects}, and {@link transmit} until
+ * there is no frame left, all of it again while there are {@link hasEvents | events}; then a timer
+ * at {@link timeout}. All inputs change the memory at once.
+ */
+export class SessionCore {
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
+  readonly keepalive = new Keepalive();
+  /** The id of the other side. */
+  peer = '';
+  /** The time before which a client must not return, after a bye. */
+  returnAt = 0;
+  /** Whether the other side has sent a bye. */
+  hasLeft = false;
+  readonly #options: SessionOptions;
+  readonly #outputs = new Outputs();
+  readonly #decoder: BatchDecoder;
+  /** That of a client; a server has none. */
+  readonly #identity: ClientIdentity | undefined;
+  /** That of a server; a client has none. */
+  readonly #server: ServerHandshake | undefined;
+  #phase: Phase = 'closed';
+  #codec: SessionCodec | undefined;
+  /** The welcome that a server is to send. */
+  #welcome = '';
+  #countsRejections = false;
+  // Credentials, idle frames and the bye.
+  readonly #expiry = new CredentialExpiry();
+  #idleFrames = 0;
+  /** The `retryAfter` of a bye that is to be sent. */
+  #byeAfter: number | undefined;
+  /** Whether a client has still to answer a bye. */
+  #owesBye = false;
+
+  /** @param identity That of a client. A server has none. */
+  constructor(options: SessionOptions, identity?: ClientIdentity) {
+    this.#options = options;
+    this.#identity = identity;
+    this.#server = identity ? undefined : new ServerHandshake(options);
+    this.outgoing = new Outgoing(options, this.#outputs);
+    this.incoming = new Incoming(options, this.#outputs);
+    this.#decoder = new BatchDecoder(options, this.#outputs);
+  }
+
+  // ---- Outputs
+
+  /** Whether there are events: {@link transmit} makes some, too. */
+  get hasEvents(): boolean {
+    return this.#outputs.hasEvents;
+  }
+  /** Takes the events since the last call. */
+  events(): readonly SessionEvent[] {
+    return this.#outputs.takeEvents();
+  }
+  /** Takes the calls of an asynchronous codec since the last call. */
+  effects(): readonly SessionEffect[] {
+    return this.#outputs.takeEffects();
+  }
+  /** The time of the next {@link tick}. */
+  get timeout(): number {
+    return Math.min(this.keepalive.checkAt, this.incoming.ackAt, this.#expiry.at);
+  }
+  get phase(): Phase {
+    return this.#phase;
+  }
+  /** What a server remembers of its client. */
+  get record(): ClientRecord | undefined {
+    return this.#server?.record;
+  }
+  /** Whether all messages of both directions are finished, as far as they were sent. */
+  get isDrained(): boolean {
+    return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained;
+  }
+
+  /** Returns the next frame for the other side; undefined if there is none now. */
+  transmit(now: number, date: number): Body | undefined {
+    if (this.#phase === 'opened') return this.#greeting();
+    if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
+    if (this.#phase === 'agreed') {
+      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date);
+      if (frame !== undefined) return frame;
+      if (this.#byeAfter !== undefined) {
+        this.#phase = 'leaving';
+        return `["bye",${this.#byeAfter}]`;
+      }
+    }
+    if (this.incoming.isAckDue) return this.incoming.rejectFrame(this.outgoing.maxFrame) ?? this.incoming.ackFrame(now);
+    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#answerBye();
+  }
+  #greeting(): string {
+    this.#phase = 'greeted';
+    if (!this.#identity) return this.#welcome;
+    return helloFrame(this.#identity, this.#options, this.#codec, this.incoming.rx, this.incoming.top);
+  }
+  #nextBatch(now: number, date: number): Body | undefined {
+    const { outgoing, incoming } = this;
+    const batch = outgoing.next(date);
+    if (batch === undefined || typeof batch === 'string' || batch instanceof Uint8Array) return batch;
+    if (incoming.isAckOwed) {
+      const frame = incoming.rejectFrame(outgoing.maxFrame) ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
+      if (frame !== undefined) return frame;
+    }
+    outgoing.took(batch);
+    const { first, count, body = '' } = batch;
+    const wait = outgoing.waitOf(batch);
+    const carries = incoming.lazyAcks && !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
+    if (!carries) return frames.batchFrame(first, count, body);
+    const delay = incoming.delay(now);
+    return frames.ackBatchFrame(first, count, body, incoming.acked(), this.#options.window, wait, delay);
+  }
+  /** A client answers a bye after all that it has sent. */
+  #answerBye(): string | undefined {
+    if (!this.#owesBye || !this.incoming.isDrained) return undefined;
+    this.#owesBye = false;
+    return '["bye",0]';
+  }
+
+  // ---- Inputs of the application
+
+  /** Sends a message. Returns false if a message with this id has no outcome yet. */
+  send(message: Message): boolean {
+    return this.outgoing.send(message);
+  }
+  /** A message that was delivered is processed, or rejected. */
+  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection): void {
+    this.incoming.processed(number, progress, now, rejection);
+  }
+  /** A server accepts a token for so many ms. */
+  renewed(expires: number | undefined, now: number): void {
+    this.#expiry.renew(expires, now);
+  }
+  /** A client shows a fresh token. */
+  authenticate(token: string): void {
+    this.#expiry.show(token);
+  }
+  /** A server says that it stops: its client may return after so many ms (section 9, rule 4). */
+  leave(retryAfter: number): void {
+    this.#byeAfter = retryAfter;
+  }
+  /** Ends the session: messages without an outcome get one. */
+  end(): void {
+    this.closed();
+    this.outgoing.close();
+  }
+
+  // ---- Inputs of the connection
+
+  /** A client has a connection. */
+  opened(now: number): void {
+    this.#phase = 'opened';
+    this.hasLeft = this.#owesBye = false;
+    this.keepalive.open(now + this.#options.handshakeTimeout);
+  }
+
+  /**
+   * A server has the hello of an authenticated client. Returns the code with which the hello is
+   * refused; undefined if it is welcome: a connection in use is then replaced by the new one.
+   *
+   * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
+   */
+  accept(hello: ReceivedHello, now: number, expires?: number): number | undefined {
+    const server = this.#server as ServerHandshake;
+    const codec = server.codecFor(hello, this.#codec);
+    if (!codec) return frames.NO_COMMON_CODEC;
+    const refusal = refusalOf(server.record, hello);
+    if (refusal !== undefined) return refusal;
+    this.closed();
+    this.#codec = codec;
+    this.outgoing.delivery = hello.delivery;
+    this.#welcome = server.welcome(hello, codec, this.incoming.rx, this.incoming.top, expires);
+    this.#expiry.begin(expires, now);
+    this.#byeAfter = undefined;
+    this.opened(now);
+    return undefined;
+  }
+
+  /** The connection has ended. */
+  closed(): void {
+    this.#phase = 'closed';
+    this.#expiry.end();
+    this.keepalive.stop();
+    this.outgoing.detach();
+    this.#decoder.detach();
+  }
+
+  /** The other side has sent a frame. */
+  receive(frame: Body, now: number): void {
+    if (this.#phase === 'closed') return;
+    this.keepalive.isHeard = true;
+    try {
+      if (frames.isAbove(frame, this.#options.maxFrame)) frames.invalid('the frame is too large');
+      if (this.#decoder.isBusy) this.#decoder.wait(frame);
+      else this.#read(frame, now);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The time of {@link timeout} has come. */
+  tick(now: number): void {
+    this.incoming.tick(now);
+    if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
+    if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
+    this.#idleFrames = 0;
+    if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake took too long');
+    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked)) this.#close(frames.SILENT, 'the peer was silent');
+  }
+
+  #close(code: number, reason: string): void {
+    this.closed();
+    this.#outputs.add({ kind: 'close', code, reason });
+  }
+  #fail(error: unknown): void {
+    if (!(error instanceof Violation)) throw error;
+    this.#close(error.code, error.message);
+  }
+
+  // ---- Frames of the other side
+
+  #read(frame: Body, now: number): void {
+    const isText = typeof frame === 'string';
+    const ack = isText ? frames.readTextAck(frame) : undefined;
+    if (ack) {
+      this.#acked(ack, now);
+      return;
+    }
+    const batch = isText ? frames.readTextBatch(frame) : frames.readBinaryBatch(frame);
+    if (batch) this.#arrived(batch, now);
+    else this.#control(frames.readControl(frame as string), now);
+  }
+  #acked(ack: ArrivedAck, now: number): void {
+    this.#confirm(ack.done, now);
+    this.#countIdleFrame();
+    this.#acknowledge(ack);
+  }
+  #acknowledge(ack: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
+    const { outgoing } = this;
+    outgoing.acknowledge(ack);
+    // An answer to a ping is progress while no message is in flight (section 9, rule 5).
+    outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
+  }
+  #countIdleFrame(): void {
+    if (++this.#idleFrames > MAX_IDLE_FRAMES && !this.#identity) throw new Violation(frames.FLOOD, 'the client sends too many idle frames');
+  }
+
+  #control([kind, a, b, c, d]: readonly unknown[], now: number): void {
+    if (kind === 'welcome' && this.#identity && this.#phase === 'greeted') {
+      this.#welcomed(this.#identity, a, now);
+      return;
+    }
+    if (kind === 'ack') {
+      this.#acked(frames.readAck(a, b, c, this.#countsRejections ? d : 0), now);
+      return;
+    }
+    if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');
+    this.#confirm(-1, now);
+    this.#countIdleFrame();
+    if (kind === 'ping') this.incoming.pinged(frames.wholeNumber(a));
+    else if (kind === 'skip') this.incoming.skip(frames.readSkip(a));
+    else if (kind === 'reject') this.outgoing.reject(frames.readRejectFrame(a), this.#countsRejections ? frames.wholeNumber(b) : undefined);
+    else if (kind === 'bye') this.#byed(frames.wholeNumber(a), now);
+    else if (kind === 'auth') this.#authenticated(a);
+    else frames.invalid('the frame is unknown');
+  }
+  #byed(after: number, now: number): void {
+    if (this.#identity) {
+      this.returnAt = now + after;
+      this.#phase = 'leaving';
+      this.#owesBye = true;
+      this.incoming.isAckDue ||= this.incoming.isAckOwed;
+    } else if (this.#phase !== 'leaving' || after > 0) frames.invalid('the client sent a bye without a bye of the server');
+    this.hasLeft = true;
+    this.#outputs.add({ kind: 'bye', after });
+  }
+  #authenticated(value: unknown): void {
+    if (this.#identity) this.#outputs.add({ kind: 'expires', after: frames.wholeNumber(value) });
+    else this.#outputs.add({ kind: 'auth', token: this.#expiry.read(value) });
+  }
+
+  // ---- Batches of the other side (section 6)
+
+  #arrived(batch: ArrivedBatch, now: number): void {
+    const { first, done } = batch;
+    this.#confirm(done, now);
+    // The ack is checked before the batch is used, and is applied after it.
+    if (done > this.outgoing.sent) frames.invalid('the ack covers messages that were not sent');
+    if (first > 0 && !this.incoming.arrived(batch)) {
+      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+      return;
+    }
+    const messages = this.#decoder.decode(this.#codec as SessionCodec, batch);
+    if (messages !== 'later') this.#decoded(batch, messages);
+  }
+  /** @param messages Undefined if the batch cannot be decoded. */
+  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined): void {
+    const { first, done } = batch;
+    const { outgoing, incoming } = this;
+    outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
+    if (first > 0) incoming.accept(batch, messages, this.peer);
+    else if (messages) incoming.deliver(messages, this.peer);
+    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+  }
+  /**
+   * Answers an asynchronous `decode`. An answer without messages says that the body cannot be
+   * decoded.
+   */
+  decoded(id: number, messages: readonly Message[] | undefined, now: number): void {
+    try {
+      const decoded = this.#decoder.take(id, messages);
+      if (!decoded) return;
+      this.#decoded(decoded.batch, decoded.messages);
+      for (let frame = this.#decoder.nextFrame(); frame !== undefined; frame = this.#decoder.nextFrame()) this.#read(frame, now);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+  /**
+   * Answers an asynchronous `encode`. An answer without a body says that the messages cannot be
+   * encoded.
+   */
+  encoded(id: number, body: Body | undefined): void {
+    this.outgoing.encoded(id, body);
+  }
+
+  // ---- The end of the handshake (sections 4 and 7)
+
+  #welcomed(identity: ClientIdentity, value: unknown, now: number): void {
+    const { ticket } = identity;
+    const isUnacked = this.outgoing.isPaused;
+    const welcome = readWelcome(value, identity, this.#options.codecs, isUnacked);
+    identity.ticket = welcome.ticket;
+    if (!welcome.isResumed) {
+      // A session that no ack has confirmed had no messages.
+      if (ticket && identity.hasProgress && !isUnacked) this.#outputs.add({ kind: 'forgotten' });
+      this.incoming.begin();
+      this.#decoder.begin();
+    }
+    identity.hasProgress = true;
+    this.#agree(welcome, now);
+    if (welcome.expires !== undefined) this.#outputs.add({ kind: 'expires', after: welcome.expires });
+  }
+
+  /**
+   * The first frame of a client after the welcome confirms it (rule 7 of the server).
+   *
+   * @param done The ack that this frame carries; -1 for none.
+   */
+  #confirm(done: number, now: number): void {
+    if (this.#phase === 'agreed' || this.#phase === 'leaving') return;
+    if (this.#phase !== 'greeted' || !this.#server) return frames.invalid('a frame arrived before the welcome');
+    this.#agree(this.#server.confirm(done, this.outgoing.sent, this.#codec as SessionCodec), now);
+  }
+
+  #agree(agreement: Agreement, now: number): void {
+    this.#phase = 'agreed';
+    this.peer = agreement.id;
+    this.#codec = agreement.codec;
+    this.#countsRejections = agreement.counts;
+    this.#idleFrames = 0;
+    this.outgoing.attach(agreement);
+    this.incoming.attach(agreement);
+    this.keepalive.begin(agreement.pingInterval, now);
+    this.#outputs.add({ kind: 'agreed' });
+  }
+}

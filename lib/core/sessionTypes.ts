@@ -1,0 +1,172 @@
+import type { CodecLimits } from '../codec/codec.js';
+import type { Delivery, Message } from '../message/types.js';
+import type { Progress, RejectionFields } from './progress.js';
+
+/** An encoded batch, or a frame: text or bytes, as the codec makes it. */
+export type Body = string | Uint8Array;
+
+/** Encodes and decodes batches for one session. */
+export interface SessionCodec {
+  /** The name that the two sides negotiate. */
+  readonly name: string;
+  /**
+   * Whether the codec answers later. The session then asks for each call by an effect, and the host
+   * answers with `encoded` or `decoded`.
+   * @default false
+   */
+  readonly isAsync?: boolean;
+  /** The limits of `decode`, which the session sends to the other side. */
+  readonly limits?: CodecLimits;
+  /** Returns a codec of the same name whose `encode` obeys the limits of the receiver. */
+  within?(limits: CodecLimits): SessionCodec | undefined;
+  /** @throws If the messages cannot be encoded. */
+  encode(messages: readonly Message[], first: number): Body;
+  /** @throws If the body cannot be decoded. */
+  decode(body: Body, first: number, count: number): readonly Message[];
+}
+
+/** The limits of one side for a frame that it receives (protocol, "Limits of the receiver"). */
+export interface FrameLimits extends CodecLimits {
+  readonly maxFrame?: number;
+}
+
+export type QueueOverflow = 'drop-lowest' | 'drop-oldest' | 'drop-newest' | 'error';
+
+/** What the host of a session decides. All times are in ms. */
+export interface SessionOptions {
+  /** The id of this side: the source of messages that have none. */
+  readonly id: string;
+  /** The level of messages that choose none. */
+  readonly delivery: Delivery;
+  /** The codecs of this side, the best first. */
+  readonly codecs: readonly SessionCodec[];
+  /** The unacked messages, and the size of their frames, that may be in flight to this side. */
+  readonly window: number;
+  readonly bytes: number;
+  /** The largest frame that this side receives, in bytes. */
+  readonly maxFrame: number;
+  /** How many messages may wait for a number, and which one gives way. */
+  readonly maxQueued: number;
+  readonly overflow: QueueOverflow;
+  /** The interval in which each side must send a frame. The server chooses it. */
+  readonly pingInterval: number;
+  readonly handshakeTimeout: number;
+  /** How long the ack of these messages may wait. */
+  readonly ackDelayOf: (messages: readonly Message[]) => number;
+  /** Returns a secret of so many characters, 6 random bits each. */
+  readonly secret: (length: number) => string;
+}
+
+/** The outcome of a message that was sent. */
+export type Outcome =
+  | 'sent'
+  | 'acked'
+  | 'dead-lettered'
+  | 'refused'
+  | 'undecodable'
+  | 'dropped'
+  | 'overflow'
+  | 'expired'
+  | 'in-doubt'
+  | 'unsendable'
+  | 'closed';
+
+/**
+ * Something that has happened. The host takes events after each input, when the session has changed
+ * its state: it may call the session again while it handles one.
+ */
+export type SessionEvent =
+  /** A message has arrived. The host calls `processed` with its number and its progress. */
+  | { readonly kind: 'message'; readonly message: Message; readonly number: number; readonly progress: Progress }
+  /**
+   * A batch could not be decoded three times. The host keeps its body, and calls `processed` for
+   * each of the numbers.
+   */
+  | {
+      readonly kind: 'undecodable';
+      readonly numbers: readonly number[];
+      readonly count: number;
+      readonly body: Body;
+      readonly progress: Progress;
+    }
+  /** A message of this side has its outcome. */
+  | { readonly kind: 'outcome'; readonly message: Message; readonly outcome: Outcome; readonly rejection?: RejectionFields | undefined }
+  /** The handshake has ended, and messages may travel. */
+  | { readonly kind: 'agreed' }
+  /** The other side will not send so many messages. */
+  | { readonly kind: 'missed'; readonly count: number }
+  /** The server does not have the session any more: messages of the server may be lost. */
+  | { readonly kind: 'forgotten' }
+  /** The credentials of the client expire in so many ms; 0: never. */
+  | { readonly kind: 'expires'; readonly after: number }
+  /** The client has sent a token. The host calls `renewed`, or closes the connection. */
+  | { readonly kind: 'auth'; readonly token: string }
+  /** A server stops, and the client may return after so many ms; or a client has left. */
+  | { readonly kind: 'bye'; readonly after: number }
+  /** The host must close the connection. */
+  | { readonly kind: 'close'; readonly code: number; readonly reason: string };
+
+/** A call of an asynchronous codec, which the host answers with `encoded` or `decoded`. */
+export type SessionEffect =
+  | {
+      readonly kind: 'encode';
+      readonly id: number;
+      readonly codec: SessionCodec;
+      readonly messages: readonly Message[];
+      readonly first: number;
+    }
+  | {
+      readonly kind: 'decode';
+      readonly id: number;
+      readonly codec: SessionCodec;
+      readonly body: Body;
+      readonly first: number;
+      readonly count: number;
+    };
+
+/** The events and effects of all parts of a session, in order. */
+export class Outputs {
+  #events: SessionEvent[] = [];
+  #effects: SessionEffect[] = [];
+  #lastId = 0;
+
+  add(event: SessionEvent): void {
+    this.#events.push(event);
+  }
+  /** Asks the host for a call of a codec. Returns the id of the answer. */
+  encode(codec: SessionCodec, messages: readonly Message[], first: number): number {
+    const id = ++this.#lastId;
+    this.#effects.push({ kind: 'encode', id, codec, messages, first });
+    return id;
+  }
+  decode(codec: SessionCodec, body: Body, first: number, count: number): number {
+    const id = ++this.#lastId;
+    this.#effects.push({ kind: 'decode', id, codec, body, first, count });
+    return id;
+  }
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+  takeEvents(): readonly SessionEvent[] {
+    if (this.#events.length === 0) return NONE;
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+  takeEffects(): readonly SessionEffect[] {
+    if (this.#effects.length === 0) return NONE;
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}
+
+/** Shared by all lists that are empty: most sessions are idle. */
+export const NONE: never[] = [];
+
+/** Adds to a list that may be the shared empty one. Returns the list. */
+export function pushed<T>(list: T[], item: T): T[] {
+  if (list === NONE) return [item];
+  list.push(item);
+  return list;
+}

@@ -1,0 +1,77 @@
+import type { Message } from '../message/types.js';
+import { batchFrame } from './frameFormat.js';
+import { NONE, pushed, type Body, type Outcome, type Outputs, type SessionCodec } from './sessionTypes.js';
+
+/** What the other half of the sender does for the messages without numbers. */
+export interface UnnumberedContext {
+  readonly codec: SessionCodec | undefined;
+  readonly maxBatch: number;
+  /** Returns the body; undefined if the messages cannot be encoded. */
+  encodeNow(messages: readonly Message[], first: number): Body | undefined;
+  fits(body: Body): boolean;
+  /** Returns whether a message has expired, and gives it up. */
+  expire(message: Message, date: number): boolean;
+  end(message: Message, outcome: Outcome): void;
+}
+
+/** At-most-once messages: each goes out over one connection, once (protocol, section 5, rule 9). */
+export class UnnumberedMessages {
+  readonly #context: UnnumberedContext;
+  readonly #outputs: Outputs;
+  readonly #messages: Message[] = [];
+  /**
+   * How many of the next messages get a frame of their own, because their common frame has failed.
+   */
+  #alone = 0;
+  /** The messages that an asynchronous codec encodes. */
+  #encoding: { readonly id: number; readonly messages: readonly Message[] } | undefined;
+  #frames: Body[] = NONE;
+
+  constructor(context: UnnumberedContext, outputs: Outputs) {
+    this.#context = context;
+    this.#outputs = outputs;
+  }
+
+  push(message: Message): void {
+    this.#messages.push(message);
+  }
+  /** The connection has ended: what was on its way is gone. */
+  detach(): void {
+    for (const message of this.#encoding?.messages ?? NONE) this.#context.end(message, 'closed');
+    this.#encoding = undefined;
+    this.#frames = NONE;
+    this.#alone = 0;
+  }
+
+  /** Returns the next frame; undefined if there is none now. */
+  nextFrame(date: number): Body | undefined {
+    const { codec, maxBatch } = this.#context;
+    while (this.#frames.length === 0 && this.#messages.length > 0 && !this.#encoding) {
+      const most = this.#alone > 0 ? 1 : maxBatch;
+      this.#alone = Math.max(0, this.#alone - 1);
+      const messages = this.#messages.splice(0, most).filter((message) => !this.#context.expire(message, date));
+      if (messages.length === 0) continue;
+      if (codec?.isAsync) this.#encoding = { id: this.#outputs.encode(codec, messages, 0), messages };
+      else this.#encoded(messages, this.#context.encodeNow(messages, 0));
+    }
+    return this.#frames.length > 0 ? this.#frames.shift() : undefined;
+  }
+
+  /** Answers an asynchronous `encode`, if it is one of these messages. */
+  encoded(id: number, body: Body | undefined): void {
+    if (this.#encoding?.id !== id) return;
+    const { messages } = this.#encoding;
+    this.#encoding = undefined;
+    this.#encoded(messages, body);
+  }
+  #encoded(messages: readonly Message[], body: Body | undefined): void {
+    const frame = body !== undefined && this.#context.fits(body) ? batchFrame(0, messages.length, body) : undefined;
+    if (frame === undefined && messages.length > 1) {
+      this.#messages.unshift(...messages);
+      this.#alone += messages.length;
+      return;
+    }
+    for (const message of messages) this.#context.end(message, frame === undefined ? 'unsendable' : 'sent');
+    if (frame !== undefined) this.#frames = pushed(this.#frames, frame);
+  }
+}

@@ -1,0 +1,96 @@
+import { ClientIdentity } from '../../lib/core/clientHandshake.js';
+import { readHello } from '../../lib/core/serverHandshake.js';
+import { SessionCore } from '../../lib/core/sessionCore.js';
+import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
+import type { Message } from '../../lib/message/types.js';
+
+const codec: SessionCodec = {
+  name: 'test',
+  encode: (messages) => JSON.stringify(messages),
+  decode: (body) => JSON.parse(body as string) as Message[],
+};
+
+let secrets = 0;
+const OPTIONS: SessionOptions = {
+  id: 'side',
+  delivery: 'exactly-once',
+  codecs: [codec],
+  window: 8,
+  bytes: 10_000,
+  maxFrame: 10_000,
+  maxQueued: 10,
+  overflow: 'drop-lowest',
+  pingInterval: 1_000,
+  handshakeTimeout: 500,
+  ackDelayOf: () => 0,
+  secret: (length) => `${'s'.repeat(length)}${++secrets}`,
+};
+
+export function message(id: string, fields: Partial<Message> = {}): Message {
+  return { id, type: 'test.item', timestamp: 0, version: '1.0', source: '', payload: id, ...fields };
+}
+
+/** One side of a session, whose inputs a test calls, and whose outputs it reads. */
+export class Side {
+  readonly core: SessionCore;
+  now = 0;
+  readonly seen: SessionEvent[] = [];
+
+  constructor(options: Partial<SessionOptions> = {}, identity?: ClientIdentity) {
+    this.core = new SessionCore({ ...OPTIONS, ...options }, identity);
+    this.core.outgoing.isWatched = true;
+  }
+  /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
+  frames(holds = false): Body[] {
+    const frames: Body[] = [];
+    do {
+      for (const event of this.core.events()) {
+        this.seen.push(event);
+        if (event.kind === 'message' && !holds) this.core.processed(event.number, event.progress, this.now);
+      }
+      for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
+        frames.push(frame);
+    } while (this.core.hasEvents);
+    return frames;
+  }
+  send(...ids: readonly string[]): this {
+    for (const id of ids) this.core.send(message(id));
+    return this;
+  }
+  receive(...frames: readonly Body[]): this {
+    for (const frame of frames) this.core.receive(frame, this.now);
+    return this;
+  }
+  /** The ids of the messages that were delivered. */
+  get delivered(): readonly string[] {
+    return this.seen.flatMap((event) => (event.kind === 'message' ? [event.message.id] : []));
+  }
+  get outcomes(): readonly string[] {
+    return this.seen.flatMap((event) => (event.kind === 'outcome' ? [`${event.message.id} ${event.outcome}`] : []));
+  }
+  get closed(): number | undefined {
+    return this.seen.flatMap((event) => (event.kind === 'close' ? [event.code] : []))[0];
+  }
+}
+
+/** A client with an identity, which the next connections use, too. */
+export const clientSide = (options: Partial<SessionOptions> = {}): Side => new Side(options, new ClientIdentity(`p${'x'.repeat(21)}`));
+
+/** Opens a connection between two sides, up to the first ack of each. */
+export function open(client: Side, server: Side): void {
+  client.core.closed();
+  client.core.opened(client.now);
+  const [hello] = client.frames();
+  server.core.accept(readHello(hello), server.now);
+  client.receive(...server.frames());
+  server.receive(...client.frames());
+  client.receive(...server.frames());
+}
+
+/** Passes frames in both directions until there are none. */
+export function exchange(one: Side, other: Side): void {
+  for (let frames = one.frames(); frames.length > 0; frames = one.frames()) {
+    other.receive(...frames);
+    one.receive(...other.frames());
+  }
+}

@@ -1,0 +1,287 @@
+import { readHello } from '../../lib/core/serverHandshake.js';
+import type { SessionCodec } from '../../lib/core/sessionTypes.js';
+import type { Message } from '../../lib/message/types.js';
+import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+
+describe('SessionCore', () => {
+  it('delivers messages in order, and tells the sender that they are acked', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    client.send('a', 'b').core.send(message('c', { priority: 3 }));
+    exchange(client, server);
+    expect(server.delivered).toEqual(['c', 'a', 'b']);
+    expect(client.outcomes).toEqual(['c acked', 'a acked', 'b acked']);
+    expect([client.core.isDrained, server.core.isDrained]).toEqual([true, true]);
+  });
+
+  it('sends nothing before the handshake has ended, and its messages after it', () => {
+    const client = clientSide();
+    client.send('a');
+    expect(client.frames()).toEqual([]);
+    client.core.opened(0);
+    expect(client.frames()).toEqual([expect.stringMatching(/^\["hello",/)]);
+    expect(client.frames()).toEqual([]);
+  });
+
+  it('sends a batch again with identical bytes over the next connection', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    const [first] = client.send('a').frames();
+    client.core.closed();
+    client.core.opened(0);
+    server.core.accept(readHello(client.frames()[0]), 0);
+    client.receive(...server.frames());
+    const [again] = client.frames();
+    // The ack in front of the batch is not a part of it.
+    expect(again).toBe(`["ackmsg",0,8,0,0,${(first as string).slice('["msg",'.length)}`);
+    server.receive(again!);
+    exchange(server, client);
+    client.frames();
+    expect([server.delivered, client.outcomes]).toEqual([['a'], ['a acked']]);
+  });
+
+  it('acks what is processed, not what is delivered', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.receive(...client.send('a').frames());
+    expect(server.frames(true)).toEqual(['["ack",0,8]']);
+    const [event] = server.seen.filter(({ kind }) => kind === 'message');
+    if (event?.kind !== 'message') throw new Error('no message was delivered');
+    server.core.processed(event.number, event.progress, 0);
+    expect(server.frames()).toEqual(['["ack",1,8]']);
+  });
+
+  it('sends no more than the window, and the rest behind the ack', () => {
+    const [client, server] = [clientSide({ maxQueued: 100 }), new Side({ window: 2 })];
+    open(client, server);
+    client.send('a', 'b', 'c');
+    const frames = client.frames();
+    expect(frames).toHaveLength(1);
+    server.receive(...frames);
+    expect(server.frames(true)).toEqual(['["ack",0,2]']);
+    expect(client.frames()).toEqual([]);
+    client.receive('["ack",1,2]');
+    expect(client.frames()).toEqual([expect.stringMatching(/"c"/)]);
+  });
+
+  it('sends one message at a time when the credit is 0', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    client.receive('["ack",0,0]').send('a', 'b');
+    expect(client.frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,0,0,1,1,|^\["msg",1,1,/)]);
+    expect(client.receive('["ack",1,0]').frames()).toHaveLength(1);
+  });
+
+  it('carries an ack with a batch that goes the same way', () => {
+    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), new Side({ ackDelayOf: () => 100 })];
+    client.core.outgoing.isWatched = server.core.outgoing.isWatched = false;
+    open(client, server);
+    server.receive(...client.send('a').frames());
+    // The client allows the ack to wait.
+    expect(server.frames()).toEqual([]);
+    expect(server.core.timeout).toBe(100);
+    expect(server.send('b').frames()).toEqual([expect.stringMatching(/^\["ackmsg",1,8,5,0,1,1,/)]);
+  });
+
+  it('sends a waiting ack alone when its time has come, and says how long it has waited', () => {
+    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), new Side()];
+    client.core.outgoing.isWatched = false;
+    open(client, server);
+    server.receive(...client.send('a').frames()).frames();
+    server.now = 100;
+    server.core.tick(100);
+    expect(server.frames()).toEqual(['["ack",1,8,100]']);
+  });
+
+  it('gives up what may have arrived when the server has forgotten the session, and sends the rest', () => {
+    const [client, first, second] = [clientSide(), new Side({ window: 2 }), new Side()];
+    open(client, first);
+    client.send('a', 'b', 'c').frames();
+    open(client, second);
+    exchange(client, second);
+    expect(client.outcomes).toEqual(['a in-doubt', 'b in-doubt', 'c acked']);
+    expect(second.delivered).toEqual(['c']);
+  });
+
+  it('sends an at-least-once message again when the server has forgotten the session', () => {
+    const [client, first, second] = [clientSide({ delivery: 'at-least-once' }), new Side(), new Side()];
+    open(client, first);
+    first.receive(...client.send('a').frames()).frames();
+    open(client, second);
+    exchange(client, second);
+    expect([first.delivered, second.delivered, client.outcomes]).toEqual([['a'], ['a'], ['a acked']]);
+  });
+
+  it('uses no number again that the server has processed and this client does not know', () => {
+    const [client, server] = [clientSide(), new Side()];
+    client.core.opened(0);
+    const { n } = (JSON.parse(client.frames()[0] as string) as [string, { n: number }])[1];
+    const fields = { n, sid: 's'.repeat(22), rt: 'r'.repeat(43), rx: 0, top: 2, known: true, resumed: false, window: 8 };
+    client.receive(JSON.stringify(['welcome', { ...fields, bytes: 1_000, ping: 1_000, codec: 'test', id: 'server' }]));
+    expect(client.send('a').frames()).toEqual(['["skip",[1,2]]', expect.stringMatching(/^\["msg",3,1,/), '["ack",0,8]']);
+    expect(server.delivered).toEqual([]);
+  });
+
+  it('skips what has expired before it is sent again', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    client.core.send(message('a', { ttl: 50 }));
+    client.send('b').frames();
+    server.core.closed();
+    client.now = server.now = 60;
+    open(client, server);
+    exchange(client, server);
+    expect(server.delivered).toEqual(['b']);
+    expect(client.outcomes).toEqual(['a expired', 'b acked']);
+    expect(server.seen).toContainEqual({ kind: 'missed', count: 1 });
+  });
+
+  it('gives a message up that cannot be encoded, and sends the others', () => {
+    const codec: SessionCodec = {
+      name: 'test',
+      encode(messages) {
+        if (messages.some(({ id }) => id === 'bad')) throw new Error('it cannot be encoded');
+        return JSON.stringify(messages);
+      },
+      decode: (body) => JSON.parse(body as string) as Message[],
+    };
+    const [client, server] = [clientSide({ codecs: [codec] }), new Side()];
+    open(client, server);
+    client.send('a', 'bad', 'b');
+    exchange(client, server);
+    expect(server.delivered).toEqual(['a', 'b']);
+    expect(client.outcomes).toEqual(expect.arrayContaining(['bad unsendable', 'a acked', 'b acked']));
+  });
+
+  it('encodes batches again, under their numbers, for a server with lower limits', () => {
+    const [client, server] = [clientSide({ maxQueued: 100 }), new Side()];
+    open(client, server);
+    client.core.send(message('a', { payload: 'x'.repeat(300) }));
+    client.core.send(message('b', { payload: 'x'.repeat(300) }));
+    client.send('c').frames();
+    client.core.closed();
+    client.core.opened(0);
+    const { n } = (JSON.parse(client.frames()[0] as string) as [string, { n: number; sid: string }])[1];
+    const { sid } = JSON.parse(client.core.outgoing.isPaused ? '{}' : JSON.stringify({ sid: server.core.record?.sid })) as { sid: string };
+    const fields = { n, sid, rt: 'r'.repeat(43), rx: 0, known: true, resumed: true, window: 8, bytes: 10_000, ping: 1_000, codec: 'test' };
+    client.receive(JSON.stringify(['welcome', { ...fields, id: 'server', limits: { maxFrame: 500, maxBatch: 2 } }]));
+    const frames = client.frames().filter((frame) => (frame as string).startsWith('["msg"'));
+    expect(frames.map((frame) => (frame as string).slice(0, 10))).toEqual(['["msg",1,1', '["msg",2,1', '["msg",3,1']);
+  });
+
+  it('sets a batch aside that cannot be decoded three times, and reports it', () => {
+    const broken: SessionCodec = {
+      name: 'test',
+      encode: (messages) => JSON.stringify(messages),
+      decode() {
+        throw new Error('it cannot be decoded');
+      },
+    };
+    const [client, server] = [clientSide(), new Side({ codecs: [broken] })];
+    open(client, server);
+    server.receive(...client.send('a').frames()).frames();
+    expect(server.closed).toBe(4410);
+    open(client, server);
+    open(client, server);
+    expect(server.seen.filter(({ kind }) => kind === 'close')).toHaveLength(2);
+    const undecodable = server.seen.find(({ kind }) => kind === 'undecodable');
+    if (undecodable?.kind !== 'undecodable') throw new Error('the batch was not set aside');
+    const rejection = { kind: 'undecodable', code: 'ERR_DECODE', reason: 'it cannot be decoded' } as const;
+    for (const number of undecodable.numbers) server.core.processed(number, undecodable.progress, 0, rejection);
+    exchange(server, client);
+    client.frames();
+    expect(client.outcomes).toEqual(['a undecodable']);
+  });
+
+  it('closes when a rejection was lost, and tells it over the next connection', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.receive(...client.send('a').frames()).frames(true);
+    const delivered = server.seen.find(({ kind }) => kind === 'message');
+    if (delivered?.kind !== 'message') throw new Error('no message was delivered');
+    server.core.processed(delivered.number, delivered.progress, 0, { kind: 'refused', code: 'ERR_TEST', reason: 'a test' });
+    const [reject, ack] = server.frames();
+    expect([reject, ack]).toEqual(['["reject",[[1,"refused","ERR_TEST","a test"]],0]', '["ack",1,8,0,1]']);
+    client.receive(ack!).frames();
+    expect(client.closed).toBe(4410);
+    open(client, server);
+    client.frames();
+    expect(client.outcomes).toEqual(['a refused']);
+  });
+
+  it.each([
+    ['an ack of a message that was not sent', '["ack",1,8]', 4400],
+    ['an unknown frame', '["what"]', 4400],
+    ['a text that is not JSON', 'what', 4400],
+    ['a batch behind a missing one', '["msg",2,1,[]]', 4410],
+    ['a ping that shows that a batch was lost', '["ping",1]', 4410],
+    ['a batch of no message', '["msg",1,0,[]]', 4400],
+    ['a skip far away', '["skip",[300]]', 4400],
+    ['a second hello', '["hello",{}]', 4400],
+    ['a bye that answers none', '["bye",0]', 4400],
+    ['a frame above the limit', `["msg",1,1,"${'x'.repeat(10_000)}"]`, 4400],
+  ])('closes for %s', (_, frame, code) => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.receive(frame).frames();
+    expect(server.closed).toBe(code);
+  });
+
+  it('finds a silent peer by its checks, and pings it before', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    const frames: unknown[] = [];
+    while (server.closed === undefined && server.now < 10_000) {
+      server.now = server.core.timeout;
+      server.core.tick(server.now);
+      frames.push(...server.frames());
+    }
+    expect(frames).toEqual(['["ping",0]', '["ping",0]']);
+    expect([server.closed, server.now]).toEqual([4411, 2_500]);
+  });
+
+  it('closes when the handshake takes too long', () => {
+    const client = clientSide();
+    client.core.opened(0);
+    client.frames();
+    client.core.tick(500);
+    client.frames();
+    expect(client.closed).toBe(4408);
+  });
+
+  it('answers a bye when all messages of the server are processed', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.send('a').core.leave(700);
+    client.receive(...server.frames());
+    expect(client.frames(true)).toEqual(['["ack",0,8]']);
+    const delivered = client.seen.find(({ kind }) => kind === 'message');
+    if (delivered?.kind !== 'message') throw new Error('no message was delivered');
+    client.core.processed(delivered.number, delivered.progress, 0);
+    expect(client.frames()).toEqual(['["ack",1,8]', '["bye",0]']);
+    expect(client.core.returnAt).toBe(700);
+  });
+
+  it('refuses the hello of an older connection, and one without the token', () => {
+    const [client, server] = [clientSide(), new Side()];
+    client.core.opened(0);
+    const [hello] = client.frames();
+    client.core.closed();
+    open(client, server);
+    const other = clientSide();
+    const refused = [hello, stranger(other)].map((frame) => acceptance(server, frame as string));
+    expect(refused).toEqual([4409, 4403]);
+  });
+});
+
+/** Returns a hello with the `pid` of another client, and a higher `n`. */
+function stranger(side: Side): string {
+  for (let connection = 0; connection < 5; connection++) {
+    side.core.opened(0);
+    if (connection < 4) side.frames();
+  }
+  return side.frames()[0] as string;
+}
+function acceptance(server: Side, hello: string): number | undefined {
+  return server.core.accept(readHello(hello), 0);
+}

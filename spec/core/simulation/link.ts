@@ -1,0 +1,72 @@
+import type { Body } from '../../../lib/core/sessionTypes.js';
+import type { Chance } from '../../simulation/chance.js';
+import type { VirtualClock } from './clock.js';
+
+/** One end of a connection: what the other end sends arrives here. */
+export interface LinkEnd {
+  received(frame: Body): void;
+  closed(code: number): void;
+}
+
+export interface LinkFaults {
+  readonly maxDelay: number;
+  /** The probability that a frame is lost, or arrives twice. */
+  loss: number;
+  readonly repeat: number;
+}
+
+/** A connection that delays frames, keeps their order, and may lose any single one. */
+export class SimulatedLink {
+  readonly #clock: VirtualClock;
+  readonly #chance: Chance;
+  readonly #faults: LinkFaults;
+  readonly #ends: [client: LinkEnd | undefined, server: LinkEnd | undefined];
+  /** The time at which the last frame of each direction arrives. */
+  readonly #busyUntil = [0, 0];
+  isCut = false;
+
+  constructor(clock: VirtualClock, chance: Chance, faults: LinkFaults, client: LinkEnd, server: LinkEnd) {
+    this.#clock = clock;
+    this.#chance = chance;
+    this.#faults = faults;
+    this.#ends = [client, server];
+  }
+
+  /** Sends a frame of the client (0) or of the server (1). */
+  send(from: 0 | 1, frame: Body): void {
+    const { loss, repeat } = this.#faults;
+    if (this.#chance.hit(loss)) return;
+    // A handshake that comes twice is a violation, and nothing recognizes a message without a number.
+    const isRepeatable = !/^\["(hello|welcome|bye|auth)"|"msg",0,/.test(String(frame));
+    const times = isRepeatable && this.#chance.hit(repeat) ? 2 : 1;
+    for (let time = 0; time < times; time++) this.#arrive(from, (end) => end.received(frame));
+  }
+  /** One side closes: it hears nothing more, and the other side hears of it after all frames. */
+  close(from: 0 | 1, code: number): void {
+    this.#ends[from] = undefined;
+    this.#arrive(from, (end) => {
+      this.#ends[1 - from] = undefined;
+      end.closed(code);
+    });
+  }
+  /** The connection breaks: each side learns of it by itself, and frames on their way are lost. */
+  cut(): void {
+    if (this.isCut) return;
+    this.isCut = true;
+    for (const side of [0, 1] as const) {
+      const end = this.#ends[side];
+      this.#ends[side] = undefined;
+      if (end) this.#clock.after(this.#chance.whole(0, 300), () => end.closed(1006));
+    }
+  }
+
+  #arrive(from: 0 | 1, act: (end: LinkEnd) => void): void {
+    if (this.isCut) return;
+    const at = Math.max(this.#busyUntil[from]!, this.#clock.now + this.#chance.whole(0, this.#faults.maxDelay));
+    this.#busyUntil[from] = at;
+    this.#clock.after(at - this.#clock.now, () => {
+      const end = this.#ends[1 - from];
+      if (end && !this.isCut) act(end);
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import type { Outcome } from '../../../lib/core/sessionTypes.js';
+import type { Delivery } from '../../../lib/message/types.js';
+
+/** A message of the simulation, and what has become of it. */
+export interface Tracked {
+  readonly id: string;
+  readonly index: number;
+  readonly level: Delivery;
+  readonly priority: number;
+  outcome: Outcome | undefined;
+  /** How often it was delivered; how often it was processed; and how it was rejected. */
+  delivered: number;
+  processed: number;
+  rejectedAs: string | undefined;
+}
+
+/** Checks what both applications see. Throws with a sentence when a promise is broken. */
+export class Oracle {
+  readonly messages = new Map<string, Tracked>();
+  /** The index of the last exactly-once message of each sender and priority that was delivered. */
+  readonly #lastExactlyOnce = new Map<string, number>();
+  /** The index of the last message that was delivered in one numbering. */
+  readonly #lastIn = new WeakMap<object, Map<string, number>>();
+
+  sent(message: Tracked): void {
+    this.messages.set(message.id, message);
+  }
+  delivered(id: string, progress: object): void {
+    const message = this.messages.get(id)!;
+    const { index, level, outcome } = message;
+    const lane = `${id[0]} ${level} ${message.priority}`;
+    message.delivered++;
+    const neverSent: readonly (Outcome | undefined)[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
+    if (neverSent.includes(outcome)) throw new Error(`${id} arrives, and its outcome was ${outcome}`);
+    if (level === 'exactly-once') {
+      if (message.delivered > 1) throw new Error(`${id} arrives twice`);
+      if ((this.#lastExactlyOnce.get(lane) ?? -1) > index) throw new Error(`${id} arrives behind a later message`);
+      this.#lastExactlyOnce.set(lane, index);
+    }
+    if (level === 'at-most-once' && message.delivered > 1) throw new Error(`${id} arrives twice`);
+    let last = this.#lastIn.get(progress);
+    if (!last) this.#lastIn.set(progress, (last = new Map<string, number>()));
+    if ((last.get(lane) ?? -1) >= index && level !== 'at-most-once') throw new Error(`${id} arrives behind a later message of its session`);
+    last.set(lane, index);
+  }
+  processed(id: string, rejectedAs?: string): void {
+    const message = this.messages.get(id)!;
+    message.processed++;
+    message.rejectedAs = rejectedAs ?? message.rejectedAs;
+  }
+  ended(id: string, outcome: Outcome): void {
+    const message = this.messages.get(id)!;
+    if (message.outcome) throw new Error(`${id} has the outcome ${outcome} after ${message.outcome}`);
+    message.outcome = outcome;
+    if (outcome === 'acked' && (message.processed === 0 || (message.rejectedAs && message.level === 'exactly-once')))
+      throw new Error(`${id} is acked, and was ${message.rejectedAs ?? 'not processed'}`);
+    const isRejection = outcome === 'refused' || outcome === 'dead-lettered';
+    if (isRejection && message.rejectedAs !== outcome)
+      throw new Error(`${id} is ${outcome}, and was ${message.rejectedAs ?? 'not rejected'}`);
+    if (outcome === 'undecodable' && message.delivered > 0 && message.level === 'exactly-once')
+      throw new Error(`${id} is undecodable, and was delivered`);
+  }
+  /**
+   * At the end, each message has its outcome.
+   *
+   * @param isWatched Whether successes are told, too: a message without an outcome was processed otherwise.
+   */
+  finish(isWatched: boolean): void {
+    for (const { id, outcome, level, processed } of this.messages.values()) {
+      const mayBeSilent = !isWatched && (level === 'at-most-once' || processed > 0);
+      if (!outcome && !mayBeSilent) throw new Error(`${id} has no outcome`);
+    }
+  }
+}
