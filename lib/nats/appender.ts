@@ -1,11 +1,12 @@
 import { AsyncSubject, type Observable } from 'rxjs';
 import { endedError, readEnd } from '../app/channels/channelPayloads.js';
+import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { OverflowError } from '../errors.js';
 import { estimateSize } from '../internal/estimateSize.js';
 import { createRing, type Ring } from '../internal/ring.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import { idOf, type ChannelHead, type ChannelHeads } from './channelHeads.js';
+import type { ChannelHead, ChannelHeads } from './channelHeads.js';
 import { offsetOf } from './entryOffsets.js';
 import { endOf, failed, type NatsContext } from './natsContext.js';
 import { isStreamMissing } from './natsFaults.js';
@@ -69,7 +70,7 @@ export function createAppender(context: NatsContext, parts: AppenderParts) {
     if (pending >= maxPending) throw new OverflowError('nats', maxPending);
     pending++;
     const until = scheduler.now() + context.timeout;
-    const job: AppendJob = { channel, message, id: idOf(message), bytes, until, stored$: new AsyncSubject(), isSettled: false };
+    const job: AppendJob = { channel, message, id: repeatKeyOf(message), bytes, until, stored$: new AsyncSubject(), isSettled: false };
     const queue = queues.get(subject) ?? createRing<AppendJob>();
     queue.push(job);
     if (queue.size === 1) {

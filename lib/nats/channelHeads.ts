@@ -1,9 +1,10 @@
 import { firstValueFrom } from 'rxjs';
+import { repeatKeyOf } from '../app/hub/publisherMark.js';
+import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
 import type { EntryReader } from './entryReader.js';
 import { offsetOf } from './entryOffsets.js';
 import { endOf, type NatsContext } from './natsContext.js';
-import { createRecentOffsets, type RecentOffsets } from './recentOffsets.js';
 import { createSharedReads } from './sharedReads.js';
 import type { StreamEntry } from './streamEntry.js';
 import type { Epochs } from './streamEpochs.js';
@@ -45,12 +46,6 @@ export interface ChannelHeads {
   readonly observe: (entry: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]) => void;
 }
 
-/**
- * Identifies a message in its channel. The publisher chooses the id of a message: it must not
- * collide with the ids of other sources.
- */
-export const idOf = ({ source, id }: Message): string => `${source.length}:${source}${id}`;
-
 /** The maximum number of channels. Another one costs a read of its recent messages. */
 const MAX_CHANNELS = 10_000;
 /** The maximum number of ids, of all channels; of one channel, at least the second number. */
@@ -80,7 +75,7 @@ export function createChannelHeads(context: NatsContext, reader: EntryReader, ep
   };
   const add = (head: ChannelHead, { seq }: Pick<StreamEntry, 'seq'>, messages: readonly Message[]): LoadedHead['read'] =>
     messages.map((message, index) => {
-      const [id, offset] = [idOf(message), offsetOf(seq, index)];
+      const [id, offset] = [repeatKeyOf(message), offsetOf(seq, index)];
       head.ids.add(id, offset);
       return { id, offset };
     });

@@ -25,8 +25,8 @@ const MAX_READS = 32;
  * `@nats-io/transport-node`.
  *
  * Offsets are not contiguous: an entry of the stream has up to 256 messages. Each server receives
- * the channels that it has a tail of. A message with the same channel, source and id as a recent
- * one is stored once, whichever server has stored it. Nothing is stored behind the end of a
+ * the channels that it has a tail of. A message with the same channel, publisher and id as a
+ * recent one is stored once, whichever server has stored it. Nothing is stored behind the end of a
  * channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.

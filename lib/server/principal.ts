@@ -6,6 +6,7 @@ import type { Message } from '../message/types.js';
 import { claim, deliveredMessage } from '../session/receive/delivery.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { GuardedObservable, guardObserver, guardResult, type SubscriberGuard } from './guardedObservable.js';
+import { digestOf } from './nodePlatform.js';
 import { reportUncaught } from './reportUncaught.js';
 
 /** The authenticated client of a wire. The application may add fields. */
@@ -47,23 +48,33 @@ export interface WireClient {
   vacate(error: RxwireError): void;
 }
 
+/** 96 bits: no other client can find a name with the same digest. */
+const PUBLISHER_LENGTH = 16;
+
 /**
  * A wire with its current principal. An error of one of its subscribers ends the wire with 1011,
  * and no other. It is a class because a getter of each wire would take two kilobytes.
  */
 export class PrincipalWire<P extends Principal | undefined> extends Wire implements SubscriberGuard {
   readonly #client: WireClient;
+  readonly #outbox: string | undefined;
   readonly #scheduler: SchedulerLike;
   #hasThrown = false;
 
-  constructor(setup: WireSetup, client: WireClient) {
+  /** @param outbox The secret name of the outbox of the client, if it has one. */
+  constructor(setup: WireSetup, client: WireClient, outbox: string | undefined) {
     super(setup);
     this.#client = client;
+    this.#outbox = outbox;
     this.#scheduler = setup.scheduler ?? asyncScheduler;
   }
 
   get principal(): P {
     return this.#client.latest.principal as P;
+  }
+
+  override get publisher(): string | undefined {
+    return this.#outbox === undefined ? undefined : digestOf(`publisher ${this.#outbox}`).slice(0, PUBLISHER_LENGTH);
   }
 
   override get state$(): Wire['state$'] {

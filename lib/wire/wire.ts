@@ -88,6 +88,15 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   /** Identifies the wire. It becomes the `source` of messages that are sent without one. */
   readonly id: string;
   readonly delivery: Delivery;
+  /**
+   * At a server: 16 characters that identify the outbox of the client, also after its session was
+   * lost. They do not reveal the `pid`. Undefined if the client has none.
+   *
+   * @internal
+   */
+  get publisher(): string | undefined {
+    return undefined;
+  }
 
   /** Takes the messages to be sent. */
   #outgoing: Subscriber<Message> | undefined;

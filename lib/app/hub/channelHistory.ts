@@ -1,12 +1,13 @@
 import { Subject } from 'rxjs';
 import { ListNode } from '../../internal/linkedList.js';
-import { createRing } from '../../internal/ring.js';
+import { createRing, type Ring } from '../../internal/ring.js';
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { endedError } from '../channels/channelPayloads.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
 import { backwardRange, forwardRange, PAGE_BYTES, type ChannelLimits } from './channelRange.js';
+import { repeatKeyOf } from './publisherMark.js';
 
 /**
  * A message and what the limits need. Its offset follows from its place: the offsets of a history
@@ -20,6 +21,21 @@ interface Kept {
 
 interface KeptEntry extends Omit<Kept, 'at'> {
   readonly entry: ChannelEntry;
+}
+
+/** A channel with more messages has an index of their ids. */
+const FEW = 8;
+/**
+ * The minimum number of messages whose ids a channel with an index keeps, also if the messages are
+ * removed.
+ */
+const MIN_IDS = 64;
+
+/** The offsets of the latest messages, by their keys. */
+interface RecentKeys {
+  readonly offsets: Map<string, number>;
+  /** In order of the offsets. */
+  readonly keys: Ring<string>;
 }
 
 /** The part of a history that only a channel with subscribers needs. */
@@ -55,6 +71,7 @@ export class ChannelHistory {
   /** The entry that has ended the channel. */
   #end: ChannelEntry | undefined;
   #tail: Tail | undefined;
+  #recent: RecentKeys | undefined;
 
   constructor(name: string, epoch: string, limits: ChannelLimits) {
     this.name = name;
@@ -97,9 +114,15 @@ export class ChannelHistory {
     this.#limits = limits;
   }
 
-  /** Adds a message. {@link emit} emits it. @throws {ChannelEndedError} */
+  /**
+   * Adds a message. {@link emit} emits it. Returns its position; that of the first one for a repeat.
+   * @throws {ChannelEndedError}
+   */
   add(message: Message, bytes: number, now: number): ChannelPosition {
     const { maxMessages, maxBytes } = this.#limits;
+    const key = repeatKeyOf(message);
+    const known = this.#find(key);
+    if (known !== undefined) return { epoch: this.epoch, offset: known };
     if (this.#end) throw endedError(this.name, this.#end.message);
     const entry: ChannelEntry = { epoch: this.epoch, offset: ++this.last, message };
     this.#kept.push({ message, bytes, at: now });
@@ -107,9 +130,25 @@ export class ChannelHistory {
     this.latest = now;
     if (message.type === 'channel.ended') this.#end = entry;
     this.expire(now);
+    if (this.#recent) remember(this.#recent, key, entry.offset);
+    else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();
     while (this.size > maxMessages || this.bytes > maxBytes) this.shift();
     this.#notify(entry);
     return entry;
+  }
+
+  /** Returns the offset of a recent message. */
+  #find(key: string): number | undefined {
+    if (this.#recent) return this.#recent.offsets.get(key);
+    const index = this.#kept.values().findIndex(({ message }) => repeatKeyOf(message) === key);
+    return index < 0 ? undefined : this.removed + 1 + index;
+  }
+
+  #index(): void {
+    const recent: RecentKeys = { offsets: new Map(), keys: createRing() };
+    const first = this.removed + 1;
+    this.#kept.values().forEach(({ message }, index) => remember(recent, repeatKeyOf(message), first + index));
+    this.#recent = recent;
   }
 
   /** Takes a message that is not stored. {@link emit} emits it. */
@@ -186,6 +225,9 @@ export class ChannelHistory {
     const compacted = this.#compacted?.get(oldest);
     if (compacted) this.#compacted?.delete(oldest);
     this.bytes -= (this.#kept.shift()?.bytes ?? 0) + (compacted?.bytes ?? 0);
+    const recent = this.#recent;
+    if (this.size === 0) this.#recent = undefined;
+    else if (recent && recent.keys.size > Math.max(MIN_IDS, this.size)) recent.offsets.delete(recent.keys.shift() as string);
   }
 
   /** Removes the messages that are too old. */
@@ -193,4 +235,9 @@ export class ChannelHistory {
     const { maxAge } = this.#limits;
     for (let oldest = this.#kept.peek(); oldest && oldest.at + maxAge <= now; oldest = this.#kept.peek()) this.shift();
   }
+}
+
+function remember({ offsets, keys }: RecentKeys, key: string, offset: number): void {
+  offsets.set(key, offset);
+  keys.push(key);
 }

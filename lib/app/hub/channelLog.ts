@@ -109,8 +109,10 @@ export interface ChannelLog {
    */
   isKnown?(channel: string, position: ChannelPosition): MaybeAsync<boolean>;
   /**
-   * Whether `append` returns the position of a message with the same id, and stores it once.
-   * @default the hub compares the ids of the latest 1,024 messages
+   * Whether `append` stores a repeat once, and returns the position of the first one. A repeat has
+   * the same id and the same publisher: the last 16 characters of the `source` behind a space, or
+   * else the whole `source`.
+   * @default the hub compares the latest messages: up to 1,024 of a channel
    */
   readonly dropsRepeats?: boolean;
   /**

@@ -38,7 +38,6 @@ import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { PAGE_SIZE } from './channelSubscription.js';
 import { resetMessage } from './hubMessages.js';
 import { readChannel } from './readChannel.js';
-import { createRecentIds } from './recentIds.js';
 
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
@@ -148,7 +147,6 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     maxMembers,
     maxReplay,
     maxSize,
-    recentIds: createRecentIds(log),
   };
   const served = new Map<Wire, ServedWire>();
   const list = (prefix: string): Observable<ChannelInfo> =>

@@ -4,10 +4,12 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelRetention } from './channelLog.js';
+import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
 import { PAGE_SIZE } from './channelSubscription.js';
 import { createHubChannel, type HubChannel, type HubChannelOptions } from './hubChannel.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
+import { markPublisher, withoutMarks } from './publisherMark.js';
 
 /** The channels of a hub that have members or subscribers. */
 export interface HubChannels {
@@ -15,12 +17,13 @@ export interface HubChannels {
   /** Returns the number of clients in a channel. */
   readonly sizeOf: (channel: string) => number;
   /**
-   * Appends a message to the log, and returns its position. Sends an at-most-once message to the
-   * present members, without storing it.
+   * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
+   * at-most-once message to the present members, without storing it.
    *
+   * @param publisher Identifies the client that publishes, see {@link Wire.publisher}.
    * @throws The error of the log, also delivered.
    */
-  readonly store: (channel: string, message: Message) => MaybeAsync<ChannelPosition | undefined>;
+  readonly store: (channel: string, message: Message, publisher?: string) => MaybeAsync<ChannelPosition | undefined>;
   /** The messages of a channel: those of the log, or of a keyed channel the newest of each key. */
   readonly source: Pick<ChannelLog, 'read' | 'tail'>;
   readonly isKeyed: (channel: string) => boolean;
@@ -46,7 +49,8 @@ export function createHubChannels(
   options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
   onFailed: (channel: string, error: unknown, part?: 'presence') => void,
 ): HubChannels {
-  const { log, scheduler = steadyScheduler() } = options;
+  const { log: stored, scheduler = steadyScheduler() } = options;
+  const log: ChannelLog = { ...withoutMarks(stored), append: appendOnce(stored, scheduler) };
   const channels = new Map<string, HubChannel>();
   const compactors = new Map<string, Compactor>();
   const keyed = new Map<string, KeyedChannel>();
@@ -75,7 +79,7 @@ export function createHubChannels(
     source,
     isKeyed,
     configure(channel, { retain, compact, key, ...settings }) {
-      if (retain) log.retain?.(channel, retain);
+      if (retain) stored.retain?.(channel, retain);
       if (key && !isKeyed(channel)) {
         const failed = (error: unknown): void => onFailed(channel, error);
         keyed.set(
@@ -83,22 +87,23 @@ export function createHubChannels(
           createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, limit: PAGE_SIZE, onFailed: failed }),
         );
       }
-      if (!compact || !log.compact) return;
+      if (!compact || !stored.compact) return;
       const compactor = createCompactor(log, channel, compact, (error) => onFailed(channel, error));
       compactors.set(channel, compactor);
     },
-    store(channel, message) {
+    store(channel, message, publisher) {
       if (message.delivery !== 'at-most-once') {
         keyed.get(channel)?.check(message);
+        const position$ = log.append(channel, publisher === undefined ? message : markPublisher(message, publisher));
         const compactor = compactors.get(channel);
-        if (!compactor) return log.append(channel, message);
+        if (!compactor) return position$;
         if (message.type === 'channel.ended') compactors.delete(channel);
-        return chain(log.append(channel, message), (position) => {
+        return chain(position$, (position) => {
           compactor.add(position, message);
           return position;
         });
       }
-      if (log.broadcast) log.broadcast(channel, message);
+      if (stored.broadcast) stored.broadcast(channel, message);
       else channels.get(channel)?.broadcast(message);
       return undefined;
     },

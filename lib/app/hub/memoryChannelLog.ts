@@ -50,6 +50,7 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
   const histories = createChannelHistories(limits, scheduler);
 
   return {
+    dropsRepeats: true,
     append(name, message) {
       const history = histories.get(name);
       const position = histories.around(history, (now) => history.add(message, estimateSize(message), now));

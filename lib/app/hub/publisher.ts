@@ -9,7 +9,6 @@ import type { Wire } from '../../wire/wire.js';
 import { channelNameOf, isChannelMessage, readEnd, readPublish } from '../channels/channelPayloads.js';
 import type { ChannelRequest } from './hubOptions.js';
 import type { HubChannels } from './hubChannels.js';
-import type { RecentIds } from './recentIds.js';
 import { publishedMessage, refusedMessage } from './hubMessages.js';
 
 export interface PublisherOptions {
@@ -20,7 +19,6 @@ export interface PublisherOptions {
   readonly authorize: (request: ChannelRequest) => MaybeAsync<string | undefined>;
   readonly report: (error: unknown) => void;
   readonly maxSize: number;
-  readonly recentIds: RecentIds;
 }
 
 /** Publishes the messages of one client, one after the other. */
@@ -45,8 +43,9 @@ interface Publish extends Required<ChannelPublish<Message>> {
   readonly carrier: Message;
 }
 
-export function createPublisher({ wire, member, channels, authorize, report, maxSize, recentIds }: PublisherOptions): Publisher {
+export function createPublisher({ wire, member, channels, authorize, report, maxSize }: PublisherOptions): Publisher {
   let rejection: Rejection | undefined;
+  let publisher: string | undefined;
 
   const sendRefusal = (carrier: Message, channel: string, reason: string): void =>
     wire.next(refusedMessage(carrier, { channel, action: 'publish', reason }));
@@ -66,14 +65,6 @@ export function createPublisher({ wire, member, channels, authorize, report, max
     report(isInvalid ? error : new ChannelFailedError('log', channel, error));
     refuse(carrier, channel, isInvalid ? 'invalid' : 'failed');
   };
-  const store = ({ channel, message }: Publish): MaybeAsync<ChannelPosition | undefined> =>
-    chain(channels.store(channel, message), (position) => {
-      if (position) recentIds.add(channel, message.id, position);
-      return position;
-    });
-  /** Stores a message, unless a client that has lost its session repeats it. */
-  const storeOnce = (publish: Publish): MaybeAsync<ChannelPosition | undefined> =>
-    publish.ephemeral ? store(publish) : chain(recentIds.find(publish.channel, publish.message.id), (known) => known ?? store(publish));
   /**
    * Without `authorize`, and with a log that returns its result, this makes no Observable and no
    * closure.
@@ -82,7 +73,8 @@ export function createPublisher({ wire, member, channels, authorize, report, max
     if (refusal !== undefined) return refuse(publish.carrier, publish.channel, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;
     try {
-      position = storeOnce(publish);
+      publisher ??= wire.publisher;
+      position = channels.store(publish.channel, publish.message, publisher);
     } catch (error) {
       return fail(publish, error);
     }

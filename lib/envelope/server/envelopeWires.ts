@@ -70,7 +70,7 @@ export function createEnvelopeWires(options: WiresOptions) {
         return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, transport, leave);
       },
     };
-    const wire = new PrincipalWire(setup, transport);
+    const wire = new PrincipalWire(setup, transport, hello?.session);
     return wire;
   };
 

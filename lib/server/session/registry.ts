@@ -264,7 +264,7 @@ export class Registry implements ClusterServer {
     const entry: SessionEntry = { peer: rest.peer, codec: codec.name, lease, transport, session: undefined };
     this.#entries.set(pid, entry);
     const client: NewClient = { pid, delivery, codec, stored: { record, lease, store, contents }, transport, ...rest };
-    const wire = new PrincipalWire(new SessionWireSetup(id, entry, client, this.#shared, leave), transport);
+    const wire = new PrincipalWire(new SessionWireSetup(id, entry, client, this.#shared, leave), transport, pid);
     const { failure } = transport;
     if (failure === undefined) return [wire];
     // Its stores have failed before it could be emitted.

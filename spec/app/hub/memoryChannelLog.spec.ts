@@ -119,6 +119,15 @@ describe('memoryChannelLog', () => {
     expect(add('a', 2)?.epoch).not.toBe(before?.epoch);
   });
 
+  it('finds a repeat among the messages that it keeps, and the latest 64 of a channel with fewer', () => {
+    const { log } = open({ maxMessages: 100 });
+    log.retain?.('short', { messages: 2 });
+    for (const name of ['room', 'short', 'other']) for (let id = 1; id <= 150; id++) log.append(name, note(id, `id-${id}`));
+    const again = (name: string, id: number): unknown => (log.append(name, note('again', `id-${id}`)) as ChannelPosition).offset;
+    expect([again('room', 51), again('short', 87), again('other', 50), again('short', 86)]).toEqual([51, 87, 151, 151]);
+    expect(messages((log.read('short', { limit: 9 }) as ChannelSlice).entries)).toEqual([150, 'again']);
+  });
+
   it('removes no channel that has a subscriber', () => {
     const { add, read, log } = open({ maxIdle: 1 });
     const tail = record(log.tail('a'));

@@ -9,6 +9,8 @@ export interface RecentOffsets {
 /**
  * Remembers ids in two generations, the older of which is dropped as a whole. So an id is
  * remembered for one to two times `window` ms, unless `limit` later ids follow within that time.
+ *
+ * @param window May be infinite.
  */
 export function createRecentOffsets(window: number, limit: () => number, scheduler: SchedulerLike): RecentOffsets {
   let [recent, older] = [new Map<string, number>(), new Map<string, number>()];

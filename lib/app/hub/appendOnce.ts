@@ -1,0 +1,89 @@
+import { shareReplay, type Observable, type SchedulerLike } from 'rxjs';
+import { asObservable, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { createRecentOffsets, type RecentOffsets } from '../../internal/recentOffsets.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import type { ChannelLog, ChannelSlice } from './channelLog.js';
+import { repeatKeyOf } from './publisherMark.js';
+
+/** The maximum number of channels whose ids are kept. Another one costs a read of its latest ids. */
+const MAX_CHANNELS = 10_000;
+/** The maximum number of ids of all channels, and the minimum and maximum of one channel. */
+const MAX_IDS = 262_144;
+const MIN_IDS = 64;
+const MAX_READ = 1_024;
+
+/** The ids of the latest messages of a channel. The offsets are those of one epoch. */
+interface KnownIds {
+  epoch: string;
+  offsets: RecentOffsets;
+}
+
+/**
+ * Returns an `append` that stores a repeat of a recent message once, and returns its position: a
+ * client that has lost its session publishes again what the log may have, and so does the relay of
+ * a server that was restarted. It reads the ids of a channel from the log once, at its first
+ * message, and keeps them: of up to 10,000 channels, 64 to 2,048 each.
+ */
+export function appendOnce(log: ChannelLog, scheduler: SchedulerLike): ChannelLog['append'] {
+  if (log.dropsRepeats) return (channel, message) => log.append(channel, message);
+  /** The ids of each channel, the one that was not used for the longest time first. */
+  const known = new Map<string, MaybeAsync<KnownIds>>();
+  /** The messages that the log has not stored yet. */
+  const pending = new Map<string, Observable<ChannelPosition>>();
+
+  const limit = (): number => Math.max(MIN_IDS, Math.min(MAX_READ, Math.ceil(MAX_IDS / 2 / known.size)));
+  const newOffsets = (): RecentOffsets => createRecentOffsets(Infinity, limit, scheduler);
+  const idsIn = ({ epoch, entries }: ChannelSlice): KnownIds => {
+    const offsets = newOffsets();
+    for (const { message, offset } of entries) offsets.add(repeatKeyOf(message), offset);
+    return { epoch, offsets };
+  };
+  const load = (channel: string): MaybeAsync<KnownIds> => {
+    const ids = chain(log.read(channel, { limit: limit() }), idsIn);
+    if (!isLater(ids)) return ids;
+    const loaded$ = asObservable(() => ids).pipe(shareReplay(1));
+    loaded$.subscribe({
+      next: (found) => known.has(channel) && known.set(channel, found),
+      // The next message reads again.
+      error: () => known.delete(channel),
+    });
+    return loaded$;
+  };
+  const use = (channel: string): MaybeAsync<KnownIds> => {
+    const ids = known.get(channel) ?? load(channel);
+    known.delete(channel);
+    known.set(channel, ids);
+    const [oldest] = known.size > MAX_CHANNELS ? known.keys() : [];
+    if (oldest !== undefined) known.delete(oldest);
+    return ids;
+  };
+  const add = (ids: KnownIds, key: string, { epoch, offset }: ChannelPosition): void => {
+    if (ids.epoch !== epoch) Object.assign(ids, { epoch, offsets: newOffsets() });
+    ids.offsets.add(key, offset);
+  };
+  const store = (ids: KnownIds, channel: string, message: Message, key: string): MaybeAsync<ChannelPosition> => {
+    const position = log.append(channel, message);
+    if (!isLater(position)) {
+      add(ids, key, position);
+      return position;
+    }
+    const stored$ = asObservable(() => position).pipe(shareReplay(1));
+    const place = `${channel} ${key}`;
+    pending.set(place, stored$);
+    stored$.subscribe({
+      next: (at) => add(ids, key, at),
+      error: () => pending.delete(place),
+      complete: () => pending.delete(place),
+    });
+    return stored$;
+  };
+  return (channel, message) => {
+    const key = repeatKeyOf(message);
+    return chain(use(channel), (ids) => {
+      const offset = ids.offsets.get(key);
+      if (offset !== undefined) return { epoch: ids.epoch, offset };
+      return pending.get(`${channel} ${key}`) ?? store(ids, channel, message, key);
+    });
+  };
+}
