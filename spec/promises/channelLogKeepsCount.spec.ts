@@ -61,9 +61,11 @@ interface ModelChannel {
   kept: Kept[];
   latest: number;
   users: number;
+  /** Whether it has got a message since it was forgotten. */
+  isUsed: boolean;
 }
 
-const LIMITS = { maxMessages: 5, maxBytes: 2_000, maxAge: 50, maxTotalBytes: 6_000, maxIdle: 4 };
+const LIMITS = { maxMessages: 5, maxBytes: 2_000, maxAge: 50, maxTotalBytes: 6_000, maxIdle: 4, maxForgotten: 2 };
 const NAMES = Array.from('abcdefghij');
 
 /** What the histories must have, by arrays that are searched. */
@@ -71,27 +73,33 @@ function createModel() {
   let all: ModelChannel[] = [];
   let idle: ModelChannel[] = [];
   let filled: ModelChannel[] = [];
+  let [recent, older] = [new Map<string, number>(), new Map<string, number>()];
+  let beginning = 0;
   const without = (list: ModelChannel[], one: ModelChannel): ModelChannel[] => list.filter((other) => other !== one);
   const sizeOf = ({ kept }: ModelChannel): number => kept.reduce((sum, { bytes }) => sum + bytes, 0);
   const total = (): number => all.reduce((sum, one) => sum + sizeOf(one), 0);
+  const forget = (channel: ModelChannel): void => {
+    for (const list of [idle, filled, all]) list.splice(0, list.length, ...without(list, channel));
+    if (!channel.isUsed) return;
+    recent.set(channel.name, channel.last);
+    if (recent.size < LIMITS.maxForgotten) return;
+    if (older.size > 0) beginning = 1;
+    [recent, older] = [new Map(), recent];
+  };
   const retire = (channel: ModelChannel): void => {
     const [first] = idle;
-    if (idle.length >= LIMITS.maxIdle && first) {
-      for (const list of [idle, filled, all]) list.splice(0, list.length, ...without(list, first));
-    }
+    if (idle.length >= LIMITS.maxIdle && first) forget(first);
     idle = [...without(idle, channel), channel];
   };
-  const get = (name: string): ModelChannel => {
-    const known = all.find((one) => one.name === name);
-    if (known) return known;
-    const made = { name, last: 0, kept: [], latest: 0, users: 0 };
-    retire(made);
+  const find = (name: string): ModelChannel | undefined => all.find((one) => one.name === name);
+  const make = (name: string): ModelChannel => {
+    const last = recent.get(name) ?? older.get(name) ?? beginning;
+    const made = { name, last, kept: [], latest: 0, users: 0, isUsed: false };
     all = [...all, made];
     return made;
   };
-  const limit = (now: number, changed: ModelChannel): void => {
-    changed.kept = changed.kept.filter(({ at }) => at + LIMITS.maxAge > now);
-    while (changed.kept.length > LIMITS.maxMessages || sizeOf(changed) > LIMITS.maxBytes) changed.kept.shift();
+  const limit = (now: number, changed: ModelChannel | undefined): void => {
+    if (changed) trim(now, changed);
     // A channel whose latest message is not too old keeps older ones until it is used.
     for (const one of filled) if (one.latest + LIMITS.maxAge <= now) one.kept = [];
     for (;;) {
@@ -100,24 +108,33 @@ function createModel() {
       filled[0]?.kept.shift();
     }
   };
+  const trim = (now: number, changed: ModelChannel): void => {
+    changed.kept = changed.kept.filter(({ at }) => at + LIMITS.maxAge > now);
+    while (changed.kept.length > LIMITS.maxMessages || sizeOf(changed) > LIMITS.maxBytes) changed.kept.shift();
+  };
   return {
     append(name: string, kept: Kept): void {
-      const channel = get(name);
+      const channel = find(name) ?? make(name);
+      if (!channel.isUsed && channel.users === 0) retire(channel);
+      channel.isUsed = true;
       channel.last++;
       channel.latest = kept.at;
       channel.kept = [...channel.kept, kept];
       filled = [...without(filled, channel), channel];
       limit(kept.at, channel);
     },
-    read: (name: string, now: number): void => limit(now, get(name)),
+    read: (name: string, now: number): void => limit(now, find(name)),
     enter(name: string): void {
-      const channel = get(name);
+      const channel = find(name) ?? make(name);
       channel.users++;
       idle = without(idle, channel);
     },
     leave(name: string): void {
-      const channel = get(name);
-      if (--channel.users === 0) retire(channel);
+      const channel = find(name);
+      if (channel && --channel.users === 0) {
+        if (channel.isUsed) retire(channel);
+        else forget(channel);
+      }
     },
     total,
     state: () => new Map(all.map(({ name, last, kept }) => [name, { last, texts: kept.map(({ text }) => text), isRight: true }])),
@@ -143,12 +160,11 @@ describe('the histories of channels', () => {
           histories.around(history, (now) => history.add(message, estimateSize(message), now));
           model.append(name, { text: String(turn), bytes: estimateSize(message), at: scheduler.now() });
         } else if (what === 6) {
-          const history = histories.get(name);
+          const history = histories.peek(name);
           histories.around(history, (now) => history.read({ limit: 3 }, now));
           model.read(name, scheduler.now());
         } else if (what === 7 && listening.length < 5) {
-          const history = histories.get(name);
-          histories.enter(history);
+          const history = histories.enter(name);
           const subscription = history.tail().subscribe();
           subscription.add(() => histories.leave(history));
           listening.push({ name, subscription });

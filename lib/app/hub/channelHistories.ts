@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import type { SchedulerLike } from 'rxjs';
 import { createLinkedList } from '../../internal/linkedList.js';
-import { ChannelHistory } from './channelHistory.js';
+import { ChannelHistory, type HistoryRest } from './channelHistory.js';
 import type { ChannelLimits } from './channelRange.js';
 
 export interface HistoriesLimits extends ChannelLimits {
@@ -9,10 +9,13 @@ export interface HistoriesLimits extends ChannelLimits {
   readonly maxTotalBytes: number;
   /** The maximum number of channels without subscribers. */
   readonly maxIdle: number;
+  /** The minimum number of forgotten channels whose end is known. Twice as many are the maximum. */
+  readonly maxForgotten: number;
 }
 
 /**
- * The histories of all channels, within the limits. Channels with subscribers are never removed.
+ * The histories of all channels, within the limits. Channels with subscribers are never removed. A
+ * channel that was forgotten continues behind its last offset, so that its readers find a gap.
  */
 export interface ChannelHistories {
   /** The estimated size of the messages of all channels, in bytes. */
@@ -20,10 +23,12 @@ export interface ChannelHistories {
   /** All histories, for tests. */
   all(): Iterable<ChannelHistory>;
   find(name: string): ChannelHistory | undefined;
-  /** Returns the history of a channel, which is created if there is none. */
+  /** Returns the history of a channel for a reader. If there is none, it is not kept. */
+  peek(name: string): ChannelHistory;
+  /** Returns the history of a channel for a change. It is created if there is none. */
   get(name: string): ChannelHistory;
-  /** To be called when the channel gets a subscriber. */
-  enter(history: ChannelHistory): void;
+  /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
+  enter(name: string): ChannelHistory;
   /** Must be called when a subscriber has unsubscribed. */
   leave(history: ChannelHistory): void;
   /** Applies a change to one history, and then the limits. */
@@ -35,7 +40,7 @@ export interface ChannelHistories {
  * alive.
  */
 export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike): ChannelHistories {
-  const { maxAge, maxTotalBytes, maxIdle } = limits;
+  const { maxAge, maxTotalBytes, maxIdle, maxForgotten } = limits;
   const instance = nanoid(10);
   const all = new Map<string, ChannelHistory>();
   /** Channels without subscribers, in the order in which they became idle. */
@@ -43,17 +48,29 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
   /** Channels with messages, the one that was idle for the longest time first. */
   const filled = createLinkedList<ChannelHistory>();
   let total = 0;
-  let forgotten = 0;
-  let epoch = `${instance}.0`;
+  /** What remains of the forgotten channels, in two generations. The older one is dropped at once. */
+  let [recent, older] = [new Map<string, HistoryRest>(), new Map<string, HistoryRest>()];
+  let dropped = 0;
+  /** The beginning of all other channels. */
+  let beginning: HistoryRest = { epoch: `${instance}.0`, last: 0, limits };
 
   const forget = (history: ChannelHistory): void => {
+    const { name } = history;
     total -= history.bytes;
     filled.remove(history.filled);
     idle.remove(history.idle);
-    all.delete(history.name);
-    // A new epoch, so that clients do not mistake new offsets for old ones.
-    epoch = `${instance}.${++forgotten}`;
+    all.delete(name);
+    if (!history.isUsed) return;
+    recent.set(name, history.rest());
+    if (recent.size < maxForgotten) return;
+    // From now on, a channel may have had messages that nobody knows of: its first offset is
+    // missing. A new epoch, so that clients do not mistake new offsets for old ones.
+    if (older.size > 0) beginning = { epoch: `${instance}.${++dropped}`, last: 1, limits };
+    older = recent;
+    recent = new Map();
   };
+  const peek = (name: string): ChannelHistory =>
+    all.get(name) ?? new ChannelHistory(name, recent.get(name) ?? older.get(name) ?? beginning);
   const retire = (history: ChannelHistory): void => {
     const first = idle.size() >= maxIdle ? idle.first() : undefined;
     if (first) forget(first);
@@ -77,21 +94,25 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
     bytes: () => total,
     all: () => all.values(),
     find: (name) => all.get(name),
+    peek,
     get(name) {
-      const known = all.get(name);
-      if (known) return known;
-      // Before a channel is forgotten for this one: the epoch belongs to what was forgotten
-      // earlier.
-      const history = new ChannelHistory(name, epoch, limits);
+      const history = peek(name);
+      if (all.has(name)) return history;
       retire(history);
       all.set(name, history);
       return history;
     },
-    enter: ({ idle: node }) => idle.remove(node),
+    enter(name) {
+      const history = peek(name);
+      all.set(name, history);
+      idle.remove(history.idle);
+      return history;
+    },
     leave(history) {
       if (history.isObserved) return;
       history.releaseTail();
-      retire(history);
+      if (history.isUsed) retire(history);
+      else forget(history);
     },
     around(history, change) {
       const now = scheduler.now();

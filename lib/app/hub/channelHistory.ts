@@ -23,6 +23,16 @@ interface KeptEntry extends Omit<Kept, 'at'> {
   readonly entry: ChannelEntry;
 }
 
+/** What remains of a history that is forgotten: its channel continues with it. */
+export interface HistoryRest {
+  readonly epoch: string;
+  /** The number of messages that were added in total. */
+  readonly last: number;
+  readonly limits: ChannelLimits;
+  /** The entry that has ended the channel. */
+  readonly end?: ChannelEntry | undefined;
+}
+
 /** A channel with more messages has an index of their ids. */
 const FEW = 8;
 /**
@@ -52,11 +62,13 @@ export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;
   /** The number of messages that were added in total. */
-  last = 0;
+  last: number;
   /** The estimated size of the stored messages, in bytes. */
   bytes = 0;
   /** The time of the latest message. */
   latest = 0;
+  /** Whether this object has more to it than what remained of an earlier one. */
+  isUsed = false;
   /** The entry among the channels without subscribers. */
   readonly idle: ListNode<ChannelHistory> = new ListNode(this);
   /** The entry among the channels with messages. */
@@ -73,10 +85,17 @@ export class ChannelHistory {
   #tail: Tail | undefined;
   #recent: RecentKeys | undefined;
 
-  constructor(name: string, epoch: string, limits: ChannelLimits) {
+  constructor(name: string, { epoch, last, limits, end }: HistoryRest) {
     this.name = name;
     this.epoch = epoch;
+    this.last = last;
     this.#limits = limits;
+    this.#end = end;
+  }
+
+  /** Returns what remains when the history is forgotten. */
+  rest(): HistoryRest {
+    return { epoch: this.epoch, last: this.last, limits: this.#limits, end: this.#end };
   }
 
   /** The number of stored messages. */
@@ -111,6 +130,7 @@ export class ChannelHistory {
 
   /** Replaces the limits. They apply from the next message on. */
   limit(limits: ChannelLimits): void {
+    this.isUsed = true;
     this.#limits = limits;
   }
 
@@ -129,6 +149,7 @@ export class ChannelHistory {
     this.bytes += bytes;
     this.latest = now;
     if (message.type === 'channel.ended') this.#end = entry;
+    this.isUsed = true;
     this.expire(now);
     if (this.#recent) remember(this.#recent, key, entry.offset);
     else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();

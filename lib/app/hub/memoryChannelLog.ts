@@ -21,14 +21,17 @@ export interface MemoryChannelLogOptions {
    */
   readonly maxTotalBytes?: number;
   /**
-   * The maximum number of channels without members that are kept. Above it, the log removes the one
-   * that was left first; that channel starts a new epoch.
+   * The maximum number of channels without members that are kept. Above it, the log removes the
+   * messages of the one that was left first; its readers are informed of a gap.
    * @default 10_000
    */
   readonly maxIdle?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
+
+/** The minimum number of channels whose last offset outlives their messages. */
+const MAX_FORGOTTEN = 50_000;
 
 /**
  * Stores the history of channels in memory. It is lost when the process ends; clients that
@@ -46,7 +49,7 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
   const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
   const { maxIdle = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
-  const limits = { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle };
+  const limits = { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle, maxForgotten: MAX_FORGOTTEN };
   const histories = createChannelHistories(limits, scheduler);
 
   return {
@@ -64,12 +67,12 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
       history?.emit();
     },
     read(name, query) {
-      const history = histories.get(name);
+      const history = histories.peek(name);
       return histories.around(history, (now) => history.read(query, now));
     },
     retain: (name, retention) => histories.get(name).limit(limitsOf(retention, limits)),
     compact(name, entry) {
-      const history = histories.get(name);
+      const history = histories.peek(name);
       histories.around(history, () => history.compact(entry, estimateSize(entry.message)));
     },
     list: (prefix) =>
@@ -79,8 +82,7 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
       }),
     tail: (name) =>
       defer(() => {
-        const history = histories.get(name);
-        histories.enter(history);
+        const history = histories.enter(name);
         return history.tail().pipe(finalize(() => histories.leave(history)));
       }),
   };

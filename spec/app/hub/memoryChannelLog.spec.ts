@@ -1,8 +1,10 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import type { ChannelEntry, ChannelSlice } from '../../../lib/app/hub/channelLog.js';
+import type { ChannelEntry, ChannelLog, ChannelSlice } from '../../../lib/app/hub/channelLog.js';
 import { memoryChannelLog, type MemoryChannelLogOptions } from '../../../lib/app/hub/memoryChannelLog.js';
+import { ChannelEndedError } from '../../../lib/errors.js';
 import { estimateSize } from '../../../lib/internal/estimateSize.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
 import { channelLogContract } from '../../support/channelLogContract.js';
 import { record } from '../../support/record.js';
 import { note, payloads } from '../../support/rooms.js';
@@ -109,14 +111,55 @@ describe('memoryChannelLog', () => {
     expect(bytes).toBeGreaterThan(9_000);
   });
 
-  it('remembers where idle channels are, up to maxIdle: one that was forgotten begins another epoch', () => {
-    const { add, read } = open({ maxIdle: 2 });
+  it('removes the messages of idle channels past maxIdle, and knows that they were there', () => {
+    const { add, read, log } = open({ maxIdle: 2 });
     const before = add('a', 1);
+    const last = add('a', 2);
     add('b', 1);
     expect(read('a', before).isComplete).toBe(true);
     add('c', 1);
-    expect(read('a', before)).toMatchObject({ last: 0, isComplete: false });
-    expect(add('a', 2)?.epoch).not.toBe(before?.epoch);
+    const whole = (): ChannelSlice => log.read('a', { after: 'start', limit: 100 }) as ChannelSlice;
+    for (const slice of [read('a', before), whole()]) expect(slice).toMatchObject({ entries: [], last: 2, isComplete: false });
+    expect(read('a', last).isComplete).toBe(true);
+    expect(add('a', 3)).toMatchObject({ epoch: before?.epoch, offset: 3 });
+    expect(whole()).toMatchObject({ entries: [{ offset: 3 }], isComplete: false });
+    expect(read('a', last)).toMatchObject({ entries: [{ offset: 3 }], isComplete: true });
+  });
+
+  it('knows the end and the limits of a channel whose messages it has removed', () => {
+    const { add, read, log } = open({ maxIdle: 1 });
+    log.append('ended', createMessage('channel.ended', { status: 'completed' }));
+    add('b', 1);
+    expect(read('ended').end?.message.type).toBe('channel.ended');
+    expect(() => add('ended', 1)).toThrow(ChannelEndedError);
+    log.retain?.('short', { messages: 2 });
+    add('b', 1);
+    add('short', 1, 2, 3);
+    expect(messages(read('short').entries)).toEqual([2, 3]);
+  });
+
+  it.each<readonly [string, (log: ChannelLog, name: string) => unknown]>([
+    ['reads', (log, name) => log.read(name, { after: 'start', limit: 1 })],
+    ['subscriptions', (log, name) => log.tail(name).subscribe().unsubscribe()],
+  ])('keeps its channels, however many %s of unknown channels there are', (_, use) => {
+    const { add, read, log } = open();
+    const before = add('private', 1, 2);
+    for (let count = 0; count < 10_100; count++) use(log, `unknown.${count}`);
+    expect([messages(read('private').entries), read('private', before).isComplete]).toEqual([[1, 2], true]);
+    expect(record(log.list!('unknown')).values).toEqual([]);
+  });
+
+  it('reports that messages may be missing in any unknown channel, when it has forgotten too many', () => {
+    const { add, log } = open({ maxIdle: 1 });
+    const fromStart = (name: string): ChannelSlice => log.read(name, { after: 'start', limit: 1 }) as ChannelSlice;
+    const first = add('room.0', 1);
+    for (let count = 1; count < 99_999; count++) add(`room.${count}`, 1);
+    expect([fromStart('room.0').isComplete, fromStart('unknown').isComplete]).toEqual([false, true]);
+    for (let count = 99_999; count <= 100_001; count++) add(`room.${count}`, 1);
+    expect([fromStart('room.0').isComplete, fromStart('unknown').isComplete]).toEqual([false, false]);
+    const { epoch } = add('room.0', 2) ?? {};
+    expect(epoch).not.toBe(first?.epoch);
+    expect(fromStart('room.0')).toMatchObject({ epoch, entries: [{ message: { payload: 2 } }], isComplete: false });
   });
 
   it('finds a repeat among the messages that it keeps, and the latest 64 of a channel with fewer', () => {
@@ -132,6 +175,7 @@ describe('memoryChannelLog', () => {
     const { add, read, log } = open({ maxIdle: 1 });
     const tail = record(log.tail('a'));
     const before = add('a', 1);
+    add('a', 2);
     add('b', 1);
     add('c', 1);
     expect(read('a', before).isComplete).toBe(true);
