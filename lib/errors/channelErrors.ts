@@ -1,10 +1,10 @@
 import { becauseOf, RxwireError } from './rxwireError.js';
 
-const VERBS = { join: 'join', publish: 'publish to', presence: 'update its presence in' } as const;
+const VERBS = { join: 'join', publish: 'publish to', end: 'end', presence: 'update its presence in' } as const;
 
 /**
- * The server refused a join, removed this client from the channel, or rejected a published message;
- * see `reason`.
+ * The server refused a join, removed this client from the channel, or rejected a published message
+ * or the end of the channel; see `reason`.
  */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;

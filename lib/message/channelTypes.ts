@@ -77,11 +77,11 @@ export interface ChannelJoined extends ChannelPosition {
 }
 
 /** A request of a client that a hub may refuse. */
-export type ChannelAction = 'join' | 'publish' | 'presence';
+export type ChannelAction = 'join' | 'publish' | 'end' | 'presence';
 
 /**
- * The client has not joined, was removed, or may not publish a message or its state:
- * `correlationId` is the id of the refused message.
+ * The client has not joined, was removed, or may not publish a message, the end of the channel, or
+ * its state: `correlationId` is the id of the refused message.
  */
 export interface ChannelRefused {
   readonly channel: string;

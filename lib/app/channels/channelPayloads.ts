@@ -108,7 +108,7 @@ export function readRefused(payload: unknown): ChannelRefused {
   const { action, reason, join } = fieldsOf(payload);
   return {
     channel: channelNameOf(payload),
-    action: action === 'publish' || action === 'presence' ? action : 'join',
+    action: action === 'publish' || action === 'end' || action === 'presence' ? action : 'join',
     reason: textOf(reason, 'reason', MAX_REASON_LENGTH),
     ...(join != null && { join: countOf(join, 'join') }),
   };

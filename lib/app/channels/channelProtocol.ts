@@ -129,12 +129,11 @@ function createMessageHandler(
   };
   const handleRefused = ({ payload, correlationId }: Message): void => {
     const { action, reason, join: refusedJoin } = readRefused(payload);
-    const isPublish = action === 'publish';
     if (pendingReads.refuse(correlationId ?? '', new ChannelRefusedError(channel, action, reason))) return;
     if (action === 'join' && !isLatest(refusedJoin)) return;
     const error = new ChannelRefusedError(channel, action, reason, action === 'join' ? undefined : correlationId);
     errors$.next(error);
-    if (isPublish) pendingPublishes.refuse(correlationId ?? '', error);
+    pendingPublishes.refuse(correlationId ?? '', error);
     if (action !== 'join' || is('left')) return;
     stop({ status: 'refused', error });
     readers.end(error);

@@ -85,9 +85,10 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    * object.
    *
    * @param reason A text for the readers, of up to 256 characters.
-   * @throws {RxwireError} Rejects as {@link send} does; with `ERR_CHANNEL_REFUSED` and the reason
-   *   `ended` on a client, and with `ERR_CHANNEL_ENDED` on the server, when the channel has ended
-   *   already.
+   * @throws {RxwireError} Rejects as {@link send} does. Rejects on a client with
+   *   `ERR_CHANNEL_REFUSED` and the action `end`, unless `authorize` of the hub allows that action.
+   *   When the channel has ended already, rejects with `ERR_CHANNEL_REFUSED` and the reason `ended`
+   *   on a client, and with `ERR_CHANNEL_ENDED` on the server.
    * @example
    * import { createMessage, hub } from 'rxwire';
    *

@@ -1,7 +1,7 @@
 import { catchError, defer, finalize, map, merge, mergeMap, take, type Observable, type SchedulerLike } from 'rxjs';
 import { ChannelRefusedError, RequestTimeoutError, type MessageRefusedError, type RxwireError } from '../../errors.js';
 import { after } from '../../internal/after.js';
-import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { ChannelAction, ChannelPosition, ChannelPublish } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { createPendingAnswers, type PendingAnswers } from './pendingAnswers.js';
@@ -32,7 +32,7 @@ export function createPendingPublishes({ channel, wire, answerTimeout, scheduler
     defer(() => wire.send(publish)).pipe(
       catchError((error: RxwireError | MessageRefusedError) => {
         // The receipt may arrive before the answer of the hub.
-        throw 'remoteCode' in error ? new ChannelRefusedError(channel, 'publish', error.reason, publish.id) : error;
+        throw 'remoteCode' in error ? new ChannelRefusedError(channel, actionOf(publish), error.reason, publish.id) : error;
       }),
       mergeMap(() => after(answerTimeout, scheduler)),
       map(() => {
@@ -51,4 +51,8 @@ export function createPendingPublishes({ channel, wire, answerTimeout, scheduler
     refuse: answers.fail,
     end: answers.end,
   };
+}
+
+function actionOf({ payload }: Message): ChannelAction {
+  return (payload as ChannelPublish<Message>).message.type === 'channel.ended' ? 'end' : 'publish';
 }

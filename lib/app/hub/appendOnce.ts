@@ -6,7 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelSlice } from './channelLog.js';
 import { repeatKeyOf } from './publisherMark.js';
 
-/** The maximum number of channels whose ids are kept. Another one costs a read of its latest ids. */
+/** The maximum number of channels whose ids are kept. Another one costs a read. */
 const MAX_CHANNELS = 10_000;
 /** The maximum number of ids of all channels, and the minimum and maximum of one channel. */
 const MAX_IDS = 262_144;

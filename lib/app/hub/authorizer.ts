@@ -8,12 +8,13 @@ import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions
 /**
  * Returns a function that decides whether a client may do something. It returns the reason of a
  * refusal; `undefined` grants permission. Any result of `authorize` but `true` is a refusal.
+ * Without `authorize`, only the server ends a channel.
  */
 export function createAuthorizer(
   { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = steadyScheduler() }: HubOptions,
   report: (error: unknown) => void,
 ): (request: ChannelRequest) => MaybeAsync<string | undefined> {
-  if (!authorize) return () => undefined;
+  if (!authorize) return ({ action }) => (action === 'end' ? FORBIDDEN : undefined);
   return (request) => {
     const deny = (error: unknown): string => {
       report(new ChannelFailedError('authorize', request.channel, error));

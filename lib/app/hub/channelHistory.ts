@@ -135,7 +135,9 @@ export class ChannelHistory {
   }
 
   /**
-   * Adds a message. {@link emit} emits it. Returns its position; that of the first one for a repeat.
+   * Adds a message. {@link emit} emits it. Returns its position; for a repeat, that of the first
+   * one.
+   *
    * @throws {ChannelEndedError}
    */
   add(message: Message, bytes: number, now: number): ChannelPosition {

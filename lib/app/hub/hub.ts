@@ -122,7 +122,7 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  * import { listen } from 'rxwire/server';
  *
  * const rooms = hub({
- *   authorize: ({ channel, action }) => action === 'join' || channel.startsWith('room.'),
+ *   authorize: ({ channel, action }) => action === 'join' || (action === 'publish' && channel.startsWith('room.')),
  * });
  * listen(createServer().listen(4870)).subscribe(rooms.serve);
  * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));

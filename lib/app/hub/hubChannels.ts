@@ -20,7 +20,7 @@ export interface HubChannels {
    * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
    * at-most-once message to the present members, without storing it.
    *
-   * @param publisher Identifies the client that publishes, see {@link Wire.publisher}.
+   * @param publisher Identifies the client that publishes, see `Wire.publisher`.
    * @throws The error of the log, also delivered.
    */
   readonly store: (channel: string, message: Message, publisher?: string) => MaybeAsync<ChannelPosition | undefined>;

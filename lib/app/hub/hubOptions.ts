@@ -14,8 +14,8 @@ export interface ChannelRequest<W extends Wire = Wire> {
   readonly channel: string;
   readonly action: ChannelAction;
   /**
-   * The message to publish. Its `delivery` is `at-most-once` for an ephemeral message, and not set
-   * for others.
+   * With `publish` and `end`: the message to publish. Its `delivery` is `at-most-once` for an
+   * ephemeral message, and not set for others.
    */
   readonly message?: Message;
   /** With `presence`: the new state of the member. */
@@ -41,9 +41,10 @@ export interface HubOptions<W extends Wire = Wire> {
    */
   readonly presence?: ClusterPresence;
   /**
-   * Decides whether a client may join, publish, or update its presence. Called for each join,
-   * message and update.
-   * @default all clients may do everything
+   * Decides whether a client may join, publish, end the channel, or update its presence. Called for
+   * each join, message and update. Called twice for the end of a channel: with the action
+   * `publish`, and, if that is granted, with `end`.
+   * @default all clients may do everything, but not end a channel
    */
   readonly authorize?: Authorize<W>;
   /** The timeout of an authorization, in ms. @default 10_000 */

@@ -41,36 +41,35 @@ export interface Publisher {
 /** A message to be published, and the `channel.publish` that carries it. */
 interface Publish extends Required<ChannelPublish<Message>> {
   readonly carrier: Message;
+  readonly action: 'publish' | 'end';
 }
 
 export function createPublisher({ wire, member, channels, authorize, report, maxSize }: PublisherOptions): Publisher {
   let rejection: Rejection | undefined;
   let publisher: string | undefined;
 
-  const sendRefusal = (carrier: Message, channel: string, reason: string): void =>
-    wire.next(refusedMessage(carrier, { channel, action: 'publish', reason }));
-  const refuse = (carrier: Message, channel: string, reason: string): void => {
+  const refuse = ({ carrier, channel, action }: Pick<Publish, 'carrier' | 'channel' | 'action'>, reason: string): void => {
     rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason };
-    sendRefusal(carrier, channel, reason);
+    wire.next(refusedMessage(carrier, { channel, action, reason }));
   };
   const confirm = ({ carrier, channel, confirm: isAwaited }: Publish, position: ChannelPosition | undefined): void => {
     if (isAwaited) wire.next(publishedMessage(carrier, channel, position));
   };
-  const fail = ({ carrier, channel }: Publish, error: unknown): void => {
+  const fail = (publish: Publish, error: unknown): void => {
     if (error instanceof ChannelEndedError) {
-      refuse(carrier, channel, 'ended' satisfies ChannelRefusal);
+      refuse(publish, 'ended' satisfies ChannelRefusal);
       return;
     }
     const isInvalid = error instanceof InvalidMessageError;
-    report(isInvalid ? error : new ChannelFailedError('log', channel, error));
-    refuse(carrier, channel, isInvalid ? 'invalid' : 'failed');
+    report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
+    refuse(publish, isInvalid ? 'invalid' : 'failed');
   };
   /**
    * Without `authorize`, and with a log that returns its result, this makes no Observable and no
    * closure.
    */
   const decide = (publish: Publish, refusal: string | undefined): MaybeAsync<void> => {
-    if (refusal !== undefined) return refuse(publish.carrier, publish.channel, refusal);
+    if (refusal !== undefined) return refuse(publish, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;
     try {
       publisher ??= wire.publisher;
@@ -95,25 +94,27 @@ export function createPublisher({ wire, member, channels, authorize, report, max
       if (isEnd) readEnd(original.payload);
       if (isChannelMessage(original) && (!isEnd || ephemeral))
         throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
+      const action = isEnd ? 'end' : 'publish';
       if (estimateSize(original, maxSize) > maxSize) {
-        refuse(carrier, channel, 'too-large' satisfies ChannelRefusal);
+        refuse({ carrier, channel, action }, 'too-large' satisfies ChannelRefusal);
         return;
       }
       // The log and the other members would receive the plain text, also where the codec of this
       // client encrypts.
       if (isUnencrypted(original)) {
-        refuse(carrier, channel, 'not-encrypted' satisfies ChannelRefusal);
+        refuse({ carrier, channel, action }, 'not-encrypted' satisfies ChannelRefusal);
         return;
       }
       const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
-      const publish: Publish = { carrier, channel, message, ephemeral, confirm: isAwaited };
-      const refusal = authorize({ wire, member, channel, action: 'publish', message });
+      const publish: Publish = { carrier, channel, action, message, ephemeral, confirm: isAwaited };
+      const request: ChannelRequest = { wire, member, channel, action: 'publish', message };
+      const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action })) : authorize(request);
       return isLater(refusal) ? chain(refusal, (reason) => decide(publish, reason)) : decide(publish, refusal);
     },
     refuseFailed(carrier, error) {
       try {
         const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
-        sendRefusal(carrier, channelNameOf(carrier.payload), reason);
+        wire.next(refusedMessage(carrier, { channel: channelNameOf(carrier.payload), action: 'publish', reason }));
       } catch {
         // The client cannot assign a refusal without the name of a channel.
       }

@@ -23,7 +23,8 @@ const PUBLISH_DEFAULTS = { ahead: 256, maxBuffered: 10_000 } as const;
  * An iterable, an async iterable, a Node `Readable` in object mode and a Web `ReadableStream` wait
  * until there is room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.
  *
- * @param channel A channel of a client, or of a hub.
+ * @param channel A channel of a client, or of a hub. A client needs the permission to end the
+ *   channel.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {TypeError} At call time, if `source` is no source of messages.
  * @throws {RxwireError} Delivered: the error of the first message that is not published, as

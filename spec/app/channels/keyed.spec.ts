@@ -179,7 +179,7 @@ describe('a keyed channel', () => {
   });
 
   it('delivers ephemeral messages, keyed or not, and ends', async () => {
-    open();
+    open({}, { authorize: () => true });
     await put(file('a', 1));
     const { messages, room } = await town.member('files');
     room.next(createMessage('note', 'typing', { delivery: 'at-most-once' }));

@@ -119,7 +119,7 @@ describe('a channel as a stream', () => {
     });
 
     it('with the reason of its writer, a client', async () => {
-      open();
+      open({ authorize: () => true });
       const { messages } = await town.member('run.1');
       const writer = channel(town.client(), 'run.1');
       await writer.send(note(1));

@@ -31,7 +31,7 @@ describe('publishTo', () => {
   afterEach(() => town.close());
 
   it.each(['client', 'server'] as const)('publishes all, and ends the channel when the source completes: on the %s', async (side) => {
-    open();
+    open({ authorize: () => true });
     const run = side === 'client' ? channel(town.client(), 'run.1') : town.hall.channel('run.1');
     const positions = record(from(notes(900)).pipe(publishTo(run)));
     expect(await positions.ended).toBe('complete');

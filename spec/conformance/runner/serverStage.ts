@@ -84,7 +84,9 @@ export async function serverStage(given: Given, isWatching: boolean, dial: Dial,
       ...(tokens && { authenticate: authenticateBy(tokens, given.looks ?? 0) }),
       shutdown$,
     });
-    const served = given.hub ? hub({ authorize: ({ channel }) => channel !== 'secret' }) : undefined;
+    const served = given.hub
+      ? hub({ authorize: ({ channel, action }) => channel !== 'secret' && !(channel === 'kept' && action === 'end') })
+      : undefined;
     const running = wires$.subscribe((wire: Wire) => {
       if (served) served.serve(wire);
       else app.use(wire);
