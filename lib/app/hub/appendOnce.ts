@@ -12,6 +12,8 @@ const MAX_CHANNELS = 10_000;
 const MAX_IDS = 262_144;
 const MIN_IDS = 64;
 const MAX_READ = 1_024;
+/** The maximum number of reads for the ids of a channel: a log returns a page of bounded size. */
+const MAX_PAGES = 16;
 
 /** The ids of the latest messages of a channel. The offsets are those of one epoch. */
 interface KnownIds {
@@ -23,7 +25,7 @@ interface KnownIds {
  * Returns an `append` that stores a repeat of a recent message once, and returns its position: a
  * client that has lost its session publishes again what the log may have, and so does the relay of
  * a server that was restarted. It reads the ids of a channel from the log once, at its first
- * message, and keeps them: of up to 10,000 channels, 64 to 2,048 each.
+ * message, and keeps them: of up to 10,000 channels, 64 to 2,048 each. It reads 16 pages at most.
  */
 export function appendOnce(log: ChannelLog, scheduler: SchedulerLike): ChannelLog['append'] {
   if (log.dropsRepeats) return (channel, message) => log.append(channel, message);
@@ -34,13 +36,20 @@ export function appendOnce(log: ChannelLog, scheduler: SchedulerLike): ChannelLo
 
   const limit = (): number => Math.max(MIN_IDS, Math.min(MAX_READ, Math.ceil(MAX_IDS / 2 / known.size)));
   const newOffsets = (): RecentOffsets => createRecentOffsets(Infinity, limit, scheduler);
-  const idsIn = ({ epoch, entries }: ChannelSlice): KnownIds => {
+  /** Reads backwards until `left` messages are read. */
+  const read = (channel: string, pages: readonly ChannelSlice[], left: number): MaybeAsync<readonly ChannelSlice[]> =>
+    chain(log.read(channel, { before: pages[0]?.entries[0], limit: left }), (page) => {
+      const [found, rest] = [[page, ...pages], left - page.entries.length];
+      return page.entries.length === 0 || rest <= 0 || found.length === MAX_PAGES ? found : read(channel, found, rest);
+    });
+  const idsIn = (pages: readonly ChannelSlice[]): KnownIds => {
+    const epoch = pages.at(-1)?.epoch ?? '';
     const offsets = newOffsets();
-    for (const { message, offset } of entries) offsets.add(repeatKeyOf(message), offset);
+    for (const { message, offset } of pages.flatMap(({ entries }) => entries)) offsets.add(repeatKeyOf(message), offset);
     return { epoch, offsets };
   };
   const load = (channel: string): MaybeAsync<KnownIds> => {
-    const ids = chain(log.read(channel, { limit: limit() }), idsIn);
+    const ids = chain(read(channel, [], limit()), idsIn);
     if (!isLater(ids)) return ids;
     const loaded$ = asObservable(() => ids).pipe(shareReplay(1));
     loaded$.subscribe({

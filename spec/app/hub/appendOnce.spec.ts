@@ -9,7 +9,7 @@ import { note } from '../../support/rooms.js';
 
 /** A log that does not drop repeats itself, and counts what it is asked. */
 function plainLog(wrap: <T>(answer: () => MaybeAsync<T>) => MaybeAsync<T> = (answer) => answer()) {
-  const log = memoryChannelLog({ maxIdle: 100_000, maxTotalBytes: 1e9 });
+  const log = memoryChannelLog({ maxIdle: 100_000, maxTotalBytes: 1e9, maxBytes: 1e7 });
   const reads: ChannelQuery[] = [];
   let appended = 0;
   const plain: ChannelLog = {
@@ -26,6 +26,7 @@ function plainLog(wrap: <T>(answer: () => MaybeAsync<T>) => MaybeAsync<T> = (ans
   };
   const append = appendOnce(plain, new VirtualTimeScheduler());
   return {
+    log: plain,
     append,
     reads,
     appended: (): number => appended,
@@ -64,10 +65,18 @@ describe('appendOnce', () => {
     expect([reads.length, appended(), reads.at(-1)?.limit]).toEqual([10_000, 40_000, 64]);
   });
 
+  it('finds a message that is stored pages ago, when it begins', async () => {
+    const { log, add } = plainLog();
+    const first = await add('a', note('x'.repeat(60_000), 'n1'));
+    for (let count = 2; count <= 20; count++) await add('a', note('x'.repeat(60_000), `n${count}`));
+    const again = appendOnce(log, new VirtualTimeScheduler())('a', { ...note('again', 'n1'), source: '1' });
+    expect(again).toEqual({ epoch: first.epoch, offset: 1 });
+  });
+
   it('reads no more than the latest 64 ids of a channel that it has forgotten, when there are more', () => {
     const { append, reads } = plainLog();
     for (let room = 0; room <= 10_000; room++) append(`room.${room}`, note('first', '1'));
     append('room.0', note('again', '2'));
-    expect(reads.slice(10_001)).toEqual([{ limit: 64 }]);
+    expect(reads.slice(10_001).map(({ limit }) => limit)).toEqual([64, 63]);
   });
 });
