@@ -113,7 +113,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   1010: 'the server lacks a WebSocket extension that the client needs',
   1011: 'the server or its store has failed: its log says why',
   1012: 'the server restarts, and will soon accept connections again',
-  1013: 'the server is overloaded or the principal has too many connections: try again later',
+  1013: 'the server is overloaded, could not check the credentials, or the principal has too many connections: try again later',
   1014: 'a proxy did not get a valid answer from the server',
   1015: 'the TLS handshake failed: check the certificate of the server',
   4000: 'one side has ended its wire, or let go of the connection, without draining; the client may return',

@@ -13,7 +13,7 @@ import { isSessionFrame, type IncomingConnection } from './accept/incomingConnec
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
 import { emptyRequest } from './nodePlatform.js';
-import type { AnyWire, Credentials } from './principal.js';
+import type { AnyWire, Credentials, Principal } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
@@ -63,6 +63,10 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
   const envelopeWires = createEnvelopeWires(settings);
   const principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
 
+  /** Authenticates a client that is connected: `wire.errors$` reports only the close code. */
+  const authenticateAgain = (credentials: () => Credentials): Observable<Principal | undefined> =>
+    principalOf(credentials).pipe(tap({ error: (error: unknown) => error instanceof CallbackError && onRefused(error) }));
+
   const refuse = (connection: IncomingConnection, error: unknown): Observable<never> => {
     connection.close(...goodbyeOf(error));
     onRefused(error);
@@ -85,10 +89,10 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       return principalOf(() => credentialsOf(connection)).pipe(
         takeUntil(connection.left()),
         tap((principal) =>
-          connection.onIdentified?.(principal, (request) => principalOf(() => ({ ...credentialsOf(connection), request }))),
+          connection.onIdentified?.(principal, (request) => authenticateAgain(() => ({ ...credentialsOf(connection), request }))),
         ),
         map((principal) => () => {
-          if (principal) connection.authenticated(principal, (token) => principalOf(() => credentialsOf(connection, token)));
+          if (principal) connection.authenticated(principal, (token) => authenticateAgain(() => credentialsOf(connection, token)));
           return open(connection);
         }),
         catchError((error: unknown) => of(() => refuse(connection, error))),

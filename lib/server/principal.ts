@@ -32,8 +32,13 @@ export interface Credentials {
   readonly token?: string;
 }
 
-/** Returns the principal of credentials; returns `undefined`, or throws, if they are not valid. */
-export type Authenticate<P extends Principal | undefined> = (credentials: Credentials) => P | undefined | ObservableInput<P | undefined>;
+/**
+ * Returns the principal of credentials; `undefined` or `null` if they are not valid. An exception,
+ * a rejected promise or an Observable that fails says that they could not be checked.
+ */
+export type Authenticate<P extends Principal | undefined> = (
+  credentials: Credentials,
+) => P | null | undefined | ObservableInput<P | null | undefined>;
 
 /** A wire of messages `M`, and its principal `P`. */
 export type ServerWire<P extends Principal | undefined = undefined, M extends Message = Message> = Wire<M> & {

@@ -35,8 +35,10 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   /**
    * Returns the principal of a client, by its request and its `token`. The server calls this
    * function for each connection, and keeps no state of the client before its result. The server
-   * closes the connection with 4401 when this returns `undefined` or throws; with 1013 when it
-   * takes longer than `helloTimeout`; and with the code of a `ConnectionLostError` that it throws.
+   * closes the connection with 4401, which is final, only when this returns `undefined` or `null`,
+   * or a principal that has expired. The server closes it with 1013, after which the client tries
+   * again, and reports a `CallbackError` to `onRefused`, when this throws, takes longer than
+   * `helloTimeout`, or returns a value that is no principal.
    * @default all clients are anonymous
    */
   readonly authenticate?: Authenticate<P>;
@@ -118,7 +120,7 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * Called for each connection that ended before it became a wire, for each request from a page, or
    * to a host name, that is not among `origins` and `hosts`, and with a `CallbackError` when
    * another function of these options fails. An exception is reported to `config.onUnhandledError`
-   * of RxJS, or as a warning of the process.
+   * of RxJS, or as a warning of the process; so is a `CallbackError` without this function.
    */
   readonly onRefused?: (error: RxwireError) => void;
 }

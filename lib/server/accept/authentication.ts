@@ -1,5 +1,18 @@
-import { catchError, defaultIfEmpty, defer, from, map, of, take, throwError, timeout, type Observable, type SchedulerLike } from 'rxjs';
-import { ConnectionLostError, UnauthorizedError } from '../../errors.js';
+import {
+  catchError,
+  defaultIfEmpty,
+  defer,
+  from,
+  map,
+  of,
+  take,
+  throwError,
+  timeout,
+  type Observable,
+  type ObservableInput,
+  type SchedulerLike,
+} from 'rxjs';
+import { CallbackError, ConnectionLostError, UnauthorizedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
@@ -18,10 +31,10 @@ export interface AuthenticationOptions {
 /**
  * Emits the principal of credentials. Without the option `authenticate`, emits `undefined` at once.
  *
- * @throws {UnauthorizedError} Delivered, when the credentials are not accepted; `cause` is what
- *   `authenticate` threw.
- * @throws {ConnectionLostError} Delivered, when the check takes too long, or when `authenticate`
- *   has thrown one, with its close code.
+ * @throws {UnauthorizedError} Delivered, when `authenticate` returns nothing, or a principal that
+ *   has expired.
+ * @throws {CallbackError} Delivered, when `authenticate` fails, takes too long, or returns a value
+ *   that is no principal. None of these is a fault of the client: the client may try again.
  */
 export type Authentication = (credentials: () => Credentials) => Observable<Principal | undefined>;
 
@@ -30,44 +43,51 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   if (!authenticate) return () => of(undefined);
 
   const inTurn = createSemaphore(maxAuthenticating);
+  const first = Math.min(timeLimit, MAX_DELAY);
+  const tooLate = (): Error => new Error(`authenticate did not answer within ${first} ms`);
   return (credentials) =>
     inTurn(defer(() => asObservable(authenticate(credentials())))).pipe(
       take(1),
       defaultIfEmpty(undefined),
-      map((answer) => checked(answer, wallTime(scheduler))),
-      timeout({ first: Math.min(timeLimit, MAX_DELAY), scheduler, with: () => throwError(() => tooLate()) }),
-      catchError((error: unknown) => throwError(() => (error instanceof ConnectionLostError ? error : unauthorized(error)))),
+      timeout({ first, scheduler, with: () => throwError(tooLate) }),
+      map(asPrincipal),
+      catchError((cause: unknown) => throwError(() => new CallbackError('authenticate', cause))),
+      map((principal) => checked(principal, wallTime(scheduler))),
     );
-}
-
-/** A check that takes long is no fault of the client: the client may try again. */
-function tooLate(): ConnectionLostError {
-  return new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'the check of the credentials took too long');
-}
-
-function unauthorized(cause: unknown): UnauthorizedError {
-  return new UnauthorizedError(CloseCode.UNAUTHORIZED, 'the credentials were not accepted', cause);
 }
 
 type Answer = ReturnType<Authenticate<Principal | undefined>>;
 
-function asObservable(answer: Answer): Observable<Principal | undefined> {
-  return answer === undefined || isPrincipal(answer) ? of(answer) : from(answer);
+function asObservable(answer: Answer): Observable<unknown> {
+  const isStream = Object(answer) === answer && !isPrincipal(answer);
+  return isStream ? from(answer as ObservableInput<unknown>) : of(answer);
 }
 
 function isPrincipal(answer: unknown): answer is Principal {
-  return typeof answer === 'object' && answer !== null && typeof (answer as Partial<Principal>).id === 'string';
+  const { id } = Object(answer) as Partial<Principal>;
+  return typeof id === 'string' && id !== '';
 }
 
-/** @throws {TypeError} When the answer of `authenticate` is no principal that is valid now. */
-function checked(answer: unknown, now: number): Principal {
-  if (isPrincipal(answer) && answer.id !== '' && !((answer.expiresAt ?? Infinity) <= now)) return answer;
-  throw new TypeError(
-    answer === undefined
-      ? 'authenticate: expected a principal, got undefined'
-      : 'authenticate: expected a principal with an "id" that has not expired',
-  );
+/** @throws {TypeError} When the answer of `authenticate` is neither a principal nor nothing. */
+function asPrincipal(answer: unknown): Principal | undefined {
+  if (isPrincipal(answer)) return answer;
+  if (answer === undefined || answer === null) return undefined;
+  throw new TypeError(`authenticate: expected a principal with an "id", or undefined, got ${describe(answer)}`);
 }
+
+/** Names the type of a value, which may be secret. */
+function describe(answer: unknown): string {
+  return typeof answer === 'object' ? 'an object without an id' : typeof answer;
+}
+
+/** @throws {UnauthorizedError} When there is no principal, or the principal has expired. */
+function checked(principal: Principal | undefined, now: number): Principal {
+  if (principal && !((principal.expiresAt ?? Infinity) <= now)) return principal;
+  const reason = principal ? 'the principal has expired: see its "expiresAt"' : 'authenticate returned no principal';
+  throw new UnauthorizedError(CloseCode.UNAUTHORIZED, NOT_ACCEPTED, new Error(reason));
+}
+
+const NOT_ACCEPTED = 'the credentials were not accepted';
 
 /**
  * Returns in how many ms the credentials of a principal expire, for the welcome; `undefined` if the
@@ -81,6 +101,7 @@ export function expiryOf(principal: Principal | undefined, scheduler: SchedulerL
 /** Returns the close code and reason for a client that is refused. They do not reveal the cause. */
 export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: string] {
   if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
-  if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, 'the credentials were not accepted'];
+  if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, NOT_ACCEPTED];
+  if (error instanceof CallbackError) return [CloseCode.TRY_AGAIN_LATER, 'the server could not check the credentials'];
   return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
 }

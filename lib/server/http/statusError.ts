@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 
 /** Rejects a request with a status, and reveals nothing more. */
@@ -20,6 +20,7 @@ export function statusErrorOf(error: unknown): StatusError {
   if (error instanceof UnauthorizedError) return new StatusError(401);
   if (error instanceof ConnectionLostError)
     return new StatusError(error.closeCode === CloseCode.FORBIDDEN ? 403 : 503, { 'retry-after': '1' });
+  if (error instanceof CallbackError) return new StatusError(503, { 'retry-after': '1' });
   return new StatusError(500);
 }
 

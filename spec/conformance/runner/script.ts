@@ -33,8 +33,8 @@ export interface Given {
   readonly holds?: boolean;
   /** Whether the implementation stores what it needs after a restart. */
   readonly durable?: boolean;
-  /** The tokens that the server knows: whose they are, and in how many ms they expire. */
-  readonly tokens?: Readonly<Record<string, readonly [principal: string, expires?: number]>>;
+  /** The tokens that the server knows: whose they are, and in how many ms they expire. `[]`: the server cannot check the token. */
+  readonly tokens?: Readonly<Record<string, readonly [principal?: string, expires?: number]>>;
   /** How long the store of the implementation takes to read, in ms. */
   readonly slowStore?: number;
   /** How long it takes the server to find out who a client is, in ms. */

@@ -129,8 +129,10 @@ function slowed(inbox: FakeInbox, ms: number): FakeInbox {
 
 function authenticateBy(tokens: NonNullable<Given['tokens']>, looks: number): Authenticate<Principal> {
   return ({ token = '' }) => {
-    const [id, expires] = tokens[token] ?? [];
-    if (id === undefined) return undefined;
+    const known = tokens[token];
+    if (!known) return undefined;
+    const [id, expires] = known;
+    if (id === undefined) throw new Error('the directory of the users is down');
     const principal = { id, ...(expires !== undefined && { expiresAt: Date.now() + expires }) };
     return looks > 0 ? of(principal).pipe(delay(looks)) : principal;
   };
