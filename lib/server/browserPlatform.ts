@@ -28,12 +28,6 @@ export function emptyRequest(): IncomingMessage {
   return { headers: {}, rawHeaders: [], method: 'GET', url: '/' } as unknown as IncomingMessage;
 }
 
-/** Reports a warning to the developer. */
-export function warn(message: string, detail: string): void {
-  // eslint-disable-next-line no-console -- a browser has no other place for warnings
-  console.warn(message, detail);
-}
-
 function toBase64Url(bytes: Uint8Array): string {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

@@ -29,8 +29,3 @@ export function isSameText(one: string, other: string): boolean {
 export function emptyRequest(): IncomingMessage {
   return new IncomingMessage(new Socket());
 }
-
-/** Reports a warning to the developer. Unlike an uncaught error, it does not end the process. */
-export function warn(message: string, detail: string): void {
-  process.emitWarning(message, { type: 'RxwireWarning', detail });
-}

@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { asyncScheduler, type Observable, type ObservableInput, type Observer, type SchedulerLike, type Subscription } from 'rxjs';
 import { rejectDelivery } from '../app/routing/forwardDelivery.js';
 import { CallbackError, type RxwireError } from '../errors.js';
+import { GuardedObservable, guardResult } from '../internal/guardedObservable.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
 import type { Message } from '../message/types.js';
 import { claim, deliveredMessage } from '../session/receive/delivery.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
-import { GuardedObservable, guardObserver, guardResult, type SubscriberGuard } from './guardedObservable.js';
 import { digestOf } from './nodePlatform.js';
-import { reportUncaught } from './reportUncaught.js';
+import { guardObserver, guardOf, type SubscriberGuard } from './subscriberGuard.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
@@ -116,7 +117,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   }
 
   override pipe(...operators: never): never {
-    return guardResult(super.pipe(...(operators as [])), this) as never;
+    return guardResult(super.pipe(...(operators as [])), guardOf(this)) as never;
   }
 
   /**
@@ -152,7 +153,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
         held({ onDone: end, onAbandoned: end });
       } else end();
     };
-    return new GuardedObservable(source, { onThrow, onError: onThrow });
+    return new GuardedObservable(source, guardOf({ onThrow, onError: onThrow }));
   }
 
   #fail(error: CallbackError): void {

@@ -2,13 +2,14 @@ import { catchError, defer, EMPTY, finalize, merge, mergeMap, NEVER, take, takeU
 import { CallbackError } from '../errors.js';
 import { assertKnown } from '../internal/assertKnown.js';
 import { completionOf } from '../internal/completionOf.js';
+import { GuardedObservable } from '../internal/guardedObservable.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { incomingConnections } from './accept/incomingConnection.js';
 import { createRefusalReporter } from './accept/refusalReporter.js';
 import { createAcceptor } from './acceptor.js';
 import { PrincipalWire, type Principal, type ServerWire } from './principal.js';
-import { GuardedObservable } from './guardedObservable.js';
-import { reportUncaught } from './reportUncaught.js';
+import { guardOf } from './subscriberGuard.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
 import { SERVE_DEFAULTS, SERVE_OPTIONS, checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
 
 export type { ServedLink, ServeOptions } from './serverOptions.js';
@@ -62,7 +63,7 @@ export function serve<P extends Principal | undefined = undefined>(
  * Returns the wires of a server for subscribers that may fail: such a failure ends one wire only.
  */
 export function guardWires<W>(wires$: Observable<W>): Observable<W> {
-  return new GuardedObservable(wires$, { onThrow });
+  return new GuardedObservable(wires$, guardOf({ onThrow }));
 }
 
 function onThrow(cause: unknown, value: unknown): void {

@@ -1,6 +1,6 @@
 import { CallbackError, DecodeError, RxwireError, StoreError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
-import { reportUncaught } from '../reportUncaught.js';
+import { reportUncaught } from '../../internal/reportUncaught.js';
 
 /**
  * Returns a function that reports why a connection was refused: to `onRefused`. Without it, only

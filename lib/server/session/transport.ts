@@ -9,7 +9,7 @@ import { isFenced } from '../../session/store/isFenced.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
-import { reportUncaught } from '../reportUncaught.js';
+import { reportUncaught } from '../../internal/reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { groupOf, type Quota, type QuotaUser } from './quota.js';
 

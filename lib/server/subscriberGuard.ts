@@ -1,5 +1,6 @@
-import { filter, isObservable, Observable, Subject, Subscriber, type Observer, type Subscription } from 'rxjs';
+import { Subscriber, type Observer } from 'rxjs';
 import { guard, watchResult } from '../internal/guard.js';
+import type { ObserverGuard } from '../internal/guardedObservable.js';
 
 /** Receives the errors of subscribers. */
 export interface SubscriberGuard {
@@ -8,8 +9,6 @@ export interface SubscriberGuard {
   /** Called with the error of a stream whose subscriber has no `error`. @default RxJS reports it */
   onError?(error: unknown): void;
 }
-
-type AnyObserver<T> = Partial<Observer<T>> | ((value: T) => void) | null | undefined;
 
 /** Calls an observer, and passes its errors to `owner`. */
 class GuardedObserver<T> implements Observer<T> {
@@ -58,35 +57,7 @@ export function guardObserver<T>([observer, error, complete]: readonly unknown[]
   return new GuardedObserver(callbacks, owner);
 }
 
-/**
- * An Observable that passes the errors of its subscribers to `owner`, also of those behind
- * operators.
- */
-export class GuardedObservable<T> extends Observable<T> {
-  readonly #owner: SubscriberGuard;
-
-  constructor(guarded: Observable<T>, owner: SubscriberGuard) {
-    super((subscriber) => guarded.subscribe(subscriber));
-    this.#owner = owner;
-  }
-
-  override subscribe(observer?: AnyObserver<T>): Subscription;
-  override subscribe(...args: readonly unknown[]): Subscription {
-    return super.subscribe(guardObserver<T>(args, this.#owner));
-  }
-
-  override pipe(...operators: never): never {
-    return guardResult(super.pipe(...(operators as [])), this.#owner) as never;
-  }
-}
-
-/**
- * The classes of the Observables that operators return. An Observable of another class may have
- * methods of its own.
- */
-const PLAIN: readonly unknown[] = [Observable, /* @__PURE__ */ new Subject().pipe(filter(Boolean)).constructor];
-
-/** Returns the result of operators, with guarded subscribers if it is an Observable. */
-export function guardResult(result: unknown, owner: SubscriberGuard): unknown {
-  return isObservable(result) && PLAIN.includes(result.constructor) ? new GuardedObservable(result, owner) : result;
+/** Returns a guard for subscribers that passes their errors to `owner`. */
+export function guardOf(owner: SubscriberGuard): ObserverGuard {
+  return (args) => guardObserver(args, owner);
 }
