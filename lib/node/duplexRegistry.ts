@@ -1,7 +1,8 @@
-import { filter, type Observable, type Subscription } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import type { SendingWire } from '../app/sending/sendOptions.js';
 import { WireClosedError, type RxwireError } from '../errors.js';
 import { noteHandled } from '../internal/deliveryContext.js';
+import { markInternal } from '../internal/internalSubscriptions.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Delivery, Message } from '../message/types.js';
 import { isDuplexPart, readPart, type DuplexPart } from './duplexParts.js';
@@ -62,7 +63,7 @@ function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
       complete: () => closeAll(wire.state.error ?? new WireClosedError()),
     });
     // The other side has a new wire for this one: it has none of these duplexes.
-    subscribed.add(wire.errors$.pipe(filter(({ code }) => code === 'ERR_SESSION_LOST')).subscribe(closeAll));
+    subscribed.add(markInternal(wire.errors$.subscribe((error) => error.code === 'ERR_SESSION_LOST' && closeAll(error))));
     return subscribed;
   };
   return {

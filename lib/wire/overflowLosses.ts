@@ -16,10 +16,12 @@ import type { OverflowPolicy } from '../internal/priorityQueue.js';
  */
 export function overflowTest(policy: OverflowPolicy | undefined): (error: Error) => boolean {
   const isChosen = policy !== undefined && policy !== 'error';
-  return (error) => {
-    if (error instanceof MessageDroppedError) return error.reason === 'overflow' && !isChosen;
-    return error instanceof OverflowError || error instanceof StoreError;
-  };
+  return (error) => (isOverflow(error) ? !isChosen : error instanceof OverflowError || error instanceof StoreError);
+}
+
+/** Returns whether a policy has dropped a message because there was no room. */
+export function isOverflow(error: Error): boolean {
+  return error instanceof MessageDroppedError && error.reason === 'overflow';
 }
 
 /**
@@ -35,9 +37,13 @@ export function createOverflowLosses() {
       lost++;
       if (ids.length < MAX_IDS) ids.push(id);
     },
-    /** Returns the error with which the wire ends: it counts these messages as well. */
-    endOf(error?: unknown): unknown {
-      if (error === undefined) return new UndeliveredError({ count: lost, ids, kept: 0 });
+    /**
+     * Returns the error with which the wire ends: it counts these messages as well.
+     *
+     * @param cause The reason why they were lost.
+     */
+    endOf(error?: unknown, cause?: unknown): unknown {
+      if (error === undefined) return Object.assign(new UndeliveredError({ count: lost, ids, kept: 0 }), { cause });
       return error instanceof UndeliveredError ? including(error) : error;
     },
   };

@@ -5,7 +5,6 @@ import {
   finalize,
   firstValueFrom,
   map,
-  noop,
   of,
   startWith,
   Subject,
@@ -14,6 +13,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { WireClosedError } from '../errors.js';
+import { ignorable } from '../internal/ignorable.js';
 import type { Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { OutgoingMessages } from '../session/sessionEvents.js';
 
@@ -29,8 +29,14 @@ export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
  * @param outgoing Returns the messages of the session, once there is one.
  * @param isClosed Whether the wire has ended already.
  * @param endCause Returns the error that has ended the wire.
+ * @param onIgnored Called with each message that has failed, and whose promise no caller awaits.
  */
-export function createReceiptTracker(outgoing: () => OutgoingMessages | undefined, isClosed: boolean, endCause: () => unknown) {
+export function createReceiptTracker(
+  outgoing: () => OutgoingMessages | undefined,
+  isClosed: boolean,
+  endCause: () => unknown,
+  onIgnored: (id: string, error: unknown, isLost: boolean) => void,
+) {
   const followers = new Map<string, Subject<Receipt>>();
   /**
    * The last receipts of the latest messages, from the first call of `state` on. The older half is
@@ -54,6 +60,8 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
 
   return {
     isWatched: (): boolean => followers.size > 0 || ends !== undefined,
+    /** Returns how many messages have a subscriber of their receipts. */
+    followed: (): number => followers.size,
     /** Returns whether the receipts of one message have a subscriber. */
     isFollowed: (id: string): boolean => followers.has(id),
     next(receipt: Receipt): void {
@@ -68,16 +76,17 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
      * with its error.
      */
     end(id: string, until: ReceiptStatus): Promise<Receipt> {
+      let isLost = false;
       const end$ = follow(id).pipe(
         filter((receipt) => receipt.status === until || isEnd(receipt)),
-        map(succeeded),
+        map((receipt) => {
+          isLost = receipt.status === 'dead';
+          if (receipt.error) throw receipt.error;
+          return receipt;
+        }),
         throwIfEmpty(() => new WireClosedError(id, endCause())),
       );
-      const promise = firstValueFrom(end$);
-      // The error is in `errors$` as well. A caller that ignores the promise must not end the
-      // process by an unhandled rejection.
-      promise.catch(noop);
-      return promise;
+      return ignorable(firstValueFrom(end$), (error) => onIgnored(id, error, isLost));
     },
     /** Emits the state of a message, and then its receipts. */
     state: (id: string): Observable<Receipt> =>
@@ -98,9 +107,4 @@ export function createReceiptTracker(outgoing: () => OutgoingMessages | undefine
       for (const follower of followers.values()) follower.complete();
     },
   };
-}
-
-function succeeded(receipt: Receipt): Receipt {
-  if (receipt.error) throw receipt.error;
-  return receipt;
 }

@@ -10,6 +10,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { ConnectionLostError, InvalidMessageError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
+import { countViews } from '../internal/internalSubscriptions.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
@@ -21,7 +22,8 @@ import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionE
 import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
-import { createOverflowLosses } from './overflowLosses.js';
+import { createOverflowLosses, isOverflow } from './overflowLosses.js';
+import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { rejectUnreceived } from './unreceived.js';
 import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
@@ -125,6 +127,13 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   readonly #isLoss: WireSetup['isLoss'];
   /** Created at the first loss. */
   #losses: ReturnType<typeof createOverflowLosses> | undefined;
+  /**
+   * The failures that the program does not see; `undefined` for the wire of a server. For functions
+   * that are imported separately.
+   *
+   * @internal
+   */
+  readonly unseen: UnseenFailures | undefined;
 
   constructor(setup: WireSetup) {
     const { id, delivery, scheduler = steadyScheduler(), microtask = asapScheduler, isLoss } = setup;
@@ -132,6 +141,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.id = id;
     this.delivery = delivery;
     this.#isLoss = isLoss;
+    const isShown = (id?: string): boolean =>
+      [this.#errors$, this.#failures$, this.#receipts$].some((stream) => countViews(stream, id) > 0);
+    this.unseen = isLoss && createUnseenFailures(scheduler, isShown, () => this.#isEnding);
     this.#deadLetters = setup.deadLetters;
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
@@ -287,7 +299,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * @throws {RxwireError} Rejects with the reason, when the message is given up: with
    *   `ERR_DROPPED`, when the wire ends before; with `ERR_WIRE_CLOSED`, when the wire has ended
    *   already, or a durable outbox keeps the message; with `ERR_NOT_ENCRYPTED`, when it says that
-   *   it is encrypted and is not. A rejection that is not caught has no effect.
+   *   it is encrypted and is not. A rejection that is not caught does not end the
+   *   process; the wire reports the lost messages as one uncaught error.
    * @example
    * import { connect, createMessage, webSocket } from 'rxwire';
    *
@@ -350,6 +363,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   /** Closes the wire at once; subscribers receive the error. */
   override error(error: unknown): void {
+    // A subscriber that passes the error back, as a `reply` whose subscriber is the wire.
+    if (this.#isOver) this.unseen?.received(-1);
     this.#end('error', ABANDONED, { error });
     super.error(error);
   }
@@ -364,6 +379,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   override subscribe(...args: [Partial<Observer<M>>?]): Subscription {
     const subscription = super.subscribe(...args);
     this.#subscribers.add(subscription);
+    if (this.#isOver) this.unseen?.received(1);
     return subscription;
   }
 
@@ -400,6 +416,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       () => this.session,
       this.#isOver,
       () => this.#endCause,
+      (...ignored) => this.unseen?.ignored(...ignored),
     ));
   }
 
@@ -415,6 +432,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
+    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followed() ?? 0), closeCode === ABANDONED && !failure);
     this.#isOver = this.#isEnding = true;
     this.#endCause = failure?.error;
     this.#connection?.unsubscribe();
@@ -432,8 +450,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * Counts a message that was lost, unless the application follows its receipts, which report the
    * loss.
    */
-  #noteLoss({ id, error }: Receipt): void {
-    if (error && this.#isLoss?.(error) && this.#receiptTracker?.isFollowed(id) !== true) (this.#losses ??= createOverflowLosses()).add(id);
+  #noteLoss({ id, status, error }: Receipt): void {
+    if (!error || this.#receiptTracker?.isFollowed(id) === true) return;
+    const isLoss = this.#isLoss?.(error) === true;
+    if (isLoss) (this.#losses ??= createOverflowLosses()).add(id);
+    // The error at the end of the wire reports an overflow. A policy may drop messages.
+    if (status === 'dead' && (isLoss ? countViews(this) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
   }
 
   #report(event: SessionEvent): void {

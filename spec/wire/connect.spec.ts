@@ -156,9 +156,12 @@ describe('connect', () => {
       return promisify(execFile)(process.execPath, args, { timeout: 10_000 });
     };
 
-    it('lets the process end when it gives up, without a word', async () => {
+    it('lets the process end when it gives up, with a warning', async () => {
       const statement = `const wire = connect({ link, reconnect: { initialInterval: 1, maxRetries: 2 } }); wire.next(createMessage('test.any', null));`;
-      expect(await run(statement)).toEqual({ stdout: 'exit 0 error\n', stderr: '' });
+      await expect(run(statement)).rejects.toMatchObject({
+        stdout: 'exit 1 error\n',
+        stderr: expect.stringContaining('1 message was not delivered') as unknown,
+      });
     });
 
     it('lets the process end when it is completed', async () => {

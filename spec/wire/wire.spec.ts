@@ -243,11 +243,15 @@ describe('Wire', () => {
   });
 
   it('fails at once when its link does, and tells each subscriber', async () => {
+    const unhandled = jest.fn();
+    config.onUnhandledError = unhandled;
     const error = new ConnectionLostError(4409, 'who are you?');
     const wire = connect({ link: () => throwError(() => error) });
     expect(wire.state).toMatchObject({ status: 'error', error });
     expect(await record(wire).ended).toBe(error);
-    expect(jest.getTimerCount()).toBe(0);
+    await wait(1);
+    config.onUnhandledError = null;
+    expect([jest.getTimerCount(), unhandled.mock.calls]).toEqual([0, []]);
   });
 
   describe('a subscriber', () => {
@@ -284,13 +288,14 @@ describe('Wire', () => {
       expect(unhandled.mock.calls).toEqual([[boom]]);
     });
 
-    it('that nobody is gets no error', async () => {
+    it('that nobody is gets no error: the wire reports it, once', async () => {
       const unhandled = jest.fn();
       config.onUnhandledError = unhandled;
       const { wire } = wirePair();
-      wire.error(new Error('boom'));
+      const boom = new Error('boom');
+      wire.error(boom);
       await wait(1);
-      expect(unhandled).not.toHaveBeenCalled();
+      expect(unhandled.mock.calls).toEqual([[boom]]);
     });
 
     it('may end the wire while it gets a message', async () => {

@@ -1,5 +1,6 @@
 import { noop, Subscription } from 'rxjs';
 import { RxwireError } from '../../errors.js';
+import { markInternal } from '../../internal/internalSubscriptions.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { channelNameOf, isChannelMessage } from './channelPayloads.js';
@@ -51,9 +52,9 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
     };
     // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
     // not notified.
-    const errors = wire.errors$.subscribe({ next, complete: end });
+    const errors = markInternal(wire.errors$.subscribe({ next, complete: end }));
     subscription.add(errors);
-    if (!errors.closed) subscription.add(wire.subscribe({ next: receive, error: noop }));
+    if (!errors.closed) subscription.add(markInternal(wire.subscribe({ next: receive, error: noop })));
   };
 
   return {

@@ -1,5 +1,6 @@
 import { asapScheduler, defer, EMPTY, firstValueFrom, merge, Observable, of, share, takeUntil, type Subscriber } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
+import { ignorable } from '../../internal/ignorable.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { refCounted } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
@@ -7,7 +8,6 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { CHANNEL_DEFAULTS, type ChannelOptions, type ChannelStart } from './channelOptions.js';
-import { ignorable } from './channelSubject.js';
 import type { ChannelReader, JoinStart } from './channelReaders.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import type { Presence } from './presence.js';
@@ -116,7 +116,12 @@ export function createMembership(channel: string, wire: Wire, demultiplexer: Dem
     },
     updatePresence: protocol.updatePresence,
     history: (range) => wireRefCount.by(pendingReads.read(range)),
-    send: (publish) => ignorable(firstValueFrom(wireRefCount.by(pendingPublishes.send(publish)))),
+    send: (publish) =>
+      ignorable(firstValueFrom(wireRefCount.by(pendingPublishes.send(publish))), (error) => {
+        // A message that was refused, or not answered, has reached the server.
+        const { code } = error as RxwireError;
+        wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_REQUEST_TIMEOUT');
+      }),
   };
 }
 

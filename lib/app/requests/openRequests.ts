@@ -1,5 +1,6 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 import { RequestTimeoutError, WireClosedError, type RxwireError } from '../../errors.js';
+import { markInternal } from '../../internal/internalSubscriptions.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { cancelMessage, handleReply, type OpenRequest } from './openRequest.js';
@@ -114,7 +115,9 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   };
   const complete = (): void => end(({ id }) => wire.state?.error ?? new WireClosedError(id));
 
-  watching.add(wire.failures$?.subscribe({ next: onFailure, complete }));
-  watching.add(wire.errors$?.subscribe(onError));
-  if (!watching.closed) watching.add(wire.subscribe({ next: onMessage, error: (error: unknown) => end(() => error), complete }));
+  const shows = (id: string | undefined): boolean => (id === undefined ? requests.size > 0 : requests.has(id));
+  const watch = (subscription: Subscription | undefined): void => watching.add(subscription && markInternal(subscription, shows));
+  watch(wire.failures$?.subscribe({ next: onFailure, complete }));
+  watch(wire.errors$?.subscribe(onError));
+  if (!watching.closed) watch(wire.subscribe({ next: onMessage, error: (error: unknown) => end(() => error), complete }));
 }

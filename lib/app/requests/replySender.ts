@@ -1,5 +1,6 @@
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import { HandlerError, RxwireError } from '../../errors.js';
+import { markInternal } from '../../internal/internalSubscriptions.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRunCallbacks } from './handlerRun.js';
@@ -36,7 +37,8 @@ export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
 export function createReplySender(options: ReplySenderOptions, onUndeliverable: (request: Message, error: Error) => void): ReplySender {
   const { progressInterval, scheduler, describe, onError, subscriber, wire, reporterOf } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
-  subscriber.add(wire.failures$?.subscribe(undeliverable?.onFailure));
+  const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
+  subscriber.add(failures && markInternal(failures));
 
   const emit = (request: Message, type: ReplyType, payload: unknown, number?: number): void => {
     const reply = replyMessage(request, type, payload, wallTime(scheduler), number);

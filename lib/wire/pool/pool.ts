@@ -255,6 +255,8 @@ class WirePool<W extends Wire> {
     try {
       const member = { wire: this.#options.open(), isConnected: false, isLeased: false, isClosing: false, since: 0 };
       this.#members.add(member);
+      // The pool reports the failures of its wires: they need not report them themselves.
+      member.wire.errors$.subscribe();
       const status$ = member.wire.state$.pipe(
         map(({ status }) => status),
         distinctUntilChanged(),

@@ -1,0 +1,89 @@
+import type { SchedulerLike } from 'rxjs';
+import { UndeliveredError } from '../errors.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
+import { createOverflowLosses } from './overflowLosses.js';
+
+/** The failures of a wire that no part of the program sees. */
+export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
+
+/**
+ * Reports the failures as an uncaught error, with the number of lost messages: once while the wire
+ * lives, and once at its end.
+ *
+ * @param isShown Returns whether a stream of the wire shows the failure of a message to the
+ *   program; without an id, that of the wire.
+ * @param isEnding Returns whether the wire drains or has ended: then its end reports the losses.
+ */
+export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: string) => boolean, isEnding: () => boolean) {
+  let losses: ReturnType<typeof createOverflowLosses> | undefined;
+  let cause: unknown;
+  let isFailed = false;
+  /** The number of subscribers and callers that receive the failure of the wire. */
+  let receivers = 0;
+  let isScheduled = false;
+  /** Set at the end of the wire: its streams have no subscribers afterwards. */
+  let wasShown: ((id?: string) => boolean) | undefined;
+
+  const isUnseen = (): boolean => receivers <= 0 && (losses !== undefined || isFailed);
+  const report = (): void => {
+    // While the wire drains, its end follows.
+    if (!isUnseen() || (isEnding() && !wasShown)) return;
+    const isCounted = !losses || cause instanceof UndeliveredError;
+    reportUncaught(isCounted ? cause : losses?.endOf(undefined, cause), true);
+    losses = undefined;
+    isFailed = false;
+  };
+  /** Callers that ignore a promise are known some microtasks later. */
+  const schedule = (): void => {
+    if (isScheduled || !isUnseen()) return;
+    isScheduled = true;
+    scheduler.schedule(report);
+  };
+  const add = (id: string, error: unknown): void => {
+    if ((wasShown ?? isShown)(id)) return;
+    cause ??= error;
+    (losses ??= createOverflowLosses()).add(id);
+    schedule();
+  };
+
+  return {
+    /** Counts a message that was lost. */
+    add,
+    /** A caller does not await the promise of a message that has failed. */
+    ignored(id: string, error: unknown, isLost: boolean): void {
+      receivers--;
+      if (isLost) add(id, error);
+      schedule();
+    },
+    /** A subscriber does not handle an error that `errors$` reports. */
+    unhandled(error: unknown): void {
+      if (!(wasShown ?? isShown)()) reportUncaught(error);
+    },
+    /**
+     * Counts a subscriber that receives the failure after the end of the wire; -1: that passes the
+     * failure back to the wire.
+     */
+    received(count: 1 | -1): void {
+      receivers += count;
+      schedule();
+    },
+    /**
+     * The wire ends.
+     *
+     * @param failure Its failure; `undefined` if it was completed, or unsubscribed.
+     * @param receiving How many subscribers and callers receive the failure.
+     * @param isWanted Whether the program gives up the remaining messages.
+     */
+    end(failure: { readonly error: unknown } | undefined, receiving: number, isWanted: boolean): void {
+      const isKnown = isWanted || isShown();
+      wasShown = () => isKnown;
+      isScheduled = false;
+      if (failure && !isKnown) {
+        isFailed = true;
+        cause = failure.error;
+        receivers = receiving;
+      }
+      schedule();
+    },
+  };
+}

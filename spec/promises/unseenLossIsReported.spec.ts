@@ -1,0 +1,59 @@
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { bundle } from '../chaos/bundle.js';
+
+/** Runs a program to its end: its exit code, its output, and its warnings. */
+function run(program: string): { readonly code: number | null; readonly said: string; readonly warnings: readonly string[] } {
+  const file = bundle('spec/promises/silentProgram.ts');
+  const { status, stdout, stderr }: SpawnSyncReturns<string> = spawnSync(process.execPath, [file, program], {
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  return { code: status, said: stdout.trim(), warnings: stderr.split('\n').filter((line) => line.includes('RxwireWarning')) };
+}
+
+describe('A failure that no part of the program sees is reported once, and the exit code is 1', () => {
+  it.each([
+    ['next, complete', '1000 messages were not delivered within 100 ms after the wire was completed'],
+    ['send', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
+    ['next', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
+    ['send of a channel', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
+    ['a token that is refused', 'the server rejected this client (4401)'],
+    ['a source that fails', 'no row'],
+    ['messages that cannot be encoded', /4 messages were not delivered .*: the codec json cannot encode/],
+  ])('%s', (program, text) => {
+    const { code, warnings } = run(program);
+    expect(warnings).toEqual([typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text)]);
+    expect(code).toBe(1);
+  });
+
+  it('also if only rxwire itself is subscribed: for requests, replies and channels', () => {
+    const { code, warnings } = run('next, with requests, replies and a channel');
+    // The join of the channel and the request are messages as well.
+    expect(warnings).toEqual([expect.stringMatching(/100\d messages were not delivered/)]);
+    expect(code).toBe(1);
+  });
+
+  it('and not if the program has set another exit code', () => {
+    expect(run('exit code of its own')).toMatchObject({ code: 7, warnings: [expect.any(String)] });
+  });
+});
+
+describe('A failure that the program sees, or wants, is not reported', () => {
+  it.each([
+    ['onUnhandledError of RxJS', 'seen ERR_UNDELIVERED'],
+    ['await send', 'seen ERR_DROPPED'],
+    ['await send of a channel', 'seen ERR_RECONNECT_GIVEN_UP'],
+    ['all sends', 'seen ERR_DROPPED'],
+    ['request', 'seen ERR_DROPPED'],
+    ['await send of no message', 'seen ERR_INVALID_MESSAGE'],
+    ['sendAll', 'seen ERR_RECONNECT_GIVEN_UP'],
+    ['error callback', 'seen ERR_DRAIN_TIMEOUT'],
+    ['errors$', 'seen'],
+    ['failures$', 'seen 1000'],
+    ['receipts$', 'seen'],
+    ['unsubscribe', ''],
+    ['a policy that drops', ''],
+  ])('%s', (program, said) => {
+    expect(run(program)).toEqual({ code: 0, said, warnings: [] });
+  });
+});
