@@ -14,6 +14,7 @@ import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import { createMembership, type Followed, type Membership } from './membership.js';
 import type { HistoryRange, PastMessage } from './pendingReads.js';
 import { createDemultiplexer } from './demultiplexer.js';
+import { reportOn } from './unhandledErrors.js';
 
 export interface ClientChannelParts extends ChannelParts {
   readonly state$: Observable<ChannelState>;
@@ -185,6 +186,7 @@ interface SharedMembership {
 
 function createChannels(wire: Wire): ChannelsOfWire {
   const demultiplexer = createDemultiplexer(wire);
+  const guard = reportOn(wire);
   const known = new Map<string, SharedMembership>();
   let limit = MAX_CHANNELS;
 
@@ -219,6 +221,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
       position: () => known.get(name)?.membership.position(),
       updatePresence: (state) => find().membership.updatePresence(state),
       history: (range) => use(({ history }) => history(range)),
+      guard,
     });
     return created;
   };

@@ -1,5 +1,7 @@
 import { noop, ReplaySubject, Subject, takeUntil, type Observable, type Observer, type Subscription } from 'rxjs';
 import { WireClosedError } from '../../errors.js';
+import { GuardedObservable, guardResult, type ObserverGuard } from '../../internal/guardedObservable.js';
+import { ignorable } from '../../internal/ignorable.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
@@ -11,6 +13,13 @@ export interface ChannelParts {
   readonly presence$: Observable<Presence>;
   readonly publish: (message: Message) => void;
   readonly send: (message: Message) => Promise<ChannelPosition | undefined>;
+  /**
+   * Guards the subscribers of the messages and of the presence.
+   *
+   * @default RxJS reports their errors
+   * @internal
+   */
+  readonly guard?: ObserverGuard;
 }
 
 /**
@@ -31,11 +40,19 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   readonly #end$ = new ReplaySubject<void>(1);
   #listeners = 0;
 
-  constructor({ name, messages$, presence$, publish, send }: ChannelParts) {
+  constructor({ name, messages$, presence$, publish, send, guard }: ChannelParts) {
     super();
     this.name = name;
-    this.#messages$ = (messages$ as Observable<M>).pipe(takeUntil(this.#end$));
-    this.presence$ = presence$.pipe(takeUntil(this.#end$));
+    const guarded = <T>(source: Observable<T>): Observable<T> => {
+      const open$ = source.pipe(takeUntil(this.#end$));
+      return guard ? new GuardedObservable(open$, guard) : open$;
+    };
+    this.#messages$ = guarded(messages$ as Observable<M>);
+    this.presence$ = guarded(presence$);
+    if (guard) {
+      const pipe = this.pipe.bind(this) as (...operators: readonly unknown[]) => unknown;
+      Object.assign(this, { pipe: (...operators: readonly unknown[]) => guardResult(pipe(...operators), guard) });
+    }
     this.#publish = publish;
     this.#send = send;
   }
@@ -54,7 +71,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    * at-most-once message has no position: the promise resolves with `undefined`, when the hub has
    * sent the message to the present members.
    *
-   * A rejection that is not caught has no effect.
+   * A rejection that is not caught does not end the process.
    *
    * @throws {ChannelRefusedError} Rejects with the reason, when the hub refuses the message.
    * @throws {ChannelFailedError} Rejects on the server, when the log has failed.
@@ -75,7 +92,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    */
   send(message: M): Promise<ChannelPosition | undefined> {
     if (!this.closed) return this.#send(message);
-    return ignorable(Promise.reject(new WireClosedError(message.id)));
+    return ignorable(Promise.reject(new WireClosedError(message.id)), noop);
   }
 
   /**
@@ -123,10 +140,4 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
     subscription.add(() => this.#listeners--);
     return subscription;
   }
-}
-
-/** Returns the same promise. A rejection that is not caught does not end the process. */
-export function ignorable<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(noop);
-  return promise;
 }

@@ -3,6 +3,7 @@ import { CallbackError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { assertKnown, type OptionNames } from '../../internal/assertKnown.js';
 import { completionOf } from '../../internal/completionOf.js';
+import { GuardedObservable } from '../../internal/guardedObservable.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -12,6 +13,7 @@ import { assertChannelName, followChannel } from './channel.js';
 import type { ChannelOptions } from './channelOptions.js';
 import type { Followed } from './membership.js';
 import { parsePosition } from './positionText.js';
+import { reportOn } from './unhandledErrors.js';
 
 /** A state, and the position of the last message of the channel that is in it. */
 export interface ChannelSnapshot<S> {
@@ -90,7 +92,7 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
   const channelOptions = { scheduler, ...(answerTimeout !== undefined && { answerTimeout }) };
 
   const snapshot$ = defer(load).pipe(take(1), throwIfEmpty(), map(readSnapshot), retryLoads(wire, config));
-  return defer(() => {
+  const live$ = defer(() => {
     let isFirst = true;
 
     const attempt$ = snapshot$.pipe(
@@ -111,9 +113,11 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
     );
     return attempt$.pipe(
       retryBackoff({ ...config, maxRetries: Infinity, resetOnSuccess: true, shouldRetry: (error) => error instanceof Gap }),
-      takeUntil(completionOf(wire.errors$)),
+      // All streams of a wire complete with it; a subscriber of this one changes nothing.
+      takeUntil(completionOf(wire.latency$)),
     );
   });
+  return new GuardedObservable(live$, reportOn(wire));
 }
 
 /** The messages behind a state are lost: it must be loaded again. */

@@ -1,10 +1,11 @@
 import { noop } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError, NotEncryptedError, type RxwireError } from '../../errors.js';
+import { ignorable } from '../../internal/ignorable.js';
 import { attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { ChannelSubject, ignorable, type ChannelParts } from '../channels/channelSubject.js';
+import { ChannelSubject, type ChannelParts } from '../channels/channelSubject.js';
 import type { HubChannels } from './hubChannels.js';
 
 export interface HubSubjectParts extends Pick<ChannelParts, 'name' | 'messages$' | 'presence$'> {
@@ -43,7 +44,7 @@ export function createHubSubject({ store: storeIn, id, report, ...parts }: HubSu
         if (isUnencrypted(message)) failed(new NotEncryptedError(message));
         else attempt(() => void whenReady(store(message), stored, failed), noop, failed);
       });
-      return ignorable(answer);
+      return ignorable(answer, noop);
     },
   });
 }
