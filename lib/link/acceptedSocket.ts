@@ -22,7 +22,7 @@ export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions
 }
 
 /** The part of a socket of `ws` that the link uses. */
-export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause'> & {
+export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause' | 'resume'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
 
@@ -58,6 +58,10 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
   /** Created at the first ping or pong. */
   #isTooOften: (() => boolean) | undefined;
+  /** The size of the frames that arrived since the socket was last paused, in bytes. */
+  #read = 0;
+  /** The time that these frames took, in ms. */
+  #spent = 0;
   /** The number of frames that arrived after the end. */
   #late = 0;
   /** Created when bytes wait for the peer. */
@@ -83,7 +87,13 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
 
   receive(frame: Frame): void {
     if (this.to.closed) this.#ignore();
-    else this.to.next(frame);
+    else {
+      const begun = this.#scheduler.now();
+      this.to.next(frame);
+      this.#spent += this.#scheduler.now() - begun;
+      this.#read += frame.length;
+      if (this.#read >= MAX_READ) this.#yield();
+    }
   }
 
   /** Handles a ping, which `ws` answers, or a pong. The rate of both is limited. */
@@ -128,6 +138,23 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   /**
+   * Reads on in the next turn of the event loop: Node would read up to 2 MiB of a socket at once. After
+   * frames that took long, other sockets have three times as much time before.
+   */
+  #yield(): void {
+    const spent = this.#spent;
+    this.#read = this.#spent = 0;
+    this.socket.pause();
+    // A closed connection reads on, too: the close frame of the peer follows.
+    const resume = (): void => {
+      if (this.#late < MAX_LATE) this.socket.resume();
+    };
+    if (spent >= LONG) this.#scheduler.schedule(resume, 3 * spent);
+    // eslint-disable-next-line no-restricted-globals -- a timer would leave the socket idle for 1 ms
+    else setImmediate(resume);
+  }
+
+  /**
    * Ignores a frame after the end. After {@link MAX_LATE} of them, stops reading, and terminates
    * the socket after {@link LAST_MOMENT} ms.
    */
@@ -148,6 +175,11 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
     this.#checkStall?.();
   }
 }
+
+/** The size of the frames after which other sockets have their turn, in bytes. */
+const MAX_READ = 65_536;
+/** The time that is long for so many frames, in ms. */
+const LONG = 20;
 
 /** The number of pings and pongs that is too many, and the window in ms. */
 const MAX_CONTROLS = 1_000;

@@ -7,6 +7,7 @@ import {
   isInside,
   limitsOf,
   PAGE_BYTES,
+  PAGE_MESSAGES,
   type ChannelLimits,
   type KeptOffsets,
 } from '../app/hub/channelRange.js';
@@ -40,10 +41,11 @@ interface ReadChannel extends ChannelReaderOptions {
  * Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between
  * two turns.
  */
-export function readChannel(options: ChannelReaderOptions, name: string, { after, before, limit }: ChannelQuery): ChannelSlice {
+export function readChannel(options: ChannelReaderOptions, name: string, query: ChannelQuery): ChannelSlice {
+  const { after } = query;
   const channel = openChannel(options, name);
   const { head, decode } = channel;
-  const part = after === undefined ? readBackwards(channel, before, limit) : readForwards(channel, after, limit);
+  const part = after === undefined ? readBackwards(channel, query) : readForwards(channel, after, query);
   const message = head.end && decode(head.end.data);
   return {
     epoch: head.epoch,
@@ -83,30 +85,47 @@ function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string,
   return low;
 }
 
-function readForwards(channel: ReadChannel, after: ChannelPosition | 'start', limit: number): Part {
+function readForwards(channel: ReadChannel, after: ChannelPosition | 'start', query: ChannelQuery): Part {
+  const { before } = query;
   const { first, isComplete } = forwardRange(after, keptIn(channel));
+  const found = before ? storedEntries(channel, first, before.offset) : entriesFrom(channel, first);
+  return { entries: firstPage(found, query), isComplete };
+}
+
+/** The size of an entry, and the entry if it is readable. */
+type SizedEntry = readonly [size: number, entry: ChannelEntry | undefined];
+
+/** Returns the first entries, up to the size of a page. Reads no others. */
+function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }: ChannelQuery): readonly ChannelEntry[] {
   const entries: ChannelEntry[] = [];
+  if (limit === 0) return entries;
   let bytes = 0;
-  for (const [size, entry] of entriesFrom(channel, first)) {
-    if (entries.length >= limit || (entries.length > 0 && bytes + size > PAGE_BYTES)) break;
+  for (const [size, entry] of found) {
+    if (entries.length > 0 && bytes + size > maxBytes) break;
     if (entry) entries.push(entry);
     bytes += size;
+    if (entries.length >= limit) break;
   }
-  return { entries, isComplete };
+  return entries;
+}
+
+/** Yields the entries from an offset on, up to another one, exclusive. */
+function* storedEntries(channel: ReadChannel, from: number, end: number): Generator<SizedEntry> {
+  const { databases, name } = channel;
+  for (const { key, value } of databases.channelEntries.getRange({ start: [name, from], end: [name, end] }))
+    yield [key[3], entryOf(channel, key[1], value)];
 }
 
 /**
- * Yields the size of each entry from an offset on, and the entry if it is readable. A compacted
- * entry takes the place of those that it stands for.
+ * Yields the entries from an offset on. A compacted entry takes the place of those that it stands
+ * for.
  */
-function* entriesFrom(channel: ReadChannel, from: number): Generator<readonly [size: number, entry: ChannelEntry | undefined]> {
-  const { databases, name, head } = channel;
+function* entriesFrom(channel: ReadChannel, from: number): Generator<SizedEntry> {
+  const { databases, head } = channel;
   for (let next = from; next <= head.last;) {
     const compacted = compactedFrom(channel, next);
     const until = compacted?.[1] ?? head.last + 1;
-    for (const { key, value } of databases.channelEntries.getRange({ start: [name, next], end: [name, until] })) {
-      yield [key[3], entryOf(channel, key[1], value)];
-    }
+    yield* storedEntries(channel, next, until);
     next = until;
     if (!compacted) continue;
     const [, first, offset, size] = compacted;
@@ -122,14 +141,16 @@ function compactedFrom({ databases, name, head }: ReadChannel, from: number) {
   return [...databases.compactedEntries.getKeys({ start: [name, from], end: [name, Infinity], limit: 1 })][0];
 }
 
-function readBackwards(channel: ReadChannel, before: ChannelPosition | undefined, limit: number): Part {
-  const { databases, name } = channel;
-  const { removed } = channel;
+function readBackwards(channel: ReadChannel, query: ChannelQuery): Part {
+  const { databases, name, removed } = channel;
+  const { before, limit } = query;
   const { end, isKnown } = backwardRange(before, keptIn(channel));
-  const found = [...databases.channelEntries.getRange({ start: [name, end], end: [name, removed + 1], reverse: true, limit })].reverse();
+  const range = { start: [name, end], end: [name, removed + 1], reverse: true, limit };
+  const keys = limit > 0 ? [...databases.channelEntries.getKeys(range)] : [];
+  const first = keys.at(-1)?.[1] ?? end;
   return {
-    entries: found.flatMap(({ key, value }) => entryOf(channel, key[1], value) ?? []),
-    isComplete: isKnown && (found.length === limit || removed === 0),
+    entries: firstPage(storedEntries(channel, first, end), { ...query, limit: Math.min(limit, PAGE_MESSAGES) }),
+    isComplete: isKnown && (keys.length === limit || removed === 0),
   };
 }
 

@@ -8,6 +8,7 @@ export type Report<Reports> = { readonly [K in keyof Reports]: { readonly kind: 
 
 /** A process of its own, which is controlled over IPC. */
 export interface Remote<Reports> {
+  readonly pid: number;
   send(message: Serializable): void;
   /** Emits each value that the process reports of a kind. Fails when the process exits. */
   reports<K extends keyof Reports>(kind: K): Observable<Reports[K]>;
@@ -33,10 +34,12 @@ export function startRemote<Reports>(name: string, program: string, args: readon
       map(({ value }) => value as Reports[K]),
     );
   return {
+    pid: child.pid as number,
     send: (message) => void child.send(message),
     reports,
     next: (kind) => firstValueFrom(reports(kind)),
     async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const exit = once(child, 'exit');
       child.kill('SIGKILL');
       await exit;

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
-import { concat, NEVER, of, Subject } from 'rxjs';
+import { setImmediate } from 'node:timers/promises';
+import { concat, NEVER, of, Subject, VirtualTimeScheduler } from 'rxjs';
 import { acceptedSocket } from '../../lib/link/acceptedSocket.js';
 import type { Frame } from '../../lib/link/link.js';
 import { FakeServerSocket } from '../support/fakeSocket.js';
@@ -30,5 +31,40 @@ describe('acceptedSocket', () => {
     const link = record(acceptedSocket(socket)(concat(of('a', 'b'), NEVER)));
     expect(await link.ended).toBe(boom);
     expect([send.mock.calls, socket.closings[0]]).toEqual([[['a']], [4_000, '']]);
+  });
+});
+
+describe('a socket with much to read', () => {
+  it('pauses after 64 KiB, and reads on in a later turn of the event loop', async () => {
+    const socket = new FakeServerSocket();
+    const [pause, resume] = [jest.spyOn(socket, 'pause').mockImplementation(() => undefined), jest.spyOn(socket, 'resume')];
+    const link = record(acceptedSocket(socket)(NEVER));
+    socket.emit('message', Buffer.alloc(65_535), true);
+    expect(pause).not.toHaveBeenCalled();
+    socket.emit('message', Buffer.alloc(1), true);
+    expect([pause.mock.calls.length, resume.mock.calls.length]).toEqual([1, 0]);
+    await setImmediate();
+    expect(resume).toHaveBeenCalledTimes(1);
+    // The close frame of the peer follows.
+    socket.emit('message', Buffer.alloc(65_536), true);
+    link.subscription.unsubscribe();
+    await setImmediate();
+    expect(resume).toHaveBeenCalledTimes(2);
+  });
+
+  it('waits three times as long as its frames took, if that was long', () => {
+    const socket = new FakeServerSocket();
+    const [pause, resume] = [jest.spyOn(socket, 'pause').mockImplementation(() => undefined), jest.spyOn(socket, 'resume')];
+    const scheduler = new VirtualTimeScheduler();
+    const link = acceptedSocket(socket, { scheduler })(NEVER).subscribe(() => (scheduler.frame += 30));
+    socket.emit('message', Buffer.alloc(65_536), true);
+    expect([pause.mock.calls.length, resume.mock.calls.length]).toEqual([1, 0]);
+    scheduler.maxFrames = scheduler.frame + 89;
+    scheduler.flush();
+    expect(resume).not.toHaveBeenCalled();
+    scheduler.maxFrames += 1;
+    scheduler.flush();
+    expect(resume).toHaveBeenCalledTimes(1);
+    link.unsubscribe();
   });
 });

@@ -81,6 +81,24 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect(await back('a', { epoch: 'other', offset: 3 }, 2)).toMatchObject({ entries: [], isComplete: false });
   });
 
+  it('returns the first messages of a part that is large, and the rest behind them', async () => {
+    const log = open();
+    const { add, back } = asked(log);
+    const texts = Array.from({ length: 8 }, (_, index) => `${index} ${'x'.repeat(100_000)}`);
+    for (const text of texts) await add('a', text);
+    const first = await back('a', undefined, 6);
+    const found = first.entries.filter(({ offset }) => offset < first.last);
+    const before = { epoch: first.epoch, offset: first.last };
+    expect(found.length).toBeGreaterThan(0);
+    while (found.length < 5) {
+      const query = { after: found.at(-1), before, limit: 5 - found.length };
+      const { entries } = await firstValueFrom(asObservable(() => log.read('a', query)));
+      expect(entries.length).toBeGreaterThan(0);
+      found.push(...entries);
+    }
+    expect(textsOf(found)).toEqual(texts.slice(2, 7));
+  });
+
   it('continues from an empty channel', async () => {
     const { add, read, back } = asked(open());
     const { epoch, last, entries, isComplete } = await back('a');
@@ -170,6 +188,8 @@ export function channelLogContract(open: () => ChannelLog): void {
     expect(textsOf((await read('a', three)).entries)).toEqual([4, 5, 6]);
     expect(textsOf((await read('a', joined)).entries)).toEqual([5, 6]);
     expect(textsOf((await back('a')).entries)).toEqual([1, 2, 3, 4, 5, 6]);
+    const between = await firstValueFrom(asObservable(() => log.read('a', { after: one, before: four, limit: 9 })));
+    expect(textsOf(between.entries)).toEqual([2, 3]);
   });
 
   it('lists the channels that it keeps, by the beginnings of their names', async () => {

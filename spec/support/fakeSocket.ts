@@ -65,4 +65,8 @@ export class FakeServerSocket implements ServerSocket {
   pause(): void {
     this.terminate();
   }
+
+  resume(): void {
+    // A paused socket is terminated.
+  }
 }

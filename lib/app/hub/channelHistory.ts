@@ -207,16 +207,17 @@ export class ChannelHistory {
   read({ after, before, limit }: ChannelQuery, now: number): ChannelSlice {
     this.expire(now);
     const { epoch, last } = this;
-    const part = after === undefined ? this.#readBackwards(before, limit) : this.#readForwards(after, limit);
+    const part = after === undefined ? this.#readBackwards(before, limit) : this.#readForwards(after, limit, before);
     return { epoch, last, ...part, ...(this.#end && { end: this.#end }) };
   }
 
-  #readForwards(after: ChannelPosition | 'start', limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
+  #readForwards(after: ChannelPosition | 'start', limit: number, before?: ChannelPosition): Pick<ChannelSlice, 'entries' | 'isComplete'> {
     const { first, isComplete } = forwardRange(after, this);
     const entries: ChannelEntry[] = [];
     let bytes = 0;
-    for (let next = first; next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
-      const { entry, ...kept } = this.#at(next);
+    const end = before?.offset ?? this.last + 1;
+    for (let next = first; next < end && next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
+      const { entry, ...kept } = (before ? undefined : this.#compacted?.get(next)) ?? this.#at(next);
       entries.push(entry);
       bytes += kept.bytes;
       next = entry.offset + 1;
@@ -224,10 +225,7 @@ export class ChannelHistory {
     return { entries, isComplete };
   }
 
-  /** Returns the entry from an offset on: the compacted one, if there is one. */
   #at(offset: number): KeptEntry {
-    const compacted = this.#compacted?.get(offset);
-    if (compacted) return compacted;
     const index = offset - 1 - this.removed;
     const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
     return { message, bytes, entry: { epoch: this.epoch, offset, message } };
@@ -236,9 +234,14 @@ export class ChannelHistory {
   #readBackwards(before: ChannelPosition | undefined, limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
     const { end, isKnown } = backwardRange(before, this);
     const first = Math.max(end - limit, this.removed + 1);
-    const found = this.#kept.values(first - 1 - this.removed, end - 1 - this.removed);
-    const isComplete = isKnown && (found.length === limit || this.removed === 0);
-    const entries = found.map(({ message }, index): ChannelEntry => ({ epoch: this.epoch, offset: first + index, message }));
+    const isComplete = isKnown && (end - first === limit || this.removed === 0);
+    const entries: ChannelEntry[] = [];
+    let bytes = 0;
+    for (let next = first; next < end && bytes < PAGE_BYTES; next++) {
+      const { entry, ...kept } = this.#at(next);
+      entries.push(entry);
+      bytes += kept.bytes;
+    }
     return { entries, isComplete };
   }
 

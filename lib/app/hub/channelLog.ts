@@ -23,15 +23,24 @@ export interface ChannelBroadcast {
 
 /**
  * The part of a history to read: with `after`, the first messages behind a position; with `before`,
- * the last messages in front of one; with neither, the latest.
+ * the last messages in front of one; with neither, the latest. With both, the first messages behind
+ * `after` that are in front of `before`, none of them {@link ChannelLog.compact | compacted}.
  */
 export interface ChannelQuery {
   /** Read forwards, from the message behind this position. `'start'`: from the oldest message. */
   readonly after?: ChannelPosition | 'start' | undefined;
   /** Read backwards, from the message in front of this position. */
   readonly before?: ChannelPosition | undefined;
-  /** The maximum number of messages. May be 0. A log may return fewer. */
+  /**
+   * The maximum number of messages. May be 0. A log may return fewer: the first ones of the part. The
+   * reader then reads on behind them.
+   */
   readonly limit: number;
+  /**
+   * The maximum size of the messages, in bytes. A log returns one at least, and may ignore this.
+   * @default 262_144: 256 KiB
+   */
+  readonly maxBytes?: number | undefined;
   /**
    * The reader knows which keys are removed up to this offset. Only for keyed channels.
    * @default

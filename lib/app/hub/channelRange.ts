@@ -2,10 +2,12 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelQuery, ChannelRetention } from './channelLog.js';
 
 /**
- * The maximum size of the messages that a log reads forwards at once, in bytes: a page that a
- * reader has to hold.
+ * The maximum size of the messages that a log reads at once, in bytes: a page that a reader has to
+ * hold.
  */
 export const PAGE_BYTES = 262_144;
+/** The maximum number of messages that a log reads backwards at once. */
+export const PAGE_MESSAGES = 256;
 
 /** The limits of one channel. */
 export interface ChannelLimits {

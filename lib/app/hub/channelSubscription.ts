@@ -1,12 +1,14 @@
-import { defer, type SchedulerLike, type Subscription } from 'rxjs';
+import { defer, of, Subscription, type SchedulerLike } from 'rxjs';
 import { after as delay } from '../../internal/after.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { PAGE_BYTES } from './channelRange.js';
 import { isAfter, reachedBy, retryReads } from './followLog.js';
-import { deliveryMessage, joinedMessage, type LoggedMessage } from './hubMessages.js';
+import { deliveryMessage, joinedMessage, memberListMessages, type LoggedMessage } from './hubMessages.js';
+import { weightOf, type PageFlow } from './pageFlow.js';
 
 export interface SubscriptionParts {
   readonly channel: string;
@@ -50,6 +52,7 @@ const PAUSE = 500;
 export class ChannelSubscription {
   readonly wire: Wire;
   readonly member: ChannelMember;
+  readonly #flow: PageFlow;
   isWatching: boolean;
   /** Whether the join is confirmed. */
   isJoined = false;
@@ -61,11 +64,14 @@ export class ChannelSubscription {
    * The estimated size of the messages that were sent since nothing waited to be sent, in bytes.
    */
   #ahead = 0;
-  #reading: Subscription | undefined;
+  #reading = new Subscription();
+  /** The list of members that waits to be sent. */
+  #listing: Subscription | undefined;
   #isOver = false;
 
-  constructor(wire: Wire, member: ChannelMember, isWatching: boolean, parts: SubscriptionParts) {
-    this.wire = wire;
+  constructor(flow: PageFlow, member: ChannelMember, isWatching: boolean, parts: SubscriptionParts) {
+    this.wire = flow.wire;
+    this.#flow = flow;
     this.member = member;
     this.isWatching = isWatching;
     this.#parts = parts;
@@ -84,7 +90,16 @@ export class ChannelSubscription {
     this.isJoined = true;
     this.#position = { epoch, offset };
     this.#since = after && isComplete ? after.offset : last;
-    this.#deliver({ ...slice, isComplete: true });
+    // The join does not wait for acks, but the messages do.
+    if (entries.length > 0 && this.#flow.isFull()) this.#read();
+    else this.#deliver({ ...slice, isComplete: true });
+  }
+
+  /** Sends all members when the client has acked enough, in place of a list that waits. */
+  sendMembers(members: () => readonly ChannelMember[]): void {
+    this.#listing?.unsubscribe();
+    const list$ = defer(() => of(memberListMessages(this.#parts.channel, members())));
+    this.#listing = this.#flow.read(list$).subscribe((messages) => void this.#flow.send(messages));
   }
 
   /** Sends a message of the tail. @param size The estimated size of the message, in bytes. */
@@ -98,19 +113,22 @@ export class ChannelSubscription {
     this.#ahead += size;
     const own = isBehindSkipped(message, previous) ? deliveryMessage(this.#parts.channel, entry, previous.sent) : message;
     if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
-    else this.#sendLast(own, previous);
+    else {
+      this.#parts.live.delete(this);
+      this.#readBehind(own, previous);
+    }
   }
 
   end(): void {
     this.#isOver = true;
     this.#parts.live.delete(this);
-    this.#reading?.unsubscribe();
+    this.#reading.unsubscribe();
+    this.#listing?.unsubscribe();
   }
 
-  /** Sends a message, and reads on when the client has acked it. */
-  #sendLast(message: Message, previous: ReaderPosition | undefined): void {
-    this.#parts.live.delete(this);
-    this.wire.send(message).then(
+  /** Sends the last message of a page, and reads on when the client has acked it. */
+  #readBehind(message: Message, previous: ReaderPosition | undefined, bytes?: number): void {
+    this.#flow.send([message], bytes).then(
       () => this.#read(),
       () => {
         if (this.#isOver) return;
@@ -128,9 +146,15 @@ export class ChannelSubscription {
   #read(): void {
     if (this.#isOver) return;
     const { log, channel, scheduler, onFailed } = this.#parts;
-    this.#reading = defer(() => asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since })))
-      .pipe(retryReads(scheduler, onFailed))
-      .subscribe((slice) => this.#deliver(slice));
+    const read$ = asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since }));
+    // The page may continue with another read.
+    const reading = (this.#reading = new Subscription());
+    reading.add(
+      this.#flow
+        .read(read$)
+        .pipe(retryReads(scheduler, onFailed))
+        .subscribe((slice) => this.#deliver(slice)),
+    );
   }
 
   /** Sends the messages of a slice. Then reads the next slice, or continues with the tail. */
@@ -140,15 +164,17 @@ export class ChannelSubscription {
     // The first entry does not follow the position: the client finds the gap.
     if (!isComplete) this.#position = { epoch, offset: firstOf(slice) - 1 };
     const goal = reachedBy(slice);
+    let bytes = 0;
     for (const entry of entries) {
       const previous = this.#position;
       const message = deliveryMessage(channel, entry, previous?.sent ?? previous?.offset ?? 0);
       this.#position = { epoch, offset: entry.offset };
-      if (entry.offset < last && (entry === entries.at(-1) || this.wire.room <= RESERVED)) {
-        this.#sendLast(message, previous);
+      bytes += weightOf(message);
+      if (entry !== entries.at(-1) && bytes < PAGE_BYTES && this.wire.room > RESERVED) this.wire.next(message);
+      else if (entry.offset < last) {
+        this.#readBehind(message, previous, bytes);
         return;
-      }
-      this.wire.next(message);
+      } else void this.#flow.send([message], bytes);
     }
     const sent = this.#position?.sent ?? this.#position?.offset ?? 0;
     this.#position = sent < goal.offset ? { ...goal, sent } : goal;

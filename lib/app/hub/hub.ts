@@ -28,6 +28,7 @@ import type { ChannelSubject } from '../channels/channelSubject.js';
 import type { ChannelOptions } from '../channels/channelOptions.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
+import { createClientTurns } from './clientTurns.js';
 import { createHubClient, type HubClient, type HubClientOptions } from './hubClient.js';
 import { HUB_DEFAULTS, HUB_OPTIONS, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
@@ -147,6 +148,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     maxMembers,
     maxReplay,
     maxSize,
+    turns: createClientTurns(scheduler),
   };
   const served = new Map<Wire, ServedWire>();
   const list = (prefix: string): Observable<ChannelInfo> =>
@@ -190,16 +192,15 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       assertName(name);
       if (settings.key && settings.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
       channels.configure(name, settings);
-      const isKeyed = channels.isKeyed(name);
       return createHubSubject({
         name,
         id,
         store: channels.store,
         report,
         messages$: readChannel(channels.source, name, {
-          start: from ?? (isKeyed ? 'start' : 'live'),
+          start: from ?? (channels.isKeyed(name) ? 'start' : 'live'),
           live$: channels.observe(name, ({ messages$ }) => messages$),
-          limit: isKeyed ? Infinity : PAGE_SIZE,
+          limit: channels.isKeyed(name) ? Infinity : PAGE_SIZE,
           scheduler,
           onFailed: (error) => reportFailed(name, error),
         }),

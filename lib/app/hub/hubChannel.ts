@@ -11,8 +11,9 @@ import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '.
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type LogCursor } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
+import type { PageFlow } from './pageFlow.js';
 import { ChannelSubscription, PAGE_SIZE, queryOf } from './channelSubscription.js';
-import { deliveryMessage, ephemeralMessage, memberListMessages, presenceMessages } from './hubMessages.js';
+import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
 
 /** A channel on the server, while it has members or subscribers. */
 export interface HubChannel {
@@ -22,9 +23,9 @@ export interface HubChannel {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
   /** Adds a client, or confirms its membership, and sends the messages that it missed. */
-  join(wire: Wire, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
+  join(flow: PageFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
   /** Adds a client that receives nothing before it joins. */
-  admit(wire: Wire, member: ChannelMember): void;
+  admit(flow: PageFlow, member: ChannelMember): void;
   /** Delivers a message that is not in the history to the present members. */
   broadcast(message: Message): void;
   leave(wire: Wire): void;
@@ -66,11 +67,10 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
     onEmpty();
   };
   const sendMembersIfWatching = (subscription: ChannelSubscription): void => {
-    if (!subscription.isWatching || !subscription.isJoined) return;
-    for (const message of memberListMessages(name, presence.members())) subscription.wire.next(message);
+    if (subscription.isWatching && subscription.isJoined) subscription.sendMembers(presence.members);
   };
-  const readFirst = (join: ChannelJoin): MaybeAsync<ChannelSlice> =>
-    chain(log.read(name, queryOf(join, maxReplay, isKeyed())), (slice) => {
+  const readFirst = (join: ChannelJoin, maxBytes: number | undefined): MaybeAsync<ChannelSlice> =>
+    chain(log.read(name, { ...queryOf(join, maxReplay, isKeyed()), maxBytes }), (slice) => {
       if (slice.isComplete || !isKeyed()) return slice;
       // The client has missed that keys were removed: it gets all keys again.
       return chain(log.read(name, { after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
@@ -83,22 +83,24 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
     },
     messages$: serverRefCount.by(deliveries.messages$),
     presence$: serverRefCount.by(presence.presence$),
-    join(wire, member, join) {
-      const subscription = new ChannelSubscription(wire, member, join.watch === true, parts);
+    join(flow, member, join) {
+      const { wire } = flow;
+      const subscription = new ChannelSubscription(flow, member, join.watch === true, parts);
       const former = subscriptions.get(wire);
       if (former) former.end();
       else presence.add(member);
       subscriptions.set(wire, subscription);
-      return chain(readFirst(join), (slice) => {
+      // A client that receives no page now needs the first position only.
+      return chain(readFirst(join, flow.isFull() ? 1 : undefined), (slice) => {
         if (subscriptions.get(wire) !== subscription) return;
         deliveries.begin(slice);
         subscription.begin(join, slice);
         sendMembersIfWatching(subscription);
       });
     },
-    admit(wire, member) {
-      if (subscriptions.has(wire)) return;
-      subscriptions.set(wire, new ChannelSubscription(wire, member, false, parts));
+    admit(flow, member) {
+      if (subscriptions.has(flow.wire)) return;
+      subscriptions.set(flow.wire, new ChannelSubscription(flow, member, false, parts));
       presence.add(member);
     },
     broadcast: (message) => deliveries.deliver({ message }),

@@ -8,15 +8,21 @@ import { claim } from '../../session/receive/delivery.js';
 import { channelNameOf, readHistoryRequest, readJoin, readUpdate, readWatch } from '../channels/channelPayloads.js';
 import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
-import { pastMessages, refusedMessage, removedMessage } from './hubMessages.js';
+import type { ClientTurn } from './clientTurns.js';
+import { createHistoryRequests, type HistoryRequests } from './historyRequests.js';
+import { refusedMessage, removedMessage } from './hubMessages.js';
+import { createPageFlow, type PageFlow } from './pageFlow.js';
 import { createPublisher, type PublisherOptions } from './publisher.js';
 
 export interface HubClientOptions extends PublisherOptions {
   readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'store' | 'source'>;
   /** The maximum number of the latest, or older, messages in one answer. */
   readonly maxReplay: number;
+  /** The maximum number of channels, and of requests for older messages that wait. */
   readonly maxChannels: number;
   readonly maxMembers: number;
+  /** Creates the turns of the client. */
+  readonly turns: () => ClientTurn;
 }
 
 /** One client of a hub, until its wire ends. */
@@ -50,6 +56,9 @@ export function createHubClient(options: HubClientOptions): HubClient {
   /** The numbers of the latest join requests. */
   const joins = new Map<string, number>();
   const publisher = createPublisher(options);
+  const turn = options.turns();
+  const flow = createPageFlow(options.wire, turn);
+  const requests = createRequests(flow, options);
   let hasEnded = false;
 
   const leave = (channel: string): void => {
@@ -59,7 +68,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
     hubChannel?.leave(options.wire);
   };
   const enter = (join: ChannelJoin): MaybeAsync<void> => {
-    if (!hasEnded) return enterChannel(join.channel).join(options.wire, options.member, join);
+    if (!hasEnded) return enterChannel(join.channel).join(flow, options.member, join);
   };
   const enterChannel = (channel: string): HubChannel => {
     const hubChannel = joined.get(channel) ?? options.channels.open(channel);
@@ -75,7 +84,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
     if (type === 'channel.join') return join(message, { joined, joins, authorizeJoin, enter, leave }, options);
     if (type === 'channel.publish') return publisher.publish(message);
     if (type === 'channel.update') return updateFor(message, joined, options);
-    if (type === 'channel.history') return readPastFor(message, authorizeJoin, options);
+    if (type === 'channel.history') return readPastFor(message, { authorizeJoin, requests }, options);
     if (type === 'channel.leave') leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
@@ -84,7 +93,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
 
   return {
     receive(message) {
-      const work = handle(message);
+      const work = turn(() => handle(message));
       return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
     },
     settle(message) {
@@ -98,7 +107,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
     admit(channel) {
       if (hasEnded) return;
       admitted.add(channel);
-      enterChannel(channel).admit(options.wire, options.member);
+      enterChannel(channel).admit(flow, options.member);
     },
     remove(channel, reason) {
       const number = joins.get(channel);
@@ -111,6 +120,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
     },
     end() {
       hasEnded = true;
+      requests.end();
       for (const channel of [...joined.keys()]) leave(channel);
     },
   };
@@ -176,26 +186,30 @@ function updateFor(
   return chain(authorize({ wire, member, channel, action: 'presence', state }), decide);
 }
 
-/** Answers a request for older messages, as the client may join the channel. */
+/** Creates the requests for older messages. */
+function createRequests(flow: PageFlow, { channels: { source }, maxReplay, maxChannels, report, wire }: HubClientOptions): HistoryRequests {
+  return createHistoryRequests({
+    log: source,
+    flow,
+    maxReplay,
+    maxRequests: maxChannels,
+    onFailed(request, channel, error) {
+      report(new ChannelFailedError('log', channel, error));
+      wire.next(refusedMessage(request, { channel, action: 'join', reason: 'failed' satisfies ChannelRefusal }));
+    },
+  });
+}
+
+/** Requests older messages of a channel, if the client may join it. */
 function readPastFor(
   message: Message,
-  authorizeJoin: JoinActions['authorizeJoin'],
-  { wire, report, channels, maxReplay }: HubClientOptions,
+  { authorizeJoin, requests }: Pick<JoinActions, 'authorizeJoin'> & { readonly requests: HistoryRequests },
+  { wire }: HubClientOptions,
 ): MaybeAsync<void> {
-  const { channel, before, limit } = readHistoryRequest(message.payload);
-  const refuse = (reason: string): void => wire.next(refusedMessage(message, { channel, action: 'join', reason }));
-  return chain(authorizeJoin(channel), (refusal): MaybeAsync<void> => {
-    if (refusal !== undefined) return refuse(refusal);
-    return attempt(
-      () => channels.source.read(channel, { before, limit: Math.min(limit, maxReplay) }),
-      ({ entries }) => {
-        const past = entries.filter(({ message: { type } }) => type !== 'channel.ended');
-        for (const answer of pastMessages(message, channel, past)) wire.next(answer);
-      },
-      (error) => {
-        report(new ChannelFailedError('log', channel, error));
-        refuse('failed' satisfies ChannelRefusal);
-      },
-    );
+  const range = readHistoryRequest(message.payload);
+  const { channel } = range;
+  return chain(authorizeJoin(channel), (refusal) => {
+    const reason = refusal ?? (requests.add(message, range) ? undefined : ('limit' satisfies ChannelRefusal));
+    if (reason !== undefined) wire.next(refusedMessage(message, { channel, action: 'join', reason }));
   });
 }

@@ -79,16 +79,10 @@ export function presenceMessages(channel: string, { entered, left, updated }: Pr
   });
 }
 
-/**
- * Returns the answer to a request for older messages: one message or several, each of which is
- * small enough for a frame.
- */
-export function pastMessages({ id }: Pick<Message, 'id'>, channel: string, entries: readonly ChannelEntry[]): readonly Message[] {
-  const parts = partsOf(entries, ({ message }) => estimateSize(message));
-  return parts.map((part, index) => {
-    const past = part.map(({ epoch, offset, message }) => ({ epoch, offset, message }));
-    return hubMessage('channel.past', { channel, entries: past, more: index < parts.length - 1 }, { ...DELIVERY, correlationId: id });
-  });
+/** Returns a part of the answer to a request for older messages. */
+export function pastMessage({ id }: Pick<Message, 'id'>, channel: string, entries: readonly ChannelEntry[], more: boolean): Message {
+  const past = entries.map(({ epoch, offset, message }) => ({ epoch, offset, message }));
+  return hubMessage('channel.past', { channel, entries: past, more }, { ...DELIVERY, correlationId: id });
 }
 
 /** @param position Undefined for an ephemeral message. */

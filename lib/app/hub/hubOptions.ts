@@ -57,7 +57,11 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly identify?: (wire: W) => string | ChannelMember;
   /** The `source` of messages that the server publishes without one. @default 'hub' */
   readonly id?: string;
-  /** The maximum number of channels of a client. @default 100 */
+  /**
+   * The maximum number of channels of a client, and of its requests for older messages that are not
+   * answered yet.
+   * @default 100
+   */
   readonly maxChannels?: number;
   /** The maximum number of clients in a channel. @default 10_000 */
   readonly maxMembers?: number;

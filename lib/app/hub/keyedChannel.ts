@@ -129,7 +129,7 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
       chain(ready$, () => {
         const { after } = query;
         trim(content, limits, scheduler.now());
-        if (after === undefined) return readBackwards(content, query);
+        if (after === undefined || query.before) return readBackwards(content, query);
         if (after === 'start' || !log.isKnown) return readForwards(content, after, query);
         return chain(log.isKnown(channel, after), (isKnown) => readForwards(content, isKnown ? after : UNKNOWN, query));
       }),
@@ -239,10 +239,12 @@ function readForwards(
   return { epoch, last, entries, reached, isComplete, ...(end && { end }) };
 }
 
-function readBackwards(content: Content, { before, limit }: ChannelQuery): ChannelSlice {
+function readBackwards(content: Content, { after, before, limit }: ChannelQuery): ChannelSlice {
   const { epoch, last, live, end } = content;
   const isKnown = before === undefined || before.epoch === epoch;
-  const found = isKnown ? live.before(before?.offset ?? last + 1, limit) : [];
+  const until = before?.offset ?? last + 1;
+  const part = typeof after === 'object' ? live.after(after.offset, limit) : live.before(until, limit);
+  const found = isKnown ? part.filter(({ offset }) => offset < until) : [];
   const entries = found.map((entry) => entryOf(content, entry));
   return { epoch, last, entries, reached: last, isComplete: isKnown, ...(end && { end }) };
 }

@@ -22,22 +22,27 @@ const MIN_SIZE = 64;
  */
 export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
-  let replies: SentReply[] = [];
+  let replies: (SentReply | undefined)[] = [];
+  /** The index behind the latest failed reply: a full queue drops replies in their order. */
+  let next = 0;
   let maxSize = MIN_SIZE;
   return {
     add({ id }, request) {
       if (replies.length >= maxSize) {
         // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
         // urgent.
-        replies = wire.isPending ? replies.filter(({ id: sent }) => wire.isPending?.(sent) === true) : replies.slice(-MIN_SIZE / 2);
+        replies = wire.isPending ? replies.filter((sent) => sent && wire.isPending?.(sent.id)) : replies.slice(-MIN_SIZE / 2);
+        next = 0;
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
       }
       replies.push({ id, request });
     },
     onFailure({ id, error }) {
-      const failed = replies.find((reply) => reply.id === id);
+      const index = replies[next]?.id === id ? next : replies.findIndex((reply) => reply?.id === id);
+      const failed = replies[index];
       if (!failed) return;
-      replies = replies.filter((reply) => reply !== failed);
+      replies[index] = undefined;
+      next = index + 1;
       if (error && !isWireClosed(error)) onFailed(failed.request, error);
     },
   };
