@@ -30,7 +30,13 @@ function wireTo(source: Observable<string>, removed = 0): Wire {
     if (type === 'channel.join') timer(1).subscribe(() => join(payload as ChannelJoin));
   };
   const state = { status: 'connected', metrics: { uptime: 0 } };
-  return Object.assign(received$.asObservable(), { next, state, errors$: new Subject(), report: () => undefined }) as unknown as Wire;
+  return Object.assign(received$.asObservable(), {
+    next,
+    state,
+    errors$: new Subject(),
+    latency$: new Subject(),
+    report: () => undefined,
+  }) as unknown as Wire;
 }
 
 const at = (state: string): ChannelSnapshot<string> => ({ state, position: { epoch: 'e', offset: state.length } });
