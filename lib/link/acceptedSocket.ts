@@ -138,8 +138,8 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   }
 
   /**
-   * Reads on in the next turn of the event loop: Node would read up to 2 MiB of a socket at once. After
-   * frames that took long, other sockets have three times as much time before.
+   * Reads on in the next turn of the event loop: Node would read up to 2 MiB of a socket at once.
+   * After frames that took long, other sockets have three times as much time before.
    */
   #yield(): void {
     const spent = this.#spent;

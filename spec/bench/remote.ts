@@ -35,7 +35,8 @@ export function startRemote<Reports>(name: string, program: string, args: readon
     );
   return {
     pid: child.pid as number,
-    send: (message) => void child.send(message),
+    // A process that has exited receives nothing.
+    send: (message) => void child.send(message, () => undefined),
     reports,
     next: (kind) => firstValueFrom(reports(kind)),
     async stop() {

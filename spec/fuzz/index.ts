@@ -68,8 +68,10 @@ async function fuzzServer(): Promise<number> {
 async function fuzzApp(): Promise<number> {
   const { only, repeats, seconds } = values;
   const { faults, results } = await attackApp({ seconds: Number(seconds), seed, only, repeats: Number(repeats) });
-  for (const { name, stall, blocked, grown, kept, latency } of results)
-    console.log(`${name.padEnd(40)} ${stall} ms of CPU (${blocked} ms), ${grown} MiB more, ${kept} of the rate, 99 % within ${latency} ms`);
+  for (const { name, messages, stall, blocked, grown, kept, latency } of results)
+    console.log(
+      `${name.padEnd(40)} ${messages} messages, ${stall} ms of CPU (${blocked} ms), ${grown} MiB more, ${kept} of the rate, 99 % within ${latency} ms`,
+    );
   for (const fault of faults) console.error(fault);
   console.log(JSON.stringify({ attacks: results.length, seconds: Number(seconds), seed, failures: faults.length }));
   return faults.length;

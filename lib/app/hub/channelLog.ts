@@ -32,8 +32,8 @@ export interface ChannelQuery {
   /** Read backwards, from the message in front of this position. */
   readonly before?: ChannelPosition | undefined;
   /**
-   * The maximum number of messages. May be 0. A log may return fewer: the first ones of the part. The
-   * reader then reads on behind them.
+   * The maximum number of messages. May be 0. A log may return fewer: the first ones of the part.
+   * The reader then reads on behind them.
    */
   readonly limit: number;
   /**

@@ -10,8 +10,8 @@ const MAX_TIME = 6;
 /** The time after which the hub finds out whether it is another turn, in ms. */
 const MIN_TIME = MAX_TIME / 2;
 /**
- * The time between two turns of clients whose work takes longer, in ms: together they take a quarter
- * of the time.
+ * The time between two turns of clients whose work takes longer, in ms: together they take a
+ * quarter of the time.
  */
 const PAUSE = 3 * MAX_TIME;
 

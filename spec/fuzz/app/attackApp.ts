@@ -26,7 +26,9 @@ export interface AttackResult {
   readonly stall: number;
   /** The longest time between two ticks for which the event loop did not wait for a core, in ms. */
   readonly blocked: number;
-  /** How much the memory of the server grew, in MiB. */
+  /** The number of messages that the server received. */
+  readonly messages: number;
+  /** How much the memory of the server grew since the start, or since the time before the attack, whichever is more, in MiB. */
   readonly grown: number;
   /** The rate of the neighbour, compared with its rate before the attack. */
   readonly kept: number;
@@ -124,16 +126,17 @@ async function attack({ server, hostile, neighbour, baseline, name, time }: Atta
   // Ends the sessions of the attack before.
   await sampleOf(server, 'collect');
   const quiet = await neighbour.rate(QUIET * time);
-  await sampleOf(server, 'sample');
+  const before = await sampleOf(server, 'sample');
   hostile.send({ name, seed } satisfies AttackCommand);
   const loud = await neighbour.rate((1 - QUIET) * time);
-  const { stall, blocked, memory } = await sampleOf(server, 'sample');
+  const { stall, blocked, memory, messages } = await sampleOf(server, 'sample');
   hostile.send('end' satisfies AttackCommand);
   return {
     name,
+    messages,
     stall: Math.round(stall),
     blocked: Math.round(blocked),
-    grown: Math.round((memory - baseline) / 2 ** 20),
+    grown: Math.round((memory - Math.min(baseline, before.memory)) / 2 ** 20),
     kept: Math.round((100 * loud.rate) / Math.max(1, quiet.rate)) / 100,
     latency: Math.round(percentiles(loud.latencies).p99),
   };
@@ -145,8 +148,9 @@ async function sampleOf(server: Remote<ServerReports>, request: 'collect' | 'sam
   return sample;
 }
 
-function faultsOf({ name, stall, blocked, grown, kept }: AttackResult): readonly string[] {
+function faultsOf({ name, messages, stall, blocked, grown, kept }: AttackResult): readonly string[] {
   return [
+    ...(messages === 0 ? [`the server received no message: ${name}`] : []),
     ...(stall >= LIMITS.stall ? [`the event loop of the server stood still for ${stall} ms, and may for ${LIMITS.stall}: ${name}`] : []),
     ...(blocked >= LIMITS.blocked
       ? [`the event loop of the server was blocked for ${blocked} ms, and may be for ${LIMITS.blocked}: ${name}`]

@@ -6,11 +6,10 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { forkJoin, lastValueFrom, NEVER, of, range, startWith, timer, type Observable } from 'rxjs';
+import { catchError, EMPTY, filter, forkJoin, lastValueFrom, NEVER, of, range, startWith, take, tap, timer, type Observable } from 'rxjs';
 import { createMessage, hub, reply, type ChannelMember, type ClusterPresence, type Wire } from '../../../lib/index.js';
 import { lmdbChannelLog } from '../../../lib/node/index.js';
-import { listen } from '../../../lib/server/index.js';
+import { listen, type Principal, type ServerWire } from '../../../lib/server/index.js';
 import { BIG_CHANNELS, CROWDED, KEYED, type ServerSample } from './attacks.js';
 
 const [folder = '', sabotage = ''] = process.argv.slice(2);
@@ -30,7 +29,7 @@ function createMeter() {
     return { at: performance.now(), ran: ran / 1e6, waited: waited / 1e6 };
   };
   let last = clocks();
-  let sample: ServerSample = { stall: 0, blocked: 0, memory: 0 };
+  let sample: ServerSample = { stall: 0, blocked: 0, memory: 0, messages: 0 };
   const look = (): void => {
     const now = clocks();
     const [stall, blocked] = [now.ran - last.ran, now.at - last.at - TICK - (now.waited - last.waited)];
@@ -39,19 +38,24 @@ function createMeter() {
       stall: Math.max(sample.stall, stall),
       blocked: Math.max(sample.blocked, blocked),
       memory: Math.max(sample.memory, memory()),
+      messages: sample.messages,
     };
   };
   setInterval(look, TICK);
   return {
+    /** Counts a message of the hostile client. */
+    count: () => (sample = { ...sample, messages: sample.messages + 1 }),
     /** Returns the highest values since the last call. */
     take(): ServerSample {
       look();
       const taken = sample;
-      sample = { stall: 0, blocked: 0, memory: memory() };
+      sample = { stall: 0, blocked: 0, memory: memory(), messages: 0 };
       return taken;
     },
   };
 }
+
+const meter = createMeter();
 
 /** The members of other nodes: many, each with a state. */
 const members = Array.from({ length: 2_000 }, (_, index): ChannelMember => ({ id: `member${index}`, state: 'x'.repeat(500) }));
@@ -75,20 +79,29 @@ async function fill(): Promise<void> {
   }
 }
 
-function serve(wire: Wire): void {
+function serve(wire: ServerWire<Principal>): void {
   rooms.serve(wire);
   wire
     .pipe(
       reply({
         'test.echo': ({ payload }) => of(payload),
         'test.slow': () => timer(100),
-        'test.many': () => range(0, 10),
+        'test.many': () => range(0, 5),
       }),
     )
     .subscribe({ next: (message) => wire.next(message), error: () => undefined });
+  const hostile$ = wire.pipe(
+    tap(() => meter.count()),
+    catchError(() => EMPTY),
+  );
+  if (wire.principal.id === 'hostile') hostile$.subscribe();
   // Faults that the fuzz must find.
-  if (sabotage === 'crash') wire.subscribe({ next: ({ type }) => type === 'channel.leave' && process.exit(1), error: () => undefined });
-  if (sabotage === 'stall') wire.subscribe({ next: ({ type }) => type.startsWith('channel.') && wait(300), error: () => undefined });
+  const channels$ = hostile$.pipe(
+    filter(({ type }) => type.startsWith('channel.')),
+    take(1),
+  );
+  if (sabotage === 'crash') channels$.subscribe(() => process.exit(1));
+  if (sabotage === 'stall') channels$.subscribe(() => wait(300));
 }
 
 function wait(time: number): void {
@@ -105,8 +118,6 @@ listen(server, { connectionRate: false, authenticate }).subscribe((wire) => {
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
-await sleep(200);
-const meter = createMeter();
 process.on('message', (request) => {
   // What earlier attacks have left for the garbage collector is no part of the next one.
   if (request === 'collect') {

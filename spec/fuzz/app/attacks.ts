@@ -10,6 +10,8 @@ export interface ServerSample {
   readonly blocked: number;
   /** The anonymous memory of the process, in bytes. */
   readonly memory: number;
+  /** The number of messages of the hostile client. */
+  readonly messages: number;
 }
 
 /** Begins an attack. */

@@ -2,7 +2,6 @@
  * A hostile client, as a process of its own: node hostileClient.mjs <port>. It begins the attack that it receives over IPC, and ends it when it receives
  * none. It speaks the protocol of sessions, sends as much as the server takes, and opens another connection when one is closed.
  */
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subject } from 'rxjs';
 import { WebSocket } from 'ws';
@@ -27,9 +26,8 @@ async function run(attack: Attack, chance: Chance, ended: Promise<unknown>): Pro
   const manner = chance.oneOf(MANNERS);
   const numbered = chance.pick(4) > 0;
   const socket = new WebSocket(`ws://127.0.0.1:${port}/wire`, { perMessageDeflate: false });
-  const closed = once(socket, 'close');
-  if (process.env['DBG']) socket.on('close', (c, r) => console.error('closed', c, String(r), sent, allowed, received, manner, numbered));
-  socket.on('error', () => undefined);
+  // The close event follows each error.
+  const closed = new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve));
   let [sent, allowed, round, received] = [0, 0, 0, 0];
 
   const ack = (): void => socket.send(`["ack",${received},1024]`);
@@ -65,7 +63,7 @@ async function run(attack: Attack, chance: Chance, ended: Promise<unknown>): Pro
     if (first !== undefined && manner === 'acks') ack();
     send();
   });
-  await Promise.race([once(socket, 'open'), closed]);
+  await Promise.race([new Promise((resolve) => socket.on('open', resolve)), closed]);
   if (socket.readyState !== WebSocket.OPEN) return;
   socket.send(helloFrame({ pid: secret() }));
   const timers = [setInterval(send, 2), setInterval(() => manner === 'acks late' && socket.readyState === WebSocket.OPEN && ack(), 100)];
