@@ -122,17 +122,6 @@ describe.each(['LMDB', 'memory'])('a hub over a log in %s', (kind) => {
     expect(server.served[0]!.queued).toBeLessThan(30);
   });
 
-  it('knows the ids of all pages: a message that a client repeats is stored once', async () => {
-    const { url, texts, log } = await start();
-    const wire = connect({ link: webSocket(url) });
-    closers.push(() => wire.unsubscribe());
-    const room = channel(wire, 'big');
-    await room.send(note(texts.at(-1), `${COUNT - 1}`));
-    await room.send(note('another'));
-    const { last } = await lastValueFrom(asObservable(() => log.read('big', { limit: 1 })));
-    expect(last).toBe(COUNT + 1);
-  });
-
   it('answers all requests of a client that acks: complete, and in order', async () => {
     const { url, texts } = await start();
     const wire = connect({ link: webSocket(url) });
