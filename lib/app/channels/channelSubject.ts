@@ -40,8 +40,9 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   readonly #end$ = new ReplaySubject<void>(1);
   #listeners = 0;
 
-  constructor({ name, messages$, presence$, publish, send, guard }: ChannelParts) {
+  constructor(parts: ChannelParts) {
     super();
+    const { name, messages$, presence$, publish, send, guard } = parts;
     this.name = name;
     const guarded = <T>(source: Observable<T>): Observable<T> => {
       const open$ = source.pipe(takeUntil(this.#end$));
