@@ -39,7 +39,7 @@ export interface AttackResult {
 export interface AttackReport {
   /** A sentence for each broken limit. */
   readonly faults: readonly string[];
-  /** Those of them that no busy machine explains: a crash, a server that receives nothing, a blocked event loop, memory. */
+  /** Those of them that no busy machine explains: a crash, a blocked event loop, memory. */
   readonly hardFaults: readonly string[];
   readonly results: readonly AttackResult[];
 }
@@ -155,17 +155,17 @@ async function sampleOf(server: Remote<ServerReports>, request: 'collect' | 'sam
 }
 
 function faultsOf(result: AttackResult): readonly string[] {
-  const { name, stall, kept } = result;
+  const { name, messages, stall, kept } = result;
   return [
     ...hardFaultsOf(result),
+    ...(messages === 0 ? [`the server received no message: ${name}`] : []),
     ...(stall >= LIMITS.stall ? [`the event loop of the server stood still for ${stall} ms, and may for ${LIMITS.stall}: ${name}`] : []),
     ...(kept < LIMITS.kept ? [`the neighbour kept ${kept} of its rate, and must keep ${LIMITS.kept}: ${name}`] : []),
   ];
 }
 
-function hardFaultsOf({ name, messages, blocked, grown }: AttackResult): readonly string[] {
+function hardFaultsOf({ name, blocked, grown }: AttackResult): readonly string[] {
   return [
-    ...(messages === 0 ? [`the server received no message: ${name}`] : []),
     ...(blocked >= LIMITS.blocked
       ? [`the event loop of the server was blocked for ${blocked} ms, and may be for ${LIMITS.blocked}: ${name}`]
       : []),
