@@ -49,7 +49,7 @@ describe('the stores of a cluster, whatever happens', () => {
       // The stories have the faults that they are about.
       for (const count of Object.values(totals)) expect(count).toBeGreaterThan(STORIES / 2);
     },
-    STORIES * 100,
+    STORIES * 300,
   );
 
   it.each(CLUSTER_MUTANTS.map((mutant) => [mutant.why, mutant] as const))(
