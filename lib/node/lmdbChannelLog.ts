@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { catchError, defer, from, merge, noop, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { catchError, defer, from, isObservable, merge, noop, of, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
 import { endedError, readEnd } from '../app/channels/channelPayloads.js';
+import { appendOnce } from '../app/hub/appendOnce.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
 import { msgpack } from '../codec/msgpack.js';
 import { ChannelEndedError, StoreError } from '../errors.js';
@@ -73,7 +74,7 @@ const OPTIONS: OptionNames<LmdbChannelLogOptions> = {
 const RETENTION: OptionNames<ChannelRetention> = { messages: true, bytes: true, age: true };
 
 /** A log of channels in LMDB. */
-export interface LmdbChannelLog extends Required<Omit<ChannelLog, 'dropsRepeats'>> {
+export interface LmdbChannelLog extends Required<ChannelLog> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): ChannelSlice;
   compact(channel: string, entry: Required<ChannelEntry>): Observable<void>;
@@ -97,7 +98,7 @@ const MAX_ID = 2 ** 47;
  * An append emits its position when the message survives a power failure, and the tails emit the
  * message then. All appends that arrive during a flush share the next one, in their order. The
  * tails receive the messages of this process only, so one process may use a folder; several logs of
- * that process may. Several servers need `natsChannelLog`.
+ * that process may, and store a repeat once. Several servers need `natsChannelLog`.
  *
  * The log removes old messages when it writes, a bounded number in each transaction, and never
  * returns expired ones. The file grows as needed and never shrinks.
@@ -141,7 +142,13 @@ export function lmdbChannelLog(options: LmdbChannelLogOptions): LmdbChannelLog {
   };
   const begin = (): ChannelEdit => editChannels(rows);
   const writer = createChannelWriter({ environment, begin, maxPending, onSettled: () => channelTails.emit() });
-  return createLmdbChannelLog({ environment, rows, writer, faults$ });
+  const log = createLmdbChannelLog({ environment, rows, writer, faults$ });
+  const once = appendOnce(log, scheduler, environment);
+  const append: LmdbChannelLog['append'] = (channel, message) => {
+    const position = once(channel, message);
+    return isObservable(position) ? position : of(position);
+  };
+  return { ...log, dropsRepeats: true, append };
 }
 
 interface LmdbChannelLogParts {
@@ -151,7 +158,7 @@ interface LmdbChannelLogParts {
   readonly faults$: Subject<StoreError>;
 }
 
-function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChannelLogParts): LmdbChannelLog {
+function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChannelLogParts): Omit<LmdbChannelLog, 'dropsRepeats'> {
   const { databases, channelTails, path } = environment;
   const codec = createEntryCodec(rows.onCorrupt);
   const reader: ChannelReaderOptions = { ...rows, decode: (data) => codec.decode(data), now: () => rows.clock.now() };

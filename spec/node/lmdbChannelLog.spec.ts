@@ -40,6 +40,17 @@ describe('lmdbChannelLog', () => {
 
   channelLogContract(() => open());
 
+  it('stores a repeat once, also if another log of its folder has stored the first one', async () => {
+    const path = folder();
+    const [one, two] = [open({ path }), open({ path })];
+    const { add } = asked(two);
+    await add('a', 'before');
+    const message = note('once', 'id');
+    const position = await firstValueFrom(one.append('a', message));
+    const again = await firstValueFrom(two.append('a', message));
+    expect([again, textsOf((await asked(two).start('a')).entries)]).toEqual([position, ['before', 'once']]);
+  });
+
   describe('opened again', () => {
     it('continues with its offsets, epochs, messages, and limits of channels', async () => {
       const path = folder();

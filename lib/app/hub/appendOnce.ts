@@ -5,6 +5,7 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelSlice } from './channelLog.js';
 import { repeatKeyOf } from './publisherMark.js';
+import { readLatest } from './readLatest.js';
 
 /** The maximum number of channels whose ids are kept. Another one costs a read. */
 const MAX_CHANNELS = 10_000;
@@ -12,36 +13,42 @@ const MAX_CHANNELS = 10_000;
 const MAX_IDS = 262_144;
 const MIN_IDS = 64;
 const MAX_READ = 1_024;
-/** The maximum number of reads for the ids of a channel: a log returns a page of bounded size. */
-const MAX_PAGES = 16;
-
 /** The ids of the latest messages of a channel. The offsets are those of one epoch. */
 interface KnownIds {
   epoch: string;
   offsets: RecentOffsets;
 }
 
+interface RecentMessages {
+  /** The ids of each channel, the one that was not used for the longest time first. */
+  readonly known: Map<string, MaybeAsync<KnownIds>>;
+  /** The messages that the log has not stored yet. */
+  readonly pending: Map<string, Observable<ChannelPosition>>;
+}
+
+/** The recent messages of each storage: several logs, and several hubs, may append to one. */
+const recentMessages = new WeakMap<object, RecentMessages>();
+
+function recentMessagesOf(storage: object): RecentMessages {
+  const found = recentMessages.get(storage) ?? { known: new Map(), pending: new Map() };
+  recentMessages.set(storage, found);
+  return found;
+}
+
 /**
  * Returns an `append` that stores a repeat of a recent message once, and returns its position: a
  * client that has lost its session publishes again what the log may have, and so does the relay of
  * a server that was restarted. It reads the ids of a channel from the log once, at its first
- * message, and keeps them: of up to 10,000 channels, 64 to 2,048 each. It reads 16 pages at most.
+ * message, and keeps them: of up to 10,000 channels, 64 to 2,048 each.
+ *
+ * @param storage Identifies the place where the log stores. Logs of the same storage share the ids.
  */
-export function appendOnce(log: ChannelLog, scheduler: SchedulerLike): ChannelLog['append'] {
+export function appendOnce(log: ChannelLog, scheduler: SchedulerLike, storage: object = log): ChannelLog['append'] {
   if (log.dropsRepeats) return (channel, message) => log.append(channel, message);
-  /** The ids of each channel, the one that was not used for the longest time first. */
-  const known = new Map<string, MaybeAsync<KnownIds>>();
-  /** The messages that the log has not stored yet. */
-  const pending = new Map<string, Observable<ChannelPosition>>();
+  const { known, pending } = recentMessagesOf(storage);
 
   const limit = (): number => Math.max(MIN_IDS, Math.min(MAX_READ, Math.ceil(MAX_IDS / 2 / known.size)));
   const newOffsets = (): RecentOffsets => createRecentOffsets(Infinity, limit, scheduler);
-  /** Reads backwards until `left` messages are read. */
-  const read = (channel: string, pages: readonly ChannelSlice[], left: number): MaybeAsync<readonly ChannelSlice[]> =>
-    chain(log.read(channel, { before: pages[0]?.entries[0], limit: left }), (page) => {
-      const [found, rest] = [[page, ...pages], left - page.entries.length];
-      return page.entries.length === 0 || rest <= 0 || found.length === MAX_PAGES ? found : read(channel, found, rest);
-    });
   const idsIn = (pages: readonly ChannelSlice[]): KnownIds => {
     const epoch = pages.at(-1)?.epoch ?? '';
     const offsets = newOffsets();
@@ -49,7 +56,7 @@ export function appendOnce(log: ChannelLog, scheduler: SchedulerLike): ChannelLo
     return { epoch, offsets };
   };
   const load = (channel: string): MaybeAsync<KnownIds> => {
-    const ids = chain(read(channel, [], limit()), idsIn);
+    const ids = chain(readLatest(log, channel, { min: MIN_IDS, max: limit() }), idsIn);
     if (!isLater(ids)) return ids;
     const loaded$ = asObservable(() => ids).pipe(shareReplay(1));
     loaded$.subscribe({
