@@ -13,6 +13,7 @@ export class Violation extends Error {
 
 /** The close codes of a session (section 9). */
 export const NO_COMMON_CODEC = 1003;
+export const TRY_AGAIN = 1013;
 export const VIOLATION = 4400;
 export const HANDSHAKE_TIMEOUT = 4408;
 export const MISSING = 4410;

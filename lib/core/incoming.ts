@@ -1,7 +1,9 @@
 import type { Message } from '../message/types.js';
 import { invalid, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
+import type { InboxWriter } from './inboxWriter.js';
 import { Progress, type ReceivedRejection } from './progress.js';
 import { NONE, type Outputs, type SessionOptions } from './sessionTypes.js';
+import type { Cursor } from './storedTypes.js';
 
 /** The maximum number of batches before an ack is sent, whatever wait they allow. */
 const MAX_UNACKED_BATCHES = 64;
@@ -13,6 +15,8 @@ const MAX_UNACKED_BATCHES = 64;
 export class Incoming {
   /** The progress of the current numbering of the other side. */
   progress = new Progress();
+  /** Stores the progress, if there is an inbox. */
+  inbox: InboxWriter | undefined;
   /** Whether an ack is to be sent with the next batch, and whether it must be sent at once. */
   isAckOwed = false;
   isAckDue = false;
@@ -71,12 +75,13 @@ export class Incoming {
   }
 
   /**
-   * Begins with another numbering: messages that are not processed yet belong to the former
-   * progress.
+   * Begins with another numbering, or with the stored progress of one: messages that are not
+   * processed yet belong to the former progress.
    */
-  begin(): void {
-    this.progress = new Progress();
-    this.#rx = this.#ackedDone = this.#promptUpTo = this.#acceptedSize = 0;
+  begin(cursor?: Cursor, key?: string): void {
+    this.progress = new Progress(cursor, key);
+    this.#rx = this.#ackedDone = this.progress.done;
+    this.#promptUpTo = this.#acceptedSize = 0;
     this.#accepted = NONE;
     this.#skipped = undefined;
   }
@@ -122,11 +127,13 @@ export class Incoming {
     const undecoded: number[] = messages ? NONE : [];
     for (let number = this.#rx + 1; number <= last; number = this.#rx + 1) {
       this.#rx = number;
+      // A message that was processed before a restart is not delivered again.
+      if (progress.has(number)) continue;
       if (!messages) undecoded.push(number);
       else this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
       if (this.#skipped) this.#takeSkipped();
     }
-    if (!messages) this.#outputs.add({ kind: 'undecodable', numbers: undecoded, count, body, progress });
+    if (undecoded.length > 0) this.#outputs.add({ kind: 'undecodable', numbers: undecoded, count, body, progress });
   }
   /** Delivers messages without numbers. */
   deliver(messages: readonly Message[], source: string): void {
@@ -165,7 +172,11 @@ export class Incoming {
   }
   #takeSkipped(): void {
     const before = this.#rx;
-    while (this.#skipped?.delete(this.#rx + 1)) this.progress.add(++this.#rx);
+    while (this.#skipped?.delete(this.#rx + 1)) {
+      const number = ++this.#rx;
+      if (this.inbox) this.inbox.add(number, this.progress);
+      else this.progress.add(number);
+    }
     if (this.#skipped?.size === 0) this.#skipped = undefined;
     if (this.#rx === before) return;
     this.demandAck();
@@ -179,6 +190,8 @@ export class Incoming {
     if (number === 0) return;
     progress.add(number, rejection);
     if (progress !== this.progress || progress.done <= this.#ackedDone) return;
+    // Messages that were processed before a restart are accepted with those in front of them.
+    while (this.#rx < progress.done) this.#skipped?.delete(++this.#rx);
     if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
     this.isAckOwed = true;
     this.#processedAt = now;

@@ -36,7 +36,7 @@ export class MessageQueue {
     return filled[0] as Queued[];
   }
 
-  /** Puts messages of one kind back in front of all others. */
+  /** Puts messages back in front of all others. */
   putBack(messages: readonly Message[]): void {
     this.#putBack = [...messages, ...this.#putBack];
     this.size += messages.length;
@@ -47,9 +47,14 @@ export class MessageQueue {
    * first of them. A message for which `isGone` returns true is left out.
    */
   take(most: number, isAlike: (message: Message, first: Message) => boolean, isGone: (message: Message) => boolean): Message[] {
-    const taken = this.#putBack.splice(0, most);
-    this.size -= taken.length;
-    if (taken.length > 0) return taken;
+    const [head] = this.#putBack;
+    if (head) {
+      const other = this.#putBack.findIndex((message) => !isAlike(message, head));
+      const back = this.#putBack.splice(0, Math.min(most, other < 0 ? this.#putBack.length : other));
+      this.size -= back.length;
+      return back;
+    }
+    const taken: Message[] = [];
     for (let priority = 3; priority >= 0; priority--) {
       const lane = this.#lanes[priority] as Queued[];
       let count = 0;

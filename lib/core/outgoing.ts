@@ -5,10 +5,21 @@ import type { Agreement } from './clientHandshake.js';
 import { invalid, isAbove, skipFrames, MAX_BATCH, MAX_WAIT, WAIT_UNIT, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
 import { lastOf, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
+import type { OutboxWriter } from './outboxWriter.js';
 import type { RejectionFields } from './progress.js';
 import { ReceivedRejections } from './receivedRejections.js';
 import { SendWindow } from './sendWindow.js';
-import { NONE, pushed, type Body, type Outcome, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import {
+  NONE,
+  pushed,
+  type Body,
+  type Outcome,
+  type Outputs,
+  type SessionCodec,
+  type SessionEvent,
+  type SessionOptions,
+} from './sessionTypes.js';
+import type { OutboxHead } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 
 /** The bytes that a body leaves for the header of its frame. */
@@ -26,6 +37,8 @@ export class Outgoing {
   acked = 0;
   /** The highest number that was sent over this connection, or was accepted before it opened. */
   tail = 0;
+  /** The highest number that the other side had accepted when this connection began. */
+  accepted = 0;
   /** Whether the application waits for acks. */
   isWatched = false;
   /** Whether the other side has acked something over this connection. */
@@ -33,6 +46,8 @@ export class Outgoing {
   /** Whether nothing with a number may be sent before the first ack of this connection. */
   isPaused = false;
   codec: SessionCodec | undefined;
+  /** Stores the messages until they are acked, if there is an outbox. */
+  outbox: OutboxWriter | undefined;
   /** The level of messages that choose none. That of a server is the level of its client. */
   delivery: Delivery;
   /** The limits of the other side for a frame. */
@@ -44,6 +59,8 @@ export class Outgoing {
   #batches: OutgoingBatch[] = NONE;
   /** The highest number that is assigned. */
   #last = 0;
+  /** Whether `acked` is the `rx` of a discontinuity, and no ack has come since. */
+  #hasRenumbered = false;
   /** All messages without an outcome, by id. */
   #pending: Map<string, Message> | undefined;
   #queue: MessageQueue | undefined;
@@ -81,6 +98,27 @@ export class Outgoing {
   get isEmpty(): boolean {
     return this.#pending === undefined || this.#pending.size === 0;
   }
+  /** The highest number that is assigned. */
+  get last(): number {
+    return this.#last;
+  }
+  /** All batches that are not acked, in order. */
+  get batches(): readonly OutgoingBatch[] {
+    return this.#batches;
+  }
+  /** Whether an ack must come because of a discontinuity. */
+  get isPausedByNumbers(): boolean {
+    return this.#hasRenumbered;
+  }
+  /** The first batch that was sent over this connection, and was not accepted before. */
+  get head(): OutgoingBatch | undefined {
+    const index = this.#batches.findIndex((batch) => lastOf(batch) > this.accepted);
+    return index < this.#next ? this.#batches[index] : undefined;
+  }
+  /** The numbers that may be sent behind the last ack. */
+  get credit(): number {
+    return Math.max(0, this.#window.limit - this.acked);
+  }
   /** Whether an ack must come. */
   get isWaiting(): boolean {
     return this.sent > this.acked || this.isPaused;
@@ -105,9 +143,31 @@ export class Outgoing {
     this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
     return true;
   }
-  /** Ends all messages that have no outcome. */
+  isPending(id: string): boolean {
+    return this.#pending?.has(id) === true;
+  }
+  /** Ends all messages that have no outcome, and that no outbox keeps. */
   close(): void {
-    for (const message of [...this.pending]) this.end(message, 'closed');
+    for (const message of [...this.pending]) {
+      const outcome = this.outbox ? this.outbox.outcomeOf(message.id) : 'closed';
+      if (outcome) this.end(message, outcome);
+    }
+  }
+
+  /**
+   * Continues with the batches that another owner of the outbox has left, from the number behind
+   * `acked` to `last`.
+   */
+  restore({ acked, last, mark, isPaused, skips }: OutboxHead, batches: OutgoingBatch[]): void {
+    this.acked = this.tail = acked;
+    this.#last = last;
+    this.sent = Math.max(acked, Math.min(mark, last));
+    this.#hasRenumbered = this.isPaused = isPaused;
+    this.#batches = batches;
+    const pending = (this.#pending ??= new Map<string, Message>());
+    const gone = new Set(skips);
+    for (const { first, messages } of batches)
+      messages.forEach((message, index) => first + index > acked && !gone.has(first + index) && pending.set(message.id, message));
   }
 
   // ---- Opening a connection (section 7)
@@ -129,13 +189,13 @@ export class Outgoing {
     this.maxBatch = Math.min(MAX_BATCH, limits.maxBatch ?? MAX_BATCH);
     this.#checkedUpTo = 0;
     this.#rejections.attach();
-    this.tail = rx;
+    this.tail = this.accepted = rx;
     // The other side may have processed numbers that this side has lost: then `top` is above
     // `sent`.
     const isContinued = !isOtherCodec && (isKnown || this.sent === 0) && rx >= this.acked && rx <= this.sent && top <= this.sent;
     if (isContinued) this.#refit(rx, hasOtherLimits);
     else this.#renumber(rx, top, isFresh);
-    this.isPaused = window === 0 || (!isContinued && rx > 0);
+    this.isPaused = window === 0 || this.#hasRenumbered;
     this.#window.open(this.acked, window, bytes);
     this.#next = 0;
     for (const batch of this.#batches) {
@@ -156,16 +216,18 @@ export class Outgoing {
     this.#encoding = undefined;
     this.#rejections.clear();
     this.acked = this.#last = rx;
+    this.#hasRenumbered = rx > 0;
     // Numbers that the other side has processed are not used again. They count as sent.
     while (this.#last < top) this.#append(skippedBatch(this.#last + 1, Math.min(MAX_BATCH, top - this.#last)));
     this.sent = this.#last;
     for (const batch of batches) {
       const { level, first } = batch;
-      const messages = batch.messages.filter(({ id }) => this.#pending?.has(id));
+      const messages = batch.messages.filter(({ id }) => this.isPending(id));
       const mayHaveArrived = lastOf(batch) <= sent || first <= top;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
       else if (messages.length > 0) this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined });
     }
+    this.outbox?.renumbered();
   }
 
   /**
@@ -176,11 +238,15 @@ export class Outgoing {
     const wrong = new Set(this.#batches.filter((batch) => lastOf(batch) > rx && !this.#isWithinLimits(batch, hasOtherLimits)));
     if (wrong.size === 0) return;
     this.#encoding = undefined;
-    this.#batches = this.#batches.flatMap((batch) => (wrong.has(batch) ? smallerBatches(batch, rx, this.maxBatch) : [batch]));
+    this.outbox?.refitted();
+    this.#batches = this.#batches.flatMap((batch) =>
+      wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch) : [batch],
+    );
   }
-  #isWithinLimits({ first, count, messages, body }: OutgoingBatch, hasOtherLimits: boolean): boolean {
+  #isWithinLimits(batch: OutgoingBatch, hasOtherLimits: boolean): boolean {
+    const { first, count, messages, body } = batch;
     if (messages.length === 0 || body === undefined) return true;
-    if (count > this.maxBatch || !this.fits(body)) return false;
+    if (count > this.maxBatch || !this.fits(body) || this.outbox?.mustSplit(batch)) return false;
     return !hasOtherLimits || (this.codec?.isAsync !== true && this.encodeNow(messages, first) !== undefined);
   }
 
@@ -204,16 +270,24 @@ export class Outgoing {
   next(date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
-      if (this.isPaused) return undefined;
-      const batch = this.#batches[this.#next] ?? this.#fill(date);
-      if (!batch || (this.tail > this.acked && !this.#window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
+      const batch = this.sendable(date);
+      if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
         this.#checkedUpTo = lastOf(batch);
         if (this.#skip(batch, date)) continue;
       }
       if (batch.body !== undefined) return batch;
-      if (!this.#encode(batch)) return undefined;
+      if (!this.encode(batch)) return undefined;
     }
+  }
+  /** Returns the next batch, if the other side has room for it. */
+  sendable(date: number): OutgoingBatch | undefined {
+    if (this.isPaused) return undefined;
+    // Without a batch in flight, a message is sent whatever the credit.
+    const free = Math.max(this.tail <= this.acked ? 1 : 0, this.#window.limit - this.#last);
+    const batch = this.#batches[this.#next] ?? (this.outbox ? undefined : this.fill(free, date));
+    const hasRoom = batch && (this.tail <= this.acked || this.#window.hasRoom(lastOf(batch), sizeOf(batch)));
+    return hasRoom ? batch : undefined;
   }
   took(batch: OutgoingBatch): void {
     this.#next++;
@@ -222,10 +296,11 @@ export class Outgoing {
     this.sent = Math.max(this.sent, this.tail);
   }
 
-  /** Assigns numbers to the next messages of one level (section 5, rules 1 to 3). */
-  #fill(date: number): OutgoingBatch | undefined {
-    // Without a batch in flight, a message is sent whatever the credit.
-    const free = Math.min(this.maxBatch, Math.max(this.tail <= this.acked ? 1 : 0, this.#window.limit - this.#last));
+  /**
+   * Assigns numbers to the next messages of one level, at most `most` (section 5, rules 1 to 3).
+   */
+  fill(most: number, date: number): OutgoingBatch | undefined {
+    const free = Math.min(this.maxBatch, most);
     while (free > 0 && (this.#gone > 0 || this.queued > 0)) {
       const first = this.#last + 1;
       if (this.#gone > 0) {
@@ -244,6 +319,16 @@ export class Outgoing {
     return this.#queue?.take(most, isAlike, isGone) ?? NONE;
   }
 
+  /** Takes the numbers above `last` back: nothing of them was sent. */
+  takeBack(last: number): void {
+    const from = this.#batches.findIndex(({ first }) => first > last);
+    const taken = from < 0 ? NONE : this.#batches.splice(from);
+    this.#last = last;
+    this.#encoding = undefined;
+    for (const { count, messages } of taken) if (messages.length === 0) this.#gone += count;
+    this.#queue?.putBack(taken.flatMap(({ messages }) => messages).filter(({ id }) => this.isPending(id)));
+  }
+
   /**
    * Skips the numbers of a batch whose messages have expired, or are gone (section 5, rule 7).
    * Returns whether there are any.
@@ -254,7 +339,7 @@ export class Outgoing {
     const numbers: number[] = [];
     for (let number = start; number < first + count; number++) {
       const message = messages[number - first];
-      if (!message || !this.#pending?.has(message.id) || this.expire(message, date)) numbers.push(number);
+      if (!message || !this.isPending(message.id) || this.expire(message, date)) numbers.push(number);
     }
     const last = numbers.at(-1);
     if (last === undefined) return false;
@@ -275,8 +360,14 @@ export class Outgoing {
 
   // ---- Encoding
 
+  /** Gives up the messages of a batch that have expired. Returns their numbers. */
+  expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
+    if (this.#checkedUpTo >= first) return NONE;
+    return messages.flatMap((message, index) => (first + index > this.acked && this.expire(message, date) ? first + index : NONE));
+  }
+
   /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
-  #encode(batch: OutgoingBatch): boolean {
+  encode(batch: OutgoingBatch): boolean {
     const { codec } = this;
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
     else this.#encodedBatch(batch, this.encodeNow(batch.messages, batch.first));
@@ -312,11 +403,12 @@ export class Outgoing {
     if (index < 0) return;
     const { first, count, messages, level } = batch;
     if (body !== undefined && this.fits(body)) batch.body = body;
-    else if (index === this.#batches.length - 1 && first > this.sent) this.#shorten(batch);
+    else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
     else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {
       this.#batches[index] = { first, count, messages: NONE, level, body: '' };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
+      this.outbox?.skip(first);
       this.end(messages[0] as Message, 'unsendable');
     }
   }
@@ -360,8 +452,9 @@ export class Outgoing {
     this.#rejections.acked(done);
     this.acked = done;
     this.tail = Math.max(this.tail, done);
-    this.isPaused = false;
+    this.isPaused = this.#hasRenumbered = false;
     this.#window.acked(done, credit);
+    this.outbox?.acknowledged();
   }
   #settle({ first, messages }: OutgoingBatch, done: number): void {
     const end = Math.min(messages.length, done + 1 - first);
@@ -378,13 +471,16 @@ export class Outgoing {
   }
   /** Returns whether a message has expired, and gives it up. */
   expire(message: Message, date: number): boolean {
-    if (message.ttl === undefined || !isExpired(message, date)) return false;
+    if (message.ttl === undefined || !isExpired(message, date) || !this.isPending(message.id)) return false;
     this.end(message, 'expired');
     return true;
   }
   end(message: Message, outcome: Outcome, rejection?: RejectionFields): void {
     if (!this.#pending?.delete(message.id)) return;
     const isSuccess = outcome === 'acked' || outcome === 'sent';
-    if (this.isWatched || !isSuccess) this.#outputs.add({ kind: 'outcome', message, outcome, rejection });
+    const isTold = this.isWatched || !isSuccess;
+    const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection } : undefined;
+    if (this.outbox?.ended(message.id, event)) return;
+    if (event) this.#outputs.add(event);
   }
 }

@@ -1,3 +1,5 @@
+import type { Cursor } from './storedTypes.js';
+
 /**
  * A rejected message: its number, and what the other side reports of it (protocol, "Rejections").
  */
@@ -13,6 +15,9 @@ export interface ReceivedRejection {
 export const MAX_CODE = 64;
 export const MAX_REASON = 200;
 
+/** The progress before the first message. */
+export const START: Cursor = { done: 0, finished: [], rejections: [] };
+
 /**
  * Which messages of one numbering of the other side are processed. A message keeps the progress
  * that it was delivered with: when the other side begins another numbering, it counts no more.
@@ -21,9 +26,25 @@ export class Progress {
   /** All messages up to this number are processed. */
   done = 0;
   /** The rejections that the other side may not know, in the order of their messages' ends. */
-  readonly rejections: RejectionFields[] = [];
+  readonly rejections: RejectionFields[];
   /** The processed numbers above `done`. */
   #above: Set<number> | undefined;
+
+  /** The key of the numbering in the inbox. */
+  readonly key: string;
+
+  /** @param cursor The stored progress to continue. */
+  constructor({ done, finished, rejections }: Cursor = START, key = '') {
+    this.key = key;
+    this.done = done;
+    this.#above = finished.length > 0 ? new Set(finished) : undefined;
+    this.rejections = [...rejections];
+  }
+
+  /** The progress as an inbox stores it. */
+  get cursor(): Cursor {
+    return { done: this.done, finished: [...(this.#above ?? [])].sort((one, other) => one - other), rejections: [...this.rejections] };
+  }
 
   has(number: number): boolean {
     return number <= this.done || this.#above?.has(number) === true;

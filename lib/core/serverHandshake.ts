@@ -102,6 +102,8 @@ export interface ClientRecord {
   readonly epoch: number;
   readonly n: number;
   readonly sid: string;
+  /** The name of the codec of the session. */
+  readonly codec: string;
   /** The token of the last welcome. */
   readonly token: string;
   /**
@@ -171,9 +173,10 @@ export class ServerHandshake {
    * @param rx The highest number that the server has accepted, and the highest one that it has
    *   accepted or processed.
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
+   * @param window 0 if the client may not send before the first ack.
    */
-  welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined): string {
-    const { id, window, bytes, maxFrame, pingInterval, secret } = this.#options;
+  welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined, window: number): string {
+    const { id, bytes, maxFrame, pingInterval, secret } = this.#options;
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
@@ -183,6 +186,7 @@ export class ServerHandshake {
       epoch,
       n,
       sid: isResumed ? record.sid : secret(22),
+      codec: codec.name,
       token: secret(43),
       former: tokens[0] ?? '',
       isConfirmed: isKnown,

@@ -8,7 +8,9 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { Progress, ReceivedRejection } from './progress.js';
-import { refusalOf, ServerHandshake, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import { refusalOf, ServerHandshake, WRONG_TOKEN, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import type { SessionStores } from './sessionStores.js';
+import type { RestoredState, StoreFault } from './storedTypes.js';
 import { Outputs, type Body, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
 
 /** How many frames without effect a client may send between two checks. */
@@ -20,8 +22,9 @@ const MAX_IDLE_FRAMES = 2_000;
  * - `greeted`: it was sent, and its answer is missing.
  * - `agreed`: messages travel.
  * - `leaving`: a bye was sent or has arrived; nothing new is sent.
+ * - `over`: the session has ended.
  */
-type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving';
+type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving' | 'over';
 
 /**
  * One side of a session over one connection after the other (docs/protocol.md). It does no IO, and
@@ -42,6 +45,8 @@ export class SessionCore {
   returnAt = 0;
   /** Whether the other side has sent a bye. */
   hasLeft = false;
+  /** Whether all messages have their outcomes, after the end. */
+  isEnded = false;
   readonly #options: SessionOptions;
   readonly #outputs = new Outputs();
   readonly #decoder: BatchDecoder;
@@ -49,6 +54,8 @@ export class SessionCore {
   readonly #identity: ClientIdentity | undefined;
   /** That of a server; a client has none. */
   readonly #server: ServerHandshake | undefined;
+  /** A session without stores has none. */
+  readonly #stores: SessionStores | undefined;
   #phase: Phase = 'closed';
   #codec: SessionCodec | undefined;
   /** The welcome that a server is to send. */
@@ -62,14 +69,32 @@ export class SessionCore {
   /** Whether a client has still to answer a bye. */
   #owesBye = false;
 
-  /** @param identity That of a client. A server has none. */
-  constructor(options: SessionOptions, identity?: ClientIdentity) {
+  /**
+   * @param identity That of a client. A server has none.
+   * @param stores If there are any, {@link restore} must follow.
+   */
+  constructor(options: SessionOptions, identity?: ClientIdentity, stores?: SessionStores) {
     this.#options = options;
     this.#identity = identity;
+    this.#stores = stores;
     this.#server = identity ? undefined : new ServerHandshake(options);
     this.outgoing = new Outgoing(options, this.#outputs);
     this.incoming = new Incoming(options, this.#outputs);
     this.#decoder = new BatchDecoder(options, this.#outputs);
+    if (identity) this.outgoing.codec = options.codecs[0];
+    stores?.join({ outgoing: this.outgoing, incoming: this.incoming, outputs: this.#outputs });
+  }
+  /** Continues with the stored state. */
+  restore(state: RestoredState): void {
+    const { record, outbox } = state;
+    const { codecs } = this.#options;
+    if (record && this.#server) {
+      this.#codec = this.outgoing.codec = codecs.find(({ name }) => name === record.codec);
+      // A server that has lost the messages of the session has not begun it.
+      this.#server.record = { ...record, hasBegun: record.hasBegun && outbox?.ticket?.sid === record.sid };
+    }
+    if (this.#identity) this.#identity.hasProgress = state.cursor !== undefined;
+    this.#stores?.restore(state, codecs);
   }
 
   // ---- Outputs
@@ -99,11 +124,16 @@ export class SessionCore {
   }
   /** Whether all messages of both directions are finished, as far as they were sent. */
   get isDrained(): boolean {
-    return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained;
+    return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained && this.#stores?.isIdle !== false;
   }
 
-  /** Returns the next frame for the other side; undefined if there is none now. */
+  /**
+   * Returns the next frame for the other side; undefined if there is none now. With stores, it
+   * decides what is written, too, also without a connection. It takes nothing before all that the
+   * frame depends on is stored.
+   */
   transmit(now: number, date: number): Body | undefined {
+    if (this.#phase === 'over' || this.#stores?.prepare(date, this.#phase === 'agreed') === false) return undefined;
     if (this.#phase === 'opened') return this.#greeting();
     if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
     if (this.#phase === 'agreed') {
@@ -151,9 +181,15 @@ export class SessionCore {
   send(message: Message): boolean {
     return this.outgoing.send(message);
   }
-  /** A message that was delivered is processed, or rejected. */
-  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection): void {
-    this.incoming.processed(number, progress, now, rejection);
+  /**
+   * A message that was delivered is processed, or rejected.
+   *
+   * @param effect What the inbox stores with it.
+   */
+  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection, effect?: unknown): void {
+    const inbox = this.#stores?.inbox;
+    if (inbox) inbox.add(number, progress, rejection, effect);
+    else this.incoming.processed(number, progress, now, rejection);
   }
   /** A server accepts a token for so many ms. */
   renewed(expires: number | undefined, now: number): void {
@@ -167,16 +203,40 @@ export class SessionCore {
   leave(retryAfter: number): void {
     this.#byeAfter = retryAfter;
   }
-  /** Ends the session: messages without an outcome get one. */
+  /**
+   * Ends the session. Messages without an outcome get one, as soon as no write of the outbox is
+   * without an answer: the messages that the outbox holds are for its next owner.
+   */
   end(): void {
+    if (this.#phase === 'over') return;
     this.closed();
+    this.#phase = 'over';
+    this.#finish();
+  }
+  #finish(): void {
+    if (this.isEnded || this.#stores?.isWriting) return;
+    this.isEnded = true;
     this.outgoing.close();
+  }
+  /** Answers a write. */
+  answered(id: number, now: number, fault?: StoreFault): void {
+    const stores = this.#stores as SessionStores;
+    if (this.#phase === 'over') {
+      stores.answeredLate(id, fault);
+      this.#finish();
+      return;
+    }
+    const store = stores.answered(id, fault, now);
+    if (!store || !fault) return;
+    this.end();
+    this.#outputs.add({ kind: 'store-failed', store, fault });
   }
 
   // ---- Inputs of the connection
 
   /** A client has a connection. */
   opened(now: number): void {
+    if (this.#phase === 'over') return;
     this.#phase = 'opened';
     this.hasLeft = this.#owesBye = false;
     this.keepalive.open(now + this.#options.handshakeTimeout);
@@ -193,11 +253,17 @@ export class SessionCore {
     const codec = server.codecFor(hello, this.#codec);
     if (!codec) return frames.NO_COMMON_CODEC;
     const refusal = refusalOf(server.record, hello);
-    if (refusal !== undefined) return refusal;
+    const isUnstored = this.#stores?.hasInbox === true && !this.#stores.isStored;
+    // Another server may have welcomed a client that this one has not stored.
+    if (refusal !== undefined) return refusal === WRONG_TOKEN && isUnstored ? frames.TRY_AGAIN : refusal;
     this.closed();
     this.#codec = codec;
+    this.outgoing.codec ??= codec;
     this.outgoing.delivery = hello.delivery;
-    this.#welcome = server.welcome(hello, codec, this.incoming.rx, this.incoming.top, expires);
+    const { rx, top } = this.incoming;
+    this.#welcome = server.welcome(hello, codec, rx, top, expires, isUnstored ? 0 : this.#options.window);
+    // A stranger can send any number of hellos: nothing of it is stored before it has confirmed.
+    if (server.record && this.#stores?.isStored) this.#stores.remember(server.record);
     this.#expiry.begin(expires, now);
     this.#byeAfter = undefined;
     this.opened(now);
@@ -206,6 +272,7 @@ export class SessionCore {
 
   /** The connection has ended. */
   closed(): void {
+    if (this.#phase === 'over') return;
     this.#phase = 'closed';
     this.#expiry.end();
     this.keepalive.stop();
@@ -215,7 +282,7 @@ export class SessionCore {
 
   /** The other side has sent a frame. */
   receive(frame: Body, now: number): void {
-    if (this.#phase === 'closed') return;
+    if (this.#phase === 'closed' || this.#phase === 'over') return;
     this.keepalive.isHeard = true;
     try {
       if (frames.isAbove(frame, this.#options.maxFrame)) frames.invalid('the frame is too large');
@@ -228,6 +295,7 @@ export class SessionCore {
 
   /** The time of {@link timeout} has come. */
   tick(now: number): void {
+    if (this.#phase === 'over') return;
     this.incoming.tick(now);
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
@@ -335,6 +403,7 @@ export class SessionCore {
    * decoded.
    */
   decoded(id: number, messages: readonly Message[] | undefined, now: number): void {
+    if (this.#stores?.decoded(id, messages)) return;
     try {
       const decoded = this.#decoder.take(id, messages);
       if (!decoded) return;
@@ -357,16 +426,19 @@ export class SessionCore {
   #welcomed(identity: ClientIdentity, value: unknown, now: number): void {
     const { ticket } = identity;
     const isUnacked = this.outgoing.isPaused;
-    const welcome = readWelcome(value, identity, this.#options.codecs, isUnacked);
+    // A client that starts again does not know whether an ack came behind its ticket.
+    const welcome = readWelcome(value, identity, this.#options.codecs, isUnacked || this.peer === '');
     identity.ticket = welcome.ticket;
     if (!welcome.isResumed) {
       // A session that no ack has confirmed had no messages.
       if (ticket && identity.hasProgress && !isUnacked) this.#outputs.add({ kind: 'forgotten' });
-      this.incoming.begin();
+      if (this.#stores) this.#stores.beginSession(welcome.ticket.sid);
+      else this.incoming.begin();
       this.#decoder.begin();
     }
     identity.hasProgress = true;
     this.#agree(welcome, now);
+    this.#stores?.keepTicket(welcome.ticket);
     if (welcome.expires !== undefined) this.#outputs.add({ kind: 'expires', after: welcome.expires });
   }
 
@@ -379,6 +451,10 @@ export class SessionCore {
     if (this.#phase === 'agreed' || this.#phase === 'leaving') return;
     if (this.#phase !== 'greeted' || !this.#server) return frames.invalid('a frame arrived before the welcome');
     this.#agree(this.#server.confirm(done, this.outgoing.sent, this.#codec as SessionCodec), now);
+    const { record } = this.#server;
+    if (!record || !this.#stores) return;
+    this.#stores.remember(record);
+    this.#stores.keepTicket({ sid: record.sid, rt: '', former: [] });
   }
 
   #agree(agreement: Agreement, now: number): void {

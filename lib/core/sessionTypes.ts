@@ -1,6 +1,7 @@
 import type { CodecLimits } from '../codec/codec.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Progress, RejectionFields } from './progress.js';
+import type { InboxWrite, OutboxWrite, StoreFault } from './storedTypes.js';
 
 /** An encoded batch, or a frame: text or bytes, as the codec makes it. */
 export type Body = string | Uint8Array;
@@ -69,6 +70,7 @@ export type Outcome =
   | 'expired'
   | 'in-doubt'
   | 'unsendable'
+  | 'quota'
   | 'closed';
 
 /**
@@ -103,11 +105,25 @@ export type SessionEvent =
   | { readonly kind: 'auth'; readonly token: string }
   /** A server stops, and the client may return after so many ms; or a client has left. */
   | { readonly kind: 'bye'; readonly after: number }
+  /** An outbox has stored these messages: they outlive the process. */
+  | { readonly kind: 'stored'; readonly messages: readonly Message[] }
+  /** So many batches of the outbox cannot be read. Their numbers are skipped. */
+  | { readonly kind: 'unreadable'; readonly count: number }
+  /** The effect of a message has failed alone: the host may process the message again. */
+  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress }
+  /** A store has failed, or has another owner: the session has ended. */
+  | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: StoreFault }
   /** The host must close the connection. */
   | { readonly kind: 'close'; readonly code: number; readonly reason: string };
 
-/** A call of an asynchronous codec, which the host answers with `encoded` or `decoded`. */
+/**
+ * What the host does for a session: a call of an asynchronous codec, which it answers with
+ * `encoded` or `decoded`; or the write of a store, which it answers with `answered`, in the order
+ * of the writes of that store.
+ */
 export type SessionEffect =
+  | { readonly kind: 'outbox'; readonly id: number; readonly write: OutboxWrite }
+  | { readonly kind: 'inbox'; readonly id: number; readonly write: InboxWrite }
   | {
       readonly kind: 'encode';
       readonly id: number;
@@ -142,6 +158,17 @@ export class Outputs {
   decode(codec: SessionCodec, body: Body, first: number, count: number): number {
     const id = ++this.#lastId;
     this.#effects.push({ kind: 'decode', id, codec, body, first, count });
+    return id;
+  }
+  /** Asks the host for a write of an outbox, or of an inbox. Returns the id of the answer. */
+  writeOutbox(write: OutboxWrite): number {
+    const id = ++this.#lastId;
+    this.#effects.push({ kind: 'outbox', id, write });
+    return id;
+  }
+  writeInbox(write: InboxWrite): number {
+    const id = ++this.#lastId;
+    this.#effects.push({ kind: 'inbox', id, write });
     return id;
   }
   get hasEvents(): boolean {

@@ -60,7 +60,7 @@ export class CoreHost {
             effect.id,
             attempt(() => effect.codec.encode(effect.messages, effect.first)),
           );
-        else
+        else if (effect.kind === 'decode')
           core.decoded(
             effect.id,
             attempt(() => effect.codec.decode(effect.body, effect.first, effect.count)),

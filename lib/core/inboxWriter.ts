@@ -1,0 +1,79 @@
+import { Progress, type ReceivedRejection } from './progress.js';
+import { NONE, pushed, type Outputs } from './sessionTypes.js';
+import type { StoreFault } from './storedTypes.js';
+
+/** A message that the application has processed, and whose progress is not stored. */
+interface ProcessedMessage {
+  /** 0 for a message without a number. */
+  readonly number: number;
+  readonly progress: Progress;
+  readonly rejection: ReceivedRejection | undefined;
+  readonly effect: unknown;
+}
+
+/** Records that a message is processed, and that this is stored. */
+type Record = (number: number, progress: Progress, now: number, rejection: ReceivedRejection | undefined) => void;
+
+/**
+ * Stores the progress of {@link Incoming}, together with the effects of the application. There is
+ * one commit at a time, and it is made from the progress that is stored: an ack never says more
+ * than the inbox.
+ */
+export class InboxWriter {
+  readonly #outputs: Outputs;
+  readonly #record: Record;
+  #processed: ProcessedMessage[] = NONE;
+  #commit: { readonly id: number; readonly group: readonly ProcessedMessage[] } | undefined;
+  /**
+   * How many of the next messages get a commit of their own, because an effect of their common one
+   * has failed.
+   */
+  #alone = 0;
+
+  constructor(outputs: Outputs, record: Record) {
+    this.#outputs = outputs;
+    this.#record = record;
+  }
+
+  /** Whether something is processed, and not stored. */
+  get isBusy(): boolean {
+    return this.#processed.length > 0 || this.#commit !== undefined;
+  }
+  add(number: number, progress: Progress, rejection?: ReceivedRejection, effect?: unknown): void {
+    if (number === 0 && effect === undefined) return;
+    this.#processed = pushed(this.#processed, { number, progress, rejection, effect });
+  }
+  /** Commits all that is processed in one numbering, unless a commit has no answer. */
+  commit(): void {
+    const [first] = this.#processed;
+    if (!first || this.#commit) return;
+    const { progress } = first;
+    const other = this.#processed.findIndex((message) => message.progress !== progress);
+    const group = this.#processed.splice(0, this.#alone > 0 ? 1 : other < 0 ? this.#processed.length : other);
+    this.#alone = Math.max(0, this.#alone - 1);
+    const next = new Progress(progress.cursor);
+    for (const { number, rejection } of group) if (number > 0) next.add(number, rejection);
+    const effects = group.flatMap(({ effect }) => (effect === undefined ? NONE : [effect]));
+    this.#commit = { id: this.#outputs.writeInbox({ key: progress.key, cursor: next.cursor, effects }), group };
+  }
+  /**
+   * Takes the answer of a commit. Returns whether the session goes on; undefined if it is not a
+   * commit of this inbox.
+   */
+  answered(id: number, fault: StoreFault | undefined, now: number): boolean | undefined {
+    if (this.#commit?.id !== id) return undefined;
+    const { group } = this.#commit;
+    this.#commit = undefined;
+    if (!fault) {
+      for (const { number, progress, rejection } of group) this.#record(number, progress, now, rejection);
+      return true;
+    }
+    if (fault !== 'effect') return false;
+    const [one] = group;
+    if (group.length > 1) {
+      this.#processed = [...group, ...this.#processed];
+      this.#alone += group.length;
+    } else if (one) this.#outputs.add({ kind: 'effect-failed', number: one.number, progress: one.progress });
+    return true;
+  }
+}

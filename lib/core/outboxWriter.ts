@@ -1,0 +1,306 @@
+import type { Message } from '../message/types.js';
+import type { SessionTicket } from './clientHandshake.js';
+import { HeadFailures } from './headFailures.js';
+import type { Outgoing } from './outgoing.js';
+import { lastOf, type OutgoingBatch } from './outgoingBatch.js';
+import { NONE, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
+import type { OutboxHead, StoreFault } from './storedTypes.js';
+
+/** The write that has no answer yet. */
+interface Writing {
+  readonly id: number;
+  readonly head: OutboxHead;
+  readonly batches: readonly OutgoingBatch[];
+  readonly replaces: boolean;
+  /** The outcomes that the write stores. They are told with its answer. */
+  readonly ends: readonly SessionEvent[];
+  /** Whether the bodies of batches, or the numbers too, have changed since. */
+  isOutdated: boolean;
+  isRenumbered: boolean;
+}
+
+/** What an empty outbox holds. */
+export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [], isPaused: false, codec: '' };
+
+/**
+ * Stores the messages of {@link Outgoing} until they are acked. There is one write at a time, and it
+ * stores all that has changed since the one before it: so a later write never depends on an earlier
+ * one without an answer.
+ *
+ * A message gets its number when it is stored, also without a connection. Nothing is sent that is
+ * not stored, or whose number is above the stored mark: what lies above the mark was surely never
+ * sent. An outcome of a message that the outbox holds is told when the outbox has removed the
+ * message, or has stored that its number is skipped: no later owner gives it another one.
+ */
+export class OutboxWriter {
+  readonly #outgoing: Outgoing;
+  readonly #outputs: Outputs;
+  readonly #maxStored: number;
+  /** What the outbox surely holds. */
+  #stored: OutboxHead;
+  /** The numbers up to this one are stored, those of the present numbering. */
+  #storedLast: number;
+  /** Whether the next write must replace all batches: before it, nothing is sent. */
+  #mustReplace = false;
+  /** What the next write stores. */
+  #mark: number;
+  #ticket: SessionTicket | undefined;
+  #skips: Set<number>;
+  #skipState: 'stored' | 'new' | 'writing' = 'stored';
+  #ends: SessionEvent[] = NONE;
+  #writing: Writing | undefined;
+  /** How many messages the next write may add: fewer after a write without room. */
+  #most = Infinity;
+  /** The messages that the outbox holds. */
+  readonly #kept = new Set<string>();
+  /** The messages of a write that may be stored or not. */
+  #doubtful: ReadonlySet<string> | undefined;
+  #failures: HeadFailures | undefined;
+
+  /**
+   * @param head What the outbox holds, with the messages of its batches.
+   * @param maxStored How many messages it may hold.
+   */
+  constructor(outgoing: Outgoing, outputs: Outputs, head: OutboxHead, maxStored: number) {
+    this.#outgoing = outgoing;
+    this.#outputs = outputs;
+    this.#maxStored = maxStored;
+    this.#stored = head;
+    this.#storedLast = head.last;
+    this.#mark = head.mark;
+    this.#ticket = head.ticket;
+    this.#skips = new Set(head.skips);
+    for (const { id } of outgoing.pending) this.#kept.add(id);
+  }
+
+  /** Whether a write has no answer yet. */
+  get isWriting(): boolean {
+    return this.#writing !== undefined;
+  }
+  /** Whether an outcome waits for a write. */
+  get isBusy(): boolean {
+    return this.#writing !== undefined || this.#ends.length > 0;
+  }
+  /** Whether the handshake is stored: its ticket, and the new numbers. Before that, nothing is sent. */
+  get isReady(): boolean {
+    return !this.#mustReplace && this.#stored.ticket === this.#ticket;
+  }
+
+  // ---- Calls of the sending half
+
+  /** Whether a batch, or a skip of its numbers, may be sent. */
+  maySend(batch: OutgoingBatch): boolean {
+    const last = lastOf(batch);
+    const { acked, accepted, tail } = this.#outgoing;
+    // A write without an answer may be stored or not.
+    const mark = Math.min(this.#stored.mark, this.#writing?.head.mark ?? Infinity);
+    if (this.#mustReplace || this.#skipState !== 'stored' || last > this.#storedLast || last > mark) return false;
+    return batch.first > (this.#failures?.aloneUpTo ?? 0) || tail <= Math.max(acked, accepted);
+  }
+  /** A message has its outcome. Returns whether its event waits for a write. */
+  ended(id: string, event: SessionEvent | undefined): boolean {
+    if (!this.#kept.delete(id) && !this.#isBeingStored(id)) return false;
+    if (event) this.#ends = this.#ends === NONE ? [event] : [...this.#ends, event];
+    return true;
+  }
+  #isBeingStored(id: string): boolean {
+    return this.#writing?.batches.some(({ messages }) => messages.some((message) => message.id === id)) === true;
+  }
+  /** Whether the outbox holds a message, or is being given one. */
+  mayKeep(messages: readonly Message[]): boolean {
+    return messages.some(({ id }) => this.#kept.has(id) || this.#isBeingStored(id));
+  }
+  /** Returns the outcome of a message at the end of the session; undefined if the next owner has the message. */
+  outcomeOf(id: string): Outcome | undefined {
+    if (this.#kept.has(id)) return undefined;
+    return this.#doubtful?.has(id) ? 'in-doubt' : 'closed';
+  }
+  /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
+  skip(number: number): void {
+    this.#skips.add(number);
+    this.#skipState = 'new';
+  }
+  acknowledged(): void {
+    const { acked } = this.#outgoing;
+    for (const number of this.#skips) if (number <= acked) this.#skips.delete(number);
+    if (this.#failures && acked >= this.#failures.aloneUpTo) this.#failures.aloneUpTo = 0;
+  }
+  /** All messages have other numbers. */
+  renumbered(): void {
+    this.refitted();
+    if (this.#writing) this.#writing.isRenumbered = true;
+    this.#skips = new Set();
+    this.#skipState = 'stored';
+    this.#storedLast = 0;
+    this.#mark = this.#outgoing.sent;
+  }
+  /** Some batches have other bodies. */
+  refitted(): void {
+    this.#mustReplace = true;
+    if (this.#writing) this.#writing.isOutdated = true;
+  }
+  mustSplit(batch: OutgoingBatch): boolean {
+    return this.#failures?.mustSplit(batch) === true;
+  }
+
+  // ---- Calls of the session
+
+  /** Stores the ticket of a welcome, with the new numbers or after them. */
+  keepTicket(ticket: SessionTicket): void {
+    const { ticket: former } = this.#stored;
+    const isSame = former?.sid === ticket.sid && former.rt === ticket.rt;
+    this.#ticket = isSame ? former : ticket;
+  }
+  /**
+   * The other side has closed the connection because of a message. Returns whether the client
+   * connects again, also if the close code is final.
+   */
+  blame(): boolean {
+    const { head, acked, last } = this.#outgoing;
+    if (!head) return false;
+    const { first, messages } = head;
+    const left = messages.filter(({ id }, index) => first + index > acked && this.#outgoing.isPending(id));
+    const blamed = (this.#failures ??= new HeadFailures()).blame(
+      left.map(({ id }) => id),
+      last,
+      acked,
+    );
+    const [message] = left;
+    if (typeof blamed !== 'string' || !message) return blamed !== false;
+    this.skip(first + messages.indexOf(message));
+    this.#outgoing.end(message, 'refused');
+    return true;
+  }
+
+  /**
+   * Numbers messages, and writes all that has changed, unless a write has no answer.
+   *
+   * @param isConnected Whether messages may travel.
+   */
+  prepare(date: number, isConnected: boolean): void {
+    this.#number(date);
+    const isEncoded = this.#encode();
+    this.#raiseMark(date, isConnected);
+    if (this.#writing || (this.#mustReplace && !isEncoded)) return;
+    const batches = this.#mustReplace ? this.#outgoing.batches : this.#encoded();
+    if (batches.length > 0 || this.#mustReplace || this.#hasNews()) this.#write(batches);
+  }
+  /** More messages join one batch if they get their numbers when they can be written. */
+  #number(date: number): void {
+    const outgoing = this.#outgoing;
+    if (this.#writing || this.#mustReplace) return;
+    const added = (): number => outgoing.last - Math.max(this.#storedLast, outgoing.acked);
+    const room = (): number => Math.min(this.#maxStored - (outgoing.last - outgoing.acked), this.#most - added());
+    while (room() > 0 && outgoing.fill(room(), date));
+  }
+  /** Encodes what is to be written. Returns whether all of it is encoded. */
+  #encode(): boolean {
+    const outgoing = this.#outgoing;
+    for (let index = this.#mustReplace ? 0 : this.#firstUnstored(); index < outgoing.batches.length;) {
+      const batch = outgoing.batches[index] as OutgoingBatch;
+      if (batch.body !== undefined) index++;
+      else if (!outgoing.encode(batch)) return false;
+    }
+    return true;
+  }
+  #firstUnstored(): number {
+    const { batches } = this.#outgoing;
+    let index = batches.length;
+    while (index > 0 && (batches[index - 1] as OutgoingBatch).first > this.#storedLast) index--;
+    return index;
+  }
+  /** Returns the batches that are to be added, up to the first one without a body. */
+  #encoded(): readonly OutgoingBatch[] {
+    const batches = this.#outgoing.batches.slice(this.#firstUnstored());
+    const end = batches.findIndex(({ body }) => body === undefined);
+    return end < 0 ? batches : batches.slice(0, end);
+  }
+  /**
+   * Raises the mark above the next batch, and by the window ahead. Without a connection, nothing
+   * above `sent` was sent.
+   */
+  #raiseMark(date: number, isConnected: boolean): void {
+    const outgoing = this.#outgoing;
+    const batch = isConnected ? outgoing.sendable(date) : undefined;
+    if (!isConnected) this.#mark = Math.min(this.#mark, outgoing.sent);
+    if (!batch) return;
+    for (const number of outgoing.expireIn(batch, date)) this.skip(number);
+    const last = lastOf(batch);
+    if (last > this.#mark) this.#mark = last + outgoing.credit;
+  }
+  #hasNews(): boolean {
+    const { acked, mark, ticket } = this.#stored;
+    const hasChanged = this.#outgoing.acked > acked || this.#mark > mark || this.#ticket !== ticket;
+    return hasChanged || this.#ends.length > 0 || this.#skipState === 'new';
+  }
+
+  #write(batches: readonly OutgoingBatch[]): void {
+    const { acked, isPausedByNumbers, codec } = this.#outgoing;
+    const replaces = this.#mustReplace;
+    const lastBatch = batches.at(-1);
+    const head: OutboxHead = {
+      acked,
+      last: Math.max(acked, replaces ? 0 : this.#storedLast, lastBatch ? lastOf(lastBatch) : 0),
+      mark: this.#mark,
+      skips: [...this.#skips],
+      isPaused: isPausedByNumbers,
+      codec: codec?.name ?? '',
+      ticket: this.#ticket,
+    };
+    const stored = batches.map(({ first, count, body = '', level }) => ({ first, count, body, level }));
+    const id = this.#outputs.writeOutbox({ head, batches: stored, replaces });
+    const ends = this.#ends;
+    this.#ends = NONE;
+    if (this.#skipState === 'new') this.#skipState = 'writing';
+    this.#writing = { id, head, batches: [...batches], replaces, ends, isOutdated: false, isRenumbered: false };
+  }
+
+  /**
+   * Takes the answer of a write. Returns whether the session goes on; undefined if it is not the
+   * write of this outbox.
+   */
+  answered(id: number, fault: StoreFault | undefined): boolean | undefined {
+    const writing = this.#writing;
+    if (writing?.id !== id) return undefined;
+    this.#writing = undefined;
+    if (fault === 'quota') return this.#hasNoRoom(writing);
+    if (fault) {
+      if (fault === 'failed') this.#doubtful = new Set(writing.batches.flatMap(({ messages }) => messages.map((message) => message.id)));
+      return false;
+    }
+    const { head, replaces, isOutdated, isRenumbered, ends } = writing;
+    this.#stored = head;
+    if (!isRenumbered) this.#storedLast = head.last;
+    if (replaces && !isOutdated) this.#mustReplace = false;
+    if (this.#skipState === 'writing') this.#skipState = 'stored';
+    this.#most *= 2;
+    this.#keep(writing);
+    for (const event of ends) this.#outputs.add(event);
+    return true;
+  }
+  #keep({ batches }: Writing): void {
+    const stored: Message[] = [];
+    for (const { messages } of batches)
+      for (const message of messages) {
+        if (!this.#outgoing.isPending(message.id) || this.#kept.has(message.id)) continue;
+        this.#kept.add(message.id);
+        stored.push(message);
+      }
+    if (stored.length > 0 && this.#outgoing.isWatched) this.#outputs.add({ kind: 'stored', messages: stored });
+  }
+  /**
+   * The outbox has nothing of the write. Fewer messages may have room, down to the one that has
+   * none. Returns false if the session cannot go on.
+   */
+  #hasNoRoom({ batches, replaces, ends, isRenumbered }: Writing): boolean {
+    const messages = batches.flatMap((batch) => batch.messages);
+    if (replaces || messages.length === 0) return false;
+    this.#ends = [...ends, ...this.#ends];
+    if (this.#skipState === 'writing') this.#skipState = 'new';
+    this.#most = Math.max(1, messages.length >> 1);
+    if (isRenumbered) return true;
+    if (messages.length === 1) this.#outgoing.end(messages[0] as Message, 'quota');
+    this.#outgoing.takeBack(this.#storedLast);
+    return true;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Delivery } from '../message/types.js';
+import type { SessionTicket } from './clientHandshake.js';
+import type { RejectionFields } from './progress.js';
+import type { ClientRecord } from './serverHandshake.js';
+import type { Body } from './sessionTypes.js';
+
+/** A batch in an outbox. */
+export interface StoredBatch {
+  readonly first: number;
+  readonly count: number;
+  /** Empty if its numbers are skipped. */
+  readonly body: Body;
+  readonly level: Delivery;
+}
+
+/** All that an outbox holds besides its batches. It is small, and each write stores it whole. */
+export interface OutboxHead {
+  /** All numbers up to this one are acked. */
+  readonly acked: number;
+  /** The highest number that was assigned. */
+  readonly last: number;
+  /** The highest number that may have been sent. */
+  readonly mark: number;
+  /** The numbers above `acked` that are skipped: their messages have their outcomes. */
+  readonly skips: readonly number[];
+  /**
+   * Whether `acked` is the `rx` of a discontinuity, and no ack has come since. The next owner sends
+   * nothing before that ack, too.
+   */
+  readonly isPaused: boolean;
+  /** The name of the codec of the batches. */
+  readonly codec: string;
+  readonly ticket?: SessionTicket | undefined;
+}
+
+/**
+ * One transaction: it stores the head, adds the batches, and removes the batches up to
+ * `head.acked`. A later head contains all earlier ones, so a store may join writes that wait.
+ */
+export interface OutboxWrite {
+  readonly head: OutboxHead;
+  readonly batches: readonly StoredBatch[];
+  /** Whether all other batches are removed. */
+  readonly replaces: boolean;
+}
+
+/** The contents of an outbox, as its new owner finds them. */
+export interface OutboxContents extends OutboxHead {
+  readonly batches: readonly StoredBatch[];
+}
+
+/** The stored progress in one numbering of the other side. */
+export interface Cursor {
+  readonly done: number;
+  /** The processed numbers above `done`, in rising order. */
+  readonly finished: readonly number[];
+  readonly rejections: readonly RejectionFields[];
+}
+
+/** One transaction: it stores the fields that are present, and runs the effects in order. */
+export interface InboxWrite {
+  /** The `pid` at a server, the `sid` at a client. */
+  readonly key: string;
+  readonly cursor?: Cursor;
+  readonly record?: ClientRecord;
+  /** What the application stores with its messages. Opaque to the session. */
+  readonly effects: readonly unknown[];
+}
+
+/** The stored state that a session continues. */
+export interface RestoredState {
+  /** The key of the inbox. */
+  readonly key: string;
+  readonly outbox?: OutboxContents | undefined;
+  readonly cursor?: Cursor | undefined;
+  readonly record?: ClientRecord | undefined;
+}
+
+/**
+ * Why a write has failed.
+ *
+ * - `quota`: an outbox has no room. Nothing is stored, and the store goes on.
+ * - `effect`: an effect has failed. Nothing is stored, and the store goes on.
+ * - `fenced`: there is another owner. Nothing is stored.
+ * - `failed`: it may be stored or not.
+ *
+ * After the last two, the session ends.
+ */
+export type StoreFault = 'quota' | 'effect' | 'fenced' | 'failed';
