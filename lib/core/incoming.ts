@@ -191,7 +191,10 @@ export class Incoming {
     progress.add(number, rejection);
     if (progress !== this.progress || progress.done <= this.#ackedDone) return;
     // Messages that were processed before a restart are accepted with those in front of them.
-    while (this.#rx < progress.done) this.#skipped?.delete(++this.#rx);
+    while (this.#rx < progress.done) {
+      this.#rx++;
+      this.#skipped?.delete(this.#rx);
+    }
     if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
     this.isAckOwed = true;
     this.#processedAt = now;

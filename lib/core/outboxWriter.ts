@@ -70,7 +70,7 @@ export class OutboxWriter {
     this.#mark = head.mark;
     this.#ticket = head.ticket;
     this.#skips = new Set(head.skips);
-    for (const { id } of outgoing.pending) this.#kept.add(id);
+    for (const { messages } of outgoing.batches) for (const { id } of messages) if (outgoing.isPending(id)) this.#kept.add(id);
   }
 
   /** Whether a write has no answer yet. */
@@ -265,7 +265,7 @@ export class OutboxWriter {
     this.#writing = undefined;
     if (fault === 'quota') return this.#hasNoRoom(writing);
     if (fault) {
-      if (fault === 'failed') this.#doubtful = new Set(writing.batches.flatMap(({ messages }) => messages.map((message) => message.id)));
+      this.#hasFailed(writing, fault);
       return false;
     }
     const { head, replaces, isOutdated, isRenumbered, ends } = writing;
@@ -287,6 +287,18 @@ export class OutboxWriter {
         stored.push(message);
       }
     if (stored.length > 0 && this.#outgoing.isWatched) this.#outputs.add({ kind: 'stored', messages: stored });
+  }
+  /**
+   * The next owner decides about the messages that the outbox held before. It may find those of a
+   * write that has failed.
+   */
+  #hasFailed({ batches }: Writing, fault: StoreFault): void {
+    const ids = new Set(batches.flatMap(({ messages }) => messages.map(({ id }) => id)));
+    if (fault === 'failed') this.#doubtful = ids;
+    for (const event of this.#ends)
+      if (event.kind === 'outcome' && ids.has(event.message.id))
+        this.#outputs.add(fault === 'failed' ? { ...event, outcome: 'in-doubt' } : event);
+    this.#ends = NONE;
   }
   /**
    * The outbox has nothing of the write. Fewer messages may have room, down to the one that has

@@ -150,6 +150,10 @@ interface Unconfirmed {
 export class ServerHandshake {
   /** What the server remembers of its client. */
   record: ClientRecord | undefined;
+  /**
+   * Whether the server has all unacked messages that it has sent under the `sid` of the record.
+   */
+  hasMessages = true;
   readonly #options: SessionOptions;
   #unconfirmed: Unconfirmed | undefined;
 
@@ -180,7 +184,7 @@ export class ServerHandshake {
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
-    const isResumed = isLast && hello.rx !== undefined;
+    const isResumed = isLast && hello.rx !== undefined && (this.hasMessages || !record.hasBegun);
     const isKnown = isLast || record?.isConfirmed === true;
     this.record = {
       epoch,
@@ -192,6 +196,7 @@ export class ServerHandshake {
       isConfirmed: isKnown,
       hasBegun: isResumed && record.hasBegun,
     };
+    this.hasMessages = this.record.hasBegun;
     this.#unconfirmed = { hello, record: this.record };
     const fields = {
       n,
@@ -229,6 +234,7 @@ export class ServerHandshake {
     if (done > (isKnown ? sent : 0)) invalid('the ack covers messages that were not sent');
     this.#unconfirmed = undefined;
     this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
+    this.hasMessages = true;
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).
     const rx = isKnown ? Math.max(hello.rx ?? 0, done) : 0;
     const top = isKnown ? Math.max(rx, hello.top) : 0;

@@ -90,8 +90,8 @@ export class SessionCore {
     const { codecs } = this.#options;
     if (record && this.#server) {
       this.#codec = this.outgoing.codec = codecs.find(({ name }) => name === record.codec);
-      // A server that has lost the messages of the session has not begun it.
-      this.#server.record = { ...record, hasBegun: record.hasBegun && outbox?.ticket?.sid === record.sid };
+      this.#server.record = record;
+      this.#server.hasMessages = outbox?.ticket?.sid === record.sid;
     }
     if (this.#identity) this.#identity.hasProgress = state.cursor !== undefined;
     this.#stores?.restore(state, codecs);

@@ -1,6 +1,8 @@
 import { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { ClientIdentity } from '../../../lib/core/clientHandshake.js';
+import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { Body, SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { StoreFault } from '../../../lib/core/storedTypes.js';
 import type { Chance } from '../../simulation/chance.js';
 import type { VirtualClock } from './clock.js';
 
@@ -9,7 +11,11 @@ export interface HostHandlers {
   readonly handle: (event: SessionEvent, host: CoreHost) => void;
   /** The session wants its connection to be closed. */
   readonly close: (code: number, reason: string) => void;
+  /** Writes to a store, and calls back in the order of the writes of that store. */
+  readonly write?: (effect: StoreEffect, answer: (fault?: StoreFault) => void) => void;
 }
+
+export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
 /** The loop around one session: input → events → effects → frames → one timer. */
 export class CoreHost {
@@ -20,11 +26,24 @@ export class CoreHost {
   readonly #chance: Chance;
   readonly #handlers: HostHandlers;
   #wakesAt = Infinity;
+  #isFrozen = false;
+  readonly #waiting: ((core: SessionCore, now: number) => void)[] = [];
+  /** The messages that this process has had. */
+  readonly ids: string[] = [];
+  /** Whether the client of a server is stored. */
+  isStored = (): boolean => false;
   /** A host whose process has ended does nothing more. */
   isDead = false;
 
-  constructor(clock: VirtualClock, chance: Chance, options: SessionOptions, handlers: HostHandlers, identity?: ClientIdentity) {
-    this.core = new SessionCore(options, identity);
+  constructor(
+    clock: VirtualClock,
+    chance: Chance,
+    options: SessionOptions,
+    handlers: HostHandlers,
+    identity?: ClientIdentity,
+    stores?: SessionStores,
+  ) {
+    this.core = new SessionCore(options, identity, stores);
     this.#clock = clock;
     this.#chance = chance;
     this.#handlers = handlers;
@@ -33,8 +52,24 @@ export class CoreHost {
   /** Runs an input, and then the loop. */
   run(input: (core: SessionCore, now: number) => void): void {
     if (this.isDead) return;
+    if (this.#isFrozen) {
+      this.#waiting.push(input);
+      return;
+    }
     input(this.core, this.#clock.now);
     this.#loop();
+  }
+  get isFrozen(): boolean {
+    return this.#isFrozen && !this.isDead;
+  }
+  /** The process stands still for some time. */
+  freeze(ms: number): void {
+    if (this.#isFrozen) return;
+    this.#isFrozen = true;
+    this.#clock.after(ms, () => {
+      this.#isFrozen = false;
+      for (const input of this.#waiting.splice(0)) this.run(input);
+    });
   }
 
   #loop(): void {
@@ -48,11 +83,27 @@ export class CoreHost {
         } else this.#handlers.handle(event, this);
       }
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
+      this.#hasAnswers = false;
       for (const effect of core.effects()) this.#answer(effect);
-    } while (core.hasEvents);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
+    } while (core.hasEvents || this.#hasAnswers);
     this.#arm(core.timeout);
   }
+  #hasAnswers = false;
   #answer(effect: SessionEffect): void {
+    if (effect.kind === 'outbox' || effect.kind === 'inbox') {
+      let isLate = false;
+      this.#handlers.write?.(effect, (fault) => {
+        const answered = (core: SessionCore, now: number): void => core.answered(effect.id, now, fault);
+        if (isLate) this.run(answered);
+        else {
+          answered(this.core, this.#clock.now);
+          this.#hasAnswers = true;
+        }
+      });
+      isLate = true;
+      return;
+    }
     this.#clock.after(this.#chance.whole(0, 40), () =>
       this.run((core, now) => {
         if (effect.kind === 'encode')

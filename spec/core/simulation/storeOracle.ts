@@ -1,0 +1,115 @@
+import type { Outcome } from '../../../lib/core/sessionTypes.js';
+import type { Delivery } from '../../../lib/message/types.js';
+
+/** What the application stores with a message that it has processed. */
+export interface Effect {
+  readonly id: string;
+  readonly rejectedAs: string | undefined;
+}
+
+interface Tracked {
+  readonly id: string;
+  readonly level: Delivery;
+  outcome: Outcome | undefined;
+  delivered: number;
+  /** How often it was processed: at a side with an inbox, how often its effect was stored. */
+  processed: number;
+  rejectedAs: string | undefined;
+  /** Whether the process that had it has ended before it was stored, or its outcome was told. */
+  isLost: boolean;
+  /** Whether a store has lost its latest writes: then a message may have two outcomes. */
+  isRolledBack: boolean;
+}
+
+/** Checks what both applications see, across all their processes. Throws when a promise is broken. */
+export class StoreOracle {
+  readonly #messages = new Map<string, Tracked>();
+  readonly #hasServerInbox: boolean;
+  readonly #hasClientInbox: boolean;
+
+  constructor(hasServerInbox: boolean, hasClientInbox: boolean) {
+    this.#hasServerInbox = hasServerInbox;
+    this.#hasClientInbox = hasClientInbox;
+  }
+  #hasInbox(id: string): boolean {
+    return id.startsWith('c') ? this.#hasServerInbox : this.#hasClientInbox;
+  }
+  #of(id: string): Tracked {
+    return this.#messages.get(id)!;
+  }
+
+  sent(id: string, level: Delivery): void {
+    this.#messages.set(id, {
+      id,
+      level,
+      outcome: undefined,
+      delivered: 0,
+      processed: 0,
+      rejectedAs: undefined,
+      isLost: false,
+      isRolledBack: false,
+    });
+  }
+  readonly #lastIn = new WeakMap<object, Map<string, number>>();
+  delivered(id: string, progress: object): void {
+    const message = this.#of(id);
+    message.delivered++;
+    const neverSent: readonly (Outcome | undefined)[] = ['dropped', 'overflow', 'unsendable', 'quota', 'closed'];
+    if (neverSent.includes(message.outcome) && !message.isRolledBack)
+      throw new Error(`${id} arrives, and its outcome was ${message.outcome}`);
+    if (message.level === 'exactly-once' && !this.#hasInbox(id) && message.delivered > 1 && !message.isRolledBack)
+      throw new Error(`${id} arrives twice`);
+    const last = this.#lastIn.get(progress) ?? new Map<string, number>();
+    this.#lastIn.set(progress, last);
+    const lane = `${id[0]} ${message.level}`;
+    const index = Number(id.slice(1));
+    // Two owners of an outbox send in turn: each keeps its own order.
+    if (last.get(lane) === index) throw new Error(`${id} arrives twice in one numbering`);
+    last.set(lane, index);
+  }
+  processed({ id, rejectedAs }: Effect): void {
+    const message = this.#of(id);
+    message.processed++;
+    message.rejectedAs = rejectedAs ?? message.rejectedAs;
+  }
+  committed(effect: Effect): void {
+    this.processed(effect);
+    const { level, processed, id } = this.#of(effect.id);
+    if (level === 'exactly-once' && processed > 1) throw new Error(`${id} is processed twice`);
+  }
+  ended(id: string, outcome: Outcome, host: { readonly core: { readonly phase: string } }): void {
+    const message = this.#of(id);
+    // An owner that has lost its store does not know, and the next one may.
+    if (host.core.phase === 'over' && outcome === 'in-doubt') {
+      message.isLost = true;
+      return;
+    }
+    if (message.outcome && !message.isRolledBack) throw new Error(`${id} has the outcome ${outcome} after ${message.outcome}`);
+    message.outcome = outcome;
+    if (message.isRolledBack) return;
+    if (outcome === 'acked' && (message.processed === 0 || (message.rejectedAs && message.level === 'exactly-once')))
+      throw new Error(`${id} is acked, and was ${message.rejectedAs ?? 'not processed'}`);
+    const isRejection = outcome === 'refused' || outcome === 'dead-lettered';
+    if (isRejection && !message.rejectedAs) throw new Error(`${id} is ${outcome}, and was not rejected`);
+  }
+  /** The process that has the message has ended before it was stored. */
+  lost(id: string): void {
+    const message = this.#of(id);
+    message.isLost ||= message.outcome === undefined;
+  }
+  rolledBack(ids: readonly string[]): void {
+    for (const id of ids) this.#of(id).isRolledBack = true;
+  }
+  /** A write that has removed these messages is answered. */
+  checkRemoved(ids: readonly string[], isWatched: boolean, isDead: boolean): void {
+    for (const id of ids) {
+      const { outcome, processed, isLost, isRolledBack } = this.#of(id);
+      if (!isDead && !outcome && !isLost && !isRolledBack && (isWatched || processed === 0))
+        throw new Error(`${id} is removed, and has no outcome`);
+    }
+  }
+  finish(isWatched: boolean): void {
+    for (const { id, outcome, processed, isLost, isRolledBack } of this.#messages.values())
+      if (!outcome && !isLost && !isRolledBack && (isWatched || processed === 0)) throw new Error(`${id} has no outcome`);
+  }
+}
