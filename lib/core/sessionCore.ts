@@ -19,7 +19,7 @@ const MAX_IDLE_FRAMES = 2_000;
  * - `opened`: the hello or the welcome is to be sent.
  * - `greeted`: it was sent, and its answer is missing.
  * - `agreed`: messages travel.
- * - `leaving`: a bye was sent or has arrived; nothing new is sent.
+ * - `leaving`: a bye was sent or has arrived; a client sends nothing new.
  */
 type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving';
 
@@ -62,11 +62,14 @@ export class SessionCore {
   /** Whether a client has still to answer a bye. */
   #owesBye = false;
 
-  /** @param identity That of a client. A server has none. */
-  constructor(options: SessionOptions, identity?: ClientIdentity) {
+  /**
+   * @param side The identity of a client; or the handshake of a server, which may have begun before
+   *   its session: see {@link greeted}.
+   */
+  constructor(options: SessionOptions, side: ClientIdentity | ServerHandshake = new ServerHandshake(options)) {
     this.#options = options;
-    this.#identity = identity;
-    this.#server = identity ? undefined : new ServerHandshake(options);
+    if (side instanceof ServerHandshake) this.#server = side;
+    else this.#identity = side;
     this.outgoing = new Outgoing(options, this.#outputs);
     this.incoming = new Incoming(options, this.#outputs);
     this.#decoder = new BatchDecoder(options, this.#outputs);
@@ -106,13 +109,9 @@ export class SessionCore {
   transmit(now: number, date: number): Body | undefined {
     if (this.#phase === 'opened') return this.#greeting();
     if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
-    if (this.#phase === 'agreed') {
-      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date);
+    if (this.#phase === 'agreed' || this.#server) {
+      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date) ?? this.#nextBye();
       if (frame !== undefined) return frame;
-      if (this.#byeAfter !== undefined) {
-        this.#phase = 'leaving';
-        return `["bye",${this.#byeAfter}]`;
-      }
     }
     if (this.incoming.isAckDue) return this.incoming.rejectFrame(this.outgoing.maxFrame) ?? this.incoming.ackFrame(now);
     return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#answerBye();
@@ -137,6 +136,14 @@ export class SessionCore {
     if (!carries) return frames.batchFrame(first, count, body);
     const delay = incoming.delay(now);
     return frames.ackBatchFrame(first, count, body, incoming.acked(), this.#options.window, wait, delay);
+  }
+  /** A server says that it stops, once; messages that have no room yet still follow. */
+  #nextBye(): string | undefined {
+    if (this.#byeAfter === undefined) return undefined;
+    const frame = `["bye",${this.#byeAfter}]`;
+    this.#byeAfter = undefined;
+    this.#phase = 'leaving';
+    return frame;
   }
   /** A client answers a bye after all that it has sent. */
   #answerBye(): string | undefined {
@@ -195,13 +202,24 @@ export class SessionCore {
     const refusal = refusalOf(server.record, hello);
     if (refusal !== undefined) return refusal;
     this.closed();
+    this.#welcome = server.welcome(hello, codec, this.incoming.rx, this.incoming.top, expires);
+    this.#accepted(hello, codec, now, expires);
+    return undefined;
+  }
+  /**
+   * The handshake of a server has sent its first welcome before there was this session. So a client
+   * that does not confirm it costs no session.
+   */
+  greeted(hello: ReceivedHello, codec: SessionCodec, now: number, expires?: number): void {
+    this.#accepted(hello, codec, now, expires);
+    this.#phase = 'greeted';
+  }
+  #accepted(hello: ReceivedHello, codec: SessionCodec, now: number, expires: number | undefined): void {
     this.#codec = codec;
     this.outgoing.delivery = hello.delivery;
-    this.#welcome = server.welcome(hello, codec, this.incoming.rx, this.incoming.top, expires);
     this.#expiry.begin(expires, now);
     this.#byeAfter = undefined;
     this.opened(now);
-    return undefined;
   }
 
   /** The connection has ended. */

@@ -1,5 +1,5 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
-import { readHello } from '../../lib/core/serverHandshake.js';
+import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
 import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
@@ -11,7 +11,7 @@ const codec: SessionCodec = {
 };
 
 let secrets = 0;
-const OPTIONS: SessionOptions = {
+export const OPTIONS: SessionOptions = {
   id: 'side',
   delivery: 'exactly-once',
   codecs: [codec],
@@ -36,8 +36,8 @@ export class Side {
   now = 0;
   readonly seen: SessionEvent[] = [];
 
-  constructor(options: Partial<SessionOptions> = {}, identity?: ClientIdentity) {
-    this.core = new SessionCore({ ...OPTIONS, ...options }, identity);
+  constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake) {
+    this.core = new SessionCore({ ...OPTIONS, ...options }, side);
     this.core.outgoing.isWatched = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */

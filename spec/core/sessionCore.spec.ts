@@ -1,7 +1,7 @@
-import { readHello } from '../../lib/core/serverHandshake.js';
+import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCodec } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+import { clientSide, exchange, message, open, OPTIONS, Side } from './coreHarness.js';
 
 describe('SessionCore', () => {
   it('delivers messages in order, and tells the sender that they are acked', () => {
@@ -247,6 +247,32 @@ describe('SessionCore', () => {
     client.core.tick(500);
     client.frames();
     expect(client.closed).toBe(4408);
+  });
+
+  it('of a server still sends behind its bye what had no room in front of it', () => {
+    const [client, server] = [clientSide({ window: 1 }), new Side()];
+    open(client, server);
+    server.send('a', 'b').core.leave(700);
+    const frames = server.frames();
+    expect(frames[1]).toBe('["bye",700]');
+    client.receive(...frames);
+    exchange(client, server);
+    expect(client.delivered).toEqual(['a', 'b']);
+    expect([server.outcomes, server.core.hasLeft, server.core.isDrained]).toEqual([['a acked', 'b acked'], true, true]);
+  });
+
+  it('of a server may begin when the client has confirmed a welcome', () => {
+    const client = clientSide();
+    client.core.opened(0);
+    const handshake = new ServerHandshake(OPTIONS);
+    const hello = readHello(client.frames()[0]);
+    const codec = handshake.codecFor(hello, undefined)!;
+    client.receive(handshake.welcome(hello, codec, 0, 0, undefined));
+    const server = new Side({}, handshake);
+    server.core.greeted(hello, codec, 0);
+    expect(server.frames()).toEqual([]);
+    exchange(client.send('a'), server);
+    expect([server.delivered, client.outcomes]).toEqual([['a'], ['a acked']]);
   });
 
   it('answers a bye when all messages of the server are processed', () => {
