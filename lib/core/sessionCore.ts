@@ -57,10 +57,8 @@ export class SessionCore {
   // Credentials, idle frames and the bye.
   readonly #expiry = new CredentialExpiry();
   #idleFrames = 0;
-  /** The `retryAfter` of a bye that is to be sent. */
+  /** The `retryAfter` of a bye that is to be sent; 0 for the answer of a client. */
   #byeAfter: number | undefined;
-  /** Whether a client has still to answer a bye. */
-  #owesBye = false;
 
   /**
    * @param side The identity of a client; or the handshake of a server, which may have begun before
@@ -110,11 +108,11 @@ export class SessionCore {
     if (this.#phase === 'opened') return this.#greeting();
     if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
     if (this.#phase === 'agreed' || this.#server) {
-      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date) ?? this.#nextBye();
+      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date);
       if (frame !== undefined) return frame;
     }
     if (this.incoming.isAckDue) return this.incoming.rejectFrame(this.outgoing.maxFrame) ?? this.incoming.ackFrame(now);
-    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#answerBye();
+    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#nextBye();
   }
   #greeting(): string {
     this.#phase = 'greeted';
@@ -137,19 +135,16 @@ export class SessionCore {
     const delay = incoming.delay(now);
     return frames.ackBatchFrame(first, count, body, incoming.acked(), this.#options.window, wait, delay);
   }
-  /** A server says that it stops, once; messages that have no room yet still follow. */
+  /**
+   * A server says that it stops; messages that have no room yet still follow. A client answers after
+   * all that it has sent.
+   */
   #nextBye(): string | undefined {
-    if (this.#byeAfter === undefined) return undefined;
+    if (this.#byeAfter === undefined || (this.#identity && !this.incoming.isDrained)) return undefined;
     const frame = `["bye",${this.#byeAfter}]`;
     this.#byeAfter = undefined;
     this.#phase = 'leaving';
     return frame;
-  }
-  /** A client answers a bye after all that it has sent. */
-  #answerBye(): string | undefined {
-    if (!this.#owesBye || !this.incoming.isDrained) return undefined;
-    this.#owesBye = false;
-    return '["bye",0]';
   }
 
   // ---- Inputs of the application
@@ -185,7 +180,8 @@ export class SessionCore {
   /** A client has a connection. */
   opened(now: number): void {
     this.#phase = 'opened';
-    this.hasLeft = this.#owesBye = false;
+    this.hasLeft = false;
+    this.#byeAfter = undefined;
     this.keepalive.open(now + this.#options.handshakeTimeout);
   }
 
@@ -218,7 +214,6 @@ export class SessionCore {
     this.#codec = codec;
     this.outgoing.delivery = hello.delivery;
     this.#expiry.begin(expires, now);
-    this.#byeAfter = undefined;
     this.opened(now);
   }
 
@@ -314,7 +309,7 @@ export class SessionCore {
     if (this.#identity) {
       this.returnAt = now + after;
       this.#phase = 'leaving';
-      this.#owesBye = true;
+      this.#byeAfter = 0;
       this.incoming.isAckDue ||= this.incoming.isAckOwed;
     } else if (this.#phase !== 'leaving' || after > 0) frames.invalid('the client sent a bye without a bye of the server');
     this.hasLeft = true;
