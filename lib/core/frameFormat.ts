@@ -18,7 +18,6 @@ export const HANDSHAKE_TIMEOUT = 4408;
 export const MISSING = 4410;
 export const SILENT = 4411;
 export const EXPIRED = 4419;
-export const FLOOD = 4429;
 /** The maximum number of messages in a batch, and of numbers in a skip. */
 export const MAX_BATCH = 256;
 /** The maximum number of rejections in a frame. */

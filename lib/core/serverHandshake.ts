@@ -1,6 +1,6 @@
 import type { Delivery } from '../message/types.js';
 import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
-import { invalid, readControl, wholeNumber } from './frameFormat.js';
+import { invalid, NO_COMMON_CODEC, readControl, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
 
 /** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
@@ -149,10 +149,13 @@ export class ServerHandshake {
   /** What the server remembers of its client. */
   record: ClientRecord | undefined;
   readonly #options: SessionOptions;
+  readonly #id: string;
   #unconfirmed: Unconfirmed | undefined;
 
-  constructor(options: SessionOptions) {
+  /** @param id The id of the session, if it is not that of the options. */
+  constructor(options: SessionOptions, id = options.id) {
     this.#options = options;
+    this.#id = id;
   }
 
   /** Returns the codec for a client. It stays the same (rule 8 of the server). */
@@ -165,6 +168,11 @@ export class ServerHandshake {
     return undefined;
   }
 
+  /** Returns the code with which a hello is refused; undefined if it is welcome. */
+  refusal(hello: ReceivedHello, agreed: SessionCodec | undefined): number | undefined {
+    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello) : NO_COMMON_CODEC;
+  }
+
   /**
    * Returns the welcome that answers a hello which is not refused (rules 1 to 3 of the server).
    *
@@ -173,7 +181,7 @@ export class ServerHandshake {
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
    */
   welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined): string {
-    const { id, window, bytes, maxFrame, pingInterval, secret } = this.#options;
+    const { window, bytes, maxFrame, pingInterval, secret } = this.#options;
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
@@ -202,7 +210,7 @@ export class ServerHandshake {
       ping: pingInterval,
       expires,
       codec: codec.name,
-      id,
+      id: this.#id,
       lazyAcks: lazyAcks || undefined,
       rejections: rejections || undefined,
       counts: counts || undefined,

@@ -8,11 +8,8 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { Progress, ReceivedRejection } from './progress.js';
-import { refusalOf, ServerHandshake, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import { ServerHandshake, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
 import { Outputs, type Body, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
-
-/** How many frames without effect a client may send between two checks. */
-const MAX_IDLE_FRAMES = 2_000;
 
 /**
  * - `closed`: there is no connection.
@@ -54,9 +51,8 @@ export class SessionCore {
   /** The welcome that a server is to send. */
   #welcome = '';
   #countsRejections = false;
-  // Credentials, idle frames and the bye.
+  // Credentials and the bye.
   readonly #expiry = new CredentialExpiry();
-  #idleFrames = 0;
   /** The `retryAfter` of a bye that is to be sent; 0 for the answer of a client. */
   #byeAfter: number | undefined;
 
@@ -185,18 +181,21 @@ export class SessionCore {
     this.keepalive.open(now + this.#options.handshakeTimeout);
   }
 
+  /** Returns the code with which a server refuses a hello; undefined if it is welcome. */
+  refusal(hello: ReceivedHello): number | undefined {
+    return (this.#server as ServerHandshake).refusal(hello, this.#codec);
+  }
   /**
-   * A server has the hello of an authenticated client. Returns the code with which the hello is
-   * refused; undefined if it is welcome: a connection in use is then replaced by the new one.
+   * A server has the hello of an authenticated client. Returns the {@link refusal} of the hello;
+   * undefined if it is welcome: a connection in use is then replaced by the new one.
    *
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
    */
   accept(hello: ReceivedHello, now: number, expires?: number): number | undefined {
     const server = this.#server as ServerHandshake;
-    const codec = server.codecFor(hello, this.#codec);
-    if (!codec) return frames.NO_COMMON_CODEC;
-    const refusal = refusalOf(server.record, hello);
+    const refusal = server.refusal(hello, this.#codec);
     if (refusal !== undefined) return refusal;
+    const codec = server.codecFor(hello, this.#codec) as SessionCodec;
     this.closed();
     this.#welcome = server.welcome(hello, codec, this.incoming.rx, this.incoming.top, expires);
     this.#accepted(hello, codec, now, expires);
@@ -244,7 +243,6 @@ export class SessionCore {
     this.incoming.tick(now);
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
-    this.#idleFrames = 0;
     if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake took too long');
     else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked)) this.#close(frames.SILENT, 'the peer was silent');
   }
@@ -273,7 +271,6 @@ export class SessionCore {
   }
   #acked(ack: ArrivedAck, now: number): void {
     this.#confirm(ack.done, now);
-    this.#countIdleFrame();
     this.#acknowledge(ack);
   }
   #acknowledge(ack: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
@@ -281,9 +278,6 @@ export class SessionCore {
     outgoing.acknowledge(ack);
     // An answer to a ping is progress while no message is in flight (section 9, rule 5).
     outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
-  }
-  #countIdleFrame(): void {
-    if (++this.#idleFrames > MAX_IDLE_FRAMES && !this.#identity) throw new Violation(frames.FLOOD, 'the client sends too many idle frames');
   }
 
   #control([kind, a, b, c, d]: readonly unknown[], now: number): void {
@@ -297,7 +291,6 @@ export class SessionCore {
     }
     if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');
     this.#confirm(-1, now);
-    this.#countIdleFrame();
     if (kind === 'ping') this.incoming.pinged(frames.wholeNumber(a));
     else if (kind === 'skip') this.incoming.skip(frames.readSkip(a));
     else if (kind === 'reject') this.outgoing.reject(frames.readRejectFrame(a), this.#countsRejections ? frames.wholeNumber(b) : undefined);
@@ -399,7 +392,6 @@ export class SessionCore {
     this.peer = agreement.id;
     this.#codec = agreement.codec;
     this.#countsRejections = agreement.counts;
-    this.#idleFrames = 0;
     this.outgoing.attach(agreement);
     this.incoming.attach(agreement);
     this.keepalive.begin(agreement.pingInterval, now);

@@ -264,7 +264,7 @@ describe('SessionCore', () => {
   it('of a server may begin when the client has confirmed a welcome', () => {
     const client = clientSide();
     client.core.opened(0);
-    const handshake = new ServerHandshake(OPTIONS);
+    const handshake = new ServerHandshake(OPTIONS, 'wire-1');
     const hello = readHello(client.frames()[0]);
     const codec = handshake.codecFor(hello, undefined)!;
     client.receive(handshake.welcome(hello, codec, 0, 0, undefined));
@@ -272,7 +272,15 @@ describe('SessionCore', () => {
     server.core.greeted(hello, codec, 0);
     expect(server.frames()).toEqual([]);
     exchange(client.send('a'), server);
-    expect([server.delivered, client.outcomes]).toEqual([['a'], ['a acked']]);
+    expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
+  });
+
+  it('of a server takes many acks: its host counts the frames without effect', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.receive(...Array.from({ length: 3_000 }, () => '["ack",0,8]'));
+    server.frames();
+    expect(server.closed).toBeUndefined();
   });
 
   it('answers a bye when all messages of the server are processed', () => {
