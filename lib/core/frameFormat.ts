@@ -4,10 +4,13 @@ import { MAX_CODE, MAX_REASON, type RejectionFields } from './progress.js';
 /** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
 export class Violation extends Error {
   readonly code: number;
+  /** Whether an event has told the error to the host. */
+  readonly isReported: boolean;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, isReported = false) {
     super(message);
     this.code = code;
+    this.isReported = isReported;
   }
 }
 

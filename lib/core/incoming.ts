@@ -112,8 +112,14 @@ export class Incoming {
    *
    * @param messages Undefined if the batch is set aside, because it cannot be decoded.
    * @param source The source of messages that have none.
+   * @param failure Why, and how often, the batch could not be decoded.
    */
-  accept({ first, count, body }: ArrivedBatch, messages: readonly Message[] | undefined, source: string): void {
+  accept(
+    { first, count, body }: ArrivedBatch,
+    messages: readonly Message[] | undefined,
+    source: string,
+    failure?: { readonly attempts: number; readonly error: unknown },
+  ): void {
     const last = first + count - 1;
     // The numbers may have been skipped while the batch was being decoded.
     if (last <= this.#rx) return;
@@ -126,7 +132,9 @@ export class Incoming {
       else this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
       if (this.#skipped) this.#takeSkipped();
     }
-    if (!messages) this.#outputs.add({ kind: 'undecodable', numbers: undecoded, count, body, progress });
+    if (messages) return;
+    const { error, attempts = 0 } = failure ?? {};
+    this.#outputs.add({ kind: 'undecodable', numbers: undecoded, first, count, body, error, attempts, progress });
   }
   /** Delivers messages without numbers. */
   deliver(messages: readonly Message[], source: string): void {

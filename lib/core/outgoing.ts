@@ -4,17 +4,14 @@ import type { Delivery, Message } from '../message/types.js';
 import type { Agreement } from './clientHandshake.js';
 import { invalid, isAbove, skipFrames, MAX_BATCH, MAX_WAIT, WAIT_UNIT, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { lastOf, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
+import { HEADER_ROOM, LARGE, lastOf, numbersFrom, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
 import type { RejectionFields } from './progress.js';
 import { ReceivedRejections } from './receivedRejections.js';
 import { SendWindow } from './sendWindow.js';
 import { NONE, pushed, type Body, type Outcome, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 
-/** The bytes that a body leaves for the header of its frame. */
-const HEADER_ROOM = 64;
-/** A frame of this size asks for its ack at once, in bytes. */
-const LARGE = 16_384;
+const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /**
  * The sending half of a session: a message waits in the queue, gets a number in a batch, is
@@ -38,6 +35,8 @@ export class Outgoing {
   /** The limits of the other side for a frame. */
   maxFrame = 1024 * 1024;
   maxBatch = MAX_BATCH;
+  /** Whether the other side reports the messages that it does not process. */
+  reportsOutcomes = false;
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
   /** All batches that are not acked, in order. */
@@ -73,9 +72,17 @@ export class Outgoing {
   get queued(): number {
     return this.#queue?.size ?? 0;
   }
-  /** All messages without an outcome. */
-  get pending(): Iterable<Message> {
-    return this.#pending?.values() ?? NONE;
+  /** The number of messages that are not sent over this connection, and have a number or want one. */
+  get unsent(): number {
+    return this.queued + this.#last - this.tail;
+  }
+  /** All messages without an outcome, by id, in the order of arrival. */
+  get pending(): ReadonlyMap<string, Message> {
+    return this.#pending ?? NO_MESSAGES;
+  }
+  /** All batches that are not acked, in order. */
+  get batches(): readonly OutgoingBatch[] {
+    return this.#batches;
   }
   /** Whether all messages have their outcomes. */
   get isEmpty(): boolean {
@@ -93,21 +100,18 @@ export class Outgoing {
     const pending = (this.#pending ??= new Map());
     if (pending.has(message.id)) return false;
     pending.set(message.id, message);
-    if (this.#levelOf(message) === 'at-most-once') {
-      (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs)).push(message);
-      return true;
-    }
     const { maxQueued, overflow } = this.#options;
-    const dropped = (this.#queue ??= new MessageQueue()).push(message, maxQueued, overflow);
-    if (!dropped) return true;
+    const isNumbered = this.#levelOf(message) !== 'at-most-once';
+    const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs));
+    const dropped = queue.push(message, maxQueued, overflow);
     // The receiver learns how many messages it missed (section 5, rule 2).
-    if (overflow !== 'error') this.#gone++;
-    this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
+    if (dropped && isNumbered && overflow !== 'error') this.#gone++;
+    if (dropped) this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
     return true;
   }
   /** Ends all messages that have no outcome. */
   close(): void {
-    for (const message of [...this.pending]) this.end(message, 'closed');
+    for (const message of [...this.pending.values()]) this.end(message, 'closed');
   }
 
   // ---- Opening a connection (section 7)
@@ -119,13 +123,14 @@ export class Outgoing {
   }
 
   /** Continues over a new connection. */
-  attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits }: Agreement): void {
+  attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits, rejections }: Agreement): void {
     const isOtherCodec = this.codec !== undefined && this.codec.name !== codec.name && this.#batches.length > 0;
     const codecLimits = [limits.maxDepth, limits.maxNodes, limits.maxSize].join();
     const hasOtherLimits = codec.within !== undefined && codecLimits !== this.#codecLimits;
     this.#codecLimits = codecLimits;
     this.codec = codec.within?.(limits) ?? codec;
-    this.maxFrame = limits.maxFrame ?? 1024 * 1024;
+    this.maxFrame = Math.min(this.#options.maxFrame, limits.maxFrame ?? 1024 * 1024);
+    this.reportsOutcomes = rejections;
     this.maxBatch = Math.min(MAX_BATCH, limits.maxBatch ?? MAX_BATCH);
     this.#checkedUpTo = 0;
     this.#rejections.attach();
@@ -164,7 +169,8 @@ export class Outgoing {
       const messages = batch.messages.filter(({ id }) => this.#pending?.has(id));
       const mayHaveArrived = lastOf(batch) <= sent || first <= top;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
-      else if (messages.length > 0) this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined });
+      else if (messages.length > 0)
+        this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
     }
   }
 
@@ -201,7 +207,7 @@ export class Outgoing {
    * Returns the next batch, or a skip that goes before it; undefined if there is none, or no room
    * for it (section 5, rule 6). The caller sends the batch, and calls {@link took}.
    */
-  next(date: number): OutgoingBatch | string | undefined {
+  next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
       if (this.isPaused) return undefined;
@@ -209,13 +215,16 @@ export class Outgoing {
       if (!batch || (this.tail > this.acked && !this.#window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
       if (this.#checkedUpTo < batch.first) {
         this.#checkedUpTo = lastOf(batch);
-        if (this.#skip(batch, date)) continue;
+        if (this.#skip(batch, now, date)) continue;
       }
       if (batch.body !== undefined) return batch;
       if (!this.#encode(batch)) return undefined;
     }
   }
-  took(batch: OutgoingBatch): void {
+  took(batch: OutgoingBatch, now: number): void {
+    batch.sentAt = now;
+    const messages = this.isWatched ? batch.messages.filter(({ id }) => this.#pending?.has(id)) : NONE;
+    if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.#window.took(sizeOf(batch));
     this.tail = lastOf(batch);
@@ -234,7 +243,8 @@ export class Outgoing {
         return this.#append(skippedBatch(first, count));
       }
       const messages = this.#dequeue(free, date);
-      if (messages[0]) return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined });
+      if (messages[0])
+        return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined, sentAt: 0 });
     }
     return undefined;
   }
@@ -248,17 +258,14 @@ export class Outgoing {
    * Skips the numbers of a batch whose messages have expired, or are gone (section 5, rule 7).
    * Returns whether there are any.
    */
-  #skip(batch: OutgoingBatch, date: number): boolean {
-    const { first, count, messages } = batch;
+  #skip(batch: OutgoingBatch, now: number, date: number): boolean {
+    const { first, count } = batch;
     const start = Math.max(first, this.acked + 1);
-    const numbers: number[] = [];
-    for (let number = start; number < first + count; number++) {
-      const message = messages[number - first];
-      if (!message || !this.#pending?.has(message.id) || this.expire(message, date)) numbers.push(number);
-    }
+    const isGone = (message: Message): boolean => !this.#pending?.has(message.id) || this.expire(message, date);
+    const numbers = numbersFrom(start, batch, isGone);
     const last = numbers.at(-1);
     if (last === undefined) return false;
-    if (numbers.length === first + count - start) this.took(batch);
+    if (numbers.length === first + count - start) this.took(batch, now);
     else this.sent = Math.max(this.sent, last);
     this.#skips = [...skipFrames(numbers, this.maxFrame)];
     return true;
@@ -278,8 +285,9 @@ export class Outgoing {
   /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
   #encode(batch: OutgoingBatch): boolean {
     const { codec } = this;
+    const body = codec?.isAsync ? undefined : this.encodeNow(batch.messages, batch.first);
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
-    else this.#encodedBatch(batch, this.encodeNow(batch.messages, batch.first));
+    else this.#encodedBatch(batch, body);
     return !codec?.isAsync;
   }
   encodeNow(messages: readonly Message[], first: number): Body | undefined {
@@ -315,7 +323,7 @@ export class Outgoing {
     else if (index === this.#batches.length - 1 && first > this.sent) this.#shorten(batch);
     else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {
-      this.#batches[index] = { first, count, messages: NONE, level, body: '' };
+      this.#batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
       this.end(messages[0] as Message, 'unsendable');
     }
@@ -332,7 +340,7 @@ export class Outgoing {
       return;
     }
     const half = messages.length >> 1;
-    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined });
+    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined, sentAt: 0 });
     this.#queue?.putBack(messages.slice(half));
   }
 
@@ -343,15 +351,17 @@ export class Outgoing {
     this.#rejections.add(rejections, before, this.acked, this.sent);
   }
   /** Takes an ack. */
-  acknowledge({ done, credit, rejections }: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
+  acknowledge({ done, credit, delay, rejections }: ArrivedAck, now: number): void {
     if (done > this.sent) invalid('the ack covers messages that were not sent');
     this.#rejections.check(rejections);
     if (done < this.acked) return;
     this.hasProgress ||= done > this.acked;
     let settled = 0;
+    let latency: number | undefined;
     for (const batch of this.#batches) {
       if (batch.first > done) break;
-      this.#settle(batch, done);
+      latency = Math.max(0, now - batch.sentAt - delay);
+      this.#settle(batch, done, latency);
       if (lastOf(batch) > done) break;
       if (settled++ < this.#next) this.#window.settled(sizeOf(batch));
     }
@@ -362,12 +372,13 @@ export class Outgoing {
     this.tail = Math.max(this.tail, done);
     this.isPaused = false;
     this.#window.acked(done, credit);
+    if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
   }
-  #settle({ first, messages }: OutgoingBatch, done: number): void {
+  #settle({ first, messages }: OutgoingBatch, done: number, latency: number): void {
     const end = Math.min(messages.length, done + 1 - first);
     for (let index = Math.max(0, this.acked + 1 - first); index < end; index++) {
       const rejection = this.#rejections.of(first + index);
-      this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection);
+      this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection, latency);
     }
   }
 
@@ -382,9 +393,9 @@ export class Outgoing {
     this.end(message, 'expired');
     return true;
   }
-  end(message: Message, outcome: Outcome, rejection?: RejectionFields): void {
+  end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.#pending?.delete(message.id)) return;
     const isSuccess = outcome === 'acked' || outcome === 'sent';
-    if (this.isWatched || !isSuccess) this.#outputs.add({ kind: 'outcome', message, outcome, rejection });
+    if (this.isWatched || !isSuccess) this.#outputs.add({ kind: 'outcome', message, outcome, rejection, latency });
   }
 }

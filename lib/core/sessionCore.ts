@@ -26,7 +26,7 @@ type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving';
  * `timeout` are its outputs.
  *
  * Its host has one loop: an input, then {@link events}, {@link effects}, and {@link transmit} until
- * there is no frame left, all of it again while there are {@link hasEvents | events}; then a timer
+ * there is no frame left, all of it again while there are {@link hasOutputs | any}; then a timer
  * at {@link timeout}. All inputs change the memory at once.
  */
 export class SessionCore {
@@ -71,9 +71,9 @@ export class SessionCore {
 
   // ---- Outputs
 
-  /** Whether there are events: {@link transmit} makes some, too. */
-  get hasEvents(): boolean {
-    return this.#outputs.hasEvents;
+  /** Whether there are events or effects: {@link transmit} makes some, too. */
+  get hasOutputs(): boolean {
+    return !this.#outputs.areEmpty;
   }
   /** Takes the events since the last call. */
   events(): readonly SessionEvent[] {
@@ -117,13 +117,13 @@ export class SessionCore {
   }
   #nextBatch(now: number, date: number): Body | undefined {
     const { outgoing, incoming } = this;
-    const batch = outgoing.next(date);
+    const batch = outgoing.next(now, date);
     if (batch === undefined || typeof batch === 'string' || batch instanceof Uint8Array) return batch;
     if (incoming.isAckOwed) {
       const frame = incoming.rejectFrame(outgoing.maxFrame) ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
       if (frame !== undefined) return frame;
     }
-    outgoing.took(batch);
+    outgoing.took(batch, now);
     const { first, count, body = '' } = batch;
     const wait = outgoing.waitOf(batch);
     const carries = incoming.lazyAcks && !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
@@ -243,17 +243,18 @@ export class SessionCore {
     this.incoming.tick(now);
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
-    if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake took too long');
-    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked)) this.#close(frames.SILENT, 'the peer was silent');
+    if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
+    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked))
+      this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
-  #close(code: number, reason: string): void {
+  #close(code: number, reason: string, isReported = false): void {
     this.closed();
-    this.#outputs.add({ kind: 'close', code, reason });
+    this.#outputs.add({ kind: 'close', code, reason, isReported });
   }
   #fail(error: unknown): void {
     if (!(error instanceof Violation)) throw error;
-    this.#close(error.code, error.message);
+    this.#close(error.code, error.message, error.isReported);
   }
 
   // ---- Frames of the other side
@@ -271,11 +272,13 @@ export class SessionCore {
   }
   #acked(ack: ArrivedAck, now: number): void {
     this.#confirm(ack.done, now);
-    this.#acknowledge(ack);
+    this.#acknowledge(ack, now);
   }
-  #acknowledge(ack: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
+  #acknowledge(ack: ArrivedAck, now: number): void {
     const { outgoing } = this;
-    outgoing.acknowledge(ack);
+    outgoing.acknowledge(ack, now);
+    const latency = this.keepalive.answered(now);
+    if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     // An answer to a ping is progress while no message is in flight (section 9, rule 5).
     outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
   }
@@ -321,30 +324,30 @@ export class SessionCore {
     // The ack is checked before the batch is used, and is applied after it.
     if (done > this.outgoing.sent) frames.invalid('the ack covers messages that were not sent');
     if (first > 0 && !this.incoming.arrived(batch)) {
-      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
       return;
     }
     const messages = this.#decoder.decode(this.#codec as SessionCodec, batch);
-    if (messages !== 'later') this.#decoded(batch, messages);
+    if (messages !== 'later') this.#decoded(batch, messages, now);
   }
   /** @param messages Undefined if the batch cannot be decoded. */
-  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined): void {
+  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined, now: number): void {
     const { first, done } = batch;
     const { outgoing, incoming } = this;
     outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
-    if (first > 0) incoming.accept(batch, messages, this.peer);
+    if (first > 0) incoming.accept(batch, messages, this.peer, this.#decoder.failure);
     else if (messages) incoming.deliver(messages, this.peer);
-    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
   }
   /**
    * Answers an asynchronous `decode`. An answer without messages says that the body cannot be
-   * decoded.
+   * decoded, because of this error.
    */
-  decoded(id: number, messages: readonly Message[] | undefined, now: number): void {
+  decoded(id: number, messages: readonly Message[] | undefined, now: number, error?: unknown): void {
     try {
-      const decoded = this.#decoder.take(id, messages);
+      const decoded = this.#decoder.take(id, messages, error);
       if (!decoded) return;
-      this.#decoded(decoded.batch, decoded.messages);
+      this.#decoded(decoded.batch, decoded.messages, now);
       for (let frame = this.#decoder.nextFrame(); frame !== undefined; frame = this.#decoder.nextFrame()) this.#read(frame, now);
     } catch (error) {
       this.#fail(error);

@@ -19,6 +19,7 @@ export const OPTIONS: SessionOptions = {
   bytes: 10_000,
   maxFrame: 10_000,
   maxQueued: 10,
+  maxBadFrames: 3,
   overflow: 'drop-lowest',
   pingInterval: 1_000,
   handshakeTimeout: 500,
@@ -50,7 +51,7 @@ export class Side {
       }
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);
-    } while (this.core.hasEvents);
+    } while (this.core.hasOutputs);
     return frames;
   }
   send(...ids: readonly string[]): this {

@@ -8,6 +8,7 @@ export const floors: readonly (readonly string[])[] = [
   ['core'],
   ['link'],
   ['session'],
+  ['host'],
   ['envelope'],
   ['wire'],
   ['app'],

@@ -49,7 +49,7 @@ export class CoreHost {
       }
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
       for (const effect of core.effects()) this.#answer(effect);
-    } while (core.hasEvents);
+    } while (core.hasOutputs);
     this.#arm(core.timeout);
   }
   #answer(effect: SessionEffect): void {
