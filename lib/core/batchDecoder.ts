@@ -26,6 +26,10 @@ export class BatchDecoder {
   get isBusy(): boolean {
     return this.#decoding !== undefined;
   }
+  /** The number of frames that have arrived and are not read yet. */
+  get unread(): number {
+    return this.#decoding ? 1 + this.#waiting.length : 0;
+  }
   /** The connection has ended. */
   detach(): void {
     this.#decoding = undefined;

@@ -148,21 +148,22 @@ interface Unconfirmed {
 export class ServerHandshake {
   /** What the server remembers of its client. */
   record: ClientRecord | undefined;
-  readonly #options: SessionOptions;
-  readonly #id: string;
+  readonly options: SessionOptions;
+  /** The id of this side. */
+  readonly id: string;
   #unconfirmed: Unconfirmed | undefined;
 
   /** @param id The id of the session, if it is not that of the options. */
   constructor(options: SessionOptions, id = options.id) {
-    this.#options = options;
-    this.#id = id;
+    this.options = options;
+    this.id = id;
   }
 
   /** Returns the codec for a client. It stays the same (rule 8 of the server). */
   codecFor({ codecs }: ReceivedHello, agreed: SessionCodec | undefined): SessionCodec | undefined {
     if (agreed) return codecs.includes(agreed.name) ? agreed : undefined;
     for (const name of codecs) {
-      const codec = this.#options.codecs.find((own) => own.name === name);
+      const codec = this.options.codecs.find((own) => own.name === name);
       if (codec) return codec;
     }
     return undefined;
@@ -181,7 +182,7 @@ export class ServerHandshake {
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
    */
   welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined): string {
-    const { window, bytes, maxFrame, pingInterval, secret } = this.#options;
+    const { window, bytes, maxFrame, pingInterval, secret } = this.options;
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
@@ -210,7 +211,7 @@ export class ServerHandshake {
       ping: pingInterval,
       expires,
       codec: codec.name,
-      id: this.#id,
+      id: this.id,
       lazyAcks: lazyAcks || undefined,
       rejections: rejections || undefined,
       counts: counts || undefined,
@@ -236,6 +237,6 @@ export class ServerHandshake {
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).
     const rx = isKnown ? Math.max(hello.rx ?? 0, done) : 0;
     const top = isKnown ? Math.max(rx, hello.top) : 0;
-    return { ...hello, rx, top, isKnown, pingInterval: this.#options.pingInterval, codec };
+    return { ...hello, rx, top, isKnown, pingInterval: this.options.pingInterval, codec };
   }
 }

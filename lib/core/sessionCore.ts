@@ -94,6 +94,10 @@ export class SessionCore {
   get record(): ClientRecord | undefined {
     return this.#server?.record;
   }
+  /** The number of frames that have arrived and are not read yet. */
+  get unread(): number {
+    return this.#decoder.unread;
+  }
   /** Whether all messages of both directions are finished, as far as they were sent. */
   get isDrained(): boolean {
     return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained;

@@ -54,8 +54,7 @@ export class IncomingMessages implements DeliverySession<Progress> {
       return;
     }
     if (number > 0 && progress) {
-      host.core.processed(number, progress, host.now, rejectionIn(number, outcomes));
-      host.schedule();
+      host.settled(number, progress, rejectionIn(number, outcomes));
     }
     for (const { onDone } of outcomes) onDone?.();
   }

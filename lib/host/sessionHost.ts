@@ -4,6 +4,8 @@ import type { Codec, Direction } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import type { ClientIdentity } from '../core/clientHandshake.js';
 import { HEADER_ROOM } from '../core/outgoingBatch.js';
+import type { Progress, ReceivedRejection } from '../core/progress.js';
+import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError } from '../errors.js';
@@ -18,51 +20,21 @@ import { PING_INTERVAL } from '../session/heartbeat.js';
 import { waitIn } from '../session/lifecycle.js';
 import type { Wait } from '../session/serialTask.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
-import { createTurn, type Turn } from '../session/turn.js';
 import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
+import type { HostConnection, HostOwner } from './hostOwner.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
-import { WakeTimer } from './wakeTimer.js';
-
-/** A connection, as the host uses it. */
-export interface HostConnection {
-  send(frame: Frame): void;
-  /** Closes the connection: normally, or with a close code and a reason. */
-  close(code?: number, reason?: string): void;
-  /**
-   * Whether too many bytes wait for the other side: then the host sends nothing. The owner of the
-   * connection calls `schedule` of the host when the connection can take more.
-   * @default false
-   */
-  readonly isFull?: boolean;
-}
-
-/** An event that concerns the connection. The host leaves it to its owner. */
-export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
-
-/** The side of a session that owns a host. */
-export interface HostOwner {
-  /** Identifies the client's outbox. A server knows it from the hello on. */
-  readonly pid: string;
-  /** Passes a message to the application. */
-  emit(message: Message): void;
-  /**
-   * Called with each event of the connection. After `close`, the host has closed the connection
-   * already.
-   */
-  onConnectionEvent(event: ConnectionEvent): void;
-  /**
-   * Called with each new `system.ping` when it arrives, before the application receives it.
-   * @default does nothing
-   */
-  onPing?(message: Message, isNumbered: boolean): void;
-}
+import { SessionLoop, type LoopTask } from './sessionLoop.js';
 
 export interface HostOptions extends EndpointOptions {
   /** The codecs of this side, the best first. */
   readonly codecs: readonly Codec[];
   /** That of a client. A server has none. */
   readonly identity?: ClientIdentity;
+  /** That of a server, with the options of its core. */
+  readonly handshake?: ServerHandshake;
+  /** Runs the host. @default a loop of its own */
+  readonly loop?: SessionLoop;
   /** The interval in which each side must send a frame, in ms; a server chooses it. @default 15_000 */
   readonly pingInterval?: number;
   /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
@@ -75,7 +47,7 @@ export interface HostOptions extends EndpointOptions {
  * Runs one side of a session: passes inputs to the core, and handles its outputs. All frames that
  * are due at the end of a microtask are written then; one timer wakes the core.
  */
-export class SessionHost implements CodecUser {
+export class SessionHost implements CodecUser, LoopTask {
   readonly core: SessionCore;
   /** The id of this side. */
   readonly id: string;
@@ -89,7 +61,10 @@ export class SessionHost implements CodecUser {
   readonly #options: HostOptions;
   readonly #scheduler: SchedulerLike;
   readonly #reporter: OutgoingReporter;
-  readonly #turn: Turn;
+  readonly #loop: SessionLoop;
+  isScheduled = false;
+  soonAt = Infinity;
+  laterAt = Infinity;
   /** Ends with the session. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
@@ -100,31 +75,24 @@ export class SessionHost implements CodecUser {
   #nextEvent = 0;
   /** Whether a loop over the events runs. */
   #isHandling = false;
-  readonly #timer: WakeTimer;
 
   constructor(owner: HostOwner, options: HostOptions) {
     const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
     const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
     const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay, delivery = DEFAULTS.delivery } = options;
-    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, pingInterval = PING_INTERVAL, microtask } = options;
-    const { ackDelayOf = (): number => ackDelay } = options;
+    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, pingInterval = PING_INTERVAL, microtask } = options;
+    const { ackDelayOf = (): number => ackDelay, loop = new SessionLoop(scheduler, microtask) } = options;
     this.id = id;
     this.sends = identity ? 'to-server' : 'to-client';
     this.#owner = owner;
     this.#options = options;
     this.#scheduler = scheduler;
-    this.#turn = createTurn(microtask, () => this.run());
+    this.#loop = loop;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
-    this.#timer = new WakeTimer(scheduler, () => {
-      this.core.tick(this.now);
-      this.run();
-    });
-    const codecs = options.codecs.map((codec) => new HostCodec(codec, this));
+    const codecs = handshake ? [] : options.codecs.map((codec) => new HostCodec(codec, this));
     const limits = { window, bytes: windowBytes, maxFrame, maxQueued, overflow, maxBadFrames };
-    this.core = new SessionCore(
-      { id, delivery, codecs, ...limits, pingInterval, handshakeTimeout: helloTimeout, ackDelayOf, secret: nanoid },
-      identity,
-    );
+    const own = { id, delivery, codecs, ...limits, pingInterval, handshakeTimeout: helloTimeout, ackDelayOf, secret: nanoid };
+    this.core = new SessionCore(handshake?.options ?? own, handshake ?? identity);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
   }
@@ -194,7 +162,7 @@ export class SessionHost implements CodecUser {
     this.#connection = undefined;
     this.core.closed();
     this.giveUp();
-    this.#timer.clear();
+    this.#loop.remove(this);
     this.#life.unsubscribe();
   }
 
@@ -263,11 +231,12 @@ export class SessionHost implements CodecUser {
 
   /** Runs the loop at the end of the microtask. */
   schedule(): void {
-    if (!this.isOver) this.#turn.schedule();
+    if (!this.isOver) this.#loop.schedule(this);
   }
   /** Runs the loop: handles the outputs of the core, and writes all frames that are due. */
-  run(): void {
+  run(now = this.now): void {
     if (this.isOver) return;
+    if (now >= this.core.timeout) this.core.tick(now);
     if (this.#isHandling) {
       this.schedule();
       return;
@@ -277,7 +246,7 @@ export class SessionHost implements CodecUser {
       this.#handleOutputs();
       this.#write();
     } while (this.core.hasOutputs);
-    this.#timer.set(this.core.timeout);
+    this.#loop.wake(this, this.core.timeout, now);
   }
   #write(): void {
     const { core } = this;
@@ -336,8 +305,7 @@ export class SessionHost implements CodecUser {
   #handle(event: SessionEvent): void {
     switch (event.kind) {
       case 'message':
-        if (event.message.type === 'system.ping') this.#owner.onPing?.(event.message, event.number > 0);
-        this.messages.deliver(event.message, event.number, event.progress);
+        this.#deliver(event.message, event.number, event.progress);
         break;
       case 'undecodable':
         this.messages.reject(event, this.#wait);
@@ -372,5 +340,20 @@ export class SessionHost implements CodecUser {
       default:
         this.#owner.onConnectionEvent(event);
     }
+  }
+
+  #deliver(message: Message, number: number, progress: Progress): void {
+    if (number === 0 && this.#owner.admits?.() === false) return;
+    if (message.type === 'system.ping') this.#owner.onPing?.(message, number > 0);
+    this.messages.deliver(message, number, progress);
+  }
+  /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
+  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    (this.#owner.processed ? this.#owner : this).processed?.(number, progress, rejection);
+  }
+  /** A message is processed, or rejected: its ack is sent. */
+  processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    this.core.processed(number, progress, this.now, rejection);
+    this.schedule();
   }
 }
