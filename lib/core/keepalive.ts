@@ -75,8 +75,9 @@ export class Keepalive {
    *
    * @param isWaiting Whether an ack is missing.
    * @param acked The highest number that was acked: an ack that does not come may be lost.
+   * @param measures Whether pings measure the latency.
    */
-  check(now: number, isWaiting: boolean, acked: number): boolean {
+  check(now: number, isWaiting: boolean, acked: number, measures: boolean): boolean {
     const isLate = now - this.checkAt > this.#half;
     this.checkAt = now + this.#half;
     this.#quiet = this.isHeard ? 0 : this.#quiet + 1;
@@ -87,7 +88,7 @@ export class Keepalive {
     if (this.#quiet > 0 && isLate && !this.#hasAsked) this.ask();
     else if (this.#quiet >= 4) return false;
     else this.isPingDue ||= isStuck || this.#quiet >= 2;
-    if (!isWaiting && this.#idleChecks++ % 2 === 0) {
+    if (measures && !isWaiting && this.#idleChecks++ % 2 === 0) {
       this.isPingDue = true;
       this.#pingedAt ??= now;
     }

@@ -277,7 +277,8 @@ export class Outgoing {
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
     if (this.#window.isLoaded(this.tail) || this.isWatched || body.length >= LARGE) return 0;
-    return Math.min(MAX_WAIT, Math.ceil(this.#options.ackDelayOf(messages) / WAIT_UNIT));
+    const wait = this.#options.ackDelayOf(messages);
+    return wait > 0 ? Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT))) : 0;
   }
 
   // ---- Encoding
@@ -352,7 +353,7 @@ export class Outgoing {
   }
   /** Takes an ack. */
   acknowledge({ done, credit, delay, rejections }: ArrivedAck, now: number): void {
-    if (done > this.sent) invalid('the ack covers messages that were not sent');
+    if (done > this.sent) invalid('an ack covers unsent messages');
     this.#rejections.check(rejections);
     if (done < this.acked) return;
     this.hasProgress ||= done > this.acked;

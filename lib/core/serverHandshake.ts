@@ -231,7 +231,7 @@ export class ServerHandshake {
     if (!this.#unconfirmed) return invalid('a frame arrived before the welcome');
     const { hello, record } = this.#unconfirmed;
     const isKnown = record.hasBegun;
-    if (done > (isKnown ? sent : 0)) invalid('the ack covers messages that were not sent');
+    if (done > (isKnown ? sent : 0)) invalid('an ack covers unsent messages');
     this.#unconfirmed = undefined;
     this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).

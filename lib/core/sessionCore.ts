@@ -248,7 +248,7 @@ export class SessionCore {
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
     if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
-    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked))
+    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked, this.#options.measuresLatency !== false))
       this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
@@ -326,7 +326,7 @@ export class SessionCore {
     const { first, done } = batch;
     this.#confirm(done, now);
     // The ack is checked before the batch is used, and is applied after it.
-    if (done > this.outgoing.sent) frames.invalid('the ack covers messages that were not sent');
+    if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
     if (first > 0 && !this.incoming.arrived(batch)) {
       if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
       return;

@@ -62,6 +62,8 @@ export interface SessionOptions {
    * frames in a row may be undecodable.
    */
   readonly maxBadFrames: number;
+  /** Whether pings measure the latency while no message is in flight. @default true */
+  readonly measuresLatency?: boolean;
   /** The interval in which each side must send a frame. The server chooses it. */
   readonly pingInterval: number;
   readonly handshakeTimeout: number;

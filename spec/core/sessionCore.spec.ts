@@ -275,6 +275,30 @@ describe('SessionCore', () => {
     expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
   });
 
+  it('keeps at most 10,000 messages in flight, whatever the other side grants', () => {
+    const [client, server] = [clientSide({ window: 1_000_000, bytes: 1e9 }), new Side({ maxQueued: 20_000 })];
+    open(client, server);
+    server.send(...Array.from({ length: 10_500 }, (_, index) => `${index}`)).frames();
+    expect([server.core.outgoing.sent, server.core.outgoing.queued]).toEqual([10_000, 500]);
+  });
+
+  it('lets the other side delay an ack no longer than the application allows', () => {
+    const [client, server] = [clientSide(), new Side({ ackDelayOf: () => 39 })];
+    open(client, server);
+    server.core.outgoing.isWatched = false;
+    expect(server.send('a').frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,1,0,1,1,/)]);
+  });
+
+  it('pings an idle peer only to measure the latency', () => {
+    for (const measuresLatency of [true, false]) {
+      const [client, server] = [clientSide(), new Side({ measuresLatency })];
+      open(client, server);
+      server.now = server.core.timeout;
+      server.core.tick(server.now);
+      expect(server.frames()).toEqual(measuresLatency ? ['["ping",0]'] : []);
+    }
+  });
+
   it('of a server takes many acks: its host counts the frames without effect', () => {
     const [client, server] = [clientSide(), new Side()];
     open(client, server);

@@ -55,8 +55,8 @@ export class ClientThrottle {
       return true;
     }
     const { window, perSecond } = this.#rates;
-    if (this.#dropped++ === 0) this.#client.complain(new OverflowError('messages a second', perSecond));
-    if (this.#dropped > window) this.#client.flooded();
+    this.#client.complain(new OverflowError('messages a second', perSecond));
+    if (++this.#dropped > window) this.#client.flooded();
     return false;
   }
   /** Ends the limit, for a client that sends no more. */

@@ -10,11 +10,11 @@ import { HostCodec } from '../hostCodec.js';
  * Returns a function that returns the options of a client's core, by the name of its outbox. All
  * sessions share them, unless a codec depends on the client.
  */
-export function coreOptions(options: WiresOptions): (pid: string) => SessionOptions {
+export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: number }): (pid: string) => SessionOptions {
   const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
   const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
   const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
-  const { codecs, pingInterval } = options;
+  const { codecs, pingInterval, hibernateAfter } = options;
   const optionsOf = (pid: string): SessionOptions => ({
     id: '',
     delivery: DEFAULTS.delivery,
@@ -25,6 +25,8 @@ export function coreOptions(options: WiresOptions): (pid: string) => SessionOpti
     maxQueued,
     overflow,
     maxBadFrames,
+    // A server has many idle sessions: their clients ping.
+    measuresLatency: hibernateAfter === Infinity,
     pingInterval,
     handshakeTimeout: helloTimeout,
     ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),

@@ -60,6 +60,7 @@ export class ServedSession
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
+  #isOver = false;
   #host!: SessionHost;
   #parts!: WireParts;
   #to!: Subscriber<Message>;
@@ -146,6 +147,7 @@ export class ServedSession
   }
   /** Ends the session. */
   unsubscribe(): void {
+    this.#isOver = true;
     // The client does not send messages again when it has received their delayed ack.
     this.#host.flushAcks();
     this.#host.end();
@@ -211,7 +213,8 @@ export class ServedSession
     this.#to.complete();
   }
   report(event: SessionEvent): void {
-    this.#parts.report(event);
+    // The connection may break while the session ends: that is no loss any more.
+    if (!this.#isOver) this.#parts.report(event);
   }
   /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {

@@ -19,6 +19,8 @@ import { ServedSession, type Greeting } from './servedSession.js';
 import { UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
 
 export interface ServedSessionsOptions extends WiresOptions {
+  /** A server whose sessions never hibernated measured their latency while they were idle. */
+  readonly hibernateAfter?: number;
   /** Called with the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
 }
