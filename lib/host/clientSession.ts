@@ -75,7 +75,9 @@ class ClientSession implements HostOwner, ConnectionEnds {
     const { listening$ = of(true) } = this.#options;
     const fail = (error: unknown): void => to.error(this.#late ?? error);
     const end = { error: fail, complete: () => this.#complete() };
-    const drain = (): void => void to.add(drainHost(host, this.#options, (error) => (this.#late = error)).subscribe(end));
+    const drain = (): void => {
+      to.add(drainHost(host, this.#options, (error) => (this.#late = error)).subscribe(end));
+    };
     this.#life.add(listening$.pipe(first(same, false)).subscribe((is) => is && host.messages.open()));
     // Runs before the connection is closed: the other side does not send messages again when it has
     // received their delayed ack.
@@ -119,11 +121,11 @@ class ClientSession implements HostOwner, ConnectionEnds {
   /** Opens a connection over a link. Emits once, when the connection has made progress. */
   over(link: Link<Frame>): Observable<void> {
     const frames$ = new Observable<Frame>((to) => this.#open(to));
+    // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
     const opened$ = new Observable<void>((to) => {
       const host = this.#host;
       let hasEmitted = false;
       this.#isAnnounced = false;
-      // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
       return link(frames$).subscribe({
         next: (frame) => {
           host.receive(frame);
