@@ -13,7 +13,10 @@ export class BatchDecoder {
   #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
   #waiting: Body[] = NONE;
   #waitingSize = 0;
-  /** Why, and how often in a row, a batch could not be decoded. It outlives connections. */
+  /**
+   * Why, and how often in a row, a batch could not be decoded. It outlives connections, and also
+   * sessions: a server may forget the client each time.
+   */
   failure: { readonly first: number; readonly attempts: number; readonly error: unknown } | undefined;
   /** The number of undecodable frames in a row that cannot be set aside. */
   #badFrames = 0;
@@ -35,11 +38,6 @@ export class BatchDecoder {
     this.#decoding = undefined;
     this.#waiting = NONE;
     this.#waitingSize = 0;
-  }
-  /** The other side begins with other numbers. */
-  begin(): void {
-    this.failure = undefined;
-    this.#badFrames = 0;
   }
 
   /**

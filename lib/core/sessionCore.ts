@@ -376,7 +376,6 @@ export class SessionCore {
       // A session that no ack has confirmed had no messages.
       if (ticket && identity.hasProgress && !isUnacked) this.#outputs.add({ kind: 'forgotten' });
       this.incoming.begin();
-      this.#decoder.begin();
     }
     identity.hasProgress = true;
     this.#agree(welcome, now);

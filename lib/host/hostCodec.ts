@@ -1,12 +1,12 @@
 import { isObservable } from 'rxjs';
 import type { BatchContext, Codec, CodecLimits, Direction } from '../codec/codec.js';
+import type { SessionCore } from '../core/sessionCore.js';
 import type { Body, SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { checkSize, decodeBody } from '../session/encoding.js';
 import type { Wait } from '../session/serialTask.js';
-import type { SessionHost } from './sessionHost.js';
 
 /** The side of a session that uses a codec. */
 export interface CodecUser {
@@ -116,8 +116,15 @@ export class HostCodec implements SessionCodec {
   }
 }
 
+/** The host of a core whose codec answers later. */
+export interface CodecCaller {
+  readonly now: number;
+  /** Passes an answer to the core. */
+  answer(input: (core: SessionCore) => void): void;
+}
+
 /** Runs a call of a codec for the core, and answers at once or later. */
-export function callCodec(effect: SessionEffect, host: SessionHost, wait: Wait): void {
+export function callCodec(effect: SessionEffect, host: CodecCaller, wait: Wait): void {
   const { kind, id, first } = effect;
   const codec = effect.codec as SessionCodec & Pick<HostCodec, 'encodeMaybe' | 'decodeMaybe'>;
   if (kind === 'encode')

@@ -1,4 +1,5 @@
 import type { Progress } from '../core/progress.js';
+import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
 import type { RxwireError } from '../errors.js';
 import type { Message } from '../message/types.js';
@@ -6,9 +7,20 @@ import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { HoldUntilSubscribed, rejectionIn, type DeliverySession, type Outcome } from '../session/receive/delivery.js';
 import { rejectUndecodable } from '../session/receive/undecodable.js';
 import type { Wait } from '../session/serialTask.js';
-import type { SessionHost } from './sessionHost.js';
+import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 
 type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;
+
+/** The host of a session that receives messages. */
+export interface IncomingHost {
+  readonly core: SessionCore;
+  readonly codecName: string;
+  readonly now: number;
+  readonly isOver: boolean;
+  complain(error: RxwireError): void;
+  report(event: ReportedEvent): void;
+  schedule(): void;
+}
 
 /** The messages of the other side, from their arrival until they are processed. */
 export class IncomingMessages implements DeliverySession<Progress> {
@@ -17,12 +29,12 @@ export class IncomingMessages implements DeliverySession<Progress> {
   readonly keep: DeliverySession['keep'];
   /** The number of messages without a number that are not processed. */
   unnumbered = 0;
-  readonly #host: SessionHost;
+  readonly #host: IncomingHost;
   readonly #options: EndpointOptions;
   /** Holds messages until the application subscribes. */
   readonly #held: HoldUntilSubscribed<Progress>;
 
-  constructor(host: SessionHost, options: EndpointOptions, emit: (message: Message) => void) {
+  constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
     this.keep = options.keep;
     this.#host = host;
     this.#options = options;

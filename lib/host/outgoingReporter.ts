@@ -41,8 +41,9 @@ export class OutgoingReporter implements OutgoingMessages {
   isWatched(): boolean {
     return this.#options.isWatched?.() ?? true;
   }
+  /** Reports a message that waits now. One for which there was no room has its outcome already. */
   reportQueued({ id }: Message): void {
-    if (this.isWatched()) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+    if (this.isWatched() && this.pending.has(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
   }
   reportSent(messages: readonly Message[]): void {
     if (this.isWatched()) for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
@@ -57,7 +58,6 @@ export class OutgoingReporter implements OutgoingMessages {
   refuse(message: Message, error: RxwireError): void {
     const { id } = message;
     if (this.pending.has(id)) return;
-    this.reportQueued(message);
     this.#reportLast(message, { id, status: 'dead', error });
   }
 
