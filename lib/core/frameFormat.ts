@@ -34,6 +34,9 @@ export const MAX_WAIT = 255;
 export const MAX_ACK_DELAY = 65_535;
 const MAX_NUMBER = 2 ** 52;
 
+/** Returns a wait in units. It becomes no longer, unless it is shorter than one unit. */
+export const unitsOf = (wait: number): number => (wait > 0 ? Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT))) : 0);
+
 export function invalid(message: string): never {
   throw new Violation(VIOLATION, message);
 }

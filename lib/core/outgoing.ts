@@ -2,7 +2,7 @@ import { deliveryOf } from '../message/deliveryOf.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Agreement } from './clientHandshake.js';
-import { invalid, isAbove, skipFrames, MAX_BATCH, MAX_WAIT, WAIT_UNIT, type ArrivedAck } from './frameFormat.js';
+import { invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
 import { HEADER_ROOM, LARGE, lastOf, numbersFrom, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
 import type { RejectionFields } from './progress.js';
@@ -277,8 +277,7 @@ export class Outgoing {
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
     if (this.#window.isLoaded(this.tail) || this.isWatched || body.length >= LARGE) return 0;
-    const wait = this.#options.ackDelayOf(messages);
-    return wait > 0 ? Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT))) : 0;
+    return unitsOf(this.#options.ackDelayOf(messages));
   }
 
   // ---- Encoding

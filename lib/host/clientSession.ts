@@ -15,7 +15,8 @@ import { networkSignals } from '../session/networkSignals.js';
 import { reconnecting, type ConnectionEnds } from '../session/reconnect.js';
 import type { SessionOptions } from '../session/session.js';
 import { drainHost, giveUpRest } from './hostDrain.js';
-import { SessionHost, type ConnectionEvent, type HostConnection, type HostOwner } from './sessionHost.js';
+import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js';
+import { SessionHost } from './sessionHost.js';
 
 /**
  * Turns an unreliable link for frames into a reliable link for messages: the client side of a

@@ -1,4 +1,4 @@
-import type { Progress } from '../core/progress.js';
+import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
 import type { RxwireError } from '../errors.js';
@@ -15,11 +15,11 @@ type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;
 export interface IncomingHost {
   readonly core: SessionCore;
   readonly codecName: string;
-  readonly now: number;
   readonly isOver: boolean;
   complain(error: RxwireError): void;
   report(event: ReportedEvent): void;
-  schedule(): void;
+  /** A message is processed, or rejected. */
+  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
 }
 
 /** The messages of the other side, from their arrival until they are processed. */

@@ -20,7 +20,7 @@ import { wallTime } from '../../internal/steadyScheduler.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
-import { drainHost, undelivered } from '../drainHost.js';
+import { drainHost, giveUpRest } from '../hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../hostOwner.js';
 import { SessionHost } from '../sessionHost.js';
 import type { SessionLoop } from '../sessionLoop.js';
@@ -288,7 +288,7 @@ export class ServedSession
     this.transport.vacate();
   }
   giveUp(timeout: number): void {
-    const left = undelivered(this.#host);
+    const left = giveUpRest(this.#host);
     if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });
   }
 }
