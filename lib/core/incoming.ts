@@ -235,9 +235,12 @@ export class Incoming {
     const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
     return `["ack",${this.acked()},${this.#options.window}${rest}]`;
   }
-  /** Returns how long the ack that is sent now was held back, in ms. */
+  /**
+   * Returns how long the ack that is sent now was held back, in ms; 0 for a side that lets no ack
+   * wait.
+   */
   delay(now: number): number {
-    return this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
+    return this.lazyAcks && this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
   }
   /** Records that an ack is sent. Returns its `done`. */
   acked(): number {
