@@ -1,6 +1,6 @@
 /**
- * The messages, and the size of their frames, that may be in flight, whatever the other side grants:
- * they are kept until they are acked.
+ * The messages, and the size of their frames, that may be in flight, whatever the other side
+ * grants: they are kept until they are acked.
  */
 const MAX_MESSAGES = 10_000;
 const MAX_BYTES = 16_777_216;

@@ -136,8 +136,8 @@ export class SessionCore {
     return frames.ackBatchFrame(first, count, body, incoming.acked(), this.#options.window, wait, delay);
   }
   /**
-   * A server says that it stops; messages that have no room yet still follow. A client answers after
-   * all that it has sent.
+   * A server says that it stops; messages that have no room yet still follow. A client answers
+   * after all that it has sent.
    */
   #nextBye(): string | undefined {
     if (this.#byeAfter === undefined || (this.#identity && !this.incoming.isDrained)) return undefined;

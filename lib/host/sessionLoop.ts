@@ -18,7 +18,9 @@ export interface LoopTask {
   run(now: number, date: number): void;
 }
 
-/** Longer delays are rounded up to a multiple of this time, so that many sessions share a moment. */
+/**
+ * Longer delays are rounded up to a multiple of this time, so that many sessions share a moment.
+ */
 const LONG = 1_000;
 const STEP = 125;
 

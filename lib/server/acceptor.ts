@@ -119,7 +119,9 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
   };
 }
 
-/** Whether servers without stores use the session core: for specs, until the core is the default. */
+/**
+ * Whether servers without stores use the session core: for specs, until the core is the default.
+ */
 function usesCore(): boolean {
   const { process } = globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } };
   return process?.env?.['RXWIRE_CORE'] === 'on';

@@ -18,8 +18,8 @@ const MAX_AWAY = 1_000;
 
 /**
  * The clients that have not confirmed a welcome, by the names of their outboxes. A client that has
- * lost its connection meanwhile stays for a while: its welcome still counts when it returns, so that
- * a lost frame loses nothing.
+ * lost its connection meanwhile stays for a while: its welcome still counts when it returns, so
+ * that a lost frame loses nothing.
  */
 export class UnconfirmedClients {
   readonly #clients = new Map<string, UnconfirmedClient>();
