@@ -1,4 +1,4 @@
-import { Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import type { SessionCodec } from '../../core/sessionTypes.js';
@@ -122,7 +122,13 @@ export class ServedSession
     to.add(this);
     this.transport.use(this);
     to.add(outgoing.subscribe(this));
-    to.add(parts.listening.hasSubscribers().subscribe((isSubscribed) => isSubscribed && this.#host.messages.open()));
+    // The first subscriber is enough: a subscription that stays takes memory.
+    to.add(
+      parts.listening
+        .hasSubscribers()
+        .pipe(first(Boolean, false))
+        .subscribe((isSubscribed) => isSubscribed && this.#host.messages.open()),
+    );
   }
 
   /** Sends a message of the application. */
