@@ -72,7 +72,9 @@ export class Outgoing {
   get queued(): number {
     return this.#queue?.size ?? 0;
   }
-  /** The number of messages that are not sent over this connection, and have a number or want one. */
+  /**
+   * The number of messages that are not sent over this connection, and have a number or want one.
+   */
   get unsent(): number {
     return this.queued + this.#last - this.tail;
   }

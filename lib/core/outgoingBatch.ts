@@ -57,7 +57,9 @@ export function smallerBatches(
   return parts;
 }
 
-/** Returns the numbers of a batch, from `start` on, without a message, or whose messages are gone. */
+/**
+ * Returns the numbers of a batch, from `start` on, without a message, or whose messages are gone.
+ */
 export function numbersFrom(start: number, { first, count, messages }: OutgoingBatch, isGone: (message: Message) => boolean): number[] {
   const numbers: number[] = [];
   for (let number = start; number < first + count; number++) {

@@ -16,7 +16,9 @@ export interface SessionCodec {
    * @default false
    */
   readonly isAsync?: boolean;
-  /** Whether the codec encrypts: a frame that it cannot decode ends the connection. @default false */
+  /**
+   * Whether the codec encrypts: a frame that it cannot decode ends the connection. @default false
+   */
   readonly isSealed?: boolean;
   /**
    * Returns whether an error of `decode` says that the batch may be forged: such a batch is never

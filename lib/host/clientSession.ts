@@ -113,7 +113,9 @@ class ClientSession implements HostOwner, ConnectionEnds {
 
   // ---- Connections
 
-  /** Returns the delay that a stopping server requests before the client returns, in ms from now. */
+  /**
+   * Returns the delay that a stopping server requests before the client returns, in ms from now.
+   */
   readonly pause = (): number => this.#host.core.returnAt - this.#host.now;
   readonly isBlamed = (): boolean => false;
   readonly isAnnounced = (): boolean => this.#isAnnounced;

@@ -9,7 +9,9 @@ import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import type { MessageStep, OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
 import { receiptOf, type OutcomeEvent } from './outcomeReceipts.js';
 
-/** Reports the steps of the messages that a session sends. It is the `begun` event of the session. */
+/**
+ * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
+ */
 export class OutgoingReporter implements OutgoingMessages {
   readonly kind = 'begun';
   readonly #outgoing: Outgoing;

@@ -63,7 +63,9 @@ export interface HostOptions extends EndpointOptions {
   readonly codecs: readonly Codec[];
   /** That of a client. A server has none. */
   readonly identity?: ClientIdentity;
-  /** The interval in which each side must send a frame, in ms; a server chooses it. @default 15_000 */
+  /**
+   * The interval in which each side must send a frame, in ms; a server chooses it. @default 15_000
+   */
   readonly pingInterval?: number;
   /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
   readonly ackDelayOf?: (messages: readonly Message[]) => number;
@@ -146,7 +148,9 @@ export class SessionHost implements CodecUser {
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
-  /** Whether all received messages are processed and acked, and all sent ones have their outcomes. */
+  /**
+   * Whether all received messages are processed and acked, and all sent ones have their outcomes.
+   */
   get isIdle(): boolean {
     const { incoming, outgoing } = this.core;
     return this.messages.unnumbered === 0 && incoming.isDrained && outgoing.isEmpty;
@@ -296,7 +300,9 @@ export class SessionHost implements CodecUser {
     this.#handleOutputs();
     this.schedule();
   }
-  /** Handles all events and effects. A call during another one does nothing: the other one goes on. */
+  /**
+   * Handles all events and effects. A call during another one does nothing: the other one goes on.
+   */
   #handleOutputs(): void {
     if (this.#isHandling) return;
     this.#isHandling = true;

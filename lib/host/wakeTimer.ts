@@ -15,8 +15,8 @@ export class WakeTimer {
   }
 
   /**
-   * Sets the timer to a time; `Infinity` clears it. A timer that is set to an earlier time stays: to
-   * wake too early costs less than to set it again and again.
+   * Sets the timer to a time; `Infinity` clears it. A timer that is set to an earlier time stays:
+   * to wake too early costs less than to set the timer again and again.
    */
   set(at: number): void {
     if (at === Infinity) this.clear();
