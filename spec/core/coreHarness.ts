@@ -1,7 +1,7 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
 import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
-import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
+import type { Body, SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
 
 const codec: SessionCodec = {
@@ -36,6 +36,8 @@ export class Side {
   readonly core: SessionCore;
   now = 0;
   readonly seen: SessionEvent[] = [];
+  /** The calls of a codec that the test answers. */
+  readonly effects: SessionEffect[] = [];
 
   constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake) {
     this.core = new SessionCore({ ...OPTIONS, ...options }, side);
@@ -51,6 +53,7 @@ export class Side {
       }
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);
+      this.effects.push(...this.core.effects());
     } while (this.core.hasOutputs);
     return frames;
   }
