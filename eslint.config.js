@@ -67,6 +67,7 @@ export default defineConfig(
     // A server has one of these for each of its clients, channels or requests, and closures would take several times the memory of a class.
     files: [
       'lib/core/**',
+      'lib/host/**',
       'lib/session/**',
       'lib/server/**',
       'lib/wire/**',

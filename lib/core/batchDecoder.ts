@@ -2,9 +2,6 @@ import type { Message } from '../message/types.js';
 import { MAX_BATCH, MISSING, Violation, VIOLATION, type ArrivedBatch } from './frameFormat.js';
 import { NONE, pushed, type Body, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
 
-/** A batch that cannot be decoded so often is set aside. */
-const MAX_FAILURES = 3;
-
 /**
  * Decodes the batches of the other side, one after the other. Frames that arrive while an
  * asynchronous codec decodes a batch wait, so that their order stays.
@@ -13,15 +10,16 @@ export class BatchDecoder {
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
   /** The batch that an asynchronous codec decodes. */
-  #decoding: { readonly id: number; readonly batch: ArrivedBatch } | undefined;
+  #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
   #waiting: Body[] = NONE;
   #waitingSize = 0;
   /**
-   * How often in a row a batch could not be decoded, and its first number. They outlive
-   * connections.
+   * Why, and how often in a row, a batch could not be decoded. It outlives connections, and also
+   * sessions: a server may forget the client each time.
    */
-  #failures = 0;
-  #failedFirst = 0;
+  failure: { readonly first: number; readonly attempts: number; readonly error: unknown } | undefined;
+  /** The number of undecodable frames in a row that cannot be set aside. */
+  #badFrames = 0;
 
   constructor(options: SessionOptions, outputs: Outputs) {
     this.#options = options;
@@ -31,15 +29,15 @@ export class BatchDecoder {
   get isBusy(): boolean {
     return this.#decoding !== undefined;
   }
+  /** The number of frames that have arrived and are not read yet. */
+  get unread(): number {
+    return this.#decoding ? 1 + this.#waiting.length : 0;
+  }
   /** The connection has ended. */
   detach(): void {
     this.#decoding = undefined;
     this.#waiting = NONE;
     this.#waitingSize = 0;
-  }
-  /** The other side begins with other numbers. */
-  begin(): void {
-    this.#failures = this.#failedFirst = 0;
   }
 
   /**
@@ -48,17 +46,16 @@ export class BatchDecoder {
    */
   decode(codec: SessionCodec, batch: ArrivedBatch): readonly Message[] | undefined | 'later' {
     const { body, first, count } = batch;
-    if (codec.isAsync) {
-      this.#decoding = { id: this.#outputs.decode(codec, body, first, count), batch };
-      return 'later';
-    }
     let messages: readonly Message[] | undefined;
+    let error: unknown;
     try {
-      messages = codec.decode(body, first, count);
-    } catch {
-      // The batch counts as one that cannot be decoded.
+      if (!codec.isAsync) messages = codec.decode(body, first, count);
+    } catch (reason) {
+      error = reason;
     }
-    return this.#checked(batch, messages);
+    if (!codec.isAsync) return this.#checked(codec, batch, messages, error);
+    this.#decoding = { id: this.#outputs.decode(codec, body, first, count), codec, batch };
+    return 'later';
   }
   /**
    * Takes the answer of an asynchronous codec. Returns the batch with its messages; undefined if
@@ -67,11 +64,12 @@ export class BatchDecoder {
   take(
     id: number,
     messages: readonly Message[] | undefined,
+    error: unknown,
   ): { readonly batch: ArrivedBatch; readonly messages: readonly Message[] | undefined } | undefined {
     if (this.#decoding?.id !== id) return undefined;
-    const { batch } = this.#decoding;
+    const { codec, batch } = this.#decoding;
     this.#decoding = undefined;
-    return { batch, messages: this.#checked(batch, messages) };
+    return { batch, messages: this.#checked(codec, batch, messages, error) };
   }
 
   /** Keeps a frame until the batch in front of it is decoded. */
@@ -92,21 +90,33 @@ export class BatchDecoder {
 
   /**
    * Returns the messages of a batch, or undefined for one that is set aside: the other side sends a
-   * batch that cannot be decoded twice again (section 6).
+   * batch that cannot be decoded again, up to `maxBadFrames` times (section 6).
    *
    * @throws {Violation} While the batch is to be sent again.
    */
-  #checked({ first, count }: ArrivedBatch, messages: readonly Message[] | undefined): readonly Message[] | undefined {
+  #checked(
+    codec: SessionCodec,
+    { first, count }: ArrivedBatch,
+    messages: readonly Message[] | undefined,
+    error: unknown,
+  ): readonly Message[] | undefined {
     if (messages?.length === count) {
-      this.#failures = this.#failedFirst = 0;
+      this.#badFrames = 0;
+      if (first > 0) this.failure = undefined;
       return messages;
     }
-    this.#failures = this.#failedFirst === first ? this.#failures + 1 : 1;
-    this.#failedFirst = first;
-    const isLast = this.#failures >= MAX_FAILURES;
-    if (isLast) this.#failures = 0;
-    if (isLast && first === 0) throw new Violation(VIOLATION, 'three frames in a row could not be decoded');
-    if (!isLast && first > 0) throw new Violation(MISSING, 'a batch could not be decoded');
+    const { maxBadFrames } = this.#options;
+    this.#outputs.add({ kind: 'decode-failed', error });
+    const isForged = codec.isForgery?.(error) === true;
+    const hint = isForged ? ': perhaps the keys of the two sides do not match' : '';
+    if (first > 0 && !isForged) {
+      const attempts = this.failure?.first === first ? this.failure.attempts + 1 : 1;
+      this.failure = { first, attempts, error };
+      if (attempts >= maxBadFrames) return undefined;
+    } else if (++this.#badFrames >= maxBadFrames) {
+      throw new Violation(VIOLATION, `${this.#badFrames} frames were undecodable${hint}`, true);
+    }
+    if (first > 0 || codec.isSealed) throw new Violation(MISSING, `message ${first} is undecodable${hint}`);
     return undefined;
   }
 }

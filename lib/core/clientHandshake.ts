@@ -1,6 +1,6 @@
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Delivery } from '../message/types.js';
-import { invalid, wholeNumber } from './frameFormat.js';
+import { invalid, MAX_BATCH, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
 
 const SECRET = /^[\w-]{21,128}$/;
@@ -38,7 +38,8 @@ export function ownLimits(maxFrame: number, codecs: readonly SessionCodec[]): Fr
   for (const { limits = {} } of codecs)
     for (const name of LIMIT_NAMES) {
       const limit = (limits as FrameLimits)[name];
-      if (limit !== undefined && limit < (lowest[name] ?? Infinity)) lowest[name] = Math.max(1, Math.floor(limit));
+      const isUsual = name === 'maxBatch' && (limit ?? 0) >= MAX_BATCH;
+      if (limit !== undefined && !isUsual && limit < (lowest[name] ?? Infinity)) lowest[name] = Math.max(1, Math.floor(limit));
     }
   return lowest;
 }

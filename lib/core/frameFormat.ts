@@ -4,10 +4,13 @@ import { MAX_CODE, MAX_REASON, type RejectionFields } from './progress.js';
 /** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
 export class Violation extends Error {
   readonly code: number;
+  /** Whether an event has told the error to the host. */
+  readonly isReported: boolean;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, isReported = false) {
     super(message);
     this.code = code;
+    this.isReported = isReported;
   }
 }
 
@@ -19,7 +22,6 @@ export const HANDSHAKE_TIMEOUT = 4408;
 export const MISSING = 4410;
 export const SILENT = 4411;
 export const EXPIRED = 4419;
-export const FLOOD = 4429;
 /** The maximum number of messages in a batch, and of numbers in a skip. */
 export const MAX_BATCH = 256;
 /** The maximum number of rejections in a frame. */
@@ -32,6 +34,9 @@ export const WAIT_UNIT = 20;
 export const MAX_WAIT = 255;
 export const MAX_ACK_DELAY = 65_535;
 const MAX_NUMBER = 2 ** 52;
+
+/** Returns a wait in units. It becomes no longer, unless it is shorter than one unit. */
+export const unitsOf = (wait: number): number => (wait > 0 ? Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT))) : 0);
 
 export function invalid(message: string): never {
   throw new Violation(VIOLATION, message);

@@ -117,8 +117,14 @@ export class Incoming {
    *
    * @param messages Undefined if the batch is set aside, because it cannot be decoded.
    * @param source The source of messages that have none.
+   * @param failure Why, and how often, the batch could not be decoded.
    */
-  accept({ first, count, body }: ArrivedBatch, messages: readonly Message[] | undefined, source: string): void {
+  accept(
+    { first, count, body }: ArrivedBatch,
+    messages: readonly Message[] | undefined,
+    source: string,
+    failure?: { readonly attempts: number; readonly error: unknown },
+  ): void {
     const last = first + count - 1;
     // The numbers may have been skipped while the batch was being decoded.
     if (last <= this.#rx) return;
@@ -133,7 +139,9 @@ export class Incoming {
       else this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
       if (this.#skipped) this.#takeSkipped();
     }
-    if (undecoded.length > 0) this.#outputs.add({ kind: 'undecodable', numbers: undecoded, count, body, progress });
+    if (undecoded.length === 0) return;
+    const { error, attempts = 0 } = failure ?? {};
+    this.#outputs.add({ kind: 'undecodable', numbers: undecoded, first, count, body, error, attempts, progress });
   }
   /** Delivers messages without numbers. */
   deliver(messages: readonly Message[], source: string): void {
@@ -243,9 +251,12 @@ export class Incoming {
     const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
     return `["ack",${this.acked()},${this.#options.window}${rest}]`;
   }
-  /** Returns how long the ack that is sent now was held back, in ms. */
+  /**
+   * Returns how long the ack that is sent now was held back, in ms; 0 for a side that lets no ack
+   * wait.
+   */
   delay(now: number): number {
-    return this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
+    return this.lazyAcks && this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
   }
   /** Records that an ack is sent. Returns its `done`. */
   acked(): number {

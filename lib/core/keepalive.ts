@@ -13,6 +13,10 @@ export class Keepalive {
   isHeard = false;
   /** Whether a ping was sent over this connection. */
   hasPinged = false;
+  /** The time of a ping that measures the latency, until the next ack. */
+  #pingedAt: number | undefined;
+  /** The number of checks while nothing was in flight. */
+  #idleChecks = 0;
   #half = 0;
   /** The number of checks in a row without a frame. */
   #quiet = 0;
@@ -25,6 +29,8 @@ export class Keepalive {
   open(deadline: number): void {
     this.checkAt = deadline;
     this.isPingDue = this.hasPinged = false;
+    this.#pingedAt = undefined;
+    this.#idleChecks = 0;
   }
   /** Begins after a handshake. */
   begin(interval: number, now: number): void {
@@ -53,13 +59,25 @@ export class Keepalive {
     this.hasPinged = true;
     return `["ping",${sent}]`;
   }
+  /** Takes an ack. Returns the time since the ping that it answers; undefined if there is none. */
+  answered(now: number): number | undefined {
+    const since = this.#pingedAt;
+    this.#pingedAt = undefined;
+    return since === undefined ? undefined : Math.max(0, now - since);
+  }
+  /** How long the other side may be silent. */
+  get limit(): number {
+    return 4 * this.#half;
+  }
   /**
-   * Checks. Returns false if the other side was silent for too long.
+   * Checks. Returns false if the other side was silent for too long. While nothing is in flight, a
+   * ping at each second check measures the latency.
    *
    * @param isWaiting Whether an ack is missing.
    * @param acked The highest number that was acked: an ack that does not come may be lost.
+   * @param measures Whether pings measure the latency.
    */
-  check(now: number, isWaiting: boolean, acked: number): boolean {
+  check(now: number, isWaiting: boolean, acked: number, measures: boolean): boolean {
     const isLate = now - this.checkAt > this.#half;
     this.checkAt = now + this.#half;
     this.#quiet = this.isHeard ? 0 : this.#quiet + 1;
@@ -70,6 +88,10 @@ export class Keepalive {
     if (this.#quiet > 0 && isLate && !this.#hasAsked) this.ask();
     else if (this.#quiet >= 4) return false;
     else this.isPingDue ||= isStuck || this.#quiet >= 2;
+    if (measures && !isWaiting && this.#idleChecks++ % 2 === 0) {
+      this.isPingDue = true;
+      this.#pingedAt ??= now;
+    }
     return true;
   }
 }

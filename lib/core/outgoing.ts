@@ -2,9 +2,9 @@ import { deliveryOf } from '../message/deliveryOf.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Agreement } from './clientHandshake.js';
-import { invalid, isAbove, skipFrames, MAX_BATCH, MAX_WAIT, WAIT_UNIT, type ArrivedAck } from './frameFormat.js';
+import { invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { lastOf, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
+import { HEADER_ROOM, LARGE, lastOf, numbersFrom, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
 import type { OutboxWriter } from './outboxWriter.js';
 import type { RejectionFields } from './progress.js';
 import { ReceivedRejections } from './receivedRejections.js';
@@ -22,10 +22,7 @@ import {
 import type { OutboxHead } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 
-/** The bytes that a body leaves for the header of its frame. */
-const HEADER_ROOM = 64;
-/** A frame of this size asks for its ack at once, in bytes. */
-const LARGE = 16_384;
+const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /**
  * The sending half of a session: a message waits in the queue, gets a number in a batch, is
@@ -53,6 +50,8 @@ export class Outgoing {
   /** The limits of the other side for a frame. */
   maxFrame = 1024 * 1024;
   maxBatch = MAX_BATCH;
+  /** Whether the other side reports the messages that it does not process. */
+  reportsOutcomes = false;
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
   /** All batches that are not acked, in order. */
@@ -90,9 +89,15 @@ export class Outgoing {
   get queued(): number {
     return this.#queue?.size ?? 0;
   }
-  /** All messages without an outcome. */
-  get pending(): Iterable<Message> {
-    return this.#pending?.values() ?? NONE;
+  /**
+   * The number of messages that are not sent over this connection, and have a number or want one.
+   */
+  get unsent(): number {
+    return this.queued + this.#last - this.tail;
+  }
+  /** All messages without an outcome, by id, in the order of arrival. */
+  get pending(): ReadonlyMap<string, Message> {
+    return this.#pending ?? NO_MESSAGES;
   }
   /** Whether all messages have their outcomes. */
   get isEmpty(): boolean {
@@ -131,16 +136,13 @@ export class Outgoing {
     const pending = (this.#pending ??= new Map());
     if (pending.has(message.id)) return false;
     pending.set(message.id, message);
-    if (this.#levelOf(message) === 'at-most-once') {
-      (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs)).push(message);
-      return true;
-    }
     const { maxQueued, overflow } = this.#options;
-    const dropped = (this.#queue ??= new MessageQueue()).push(message, maxQueued, overflow);
-    if (!dropped) return true;
+    const isNumbered = this.#levelOf(message) !== 'at-most-once';
+    const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs));
+    const dropped = queue.push(message, maxQueued, overflow);
     // The receiver learns how many messages it missed (section 5, rule 2).
-    if (overflow !== 'error') this.#gone++;
-    this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
+    if (dropped && isNumbered && overflow !== 'error') this.#gone++;
+    if (dropped) this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
     return true;
   }
   isPending(id: string): boolean {
@@ -148,7 +150,7 @@ export class Outgoing {
   }
   /** Ends all messages that have no outcome, and that no outbox keeps. */
   close(): void {
-    for (const message of [...this.pending]) {
+    for (const message of [...this.pending.values()]) {
       const outcome = this.outbox ? this.outbox.outcomeOf(message.id) : 'closed';
       if (outcome) this.end(message, outcome);
     }
@@ -179,13 +181,14 @@ export class Outgoing {
   }
 
   /** Continues over a new connection. */
-  attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits }: Agreement): void {
+  attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits, rejections }: Agreement): void {
     const isOtherCodec = this.codec !== undefined && this.codec.name !== codec.name && this.#batches.length > 0;
     const codecLimits = [limits.maxDepth, limits.maxNodes, limits.maxSize].join();
     const hasOtherLimits = codec.within !== undefined && codecLimits !== this.#codecLimits;
     this.#codecLimits = codecLimits;
     this.codec = codec.within?.(limits) ?? codec;
-    this.maxFrame = limits.maxFrame ?? 1024 * 1024;
+    this.maxFrame = Math.min(this.#options.maxFrame, limits.maxFrame ?? 1024 * 1024);
+    this.reportsOutcomes = rejections;
     this.maxBatch = Math.min(MAX_BATCH, limits.maxBatch ?? MAX_BATCH);
     this.#checkedUpTo = 0;
     this.#rejections.attach();
@@ -225,7 +228,8 @@ export class Outgoing {
       const messages = batch.messages.filter(({ id }) => this.isPending(id));
       const mayHaveArrived = lastOf(batch) <= sent || first <= top;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
-      else if (messages.length > 0) this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined });
+      else if (messages.length > 0)
+        this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
     }
     this.outbox?.renumbered();
   }
@@ -267,14 +271,14 @@ export class Outgoing {
    * Returns the next batch, or a skip that goes before it; undefined if there is none, or no room
    * for it (section 5, rule 6). The caller sends the batch, and calls {@link took}.
    */
-  next(date: number): OutgoingBatch | string | undefined {
+  next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
       const batch = this.sendable(date);
       if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
         this.#checkedUpTo = lastOf(batch);
-        if (this.#skip(batch, date)) continue;
+        if (this.#skip(batch, now, date)) continue;
       }
       if (batch.body !== undefined) return batch;
       if (!this.encode(batch)) return undefined;
@@ -289,7 +293,10 @@ export class Outgoing {
     const hasRoom = batch && (this.tail <= this.acked || this.#window.hasRoom(lastOf(batch), sizeOf(batch)));
     return hasRoom ? batch : undefined;
   }
-  took(batch: OutgoingBatch): void {
+  took(batch: OutgoingBatch, now: number): void {
+    batch.sentAt = now;
+    const messages = this.isWatched ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.#window.took(sizeOf(batch));
     this.tail = lastOf(batch);
@@ -309,7 +316,8 @@ export class Outgoing {
         return this.#append(skippedBatch(first, count));
       }
       const messages = this.#dequeue(free, date);
-      if (messages[0]) return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined });
+      if (messages[0])
+        return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined, sentAt: 0 });
     }
     return undefined;
   }
@@ -333,17 +341,14 @@ export class Outgoing {
    * Skips the numbers of a batch whose messages have expired, or are gone (section 5, rule 7).
    * Returns whether there are any.
    */
-  #skip(batch: OutgoingBatch, date: number): boolean {
-    const { first, count, messages } = batch;
+  #skip(batch: OutgoingBatch, now: number, date: number): boolean {
+    const { first, count } = batch;
     const start = Math.max(first, this.acked + 1);
-    const numbers: number[] = [];
-    for (let number = start; number < first + count; number++) {
-      const message = messages[number - first];
-      if (!message || !this.isPending(message.id) || this.expire(message, date)) numbers.push(number);
-    }
+    const isGone = (message: Message): boolean => !this.isPending(message.id) || this.expire(message, date);
+    const numbers = numbersFrom(start, batch, isGone);
     const last = numbers.at(-1);
     if (last === undefined) return false;
-    if (numbers.length === first + count - start) this.took(batch);
+    if (numbers.length === first + count - start) this.took(batch, now);
     else this.sent = Math.max(this.sent, last);
     this.#skips = [...skipFrames(numbers, this.maxFrame)];
     return true;
@@ -355,7 +360,7 @@ export class Outgoing {
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
     if (this.#window.isLoaded(this.tail) || this.isWatched || body.length >= LARGE) return 0;
-    return Math.min(MAX_WAIT, Math.ceil(this.#options.ackDelayOf(messages) / WAIT_UNIT));
+    return unitsOf(this.#options.ackDelayOf(messages));
   }
 
   // ---- Encoding
@@ -369,8 +374,9 @@ export class Outgoing {
   /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
   encode(batch: OutgoingBatch): boolean {
     const { codec } = this;
+    const body = codec?.isAsync ? undefined : this.encodeNow(batch.messages, batch.first);
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
-    else this.#encodedBatch(batch, this.encodeNow(batch.messages, batch.first));
+    else this.#encodedBatch(batch, body);
     return !codec?.isAsync;
   }
   encodeNow(messages: readonly Message[], first: number): Body | undefined {
@@ -406,7 +412,7 @@ export class Outgoing {
     else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
     else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {
-      this.#batches[index] = { first, count, messages: NONE, level, body: '' };
+      this.#batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
       this.outbox?.skip(first);
       this.end(messages[0] as Message, 'unsendable');
@@ -424,7 +430,7 @@ export class Outgoing {
       return;
     }
     const half = messages.length >> 1;
-    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined });
+    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined, sentAt: 0 });
     this.#queue?.putBack(messages.slice(half));
   }
 
@@ -435,15 +441,17 @@ export class Outgoing {
     this.#rejections.add(rejections, before, this.acked, this.sent);
   }
   /** Takes an ack. */
-  acknowledge({ done, credit, rejections }: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
-    if (done > this.sent) invalid('the ack covers messages that were not sent');
+  acknowledge({ done, credit, delay, rejections }: ArrivedAck, now: number): void {
+    if (done > this.sent) invalid('an ack covers unsent messages');
     this.#rejections.check(rejections);
     if (done < this.acked) return;
     this.hasProgress ||= done > this.acked;
     let settled = 0;
+    let latency: number | undefined;
     for (const batch of this.#batches) {
       if (batch.first > done) break;
-      this.#settle(batch, done);
+      latency = Math.max(0, now - batch.sentAt - delay);
+      this.#settle(batch, done, latency);
       if (lastOf(batch) > done) break;
       if (settled++ < this.#next) this.#window.settled(sizeOf(batch));
     }
@@ -454,13 +462,14 @@ export class Outgoing {
     this.tail = Math.max(this.tail, done);
     this.isPaused = this.#hasRenumbered = false;
     this.#window.acked(done, credit);
+    if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     this.outbox?.acknowledged();
   }
-  #settle({ first, messages }: OutgoingBatch, done: number): void {
+  #settle({ first, messages }: OutgoingBatch, done: number, latency: number): void {
     const end = Math.min(messages.length, done + 1 - first);
     for (let index = Math.max(0, this.acked + 1 - first); index < end; index++) {
       const rejection = this.#rejections.of(first + index);
-      this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection);
+      this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection, latency);
     }
   }
 
@@ -475,11 +484,11 @@ export class Outgoing {
     this.end(message, 'expired');
     return true;
   }
-  end(message: Message, outcome: Outcome, rejection?: RejectionFields): void {
+  end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.#pending?.delete(message.id)) return;
     const isSuccess = outcome === 'acked' || outcome === 'sent';
     const isTold = this.isWatched || !isSuccess;
-    const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection } : undefined;
+    const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);
   }

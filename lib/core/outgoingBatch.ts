@@ -12,8 +12,14 @@ export interface OutgoingBatch {
   readonly level: Delivery;
   /** Undefined until the batch is encoded. */
   body: Body | undefined;
+  /** The time at which the batch was sent last. */
+  sentAt: number;
 }
 
+/** The bytes that a body leaves for the header of its frame. */
+export const HEADER_ROOM = 80;
+/** A frame of this size asks for its ack at once, in bytes. */
+export const LARGE = 16_384;
 /** The size that the header of a frame counts in the window. */
 const HEADER_SIZE = 32;
 
@@ -27,6 +33,7 @@ export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
   messages: NONE,
   level: 'at-least-once',
   body: '',
+  sentAt: 0,
 });
 
 /**
@@ -35,12 +42,29 @@ export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
  * @param rx The other side has accepted the numbers up to this one: their batch is only kept until
  *   its ack.
  */
-export function smallerBatches({ first, count, messages, level }: OutgoingBatch, rx: number, maxBatch: number): readonly OutgoingBatch[] {
+export function smallerBatches(
+  { first, count, messages, level, sentAt }: OutgoingBatch,
+  rx: number,
+  maxBatch: number,
+): readonly OutgoingBatch[] {
   const accepted = Math.max(0, rx + 1 - first);
-  const parts: OutgoingBatch[] = accepted > 0 ? [{ first, count: accepted, messages: messages.slice(0, accepted), level, body: '' }] : [];
+  const parts: OutgoingBatch[] =
+    accepted > 0 ? [{ first, count: accepted, messages: messages.slice(0, accepted), level, body: '', sentAt }] : [];
   for (let from = accepted; from < count; from += maxBatch) {
     const part = messages.slice(from, from + maxBatch);
-    parts.push({ first: first + from, count: part.length, messages: part, level, body: undefined });
+    parts.push({ first: first + from, count: part.length, messages: part, level, body: undefined, sentAt });
   }
   return parts;
+}
+
+/**
+ * Returns the numbers of a batch, from `start` on, without a message, or whose messages are gone.
+ */
+export function numbersFrom(start: number, { first, count, messages }: OutgoingBatch, isGone: (message: Message) => boolean): number[] {
+  const numbers: number[] = [];
+  for (let number = start; number < first + count; number++) {
+    const message = messages[number - first];
+    if (!message || isGone(message)) numbers.push(number);
+  }
+  return numbers;
 }

@@ -1,6 +1,6 @@
 import type { Delivery } from '../message/types.js';
 import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
-import { invalid, readControl, wholeNumber } from './frameFormat.js';
+import { invalid, NO_COMMON_CODEC, readControl, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
 
 /** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
@@ -154,21 +154,30 @@ export class ServerHandshake {
    * Whether the server has all unacked messages that it has sent under the `sid` of the record.
    */
   hasMessages = true;
-  readonly #options: SessionOptions;
+  readonly options: SessionOptions;
+  /** The id of this side. */
+  readonly id: string;
   #unconfirmed: Unconfirmed | undefined;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
+  /** @param id The id of the session, if it is not that of the options. */
+  constructor(options: SessionOptions, id = options.id) {
+    this.options = options;
+    this.id = id;
   }
 
   /** Returns the codec for a client. It stays the same (rule 8 of the server). */
   codecFor({ codecs }: ReceivedHello, agreed: SessionCodec | undefined): SessionCodec | undefined {
     if (agreed) return codecs.includes(agreed.name) ? agreed : undefined;
     for (const name of codecs) {
-      const codec = this.#options.codecs.find((own) => own.name === name);
+      const codec = this.options.codecs.find((own) => own.name === name);
       if (codec) return codec;
     }
     return undefined;
+  }
+
+  /** Returns the code with which a hello is refused; undefined if it is welcome. */
+  refusal(hello: ReceivedHello, agreed: SessionCodec | undefined): number | undefined {
+    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello) : NO_COMMON_CODEC;
   }
 
   /**
@@ -178,9 +187,17 @@ export class ServerHandshake {
    *   accepted or processed.
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
    * @param window 0 if the client may not send before the first ack.
+   * @default that of the options
    */
-  welcome(hello: ReceivedHello, codec: SessionCodec, rx: number, top: number, expires: number | undefined, window: number): string {
-    const { id, bytes, maxFrame, pingInterval, secret } = this.#options;
+  welcome(
+    hello: ReceivedHello,
+    codec: SessionCodec,
+    rx: number,
+    top: number,
+    expires: number | undefined,
+    window = this.options.window,
+  ): string {
+    const { bytes, maxFrame, pingInterval, secret } = this.options;
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
@@ -211,7 +228,7 @@ export class ServerHandshake {
       ping: pingInterval,
       expires,
       codec: codec.name,
-      id,
+      id: this.id,
       lazyAcks: lazyAcks || undefined,
       rejections: rejections || undefined,
       counts: counts || undefined,
@@ -231,13 +248,13 @@ export class ServerHandshake {
     if (!this.#unconfirmed) return invalid('a frame arrived before the welcome');
     const { hello, record } = this.#unconfirmed;
     const isKnown = record.hasBegun;
-    if (done > (isKnown ? sent : 0)) invalid('the ack covers messages that were not sent');
+    if (done > (isKnown ? sent : 0)) invalid('an ack covers unsent messages');
     this.#unconfirmed = undefined;
     this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
     this.hasMessages = true;
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).
     const rx = isKnown ? Math.max(hello.rx ?? 0, done) : 0;
     const top = isKnown ? Math.max(rx, hello.top) : 0;
-    return { ...hello, rx, top, isKnown, pingInterval: this.#options.pingInterval, codec };
+    return { ...hello, rx, top, isKnown, pingInterval: this.options.pingInterval, codec };
   }
 }

@@ -8,20 +8,17 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { Progress, ReceivedRejection } from './progress.js';
-import { refusalOf, ServerHandshake, WRONG_TOKEN, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import { ServerHandshake, WRONG_TOKEN, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
 import type { SessionStores } from './sessionStores.js';
 import type { RestoredState, StoreFault } from './storedTypes.js';
 import { Outputs, type Body, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
-
-/** How many frames without effect a client may send between two checks. */
-const MAX_IDLE_FRAMES = 2_000;
 
 /**
  * - `closed`: there is no connection.
  * - `opened`: the hello or the welcome is to be sent.
  * - `greeted`: it was sent, and its answer is missing.
  * - `agreed`: messages travel.
- * - `leaving`: a bye was sent or has arrived; nothing new is sent.
+ * - `leaving`: a bye was sent or has arrived; a client sends nothing new.
  * - `over`: the session has ended.
  */
 type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving' | 'over';
@@ -32,7 +29,7 @@ type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving' | 'over';
  * `timeout` are its outputs.
  *
  * Its host has one loop: an input, then {@link events}, {@link effects}, and {@link transmit} until
- * there is no frame left, all of it again while there are {@link hasEvents | events}; then a timer
+ * there is no frame left, all of it again while there are {@link hasOutputs | any}; then a timer
  * at {@link timeout}. All inputs change the memory at once.
  */
 export class SessionCore {
@@ -61,27 +58,25 @@ export class SessionCore {
   /** The welcome that a server is to send. */
   #welcome = '';
   #countsRejections = false;
-  // Credentials, idle frames and the bye.
+  // Credentials and the bye.
   readonly #expiry = new CredentialExpiry();
-  #idleFrames = 0;
-  /** The `retryAfter` of a bye that is to be sent. */
+  /** The `retryAfter` of a bye that is to be sent; 0 for the answer of a client. */
   #byeAfter: number | undefined;
-  /** Whether a client has still to answer a bye. */
-  #owesBye = false;
 
   /**
-   * @param identity That of a client. A server has none.
+   * @param side The identity of a client; or the handshake of a server, which may have begun before
+   *   its session: see {@link greeted}.
    * @param stores If there are any, {@link restore} must follow.
    */
-  constructor(options: SessionOptions, identity?: ClientIdentity, stores?: SessionStores) {
+  constructor(options: SessionOptions, side: ClientIdentity | ServerHandshake = new ServerHandshake(options), stores?: SessionStores) {
     this.#options = options;
-    this.#identity = identity;
     this.#stores = stores;
-    this.#server = identity ? undefined : new ServerHandshake(options);
+    if (side instanceof ServerHandshake) this.#server = side;
+    else this.#identity = side;
     this.outgoing = new Outgoing(options, this.#outputs);
     this.incoming = new Incoming(options, this.#outputs);
     this.#decoder = new BatchDecoder(options, this.#outputs);
-    if (identity) this.outgoing.codec = options.codecs[0];
+    if (this.#identity) this.outgoing.codec = options.codecs[0];
     stores?.join({ outgoing: this.outgoing, incoming: this.incoming, outputs: this.#outputs });
   }
   /** Continues with the stored state. */
@@ -99,9 +94,9 @@ export class SessionCore {
 
   // ---- Outputs
 
-  /** Whether there are events: {@link transmit} makes some, too. */
-  get hasEvents(): boolean {
-    return this.#outputs.hasEvents;
+  /** Whether there are events or effects: {@link transmit} makes some, too. */
+  get hasOutputs(): boolean {
+    return !this.#outputs.areEmpty;
   }
   /** Takes the events since the last call. */
   events(): readonly SessionEvent[] {
@@ -122,6 +117,10 @@ export class SessionCore {
   get record(): ClientRecord | undefined {
     return this.#server?.record;
   }
+  /** The number of frames that have arrived and are not read yet. */
+  get unread(): number {
+    return this.#decoder.unread;
+  }
   /** Whether all messages of both directions are finished, as far as they were sent. */
   get isDrained(): boolean {
     return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained && this.#stores?.isIdle !== false;
@@ -136,16 +135,12 @@ export class SessionCore {
     if (this.#phase === 'over' || this.#stores?.prepare(date, this.#phase === 'agreed') === false) return undefined;
     if (this.#phase === 'opened') return this.#greeting();
     if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
-    if (this.#phase === 'agreed') {
+    if (this.#phase === 'agreed' || this.#server) {
       const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date);
       if (frame !== undefined) return frame;
-      if (this.#byeAfter !== undefined) {
-        this.#phase = 'leaving';
-        return `["bye",${this.#byeAfter}]`;
-      }
     }
     if (this.incoming.isAckDue) return this.incoming.rejectFrame(this.outgoing.maxFrame) ?? this.incoming.ackFrame(now);
-    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#answerBye();
+    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#nextBye();
   }
   #greeting(): string {
     this.#phase = 'greeted';
@@ -154,13 +149,13 @@ export class SessionCore {
   }
   #nextBatch(now: number, date: number): Body | undefined {
     const { outgoing, incoming } = this;
-    const batch = outgoing.next(date);
+    const batch = outgoing.next(now, date);
     if (batch === undefined || typeof batch === 'string' || batch instanceof Uint8Array) return batch;
     if (incoming.isAckOwed) {
       const frame = incoming.rejectFrame(outgoing.maxFrame) ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
       if (frame !== undefined) return frame;
     }
-    outgoing.took(batch);
+    outgoing.took(batch, now);
     const { first, count, body = '' } = batch;
     const wait = outgoing.waitOf(batch);
     const carries = incoming.lazyAcks && !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
@@ -168,11 +163,16 @@ export class SessionCore {
     const delay = incoming.delay(now);
     return frames.ackBatchFrame(first, count, body, incoming.acked(), this.#options.window, wait, delay);
   }
-  /** A client answers a bye after all that it has sent. */
-  #answerBye(): string | undefined {
-    if (!this.#owesBye || !this.incoming.isDrained) return undefined;
-    this.#owesBye = false;
-    return '["bye",0]';
+  /**
+   * A server says that it stops; messages that have no room yet still follow. A client answers
+   * after all that it has sent.
+   */
+  #nextBye(): string | undefined {
+    if (this.#byeAfter === undefined || (this.#identity && !this.incoming.isDrained)) return undefined;
+    const frame = `["bye",${this.#byeAfter}]`;
+    this.#byeAfter = undefined;
+    this.#phase = 'leaving';
+    return frame;
   }
 
   // ---- Inputs of the application
@@ -238,36 +238,50 @@ export class SessionCore {
   opened(now: number): void {
     if (this.#phase === 'over') return;
     this.#phase = 'opened';
-    this.hasLeft = this.#owesBye = false;
+    this.hasLeft = false;
+    this.#byeAfter = undefined;
     this.keepalive.open(now + this.#options.handshakeTimeout);
   }
 
+  /** Returns the code with which a server refuses a hello; undefined if it is welcome. */
+  refusal(hello: ReceivedHello): number | undefined {
+    return (this.#server as ServerHandshake).refusal(hello, this.#codec);
+  }
   /**
-   * A server has the hello of an authenticated client. Returns the code with which the hello is
-   * refused; undefined if it is welcome: a connection in use is then replaced by the new one.
+   * A server has the hello of an authenticated client. Returns the {@link refusal} of the hello;
+   * undefined if it is welcome: a connection in use is then replaced by the new one.
    *
    * @param expires The time until the credentials expire, in ms; undefined if they do not expire.
    */
   accept(hello: ReceivedHello, now: number, expires?: number): number | undefined {
     const server = this.#server as ServerHandshake;
-    const codec = server.codecFor(hello, this.#codec);
-    if (!codec) return frames.NO_COMMON_CODEC;
-    const refusal = refusalOf(server.record, hello);
+    const refusal = server.refusal(hello, this.#codec);
     const isUnstored = this.#stores?.hasInbox === true && !this.#stores.isStored;
     // Another server may have welcomed a client that this one has not stored.
     if (refusal !== undefined) return refusal === WRONG_TOKEN && isUnstored ? frames.TRY_AGAIN : refusal;
+    const codec = server.codecFor(hello, this.#codec) as SessionCodec;
     this.closed();
-    this.#codec = codec;
-    this.outgoing.codec ??= codec;
-    this.outgoing.delivery = hello.delivery;
     const { rx, top } = this.incoming;
     this.#welcome = server.welcome(hello, codec, rx, top, expires, isUnstored ? 0 : this.#options.window);
     // A stranger can send any number of hellos: nothing of it is stored before it has confirmed.
     if (server.record && this.#stores?.isStored) this.#stores.remember(server.record);
-    this.#expiry.begin(expires, now);
-    this.#byeAfter = undefined;
-    this.opened(now);
+    this.#accepted(hello, codec, now, expires);
     return undefined;
+  }
+  /**
+   * The handshake of a server has sent its first welcome before there was this session. So a client
+   * that does not confirm it costs no session.
+   */
+  greeted(hello: ReceivedHello, codec: SessionCodec, now: number, expires?: number): void {
+    this.#accepted(hello, codec, now, expires);
+    this.#phase = 'greeted';
+  }
+  #accepted(hello: ReceivedHello, codec: SessionCodec, now: number, expires: number | undefined): void {
+    this.#codec = codec;
+    this.outgoing.codec ??= codec;
+    this.outgoing.delivery = hello.delivery;
+    this.#expiry.begin(expires, now);
+    this.opened(now);
   }
 
   /** The connection has ended. */
@@ -299,18 +313,18 @@ export class SessionCore {
     this.incoming.tick(now);
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
-    this.#idleFrames = 0;
-    if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake took too long');
-    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked)) this.#close(frames.SILENT, 'the peer was silent');
+    if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
+    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked, this.#options.measuresLatency !== false))
+      this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
-  #close(code: number, reason: string): void {
+  #close(code: number, reason: string, isReported = false): void {
     this.closed();
-    this.#outputs.add({ kind: 'close', code, reason });
+    this.#outputs.add({ kind: 'close', code, reason, isReported });
   }
   #fail(error: unknown): void {
     if (!(error instanceof Violation)) throw error;
-    this.#close(error.code, error.message);
+    this.#close(error.code, error.message, error.isReported);
   }
 
   // ---- Frames of the other side
@@ -328,17 +342,15 @@ export class SessionCore {
   }
   #acked(ack: ArrivedAck, now: number): void {
     this.#confirm(ack.done, now);
-    this.#countIdleFrame();
-    this.#acknowledge(ack);
+    this.#acknowledge(ack, now);
   }
-  #acknowledge(ack: Pick<ArrivedAck, 'done' | 'credit' | 'rejections'>): void {
+  #acknowledge(ack: ArrivedAck, now: number): void {
     const { outgoing } = this;
-    outgoing.acknowledge(ack);
+    outgoing.acknowledge(ack, now);
+    const latency = this.keepalive.answered(now);
+    if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     // An answer to a ping is progress while no message is in flight (section 9, rule 5).
     outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
-  }
-  #countIdleFrame(): void {
-    if (++this.#idleFrames > MAX_IDLE_FRAMES && !this.#identity) throw new Violation(frames.FLOOD, 'the client sends too many idle frames');
   }
 
   #control([kind, a, b, c, d]: readonly unknown[], now: number): void {
@@ -352,7 +364,6 @@ export class SessionCore {
     }
     if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');
     this.#confirm(-1, now);
-    this.#countIdleFrame();
     if (kind === 'ping') this.incoming.pinged(frames.wholeNumber(a));
     else if (kind === 'skip') this.incoming.skip(frames.readSkip(a));
     else if (kind === 'reject') this.outgoing.reject(frames.readRejectFrame(a), this.#countsRejections ? frames.wholeNumber(b) : undefined);
@@ -364,7 +375,7 @@ export class SessionCore {
     if (this.#identity) {
       this.returnAt = now + after;
       this.#phase = 'leaving';
-      this.#owesBye = true;
+      this.#byeAfter = 0;
       this.incoming.isAckDue ||= this.incoming.isAckOwed;
     } else if (this.#phase !== 'leaving' || after > 0) frames.invalid('the client sent a bye without a bye of the server');
     this.hasLeft = true;
@@ -381,33 +392,33 @@ export class SessionCore {
     const { first, done } = batch;
     this.#confirm(done, now);
     // The ack is checked before the batch is used, and is applied after it.
-    if (done > this.outgoing.sent) frames.invalid('the ack covers messages that were not sent');
+    if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
     if (first > 0 && !this.incoming.arrived(batch)) {
-      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
       return;
     }
     const messages = this.#decoder.decode(this.#codec as SessionCodec, batch);
-    if (messages !== 'later') this.#decoded(batch, messages);
+    if (messages !== 'later') this.#decoded(batch, messages, now);
   }
   /** @param messages Undefined if the batch cannot be decoded. */
-  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined): void {
+  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined, now: number): void {
     const { first, done } = batch;
     const { outgoing, incoming } = this;
     outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
-    if (first > 0) incoming.accept(batch, messages, this.peer);
+    if (first > 0) incoming.accept(batch, messages, this.peer, this.#decoder.failure);
     else if (messages) incoming.deliver(messages, this.peer);
-    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 });
+    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
   }
   /**
    * Answers an asynchronous `decode`. An answer without messages says that the body cannot be
-   * decoded.
+   * decoded, because of this error.
    */
-  decoded(id: number, messages: readonly Message[] | undefined, now: number): void {
+  decoded(id: number, messages: readonly Message[] | undefined, now: number, error?: unknown): void {
     if (this.#stores?.decoded(id, messages)) return;
     try {
-      const decoded = this.#decoder.take(id, messages);
+      const decoded = this.#decoder.take(id, messages, error);
       if (!decoded) return;
-      this.#decoded(decoded.batch, decoded.messages);
+      this.#decoded(decoded.batch, decoded.messages, now);
       for (let frame = this.#decoder.nextFrame(); frame !== undefined; frame = this.#decoder.nextFrame()) this.#read(frame, now);
     } catch (error) {
       this.#fail(error);
@@ -434,7 +445,6 @@ export class SessionCore {
       if (ticket && identity.hasProgress && !isUnacked) this.#outputs.add({ kind: 'forgotten' });
       if (this.#stores) this.#stores.beginSession(welcome.ticket.sid);
       else this.incoming.begin();
-      this.#decoder.begin();
     }
     identity.hasProgress = true;
     this.#agree(welcome, now);
@@ -462,7 +472,6 @@ export class SessionCore {
     this.peer = agreement.id;
     this.#codec = agreement.codec;
     this.#countsRejections = agreement.counts;
-    this.#idleFrames = 0;
     this.outgoing.attach(agreement);
     this.incoming.attach(agreement);
     this.keepalive.begin(agreement.pingInterval, now);

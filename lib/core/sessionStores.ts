@@ -117,7 +117,7 @@ export class SessionStores {
       if (batch.body.length > 0 && found?.length !== batch.count) unreadable++;
       if (found?.length !== batch.count || batch.first + batch.count <= next) return;
       skipTo(batch.first);
-      batches.push({ ...batch, messages: found });
+      batches.push({ ...batch, messages: found, sentAt: 0 });
       next = batch.first + batch.count;
     });
     skipTo(contents.last + 1);

@@ -12,10 +12,22 @@ export interface SessionCodec {
   readonly name: string;
   /**
    * Whether the codec answers later. The session then asks for each call by an effect, and the host
-   * answers with `encoded` or `decoded`.
+   * answers with `encoded` or `decoded`. A codec may find this out during a call, which then counts
+   * for nothing.
    * @default false
    */
   readonly isAsync?: boolean;
+  /**
+   * Whether the codec encrypts: a frame that it cannot decode ends the connection.
+   * @default false
+   */
+  readonly isSealed?: boolean;
+  /**
+   * Returns whether an error of `decode` says that the batch may be forged: such a batch is never
+   * set aside.
+   * @default false
+   */
+  isForgery?(error: unknown): boolean;
   /** The limits of `decode`, which the session sends to the other side. */
   readonly limits?: CodecLimits;
   /** Returns a codec of the same name whose `encode` obeys the limits of the receiver. */
@@ -49,6 +61,13 @@ export interface SessionOptions {
   /** How many messages may wait for a number, and which one gives way. */
   readonly maxQueued: number;
   readonly overflow: QueueOverflow;
+  /**
+   * How often a batch that cannot be decoded is received before it is set aside; and how many other
+   * frames in a row may be undecodable.
+   */
+  readonly maxBadFrames: number;
+  /** Whether pings measure the latency while no message is in flight. @default true */
+  readonly measuresLatency?: boolean;
   /** The interval in which each side must send a frame. The server chooses it. */
   readonly pingInterval: number;
   readonly handshakeTimeout: number;
@@ -80,19 +99,37 @@ export type Outcome =
 export type SessionEvent =
   /** A message has arrived. The host calls `processed` with its number and its progress. */
   | { readonly kind: 'message'; readonly message: Message; readonly number: number; readonly progress: Progress }
+  /** A batch could not be decoded. */
+  | { readonly kind: 'decode-failed'; readonly error: unknown }
   /**
-   * A batch could not be decoded three times. The host keeps its body, and calls `processed` for
-   * each of the numbers.
+   * A batch could not be decoded `maxBadFrames` times, and is set aside. The host keeps its body,
+   * and calls `processed` for each of the numbers.
    */
   | {
       readonly kind: 'undecodable';
       readonly numbers: readonly number[];
+      readonly first: number;
       readonly count: number;
       readonly body: Body;
+      readonly error: unknown;
+      readonly attempts: number;
       readonly progress: Progress;
     }
-  /** A message of this side has its outcome. */
-  | { readonly kind: 'outcome'; readonly message: Message; readonly outcome: Outcome; readonly rejection?: RejectionFields | undefined }
+  /** These messages were sent, while the application waits for acks. */
+  | { readonly kind: 'sent'; readonly messages: readonly Message[] }
+  /**
+   * A message of this side has its outcome. An ack has a latency: the time since the message was
+   * sent, without the delay of the other side.
+   */
+  | {
+      readonly kind: 'outcome';
+      readonly message: Message;
+      readonly outcome: Outcome;
+      readonly rejection?: RejectionFields | undefined;
+      readonly latency?: number | undefined;
+    }
+  /** The latency of the latest message that an ack covers, or of a ping. */
+  | { readonly kind: 'latency'; readonly latency: number }
   /** The handshake has ended, and messages may travel. */
   | { readonly kind: 'agreed' }
   /** The other side will not send so many messages. */
@@ -113,8 +150,8 @@ export type SessionEvent =
   | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress }
   /** A store has failed, or has another owner: the session has ended. */
   | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: StoreFault }
-  /** The host must close the connection. */
-  | { readonly kind: 'close'; readonly code: number; readonly reason: string };
+  /** The host must close the connection. `isReported`: an earlier event has the error. */
+  | { readonly kind: 'close'; readonly code: number; readonly reason: string; readonly isReported: boolean };
 
 /**
  * What the host does for a session: a call of an asynchronous codec, which it answers with
@@ -171,8 +208,8 @@ export class Outputs {
     this.#effects.push({ kind: 'inbox', id, write });
     return id;
   }
-  get hasEvents(): boolean {
-    return this.#events.length > 0;
+  get areEmpty(): boolean {
+    return this.#events.length + this.#effects.length === 0;
   }
   takeEvents(): readonly SessionEvent[] {
     if (this.#events.length === 0) return NONE;

@@ -1,6 +1,7 @@
 import type { Message } from '../message/types.js';
 import { batchFrame } from './frameFormat.js';
-import { NONE, pushed, type Body, type Outcome, type Outputs, type SessionCodec } from './sessionTypes.js';
+import { MessageQueue } from './messageQueue.js';
+import { NONE, pushed, type Body, type Outcome, type Outputs, type QueueOverflow, type SessionCodec } from './sessionTypes.js';
 
 /** What the other half of the sender does for the messages without numbers. */
 export interface UnnumberedContext {
@@ -18,7 +19,7 @@ export interface UnnumberedContext {
 export class UnnumberedMessages {
   readonly #context: UnnumberedContext;
   readonly #outputs: Outputs;
-  readonly #messages: Message[] = [];
+  readonly #queue = new MessageQueue();
   /**
    * How many of the next messages get a frame of their own, because their common frame has failed.
    */
@@ -32,8 +33,9 @@ export class UnnumberedMessages {
     this.#outputs = outputs;
   }
 
-  push(message: Message): void {
-    this.#messages.push(message);
+  /** Adds a message. Returns the message for which there is no room, if there is one. */
+  push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
+    return this.#queue.push(message, max, overflow);
   }
   /** The connection has ended: what was on its way is gone. */
   detach(): void {
@@ -46,13 +48,18 @@ export class UnnumberedMessages {
   /** Returns the next frame; undefined if there is none now. */
   nextFrame(date: number): Body | undefined {
     const { codec, maxBatch } = this.#context;
-    while (this.#frames.length === 0 && this.#messages.length > 0 && !this.#encoding) {
+    while (this.#frames.length === 0 && this.#queue.size > 0 && !this.#encoding) {
       const most = this.#alone > 0 ? 1 : maxBatch;
       this.#alone = Math.max(0, this.#alone - 1);
-      const messages = this.#messages.splice(0, most).filter((message) => !this.#context.expire(message, date));
+      const messages = this.#queue.take(
+        most,
+        () => true,
+        (message) => this.#context.expire(message, date),
+      );
       if (messages.length === 0) continue;
+      const body = codec?.isAsync ? undefined : this.#context.encodeNow(messages, 0);
       if (codec?.isAsync) this.#encoding = { id: this.#outputs.encode(codec, messages, 0), messages };
-      else this.#encoded(messages, this.#context.encodeNow(messages, 0));
+      else this.#encoded(messages, body);
     }
     return this.#frames.length > 0 ? this.#frames.shift() : undefined;
   }
@@ -67,7 +74,7 @@ export class UnnumberedMessages {
   #encoded(messages: readonly Message[], body: Body | undefined): void {
     const frame = body !== undefined && this.#context.fits(body) ? batchFrame(0, messages.length, body) : undefined;
     if (frame === undefined && messages.length > 1) {
-      this.#messages.unshift(...messages);
+      this.#queue.putBack(messages);
       this.#alone += messages.length;
       return;
     }

@@ -108,7 +108,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     state.former = formerOf(state, endpoint);
     state.server = server;
     connection.isWelcome = true;
-    credentials.expire(connection, expires);
+    credentials.expire(sendToken(connection), expires);
     const agreement: Agreement = { rx, isKnown: known, allowance: { window, bytes }, ping, lazyAcks, rejections, limits };
     const agree = (): void => endpoint.agree(connection, agreement);
     // Renumbered batches are stored before the ticket, and nothing is sent before that: a client
@@ -142,7 +142,7 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
         else greet(connection);
       },
       onHandshake(frame, connection) {
-        if (connection.isAgreed && frame.kind === 'auth') credentials.expire(connection, whole(frame.value, 'auth'));
+        if (connection.isAgreed && frame.kind === 'auth') credentials.expire(sendToken(connection), whole(frame.value, 'auth'));
         else if (connection.isAgreed && frame.kind === 'bye') {
           state.backAt = scheduler.now() + leave(frame.value, connection, endpoint);
           state.isAnnounced = true;
@@ -160,6 +160,11 @@ export function createClient(parts: ClientParts, options: EndpointOptions & Cred
     isBlamed: () => state.isBlamed,
     isAnnounced: () => state.isAnnounced,
   };
+}
+
+/** Returns a function that sends a fresh token over a connection. */
+function sendToken(connection: Connection): (fresh: string) => void {
+  return (fresh) => connection.send(controlFrame('auth', fresh));
 }
 
 /**

@@ -1,8 +1,6 @@
 import { defer, first, noop, of, switchMap, type Observable } from 'rxjs';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import type { Connection } from './connection.js';
-import { controlFrame } from './protocol/frames.js';
 import type { EndpointParts } from './endpointParts.js';
 import type { EndpointOptions } from './endpointOptions.js';
 
@@ -23,10 +21,10 @@ export interface Credentials {
   /** Requests a token, then subscribes to `then`. */
   before<T>(then: Observable<T>): Observable<T>;
   /**
-   * Schedules a fresh token for this connection, whose token expires in `expires` ms; `undefined`
-   * or 0: never.
+   * Schedules a fresh token, which `send` sends to the server, for a connection whose token expires
+   * in `expires` ms; `undefined` or 0: never.
    */
-  expire(connection: Connection, expires: number | undefined): void;
+  expire(send: (fresh: string) => void, expires: number | undefined): void;
 }
 
 /**
@@ -54,10 +52,9 @@ export function createCredentials(
       return shown;
     },
     before: (then) => (token ? ask(token).pipe(switchMap((fresh) => ((shown = fresh), then))) : then),
-    expire(connection, expires) {
+    expire(send, expires) {
       renewal.clear();
       if (!token || !expires) return;
-      const send = (fresh: string): void => connection.send(controlFrame('auth', fresh));
       // If the request fails, the server closes the connection at the expiry, and the client
       // requests a token for the next one.
       renew = () =>

@@ -1,7 +1,7 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
-import { readHello } from '../../lib/core/serverHandshake.js';
+import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
-import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
+import type { Body, SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
 
 const codec: SessionCodec = {
@@ -11,7 +11,7 @@ const codec: SessionCodec = {
 };
 
 let secrets = 0;
-const OPTIONS: SessionOptions = {
+export const OPTIONS: SessionOptions = {
   id: 'side',
   delivery: 'exactly-once',
   codecs: [codec],
@@ -19,6 +19,7 @@ const OPTIONS: SessionOptions = {
   bytes: 10_000,
   maxFrame: 10_000,
   maxQueued: 10,
+  maxBadFrames: 3,
   overflow: 'drop-lowest',
   pingInterval: 1_000,
   handshakeTimeout: 500,
@@ -35,9 +36,11 @@ export class Side {
   readonly core: SessionCore;
   now = 0;
   readonly seen: SessionEvent[] = [];
+  /** The calls of a codec that the test answers. */
+  readonly effects: SessionEffect[] = [];
 
-  constructor(options: Partial<SessionOptions> = {}, identity?: ClientIdentity) {
-    this.core = new SessionCore({ ...OPTIONS, ...options }, identity);
+  constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake) {
+    this.core = new SessionCore({ ...OPTIONS, ...options }, side);
     this.core.outgoing.isWatched = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
@@ -50,7 +53,8 @@ export class Side {
       }
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);
-    } while (this.core.hasEvents);
+      this.effects.push(...this.core.effects());
+    } while (this.core.hasOutputs);
     return frames;
   }
   send(...ids: readonly string[]): this {

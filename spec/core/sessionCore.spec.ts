@@ -1,7 +1,7 @@
-import { readHello } from '../../lib/core/serverHandshake.js';
+import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCodec } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+import { clientSide, exchange, message, open, OPTIONS, Side } from './coreHarness.js';
 
 describe('SessionCore', () => {
   it('delivers messages in order, and tells the sender that they are acked', () => {
@@ -236,7 +236,8 @@ describe('SessionCore', () => {
       server.core.tick(server.now);
       frames.push(...server.frames());
     }
-    expect(frames).toEqual(['["ping",0]', '["ping",0]']);
+    // The first ping measures the latency.
+    expect(frames).toEqual(['["ping",0]', '["ping",0]', '["ping",0]']);
     expect([server.closed, server.now]).toEqual([4411, 2_500]);
   });
 
@@ -247,6 +248,64 @@ describe('SessionCore', () => {
     client.core.tick(500);
     client.frames();
     expect(client.closed).toBe(4408);
+  });
+
+  it('of a server still sends behind its bye what had no room in front of it', () => {
+    const [client, server] = [clientSide({ window: 1 }), new Side()];
+    open(client, server);
+    server.send('a', 'b').core.leave(700);
+    const frames = server.frames();
+    expect(frames.slice(1)).toEqual(['["bye",700]']);
+    client.receive(...frames);
+    exchange(client, server);
+    expect(client.delivered).toEqual(['a', 'b']);
+    expect([server.outcomes, server.core.hasLeft, server.core.isDrained]).toEqual([['a acked', 'b acked'], true, true]);
+  });
+
+  it('of a server may begin when the client has confirmed a welcome', () => {
+    const client = clientSide();
+    client.core.opened(0);
+    const handshake = new ServerHandshake(OPTIONS, 'wire-1');
+    const hello = readHello(client.frames()[0]);
+    const codec = handshake.codecFor(hello, undefined)!;
+    client.receive(handshake.welcome(hello, codec, 0, 0, undefined));
+    const server = new Side({}, handshake);
+    server.core.greeted(hello, codec, 0);
+    expect(server.frames()).toEqual([]);
+    exchange(client.send('a'), server);
+    expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
+  });
+
+  it('keeps at most 10,000 messages in flight, whatever the other side grants', () => {
+    const [client, server] = [clientSide({ window: 1_000_000, bytes: 1e9 }), new Side({ maxQueued: 20_000 })];
+    open(client, server);
+    server.send(...Array.from({ length: 10_500 }, (_, index) => `${index}`)).frames();
+    expect([server.core.outgoing.sent, server.core.outgoing.queued]).toEqual([10_000, 500]);
+  });
+
+  it('lets the other side delay an ack no longer than the application allows', () => {
+    const [client, server] = [clientSide(), new Side({ ackDelayOf: () => 39 })];
+    open(client, server);
+    server.core.outgoing.isWatched = false;
+    expect(server.send('a').frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,1,0,1,1,/)]);
+  });
+
+  it('pings an idle peer only to measure the latency', () => {
+    for (const measuresLatency of [true, false]) {
+      const [client, server] = [clientSide(), new Side({ measuresLatency })];
+      open(client, server);
+      server.now = server.core.timeout;
+      server.core.tick(server.now);
+      expect(server.frames()).toEqual(measuresLatency ? ['["ping",0]'] : []);
+    }
+  });
+
+  it('of a server takes many acks: its host counts the frames without effect', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    server.receive(...Array.from({ length: 3_000 }, () => '["ack",0,8]'));
+    server.frames();
+    expect(server.closed).toBeUndefined();
   });
 
   it('answers a bye when all messages of the server are processed', () => {

@@ -8,6 +8,7 @@ export const floors: readonly (readonly string[])[] = [
   ['core'],
   ['link'],
   ['session'],
+  ['host'],
   ['envelope'],
   ['wire'],
   ['app'],
@@ -17,13 +18,13 @@ export const floors: readonly (readonly string[])[] = [
 ];
 
 /**
- * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol has one folder on three floors: what it adds to `wire` and to
- * `server` belongs to those rooms.
+ * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol, and the host of the session core, have folders on several
+ * floors: what they add to `wire` and to `server` belongs to those rooms.
  */
 export const roomOf = (file: string): string =>
   file
     .replace(/\.ts$/, '')
-    .replace(/^envelope\/(?=(wire|server)\/)/, '')
+    .replace(/^(envelope|host)\/(?=(wire|server)\/)/, '')
     .split('/')[0] ?? file;
 
 export const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)));

@@ -47,10 +47,14 @@ export interface Claim extends SessionTerms {
   readonly isAbandoned: () => boolean;
 }
 
-/** The part of a session that deliveries use. */
-export interface DeliverySession extends SessionTerms {
+/**
+ * The part of a session that deliveries use.
+ *
+ * @typeParam Tracker Knows which messages of one numbering are processed.
+ */
+export interface DeliverySession<Tracker = AckTracker> extends SessionTerms {
   /** Called when a message is processed. `number` is 0 for a message without one. */
-  settle(number: number, outcomes: readonly Outcome[], tracker: AckTracker | undefined): void;
+  settle(number: number, outcomes: readonly Outcome[], tracker: Tracker | undefined): void;
   /**
    * Called when all claims of a message have ended, and at least one was abandoned: the message is
    * not processed.
@@ -59,7 +63,7 @@ export interface DeliverySession extends SessionTerms {
 }
 
 /** A message from its delivery to its subscribers until all of its claims have ended. */
-class Delivery implements DeliveryContext {
+class Delivery<Tracker = unknown> implements DeliveryContext {
   unhandled: DeliveryContext['unhandled'];
   outcomes: Outcome[] = [];
   /**
@@ -72,8 +76,8 @@ class Delivery implements DeliveryContext {
   constructor(
     readonly message: Message,
     readonly number: number,
-    readonly tracker: AckTracker | undefined,
-    readonly session: DeliverySession,
+    readonly tracker: Tracker | undefined,
+    readonly session: DeliverySession<Tracker>,
   ) {}
 
   release(): void {
@@ -100,12 +104,12 @@ class Delivery implements DeliveryContext {
  * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
  * are none.
  */
-export function deliver(
+export function deliver<Tracker = AckTracker>(
   message: Message,
   emit: (message: Message) => void,
-  session: DeliverySession,
+  session: DeliverySession<Tracker>,
   number = 0,
-  tracker?: AckTracker,
+  tracker?: Tracker,
 ): void {
   const outer = deliveryContext.current;
   const delivery = new Delivery(message, number, tracker, session);
@@ -201,26 +205,26 @@ export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolea
 }
 
 /** Holds messages, unacked, until the application subscribes for the first time. */
-export class HoldUntilSubscribed {
+export class HoldUntilSubscribed<Tracker = AckTracker> {
   #isOpen = false;
-  #held: (readonly [message: Message, number: number, tracker: AckTracker | undefined])[] | undefined;
+  #held: (readonly [message: Message, number: number, tracker: Tracker | undefined])[] | undefined;
   #unnumbered = 0;
   readonly #emit: (message: Message) => void;
-  readonly #session: DeliverySession;
+  readonly #session: DeliverySession<Tracker>;
   readonly #maxHeld: number;
 
   /**
    * @param maxHeld The maximum number of held messages without a number. The window limits those
    *   with a number.
    */
-  constructor(emit: (message: Message) => void, session: DeliverySession, maxHeld: number) {
+  constructor(emit: (message: Message) => void, session: DeliverySession<Tracker>, maxHeld: number) {
     this.#emit = emit;
     this.#session = session;
     this.#maxHeld = maxHeld;
   }
 
   /** Delivers a message, or holds it. */
-  deliver(message: Message, number: number, tracker?: AckTracker): void {
+  deliver(message: Message, number: number, tracker?: Tracker): void {
     if (this.#isOpen) deliver(message, this.#emit, this.#session, number, tracker);
     else (this.#held ??= []).push([message, number, tracker]);
   }

@@ -6,6 +6,7 @@ import { createDeadLetter } from '../consume/createDeadLetter.js';
 import type { BatchFrame } from '../protocol/frames.js';
 import type { Wait } from '../serialTask.js';
 import type { DeadLetter } from '../store/deadLetterStore.js';
+import type { AckTracker } from './ackTracker.js';
 import type { DeliverySession } from './delivery.js';
 import type { Receiver } from './receiver.js';
 
@@ -18,9 +19,8 @@ const MAX_BODY = 65_536;
 const MIN_RETRY_AFTER = 100;
 const MAX_RETRY_AFTER = 30_000;
 
-export interface UndecodableOptions {
-  readonly receiver: Receiver;
-  readonly session: DeliverySession;
+export interface UndecodableOptions<Tracker = AckTracker> {
+  readonly session: DeliverySession<Tracker>;
   readonly wait: Wait;
   /** The name of the codec. */
   readonly codec: string;
@@ -32,16 +32,31 @@ export interface UndecodableOptions {
   readonly report: (error: unknown) => void;
 }
 
-/**
- * Accepts a batch that cannot be decoded: rejects its messages when its bytes are kept as a dead
- * letter. While the store of the letter fails, the messages are not acked, and the letter is stored
- * again.
- */
-export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions): void {
-  const { receiver, session, wait, scheduler, report } = options;
+/** Accepts a batch that cannot be decoded, see {@link rejectUndecodable}. */
+export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions & { readonly receiver: Receiver }): void {
+  const { receiver } = options;
   const numbers: number[] = [];
   receiver.acceptWithout(batch.first, batch.count, batch.body.length, (number) => numbers.push(number));
-  const { tracker } = receiver;
+  rejectUndecodable(batch, error, numbers, receiver.tracker, options);
+}
+
+/** A batch that cannot be decoded. */
+type Undecodable = Pick<BatchFrame, 'first' | 'count' | 'body'>;
+
+/**
+ * Rejects the messages of a batch that cannot be decoded, when its bytes are kept as a dead letter.
+ * While the store of the letter fails, the messages are not acked, and the letter is stored again.
+ *
+ * @param numbers The numbers of the messages that are not processed.
+ */
+export function rejectUndecodable<Tracker>(
+  batch: Undecodable,
+  error: unknown,
+  numbers: readonly number[],
+  tracker: Tracker,
+  options: UndecodableOptions<Tracker>,
+): void {
+  const { session, wait, scheduler, report } = options;
   const letter = letterOf(batch, error, options);
   const rejection = { kind: 'undecodable', code: letter.reason, reason: letter.error } as const;
   const reject = (deadLetter?: DeadLetter): void => {
@@ -70,9 +85,9 @@ export function setAside(batch: BatchFrame, error: unknown, options: Undecodable
  * the body of the batch.
  */
 function letterOf(
-  { first, count, body }: BatchFrame,
+  { first, count, body }: Undecodable,
   error: unknown,
-  { codec, source, attempts, scheduler }: UndecodableOptions,
+  { codec, source, attempts, scheduler }: Pick<UndecodableOptions, 'codec' | 'source' | 'attempts' | 'scheduler'>,
 ): DeadLetter {
   const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
   return createDeadLetter(createMessage('system.undecodable', payload, { source, scheduler }), error, { attempts, scheduler });

@@ -86,7 +86,7 @@ export class CoreHost {
       this.#hasAnswers = false;
       for (const effect of core.effects()) this.#answer(effect);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
-    } while (core.hasEvents || this.#hasAnswers);
+    } while (core.hasOutputs || this.#hasAnswers);
     this.#arm(core.timeout);
   }
   #hasAnswers = false;

@@ -107,6 +107,7 @@ class World {
       bytes,
       maxFrame,
       maxQueued,
+      maxBadFrames: 3,
       overflow,
       pingInterval: 2_000,
       handshakeTimeout: 1_500,
@@ -325,7 +326,7 @@ class World {
   }
   #left(): string {
     return [this.#client, this.#server]
-      .map((host) => (host ? `${host.core.phase} ${[...host.core.outgoing.pending].map(({ id }) => id).join(' ')}` : 'no server'))
+      .map((host) => (host ? `${host.core.phase} ${[...host.core.outgoing.pending.keys()].join(' ')}` : 'no server'))
       .join(' | ');
   }
   #count<K>(counts: Map<K, number>, key: K): void {

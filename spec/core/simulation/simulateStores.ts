@@ -286,6 +286,7 @@ class World {
       bytes,
       maxFrame: limits && chance.hit(0.5) ? 500 : this.#plan.maxFrame,
       maxQueued: 10_000,
+      maxBadFrames: 3,
       overflow: 'drop-lowest',
       pingInterval: 2_000,
       handshakeTimeout: 1_500,
@@ -550,9 +551,7 @@ class World {
   }
   #left(): string {
     const hosts = [...this.#clients, ...this.#servers.flatMap(({ session }) => session ?? [])];
-    return hosts
-      .map(({ host: { core } }) => `${core.phase} ${[...core.outgoing.pending].map(({ id }) => id).join(' ')} ${core.isDrained}`)
-      .join(' | ');
+    return hosts.map(({ host: { core } }) => `${core.phase} ${[...core.outgoing.pending.keys()].join(' ')} ${core.isDrained}`).join(' | ');
   }
   #log(line: string): void {
     this.#trace?.(`${String(this.#clock.now).padStart(7)}  ${line}`);

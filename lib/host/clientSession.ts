@@ -1,0 +1,169 @@
+import { nanoid } from 'nanoid';
+import { first, identity as same, noop, Observable, of, Subscription, type Subscriber } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
+import { ClientIdentity } from '../core/clientHandshake.js';
+import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
+import type { Frame, Layer, Link } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { checkCodecs } from '../session/codecNegotiation.js';
+import type { ByteCounts } from '../session/connection.js';
+import { createCredentials, type Credentials } from '../session/credentials.js';
+import { checkOptions } from '../session/endpointOptions.js';
+import { waitIn } from '../session/lifecycle.js';
+import { networkSignals } from '../session/networkSignals.js';
+import { reconnecting, type ConnectionEnds } from '../session/reconnect.js';
+import type { SessionOptions } from '../session/session.js';
+import { drainHost, giveUpRest } from './hostDrain.js';
+import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js';
+import { SessionHost } from './sessionHost.js';
+
+/**
+ * Turns an unreliable link for frames into a reliable link for messages: the client side of a
+ * session without stores.
+ *
+ * @param traffic Counts the bytes that are sent and received.
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if some codecs are sealed and others are not.
+ */
+export function coreSession(
+  codec: Codec | readonly Codec[],
+  options: SessionOptions,
+  traffic: ByteCounts | undefined,
+): Layer<Message, Frame> {
+  const { reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ = networkSignals } = options;
+  checkOptions('session', options);
+  const codecs = [codec].flat();
+  checkCodecs('session', codecs);
+  const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
+
+  return (link) => (outgoing) =>
+    new Observable((to) => {
+      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic);
+      client.run(outgoing, reconnected(client.over(link), client));
+    });
+}
+
+/** The client side of a session, over one connection after the other. */
+class ClientSession implements HostOwner, ConnectionEnds {
+  readonly pid = nanoid(22);
+  readonly #to: Subscriber<Message>;
+  readonly #options: SessionOptions;
+  readonly #identity = new ClientIdentity(this.pid);
+  readonly #host: SessionHost;
+  readonly #life = new Subscription();
+  readonly #credentials: Credentials;
+  /** Whether the server has announced the end of the last connection. */
+  #isAnnounced = false;
+  /** Why the session ends, if messages were left. */
+  #late: DrainTimeoutError | undefined;
+
+  constructor(to: Subscriber<Message>, codecs: readonly Codec[], options: SessionOptions, traffic: ByteCounts | undefined) {
+    this.#to = to;
+    this.#options = options;
+    this.#credentials = createCredentials(options, { wait: waitIn(this.#life), life: this.#life });
+    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic });
+  }
+
+  /**
+   * Ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
+   * the connections end; or when the session finally fails. Completes only when no message is left.
+   *
+   * @param connections$ The connections, one after the other.
+   */
+  run(outgoing: Observable<Message>, connections$: Observable<unknown>): void {
+    const [to, host] = [this.#to, this.#host];
+    const { listening$ = of(true) } = this.#options;
+    const fail = (error: unknown): void => to.error(this.#late ?? error);
+    const end = { error: fail, complete: () => this.#complete() };
+    const drain = (): void => {
+      to.add(drainHost(host, this.#options, (error) => (this.#late = error)).subscribe(end));
+    };
+    this.#life.add(listening$.pipe(first(same, false)).subscribe((is) => is && host.messages.open()));
+    // Runs before the connection is closed: the other side does not send messages again when it has
+    // received their delayed ack.
+    to.add(() => host.flushAcks());
+    to.add(connections$.subscribe(end));
+    to.add(outgoing.subscribe({ next: (message) => host.send(message), error: fail, complete: drain }));
+    to.add(() => {
+      host.end();
+      this.#life.unsubscribe();
+    });
+  }
+  #complete(): void {
+    const left = giveUpRest(this.#host);
+    const error = this.#late ?? (left && new UndeliveredError(left));
+    if (error) this.#to.error(error);
+    else this.#to.complete();
+  }
+
+  // ---- The host
+
+  emit(message: Message): void {
+    this.#to.next(message);
+  }
+  onConnectionEvent(event: ConnectionEvent): void {
+    if (event.kind === 'bye') this.#isAnnounced = true;
+    else if (event.kind === 'agreed') this.#credentials.expire(noop, undefined);
+    else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
+  }
+  #authenticate(token: string): void {
+    this.#host.core.authenticate(token);
+    this.#host.schedule();
+  }
+
+  // ---- Connections
+
+  /**
+   * Returns the delay that a stopping server requests before the client returns, in ms from now.
+   */
+  readonly pause = (): number => this.#host.core.returnAt - this.#host.now;
+  readonly isBlamed = (): boolean => false;
+  readonly isAnnounced = (): boolean => this.#isAnnounced;
+
+  /** Opens a connection over a link. Emits once, when the connection has made progress. */
+  over(link: Link<Frame>): Observable<void> {
+    const frames$ = new Observable<Frame>((to) => this.#open(to));
+    // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
+    const opened$ = new Observable<void>((to) => {
+      const host = this.#host;
+      let hasEmitted = false;
+      this.#isAnnounced = false;
+      return link(frames$).subscribe({
+        next: (frame) => {
+          host.receive(frame);
+          if (hasEmitted || !host.core.outgoing.hasProgress) return;
+          hasEmitted = true;
+          to.next();
+        },
+        error: (error: unknown) => to.error(error),
+        complete: () => to.complete(),
+      });
+    });
+    return this.#credentials.before(opened$);
+  }
+
+  /** The link has opened a connection, and takes its frames. */
+  #open(to: Subscriber<Frame>): void {
+    const host = this.#host;
+    const { core } = host;
+    const { signals$ = networkSignals } = this.#options;
+    const connection: HostConnection = {
+      send: (frame) => to.next(frame),
+      close(code, reason = '') {
+        if (code === undefined) to.complete();
+        else to.error(new ConnectionLostError(code, reason));
+      },
+    };
+    const wake = (): void => {
+      if (core.phase !== 'agreed') return;
+      core.keepalive.ask();
+      host.schedule();
+    };
+    to.add(signals$.subscribe(wake));
+    to.add(() => host.detach(connection));
+    this.#identity.token = this.#credentials.shown;
+    core.opened(host.now);
+    host.attach(connection);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Progress, ReceivedRejection } from '../core/progress.js';
+import type { SessionEvent } from '../core/sessionTypes.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+
+/** A connection, as the host uses it. */
+export interface HostConnection {
+  send(frame: Frame): void;
+  /** Closes the connection: normally, or with a close code and a reason. */
+  close(code?: number, reason?: string): void;
+  /**
+   * Whether too many bytes wait for the other side: then the host sends nothing. The owner of the
+   * connection calls `schedule` of the host when the connection can take more.
+   * @default false
+   */
+  readonly isFull?: boolean;
+}
+
+/** An event that concerns the connection. The host leaves it to its owner. */
+export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
+
+/** The side of a session that owns a host. */
+export interface HostOwner {
+  /** Identifies the client's outbox. A server knows it from the hello on. */
+  readonly pid: string;
+  /** Passes a message to the application. */
+  emit(message: Message): void;
+  /**
+   * Called with each event of the connection. After `close`, the host has closed the connection
+   * already.
+   */
+  onConnectionEvent(event: ConnectionEvent): void;
+  /**
+   * Called with each new `system.ping` when it arrives, before the application receives it.
+   * @default does nothing
+   */
+  onPing?(message: Message, isNumbered: boolean): void;
+  /**
+   * Called when a message is processed, or rejected. The owner calls `processed` of the host, at
+   * once or later: then its ack is sent.
+   * @default at once
+   */
+  processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  /** Returns whether a message without a number is delivered. @default each is */
+  admits?(): boolean;
+}

@@ -1,0 +1,81 @@
+import { noop } from 'rxjs';
+import type { Outgoing } from '../core/outgoing.js';
+import { lastOf } from '../core/outgoingBatch.js';
+import { HandlerError, type RxwireError } from '../errors.js';
+import { guard } from '../internal/guard.js';
+import type { Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
+import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
+import type { MessageStep, OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
+import { receiptOf, type OutcomeEvent } from './outcomeReceipts.js';
+
+/**
+ * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
+ */
+export class OutgoingReporter implements OutgoingMessages {
+  readonly kind = 'begun';
+  readonly #outgoing: Outgoing;
+  readonly #options: EndpointOptions;
+
+  constructor(outgoing: Outgoing, options: EndpointOptions) {
+    this.#outgoing = outgoing;
+    this.#options = options;
+  }
+
+  get pending(): ReadonlyMap<string, Message> {
+    return this.#outgoing.pending;
+  }
+  get inFlight(): this {
+    return this;
+  }
+  steps(): readonly MessageStep[] {
+    const { batches, sent } = this.#outgoing;
+    return batches.map((batch) => [lastOf(batch) <= sent ? 'sent' : 'queued', batch.messages]);
+  }
+  queued(): number {
+    return this.#outgoing.unsent;
+  }
+  room(): number {
+    return (this.#options.maxQueued ?? DEFAULTS.maxQueued) - this.#outgoing.queued;
+  }
+
+  /** Whether receipts have a subscriber. */
+  isWatched(): boolean {
+    return this.#options.isWatched?.() ?? true;
+  }
+  /** Reports a message that waits now. One for which there was no room has its outcome already. */
+  reportQueued({ id }: Message): void {
+    if (this.isWatched() && this.pending.has(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+  }
+  reportSent(messages: readonly Message[]): void {
+    if (this.isWatched()) for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
+  }
+  /** Reports the outcome of a message. @param codec The name of the codec. */
+  reportOutcome(event: OutcomeEvent, codec: string): void {
+    const { reportsOutcomes } = this.#outgoing;
+    const { maxQueued = DEFAULTS.maxQueued } = this.#options;
+    this.#reportLast(event.message, receiptOf(event, { codec, reportsOutcomes, maxQueued }));
+  }
+  /** Gives up a message that must not be sent. */
+  refuse(message: Message, error: RxwireError): void {
+    const { id } = message;
+    if (this.pending.has(id)) return;
+    this.#reportLast(message, { id, status: 'dead', error });
+  }
+
+  /** A failure is reported in any case, another outcome to an application that waits for it. */
+  #reportLast(message: Message, receipt: Receipt & { readonly error?: RxwireError }): void {
+    const { error } = receipt;
+    if (error || this.isWatched()) this.#report({ kind: 'receipt', receipt });
+    if (!error) return;
+    this.#report({ kind: 'error', error });
+    const { onDead = noop } = this.#options;
+    guard(
+      () => onDead(message, error),
+      (cause) => this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
+    );
+  }
+  #report(event: SessionEvent): void {
+    this.#options.report?.(event);
+  }
+}

@@ -1,0 +1,80 @@
+import type { SchedulerLike } from 'rxjs';
+import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import { OverflowError } from '../../errors.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
+import { createRing, type Ring } from '../../internal/ring.js';
+import type { Rates, SharedBucket } from '../../server/limits/rateLimit.js';
+
+/** A message that is processed, or rejected, and whose ack waits. */
+type ProcessedMessage = readonly [number: number, progress: Progress, rejection: ReceivedRejection | undefined];
+
+export interface ThrottledClient {
+  /** The message counts as processed now: its ack may be sent. */
+  release(...message: ProcessedMessage): void;
+  /** Reports the error of a message that is dropped. */
+  complain(error: OverflowError): void;
+  /** Ends the connection: the client does not slow down. */
+  flooded(): void;
+}
+
+/** How often acks that wait are sent, in ms. */
+const ACK_INTERVAL = 50;
+
+/**
+ * Slows one client down to its rate limit. It delays the acks of numbered messages, so that the
+ * window of the client is used up, and drops messages without numbers.
+ */
+export class ClientThrottle {
+  /** The number of messages whose acks did not have to wait any more. */
+  released = 0;
+  readonly #client: ThrottledClient;
+  readonly #rates: Rates;
+  readonly #bucket: SharedBucket;
+  readonly #timer: CoalescedTimer;
+  #waiting: Ring<ProcessedMessage> | undefined;
+  /** The number of messages without numbers that were dropped in a row. */
+  #dropped = 0;
+  #isOver = false;
+
+  constructor(client: ThrottledClient, rates: Rates, owner: string | undefined, scheduler: SchedulerLike) {
+    this.#client = client;
+    this.#rates = rates;
+    this.#bucket = rates.enter(owner);
+    this.#timer = createCoalescedTimer(scheduler, () => this.#releaseNext());
+  }
+
+  /** Takes a message that is processed. */
+  processed(...message: ProcessedMessage): void {
+    (this.#waiting ??= createRing()).push(message);
+    this.#releaseNext();
+  }
+  /** Returns whether a message without a number may be delivered. */
+  admits(): boolean {
+    if (this.#isOver || this.#bucket.take(1) === 1) {
+      this.#dropped = 0;
+      return true;
+    }
+    const { window, perSecond } = this.#rates;
+    this.#client.complain(new OverflowError('messages a second', perSecond));
+    if (++this.#dropped > window) this.#client.flooded();
+    return false;
+  }
+  /** Ends the limit, for a client that sends no more. */
+  end(): void {
+    this.#isOver = true;
+    this.#releaseNext();
+  }
+  /** The session has ended. */
+  leave(): void {
+    this.#timer.clear();
+    this.#bucket.leave();
+  }
+
+  #releaseNext(): void {
+    const { size = 0 } = this.#waiting ?? {};
+    const count = this.#isOver ? size : this.#bucket.take(size);
+    this.released += count;
+    for (let left = count; left > 0; left--) this.#client.release(...(this.#waiting?.shift() as ProcessedMessage));
+    if (count < size) this.#timer.set(Math.max(ACK_INTERVAL, this.#bucket.wait(1)));
+  }
+}

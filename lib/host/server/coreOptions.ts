@@ -1,0 +1,40 @@
+import type { SessionOptions } from '../../core/sessionTypes.js';
+import { isContextFree } from '../../server/encodingOnce.js';
+import { randomName } from '../../server/nodePlatform.js';
+import type { WiresOptions } from '../../server/serverOptions.js';
+import { ackDelayOf } from '../../server/session/fanOut.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
+import { HostCodec } from '../hostCodec.js';
+
+/**
+ * Returns a function that returns the options of a client's core, by the name of its outbox. All
+ * sessions share them, unless a codec depends on the client.
+ */
+export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: number }): (pid: string) => SessionOptions {
+  const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
+  const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
+  const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
+  const { codecs, pingInterval, hibernateAfter } = options;
+  const optionsOf = (pid: string): SessionOptions => ({
+    id: '',
+    delivery: DEFAULTS.delivery,
+    codecs: codecs.map((codec) => new HostCodec(codec, { sends: 'to-client', pid, maxBody: maxFrame })),
+    window,
+    bytes: windowBytes,
+    maxFrame,
+    maxQueued,
+    overflow,
+    maxBadFrames,
+    // A server has many idle sessions: their clients ping.
+    measuresLatency: hibernateAfter === Infinity,
+    pingInterval,
+    handshakeTimeout: helloTimeout,
+    ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
+    secret: secretOf,
+  });
+  const shared = optionsOf('');
+  return codecs.every(isContextFree) ? () => shared : optionsOf;
+}
+
+/** Returns a secret of so many characters, 6 random bits each. */
+const secretOf = (length: number): string => randomName(Math.ceil((length * 3) / 4)).slice(0, length);

@@ -1,0 +1,300 @@
+import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
+import type { SessionCodec } from '../../core/sessionTypes.js';
+import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
+import { CloseCode } from '../../link/closeCode.js';
+import type { Frame, Link } from '../../link/link.js';
+import type { Delivery, Message } from '../../message/types.js';
+import { expiryOf } from '../../server/accept/authentication.js';
+import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
+import type { Progress as Progressed } from '../../server/limits/floodGuard.js';
+import type { WiresOptions } from '../../server/serverOptions.js';
+import type { Drained } from '../../server/session/drain.js';
+import { ackDelayOf } from '../../server/session/fanOut.js';
+import { pongFor } from '../../server/session/systemMessages.js';
+import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
+import { countFrame } from '../../session/connection.js';
+import { DEFAULTS } from '../../session/endpointOptions.js';
+import { wallTime } from '../../internal/steadyScheduler.js';
+import type { SessionEvent } from '../../session/sessionEvents.js';
+import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
+import type { WireParts, WireSetup } from '../../wire/wire.js';
+import { drainHost, giveUpRest } from '../hostDrain.js';
+import type { ConnectionEvent, HostConnection, HostOwner } from '../hostOwner.js';
+import { SessionHost } from '../sessionHost.js';
+import type { SessionLoop } from '../sessionLoop.js';
+import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
+import { TokenRenewal, type TokenUser } from './tokenRenewal.js';
+
+/** The handshake of a client that has answered its welcome. */
+export interface Greeting {
+  readonly handshake: ServerHandshake;
+  readonly hello: ReceivedHello;
+  readonly codec: SessionCodec;
+  /** The frame of the welcome. */
+  readonly welcome: string;
+}
+
+/**
+ * The session of one client, over one connection after the other: its core with its host, its wire,
+ * and the transport that waits for the client to return.
+ *
+ * The end of a session is no failure of the server: the wire completes, and reports the reason in
+ * its `errors$`.
+ */
+export class ServedSession
+  implements WireSetup, TransportUser, HostOwner, HostConnection, Drained, ThrottledClient, TokenUser, Observer<Message>, Unsubscribable
+{
+  readonly transport: SessionTransport;
+  readonly pid: string;
+  readonly id: string;
+  readonly delivery: Delivery;
+  readonly #options: WiresOptions;
+  readonly #loop: SessionLoop;
+  readonly #onEnded: () => void;
+  /** The hello of the latest connection, until the core has it. */
+  #hello: ReceivedHello | undefined;
+  /** The first handshake, until the core has it. */
+  #greeting: Greeting | undefined;
+  /** Whether the next frame is the hello, which was read before the session got the connection. */
+  #isHelloNext = false;
+  #isDraining = false;
+  #isOver = false;
+  #host!: SessionHost;
+  #parts!: WireParts;
+  #to!: Subscriber<Message>;
+  #throttle: ClientThrottle | undefined;
+  #tokens: TokenRenewal | undefined;
+
+  constructor(transport: SessionTransport, greeting: Greeting, loop: SessionLoop, options: WiresOptions, onEnded: () => void) {
+    this.transport = transport;
+    this.pid = greeting.hello.pid;
+    this.id = greeting.handshake.id;
+    this.delivery = greeting.hello.delivery;
+    this.#options = options;
+    this.#loop = loop;
+    this.#greeting = greeting;
+    this.#onEnded = onEnded;
+  }
+
+  // ---- The wire
+
+  get endpoint(): string {
+    return this.#options.endpoint;
+  }
+  get deadLetters(): DeadLetterStore {
+    return this.#options.letters;
+  }
+  get scheduler(): SchedulerLike {
+    return this.#options.scheduler;
+  }
+  get microtask(): SchedulerLike | undefined {
+    return this.#options.microtask;
+  }
+  protocol(): string {
+    return this.transport.latest.protocol;
+  }
+
+  open(parts: WireParts): Link<Message> {
+    return (outgoing) => new Observable((to) => this.#begin(parts, to, outgoing));
+  }
+  #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
+    const { handshake, welcome } = this.#greeting as Greeting;
+    const { rates, scheduler, ackDelay = DEFAULTS.ackDelay } = this.#options;
+    const { isWatched, report, keep, traffic } = parts;
+    this.#parts = parts;
+    this.#to = to;
+    if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
+    countFrame(traffic, 'bytesSent', welcome, wallTime(scheduler));
+    this.#host = new SessionHost(this, {
+      ...this.#options,
+      id: this.id,
+      delivery: this.delivery,
+      handshake,
+      loop: this.#loop,
+      isWatched,
+      report,
+      keep,
+      traffic,
+      ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
+    });
+    to.add(this);
+    this.transport.use(this);
+    to.add(outgoing.subscribe(this));
+    // The first subscriber is enough: a subscription that stays takes memory.
+    to.add(
+      parts.listening
+        .hasSubscribers()
+        .pipe(first(Boolean, false))
+        .subscribe((isSubscribed) => isSubscribed && this.#host.messages.open()),
+    );
+  }
+
+  /** Sends a message of the application. */
+  next(message: Message): void {
+    this.#host.send(message);
+  }
+  /** Sends a message of the server at once, if the client is connected. */
+  announce(message: Message): void {
+    if (!this.#host.isConnected) return;
+    this.#parts.traffic.messagesSent++;
+    this.#host.send(message);
+    this.#host.run();
+  }
+  error(error: unknown): void {
+    this.failed(error);
+  }
+  /** Sends the remaining messages, then closes the connection and ends the session. */
+  complete(): void {
+    this.#isDraining = true;
+    const drained$ = drainHost(this.#host, this.#options, (error) => this.complain(error));
+    this.#to.add(drained$.subscribe({ complete: () => this.ended() }));
+  }
+  /** Ends the session. */
+  unsubscribe(): void {
+    this.#isOver = true;
+    // The client does not send messages again when it has received their delayed ack.
+    this.#host.flushAcks();
+    this.#host.end();
+    this.#throttle?.leave();
+    this.#tokens?.clear();
+    this.#onEnded();
+    this.transport.leave();
+  }
+
+  // ---- The connections
+
+  /** Returns the code with which a hello is refused; undefined if it is welcome. */
+  refusal({ principal }: IncomingConnection, hello: ReceivedHello): CloseCode | undefined {
+    // Another principal must not learn that the session exists.
+    return this.transport.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
+  }
+  /** Continues over another connection, whose hello is not refused. */
+  takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
+    this.#hello = hello;
+    this.transport.takeOver(connection);
+  }
+  connected(): void {
+    const { core, now } = this.#host;
+    const { hello, codec } = this.#greeting ?? {};
+    const expires = expiryOf(this.transport.latest.principal, this.#options.scheduler);
+    if (hello && codec) core.greeted(hello, codec, now, expires);
+    else core.accept(this.#hello as ReceivedHello, now, expires);
+    this.#greeting = this.#hello = undefined;
+    this.#isHelloNext = true;
+    this.#host.attach(this);
+  }
+  disconnected(): void {
+    this.#tokens?.clear();
+    this.#host.detach(this);
+  }
+  receive(frame: Frame): void {
+    if (!this.#isHelloNext) this.#host.receive(frame);
+    else {
+      this.#isHelloNext = false;
+      countFrame(this.#parts.traffic, 'bytesReceived', frame, wallTime(this.#options.scheduler));
+    }
+  }
+  send(frame: Frame): void {
+    this.transport.send(frame);
+  }
+  close(code?: CloseCode, reason = ''): void {
+    if (code === undefined) this.transport.finish();
+    else this.transport.fail(new ConnectionLostError(code, reason));
+  }
+  /** Whether the client is connected, and the handshake is complete. */
+  get #isHere(): boolean {
+    const { phase } = this.#host.core;
+    return phase === 'agreed' || phase === 'leaving';
+  }
+  /** Ends the session: the wire completes. */
+  failed(error: unknown): void {
+    const [closeCode, reason] = this.transport.endWith(error, this.#isHere);
+    this.report({ kind: 'closed', closeCode, reason });
+    this.report({ kind: 'error', error });
+    this.#to.complete();
+  }
+  ended(): void {
+    this.#to.complete();
+  }
+  report(event: SessionEvent): void {
+    // The connection may break while the session ends: that is no loss any more.
+    if (!this.#isOver) this.#parts.report(event);
+  }
+  /** Returns the progress of the session, for the guard against floods. */
+  moved(): Progressed {
+    const { window = DEFAULTS.window } = this.#options;
+    const { messagesReceived, errors } = this.#parts.traffic;
+    const { outgoing, incoming, unread } = this.#host.core;
+    // A throttled client makes progress only by the numbers that the server acks, also when it
+    // skips numbers.
+    const accepted = this.#throttle?.released ?? incoming.rx;
+    const steps = messagesReceived + errors + accepted + 2 * outgoing.acked;
+    return { steps, open: outgoing.sent - outgoing.acked + unread + window };
+  }
+
+  // ---- The host
+
+  emit(message: Message): void {
+    this.#to.next(message);
+  }
+  onPing(message: Message, isNumbered: boolean): void {
+    const { system, scheduler } = this.#options;
+    const pong = system.pong && !this.#isDraining ? pongFor(message, scheduler) : undefined;
+    if (!pong) return;
+    this.#parts.traffic.messagesSent++;
+    this.#host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
+  }
+  onConnectionEvent(event: ConnectionEvent): void {
+    if (event.kind !== 'auth') return;
+    this.#tokens ??= new TokenRenewal(this, this.#options.scheduler);
+    this.#tokens.check(event.token, this.transport.latest);
+  }
+
+  renewed(expires: number | undefined): void {
+    this.#host.core.renewed(expires, this.#host.now);
+    this.#host.schedule();
+  }
+  refused(error: ConnectionLostError): void {
+    this.transport.fail(error);
+  }
+
+  // ---- The rate limit
+
+  admits(): boolean {
+    return this.#throttle?.admits() !== false;
+  }
+  processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    if (this.#throttle) this.#throttle.processed(number, progress, rejection);
+    else this.release(number, progress, rejection);
+  }
+  release(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    this.#host.processed(number, progress, rejection);
+  }
+  complain(error: RxwireError): void {
+    this.report({ kind: 'error', error });
+  }
+  flooded(): void {
+    this.transport.fail(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many messages'));
+  }
+
+  // ---- The end of the server
+
+  bye(retryAfter: number): void {
+    if (this.#isHere) this.#host.core.leave(retryAfter);
+    this.#host.schedule();
+    this.#throttle?.end();
+  }
+  isDrained(): boolean {
+    const { hasLeft, outgoing, incoming } = this.#host.core;
+    return !this.#isHere || (hasLeft && outgoing.isEmpty && incoming.progress.done === incoming.rx);
+  }
+  leave(): void {
+    this.transport.vacate();
+  }
+  giveUp(timeout: number): void {
+    const left = giveUpRest(this.#host);
+    if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });
+  }
+}

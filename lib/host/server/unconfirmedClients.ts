@@ -1,0 +1,54 @@
+import type { ServerHandshake } from '../../core/serverHandshake.js';
+import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
+import { createFairEviction, type FairEviction } from '../../server/limits/fairEviction.js';
+
+/** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
+export interface UnconfirmedClient {
+  readonly handshake: ServerHandshake;
+  /** The `id` of its principal. */
+  readonly owner: string | undefined;
+  /** Its open connection, which counts against the quota; undefined while the client is away. */
+  connection: IncomingConnection | undefined;
+  /** Ends the count of the quota. To be called once. */
+  readonly giveUp: () => void;
+}
+
+/** The maximum number of clients that are away: each takes less than a kilobyte. */
+const MAX_AWAY = 1_000;
+
+/**
+ * The clients that have not confirmed a welcome, by the names of their outboxes. A client that has
+ * lost its connection meanwhile stays for a while: its welcome still counts when it returns, so
+ * that a lost frame loses nothing.
+ */
+export class UnconfirmedClients {
+  readonly #clients = new Map<string, UnconfirmedClient>();
+  readonly #away: FairEviction<string> = createFairEviction(MAX_AWAY);
+
+  get(pid: string): UnconfirmedClient | undefined {
+    return this.#clients.get(pid);
+  }
+  /** Adds a client whose connection is open. */
+  enter(pid: string, client: UnconfirmedClient): void {
+    this.#away.remove(pid);
+    this.#clients.set(pid, client);
+  }
+  /**
+   * The client has lost its connection.
+   *
+   * @param group The principal or the address that the client counts for.
+   */
+  leave(pid: string, group: string): void {
+    const evicted = this.#away.add(pid, group);
+    if (evicted !== undefined) this.#clients.delete(evicted);
+  }
+  /** Forgets a client: it has confirmed its welcome. */
+  delete(pid: string): void {
+    this.#away.remove(pid);
+    this.#clients.delete(pid);
+  }
+  /** The open connections. */
+  get connections(): readonly IncomingConnection[] {
+    return [...this.#clients.values()].flatMap(({ connection }) => connection ?? []);
+  }
+}

@@ -1,0 +1,373 @@
+import { nanoid } from 'nanoid';
+import { Subscription, type SchedulerLike } from 'rxjs';
+import type { Codec, Direction } from '../codec/codec.js';
+import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
+import type { ClientIdentity } from '../core/clientHandshake.js';
+import { HEADER_ROOM } from '../core/outgoingBatch.js';
+import type { Progress, ReceivedRejection } from '../core/progress.js';
+import type { ServerHandshake } from '../core/serverHandshake.js';
+import { SessionCore } from '../core/sessionCore.js';
+import type { SessionEvent } from '../core/sessionTypes.js';
+import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError } from '../errors.js';
+import { wallTime } from '../internal/steadyScheduler.js';
+import { BAD_FRAMES } from '../link/closeCode.js';
+import type { Frame } from '../link/link.js';
+import type { Message } from '../message/types.js';
+import { countFrame, type ByteCounts } from '../session/connection.js';
+import { checkSize } from '../session/encoding.js';
+import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
+import { PING_INTERVAL } from '../session/heartbeat.js';
+import { waitIn } from '../session/lifecycle.js';
+import type { Wait } from '../session/serialTask.js';
+import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
+import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
+import type { HostConnection, HostOwner } from './hostOwner.js';
+import { IncomingMessages } from './incomingMessages.js';
+import { OutgoingReporter } from './outgoingReporter.js';
+import { SessionLoop, type LoopTask } from './sessionLoop.js';
+
+export interface HostOptions extends EndpointOptions {
+  /** The codecs of this side, the best first. */
+  readonly codecs: readonly Codec[];
+  /** That of a client. A server has none. */
+  readonly identity?: ClientIdentity;
+  /** That of a server, with the options of its core. */
+  readonly handshake?: ServerHandshake;
+  /** Runs the host. @default a loop of its own */
+  readonly loop?: SessionLoop;
+  /**
+   * The interval in which each side must send a frame, in ms; a server chooses it.
+   * @default 15_000
+   */
+  readonly pingInterval?: number;
+  /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
+  readonly ackDelayOf?: (messages: readonly Message[]) => number;
+  /** Counts the bytes of frames. @default not counted */
+  readonly traffic?: ByteCounts | undefined;
+}
+
+/**
+ * Runs one side of a session: passes inputs to the core, and handles its outputs. All frames that
+ * are due at the end of a microtask are written then; one timer wakes the core.
+ */
+export class SessionHost implements CodecUser, LoopTask {
+  readonly core: SessionCore;
+  /** The id of this side. */
+  readonly id: string;
+  readonly sends: Direction;
+  readonly messages: IncomingMessages;
+  /** Whether the session has ended: then it acks and writes nothing more. */
+  isOver = false;
+  /** Called once, when all messages have their outcomes. */
+  onEmpty: (() => void) | undefined;
+  readonly #owner: HostOwner;
+  readonly #options: HostOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #reporter: OutgoingReporter;
+  readonly #loop: SessionLoop;
+  isScheduled = false;
+  soonAt = Infinity;
+  laterAt = Infinity;
+  /** Ends with the session. */
+  readonly #life = new Subscription();
+  readonly #wait: Wait = waitIn(this.#life);
+  #connection: HostConnection | undefined;
+  #isDraining = false;
+  /** The events that are not handled yet, and the index of the next one. */
+  #events: readonly SessionEvent[] = [];
+  #nextEvent = 0;
+  /** Whether a loop over the events runs. */
+  #isHandling = false;
+
+  constructor(owner: HostOwner, options: HostOptions) {
+    const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
+    const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
+    const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay, delivery = DEFAULTS.delivery } = options;
+    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, pingInterval = PING_INTERVAL, microtask } = options;
+    const { ackDelayOf = (): number => ackDelay, loop = new SessionLoop(scheduler, microtask) } = options;
+    this.id = id;
+    this.sends = identity ? 'to-server' : 'to-client';
+    this.#owner = owner;
+    this.#options = options;
+    this.#scheduler = scheduler;
+    this.#loop = loop;
+    this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
+    const codecs = handshake ? [] : options.codecs.map((codec) => new HostCodec(codec, this));
+    const limits = { window, bytes: windowBytes, maxFrame, maxQueued, overflow, maxBadFrames };
+    const own = { id, delivery, codecs, ...limits, pingInterval, handshakeTimeout: helloTimeout, ackDelayOf, secret: nanoid };
+    this.core = new SessionCore(handshake?.options ?? own, handshake ?? identity);
+    this.#reporter = new OutgoingReporter(this.core.outgoing, options);
+    this.report(this.#reporter);
+  }
+
+  get pid(): string {
+    return this.#owner.pid;
+  }
+  get maxBody(): number {
+    return this.core.outgoing.maxFrame - HEADER_ROOM;
+  }
+  /** The name of the codec that both sides have agreed on, or the best one. */
+  get codecName(): string {
+    return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
+  }
+  get now(): number {
+    return this.#scheduler.now();
+  }
+  /** Whether the host has a connection. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+  /**
+   * Whether all received messages are processed and acked, and all sent ones have their outcomes.
+   */
+  get isIdle(): boolean {
+    const { incoming, outgoing } = this.core;
+    return this.messages.unnumbered === 0 && incoming.isDrained && outgoing.isEmpty;
+  }
+  report(event: ReportedEvent): void {
+    this.#options.report?.(event);
+  }
+
+  complain(error: RxwireError): void {
+    this.report({ kind: 'error', error });
+  }
+
+  // ---- The application
+
+  /** Sends a message at the end of the microtask, together with all others until then. */
+  send(message: Message): void {
+    const { core } = this;
+    if (message.metadata && isUnencrypted(message) && this.#options.codecs[0]?.isSealed !== true) {
+      this.#reporter.refuse(message, new NotEncryptedError(message));
+      return;
+    }
+    this.#checkWatched();
+    if (!core.send(message)) return;
+    this.#reporter.reportQueued(message);
+    if (core.hasOutputs) this.#handleOutputs();
+    this.schedule();
+  }
+
+  /** From now on, requests the ack of each message at once, and the acks that wait. */
+  drain(): void {
+    const { outgoing, incoming, keepalive, phase } = this.core;
+    this.#isDraining = true;
+    this.#checkWatched();
+    if (!outgoing.isEmpty && incoming.lazyAcks && phase === 'agreed') keepalive.isPingDue = true;
+    this.schedule();
+  }
+  /** Gives up all messages that have no outcome. */
+  giveUp(): void {
+    this.core.outgoing.close();
+    this.#handleEvents();
+  }
+  /** Ends the session: gives up its messages, and delivers, acks and sends nothing more. */
+  end(): void {
+    this.isOver = true;
+    this.#connection = undefined;
+    this.core.closed();
+    this.giveUp();
+    this.#loop.remove(this);
+    this.#life.unsubscribe();
+  }
+
+  // ---- The connection
+
+  /** Uses a connection. The caller has told the core: by `opened` or `accept`. */
+  attach(connection: HostConnection): void {
+    this.#connection = connection;
+    this.run();
+  }
+  /** The connection has ended. Does nothing if another one has replaced it. */
+  detach(connection: HostConnection): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.core.closed();
+    this.run();
+  }
+  /** Takes a frame of the connection. */
+  receive(frame: Frame): void {
+    if (!this.#connection) return;
+    const { traffic, maxFrame = DEFAULTS.maxFrame } = this.#options;
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, wallTime(this.#scheduler));
+    try {
+      checkSize(frame, maxFrame);
+    } catch (error) {
+      this.closeWith(error as RxwireError);
+      return;
+    }
+    this.#checkWatched();
+    this.core.receive(frame, this.#scheduler.now());
+    this.#handleOutputs();
+    this.schedule();
+  }
+  /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
+  close(): boolean {
+    const connection = this.#connection;
+    this.flushAcks();
+    connection?.close();
+    return connection !== undefined;
+  }
+  /** Reports an error of the other side, and closes the connection with 4400. */
+  closeWith(error: RxwireError): void {
+    this.complain(error);
+    this.#close(BAD_FRAMES, error instanceof ProtocolError ? error.reason : error.text);
+  }
+  #close(code: number, reason: string): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.core.closed();
+    connection?.close(code, reason);
+  }
+  /** Sends a waiting ack, and nothing else. */
+  flushAcks(): void {
+    const { incoming, outgoing, phase } = this.core;
+    const isOpen = phase === 'agreed' || phase === 'leaving';
+    while (this.#connection && isOpen && incoming.isAckOwed)
+      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now));
+  }
+  #send(connection: HostConnection, frame: Frame): void {
+    const { traffic } = this.#options;
+    if (traffic) countFrame(traffic, 'bytesSent', frame, wallTime(this.#scheduler));
+    connection.send(frame);
+  }
+
+  // ---- The loop
+
+  /** Runs the loop at the end of the microtask. */
+  schedule(): void {
+    if (!this.isOver) this.#loop.schedule(this);
+  }
+  /** Runs the loop: handles the outputs of the core, and writes all frames that are due. */
+  run(now = this.now): void {
+    if (this.isOver) return;
+    if (now >= this.core.timeout) this.core.tick(now);
+    if (this.#isHandling) {
+      this.schedule();
+      return;
+    }
+    this.#checkWatched();
+    do {
+      this.#handleOutputs();
+      this.#write();
+    } while (this.core.hasOutputs);
+    this.#loop.wake(this, this.core.timeout, now);
+  }
+  #write(): void {
+    const { core } = this;
+    const now = this.#scheduler.now();
+    const date = wallTime(this.#scheduler);
+    while (this.#connection && this.#connection.isFull !== true) {
+      const frame = core.transmit(now, date);
+      if (frame === undefined) return;
+      this.#send(this.#connection, frame);
+    }
+  }
+
+  /** Takes an answer to the core, and its effects. */
+  answer(input: (core: SessionCore) => void): void {
+    input(this.core);
+    this.#handleOutputs();
+    this.schedule();
+  }
+  /**
+   * Handles all events and effects. A call during another one does nothing: the other one goes on.
+   */
+  #handleOutputs(): void {
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    try {
+      do {
+        this.#handleEvents();
+        // A session without stores has no other effects.
+        for (const effect of this.core.effects()) if ('codec' in effect) callCodec(effect, this, this.#wait);
+      } while (this.core.hasOutputs);
+    } finally {
+      this.#isHandling = false;
+    }
+    if (this.onEmpty && this.core.outgoing.isEmpty) {
+      const { onEmpty } = this;
+      this.onEmpty = undefined;
+      onEmpty();
+    }
+  }
+  /** Handles all events in order. A call during another one handles those that it has left. */
+  #handleEvents(): void {
+    for (let event = this.#takeEvent(); event; event = this.#takeEvent()) this.#handle(event);
+  }
+  #takeEvent(): SessionEvent | undefined {
+    if (this.#nextEvent >= this.#events.length) {
+      this.#events = this.core.events();
+      this.#nextEvent = 0;
+    }
+    return this.#events[this.#nextEvent++];
+  }
+
+  /** The core reports each ack while the application, or the end of the session, waits for it. */
+  #checkWatched(): void {
+    this.core.outgoing.isWatched = this.#isDraining || this.#reporter.isWatched();
+  }
+
+  // ---- Events
+
+  #handle(event: SessionEvent): void {
+    switch (event.kind) {
+      case 'message':
+        this.#deliver(event.message, event.number, event.progress);
+        break;
+      case 'undecodable':
+        this.messages.reject(event, this.#wait);
+        break;
+      case 'sent':
+        this.#reporter.reportSent(event.messages);
+        break;
+      case 'outcome':
+        this.#reporter.reportOutcome(event, this.codecName);
+        break;
+      case 'latency':
+        this.report(event);
+        break;
+      case 'decode-failed':
+        this.report({ kind: 'error', error: event.error });
+        break;
+      case 'missed':
+        this.complain(new MessagesMissedError(event.count));
+        break;
+      case 'forgotten':
+        this.complain(new SessionLostError());
+        break;
+      case 'close':
+        if (event.code === BAD_FRAMES && !event.isReported) this.complain(new ProtocolError(event.reason));
+        this.#close(event.code, event.reason);
+        this.#owner.onConnectionEvent(event);
+        break;
+      case 'agreed':
+        this.report({ kind: 'open' });
+        this.#owner.onConnectionEvent(event);
+        break;
+      case 'stored':
+      case 'unreadable':
+      case 'effect-failed':
+      case 'store-failed':
+        // Only a session with stores has these events.
+        break;
+      default:
+        this.#owner.onConnectionEvent(event);
+    }
+  }
+
+  #deliver(message: Message, number: number, progress: Progress): void {
+    if (number === 0 && this.#owner.admits?.() === false) return;
+    if (message.type === 'system.ping') this.#owner.onPing?.(message, number > 0);
+    this.messages.deliver(message, number, progress);
+  }
+  /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
+  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    (this.#owner.processed ? this.#owner : this).processed?.(number, progress, rejection);
+  }
+  /** A message is processed, or rejected: its ack is sent. */
+  processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+    this.core.processed(number, progress, this.now, rejection);
+    this.schedule();
+  }
+}

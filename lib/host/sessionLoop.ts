@@ -1,0 +1,131 @@
+import type { SchedulerLike } from 'rxjs';
+import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
+import { wallTime } from '../internal/steadyScheduler.js';
+import { createTurn, type Turn } from '../session/turn.js';
+
+/** A session that a {@link SessionLoop} runs. Only the loop writes the fields. */
+export interface LoopTask {
+  /** Whether the task runs at the end of the microtask. */
+  isScheduled: boolean;
+  /** The times at which a timer runs the task: a near one, and a later one; Infinity for none. */
+  soonAt: number;
+  laterAt: number;
+  /**
+   * @param now The time of the scheduler, in ms.
+   * @param date The time of day, in ms since the epoch.
+   */
+  run(now: number, date: number): void;
+}
+
+/**
+ * Longer delays are rounded up to a multiple of this time, so that many sessions share a moment.
+ */
+const LONG = 1_000;
+const STEP = 125;
+
+/** One microtask and one timer for all sessions of a server, or for the one of a client. */
+export class SessionLoop {
+  readonly #scheduler: SchedulerLike;
+  readonly #turn: Turn;
+  readonly #timer: CoalescedTimer;
+  #scheduled: LoopTask[] = [];
+  /** The tasks that wait for each time. */
+  readonly #waiting = new Map<number, Set<LoopTask>>();
+  /** The time of the timer. */
+  #nextAt = Infinity;
+
+  /** @param microtask Runs the tasks that are scheduled. @default the end of the microtask */
+  constructor(scheduler: SchedulerLike, microtask: SchedulerLike | undefined) {
+    this.#scheduler = scheduler;
+    this.#turn = createTurn(microtask, () => this.#runScheduled());
+    this.#timer = createCoalescedTimer(scheduler, () => this.#runDue());
+  }
+
+  /** The time of the scheduler. */
+  get now(): number {
+    return this.#scheduler.now();
+  }
+  get date(): number {
+    return wallTime(this.#scheduler);
+  }
+
+  /** Runs a task at the end of the microtask. */
+  schedule(task: LoopTask): void {
+    if (task.isScheduled) return;
+    task.isScheduled = true;
+    this.#scheduled.push(task);
+    this.#turn.schedule();
+  }
+
+  /**
+   * Runs a task at a time, or a moment later. An earlier time of the same task stays: a task that
+   * runs too early does nothing.
+   */
+  wake(task: LoopTask, at: number, now: number): void {
+    if (at >= task.soonAt || at >= task.laterAt || at === Infinity) return;
+    const isLong = at - now >= LONG;
+    const time = isLong ? Math.ceil(at / STEP) * STEP : at;
+    this.#remove(task, isLong ? task.laterAt : task.soonAt);
+    if (isLong) task.laterAt = time;
+    else task.soonAt = time;
+    const tasks = this.#waiting.get(time);
+    if (tasks) tasks.add(task);
+    else this.#waiting.set(time, new Set([task]));
+    if (time < this.#nextAt) this.#set(time, now);
+  }
+
+  /** Forgets a task. */
+  remove(task: LoopTask): void {
+    this.#remove(task, task.soonAt);
+    this.#remove(task, task.laterAt);
+    task.soonAt = task.laterAt = Infinity;
+    if (this.#waiting.size > 0) return;
+    this.#timer.clear();
+    this.#nextAt = Infinity;
+  }
+  #remove(task: LoopTask, at: number): void {
+    const tasks = this.#waiting.get(at);
+    if (tasks?.delete(task) && tasks.size === 0) this.#waiting.delete(at);
+  }
+
+  #set(at: number, now: number): void {
+    this.#timer.clear();
+    this.#nextAt = at;
+    this.#timer.set(Math.max(0, at - now));
+  }
+  #runScheduled(): void {
+    const tasks = this.#scheduled;
+    this.#scheduled = [];
+    const { now, date } = this;
+    for (const task of tasks) {
+      task.isScheduled = false;
+      run(task, now, date);
+    }
+  }
+  #runDue(): void {
+    const { now, date } = this;
+    this.#nextAt = Infinity;
+    const due = [...this.#waiting.keys()].filter((at) => at <= now).sort((one, other) => one - other);
+    for (const at of due) {
+      const tasks = this.#waiting.get(at);
+      this.#waiting.delete(at);
+      for (const task of tasks ?? []) {
+        if (task.soonAt === at) task.soonAt = Infinity;
+        if (task.laterAt === at) task.laterAt = Infinity;
+        run(task, now, date);
+      }
+    }
+    const next = Math.min(...this.#waiting.keys());
+    if (next < this.#nextAt) this.#set(next, now);
+  }
+}
+
+/** Runs a task. An exception must not keep the others from running. */
+function run(task: LoopTask, now: number, date: number): void {
+  try {
+    task.run(now, date);
+  } catch (error) {
+    reportUncaught(error);
+  }
+}

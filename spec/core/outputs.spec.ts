@@ -1,0 +1,127 @@
+import type { SessionCodec } from '../../lib/core/sessionTypes.js';
+import type { Message } from '../../lib/message/types.js';
+import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+
+const codec: SessionCodec = {
+  name: 'test',
+  encode: (messages) => JSON.stringify(messages),
+  decode: (body) => JSON.parse(body as string) as Message[],
+};
+const failing = new Error('the codec has failed');
+const kindsOf = ({ seen }: Side): readonly string[] => seen.map(({ kind }) => kind);
+const latenciesOf = ({ seen }: Side): readonly number[] => seen.flatMap((event) => (event.kind === 'latency' ? [event.latency] : []));
+
+describe('what a host learns from a core', () => {
+  it('that messages were sent, and how long their ack took, without the delay of the other side', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    client.now = 100;
+    client.send('a', 'b').frames();
+    client.now = 160;
+    client.receive('["ack",2,8,20]').frames();
+    expect(client.seen).toEqual([
+      { kind: 'agreed' },
+      { kind: 'sent', messages: [expect.objectContaining({ id: 'a' }), expect.objectContaining({ id: 'b' })] },
+      expect.objectContaining({ kind: 'outcome', outcome: 'acked', latency: 40 }),
+      expect.objectContaining({ kind: 'outcome', outcome: 'acked', latency: 40 }),
+      { kind: 'latency', latency: 40 },
+    ]);
+  });
+
+  it('the latency of a ping while nothing is in flight, at each second check', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    for (const now of [500, 1_000, 1_500]) {
+      client.now = now;
+      client.core.tick(now);
+      const frames = client.frames();
+      client.now += 7;
+      if (frames.length > 0) client.receive('["ack",0,8]').frames();
+    }
+    expect(latenciesOf(client)).toEqual([7, 7]);
+  });
+
+  it('nothing of sent messages that no application waits for', () => {
+    const [client, server] = [clientSide(), new Side()];
+    open(client, server);
+    client.core.outgoing.isWatched = false;
+    client.send('a');
+    exchange(client, server);
+    expect(kindsOf(client)).toEqual(['agreed', 'latency']);
+  });
+
+  it('the error of each batch that cannot be decoded, and the last one with the batch', () => {
+    const decode = (): never => {
+      throw failing;
+    };
+    const client = clientSide({ maxBadFrames: 2, codecs: [{ ...codec, decode }] });
+    const server = new Side();
+    open(client, server);
+    client.receive('["msg",1,1,[]]').frames();
+    expect(client.closed).toBe(4410);
+    open(client, server);
+    client.receive('["msg",1,1,[]]').frames();
+    const failed = { kind: 'decode-failed', error: failing };
+    expect(client.seen.filter(({ kind }) => kind !== 'agreed')).toEqual([
+      failed,
+      { kind: 'close', code: 4410, reason: 'message 1 is undecodable', isReported: false },
+      failed,
+      expect.objectContaining({ kind: 'undecodable', first: 1, count: 1, numbers: [1], body: '[]', attempts: 2, error: failing }),
+    ]);
+  });
+
+  it('that a batch may be forged: it is never set aside, and ends the session', () => {
+    const sealed: SessionCodec = { ...codec, isSealed: true, isForgery: () => true, decode: () => [] };
+    const client = clientSide({ maxBadFrames: 2, codecs: [sealed] });
+    const server = new Side();
+    for (let times = 0; times < 2; times++) {
+      open(client, server);
+      client.receive('["msg",1,1,[]]').frames();
+    }
+    expect(client.seen.filter(({ kind }) => kind === 'close')).toEqual([
+      expect.objectContaining({ code: 4410 }),
+      expect.objectContaining({ code: 4400, reason: expect.stringContaining('keys') as string, isReported: true }),
+    ]);
+  });
+});
+
+describe('a codec that finds out that it answers later', () => {
+  it('is asked again, by an effect, in both directions', () => {
+    class Late implements SessionCodec {
+      readonly name = 'test';
+      isAsync = false;
+      encode(): string {
+        this.isAsync = true;
+        return '';
+      }
+      decode(): readonly Message[] {
+        this.isAsync = true;
+        return [];
+      }
+    }
+    const client = clientSide({ codecs: [new Late()] });
+    const server = new Side();
+    open(client, server);
+    client.send('a').frames();
+    const [encode] = client.effects.splice(0);
+    expect(encode).toMatchObject({ kind: 'encode', first: 1 });
+    client.core.encoded(encode!.id, 'body');
+    expect(client.frames()).toEqual(['["msg",1,1,body]']);
+    client.receive('["msg",1,1,["b"]]').frames();
+    const [decode] = client.effects.splice(0);
+    expect(decode).toMatchObject({ kind: 'decode', first: 1, count: 1 });
+    client.core.decoded(decode!.id, [message('b')], 0);
+    client.frames();
+    expect(client.delivered).toEqual(['b']);
+  });
+});
+
+describe('messages without numbers', () => {
+  it('wait for a connection within the limit of the queue', () => {
+    const client = clientSide({ delivery: 'at-most-once', maxQueued: 2, overflow: 'drop-oldest' });
+    client.send('a', 'b', 'c').frames();
+    expect(client.outcomes).toEqual(['a dropped']);
+    open(client, new Side());
+    expect(client.outcomes).toEqual(['a dropped', 'b sent', 'c sent']);
+  });
+});
