@@ -108,6 +108,7 @@ export class SessionCore {
   }
   /** The time of the next {@link tick}. */
   get timeout(): number {
+    if (this.#phase === 'over') return Infinity;
     return Math.min(this.keepalive.checkAt, this.incoming.ackAt, this.#expiry.at);
   }
   get phase(): Phase {

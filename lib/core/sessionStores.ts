@@ -128,7 +128,8 @@ export class SessionStores {
 
   /** Whether nothing of this session waits to be stored. */
   get isIdle(): boolean {
-    return this.#records.size === 0 && this.outbox?.isBusy !== true && this.inbox?.isBusy !== true;
+    const isRestored = this.#isRestored && !this.#restoring;
+    return isRestored && this.#records.size === 0 && this.outbox?.isBusy !== true && this.inbox?.isBusy !== true;
   }
   /** Whether a write of the outbox has no answer: the outcomes of its messages are not known. */
   get isWriting(): boolean {

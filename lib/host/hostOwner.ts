@@ -16,8 +16,11 @@ export interface HostConnection {
   readonly isFull?: boolean;
 }
 
-/** An event that concerns the connection. The host leaves it to its owner. */
-export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
+/** An event that concerns the connection, or the stores. The host leaves it to its owner. */
+export type ConnectionEvent = Extract<
+  SessionEvent,
+  { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' | 'stored' | 'unreadable' | 'effect-failed' | 'store-failed' }
+>;
 
 /** The side of a session that owns a host. */
 export interface HostOwner {

@@ -345,12 +345,6 @@ export class SessionHost implements CodecUser, LoopTask {
         this.report({ kind: 'open' });
         this.#owner.onConnectionEvent(event);
         break;
-      case 'stored':
-      case 'unreadable':
-      case 'effect-failed':
-      case 'store-failed':
-        // Only a session with stores has these events.
-        break;
       default:
         this.#owner.onConnectionEvent(event);
     }

@@ -111,7 +111,7 @@ export class CoreHost {
             effect.id,
             attempt(() => effect.codec.encode(effect.messages, effect.first)),
           );
-        else if (effect.kind === 'decode')
+        else
           core.decoded(
             effect.id,
             attempt(() => effect.codec.decode(effect.body, effect.first, effect.count)),

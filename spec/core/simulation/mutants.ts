@@ -6,7 +6,7 @@ import { ReceivedRejections } from '../../../lib/core/receivedRejections.js';
 import { SendWindow } from '../../../lib/core/sendWindow.js';
 
 /** Replaces a method. Returns a function that restores it. */
-function replaced<T extends object, K extends keyof T & string>(prototype: T, name: K, wrap: (original: T[K]) => T[K]): () => void {
+export function replaced<T extends object, K extends keyof T & string>(prototype: T, name: K, wrap: (original: T[K]) => T[K]): () => void {
   const original = prototype[name];
   prototype[name] = wrap(original);
   return () => (prototype[name] = original);

@@ -114,7 +114,9 @@ class World {
     this.#startClient();
     this.#send(0);
     this.#send(1);
-    this.#every(plan.cutEvery, () => this.#chance.pick(this.#clients)?.cut());
+    this.#every(plan.cutEvery, () => {
+      if (this.#clients.length > 0) this.#chance.pick(this.#clients).cut();
+    });
     this.#every(plan.clientCrashEvery, () => this.#crashClient());
     this.#every(plan.takeOverEvery, () => plan.clientOutbox && this.#startClient());
     this.#every(plan.serverCrashEvery, () => this.#crashServer(this.#chance.pick(this.#servers)));
@@ -170,7 +172,9 @@ class World {
     const [client] = this.#clients.splice(this.#chance.whole(0, this.#clients.length - 1), 1);
     if (client) this.#crash(client, this.#clientOutbox, 'c');
     client?.cut();
-    if (this.#clients.length === 0) this.#startClient();
+    // An earlier owner cannot go on.
+    const isOwned = this.#clients.some(({ outbox }) => outbox === this.#clientOutbox.owner);
+    if (!isOwned) this.#startClient();
   }
   /** A process ends, and all that it has not stored. */
   #crash(process: Process, data: OutboxData, side: 'c' | 's'): void {
@@ -204,7 +208,7 @@ class World {
   }
   #freeze(): void {
     const hosts = [...this.#clients, ...this.#servers.flatMap(({ session }) => session ?? [])].map(({ host }) => host);
-    this.#chance.pick(hosts)?.freeze(this.#chance.whole(1, 4_000));
+    if (hosts.length > 0) this.#chance.pick(hosts).freeze(this.#chance.whole(1, 4_000));
   }
 
   #hostOf(
@@ -231,7 +235,7 @@ class World {
           parts.link()?.close(side === 'c' ? 0 : 1, code);
           parts.onClose();
         },
-        write: (effect, answer) => this.#write(side, name, parts, effect, answer, host),
+        write: (effect, answer) => this.#write(name, parts, effect, answer, host),
       },
       parts.identity,
       parts.stores,
@@ -240,14 +244,7 @@ class World {
     this.#hosts.push(host);
     return host;
   }
-  #write(
-    side: 'c' | 's',
-    name: string,
-    { outbox, inbox }: Pick<Process, 'outbox' | 'inbox'>,
-    effect: StoreEffect,
-    answer: Answer,
-    host: CoreHost,
-  ): void {
+  #write(name: string, { outbox, inbox }: Pick<Process, 'outbox' | 'inbox'>, effect: StoreEffect, answer: Answer, host: CoreHost): void {
     if (this.#trace) this.#log(`${name}: writes ${JSON.stringify(effect)}`.slice(0, 260));
     const done =
       (removed: () => readonly string[]): Answer =>
@@ -273,7 +270,6 @@ class World {
         done(() => []),
         (effects) => effects.forEach((one) => this.#oracle.committed(one as Effect)),
       );
-    void side;
   }
   #optionsOf(side: 'c' | 's'): SessionOptions {
     const { window, bytes, ackDelay, limits } = this.#plan;
@@ -422,14 +418,11 @@ class World {
       this.#end(session);
       server.session = undefined;
     }
-    const made =
-      server.session ??
-      this.#begin(
-        hello,
-        () => server.session === made && (server.session = undefined),
-        () => link,
-      );
-    if (typeof made === 'number') return refuse(made);
+    const made = server.session ?? this.#begin(hello, () => link);
+    if (typeof made === 'number') {
+      refuse(made);
+      return;
+    }
     server.session = made;
     const { host } = made;
     this.#serverLinks.set(host, link);
@@ -443,7 +436,7 @@ class World {
   }
   readonly #serverLinks = new WeakMap<CoreHost, SimulatedLink>();
   /** Claims a client at a server, and restores its session. Returns the code of a refusal. */
-  #begin(hello: ReceivedHello, onEnd: () => void, link: () => SimulatedLink): ServerSession | number {
+  #begin(hello: ReceivedHello, link: () => SimulatedLink): ServerSession | number {
     const { serverInbox, serverOutbox } = this.#plan;
     const owner = `s${++this.#owners}`;
     const inbox = serverInbox
@@ -463,13 +456,9 @@ class World {
       outbox,
       inbox,
       stores,
-      onClose: onEnd2,
+      onClose: () => (host.send = undefined),
       link: () => this.#serverLinks.get(host) ?? link(),
     });
-    function onEnd2(): void {
-      host.send = undefined;
-    }
-    void onEnd;
     host.run((core) => {
       if (stores) core.restore({ key: hello.pid, outbox: contents, cursor: row?.cursor, record: row?.record });
     });

@@ -1,0 +1,89 @@
+import { InboxWriter } from '../../lib/core/inboxWriter.js';
+import { Outgoing } from '../../lib/core/outgoing.js';
+import { OutboxWriter } from '../../lib/core/outboxWriter.js';
+import { Progress } from '../../lib/core/progress.js';
+import { SessionStores } from '../../lib/core/sessionStores.js';
+import { replaced } from './simulation/mutants.js';
+import { simulateStores } from './simulation/simulateStores.js';
+
+/** The seeds of each run: more with STORE_SEEDS. */
+const SEEDS = Number(process.env['STORE_SEEDS'] ?? 150);
+
+it(`keeps the promises of each level in ${SEEDS} simulated sessions with stores`, () => {
+  const outcomes = new Set<string>();
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    try {
+      for (const outcome of simulateStores(seed).outcomes.keys()) outcomes.add(outcome);
+    } catch (cause) {
+      throw new Error(`seed ${seed}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  // A run without faults would show nothing.
+  expect([...outcomes].sort()).toEqual(['acked', 'closed', 'dead-lettered', 'expired', 'in-doubt', 'quota', 'refused', 'unsendable']);
+});
+
+/** Faults in the stores of the core, each of which the simulation must find. */
+const mutants: readonly (readonly [name: string, mutate: () => () => void])[] = [
+  ['sends what is not stored', () => replaced(OutboxWriter.prototype, 'maySend', () => () => true)],
+  ['tells an outcome before it is stored', () => replaced(OutboxWriter.prototype, 'ended', () => () => false)],
+  ['does not store that a number is skipped', () => replaced(OutboxWriter.prototype, 'skip', () => () => undefined)],
+  ['does not replace the batches after a discontinuity', () => replaced(OutboxWriter.prototype, 'refitted', () => () => undefined)],
+  [
+    'takes what may have been sent for unsent when it starts again',
+    () =>
+      replaced(
+        Outgoing.prototype,
+        'restore',
+        (original) =>
+          function (this: Outgoing, head, batches) {
+            original.call(this, { ...head, mark: 0 }, batches);
+          },
+      ),
+  ],
+  ['forgets the progress of its inbox', () => replaced(Progress.prototype, 'has', () => () => false)],
+  [
+    'acks before the commit',
+    () =>
+      replaced(
+        InboxWriter.prototype,
+        'answered',
+        (original) =>
+          function (this: InboxWriter, id, fault, now) {
+            return original.call(this, id, fault === 'effect' ? undefined : fault, now);
+          },
+      ),
+  ],
+  [
+    'does not wait for the record of its client',
+    () =>
+      replaced(
+        SessionStores.prototype,
+        'prepare',
+        (original) =>
+          function (this: SessionStores, date, isConnected) {
+            original.call(this, date, isConnected);
+            return true;
+          },
+      ),
+  ],
+];
+
+it.each(mutants)('finds stores whose session %s', (_, mutate) => {
+  const restore = mutate();
+  try {
+    expect(firstFailure()).toBeDefined();
+  } finally {
+    restore();
+  }
+});
+
+function firstFailure(): string | undefined {
+  for (let seed = 1; seed <= 400; seed++) {
+    try {
+      simulateStores(seed);
+    } catch (error) {
+      return `seed ${seed}: ${(error as Error).message}`;
+    }
+  }
+  return undefined;
+}
