@@ -1,6 +1,7 @@
 import type { Message } from '../message/types.js';
 import { MAX_BATCH, MISSING, Violation, VIOLATION, type ArrivedBatch } from './frameFormat.js';
-import { NONE, pushed, type Body, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import { NONE, pushed, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import type { Body } from './storedTypes.js';
 
 /**
  * Decodes the batches of the other side, one after the other. Frames that arrive while an

@@ -2,6 +2,7 @@ import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Delivery } from '../message/types.js';
 import { invalid, MAX_BATCH, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
+import type { SessionTicket } from './storedTypes.js';
 
 const SECRET = /^[\w-]{21,128}$/;
 /** An `rx` may not be higher: a discontinuity needs the numbers above it. */
@@ -70,14 +71,6 @@ export interface Agreement {
 }
 
 // ---- The client
-
-/** A client's proof that it has received a welcome. */
-export interface SessionTicket {
-  readonly sid: string;
-  readonly rt: string;
-  /** The tokens of earlier welcomes behind which no ack has come, the latest first. */
-  readonly former: readonly string[];
-}
 
 /** What a client remembers from one connection to the next. */
 export class ClientIdentity {

@@ -1,5 +1,5 @@
-import type { Body } from './sessionTypes.js';
-import { MAX_CODE, MAX_REASON, type RejectionFields } from './progress.js';
+import { MAX_CODE, MAX_REASON } from './progress.js';
+import type { Body, RejectionFields } from './storedTypes.js';
 
 /** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
 export class Violation extends Error {

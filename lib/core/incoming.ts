@@ -1,6 +1,6 @@
 import type { Message } from '../message/types.js';
 import { invalid, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
-import type { InboxWriter } from './inboxWriter.js';
+import type { IncomingStore } from './incomingStore.js';
 import { Progress, type ReceivedRejection } from './progress.js';
 import { NONE, type Outputs, type SessionOptions } from './sessionTypes.js';
 import type { Cursor } from './storedTypes.js';
@@ -16,7 +16,7 @@ export class Incoming {
   /** The progress of the current numbering of the other side. */
   progress = new Progress();
   /** Stores the progress, if there is an inbox. */
-  inbox: InboxWriter | undefined;
+  inbox: IncomingStore | undefined;
   /** Whether an ack is to be sent with the next batch, and whether it must be sent at once. */
   isAckOwed = false;
   isAckDue = false;

@@ -5,24 +5,38 @@ import type { Agreement } from './clientHandshake.js';
 import { invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
 import { HEADER_ROOM, LARGE, lastOf, numbersFrom, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
-import type { OutboxWriter } from './outboxWriter.js';
-import type { RejectionFields } from './progress.js';
 import { ReceivedRejections } from './receivedRejections.js';
 import { SendWindow } from './sendWindow.js';
-import {
-  NONE,
-  pushed,
-  type Body,
-  type Outcome,
-  type Outputs,
-  type SessionCodec,
-  type SessionEvent,
-  type SessionOptions,
-} from './sessionTypes.js';
-import type { OutboxHead } from './storedTypes.js';
+import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type SessionEvent, type SessionOptions } from './sessionTypes.js';
+import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
+
+/** What an outbox does for {@link Outgoing}. */
+export interface OutgoingKeeper {
+  /** Returns whether a batch, or a skip of its numbers, may be sent. */
+  maySend(batch: OutgoingBatch): boolean;
+  /** Takes the outcome of a message. Returns whether its event waits for a write. */
+  ended(id: string, event: SessionEvent | undefined): boolean;
+  /** Returns whether the outbox holds one of the messages, or is being given one. */
+  mayKeep(messages: readonly Message[]): boolean;
+  /**
+   * Returns the outcome of a message at the end of the session; undefined if the next owner has the
+   * message.
+   */
+  outcomeOf(id: string): Outcome | undefined;
+  /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
+  skip(number: number): void;
+  /** An ack has come. */
+  acknowledged(): void;
+  /** All messages have other numbers. */
+  renumbered(): void;
+  /** Some batches have other bodies. */
+  refitted(): void;
+  /** Returns whether each message of a batch must have a frame of its own. */
+  mustSplit(batch: OutgoingBatch): boolean;
+}
 
 /**
  * The sending half of a session: a message waits in the queue, gets a number in a batch, is
@@ -44,7 +58,7 @@ export class Outgoing {
   isPaused = false;
   codec: SessionCodec | undefined;
   /** Stores the messages until they are acked, if there is an outbox. */
-  outbox: OutboxWriter | undefined;
+  outbox: OutgoingKeeper | undefined;
   /** The level of messages that choose none. That of a server is the level of its client. */
   delivery: Delivery;
   /** The limits of the other side for a frame. */

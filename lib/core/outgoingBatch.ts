@@ -1,5 +1,6 @@
 import type { Delivery, Message } from '../message/types.js';
-import { NONE, type Body } from './sessionTypes.js';
+import { NONE } from './sessionTypes.js';
+import type { Body } from './storedTypes.js';
 
 /**
  * Messages with consecutive numbers. Without messages, its numbers are those of messages that are

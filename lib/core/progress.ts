@@ -1,9 +1,4 @@
-import type { Cursor } from './storedTypes.js';
-
-/**
- * A rejected message: its number, and what the other side reports of it (protocol, "Rejections").
- */
-export type RejectionFields = readonly [number: number, kind: 'dead-lettered' | 'refused' | 'undecodable', code: string, reason: string];
+import type { Cursor, RejectionFields } from './storedTypes.js';
 
 /** Why a message that has arrived was not processed. */
 export interface ReceivedRejection {

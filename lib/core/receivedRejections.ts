@@ -1,5 +1,5 @@
 import { MISSING, Violation } from './frameFormat.js';
-import type { RejectionFields } from './progress.js';
+import type { RejectionFields } from './storedTypes.js';
 
 /**
  * The rejections of the other side (protocol, "Rejections"). They settle nothing: the ack of their

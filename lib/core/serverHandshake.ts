@@ -2,6 +2,7 @@ import type { Delivery } from '../message/types.js';
 import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
 import { invalid, NO_COMMON_CODEC, readControl, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
+import type { ClientRecord } from './storedTypes.js';
 
 /** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
 const MAX_HELLO = 65_536;
@@ -95,26 +96,6 @@ function readCodecNames(names: unknown): readonly string[] {
 /** Returns the token of an `auth` frame or of a hello. */
 export function readToken(value: unknown): string {
   return typeof value === 'string' && value.length <= MAX_TOKEN ? value : invalid('the token is invalid');
-}
-
-/** What a server remembers of a client, besides its messages (section 4, "The server"). */
-export interface ClientRecord {
-  readonly epoch: number;
-  readonly n: number;
-  readonly sid: string;
-  /** The name of the codec of the session. */
-  readonly codec: string;
-  /** The token of the last welcome. */
-  readonly token: string;
-  /**
-   * The token that the hello of the last welcome showed, which stays valid until the client
-   * confirms the welcome: empty for none; undefined when it is not valid any more.
-   */
-  readonly former: string | undefined;
-  /** Whether the client has confirmed a welcome. */
-  readonly isConfirmed: boolean;
-  /** Whether the server has begun to send under this `sid`. */
-  readonly hasBegun: boolean;
 }
 
 export const OUTDATED = 4409;

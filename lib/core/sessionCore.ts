@@ -8,10 +8,10 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { Progress, ReceivedRejection } from './progress.js';
-import { ServerHandshake, WRONG_TOKEN, type ClientRecord, type ReceivedHello } from './serverHandshake.js';
+import { ServerHandshake, WRONG_TOKEN, type ReceivedHello } from './serverHandshake.js';
 import type { SessionStores } from './sessionStores.js';
-import type { RestoredState, StoreFault } from './storedTypes.js';
-import { Outputs, type Body, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
+import type { Body, ClientRecord, RestoredState, StoreFault } from './storedTypes.js';
+import { Outputs, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
 
 /**
  * - `closed`: there is no connection.

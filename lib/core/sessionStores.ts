@@ -1,15 +1,13 @@
 import type { Message } from '../message/types.js';
-import type { SessionTicket } from './clientHandshake.js';
 import { MAX_BATCH } from './frameFormat.js';
-import { InboxWriter } from './inboxWriter.js';
+import { IncomingStore } from './incomingStore.js';
 import type { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 import { lastOf, skippedBatch, type OutgoingBatch } from './outgoingBatch.js';
-import { EMPTY_OUTBOX, OutboxWriter } from './outboxWriter.js';
-import type { ClientRecord } from './serverHandshake.js';
+import { EMPTY_OUTBOX, OutgoingStore } from './outgoingStore.js';
 import type { Outputs, SessionCodec } from './sessionTypes.js';
 import { START } from './progress.js';
-import type { OutboxContents, RestoredState, StoreFault } from './storedTypes.js';
+import type { ClientRecord, OutboxContents, RestoredState, SessionTicket, StoreFault } from './storedTypes.js';
 
 export interface SessionStoresOptions {
   readonly hasOutbox: boolean;
@@ -41,8 +39,8 @@ interface Restoring {
  */
 export class SessionStores {
   readonly hasInbox: boolean;
-  outbox: OutboxWriter | undefined;
-  inbox: InboxWriter | undefined;
+  outbox: OutgoingStore | undefined;
+  inbox: IncomingStore | undefined;
   /** Whether the client of a server is stored, or is being stored. */
   isStored = false;
   readonly #options: SessionStoresOptions;
@@ -51,7 +49,9 @@ export class SessionStores {
   #restoring: Restoring | undefined;
   /** The key of the present numbering in the inbox. */
   #key = '';
-  /** The writes of the inbox without a commit: the last one must be stored before anything is sent. */
+  /**
+   * The writes of the inbox without a commit: the last one must be stored before anything is sent.
+   */
   readonly #records = new Set<number>();
   /** A ticket that is stored behind them. */
   #ticket: SessionTicket | undefined;
@@ -65,7 +65,7 @@ export class SessionStores {
   join(parts: StoredParts): void {
     this.#parts = parts;
     if (!this.hasInbox) return;
-    this.inbox = new InboxWriter(parts.outputs, (...processed) => parts.incoming.processed(...processed));
+    this.inbox = new IncomingStore(parts.outputs, (...processed) => parts.incoming.processed(...processed));
     parts.incoming.inbox = this.inbox;
   }
 
@@ -122,7 +122,7 @@ export class SessionStores {
     });
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
-    this.outbox = outgoing.outbox = new OutboxWriter(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
+    this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
   }
 
@@ -151,7 +151,10 @@ export class SessionStores {
     this.outbox?.prepare(date, isConnected && isStored);
     return isStored && this.outbox?.isReady !== false;
   }
-  /** A client has a new session: a ticket whose progress is not stored would say that nothing was processed. */
+  /**
+   * A client has a new session. A ticket whose progress is not stored would say that nothing was
+   * processed.
+   */
   beginSession(sid: string): void {
     this.#key = sid;
     this.#parts.incoming.begin(undefined, sid);

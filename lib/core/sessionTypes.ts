@@ -1,10 +1,7 @@
 import type { CodecLimits } from '../codec/codec.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { Progress, RejectionFields } from './progress.js';
-import type { InboxWrite, OutboxWrite, StoreFault } from './storedTypes.js';
-
-/** An encoded batch, or a frame: text or bytes, as the codec makes it. */
-export type Body = string | Uint8Array;
+import type { Progress } from './progress.js';
+import type { Body, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from './storedTypes.js';
 
 /** Encodes and decodes batches for one session. */
 export interface SessionCodec {

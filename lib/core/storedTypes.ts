@@ -1,8 +1,40 @@
 import type { Delivery } from '../message/types.js';
-import type { SessionTicket } from './clientHandshake.js';
-import type { RejectionFields } from './progress.js';
-import type { ClientRecord } from './serverHandshake.js';
-import type { Body } from './sessionTypes.js';
+
+/** An encoded batch, or a frame: text or bytes, as the codec makes it. */
+export type Body = string | Uint8Array;
+
+/** A client's proof that it has received a welcome. */
+export interface SessionTicket {
+  readonly sid: string;
+  readonly rt: string;
+  /** The tokens of earlier welcomes behind which no ack has come, the latest first. */
+  readonly former: readonly string[];
+}
+
+/** What a server remembers of a client, besides its messages (section 4, "The server"). */
+export interface ClientRecord {
+  readonly epoch: number;
+  readonly n: number;
+  readonly sid: string;
+  /** The name of the codec of the session. */
+  readonly codec: string;
+  /** The token of the last welcome. */
+  readonly token: string;
+  /**
+   * The token that the hello of the last welcome showed, which stays valid until the client
+   * confirms the welcome: empty for none; undefined when it is not valid any more.
+   */
+  readonly former: string | undefined;
+  /** Whether the client has confirmed a welcome. */
+  readonly isConfirmed: boolean;
+  /** Whether the server has begun to send under this `sid`. */
+  readonly hasBegun: boolean;
+}
+
+/**
+ * A rejected message: its number, and what the other side reports of it (protocol, "Rejections").
+ */
+export type RejectionFields = readonly [number: number, kind: 'dead-lettered' | 'refused' | 'undecodable', code: string, reason: string];
 
 /** A batch in an outbox. */
 export interface StoredBatch {

@@ -1,7 +1,8 @@
 import type { Message } from '../message/types.js';
 import { batchFrame } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { NONE, pushed, type Body, type Outcome, type Outputs, type QueueOverflow, type SessionCodec } from './sessionTypes.js';
+import { NONE, pushed, type Outcome, type Outputs, type QueueOverflow, type SessionCodec } from './sessionTypes.js';
+import type { Body } from './storedTypes.js';
 
 /** What the other half of the sender does for the messages without numbers. */
 export interface UnnumberedContext {

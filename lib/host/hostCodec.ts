@@ -1,12 +1,13 @@
 import { isObservable } from 'rxjs';
 import type { BatchContext, Codec, CodecLimits, Direction } from '../codec/codec.js';
 import type { SessionCore } from '../core/sessionCore.js';
-import type { Body, SessionCodec, SessionEffect } from '../core/sessionTypes.js';
+import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { checkSize, decodeBody } from '../session/encoding.js';
 import type { Wait } from '../session/serialTask.js';
+import type { Body } from '../core/storedTypes.js';
 
 /** The side of a session that uses a codec. */
 export interface CodecUser {

@@ -2,7 +2,6 @@ import { catchError, defer, EMPTY, map, mergeMap, of, takeUntil, tap, type Obser
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
-import { ServedSessions } from '../host/server/servedSessions.js';
 import { CallbackError, ConnectionLostError } from '../errors.js';
 import { guard } from '../internal/guard.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
@@ -19,6 +18,7 @@ import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
 import { Registry } from './session/registry.js';
+import { serverSessions } from './session/serverSessions.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
 /**
@@ -60,7 +60,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),
   };
-  const sessions = new ((inbox ?? outbox ?? cluster) || !usesCore() ? Registry : ServedSessions)({ ...settings, onRefused });
+  const sessions = serverSessions.create({ ...settings, onRefused });
   const envelopeWires = createEnvelopeWires(settings);
   const principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
 
@@ -117,14 +117,6 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       envelopeWires.close();
     },
   };
-}
-
-/**
- * Whether servers without stores use the session core: for specs, until the core is the default.
- */
-function usesCore(): boolean {
-  const { process } = globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } };
-  return process?.env?.['RXWIRE_CORE'] === 'on';
 }
 
 function credentialsOf(connection: IncomingConnection, token = tokenOf(connection)): Credentials {

@@ -1,8 +1,9 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
 import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
-import type { Body, SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
+import type { SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
+import type { Body } from '../../lib/core/storedTypes.js';
 
 const codec: SessionCodec = {
   name: 'test',

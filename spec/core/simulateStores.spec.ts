@@ -1,6 +1,6 @@
-import { InboxWriter } from '../../lib/core/inboxWriter.js';
+import { IncomingStore } from '../../lib/core/incomingStore.js';
 import { Outgoing } from '../../lib/core/outgoing.js';
-import { OutboxWriter } from '../../lib/core/outboxWriter.js';
+import { OutgoingStore } from '../../lib/core/outgoingStore.js';
 import { Progress } from '../../lib/core/progress.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import { replaced } from './simulation/mutants.js';
@@ -24,10 +24,10 @@ it(`keeps the promises of each level in ${SEEDS} simulated sessions with stores`
 
 /** Faults in the stores of the core, each of which the simulation must find. */
 const mutants: readonly (readonly [name: string, mutate: () => () => void])[] = [
-  ['sends what is not stored', () => replaced(OutboxWriter.prototype, 'maySend', () => () => true)],
-  ['tells an outcome before it is stored', () => replaced(OutboxWriter.prototype, 'ended', () => () => false)],
-  ['does not store that a number is skipped', () => replaced(OutboxWriter.prototype, 'skip', () => () => undefined)],
-  ['does not replace the batches after a discontinuity', () => replaced(OutboxWriter.prototype, 'refitted', () => () => undefined)],
+  ['sends what is not stored', () => replaced(OutgoingStore.prototype, 'maySend', () => () => true)],
+  ['tells an outcome before it is stored', () => replaced(OutgoingStore.prototype, 'ended', () => () => false)],
+  ['does not store that a number is skipped', () => replaced(OutgoingStore.prototype, 'skip', () => () => undefined)],
+  ['does not replace the batches after a discontinuity', () => replaced(OutgoingStore.prototype, 'refitted', () => () => undefined)],
   [
     'takes what may have been sent for unsent when it starts again',
     () =>
@@ -45,10 +45,10 @@ const mutants: readonly (readonly [name: string, mutate: () => () => void])[] = 
     'acks before the commit',
     () =>
       replaced(
-        InboxWriter.prototype,
+        IncomingStore.prototype,
         'answered',
         (original) =>
-          function (this: InboxWriter, id, fault, now) {
+          function (this: IncomingStore, id, fault, now) {
             return original.call(this, id, fault === 'effect' ? undefined : fault, now);
           },
       ),

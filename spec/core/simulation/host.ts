@@ -1,8 +1,8 @@
 import { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
-import type { Body, SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
-import type { StoreFault } from '../../../lib/core/storedTypes.js';
+import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
 import type { Chance } from '../../simulation/chance.js';
 import type { VirtualClock } from './clock.js';
 

@@ -1,6 +1,6 @@
-import type { Body } from '../../../lib/core/sessionTypes.js';
 import type { Chance } from '../../simulation/chance.js';
 import type { VirtualClock } from './clock.js';
+import type { Body } from '../../../lib/core/storedTypes.js';
 
 /** One end of a connection: what the other end sends arrives here. */
 export interface LinkEnd {

@@ -1,12 +1,13 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { readHello } from '../../../lib/core/serverHandshake.js';
-import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
 import { VirtualClock } from './clock.js';
 import { CoreHost } from './host.js';
 import { SimulatedLink, type LinkFaults } from './link.js';
 import { Oracle, type Tracked } from './oracle.js';
+import type { Body } from '../../../lib/core/storedTypes.js';
 
 /** The numbers of a run: what has happened in it. */
 export interface RunCounts {

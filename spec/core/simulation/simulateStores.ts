@@ -2,7 +2,7 @@ import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
 import { readHello, refusalOf, WRONG_TOKEN, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
-import type { Body, SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
 import { VirtualClock } from './clock.js';
@@ -10,6 +10,7 @@ import { CoreHost, type StoreEffect } from './host.js';
 import { SimulatedLink, type LinkFaults } from './link.js';
 import { InboxData, OutboxData, SimulatedInbox, SimulatedOutbox, type Answer, type StoreFaults } from './stores.js';
 import { StoreOracle, type Effect } from './storeOracle.js';
+import type { Body } from '../../../lib/core/storedTypes.js';
 
 /** The codes with which an honest side may close a connection. */
 const EXPECTED: readonly number[] = [1006, 1011, 1013, 4409, 4408, 4410, 4411];
@@ -432,7 +433,9 @@ class World {
       if (refusal === undefined) host.send = toClient;
     });
     if (host.core.phase === 'over') return undefined;
-    return refusal === undefined ? host : refuse(refusal);
+    if (refusal === undefined) return host;
+    refuse(refusal);
+    return undefined;
   }
   readonly #serverLinks = new WeakMap<CoreHost, SimulatedLink>();
   /** Claims a client at a server, and restores its session. Returns the code of a refusal. */

@@ -1,14 +1,14 @@
-import { EMPTY_OUTBOX } from '../../../lib/core/outboxWriter.js';
-import type { ClientRecord } from '../../../lib/core/serverHandshake.js';
+import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import type { Message } from '../../../lib/message/types.js';
 import type {
+  ClientRecord,
   Cursor,
   InboxWrite,
   OutboxContents,
   OutboxHead,
   OutboxWrite,
-  StoredBatch,
   StoreFault,
+  StoredBatch,
 } from '../../../lib/core/storedTypes.js';
 import type { Chance } from '../../simulation/chance.js';
 import type { VirtualClock } from './clock.js';

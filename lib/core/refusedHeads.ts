@@ -12,7 +12,7 @@ const MAX_GIVEN_UP = 3;
  * Finds the message for which the other side closes each connection, although the message is within
  * all limits that the other side has announced.
  */
-export class HeadFailures {
+export class RefusedHeads {
   /** Each batch up to this number waits for the ack of the batch before it. */
   aloneUpTo = 0;
   #suspect: string | undefined;

@@ -1,10 +1,9 @@
 import type { Message } from '../message/types.js';
-import type { SessionTicket } from './clientHandshake.js';
-import { HeadFailures } from './headFailures.js';
-import type { Outgoing } from './outgoing.js';
+import { RefusedHeads } from './refusedHeads.js';
+import type { Outgoing, OutgoingKeeper } from './outgoing.js';
 import { lastOf, type OutgoingBatch } from './outgoingBatch.js';
 import { NONE, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
-import type { OutboxHead, StoreFault } from './storedTypes.js';
+import type { OutboxHead, SessionTicket, StoreFault } from './storedTypes.js';
 
 /** The write that has no answer yet. */
 interface Writing {
@@ -23,16 +22,16 @@ interface Writing {
 export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [], isPaused: false, codec: '' };
 
 /**
- * Stores the messages of {@link Outgoing} until they are acked. There is one write at a time, and it
- * stores all that has changed since the one before it: so a later write never depends on an earlier
- * one without an answer.
+ * Stores the messages of {@link Outgoing} until they are acked. There is one write at a time, and
+ * it stores all that has changed since the one before it: so a later write never depends on an
+ * earlier one without an answer.
  *
  * A message gets its number when it is stored, also without a connection. Nothing is sent that is
  * not stored, or whose number is above the stored mark: what lies above the mark was surely never
  * sent. An outcome of a message that the outbox holds is told when the outbox has removed the
  * message, or has stored that its number is skipped: no later owner gives it another one.
  */
-export class OutboxWriter {
+export class OutgoingStore implements OutgoingKeeper {
   readonly #outgoing: Outgoing;
   readonly #outputs: Outputs;
   readonly #maxStored: number;
@@ -55,7 +54,7 @@ export class OutboxWriter {
   readonly #kept = new Set<string>();
   /** The messages of a write that may be stored or not. */
   #doubtful: ReadonlySet<string> | undefined;
-  #failures: HeadFailures | undefined;
+  #failures: RefusedHeads | undefined;
 
   /**
    * @param head What the outbox holds, with the messages of its batches.
@@ -81,7 +80,9 @@ export class OutboxWriter {
   get isBusy(): boolean {
     return this.#writing !== undefined || this.#ends.length > 0;
   }
-  /** Whether the handshake is stored: its ticket, and the new numbers. Before that, nothing is sent. */
+  /**
+   * Whether the handshake is stored: its ticket, and the new numbers. Before that, nothing is sent.
+   */
   get isReady(): boolean {
     return !this.#mustReplace && this.#stored.ticket === this.#ticket;
   }
@@ -110,7 +111,6 @@ export class OutboxWriter {
   mayKeep(messages: readonly Message[]): boolean {
     return messages.some(({ id }) => this.#kept.has(id) || this.#isBeingStored(id));
   }
-  /** Returns the outcome of a message at the end of the session; undefined if the next owner has the message. */
   outcomeOf(id: string): Outcome | undefined {
     if (this.#kept.has(id)) return undefined;
     return this.#doubtful?.has(id) ? 'in-doubt' : 'closed';
@@ -160,7 +160,7 @@ export class OutboxWriter {
     if (!head) return false;
     const { first, messages } = head;
     const left = messages.filter(({ id }, index) => first + index > acked && this.#outgoing.isPending(id));
-    const blamed = (this.#failures ??= new HeadFailures()).blame(
+    const blamed = (this.#failures ??= new RefusedHeads()).blame(
       left.map(({ id }) => id),
       last,
       acked,

@@ -19,7 +19,7 @@ type Record = (number: number, progress: Progress, now: number, rejection: Recei
  * one commit at a time, and it is made from the progress that is stored: an ack never says more
  * than the inbox.
  */
-export class InboxWriter {
+export class IncomingStore {
   readonly #outputs: Outputs;
   readonly #record: Record;
   #processed: ProcessedMessage[] = NONE;

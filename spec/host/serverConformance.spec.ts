@@ -1,0 +1,5 @@
+import { useCore } from './useCore.js';
+
+// The conformance kit again, with the session core on both sides.
+useCore();
+await import('../conformance/server.spec.js');
