@@ -10,6 +10,8 @@ interface Writing {
   readonly id: number;
   readonly head: OutboxHead;
   readonly batches: readonly OutgoingBatch[];
+  /** The messages that the outbox did not hold before. */
+  readonly added: ReadonlySet<string>;
   readonly replaces: boolean;
   /** The outcomes that the write stores. They are told with its answer. */
   readonly ends: readonly SessionEvent[];
@@ -105,7 +107,7 @@ export class OutgoingStore implements OutgoingKeeper {
     return true;
   }
   #isBeingStored(id: string): boolean {
-    return this.#writing?.batches.some(({ messages }) => messages.some((message) => message.id === id)) === true;
+    return this.#writing?.added.has(id) === true;
   }
   /** Whether the outbox holds a message, or is being given one. */
   mayKeep(messages: readonly Message[]): boolean {
@@ -252,7 +254,9 @@ export class OutgoingStore implements OutgoingKeeper {
     const ends = this.#ends;
     this.#ends = NONE;
     if (this.#skipState === 'new') this.#skipState = 'writing';
-    this.#writing = { id, head, batches: [...batches], replaces, ends, isOutdated: false, isRenumbered: false };
+    const messages = batches.flatMap((batch) => batch.messages);
+    const added = new Set(messages.flatMap((message) => (this.#kept.has(message.id) ? NONE : message.id)));
+    this.#writing = { id, head, batches: [...batches], added, replaces, ends, isOutdated: false, isRenumbered: false };
   }
 
   /**
@@ -292,11 +296,10 @@ export class OutgoingStore implements OutgoingKeeper {
    * The next owner decides about the messages that the outbox held before. It may find those of a
    * write that has failed.
    */
-  #hasFailed({ batches }: Writing, fault: StoreFault): void {
-    const ids = new Set(batches.flatMap(({ messages }) => messages.map(({ id }) => id)));
-    if (fault === 'failed') this.#doubtful = ids;
+  #hasFailed({ added }: Writing, fault: StoreFault): void {
+    if (fault === 'failed') this.#doubtful = added;
     for (const event of this.#ends)
-      if (event.kind === 'outcome' && ids.has(event.message.id))
+      if (event.kind === 'outcome' && added.has(event.message.id))
         this.#outputs.add(fault === 'failed' ? { ...event, outcome: 'in-doubt' } : event);
     this.#ends = NONE;
   }
@@ -313,6 +316,8 @@ export class OutgoingStore implements OutgoingKeeper {
     if (isRenumbered) return true;
     if (messages.length === 1) this.#outgoing.end(messages[0] as Message, 'quota');
     this.#outgoing.takeBack(this.#storedLast);
+    // The numbers that come back are used again.
+    for (const number of this.#skips) if (number > this.#storedLast) this.#skips.delete(number);
     return true;
   }
 }

@@ -1,6 +1,7 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
 import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
+import type { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Body } from '../../lib/core/storedTypes.js';
@@ -37,11 +38,11 @@ export class Side {
   readonly core: SessionCore;
   now = 0;
   readonly seen: SessionEvent[] = [];
-  /** The calls of a codec that the test answers. */
+  /** The calls of a codec, and the writes of stores, that the test answers. */
   readonly effects: SessionEffect[] = [];
 
-  constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake) {
-    this.core = new SessionCore({ ...OPTIONS, ...options }, side);
+  constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake, stores?: SessionStores) {
+    this.core = new SessionCore({ ...OPTIONS, ...options }, side, stores);
     this.core.outgoing.isWatched = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */

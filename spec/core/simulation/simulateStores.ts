@@ -1,7 +1,7 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
-import { readHello, refusalOf, WRONG_TOKEN, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
+import { OUTDATED, readHello, refusalOf, WRONG_TOKEN, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
 import type { SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
@@ -412,8 +412,11 @@ class World {
       return undefined;
     };
     const { session } = server;
+    const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.core.record, hello) : undefined;
+    // An earlier hello must not end the session of a later one, also if nothing of that is stored.
+    if (refusedAs === OUTDATED) return refuse(OUTDATED);
     // Only the row refuses a token: another server may have the session now.
-    const isRefused = this.#plan.serverInbox && refusalOf(session?.host.core.record, hello) === WRONG_TOKEN;
+    const isRefused = this.#plan.serverInbox && refusedAs === WRONG_TOKEN;
     const isUsable = session?.pid === hello.pid && !isRefused && (!this.#plan.serverInbox || session.host.isStored());
     if (session && !isUsable) {
       this.#end(session);
@@ -534,12 +537,13 @@ class World {
   #isRefused = false;
   #isDone(): boolean {
     if (this.#isRefused) return true;
-    const [client, ...others] = this.#clients;
-    const session = this.#servers.map((server) => server.session).find((one) => one?.host.send !== undefined);
-    if (this.#hosts.some(({ isFrozen }) => isFrozen)) return false;
-    if (!client || others.length > 0 || !session || this.#unsent[1].length > 0) return false;
-    const isLeft = this.#servers.some((server) => server.session?.host.core.outgoing.isEmpty === false);
-    return !isLeft && [client, session].every(({ host }) => host.core.outgoing.isEmpty && host.core.isDrained);
+    // A session that has ended tells its outcomes when its last write is answered.
+    const isEnding = ({ isDead, core }: CoreHost): boolean => !isDead && core.phase === 'over' && !core.isEnded;
+    if (this.#hosts.some((host) => host.isFrozen || isEnding(host))) return false;
+    const sessions = this.#servers.flatMap(({ session }) => session ?? []);
+    const isAttached = sessions.some(({ host }) => host.send !== undefined);
+    if (this.#clients.length === 0 || !isAttached || this.#unsent[1].length > 0) return false;
+    return [...this.#clients, ...sessions].every(({ host: { core } }) => core.outgoing.isEmpty && core.isDrained);
   }
   #left(): string {
     const hosts = [...this.#clients, ...this.#servers.flatMap(({ session }) => session ?? [])];
@@ -579,6 +583,10 @@ class ClientProcess implements Process {
     this.host.send = undefined;
     this.parts.clock.after(this.parts.chance.whole(0, 500), () => {
       this.#isWaiting = false;
+      if (this.host.isFrozen) {
+        this.reconnect();
+        return;
+      }
       if (!this.host.isDead && this.host.core.phase !== 'over') this.parts.connect(this);
     });
   }

@@ -1,0 +1,220 @@
+import { ClientIdentity } from '../../lib/core/clientHandshake.js';
+import { SessionStores } from '../../lib/core/sessionStores.js';
+import type { Body, InboxWrite, OutboxContents, OutboxWrite, StoreFault } from '../../lib/core/storedTypes.js';
+import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+
+/** A client whose writes the test answers. */
+class StoringClient extends Side {
+  readonly written: OutboxWrite[] = [];
+  /** The frames that were sent while the test answered writes. */
+  readonly #sent: Body[] = [];
+
+  constructor(outbox?: OutboxContents, { hasInbox = false } = {}) {
+    super({}, new ClientIdentity(`p${'x'.repeat(21)}`), new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 }));
+    this.core.restore({ key: '', outbox });
+  }
+  override frames(): Body[] {
+    return [...this.#sent.splice(0), ...super.frames()];
+  }
+  /** Answers the writes so far. Returns their heads and the ids of their messages, each as a text. */
+  answer(fault?: StoreFault): readonly string[] {
+    this.#sent.push(...super.frames());
+    return this.effects.splice(0).flatMap((effect) => {
+      if (effect.kind !== 'outbox' && effect.kind !== 'inbox') return [];
+      this.core.answered(effect.id, this.now, fault);
+      if (effect.kind === 'outbox') this.written.push(effect.write);
+      return [effect.kind === 'outbox' ? textOf(effect.write) : inboxText(effect.write)];
+    });
+  }
+  /** Answers all writes, also those that follow. */
+  settle(): this {
+    while (this.answer().length > 0);
+    return this;
+  }
+  get stored(): readonly string[] {
+    return this.seen.flatMap((event) => (event.kind === 'stored' ? event.messages.map(({ id }) => id) : []));
+  }
+}
+
+const idsOf = (body: unknown): readonly string[] => (JSON.parse(body as string) as { readonly id: string }[]).map(({ id }) => id);
+function textOf({ head: { acked, last, mark, skips }, batches, replaces }: OutboxWrite): string {
+  const ids = batches.flatMap(({ body }) => (body.length > 0 ? idsOf(body) : ['-']));
+  return `${replaces ? 'all: ' : ''}${ids.join(' ')} acked ${acked} last ${last} mark ${mark}${skips.length > 0 ? ` skips ${skips.join()}` : ''}`;
+}
+const inboxText = ({ cursor, effects }: InboxWrite): string => `done ${cursor?.done} ${effects.join()}`;
+
+/** The contents that the writes so far have left. */
+function contentsOf({ written }: StoringClient): OutboxContents {
+  const head = written.at(-1)!.head;
+  return { ...head, batches: written.flatMap(({ batches }) => batches).filter(({ first, count }) => first + count - 1 > head.acked) };
+}
+
+/** Connects, and answers all writes. */
+function connected(client: StoringClient, server = new Side()): Side {
+  client.settle();
+  client.core.opened(client.now);
+  open(client, server);
+  client.settle();
+  exchange(client, server);
+  return server;
+}
+
+describe('A session with an outbox', () => {
+  it('stores a message before there is a connection, and tells it', () => {
+    const client = new StoringClient();
+    expect(client.send('a', 'b').answer()).toEqual(['a b acked 0 last 2 mark 0']);
+    client.frames();
+    expect(client.stored).toEqual(['a', 'b']);
+  });
+
+  it('has one write at a time, which stores all that has come meanwhile', () => {
+    const client = new StoringClient();
+    client.send('a').frames();
+    client.send('b').frames();
+    client.send('c');
+    expect(client.answer()).toEqual(['a acked 0 last 1 mark 0']);
+    expect(client.answer()).toEqual(['b c acked 0 last 3 mark 0']);
+  });
+
+  it('sends nothing before it is stored, with a mark above it', () => {
+    const client = new StoringClient();
+    const server = connected(client);
+    client.send('a');
+    expect(client.frames()).toEqual([]);
+    expect(client.answer()).toEqual([' acked 0 last 0 mark 0', 'a acked 0 last 1 mark 9'].slice(-1));
+    expect(client.frames()).toHaveLength(1);
+    expect(server.delivered).toEqual([]);
+  });
+
+  it('tells an outcome when the outbox has removed the message', () => {
+    const client = new StoringClient();
+    const server = connected(client);
+    client.send('a').settle();
+    exchange(client, server);
+    expect(client.outcomes).toEqual([]);
+    expect(client.answer()).toEqual([' acked 1 last 1 mark 9']);
+    client.frames();
+    expect(client.outcomes).toEqual(['a acked']);
+  });
+
+  it('halves what has no room, and gives up the message that has none alone', () => {
+    const client = new StoringClient();
+    client.send('a', 'b', 'c', 'd').frames();
+    expect([client.answer('quota'), client.answer('quota'), client.answer('quota')]).toEqual([
+      ['a b c d acked 0 last 4 mark 0'],
+      ['a b acked 0 last 2 mark 0'],
+      ['a acked 0 last 1 mark 0'],
+    ]);
+    client.frames();
+    expect(client.outcomes).toEqual(['a quota']);
+    expect([client.answer(), client.answer()]).toEqual([['b acked 0 last 1 mark 0'], ['c d acked 0 last 3 mark 0']]);
+  });
+
+  it('skips no number that has come back from a write without room', () => {
+    const client = new StoringClient();
+    connected(client);
+    client.core.send(message('old', { ttl: 5, timestamp: 0 }));
+    client.frames();
+    client.now = 10;
+    // It expires while it is being stored: its number is given back, and used again.
+    client.frames();
+    client.send('new');
+    client.answer('quota');
+    expect(client.answer()).toEqual(['new acked 0 last 1 mark 9']);
+  });
+
+  it('ends when it has another owner: what the outbox holds is for that one', () => {
+    const client = new StoringClient();
+    client.send('a').settle();
+    client.send('b').answer('fenced');
+    client.frames();
+    expect(client.outcomes).toEqual(['b closed']);
+    expect(client.seen.at(-1)).toMatchObject({ kind: 'store-failed', store: 'outbox', fault: 'fenced' });
+  });
+
+  it('does not know about the messages of a write that has failed', () => {
+    const client = new StoringClient();
+    client.send('a').answer('failed');
+    client.frames();
+    expect(client.outcomes).toEqual(['a in-doubt']);
+  });
+
+  it('tells the outcomes after its end when the last write is answered', () => {
+    const client = new StoringClient();
+    client.send('a').frames();
+    client.core.end();
+    client.frames();
+    expect([client.core.isEnded, client.outcomes]).toEqual([false, []]);
+    client.answer('fenced');
+    client.frames();
+    expect([client.core.isEnded, client.outcomes]).toEqual([true, ['a closed']]);
+  });
+
+  it('goes on with the messages of an earlier owner: what may have been sent is in doubt at a server that does not know them', () => {
+    const first = new StoringClient();
+    connected(first);
+    first.send('a').settle();
+    first.core.closed();
+    first.send('b').settle();
+    const next = new StoringClient(contentsOf(first));
+    const server = connected(next);
+    next.settle();
+    exchange(next, server);
+    next.settle();
+    next.frames();
+    expect(next.outcomes).toContain('a in-doubt');
+    expect(server.delivered).toEqual(['b']);
+  });
+
+  it('skips what it cannot read', () => {
+    const head = { acked: 0, last: 2, mark: 0, skips: [], isPaused: false, codec: 'test' };
+    const stored = { count: 1, level: 'exactly-once' } as const;
+    const client = new StoringClient({
+      ...head,
+      batches: [
+        { ...stored, first: 1, body: 'damaged' },
+        { ...stored, first: 2, body: JSON.stringify([message('b')]) },
+      ],
+    });
+    const server = connected(client);
+    client.settle();
+    exchange(client, server);
+    expect(client.seen.filter(({ kind }) => kind === 'unreadable')).toEqual([{ kind: 'unreadable', count: 1 }]);
+    expect(server.delivered).toEqual(['b']);
+  });
+});
+
+describe('A session with an inbox', () => {
+  it('acks what is committed, and tries effects alone that have failed together', () => {
+    const client = clientSide();
+    const server = new Side({}, undefined, new SessionStores({ hasOutbox: false, hasInbox: true, maxStored: 100 }));
+    server.core.restore({ key: 'pid' });
+    const answer = (fault?: StoreFault): readonly string[] =>
+      server.effects.splice(0).flatMap((effect) => {
+        if (effect.kind !== 'inbox') return [];
+        server.core.answered(effect.id, 0, fault);
+        return [effect.write.cursor ? inboxText(effect.write) : 'record'];
+      });
+    open(client, server);
+    server.frames();
+    // The client may send when its record is stored.
+    expect(answer()).toEqual(['record']);
+    client.receive(...server.frames());
+    client.send('a', 'b');
+    server.receive(...client.frames());
+    server.frames(true);
+    const { progress } = server.core.incoming;
+    server.core.processed(1, progress, 0, undefined, 'effect of a');
+    server.core.processed(2, progress, 0, undefined, 'effect of b');
+    expect(server.frames()).toEqual([]);
+    expect(answer('effect')).toEqual(['done 2 effect of a,effect of b']);
+    server.frames();
+    expect(answer()).toEqual(['done 1 effect of a']);
+    client.receive(...server.frames());
+    expect(answer('effect')).toEqual(['done 2 effect of b']);
+    server.frames();
+    expect(server.seen.at(-1)).toMatchObject({ kind: 'effect-failed', number: 2 });
+    client.frames();
+    expect(client.outcomes).toEqual(['a acked']);
+  });
+});
