@@ -414,7 +414,10 @@ class World {
     const { session } = server;
     const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.core.record, hello) : undefined;
     // An earlier hello must not end the session of a later one, also if nothing of that is stored.
-    if (refusedAs === OUTDATED) return refuse(OUTDATED);
+    if (refusedAs === OUTDATED) {
+      refuse(OUTDATED);
+      return undefined;
+    }
     // Only the row refuses a token: another server may have the session now.
     const isRefused = this.#plan.serverInbox && refusedAs === WRONG_TOKEN;
     const isUsable = session?.pid === hello.pid && !isRefused && (!this.#plan.serverInbox || session.host.isStored());
