@@ -257,8 +257,9 @@ export class Outgoing {
     if (wrong.size === 0) return;
     this.#encoding = undefined;
     this.outbox?.refitted();
+    const acceptedBody = this.outbox ? undefined : '';
     this.#batches = this.#batches.flatMap((batch) =>
-      wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch) : [batch],
+      wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch, acceptedBody) : [batch],
     );
   }
   #isWithinLimits(batch: OutgoingBatch, hasOtherLimits: boolean): boolean {
@@ -422,7 +423,9 @@ export class Outgoing {
     // The other side has acked it meanwhile: it had processed it before a restart.
     if (index < 0) return;
     const { first, count, messages, level } = batch;
-    if (body !== undefined && this.fits(body)) batch.body = body;
+    // What the other side has accepted is not sent again.
+    if (lastOf(batch) <= this.accepted) batch.body = body ?? '';
+    else if (body !== undefined && this.fits(body)) batch.body = body;
     else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
     else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {

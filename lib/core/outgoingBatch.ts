@@ -42,15 +42,17 @@ export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
  *
  * @param rx The other side has accepted the numbers up to this one: their batch is only kept until
  *   its ack.
+ * @param acceptedBody The body of that batch. An outbox needs one, for its next owner.
  */
 export function smallerBatches(
   { first, count, messages, level, sentAt }: OutgoingBatch,
   rx: number,
   maxBatch: number,
+  acceptedBody?: Body,
 ): readonly OutgoingBatch[] {
   const accepted = Math.max(0, rx + 1 - first);
   const parts: OutgoingBatch[] =
-    accepted > 0 ? [{ first, count: accepted, messages: messages.slice(0, accepted), level, body: '', sentAt }] : [];
+    accepted > 0 ? [{ first, count: accepted, messages: messages.slice(0, accepted), level, body: acceptedBody, sentAt }] : [];
   for (let from = accepted; from < count; from += maxBatch) {
     const part = messages.slice(from, from + maxBatch);
     parts.push({ first: first + from, count: part.length, messages: part, level, body: undefined, sentAt });

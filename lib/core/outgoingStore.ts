@@ -307,10 +307,13 @@ export class OutgoingStore implements OutgoingKeeper {
    * The outbox has nothing of the write. Fewer messages may have room, down to the one that has
    * none. Returns false if the session cannot go on.
    */
-  #hasNoRoom({ batches, replaces, ends, isRenumbered }: Writing): boolean {
+  #hasNoRoom({ batches, added, replaces, ends, isRenumbered }: Writing): boolean {
     const messages = batches.flatMap((batch) => batch.messages);
     if (replaces || messages.length === 0) return false;
-    this.#ends = [...ends, ...this.#ends];
+    // The outbox does not hold these messages: their outcomes need no write.
+    const isAdded = (event: SessionEvent): boolean => event.kind === 'outcome' && added.has(event.message.id);
+    for (const event of this.#ends) if (isAdded(event)) this.#outputs.add(event);
+    this.#ends = [...ends, ...this.#ends.filter((event) => !isAdded(event))];
     if (this.#skipState === 'writing') this.#skipState = 'new';
     this.#most = Math.max(1, messages.length >> 1);
     if (isRenumbered) return true;
