@@ -7,7 +7,7 @@ import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
-import type { SessionEvent } from '../core/sessionTypes.js';
+import type { SessionEvent, SessionOptions } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError } from '../errors.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
@@ -16,7 +16,6 @@ import type { Message } from '../message/types.js';
 import { countFrame, type ByteCounts } from '../session/connection.js';
 import { checkSize } from '../session/encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import { PING_INTERVAL } from '../session/heartbeat.js';
 import { waitIn } from '../session/lifecycle.js';
 import type { Wait } from '../session/serialTask.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
@@ -24,6 +23,7 @@ import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
 import type { HostConnection, HostOwner } from './hostOwner.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
+import { sessionDefaults } from './sessionDefaults.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
 
 export interface HostOptions extends EndpointOptions {
@@ -35,13 +35,6 @@ export interface HostOptions extends EndpointOptions {
   readonly handshake?: ServerHandshake;
   /** Runs the host. @default a loop of its own */
   readonly loop?: SessionLoop;
-  /**
-   * The interval in which each side must send a frame, in ms; a server chooses it.
-   * @default 15_000
-   */
-  readonly pingInterval?: number;
-  /** Returns how long the ack of these messages may wait, in ms. @default the option `ackDelay` */
-  readonly ackDelayOf?: (messages: readonly Message[]) => number;
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts | undefined;
 }
@@ -80,11 +73,8 @@ export class SessionHost implements CodecUser, LoopTask {
   #isHandling = false;
 
   constructor(owner: HostOwner, options: HostOptions) {
-    const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
-    const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
-    const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay, delivery = DEFAULTS.delivery } = options;
-    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, pingInterval = PING_INTERVAL, microtask } = options;
-    const { ackDelayOf = (): number => ackDelay, loop = new SessionLoop(scheduler, microtask) } = options;
+    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, microtask } = options;
+    const { loop = new SessionLoop(scheduler, microtask) } = options;
     this.id = id;
     this.sends = identity ? 'to-server' : 'to-client';
     this.#owner = owner;
@@ -92,12 +82,14 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#scheduler = scheduler;
     this.#loop = loop;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
-    const codecs = handshake ? [] : options.codecs.map((codec) => new HostCodec(codec, this));
-    const limits = { window, bytes: windowBytes, maxFrame, maxQueued, overflow, maxBadFrames };
-    const own = { id, delivery, codecs, ...limits, pingInterval, handshakeTimeout: helloTimeout, ackDelayOf, secret: nanoid };
-    this.core = new SessionCore(handshake?.options ?? own, handshake ?? identity);
+    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), handshake ?? identity);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
+  }
+
+  #coreOptions(): SessionOptions {
+    const codecs = this.#options.codecs.map((codec) => new HostCodec(codec, this));
+    return { ...sessionDefaults(this.#options), id: this.id, codecs, secret: nanoid };
   }
 
   get pid(): string {

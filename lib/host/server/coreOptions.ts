@@ -5,30 +5,24 @@ import type { WiresOptions } from '../../server/serverOptions.js';
 import { ackDelayOf } from '../../server/session/fanOut.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { HostCodec } from '../hostCodec.js';
+import { sessionDefaults } from '../sessionDefaults.js';
 
 /**
  * Returns a function that returns the options of a client's core, by the name of its outbox. All
  * sessions share them, unless a codec depends on the client.
  */
 export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: number }): (pid: string) => SessionOptions {
-  const { window = DEFAULTS.window, windowBytes = DEFAULTS.windowBytes, maxFrame = DEFAULTS.maxFrame } = options;
-  const { maxQueued = DEFAULTS.maxQueued, overflow = DEFAULTS.overflow, maxBadFrames = DEFAULTS.maxBadFrames } = options;
-  const { helloTimeout = DEFAULTS.helloTimeout, ackDelay = DEFAULTS.ackDelay } = options;
-  const { codecs, pingInterval, hibernateAfter } = options;
+  const { codecs, pingInterval, hibernateAfter, ackDelay = DEFAULTS.ackDelay } = options;
+  const defaults = sessionDefaults(options);
   const optionsOf = (pid: string): SessionOptions => ({
+    ...defaults,
     id: '',
+    // The hello of a client chooses it.
     delivery: DEFAULTS.delivery,
-    codecs: codecs.map((codec) => new HostCodec(codec, { sends: 'to-client', pid, maxBody: maxFrame })),
-    window,
-    bytes: windowBytes,
-    maxFrame,
-    maxQueued,
-    overflow,
-    maxBadFrames,
+    codecs: codecs.map((codec) => new HostCodec(codec, { sends: 'to-client', pid, maxBody: defaults.maxFrame })),
     // A server has many idle sessions: their clients ping.
     measuresLatency: hibernateAfter === Infinity,
     pingInterval,
-    handshakeTimeout: helloTimeout,
     ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
     secret: secretOf,
   });

@@ -11,7 +11,6 @@ import type { IncomingConnection } from '../../server/accept/incomingConnection.
 import type { Progress as Progressed } from '../../server/limits/floodGuard.js';
 import type { WiresOptions } from '../../server/serverOptions.js';
 import type { Drained } from '../../server/session/drain.js';
-import { ackDelayOf } from '../../server/session/fanOut.js';
 import { pongFor } from '../../server/session/systemMessages.js';
 import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
 import { countFrame } from '../../session/connection.js';
@@ -101,7 +100,7 @@ export class ServedSession
   }
   #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
     const { handshake, welcome } = this.#greeting as Greeting;
-    const { rates, scheduler, ackDelay = DEFAULTS.ackDelay } = this.#options;
+    const { rates, scheduler } = this.#options;
     const { isWatched, report, keep, traffic } = parts;
     this.#parts = parts;
     this.#to = to;
@@ -117,7 +116,6 @@ export class ServedSession
       report,
       keep,
       traffic,
-      ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
     });
     to.add(this);
     this.transport.use(this);
