@@ -45,7 +45,7 @@ export function ownLimits(maxFrame: number, codecs: readonly SessionCodec[]): Fr
   return lowest;
 }
 
-/** What a handshake says of the other side. */
+/** The facts that a handshake tells of the other side. */
 export interface Agreement {
   /** The id of the other side. */
   readonly id: string;
@@ -72,7 +72,7 @@ export interface Agreement {
 
 // ---- The client
 
-/** What a client remembers from one connection to the next. */
+/** The state that a client remembers from one connection to the next. */
 export class ClientIdentity {
   readonly pid: string;
   /** How many owners the outbox has had. */

@@ -13,7 +13,7 @@ import { UnnumberedMessages } from './unnumberedMessages.js';
 
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
-/** What an outbox does for {@link Outgoing}. */
+/** The calls of {@link Outgoing} to its outbox. */
 export interface OutgoingKeeper {
   /** Returns whether a batch, or a skip of its numbers, may be sent. */
   maySend(batch: OutgoingBatch): boolean;
@@ -86,7 +86,7 @@ export class Outgoing {
   #encoding: { readonly id: number; readonly batch: OutgoingBatch } | undefined;
   /** Skips that go in front of the next batch. */
   #skips: string[] = NONE;
-  /** Of the numbers up to this one, those that are gone were skipped over this connection. */
+  /** The numbers up to this one that are gone were skipped over this connection. */
   #checkedUpTo = 0;
   readonly #window = new SendWindow();
   /** The limits of the other side that only the codec can check. */
@@ -423,7 +423,7 @@ export class Outgoing {
     // The other side has acked it meanwhile: it had processed it before a restart.
     if (index < 0) return;
     const { first, count, messages, level } = batch;
-    // What the other side has accepted is not sent again.
+    // A batch that the other side has accepted is not sent again.
     if (lastOf(batch) <= this.accepted) batch.body = body ?? '';
     else if (body !== undefined && this.fits(body)) batch.body = body;
     else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);

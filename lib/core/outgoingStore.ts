@@ -2,7 +2,7 @@ import type { Message } from '../message/types.js';
 import { RefusedHeads } from './refusedHeads.js';
 import type { Outgoing, OutgoingKeeper } from './outgoing.js';
 import { lastOf, type OutgoingBatch } from './outgoingBatch.js';
-import { NONE, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
+import { NONE, pushed, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
 import type { OutboxHead, SessionTicket, StoreFault } from './storedTypes.js';
 
 /** The write that has no answer yet. */
@@ -20,7 +20,7 @@ interface Writing {
   isRenumbered: boolean;
 }
 
-/** What an empty outbox holds. */
+/** The head of an empty outbox. */
 export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [], isPaused: false, codec: '' };
 
 /**
@@ -37,13 +37,13 @@ export class OutgoingStore implements OutgoingKeeper {
   readonly #outgoing: Outgoing;
   readonly #outputs: Outputs;
   readonly #maxStored: number;
-  /** What the outbox surely holds. */
+  /** The head that the outbox surely holds. */
   #stored: OutboxHead;
   /** The numbers up to this one are stored, those of the present numbering. */
   #storedLast: number;
   /** Whether the next write must replace all batches: before it, nothing is sent. */
   #mustReplace = false;
-  /** What the next write stores. */
+  /** The next write stores these. */
   #mark: number;
   #ticket: SessionTicket | undefined;
   #skips: Set<number>;
@@ -103,7 +103,7 @@ export class OutgoingStore implements OutgoingKeeper {
   /** A message has its outcome. Returns whether its event waits for a write. */
   ended(id: string, event: SessionEvent | undefined): boolean {
     if (!this.#kept.delete(id) && !this.#isBeingStored(id)) return false;
-    if (event) this.#ends = this.#ends === NONE ? [event] : [...this.#ends, event];
+    if (event) this.#ends = pushed(this.#ends, event);
     return true;
   }
   #isBeingStored(id: string): boolean {

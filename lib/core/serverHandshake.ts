@@ -129,7 +129,7 @@ interface Unconfirmed {
 
 /** The handshakes of a server with one client. */
 export class ServerHandshake {
-  /** What the server remembers of its client. */
+  /** The state of its client that the server remembers. */
   record: ClientRecord | undefined;
   /**
    * Whether the server has all unacked messages that it has sent under the `sid` of the record.

@@ -114,7 +114,7 @@ export class SessionCore {
   get phase(): Phase {
     return this.#phase;
   }
-  /** What a server remembers of its client. */
+  /** The state of its client that a server remembers. */
   get record(): ClientRecord | undefined {
     return this.#server?.record;
   }

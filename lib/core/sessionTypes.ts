@@ -42,7 +42,7 @@ export interface FrameLimits extends CodecLimits {
 
 export type QueueOverflow = 'drop-lowest' | 'drop-oldest' | 'drop-newest' | 'error';
 
-/** What the host of a session decides. All times are in ms. */
+/** The options that the host of a session decides. All times are in ms. */
 export interface SessionOptions {
   /** The id of this side: the source of messages that have none. */
   readonly id: string;
@@ -151,7 +151,7 @@ export type SessionEvent =
   | { readonly kind: 'close'; readonly code: number; readonly reason: string; readonly isReported: boolean };
 
 /**
- * What the host does for a session: a call of an asynchronous codec, which it answers with
+ * A request to the host of a session: a call of an asynchronous codec, which it answers with
  * `encoded` or `decoded`; or the write of a store, which it answers with `answered`, in the order
  * of the writes of that store.
  */

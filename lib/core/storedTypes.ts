@@ -11,7 +11,7 @@ export interface SessionTicket {
   readonly former: readonly string[];
 }
 
-/** What a server remembers of a client, besides its messages (section 4, "The server"). */
+/** A client as a server remembers it, besides its messages (section 4, "The server"). */
 export interface ClientRecord {
   readonly epoch: number;
   readonly n: number;
@@ -95,7 +95,7 @@ export interface InboxWrite {
   readonly key: string;
   readonly cursor?: Cursor;
   readonly record?: ClientRecord;
-  /** What the application stores with its messages. Opaque to the session. */
+  /** The effects that the application stores with its messages. Opaque to the session. */
   readonly effects: readonly unknown[];
 }
 

@@ -4,7 +4,7 @@ import { MessageQueue } from './messageQueue.js';
 import { NONE, pushed, type Outcome, type Outputs, type QueueOverflow, type SessionCodec } from './sessionTypes.js';
 import type { Body } from './storedTypes.js';
 
-/** What the other half of the sender does for the messages without numbers. */
+/** The calls of the messages without numbers to the rest of the sender. */
 export interface UnnumberedContext {
   readonly codec: SessionCodec | undefined;
   readonly maxBatch: number;
