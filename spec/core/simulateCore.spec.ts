@@ -1,20 +1,13 @@
 import { simulateCore } from './simulation/simulateCore.js';
 import { mutants } from './simulation/mutants.js';
+import { failureUnder, outcomesOf } from './simulation/seeds.js';
 
 /** The seeds of each run: more with CORE_SEEDS. */
 const SEEDS = Number(process.env['CORE_SEEDS'] ?? 300);
 
 it(`keeps the promises of each level in ${SEEDS} simulated sessions`, () => {
-  const outcomes = new Map<string, number>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    try {
-      for (const [outcome, count] of simulateCore(seed).outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
-    } catch (cause) {
-      throw new Error(`seed ${seed}: ${(cause as Error).message}`, { cause });
-    }
-  }
   // A run without faults would show nothing.
-  expect([...outcomes.keys()].sort()).toEqual(
+  expect(outcomesOf(simulateCore, SEEDS)).toEqual(
     [
       'acked',
       'closed',
@@ -32,21 +25,5 @@ it(`keeps the promises of each level in ${SEEDS} simulated sessions`, () => {
 });
 
 it.each(mutants)('finds a core that %s', (_, mutate) => {
-  const restore = mutate();
-  try {
-    expect(firstFailure()).toBeDefined();
-  } finally {
-    restore();
-  }
+  expect(failureUnder(mutate, simulateCore)).toBeDefined();
 });
-
-function firstFailure(): string | undefined {
-  for (let seed = 1; seed <= 400; seed++) {
-    try {
-      simulateCore(seed);
-    } catch (error) {
-      return `seed ${seed}: ${(error as Error).message}`;
-    }
-  }
-  return undefined;
-}

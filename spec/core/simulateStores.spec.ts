@@ -4,22 +4,24 @@ import { OutgoingStore } from '../../lib/core/outgoingStore.js';
 import { Progress } from '../../lib/core/progress.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import { replaced } from './simulation/mutants.js';
+import { failureUnder, outcomesOf } from './simulation/seeds.js';
 import { simulateStores } from './simulation/simulateStores.js';
 
 /** The seeds of each run: more with STORE_SEEDS. */
 const SEEDS = Number(process.env['STORE_SEEDS'] ?? 150);
 
 it(`keeps the promises of each level in ${SEEDS} simulated sessions with stores`, () => {
-  const outcomes = new Set<string>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    try {
-      for (const outcome of simulateStores(seed).outcomes.keys()) outcomes.add(outcome);
-    } catch (cause) {
-      throw new Error(`seed ${seed}: ${(cause as Error).message}`, { cause });
-    }
-  }
   // A run without faults would show nothing.
-  expect([...outcomes].sort()).toEqual(['acked', 'closed', 'dead-lettered', 'expired', 'in-doubt', 'quota', 'refused', 'unsendable']);
+  expect(outcomesOf(simulateStores, SEEDS)).toEqual([
+    'acked',
+    'closed',
+    'dead-lettered',
+    'expired',
+    'in-doubt',
+    'quota',
+    'refused',
+    'unsendable',
+  ]);
 });
 
 /** Faults in the stores of the core, each of which the simulation must find. */
@@ -69,21 +71,5 @@ const mutants: readonly (readonly [name: string, mutate: () => () => void])[] = 
 ];
 
 it.each(mutants)('finds stores whose session %s', (_, mutate) => {
-  const restore = mutate();
-  try {
-    expect(firstFailure()).toBeDefined();
-  } finally {
-    restore();
-  }
+  expect(failureUnder(mutate, simulateStores)).toBeDefined();
 });
-
-function firstFailure(): string | undefined {
-  for (let seed = 1; seed <= 400; seed++) {
-    try {
-      simulateStores(seed);
-    } catch (error) {
-      return `seed ${seed}: ${(error as Error).message}`;
-    }
-  }
-  return undefined;
-}

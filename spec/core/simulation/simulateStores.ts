@@ -192,7 +192,7 @@ class World {
       this.#oracle.rolledBack(data.ids);
     }
     const kept = new Set(outbox ? data.ids : []);
-    // What is not stored is lost with the process, and outcomes that it has stored and not told.
+    // A message that is not stored is lost with the process, as is an outcome that it has stored and not told.
     for (const id of host.ids) if (!kept.has(id)) this.#oracle.lost(id);
   }
   #outboxFor(pid: string): OutboxData {

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../../lib/core/sessionTypes.js';
 import type { Delivery } from '../../../lib/message/types.js';
 
-/** What the application stores with a message that it has processed. */
+/** The effect that the application stores with a message that it has processed. */
 export interface Effect {
   readonly id: string;
   readonly rejectedAs: string | undefined;
