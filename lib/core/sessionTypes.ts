@@ -144,7 +144,7 @@ export type SessionEvent =
   /** So many batches of the outbox cannot be read. Their numbers are skipped. */
   | { readonly kind: 'unreadable'; readonly count: number }
   /** The effect of a message has failed alone: the host may process the message again. */
-  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress }
+  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress; readonly effect: unknown }
   /** A store has failed, or has another owner: the session has ended. */
   | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: StoreFault }
   /** The host must close the connection. `isReported`: an earlier event has the error. */

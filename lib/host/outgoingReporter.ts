@@ -47,6 +47,9 @@ export class OutgoingReporter implements OutgoingMessages {
   reportQueued({ id }: Message): void {
     if (this.isWatched() && this.pending.has(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
   }
+  reportStored(messages: readonly Message[]): void {
+    if (this.isWatched()) for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'stored' } });
+  }
   reportSent(messages: readonly Message[]): void {
     if (this.isWatched()) for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
   }

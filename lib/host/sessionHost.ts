@@ -8,7 +8,7 @@ import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent, SessionOptions } from '../core/sessionTypes.js';
-import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError } from '../errors.js';
+import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
@@ -17,6 +17,7 @@ import { countFrame, type ByteCounts } from '../session/connection.js';
 import { checkSize } from '../session/encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { waitIn } from '../session/lifecycle.js';
+import { tellFailed, type Outcome } from '../session/receive/delivery.js';
 import type { Wait } from '../session/serialTask.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
@@ -25,6 +26,7 @@ import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
 import { sessionDefaults } from './sessionDefaults.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
+import type { StoreWrites } from './storeWrites.js';
 
 export interface HostOptions extends EndpointOptions {
   /** The codecs of this side, the best first. */
@@ -35,6 +37,8 @@ export interface HostOptions extends EndpointOptions {
   readonly handshake?: ServerHandshake;
   /** Runs the host. @default a loop of its own */
   readonly loop?: SessionLoop;
+  /** Runs the writes of the session. @default the session has no stores */
+  readonly stores?: StoreWrites | undefined;
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts | undefined;
 }
@@ -64,6 +68,9 @@ export class SessionHost implements CodecUser, LoopTask {
   /** Ends with the session. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
+  readonly #stores: StoreWrites | undefined;
+  /** Why the session ends, as soon as all outcomes are known. */
+  #failure: unknown;
   #connection: HostConnection | undefined;
   #isDraining = false;
   /** The events that are not handled yet, and the index of the next one. */
@@ -82,7 +89,9 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#scheduler = scheduler;
     this.#loop = loop;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
-    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), handshake ?? identity);
+    this.#stores = options.stores;
+    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), handshake ?? identity, this.#stores?.core);
+    if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
   }
@@ -108,13 +117,6 @@ export class SessionHost implements CodecUser, LoopTask {
   /** Whether the host has a connection. */
   get isConnected(): boolean {
     return this.#connection !== undefined;
-  }
-  /**
-   * Whether all received messages are processed and acked, and all sent ones have their outcomes.
-   */
-  get isIdle(): boolean {
-    const { incoming, outgoing } = this.core;
-    return this.messages.unnumbered === 0 && incoming.isDrained && outgoing.isEmpty;
   }
   report(event: ReportedEvent): void {
     this.#options.report?.(event);
@@ -159,6 +161,7 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#connection = undefined;
     this.core.closed();
     this.giveUp();
+    this.#stores?.abandon();
     this.#loop.remove(this);
     this.#life.unsubscribe();
   }
@@ -271,12 +274,14 @@ export class SessionHost implements CodecUser, LoopTask {
     try {
       do {
         this.#handleEvents();
-        // A session without stores has no other effects.
-        for (const effect of this.core.effects()) if ('codec' in effect) callCodec(effect, this, this.#wait);
+        for (const effect of this.core.effects())
+          if ('codec' in effect) callCodec(effect, this, this.#wait);
+          else this.#stores?.run(effect, this, this.#wait);
       } while (this.core.hasOutputs);
     } finally {
       this.#isHandling = false;
     }
+    if (this.#failure !== undefined && this.core.isEnded) this.#owner.onStoreFailed?.(this.#failure);
     if (this.onEmpty && this.core.outgoing.isEmpty) {
       const { onEmpty } = this;
       this.onEmpty = undefined;
@@ -316,6 +321,18 @@ export class SessionHost implements CodecUser, LoopTask {
       case 'outcome':
         this.#reporter.reportOutcome(event, this.codecName);
         break;
+      case 'stored':
+        this.#reporter.reportStored(event.messages);
+        break;
+      case 'unreadable':
+        for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));
+        break;
+      case 'effect-failed':
+        this.#failEffect(event.effect as readonly Outcome[]);
+        break;
+      case 'store-failed':
+        this.#fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
+        break;
       case 'latency':
         this.report(event);
         break;
@@ -342,10 +359,27 @@ export class SessionHost implements CodecUser, LoopTask {
     }
   }
 
+  /** Ends the session, as soon as all outcomes are known. */
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.core.end();
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+  /** A handler may process the message again. Without one, the session ends. */
+  #failEffect(outcomes: readonly Outcome[]): void {
+    const { effectError } = this.#stores as StoreWrites;
+    if (!tellFailed(outcomes, effectError)) this.#fail(effectError);
+  }
   #deliver(message: Message, number: number, progress: Progress): void {
     if (number === 0 && this.#owner.admits?.() === false) return;
     if (message.type === 'system.ping') this.#owner.onPing?.(message, number > 0);
     this.messages.deliver(message, number, progress);
+  }
+  /** A message that has arrived is finished, with outcomes that the inbox stores. */
+  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void {
+    this.core.processed(number, progress, this.now, rejection, outcomes.length > 0 ? outcomes : undefined);
+    this.schedule();
   }
   /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
   settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
@@ -353,7 +387,7 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** A message is processed, or rejected: its ack is sent. */
   processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
-    this.core.processed(number, progress, this.now, rejection);
+    this.core.incoming.processed(number, progress, this.now, rejection);
     this.schedule();
   }
 }
