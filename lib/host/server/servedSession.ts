@@ -15,7 +15,6 @@ import { pongFor } from '../../server/session/systemMessages.js';
 import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
 import { countFrame } from '../../session/connection.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
@@ -105,7 +104,7 @@ export class ServedSession
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
-    countFrame(traffic, 'bytesSent', welcome, wallTime(scheduler));
+    countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     this.#host = new SessionHost(this, {
       ...this.#options,
       id: this.id,
@@ -191,7 +190,7 @@ export class ServedSession
     if (!this.#isHelloNext) this.#host.receive(frame);
     else {
       this.#isHelloNext = false;
-      countFrame(this.#parts.traffic, 'bytesReceived', frame, wallTime(this.#options.scheduler));
+      countFrame(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
   }
   send(frame: Frame): void {
