@@ -100,7 +100,7 @@ export class ServedSession
   #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
     const { handshake, welcome } = this.#greeting as Greeting;
     const { rates, scheduler } = this.#options;
-    const { isWatched, report, keep, traffic } = parts;
+    const { isWatched, followsSteps, report, keep, traffic } = parts;
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
@@ -112,6 +112,7 @@ export class ServedSession
       handshake,
       loop: this.#loop,
       isWatched,
+      followsSteps,
       report,
       keep,
       traffic,
