@@ -148,10 +148,11 @@ export class Sender {
     const restore: MakeBatches = () =>
       durability?.restoreBatches(contents, { codec, contextOf: this.#contextOf, report: this.#report, open }) ?? [];
     this.#serial.run(restore, (batches) => {
-      const { acked, sent: marked } = contents;
+      const { acked } = contents;
+      const marked = this.#parts.store.isDurable ? contents.sent : Infinity;
       this.#last = Math.max(acked, ...batches.map(lastOf));
       const sent = Math.max(acked, Math.min(marked, this.#last));
-      this.inFlight.begin(acked, sent, this.#parts.store.isDurable ? marked : Infinity, batches);
+      this.inFlight.begin(acked, sent, marked, batches);
       this.#isReady = true;
       this.flush();
       ready();
