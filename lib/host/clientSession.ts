@@ -3,17 +3,14 @@ import { first, identity as same, noop, Observable, of, Subscription, type Subsc
 import type { Codec } from '../codec/codec.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
-import type { Frame, Layer, Link } from '../link/link.js';
+import type { Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkCodecs } from '../session/codecNegotiation.js';
 import type { ByteCounts } from '../session/connection.js';
 import { createCredentials, type Credentials } from '../session/credentials.js';
-import { checkOptions } from '../session/endpointOptions.js';
 import { waitIn } from '../session/lifecycle.js';
 import { networkSignals } from '../session/networkSignals.js';
-import { reconnecting, type ConnectionEnds } from '../session/reconnect.js';
-import type { SessionOptions } from '../session/session.js';
+import type { ConnectionEnds } from '../session/reconnect.js';
+import type { SessionOptions } from '../session/sessionOptions.js';
 import { drainHost, giveUpRest } from './hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js';
 import type { RestoredState } from '../core/storedTypes.js';
@@ -21,35 +18,8 @@ import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { ClientStores } from './clientStores.js';
 import { SessionHost } from './sessionHost.js';
 
-/**
- * Turns an unreliable link for frames into a reliable link for messages: the client side of a
- * session.
- *
- * @param traffic Counts the bytes that are sent and received.
- * @throws {RangeError} At call time, if a number is out of range.
- * @throws {TypeError} At call time, if some codecs are sealed and others are not.
- */
-export function coreSession(
-  codec: Codec | readonly Codec[],
-  options: SessionOptions,
-  traffic: ByteCounts | undefined,
-  openStores?: () => ClientStores,
-): Layer<Message, Frame> {
-  const { reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ = networkSignals } = options;
-  checkOptions('session', options);
-  const codecs = [codec].flat();
-  checkCodecs('session', codecs);
-  const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
-
-  return (link) => (outgoing) =>
-    new Observable((to) => {
-      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic, openStores?.());
-      client.run(outgoing, reconnected(client.over(link), client));
-    });
-}
-
 /** The client side of a session, over one connection after the other. */
-class ClientSession implements HostOwner, ConnectionEnds {
+export class ClientSession implements HostOwner, ConnectionEnds {
   readonly #to: Subscriber<Message>;
   readonly #options: SessionOptions;
   readonly #identity = new ClientIdentity(nanoid(22));

@@ -3,17 +3,11 @@ import type { ClientIdentity } from '../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
 import { after } from '../internal/after.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
-import type { SessionOptions } from '../session/session.js';
+import type { SessionOptions } from '../session/sessionOptions.js';
 import { callStore } from '../session/store/storeErrorOf.js';
 import type { InboxClaim } from '../session/store/inbox.js';
-import type { HelloNumber } from '../session/store/outboxStore.js';
-import { fromStored, StoreWrites, type WrittenOutbox } from './storeWrites.js';
-
-/** An outbox as a client opens it. */
-export interface ClientOutbox extends WrittenOutbox {
-  readonly isDurable: boolean;
-  open(hello?: HelloNumber): MaybeAsync<OutboxContents & { readonly pid: string; readonly epoch: number }>;
-}
+import type { OutboxStore } from '../session/store/outboxStore.js';
+import { fromStored, StoreWrites } from './storeWrites.js';
 
 /** The stores of a client's session. */
 export interface ClientStores {
@@ -27,7 +21,7 @@ export interface ClientStores {
 }
 
 /** The functions that a client needs for stores. */
-export function clientStores(outbox: ClientOutbox, { inbox, microtask = asapScheduler }: SessionOptions): ClientStores {
+export function clientStores(outbox: OutboxStore, { inbox, microtask = asapScheduler }: SessionOptions): ClientStores {
   const { isDurable } = outbox;
   let claim: InboxClaim;
   const claimOf = (): InboxClaim => claim;

@@ -1,3 +1,4 @@
+import { clientStores } from '../host/clientStores.js';
 import { createInboxCommitter } from './receive/inboxCommitter.js';
 import { keepTicket, recall, restoreBatches } from './send/outboxRestore.js';
 import { createOutboxWriter } from './send/outboxWriter.js';
@@ -8,6 +9,7 @@ export type { Recalled, TicketState } from './send/outboxRestore.js';
 
 /** The functions that a session needs only for persistent stores. */
 export interface Durable extends Durability {
+  readonly clientStores: typeof clientStores;
   readonly createInboxCommitter: typeof createInboxCommitter;
   readonly createOutboxWriter: typeof createOutboxWriter;
   readonly keepTicket: typeof keepTicket;
@@ -16,7 +18,7 @@ export interface Durable extends Durability {
   readonly restoreBatches: typeof restoreBatches;
 }
 
-const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, outboxCalls, recall, restoreBatches };
+const DURABLE: Durable = { kind: 'durable', clientStores, createInboxCommitter, createOutboxWriter, keepTicket, outboxCalls, recall, restoreBatches };
 
 /**
  * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's

@@ -1,41 +1,21 @@
-import { noop, ReplaySubject, switchMap, take, type Observable } from 'rxjs';
+import { noop, Observable } from 'rxjs';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { createClient } from './client.js';
+import { ClientSession } from '../host/clientSession.js';
 import type { Durable } from './durability.js';
-import { checkCodecs, createNegotiatedCodec } from './codecNegotiation.js';
-import { checkOptions, type EndpointOptions } from './endpointOptions.js';
+import { checkCodecs } from './codecNegotiation.js';
+import { checkOptions } from './endpointOptions.js';
 import type { ByteCounts } from './connection.js';
-import { networkSignals, type NetworkSignal } from './networkSignals.js';
-import { reconnecting, type ReconnectOptions } from './reconnect.js';
-import { runSession } from './lifecycle.js';
+import { networkSignals } from './networkSignals.js';
+import { reconnecting } from './reconnect.js';
+import type { SessionOptions } from './sessionOptions.js';
 import type { Inbox } from './store/inbox.js';
 import { inMemory } from './store/memoryOutbox.js';
-import type { OutboxCalls } from './store/outboxCalls.js';
 import type { OutboxStore } from './store/outboxStore.js';
-import type { TokenSource } from './credentials.js';
 
-export interface SessionOptions extends EndpointOptions {
-  /** @default from 0.5 to 30 s with full jitter, for ever */
-  readonly reconnect?: ReconnectOptions;
-  /**
-   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
-   * each connection, and again before they expire. An exception counts as a failed connection and
-   * is retried, except for an `UnauthorizedError`, which ends the wire.
-   * @default none
-   */
-  readonly token?: TokenSource;
-  /**
-   * The signals of the platform about the page and the network.
-   * @default those of the browser; on
-   * Node none
-   */
-  readonly signals$?: Observable<NetworkSignal>;
-  /** The store of the numbered messages until they are acked. @default memoryOutbox() */
-  readonly outbox?: OutboxStore;
-}
+export type { SessionOptions } from './sessionOptions.js';
 
 /**
  * Turns an unreliable link for frames into a reliable link for messages: each message arrives once
@@ -69,23 +49,9 @@ export function countedSession(
   const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
 
   return (link) => (outgoing) =>
-    runSession(outgoing, options, (parts) => {
-      const opened$ = new ReplaySubject<void>(1);
-      const negotiated = createNegotiatedCodec(codecs);
-      // Without `durability`, the session only opens and closes the outbox.
-      const store = durability?.outboxCalls(outbox) ?? (outbox as unknown as OutboxCalls);
-      const client = createClient({ ...parts, codec: negotiated, store, durability, woken$: signals$, traffic }, options, () =>
-        opened$.next(),
-      );
-      return {
-        endpoint: client.endpoint,
-        close: () => outbox.close(),
-        connections$: opened$.pipe(
-          take(1),
-          switchMap(() => client.over(link)),
-          (source) => reconnected(source, client),
-        ),
-      };
+    new Observable((to) => {
+      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic, durability?.clientStores(outbox, options));
+      client.run(outgoing, reconnected(client.over(link), client));
     });
 }
 

@@ -82,17 +82,11 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
 }
 
 /**
- * Makes the session of a wire. Specs replace it by that of the session core (`lib/host`), until the
- * core is the default.
- */
-export const sessions = { create: countedSession };
-
-/**
  * The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are
  * resumed.
  */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return ({ traffic, listening, ...parts }) =>
-    sessions.create(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
+    countedSession(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
 };
