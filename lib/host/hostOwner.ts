@@ -17,10 +17,7 @@ export interface HostConnection {
 }
 
 /** An event that concerns the connection. The host leaves it to its owner. */
-export type ConnectionEvent = Extract<
-  SessionEvent,
-  { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }
->;
+export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
 
 /** The side of a session that owns a host. */
 export interface HostOwner {

@@ -69,8 +69,8 @@ export class SessionHost implements CodecUser, LoopTask {
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
   readonly #stores: StoreWrites | undefined;
-  /** Why the session ends, as soon as all outcomes are known. */
-  #failure: unknown;
+  /** Called once, when the session has ended and all outcomes are known. */
+  #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
   #isDraining = false;
   /** The events that are not handled yet, and the index of the next one. */
@@ -94,6 +94,7 @@ export class SessionHost implements CodecUser, LoopTask {
     if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
+    this.#life.add(this.#stores?.watch(this));
   }
 
   #coreOptions(): SessionOptions {
@@ -281,7 +282,11 @@ export class SessionHost implements CodecUser, LoopTask {
     } finally {
       this.#isHandling = false;
     }
-    if (this.#failure !== undefined && this.core.isEnded) this.#owner.onStoreFailed?.(this.#failure);
+    if (this.#onFinished && this.core.isEnded) {
+      const onFinished = this.#onFinished;
+      this.#onFinished = undefined;
+      onFinished();
+    }
     if (this.onEmpty && this.core.outgoing.isEmpty) {
       const { onEmpty } = this;
       this.onEmpty = undefined;
@@ -331,7 +336,7 @@ export class SessionHost implements CodecUser, LoopTask {
         this.#failEffect(event.effect as readonly Outcome[]);
         break;
       case 'store-failed':
-        this.#fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
+        this.fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
         break;
       case 'latency':
         this.report(event);
@@ -359,17 +364,26 @@ export class SessionHost implements CodecUser, LoopTask {
     }
   }
 
-  /** Ends the session, as soon as all outcomes are known. */
-  #fail(error: unknown): void {
-    this.#failure ??= error;
+  /** Ends the session because of an error of its stores. */
+  fail(error: unknown): void {
     this.core.end();
     this.#connection?.close();
+    this.finish(() => this.#owner.onStoreFailed?.(error));
+  }
+  /**
+   * Ends the session, and calls back when all outcomes are known. A call during another one does
+   * nothing.
+   */
+  finish(then: () => void): void {
+    this.#onFinished ??= then;
+    this.core.end();
     this.#connection = undefined;
+    this.#handleOutputs();
   }
   /** A handler may process the message again. Without one, the session ends. */
   #failEffect(outcomes: readonly Outcome[]): void {
     const { effectError } = this.#stores as StoreWrites;
-    if (!tellFailed(outcomes, effectError)) this.#fail(effectError);
+    if (!tellFailed(outcomes, effectError)) this.fail(effectError);
   }
   #deliver(message: Message, number: number, progress: Progress): void {
     if (number === 0 && this.#owner.admits?.() === false) return;

@@ -251,7 +251,7 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
 }
 
 /** Closes an outbox. */
-export function closeStore(store: OutboxStore): void {
+export function closeStore(store: Pick<OutboxStore, 'close'>): void {
   guard(
     () => store.close(),
     (cause) => reportUncaught(new CallbackError('outbox', cause)),
