@@ -74,6 +74,7 @@ export interface Agreement {
 
 /** The state that a client remembers from one connection to the next. */
 export class ClientIdentity {
+  readonly isServer = false;
   readonly pid: string;
   /** How many owners the outbox has had. */
   readonly epoch: number;

@@ -7,7 +7,7 @@ import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
-import type { SessionEvent, SessionOptions } from '../core/sessionTypes.js';
+import { NONE, type SessionEvent, type SessionOptions } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
@@ -60,9 +60,12 @@ export class SessionHost implements CodecUser, LoopTask {
   readonly #owner: HostOwner;
   readonly #options: HostOptions;
   readonly #scheduler: SchedulerLike;
+  readonly #isWatched: () => boolean;
+  readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
   readonly #loop: SessionLoop;
   isScheduled = false;
+  wakesAt = Infinity;
   soonAt = Infinity;
   laterAt = Infinity;
   /** Ends with the session. */
@@ -73,24 +76,29 @@ export class SessionHost implements CodecUser, LoopTask {
   #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
   #isDraining = false;
+  /** Whether an effect was answered during the loop. */
+  #hasAnswer = false;
   /** The events that are not handled yet, and the index of the next one. */
-  #events: readonly SessionEvent[] = [];
+  #events: readonly SessionEvent[] = NONE;
   #nextEvent = 0;
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
   constructor(owner: HostOwner, options: HostOptions) {
     const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, microtask } = options;
-    const { loop = new SessionLoop(scheduler, microtask) } = options;
+    const { loop = new SessionLoop(scheduler, microtask), isWatched = always, maxFrame = DEFAULTS.maxFrame } = options;
     this.id = id;
     this.sends = identity ? 'to-server' : 'to-client';
     this.#owner = owner;
     this.#options = options;
     this.#scheduler = scheduler;
     this.#loop = loop;
+    this.#isWatched = isWatched;
+    this.#maxFrame = maxFrame;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
     this.#stores = options.stores;
-    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), handshake ?? identity, this.#stores?.core);
+    const side = (handshake ?? identity) as ServerHandshake | ClientIdentity;
+    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), side, this.#stores?.core);
     if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
@@ -137,10 +145,10 @@ export class SessionHost implements CodecUser, LoopTask {
       return;
     }
     this.#checkWatched();
-    if (!core.send(message)) return;
-    this.#reporter.reportQueued(message);
-    if (core.hasOutputs) this.#handleOutputs();
-    this.schedule();
+    if (!core.outgoing.send(message)) return;
+    if (core.outgoing.isWatched) this.#reporter.reportQueued(message);
+    if (core.outputs.events !== NONE) this.#handleOutputs();
+    if (!this.isScheduled) this.schedule();
   }
 
   /** From now on, requests the ack of each message at once, and the acks that wait. */
@@ -184,18 +192,26 @@ export class SessionHost implements CodecUser, LoopTask {
   /** Takes a frame of the connection. */
   receive(frame: Frame): void {
     if (!this.#connection) return;
-    const { traffic, maxFrame = DEFAULTS.maxFrame } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, wallTime(this.#scheduler));
+    const { core } = this;
+    const now = this.#scheduler.now();
+    const { traffic } = this.#options;
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, now);
+    if (frame.length * 3 > this.#maxFrame && !this.#hasSize(frame)) return;
+    if (!core.outgoing.isEmpty) this.#checkWatched();
+    core.receive(frame, now);
+    const { outputs } = core;
+    if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
+    if (!this.isScheduled && (core.isReady || core.timeout < this.wakesAt)) this.schedule();
+  }
+  /** Returns whether a frame is within the limit, and closes the connection if it is not. */
+  #hasSize(frame: Frame): boolean {
     try {
-      checkSize(frame, maxFrame);
+      checkSize(frame, this.#maxFrame);
+      return true;
     } catch (error) {
       this.closeWith(error as RxwireError);
-      return;
+      return false;
     }
-    this.#checkWatched();
-    this.core.receive(frame, this.#scheduler.now());
-    this.#handleOutputs();
-    this.schedule();
   }
   /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
   close(): boolean {
@@ -220,11 +236,11 @@ export class SessionHost implements CodecUser, LoopTask {
     const { incoming, outgoing, phase } = this.core;
     const isOpen = phase === 'agreed' || phase === 'leaving';
     while (this.#connection && isOpen && incoming.isAckOwed)
-      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now));
+      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
-  #send(connection: HostConnection, frame: Frame): void {
+  #send(connection: HostConnection, frame: Frame, now: number): void {
     const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, wallTime(this.#scheduler));
+    if (traffic) countFrame(traffic, 'bytesSent', frame, now);
     connection.send(frame);
   }
 
@@ -235,33 +251,39 @@ export class SessionHost implements CodecUser, LoopTask {
     if (!this.isOver) this.#loop.schedule(this);
   }
   /** Runs the loop: handles the outputs of the core, and writes all frames that are due. */
-  run(now = this.now): void {
+  run(now = this.#scheduler.now(), date = wallTime(this.#scheduler)): void {
     if (this.isOver) return;
-    if (now >= this.core.timeout) this.core.tick(now);
+    const { core } = this;
+    const { outputs } = core;
+    if (now >= core.timeout) core.tick(now);
     if (this.#isHandling) {
       this.schedule();
       return;
     }
-    this.#checkWatched();
+    if (!core.outgoing.isEmpty) this.#checkWatched();
     do {
-      this.#handleOutputs();
-      this.#write();
-    } while (this.core.hasOutputs);
-    this.#loop.wake(this, this.core.timeout, now);
+      this.#hasAnswer = false;
+      if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
+      this.#write(now, date);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- an effect may be answered at once
+    } while (outputs.events !== NONE || outputs.effects !== NONE || this.#hasAnswer);
+    const at = core.timeout;
+    if (at < this.wakesAt) this.#loop.wake(this, at, now);
   }
-  #write(): void {
+  /** With stores, the core asks for writes also while there is no connection. */
+  #write(now: number, date: number): void {
     const { core } = this;
-    const now = this.#scheduler.now();
-    const date = wallTime(this.#scheduler);
+    if (!this.#connection && this.#stores) core.transmit(now, date);
     while (this.#connection && this.#connection.isFull !== true) {
       const frame = core.transmit(now, date);
       if (frame === undefined) return;
-      this.#send(this.#connection, frame);
+      this.#send(this.#connection, frame, now);
     }
   }
 
   /** Takes an answer to the core, and its effects. */
   answer(input: (core: SessionCore) => void): void {
+    this.#hasAnswer = true;
     input(this.core);
     this.#handleOutputs();
     this.schedule();
@@ -271,14 +293,15 @@ export class SessionHost implements CodecUser, LoopTask {
    */
   #handleOutputs(): void {
     if (this.#isHandling) return;
+    const { outputs } = this.core;
     this.#isHandling = true;
     try {
       do {
         this.#handleEvents();
-        for (const effect of this.core.effects())
+        for (const effect of outputs.takeEffects())
           if ('codec' in effect) callCodec(effect, this, this.#wait);
           else this.#stores?.run(effect, this, this.#wait);
-      } while (this.core.hasOutputs);
+      } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
     }
@@ -295,19 +318,20 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** Handles all events in order. A call during another one handles those that it has left. */
   #handleEvents(): void {
-    for (let event = this.#takeEvent(); event; event = this.#takeEvent()) this.#handle(event);
-  }
-  #takeEvent(): SessionEvent | undefined {
-    if (this.#nextEvent >= this.#events.length) {
-      this.#events = this.core.events();
-      this.#nextEvent = 0;
+    const { outputs } = this.core;
+    for (;;) {
+      if (this.#nextEvent >= this.#events.length) {
+        this.#nextEvent = 0;
+        this.#events = outputs.events === NONE ? NONE : outputs.takeEvents();
+        if (this.#events === NONE) return;
+      }
+      this.#handle(this.#events[this.#nextEvent++] as SessionEvent);
     }
-    return this.#events[this.#nextEvent++];
   }
 
   /** The core reports each ack while the application, or the end of the session, waits for it. */
   #checkWatched(): void {
-    this.core.outgoing.isWatched = this.#isDraining || this.#reporter.isWatched();
+    this.core.outgoing.isWatched = this.#isDraining || this.#isWatched();
   }
 
   // ---- Events
@@ -401,7 +425,9 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** A message is processed, or rejected: its ack is sent. */
   processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
-    this.core.incoming.processed(number, progress, this.now, rejection);
-    this.schedule();
+    this.core.incoming.processed(number, progress, this.#scheduler.now(), rejection);
+    if (!this.isScheduled) this.schedule();
   }
 }
+
+const always = (): boolean => true;

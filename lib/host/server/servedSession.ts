@@ -14,7 +14,6 @@ import { pongFor } from '../../server/session/systemMessages.js';
 import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
 import { countFrame } from '../../session/connection.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
@@ -100,7 +99,7 @@ export class ServedSession
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
-    if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, wallTime(scheduler));
+    if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     this.#host = new SessionHost(this, {
       ...this.#options,
       id: this.id,
@@ -114,7 +113,7 @@ export class ServedSession
       traffic,
     });
     to.add(this);
-    if (stores) to.add(stores.restore(this.#host));
+    if (stores && welcome === undefined) stores.restore(this.#host);
     this.transport.use(this);
     to.add(outgoing.subscribe(this));
     // The first subscriber is enough: a subscription that stays takes memory.
@@ -175,6 +174,11 @@ export class ServedSession
     // Another principal must not learn that the session exists.
     return this.transport.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
   }
+  /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
+  proceed(connection: IncomingConnection): void {
+    if (!this.#stores) connection.proceed();
+    else if (!this.#isOver) this.#to.add(this.#stores.restore(this.#host, () => connection.proceed()));
+  }
   /** Continues over another connection, whose hello is not refused. */
   takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
     this.#hello = hello;
@@ -199,7 +203,7 @@ export class ServedSession
     if (!this.#isHelloNext) this.#host.receive(frame);
     else {
       this.#isHelloNext = false;
-      countFrame(this.#parts.traffic, 'bytesReceived', frame, wallTime(this.#options.scheduler));
+      countFrame(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
   }
   send(frame: Frame): void {

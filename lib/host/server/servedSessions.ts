@@ -1,6 +1,6 @@
 import { catchError, concat, defer, EMPTY, filter, finalize, from, mergeMap, takeUntil, type Observable } from 'rxjs';
 import type { Violation } from '../../core/frameFormat.js';
-import { readHello, ServerHandshake, WRONG_TOKEN, type ReceivedHello } from '../../core/serverHandshake.js';
+import { readHello, ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, SessionOptions } from '../../core/sessionTypes.js';
 import type { OutboxContents } from '../../core/storedTypes.js';
 import { ProtocolError, StoreError, UnauthorizedError, UnsupportedError } from '../../errors.js';
@@ -25,7 +25,7 @@ import type { NewClient } from './newClient.js';
 import { ServedSession } from './servedSession.js';
 import { openOutbox, outboxOf, ServedStores } from './servedStores.js';
 import { knownClientIn, type KnownClient } from './storedClient.js';
-import { isOther, refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
+import { refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
 
 /** A client whose row is claimed for a hello that is not refused. */
 interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
@@ -141,7 +141,7 @@ export class ServedSessions implements ServerSessions {
   #check(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): Observable<AnyWire> {
     const { pid } = hello;
     const known = this.#unconfirmed.get(pid);
-    const code = known && refusalIn(known, connection, hello);
+    const code = known && refusalIn(known, connection, hello, true);
     // An earlier hello must not end the handshake of a later one, also if nothing of that is
     // stored.
     if (code === CloseCode.SUPERSEDED) return this.#refuse(connection, code);
@@ -152,7 +152,7 @@ export class ServedSessions implements ServerSessions {
       mergeMap((isKnown) => {
         const isUnchanged = this.#unconfirmed.get(pid) === known && known.connection !== undefined && !this.#claiming.has(pid);
         if (isKnown && isUnchanged) return this.#claim(inbox, connection, hello);
-        return this.#refuse(connection, code === WRONG_TOKEN && !isOther(known, connection) ? CloseCode.TRY_AGAIN_LATER : code);
+        return this.#refuse(connection, code);
       }),
     );
   }
@@ -189,9 +189,7 @@ export class ServedSessions implements ServerSessions {
       catchError((error: unknown) => {
         claimed();
         giveUp();
-        connection.close(...closeOf(error));
-        this.#options.onRefused(error);
-        return EMPTY;
+        return this.#fail(connection, error);
       }),
     );
   }
@@ -249,11 +247,10 @@ export class ServedSessions implements ServerSessions {
     const known = this.#recall(connection, hello);
     const handshake = known?.handshake ?? this.#handshakeOf(pid);
     const codec = handshake.codecFor(hello, undefined);
-    const code = known && refusalIn(known, connection, hello);
+    const code = known && refusalIn(known, connection, hello, claimed !== undefined);
     if (!codec || code !== undefined) {
       claimed?.giveUp();
-      const isUnstored = claimed !== undefined && known !== undefined && code === WRONG_TOKEN && !isOther(known, connection);
-      return this.#refuse(connection, isUnstored ? CloseCode.TRY_AGAIN_LATER : (code ?? CloseCode.UNSUPPORTED_DATA));
+      return this.#refuse(connection, code ?? CloseCode.UNSUPPORTED_DATA);
     }
     this.#supersede(pid);
     const giveUp = claimed?.giveUp ?? quota.take(principal?.id);
@@ -271,8 +268,7 @@ export class ServedSessions implements ServerSessions {
       return concat(
         from(this.#begin(connection, { handshake, hello, codec, welcome, stores }, giveUp)),
         defer(() => {
-          if (stores) stores.whenRestored(() => connection.proceed());
-          else connection.proceed();
+          this.#sessions.get(pid)?.proceed(connection);
           return EMPTY;
         }),
       );
@@ -282,6 +278,7 @@ export class ServedSessions implements ServerSessions {
       filter(() => client.connection !== undefined),
       mergeMap(start),
       finalize(() => this.#leave(pid, client)),
+      catchError((error: unknown) => this.#fail(connection, error)),
     );
   }
 
@@ -289,11 +286,11 @@ export class ServedSessions implements ServerSessions {
   #recall(connection: IncomingConnection, hello: ReceivedHello): UnconfirmedClient | undefined {
     const { inbox, scheduler, detachedTimeout } = this.#options;
     const known = this.#unconfirmed.get(hello.pid);
-    if (!inbox || !known || isOther(known, connection)) return known;
+    if (!inbox || !known) return known;
     // The hello may show the token of another server. Before the time is over, a stranger must not
     // take the place of the client.
     const isOver = known.awaySince !== undefined && scheduler.now() - known.awaySince >= detachedTimeout;
-    return isOver && refusalIn(known, connection, hello) === WRONG_TOKEN ? undefined : known;
+    return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
   }
   /** Another connection of a client replaces that on which it has not confirmed its welcome. */
   #supersede(pid: string): void {
@@ -342,6 +339,11 @@ export class ServedSessions implements ServerSessions {
     return [];
   }
 
+  #fail(connection: IncomingConnection, error: unknown): Observable<never> {
+    connection.close(...closeOf(error));
+    this.#options.onRefused(error);
+    return EMPTY;
+  }
   #refuse(connection: IncomingConnection, code: CloseCode, reason = reasonOf(code)): Observable<never> {
     return this.#refuseWith(connection, code, new UnsupportedError(reason));
   }

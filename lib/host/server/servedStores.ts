@@ -47,8 +47,6 @@ export class ServedStores {
   readonly lease: InboxLease | undefined;
   /** Whether the handshake of the connection in use is complete. */
   isAgreed = false;
-  #isRestored = false;
-  #onRestored: (() => void) | undefined;
   readonly #outbox: ServedOutbox | undefined;
   /** The state, until the core has it. */
   #state: StoredState | undefined;
@@ -69,12 +67,14 @@ export class ServedStores {
   /**
    * Lets a session continue with the stored state: at once, or when the outbox of a new client is
    * open. A failure ends the session.
+   *
+   * @param then Called when the client may send frames.
    */
-  restore(host: SessionHost): Unsubscribable | undefined {
+  restore(host: SessionHost, then?: () => void): Unsubscribable | undefined {
     const { hello, row, record, outbox, contents } = this.#state as StoredState;
     this.#state = undefined;
     const begin = (opened: OutboxContents | undefined): void => {
-      this.writes.core.onRestored = () => this.#restored();
+      this.writes.core.onRestored = then;
       host.answer((core) =>
         core.restore({ key: hello.pid, record, cursor: row && fromStored(row.cursor), outbox: outbox?.isDurable ? opened : undefined }),
       );
@@ -84,15 +84,6 @@ export class ServedStores {
       return undefined;
     }
     return openOutbox(outbox, hello).subscribe({ next: begin, error: (error: unknown) => host.fail(error) });
-  }
-  #restored(): void {
-    this.#isRestored = true;
-    this.#onRestored?.();
-  }
-  /** Calls back when the session continues with the stored state: its client may send frames. */
-  whenRestored(then: () => void): void {
-    if (this.#isRestored) then();
-    else this.#onRestored = then;
   }
   /** The session has ended. */
   close(): void {

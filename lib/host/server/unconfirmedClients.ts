@@ -58,11 +58,19 @@ export class UnconfirmedClients {
   }
 }
 
-/** Whether a client is known under another principal. */
-export function isOther({ owner }: UnconfirmedClient, { principal }: IncomingConnection): boolean {
-  return owner !== principal?.id;
-}
-/** Returns the code with which the memory of a client refuses a hello. */
-export function refusalIn(known: UnconfirmedClient, connection: IncomingConnection, hello: ReceivedHello): CloseCode | undefined {
-  return isOther(known, connection) ? CloseCode.FORBIDDEN : (known.handshake.refusal(hello, undefined) as CloseCode | undefined);
+/**
+ * Returns the code with which the memory of a client refuses a hello.
+ *
+ * @param isShared Whether other servers may have welcomed the client, too: nothing is stored of it.
+ */
+export function refusalIn(
+  { handshake, owner }: UnconfirmedClient,
+  { principal }: IncomingConnection,
+  hello: ReceivedHello,
+  isShared: boolean,
+): CloseCode | undefined {
+  // Checked first: another principal must not learn that the client exists.
+  if (owner !== principal?.id) return CloseCode.FORBIDDEN;
+  const code = handshake.refusal(hello, undefined) as CloseCode | undefined;
+  return code === CloseCode.FORBIDDEN && isShared ? CloseCode.TRY_AGAIN_LATER : code;
 }
