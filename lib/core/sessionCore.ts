@@ -231,8 +231,8 @@ export class SessionCore {
     }
     const store = stores.answered(id, fault, now);
     if (!store || !fault) return;
-    this.end();
     this.outputs.add({ kind: 'store-failed', store, fault });
+    this.end();
   }
 
   // ---- Inputs of the connection

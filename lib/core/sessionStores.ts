@@ -130,7 +130,8 @@ export class SessionStores {
       if (batch.body.length > 0 && found?.length !== batch.count) unreadable++;
       if (found?.length !== batch.count || batch.first + batch.count <= next) return;
       skipTo(batch.first);
-      batches.push({ ...batch, messages: found, sentAt: 0 });
+      // Another owner has sent it: the latency of an ack is not known.
+      batches.push({ ...batch, messages: found, sentAt: Infinity });
       next = batch.first + batch.count;
     });
     skipTo(contents.last + 1);

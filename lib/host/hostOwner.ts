@@ -42,6 +42,12 @@ export interface HostOwner {
    */
   processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
   /**
+   * Called when a store fails, or an effect that no handler processes again, before the outcomes of
+   * the messages that are left.
+   * @default does nothing
+   */
+  onStoreFailing?(error: unknown): void;
+  /**
    * Called when a store has failed, or an effect that no handler processes again, and all outcomes
    * are known: the session has ended.
    * @default does nothing: the session has no stores

@@ -221,7 +221,9 @@ export class ServedSession
   }
   /** Ends the session: the wire completes. */
   failed(error: unknown): void {
-    this.#finish(() => this.onStoreFailed(error));
+    if (this.#stores && this.isEnding) return;
+    this.onStoreFailing(error);
+    this.#finish(() => this.#to.complete());
   }
   ended(): void {
     this.#finish(() => this.#to.complete());
@@ -235,11 +237,14 @@ export class ServedSession
     this.#host.flushAcks();
     this.#host.finish(then);
   }
-  onStoreFailed(error: unknown): void {
+  onStoreFailed(): void {
+    this.#to.complete();
+  }
+  /** Tells the application and the client why the session ends. */
+  onStoreFailing(error: unknown): void {
     const [closeCode, reason] = this.transport.endWith(error, this.#stores?.isAgreed ?? this.#isHere);
     this.report({ kind: 'closed', closeCode, reason });
     this.report({ kind: 'error', error });
-    this.#to.complete();
   }
   report(event: SessionEvent): void {
     // The connection may break while the session ends: that is no loss any more.
