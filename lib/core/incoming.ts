@@ -1,5 +1,5 @@
 import type { Message } from '../message/types.js';
-import { invalid, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
+import { invalid, isAbove, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
 import type { IncomingStore } from './incomingStore.js';
 import { Progress, type ReceivedRejection } from './progress.js';
 import { NONE, type Outputs, type SessionOptions } from './sessionTypes.js';
@@ -231,7 +231,10 @@ export class Incoming {
     const group = rejections.slice(this.#told, this.#told + MAX_REJECTIONS);
     const frameOf = (): string => JSON.stringify(this.#countsRejections ? ['reject', group, this.#rejected] : ['reject', group]);
     let frame = frameOf();
-    for (; group.length > 1 && frame.length > maxFrame; frame = frameOf()) group.splice(group.length >> 1);
+    for (; group.length > 1 && isAbove(frame, maxFrame); frame = frameOf()) group.pop();
+    // One that is too large for a frame goes without its reason.
+    if (isAbove(frame, maxFrame)) group.forEach(([number, kind, code], index) => (group[index] = [number, kind, code, '']));
+    if (isAbove(frame, maxFrame)) frame = frameOf();
     for (const [number] of group) this.#lastRejected = Math.max(this.#lastRejected, number);
     this.#told += group.length;
     this.#rejected += group.length;

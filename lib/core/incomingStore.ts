@@ -11,6 +11,8 @@ interface ProcessedMessage {
   readonly effect: unknown;
 }
 
+const isDelayed = ({ number, progress }: ProcessedMessage): boolean => !progress.has(number);
+
 /** Records that a message is processed, and that this is stored. */
 export type RecordProgress = (number: number, progress: Progress, now: number, rejection: ReceivedRejection | undefined) => void;
 
@@ -24,6 +26,8 @@ export class IncomingStore {
   readonly #record: RecordProgress;
   #processed: ProcessedMessage[] = NONE;
   #commit: { readonly id: number; readonly group: readonly ProcessedMessage[] } | undefined;
+  /** The stored messages that the receiver does not count yet: a rate limit delays their acks. */
+  #delayed: readonly ProcessedMessage[] = NONE;
   /**
    * How many of the next messages get a commit of their own, because an effect of their common one
    * has failed.
@@ -52,7 +56,9 @@ export class IncomingStore {
     const group = this.#processed.splice(0, this.#alone > 0 ? 1 : other < 0 ? this.#processed.length : other);
     this.#alone = Math.max(0, this.#alone - 1);
     const next = new Progress(progress.cursor);
-    for (const { number, rejection } of group) if (number > 0) next.add(number, rejection);
+    if (this.#delayed.length > 0) this.#delayed = this.#delayed.filter(isDelayed);
+    const delayed = this.#delayed.filter((message) => message.progress === progress);
+    for (const { number, rejection } of [...delayed, ...group]) if (number > 0) next.add(number, rejection);
     const effects = group.flatMap(({ effect }) => (effect === undefined ? NONE : [effect]));
     this.#commit = { id: this.#outputs.writeInbox({ key: progress.key, cursor: next.cursor, effects }), group };
   }
@@ -66,6 +72,8 @@ export class IncomingStore {
     this.#commit = undefined;
     if (!fault) {
       for (const { number, progress, rejection } of group) this.#record(number, progress, now, rejection);
+      const delayed = group.filter(isDelayed);
+      if (delayed.length > 0) this.#delayed = [...this.#delayed, ...delayed];
       return true;
     }
     if (fault !== 'effect') return false;

@@ -93,18 +93,25 @@ function readCodecNames(names: unknown): readonly string[] {
   const areNames = isList && names.every((name) => typeof name === 'string' && name.length <= MAX_CODEC_NAME);
   return areNames ? (names as string[]) : invalid('the hello is invalid');
 }
-/** Returns the code with which a hello is refused; undefined if it is welcome. */
+/**
+ * Returns the code with which a hello is refused; undefined if it is welcome.
+ *
+ * @param digest That of the options.
+ */
 export function refusalOf(
   record: ClientRecord | undefined,
   { epoch, n, tokens }: ReceivedHello,
+  digest: SessionOptions['digest'] = asIs,
 ): typeof OUTDATED | typeof WRONG_TOKEN | undefined {
   if (!record) return undefined;
   if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return OUTDATED;
   if (!record.isConfirmed) return undefined;
   const { token, former } = record;
-  const shown = tokens.length > 0 ? tokens : [''];
+  const shown = (tokens.length > 0 ? tokens : ['']).map(digest);
   return shown.some((text) => isSame(text, token) || (former !== undefined && isSame(text, former))) ? undefined : WRONG_TOKEN;
 }
+
+const asIs = (token: string): string => token;
 
 /** Compares in constant time. */
 function isSame(one: string, other: string): boolean {
@@ -151,7 +158,7 @@ export class ServerHandshake {
 
   /** Returns the code with which a hello is refused; undefined if it is welcome. */
   refusal(hello: ReceivedHello, agreed: SessionCodec | undefined): number | undefined {
-    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello) : NO_COMMON_CODEC;
+    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello, this.options.digest) : NO_COMMON_CODEC;
   }
 
   /**
@@ -171,19 +178,20 @@ export class ServerHandshake {
     expires: number | undefined,
     window = this.options.window,
   ): string {
-    const { bytes, maxFrame, pingInterval, secret } = this.options;
+    const { bytes, maxFrame, pingInterval, secret, digest = asIs } = this.options;
     const { record } = this;
     const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
     const isLast = record !== undefined && sid === record.sid;
     const isResumed = isLast && hello.rx !== undefined && (this.hasMessages || !record.hasBegun);
     const isKnown = isLast || record?.isConfirmed === true;
+    const token = secret(43);
     this.record = {
       epoch,
       n,
       sid: isResumed ? record.sid : secret(22),
       codec: codec.name,
-      token: secret(43),
-      former: tokens[0] ?? '',
+      token: digest(token),
+      former: digest(tokens[0] ?? ''),
       isConfirmed: isKnown,
       hasBegun: isResumed && record.hasBegun,
     };
@@ -192,7 +200,7 @@ export class ServerHandshake {
     const fields = {
       n,
       sid: this.record.sid,
-      rt: this.record.token,
+      rt: token,
       rx,
       top: top > rx ? top : undefined,
       known: isKnown,

@@ -236,8 +236,8 @@ export class SessionCore {
     }
     const store = stores.answered(id, fault, now);
     if (!store || !fault) return;
-    this.end();
     this.outputs.add({ kind: 'store-failed', store, fault });
+    this.end();
   }
 
   // ---- Inputs of the connection
@@ -251,9 +251,14 @@ export class SessionCore {
     this.keepalive.open(now + this.#options.handshakeTimeout);
   }
 
+  get #isUnstored(): boolean {
+    return this.#stores?.hasInbox === true && !this.#stores.isStored;
+  }
   /** Returns the code with which a server refuses a hello; undefined if it is welcome. */
   refusal(hello: ReceivedHello): number | undefined {
-    return (this.#server as ServerHandshake).refusal(hello, this.#codec);
+    const refusal = (this.#server as ServerHandshake).refusal(hello, this.#codec);
+    // Another server may have welcomed a client that this one has not stored.
+    return refusal === frames.WRONG_TOKEN && this.#isUnstored ? frames.TRY_AGAIN : refusal;
   }
   /**
    * A server has the hello of an authenticated client. Returns the {@link refusal} of the hello;
@@ -263,14 +268,12 @@ export class SessionCore {
    */
   accept(hello: ReceivedHello, now: number, expires?: number): number | undefined {
     const server = this.#server as ServerHandshake;
-    const refusal = server.refusal(hello, this.#codec);
-    const isUnstored = this.#stores?.hasInbox === true && !this.#stores.isStored;
-    // Another server may have welcomed a client that this one has not stored.
-    if (refusal !== undefined) return refusal === frames.WRONG_TOKEN && isUnstored ? frames.TRY_AGAIN : refusal;
+    const refusal = this.refusal(hello);
+    if (refusal !== undefined) return refusal;
     const codec = server.codecFor(hello, this.#codec) as SessionCodec;
     this.closed();
     const { rx, top } = this.incoming;
-    this.#welcome = server.welcome(hello, codec, rx, top, expires, isUnstored ? 0 : this.#options.window);
+    this.#welcome = server.welcome(hello, codec, rx, top, expires, this.#isUnstored ? 0 : this.#options.window);
     // A stranger can send any number of hellos: nothing of it is stored before it has confirmed.
     if (server.record && this.#stores?.isStored) this.#stores.remember(server.record);
     this.#accepted(hello, codec, now, expires);

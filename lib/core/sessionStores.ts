@@ -45,6 +45,8 @@ export class SessionStores {
   isStored = false;
   /** Called with each message whose progress is stored, instead of {@link Incoming.processed}. */
   onCommitted: RecordProgress | undefined;
+  /** Called when the session continues with the stored state: frames may arrive. */
+  onRestored: (() => void) | undefined;
   readonly #options: SessionStoresOptions;
   #parts!: StoredParts;
   #isRestored = false;
@@ -81,7 +83,10 @@ export class SessionStores {
     this.#key = key;
     this.isStored = record !== undefined;
     incoming.begin(cursor, key);
-    if (!this.#options.hasOutbox) return;
+    if (!this.#options.hasOutbox) {
+      this.onRestored?.();
+      return;
+    }
     const contents = outbox ?? { ...EMPTY_OUTBOX, batches: [] };
     const codec = codecs.find(({ name }) => name === contents.codec);
     outgoing.codec = codec ?? outgoing.codec;
@@ -89,10 +94,13 @@ export class SessionStores {
   }
   #decode(contents: OutboxContents, codec: SessionCodec | undefined): void {
     const restoring: Restoring = { contents, messages: [], ids: new Map() };
-    contents.batches.forEach(({ first, count, body }, index) => {
+    contents.batches.forEach((batch, index) => {
+      const { first, count, body } = batch;
       if (!codec || body.length === 0) return;
+      const messages = codec.isAsync ? undefined : decodeNow(codec, batch);
+      // The codec may have found out during the call that it answers later.
       if (codec.isAsync) restoring.ids.set(this.#parts.outputs.decode(codec, body, first, count), index);
-      else restoring.messages[index] = decodeNow(codec, contents.batches[index] as OutboxContents['batches'][number]);
+      else restoring.messages[index] = messages;
     });
     this.#restoring = restoring;
     if (restoring.ids.size === 0) this.#begin(restoring);
@@ -122,13 +130,15 @@ export class SessionStores {
       if (batch.body.length > 0 && found?.length !== batch.count) unreadable++;
       if (found?.length !== batch.count || batch.first + batch.count <= next) return;
       skipTo(batch.first);
-      batches.push({ ...batch, messages: found, sentAt: 0 });
+      // Another owner has sent it: the latency of an ack is not known.
+      batches.push({ ...batch, messages: found, sentAt: Infinity });
       next = batch.first + batch.count;
     });
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
     this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
+    this.onRestored?.();
   }
 
   /** Whether nothing of this session waits to be stored. */

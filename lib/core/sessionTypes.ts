@@ -72,6 +72,12 @@ export interface SessionOptions {
   readonly ackDelayOf: (messages: readonly Message[]) => number;
   /** Returns a secret of so many characters, 6 random bits each. */
   readonly secret: (length: number) => string;
+  /**
+   * Returns what a server remembers of a token, and compares: where the record of a client is
+   * stored, a stolen one must not open a session.
+   * @default the token
+   */
+  readonly digest?: (token: string) => string;
 }
 
 /** The outcome of a message that was sent. */

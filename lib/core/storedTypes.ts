@@ -18,7 +18,7 @@ export interface ClientRecord {
   readonly sid: string;
   /** The name of the codec of the session. */
   readonly codec: string;
-  /** The token of the last welcome. */
+  /** The token of the last welcome, or its digest. */
   readonly token: string;
   /**
    * The token that the hello of the last welcome showed, which stays valid until the client

@@ -1,5 +1,7 @@
 import { isObservable } from 'rxjs';
 import type { BatchContext, Codec, CodecLimits, Direction } from '../codec/codec.js';
+import type { Outgoing } from '../core/outgoing.js';
+import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
@@ -23,14 +25,24 @@ export interface CodecUser {
 const failures = new WeakMap<Message, unknown>();
 
 /**
- * Returns the error of a message that could not be encoded.
+ * Returns the error of a message that could not be encoded, or does not fit into a frame.
  *
  * @param codec The name of the codec.
  */
-export function encodeErrorOf(message: Message, codec: string): RxwireError {
-  const error = failures.get(message);
+export function encodeErrorOf(message: Message, codec: string, outgoing: Outgoing): RxwireError {
+  const error = failures.get(message) ?? sizeErrorOf(message, outgoing);
   if (error instanceof EncodeError) return new EncodeError(error.codec, error.reason, error.cause, message);
   return error instanceof RxwireError ? error : new EncodeError(codec, 'it has thrown an error', error, message);
+}
+
+/** The other side may accept less than this one. */
+function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
+  try {
+    checkSize(codec?.encode([message], 1) ?? '', maxFrame - HEADER_ROOM);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /**

@@ -17,10 +17,7 @@ export interface HostConnection {
 }
 
 /** An event that concerns the connection. The host leaves it to its owner. */
-export type ConnectionEvent = Extract<
-  SessionEvent,
-  { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }
->;
+export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
 
 /** The side of a session that owns a host. */
 export interface HostOwner {
@@ -44,6 +41,12 @@ export interface HostOwner {
    * @default at once
    */
   processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  /**
+   * Called when a store fails, or an effect that no handler processes again, before the outcomes of
+   * the messages that are left.
+   * @default does nothing
+   */
+  onStoreFailing?(error: unknown): void;
   /**
    * Called when a store has failed, or an effect that no handler processes again, and all outcomes
    * are known: the session has ended.

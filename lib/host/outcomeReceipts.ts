@@ -1,3 +1,4 @@
+import type { Outgoing } from '../core/outgoing.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
 import {
   DecodeError,
@@ -16,16 +17,12 @@ export type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
 export interface OutcomeContext {
   /** The name of the codec. */
   readonly codec: string;
-  /** Whether the other side reports the messages that it does not process. */
-  readonly reportsOutcomes: boolean;
+  readonly outgoing: Outgoing;
   readonly maxQueued: number;
 }
 
 /** Returns the last receipt of a message. It has an error if the message was given up. */
-export function receiptOf(
-  event: OutcomeEvent,
-  { codec, reportsOutcomes, maxQueued }: OutcomeContext,
-): Receipt & { readonly error?: RxwireError } {
+export function receiptOf(event: OutcomeEvent, { codec, outgoing, maxQueued }: OutcomeContext): Receipt & { readonly error?: RxwireError } {
   const { message, outcome, rejection, latency = 0 } = event;
   const { id } = message;
   const [, , code = '', reason = ''] = rejection ?? [];
@@ -34,7 +31,7 @@ export function receiptOf(
     case 'sent':
       return { id, status: 'sent' };
     case 'acked':
-      return { id, status: 'acked', latency, ...(reportsOutcomes && { outcome: 'processed' }) };
+      return { id, status: 'acked', latency, ...(outgoing.reportsOutcomes && { outcome: 'processed' }) };
     case 'dead-lettered':
       return { id, status: 'acked', latency, outcome };
     case 'refused':
@@ -50,7 +47,7 @@ export function receiptOf(
     case 'in-doubt':
       return dead(new InDoubtError(id));
     case 'unsendable':
-      return dead(encodeErrorOf(message, codec));
+      return dead(encodeErrorOf(message, codec, outgoing));
     case 'quota':
       return dead(new StoreError('outbox', 'quota'));
     case 'closed':

@@ -51,9 +51,8 @@ export class OutgoingReporter implements OutgoingMessages {
   }
   /** Reports the outcome of a message. @param codec The name of the codec. */
   reportOutcome(event: OutcomeEvent, codec: string): void {
-    const { reportsOutcomes } = this.#outgoing;
     const { maxQueued = DEFAULTS.maxQueued } = this.#options;
-    this.#reportLast(event.message, receiptOf(event, { codec, reportsOutcomes, maxQueued }));
+    this.#reportLast(event.message, receiptOf(event, { codec, outgoing: this.#outgoing, maxQueued }));
   }
   /** Gives up a message that must not be sent. */
   refuse(message: Message, error: RxwireError): void {

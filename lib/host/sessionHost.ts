@@ -74,8 +74,8 @@ export class SessionHost implements CodecUser, LoopTask {
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
   readonly #stores: StoreWrites | undefined;
-  /** Why the session ends, as soon as all outcomes are known. */
-  #failure: unknown;
+  /** Called once, when the session has ended and all outcomes are known. */
+  #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
   #isDraining = false;
   /** Whether an effect was answered during the loop. */
@@ -105,6 +105,7 @@ export class SessionHost implements CodecUser, LoopTask {
     if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
+    this.#life.add(this.#stores?.watch(this));
   }
 
   #coreOptions(): SessionOptions {
@@ -307,7 +308,11 @@ export class SessionHost implements CodecUser, LoopTask {
     } finally {
       this.#isHandling = false;
     }
-    if (this.#failure !== undefined && this.core.isEnded) this.#owner.onStoreFailed?.(this.#failure);
+    if (this.#onFinished && this.core.isEnded) {
+      const onFinished = this.#onFinished;
+      this.#onFinished = undefined;
+      onFinished();
+    }
     if (this.onEmpty && this.core.isSettled) {
       const { onEmpty } = this;
       this.onEmpty = undefined;
@@ -361,7 +366,7 @@ export class SessionHost implements CodecUser, LoopTask {
         this.#failEffect(event.effect as readonly Outcome[]);
         break;
       case 'store-failed':
-        this.#fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
+        this.fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
         break;
       case 'latency':
         this.report(event);
@@ -389,17 +394,28 @@ export class SessionHost implements CodecUser, LoopTask {
     }
   }
 
-  /** Ends the session, as soon as all outcomes are known. */
-  #fail(error: unknown): void {
-    this.#failure ??= error;
+  /** Ends the session because of an error of its stores. */
+  fail(error: unknown): void {
+    if (this.#onFinished) return;
+    this.#owner.onStoreFailing?.(error);
     this.core.end();
     this.#connection?.close();
+    this.finish(() => this.#owner.onStoreFailed?.(error));
+  }
+  /**
+   * Ends the session, and calls back when all outcomes are known. A call during another one does
+   * nothing.
+   */
+  finish(then: () => void): void {
+    this.#onFinished ??= then;
+    this.core.end();
     this.#connection = undefined;
+    this.#handleOutputs();
   }
   /** A handler may process the message again. Without one, the session ends. */
   #failEffect(outcomes: readonly Outcome[]): void {
     const { effectError } = this.#stores as StoreWrites;
-    if (!tellFailed(outcomes, effectError)) this.#fail(effectError);
+    if (!tellFailed(outcomes, effectError)) this.fail(effectError);
   }
   #deliver(message: Message, number: number, progress: Progress): void {
     if (number === 0 && this.#owner.admits?.() === false) return;

@@ -1,10 +1,12 @@
-import { StoreError, type StoreFault as ReportedFault } from '../errors.js';
+import type { Observable, Unsubscribable } from 'rxjs';
+import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../internal/maybeAsync.js';
 import { SessionStores } from '../core/sessionStores.js';
 import type { SessionEffect } from '../core/sessionTypes.js';
-import type { Cursor, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from '../core/storedTypes.js';
+import type { ClientRecord, Cursor, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from '../core/storedTypes.js';
 import type { Outcome } from '../session/receive/delivery.js';
 import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../session/store/inbox.js';
+import { isFenced } from '../session/store/isFenced.js';
 import { storeErrorOf } from '../session/store/storeErrorOf.js';
 import type { Wait } from '../session/serialTask.js';
 import type { CodecCaller } from './hostCodec.js';
@@ -15,6 +17,16 @@ export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'in
 export interface WrittenOutbox {
   readonly maxMessages: number;
   write(change: OutboxWrite): MaybeAsync<void>;
+  /** Emits the faults that no write has caused. @default there are none */
+  readonly faults$?: Observable<StoreError> | undefined;
+}
+
+/** The host of a session, as far as the faults of an outbox concern it. */
+export interface FaultHost {
+  /** Ends the session. */
+  fail(error: unknown): void;
+  complain(error: RxwireError): void;
+  schedule(): void;
 }
 
 export interface StoreWritesOptions {
@@ -24,6 +36,11 @@ export interface StoreWritesOptions {
   readonly inbox?: Inbox | undefined;
   /** Returns the claim on a numbering that has no lease. @default all leases are in `leases` */
   readonly claimOf?: (() => InboxClaim) | undefined;
+  /**
+   * Returns the record of a client as the inbox stores it.
+   * @default the record
+   */
+  readonly recordOf?: ((record: ClientRecord) => unknown) | undefined;
 }
 
 /** A write of the inbox that waits for the one before it. */
@@ -59,8 +76,26 @@ export class StoreWrites {
     return this.#error;
   }
 
+  /**
+   * Handles the faults of the outbox that no write has caused, until the result is unsubscribed
+   * from.
+   */
+  watch(host: FaultHost): Unsubscribable | undefined {
+    return this.#options.outbox?.faults$?.subscribe((error) => {
+      if (isFenced(error)) {
+        host.fail(error);
+        return;
+      }
+      host.complain(error);
+      if (error.fault !== 'evicted') return;
+      this.core.lost();
+      host.schedule();
+    });
+  }
+
   /** The session has ended: the outcomes that wait may not be stored. */
   abandon(): void {
+    this.#inboxWrites.length = 0;
     for (const outcomes of this.core.inbox?.abandon() ?? [])
       for (const { onAbandoned } of (outcomes ?? []) as readonly Outcome[]) onAbandoned?.();
   }
@@ -85,7 +120,8 @@ export class StoreWrites {
     let hasThrown = false;
     const completions = watched(outcomes, () => (hasThrown = true));
     const answer = (fault?: StoreFault): void => {
-      this.#inboxWrites.shift();
+      if (fault && fault !== 'effect') this.#inboxWrites.length = 0;
+      else this.#inboxWrites.shift();
       host.answer((core) => core.answered(id, host.now, fault));
       if (!fault) for (const { onDone } of outcomes) onDone?.();
       const [next] = this.#inboxWrites;
@@ -101,8 +137,11 @@ export class StoreWrites {
     );
   }
   #store(lease: InboxLease, { cursor, record }: InboxWrite, completions: readonly Completion<unknown>[]): MaybeAsync<void> {
+    const { recordOf = asIs } = this.#options;
     const inbox = this.#options.inbox as Inbox;
-    return chain(record && inbox.remember(lease, record), () => chain(cursor && inbox.commit(lease, toStored(cursor), completions), noop));
+    return chain(record && inbox.remember(lease, recordOf(record)), () =>
+      chain(cursor && inbox.commit(lease, toStored(cursor), completions), noop),
+    );
   }
   #leaseOf(key: string): MaybePromise<InboxLease> {
     const known = this.leases.get(key);
@@ -121,11 +160,12 @@ export class StoreWrites {
 }
 
 const noop = (): void => undefined;
+const asIs = (record: ClientRecord): unknown => record;
 
 function faultOf(error: unknown): StoreFault {
   const { fault } = Object(error) as Partial<StoreError>;
   const isKnown = error instanceof StoreError && (fault === 'quota' || fault === 'fenced');
-  return isKnown ? (fault) : 'failed';
+  return isKnown ? fault : 'failed';
 }
 
 /** Returns a stored cursor as the core uses it, and the other way round. */

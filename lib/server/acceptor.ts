@@ -17,7 +17,6 @@ import type { AnyWire, Credentials, Principal } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
-import { Registry } from './session/registry.js';
 import { serverSessions } from './session/serverSessions.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
@@ -78,7 +77,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       catchError((error: unknown) => refuse(connection, error)),
     );
   let isStopping = false;
-  const membership = sessions instanceof Registry ? cluster?.serve(sessions) : undefined;
+  const membership = cluster?.serve(sessions);
 
   return {
     /**

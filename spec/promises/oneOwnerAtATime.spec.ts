@@ -145,9 +145,14 @@ describe('A client has one owner at a time, whatever number of servers share the
   });
 
   it('ends a session whose claim is lost: its message gets a last receipt, and nothing is acked', async () => {
-    const { a, b, client, goTo, close } = await scene();
+    const { a, b, client, goTo, acked, close } = await scene();
     const wire = a.wires[0]!;
     const [ended, receipts] = [record(wire), record(wire.receipts$)];
+    // Then the server has stored the session.
+    client.next(job('m0'));
+    await eventually(() => expect(a.started).toEqual(['m0']));
+    a.finish();
+    await acked(1);
     await goTo(b);
     await eventually(() => expect(b.wires).toHaveLength(1));
     wire.next(createMessage('test.said', null, { id: 's1' }));

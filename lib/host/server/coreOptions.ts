@@ -1,6 +1,6 @@
 import type { SessionOptions } from '../../core/sessionTypes.js';
 import { isContextFree } from '../../server/encodingOnce.js';
-import { randomName } from '../../server/nodePlatform.js';
+import { digestOf, randomName } from '../../server/nodePlatform.js';
 import type { WiresOptions } from '../../server/serverOptions.js';
 import { ackDelayOf } from '../../server/session/fanOut.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
@@ -25,6 +25,8 @@ export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: 
     pingInterval,
     ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
     secret: secretOf,
+    // An inbox stores what the server remembers of the tokens.
+    ...(options.inbox && { digest: digestOf }),
   });
   const shared = optionsOf('');
   return codecs.every(isContextFree) ? () => shared : optionsOf;

@@ -1,7 +1,6 @@
 import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
-import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import type { SessionCodec } from '../../core/sessionTypes.js';
+import type { ReceivedHello } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
@@ -16,6 +15,7 @@ import type { SessionTransport, TransportUser } from '../../server/session/trans
 import { countFrame } from '../../session/connection.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
+import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
 import { drainHost, giveUpRest } from '../hostDrain.js';
@@ -23,16 +23,9 @@ import type { ConnectionEvent, HostConnection, HostOwner } from '../hostOwner.js
 import { SessionHost } from '../sessionHost.js';
 import type { SessionLoop } from '../sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
+import type { NewClient } from './newClient.js';
+import type { ServedStores } from './servedStores.js';
 import { TokenRenewal, type TokenUser } from './tokenRenewal.js';
-
-/** The handshake of a client that has answered its welcome. */
-export interface Greeting {
-  readonly handshake: ServerHandshake;
-  readonly hello: ReceivedHello;
-  readonly codec: SessionCodec;
-  /** The frame of the welcome. */
-  readonly welcome: string;
-}
 
 /**
  * The session of one client, over one connection after the other: its core with its host, its wire,
@@ -54,7 +47,8 @@ export class ServedSession
   /** The hello of the latest connection, until the core has it. */
   #hello: ReceivedHello | undefined;
   /** The first handshake, until the core has it. */
-  #greeting: Greeting | undefined;
+  #client: NewClient | undefined;
+  readonly #stores: ServedStores | undefined;
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
@@ -65,14 +59,15 @@ export class ServedSession
   #throttle: ClientThrottle | undefined;
   #tokens: TokenRenewal | undefined;
 
-  constructor(transport: SessionTransport, greeting: Greeting, loop: SessionLoop, options: WiresOptions, onEnded: () => void) {
+  constructor(transport: SessionTransport, client: NewClient, loop: SessionLoop, options: WiresOptions, onEnded: () => void) {
     this.transport = transport;
-    this.pid = greeting.hello.pid;
-    this.id = greeting.handshake.id;
-    this.delivery = greeting.hello.delivery;
+    this.pid = client.hello.pid;
+    this.id = client.handshake.id;
+    this.delivery = client.hello.delivery;
     this.#options = options;
     this.#loop = loop;
-    this.#greeting = greeting;
+    this.#client = client;
+    this.#stores = client.stores;
     this.#onEnded = onEnded;
   }
 
@@ -98,18 +93,19 @@ export class ServedSession
     return (outgoing) => new Observable((to) => this.#begin(parts, to, outgoing));
   }
   #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
-    const { handshake, welcome } = this.#greeting as Greeting;
+    const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
     const { isWatched, followsSteps, report, keep, traffic } = parts;
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
-    countFrame(traffic, 'bytesSent', welcome, scheduler.now());
+    if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     this.#host = new SessionHost(this, {
       ...this.#options,
       id: this.id,
       delivery: this.delivery,
       handshake,
+      stores: stores?.writes,
       loop: this.#loop,
       isWatched,
       followsSteps,
@@ -118,6 +114,7 @@ export class ServedSession
       traffic,
     });
     to.add(this);
+    if (stores && welcome === undefined) stores.restore(this.#host);
     this.transport.use(this);
     to.add(outgoing.subscribe(this));
     // The first subscriber is enough: a subscription that stays takes memory.
@@ -155,6 +152,7 @@ export class ServedSession
     // The client does not send messages again when it has received their delayed ack.
     this.#host.flushAcks();
     this.#host.end();
+    this.#stores?.close();
     this.#throttle?.leave();
     this.#tokens?.clear();
     this.#onEnded();
@@ -163,10 +161,24 @@ export class ServedSession
 
   // ---- The connections
 
+  /** The lease on the row of the client; undefined without an inbox. */
+  get lease(): InboxLease | undefined {
+    return this.#stores?.lease;
+  }
+  /** Whether the session ends when all writes of its outbox are answered. */
+  get isEnding(): boolean {
+    return this.#host.core.phase === 'over';
+  }
   /** Returns the code with which a hello is refused; undefined if it is welcome. */
   refusal({ principal }: IncomingConnection, hello: ReceivedHello): CloseCode | undefined {
+    if (this.isEnding) return CloseCode.TRY_AGAIN_LATER;
     // Another principal must not learn that the session exists.
     return this.transport.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
+  }
+  /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
+  proceed(connection: IncomingConnection): void {
+    if (!this.#stores) connection.proceed();
+    else if (!this.#isOver) this.#to.add(this.#stores.restore(this.#host, () => connection.proceed()));
   }
   /** Continues over another connection, whose hello is not refused. */
   takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
@@ -175,15 +187,16 @@ export class ServedSession
   }
   connected(): void {
     const { core, now } = this.#host;
-    const { hello, codec } = this.#greeting ?? {};
+    const client = this.#client;
     const expires = expiryOf(this.transport.latest.principal, this.#options.scheduler);
-    if (hello && codec) core.greeted(hello, codec, now, expires);
-    else core.accept(this.#hello as ReceivedHello, now, expires);
-    this.#greeting = this.#hello = undefined;
+    if (client?.welcome !== undefined) core.greeted(client.hello, client.codec, now, expires);
+    else core.accept(client?.hello ?? (this.#hello as ReceivedHello), now, expires);
+    this.#client = this.#hello = undefined;
     this.#isHelloNext = true;
     this.#host.attach(this);
   }
   disconnected(): void {
+    if (this.#stores) this.#stores.isAgreed = false;
     this.#tokens?.clear();
     this.#host.detach(this);
   }
@@ -198,6 +211,7 @@ export class ServedSession
     this.transport.send(frame);
   }
   close(code?: CloseCode, reason = ''): void {
+    if (this.isEnding) return;
     if (code === undefined) this.transport.finish();
     else this.transport.fail(new ConnectionLostError(code, reason));
   }
@@ -208,13 +222,30 @@ export class ServedSession
   }
   /** Ends the session: the wire completes. */
   failed(error: unknown): void {
-    const [closeCode, reason] = this.transport.endWith(error, this.#isHere);
-    this.report({ kind: 'closed', closeCode, reason });
-    this.report({ kind: 'error', error });
-    this.#to.complete();
+    if (this.#stores && this.isEnding) return;
+    this.onStoreFailing(error);
+    this.#finish(() => this.#to.complete());
   }
   ended(): void {
+    this.#finish(() => this.#to.complete());
+  }
+  /** The outcomes of messages that a store keeps are known when its writes are answered. */
+  #finish(then: () => void): void {
+    if (!this.#stores) {
+      then();
+      return;
+    }
+    this.#host.flushAcks();
+    this.#host.finish(then);
+  }
+  onStoreFailed(): void {
     this.#to.complete();
+  }
+  /** Tells the application and the client why the session ends. */
+  onStoreFailing(error: unknown): void {
+    const [closeCode, reason] = this.transport.endWith(error, this.#stores?.isAgreed ?? this.#isHere);
+    this.report({ kind: 'closed', closeCode, reason });
+    this.report({ kind: 'error', error });
   }
   report(event: SessionEvent): void {
     // The connection may break while the session ends: that is no loss any more.
@@ -245,6 +276,7 @@ export class ServedSession
     this.#host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
   }
   onConnectionEvent(event: ConnectionEvent): void {
+    if (event.kind === 'agreed' && this.#stores) this.#stores.isAgreed = true;
     if (event.kind !== 'auth') return;
     this.#tokens ??= new TokenRenewal(this, this.#options.scheduler);
     this.#tokens.check(event.token, this.transport.latest);
@@ -286,7 +318,8 @@ export class ServedSession
   }
   isDrained(): boolean {
     const { hasLeft, outgoing, incoming } = this.#host.core;
-    return !this.#isHere || (hasLeft && outgoing.isEmpty && incoming.progress.done === incoming.rx);
+    const isIdle = this.#stores?.writes.core.isIdle !== false;
+    return !this.#isHere || (hasLeft && isIdle && outgoing.isEmpty && incoming.progress.done === incoming.rx);
   }
   leave(): void {
     this.transport.vacate();

@@ -1,4 +1,5 @@
-import type { ServerHandshake } from '../../core/serverHandshake.js';
+import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
+import { CloseCode } from '../../link/closeCode.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { createFairEviction, type FairEviction } from '../../server/limits/fairEviction.js';
 
@@ -9,8 +10,12 @@ export interface UnconfirmedClient {
   readonly owner: string | undefined;
   /** Its open connection, which counts against the quota; undefined while the client is away. */
   connection: IncomingConnection | undefined;
-  /** Ends the count of the quota. To be called once. */
+  /**
+   * Ends the count of the quota, and the lease of the inbox, if there is one. To be called once.
+   */
   readonly giveUp: () => void;
+  /** The time at which the client has lost its connection. */
+  awaySince?: number;
 }
 
 /** The maximum number of clients that are away: each takes less than a kilobyte. */
@@ -51,4 +56,21 @@ export class UnconfirmedClients {
   get connections(): readonly IncomingConnection[] {
     return [...this.#clients.values()].flatMap(({ connection }) => connection ?? []);
   }
+}
+
+/**
+ * Returns the code with which the memory of a client refuses a hello.
+ *
+ * @param isShared Whether other servers may have welcomed the client, too: nothing is stored of it.
+ */
+export function refusalIn(
+  { handshake, owner }: UnconfirmedClient,
+  { principal }: IncomingConnection,
+  hello: ReceivedHello,
+  isShared: boolean,
+): CloseCode | undefined {
+  // Checked first: another principal must not learn that the client exists.
+  if (owner !== principal?.id) return CloseCode.FORBIDDEN;
+  const code = handshake.refusal(hello, undefined) as CloseCode | undefined;
+  return code === CloseCode.FORBIDDEN && isShared ? CloseCode.TRY_AGAIN_LATER : code;
 }

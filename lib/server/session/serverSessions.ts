@@ -1,12 +1,13 @@
 import type { Observable } from 'rxjs';
 import type { Message } from '../../message/types.js';
+import type { ClusterServer } from '../../session/serverCluster.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { AnyWire } from '../principal.js';
 import type { Drained } from './drain.js';
 import { Registry, type RegistryOptions } from './registry.js';
 
 /** The sessions of a server. */
-export interface ServerSessions {
+export interface ServerSessions extends ClusterServer {
   /** Emits the wire of a new client. */
   admit(connection: IncomingConnection): Observable<AnyWire>;
   /** Sends a message to each connected client. */

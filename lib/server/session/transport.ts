@@ -6,7 +6,7 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
 import { isFenced } from '../../session/store/isFenced.js';
-import type { OutboxCalls } from '../../session/store/outboxCalls.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
 import { reportUncaught } from '../../internal/reportUncaught.js';
@@ -251,7 +251,7 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
 }
 
 /** Closes an outbox. */
-export function closeStore(store: OutboxCalls): void {
+export function closeStore(store: Pick<OutboxStore, 'close'>): void {
   guard(
     () => store.close(),
     (cause) => reportUncaught(new CallbackError('outbox', cause)),

@@ -1,0 +1,114 @@
+import { catchError, type Observable, type Unsubscribable } from 'rxjs';
+import type { ReceivedHello } from '../../core/serverHandshake.js';
+import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
+import { CallbackError } from '../../errors.js';
+import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
+import { groupOf } from '../../server/session/quota.js';
+import type { RegistryOptions } from '../../server/session/registry.js';
+import { closeStore } from '../../server/session/transport.js';
+import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
+import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import type { SessionHost } from '../sessionHost.js';
+import { fromStored, StoreWrites, type WrittenOutbox } from '../storeWrites.js';
+import { storedClientOf } from './storedClient.js';
+
+type OutboxOptions = Pick<RegistryOptions, 'outbox'>;
+
+/** An outbox of a client, as its session uses it. */
+export interface ServedOutbox extends WrittenOutbox {
+  /** Whether the store keeps anything. */
+  readonly isDurable: boolean;
+  open(hello: Pick<ReceivedHello, 'epoch' | 'n'>): MaybeAsync<OutboxContents>;
+  close(): void;
+}
+
+/** The stored state of a client, and the stores of its session. */
+export interface StoredState {
+  readonly hello: ReceivedHello;
+  /** The `id` of its principal. */
+  readonly owner: string | undefined;
+  readonly inbox: Inbox | undefined;
+  /** The lease on the row of the client; undefined without an inbox. */
+  readonly lease: InboxLease | undefined;
+  readonly row: InboxRecord | undefined;
+  /** Undefined for a new client. */
+  readonly record: ClientRecord | undefined;
+  /** @default the messages to the client are kept in memory */
+  readonly outbox: ServedOutbox | undefined;
+  /** Undefined for a new client: its outbox is opened when it has confirmed its welcome. */
+  readonly contents?: OutboxContents | undefined;
+}
+
+/** The stores of the session of one client. */
+export class ServedStores {
+  readonly writes: StoreWrites;
+  /** The lease on the row of the client; undefined without an inbox. */
+  readonly lease: InboxLease | undefined;
+  /** Whether the handshake of the connection in use is complete. */
+  isAgreed = false;
+  readonly #outbox: ServedOutbox | undefined;
+  /** The state, until the core has it. */
+  #state: StoredState | undefined;
+
+  constructor(state: StoredState) {
+    const { hello, inbox, lease, outbox, owner } = state;
+    this.#state = state;
+    this.#outbox = outbox;
+    this.lease = lease;
+    this.writes = new StoreWrites({
+      inbox,
+      outbox: outbox?.isDurable ? outbox : undefined,
+      recordOf: (record) => storedClientOf(record, owner),
+    });
+    if (lease) this.writes.leases.set(hello.pid, lease);
+  }
+
+  /**
+   * Lets a session continue with the stored state: at once, or when the outbox of a new client is
+   * open. A failure ends the session.
+   *
+   * @param then Called when the client may send frames.
+   */
+  restore(host: SessionHost, then?: () => void): Unsubscribable | undefined {
+    const { hello, row, record, outbox, contents } = this.#state as StoredState;
+    this.#state = undefined;
+    const begin = (opened: OutboxContents | undefined): void => {
+      this.writes.core.onRestored = then;
+      host.answer((core) =>
+        core.restore({ key: hello.pid, record, cursor: row && fromStored(row.cursor), outbox: outbox?.isDurable ? opened : undefined }),
+      );
+    };
+    if (contents ?? !outbox) {
+      begin(contents);
+      return undefined;
+    }
+    return openOutbox(outbox, hello).subscribe({ next: begin, error: (error: unknown) => host.fail(error) });
+  }
+  /** The session has ended. */
+  close(): void {
+    if (this.#outbox) closeStore(this.#outbox);
+  }
+}
+
+/**
+ * Returns the outbox for a client; undefined if the server has none.
+ *
+ * @throws {CallbackError} When `outbox` throws.
+ */
+export function outboxOf({ outbox }: OutboxOptions, { principal, address }: IncomingConnection, pid: string): ServedOutbox | undefined {
+  try {
+    return outbox?.(pid, groupOf(principal?.id, address)) as unknown as ServedOutbox | undefined;
+  } catch (cause) {
+    throw new CallbackError('outbox', cause);
+  }
+}
+
+/** Opens an outbox, unless another server has opened it for a later hello. */
+export function openOutbox(outbox: ServedOutbox, { epoch, n }: ReceivedHello): Observable<OutboxContents> {
+  return asObservable(() => outbox.open({ epoch, n })).pipe(
+    catchError((error: unknown) => {
+      throw storeErrorOf('outbox', error);
+    }),
+  );
+}
