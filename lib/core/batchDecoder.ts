@@ -10,7 +10,8 @@ import type { Body } from './storedTypes.js';
 export class BatchDecoder {
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
-  /** The batch that an asynchronous codec decodes. */
+  /** Whether an asynchronous codec decodes a batch. */
+  isBusy = false;
   #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
   #waiting: Body[] = NONE;
   #waitingSize = 0;
@@ -27,9 +28,6 @@ export class BatchDecoder {
     this.#outputs = outputs;
   }
 
-  get isBusy(): boolean {
-    return this.#decoding !== undefined;
-  }
   /** The number of frames that have arrived and are not read yet. */
   get unread(): number {
     return this.#decoding ? 1 + this.#waiting.length : 0;
@@ -37,6 +35,7 @@ export class BatchDecoder {
   /** The connection has ended. */
   detach(): void {
     this.#decoding = undefined;
+    this.isBusy = false;
     this.#waiting = NONE;
     this.#waitingSize = 0;
   }
@@ -55,6 +54,7 @@ export class BatchDecoder {
       error = reason;
     }
     if (!codec.isAsync) return this.#checked(codec, batch, messages, error);
+    this.isBusy = true;
     this.#decoding = { id: this.#outputs.decode(codec, body, first, count), codec, batch };
     return 'later';
   }
@@ -70,6 +70,7 @@ export class BatchDecoder {
     if (this.#decoding?.id !== id) return undefined;
     const { codec, batch } = this.#decoding;
     this.#decoding = undefined;
+    this.isBusy = false;
     return { batch, messages: this.#checked(codec, batch, messages, error) };
   }
 

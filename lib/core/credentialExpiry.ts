@@ -1,5 +1,12 @@
 import { invalid } from './frameFormat.js';
-import { readToken } from './serverHandshake.js';
+
+/** The maximum length of a token, in characters. */
+const MAX_TOKEN = 8_192;
+
+/** Returns the token of an `auth` frame or of a hello. */
+export function readToken(value: unknown): string {
+  return typeof value === 'string' && value.length <= MAX_TOKEN ? value : invalid('the token is invalid');
+}
 
 /**
  * The credentials of a client: their renewal, and at a server when they expire (protocol,
@@ -10,21 +17,21 @@ export class CredentialExpiry {
   /** Whether a token of the client waits for its answer. */
   #isRenewing = false;
   /** The token of a client, or the answer of a server, that is to be sent. */
-  #frame: string | undefined;
+  frame: string | undefined;
 
   /** A client shows a fresh token. */
   show(token: string): void {
-    this.#frame = JSON.stringify(['auth', token]);
+    this.frame = JSON.stringify(['auth', token]);
   }
   /** @param after The time until the credentials expire, in ms; undefined if they do not expire. */
   begin(after: number | undefined, now: number): void {
     this.at = now + (after ?? Infinity);
     this.#isRenewing = false;
-    this.#frame = undefined;
+    this.frame = undefined;
   }
   end(): void {
     this.at = Infinity;
-    this.#frame = undefined;
+    this.frame = undefined;
   }
   /** Returns the token of a client. */
   read(value: unknown): string {
@@ -36,11 +43,11 @@ export class CredentialExpiry {
   /** The token is valid. */
   renew(after: number | undefined, now: number): void {
     this.begin(after, now);
-    this.#frame = `["auth",${after ?? 0}]`;
+    this.frame = `["auth",${after ?? 0}]`;
   }
-  nextFrame(): string | undefined {
-    const frame = this.#frame;
-    this.#frame = undefined;
+  takeFrame(): string | undefined {
+    const { frame } = this;
+    this.frame = undefined;
     return frame;
   }
 }

@@ -15,6 +15,8 @@ export class Violation extends Error {
 }
 
 /** The close codes of a session (section 9). */
+export const OUTDATED = 4409;
+export const WRONG_TOKEN = 4403;
 export const NO_COMMON_CODEC = 1003;
 export const TRY_AGAIN = 1013;
 export const VIOLATION = 4400;
@@ -103,13 +105,13 @@ export function readBinaryBatch(frame: Uint8Array): ArrivedBatch {
   const at = hasAck ? ACK_HEADER : 0;
   if (frame.length < at + BATCH_HEADER || frame[at] !== BATCH_KIND) invalid('the batch is invalid');
   return checkedBatch({
-    first: readUint64(frame, at + 1),
-    count: readUint16(frame, at + 9),
+    first: readNumber(frame, at + 1, 8),
+    count: readNumber(frame, at + 9, 2),
     body: frame.subarray(at + BATCH_HEADER),
     wait: hasAck ? (frame[13] as number) * WAIT_UNIT : 0,
-    done: hasAck ? wholeNumber(readUint64(frame, 1)) : -1,
-    credit: hasAck ? readUint32(frame, 9) : 0,
-    delay: hasAck ? readUint16(frame, 14) : 0,
+    done: hasAck ? wholeNumber(readNumber(frame, 1, 8)) : -1,
+    credit: hasAck ? readNumber(frame, 9, 4) : 0,
+    delay: hasAck ? readNumber(frame, 14, 2) : 0,
   });
 }
 
@@ -131,20 +133,18 @@ export function ackBatchFrame(first: number, count: number, body: Body, done: nu
   if (typeof body === 'string') return `["ackmsg",${done},${credit},${wait},${delay},${first},${count},${body}]`;
   const frame = allocate(ACK_HEADER + BATCH_HEADER + body.length);
   frame[0] = ACK_BATCH_KIND;
-  writeUint64(frame, 1, done);
-  writeUint32(frame, 9, Math.min(credit, 2 ** 32 - 1));
+  writeNumber(frame, 1, done, 8);
+  writeNumber(frame, 9, Math.min(credit, 2 ** 32 - 1), 4);
   frame[13] = wait;
-  frame[14] = delay >>> 8;
-  frame[15] = delay;
+  writeNumber(frame, 14, delay, 2);
   writeBatch(frame, ACK_HEADER, first, count, body);
   return frame;
 }
 
 function writeBatch(frame: Uint8Array, at: number, first: number, count: number, body: Uint8Array): void {
   frame[at] = BATCH_KIND;
-  writeUint64(frame, at + 1, first);
-  frame[at + 9] = count >>> 8;
-  frame[at + 10] = count;
+  writeNumber(frame, at + 1, first, 8);
+  writeNumber(frame, at + 9, count, 2);
   frame.set(body, at + BATCH_HEADER);
 }
 
@@ -250,16 +250,16 @@ function allocate(size: number): Uint8Array {
   return pool.subarray(poolUsed - size, poolUsed);
 }
 
-function writeUint32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
+/** Writes a number in 8 bytes, or in fewer, the highest first. */
+function writeNumber(bytes: Uint8Array, at: number, value: number, length: number): void {
+  let rest = value;
+  for (let index = at + length - 1; index >= at; index--) {
+    bytes[index] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }
-function writeUint64(bytes: Uint8Array, at: number, value: number): void {
-  writeUint32(bytes, at, Math.floor(value / 2 ** 32));
-  writeUint32(bytes, at + 4, value % 2 ** 32);
+function readNumber(bytes: Uint8Array, at: number, length: number): number {
+  let value = 0;
+  for (let index = at; index < at + length; index++) value = value * 256 + (bytes[index] as number);
+  return value;
 }
-const readUint16 = (bytes: Uint8Array, at: number): number => (bytes[at] as number) * 256 + (bytes[at + 1] as number);
-const readUint32 = (bytes: Uint8Array, at: number): number => readUint16(bytes, at) * 2 ** 16 + readUint16(bytes, at + 2);
-const readUint64 = (bytes: Uint8Array, at: number): number => readUint32(bytes, at) * 2 ** 32 + readUint32(bytes, at + 4);

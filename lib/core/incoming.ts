@@ -206,14 +206,14 @@ export class Incoming {
     if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
     this.isAckOwed = true;
     this.#processedAt = now;
-    this.ackAt = Math.min(this.ackAt, now + this.#wait);
+    if (!this.isAckDue) this.ackAt = Math.min(this.ackAt, now + this.#wait);
   }
   /** Demands that an ack is sent at once. */
   demandAck(): void {
     this.isAckOwed = this.isAckDue = true;
   }
-  tick(now: number): void {
-    if (now < this.ackAt) return;
+  /** The time of the waiting ack has come. */
+  ackDelayed(): void {
     this.ackAt = Infinity;
     this.isAckDue = true;
   }
@@ -247,7 +247,7 @@ export class Incoming {
   /** Returns an ack that travels alone. */
   ackFrame(now: number): string {
     const delay = this.delay(now);
-    const rejected = this.mustCountRejections ? this.#rejected : 0;
+    const rejected = this.#rejected > 0 && this.mustCountRejections ? this.#rejected : 0;
     const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
     return `["ack",${this.acked()},${this.#options.window}${rest}]`;
   }

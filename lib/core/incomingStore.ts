@@ -12,7 +12,7 @@ interface ProcessedMessage {
 }
 
 /** Records that a message is processed, and that this is stored. */
-type Record = (number: number, progress: Progress, now: number, rejection: ReceivedRejection | undefined) => void;
+export type RecordProgress = (number: number, progress: Progress, now: number, rejection: ReceivedRejection | undefined) => void;
 
 /**
  * Stores the progress of {@link Incoming}, together with the effects of the application. There is
@@ -21,7 +21,7 @@ type Record = (number: number, progress: Progress, now: number, rejection: Recei
  */
 export class IncomingStore {
   readonly #outputs: Outputs;
-  readonly #record: Record;
+  readonly #record: RecordProgress;
   #processed: ProcessedMessage[] = NONE;
   #commit: { readonly id: number; readonly group: readonly ProcessedMessage[] } | undefined;
   /**
@@ -30,7 +30,7 @@ export class IncomingStore {
    */
   #alone = 0;
 
-  constructor(outputs: Outputs, record: Record) {
+  constructor(outputs: Outputs, record: RecordProgress) {
     this.#outputs = outputs;
     this.#record = record;
   }
@@ -73,7 +73,13 @@ export class IncomingStore {
     if (group.length > 1) {
       this.#processed = [...group, ...this.#processed];
       this.#alone += group.length;
-    } else if (one) this.#outputs.add({ kind: 'effect-failed', number: one.number, progress: one.progress });
+    } else if (one) this.#outputs.add({ kind: 'effect-failed', number: one.number, progress: one.progress, effect: one.effect });
     return true;
+  }
+  /** Commits nothing more. Returns the effects that may not be stored. */
+  abandon(): readonly unknown[] {
+    const all = [...(this.#commit?.group ?? NONE), ...this.#processed];
+    this.#processed = NONE;
+    return all.map(({ effect }) => effect);
   }
 }

@@ -14,7 +14,7 @@ export class Keepalive {
   /** Whether a ping was sent over this connection. */
   hasPinged = false;
   /** The time of a ping that measures the latency, until the next ack. */
-  #pingedAt: number | undefined;
+  pingedAt: number | undefined;
   /** The number of checks while nothing was in flight. */
   #idleChecks = 0;
   #half = 0;
@@ -29,7 +29,7 @@ export class Keepalive {
   open(deadline: number): void {
     this.checkAt = deadline;
     this.isPingDue = this.hasPinged = false;
-    this.#pingedAt = undefined;
+    this.pingedAt = undefined;
     this.#idleChecks = 0;
   }
   /** Begins after a handshake. */
@@ -50,20 +50,19 @@ export class Keepalive {
     this.#hasAsked = this.isPingDue = true;
   }
   /**
-   * Returns a ping, if one is due.
+   * Returns the ping that is due.
    * @param sent The highest number that was sent over this connection.
    */
-  nextFrame(sent: number): string | undefined {
-    if (!this.isPingDue) return undefined;
+  takeFrame(sent: number): string {
     this.isPingDue = false;
     this.hasPinged = true;
     return `["ping",${sent}]`;
   }
-  /** Takes an ack. Returns the time since the ping that it answers; undefined if there is none. */
-  answered(now: number): number | undefined {
-    const since = this.#pingedAt;
-    this.#pingedAt = undefined;
-    return since === undefined ? undefined : Math.max(0, now - since);
+  /** Takes an ack. Returns the time since the ping that it answers. */
+  answered(now: number): number {
+    const { pingedAt = now } = this;
+    this.pingedAt = undefined;
+    return Math.max(0, now - pingedAt);
   }
   /** How long the other side may be silent. */
   get limit(): number {
@@ -90,7 +89,7 @@ export class Keepalive {
     else this.isPingDue ||= isStuck || this.#quiet >= 2;
     if (measures && !isWaiting && this.#idleChecks++ % 2 === 0) {
       this.isPingDue = true;
-      this.#pingedAt ??= now;
+      this.pingedAt ??= now;
     }
     return true;
   }

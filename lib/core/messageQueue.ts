@@ -44,7 +44,7 @@ export class MessageQueue {
 
   /**
    * Removes and returns the next messages, at most `most`, all for which `isAlike` holds with the
-   * first of them. A message for which `isGone` returns true is left out.
+   * first of them. A message with a `ttl` for which `isGone` returns true is left out.
    */
   take(most: number, isAlike: (message: Message, first: Message) => boolean, isGone: (message: Message) => boolean): Message[] {
     const [head] = this.#putBack;
@@ -60,7 +60,7 @@ export class MessageQueue {
       let count = 0;
       for (const { message } of lane) {
         if (taken.length === most || (taken[0] && !isAlike(message, taken[0]))) break;
-        if (!isGone(message)) taken.push(message);
+        if (message.ttl === undefined || !isGone(message)) taken.push(message);
         count++;
       }
       this.size -= count;

@@ -50,8 +50,9 @@ export class Outgoing {
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
-  /** Whether the application waits for acks. */
+  /** Whether the application waits for acks; and for earlier steps of its messages, too. */
   isWatched = false;
+  followsSteps = false;
   /** Whether the other side has acked something over this connection. */
   hasProgress = false;
   /** Whether nothing with a number may be sent before the first ack of this connection. */
@@ -77,7 +78,8 @@ export class Outgoing {
   /** All messages without an outcome, by id. */
   #pending: Map<string, Message> | undefined;
   #queue: MessageQueue | undefined;
-  #unnumbered: UnnumberedMessages | undefined;
+  /** The messages without numbers, if there were any. */
+  unnumbered: UnnumberedMessages | undefined;
   /** The number of messages that are gone, and whose numbers are still to be assigned. */
   #gone = 0;
   /** The index of the first batch that was not sent over this connection. */
@@ -152,7 +154,7 @@ export class Outgoing {
     pending.set(message.id, message);
     const { maxQueued, overflow } = this.#options;
     const isNumbered = this.#levelOf(message) !== 'at-most-once';
-    const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.#unnumbered ??= new UnnumberedMessages(this, this.#outputs));
+    const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.unnumbered ??= new UnnumberedMessages(this, this.#outputs));
     const dropped = queue.push(message, maxQueued, overflow);
     // The receiver learns how many messages it missed (section 5, rule 2).
     if (dropped && isNumbered && overflow !== 'error') this.#gone++;
@@ -191,7 +193,7 @@ export class Outgoing {
   detach(): void {
     this.hasProgress = false;
     this.#skips = NONE;
-    this.#unnumbered?.detach();
+    this.unnumbered?.detach();
   }
 
   /** Continues over a new connection. */
@@ -277,9 +279,9 @@ export class Outgoing {
 
   // ---- Frames to the other side
 
-  /** Returns the next frame of messages without numbers. */
-  unnumberedFrame(date: number): Body | undefined {
-    return this.#unnumbered?.nextFrame(date);
+  /** Whether messages, or skips, wait to be sent. */
+  get isReady(): boolean {
+    return this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0;
   }
 
   /**
@@ -289,6 +291,7 @@ export class Outgoing {
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
+      if (this.#next >= this.#batches.length && this.#gone === 0 && (this.#queue === undefined || this.#queue.size === 0)) return undefined;
       const batch = this.sendable(date);
       if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
@@ -304,13 +307,16 @@ export class Outgoing {
     if (this.isPaused) return undefined;
     // Without a batch in flight, a message is sent whatever the credit.
     const free = Math.max(this.tail <= this.acked ? 1 : 0, this.#window.limit - this.#last);
-    const batch = this.#batches[this.#next] ?? (this.outbox ? undefined : this.fill(free, date));
-    const hasRoom = batch && (this.tail <= this.acked || this.#window.hasRoom(lastOf(batch), sizeOf(batch)));
-    return hasRoom ? batch : undefined;
+    const known = this.#batches[this.#next];
+    const batch = known ?? (this.outbox ? undefined : this.fill(free, date));
+    if (!batch || (this.tail > this.acked && !this.#window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
+    // Its messages have not expired: they have just got their numbers.
+    if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.#last;
+    return batch;
   }
   took(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
-    const messages = this.isWatched ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    const messages = this.followsSteps ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.#window.took(sizeOf(batch));
@@ -374,7 +380,7 @@ export class Outgoing {
    * 1).
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
-    if (this.#window.isLoaded(this.tail) || this.isWatched || body.length >= LARGE) return 0;
+    if (this.isWatched || body.length >= LARGE || this.#window.isLoaded(this.tail)) return 0;
     return unitsOf(this.#options.ackDelayOf(messages));
   }
 
@@ -390,7 +396,9 @@ export class Outgoing {
   encode(batch: OutgoingBatch): boolean {
     const { codec } = this;
     const body = codec?.isAsync ? undefined : this.encodeNow(batch.messages, batch.first);
+    // The codec may have found out that it is asynchronous.
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
+    else if (body !== undefined && this.fits(body)) batch.body = body;
     else this.#encodedBatch(batch, body);
     return !codec?.isAsync;
   }
@@ -411,7 +419,7 @@ export class Outgoing {
   encoded(id: number, body: Body | undefined): void {
     const encoding = this.#encoding;
     if (encoding?.id !== id) {
-      this.#unnumbered?.encoded(id, body);
+      this.unnumbered?.encoded(id, body);
       return;
     }
     this.#encoding = undefined;
@@ -460,7 +468,7 @@ export class Outgoing {
   /** Takes an ack. */
   acknowledge({ done, credit, delay, rejections }: ArrivedAck, now: number): void {
     if (done > this.sent) invalid('an ack covers unsent messages');
-    this.#rejections.check(rejections);
+    if (rejections > 0) this.#rejections.check(rejections);
     if (done < this.acked) return;
     this.hasProgress ||= done > this.acked;
     let settled = 0;
@@ -469,12 +477,12 @@ export class Outgoing {
       if (batch.first > done) break;
       latency = Math.max(0, now - batch.sentAt - delay);
       this.#settle(batch, done, latency);
-      if (lastOf(batch) > done) break;
+      if (batch.first + batch.count > done + 1) break;
       if (settled++ < this.#next) this.#window.settled(sizeOf(batch));
     }
     if (settled > 0) this.#batches.splice(0, settled);
     this.#next = Math.max(0, this.#next - settled);
-    this.#rejections.acked(done);
+    if (this.#rejections.byNumber) this.#rejections.acked(done);
     this.acked = done;
     this.tail = Math.max(this.tail, done);
     this.isPaused = this.#hasRenumbered = false;
@@ -485,7 +493,7 @@ export class Outgoing {
   #settle({ first, messages }: OutgoingBatch, done: number, latency: number): void {
     const end = Math.min(messages.length, done + 1 - first);
     for (let index = Math.max(0, this.acked + 1 - first); index < end; index++) {
-      const rejection = this.#rejections.of(first + index);
+      const rejection = this.#rejections.byNumber && this.#rejections.of(first + index);
       this.end(messages[index] as Message, rejection?.[1] ?? 'acked', rejection, latency);
     }
   }

@@ -114,7 +114,7 @@ export class OutgoingStore implements OutgoingKeeper {
     return messages.some(({ id }) => this.#kept.has(id) || this.#isBeingStored(id));
   }
   outcomeOf(id: string): Outcome | undefined {
-    if (this.#kept.has(id)) return undefined;
+    if (this.#kept.has(id) || this.#isBeingStored(id)) return undefined;
     return this.#doubtful?.has(id) ? 'in-doubt' : 'closed';
   }
   /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
@@ -156,8 +156,10 @@ export class OutgoingStore implements OutgoingKeeper {
   /**
    * The other side has closed the connection because of a message. Returns whether the client
    * connects again, also if the close code is final.
+   *
+   * @param reason What the sender of a message learns that is given up.
    */
-  blame(): boolean {
+  blame(code: string, reason: string): boolean {
     const { head, acked, last } = this.#outgoing;
     if (!head) return false;
     const { first, messages } = head;
@@ -169,8 +171,9 @@ export class OutgoingStore implements OutgoingKeeper {
     );
     const [message] = left;
     if (typeof blamed !== 'string' || !message) return blamed !== false;
-    this.skip(first + messages.indexOf(message));
-    this.#outgoing.end(message, 'refused');
+    const number = first + messages.indexOf(message);
+    this.skip(number);
+    this.#outgoing.end(message, 'refused', [number, 'refused', code, reason]);
     return true;
   }
 
@@ -290,7 +293,7 @@ export class OutgoingStore implements OutgoingKeeper {
         this.#kept.add(message.id);
         stored.push(message);
       }
-    if (stored.length > 0 && this.#outgoing.isWatched) this.#outputs.add({ kind: 'stored', messages: stored });
+    if (stored.length > 0 && this.#outgoing.followsSteps) this.#outputs.add({ kind: 'stored', messages: stored });
   }
   /**
    * The next owner decides about the messages that the outbox held before. It may find those of a

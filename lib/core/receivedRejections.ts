@@ -6,20 +6,18 @@ import type { RejectionFields } from './storedTypes.js';
  * numbers does.
  */
 export class ReceivedRejections {
-  #byNumber: Map<number, RejectionFields> | undefined;
+  /** Undefined if none has ever arrived. */
+  byNumber: Map<number, RejectionFields> | undefined;
   /** How many have arrived over this connection. */
-  #count = 0;
+  count = 0;
 
   /** Begins a connection. */
   attach(): void {
-    this.#count = 0;
+    this.count = 0;
   }
   /** Begins with other numbers. */
   clear(): void {
-    this.#byNumber = undefined;
-  }
-  of(number: number): RejectionFields | undefined {
-    return this.#byNumber?.get(number);
+    this.byNumber = undefined;
   }
   /**
    * Takes rejections of numbers that are sent and not acked; the first one of a number counts.
@@ -27,19 +25,22 @@ export class ReceivedRejections {
    * @param before How many the other side had sent before these; undefined if it does not count.
    */
   add(rejections: readonly RejectionFields[], before: number | undefined, acked: number, sent: number): void {
-    if (before !== undefined && before > this.#count) throw new Violation(MISSING, 'rejections are missing');
-    this.#count = Math.max(this.#count, (before ?? this.#count) + rejections.length);
+    if (before !== undefined && before > this.count) throw new Violation(MISSING, 'rejections are missing');
+    this.count = Math.max(this.count, (before ?? this.count) + rejections.length);
     for (const rejection of rejections) {
       const [number] = rejection;
-      if (number > acked && number <= sent && !this.#byNumber?.has(number)) (this.#byNumber ??= new Map()).set(number, rejection);
+      if (number > acked && number <= sent && !this.byNumber?.has(number)) (this.byNumber ??= new Map()).set(number, rejection);
     }
+  }
+  of(number: number): RejectionFields | undefined {
+    return this.byNumber?.get(number);
   }
   /** An ack says how many went before it. */
   check(count: number): void {
-    if (count > this.#count) throw new Violation(MISSING, 'rejections are missing');
+    if (count > this.count) throw new Violation(MISSING, 'rejections are missing');
   }
   /** Forgets the numbers that are acked. */
   acked(done: number): void {
-    for (const number of this.#byNumber?.keys() ?? []) if (number <= done) this.#byNumber?.delete(number);
+    if (this.byNumber) for (const number of this.byNumber.keys()) if (number <= done) this.byNumber.delete(number);
   }
 }

@@ -1,12 +1,12 @@
 import type { Delivery } from '../message/types.js';
 import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
-import { invalid, NO_COMMON_CODEC, readControl, wholeNumber } from './frameFormat.js';
+import { readToken } from './credentialExpiry.js';
+import { invalid, NO_COMMON_CODEC, OUTDATED, readControl, wholeNumber, WRONG_TOKEN } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
 import type { ClientRecord } from './storedTypes.js';
 
-/** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
+/** The maximum length of a hello, and of the name of a codec, in characters. */
 const MAX_HELLO = 65_536;
-const MAX_TOKEN = 8_192;
 const MAX_CODEC_NAME = 128;
 const MAX_CODECS = 16;
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
@@ -93,14 +93,6 @@ function readCodecNames(names: unknown): readonly string[] {
   const areNames = isList && names.every((name) => typeof name === 'string' && name.length <= MAX_CODEC_NAME);
   return areNames ? (names as string[]) : invalid('the hello is invalid');
 }
-/** Returns the token of an `auth` frame or of a hello. */
-export function readToken(value: unknown): string {
-  return typeof value === 'string' && value.length <= MAX_TOKEN ? value : invalid('the token is invalid');
-}
-
-export const OUTDATED = 4409;
-export const WRONG_TOKEN = 4403;
-
 /** Returns the code with which a hello is refused; undefined if it is welcome. */
 export function refusalOf(
   record: ClientRecord | undefined,
@@ -129,6 +121,7 @@ interface Unconfirmed {
 
 /** The handshakes of a server with one client. */
 export class ServerHandshake {
+  readonly isServer = true;
   /** The state of its client that the server remembers. */
   record: ClientRecord | undefined;
   /**

@@ -7,11 +7,12 @@ import { Violation, type ArrivedAck, type ArrivedBatch } from './frameFormat.js'
 import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
+import type { OutgoingBatch } from './outgoingBatch.js';
 import type { Progress, ReceivedRejection } from './progress.js';
-import { ServerHandshake, WRONG_TOKEN, type ReceivedHello } from './serverHandshake.js';
+import type { ReceivedHello, ServerHandshake } from './serverHandshake.js';
 import type { SessionStores } from './sessionStores.js';
 import type { Body, ClientRecord, RestoredState, StoreFault } from './storedTypes.js';
-import { Outputs, type SessionCodec, type SessionEffect, type SessionEvent, type SessionOptions } from './sessionTypes.js';
+import { Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
 
 /**
  * - `closed`: there is no connection.
@@ -25,17 +26,19 @@ type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving' | 'over';
 
 /**
  * One side of a session over one connection after the other (docs/protocol.md). It does no IO, and
- * knows no time: inputs are methods, which take the time in ms; `events`, `effects`, `transmit` and
- * `timeout` are its outputs.
+ * knows no time: inputs are methods, which take the time in ms; `outputs`, `transmit` and `timeout`
+ * are its outputs.
  *
- * Its host has one loop: an input, then {@link events}, {@link effects}, and {@link transmit} until
- * there is no frame left, all of it again while there are {@link hasOutputs | any}; then a timer
- * at {@link timeout}. All inputs change the memory at once.
+ * Its host has one loop: an input, then the events and effects of {@link outputs}, and {@link
+ * transmit} until there is no frame left, all of it again while there are outputs; then a timer at
+ * {@link timeout}. All inputs change the memory at once.
  */
 export class SessionCore {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
   readonly keepalive = new Keepalive();
+  /** The events and effects for the host. {@link transmit} makes some, too. */
+  readonly outputs = new Outputs();
   /** The id of the other side. */
   peer = '';
   /** The time before which a client must not return, after a bye. */
@@ -45,7 +48,6 @@ export class SessionCore {
   /** Whether all messages have their outcomes, after the end. */
   isEnded = false;
   readonly #options: SessionOptions;
-  readonly #outputs = new Outputs();
   readonly #decoder: BatchDecoder;
   /** That of a client; a server has none. */
   readonly #identity: ClientIdentity | undefined;
@@ -68,16 +70,16 @@ export class SessionCore {
    *   its session: see {@link greeted}.
    * @param stores If there are any, {@link restore} must follow.
    */
-  constructor(options: SessionOptions, side: ClientIdentity | ServerHandshake = new ServerHandshake(options), stores?: SessionStores) {
+  constructor(options: SessionOptions, side: ClientIdentity | ServerHandshake, stores?: SessionStores) {
     this.#options = options;
     this.#stores = stores;
-    if (side instanceof ServerHandshake) this.#server = side;
+    if (side.isServer) this.#server = side;
     else this.#identity = side;
-    this.outgoing = new Outgoing(options, this.#outputs);
-    this.incoming = new Incoming(options, this.#outputs);
-    this.#decoder = new BatchDecoder(options, this.#outputs);
+    this.outgoing = new Outgoing(options, this.outputs);
+    this.incoming = new Incoming(options, this.outputs);
+    this.#decoder = new BatchDecoder(options, this.outputs);
     if (this.#identity) this.outgoing.codec = options.codecs[0];
-    stores?.join({ outgoing: this.outgoing, incoming: this.incoming, outputs: this.#outputs });
+    stores?.join({ outgoing: this.outgoing, incoming: this.incoming, outputs: this.outputs });
   }
   /** Continues with the stored state. */
   restore(state: RestoredState): void {
@@ -94,18 +96,6 @@ export class SessionCore {
 
   // ---- Outputs
 
-  /** Whether there are events or effects: {@link transmit} makes some, too. */
-  get hasOutputs(): boolean {
-    return !this.#outputs.areEmpty;
-  }
-  /** Takes the events since the last call. */
-  events(): readonly SessionEvent[] {
-    return this.#outputs.takeEvents();
-  }
-  /** Takes the calls of an asynchronous codec since the last call. */
-  effects(): readonly SessionEffect[] {
-    return this.#outputs.takeEffects();
-  }
   /** The time of the next {@link tick}. */
   get timeout(): number {
     if (this.#phase === 'over') return Infinity;
@@ -127,33 +117,50 @@ export class SessionCore {
     return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained && this.#stores?.isIdle !== false;
   }
 
+  /** Whether all messages have their outcomes, and no outcome waits for a write. */
+  get isSettled(): boolean {
+    return this.outgoing.isEmpty && this.#stores?.outbox?.isBusy !== true;
+  }
+
   /**
    * Returns the next frame for the other side; undefined if there is none now. With stores, it
    * decides what is written, too, also without a connection. It takes nothing before all that the
    * frame depends on is stored.
    */
   transmit(now: number, date: number): Body | undefined {
-    if (this.#phase === 'over' || this.#stores?.prepare(date, this.#phase === 'agreed') === false) return undefined;
-    if (this.#phase === 'opened') return this.#greeting();
-    if (this.#phase === 'closed' || this.#phase === 'greeted') return undefined;
-    if (this.#phase === 'agreed' || this.#server) {
-      const frame = this.outgoing.unnumberedFrame(date) ?? this.#nextBatch(now, date);
-      if (frame !== undefined) return frame;
+    const phase = this.#phase;
+    if (phase === 'over' || this.#stores?.prepare(date, phase === 'agreed') === false) return undefined;
+    if (phase === 'opened') return this.#greeting();
+    if (phase === 'closed' || phase === 'greeted') return undefined;
+    const { outgoing, incoming } = this;
+    if (phase === 'agreed' || this.#server) {
+      const batch = outgoing.unnumbered?.nextFrame(date) ?? outgoing.next(now, date);
+      if (batch !== undefined) return typeof batch === 'string' || batch instanceof Uint8Array ? batch : this.#batchFrame(batch, now);
     }
-    if (this.incoming.isAckDue) return this.incoming.rejectFrame(this.outgoing.maxFrame) ?? this.incoming.ackFrame(now);
-    return this.#expiry.nextFrame() ?? this.keepalive.nextFrame(this.outgoing.tail) ?? this.#nextBye();
+    if (incoming.isAckDue) return this.#rejectFrame() ?? incoming.ackFrame(now);
+    if (this.#expiry.frame !== undefined) return this.#expiry.takeFrame();
+    if (this.keepalive.isPingDue) return this.keepalive.takeFrame(outgoing.tail);
+    return this.#byeAfter === undefined ? undefined : this.#nextBye(this.#byeAfter);
+  }
+  /** Whether {@link transmit} may return a frame, or ask for a write. */
+  get isReady(): boolean {
+    const isSendable = this.#phase === 'agreed' || (this.#phase === 'leaving' && this.#server !== undefined);
+    if (this.#stores || this.#phase === 'opened' || (isSendable && this.outgoing.isReady)) return true;
+    return this.incoming.isAckDue || this.#expiry.frame !== undefined || this.keepalive.isPingDue || this.#byeAfter !== undefined;
   }
   #greeting(): string {
     this.#phase = 'greeted';
     if (!this.#identity) return this.#welcome;
     return helloFrame(this.#identity, this.#options, this.#codec, this.incoming.rx, this.incoming.top);
   }
-  #nextBatch(now: number, date: number): Body | undefined {
+  #rejectFrame(): string | undefined {
+    const { incoming } = this;
+    return incoming.progress.rejections.length > 0 ? incoming.rejectFrame(this.outgoing.maxFrame) : undefined;
+  }
+  #batchFrame(batch: OutgoingBatch, now: number): Body {
     const { outgoing, incoming } = this;
-    const batch = outgoing.next(now, date);
-    if (batch === undefined || typeof batch === 'string' || batch instanceof Uint8Array) return batch;
     if (incoming.isAckOwed) {
-      const frame = incoming.rejectFrame(outgoing.maxFrame) ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
+      const frame = this.#rejectFrame() ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
       if (frame !== undefined) return frame;
     }
     outgoing.took(batch, now);
@@ -168,9 +175,9 @@ export class SessionCore {
    * A server says that it stops; messages that have no room yet still follow. A client answers
    * after all that it has sent.
    */
-  #nextBye(): string | undefined {
-    if (this.#byeAfter === undefined || (this.#identity && !this.incoming.isDrained)) return undefined;
-    const frame = `["bye",${this.#byeAfter}]`;
+  #nextBye(after: number): string | undefined {
+    if (this.#identity && !this.incoming.isDrained) return undefined;
+    const frame = `["bye",${after}]`;
     this.#byeAfter = undefined;
     this.#phase = 'leaving';
     return frame;
@@ -230,7 +237,7 @@ export class SessionCore {
     const store = stores.answered(id, fault, now);
     if (!store || !fault) return;
     this.end();
-    this.#outputs.add({ kind: 'store-failed', store, fault });
+    this.outputs.add({ kind: 'store-failed', store, fault });
   }
 
   // ---- Inputs of the connection
@@ -259,7 +266,7 @@ export class SessionCore {
     const refusal = server.refusal(hello, this.#codec);
     const isUnstored = this.#stores?.hasInbox === true && !this.#stores.isStored;
     // Another server may have welcomed a client that this one has not stored.
-    if (refusal !== undefined) return refusal === WRONG_TOKEN && isUnstored ? frames.TRY_AGAIN : refusal;
+    if (refusal !== undefined) return refusal === frames.WRONG_TOKEN && isUnstored ? frames.TRY_AGAIN : refusal;
     const codec = server.codecFor(hello, this.#codec) as SessionCodec;
     this.closed();
     const { rx, top } = this.incoming;
@@ -311,7 +318,7 @@ export class SessionCore {
   /** The time of {@link timeout} has come. */
   tick(now: number): void {
     if (this.#phase === 'over') return;
-    this.incoming.tick(now);
+    if (now >= this.incoming.ackAt) this.incoming.ackDelayed();
     if (now >= this.#expiry.at) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.#phase === 'closed') return;
     if (this.#phase === 'opened' || this.#phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
@@ -321,7 +328,7 @@ export class SessionCore {
 
   #close(code: number, reason: string, isReported = false): void {
     this.closed();
-    this.#outputs.add({ kind: 'close', code, reason, isReported });
+    this.outputs.add({ kind: 'close', code, reason, isReported });
   }
   #fail(error: unknown): void {
     if (!(error instanceof Violation)) throw error;
@@ -334,22 +341,18 @@ export class SessionCore {
     const isText = typeof frame === 'string';
     const ack = isText ? frames.readTextAck(frame) : undefined;
     if (ack) {
-      this.#acked(ack, now);
+      if (this.#phase === 'greeted') this.#confirm(ack.done, now);
+      this.#acknowledge(ack, now);
       return;
     }
     const batch = isText ? frames.readTextBatch(frame) : frames.readBinaryBatch(frame);
     if (batch) this.#arrived(batch, now);
     else this.#control(frames.readControl(frame as string), now);
   }
-  #acked(ack: ArrivedAck, now: number): void {
-    this.#confirm(ack.done, now);
-    this.#acknowledge(ack, now);
-  }
   #acknowledge(ack: ArrivedAck, now: number): void {
     const { outgoing } = this;
     outgoing.acknowledge(ack, now);
-    const latency = this.keepalive.answered(now);
-    if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
+    if (this.keepalive.pingedAt !== undefined) this.outputs.add({ kind: 'latency', latency: this.keepalive.answered(now) });
     // An answer to a ping is progress while no message is in flight (section 9, rule 5).
     outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
   }
@@ -360,7 +363,9 @@ export class SessionCore {
       return;
     }
     if (kind === 'ack') {
-      this.#acked(frames.readAck(a, b, c, this.#countsRejections ? d : 0), now);
+      const ack = frames.readAck(a, b, c, this.#countsRejections ? d : 0);
+      this.#confirm(ack.done, now);
+      this.#acknowledge(ack, now);
       return;
     }
     if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');
@@ -380,18 +385,18 @@ export class SessionCore {
       this.incoming.isAckDue ||= this.incoming.isAckOwed;
     } else if (this.#phase !== 'leaving' || after > 0) frames.invalid('the client sent a bye without a bye of the server');
     this.hasLeft = true;
-    this.#outputs.add({ kind: 'bye', after });
+    this.outputs.add({ kind: 'bye', after });
   }
   #authenticated(value: unknown): void {
-    if (this.#identity) this.#outputs.add({ kind: 'expires', after: frames.wholeNumber(value) });
-    else this.#outputs.add({ kind: 'auth', token: this.#expiry.read(value) });
+    if (this.#identity) this.outputs.add({ kind: 'expires', after: frames.wholeNumber(value) });
+    else this.outputs.add({ kind: 'auth', token: this.#expiry.read(value) });
   }
 
   // ---- Batches of the other side (section 6)
 
   #arrived(batch: ArrivedBatch, now: number): void {
     const { first, done } = batch;
-    this.#confirm(done, now);
+    if (this.#phase === 'greeted') this.#confirm(done, now);
     // The ack is checked before the batch is used, and is applied after it.
     if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
     if (first > 0 && !this.incoming.arrived(batch)) {
@@ -443,14 +448,14 @@ export class SessionCore {
     identity.ticket = welcome.ticket;
     if (!welcome.isResumed) {
       // A session that no ack has confirmed had no messages.
-      if (ticket && identity.hasProgress && !isUnacked) this.#outputs.add({ kind: 'forgotten' });
+      if (ticket && identity.hasProgress && !isUnacked) this.outputs.add({ kind: 'forgotten' });
       if (this.#stores) this.#stores.beginSession(welcome.ticket.sid);
       else this.incoming.begin();
     }
     identity.hasProgress = true;
     this.#agree(welcome, now);
     this.#stores?.keepTicket(welcome.ticket);
-    if (welcome.expires !== undefined) this.#outputs.add({ kind: 'expires', after: welcome.expires });
+    if (welcome.expires !== undefined) this.outputs.add({ kind: 'expires', after: welcome.expires });
   }
 
   /**
@@ -476,6 +481,6 @@ export class SessionCore {
     this.outgoing.attach(agreement);
     this.incoming.attach(agreement);
     this.keepalive.begin(agreement.pingInterval, now);
-    this.#outputs.add({ kind: 'agreed' });
+    this.outputs.add({ kind: 'agreed' });
   }
 }

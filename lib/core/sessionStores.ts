@@ -1,6 +1,6 @@
 import type { Message } from '../message/types.js';
 import { MAX_BATCH } from './frameFormat.js';
-import { IncomingStore } from './incomingStore.js';
+import { IncomingStore, type RecordProgress } from './incomingStore.js';
 import type { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 import { lastOf, skippedBatch, type OutgoingBatch } from './outgoingBatch.js';
@@ -43,6 +43,8 @@ export class SessionStores {
   inbox: IncomingStore | undefined;
   /** Whether the client of a server is stored, or is being stored. */
   isStored = false;
+  /** Called with each message whose progress is stored, instead of {@link Incoming.processed}. */
+  onCommitted: RecordProgress | undefined;
   readonly #options: SessionStoresOptions;
   #parts!: StoredParts;
   #isRestored = false;
@@ -65,7 +67,10 @@ export class SessionStores {
   join(parts: StoredParts): void {
     this.#parts = parts;
     if (!this.hasInbox) return;
-    this.inbox = new IncomingStore(parts.outputs, (...processed) => parts.incoming.processed(...processed));
+    this.inbox = new IncomingStore(parts.outputs, (...processed) => {
+      if (this.onCommitted) this.onCommitted(...processed);
+      else parts.incoming.processed(...processed);
+    });
     parts.incoming.inbox = this.inbox;
   }
 
@@ -134,6 +139,11 @@ export class SessionStores {
   /** Whether a write of the outbox has no answer: the outcomes of its messages are not known. */
   get isWriting(): boolean {
     return this.outbox?.isWriting === true;
+  }
+
+  /** The outbox has lost its data: all of it is written again. */
+  lost(): void {
+    this.outbox?.refitted();
   }
 
   // ---- Calls of the session

@@ -144,7 +144,7 @@ export type SessionEvent =
   /** So many batches of the outbox cannot be read. Their numbers are skipped. */
   | { readonly kind: 'unreadable'; readonly count: number }
   /** The effect of a message has failed alone: the host may process the message again. */
-  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress }
+  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress; readonly effect: unknown }
   /** A store has failed, or has another owner: the session has ended. */
   | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: StoreFault }
   /** The host must close the connection. `isReported`: an earlier event has the error. */
@@ -176,48 +176,44 @@ export type SessionEffect =
 
 /** The events and effects of all parts of a session, in order. */
 export class Outputs {
-  #events: SessionEvent[] = [];
-  #effects: SessionEffect[] = [];
+  /** Those that the host has not taken. */
+  events: SessionEvent[] = NONE;
+  effects: SessionEffect[] = NONE;
   #lastId = 0;
 
   add(event: SessionEvent): void {
-    this.#events.push(event);
+    if (this.events === NONE) this.events = [event];
+    else this.events.push(event);
   }
   /** Asks the host for a call of a codec. Returns the id of the answer. */
   encode(codec: SessionCodec, messages: readonly Message[], first: number): number {
-    const id = ++this.#lastId;
-    this.#effects.push({ kind: 'encode', id, codec, messages, first });
-    return id;
+    return this.#ask({ kind: 'encode', id: ++this.#lastId, codec, messages, first });
   }
   decode(codec: SessionCodec, body: Body, first: number, count: number): number {
-    const id = ++this.#lastId;
-    this.#effects.push({ kind: 'decode', id, codec, body, first, count });
-    return id;
+    return this.#ask({ kind: 'decode', id: ++this.#lastId, codec, body, first, count });
   }
   /** Asks the host for a write of an outbox, or of an inbox. Returns the id of the answer. */
   writeOutbox(write: OutboxWrite): number {
-    const id = ++this.#lastId;
-    this.#effects.push({ kind: 'outbox', id, write });
-    return id;
+    return this.#ask({ kind: 'outbox', id: ++this.#lastId, write });
   }
   writeInbox(write: InboxWrite): number {
-    const id = ++this.#lastId;
-    this.#effects.push({ kind: 'inbox', id, write });
-    return id;
+    return this.#ask({ kind: 'inbox', id: ++this.#lastId, write });
+  }
+  #ask(effect: SessionEffect): number {
+    this.effects = pushed(this.effects, effect);
+    return effect.id;
   }
   get areEmpty(): boolean {
-    return this.#events.length + this.#effects.length === 0;
+    return this.events.length + this.effects.length === 0;
   }
   takeEvents(): readonly SessionEvent[] {
-    if (this.#events.length === 0) return NONE;
-    const events = this.#events;
-    this.#events = [];
+    const { events } = this;
+    this.events = NONE;
     return events;
   }
   takeEffects(): readonly SessionEffect[] {
-    if (this.#effects.length === 0) return NONE;
-    const effects = this.#effects;
-    this.#effects = [];
+    const { effects } = this;
+    this.effects = NONE;
     return effects;
   }
 }

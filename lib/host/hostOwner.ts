@@ -16,10 +16,10 @@ export interface HostConnection {
   readonly isFull?: boolean;
 }
 
-/** An event that concerns the connection, or the stores. The host leaves it to its owner. */
+/** An event that concerns the connection. The host leaves it to its owner. */
 export type ConnectionEvent = Extract<
   SessionEvent,
-  { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' | 'stored' | 'unreadable' | 'effect-failed' | 'store-failed' }
+  { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }
 >;
 
 /** The side of a session that owns a host. */
@@ -44,6 +44,12 @@ export interface HostOwner {
    * @default at once
    */
   processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  /**
+   * Called when a store has failed, or an effect that no handler processes again, and all outcomes
+   * are known: the session has ended.
+   * @default does nothing: the session has no stores
+   */
+  onStoreFailed?(error: unknown): void;
   /** Returns whether a message without a number is delivered. @default each is */
   admits?(): boolean;
 }

@@ -18,6 +18,8 @@ export interface IncomingHost {
   readonly isOver: boolean;
   complain(error: RxwireError): void;
   report(event: ReportedEvent): void;
+  /** A message is processed, or rejected; the inbox stores its outcomes first. */
+  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void;
   /** A message is processed, or rejected. */
   settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
 }
@@ -25,7 +27,7 @@ export interface IncomingHost {
 /** The messages of the other side, from their arrival until they are processed. */
 export class IncomingMessages implements DeliverySession<Progress> {
   /** Whether the session has an inbox, to write the effect of a message. */
-  readonly canWrite = false;
+  readonly canWrite: boolean;
   readonly keep: DeliverySession['keep'];
   /** The number of messages without a number that are not processed. */
   unnumbered = 0;
@@ -35,7 +37,8 @@ export class IncomingMessages implements DeliverySession<Progress> {
   readonly #held: HoldUntilSubscribed<Progress>;
 
   constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
-    this.keep = options.keep;
+    this.canWrite = options.inbox !== undefined;
+    this.keep = keepOf(options);
     this.#host = host;
     this.#options = options;
     this.#held = new HoldUntilSubscribed<Progress>(emit, this, options.window ?? DEFAULTS.window);
@@ -65,9 +68,11 @@ export class IncomingMessages implements DeliverySession<Progress> {
       for (const { onAbandoned } of outcomes) onAbandoned?.();
       return;
     }
-    if (number > 0 && progress) {
-      host.settled(number, progress, rejectionIn(number, outcomes));
+    if (this.canWrite) {
+      host.commit(number, progress ?? host.core.incoming.progress, rejectionIn(number, outcomes), outcomes);
+      return;
     }
+    if (number > 0 && progress) host.settled(number, progress, rejectionIn(number, outcomes));
     for (const { onDone } of outcomes) onDone?.();
   }
   /** Leaves a message unacked: the next session delivers it again. */
@@ -88,4 +93,9 @@ export class IncomingMessages implements DeliverySession<Progress> {
       report: (error) => this.#host.report({ kind: 'error', error }),
     });
   }
+}
+
+/** An inbox may store dead letters together with its progress. */
+function keepOf({ inbox, deadLetters, keep }: EndpointOptions): DeliverySession['keep'] {
+  return inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
 }

@@ -39,16 +39,15 @@ export class OutgoingReporter implements OutgoingMessages {
     return (this.#options.maxQueued ?? DEFAULTS.maxQueued) - this.#outgoing.queued;
   }
 
-  /** Whether receipts have a subscriber. */
-  isWatched(): boolean {
-    return this.#options.isWatched?.() ?? true;
-  }
   /** Reports a message that waits now. One for which there was no room has its outcome already. */
   reportQueued({ id }: Message): void {
-    if (this.isWatched() && this.pending.has(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+    if (this.#outgoing.isPending(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+  }
+  reportStored(messages: readonly Message[]): void {
+    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'stored' } });
   }
   reportSent(messages: readonly Message[]): void {
-    if (this.isWatched()) for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
+    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
   }
   /** Reports the outcome of a message. @param codec The name of the codec. */
   reportOutcome(event: OutcomeEvent, codec: string): void {
@@ -66,7 +65,7 @@ export class OutgoingReporter implements OutgoingMessages {
   /** A failure is reported in any case, another outcome to an application that waits for it. */
   #reportLast(message: Message, receipt: Receipt & { readonly error?: RxwireError }): void {
     const { error } = receipt;
-    if (error || this.isWatched()) this.#report({ kind: 'receipt', receipt });
+    if (error || this.#outgoing.isWatched) this.#report({ kind: 'receipt', receipt });
     if (!error) return;
     this.#report({ kind: 'error', error });
     const { onDead = noop } = this.#options;

@@ -7,16 +7,18 @@ import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
-import type { SessionEvent, SessionOptions } from '../core/sessionTypes.js';
-import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError } from '../errors.js';
+import { NONE, type SessionEvent, type SessionOptions } from '../core/sessionTypes.js';
+import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
+import { byteLength } from '../internal/byteLength.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { countFrame, type ByteCounts } from '../session/connection.js';
-import { checkSize } from '../session/encoding.js';
+import type { ByteCounts } from '../session/connection.js';
+import { sizeError } from '../session/encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { waitIn } from '../session/lifecycle.js';
+import { tellFailed, type Outcome } from '../session/receive/delivery.js';
 import type { Wait } from '../session/serialTask.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
@@ -25,6 +27,7 @@ import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
 import { sessionDefaults } from './sessionDefaults.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
+import type { StoreWrites } from './storeWrites.js';
 
 export interface HostOptions extends EndpointOptions {
   /** The codecs of this side, the best first. */
@@ -35,6 +38,8 @@ export interface HostOptions extends EndpointOptions {
   readonly handshake?: ServerHandshake;
   /** Runs the host. @default a loop of its own */
   readonly loop?: SessionLoop;
+  /** Runs the writes of the session. @default the session has no stores */
+  readonly stores?: StoreWrites | undefined;
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts | undefined;
 }
@@ -56,33 +61,48 @@ export class SessionHost implements CodecUser, LoopTask {
   readonly #owner: HostOwner;
   readonly #options: HostOptions;
   readonly #scheduler: SchedulerLike;
+  readonly #isWatched: () => boolean;
+  readonly #followsSteps: () => boolean;
+  readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
   readonly #loop: SessionLoop;
   isScheduled = false;
+  wakesAt = Infinity;
   soonAt = Infinity;
   laterAt = Infinity;
   /** Ends with the session. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
+  readonly #stores: StoreWrites | undefined;
+  /** Why the session ends, as soon as all outcomes are known. */
+  #failure: unknown;
   #connection: HostConnection | undefined;
   #isDraining = false;
+  /** Whether an effect was answered during the loop. */
+  #hasAnswer = false;
   /** The events that are not handled yet, and the index of the next one. */
-  #events: readonly SessionEvent[] = [];
+  #events: readonly SessionEvent[] = NONE;
   #nextEvent = 0;
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
   constructor(owner: HostOwner, options: HostOptions) {
     const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, microtask } = options;
-    const { loop = new SessionLoop(scheduler, microtask) } = options;
+    const { loop = new SessionLoop(scheduler, microtask), isWatched = always, followsSteps = always } = options;
     this.id = id;
     this.sends = identity ? 'to-server' : 'to-client';
     this.#owner = owner;
     this.#options = options;
     this.#scheduler = scheduler;
     this.#loop = loop;
+    this.#isWatched = isWatched;
+    this.#followsSteps = followsSteps;
+    this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
-    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), handshake ?? identity);
+    this.#stores = options.stores;
+    const side = (handshake ?? identity) as ServerHandshake | ClientIdentity;
+    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), side, this.#stores?.core);
+    if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
   }
@@ -109,13 +129,6 @@ export class SessionHost implements CodecUser, LoopTask {
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
-  /**
-   * Whether all received messages are processed and acked, and all sent ones have their outcomes.
-   */
-  get isIdle(): boolean {
-    const { incoming, outgoing } = this.core;
-    return this.messages.unnumbered === 0 && incoming.isDrained && outgoing.isEmpty;
-  }
   report(event: ReportedEvent): void {
     this.#options.report?.(event);
   }
@@ -134,10 +147,10 @@ export class SessionHost implements CodecUser, LoopTask {
       return;
     }
     this.#checkWatched();
-    if (!core.send(message)) return;
-    this.#reporter.reportQueued(message);
-    if (core.hasOutputs) this.#handleOutputs();
-    this.schedule();
+    if (!core.outgoing.send(message)) return;
+    if (core.outgoing.followsSteps) this.#reporter.reportQueued(message);
+    if (core.outputs.events !== NONE) this.#handleOutputs();
+    if (!this.isScheduled) this.schedule();
   }
 
   /** From now on, requests the ack of each message at once, and the acks that wait. */
@@ -159,6 +172,7 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#connection = undefined;
     this.core.closed();
     this.giveUp();
+    this.#stores?.abandon();
     this.#loop.remove(this);
     this.#life.unsubscribe();
   }
@@ -180,18 +194,23 @@ export class SessionHost implements CodecUser, LoopTask {
   /** Takes a frame of the connection. */
   receive(frame: Frame): void {
     if (!this.#connection) return;
-    const { traffic, maxFrame = DEFAULTS.maxFrame } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, wallTime(this.#scheduler));
-    try {
-      checkSize(frame, maxFrame);
-    } catch (error) {
-      this.closeWith(error as RxwireError);
+    const { core } = this;
+    const now = this.#scheduler.now();
+    const { traffic } = this.#options;
+    if (traffic) {
+      traffic.bytesReceived += typeof frame === 'string' ? byteLength(frame) : frame.length;
+      traffic.activeAt = now;
+    }
+    const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
+    if (tooLarge) {
+      this.closeWith(tooLarge);
       return;
     }
-    this.#checkWatched();
-    this.core.receive(frame, this.#scheduler.now());
-    this.#handleOutputs();
-    this.schedule();
+    if (!core.outgoing.isEmpty) this.#checkWatched();
+    core.receive(frame, now);
+    const { outputs } = core;
+    if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
+    if (!this.isScheduled && (core.isReady || core.timeout < this.wakesAt)) this.schedule();
   }
   /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
   close(): boolean {
@@ -216,11 +235,14 @@ export class SessionHost implements CodecUser, LoopTask {
     const { incoming, outgoing, phase } = this.core;
     const isOpen = phase === 'agreed' || phase === 'leaving';
     while (this.#connection && isOpen && incoming.isAckOwed)
-      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now));
+      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
-  #send(connection: HostConnection, frame: Frame): void {
+  #send(connection: HostConnection, frame: Frame, now: number): void {
     const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, wallTime(this.#scheduler));
+    if (traffic) {
+      traffic.bytesSent += typeof frame === 'string' ? byteLength(frame) : frame.length;
+      traffic.activeAt = now;
+    }
     connection.send(frame);
   }
 
@@ -231,33 +253,39 @@ export class SessionHost implements CodecUser, LoopTask {
     if (!this.isOver) this.#loop.schedule(this);
   }
   /** Runs the loop: handles the outputs of the core, and writes all frames that are due. */
-  run(now = this.now): void {
+  run(now = this.#scheduler.now(), date = wallTime(this.#scheduler)): void {
     if (this.isOver) return;
-    if (now >= this.core.timeout) this.core.tick(now);
+    const { core } = this;
+    const { outputs } = core;
+    if (now >= core.timeout) core.tick(now);
     if (this.#isHandling) {
       this.schedule();
       return;
     }
-    this.#checkWatched();
+    if (!core.outgoing.isEmpty) this.#checkWatched();
     do {
-      this.#handleOutputs();
-      this.#write();
-    } while (this.core.hasOutputs);
-    this.#loop.wake(this, this.core.timeout, now);
+      this.#hasAnswer = false;
+      if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
+      this.#write(now, date);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- an effect may be answered at once
+    } while (outputs.events !== NONE || outputs.effects !== NONE || this.#hasAnswer);
+    const at = core.timeout;
+    if (at < this.wakesAt) this.#loop.wake(this, at, now);
   }
-  #write(): void {
+  /** With stores, the core asks for writes also while there is no connection. */
+  #write(now: number, date: number): void {
     const { core } = this;
-    const now = this.#scheduler.now();
-    const date = wallTime(this.#scheduler);
+    if (!this.#connection && this.#stores) core.transmit(now, date);
     while (this.#connection && this.#connection.isFull !== true) {
       const frame = core.transmit(now, date);
       if (frame === undefined) return;
-      this.#send(this.#connection, frame);
+      this.#send(this.#connection, frame, now);
     }
   }
 
   /** Takes an answer to the core, and its effects. */
   answer(input: (core: SessionCore) => void): void {
+    this.#hasAnswer = true;
     input(this.core);
     this.#handleOutputs();
     this.schedule();
@@ -267,17 +295,20 @@ export class SessionHost implements CodecUser, LoopTask {
    */
   #handleOutputs(): void {
     if (this.#isHandling) return;
+    const { outputs } = this.core;
     this.#isHandling = true;
     try {
       do {
         this.#handleEvents();
-        // A session without stores has no other effects.
-        for (const effect of this.core.effects()) if ('codec' in effect) callCodec(effect, this, this.#wait);
-      } while (this.core.hasOutputs);
+        for (const effect of outputs.takeEffects())
+          if ('codec' in effect) callCodec(effect, this, this.#wait);
+          else this.#stores?.run(effect, this, this.#wait);
+      } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
     }
-    if (this.onEmpty && this.core.outgoing.isEmpty) {
+    if (this.#failure !== undefined && this.core.isEnded) this.#owner.onStoreFailed?.(this.#failure);
+    if (this.onEmpty && this.core.isSettled) {
       const { onEmpty } = this;
       this.onEmpty = undefined;
       onEmpty();
@@ -285,19 +316,23 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** Handles all events in order. A call during another one handles those that it has left. */
   #handleEvents(): void {
-    for (let event = this.#takeEvent(); event; event = this.#takeEvent()) this.#handle(event);
-  }
-  #takeEvent(): SessionEvent | undefined {
-    if (this.#nextEvent >= this.#events.length) {
-      this.#events = this.core.events();
-      this.#nextEvent = 0;
+    const { outputs } = this.core;
+    for (;;) {
+      if (this.#nextEvent >= this.#events.length) {
+        this.#nextEvent = 0;
+        this.#events = outputs.events === NONE ? NONE : outputs.takeEvents();
+        if (this.#events === NONE) return;
+      }
+      this.#handle(this.#events[this.#nextEvent++] as SessionEvent);
     }
-    return this.#events[this.#nextEvent++];
   }
 
   /** The core reports each ack while the application, or the end of the session, waits for it. */
   #checkWatched(): void {
-    this.core.outgoing.isWatched = this.#isDraining || this.#reporter.isWatched();
+    const { outgoing } = this.core;
+    const isWatched = this.#isWatched();
+    outgoing.isWatched = isWatched || this.#isDraining;
+    outgoing.followsSteps = isWatched && this.#followsSteps();
   }
 
   // ---- Events
@@ -315,6 +350,18 @@ export class SessionHost implements CodecUser, LoopTask {
         break;
       case 'outcome':
         this.#reporter.reportOutcome(event, this.codecName);
+        break;
+      case 'stored':
+        this.#reporter.reportStored(event.messages);
+        break;
+      case 'unreadable':
+        for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));
+        break;
+      case 'effect-failed':
+        this.#failEffect(event.effect as readonly Outcome[]);
+        break;
+      case 'store-failed':
+        this.#fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
         break;
       case 'latency':
         this.report(event);
@@ -342,10 +389,27 @@ export class SessionHost implements CodecUser, LoopTask {
     }
   }
 
+  /** Ends the session, as soon as all outcomes are known. */
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.core.end();
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+  /** A handler may process the message again. Without one, the session ends. */
+  #failEffect(outcomes: readonly Outcome[]): void {
+    const { effectError } = this.#stores as StoreWrites;
+    if (!tellFailed(outcomes, effectError)) this.#fail(effectError);
+  }
   #deliver(message: Message, number: number, progress: Progress): void {
     if (number === 0 && this.#owner.admits?.() === false) return;
     if (message.type === 'system.ping') this.#owner.onPing?.(message, number > 0);
     this.messages.deliver(message, number, progress);
+  }
+  /** A message that has arrived is finished, with outcomes that the inbox stores. */
+  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void {
+    this.core.processed(number, progress, this.now, rejection, outcomes.length > 0 ? outcomes : undefined);
+    this.schedule();
   }
   /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
   settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
@@ -353,7 +417,9 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** A message is processed, or rejected: its ack is sent. */
   processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
-    this.core.processed(number, progress, this.now, rejection);
-    this.schedule();
+    this.core.incoming.processed(number, progress, this.#scheduler.now(), rejection);
+    if (!this.isScheduled) this.schedule();
   }
 }
+
+const always = (): boolean => true;

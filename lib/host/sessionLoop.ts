@@ -2,7 +2,6 @@ import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
 import { wallTime } from '../internal/steadyScheduler.js';
-import { createTurn, type Turn } from '../session/turn.js';
 
 /** A session that a {@link SessionLoop} runs. Only the loop writes the fields. */
 export interface LoopTask {
@@ -11,12 +10,16 @@ export interface LoopTask {
   /** The times at which a timer runs the task: a near one, and a later one; Infinity for none. */
   soonAt: number;
   laterAt: number;
+  /** The earliest time that was asked for, before it is rounded. */
+  wakesAt: number;
   /**
    * @param now The time of the scheduler, in ms.
    * @param date The time of day, in ms since the epoch.
    */
   run(now: number, date: number): void;
 }
+
+const resolved = /* @__PURE__ */ Promise.resolve();
 
 /**
  * Longer delays are rounded up to a multiple of this time, so that many sessions share a moment.
@@ -27,7 +30,7 @@ const STEP = 125;
 /** One microtask and one timer for all sessions of a server, or for the one of a client. */
 export class SessionLoop {
   readonly #scheduler: SchedulerLike;
-  readonly #turn: Turn;
+  readonly #microtask: SchedulerLike | undefined;
   readonly #timer: CoalescedTimer;
   #scheduled: LoopTask[] = [];
   /** The tasks that wait for each time. */
@@ -38,7 +41,7 @@ export class SessionLoop {
   /** @param microtask Runs the tasks that are scheduled. @default the end of the microtask */
   constructor(scheduler: SchedulerLike, microtask: SchedulerLike | undefined) {
     this.#scheduler = scheduler;
-    this.#turn = createTurn(microtask, () => this.#runScheduled());
+    this.#microtask = microtask;
     this.#timer = createCoalescedTimer(scheduler, () => this.#runDue());
   }
 
@@ -54,8 +57,10 @@ export class SessionLoop {
   schedule(task: LoopTask): void {
     if (task.isScheduled) return;
     task.isScheduled = true;
-    this.#scheduled.push(task);
-    this.#turn.schedule();
+    if (this.#scheduled.push(task) > 1) return;
+    // Not `queueMicrotask`, which fake timers may replace.
+    if (this.#microtask) this.#microtask.schedule(this.#runScheduled);
+    else void resolved.then(this.#runScheduled);
   }
 
   /**
@@ -63,12 +68,13 @@ export class SessionLoop {
    * runs too early does nothing.
    */
   wake(task: LoopTask, at: number, now: number): void {
-    if (at >= task.soonAt || at >= task.laterAt || at === Infinity) return;
+    if (at >= task.wakesAt) return;
     const isLong = at - now >= LONG;
     const time = isLong ? Math.ceil(at / STEP) * STEP : at;
     this.#remove(task, isLong ? task.laterAt : task.soonAt);
     if (isLong) task.laterAt = time;
     else task.soonAt = time;
+    task.wakesAt = at;
     const tasks = this.#waiting.get(time);
     if (tasks) tasks.add(task);
     else this.#waiting.set(time, new Set([task]));
@@ -79,7 +85,7 @@ export class SessionLoop {
   remove(task: LoopTask): void {
     this.#remove(task, task.soonAt);
     this.#remove(task, task.laterAt);
-    task.soonAt = task.laterAt = Infinity;
+    task.soonAt = task.laterAt = task.wakesAt = Infinity;
     if (this.#waiting.size > 0) return;
     this.#timer.clear();
     this.#nextAt = Infinity;
@@ -94,7 +100,7 @@ export class SessionLoop {
     this.#nextAt = at;
     this.#timer.set(Math.max(0, at - now));
   }
-  #runScheduled(): void {
+  readonly #runScheduled = (): void => {
     const tasks = this.#scheduled;
     this.#scheduled = [];
     const { now, date } = this;
@@ -102,7 +108,7 @@ export class SessionLoop {
       task.isScheduled = false;
       run(task, now, date);
     }
-  }
+  };
   #runDue(): void {
     const { now, date } = this;
     this.#nextAt = Infinity;
@@ -113,6 +119,7 @@ export class SessionLoop {
       for (const task of tasks ?? []) {
         if (task.soonAt === at) task.soonAt = Infinity;
         if (task.laterAt === at) task.laterAt = Infinity;
+        task.wakesAt = Math.min(task.soonAt, task.laterAt);
         run(task, now, date);
       }
     }

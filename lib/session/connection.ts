@@ -2,7 +2,6 @@ import { map, Observable, type SchedulerLike, type Subscriber, type Subscription
 import { ConnectionLostError, ProtocolError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { byteLength } from '../internal/byteLength.js';
-import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES, HELLO_TIMEOUT, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import { heartbeat, noSilence, type HeartbeatOptions, type Silence } from './heartbeat.js';
@@ -12,14 +11,14 @@ import type { Ack, SessionFrame } from './protocol/frames.js';
 export interface ByteCounts {
   bytesSent: number;
   bytesReceived: number;
-  /** The time of the last frame, in ms since the epoch. */
-  lastActivity?: number;
+  /** The time of the last frame, in ms of the clock of the scheduler. */
+  activeAt?: number;
 }
 
-/** Counts the bytes of a frame, and records the time. */
+/** Counts the bytes of a frame, and records the time. @param now That of the scheduler. */
 export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
   counts[direction] += byteLength(frame);
-  counts.lastActivity = now;
+  counts.activeAt = now;
 }
 
 export interface ConnectionOptions extends Pick<HeartbeatOptions, 'ping' | 'woken$'> {
@@ -89,7 +88,7 @@ export class Connection {
 
   send(frame: Frame): void {
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, wallTime(scheduler));
+    if (traffic) countFrame(traffic, 'bytesSent', frame, scheduler.now());
     this.#to.next(frame);
   }
 
@@ -130,7 +129,7 @@ export class Connection {
   hear(frame: Frame): void {
     this.silence.isHeard = true;
     const { traffic, scheduler } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, wallTime(scheduler));
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, scheduler.now());
   }
 
   /**

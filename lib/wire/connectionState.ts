@@ -99,7 +99,8 @@ export interface Traffic {
   messagesReceived: number;
   errors: number;
   latency: number;
-  lastActivity?: number;
+  /** The time of the last frame, in ms of the clock of the scheduler. */
+  activeAt?: number;
 }
 
 export function createTraffic(): Traffic {
@@ -121,7 +122,7 @@ type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemp
 /** How often the counters are read while the state has a subscriber, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
-function now(identity: Identity) {
+function factsOf(identity: Identity) {
   const { id, endpoint, isOffline } = identity;
   return { id, protocol: identity.protocol(), endpoint, ...(isOffline && { isOffline }) };
 }
@@ -160,16 +161,17 @@ export class StateTracker {
   }
 
   snapshot(): ConnectionState {
-    const { lastActivity = this.#createdAt, ...counts } = this.#traffic;
+    const { activeAt = -Infinity, ...counts } = this.#traffic;
+    const now = this.#scheduler.now();
     // A wire that is not connected counts as connected in the future.
-    const uptime = Math.max(0, this.#scheduler.now() - this.#connectedAt);
+    const uptime = Math.max(0, now - this.#connectedAt);
     return {
-      ...now(this.#identity),
+      ...factsOf(this.#identity),
       ...this.#current,
       ...(this.#isOver && { isFinal: true }),
       ...this.#close,
       createdAt: this.#createdAt,
-      lastActivity,
+      lastActivity: Math.max(this.#createdAt, wallTime(this.#scheduler) - (now - activeAt)),
       metrics: { ...counts, uptime },
     };
   }

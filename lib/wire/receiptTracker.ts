@@ -1,17 +1,4 @@
-import {
-  defer,
-  EMPTY,
-  filter,
-  finalize,
-  firstValueFrom,
-  map,
-  of,
-  startWith,
-  Subject,
-  takeWhile,
-  throwIfEmpty,
-  type Observable,
-} from 'rxjs';
+import { defer, Observable, of, type Subscriber } from 'rxjs';
 import { WireClosedError } from '../errors.js';
 import { ignorable } from '../internal/ignorable.js';
 import type { Receipt, ReceiptStatus } from '../message/receipt.js';
@@ -20,91 +7,147 @@ import type { OutgoingMessages } from '../session/sessionEvents.js';
 /** Messages whose last receipt is remembered: this many at least, twice as many at most. */
 const MAX_ENDS = 500;
 
-export type ReceiptTracker = ReturnType<typeof createReceiptTracker>;
+/** A wire, for the tracker of its receipts. */
+export interface TrackedWire {
+  /** Returns the messages of the session, once there is one. */
+  session(): OutgoingMessages | undefined;
+  /** Whether the wire has ended already. */
+  readonly isClosed: boolean;
+  /** The error that has ended the wire. */
+  endCause(): unknown;
+  /** Called with each message that has failed, and whose promise no caller awaits. */
+  ignored(id: string, error: unknown, isLost: boolean): void;
+}
 
-/**
- * Creates the tracker of a wire, which passes receipts to the subscribers of single messages: one
- * lookup in a map for each receipt.
- *
- * @param outgoing Returns the messages of the session, once there is one.
- * @param isClosed Whether the wire has ended already.
- * @param endCause Returns the error that has ended the wire.
- * @param onIgnored Called with each message that has failed, and whose promise no caller awaits.
- */
-export function createReceiptTracker(
-  outgoing: () => OutgoingMessages | undefined,
-  isClosed: boolean,
-  endCause: () => unknown,
-  onIgnored: (id: string, error: unknown, isLost: boolean) => void,
-) {
-  const followers = new Map<string, Subject<Receipt>>();
+/** A caller that waits for the receipts of one message. */
+interface Follower {
+  next(receipt: Receipt, isLast: boolean): void;
+  /** There are no more receipts. */
+  close(): void;
+}
+
+/** Passes receipts to those who follow single messages: one lookup for each receipt. */
+export class ReceiptTracker {
+  readonly #wire: TrackedWire;
+  readonly #followers = new Map<string, Follower[]>();
+  #isClosed: boolean;
   /**
    * The last receipts of the latest messages, from the first call of `state` on. The older half is
    * dropped at once: a Map finds its oldest entry only slowly.
    */
-  let ends: Map<string, Receipt> | undefined;
-  let olderEnds: Map<string, Receipt> | undefined;
+  #ends: Map<string, Receipt> | undefined;
+  #olderEnds: Map<string, Receipt> | undefined;
 
-  const isEnd = ({ id, status, error }: Receipt): boolean => !!error || status === 'acked' || !outgoing()?.pending.has(id);
-  /** Emits the receipts of a message from now on, up to the last one. */
-  const follow = (id: string): Observable<Receipt> =>
-    defer(() => {
-      if (isClosed) return EMPTY;
-      const follower = followers.get(id) ?? new Subject<Receipt>();
-      followers.set(id, follower);
-      return follower.pipe(
-        takeWhile((receipt) => !isEnd(receipt), true),
-        finalize(() => follower.observed || followers.delete(id)),
-      );
-    });
+  constructor(wire: TrackedWire) {
+    this.#wire = wire;
+    this.#isClosed = wire.isClosed;
+  }
 
-  return {
-    isWatched: (): boolean => followers.size > 0 || ends !== undefined,
-    /** Returns how many messages have a subscriber of their receipts. */
-    followed: (): number => followers.size,
-    /** Returns whether the receipts of one message have a subscriber. */
-    isFollowed: (id: string): boolean => followers.has(id),
-    next(receipt: Receipt): void {
-      if (ends && isEnd(receipt)) {
-        if (ends.size >= MAX_ENDS) [ends, olderEnds] = [new Map(), ends];
-        ends.set(receipt.id, receipt);
+  /** Whether receipts are of use. */
+  get isWatched(): boolean {
+    return this.#followers.size > 0 || this.#ends !== undefined;
+  }
+  /** Whether receipts before the last one of a message are of use. */
+  followsSteps = false;
+  /** How many messages have a follower. */
+  get followed(): number {
+    return this.#followers.size;
+  }
+  isFollowed(id: string): boolean {
+    return this.#followers.has(id);
+  }
+
+  next(receipt: Receipt): void {
+    const { id, status, error } = receipt;
+    const followers = this.#followers.get(id);
+    if (!followers && !this.#ends) return;
+    const isLast = !!error || status === 'acked' || this.#wire.session()?.pending.has(id) !== true;
+    if (this.#ends && isLast) {
+      if (this.#ends.size >= MAX_ENDS) [this.#ends, this.#olderEnds] = [new Map(), this.#ends];
+      this.#ends.set(id, receipt);
+    }
+    if (!followers) return;
+    if (isLast) this.#followers.delete(id);
+    // A follower may leave meanwhile.
+    for (const follower of [...followers]) follower.next(receipt, isLast);
+  }
+
+  /**
+   * Resolves with the receipt of this status, or else with the last receipt of a message. Rejects
+   * with its error.
+   */
+  end(id: string, until: ReceiptStatus): Promise<Receipt> {
+    let isLost = false;
+    const end = new Promise<Receipt>((resolve, reject) => {
+      const close = (): void => reject(new WireClosedError(id, this.#wire.endCause()));
+      if (this.#isClosed) {
+        close();
+        return;
       }
-      followers.get(receipt.id)?.next(receipt);
-    },
-    /**
-     * Resolves with the receipt of this status, or else with the last receipt of a message. Rejects
-     * with its error.
-     */
-    end(id: string, until: ReceiptStatus): Promise<Receipt> {
-      let isLost = false;
-      const end$ = follow(id).pipe(
-        filter((receipt) => receipt.status === until || isEnd(receipt)),
-        map((receipt) => {
+      const follower: Follower = {
+        next: (receipt, isLast) => {
+          if (!isLast && receipt.status !== until) return;
+          if (!isLast) this.#leave(id, follower);
           isLost = receipt.status === 'dead';
-          if (receipt.error) throw receipt.error;
-          return receipt;
-        }),
-        throwIfEmpty(() => new WireClosedError(id, endCause())),
-      );
-      return ignorable(firstValueFrom(end$), (error) => onIgnored(id, error, isLost));
-    },
-    /** Emits the state of a message, and then its receipts. */
-    state: (id: string): Observable<Receipt> =>
-      defer(() => {
-        ends ??= new Map();
-        const session = outgoing();
-        if (session?.pending.has(id)) {
-          // O(n) in the number of messages in flight.
-          const [status] = session.inFlight.steps().find(([, messages]) => messages.some((message) => message.id === id)) ?? ['queued'];
-          return follow(id).pipe(startWith<Receipt>({ id, status }));
-        }
-        const end = ends.get(id) ?? olderEnds?.get(id);
-        return end ? of(end) : follow(id);
-      }),
-    /** Completes all: there are no more receipts. */
-    close(): void {
-      isClosed = true;
-      for (const follower of followers.values()) follower.complete();
-    },
-  };
+          if (receipt.error) reject(receipt.error);
+          else resolve(receipt);
+        },
+        close,
+      };
+      this.#follow(id, follower);
+      this.followsSteps ||= until !== 'acked';
+    });
+    return ignorable(end, (error) => this.#wire.ignored(id, error, isLost));
+  }
+
+  /** Emits the state of a message, and then its receipts. */
+  state(id: string): Observable<Receipt> {
+    return defer(() => {
+      this.#ends ??= new Map();
+      this.followsSteps = true;
+      const session = this.#wire.session();
+      const last = this.#ends.get(id) ?? this.#olderEnds?.get(id);
+      if (!session?.pending.has(id)) return last ? of(last) : new Observable<Receipt>((to) => this.#followBy(to, id));
+      // O(n) in the number of messages in flight.
+      const [status] = session.inFlight.steps().find(([, messages]) => messages.some((message) => message.id === id)) ?? ['queued'];
+      return new Observable<Receipt>((to) => {
+        to.next({ id, status });
+        this.#followBy(to, id);
+      });
+    });
+  }
+  #followBy(to: Subscriber<Receipt>, id: string): void {
+    if (this.#isClosed) {
+      to.complete();
+      return;
+    }
+    const follower: Follower = {
+      next(receipt, isLast) {
+        to.next(receipt);
+        if (isLast) to.complete();
+      },
+      close: () => to.complete(),
+    };
+    this.#follow(id, follower);
+    to.add(() => this.#leave(id, follower));
+  }
+
+  #follow(id: string, follower: Follower): void {
+    const followers = this.#followers.get(id);
+    if (followers) followers.push(follower);
+    else this.#followers.set(id, [follower]);
+  }
+  #leave(id: string, follower: Follower): void {
+    const left = this.#followers.get(id)?.filter((other) => other !== follower) ?? [];
+    if (left.length > 0) this.#followers.set(id, left);
+    else this.#followers.delete(id);
+  }
+
+  /** There are no more receipts. */
+  close(): void {
+    this.#isClosed = true;
+    const all = [...this.#followers.values()].flat();
+    this.#followers.clear();
+    for (const follower of all) follower.close();
+  }
 }

@@ -25,7 +25,7 @@ import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatu
 import { createOverflowLosses, isOverflow } from './overflowLosses.js';
 import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { rejectUnreceived } from './unreceived.js';
-import { createReceiptTracker, type ReceiptTracker } from './receiptTracker.js';
+import { ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
 
 /** The parts of a wire that its link uses. */
@@ -36,6 +36,8 @@ export interface WireParts {
   };
   /** Returns whether receipts are of use. */
   readonly isWatched: () => boolean;
+  /** Returns whether receipts of the steps before the last one are of use. */
+  readonly followsSteps: () => boolean;
   readonly traffic: Traffic;
   readonly report: Report;
   /** Stores a message that could not be processed in `deadLetters` of the wire. */
@@ -151,7 +153,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const unreceived = { scheduler, report: (error: RxwireError) => this.report(error) };
     const link = setup.open({
       listening: this.#subscribers,
-      isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched() === true,
+      isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched === true,
+      followsSteps: () => this.#receipts$?.observed || this.#receiptTracker?.followsSteps === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
       keep: (letter) => this.#keep(letter),
@@ -412,12 +415,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   #tracker(): ReceiptTracker {
-    return (this.#receiptTracker ??= createReceiptTracker(
-      () => this.session,
-      this.#isOver,
-      () => this.#endCause,
-      (...ignored) => this.unseen?.ignored(...ignored),
-    ));
+    return (this.#receiptTracker ??= new ReceiptTracker({
+      session: () => this.session,
+      isClosed: this.#isOver,
+      endCause: () => this.#endCause,
+      ignored: (...ignored) => this.unseen?.ignored(...ignored),
+    }));
   }
 
   /** Reports a message that cannot be sent. */
@@ -432,7 +435,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
-    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followed() ?? 0), closeCode === ABANDONED && !failure);
+    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followed ?? 0), closeCode === ABANDONED && !failure);
     this.#isOver = this.#isEnding = true;
     this.#endCause = failure?.error;
     this.#connection?.unsubscribe();

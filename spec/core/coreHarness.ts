@@ -1,5 +1,5 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
-import { readHello, type ServerHandshake } from '../../lib/core/serverHandshake.js';
+import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionCore } from '../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
@@ -42,21 +42,22 @@ export class Side {
   readonly effects: SessionEffect[] = [];
 
   constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake, stores?: SessionStores) {
-    this.core = new SessionCore({ ...OPTIONS, ...options }, side, stores);
-    this.core.outgoing.isWatched = true;
+    const all = { ...OPTIONS, ...options };
+    this.core = new SessionCore(all, side ?? new ServerHandshake(all), stores);
+    this.core.outgoing.isWatched = this.core.outgoing.followsSteps = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
   frames(holds = false): Body[] {
     const frames: Body[] = [];
     do {
-      for (const event of this.core.events()) {
+      for (const event of this.core.outputs.takeEvents()) {
         this.seen.push(event);
         if (event.kind === 'message' && !holds) this.core.processed(event.number, event.progress, this.now);
       }
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);
-      this.effects.push(...this.core.effects());
-    } while (this.core.hasOutputs);
+      this.effects.push(...this.core.outputs.takeEffects());
+    } while (!this.core.outputs.areEmpty);
     return frames;
   }
   send(...ids: readonly string[]): this {

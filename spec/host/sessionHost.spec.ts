@@ -1,7 +1,9 @@
 import { of, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
-import { readHello } from '../../lib/core/serverHandshake.js';
+import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
+import { HostCodec } from '../../lib/host/hostCodec.js';
+import { sessionDefaults } from '../../lib/host/sessionDefaults.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../../lib/host/hostOwner.js';
 import { SessionHost, type HostOptions } from '../../lib/host/sessionHost.js';
 import type { Frame } from '../../lib/link/link.js';
@@ -9,6 +11,17 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { claim } from '../../lib/session/receive/delivery.js';
 import type { SessionEvent } from '../../lib/session/sessionEvents.js';
+
+function handshakeOf(options: Partial<HostOptions>): ServerHandshake {
+  const { codecs = [json()] } = options;
+  const user = { sends: 'to-client', pid: 'p'.repeat(22), maxBody: 1_000_000 } as const;
+  return new ServerHandshake({
+    ...sessionDefaults(options),
+    id: 'server',
+    codecs: codecs.map((codec) => new HostCodec(codec, user)),
+    secret: (length) => 's'.repeat(length),
+  });
+}
 
 /** One side, whose frames wait until {@link exchange} passes them on. */
 class Side implements HostOwner, HostConnection {
@@ -24,7 +37,9 @@ class Side implements HostOwner, HostConnection {
 
   constructor(scheduler: VirtualTimeScheduler, options: Partial<HostOptions> = {}) {
     const microtask = scheduler;
-    this.host = new SessionHost(this, { codecs: [json()], scheduler, microtask, report: (event) => this.events.push(event), ...options });
+    const side = options.identity ? {} : { handshake: handshakeOf(options) };
+    const report = (event: SessionEvent): void => void this.events.push(event);
+    this.host = new SessionHost(this, { codecs: [json()], scheduler, microtask, report, ...side, ...options });
     this.host.messages.open();
   }
   emit(message: Message): void {

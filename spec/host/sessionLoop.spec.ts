@@ -3,6 +3,7 @@ import { SessionLoop, type LoopTask } from '../../lib/host/sessionLoop.js';
 
 class Task implements LoopTask {
   isScheduled = false;
+  wakesAt = Infinity;
   soonAt = Infinity;
   laterAt = Infinity;
   readonly runs: number[] = [];

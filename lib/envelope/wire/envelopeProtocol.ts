@@ -4,7 +4,7 @@ import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { UnsupportedError } from '../../errors.js';
 import { assertAbsent } from '../../internal/assert.js';
-import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
@@ -81,6 +81,6 @@ export function envelopeLink(
 /** Counts the bytes of a link. */
 function counted(traffic: ByteCounts, scheduler: SchedulerLike = steadyScheduler()): Layer<Frame> {
   const count = (direction: 'bytesSent' | 'bytesReceived') =>
-    tap<Frame>((frame) => countFrame(traffic, direction, frame, wallTime(scheduler)));
+    tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));
 }

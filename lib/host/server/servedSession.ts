@@ -15,7 +15,6 @@ import { pongFor } from '../../server/session/systemMessages.js';
 import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
 import { countFrame } from '../../session/connection.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
@@ -101,11 +100,11 @@ export class ServedSession
   #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
     const { handshake, welcome } = this.#greeting as Greeting;
     const { rates, scheduler } = this.#options;
-    const { isWatched, report, keep, traffic } = parts;
+    const { isWatched, followsSteps, report, keep, traffic } = parts;
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
-    countFrame(traffic, 'bytesSent', welcome, wallTime(scheduler));
+    countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     this.#host = new SessionHost(this, {
       ...this.#options,
       id: this.id,
@@ -113,6 +112,7 @@ export class ServedSession
       handshake,
       loop: this.#loop,
       isWatched,
+      followsSteps,
       report,
       keep,
       traffic,
@@ -191,7 +191,7 @@ export class ServedSession
     if (!this.#isHelloNext) this.#host.receive(frame);
     else {
       this.#isHelloNext = false;
-      countFrame(this.#parts.traffic, 'bytesReceived', frame, wallTime(this.#options.scheduler));
+      countFrame(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
   }
   send(frame: Frame): void {

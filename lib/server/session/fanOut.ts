@@ -1,5 +1,4 @@
 import type { SchedulerLike } from 'rxjs';
-import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Codec } from '../../codec/codec.js';
 import type { Frame } from '../../link/link.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
@@ -21,8 +20,6 @@ export interface Parcel {
   readonly ackDelay: number;
   /** When it was sent, by the clock of the scheduler. */
   readonly sentAt: number;
-  /** The same time in ms since the epoch. */
-  readonly date?: number;
 }
 
 interface ParcelOptions {
@@ -117,7 +114,7 @@ function encode(messages: readonly Message[], codec: Codec, own: Delivery, optio
     const body = codec.encode(messages);
     if (!isFrame(body)) return undefined;
     const { scheduler, ackDelay = DEFAULTS.ackDelay } = options;
-    return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now(), date: wallTime(scheduler) };
+    return { messages, body, delivery, ackDelay: ackDelayOf(messages, ackDelay), sentAt: scheduler.now() };
   } catch {
     // The endpoint finds the message that cannot be encoded.
     return undefined;

@@ -1,5 +1,4 @@
 import { Subscription, type Observable, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
-import { wallTime } from '../../internal/steadyScheduler.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import type { Frame } from '../../link/link.js';
 import type { Message } from '../../message/types.js';
@@ -157,7 +156,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
 
   /** Takes a frame of the client. */
   receive(frame: Frame): void {
-    countFrame(this.parts.traffic, 'bytesReceived', frame, wallTime(this.options.scheduler));
+    countFrame(this.parts.traffic, 'bytesReceived', frame, this.options.scheduler.now());
     if (this.#awake) this.#awake.endpoint.receive(frame);
     else {
       this.#silence.isHeard = true;
@@ -165,8 +164,8 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     }
   }
 
-  send(frame: Frame, date = wallTime(this.options.scheduler)): void {
-    countFrame(this.parts.traffic, 'bytesSent', frame, date);
+  send(frame: Frame, now = this.options.scheduler.now()): void {
+    countFrame(this.parts.traffic, 'bytesSent', frame, now);
     this.client.transport.send(frame);
   }
 
@@ -291,10 +290,10 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const { maxFrame = DEFAULTS.maxFrame, window = DEFAULTS.window } = this.options;
     const parcel = burst.parcel(codec, delivery, this.options);
     if (!parcel || !this.#isConnected || this.parts.isWatched()) return false;
-    const { messages, body, ackDelay, date } = parcel;
+    const { messages, body, ackDelay, sentAt } = parcel;
     if (!snapshot.isWithin || body.length * 3 > Math.min(maxFrame, snapshot.limits.maxFrame)) return false;
     if (!isNumbered(parcel.delivery)) {
-      this.send(batchFrame(0, messages.length, body), date);
+      this.send(batchFrame(0, messages.length, body), sentAt);
       return true;
     }
     if (!hasRoom(snapshot, store, parcel)) return false;
@@ -303,7 +302,7 @@ export class ServerSession implements SessionOwner, FanOutMember, TransportUser,
     const { sent, acked, allowance, cursor, lazyAcks } = snapshot;
     const load = { messages: sent - acked, window: allowance.window, bytes: snapshot.bytes, bytesAllowed: allowance.bytes };
     const wait = mayAckWait(frame.length, load) ? ackDelay : 0;
-    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, date);
+    this.send(lazyAcks ? withAck(frame, cursor.done, window, wait, 0) : frame, sentAt);
     return true;
   }
 

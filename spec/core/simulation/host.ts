@@ -1,5 +1,6 @@
 import { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { ClientIdentity } from '../../../lib/core/clientHandshake.js';
+import { ServerHandshake } from '../../../lib/core/serverHandshake.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
@@ -43,7 +44,7 @@ export class CoreHost {
     identity?: ClientIdentity,
     stores?: SessionStores,
   ) {
-    this.core = new SessionCore(options, identity, stores);
+    this.core = new SessionCore(options, identity ?? new ServerHandshake(options), stores);
     this.#clock = clock;
     this.#chance = chance;
     this.#handlers = handlers;
@@ -76,7 +77,7 @@ export class CoreHost {
     const { core } = this;
     const { now } = this.#clock;
     do {
-      for (const event of core.events()) {
+      for (const event of core.outputs.takeEvents()) {
         if (event.kind === 'close') {
           this.send = undefined;
           this.#handlers.close(event.code, event.reason);
@@ -84,9 +85,9 @@ export class CoreHost {
       }
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
       this.#hasAnswers = false;
-      for (const effect of core.effects()) this.#answer(effect);
+      for (const effect of core.outputs.takeEffects()) this.#answer(effect);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
-    } while (core.hasOutputs || this.#hasAnswers);
+    } while (!core.outputs.areEmpty || this.#hasAnswers);
     this.#arm(core.timeout);
   }
   #hasAnswers = false;

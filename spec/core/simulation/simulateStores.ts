@@ -1,7 +1,8 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
+import { OUTDATED, WRONG_TOKEN } from '../../../lib/core/frameFormat.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
-import { OUTDATED, readHello, refusalOf, WRONG_TOKEN, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
+import { readHello, refusalOf, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
 import type { SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
