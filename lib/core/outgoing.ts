@@ -73,6 +73,8 @@ export class Outgoing {
   #batches: OutgoingBatch[] = NONE;
   /** The highest number that is assigned. */
   #last = 0;
+  /** The numbers up to this one were assigned by an earlier owner, who may have sent them. */
+  #restoredLast = 0;
   /** Whether `acked` is the `rx` of a discontinuity, and no ack has come since. */
   #hasRenumbered = false;
   /** All messages without an outcome, by id. */
@@ -178,7 +180,7 @@ export class Outgoing {
    */
   restore({ acked, last, mark, isPaused, skips }: OutboxHead, batches: OutgoingBatch[]): void {
     this.acked = this.tail = acked;
-    this.#last = last;
+    this.#last = this.#restoredLast = last;
     this.sent = Math.max(acked, Math.min(mark, last));
     this.#hasRenumbered = this.isPaused = isPaused;
     this.#batches = batches;
@@ -231,6 +233,8 @@ export class Outgoing {
   #renumber(rx: number, top: number, isFresh: boolean): void {
     const { sent } = this;
     const batches = this.#batches;
+    const restoredTop = Math.min(top, this.#restoredLast);
+    this.#restoredLast = 0;
     this.#batches = NONE;
     this.#encoding = undefined;
     this.#rejections.clear();
@@ -242,7 +246,7 @@ export class Outgoing {
     for (const batch of batches) {
       const { level, first } = batch;
       const messages = batch.messages.filter(({ id }) => this.isPending(id));
-      const mayHaveArrived = lastOf(batch) <= sent || first <= top;
+      const mayHaveArrived = lastOf(batch) <= sent || first <= restoredTop;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
       else if (messages.length > 0)
         this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });

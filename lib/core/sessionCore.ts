@@ -60,6 +60,8 @@ export class SessionCore {
   /** The welcome that a server is to send. */
   #welcome = '';
   #countsRejections = false;
+  /** Whether the host does not know yet that the handshake has ended. */
+  #isAgreementNew = false;
   // Credentials and the bye.
   readonly #expiry = new CredentialExpiry();
   /** The `retryAfter` of a bye that is to be sent; 0 for the answer of a client. */
@@ -130,6 +132,7 @@ export class SessionCore {
   transmit(now: number, date: number): Body | undefined {
     const phase = this.#phase;
     if (phase === 'over' || this.#stores?.prepare(date, phase === 'agreed') === false) return undefined;
+    if (this.#isAgreementNew) this.#tellAgreement();
     if (phase === 'opened') return this.#greeting();
     if (phase === 'closed' || phase === 'greeted') return undefined;
     const { outgoing, incoming } = this;
@@ -299,6 +302,7 @@ export class SessionCore {
   closed(): void {
     if (this.#phase === 'over') return;
     this.#phase = 'closed';
+    this.#isAgreementNew = false;
     this.#expiry.end();
     this.keepalive.stop();
     this.outgoing.detach();
@@ -484,6 +488,12 @@ export class SessionCore {
     this.outgoing.attach(agreement);
     this.incoming.attach(agreement);
     this.keepalive.begin(agreement.pingInterval, now);
+    if (this.#stores) this.#isAgreementNew = true;
+    else this.#tellAgreement();
+  }
+  /** Messages may travel when what the handshake has changed is stored. */
+  #tellAgreement(): void {
+    this.#isAgreementNew = false;
     this.outputs.add({ kind: 'agreed' });
   }
 }

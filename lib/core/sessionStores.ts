@@ -90,7 +90,7 @@ export class SessionStores {
     const contents = outbox ?? { ...EMPTY_OUTBOX, batches: [] };
     const codec = codecs.find(({ name }) => name === contents.codec);
     outgoing.codec = codec ?? outgoing.codec;
-    this.#decode(contents, codec);
+    this.#decode(contents, codec?.own ?? codec);
   }
   #decode(contents: OutboxContents, codec: SessionCodec | undefined): void {
     const restoring: Restoring = { contents, messages: [], ids: new Map() };
@@ -137,6 +137,7 @@ export class SessionStores {
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
     this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
+    if (!outgoing.isEmpty) outputs.add({ kind: 'restored', messages: [...outgoing.pending.values()] });
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
     this.onRestored?.();
   }

@@ -25,6 +25,11 @@ export interface SessionCodec {
    * @default false
    */
   isForgery?(error: unknown): boolean;
+  /**
+   * Reads the batches that this side has encoded, for the next owner of an outbox.
+   * @default this codec
+   */
+  readonly own?: SessionCodec;
   /** The limits of `decode`, which the session sends to the other side. */
   readonly limits?: CodecLimits;
   /** Returns a codec of the same name whose `encode` obeys the limits of the receiver. */
@@ -145,6 +150,8 @@ export type SessionEvent =
   | { readonly kind: 'auth'; readonly token: string }
   /** A server stops, and the client may return after so many ms; or a client has left. */
   | { readonly kind: 'bye'; readonly after: number }
+  /** The messages that an earlier owner of the outbox has left, if there are any. */
+  | { readonly kind: 'restored'; readonly messages: readonly Message[] }
   /** An outbox has stored these messages: they outlive the process. */
   | { readonly kind: 'stored'; readonly messages: readonly Message[] }
   /** So many batches of the outbox cannot be read. Their numbers are skipped. */

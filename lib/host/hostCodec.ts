@@ -65,6 +65,11 @@ export class HostCodec implements SessionCodec {
   get isSealed(): boolean {
     return this.codec.isSealed === true;
   }
+  get own(): SessionCodec {
+    const user = this.#user;
+    const sends = user.sends === 'to-server' ? 'to-client' : 'to-server';
+    return new HostCodec(this.codec, { sends, pid: user.pid, maxBody: user.maxBody });
+  }
   get limits(): CodecLimits {
     return this.codec.limits ?? {};
   }

@@ -356,6 +356,10 @@ export class SessionHost implements CodecUser, LoopTask {
       case 'outcome':
         this.#reporter.reportOutcome(event, this.codecName);
         break;
+      case 'restored':
+        this.#checkWatched();
+        if (this.core.outgoing.followsSteps) event.messages.forEach((message) => this.#reporter.reportQueued(message));
+        break;
       case 'stored':
         this.#reporter.reportStored(event.messages);
         break;
