@@ -75,9 +75,9 @@ export interface Agreement {
 /** The state that a client remembers from one connection to the next. */
 export class ClientIdentity {
   readonly isServer = false;
-  readonly pid: string;
+  pid: string;
   /** How many owners the outbox has had. */
-  readonly epoch: number;
+  epoch: number;
   n = 0;
   ticket: SessionTicket | undefined;
   /** Whether this process knows the `rx` of the session of the ticket. */
@@ -89,6 +89,13 @@ export class ClientIdentity {
   constructor(pid: string, epoch = 1) {
     this.pid = pid;
     this.epoch = epoch;
+    this.isFresh = epoch === 1;
+  }
+  /** The client continues with an outbox that it has opened. */
+  own({ pid, epoch, ticket }: Pick<ClientIdentity, 'pid' | 'epoch' | 'ticket'>): void {
+    this.pid = pid;
+    this.epoch = epoch;
+    this.ticket = ticket;
     this.isFresh = epoch === 1;
   }
 }

@@ -50,8 +50,9 @@ export class Outgoing {
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
-  /** Whether the application waits for acks. */
+  /** Whether the application waits for acks; and for earlier steps of its messages, too. */
   isWatched = false;
+  followsSteps = false;
   /** Whether the other side has acked something over this connection. */
   hasProgress = false;
   /** Whether nothing with a number may be sent before the first ack of this connection. */
@@ -315,7 +316,7 @@ export class Outgoing {
   }
   took(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
-    const messages = this.isWatched ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    const messages = this.followsSteps ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.#window.took(sizeOf(batch));

@@ -117,6 +117,11 @@ export class SessionCore {
     return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained && this.#stores?.isIdle !== false;
   }
 
+  /** Whether all messages have their outcomes, and no outcome waits for a write. */
+  get isSettled(): boolean {
+    return this.outgoing.isEmpty && this.#stores?.outbox?.isBusy !== true;
+  }
+
   /**
    * Returns the next frame for the other side; undefined if there is none now. With stores, it
    * decides what is written, too, also without a connection. It takes nothing before all that the

@@ -16,11 +16,14 @@ import { reconnecting, type ConnectionEnds } from '../session/reconnect.js';
 import type { SessionOptions } from '../session/session.js';
 import { drainHost, giveUpRest } from './hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js';
+import type { RestoredState } from '../core/storedTypes.js';
+import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../link/closeCode.js';
+import type { ClientStores } from './clientStores.js';
 import { SessionHost } from './sessionHost.js';
 
 /**
  * Turns an unreliable link for frames into a reliable link for messages: the client side of a
- * session without stores.
+ * session.
  *
  * @param traffic Counts the bytes that are sent and received.
  * @throws {RangeError} At call time, if a number is out of range.
@@ -30,6 +33,7 @@ export function coreSession(
   codec: Codec | readonly Codec[],
   options: SessionOptions,
   traffic: ByteCounts | undefined,
+  openStores?: () => ClientStores,
 ): Layer<Message, Frame> {
   const { reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ = networkSignals } = options;
   checkOptions('session', options);
@@ -39,30 +43,45 @@ export function coreSession(
 
   return (link) => (outgoing) =>
     new Observable((to) => {
-      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic);
+      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic, openStores?.());
       client.run(outgoing, reconnected(client.over(link), client));
     });
 }
 
 /** The client side of a session, over one connection after the other. */
 class ClientSession implements HostOwner, ConnectionEnds {
-  readonly pid = nanoid(22);
   readonly #to: Subscriber<Message>;
   readonly #options: SessionOptions;
-  readonly #identity = new ClientIdentity(this.pid);
+  readonly #identity = new ClientIdentity(nanoid(22));
   readonly #host: SessionHost;
+  readonly #stores: ClientStores | undefined;
   readonly #life = new Subscription();
+  readonly #wait = waitIn(this.#life);
   readonly #credentials: Credentials;
   /** Whether the server has announced the end of the last connection. */
   #isAnnounced = false;
+  /** Whether the last connection has ended because of a message. */
+  #isBlamed = false;
+  /** Whether the server may have closed it because of a frame. */
+  #mayBlame = false;
   /** Why the session ends, if messages were left. */
   #late: DrainTimeoutError | undefined;
 
-  constructor(to: Subscriber<Message>, codecs: readonly Codec[], options: SessionOptions, traffic: ByteCounts | undefined) {
+  constructor(
+    to: Subscriber<Message>,
+    codecs: readonly Codec[],
+    options: SessionOptions,
+    traffic: ByteCounts | undefined,
+    stores: ClientStores | undefined,
+  ) {
     this.#to = to;
     this.#options = options;
-    this.#credentials = createCredentials(options, { wait: waitIn(this.#life), life: this.#life });
-    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic });
+    this.#stores = stores;
+    this.#credentials = createCredentials(options, { wait: this.#wait, life: this.#life });
+    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic, stores: stores?.writes });
+  }
+  get pid(): string {
+    return this.#identity.pid;
   }
 
   /**
@@ -74,8 +93,9 @@ class ClientSession implements HostOwner, ConnectionEnds {
   run(outgoing: Observable<Message>, connections$: Observable<unknown>): void {
     const [to, host] = [this.#to, this.#host];
     const { listening$ = of(true) } = this.#options;
-    const fail = (error: unknown): void => to.error(this.#late ?? error);
+    const fail = (error: unknown): void => this.onStoreFailed(error);
     const end = { error: fail, complete: () => this.#complete() };
+    const connect = (): void => to.add(connections$.subscribe(end));
     const drain = (): void => {
       to.add(drainHost(host, this.#options, (error) => (this.#late = error)).subscribe(end));
     };
@@ -83,12 +103,29 @@ class ClientSession implements HostOwner, ConnectionEnds {
     // Runs before the connection is closed: the other side does not send messages again when it has
     // received their delayed ack.
     to.add(() => host.flushAcks());
-    to.add(connections$.subscribe(end));
+    if (this.#stores) this.#restore(this.#stores, connect);
+    else connect();
     to.add(outgoing.subscribe({ next: (message) => host.send(message), error: fail, complete: drain }));
     to.add(() => {
       host.end();
       this.#life.unsubscribe();
+      this.#options.outbox?.close();
     });
+  }
+  /** Continues where the former owner of the outbox has stopped. */
+  #restore(stores: ClientStores, connect: () => void): void {
+    const begin = (state: RestoredState): void => {
+      this.#host.answer((core) => core.restore(state));
+      connect();
+    };
+    this.#wait(
+      () => stores.open(this.#identity),
+      begin,
+      (error) => this.#to.error(error),
+    );
+  }
+  onStoreFailed(error: unknown): void {
+    this.#to.error(this.#late ?? error);
   }
   #complete(): void {
     const left = giveUpRest(this.#host);
@@ -104,8 +141,11 @@ class ClientSession implements HostOwner, ConnectionEnds {
   }
   onConnectionEvent(event: ConnectionEvent): void {
     if (event.kind === 'bye') this.#isAnnounced = true;
-    else if (event.kind === 'agreed') this.#credentials.expire(noop, undefined);
-    else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
+    else if (event.kind === 'close') this.#mayBlame = false;
+    else if (event.kind === 'agreed') {
+      this.#mayBlame = true;
+      this.#credentials.expire(noop, undefined);
+    } else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
   }
   #authenticate(token: string): void {
     this.#host.core.authenticate(token);
@@ -118,7 +158,7 @@ class ClientSession implements HostOwner, ConnectionEnds {
    * Returns the delay that a stopping server requests before the client returns, in ms from now.
    */
   readonly pause = (): number => this.#host.core.returnAt - this.#host.now;
-  readonly isBlamed = (): boolean => false;
+  readonly isBlamed = (): boolean => this.#isBlamed;
   readonly isAnnounced = (): boolean => this.#isAnnounced;
 
   /** Opens a connection over a link. Emits once, when the connection has made progress. */
@@ -128,7 +168,7 @@ class ClientSession implements HostOwner, ConnectionEnds {
     const opened$ = new Observable<void>((to) => {
       const host = this.#host;
       let hasEmitted = false;
-      this.#isAnnounced = false;
+      this.#isAnnounced = this.#isBlamed = this.#mayBlame = false;
       return link(frames$).subscribe({
         next: (frame) => {
           host.receive(frame);
@@ -136,11 +176,26 @@ class ClientSession implements HostOwner, ConnectionEnds {
           hasEmitted = true;
           to.next();
         },
-        error: (error: unknown) => to.error(error),
+        error: (error: unknown) => {
+          this.#blame(error);
+          to.error(error);
+        },
         complete: () => to.complete(),
       });
     });
     return this.#credentials.before(opened$);
+  }
+
+  /**
+   * The server may have closed the connection because of a frame: then the client finds out which
+   * message it refuses.
+   */
+  #blame(error: unknown): void {
+    const code = this.#mayBlame && error instanceof ConnectionLostError && error.closeCode;
+    if (code !== MESSAGE_TOO_BIG && code !== BAD_FRAMES) return;
+    const { closeCode, reason } = error as ConnectionLostError;
+    const text = `it has closed the connection with ${closeCode} each time that it received the message${reason && `: ${reason}`}`;
+    this.#host.answer(() => (this.#isBlamed = this.#stores?.writes?.core.outbox?.blame(String(closeCode), text) === true));
   }
 
   /** The link has opened a connection, and takes its frames. */

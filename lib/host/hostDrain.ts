@@ -8,14 +8,17 @@ import type { SessionHost } from './sessionHost.js';
 /** How long the other side may take to close the connection, in ms. */
 const CLOSE_TIMEOUT = 5_000;
 
-/** Gives up the messages that are left, and returns them; `undefined` if there are none. */
+/**
+ * Gives up the messages that are left, except those that an outbox keeps, and returns all of them;
+ * `undefined` if there are none.
+ */
 export function giveUpRest(host: SessionHost): UndeliveredMessages | undefined {
   const { pending } = host.core.outgoing;
   const count = pending.size;
   if (count === 0) return undefined;
   const ids = [...pending.keys()].slice(0, MAX_IDS);
   host.giveUp();
-  return { count, ids, kept: 0 };
+  return { count, ids, kept: pending.size };
 }
 
 /**
@@ -33,7 +36,7 @@ export function drainHost(
     host.drain();
     const empty$ = new Subject<void>();
     host.onEmpty = () => empty$.next();
-    const drained$ = host.core.outgoing.isEmpty ? EMPTY : empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler)));
+    const drained$ = host.core.isSettled ? EMPTY : empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler)));
     const closed$ = defer(() => timer(host.close() ? CLOSE_TIMEOUT : 0, scheduler));
     const settled$ = defer(() => {
       const left = giveUpRest(host);

@@ -9,12 +9,13 @@ import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
 import { NONE, type SessionEvent, type SessionOptions } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
+import { byteLength } from '../internal/byteLength.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { countFrame, type ByteCounts } from '../session/connection.js';
-import { checkSize } from '../session/encoding.js';
+import type { ByteCounts } from '../session/connection.js';
+import { sizeError } from '../session/encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { waitIn } from '../session/lifecycle.js';
 import { tellFailed, type Outcome } from '../session/receive/delivery.js';
@@ -61,6 +62,7 @@ export class SessionHost implements CodecUser, LoopTask {
   readonly #options: HostOptions;
   readonly #scheduler: SchedulerLike;
   readonly #isWatched: () => boolean;
+  readonly #followsSteps: () => boolean;
   readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
   readonly #loop: SessionLoop;
@@ -86,7 +88,7 @@ export class SessionHost implements CodecUser, LoopTask {
 
   constructor(owner: HostOwner, options: HostOptions) {
     const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, microtask } = options;
-    const { loop = new SessionLoop(scheduler, microtask), isWatched = always, maxFrame = DEFAULTS.maxFrame } = options;
+    const { loop = new SessionLoop(scheduler, microtask), isWatched = always, followsSteps = always } = options;
     this.id = id;
     this.sends = identity ? 'to-server' : 'to-client';
     this.#owner = owner;
@@ -94,7 +96,8 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#scheduler = scheduler;
     this.#loop = loop;
     this.#isWatched = isWatched;
-    this.#maxFrame = maxFrame;
+    this.#followsSteps = followsSteps;
+    this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
     this.#stores = options.stores;
     const side = (handshake ?? identity) as ServerHandshake | ClientIdentity;
@@ -146,7 +149,7 @@ export class SessionHost implements CodecUser, LoopTask {
     }
     this.#checkWatched();
     if (!core.outgoing.send(message)) return;
-    if (core.outgoing.isWatched) this.#reporter.reportQueued(message);
+    if (core.outgoing.followsSteps) this.#reporter.reportQueued(message);
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -195,23 +198,20 @@ export class SessionHost implements CodecUser, LoopTask {
     const { core } = this;
     const now = this.#scheduler.now();
     const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, now);
-    if (frame.length * 3 > this.#maxFrame && !this.#hasSize(frame)) return;
+    if (traffic) {
+      traffic.bytesReceived += typeof frame === 'string' ? byteLength(frame) : frame.length;
+      traffic.activeAt = now;
+    }
+    const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
+    if (tooLarge) {
+      this.closeWith(tooLarge);
+      return;
+    }
     if (!core.outgoing.isEmpty) this.#checkWatched();
     core.receive(frame, now);
     const { outputs } = core;
     if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
     if (!this.isScheduled && (core.isReady || core.timeout < this.wakesAt)) this.schedule();
-  }
-  /** Returns whether a frame is within the limit, and closes the connection if it is not. */
-  #hasSize(frame: Frame): boolean {
-    try {
-      checkSize(frame, this.#maxFrame);
-      return true;
-    } catch (error) {
-      this.closeWith(error as RxwireError);
-      return false;
-    }
   }
   /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
   close(): boolean {
@@ -240,7 +240,10 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {
     const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, now);
+    if (traffic) {
+      traffic.bytesSent += typeof frame === 'string' ? byteLength(frame) : frame.length;
+      traffic.activeAt = now;
+    }
     connection.send(frame);
   }
 
@@ -310,7 +313,7 @@ export class SessionHost implements CodecUser, LoopTask {
       this.#onFinished = undefined;
       onFinished();
     }
-    if (this.onEmpty && this.core.outgoing.isEmpty) {
+    if (this.onEmpty && this.core.isSettled) {
       const { onEmpty } = this;
       this.onEmpty = undefined;
       onEmpty();
@@ -331,7 +334,10 @@ export class SessionHost implements CodecUser, LoopTask {
 
   /** The core reports each ack while the application, or the end of the session, waits for it. */
   #checkWatched(): void {
-    this.core.outgoing.isWatched = this.#isDraining || this.#isWatched();
+    const { outgoing } = this.core;
+    const isWatched = this.#isWatched();
+    outgoing.isWatched = isWatched || this.#isDraining;
+    outgoing.followsSteps = isWatched && this.#followsSteps();
   }
 
   // ---- Events
@@ -390,7 +396,7 @@ export class SessionHost implements CodecUser, LoopTask {
 
   /** Ends the session because of an error of its stores. */
   fail(error: unknown): void {
-    if (this.#onFinished) return;
+    if (this.isOver || this.#onFinished) return;
     this.#owner.onStoreFailing?.(error);
     this.core.end();
     this.#connection?.close();

@@ -3,14 +3,15 @@ import { StoreError, type StoreFault } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { durable } from '../session/durability.js';
 import { exclusive, type ExclusiveOptions } from '../session/store/exclusive.js';
-import type { OutboxContents, OutboxStore, StoredBatch } from '../session/store/outboxStore.js';
-import { faultOf, keyOf, recordOf, storeError, takeOver, type Head } from '../session/store/records.js';
+import type { OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../session/store/outboxStore.js';
+import { faultOf, keyOf, recordOf, storeError, takeOver } from '../session/store/records.js';
+import { headOf, type StoredHead } from '../session/store/storedHead.js';
 import { createIndexedDatabase, HEAD_KEY, type IndexedDatabase, type Transaction } from './indexedDatabase.js';
 
 export interface IndexedDbOutboxOptions extends ExclusiveOptions {
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
@@ -18,7 +19,7 @@ const STORE = 'indexeddb';
 
 /**
  * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the
- * browser and a power failure. One tab at a time owns it, as with `exclusive`. Each call is one
+ * browser and a power failure. One tab at a time owns it, as with `exclusive`. Each write is one
  * transaction.
  *
  * If the browser removes the database (storage was cleared, or space was needed), `faults$` reports
@@ -44,12 +45,10 @@ export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = 
 /** The state of an owner. */
 interface Ownership {
   readonly database: IndexedDatabase;
-  head: Head;
+  head: StoredHead;
 }
 
 type ReportFault = (fault: StoreFault) => void;
-type Change = (head: Head) => Head;
-type Writes = (transaction: Transaction) => Promise<unknown>;
 
 function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxBytes'> {
   const faults$ = new Subject<StoreError>();
@@ -57,8 +56,7 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
   let ownership: Ownership | undefined;
 
   const reportFault: ReportFault = (fault) => faults$.next(new StoreError(STORE, fault));
-  const write = (change: Change = unchanged, writes: Writes = noWrites): Observable<void> =>
-    asStoreResult(() => writeAsOwner(ownership, reportFault, change, writes));
+  const write = (change?: OutboxWrite): Observable<void> => asStoreResult(() => writeAsOwner(ownership, reportFault, change));
   /**
    * Recreates a removed database at once, so that the loss is reported before the next write of the
    * owner.
@@ -70,7 +68,7 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
     database?.close();
     database = ownership = undefined;
   };
-  const open = async (): Promise<OutboxContents> => {
+  const open = async (): Promise<OpenedOutbox> => {
     close();
     const opened = (database = createIndexedDatabase(name, ['head', 'batches'], restore));
     const { head, contents, corrupt } = await opened.transact(takeOwnership);
@@ -85,42 +83,33 @@ function databaseStore(name: string): Omit<OutboxStore, 'maxMessages' | 'maxByte
     durability: durable,
     faults$,
     open: () => asStoreResult(open),
-    append: (batches) => write(unchanged, (transaction) => put(transaction, batches)),
-    trim: (acked) =>
-      write(
-        (head) => (acked > head.acked ? { ...head, acked } : head),
-        (transaction) => transaction.objectStore('batches').delete(IDBKeyRange.upperBound(acked)),
-      ),
-    replace: (acked, batches, sent) =>
-      write(
-        (head) => ({ ...head, acked, sent }),
-        (transaction) => Promise.all([transaction.objectStore('batches').clear(), put(transaction, batches)]),
-      ),
-    mark: (sent) => write((head) => ({ ...head, sent })),
-    remember: (ticket) => write((head) => ({ ...head, ticket })),
+    write,
     close,
   };
 }
 
 /**
- * Changes the head and writes more as the owner, unless there is a newer owner. It also works after
- * all data was cleared.
+ * Writes as the owner, unless there is a newer one. It also works after all data was cleared.
+ *
+ * @param change Without it, the latest head is written again.
  */
-async function writeAsOwner(ownership: Ownership | undefined, reportFault: ReportFault, change: Change, writes: Writes): Promise<void> {
+async function writeAsOwner(ownership: Ownership | undefined, reportFault: ReportFault, change: OutboxWrite | undefined): Promise<void> {
   if (!ownership) throw new Error('It is not open.');
   let fault: StoreFault | undefined;
   ownership.head = await ownership.database.transact(async (transaction) => {
-    const heads = transaction.objectStore('head');
+    const [heads, stored] = [transaction.objectStore('head'), transaction.objectStore('batches')];
     const found = await heads.get(HEAD_KEY);
     // Read here, because the earlier transactions have ended only now.
-    const before = ownership.head;
+    const { head: before } = ownership;
     fault = faultOf(found, before);
     if (fault === 'fenced') {
       reportFault(fault);
       throw new StoreError(STORE, fault);
     }
-    const after = change(before);
-    await Promise.all([fault || after !== before ? heads.put(after, HEAD_KEY) : undefined, writes(transaction)]);
+    const { head, batches, replaces }: OutboxWrite = change ?? { head: before, batches: [], replaces: false };
+    const after = headOf(before, head);
+    const removed = replaces ? stored.clear() : after.acked > before.acked && stored.delete(IDBKeyRange.upperBound(after.acked));
+    await Promise.all([removed, put(transaction, batches), heads.put(after, HEAD_KEY)]);
     return after;
   });
   if (fault) reportFault(fault);
@@ -146,14 +135,11 @@ function put(transaction: Transaction, batches: readonly StoredBatch[]): Promise
 
 /** IndexedDB would store the whole buffer of a partial view. */
 function compact(batch: StoredBatch): StoredBatch {
-  const { frame } = batch;
-  return typeof frame === 'string' || frame.length === frame.buffer.byteLength ? batch : { ...batch, frame: frame.slice() };
+  const { body } = batch;
+  return typeof body === 'string' || body.length === body.buffer.byteLength ? batch : { ...batch, body: body.slice() };
 }
 
 /** Runs the work at subscription, and converts its errors to `StoreError`. */
 function asStoreResult<T>(work: () => Promise<T>): Observable<T> {
   return defer(work).pipe(catchError((cause: unknown) => throwError(() => storeError(STORE, cause))));
 }
-
-const unchanged = (head: Head): Head => head;
-const noWrites = (): Promise<void> => Promise.resolve();

@@ -1,9 +1,8 @@
-import { defer, from, Subject, type Observable } from 'rxjs';
+import { defer, Subject } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { durable } from '../session/durability.js';
-import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import type { HelloNumber, OpenedOutbox, OutboxStore } from '../session/store/outboxStore.js';
 import { asOutboxOwner } from '../session/store/asOutboxOwner.js';
-import type { OutboxChange } from './outboxDraft.js';
 import { openOutbox, type OutboxParts, type OutboxWriter } from './natsOutboxWriter.js';
 import { tokenOf } from './subjectStore.js';
 
@@ -27,7 +26,7 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string, group?: s
       writer?.close();
       writer = undefined;
     };
-    const open = async (hello?: HelloNumber): Promise<OutboxContents> => {
+    const open = async (hello?: HelloNumber): Promise<OpenedOutbox> => {
       close();
       const mine = calls;
       const { corrupt, contents, ...opened } = await openOutbox({ ...parts, name: tokenOf(name), group: tokenOf(group) }, hello);
@@ -36,13 +35,6 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string, group?: s
       for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('nats', 'corrupt'));
       return contents;
     };
-    const change = (one: OutboxChange): Observable<void> =>
-      asOutboxOwner(
-        'nats',
-        () => writer,
-        faults$,
-        (owner) => from(owner.write(one)),
-      );
     return {
       isDurable: true,
       durability: durable,
@@ -50,11 +42,7 @@ export function createNatsOutboxes(parts: OutboxParts): (name: string, group?: s
       maxBytes,
       faults$,
       open: (hello) => defer(() => open(hello)),
-      append: (batches) => change({ batches }),
-      trim: (acked) => change({ acked, canWait: true }),
-      replace: (acked, batches, sent) => change({ acked, sent, batches, replaces: true }),
-      mark: (sent) => change({ sent }),
-      remember: (ticket) => change({ ticket }),
+      write: asOutboxOwner('nats', () => writer, faults$),
       close,
     };
   };

@@ -2,10 +2,11 @@ import { nanoid } from 'nanoid';
 import { StoreError } from '../errors.js';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { isEarlier } from '../session/store/isEarlier.js';
-import type { HelloNumber, OutboxContents } from '../session/store/outboxStore.js';
+import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxWrite } from '../session/store/outboxStore.js';
+import { newHead, openedOf } from '../session/store/storedHead.js';
 import type { NodeContext } from './nodeContext.js';
 import { createOldEntries } from './oldEntries.js';
-import { applyChange, type OutboxChange, type OutboxDraft, type OutboxLimits } from './outboxDraft.js';
+import { applyWrite, type OutboxDraft, type OutboxLimits } from './outboxDraft.js';
 import { readOutbox, type StoredOutbox } from './outboxEntries.js';
 import { encodeEntry, partsOf, type NatsOutboxHead } from './outboxEntry.js';
 import type { SubjectStore } from './subjectStore.js';
@@ -13,11 +14,12 @@ import type { SubjectStore } from './subjectStore.js';
 /** The owner of an outbox, until another one opens it. */
 export interface OutboxWriter {
   /**
-   * Stores a change. Changes that arrive during a write share the next one.
+   * Stores a change. Changes that arrive during a write share the next one. A change that only
+   * removes acked batches may wait for another one.
    * @throws {StoreError}
    * Delivered: `fenced` if another owner has opened the outbox, `quota` if there is no room.
    */
-  write(change: OutboxChange): Promise<void>;
+  write(change: OutboxWrite): Promise<void>;
   /**
    * A write in progress may still complete. Changes that wait for another one are given up: they
    * only save room.
@@ -25,10 +27,10 @@ export interface OutboxWriter {
   close(): void;
 }
 
-/** An outbox that its new owner has opened. */
-export interface OpenedOutbox {
+/** An outbox of which this process is the new owner. */
+export interface OwnedOutbox {
   readonly writer: OutboxWriter;
-  readonly contents: OutboxContents;
+  readonly contents: OpenedOutbox;
   /** The number of unreadable entries. */
   readonly corrupt: number;
 }
@@ -48,7 +50,8 @@ export interface OutboxPlace extends OutboxParts {
 }
 
 interface Job {
-  readonly change: OutboxChange;
+  readonly change: OutboxWrite;
+  readonly canWait: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -75,7 +78,7 @@ const NOTHING = new Uint8Array(0);
  * @throws {StoreError} Delivered:
  * `fenced`, if the owner has answered a later hello.
  */
-export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OpenedOutbox> {
+export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OwnedOutbox> {
   const { store, name, group } = place;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { corrupt, ...stored } = await readOutbox(store, name);
@@ -84,19 +87,20 @@ export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefi
     const marker = encodeEntry({ write: nanoid(), index: 0, isLast: true, head, part: NOTHING });
     const seq = await store.append(name, marker, stored.seq, group);
     if (seq === undefined) continue;
-    const { pid, epoch, acked, last, sent, ticket } = head;
     const batches = stored.writes.flatMap((write) => write.batches);
     const writer = createOutboxWriter(place, { ...stored, head, seq });
-    return { writer, contents: { pid, epoch, acked, last, sent, ticket, batches }, corrupt };
+    return { writer, contents: openedOf(head, batches), corrupt };
   }
   throw new StoreError('nats', 'failed', new Error('other nodes opened the outbox at each attempt'));
 }
 
-type OwnedOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
+type WrittenOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
 
-function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace, opened: OwnedOutbox): OutboxWriter {
+function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace, opened: WrittenOutbox): OutboxWriter {
   const { connection, scheduler, timeout } = context;
   let { head, seq, writes } = opened;
+  /** The head of the latest change, which may not be stored yet. */
+  let latest: OutboxHead = head;
   let jobs: Job[] = [];
   let isWriting = false;
   let isClosed = false;
@@ -130,14 +134,7 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
     head = { ...draft.head, start: writes[0]?.seq ?? 0 };
   };
   const storeAll = async (all: readonly Job[]): Promise<void> => {
-    let draft: OutboxDraft = { head, writes, replaces: false, batches: [] };
-    const accepted: Job[] = [];
-    for (const job of all) {
-      const next = applyChange(draft, job.change, limits);
-      if (next) accepted.push(job);
-      else job.reject(new StoreError('nats', 'quota'));
-      draft = next ?? draft;
-    }
+    const { draft, accepted } = applyAll(all, { head, writes, replaces: false, batches: [] }, limits);
     try {
       if (accepted.length > 0) await append(draft);
       for (const { resolve } of accepted) resolve();
@@ -155,7 +152,7 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
     if (isWriting) return;
     isWriting = true;
     timer.clear();
-    for (let must = isDue; must || jobs.some(({ change }) => !change.canWait); must = false) await storeAll(jobs.splice(0));
+    for (let must = isDue; must || jobs.some(({ canWait }) => !canWait); must = false) await storeAll(jobs.splice(0));
     isWriting = false;
     removeOld(isClosed ? 1 : TRIM_AFTER);
     if (jobs.length > 0) timer.set(PATIENCE);
@@ -165,8 +162,10 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
   return {
     write: (change) =>
       new Promise((resolve, reject) => {
-        jobs.push({ change, resolve, reject });
-        if (!change.canWait) void run(false);
+        const canWait = onlyAcks(change, latest);
+        latest = change.head;
+        jobs.push({ change, canWait, resolve, reject });
+        if (!canWait) void run(false);
         else if (!isWriting) timer.set(PATIENCE);
       }),
     close() {
@@ -174,8 +173,8 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
       timer.clear();
       const waiting = jobs;
       jobs = [];
-      for (const { change, resolve, reject } of waiting) {
-        if (change.canWait) resolve();
+      for (const { canWait, resolve, reject } of waiting) {
+        if (canWait) resolve();
         else reject(new StoreError('nats', 'failed', new Error('the outbox was closed')));
       }
       if (!isWriting) removeOld(2);
@@ -183,8 +182,28 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
   };
 }
 
+/** Returns the outbox after the changes for which there is room. The others fail. */
+function applyAll(jobs: readonly Job[], before: OutboxDraft, limits: OutboxLimits): { draft: OutboxDraft; accepted: readonly Job[] } {
+  let draft = before;
+  const accepted = jobs.filter(({ change, reject }) => {
+    const next = applyWrite(draft, change, limits);
+    if (next) draft = next;
+    else reject(new StoreError('nats', 'quota'));
+    return next !== undefined;
+  });
+  return { draft, accepted };
+}
+
 function nextHead({ head, writes }: Pick<StoredOutbox, 'head' | 'writes'>, hello: HelloNumber | undefined): NatsOutboxHead {
   const start = writes[0]?.seq ?? 0;
-  if (!head) return { pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0, ...(hello && { hello }), start };
-  return { ...head, epoch: head.epoch + 1, ...(hello && { hello }), start };
+  if (!head) return { ...newHead(), hello, start };
+  return { ...head, epoch: head.epoch + 1, hello: hello ?? head.hello, start };
+}
+
+/** Returns whether a write does nothing else than raise `acked`. */
+function onlyAcks({ head, batches, replaces }: OutboxWrite, before: OutboxHead): boolean {
+  const { acked, last, mark, skips, isPaused, codec, ticket } = head;
+  const isSame = last === before.last && mark === before.mark && isPaused === before.isPaused && codec === before.codec;
+  const left = before.skips.filter((number) => number > acked);
+  return batches.length === 0 && !replaces && isSame && ticket === before.ticket && skips.join() === left.join();
 }

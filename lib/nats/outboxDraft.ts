@@ -1,25 +1,13 @@
-import { isSkip } from '../session/store/isSkip.js';
-import type { StoredBatch, Ticket } from '../session/store/outboxStore.js';
+import type { OutboxWrite, StoredBatch } from '../session/store/outboxStore.js';
+import { headOf } from '../session/store/storedHead.js';
 import type { StoredWrite } from './outboxEntries.js';
 import type { NatsOutboxHead } from './outboxEntry.js';
 
 export interface OutboxLimits {
   /** The maximum number of messages of an outbox. */
   readonly maxMessages: number;
-  /** The maximum size of the frames of an outbox, in bytes. */
+  /** The maximum size of the batches of an outbox, in bytes. */
   readonly maxBytes: number;
-}
-
-/** A change of an outbox: fields of its head, and batches that are added. */
-export interface OutboxChange {
-  readonly acked?: number;
-  readonly sent?: number;
-  readonly ticket?: Ticket;
-  readonly batches?: readonly StoredBatch[];
-  /** Whether the batches replace all earlier ones. */
-  readonly replaces?: boolean;
-  /** Whether the change may wait for another one. */
-  readonly canWait?: boolean;
 }
 
 interface Usage {
@@ -40,27 +28,18 @@ export interface OutboxDraft {
   readonly batches: readonly StoredBatch[];
 }
 
-/** Returns the outbox after one more change; `undefined` if there is no room for its batches. */
-export function applyChange(draft: OutboxDraft, change: OutboxChange, limits: OutboxLimits): OutboxDraft | undefined {
-  const { acked, sent, ticket, batches: more = [], replaces = false } = change;
-  const base = replaces ? { ...draft, writes: [], replaces, batches: [] } : draft;
-  const batches = [...base.batches, ...more];
-  const { head } = draft;
-  const isFull = more.length > 0 && !hasRoom([...base.writes.flatMap((write) => write.batches), ...batches], limits);
-  if (isFull) return undefined;
-  return {
-    ...base,
-    batches,
-    writes: acked === undefined ? base.writes : base.writes.filter((write) => write.batches.some((batch) => lastOf(batch) > acked)),
-    head: {
-      ...head,
-      // Only a change that replaces all may go back.
-      acked: replaces ? (acked ?? 0) : Math.max(head.acked, acked ?? 0),
-      sent: sent ?? head.sent,
-      last: Math.max(replaces ? (acked ?? 0) : head.last, ...more.map(lastOf)),
-      ticket: ticket ?? head.ticket,
-    },
+/** Returns the outbox after one more write; `undefined` if there is no room for its batches. */
+export function applyWrite(draft: OutboxDraft, change: OutboxWrite, limits: OutboxLimits): OutboxDraft | undefined {
+  const { acked } = change.head;
+  const { writes, batches, replaces } = change.replaces ? { writes: [], batches: [], replaces: true } : draft;
+  const next: OutboxDraft = {
+    head: { ...headOf(draft.head, change.head), start: draft.head.start },
+    writes: writes.filter((write) => write.batches.some((batch) => lastOf(batch) > acked)),
+    replaces,
+    batches: [...batches, ...change.batches],
   };
+  const all = [...next.writes.flatMap((write) => write.batches), ...next.batches];
+  return change.batches.length > 0 && !hasRoom(all, limits) ? undefined : next;
 }
 
 function hasRoom(batches: readonly StoredBatch[], { maxMessages, maxBytes }: OutboxLimits): boolean {
@@ -68,8 +47,8 @@ function hasRoom(batches: readonly StoredBatch[], { maxMessages, maxBytes }: Out
   return messages <= maxMessages && bytes <= maxBytes;
 }
 
-function addUsage({ messages, bytes }: Usage, batch: StoredBatch): Usage {
-  return { messages: messages + (isSkip(batch) ? 0 : batch.count), bytes: bytes + Buffer.byteLength(batch.frame) };
+function addUsage({ messages, bytes }: Usage, { count, body }: StoredBatch): Usage {
+  return { messages: messages + (body.length > 0 ? count : 0), bytes: bytes + Buffer.byteLength(body) };
 }
 
 function lastOf({ first, count }: StoredBatch): number {

@@ -1,9 +1,9 @@
 import { Packr } from 'msgpackr';
-import { isOutboxState, type OutboxState } from '../session/store/outboxState.js';
-import type { StoredBatch } from '../session/store/outboxStore.js';
+import type { OutboxWrite, StoredBatch } from '../session/store/outboxStore.js';
+import { isNumber, readHead, type StoredHead } from '../session/store/storedHead.js';
 
-/** The state of an outbox. Each entry has it: the latest one counts. */
-export interface NatsOutboxHead extends OutboxState {
+/** The head of an outbox. Each entry has it: the latest one counts. */
+export interface NatsOutboxHead extends StoredHead {
   /**
    * The sequence number of the first entry whose batches count; 0 if none do; `here` for the entry
    * itself.
@@ -11,12 +11,8 @@ export interface NatsOutboxHead extends OutboxState {
   readonly start: number | 'here';
 }
 
-/** The batches of one write. */
-export interface OutboxWrite {
-  /** Whether the batches replace all earlier ones. */
-  readonly replaces: boolean;
-  readonly batches: readonly StoredBatch[];
-}
+/** The batches of one write, without the head. */
+export type EntryBatches = Pick<OutboxWrite, 'replaces' | 'batches'>;
 
 /**
  * A part of a write: a write that is larger than a message of NATS has several entries, and counts
@@ -42,22 +38,23 @@ export function encodeEntry({ write, index, isLast, head, part }: OutboxEntry): 
 export function decodeEntry(data: Uint8Array): OutboxEntry | undefined {
   const [write, index, isLast, head, part] = unpackList(data) ?? [];
   const isEntry = typeof write === 'string' && Number.isSafeInteger(index) && typeof isLast === 'boolean' && part instanceof Uint8Array;
-  return isEntry && isHead(head) ? { write, index: index as number, isLast, head, part } : undefined;
+  const found = readNatsHead(head);
+  return isEntry && found ? { write, index: index as number, isLast, head: found, part } : undefined;
 }
 
 /**
  * Returns the parts of a write, each of which has `limit` bytes at most. A write without batches
  * has one part without bytes.
  */
-export function partsOf({ replaces, batches }: OutboxWrite, limit: number): readonly Uint8Array[] {
+export function partsOf({ replaces, batches }: EntryBatches, limit: number): readonly Uint8Array[] {
   if (!replaces && batches.length === 0) return [NOTHING];
-  const fields = batches.map(({ first, count, delivery, frame }) => [first, count, delivery === 'exactly-once', frame]);
+  const fields = batches.map(({ first, count, level, body }) => [first, count, level === 'exactly-once', body]);
   const whole = packr.pack([replaces, fields]);
   return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) => whole.subarray(index * limit, (index + 1) * limit));
 }
 
 /** Returns the write that has these parts; `undefined` if they are none. */
-export function writeOf(parts: readonly Uint8Array[]): OutboxWrite | undefined {
+export function writeOf(parts: readonly Uint8Array[]): EntryBatches | undefined {
   const whole = Buffer.concat(parts);
   if (whole.length === 0) return { replaces: false, batches: [] };
   const [replaces, fields] = unpackList(whole) ?? [];
@@ -68,11 +65,11 @@ export function writeOf(parts: readonly Uint8Array[]): OutboxWrite | undefined {
 
 function batchOf(fields: unknown): StoredBatch | undefined {
   if (!Array.isArray(fields)) return undefined;
-  const [first, count, isExactlyOnce, frame] = fields as unknown[];
+  const [first, count, isExactlyOnce, body] = fields as unknown[];
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count)) return undefined;
-  if (typeof frame !== 'string' && !(frame instanceof Uint8Array)) return undefined;
-  const delivery = isExactlyOnce === true ? 'exactly-once' : 'at-least-once';
-  return { first: first as number, count: count as number, frame: typeof frame === 'string' ? frame : new Uint8Array(frame), delivery };
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) return undefined;
+  const level = isExactlyOnce === true ? 'exactly-once' : 'at-least-once';
+  return { first: first as number, count: count as number, body: typeof body === 'string' ? body : new Uint8Array(body), level };
 }
 
 function unpackList(data: Uint8Array): readonly unknown[] | undefined {
@@ -84,8 +81,8 @@ function unpackList(data: Uint8Array): readonly unknown[] | undefined {
   }
 }
 
-function isHead(value: unknown): value is NatsOutboxHead {
-  if (!isOutboxState(value)) return false;
-  const { start } = value as Partial<NatsOutboxHead>;
-  return start === 'here' || Number.isSafeInteger(start);
+function readNatsHead(value: unknown): NatsOutboxHead | undefined {
+  const head = readHead(value);
+  const { start } = Object(value) as Partial<NatsOutboxHead>;
+  return head && (start === 'here' || isNumber(start)) ? { ...head, start } : undefined;
 }

@@ -15,7 +15,7 @@ export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 /** The prefix of the internal databases. */
 export const RESERVED_PREFIX = 'rxwire.';
 
-/** The size is negative for numbers without messages, which do not count as messages. */
+/** The size is 0 for numbers without messages, which do not count as messages. */
 export type BatchKey = [name: string, first: number, count: number, size: number];
 
 export type QueueKey = [name: string, place: number];

@@ -3,8 +3,9 @@ import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { durable } from '../session/durability.js';
-import type { HelloNumber, OutboxContents, OutboxStore } from '../session/store/outboxStore.js';
+import type { HelloNumber, OpenedOutbox, OutboxStore } from '../session/store/outboxStore.js';
 import { asOutboxOwner } from '../session/store/asOutboxOwner.js';
+import { openedOf } from '../session/store/storedHead.js';
 import { assertName, type Databases } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
@@ -21,7 +22,7 @@ export interface LmdbOutboxOptions {
   readonly name?: string;
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
@@ -65,21 +66,19 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     current?.environment.release();
     current = undefined;
   };
-  const open = (hello?: HelloNumber): Observable<OutboxContents> => {
+  const open = (hello?: HelloNumber): Observable<OpenedOutbox> => {
     close();
     const environment = openLmdbEnvironment(path);
     const owner = createOutboxOwner(environment, options, (fault) => faults$.next(new StoreError('lmdb', fault)));
     current = { environment, owner };
     environment.openOutboxes.use(owner, options.name);
     return owner.takeOwnership(hello).pipe(
-      map(({ head: { pid, epoch, acked, last, sent, ticket }, batches, corrupt }) => {
+      map(({ head, batches, corrupt }) => {
         for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('lmdb', 'corrupt'));
-        return { pid, epoch, acked, last, sent, ticket, batches };
+        return openedOf(head, batches);
       }),
     );
   };
-  const asOwner = (work: (owner: OutboxOwner) => Observable<void>): Observable<void> =>
-    asOutboxOwner('lmdb', () => current?.owner, faults$, work);
 
   return {
     isDurable: true,
@@ -88,11 +87,7 @@ export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): Out
     maxBytes,
     faults$,
     open: (hello) => defer(() => open(hello)).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
-    append: (batches) => asOwner((owner) => owner.append(batches)),
-    trim: (acked) => asOwner((owner) => owner.trim(acked)),
-    replace: (acked, batches, sent) => asOwner((owner) => owner.replace(acked, batches, sent)),
-    mark: (sent) => asOwner((owner) => owner.mark(sent)),
-    remember: (ticket) => asOwner((owner) => owner.remember(ticket)),
+    write: asOutboxOwner('lmdb', () => current?.owner, faults$),
     close,
   };
 }

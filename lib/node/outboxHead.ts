@@ -1,12 +1,14 @@
-import { isOutboxState, type OutboxState } from '../session/store/outboxState.js';
+import { readHead, type StoredHead } from '../session/store/storedHead.js';
 
-/** The state of an outbox. */
-export interface OutboxHead extends OutboxState {
+/** The stored head of an outbox. */
+export interface LmdbOutboxHead extends StoredHead {
   /** The time of last use. */
   readonly at: number;
 }
 
-/** Returns whether a stored value is the head of an outbox. */
-export function isOutboxHead(value: unknown): value is OutboxHead {
-  return isOutboxState(value) && typeof (value as Partial<OutboxHead>).at === 'number';
+/** Returns the head of an outbox that a stored value is; `undefined` if it is none. */
+export function readOutboxHead(value: unknown): LmdbOutboxHead | undefined {
+  const head = readHead(value);
+  const { at } = Object(value) as Partial<Record<keyof LmdbOutboxHead, unknown>>;
+  return head && typeof at === 'number' ? { ...head, at } : undefined;
 }

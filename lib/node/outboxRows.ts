@@ -1,23 +1,22 @@
-import { nanoid } from 'nanoid';
 import { StoreError, type StoreFault } from '../errors.js';
 import { isEarlier } from '../session/store/isEarlier.js';
-import { isSkip } from '../session/store/isSkip.js';
 import type { HelloNumber, StoredBatch } from '../session/store/outboxStore.js';
+import { newHead, type StoredHead } from '../session/store/storedHead.js';
 import type { LastUsedIndex } from './lastUsedIndex.js';
 import { batchKey, decodeBatch, encodeBatch } from './batchRecord.js';
 import { readValue, type BatchKey, type Databases } from './lmdbDatabases.js';
-import { isOutboxHead, type OutboxHead } from './outboxHead.js';
+import { readOutboxHead, type LmdbOutboxHead } from './outboxHead.js';
 
 /** The usage of an outbox. */
 export interface Usage {
   readonly messages: number;
-  /** The size of all frames. */
+  /** The size of all bodies. */
   readonly bytes: number;
 }
 
 /** The stored state of an outbox that its new owner reads. */
 export interface StoredOutbox {
-  readonly head: OutboxHead;
+  readonly head: StoredHead;
   readonly batches: readonly StoredBatch[];
   /** The number of unreadable records, which were removed. */
   readonly corrupt: number;
@@ -33,8 +32,8 @@ export interface OutboxRows {
    *
    * @throws {StoreError} `fenced`, if there is a newer owner.
    */
-  readHead(): { readonly head: OutboxHead; readonly fault?: StoreFault };
-  setHead(head: OutboxHead): void;
+  readHead(): { readonly head: LmdbOutboxHead; readonly fault?: StoreFault };
+  setHead(head: LmdbOutboxHead): void;
   put(batches: readonly StoredBatch[]): void;
   /** Deletes the batches whose last number is `acked` or lower, and returns their usage. */
   removeUpTo(acked: number): Usage;
@@ -42,15 +41,9 @@ export interface OutboxRows {
 
 export function usageOf(batches: readonly StoredBatch[]): Usage {
   return {
-    messages: batches.reduce((sum, batch) => sum + (isSkip(batch) ? 0 : batch.count), 0),
-    bytes: batches.reduce((sum, { frame }) => sum + Buffer.byteLength(frame), 0),
+    messages: batches.reduce((sum, { count, body }) => sum + (body.length > 0 ? count : 0), 0),
+    bytes: batches.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0),
   };
-}
-
-/** Returns the highest number of ordered batches. */
-export function lastOf(batches: readonly StoredBatch[]): number {
-  const batch = batches.at(-1);
-  return batch ? batch.first + batch.count - 1 : 0;
 }
 
 export function createOutboxRows({ heads, batches }: Databases, name: string, lastUsed: LastUsedIndex): OutboxRows {
@@ -58,19 +51,19 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
   const remove = (some: readonly BatchKey[]): Usage => {
     for (const key of some) batches.removeSync(key);
     return {
-      messages: some.reduce((sum, [, , count, size]) => sum + (size < 0 ? 0 : count), 0),
-      bytes: some.reduce((sum, [, , , size]) => sum + Math.abs(size), 0),
+      messages: some.reduce((sum, [, , count, size]) => sum + (size > 0 ? count : 0), 0),
+      bytes: some.reduce((sum, [, , , size]) => sum + size, 0),
     };
   };
   const removeUpTo = (acked: number): Usage => remove(keys(acked + 1).filter(([, first, count]) => first + count - 1 <= acked));
   /** The head as the owner knows it. */
-  let latest: OutboxHead = { pid: '', epoch: 0, acked: 0, last: 0, sent: 0, at: 0 };
-  const storeHead = (head: Omit<OutboxHead, 'at'>, before: number | undefined): void => {
+  let latest: LmdbOutboxHead = { ...newHead(), at: 0 };
+  const storeHead = (head: StoredHead, before: number | undefined): void => {
     latest = { ...head, at: lastUsed.touch(name, before) };
     heads.putSync(name, latest);
   };
-  const setHead = (head: OutboxHead): void => storeHead(head, head.at);
-  const addHead = (head: Omit<OutboxHead, 'at'>): void => storeHead(head, undefined);
+  const setHead = (head: LmdbOutboxHead): void => storeHead(head, head.at);
+  const addHead = (head: StoredHead): void => storeHead(head, undefined);
 
   const readAll = (): Pick<StoredOutbox, 'batches' | 'corrupt'> => {
     const records = keys(Infinity).map((key) => ({ key, batch: decodeBatch(key, batches.get(key) ?? Buffer.alloc(0)) }));
@@ -83,26 +76,28 @@ export function createOutboxRows({ heads, batches }: Databases, name: string, la
     setHead,
     put: (some) => some.forEach((batch) => batches.putSync(batchKey(name, batch), encodeBatch(batch))),
     readHead() {
-      const head = readValue(heads, name);
-      if (isOutboxHead(head)) {
+      const found = readValue(heads, name);
+      const head = readOutboxHead(found);
+      if (head) {
         if (head.epoch !== latest.epoch || head.pid !== latest.pid) throw new StoreError('lmdb', 'fenced');
         return { head };
       }
-      if (head === undefined) removeUpTo(Infinity);
+      if (found === undefined) removeUpTo(Infinity);
       addHead(latest);
-      return { head: latest, fault: head === undefined ? 'evicted' : 'corrupt' };
+      return { head: latest, fault: found === undefined ? 'evicted' : 'corrupt' };
     },
     takeOwnership(hello) {
-      const before = readValue(heads, name);
-      if (isOutboxHead(before)) {
+      const found = readValue(heads, name);
+      const before = readOutboxHead(found);
+      if (before) {
         if (hello && before.hello && isEarlier(hello, before.hello)) throw new StoreError('lmdb', 'fenced');
-        setHead({ ...before, epoch: before.epoch + 1, ...(hello && { hello }) });
+        setHead({ ...before, epoch: before.epoch + 1, hello: hello ?? before.hello });
         return { head: latest, ...readAll() };
       }
       // Without the pid, the numbers of the batches have no meaning.
       removeUpTo(Infinity);
-      addHead({ pid: nanoid(22), epoch: 1, acked: 0, last: 0, sent: 0, ...(hello && { hello }) });
-      return { head: latest, batches: [], corrupt: before === undefined ? 0 : 1 };
+      addHead({ ...newHead(), hello });
+      return { head: latest, batches: [], corrupt: found === undefined ? 0 : 1 };
     },
   };
 }

@@ -13,11 +13,11 @@ import { controlFrame } from './protocol/frames.js';
 import { MAX_FORMER, parseWelcome, PROTOCOL_VERSION, whole, type Hello, type Welcome } from './protocol/handshake.js';
 import { DEFAULT_LIMITS, receiveLimits } from './protocol/receiveLimits.js';
 import type { AckTracker } from './receive/ackTracker.js';
-import type { OutboxStore, Ticket } from './store/outboxStore.js';
+import type { OutboxCalls, Ticket } from './store/outboxCalls.js';
 
 export interface ClientParts extends Pick<EndpointParts, 'emit' | 'fail' | 'wait' | 'life' | 'durability' | 'woken$' | 'traffic'> {
   readonly codec: NegotiatedCodec;
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
 }
 
 /** The client side of a session. */

@@ -1,6 +1,7 @@
 import { createInboxCommitter } from './receive/inboxCommitter.js';
 import { keepTicket, recall, restoreBatches } from './send/outboxRestore.js';
 import { createOutboxWriter } from './send/outboxWriter.js';
+import { outboxCalls } from './store/outboxCalls.js';
 import type { Durability } from './store/outboxStore.js';
 
 export type { Recalled, TicketState } from './send/outboxRestore.js';
@@ -10,11 +11,12 @@ export interface Durable extends Durability {
   readonly createInboxCommitter: typeof createInboxCommitter;
   readonly createOutboxWriter: typeof createOutboxWriter;
   readonly keepTicket: typeof keepTicket;
+  readonly outboxCalls: typeof outboxCalls;
   readonly recall: typeof recall;
   readonly restoreBatches: typeof restoreBatches;
 }
 
-const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, recall, restoreBatches };
+const DURABLE: Durable = { kind: 'durable', createInboxCommitter, createOutboxWriter, keepTicket, outboxCalls, recall, restoreBatches };
 
 /**
  * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's

@@ -25,12 +25,18 @@ export type OnUnsendable = (message: Message, error: RxwireError) => void;
 
 /** @throws {FrameTooLargeError} When a frame has more than `maxFrame` bytes. */
 export function checkSize(frame: Frame, maxFrame: number): void {
+  const error = sizeError(frame, maxFrame);
+  if (error) throw error;
+}
+
+/** Returns the error of a frame with more than `maxFrame` bytes. */
+export function sizeError(frame: Frame, maxFrame: number): FrameTooLargeError | undefined {
   const { length } = frame;
   // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if
   // they may exceed the limit.
   const isUnsure = typeof frame === 'string' && length * 3 > maxFrame;
   const size = isUnsure ? byteLength(frame) : length;
-  if (size > maxFrame) throw new FrameTooLargeError(size, maxFrame);
+  return size > maxFrame ? new FrameTooLargeError(size, maxFrame) : undefined;
 }
 
 /**

@@ -95,6 +95,12 @@ export interface EndpointOptions {
   readonly listening$?: Observable<boolean>;
   /** Returns whether receipts have a subscriber. @default always true */
   readonly isWatched?: () => boolean;
+  /**
+   * Returns whether the application waits for receipts of earlier steps, too, while it waits for
+   * acks.
+   * @default always true
+   */
+  readonly followsSteps?: () => boolean;
   /** Called with events of connections, receipts and failures. */
   readonly report?: Report;
 }

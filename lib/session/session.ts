@@ -13,6 +13,7 @@ import { reconnecting, type ReconnectOptions } from './reconnect.js';
 import { runSession } from './lifecycle.js';
 import type { Inbox } from './store/inbox.js';
 import { inMemory } from './store/memoryOutbox.js';
+import type { OutboxCalls } from './store/outboxCalls.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import type { TokenSource } from './credentials.js';
 
@@ -71,7 +72,9 @@ export function countedSession(
     runSession(outgoing, options, (parts) => {
       const opened$ = new ReplaySubject<void>(1);
       const negotiated = createNegotiatedCodec(codecs);
-      const client = createClient({ ...parts, codec: negotiated, store: outbox, durability, woken$: signals$, traffic }, options, () =>
+      // Without `durability`, the session only opens and closes the outbox.
+      const store = durability?.outboxCalls(outbox) ?? (outbox as unknown as OutboxCalls);
+      const client = createClient({ ...parts, codec: negotiated, store, durability, woken$: signals$, traffic }, options, () =>
         opened$.next(),
       );
       return {

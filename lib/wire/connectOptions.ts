@@ -14,7 +14,7 @@ type Envelope = Omit<
   EnvelopeOptions,
   'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'keep' | 'signals$'
 >;
-type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'report' | 'keep'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses

@@ -26,7 +26,7 @@ interface Follower {
   close(): void;
 }
 
-/** Passes the receipts of a wire to those who follow single messages: one lookup for each receipt. */
+/** Passes receipts to those who follow single messages: one lookup for each receipt. */
 export class ReceiptTracker {
   readonly #wire: TrackedWire;
   readonly #followers = new Map<string, Follower[]>();
@@ -47,6 +47,8 @@ export class ReceiptTracker {
   get isWatched(): boolean {
     return this.#followers.size > 0 || this.#ends !== undefined;
   }
+  /** Whether receipts before the last one of a message are of use. */
+  followsSteps = false;
   /** How many messages have a follower. */
   get followed(): number {
     return this.#followers.size;
@@ -93,6 +95,7 @@ export class ReceiptTracker {
         close,
       };
       this.#follow(id, follower);
+      this.followsSteps ||= until !== 'acked';
     });
     return ignorable(end, (error) => this.#wire.ignored(id, error, isLost));
   }
@@ -101,6 +104,7 @@ export class ReceiptTracker {
   state(id: string): Observable<Receipt> {
     return defer(() => {
       this.#ends ??= new Map();
+      this.followsSteps = true;
       const session = this.#wire.session();
       const last = this.#ends.get(id) ?? this.#olderEnds?.get(id);
       if (!session?.pending.has(id)) return last ? of(last) : new Observable<Receipt>((to) => this.#followBy(to, id));

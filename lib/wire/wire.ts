@@ -36,6 +36,8 @@ export interface WireParts {
   };
   /** Returns whether receipts are of use. */
   readonly isWatched: () => boolean;
+  /** Returns whether receipts of the steps before the last one are of use. */
+  readonly followsSteps: () => boolean;
   readonly traffic: Traffic;
   readonly report: Report;
   /** Stores a message that could not be processed in `deadLetters` of the wire. */
@@ -152,6 +154,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const link = setup.open({
       listening: this.#subscribers,
       isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched === true,
+      followsSteps: () => this.#receipts$?.observed || this.#receiptTracker?.followsSteps === true,
       traffic: this.#traffic,
       report: (event) => this.#report(event),
       keep: (letter) => this.#keep(letter),

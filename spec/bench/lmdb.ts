@@ -5,6 +5,7 @@ import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/inde
 import type { Result, Suite } from './bench.js';
 import { compareWays, type Way } from './ways.js';
 import { leaseOf } from '../support/inboxes.js';
+import { ownerOf } from '../support/outboxOwner.js';
 
 const PAYLOAD = 'x'.repeat(100);
 
@@ -38,17 +39,17 @@ export function flushPerMessage(): Way {
 /** What a session does: a batch at a time, while what was stored before is acked. */
 async function outboxWith(size: number): Promise<Way> {
   const path = makeFolder();
-  const outbox = lmdbOutbox({ path });
+  const outbox = ownerOf(lmdbOutbox({ path }));
   await firstValueFrom(outbox.open() as Observable<unknown>);
-  const frame = PAYLOAD.repeat(size);
+  const body = PAYLOAD.repeat(size);
   const appends = 60;
   let first = 1;
   return {
     messages: appends * size,
     run: async () => {
       for (let count = 0; count < appends; count++) {
-        const append = outbox.append([{ first, count: size, frame, delivery: 'exactly-once' }]) as Observable<void>;
-        const trim = outbox.trim(first - 1) as Observable<void>;
+        const append = outbox.add([{ first, count: size, body, level: 'exactly-once' }]) as Observable<void>;
+        const trim = outbox.ack(first - 1) as Observable<void>;
         await Promise.all([firstValueFrom(append), firstValueFrom(trim)]);
         first += size;
       }

@@ -1,8 +1,9 @@
 /** The page of outbox.spec.ts: outboxes over what the browser really has. */
 import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
-import type { OutboxContents, OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OpenedOutbox, OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
 import { batch, faultOf, faultsOf, outboxCases, ready, type OutboxPlace } from '../support/outboxCases.js';
+import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 
 export type Kind = 'indexedDB' | 'localStorage';
 type Options = Pick<IndexedDbOutboxOptions, 'locks' | 'steal'>;
@@ -12,9 +13,9 @@ const makers: Readonly<Record<Kind, (name: string, options?: Options) => OutboxS
   localStorage: webStorageOutbox,
 };
 
-let store: OutboxStore;
+let store: OutboxOwner;
 let told: readonly string[] = [];
-let contents: OutboxContents | undefined;
+let contents: OpenedOutbox | undefined;
 
 /** What the test asks the page to do; one outbox at a time is open. */
 const toolbox = {
@@ -24,7 +25,7 @@ const toolbox = {
   /** Opens, and answers what it holds once it does. */
   async open(kind: Kind, options: Options = {}) {
     contents = undefined;
-    store = makers[kind]('a', options);
+    store = ownerOf(makers[kind]('a', options));
     told = faultsOf(store);
     contents = await ready(store.open());
     return { ...contents, batches: contents.batches.map(({ first }) => first) };
@@ -39,7 +40,7 @@ const toolbox = {
   openFault: (kind: Kind) => faultOf(() => makers[kind]('a').open()),
 
   /** Appends one batch; answers the fault, if any. */
-  append: (first: number, length = 1) => faultOf(() => store.append([batch(first, 1, new Uint8Array(length).fill(255))])),
+  append: (first: number, length = 1) => faultOf(() => store.add([batch(first, 1, new Uint8Array(length).fill(255))])),
   /** Appends one after the other, until some time after the storage was cleared; answers the faults, and how many there were. */
   async appendUntilCleared(after: number) {
     const faults: unknown[] = [];
@@ -47,14 +48,13 @@ const toolbox = {
     for (let left = after; left > 0; left -= told.includes('evicted') ? 1 : 0) faults.push(await toolbox.append(++last));
     return { last, faults: faults.filter((fault) => fault !== undefined) };
   },
-  trim: (acked: number) => faultOf(() => store.trim(acked)),
-  remember: (rt: string) => faultOf(() => store.remember({ sid: 's', rt })),
+  trim: (acked: number) => faultOf(() => store.ack(acked)),
+  remember: (rt: string) => faultOf(() => store.set({ ticket: { sid: 's', rt, former: [] } })),
   replace: (acked: number, firsts: readonly number[]) =>
     faultOf(() =>
       store.replace(
-        acked,
+        { acked, mark: acked },
         firsts.map((first) => batch(first)),
-        acked,
       ),
     ),
   close: () => store.close(),
@@ -68,7 +68,7 @@ const toolbox = {
       asked.push(options);
       return transaction.call(this, stores, mode, options);
     };
-    await ready(store.append(firsts.map((first) => batch(first))));
+    await ready(store.add(firsts.map((first) => batch(first))));
     IDBDatabase.prototype.transaction = transaction;
     return asked;
   },
@@ -88,7 +88,7 @@ const toolbox = {
 
   /** Calls that nobody subscribes to do nothing. */
   appendUnsubscribed(first: number) {
-    store.append([batch(first)]);
+    store.add([batch(first)]);
   },
 
   /** As other pages do: deletes the database, or makes it one of a newer version; answers whether it was in the way. */
@@ -114,7 +114,7 @@ function place(kind: Kind, name: string): OutboxPlace {
     };
   return {
     store: makeStore,
-    corrupt: (last) => localStorage.setItem(`rxwire:batch:${name}:${last}`, '{'),
+    corrupt: (last) => localStorage.setItem(`rxwire:batch:${name}:0.${last}`, '{'),
     corruptHead: () => localStorage.setItem(`rxwire:head:${name}`, '{'),
   };
 }

@@ -17,8 +17,8 @@ export function outboxOf(kind: Kind, options: Pick<IndexedDbOutboxOptions, 'stea
 
 /** The ids of the messages that lie in the storage: what is there now will have its effect, whatever becomes of the page. */
 export async function storedIds(kind: Kind): Promise<readonly string[]> {
-  const frames = kind === 'indexedDB' ? await framesInDatabase(`rxwire:${NAME}`) : framesInStorage(`rxwire:batch:${NAME}:`);
-  return frames.flatMap(idsIn);
+  const bodies = kind === 'indexedDB' ? await bodiesInDatabase(`rxwire:${NAME}`) : bodiesInStorage(`rxwire:batch:${NAME}:`);
+  return bodies.flatMap(idsIn);
 }
 
 function idsIn(frame: Frame): readonly string[] {
@@ -28,16 +28,19 @@ function idsIn(frame: Frame): readonly string[] {
   return codec.decode(read.body).map(({ id }) => id);
 }
 
-function framesInStorage(prefix: string): readonly Frame[] {
+/** The number in a key, behind the generation. */
+const numberIn = (key: string): number => Number(key.slice(key.lastIndexOf('.') + 1));
+
+function bodiesInStorage(prefix: string): readonly Frame[] {
   return Object.keys(localStorage)
     .filter((key) => key.startsWith(prefix))
-    .sort((a, b) => Number(a.slice(prefix.length)) - Number(b.slice(prefix.length)))
-    .map((key) => (JSON.parse(localStorage.getItem(key)!) as { readonly frame: string }).frame);
+    .sort((a, b) => numberIn(a) - numberIn(b))
+    .map((key) => (JSON.parse(localStorage.getItem(key)!) as { readonly body: string }).body);
 }
 
-async function framesInDatabase(name: string): Promise<readonly Frame[]> {
-  const records = (await rowsIn(name, 'batches')) as readonly { readonly frame: Frame }[];
-  return records.map(({ frame }) => frame);
+async function bodiesInDatabase(name: string): Promise<readonly Frame[]> {
+  const records = (await rowsIn(name, 'batches')) as readonly { readonly body: Frame }[];
+  return records.map(({ body }) => body);
 }
 
 /** What lies in an object store. Looking makes no database: nobody would make one with all that belongs into it then. */

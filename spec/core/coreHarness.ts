@@ -44,7 +44,7 @@ export class Side {
   constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake, stores?: SessionStores) {
     const all = { ...OPTIONS, ...options };
     this.core = new SessionCore(all, side ?? new ServerHandshake(all), stores);
-    this.core.outgoing.isWatched = true;
+    this.core.outgoing.isWatched = this.core.outgoing.followsSteps = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
   frames(holds = false): Body[] {

@@ -9,8 +9,9 @@ import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import type { InboxLease } from '../../lib/session/store/inbox.js';
 import { isEarlier } from '../../lib/session/store/isEarlier.js';
-import type { OutboxContents, OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OutboxContents } from '../../lib/session/store/outboxStore.js';
 import { createChance, type Chance } from '../simulation/chance.js';
+import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 
 /** How often each thing has happened in a story. */
 export interface ClusterTally {
@@ -116,11 +117,11 @@ function createJudge() {
       committedBy.set(number, n);
       done = Math.max(done, number);
     },
-    opened(n: number, { batches, last = 0 }: OutboxContents, before: ReadonlySet<number>, trimmed: number): void {
+    opened(n: number, { batches, last }: OutboxContents, before: ReadonlySet<number>, trimmed: number): void {
       const numbers = batches.map(({ first }) => first);
       const missing = [...before].filter((number) => number > trimmed && !numbers.includes(number));
       if (missing.length > 0) violations.push(`hello ${n} does not find the messages ${missing.join()}`);
-      if (batches.some(({ first, frame }) => fenced.has(`${first} of ${frame as string}`)))
+      if (batches.some(({ first, body }) => fenced.has(`${first} of ${body as string}`)))
         violations.push(`hello ${n} finds a message that was fenced`);
       if (numbers.some((number, index) => index > 0 && number !== numbers[index - 1]! + 1))
         violations.push(`hello ${n} finds ${numbers.join()}`);
@@ -163,7 +164,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   /** Sends and commits as a session does, until it is over or fenced. */
   const work = async (
     n: number,
-    store: OutboxStore,
+    store: OutboxOwner,
     commit: (number: number) => Promise<void>,
     begin: { done: number; last: number },
   ): Promise<void> => {
@@ -175,7 +176,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
       else if (chance.hit(0.7)) {
         const number = ++last;
         try {
-          await ready(() => store.append([{ first: number, count: 1, frame: `${n}`, delivery: 'exactly-once' }]));
+          await ready(() => store.add([{ first: number, count: 1, body: `${n}`, level: 'exactly-once' }]));
         } catch (error) {
           if (isFenced(error)) judge.wasFenced(n, number);
           throw error;
@@ -184,14 +185,14 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
       } else {
         trimmed = Math.max(trimmed, last - 2);
         const acked = Math.max(0, last - 2);
-        void ready(() => store.trim(acked)).catch(() => undefined);
+        void ready(() => store.ack(acked)).catch(() => undefined);
       }
     }
   };
   const session = async (n: number): Promise<void> => {
     const { inbox, outbox } = chance.pick(nodes);
     const hello = { epoch: 1, n };
-    const store = outbox(PID);
+    const store = ownerOf(outbox(PID));
     const doneBefore = judge.done();
     let lease: InboxLease | undefined;
     try {
@@ -212,7 +213,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
         await ready(() => inbox.commit(mine, { done: number, finished: [] }, []));
         judge.committed(n, number, latestBefore);
       };
-      await work(n, store, commit, { done: claimed.record?.cursor.done ?? 0, last: contents.last ?? 0 });
+      await work(n, store, commit, { done: claimed.record?.cursor.done ?? 0, last: contents.last });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (!isFenced(error)) return;

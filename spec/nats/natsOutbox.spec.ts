@@ -1,17 +1,17 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { natsCluster, type NatsClusterOptions, type NatsConnection } from '../../lib/nats/index.js';
 import { decodeEntry, encodeEntry, partsOf } from '../../lib/nats/outboxEntry.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
-import { batch, commonCases, corruptHeadCases, durableCases, faultOf, ready } from '../support/outboxCases.js';
+import { batch, commonCases, corruptHeadCases, durableCases, faultOf, quotaCases, ready } from '../support/outboxCases.js';
 import { outboxContract } from '../support/outboxContract.js';
+import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 
 describeWith('nats-server', 'the outbox of a cluster', (program) => {
   let nats: Nats;
   let connection: NatsConnection;
   let places = 0;
-  const stores: OutboxStore[] = [];
+  const stores: OutboxOwner[] = [];
   beforeAll(async () => {
     nats = await startNats(program);
     connection = await nats.connect();
@@ -26,7 +26,7 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
       pid,
       subject: `rx.outbox.client=20=${pid.slice(7)}`,
       store: () => {
-        const store = natsCluster({ connection, name: 'rx', ...options }).outbox(pid);
+        const store = ownerOf(natsCluster({ connection, name: 'rx', ...options }).outbox(pid));
         stores.push(store);
         return store;
       },
@@ -39,27 +39,31 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     },
     { ...commonCases, ...durableCases, ...corruptHeadCases },
   );
+  outboxContract(() => {
+    const place = makePlace({ maxBytes: 10_000 });
+    return { ...place, small: place.store };
+  }, quotaCases);
 
-  it('restores frames that are larger than a message of NATS', async () => {
+  it('restores bodies that are larger than a message of NATS', async () => {
     const place = makePlace();
     const batches = [batch(1), batch(2, 1, new Uint8Array(2_500_000).fill(7)), batch(3, 1, 'x'.repeat(1_500_000)), batch(4)];
     const store = place.store();
     await ready(store.open());
-    await ready(store.append([batches[0]!]));
-    await ready(store.append(batches.slice(1, 3)));
-    await ready(store.append([batches[3]!]));
+    await ready(store.add([batches[0]!]));
+    await ready(store.add(batches.slice(1, 3)));
+    await ready(store.add([batches[3]!]));
     const contents = await ready(place.store().open());
-    expect(contents.batches.map(({ frame }) => frame.length)).toEqual(batches.map(({ frame }) => frame.length));
-    expect(Buffer.compare(contents.batches[1]!.frame as Uint8Array, batches[1]!.frame as Uint8Array)).toBe(0);
+    expect(contents.batches.map(({ body }) => body.length)).toEqual(batches.map(({ body }) => body.length));
+    expect(Buffer.compare(contents.batches[1]!.body as Uint8Array, batches[1]!.body as Uint8Array)).toBe(0);
   });
 
   it('does not count a write whose last entry is missing', async () => {
     const place = makePlace();
     const store = place.store();
     await ready(store.open());
-    await ready(store.append([batch(1)]));
-    await ready(store.append([batch(2)]));
-    await ready(store.mark(2));
+    await ready(store.add([batch(1)]));
+    await ready(store.add([batch(2)]));
+    await ready(store.set({ mark: 2 }));
     const { streams } = await jetstreamManager(connection);
     const { head } = decodeEntry((await streams.getMessage('rx-outboxes', { last_by_subj: place.subject }))!.data)!;
     const [part] = partsOf({ replaces: true, batches: [batch(3, 1, new Uint8Array(2_000_000))] }, 1_000_000);
@@ -67,17 +71,17 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     await connection.request(place.subject, encodeEntry({ write: 'w', index: 0, isLast: false, head, part: part! }), { timeout: 1_000 });
     const next = place.store();
     expect((await ready(next.open())).batches).toEqual([batch(1), batch(2)]);
-    await ready(next.append([batch(3, 1, 'again')]));
+    await ready(next.add([batch(3, 1, 'again')]));
     expect((await ready(place.store().open())).batches).toEqual([batch(1), batch(2), batch(3, 1, 'again')]);
   });
 
   it('fails with quota when it is full, and takes more when messages are acked', async () => {
     const store = makePlace({ maxMessages: 3, maxBytes: 1_000 }).store();
     await ready(store.open());
-    await ready(store.append([batch(1, 3)]));
-    expect(await faultOf(() => store.append([batch(4)]))).toBe('quota');
-    await Promise.all([ready(store.trim(3)), ready(store.append([batch(4)]))]);
-    expect(await faultOf(() => store.append([batch(5, 1, 'x'.repeat(1_001))]))).toBe('quota');
+    await ready(store.add([batch(1, 3)]));
+    expect(await faultOf(() => store.add([batch(4)]))).toBe('quota');
+    await Promise.all([ready(store.ack(3)), ready(store.add([batch(4)]))]);
+    expect(await faultOf(() => store.add([batch(5, 1, 'x'.repeat(1_001))]))).toBe('quota');
   });
 
   it('opens for no hello that is earlier than the one of its owner', async () => {
@@ -92,7 +96,7 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     const owners = [place.store(), place.store(), place.store()];
     const opened = await Promise.all(owners.map((store) => ready(store.open())));
     expect(opened.map(({ epoch }) => epoch).sort()).toEqual([1, 2, 3]);
-    const faults = await Promise.all(owners.map((store) => faultOf(() => store.append([batch(1)]))));
+    const faults = await Promise.all(owners.map((store) => faultOf(() => store.add([batch(1)]))));
     expect(faults.map((fault, index) => [opened[index]!.epoch, fault]).sort()).toEqual([
       [1, 'fenced'],
       [2, 'fenced'],
@@ -111,8 +115,8 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     let last = 0;
     do {
       for (let index = 0; index < 50; index++) {
-        void ready(store.trim(last - 1));
-        await ready(store.append([batch(++last)]));
+        void ready(store.ack(last - 1));
+        await ready(store.add([batch(++last)]));
       }
     } while ((await count()) > last / 2);
     expect((await ready(place.store().open())).batches.at(-1)).toEqual(batch(last));

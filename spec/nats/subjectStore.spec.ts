@@ -7,6 +7,7 @@ import { createOldEntries } from '../../lib/nats/oldEntries.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import { batch, ready } from '../support/outboxCases.js';
+import { ownerOf } from '../support/outboxOwner.js';
 
 const wrong = Object.assign(new Error('wrong last sequence'), { code: WRONG_LAST_SEQUENCE, status: 400 });
 const patience = {
@@ -93,15 +94,15 @@ it('an owner whose answer was lost finds its entry, though the next owner has cl
   const limits = { maxMessages: 100, maxBytes: 100_000 };
   const open = (timeout: number) => {
     const slow: SubjectStream = { ...stream, publish: (...args) => stream.publish(...args) };
-    return createNatsOutboxes({ context: patience, store: createSubjectStore(slow, { ...patience, timeout }), limits })('p');
+    return ownerOf(createNatsOutboxes({ context: patience, store: createSubjectStore(slow, { ...patience, timeout }), limits })('p'));
   };
   const [first, next] = [open(1_000), open(1_000)];
   await ready(first.open());
-  const stored = ready(first.append([batch(1)]));
+  const stored = ready(first.add([batch(1)]));
   const contents = await ready(next.open());
-  await ready(next.append([batch(2)]));
+  await ready(next.add([batch(2)]));
   // Both are one write.
-  await Promise.all([ready(next.trim(2)), ready(next.append([batch(3)]))]);
+  await Promise.all([ready(next.ack(2)), ready(next.add([batch(3)]))]);
   next.close();
   await expect(stored).resolves.toBeUndefined();
   expect(contents.batches).toEqual([batch(1)]);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { lmdbChannelLog, lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
 import { batch, faultOf, ready } from '../support/outboxCases.js';
+import { ownerOf } from '../support/outboxOwner.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
 import { note } from '../support/rooms.js';
 
@@ -26,13 +27,13 @@ const jobs: Readonly<Record<string, () => Promise<void>>> = {
 
   /** Appends batches of three, and trims all but the last ten messages. Says what is answered. */
   async send() {
-    const outbox = lmdbOutbox({ path });
-    let { last = 0 } = await ready(outbox.open());
+    const outbox = ownerOf(lmdbOutbox({ path }));
+    let { last } = await ready(outbox.open());
     for (;;) {
-      await ready(outbox.append([batch(last + 1, 3)]));
+      await ready(outbox.add([batch(last + 1, 3)]));
       last += 3;
       say('appended', last);
-      await ready(outbox.trim(last - 10));
+      await ready(outbox.ack(last - 10));
       say('trimmed', last - 10);
     }
   },
@@ -51,11 +52,11 @@ const jobs: Readonly<Record<string, () => Promise<void>>> = {
 
   /** Becomes the owner of the outbox, says so, and appends once more when it is told anything. */
   async own() {
-    const outbox = lmdbOutbox({ path });
-    const { epoch, last = 0 } = await ready(outbox.open());
+    const outbox = ownerOf(lmdbOutbox({ path }));
+    const { epoch, last } = await ready(outbox.open());
     say('owner', epoch);
     await once(process.stdin, 'data');
-    say('appended', await faultOf(() => outbox.append([batch(last + 1)])));
+    say('appended', await faultOf(() => outbox.add([batch(last + 1)])));
     process.exit();
   },
 
@@ -63,14 +64,14 @@ const jobs: Readonly<Record<string, () => Promise<void>>> = {
   async fill() {
     // eslint-disable-next-line no-console -- LMDB prints each failure
     console.error = () => undefined;
-    const outbox = lmdbOutbox({ path });
+    const outbox = ownerOf(lmdbOutbox({ path }));
     await ready(outbox.open());
     let last = 0;
     let fault: unknown;
-    while (last < 100 && fault === undefined) fault = await faultOf(() => outbox.append([batch(++last, 1, 'x'.repeat(50_000))]));
+    while (last < 100 && fault === undefined) fault = await faultOf(() => outbox.add([batch(++last, 1, 'x'.repeat(50_000))]));
     say('full', last, fault);
-    say('trimmed', await faultOf(() => outbox.trim(last - 1)));
-    say('appended', await faultOf(() => outbox.append([batch(last)])));
+    say('trimmed', await faultOf(() => outbox.ack(last - 1)));
+    say('appended', await faultOf(() => outbox.add([batch(last)])));
     outbox.close();
   },
 

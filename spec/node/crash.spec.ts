@@ -1,6 +1,7 @@
 import { lmdbOutbox } from '../../lib/node/lmdbOutbox.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { batch, faultOf, ready } from '../support/outboxCases.js';
+import { ownerOf } from '../support/outboxOwner.js';
 import { folder } from './folder.js';
 import { startChild, type Child } from './processes.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
@@ -40,7 +41,7 @@ describe('a process that is killed while it writes', () => {
       await child.kill();
 
       const outbox = lmdbOutbox({ path });
-      const { epoch, acked, last = 0, batches } = await ready(outbox.open());
+      const { epoch, acked, last, batches } = await ready(outbox.open());
       outbox.close();
       expect(epoch).toBe(round * 2);
       expect(last).toBeGreaterThanOrEqual(highest(child, 'appended'));
@@ -54,14 +55,14 @@ describe('a process that is killed while it writes', () => {
 describe('two processes with one outbox', () => {
   it('the later one is its owner', async () => {
     const path = folder();
-    const mine = lmdbOutbox({ path });
+    const mine = ownerOf(lmdbOutbox({ path }));
     expect(await ready(mine.open())).toMatchObject({ epoch: 1 });
-    await ready(mine.append([batch(1)]));
+    await ready(mine.add([batch(1)]));
 
     const child = startChild('own', path);
     await child.until((said) => said.length === 1);
     expect(child.said).toEqual([['owner', '2']]);
-    expect(await faultOf(() => mine.append([batch(2)]))).toBe('fenced');
+    expect(await faultOf(() => mine.add([batch(2)]))).toBe('fenced');
 
     expect(await ready(mine.open())).toMatchObject({ epoch: 3, batches: [batch(1)] });
     child.tell('go on');

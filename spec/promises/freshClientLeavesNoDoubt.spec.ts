@@ -1,22 +1,16 @@
-import { of } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { durable } from '../../lib/session/durability.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
+import { scriptedOutbox } from '../support/scriptedOutbox.js';
 import { batch } from '../support/sessionFrames.js';
 import { network } from '../support/sessionPair.js';
 
 /** The outbox of a server for a client, as another server has left it: that server may have sent the message. */
 function outboxOfAnotherServer(): OutboxStore {
-  const batches = [{ first: 1, count: 1, frame: batch(1, 'greeting'), delivery: 'exactly-once' as const }];
-  return {
-    ...memoryOutbox(),
-    ...{ isDurable: true, durability: durable, mark: () => of(undefined) },
-    open: () => ({ pid: 'a'.repeat(22), epoch: 1, acked: 0, sent: 1, batches }),
-  };
+  const batches = [{ first: 1, count: 1, body: batch(1, 'greeting'), level: 'exactly-once' as const }];
+  return scriptedOutbox({}, { last: 1, mark: 1, batches });
 }
 
 describe('a client that has accepted no message from any server', () => {

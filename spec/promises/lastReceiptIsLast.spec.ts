@@ -5,11 +5,10 @@ import type { Receipt } from '../../lib/message/receipt.js';
 import type { Message } from '../../lib/message/types.js';
 import { consume } from '../../lib/session/consume/consume.js';
 import type { Wire } from '../../lib/wire/wire.js';
-import { durable } from '../../lib/session/durability.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import { record, type Recording } from '../support/record.js';
+import { scriptedOutbox } from '../support/scriptedOutbox.js';
 import { pair } from '../support/sessionPair.js';
 
 const named = (id: string, ttl?: number): Message => createMessage('test.row', id, { id, ...(ttl !== undefined && { ttl }) });
@@ -22,10 +21,9 @@ const receiptOf = (wire: Wire, id: string, status: string): Promise<Receipt> =>
 function failingOutbox(error: unknown, room: number): OutboxStore {
   let left = room;
   const later = <T>(result: () => Observable<T>): Observable<T> => timer(5).pipe(mergeMap(result));
-  return {
-    ...{ ...memoryOutbox(), isDurable: true, durability: durable },
+  return scriptedOutbox({
     append: (batches) => later(() => ((left -= batches.length) < 0 ? throwError(() => error) : of(undefined))),
-  };
+  });
 }
 
 describe('The last receipt of a message is the last', () => {
@@ -93,13 +91,12 @@ describe('The last receipt of a message is the last', () => {
   it('is "dead" for none of the halves that are stored when the outbox fails with the other half', async () => {
     const quota = new StoreError('test', 'quota');
     let calls = 0;
-    const outbox: OutboxStore = {
-      ...failingOutbox(undefined, 9),
+    const outbox = scriptedOutbox({
       append() {
         calls++;
         return calls === 1 ? throwError(() => quota) : calls === 2 ? of(undefined) : throwError(() => new Error('EIO'));
       },
-    };
+    });
     const { wire, close } = pair({ client: { outbox } });
     const receipts = record(wire.receipts$);
     wire.next(named('a'));

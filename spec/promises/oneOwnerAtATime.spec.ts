@@ -18,6 +18,7 @@ import { fakeInbox, type FakeInbox } from '../support/fakeInbox.js';
 import { status } from '../support/proxiedPair.js';
 import { record, type Recording } from '../support/record.js';
 import { startVirtual, turns } from '../server/virtual.js';
+import { scriptedOutbox } from '../support/scriptedOutbox.js';
 import { batch, helloFrame } from '../support/sessionFrames.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
@@ -220,7 +221,7 @@ describe('A client has one owner at a time, whatever number of servers share the
 
   it('acks nothing once a session has learned that its claim is lost, also while its outbox still writes', async () => {
     const isWritten$ = new Subject<void>();
-    const outbox = () => ({ ...memoryOutbox(), isDurable: true, append: () => isWritten$.pipe(take(1)) });
+    const outbox = () => scriptedOutbox({ append: () => isWritten$.pipe(take(1)) });
     const commits$ = new Subject<void>();
     const inbox: FakeInbox = { ...fakeInbox(), commit: () => commits$.pipe(take(1)) };
     const { enter, wires } = startVirtual({ inbox, outbox });

@@ -7,6 +7,7 @@ import type { Wire } from '../../lib/wire/wire.js';
 import { eventually } from '../support/eventually.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
 import { batch, faultOf, ready } from '../support/outboxCases.js';
+import { ownerOf } from '../support/outboxOwner.js';
 import { rawEnd } from '../support/rawEnd.js';
 import { record } from '../support/record.js';
 import { helloFrame } from '../support/sessionFrames.js';
@@ -103,21 +104,21 @@ describe('an outbox whose head is missing', () => {
   it('has no newer owner: the owner stores it again, and receives evicted', async () => {
     const path = folder();
     const store = lmdbStore({ path });
-    const outbox = store.outbox('ann');
+    const outbox = ownerOf(store.outbox('ann'));
     const faults: string[] = [];
     outbox.faults$?.subscribe(({ fault }) => faults.push(fault));
     const { pid, epoch } = await ready(outbox.open());
-    await ready(outbox.append([batch(1), batch(2)]));
+    await ready(outbox.add([batch(1), batch(2)]));
     const { databases, write, release } = openLmdbEnvironment(path);
     await ready(write(() => databases.heads.removeSync('ann')));
-    await ready(outbox.mark(1));
+    await ready(outbox.set({ mark: 1 }));
     expect(faults).toEqual(['evicted']);
     // The sender stores its batches again when it is told so.
-    await ready(outbox.replace(0, [batch(1), batch(2)], 1));
+    await ready(outbox.replace({ acked: 0, mark: 1 }, [batch(1), batch(2)]));
     const next = store.outbox('ann');
-    expect(await ready(next.open())).toMatchObject({ pid, epoch: epoch + 1, last: 2, sent: 1, batches: [batch(1), batch(2)] });
+    expect(await ready(next.open())).toMatchObject({ pid, epoch: epoch + 1, last: 2, mark: 1, batches: [batch(1), batch(2)] });
     // And there is a newer owner now.
-    expect(await faultOf(() => outbox.append([batch(3)]))).toBe('fenced');
+    expect(await faultOf(() => outbox.add([batch(3)]))).toBe('fenced');
     for (const one of [outbox, next, store]) one.close();
     release();
   });
@@ -125,12 +126,12 @@ describe('an outbox whose head is missing', () => {
   it('has one when it was made anew meanwhile', async () => {
     const path = folder();
     const store = lmdbStore({ path });
-    const [mine, other] = [store.outbox('ann'), store.outbox('ann')];
+    const [mine, other] = [ownerOf(store.outbox('ann')), store.outbox('ann')];
     await ready(mine.open());
     const { databases, write, release } = openLmdbEnvironment(path);
     await ready(write(() => databases.heads.removeSync('ann')));
     await ready(other.open());
-    expect(await faultOf(() => mine.append([batch(1)]))).toBe('fenced');
+    expect(await faultOf(() => mine.add([batch(1)]))).toBe('fenced');
     for (const one of [mine, other, store]) one.close();
     release();
   });

@@ -30,13 +30,15 @@ import {
   type InboxRecord,
   type Message,
   type MetricsSink,
-  type OutboxContents,
+  type OpenedOutbox,
   type OutboxStore,
+  type OutboxWrite,
   type Receipt,
   type RxwireError,
   type StoredBatch,
   type Wire,
 } from '../../lib/index.js';
+import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
 import { listen } from '../../lib/server/index.js';
 import { seeded } from '../support/seeded.js';
 import { claimIn, claimSender } from '../support/fakeInbox.js';
@@ -120,10 +122,8 @@ const inbox: Inbox<null> = {
 };
 
 /** Outboxes for the clients of the server, which outlive their sessions. */
-const outboxes = new Map<string, OutboxContents>();
+const outboxes = new Map<string, OpenedOutbox>();
 function outbox(pid: string): OutboxStore {
-  const read = (): OutboxContents => outboxes.get(pid) ?? { pid, epoch: 0, acked: 0, batches: [], sent: 0 };
-  const change = (fields: Partial<OutboxContents>): void => void outboxes.set(pid, { ...read(), ...fields });
   const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
   return {
     isDurable: true,
@@ -131,14 +131,16 @@ function outbox(pid: string): OutboxStore {
     maxMessages: 10_000,
     maxBytes: 1e7,
     open: riskyStore('outbox.open', () => {
-      change({ epoch: read().epoch + 1 });
-      return read();
+      const found = outboxes.get(pid);
+      const opened = { ...EMPTY_OUTBOX, pid, batches: [], ...found, epoch: (found?.epoch ?? 0) + 1 };
+      outboxes.set(pid, opened);
+      return opened;
     }),
-    append: riskyStore('outbox.append', (batches) => change({ batches: [...read().batches, ...batches] })),
-    trim: riskyStore('outbox.trim', (acked) => change({ acked, batches: read().batches.filter((batch) => lastOf(batch) > acked) })),
-    replace: riskyStore('outbox.replace', (acked, batches, sent) => change({ acked, batches, sent })),
-    mark: riskyStore('outbox.mark', (sent) => change({ sent })),
-    remember: riskyStore('outbox.remember', (ticket) => change({ ticket })),
+    write: riskyStore('outbox.write', ({ head, batches, replaces }: OutboxWrite) => {
+      const found = outboxes.get(pid) as OpenedOutbox;
+      const all = [...(replaces ? [] : found.batches), ...batches];
+      outboxes.set(pid, { ...found, ...head, batches: all.filter((batch) => lastOf(batch) > head.acked) });
+    }),
     close: risky('outbox.close', () => undefined),
   };
 }

@@ -5,12 +5,11 @@ import type { Message } from '../../lib/message/types.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { ServeOptions } from '../../lib/server/serve.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import { durable } from '../../lib/session/durability.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
 import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import { eventually } from '../support/eventually.js';
 import { fakeInbox, type Write } from '../support/fakeInbox.js';
+import { scriptedOutbox } from '../support/scriptedOutbox.js';
 import { pair, type ClientOptions } from '../support/sessionPair.js';
 
 const message = (id: string): Message => createMessage('test.any', null, { id, timestamp: 0 });
@@ -139,18 +138,8 @@ it('ends the session with 1011 when the dead letter cannot be stored, and receiv
 });
 
 it('ends the session with 1011 when the outbox of the server cannot be written', async () => {
-  const store = memoryOutbox();
   let isBroken = true;
-  const outbox = {
-    ...store,
-    isDurable: true,
-    durability: durable,
-    append: () => (isBroken ? throwError(() => new StoreError('lmdb', 'failed')) : undefined),
-    mark: () => undefined,
-    trim: () => undefined,
-    replace: () => undefined,
-    remember: () => undefined,
-  };
+  const outbox = scriptedOutbox({ append: () => (isBroken ? throwError(() => new StoreError('lmdb', 'failed')) : undefined) });
   const { wire, codes, serverWire } = consuming({ server: { outbox: () => outbox } });
   await wire.send(message('a'));
   const there = await serverWire();

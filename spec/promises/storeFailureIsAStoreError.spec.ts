@@ -1,14 +1,14 @@
 import { firstValueFrom, NEVER, of, ReplaySubject, Subject, switchMap, take, throwError, timer, type Observable } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { durable } from '../../lib/session/durability.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import type { OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import type { OpenedOutbox, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { fakeInbox } from '../support/fakeInbox.js';
+import type { OutboxChange } from '../support/outboxChange.js';
 import { record } from '../support/record.js';
+import { scriptedOutbox } from '../support/scriptedOutbox.js';
 import { batch } from '../support/sessionFrames.js';
 import { pair } from '../support/sessionPair.js';
 
@@ -24,14 +24,14 @@ const ways: Readonly<Record<string, () => Observable<never>>> = {
 const each = <T extends string>(methods: readonly T[]): readonly (readonly [way: string, method: T])[] =>
   Object.keys(ways).flatMap((way) => methods.map((method) => [way, method] as const));
 
-/** A persistent outbox, of which one method fails, in one of the ways. */
-function outboxThat(way: string, method: keyof OutboxStore): OutboxStore {
-  const store = { ...memoryOutbox(), isDurable: true, durability: durable, mark: () => of(undefined) };
-  return { ...store, [method]: ways[way] };
+/** A persistent outbox, of which one kind of call fails, in one of the ways. */
+function outboxThat(way: string, kind: OutboxChange | 'open', contents: Partial<OpenedOutbox> = {}): OutboxStore {
+  const store = scriptedOutbox({ [kind]: ways[way] }, contents);
+  return kind === 'open' ? { ...store, open: ways[way] as () => never } : store;
 }
 
 const storedBatch = (number: number, id: string): StoredBatch => ({
-  ...{ first: number, count: 1, frame: batch(number, id), delivery: 'at-least-once' },
+  ...{ first: number, count: 1, body: batch(number, id), level: 'at-least-once' },
 });
 
 const closings: (() => unknown)[] = [];
@@ -40,14 +40,10 @@ afterEach(() => {
 });
 
 describe('a store of a client that fails with any error', () => {
-  it.each(each(['open', 'append', 'mark', 'remember']))(
+  it.each(each(['open', 'append', 'mark', 'remember'] as const))(
     'ends the wire with a StoreError with its cause: its outbox %s it at %s',
     async (way, method) => {
-      const outbox = {
-        ...outboxThat(way, method),
-        ...(method === 'mark' && { open: () => ({ pid: 'a'.repeat(22), epoch: 1, acked: 0, batches: [], sent: 0 }) }),
-      };
-      const { wire, close } = pair({ client: { outbox } });
+      const { wire, close } = pair({ client: { outbox: outboxThat(way, method) } });
       closings.push(close);
       const received = record(wire);
       wire.next(createMessage('test.row', null));
@@ -85,25 +81,23 @@ describe('an outbox that fails while it stores a message', () => {
       const stored$ = new Subject<void>();
       const isStoring$ = new ReplaySubject<void>();
       const isCalled$ = new ReplaySubject<void>();
-      const outbox: OutboxStore = {
-        ...memoryOutbox(),
-        ...{ isDurable: true, durability: durable, mark: () => of(undefined) },
-        ...(method === 'mark' && {
-          open: () => ({ ...{ pid: 'a'.repeat(22), epoch: 2, acked: 0, sent: 0 }, batches: [storedBatch(1, 'earlier')] }),
-        }),
-        append: () => {
-          isStoring$.next();
-          return stored$.pipe(take(1), switchMap(answer));
+      const outbox = scriptedOutbox(
+        {
+          append: () => {
+            isStoring$.next();
+            return stored$.pipe(take(1), switchMap(answer));
+          },
+          [method]: () => {
+            isCalled$.next();
+            return isStoring$.pipe(
+              take(1),
+              switchMap(() => timer(1)),
+              switchMap(() => throwError(() => cause)),
+            );
+          },
         },
-        [method]: () => {
-          isCalled$.next();
-          return isStoring$.pipe(
-            take(1),
-            switchMap(() => timer(1)),
-            switchMap(() => throwError(() => cause)),
-          );
-        },
-      };
+        method === 'mark' ? { epoch: 2, last: 1, batches: [storedBatch(1, 'earlier')] } : {},
+      );
       const { wire, close } = pair({ client: { outbox } });
       closings.push(close);
       const received = record(wire);
@@ -123,11 +117,7 @@ describe('an outbox that fails while it stores a message', () => {
 describe('an outbox that has not begun to store a message when its wire ends', () => {
   it('gives the message up: its next owner will not find it', async () => {
     // More may have been sent than is stored: the mark is lowered before the message is stored, and the store does not answer.
-    const outbox: OutboxStore = {
-      ...outboxThat('throws', 'append'),
-      open: () => ({ pid: 'a'.repeat(22), epoch: 2, acked: 0, sent: 5, batches: [] }),
-      mark: () => NEVER,
-    };
+    const outbox = scriptedOutbox({ append: ways['throws']!, mark: () => NEVER }, { epoch: 2, mark: 5 });
     const wire = connect({ link: () => NEVER, outbox, drainTimeout: 10 });
     const [received, receipts] = [record(wire), record(wire.receipts$)];
     const message = createMessage('test.row', null);
@@ -141,15 +131,11 @@ describe('an outbox that has not begun to store a message when its wire ends', (
 describe('an outbox that has no room to number its messages anew', () => {
   it('ends the wire, and leaves the messages that it keeps to its next owner: none of them is dead', async () => {
     const full = new StoreError('outbox', 'quota');
-    const outbox: OutboxStore = {
-      ...outboxThat('throws', 'trim'),
-      // A server that has forgotten the client: the numbers begin anew.
-      open: () => ({
-        ...{ pid: 'a'.repeat(22), epoch: 2, acked: 5, sent: 6 },
-        batches: [storedBatch(6, 'kept')],
-      }),
-      replace: () => throwError(() => full),
-    };
+    // A server that has forgotten the client: the numbers begin anew.
+    const outbox = scriptedOutbox(
+      { trim: ways['throws']!, replace: () => throwError(() => full) },
+      { epoch: 2, acked: 5, last: 6, mark: 6, batches: [storedBatch(6, 'kept')] },
+    );
     const { wire, close } = pair({ client: { outbox } });
     closings.push(close);
     const receipts = record(wire.receipts$);
@@ -159,16 +145,19 @@ describe('an outbox that has no room to number its messages anew', () => {
 });
 
 describe('an outbox of a server that fails with any error', () => {
-  it.each(each(['open', 'mark']))('ends the wire, which reports a StoreError with its cause: it %s it at %s', async (way, method) => {
-    const outbox = (): OutboxStore => outboxThat(way, method);
-    const errors$ = new ReplaySubject<unknown>();
-    const onServerWire = (served: Wire): void => {
-      served.errors$.subscribe(errors$);
-      served.next(createMessage('test.row', null));
-    };
-    const { close } = pair({ server: { outbox }, onServerWire });
-    closings.push(close);
-    const error = firstValueFrom(errors$);
-    expect(await error).toMatchObject(asStoreError('outbox'));
-  });
+  it.each(each(['open', 'mark'] as const))(
+    'ends the wire, which reports a StoreError with its cause: it %s it at %s',
+    async (way, method) => {
+      const outbox = (): OutboxStore => outboxThat(way, method);
+      const errors$ = new ReplaySubject<unknown>();
+      const onServerWire = (served: Wire): void => {
+        served.errors$.subscribe(errors$);
+        served.next(createMessage('test.row', null));
+      };
+      const { close } = pair({ server: { outbox }, onServerWire });
+      closings.push(close);
+      const error = firstValueFrom(errors$);
+      expect(await error).toMatchObject(asStoreError('outbox'));
+    },
+  );
 });

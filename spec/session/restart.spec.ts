@@ -12,7 +12,7 @@ import { controlFrame, readFrame, type SessionFrame } from '../../lib/session/pr
 import { parseHello, parseWelcome, type Hello, type Welcome } from '../../lib/session/protocol/handshake.js';
 import type { HandshakeFrame } from '../../lib/session/endpointParts.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OutboxStore, OutboxWrite } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
@@ -144,7 +144,7 @@ describe('restarting', () => {
     it('skips the numbers of unreadable records', async () => {
       const storage = fakeStorage();
       await sentAndGone(storage);
-      storage.items.set('rxwire:batch:chat:6', '{');
+      storage.items.set('rxwire:batch:chat:0.6', '{');
       const after = play(storage);
       await after.hello();
       after.welcome({ known: true, rx: 4 });
@@ -222,12 +222,14 @@ describe('restarting', () => {
       const storage = fakeStorage();
       const written$ = new Subject<void>();
       const slow: OutboxStore = { ...outboxIn(storage) };
-      const append = (batches: Parameters<OutboxStore['append']>[0]): MaybeAsync<void> =>
-        concat(
-          defer(() => (slow.append(batches) as Observable<never> | undefined) ?? []),
-          written$.pipe(take(1)),
-        );
-      const { wire, hello } = play(storage, { outbox: { ...slow, append } });
+      const write = (change: OutboxWrite): MaybeAsync<void> =>
+        change.batches.length === 0
+          ? slow.write(change)
+          : concat(
+              defer(() => (slow.write(change) as Observable<never> | undefined) ?? []),
+              written$.pipe(take(1)),
+            );
+      const { wire, hello } = play(storage, { outbox: { ...slow, write } });
       const receipts = record(wire.receipts$);
       await hello();
       wire.next(message('a'));

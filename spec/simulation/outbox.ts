@@ -2,7 +2,9 @@ import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
 import { durable } from '../../lib/session/durability.js';
-import type { HelloNumber, OutboxStore, StoredBatch, Ticket } from '../../lib/session/store/outboxStore.js';
+import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import { openedOf } from '../../lib/session/store/storedHead.js';
 import { isEarlier } from '../../lib/session/store/isEarlier.js';
 import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';
@@ -10,17 +12,10 @@ import { onFailed, type Disk } from './disk.js';
 import type { Life } from './life.js';
 
 /** What is on a disk of one outbox. */
-export interface OutboxRecord {
-  readonly pid: string;
-  epoch: number;
-  acked: number;
-  last: number;
-  sent: number;
-  batches: readonly StoredBatch[];
-  ticket: Ticket | undefined;
+export type OutboxRecord = { -readonly [K in keyof OpenedOutbox]: OpenedOutbox[K] } & {
   /** The hello that the owner answers, where that is a server. */
   hello: HelloNumber | undefined;
-}
+};
 
 /** When a process began to store messages, in ms; and whether it could send then. */
 export interface StoringMoment {
@@ -47,7 +42,7 @@ export interface OutboxOptions {
 }
 
 export function newRecord(chance: Chance): OutboxRecord {
-  return { pid: chance.name(), epoch: 0, acked: 0, last: 0, sent: 0, batches: [], ticket: undefined, hello: undefined };
+  return { ...EMPTY_OUTBOX, pid: chance.name(), epoch: 0, batches: [], hello: undefined };
 }
 
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
@@ -67,6 +62,10 @@ export function durableOutbox(
       });
       throw error;
     });
+  const store = ({ head, batches, replaces }: OutboxWrite): void => {
+    const all = [...(replaces ? [] : record.batches), ...batches];
+    Object.assign(record, head, { batches: all.filter((batch) => lastOf(batch) > head.acked) });
+  };
   return {
     isDurable: true,
     durability: durable,
@@ -78,34 +77,23 @@ export function durableOutbox(
         if (hello && record.hello && isEarlier(hello, record.hello)) throw new StoreError('simulated', 'fenced');
         if (hello) record.hello = hello;
         epoch = ++record.epoch;
-        return { ...record };
+        return openedOf(record, record.batches);
       }),
-    append: (batches) => {
+    write: (change) => {
+      if (change.replaces || change.batches.length === 0) return write(() => store(change));
       const begun = moment();
-      const ids = batches.flatMap(({ frame }) => idsIn(frame, codec));
-      const store = (): void => {
+      const ids = change.batches.flatMap(({ body }) => idsIn(body, codec));
+      const add = (): void => {
         if (chance.hit(noRoom())) throw new StoreError('simulated', 'quota');
-        record.batches = [...record.batches, ...batches];
-        record.last = lastOf(batches.at(-1)!);
+        store(change);
         onStored(ids, begun);
       };
       onStoring(ids, true);
       return onFailed(
-        () => write(store),
+        () => write(add),
         () => onStoring(ids, false),
       );
     },
-    trim: (acked) =>
-      write(() => {
-        record.acked = Math.max(record.acked, acked);
-        record.batches = record.batches.filter((batch) => lastOf(batch) > acked);
-      }),
-    replace: (acked, batches, sent) =>
-      write(() => {
-        Object.assign(record, { acked, batches, sent, last: Math.max(acked, ...batches.map(lastOf)) });
-      }),
-    mark: (sent) => write(() => void (record.sent = sent)),
-    remember: (ticket) => write(() => void (record.ticket = ticket)),
     close: () => undefined,
   };
 }

@@ -15,6 +15,8 @@ export interface StoreFaults {
 export interface FaultyOptions<S> {
   readonly side: Side;
   readonly methods: readonly (keyof S & string)[];
+  /** Names a call of a method, where not all of them are of one kind. */
+  readonly kindOf?: (method: string, args: readonly unknown[]) => string;
   /** Whether the store may answer with promises. */
   readonly isPromised: boolean;
 }
@@ -70,13 +72,14 @@ export function createStoreFaults({ clock, chance, plan, isCalm, say }: StoreFau
     }
   };
   return {
-    faulty(store, life, { side, methods, isPromised }) {
+    faulty(store, life, { side, methods, isPromised, kindOf = (method) => method }) {
       const calls = methods.map((method) => {
         const call = (store[method] as (...args: unknown[]) => unknown).bind(store);
         const faulted = (...args: unknown[]): unknown => {
-          if (!life.isAlive() || !isFailing(side, method)) return call(...args);
+          const kind = kindOf(method, args);
+          if (!life.isAlive() || !isFailing(side, kind)) return call(...args);
           const error = errorOf(pick(['EIO', 'failed', 'quota'] as const));
-          say(life.name, () => `${method} fails: ${error.message}`);
+          say(life.name, () => `${kind} fails: ${error.message}`);
           return fail(life, error, isPromised);
         };
         return [method, faulted];

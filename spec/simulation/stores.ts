@@ -1,5 +1,6 @@
 import type { Inbox } from '../../lib/session/store/inbox.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OutboxHead, OutboxStore, OutboxWrite } from '../../lib/session/store/outboxStore.js';
+import { changeOf } from '../support/outboxChange.js';
 import { idsIn } from './checks/spaces.js';
 import { codecs, type Context } from './context.js';
 import { durableInbox, type InboxOptions, type Transaction } from './inbox.js';
@@ -21,8 +22,11 @@ export function outboxOf(life: Life, side: Side, context: Context, { disk, recor
       for (const id of ids) journal.of(id).isBeingStored = isBeingStored;
     },
   });
-  return storeFaults.faulty(outbox, life, {
-    ...{ side, methods: ['open', 'append', 'trim', 'replace', 'mark', 'remember'], isPromised: false },
+  let head: OutboxHead | undefined;
+  const noted: OutboxStore = { ...outbox, write: (change) => ((head = change.head), outbox.write(change)) };
+  return storeFaults.faulty(noted, life, {
+    ...{ side, methods: ['open', 'write'], isPromised: false },
+    kindOf: (method, [change]) => (method === 'write' ? changeOf(head, change as OutboxWrite) : method),
   });
 }
 

@@ -95,7 +95,7 @@ export class ServedSession
   #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
     const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
-    const { isWatched, report, keep, traffic } = parts;
+    const { isWatched, followsSteps, report, keep, traffic } = parts;
     this.#parts = parts;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
@@ -108,6 +108,7 @@ export class ServedSession
       stores: stores?.writes,
       loop: this.#loop,
       isWatched,
+      followsSteps,
       report,
       keep,
       traffic,

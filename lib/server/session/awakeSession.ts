@@ -14,7 +14,7 @@ import { controlFrame } from '../../session/protocol/frames.js';
 import { credential } from '../../session/protocol/handshake.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { Cursor, InboxLease, InboxRecord } from '../../session/store/inbox.js';
-import type { OutboxContents, OutboxStore } from '../../session/store/outboxStore.js';
+import type { FrameContents, OutboxCalls } from '../../session/store/outboxCalls.js';
 import type { WireParts } from '../../wire/wire.js';
 import type { ServeOptions } from '../serverOptions.js';
 import type { WiresOptions } from '../serverOptions.js';
@@ -42,9 +42,9 @@ export interface StoredClient {
   readonly record: InboxRecord | undefined;
   /** The lease on the record; `undefined` without an inbox. */
   readonly lease: InboxLease | undefined;
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
   /** `undefined` for a new client: its outbox is opened when it has confirmed the welcome. */
-  readonly contents: OutboxContents | undefined;
+  readonly contents: FrameContents | undefined;
 }
 
 /** The state of a client when its session begins. */
@@ -91,7 +91,7 @@ export interface SessionOwner extends Checked {
 /** The state with which a session begins, or wakes up. */
 export interface SessionStart {
   /** The contents of the outbox, if the session is new, and has stored messages. */
-  readonly contents?: OutboxContents | undefined;
+  readonly contents?: FrameContents | undefined;
   readonly cursor?: Cursor | undefined;
   /** Present when the session wakes up. */
   readonly snapshot?: Snapshot | undefined;

@@ -12,7 +12,7 @@ import { controlFrame } from '../../session/protocol/frames.js';
 import type { Hello, Welcome } from '../../session/protocol/handshake.js';
 import { DEFAULT_LIMITS, receiveLimits } from '../../session/protocol/receiveLimits.js';
 import type { InboxLease } from '../../session/store/inbox.js';
-import type { OutboxStore } from '../../session/store/outboxStore.js';
+import type { OutboxCalls } from '../../session/store/outboxCalls.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { expiryOf } from '../accept/authentication.js';
@@ -31,7 +31,7 @@ export interface HandshakeParts extends Pick<EndpointParts, 'fail' | 'wait'> {
   readonly codec: NegotiatedCodec;
   /** The name of the codec that both sides support. */
   readonly agreed: string;
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
   /**
    * The answer to the first hello, if it was sent before the session began. Then the store is
    * opened when the client has confirmed it.

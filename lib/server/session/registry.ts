@@ -11,6 +11,7 @@ import type { ClaimedInbox, InboxClaim, InboxLease } from '../../session/store/i
 import { inMemory } from '../../session/store/memoryOutbox.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import { outboxCalls, type OutboxCalls } from '../../session/store/outboxCalls.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { PrincipalWire, type AnyWire } from '../principal.js';
@@ -54,6 +55,9 @@ interface AdmittedClient extends ClaimedInbox, Pick<NewClient, 'codec'> {
   /** Removes the client from the registry and from the quota. */
   readonly leave: () => void;
 }
+
+/** Sessions whose messages are in memory share it: it stores nothing. */
+const IN_MEMORY = outboxCalls(inMemory);
 
 /** The sessions of a server, by the names of the clients' outboxes. */
 export class Registry implements ClusterServer {
@@ -311,9 +315,10 @@ export class Registry implements ClusterServer {
   }
 
   /** @throws {CallbackError} When `outbox` throws. */
-  #storeOf(pid: string, { principal, address }: IncomingConnection): OutboxStore {
+  #storeOf(pid: string, { principal, address }: IncomingConnection): OutboxCalls {
     try {
-      return this.#options.outbox?.(pid, groupOf(principal?.id, address)) ?? inMemory;
+      const store = this.#options.outbox?.(pid, groupOf(principal?.id, address));
+      return store ? outboxCalls(store) : IN_MEMORY;
     } catch (cause) {
       throw new CallbackError('outbox', cause);
     }

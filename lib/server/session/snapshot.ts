@@ -5,7 +5,7 @@ import { ackFrame, batchFrame, controlFrame, readFrame, type Ack, type BatchFram
 import { DEFAULT_LIMITS, type ReceiveLimits } from '../../session/protocol/receiveLimits.js';
 import { isNumbered, lastOf, type Allowance, type Batch, type InFlight } from '../../session/send/inFlight.js';
 import type { Cursor } from '../../session/store/inbox.js';
-import type { OutboxStore } from '../../session/store/outboxStore.js';
+import type { OutboxCalls } from '../../session/store/outboxCalls.js';
 import type { Parcel } from './fanOut.js';
 
 /**
@@ -111,7 +111,7 @@ const sizeOf = ({ body }: Parcel): number => body.length + HEADER_SIZE;
 /** Returns whether the window of the client and the limits of the outbox admit a parcel. */
 export function hasRoom(
   { acked, sent, allowance, bytes }: Snapshot,
-  { maxMessages, maxBytes }: Pick<OutboxStore, 'maxMessages' | 'maxBytes'>,
+  { maxMessages, maxBytes }: Pick<OutboxCalls, 'maxMessages' | 'maxBytes'>,
   parcel: Parcel,
 ): boolean {
   const messages = sent - acked + parcel.messages.length;

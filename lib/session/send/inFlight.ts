@@ -8,14 +8,14 @@ import { isExpired } from '../../message/isExpired.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Encoded } from '../encoding.js';
 import { batchFrame, controlFrame, type Ack } from '../protocol/frames.js';
-import type { StoredBatch } from '../store/outboxStore.js';
+import type { FrameBatch } from '../store/outboxCalls.js';
 import type { MessageStep } from '../sessionEvents.js';
 import type { NumberedRejection, Rejection } from '../store/inbox.js';
 import type { Load } from './ackWait.js';
 import type { PendingMessages, ReceiptDetails } from './pendingMessages.js';
 
 /** A numbered batch, which the sender keeps until it is acked. */
-export interface Batch extends StoredBatch {
+export interface Batch extends FrameBatch {
   /** Empty if the store has lost the messages: then the sender skips their numbers. */
   readonly messages: readonly Message[];
   /** Whether any of the messages has a ttl. */
@@ -28,10 +28,10 @@ export interface Batch extends StoredBatch {
 export type MakeBatches = () => MaybeAsync<readonly Batch[]>;
 
 /** A level of delivery whose messages have numbers. */
-export type NumberedDelivery = StoredBatch['delivery'];
+export type NumberedDelivery = FrameBatch['delivery'];
 
 /** The number of the last message of a batch. */
-export const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
+export const lastOf = ({ first, count }: FrameBatch): number => first + count - 1;
 
 export const isNumbered = (delivery: Delivery): delivery is NumberedDelivery => delivery !== 'at-most-once';
 

@@ -14,11 +14,11 @@ import type { Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
 import { callStore } from '../store/storeErrorOf.js';
 import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease } from '../store/inbox.js';
-import type { OutboxContents, OutboxStore, StoredBatch, Ticket } from '../store/outboxStore.js';
+import type { FrameBatch, FrameContents, OutboxCalls, Ticket } from '../store/outboxCalls.js';
 import { hasTtl, hole, lastOf, type Batch } from './inFlight.js';
 
 /** The stored state that the former owner has left. */
-export interface Recalled extends OutboxContents {
+export interface Recalled extends FrameContents {
   /** The processed messages of the ticket's session, if known. */
   readonly cursor?: Cursor | undefined;
   /** The lease on the cursor. */
@@ -26,7 +26,7 @@ export interface Recalled extends OutboxContents {
 }
 
 /** Returns the claim of the owner of an outbox on the cursors of its sessions. */
-function claimOf({ pid, epoch }: Pick<OutboxContents, 'pid' | 'epoch'>): InboxClaim {
+function claimOf({ pid, epoch }: Pick<FrameContents, 'pid' | 'epoch'>): InboxClaim {
   return { owner: `${pid}/${epoch}`, epoch, n: 0 };
 }
 
@@ -34,8 +34,8 @@ function claimOf({ pid, epoch }: Pick<OutboxContents, 'pid' | 'epoch'>): InboxCl
  * Opens the outbox, and claims the cursor of its former owner in the inbox. A later owner of the
  * outbox keeps its claim.
  */
-export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
-  const withCursor = (contents: OutboxContents): MaybeAsync<Recalled> =>
+export function recall(store: OutboxCalls, { inbox, microtask = asapScheduler }: EndpointOptions): MaybeAsync<Recalled> {
+  const withCursor = (contents: FrameContents): MaybeAsync<Recalled> =>
     chain(contents.ticket && inbox && callStore('inbox', claimAfter(contents.ticket, contents, inbox)), (claimed) => ({
       ...contents,
       cursor: claimed?.record?.cursor,
@@ -54,17 +54,17 @@ export function recall(store: OutboxStore, { inbox, microtask = asapScheduler }:
  * Returns a function that claims the cursor of a session, unless a later owner of the outbox has
  * claimed it.
  */
-function claimAfter({ sid }: Ticket, contents: OutboxContents, inbox: Inbox): () => MaybePromise<ClaimedInbox> {
+function claimAfter({ sid }: Ticket, contents: FrameContents, inbox: Inbox): () => MaybePromise<ClaimedInbox> {
   return () => inbox.claim(sid, (record) => ((record?.claim?.epoch ?? 0) > contents.epoch ? undefined : claimOf(contents)));
 }
 
-export interface TicketState extends Pick<OutboxContents, 'pid' | 'epoch'> {
+export interface TicketState extends Pick<FrameContents, 'pid' | 'epoch'> {
   /** Called when the ticket that is being stored is stored. */
   onStored: (() => void) | undefined;
 }
 
 interface TicketParts {
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
   /** Where the start of a new session is stored. */
   readonly inbox?: Inbox | undefined;
   /** Tracks the messages of the session. */
@@ -113,7 +113,7 @@ export interface RestoreOptions {
  * that cannot be read are reported.
  */
 export function restoreBatches(
-  { acked, last = 0, batches: stored }: OutboxContents,
+  { acked, last, batches: stored }: FrameContents,
   { codec, contextOf, report, open }: RestoreOptions,
 ): MaybeAsync<readonly Batch[]> {
   const batches: Batch[] = [];
@@ -122,7 +122,7 @@ export function restoreBatches(
     for (; next < first; next += MAX_BATCH) batches.push(hole(next, Math.min(MAX_BATCH, first - next)));
     next = Math.max(next, first);
   };
-  const take = (batch: StoredBatch, messages: readonly Message[] | undefined): void => {
+  const take = (batch: FrameBatch, messages: readonly Message[] | undefined): void => {
     if (lastOf(batch) < next || !messages) return;
     skipTo(batch.first);
     batches.push({ ...batch, messages, mayExpire: messages.some(hasTtl), sentAt: 0 });
@@ -143,7 +143,7 @@ export function restoreBatches(
 type ReadBody = (body: Frame, first: number, count: number) => MaybeAsync<readonly Message[]>;
 
 function readStoredBatch(
-  { first, count, frame }: StoredBatch,
+  { first, count, frame }: FrameBatch,
   readBody: ReadBody,
   onCorrupt: (cause: unknown) => void,
 ): MaybeAsync<readonly Message[] | undefined> {

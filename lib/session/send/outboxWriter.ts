@@ -5,7 +5,7 @@ import type { Message } from '../../message/types.js';
 import type { Encode } from '../encoding.js';
 import type { SerialTask, Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
-import type { OutboxStore } from '../store/outboxStore.js';
+import type { OutboxCalls } from '../store/outboxCalls.js';
 import { storeErrorOf } from '../store/storeErrorOf.js';
 import type { LimitedTarget } from './encodingTarget.js';
 import { createHeadFailures, type HeadFailures } from './headFailures.js';
@@ -14,7 +14,7 @@ import { createRefit } from './outboxRefit.js';
 import type { PendingMessages } from './pendingMessages.js';
 
 export interface OutboxWriterOptions {
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
   readonly pending: PendingMessages;
   readonly encode: Encode;
   readonly target: LimitedTarget;

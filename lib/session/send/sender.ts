@@ -12,7 +12,7 @@ import { batchFrame, MAX_BATCH, type Ack } from '../protocol/frames.js';
 import type { ReceiveLimits } from '../protocol/receiveLimits.js';
 import { createSerialTask, type SerialTask, type Wait } from '../serialTask.js';
 import type { Report } from '../sessionEvents.js';
-import type { OutboxContents, OutboxStore } from '../store/outboxStore.js';
+import type { FrameContents, OutboxCalls } from '../store/outboxCalls.js';
 import {
   hole,
   InFlight,
@@ -35,7 +35,7 @@ export interface SenderParts {
   readonly sends: Direction;
   /** Returns the `pid` of the client's outbox, once it is known. */
   readonly pid: () => string;
-  readonly store: OutboxStore;
+  readonly store: OutboxCalls;
   /** Present if a store is persistent. */
   readonly durability: Durable | undefined;
   readonly wait: Wait;
@@ -142,19 +142,17 @@ export class Sender {
   }
 
   /** Starts with the contents of a store; calls back when they are read. */
-  begin(contents: OutboxContents, ready: () => void): void {
+  begin(contents: FrameContents, ready: () => void): void {
     const { codec, durability } = this.#parts;
     const open = (message: Message): void => void this.pending.open(message);
     const restore: MakeBatches = () =>
       durability?.restoreBatches(contents, { codec, contextOf: this.#contextOf, report: this.#report, open }) ?? [];
     this.#serial.run(restore, (batches) => {
-      const { acked, ticket } = contents;
+      const { acked } = contents;
+      const marked = this.#parts.store.isDurable ? contents.sent : Infinity;
       this.#last = Math.max(acked, ...batches.map(lastOf));
-      // A store without a mark does not know what a former owner has sent. Without a ticket, it has
-      // sent nothing.
-      const { sent: marked = ticket ? this.#last : acked } = contents;
       const sent = Math.max(acked, Math.min(marked, this.#last));
-      this.inFlight.begin(acked, sent, this.#parts.store.isDurable ? marked : Infinity, batches);
+      this.inFlight.begin(acked, sent, marked, batches);
       this.#isReady = true;
       this.flush();
       ready();

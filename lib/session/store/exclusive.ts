@@ -56,11 +56,7 @@ export function exclusive(store: OutboxStore, name: string, options: ExclusiveOp
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
     open,
-    append: (batches) => store.append(batches),
-    trim: (acked) => store.trim(acked),
-    replace: (acked, batches, sent) => store.replace(acked, batches, sent),
-    mark: (sent) => store.mark(sent),
-    remember: (ticket) => store.remember(ticket),
+    write: (change) => store.write(change),
     close: () => {
       store.close();
       letGo();

@@ -1,11 +1,11 @@
-import { nanoid } from 'nanoid';
 import { assertPositive } from '../../internal/assert.js';
 import type { OutboxStore } from './outboxStore.js';
+import { newHead } from './storedHead.js';
 
 export interface MemoryOutboxOptions {
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
-  /** The maximum size of its frames in bytes. @default 16_777_216: 16 MiB */
+  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
   readonly maxBytes?: number;
 }
 
@@ -17,12 +17,8 @@ export const inMemory: OutboxStore = {
   isDurable: false,
   maxMessages: 10_000,
   maxBytes: 16_777_216,
-  open: () => ({ pid: nanoid(22), epoch: 1, acked: 0, batches: [] }),
-  append: nothing,
-  trim: nothing,
-  replace: nothing,
-  mark: nothing,
-  remember: nothing,
+  open: () => ({ ...newHead(), batches: [] }),
+  write: nothing,
   close: nothing,
 };
 

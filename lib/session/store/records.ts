@@ -1,28 +1,18 @@
-import { nanoid } from 'nanoid';
 import { StoreError } from '../../errors.js';
-import type { OutboxContents, StoredBatch, Ticket } from './outboxStore.js';
-
-/** The stored state of an outbox, without its batches. */
-export interface Head {
-  readonly pid: string;
-  readonly epoch: number;
-  readonly acked: number;
-  /** The highest number that may have been sent. */
-  readonly sent: number;
-  readonly ticket?: Ticket | undefined;
-}
+import type { OpenedOutbox, StoredBatch } from './outboxStore.js';
+import { isNumber, newHead, openedOf, readHead, type StoredHead } from './storedHead.js';
 
 /**
  * The stored record of a batch. Its key is the number of its last message, which is known also when
  * the record is unreadable.
  */
-export type BatchRecord = Pick<StoredBatch, 'first' | 'delivery' | 'frame'>;
+export type BatchRecord = Pick<StoredBatch, 'first' | 'level' | 'body'>;
 
 /** An outbox as its next owner takes it over. */
 export interface Takeover {
   /** The new head. The caller stores it before it passes `contents` on. */
-  readonly head: Head;
-  readonly contents: OutboxContents;
+  readonly head: StoredHead;
+  readonly contents: OpenedOutbox;
   /** The number of unreadable records. */
   readonly corrupt: number;
   /**
@@ -41,19 +31,18 @@ export interface Takeover {
 export function takeOver(found: unknown, entries: readonly (readonly [last: number, record: unknown])[]): Takeover {
   const before = readHead(found);
   if (!before) {
-    const head = { pid: nanoid(22), epoch: 1, acked: 0, sent: 0 };
+    const head = newHead();
     const isReset = found !== undefined || entries.length > 0;
-    return { head, contents: { ...head, batches: [] }, corrupt: isReset ? 1 : 0, isReset };
+    return { head, contents: openedOf(head, []), corrupt: isReset ? 1 : 0, isReset };
   }
-  const head = { ...before, epoch: before.epoch + 1 };
-  const waiting = entries.filter(([last]) => last > head.acked);
+  const waiting = entries.filter(([last]) => last > before.acked);
   const batches = readBatches(waiting);
-  const last = waiting.at(-1)?.[0] ?? head.acked;
-  return { head, contents: { ...head, batches, last }, corrupt: waiting.length - batches.length, isReset: false };
+  const head = { ...before, epoch: before.epoch + 1 };
+  return { head, contents: openedOf(head, batches), corrupt: waiting.length - batches.length, isReset: false };
 }
 
 /** Compares the stored head with that of the owner. Returns the fault, or `undefined`. */
-export function faultOf(found: unknown, { pid, epoch }: Head): 'fenced' | 'evicted' | 'corrupt' | undefined {
+export function faultOf(found: unknown, { pid, epoch }: StoredHead): 'fenced' | 'evicted' | 'corrupt' | undefined {
   const head = readHead(found);
   if (!head) return found === undefined ? 'evicted' : 'corrupt';
   if (head.pid !== pid || head.epoch > epoch) return 'fenced';
@@ -65,7 +54,7 @@ export function faultOf(found: unknown, { pid, epoch }: Head): 'fenced' | 'evict
 export const keyOf = ({ first, count }: StoredBatch): number => first + count - 1;
 
 /** Returns the stored record of a batch. */
-export const recordOf = ({ first, delivery, frame }: StoredBatch): BatchRecord => ({ first, delivery, frame });
+export const recordOf = ({ first, level, body }: StoredBatch): BatchRecord => ({ first, level, body });
 
 const QUOTA_ERRORS: readonly unknown[] = ['QuotaExceededError', 'NS_ERROR_DOM_QUOTA_REACHED'];
 
@@ -81,28 +70,13 @@ function readBatches(entries: readonly (readonly [last: number, record: unknown]
   const batches: StoredBatch[] = [];
   let before = 0;
   for (const [last, record] of entries) {
-    const { first, delivery, frame } = Object(record) as Partial<Record<keyof BatchRecord, unknown>>;
-    const isFrame = typeof frame === 'string' || frame instanceof Uint8Array;
-    if (!isNumber(first) || first <= before || first > last || !isFrame || !isLevel(delivery)) continue;
-    batches.push({ first, count: last - first + 1, frame, delivery });
+    const { first, level, body } = Object(record) as Partial<Record<keyof BatchRecord, unknown>>;
+    const isBody = typeof body === 'string' || body instanceof Uint8Array;
+    if (!isNumber(first) || first <= before || first > last || !isBody || !isLevel(level)) continue;
+    batches.push({ first, count: last - first + 1, body, level });
     before = last;
   }
   return batches;
 }
 
-function readHead(found: unknown): Head | undefined {
-  const { pid, epoch, acked, sent, ticket } = Object(found) as Partial<Record<keyof Head, unknown>>;
-  if (typeof pid !== 'string' || pid === '' || !isNumber(epoch) || !isNumber(acked) || !isNumber(sent)) return undefined;
-  return { pid, epoch, acked, sent, ticket: readTicket(ticket) };
-}
-
-/** Returns `undefined` for a corrupt ticket: without a ticket, the client begins a new session. */
-function readTicket(value: unknown): Ticket | undefined {
-  const { sid, rt, former } = Object(value) as Partial<Record<keyof Ticket, unknown>>;
-  if (typeof sid !== 'string' || typeof rt !== 'string') return undefined;
-  const isKnown = Array.isArray(former) && former.every((token): token is string => typeof token === 'string');
-  return { sid, rt, ...(isKnown && { former }) };
-}
-
-const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isLevel = (value: unknown): value is StoredBatch['delivery'] => value === 'at-least-once' || value === 'exactly-once';
+const isLevel = (value: unknown): value is StoredBatch['level'] => value === 'at-least-once' || value === 'exactly-once';

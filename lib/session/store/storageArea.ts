@@ -1,6 +1,7 @@
 import { fromBase64, toBase64 } from '../../internal/base64.js';
-import { keyOf, recordOf, type BatchRecord, type Head } from './records.js';
 import type { StoredBatch } from './outboxStore.js';
+import { keyOf, recordOf } from './records.js';
+import { isNumber, readHead, type StoredHead } from './storedHead.js';
 
 /** The part of a `Storage` that an outbox uses. */
 export interface StorageLike {
@@ -11,81 +12,102 @@ export interface StorageLike {
   removeItem(key: string): void;
 }
 
-/** The records of one outbox in a storage that it shares with others. */
+/**
+ * The records of one outbox in a storage that it shares with others. The head is written last, and
+ * names the generation of its batches: after a crash during a write, the others do not count.
+ */
 export interface StorageArea {
   head(): unknown;
-  setHead(head: Head): void;
-  /** Returns the keys of the batches, in rising order. */
-  keys(): readonly number[];
-  batch(last: number): unknown;
-  /** Adds all batches, or none if it throws. */
-  add(batches: readonly StoredBatch[]): void;
-  /** Replaces all other batches by these, or none if it throws. */
-  replace(batches: readonly StoredBatch[]): void;
-  remove: (last: number) => void;
+  /** Returns the batches in rising order, and removes those that do not count. */
+  read(): readonly (readonly [last: number, record: unknown])[];
+  /**
+   * Adds the batches, or replaces all others, and stores the head. Changes nothing if it throws.
+   */
+  write(head: StoredHead, batches: readonly StoredBatch[], replaces: boolean): void;
+  remove(last: number): void;
 }
 
 /**
  * The head is padded to this length, so that the store can write it again when the storage is full.
  */
-const HEAD_LENGTH = 320;
+const HEAD_LENGTH = 512;
 
 export function createStorageArea(storage: StorageLike, name: string): StorageArea {
   const headKey = `rxwire:head:${name}`;
   const prefix = `rxwire:batch:${name}:`;
-  const key = (last: number): string => `${prefix}${last}`;
+  let generation = 0;
 
-  const keys = (): readonly number[] =>
-    Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '')
-      .filter((found) => found.startsWith(prefix) && /^\d{1,16}$/.test(found.slice(prefix.length)))
-      .map((found) => Number(found.slice(prefix.length)))
-      .sort((a, b) => a - b);
-  const remove = (last: number): void => storage.removeItem(key(last));
-  const add = (batches: readonly StoredBatch[]): void => {
-    const added: number[] = [];
+  const key = (last: number): string => `${prefix}${generation}.${last}`;
+  const head = (): unknown => parse(storage.getItem(headKey));
+  const keys = (): readonly string[] =>
+    Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '').filter(
+      (found) => found.startsWith(prefix) && /^\d{1,16}\.\d{1,16}$/.test(found.slice(prefix.length)),
+    );
+  const add = (next: StoredHead, batches: readonly StoredBatch[]): void => {
+    const added: string[] = [];
     try {
       for (const batch of batches) {
-        storage.setItem(key(keyOf(batch)), encode(recordOf(batch)));
-        added.push(keyOf(batch));
+        const mine = key(keyOf(batch));
+        storage.setItem(mine, encode(batch));
+        added.push(mine);
       }
+      storage.setItem(headKey, JSON.stringify({ ...next, generation }).padEnd(HEAD_LENGTH));
     } catch (error) {
-      added.forEach(remove);
+      for (const one of added) storage.removeItem(one);
       throw error;
     }
   };
-  const replace = (batches: readonly StoredBatch[]): void => {
-    const before = keys().map((last) => [key(last), storage.getItem(key(last)) ?? ''] as const);
-    // Removes the old batches first: there may be no room for both.
-    for (const [one] of before) storage.removeItem(one);
+  const replace = (next: StoredHead, batches: readonly StoredBatch[]): void => {
+    const before = keys().map((one) => [one, storage.getItem(one) ?? ''] as const);
+    const removeBefore = (): void => before.forEach(([one]) => storage.removeItem(one));
+    generation++;
     try {
-      add(batches);
-    } catch (error) {
-      for (const [one, value] of before) storage.setItem(one, value);
-      throw error;
+      add(next, batches);
+    } catch {
+      // There is no room for both. Only then, a crash in between would lose the batches.
+      removeBefore();
+      try {
+        add(next, batches);
+      } catch (error) {
+        generation--;
+        for (const [one, value] of before) storage.setItem(one, value);
+        throw error;
+      }
     }
+    removeBefore();
   };
 
   return {
-    head: () => parse(storage.getItem(headKey)),
-    setHead: (head) => storage.setItem(headKey, JSON.stringify(head).padEnd(HEAD_LENGTH)),
-    keys,
-    batch: (last) => decode(parse(storage.getItem(key(last)))),
-    add,
-    replace,
-    remove,
+    head,
+    read() {
+      const found = head();
+      const known = readHead(found);
+      const { generation: current } = Object(found) as { readonly generation?: unknown };
+      generation = isNumber(current) ? current : 0;
+      const entries: [last: number, record: unknown][] = [];
+      for (const one of keys()) {
+        const last = Number(one.slice(one.lastIndexOf('.') + 1));
+        if (known && (one !== key(last) || last > known.last)) storage.removeItem(one);
+        else entries.push([last, decode(parse(storage.getItem(one)))]);
+      }
+      return entries.sort(([a], [b]) => a - b);
+    },
+    write: (next, batches, replaces) => (replaces ? replace : add)(next, batches),
+    remove: (last) => storage.removeItem(key(last)),
   };
 }
 
 /** Returns the stored text of a record: bytes have a field of their own. */
-function encode({ frame, ...rest }: BatchRecord): string {
-  return JSON.stringify(typeof frame === 'string' ? { ...rest, frame } : { ...rest, bytes: toBase64(frame) });
+function encode(batch: StoredBatch): string {
+  const { body, ...rest } = recordOf(batch);
+  return JSON.stringify(typeof body === 'string' ? { ...rest, body } : { ...rest, bytes: toBase64(body) });
 }
 
 function decode(value: unknown): unknown {
   const { bytes, ...rest } = Object(value) as Record<string, unknown>;
   if (typeof bytes !== 'string') return rest;
   try {
-    return { ...rest, frame: fromBase64(bytes) };
+    return { ...rest, body: fromBase64(bytes) };
   } catch {
     return undefined;
   }

@@ -5,9 +5,10 @@ import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import { createRing, type Ring } from '../../internal/ring.js';
 import { durable } from '../durability.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';
-import type { OutboxContents, OutboxStore, StoredBatch } from './outboxStore.js';
-import { faultOf, keyOf, storeError, takeOver, type Head } from './records.js';
+import type { OpenedOutbox, OutboxStore, OutboxWrite } from './outboxStore.js';
+import { faultOf, keyOf, storeError, takeOver } from './records.js';
 import { createStorageArea, type StorageArea, type StorageLike } from './storageArea.js';
+import { headOf, type StoredHead } from './storedHead.js';
 
 export interface WebStorageOutboxOptions extends ExclusiveOptions {
   /**
@@ -19,7 +20,7 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;
   /**
-   * The maximum size of its frames in bytes. A site has room for about 5 million characters, and 3
+   * The maximum size of its batches in bytes. A site has room for about 5 million characters, and 3
    * bytes take 4.
    * @default 2_097_152: 2 MiB
    */
@@ -52,7 +53,7 @@ export function webStorageOutbox(name: string, options: WebStorageOutboxOptions 
 /** The state of the current owner. */
 interface Tenure {
   readonly area: StorageArea;
-  head: Head;
+  head: StoredHead;
   /** The keys of the batches, in rising order. */
   keys: Ring<number>;
 }
@@ -62,76 +63,49 @@ function storageStore(findStorage: () => StorageLike, name: string): Omit<Outbox
   let tenure: Tenure | undefined;
 
   const tell = (fault: StoreFault): void => faults$.next(new StoreError(STORE, fault));
-  const open = (): OutboxContents => {
+  const open = (): OpenedOutbox => {
     const area = createStorageArea(findStorage(), name);
-    const found = area.keys();
-    const { head, contents, corrupt, isReset } = takeOver(
-      area.head(),
-      found.map((last) => [last, area.batch(last)]),
-    );
-    area.setHead(head);
-    if (isReset) found.forEach(area.remove);
-    tenure = { area, head, keys: ringOf(isReset ? [] : found) };
+    const found = area.read();
+    const { head, contents, corrupt, isReset } = takeOver(area.head(), found);
+    area.write(head, [], isReset);
+    tenure = { area, head, keys: ringOf(isReset ? [] : found.map(([last]) => last)) };
     for (let told = 0; told < corrupt; told++) tell('corrupt');
     return contents;
   };
-  /**
-   * Runs `work` as the owner, also when the storage was cleared. Fails if there is a newer owner.
-   */
-  const write = (work: (tenure: Tenure) => void): MaybeAsync<void> =>
-    attempt(() => {
-      if (!tenure) throw new StoreError(STORE, 'failed', new Error('the outbox is not open'));
-      const fault = faultOf(tenure.area.head(), tenure.head);
-      try {
-        if (fault === 'fenced') throw new StoreError(STORE, fault);
-        if (fault) tenure.area.setHead(tenure.head);
-        work(tenure);
-      } finally {
-        // Reported last: a subscriber may store the lost batches again at once.
-        if (fault) tell(fault);
-      }
-    });
+  /** Writes as the owner, also when the storage was cleared. Fails if there is a newer owner. */
+  const write = (change: OutboxWrite): void => {
+    if (!tenure) throw new StoreError(STORE, 'failed', new Error('the outbox is not open'));
+    const fault = faultOf(tenure.area.head(), tenure.head);
+    try {
+      if (fault === 'fenced') throw new StoreError(STORE, fault);
+      store(tenure, change);
+    } finally {
+      // Reported last: a subscriber may store the lost batches again at once.
+      if (fault) tell(fault);
+    }
+  };
 
   return {
     isDurable: true,
     durability: durable,
     faults$,
     open: () => attempt(open),
-    append: (batches) => write((mine) => append(mine, batches)),
-    trim: (acked) => write((mine) => trim(mine, acked)),
-    replace: (acked, batches, sent) => write((mine) => replace(mine, batches, { acked, sent })),
-    mark: (sent) => write((mine) => update(mine, { sent })),
-    remember: (ticket) => write((mine) => update(mine, { ticket })),
+    write: (change) => attempt(() => write(change)),
     close: () => void (tenure = undefined),
   };
 }
 
-function append({ area, keys }: Tenure, batches: readonly StoredBatch[]): void {
-  area.add(batches);
+function store(tenure: Tenure, { head, batches, replaces }: OutboxWrite): void {
+  const next = headOf(tenure.head, head);
+  tenure.area.write(next, batches, replaces);
+  tenure.head = next;
+  if (replaces) tenure.keys = ringOf([]);
+  const { area, keys } = tenure;
   for (const batch of batches) keys.push(keyOf(batch));
-}
-
-function trim(tenure: Tenure, acked: number): void {
-  const { area, keys, head } = tenure;
-  // Writes the head first: if the batches were deleted and the head not written, their numbers
-  // would be assigned again.
-  if (acked > head.acked) update(tenure, { acked });
-  for (let last = keys.peek(); last !== undefined && last <= acked; last = keys.peek()) {
+  for (let last = keys.peek(); last !== undefined && last <= head.acked; last = keys.peek()) {
     area.remove(last);
     keys.shift();
   }
-}
-
-function replace(tenure: Tenure, batches: readonly StoredBatch[], change: Pick<Head, 'acked' | 'sent'>): void {
-  tenure.area.replace(batches);
-  tenure.keys = ringOf(batches.map(keyOf));
-  update(tenure, change);
-}
-
-function update(tenure: Tenure, change: Partial<Head>): void {
-  const head = { ...tenure.head, ...change };
-  tenure.area.setHead(head);
-  tenure.head = head;
 }
 
 function ringOf(numbers: readonly number[]): Ring<number> {

@@ -11,6 +11,7 @@ import { readFrame } from '../../../lib/session/protocol/frames.js';
 import type { BatchTransport } from '../../../lib/session/send/inFlight.js';
 import { Sender } from '../../../lib/session/send/sender.js';
 import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
+import { outboxCalls } from '../../../lib/session/store/outboxCalls.js';
 
 type Level = 'at-least-once' | 'exactly-once';
 
@@ -84,7 +85,8 @@ function createWorld({ isDurable, window }: Options) {
   const broken: string[] = [];
   const peer = createPeer(broken);
   const write = (): Observable<void> => writes$.pipe(take(1));
-  const store = isDurable ? { ...memoryOutbox(), isDurable, append: write, replace: write } : memoryOutbox();
+  const calls = outboxCalls(memoryOutbox());
+  const store = isDurable ? { ...calls, isDurable, append: write, replace: write } : calls;
   const sender = new Sender(
     {
       codec: createNegotiatedCodec([json()]),
@@ -111,7 +113,7 @@ function createWorld({ isDurable, window }: Options) {
     },
   );
   const { pending, inFlight } = sender;
-  sender.begin({ pid: 'sender', epoch: 1, acked: 0, batches: [] }, () => undefined);
+  sender.begin({ pid: 'sender', epoch: 1, acked: 0, last: 0, sent: 0, batches: [] }, () => undefined);
   let wire: Frame[] | undefined;
   let mustRestart = false;
 

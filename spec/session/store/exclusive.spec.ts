@@ -1,8 +1,9 @@
 import { NEVER, of, Subject, throwError, type Observable } from 'rxjs';
+import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import { StoreError } from '../../../lib/errors.js';
 import { exclusive, type LocksLike } from '../../../lib/session/store/exclusive.js';
 import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
-import type { OutboxContents, OutboxStore } from '../../../lib/session/store/outboxStore.js';
+import type { OpenedOutbox, OutboxStore } from '../../../lib/session/store/outboxStore.js';
 import { batch, commonCases, faultsOf, ready } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
 import { record } from '../../support/record.js';
@@ -51,7 +52,7 @@ function fakeLocks() {
 }
 
 /** Asks for it, and does not wait. */
-const ask = (store: OutboxStore) => record(store.open() as Observable<OutboxContents>);
+const ask = (store: OutboxStore) => record(store.open() as Observable<OpenedOutbox>);
 
 /** Until all that was asked for is granted. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -82,7 +83,7 @@ describe('exclusive', () => {
     const { locks } = fakeLocks();
     await ready(exclusive(memoryOutbox(), 'a', { locks }).open());
     let opened = 0;
-    const store: OutboxStore = { ...memoryOutbox(), open: () => of({ pid: 'p', epoch: ++opened, acked: 0, batches: [] }) };
+    const store: OutboxStore = { ...memoryOutbox(), open: () => of({ ...EMPTY_OUTBOX, pid: 'p', epoch: ++opened, batches: [] }) };
     ask(exclusive(store, 'a', { locks }));
     await settle();
     expect(opened).toBe(0);
@@ -163,23 +164,12 @@ describe('exclusive', () => {
       (name: string) =>
       (...args: unknown[]): void =>
         void calls.push([name, ...args]);
-    const inner = {
-      ...memoryOutbox(),
-      append: note('append'),
-      trim: note('trim'),
-      replace: note('replace'),
-      mark: note('mark'),
-      remember: note('remember'),
-    };
-    const store = exclusive({ ...inner, maxMessages: 2, maxBytes: 3, isDurable: true, close: note('close') }, 'a', fakeLocks());
-    await ready(store.append([batch(1)]));
-    await ready(store.trim(1));
-    await ready(store.replace(1, [], 1));
-    await ready(store.mark(2));
-    await ready(store.remember({ sid: 's', rt: 'r' }));
+    const inner = { ...memoryOutbox(), write: note('write'), close: note('close'), maxMessages: 2, maxBytes: 3, isDurable: true };
+    const store = exclusive(inner, 'a', fakeLocks());
+    const change = { head: EMPTY_OUTBOX, batches: [batch(1)], replaces: false };
+    await ready(store.write(change));
     store.close();
-    const ticket = { sid: 's', rt: 'r' };
-    expect(calls).toEqual([['append', [batch(1)]], ['trim', 1], ['replace', 1, [], 1], ['mark', 2], ['remember', ticket], ['close']]);
+    expect(calls).toEqual([['write', change], ['close']]);
     expect(store).toMatchObject({ isDurable: true, maxMessages: 2, maxBytes: 3 });
   });
 

@@ -1,14 +1,15 @@
 import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
 import { batch, commonCases } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
+import { ownerOf } from '../../support/outboxOwner.js';
 
 describe('memoryOutbox', () => {
   outboxContract(() => ({ store: () => memoryOutbox() }), commonCases);
 
   it('answers at once', () => {
-    const store = memoryOutbox();
+    const store = ownerOf(memoryOutbox());
     expect(store.open()).toMatchObject({ epoch: 1, acked: 0, batches: [] });
-    expect(store.append([batch(1)])).toBeUndefined();
+    expect(store.add([batch(1)])).toBeUndefined();
   });
 
   it('does not outlive the process, and begins afresh each time it is opened', () => {

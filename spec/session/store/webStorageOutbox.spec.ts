@@ -1,16 +1,21 @@
 import { StoreError } from '../../../lib/errors.js';
 import type { LocksLike } from '../../../lib/session/store/exclusive.js';
 import { webStorageOutbox } from '../../../lib/session/store/webStorageOutbox.js';
-import { batch, faultOf, faultsOf, ready } from '../../support/outboxCases.js';
+import { batch, faultOf, faultsOf, quotaCases, ready } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
-import { fakeStorage } from './fakeStorage.js';
+import { ownerOf } from '../../support/outboxOwner.js';
+import { fakeStorage, type FakeStorage } from './fakeStorage.js';
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(255);
+
+/** A stored head. */
+const headText = (fields: object): string =>
+  JSON.stringify({ pid: 'p', epoch: 1, acked: 0, last: 3, mark: 0, skips: [], isPaused: false, codec: '', generation: 0, ...fields });
 
 /** An open outbox, and where it lies. */
 async function outbox(quota?: number) {
   const storage = fakeStorage(quota);
-  const store = webStorageOutbox('a', { storage, locks: false });
+  const store = ownerOf(webStorageOutbox('a', { storage, locks: false }));
   const told = faultsOf(store);
   const { pid } = await ready(store.open());
   const batches = async () => (await ready(webStorageOutbox('a', { storage, locks: false }).open())).batches;
@@ -25,16 +30,21 @@ describe('webStorageOutbox', () => {
     };
     return {
       store: () => webStorageOutbox('a', { storage, locks: false }),
-      corrupt: (last) => damage(`batch:a:${last}`),
+      corrupt: (last) => damage(`batch:a:0.${last}`),
       corruptHead: () => damage('head:'),
     };
   });
+  outboxContract(() => {
+    const storage = fakeStorage(5_000);
+    const store = () => webStorageOutbox('a', { storage, locks: false });
+    return { store, small: store };
+  }, quotaCases);
 
   it('answers at once', () => {
-    const store = webStorageOutbox('a', { storage: fakeStorage(), locks: false });
+    const store = ownerOf(webStorageOutbox('a', { storage: fakeStorage(), locks: false }));
     expect(store.open()).toMatchObject({ epoch: 1, acked: 0, batches: [] });
-    expect(store.append([batch(1)])).toBeUndefined();
-    expect(store.trim(1)).toBeUndefined();
+    expect(store.add([batch(1)])).toBeUndefined();
+    expect(store.ack(1)).toBeUndefined();
   });
 
   it('has limits', () => {
@@ -46,13 +56,13 @@ describe('webStorageOutbox', () => {
   it('shares a storage with other data', async () => {
     const { storage, store, batches } = await outbox();
     storage.setItem('theirs', 'kept');
-    const others = ['a:1', 'batch:a', ''].map((name) => webStorageOutbox(name, { storage, locks: false }));
+    const others = ['a:1', 'batch:a', ''].map((name) => ownerOf(webStorageOutbox(name, { storage, locks: false })));
     for (const other of others) {
       await ready(other.open());
-      await ready(other.append([batch(1, 1, 'other')]));
+      await ready(other.add([batch(1, 1, 'other')]));
     }
-    await ready(store.append([batch(1), batch(2)]));
-    await ready(store.replace(1, [batch(2, 1, 'mine')], 1));
+    await ready(store.add([batch(1), batch(2)]));
+    await ready(store.replace({ acked: 1, mark: 1 }, [batch(2, 1, 'mine')]));
     expect(await batches()).toEqual([batch(2, 1, 'mine')]);
     for (const name of ['a:1', 'batch:a', ''])
       expect((await ready(webStorageOutbox(name, { storage, locks: false }).open())).batches).toEqual([batch(1, 1, 'other')]);
@@ -62,27 +72,27 @@ describe('webStorageOutbox', () => {
   describe('when the storage is full', () => {
     it('stores none of the new records, and keeps the stored ones', async () => {
       const { store, batches } = await outbox(5_000);
-      await ready(store.append([batch(1, 1, bytes(300))]));
-      expect(await faultOf(() => store.append([batch(2), batch(3, 1, bytes(10_000))]))).toBe('quota');
+      await ready(store.add([batch(1, 1, bytes(300))]));
+      expect(await faultOf(() => store.add([batch(2), batch(3, 1, bytes(10_000))]))).toBe('quota');
       expect(await batches()).toEqual([batch(1, 1, bytes(300))]);
     });
 
     it('takes the same again once there is room', async () => {
       const { store, batches } = await outbox(5_000);
-      await ready(store.append([batch(1, 1, bytes(3_000))]));
+      await ready(store.add([batch(1, 1, bytes(3_000))]));
       const more = [batch(2), batch(3, 1, bytes(3_000))];
-      expect(await faultOf(() => store.append(more))).toBe('quota');
-      await ready(store.trim(1));
-      await ready(store.append(more));
+      expect(await faultOf(() => store.add(more))).toBe('quota');
+      await ready(store.ack(1));
+      await ready(store.add(more));
       expect(await batches()).toEqual(more);
     });
 
     it('can still store its acks and its identity', async () => {
       const { storage, store, batches } = await outbox();
-      await ready(store.append(Array.from({ length: 12 }, (_, index) => batch(index + 1))));
+      await ready(store.add(Array.from({ length: 12 }, (_, index) => batch(index + 1))));
       storage.quota = 0;
-      await ready(store.remember({ sid: 's'.repeat(43), rt: 'r'.repeat(43) }));
-      await ready(store.trim(11));
+      await ready(store.set({ ticket: { sid: 's'.repeat(43), rt: 'r'.repeat(43), former: [] } }));
+      await ready(store.ack(11));
       expect(await batches()).toEqual([batch(12)]);
       const { acked, ticket } = await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect([acked, ticket?.rt]).toEqual([11, 'r'.repeat(43)]);
@@ -90,16 +100,18 @@ describe('webStorageOutbox', () => {
 
     it('changes nothing when there is no room for the replacement', async () => {
       const { storage, store, batches } = await outbox(5_000);
-      await ready(store.append([batch(1), batch(2)]));
-      expect(await faultOf(() => store.replace(1, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))], 1))).toBe('quota');
+      await ready(store.add([batch(1), batch(2)]));
+      expect(await faultOf(() => store.replace({ acked: 1, mark: 1 }, [batch(2, 1, bytes(1_000)), batch(3, 1, bytes(5_000))]))).toBe(
+        'quota',
+      );
       expect(await batches()).toEqual([batch(1), batch(2)]);
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ acked: 0 });
     });
 
     it('needs no room for both the old and the new records', async () => {
       const { store, batches } = await outbox(5_000);
-      await ready(store.append([batch(1, 1, bytes(3_000))]));
-      await ready(store.replace(0, [batch(1, 1, bytes(3_100))], 0));
+      await ready(store.add([batch(1, 1, bytes(3_000))]));
+      await ready(store.replace({ acked: 0, mark: 0 }, [batch(1, 1, bytes(3_100))]));
       expect(await batches()).toEqual([batch(1, 1, bytes(3_100))]);
     });
 
@@ -110,30 +122,30 @@ describe('webStorageOutbox', () => {
 
     it('knows the error of older browsers', async () => {
       const storage = fakeStorage();
-      const store = webStorageOutbox('a', { storage, locks: false });
+      const store = ownerOf(webStorageOutbox('a', { storage, locks: false }));
       await ready(store.open());
       storage.setItem = () => {
         throw new DOMException('It is full.', 'NS_ERROR_DOM_QUOTA_REACHED');
       };
-      expect(await faultOf(() => store.append([batch(1)]))).toBe('quota');
+      expect(await faultOf(() => store.add([batch(1)]))).toBe('quota');
     });
   });
 
   describe('when it is cleared while it is open', () => {
     it('reports it, and continues as the same sender', async () => {
       const { storage, store, told, pid, batches } = await outbox();
-      await ready(store.append([batch(1), batch(2)]));
-      await ready(store.remember({ sid: 's', rt: 'r' }));
-      await ready(store.trim(1));
+      await ready(store.add([batch(1), batch(2)]));
+      await ready(store.set({ ticket: { sid: 's', rt: 'r', former: [] } }));
+      await ready(store.ack(1));
       storage.items.clear();
-      await ready(store.append([batch(3)]));
+      await ready(store.add([batch(3)]));
       expect(told).toEqual(['evicted']);
-      await ready(store.trim(2));
+      await ready(store.ack(2));
       expect(await batches()).toEqual([batch(3)]);
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({
         pid,
         acked: 2,
-        ticket: { sid: 's', rt: 'r' },
+        ticket: { sid: 's', rt: 'r', former: [] },
       });
       expect(told).toEqual(['evicted']);
     });
@@ -141,27 +153,27 @@ describe('webStorageOutbox', () => {
     it('keeps later owners apart: its epoch is still taken', async () => {
       const { storage, store } = await outbox();
       storage.items.clear();
-      await ready(store.append([batch(1)]));
+      await ready(store.add([batch(1)]));
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ epoch: 2 });
     });
 
     it('fences an older owner that writes first', async () => {
       const { storage, store: stale, batches } = await outbox();
-      const owner = webStorageOutbox('a', { storage, locks: false });
+      const owner = ownerOf(webStorageOutbox('a', { storage, locks: false }));
       await ready(owner.open());
       storage.items.clear();
-      await ready(stale.append([batch(1, 1, 'stale')]));
-      await ready(owner.append([batch(1, 1, 'owner')]));
-      expect(await faultOf(() => stale.append([batch(2, 1, 'stale')]))).toBe('fenced');
+      await ready(stale.add([batch(1, 1, 'stale')]));
+      await ready(owner.add([batch(1, 1, 'owner')]));
+      expect(await faultOf(() => stale.add([batch(2, 1, 'stale')]))).toBe('fenced');
       expect(await batches()).toEqual([batch(1, 1, 'owner')]);
     });
 
     it('can store all again at once', async () => {
       const { storage, store, batches } = await outbox();
-      await ready(store.append([batch(1)]));
-      store.faults$?.subscribe(() => void store.replace(0, [batch(1), batch(2)], 0));
+      await ready(store.add([batch(1)]));
+      store.faults$?.subscribe(() => void store.replace({ acked: 0, mark: 0 }, [batch(1), batch(2)]));
       storage.items.clear();
-      await ready(store.append([batch(2)]));
+      await ready(store.add([batch(2)]));
       expect(await batches()).toEqual([batch(1), batch(2)]);
     });
 
@@ -169,16 +181,16 @@ describe('webStorageOutbox', () => {
       const { storage, store, told, batches } = await outbox();
       storage.items.clear();
       await ready(webStorageOutbox('a', { storage, locks: false }).open());
-      expect(await faultOf(() => store.append([batch(1)]))).toBe('fenced');
+      expect(await faultOf(() => store.add([batch(1)]))).toBe('fenced');
       expect(told).toEqual(['fenced']);
       expect(await batches()).toEqual([]);
     });
 
     it('mends a head that was damaged', async () => {
       const { storage, store, told, pid, batches } = await outbox();
-      await ready(store.append([batch(1)]));
+      await ready(store.add([batch(1)]));
       storage.items.set('rxwire:head:a', '{}');
-      await ready(store.append([batch(2)]));
+      await ready(store.add([batch(2)]));
       expect(told).toEqual(['corrupt']);
       expect(await batches()).toEqual([batch(1), batch(2)]);
       expect(await ready(webStorageOutbox('a', { storage, locks: false }).open())).toMatchObject({ pid });
@@ -190,42 +202,48 @@ describe('webStorageOutbox', () => {
       ['is no JSON', '{'],
       ['is of another shape', '[1]'],
       ['is nothing', 'null'],
-      ['is not of this number', '{"first":3,"delivery":"exactly-once","frame":"x"}'],
-      ['begins before the one before ends', '{"first":1,"delivery":"exactly-once","frame":"x"}'],
-      ['has a number that is none', '{"first":1.5,"delivery":"exactly-once","frame":"x"}'],
-      ['is of an unknown level', '{"first":2,"delivery":"twice","frame":"x"}'],
-      ['has no frame', '{"first":2,"delivery":"exactly-once"}'],
-      ['has a frame that is none', '{"first":2,"delivery":"exactly-once","frame":{}}'],
-      ['has wrong base64', '{"first":2,"delivery":"exactly-once","bytes":"@@"}'],
+      ['is not of this number', '{"first":3,"level":"exactly-once","body":"x"}'],
+      ['begins before the one before ends', '{"first":1,"level":"exactly-once","body":"x"}'],
+      ['has a number that is none', '{"first":1.5,"level":"exactly-once","body":"x"}'],
+      ['is of an unknown level', '{"first":2,"level":"twice","body":"x"}'],
+      ['has no body', '{"first":2,"level":"exactly-once"}'],
+      ['has a body that is none', '{"first":2,"level":"exactly-once","body":{}}'],
+      ['has wrong base64', '{"first":2,"level":"exactly-once","bytes":"@@"}'],
     ])('leaves out one that %s', async (_, text) => {
       const { storage, store } = await outbox();
-      await ready(store.append([batch(1), batch(2), batch(3)]));
-      storage.items.set('rxwire:batch:a:2', text);
+      await ready(store.add([batch(1), batch(2), batch(3)]));
+      storage.items.set('rxwire:batch:a:0.2', text);
       const next = webStorageOutbox('a', { storage, locks: false });
       const told = faultsOf(next);
       expect((await ready(next.open())).batches).toEqual([batch(1), batch(3)]);
       expect(told).toEqual(['corrupt']);
     });
 
-    it.each(['{}', '[]', '7', '{"pid":"","epoch":1,"acked":0}', '{"pid":"p","epoch":-1,"acked":0}', '{"pid":"p","epoch":1}', ''])(
-      'begins anew with the head %s',
-      async (text) => {
-        const { storage, store, pid } = await outbox();
-        await ready(store.append([batch(1)]));
-        storage.items.set('rxwire:head:a', text);
-        const next = webStorageOutbox('a', { storage, locks: false });
-        const told = faultsOf(next);
-        const contents = await ready(next.open());
-        expect(contents).toMatchObject({ epoch: 1, acked: 0, batches: [] });
-        expect(contents.pid).not.toBe(pid);
-        expect(told).toEqual(['corrupt']);
-        expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
-      },
-    );
+    it.each([
+      '{}',
+      '[]',
+      '7',
+      headText({ pid: '' }),
+      headText({ epoch: -1 }),
+      headText({ acked: undefined }),
+      headText({ skips: [0.5] }),
+      '',
+    ])('begins anew with the head %s', async (text) => {
+      const { storage, store, pid } = await outbox();
+      await ready(store.add([batch(1)]));
+      storage.items.set('rxwire:head:a', text);
+      const next = webStorageOutbox('a', { storage, locks: false });
+      const told = faultsOf(next);
+      const contents = await ready(next.open());
+      expect(contents).toMatchObject({ epoch: 1, acked: 0, batches: [] });
+      expect(contents.pid).not.toBe(pid);
+      expect(told).toEqual(['corrupt']);
+      expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
+    });
 
     it('begins anew when batches are left without a head', async () => {
       const { storage, store } = await outbox();
-      await ready(store.append([batch(1)]));
+      await ready(store.add([batch(1)]));
       storage.items.delete('rxwire:head:a');
       const next = webStorageOutbox('a', { storage, locks: false });
       const told = faultsOf(next);
@@ -236,8 +254,8 @@ describe('webStorageOutbox', () => {
 
     it('takes a ticket that is corrupt for none', async () => {
       const { storage, store, pid } = await outbox();
-      await ready(store.append([batch(1)]));
-      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 0, sent: 0, ticket: { sid: 1 } }));
+      await ready(store.add([batch(1)]));
+      storage.items.set('rxwire:head:a', headText({ pid, ticket: { sid: 1 } }));
       const contents = await ready(webStorageOutbox('a', { storage, locks: false }).open());
       expect(contents).toMatchObject({ pid, epoch: 2, batches: [batch(1)] });
       expect(contents.ticket).toBeUndefined();
@@ -245,18 +263,56 @@ describe('webStorageOutbox', () => {
 
     it('omits acked messages when the page ended before their removal', async () => {
       const { storage, store, pid, told, batches } = await outbox();
-      await ready(store.append([batch(1), batch(2)]));
-      storage.items.set('rxwire:head:a', JSON.stringify({ pid, epoch: 1, acked: 1, sent: 1 }));
+      await ready(store.add([batch(1), batch(2)]));
+      storage.items.set('rxwire:head:a', headText({ pid, acked: 1 }));
       expect(await batches()).toEqual([batch(2)]);
       expect(told).toEqual([]);
     });
   });
 
+  describe('when the page ends during a write', () => {
+    /** Lets so many changes of the storage happen, and no more. */
+    const stopAfter = (storage: FakeStorage, changes: number): void => {
+      let left = changes;
+      const { setItem, removeItem } = storage;
+      const isOver = (): boolean => left-- <= 0;
+      storage.setItem = (key, value) => {
+        if (!isOver()) setItem.call(storage, key, value);
+      };
+      storage.removeItem = (key) => {
+        if (!isOver()) removeItem.call(storage, key);
+      };
+    };
+    const old = [batch(1), batch(2)];
+    it.each([
+      ['adds', false, [0, 1, 2], [...old, batch(3), batch(4)]],
+      ['replaces', true, [0, 1, 2], [batch(3), batch(4)]],
+    ] as const)('has all or nothing of a write that %s', async (_, replaces, before, after) => {
+      for (let changes = 0; changes < 6; changes++) {
+        const { storage, store } = await outbox();
+        await ready(store.add(old));
+        const copy = fakeStorage();
+        for (const [key, value] of storage.items) copy.items.set(key, value);
+        const writer = ownerOf(webStorageOutbox('a', { storage: copy, locks: false }));
+        await ready(writer.open());
+        stopAfter(copy, changes);
+        const head = { acked: 0, last: 4, mark: 4, skips: [], isPaused: false, codec: 'json' };
+        await ready(writer.write({ head, batches: [batch(3), batch(4)], replaces }));
+        const left = fakeStorage();
+        for (const [key, value] of copy.items) left.items.set(key, value);
+        const found = await ready(webStorageOutbox('a', { storage: left, locks: false }).open());
+        const isOld = (before as readonly number[]).includes(changes);
+        expect([found.batches, found.mark]).toEqual(isOld ? [old, 0] : [after, 4]);
+        expect([...left.items.keys()].filter((key) => key.includes('batch'))).toHaveLength(found.batches.length);
+      }
+    });
+  });
+
   it('keeps nothing of acked and replaced messages', async () => {
     const { storage, store } = await outbox();
-    await ready(store.append([batch(1), batch(2), batch(3), batch(4)]));
-    await ready(store.replace(0, [batch(1), batch(2, 7)], 0));
-    await ready(store.trim(8));
+    await ready(store.add([batch(1), batch(2), batch(3), batch(4)]));
+    await ready(store.replace({ acked: 0, mark: 0 }, [batch(1), batch(2, 7)]));
+    await ready(store.ack(8));
     expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
   });
 

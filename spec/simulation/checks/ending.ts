@@ -63,5 +63,5 @@ const isExpired = ({ outcomes }: Entry): boolean => [...outcomes.values()].inclu
 /** Returns the batches of an outbox that are still to be delivered. One that could not remove what is acked keeps it until an ack comes that is higher. */
 export function owedIn({ batches }: OutboxRecord, { of }: Journal, { stores, codec }: Plan): readonly StoredBatch[] {
   const isOver = (id: string): boolean => isDone(of(id)) || of(id).outcomes.size > 0;
-  return stores ? batches.filter(({ frame }) => !idsIn(frame, codecs[codec]).every(isOver)) : batches;
+  return stores ? batches.filter(({ body }) => !idsIn(body, codecs[codec]).every(isOver)) : batches;
 }

@@ -1,0 +1,64 @@
+import { asapScheduler } from 'rxjs';
+import type { ClientIdentity } from '../core/clientHandshake.js';
+import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
+import { after } from '../internal/after.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import type { SessionOptions } from '../session/session.js';
+import { callStore } from '../session/store/storeErrorOf.js';
+import type { InboxClaim } from '../session/store/inbox.js';
+import type { HelloNumber } from '../session/store/outboxStore.js';
+import { fromStored, StoreWrites, type WrittenOutbox } from './storeWrites.js';
+
+/** An outbox as a client opens it. */
+export interface ClientOutbox extends WrittenOutbox {
+  readonly isDurable: boolean;
+  open(hello?: HelloNumber): MaybeAsync<OutboxContents & { readonly pid: string; readonly epoch: number }>;
+}
+
+/** The stores of a client's session. */
+export interface ClientStores {
+  /** Undefined if nothing is written: a store without writes may have another owner, too. */
+  readonly writes: StoreWrites | undefined;
+  /**
+   * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state to
+   * be restored; the identity has the rest.
+   */
+  open(identity: ClientIdentity): MaybeAsync<RestoredState>;
+}
+
+/** The functions that a client needs for stores. */
+export function clientStores(outbox: ClientOutbox, { inbox, microtask = asapScheduler }: SessionOptions): ClientStores {
+  const { isDurable } = outbox;
+  let claim: InboxClaim;
+  const claimOf = (): InboxClaim => claim;
+  const writes = isDurable || inbox ? new StoreWrites({ outbox: isDurable ? outbox : undefined, inbox, claimOf }) : undefined;
+
+  return {
+    writes,
+    open(identity) {
+      const withCursor = (contents: OutboxContents): MaybeAsync<RestoredState> => {
+        const { sid = '' } = contents.ticket ?? {};
+        const state: RestoredState = { key: sid, outbox: isDurable ? contents : undefined };
+        if (!inbox || sid === '') return state;
+        // A later owner of the outbox keeps its claim.
+        const claimed = callStore('inbox', () => inbox.claim(sid, (row) => ((row?.claim?.epoch ?? 0) > claim.epoch ? undefined : claim)));
+        return chain(claimed, ({ record, lease }) => {
+          if (lease) writes?.leases.set(sid, lease);
+          return { ...state, cursor: record && fromStored(record.cursor) };
+        });
+      };
+      // A synchronous store would report faults before the application can subscribe to the wire.
+      return chain(isDurable ? after(0, microtask) : undefined, () =>
+        chain(
+          callStore('outbox', () => outbox.open()),
+          (contents) => {
+            const { pid, epoch, ticket } = contents;
+            claim = { owner: `${pid}/${epoch}`, epoch, n: 0 };
+            identity.own({ pid, epoch, ticket });
+            return withCursor(contents);
+          },
+        ),
+      );
+    },
+  };
+}
