@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../lib/errors.js';
-import { readFrame } from '../../lib/session/protocol/frames.js';
+import { readFrame } from '../support/protocol/frames.js';
 import { clientStage } from './runner/clientStage.js';
 import { play, type Stage } from './runner/play.js';
 import { load, type Item, type Role, type Step } from './runner/script.js';
