@@ -19,12 +19,11 @@ const scripts = [...scriptsOf('both'), ...scriptsOf('server')];
 const some = scripts.filter(([, { everywhere }]) => everywhere);
 
 describe.each([
-  ['a WebSocket', dialWebSocket, scripts, {}],
-  ['a WebSocket, where sessions sleep at once', dialWebSocket, some, { hibernateAfter: 1 }],
-  ['an event stream', dialLink((url) => serverSentEvents(url)), some, {}],
-  ['polls', dialLink((url) => longPolling(url)), some, {}],
-] as const)('listen follows the protocol over %s', (_, dial, played, options) => {
-  it.each(played)('%s', (__, script, values) => test(script, values, dial, options));
+  ['a WebSocket', dialWebSocket, scripts],
+  ['an event stream', dialLink((url) => serverSentEvents(url)), some],
+  ['polls', dialLink((url) => longPolling(url)), some],
+] as const)('listen follows the protocol over %s', (_, dial, played) => {
+  it.each(played)('%s', (__, script, values) => test(script, values, dial));
 });
 
 it('a script fails that expects something else', async () => {
