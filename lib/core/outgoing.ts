@@ -63,7 +63,7 @@ export class Outgoing {
   /** The level of messages that choose none. That of a server is the level of its client. */
   delivery: Delivery;
   /** The limits of the other side for a frame. */
-  maxFrame = 1024 * 1024;
+  maxFrame: number;
   maxBatch = MAX_BATCH;
   /** Whether the other side reports the messages that it does not process. */
   reportsOutcomes = false;
@@ -101,6 +101,7 @@ export class Outgoing {
     this.#options = options;
     this.#outputs = outputs;
     this.delivery = options.delivery;
+    this.maxFrame = options.maxFrame;
   }
 
   /** The number of messages that have no number yet. */

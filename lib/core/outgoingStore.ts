@@ -173,7 +173,7 @@ export class OutgoingStore implements OutgoingKeeper {
     if (typeof blamed !== 'string' || !message) return blamed !== false;
     const number = first + messages.indexOf(message);
     this.skip(number);
-    this.#outgoing.end(message, 'refused', [number, 'refused', code, reason]);
+    this.#outgoing.end(message, 'unsendable', [number, 'refused', code, reason]);
     return true;
   }
 

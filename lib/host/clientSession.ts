@@ -4,7 +4,9 @@ import type { Codec } from '../codec/codec.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
+import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
+import { inMemory } from '../session/store/memoryOutbox.js';
 import type { ByteCounts } from '../session/byteCounts.js';
 import { createCredentials, type Credentials } from '../session/credentials.js';
 import { waitIn } from '../session/waitIn.js';
@@ -73,8 +75,7 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     // Runs before the connection is closed: the other side does not send messages again when it has
     // received their delayed ack.
     to.add(() => host.flushAcks());
-    if (this.#stores) this.#restore(this.#stores, connect);
-    else connect();
+    this.#continue(connect);
     to.add(outgoing.subscribe({ next: (message) => host.send(message), error: fail, complete: drain }));
     to.add(() => {
       host.end();
@@ -83,14 +84,20 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     });
   }
   /** Continues where the former owner of the outbox has stopped. */
-  #restore(stores: ClientStores, connect: () => void): void {
-    const begin = (state: RestoredState): void => {
-      this.#host.answer((core) => core.restore(state));
+  #continue(connect: () => void): void {
+    const { outbox = inMemory } = this.#options;
+    const stores = this.#stores;
+    const identity = this.#identity;
+    if (!stores && outbox === inMemory) {
       connect();
-    };
-    this.#wait(
-      () => stores.open(this.#identity),
-      begin,
+      return;
+    }
+    this.#wait<RestoredState | undefined>(
+      () => (stores ? stores.open(identity) : chain(outbox.open(), (contents) => void identity.own(contents))),
+      (state) => {
+        if (state) this.#host.answer((core) => core.restore(state));
+        connect();
+      },
       (error) => this.#to.error(error),
     );
   }

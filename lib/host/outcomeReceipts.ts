@@ -47,7 +47,8 @@ export function receiptOf(event: OutcomeEvent, { codec, outgoing, maxQueued }: O
     case 'in-doubt':
       return dead(new InDoubtError(id));
     case 'unsendable':
-      return dead(encodeErrorOf(message, codec, outgoing));
+      // With a rejection, the other side has closed each connection because of the message.
+      return dead(rejection ? new MessageRefusedError(id, code, reason) : encodeErrorOf(message, codec, outgoing));
     case 'quota':
       return dead(new StoreError('outbox', 'quota'));
     case 'closed':

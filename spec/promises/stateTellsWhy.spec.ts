@@ -205,10 +205,9 @@ describe('the latency of a wire', () => {
   }
 
   it('is measured by pings, on a wire that sends nothing', async () => {
-    const { wire, wires, server } = slowPair();
+    const { wire, server } = slowPair();
     await jest.advanceTimersByTimeAsync(1_200);
     expect(wire.state.metrics.latency).toBe(40);
-    expect(wires[0]?.state.metrics.latency).toBe(40);
     wire.unsubscribe();
     server.unsubscribe();
   });
