@@ -107,7 +107,7 @@ export default defineConfig(
   {
     // The loop of a session: connection, session and wire meet in it.
     files: ['lib/host/sessionHost.ts'],
-    rules: { 'max-lines': ['error', { max: 360, skipBlankLines: true, skipComments: true }] },
+    rules: { 'max-lines': ['error', { max: 370, skipBlankLines: true, skipComments: true }] },
   },
   {
     files: ['scripts/**', 'docs/examples/**', 'spec/bench/**', 'spec/fuzz/**'],

@@ -115,8 +115,7 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     else if (event.kind === 'agreed') {
       this.#mayBlame = true;
       this.#credentials.expire(noop, undefined);
-    }
-    else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
+    } else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
   }
   #authenticate(token: string): void {
     this.#host.core.authenticate(token);

@@ -400,7 +400,7 @@ export class SessionHost implements CodecUser, LoopTask {
 
   /** Ends the session because of an error of its stores. */
   fail(error: unknown): void {
-    if (this.#onFinished) return;
+    if (this.isOver || this.#onFinished) return;
     this.#owner.onStoreFailing?.(error);
     this.core.end();
     this.#connection?.close();

@@ -56,8 +56,10 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long a change that may wait waits, in ms. */
-const PATIENCE = 2_000;
+/**
+ * How long a change that may wait waits, in ms. A session writes nothing else before its answer.
+ */
+const PATIENCE = 0;
 /** The room for the head of an entry and the headers of NATS, in bytes. */
 const OVERHEAD = 8_192;
 /** The default of NATS for the maximum size of a message. */

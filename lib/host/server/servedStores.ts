@@ -2,26 +2,19 @@ import { catchError, type Observable, type Unsubscribable } from 'rxjs';
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
 import { CallbackError } from '../../errors.js';
-import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { groupOf } from '../../server/session/quota.js';
 import type { RegistryOptions } from '../../server/session/registry.js';
 import { closeStore } from '../../server/session/transport.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { SessionHost } from '../sessionHost.js';
-import { fromStored, StoreWrites, type WrittenOutbox } from '../storeWrites.js';
+import { fromStored, StoreWrites } from '../storeWrites.js';
 import { storedClientOf } from './storedClient.js';
 
 type OutboxOptions = Pick<RegistryOptions, 'outbox'>;
-
-/** An outbox of a client, as its session uses it. */
-export interface ServedOutbox extends WrittenOutbox {
-  /** Whether the store keeps anything. */
-  readonly isDurable: boolean;
-  open(hello: Pick<ReceivedHello, 'epoch' | 'n'>): MaybeAsync<OutboxContents>;
-  close(): void;
-}
 
 /** The stored state of a client, and the stores of its session. */
 export interface StoredState {
@@ -35,7 +28,7 @@ export interface StoredState {
   /** Undefined for a new client. */
   readonly record: ClientRecord | undefined;
   /** @default the messages to the client are kept in memory */
-  readonly outbox: ServedOutbox | undefined;
+  readonly outbox: OutboxStore | undefined;
   /** Undefined for a new client: its outbox is opened when it has confirmed its welcome. */
   readonly contents?: OutboxContents | undefined;
 }
@@ -47,7 +40,7 @@ export class ServedStores {
   readonly lease: InboxLease | undefined;
   /** Whether the handshake of the connection in use is complete. */
   isAgreed = false;
-  readonly #outbox: ServedOutbox | undefined;
+  readonly #outbox: OutboxStore | undefined;
   /** The state, until the core has it. */
   #state: StoredState | undefined;
 
@@ -96,16 +89,16 @@ export class ServedStores {
  *
  * @throws {CallbackError} When `outbox` throws.
  */
-export function outboxOf({ outbox }: OutboxOptions, { principal, address }: IncomingConnection, pid: string): ServedOutbox | undefined {
+export function outboxOf({ outbox }: OutboxOptions, { principal, address }: IncomingConnection, pid: string): OutboxStore | undefined {
   try {
-    return outbox?.(pid, groupOf(principal?.id, address)) as unknown as ServedOutbox | undefined;
+    return outbox?.(pid, groupOf(principal?.id, address));
   } catch (cause) {
     throw new CallbackError('outbox', cause);
   }
 }
 
 /** Opens an outbox, unless another server has opened it for a later hello. */
-export function openOutbox(outbox: ServedOutbox, { epoch, n }: ReceivedHello): Observable<OutboxContents> {
+export function openOutbox(outbox: OutboxStore, { epoch, n }: ReceivedHello): Observable<OutboxContents> {
   return asObservable(() => outbox.open({ epoch, n })).pipe(
     catchError((error: unknown) => {
       throw storeErrorOf('outbox', error);

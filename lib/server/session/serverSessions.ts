@@ -4,7 +4,8 @@ import type { ClusterServer } from '../../session/serverCluster.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { AnyWire } from '../principal.js';
 import type { Drained } from './drain.js';
-import { Registry, type RegistryOptions } from './registry.js';
+import { ServedSessions } from '../../host/server/servedSessions.js';
+import type { RegistryOptions } from './registry.js';
 
 /** The sessions of a server. */
 export interface ServerSessions extends ClusterServer {
@@ -22,5 +23,5 @@ export interface ServerSessions extends ClusterServer {
  * (`lib/host`), until the core is the default.
  */
 export const serverSessions: { create: (options: RegistryOptions) => ServerSessions } = {
-  create: (options) => new Registry(options),
+  create: (options) => new ServedSessions(options),
 };
