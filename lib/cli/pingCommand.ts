@@ -3,7 +3,6 @@ import { firstValueFrom, from, map, merge, noop, timer } from 'rxjs';
 import { RequestTimeoutError } from '../errors.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
-import type { Welcome } from '../session/protocol/handshake.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
@@ -85,7 +84,7 @@ async function pingOver(
   let agreed: Partial<Agreed> = {};
   const onFrame = ({ kind, fields }: InspectedFrame): void => {
     if (kind !== 'welcome') return;
-    const { codec, sid: session, ping: pingInterval } = fields as unknown as Pick<Welcome, 'codec' | 'sid' | 'ping'>;
+    const { codec, sid: session, ping: pingInterval } = fields as { readonly codec: string; readonly sid: string; readonly ping: number };
     agreed = { codec, session, pingInterval };
   };
   try {

@@ -8,7 +8,7 @@ import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { checkSize, decodeBody } from '../session/encoding.js';
-import type { Wait } from '../session/serialTask.js';
+import type { Wait } from '../session/waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
 /** The side of a session that uses a codec. */

@@ -6,7 +6,7 @@ import type { Message } from '../message/types.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { HoldUntilSubscribed, rejectionIn, type DeliverySession, type Outcome } from '../session/receive/delivery.js';
 import { rejectUndecodable } from '../session/receive/undecodable.js';
-import type { Wait } from '../session/serialTask.js';
+import type { Wait } from '../session/waitIn.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 
 type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;

@@ -8,7 +8,7 @@ import type { Outcome } from '../session/receive/delivery.js';
 import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../session/store/inbox.js';
 import { isFenced } from '../session/store/isFenced.js';
 import { storeErrorOf } from '../session/store/storeErrorOf.js';
-import type { Wait } from '../session/serialTask.js';
+import type { Wait } from '../session/waitIn.js';
 import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;

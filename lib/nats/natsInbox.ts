@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import { nanoid } from 'nanoid';
 import { StoreError } from '../errors.js';
 import { durable } from '../session/durability.js';
-import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
+import { isRejection, readRejection, rejectionFields } from '../session/store/storedRejections.js';
 import type { Completion, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 import { isEarlier } from '../session/store/isEarlier.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';

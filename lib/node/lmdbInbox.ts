@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { durable } from '../session/durability.js';
 import { StoreError } from '../errors.js';
-import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
+import { isRejection, readRejection, rejectionFields } from '../session/store/storedRejections.js';
 import { isEarlier } from '../session/store/isEarlier.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
 import type { Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
@@ -112,7 +112,7 @@ export function createLmdbInbox(options: LmdbInboxOptions): Inbox<LmdbTransactio
 }
 
 function recordOf({ done, finished, rejections = [], claim, session }: SenderRow): InboxRecord {
-  const rejected = rejections.length > 0 && { rejections: rejections.map(readRejection) };
+  const rejected = rejections.length > 0 && { rejections: rejections.filter(isRejection).map(readRejection) };
   return { cursor: { done, finished, ...rejected }, ...(claim && { claim }), session };
 }
 

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr';
-import { isRejection, readRejection, rejectionFields } from '../session/protocol/rejections.js';
+import { isRejection, readRejection, rejectionFields } from '../session/store/storedRejections.js';
 import type { Cursor, InboxClaim, InboxLease, InboxRecord } from '../session/store/inbox.js';
 
 /**

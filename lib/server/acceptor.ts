@@ -17,7 +17,7 @@ import type { AnyWire, Credentials, Principal } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
-import { serverSessions } from './session/serverSessions.js';
+import { ServedSessions } from '../host/server/servedSessions.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
 /**
@@ -33,7 +33,6 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     maxDetachedPerPrincipal = SERVE_DEFAULTS.maxDetachedPerPrincipal,
     maxIdleFrames = SERVE_DEFAULTS.maxIdleFrames,
     pingInterval = SERVE_DEFAULTS.pingInterval,
-    hibernateAfter = SERVE_DEFAULTS.hibernateAfter,
     cluster,
     retryAfter = cluster ? 0 : SERVE_DEFAULTS.retryAfter,
     inbox = cluster?.inbox,
@@ -50,7 +49,6 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     detachedTimeout,
     maxIdleFrames,
     pingInterval,
-    hibernateAfter,
     system: { ...SERVE_DEFAULTS.system, ...options.system },
     scheduler,
     endpoint,
@@ -59,7 +57,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),
   };
-  const sessions = serverSessions.create({ ...settings, onRefused });
+  const sessions = new ServedSessions({ ...settings, onRefused });
   const envelopeWires = createEnvelopeWires(settings);
   const principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
 

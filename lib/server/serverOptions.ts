@@ -6,7 +6,7 @@ import { assertNotNegative, assertPositive, assertWhole } from '../internal/asse
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
-import { PING_INTERVAL } from '../session/heartbeat.js';
+import { PING_INTERVAL } from '../session/endpointOptions.js';
 import { envelopes } from '../envelope/envelopes.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
@@ -76,13 +76,6 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    */
   readonly pingInterval?: number;
   /**
-   * How long a session stays awake after the last message of its client, in ms; a new session stays
-   * awake for 20 ms. A session that hibernates takes a fraction of the memory. It still sends
-   * messages and answers pings, and wakes up for other frames. `Infinity`: no session hibernates.
-   * @default 2_000
-   */
-  readonly hibernateAfter?: number;
-  /**
    * Returns the outbox for a client, which keeps the messages to the client until they are acked. A
    * persistent outbox is useful only together with an `inbox`.
    *
@@ -141,7 +134,6 @@ export const SERVE_DEFAULTS = {
   pingInterval: PING_INTERVAL,
   /** Where `rateLimit` is given. */
   rateLimit: RATE_LIMIT_DEFAULTS,
-  hibernateAfter: 2_000,
   retryAfter: 1_000,
   system: { pong: true, shutdown: true },
 } as const;
@@ -158,7 +150,6 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions & { readonly endpoint?: str
   rateLimit: true,
   maxIdleFrames: true,
   pingInterval: true,
-  hibernateAfter: true,
   outbox: true,
   cluster: true,
   shutdown$: true,
@@ -258,7 +249,6 @@ export function checkServeOptions(owner: string, options: AnyServeOptions): void
   } = options;
   assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal, maxIdleFrames });
   assertWhole(owner, { pingInterval });
-  assertPositive(owner, { hibernateAfter: options.hibernateAfter });
   assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
   assertKnown(`${owner}: "rateLimit"`, rateLimit, RATE_LIMIT_OPTIONS);
   checkRateLimit(owner, rateLimit);

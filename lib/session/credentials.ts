@@ -1,7 +1,7 @@
-import { defer, first, noop, of, switchMap, type Observable } from 'rxjs';
+import { defer, first, noop, of, switchMap, type Observable, type Subscription } from 'rxjs';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import type { EndpointParts } from './endpointParts.js';
+import type { Wait } from './waitIn.js';
 import type { EndpointOptions } from './endpointOptions.js';
 
 /**
@@ -35,7 +35,7 @@ const EARLY = 30_000;
 
 export function createCredentials(
   { token, scheduler = steadyScheduler(), report = noop }: CredentialsOptions,
-  { wait, life }: Pick<EndpointParts, 'wait' | 'life'>,
+  { wait, life }: { readonly wait: Wait; readonly life: Subscription },
 ): Credentials {
   let shown: string | undefined;
   let renew = noop;

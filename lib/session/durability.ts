@@ -1,24 +1,12 @@
 import { clientStores } from '../host/clientStores.js';
-import { createInboxCommitter } from './receive/inboxCommitter.js';
-import { keepTicket, recall, restoreBatches } from './send/outboxRestore.js';
-import { createOutboxWriter } from './send/outboxWriter.js';
-import { outboxCalls } from './store/outboxCalls.js';
 import type { Durability } from './store/outboxStore.js';
 
-export type { Recalled, TicketState } from './send/outboxRestore.js';
-
-/** The functions that a session needs only for persistent stores. */
+/** The function that a session needs only for persistent stores. */
 export interface Durable extends Durability {
   readonly clientStores: typeof clientStores;
-  readonly createInboxCommitter: typeof createInboxCommitter;
-  readonly createOutboxWriter: typeof createOutboxWriter;
-  readonly keepTicket: typeof keepTicket;
-  readonly outboxCalls: typeof outboxCalls;
-  readonly recall: typeof recall;
-  readonly restoreBatches: typeof restoreBatches;
 }
 
-const DURABLE: Durable = { kind: 'durable', clientStores, createInboxCommitter, createOutboxWriter, keepTicket, outboxCalls, recall, restoreBatches };
+const DURABLE: Durable = { kind: 'durable', clientStores };
 
 /**
  * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's

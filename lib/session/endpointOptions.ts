@@ -105,6 +105,12 @@ export interface EndpointOptions {
   readonly report?: Report;
 }
 
+/**
+ * The default interval in which each side must be heard, in ms. The server chooses it, and tells
+ * its clients.
+ */
+export const PING_INTERVAL = 15_000;
+
 /** The default values of the options above, for both sides. */
 export const DEFAULTS = {
   delivery: 'at-least-once',

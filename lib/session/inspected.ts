@@ -8,7 +8,7 @@ import { describedBy } from '../link/describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { decodeBody } from './encoding.js';
-import { readFrame, type BatchFrame, type SessionFrame } from './protocol/frames.js';
+import { readFrame, type SessionFrame } from './sessionFrame.js';
 
 /** One frame of a session, as {@link inspected} has seen it. */
 export interface InspectedFrame {
@@ -83,6 +83,8 @@ export interface InspectOptions {
 const MAX_WAITING = 1_000;
 /** The fields of a handshake that open a session. */
 const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
+
+type BatchFrame = Extract<SessionFrame, { readonly kind: 'msg' }>;
 
 /** The content of a frame. */
 type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' | 'frame'>;
@@ -166,10 +168,10 @@ function createReader(codecs: readonly Codec[]) {
     if (fields['known'] !== true) highest.sent = 0;
     if (fields['resumed'] !== true) highest.received = 0;
   };
-  const readBatch = ({ first, count, body, ack }: BatchFrame, to: InspectedFrame['direction'], isDecoded: boolean) => {
+  const readBatch = ({ first, count, body, done, credit }: BatchFrame, to: InspectedFrame['direction'], isDecoded: boolean) => {
     const isResent = first > 0 && first <= highest[to];
     highest[to] = Math.max(highest[to], first > 0 ? first + count - 1 : 0);
-    const content: Content = { kind: 'msg', first, count, isResent, ...(ack && { ack: { done: ack.done, credit: ack.credit } }) };
+    const content: Content = { kind: 'msg', first, count, isResent, ...(done >= 0 && { ack: { done, credit } }) };
     const direction: Direction = to === 'sent' ? 'to-server' : 'to-client';
     const [used, context] = [codec, { direction, pid, first, count }];
     return (): MaybeAsync<Content> => {

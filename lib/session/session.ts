@@ -7,7 +7,7 @@ import { ClientSession } from '../host/clientSession.js';
 import type { Durable } from './durability.js';
 import { checkCodecs } from './codecNegotiation.js';
 import { checkOptions } from './endpointOptions.js';
-import type { ByteCounts } from './connection.js';
+import type { ByteCounts } from './byteCounts.js';
 import { networkSignals } from './networkSignals.js';
 import { reconnecting } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';

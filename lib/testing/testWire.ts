@@ -56,8 +56,6 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   readonly detachedTimeout?: number;
   /** How often each side of a session must send, in ms. @default 15_000 */
   readonly pingInterval?: number;
-  /** How long a session stays awake after the last message of its client, in ms. @default 2_000 */
-  readonly hibernateAfter?: number;
   /** How many messages a client may send. @default no limit */
   readonly rateLimit?: { readonly perSecond?: number; readonly burst?: number };
 }

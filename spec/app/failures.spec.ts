@@ -11,7 +11,7 @@ import type { Message } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { serve } from '../../lib/server/serve.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import { batchFrame } from '../../lib/session/protocol/frames.js';
+import { batchFrame } from '../support/protocol/frames.js';
 import { connect } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { pair, type ClientOptions } from '../support/sessionPair.js';

@@ -3,7 +3,7 @@ import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
 import type { Frame } from '../../lib/link/link.js';
-import { readFrame } from '../../lib/session/protocol/frames.js';
+import { readFrame } from '../support/protocol/frames.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
 

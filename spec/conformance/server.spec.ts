@@ -1,13 +1,10 @@
 import { longPolling } from '../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
-import { useCore } from '../host/useCore.js';
 import { patience } from './runner/line.js';
 import { isWatching, play } from './runner/play.js';
 import { dialLink, dialWebSocket, serverStage, type Dial } from './runner/serverStage.js';
 import { scriptsOf, type Script, type Values } from './runner/script.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
-
-useCore();
 
 async function test(script: Script, values: Values, dial: Dial, options?: ListenOptions): Promise<void> {
   const stage = await serverStage(script.given ?? {}, isWatching(script), dial, options);

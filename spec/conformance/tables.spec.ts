@@ -1,11 +1,8 @@
 import { isReconnectable } from '../../lib/link/closeCode.js';
-import { useCore } from '../host/useCore.js';
 import { clientStage } from './runner/clientStage.js';
 import { play, type Stage } from './runner/play.js';
 import { load, type Item, type Role, type Script, type Step } from './runner/script.js';
 import { dialWebSocket, serverStage } from './runner/serverStage.js';
-
-useCore();
 
 /** What a sender does after a handshake. */
 interface Resuming extends Item {

@@ -1,13 +1,10 @@
 import { ProtocolError } from '../../lib/errors.js';
-import { readFrame } from '../../lib/session/protocol/frames.js';
-import { useCore } from '../host/useCore.js';
+import { readFrame } from '../support/protocol/frames.js';
 import { clientStage } from './runner/clientStage.js';
 import { play, type Stage } from './runner/play.js';
 import { load, type Item, type Role, type Step } from './runner/script.js';
 import { dialWebSocket, serverStage } from './runner/serverStage.js';
 import { textOf, Variables } from './runner/variables.js';
-
-useCore();
 
 interface FrameVector extends Item {
   readonly text?: unknown;

@@ -2,7 +2,7 @@ import { Subject } from 'rxjs';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { readFrame } from '../../lib/session/protocol/frames.js';
+import { readFrame } from '../support/protocol/frames.js';
 import { connect } from '../../lib/wire/connect.js';
 import { eventually } from '../support/eventually.js';
 import { record } from '../support/record.js';

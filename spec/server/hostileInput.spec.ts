@@ -16,7 +16,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import { hub } from '../../lib/app/hub/hub.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
-import { batchFrame } from '../../lib/session/protocol/frames.js';
+import { batchFrame } from '../support/protocol/frames.js';
 import { connect } from '../../lib/wire/connect.js';
 import { around, filled, forbidden } from '../codec/hostileMsgpack.js';
 import { rawClient } from '../support/peer.js';

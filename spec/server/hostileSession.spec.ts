@@ -8,7 +8,7 @@ import type { Message } from '../../lib/message/types.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import { createPeer } from '../../lib/server/session/resumption.js';
 import { consume } from '../../lib/session/consume/consume.js';
-import { batchFrame } from '../../lib/session/protocol/frames.js';
+import { batchFrame } from '../support/protocol/frames.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import type { ClaimedInbox } from '../../lib/session/store/inbox.js';

@@ -4,7 +4,7 @@ import type { ConnectionLostError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { batchFrame } from '../../lib/session/protocol/frames.js';
+import { batchFrame } from '../support/protocol/frames.js';
 import type { Inbox } from '../../lib/session/store/inbox.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';

@@ -4,12 +4,9 @@ import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';
-import { useCore } from '../host/useCore.js';
 import { rawClient, socketServer, type Peer } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { wireServer } from '../support/wireServer.js';
-
-useCore();
 
 /** Who sends it (`x`: the client, and it is lost), and the frame. */
 type Line = readonly [from: string, text: string];

@@ -1,6 +1,6 @@
 import { json, msgpack, type Codec, type Message, type RxwireError } from '../../lib/index.js';
 import { boundCodec } from '../support/boundCodec.js';
-import type { Hello } from '../../lib/session/protocol/handshake.js';
+import type { Hello } from '../support/protocol/handshake.js';
 import type { createAckChecks } from './checks/acks.js';
 import type { createDeliveryChecks, Forgetting } from './checks/deliveries.js';
 import type { createOwnerChecks } from './checks/owners.js';

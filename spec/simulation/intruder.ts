@@ -1,6 +1,6 @@
 import { concat, NEVER, of } from 'rxjs';
-import { controlFrame } from '../../lib/session/protocol/frames.js';
-import type { Hello } from '../../lib/session/protocol/handshake.js';
+import { controlFrame } from '../support/protocol/frames.js';
+import type { Hello } from '../support/protocol/handshake.js';
 import type { Context } from './context.js';
 import { createLife } from './life.js';
 

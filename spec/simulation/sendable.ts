@@ -1,4 +1,4 @@
-import type { SessionFrame } from '../../lib/session/protocol/frames.js';
+import type { SessionFrame } from '../support/protocol/frames.js';
 import type { Life } from './life.js';
 import { type Connection, type Side } from './network.js';
 

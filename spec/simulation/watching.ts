@@ -1,6 +1,6 @@
 import type { Codec, Frame } from '../../lib/index.js';
-import { readFrame, type SessionFrame } from '../../lib/session/protocol/frames.js';
-import { parseHello, parseWelcome } from '../../lib/session/protocol/handshake.js';
+import { readFrame, type SessionFrame } from '../support/protocol/frames.js';
+import { parseHello, parseWelcome } from '../support/protocol/handshake.js';
 import type { createAckChecks } from './checks/acks.js';
 import type { createAttachmentChecks } from './checks/attachments.js';
 import type { createHandshakeChecks } from './checks/handshakes.js';

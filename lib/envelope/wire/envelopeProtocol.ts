@@ -9,7 +9,7 @@ import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import { countFrame, type ByteCounts } from '../../session/connection.js';
+import { countFrame, type ByteCounts } from '../../session/byteCounts.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { framed } from '../framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';

@@ -1,18 +1,24 @@
 import type { SessionOptions } from '../../core/sessionTypes.js';
+import type { Message } from '../../message/types.js';
 import { isContextFree } from '../../server/encodingOnce.js';
 import { digestOf, randomName } from '../../server/nodePlatform.js';
 import type { WiresOptions } from '../../server/serverOptions.js';
-import { ackDelayOf } from '../../server/session/fanOut.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { HostCodec } from '../hostCodec.js';
 import { sessionDefaults } from '../sessionDefaults.js';
 
 /**
+ * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets
+ * it again by its position.
+ */
+const CHANNEL_ACK_DELAY = 5_000;
+
+/**
  * Returns a function that returns the options of a client's core, by the name of its outbox. All
  * sessions share them, unless a codec depends on the client.
  */
-export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: number }): (pid: string) => SessionOptions {
-  const { codecs, pingInterval, hibernateAfter, ackDelay = DEFAULTS.ackDelay } = options;
+export function coreOptions(options: WiresOptions): (pid: string) => SessionOptions {
+  const { codecs, pingInterval, ackDelay = DEFAULTS.ackDelay } = options;
   const defaults = sessionDefaults(options);
   const optionsOf = (pid: string): SessionOptions => ({
     ...defaults,
@@ -21,9 +27,9 @@ export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: 
     delivery: DEFAULTS.delivery,
     codecs: codecs.map((codec) => new HostCodec(codec, { sends: 'to-client', pid, maxBody: defaults.maxFrame })),
     // A server has many idle sessions: their clients ping.
-    measuresLatency: hibernateAfter === Infinity,
+    measuresLatency: false,
     pingInterval,
-    ackDelayOf: (messages) => ackDelayOf(messages, ackDelay),
+    ackDelayOf: (messages) => (ackDelay > 0 && messages.every(isOfChannel) ? CHANNEL_ACK_DELAY : ackDelay),
     secret: secretOf,
     // An inbox stores what the server remembers of the tokens.
     ...(options.inbox && { digest: digestOf }),
@@ -34,3 +40,5 @@ export function coreOptions(options: WiresOptions & { readonly hibernateAfter?: 
 
 /** Returns a secret of so many characters, 6 random bits each. */
 const secretOf = (length: number): string => randomName(Math.ceil((length * 3) / 4)).slice(0, length);
+
+const isOfChannel = ({ type }: Message): boolean => type === 'channel.message';

@@ -12,7 +12,7 @@ import type { WiresOptions } from '../../server/serverOptions.js';
 import type { Drained } from '../../server/session/drain.js';
 import { pongFor } from '../../server/session/systemMessages.js';
 import type { SessionTransport, TransportUser } from '../../server/session/transport.js';
-import { countFrame } from '../../session/connection.js';
+import { countFrame } from '../../session/byteCounts.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';

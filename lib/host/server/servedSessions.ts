@@ -1,9 +1,8 @@
 import { catchError, concat, defer, EMPTY, filter, finalize, from, mergeMap, takeUntil, type Observable } from 'rxjs';
-import type { Violation } from '../../core/frameFormat.js';
-import { readHello, ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
+import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, SessionOptions } from '../../core/sessionTypes.js';
 import type { OutboxContents } from '../../core/storedTypes.js';
-import { ProtocolError, StoreError, UnauthorizedError, UnsupportedError } from '../../errors.js';
+import { StoreError, UnauthorizedError, UnsupportedError } from '../../errors.js';
 import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
@@ -13,9 +12,10 @@ import { randomName } from '../../server/nodePlatform.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import type { Drained } from '../../server/session/drain.js';
 import { groupOf } from '../../server/session/quota.js';
-import type { RegistryOptions } from '../../server/session/registry.js';
-import type { ServerSessions } from '../../server/session/serverSessions.js';
 import { closeOf, closeStore, KICKED, SessionTransport, STOPS, TAKEN_OVER } from '../../server/session/transport.js';
+import type { WiresOptions } from '../../server/serverOptions.js';
+import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
+import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Inbox, InboxClaim, InboxLease } from '../../session/store/inbox.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import { SessionLoop } from '../sessionLoop.js';
@@ -37,17 +37,25 @@ interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
   readonly giveUp: () => void;
 }
 
+export interface ServedSessionsOptions extends WiresOptions {
+  /** Where messages to a client are stored until they are acked. */
+  readonly outbox?: (pid: string, group: string) => OutboxStore;
+  readonly cluster?: ServerCluster;
+  /** Called with the reason why a client was refused. */
+  readonly onRefused: (error: unknown) => void;
+}
+
 /** The sessions of a server, by the names of the clients' outboxes. */
-export class ServedSessions implements ServerSessions {
+export class ServedSessions implements ClusterServer {
   readonly #sessions = new Map<string, ServedSession>();
   readonly #unconfirmed = new UnconfirmedClients();
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
-  readonly #options: RegistryOptions;
+  readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => SessionOptions;
   readonly #loop: SessionLoop;
 
-  constructor(options: RegistryOptions) {
+  constructor(options: ServedSessionsOptions) {
     this.#options = options;
     this.#coreOptionsOf = coreOptions(options);
     this.#loop = new SessionLoop(options.scheduler, options.microtask);
@@ -60,7 +68,7 @@ export class ServedSessions implements ServerSessions {
    * @throws {RxwireError} When the hello is invalid, or the principal has too many wires.
    */
   admit(connection: IncomingConnection): Observable<AnyWire> {
-    const hello = helloOf(connection);
+    const hello = connection.hello();
     const session = this.#sessions.get(hello.pid);
     if (session) return this.#goOn(connection, hello, session);
     if (this.#claiming.has(hello.pid))
@@ -362,13 +370,4 @@ function reasonOf(code: CloseCode): string {
   return code === CloseCode.UNSUPPORTED_DATA
     ? 'client and server have no codec in common'
     : `the hello was refused with close code ${code}`;
-}
-
-/** @throws {ProtocolError} If the first frame of a connection is no valid hello. */
-function helloOf({ first }: IncomingConnection): ReceivedHello {
-  try {
-    return readHello(first);
-  } catch (error) {
-    throw new ProtocolError((error as Violation).message);
-  }
 }

@@ -5,7 +5,6 @@ import { CallbackError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { groupOf } from '../../server/session/quota.js';
-import type { RegistryOptions } from '../../server/session/registry.js';
 import { closeStore } from '../../server/session/transport.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -14,7 +13,9 @@ import type { SessionHost } from '../sessionHost.js';
 import { fromStored, StoreWrites } from '../storeWrites.js';
 import { storedClientOf } from './storedClient.js';
 
-type OutboxOptions = Pick<RegistryOptions, 'outbox'>;
+interface OutboxOptions {
+  readonly outbox?: (pid: string, group: string) => OutboxStore;
+}
 
 /** The stored state of a client, and the stores of its session. */
 export interface StoredState {

@@ -15,8 +15,8 @@ import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coales
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
-import { readFrame } from '../../session/protocol/frames.js';
-import { parseHello, type Hello } from '../../session/protocol/handshake.js';
+import type { Violation } from '../../core/frameFormat.js';
+import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { Principal } from '../principal.js';
 import type { ServedLink } from '../serverOptions.js';
 
@@ -105,7 +105,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   readonly #owner: ConnectionOwner;
   #principal: Principal | undefined;
   #hasBegun = false;
-  #hello: Hello | undefined;
+  #hello: ReceivedHello | undefined;
   #link: Subscription | undefined;
   #helloTimer: CoalescedTimer | undefined;
   #expiryTimer: CoalescedTimer | undefined;
@@ -154,8 +154,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
    * @throws {ProtocolError} When
    * the frame is no hello.
    */
-  hello(): Hello {
-    return (this.#hello ??= readHello(this.first));
+  hello(): ReceivedHello {
+    return (this.#hello ??= helloOf(this.first));
   }
 
   /** The principal of the client, when the client is authenticated. */
@@ -363,17 +363,13 @@ export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }
 
-/**
- * The maximum length of a hello: parts of it are kept for as long as the connection. A token of
- * 8,192 characters fits in, however it is escaped.
- */
-const MAX_HELLO = 64 * 1024;
-
-function readHello(first: Frame): Hello {
-  if (first.length > MAX_HELLO) throw new ProtocolError('the hello has more than 65,536 characters');
-  const frame = readFrame(first);
-  if (frame.kind !== 'hello') throw new ProtocolError(`expected a hello, got a ${frame.kind} frame`);
-  return parseHello(frame.value);
+/** @throws {ProtocolError} If the first frame of a connection is no valid hello. */
+function helloOf(first: Frame): ReceivedHello {
+  try {
+    return readHello(first);
+  } catch (error) {
+    throw new ProtocolError((error as Violation).message);
+  }
 }
 
 function notifyOfEnd(reader: Observer<Frame>, end: End): void {

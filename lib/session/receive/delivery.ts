@@ -4,7 +4,7 @@ import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter } from '../store/deadLetterStore.js';
 import type { Completion, NumberedRejection } from '../store/inbox.js';
-import type { AckTracker } from './ackTracker.js';
+import type { Progress } from '../../core/progress.js';
 
 /** The outcome of a claimed message. One of the callbacks is called, once. */
 export interface Outcome extends Completion<unknown> {
@@ -52,7 +52,7 @@ export interface Claim extends SessionTerms {
  *
  * @typeParam Tracker Knows which messages of one numbering are processed.
  */
-export interface DeliverySession<Tracker = AckTracker> extends SessionTerms {
+export interface DeliverySession<Tracker = Progress> extends SessionTerms {
   /** Called when a message is processed. `number` is 0 for a message without one. */
   settle(number: number, outcomes: readonly Outcome[], tracker: Tracker | undefined): void;
   /**
@@ -104,7 +104,7 @@ class Delivery<Tracker = unknown> implements DeliveryContext {
  * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
  * are none.
  */
-export function deliver<Tracker = AckTracker>(
+export function deliver<Tracker = Progress>(
   message: Message,
   emit: (message: Message) => void,
   session: DeliverySession<Tracker>,
@@ -205,7 +205,7 @@ export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolea
 }
 
 /** Holds messages, unacked, until the application subscribes for the first time. */
-export class HoldUntilSubscribed<Tracker = AckTracker> {
+export class HoldUntilSubscribed<Tracker = Progress> {
   #isOpen = false;
   #held: (readonly [message: Message, number: number, tracker: Tracker | undefined])[] | undefined;
   #unnumbered = 0;

@@ -3,12 +3,11 @@ import { asObservable } from '../../internal/maybeAsync.js';
 import { createMessage } from '../../message/createMessage.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { createDeadLetter } from '../consume/createDeadLetter.js';
-import type { BatchFrame } from '../protocol/frames.js';
-import type { Wait } from '../serialTask.js';
+import type { Body } from '../../core/storedTypes.js';
+import type { Wait } from '../waitIn.js';
 import type { DeadLetter } from '../store/deadLetterStore.js';
-import type { AckTracker } from './ackTracker.js';
+import type { Progress } from '../../core/progress.js';
 import type { DeliverySession } from './delivery.js';
-import type { Receiver } from './receiver.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;
@@ -19,7 +18,7 @@ const MAX_BODY = 65_536;
 const MIN_RETRY_AFTER = 100;
 const MAX_RETRY_AFTER = 30_000;
 
-export interface UndecodableOptions<Tracker = AckTracker> {
+export interface UndecodableOptions<Tracker = Progress> {
   readonly session: DeliverySession<Tracker>;
   readonly wait: Wait;
   /** The name of the codec. */
@@ -32,16 +31,12 @@ export interface UndecodableOptions<Tracker = AckTracker> {
   readonly report: (error: unknown) => void;
 }
 
-/** Accepts a batch that cannot be decoded, see {@link rejectUndecodable}. */
-export function setAside(batch: BatchFrame, error: unknown, options: UndecodableOptions & { readonly receiver: Receiver }): void {
-  const { receiver } = options;
-  const numbers: number[] = [];
-  receiver.acceptWithout(batch.first, batch.count, batch.body.length, (number) => numbers.push(number));
-  rejectUndecodable(batch, error, numbers, receiver.tracker, options);
-}
-
 /** A batch that cannot be decoded. */
-type Undecodable = Pick<BatchFrame, 'first' | 'count' | 'body'>;
+interface Undecodable {
+  readonly first: number;
+  readonly count: number;
+  readonly body: Body;
+}
 
 /**
  * Rejects the messages of a batch that cannot be decoded, when its bytes are kept as a dead letter.

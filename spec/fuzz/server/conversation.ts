@@ -1,4 +1,4 @@
-import { batchFrame } from '../../../lib/session/protocol/frames.js';
+import { batchFrame } from '../../support/protocol/frames.js';
 import { gzipped } from '../../../lib/codec/gzipped.js';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';

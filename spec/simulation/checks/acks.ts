@@ -1,5 +1,5 @@
 import type { Codec } from '../../../lib/index.js';
-import { WAIT_UNIT, type Ack, type SessionFrame } from '../../../lib/session/protocol/frames.js';
+import { WAIT_UNIT, type Ack, type SessionFrame } from '../../support/protocol/frames.js';
 import { isDone, type Journal } from '../journal.js';
 import type { Life } from '../life.js';
 import { other, type Connection, type Side } from '../network.js';

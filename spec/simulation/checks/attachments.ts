@@ -1,4 +1,4 @@
-import type { Hello } from '../../../lib/session/protocol/handshake.js';
+import type { Hello } from '../../support/protocol/handshake.js';
 import type { Connection } from '../network.js';
 import type { Violate } from './violation.js';
 

@@ -1,7 +1,7 @@
 import { json } from '../../../lib/codec/json.js';
-import type { SessionFrame } from '../../../lib/session/protocol/frames.js';
+import type { SessionFrame } from '../../support/protocol/frames.js';
 import { helloFrame, welcomeFrame } from '../../support/sessionFrames.js';
-import { readFrame } from '../../../lib/session/protocol/frames.js';
+import { readFrame } from '../../support/protocol/frames.js';
 import { createJournal } from '../journal.js';
 import type { Connection } from '../network.js';
 import { createNumberChecks } from './numbers.js';

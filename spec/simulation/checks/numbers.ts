@@ -1,6 +1,6 @@
 import type { Codec } from '../../../lib/index.js';
-import { batchFrame, type SessionFrame } from '../../../lib/session/protocol/frames.js';
-import { parseHello, parseWelcome, type Hello, type Welcome } from '../../../lib/session/protocol/handshake.js';
+import { batchFrame, type SessionFrame } from '../../support/protocol/frames.js';
+import { parseHello, parseWelcome, type Hello, type Welcome } from '../../support/protocol/handshake.js';
 import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';

@@ -1,4 +1,4 @@
-import type { Hello } from '../../../lib/session/protocol/handshake.js';
+import type { Hello } from '../../support/protocol/handshake.js';
 import type { InboxLease } from '../../../lib/session/store/inbox.js';
 import type { Life } from '../life.js';
 import type { Connection } from '../network.js';

@@ -1,6 +1,6 @@
 import type { Codec, Frame, Message } from '../../../lib/index.js';
-import { readFrame } from '../../../lib/session/protocol/frames.js';
-import type { Hello } from '../../../lib/session/protocol/handshake.js';
+import { readFrame } from '../../support/protocol/frames.js';
+import type { Hello } from '../../support/protocol/handshake.js';
 import type { Side } from '../network.js';
 
 /** The numbers of one sender: who has got, done and acked which. */

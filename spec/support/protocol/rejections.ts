@@ -1,5 +1,5 @@
-import { ProtocolError } from '../../errors.js';
-import type { NumberedRejection, Rejection } from '../store/inbox.js';
+import { ProtocolError } from '../../../lib/errors.js';
+import type { NumberedRejection, Rejection } from '../../../lib/session/store/inbox.js';
 import { whole } from './handshake.js';
 
 /** The maximum number of rejections in a frame. */

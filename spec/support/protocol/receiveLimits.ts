@@ -1,5 +1,5 @@
-import type { Codec, CodecLimits } from '../../codec/codec.js';
-import { MAX_DEPTH } from '../../message/messageLimits.js';
+import type { Codec, CodecLimits } from '../../../lib/codec/codec.js';
+import { MAX_DEPTH } from '../../../lib/message/messageLimits.js';
 
 /** The maximum number of messages in a batch, whatever the window. */
 export const MAX_BATCH = 256;

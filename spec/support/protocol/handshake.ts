@@ -1,7 +1,7 @@
-import { ProtocolError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { NAME_PATTERN } from '../../message/messageLimits.js';
-import type { Delivery } from '../../message/types.js';
+import { ProtocolError } from '../../../lib/errors.js';
+import { MAX_DELAY } from '../../../lib/internal/coalescedTimer.js';
+import { NAME_PATTERN } from '../../../lib/message/messageLimits.js';
+import type { Delivery } from '../../../lib/message/types.js';
 import { DEFAULT_LIMITS, LIMIT_NAMES, MAX_BATCH, type LimitsDraft, type ReceiveLimits } from './receiveLimits.js';
 
 /** The version of the session protocol. */

@@ -1,0 +1,16 @@
+import { byteLength } from '../internal/byteLength.js';
+import type { Frame } from '../link/link.js';
+
+/** The traffic over the connections of a session. */
+export interface ByteCounts {
+  bytesSent: number;
+  bytesReceived: number;
+  /** The time of the last frame, in ms of the clock of the scheduler. */
+  activeAt?: number;
+}
+
+/** Counts the bytes of a frame, and records the time. @param now That of the scheduler. */
+export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
+  counts[direction] += typeof frame === 'string' ? byteLength(frame) : frame.length;
+  counts.activeAt = now;
+}
