@@ -4,10 +4,9 @@ import { patience } from './runner/line.js';
 import { isWatching, play } from './runner/play.js';
 import { dialLink, dialWebSocket, serverStage, type Dial } from './runner/serverStage.js';
 import { scriptsOf, type Script, type Values } from './runner/script.js';
-import type { ListenOptions } from '../../lib/server/listen.js';
 
-async function test(script: Script, values: Values, dial: Dial, options?: ListenOptions): Promise<void> {
-  const stage = await serverStage(script.given ?? {}, isWatching(script), dial, options);
+async function test(script: Script, values: Values, dial: Dial): Promise<void> {
+  const stage = await serverStage(script.given ?? {}, isWatching(script), dial);
   try {
     await play(script, values, stage, 'server');
   } finally {
@@ -19,12 +18,11 @@ const scripts = [...scriptsOf('both'), ...scriptsOf('server')];
 const some = scripts.filter(([, { everywhere }]) => everywhere);
 
 describe.each([
-  ['a WebSocket', dialWebSocket, scripts, {}],
-  ['a WebSocket, where sessions sleep at once', dialWebSocket, some, { hibernateAfter: 1 }],
-  ['an event stream', dialLink((url) => serverSentEvents(url)), some, {}],
-  ['polls', dialLink((url) => longPolling(url)), some, {}],
-] as const)('listen follows the protocol over %s', (_, dial, played, options) => {
-  it.each(played)('%s', (__, script, values) => test(script, values, dial, options));
+  ['a WebSocket', dialWebSocket, scripts],
+  ['an event stream', dialLink((url) => serverSentEvents(url)), some],
+  ['polls', dialLink((url) => longPolling(url)), some],
+] as const)('listen follows the protocol over %s', (_, dial, played) => {
+  it.each(played)('%s', (__, script, values) => test(script, values, dial));
 });
 
 it('a script fails that expects something else', async () => {
