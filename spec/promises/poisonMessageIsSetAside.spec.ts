@@ -74,8 +74,8 @@ describe('a batch that cannot be decoded is set aside, and the session continues
     expect(wire.state.status).toBe('connected');
   });
 
-  it('is received three times, no more, also when its session would hibernate in between', async () => {
-    const { wire, wires, got } = await start(json(), { hibernateAfter: 1 });
+  it('is received three times, no more, also when its session is idle in between', async () => {
+    const { wire, wires, got } = await start(json(), {});
     await wire.send(good('a'));
     const errors = record((wires[0] as Wire).errors$);
     await expect(wire.send(poison('b'))).rejects.toMatchObject({ code: 'ERR_DECODE' });

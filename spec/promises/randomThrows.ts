@@ -258,7 +258,6 @@ listen(server, {
   deadLetters: { ...letters, add: riskyStore('letters.add', letters.add) },
   random: risky('random', Math.random, 0.5),
   codecs: [json()],
-  hibernateAfter: 10,
   detachedTimeout: 2_000,
   drainTimeout: 2_000,
   retryAfter: 1,

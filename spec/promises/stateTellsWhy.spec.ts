@@ -196,7 +196,7 @@ describe('the latency of a wire', () => {
     const slow = <T>(source: Observable<T>): Observable<T> => source.pipe(delay(20));
     const wires: Wire[] = [];
     const link: Link<Frame> = (outgoing) => far(outgoing.pipe(slow));
-    const server = serve(of(link), { pingInterval: 1_000, hibernateAfter: Infinity }).subscribe((wire) => {
+    const server = serve(of(link), { pingInterval: 1_000 }).subscribe((wire) => {
       wires.push(wire);
       wire.subscribe();
     });

@@ -6,7 +6,6 @@ import type { Frame, Link } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
-import { createPeer } from '../../lib/server/session/resumption.js';
 import { consume } from '../../lib/session/consume/consume.js';
 import { batchFrame } from '../support/protocol/frames.js';
 import type { Wire } from '../../lib/wire/wire.js';
@@ -274,15 +273,18 @@ describe('a client that speaks the session, and breaks its rules', () => {
       expect(welcome['sid']).not.toBe(sid);
     });
 
-    it('has stolen the stored data of the server, which opens no session', () => {
-      const peer = createPeer(undefined, false, undefined);
-      const hello = { pid: secret(), epoch: 1, window: 1, bytes: 1, codecs: [], id: 'a', delivery: 'exactly-once', v: 1 } as const;
-      const { rt, sid } = peer.greet({ ...hello, n: 1 });
-      peer.confirm();
-      const [stored] = peer.record.tokens;
-      expect(JSON.stringify(peer.record)).not.toContain(rt);
-      expect(peer.refusal({ ...hello, n: 2, sid, rt: stored! }, undefined)).toBe(4403);
-      expect(peer.refusal({ ...hello, n: 2, sid, rt }, undefined)).toBeUndefined();
+    it('has stolen the stored data of the server, which opens no session', async () => {
+      const inbox = fakeInbox();
+      const { enter, dial } = begin({ inbox });
+      const pid = secret();
+      const { rt, sid } = (await enter({ pid })).welcome;
+      const session = () => (inbox.claim(pid, () => undefined) as ClaimedInbox).record?.session;
+      await eventually(() => expect(session()).toBeDefined());
+      const { tokens } = session() as { readonly tokens: readonly string[] };
+      expect(JSON.stringify(tokens)).not.toContain(rt);
+      const thief = dial();
+      thief.send(helloFrame({ pid, n: 2, sid, rt: tokens[0] }));
+      expect(await thief.code).toBe(4403);
     });
 
     it('connects while the server still authenticates an earlier hello: closed with 1013', async () => {

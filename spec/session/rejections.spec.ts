@@ -115,9 +115,9 @@ describe('the rejection of a message', () => {
     expect(inbox.commits.at(-1)?.cursor).toEqual({ done: 601, finished: [] });
   });
 
-  it('is sent once over a connection, also when its receiver hibernates', async () => {
+  it('is sent once over a connection, also when its receiver is idle in between', async () => {
     const [end, link] = rawEnd();
-    const serving = serve(of(link), { hibernateAfter: 1 }).subscribe((one) => one.subscribe((got) => claim(got)?.({ rejection: REFUSED })));
+    const serving = serve(of(link)).subscribe((one) => one.subscribe((got) => claim(got)?.({ rejection: REFUSED })));
     cleanups.push(() => serving.unsubscribe());
     end.send(helloFrame({ rejections: true }));
     await end.frames.take(1);
@@ -130,8 +130,8 @@ describe('the rejection of a message', () => {
     expect(rejects.map((frame) => (String(frame).match(/ERR_CHANNEL_REFUSED/g) ?? []).length)).toEqual([1, 1, 1, 1]);
   });
 
-  it('goes from client to server, too, also to a session that hibernates', async () => {
-    const both = pair({ server: { hibernateAfter: 5 } });
+  it('goes from client to server, too, also to a session that is idle in between', async () => {
+    const both = pair();
     cleanups.push(both.close);
     both.wire.subscribe((one) => claim(one)?.(one.id === 'b' ? { rejection: REFUSED } : {}));
     const served = await both.serverWire();

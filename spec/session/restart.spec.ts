@@ -10,7 +10,6 @@ import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import { claim } from '../../lib/session/receive/delivery.js';
 import { controlFrame, readFrame, type SessionFrame } from '../support/protocol/frames.js';
 import { parseHello, parseWelcome, type Hello, type Welcome } from '../support/protocol/handshake.js';
-import type { HandshakeFrame } from '../../lib/session/endpointParts.js';
 import type { InboxRecord } from '../../lib/session/store/inbox.js';
 import type { OutboxStore, OutboxWrite } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
@@ -72,7 +71,7 @@ describe('restarting', () => {
       ...{ n: 1, sid: secret('s'), rt: secret('r'), rx: 0, known: false, resumed: false },
       ...{ window: 1_024, bytes: 100_000, ping: 15_000, codec: 'json', id: 'server' },
     };
-    const helloIn = (frame: Frame): Hello => parseHello((readFrame(frame) as HandshakeFrame).value);
+    const helloIn = (frame: Frame): Hello => parseHello((readFrame(frame) as { readonly value: unknown }).value);
     const numbers = (frames: readonly SessionFrame[]): readonly unknown[] =>
       frames.map((frame) => (frame.kind === 'msg' ? frame.first : frame.kind === 'skip' && ['skip', ...frame.numbers]));
 
@@ -375,7 +374,7 @@ describe('restarting', () => {
         cleanups.push(() => answers.subscription.unsubscribe());
         return {
           answers,
-          welcome: async (): Promise<Welcome> => parseWelcome((readFrame((await answers.take(1))[0]!) as HandshakeFrame).value),
+          welcome: async (): Promise<Welcome> => parseWelcome((readFrame((await answers.take(1))[0]!) as { readonly value: unknown }).value),
           code: async (): Promise<unknown> => ((await answers.ended) as ConnectionLostError).closeCode,
           /** Uses what the welcome says. */
           use: async (): Promise<void> => {

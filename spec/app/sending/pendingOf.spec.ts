@@ -179,14 +179,13 @@ describe('pendingOf, in virtual time', () => {
     expect(found?.message).toBe(again);
   });
 
-  it('knows the messages of a server to its client, also while the session hibernates', async () => {
+  it('knows the messages of a server to its client, also after an idle time', async () => {
     const made = pair();
     closing.push(made.close);
     made.wire.pipe(consume(() => new Subject())).subscribe();
     const [server] = await Promise.all([made.serverWire(), wait(10)]);
     server.next(message('a'));
     await wait(60_000);
-    expect(server.session?.constructor.name).toBe('HibernationView');
     server.next(message('b'));
     const list = record(pendingOf(server));
     expect(list.values.map(rows)).toEqual([['a sent 1', 'b queued 0']]);

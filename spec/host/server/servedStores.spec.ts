@@ -10,9 +10,6 @@ import { eventually } from '../../support/eventually.js';
 import { fakeInbox, type Write } from '../../support/fakeInbox.js';
 import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
 import { network } from '../../support/sessionPair.js';
-import { useCore } from '../useCore.js';
-
-useCore();
 
 /** Reads a row. */
 async function rowIn(inbox: Inbox<Write>, pid: string): Promise<InboxRecord | undefined> {

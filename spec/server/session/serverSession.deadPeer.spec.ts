@@ -5,18 +5,17 @@ import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { startVirtual } from '../virtual.js';
-import { enterSession, states } from './enterSession.js';
+import { enterSession } from './enterSession.js';
 
 const message = (id: string, fields: object = {}): Message => createMessage('test.any', null, { id, ...fields });
 const text = json();
-/** A codec that is asynchronous, which wakes up a session that hibernates. */
 const asynchronous: Codec = { ...text, encode: (messages) => of(text.encode(messages)) };
 
 type Send = (wire: Wire, id: string) => void;
 const sendAtMostOnce: Send = (wire, id) => wire.next(message(id, { delivery: 'at-most-once' }));
 
-// Each message wakes the session up, or is sent during hibernation. The client vanishes without closing its connection.
-describe.each(states)('a ServerSession that is %s, to a client that vanishes', (_, hibernateAfter) => {
+// The client vanishes without closing its connection.
+describe('a session at a server, to a client that vanishes', () => {
   it.each<[what: string, send: Send, options: object]>([
     ['nothing', () => undefined, {}],
     ['at-most-once messages', sendAtMostOnce, {}],
@@ -31,8 +30,8 @@ describe.each(states)('a ServerSession that is %s, to a client that vanishes', (
       {},
     ],
     ['messages by an asynchronous codec', (wire, id) => wire.next(message(id)), { codecs: [asynchronous] }],
-  ])('closes the connection after 2.5 intervals, while the application sends %s every 300 ms', async (__, send, options) => {
-    const { server, wire, frames, code } = await enterSession({ hibernateAfter, pingInterval: 1_000, ...options });
+  ])('closes the connection after 2.5 intervals, while the application sends %s every 300 ms', async (_, send, options) => {
+    const { server, wire, frames, code } = await enterSession({ pingInterval: 1_000, ...options });
     for (let time = 100; time < 2_500; time += 300) {
       send(wire, `m${time}`);
       await server.pass(300);
@@ -43,7 +42,7 @@ describe.each(states)('a ServerSession that is %s, to a client that vanishes', (
   });
 
   it('closes the connection after 2.5 intervals, while receipts have a subscriber', async () => {
-    const { server, wire, frames, code } = await enterSession({ hibernateAfter, pingInterval: 1_000 });
+    const { server, wire, frames, code } = await enterSession({ pingInterval: 1_000 });
     wire.receipts$.subscribe();
     for (let time = 100; time < 2_500; time += 300) {
       sendAtMostOnce(wire, `m${time}`);
@@ -55,7 +54,7 @@ describe.each(states)('a ServerSession that is %s, to a client that vanishes', (
   });
 });
 
-it('a server with its default options closes the connection of a client that vanishes, while a message wakes its session up every 5 s', async () => {
+it('a server with its default options closes the connection of a client that vanishes, while it sends a message every 5 s', async () => {
   const server = startVirtual({});
   const { frames, code } = await server.enter({ lazyAcks: true });
   for (let time = 0; time < 40_000; time += 5_000) {

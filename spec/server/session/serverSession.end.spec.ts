@@ -6,16 +6,16 @@ import type { Message } from '../../../lib/message/types.js';
 import { serve, type ServedLink } from '../../../lib/server/serve.js';
 import { batch, helloFrame } from '../../support/sessionFrames.js';
 import { startVirtual, turns } from '../virtual.js';
-import { enterSession, idsIn, states } from './enterSession.js';
+import { enterSession, idsIn } from './enterSession.js';
 
 const message = (id: string): Message => createMessage('test.any', null, { id });
 
-describe.each(states)('the end of a ServerSession that is %s', (_, hibernateAfter) => {
+describe('the end of a session at a server', () => {
   let stop: (() => void) | undefined;
   afterEach(() => stop?.());
 
   const enter = async (options: object = {}, fields: object = {}) => {
-    const entered = await enterSession({ hibernateAfter, pingInterval: 1_000, ...options }, fields);
+    const entered = await enterSession({ pingInterval: 1_000, ...options }, fields);
     ({ stop } = entered.server);
     const timers = async (): Promise<number> => {
       await entered.server.pass(10_000);
@@ -75,7 +75,7 @@ describe.each(states)('the end of a ServerSession that is %s', (_, hibernateAfte
 
   it('closes the connection with 4419 when the authentication expires, and not before it was renewed', async () => {
     let calls = 0;
-    const server = startVirtual({ hibernateAfter, authenticate: () => ({ id: 'p', expiresAt: server.scheduler.now() + 500 * ++calls }) });
+    const server = startVirtual({ authenticate: () => ({ id: 'p', expiresAt: server.scheduler.now() + 500 * ++calls }) });
     ({ stop } = server);
     const { frames, send, code } = await server.enter({ lazyAcks: true, token: 'first' });
     await server.pass(400);
@@ -105,7 +105,7 @@ describe.each(states)('the end of a ServerSession that is %s', (_, hibernateAfte
   });
 });
 
-describe.each(states)('an onDead that throws, of a ServerSession that is %s', (_, hibernateAfter) => {
+describe('an onDead that throws, at a server', () => {
   it.each<[what: string, fail: (next: (message: Message) => void) => void]>([
     [
       'a message that cannot be encoded',
@@ -121,11 +121,11 @@ describe.each(states)('an onDead that throws, of a ServerSession that is %s', (_
         for (let count = 0; count < 300; count++) next(message(String(count)));
       },
     ],
-  ])('does not stop the other sessions after %s', async (__, fail) => {
+  ])('does not stop the other sessions after %s', async (_, fail) => {
     const onDead = (): never => {
       throw new Error('boom');
     };
-    const server = startVirtual({ hibernateAfter, maxQueued: 5, onDead });
+    const server = startVirtual({ maxQueued: 5, onDead });
     await server.enter({ lazyAcks: true });
     const { frames } = await server.enter({ lazyAcks: true });
     await server.pass(100);
@@ -141,10 +141,10 @@ describe.each(states)('an onDead that throws, of a ServerSession that is %s', (_
   });
 });
 
-it('a ServerSession whose connection fails at the ack that goes before hibernation leaves no timer', async () => {
+it('a session whose connection fails at a delayed ack leaves no timer at its server', async () => {
   const scheduler = new VirtualTimeScheduler();
   const links$ = new Subject<ServedLink>();
-  const running = serve(links$, { scheduler, hibernateAfter: 20, pingInterval: 1_000 }).subscribe((wire) => {
+  const running = serve(links$, { scheduler, pingInterval: 1_000 }).subscribe((wire) => {
     wire.subscribe();
     wire.errors$.subscribe(() => wire.unsubscribe());
   });

@@ -6,20 +6,19 @@ import type { Message } from '../../../lib/message/types.js';
 import type { Principal } from '../../../lib/server/principal.js';
 import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
 import { turns } from '../virtual.js';
-import { enterSession, idsIn, states } from './enterSession.js';
+import { enterSession, idsIn } from './enterSession.js';
 
 const message = (id: string, fields: object = {}): Message => createMessage('test.any', null, { id, ...fields });
 /** The begin of a batch whose ack must go at once. An awake session that has nothing to ack sends it without an ack of its own. */
 const ACKED_AT_ONCE = /^\["(msg"|ackmsg",0,1024,0,0),1,1,/;
 const namesOf = (prefix: string, count: number): readonly string[] => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
-// A client cannot tell whether its session hibernates. Each case runs on both.
-describe.each(states)('a ServerSession that is %s', (_, hibernateAfter) => {
+describe('a session at a server', () => {
   let stop: (() => void) | undefined;
   afterEach(() => stop?.());
 
   const enter = async (options: object = {}, fields: object = {}) => {
-    const entered = await enterSession({ hibernateAfter, pingInterval: 1_000, ...options }, fields);
+    const entered = await enterSession({ pingInterval: 1_000, ...options }, fields);
     ({ stop } = entered.server);
     return entered;
   };
@@ -125,7 +124,7 @@ describe.each(states)('a ServerSession that is %s', (_, hibernateAfter) => {
     expect((await sent()).filter((frame) => frame.startsWith('["ack"')).at(-1)).toMatch(/^\["ack",25,/);
   });
 
-  it('answers a reauthentication that takes longer than hibernateAfter', async () => {
+  it('answers a reauthentication that takes its time', async () => {
     const renewed$ = new Subject<Principal>();
     const authenticate = ({ token }: { readonly token?: string | undefined }) =>
       token === 'first' ? { id: 'p' } : firstValueFrom(renewed$);
