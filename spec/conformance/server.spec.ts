@@ -4,10 +4,9 @@ import { patience } from './runner/line.js';
 import { isWatching, play } from './runner/play.js';
 import { dialLink, dialWebSocket, serverStage, type Dial } from './runner/serverStage.js';
 import { scriptsOf, type Script, type Values } from './runner/script.js';
-import type { ListenOptions } from '../../lib/server/listen.js';
 
-async function test(script: Script, values: Values, dial: Dial, options?: ListenOptions): Promise<void> {
-  const stage = await serverStage(script.given ?? {}, isWatching(script), dial, options);
+async function test(script: Script, values: Values, dial: Dial): Promise<void> {
+  const stage = await serverStage(script.given ?? {}, isWatching(script), dial);
   try {
     await play(script, values, stage, 'server');
   } finally {

@@ -12,9 +12,11 @@ interface Resuming extends Item {
   readonly unsent: readonly string[];
   readonly known: boolean;
   readonly rx: number;
+  readonly top?: number;
   readonly then: {
     readonly inDoubt?: readonly string[];
     readonly heldUntil?: number;
+    readonly skips?: readonly number[];
     readonly sends?: readonly [first: number, ...ids: readonly string[]];
   };
 }
@@ -65,29 +67,30 @@ describe('resuming.json', () => {
   ];
   // During the next handshake: before that, an implementation may not have detected the cut, and sends over the old connection.
   const during = ({ unsent }: Resuming): Step[] => (unsent.length > 0 ? [{ appSends: unsent }] : []);
-  const after = ({ then: { inDoubt = [], heldUntil, sends } }: Resuming): Step[] => [
+  const after = ({ then: { inDoubt = [], heldUntil, skips, sends } }: Resuming): Step[] => [
     ...(heldUntil === undefined ? [] : [{ quiet: 20 }, { send: ['ack', heldUntil, 1_024] }]),
+    ...(skips ? [{ expect: ['skip', skips] }] : []),
     ...(sends ? [{ expectMessages: { first: sends[0], ids: sends.slice(1) } }] : []),
     { quiet: 20 },
     ...all(inDoubt, 'in-doubt'),
   ];
 
   it.each(rows.map((row) => [row.name, row] as const))('is what connect does: %s', (_, row) => {
-    const { known, rx } = row;
+    const { known, rx, top = null } = row;
     const welcome: Step[] = [
       { accept: 'c2' },
       { expect: ['hello', { n: '$n2' }] },
       ...during(row),
-      { send: ['welcome', { '...': 'welcomeBack', known, resumed: known, sid: known ? '$sid' : '$sid2', rx }] },
+      { send: ['welcome', { '...': 'welcomeBack', known, resumed: known, sid: known ? '$sid' : '$sid2', rx, top }] },
     ];
     return run({ delivery: row.delivery }, [...before(row), ...welcome, ...after(row)], 'client');
   });
 
   it.each(rows.map((row) => [row.name, row] as const))('is what listen does: %s', (_, row) => {
-    const { known, rx } = row;
+    const { known, rx, top = null } = row;
     const hello: Step[] = [
       { open: 'c2' },
-      { send: ['hello', { '...': 'return', rx: known ? rx : null }] },
+      { send: ['hello', { '...': 'return', rx: known ? rx : null, top }] },
       { expect: ['welcome', { known: true, resumed: known }] },
       ...during(row),
       { send: ['ack', 0, 1_024] },

@@ -59,6 +59,14 @@ function connected(client: StoringClient, server = new Side()): Side {
   return server;
 }
 
+/** Connects to a server that knows the numbers of the client, and has begun another session. */
+function welcome(client: StoringClient, fields: { readonly rx: number }): void {
+  client.core.opened(client.now);
+  client.frames();
+  const ticket = { n: 1, sid: 's'.repeat(22), rt: 'r'.repeat(43), known: true, resumed: false };
+  client.receive(JSON.stringify(['welcome', { ...ticket, ...fields, window: 8, bytes: 1_000, ping: 1_000, codec: 'test', id: 'server' }]));
+}
+
 describe('A session with an outbox', () => {
   it('stores a message before there is a connection, and tells it', () => {
     const client = new StoringClient();
@@ -164,6 +172,36 @@ describe('A session with an outbox', () => {
     next.frames();
     expect(next.outcomes).toContain('a in-doubt');
     expect(server.delivered).toEqual(['b']);
+  });
+
+  it('tells that a message has expired when that is stored: the next owner skips its number, and never tells that it was acked', () => {
+    const first = new StoringClient();
+    first.core.send(message('old', { ttl: 5, timestamp: 0 }));
+    first.settle();
+    first.now = 10;
+    first.core.opened(first.now);
+    open(first, new Side());
+    expect(first.outcomes).toEqual([]);
+    expect(first.answer()[0]).toMatch(/ skips 1$/);
+    first.frames();
+    expect(first.outcomes).toEqual(['old expired']);
+    const next = new StoringClient(contentsOf(first));
+    welcome(next, { rx: 0 });
+    next.settle();
+    expect(next.frames()).toContain('["skip",[1]]');
+    next.receive('["ack",1,8]').settle().frames();
+    expect(next.outcomes).toEqual([]);
+  });
+
+  it('has lost its mark: a message is in doubt if the server has accepted its number', () => {
+    const head = { acked: 0, last: 2, mark: 0, skips: [], isPaused: false, codec: 'test' };
+    const batchOf = (first: number, id: string) =>
+      ({ first, count: 1, level: 'exactly-once', body: JSON.stringify([message(id)]) }) as const;
+    const client = new StoringClient({ ...head, batches: [batchOf(1, 'a'), batchOf(2, 'b')] });
+    welcome(client, { rx: 1 });
+    client.settle().receive('["ack",1,8]').settle();
+    expect(client.frames().at(-1)).toMatch(/^\["msg",2,1,.*"b"/);
+    expect(client.outcomes).toEqual(['a in-doubt']);
   });
 
   it('skips what it cannot read', () => {
