@@ -179,16 +179,21 @@ export class Incoming {
     this.demandAck();
   }
   #takeSkipped(): void {
-    const before = this.#rx;
+    const { progress } = this;
+    let missed = 0;
+    let hasMoved = false;
     while (this.#skipped?.delete(this.#rx + 1)) {
       const number = ++this.#rx;
-      if (this.inbox) this.inbox.add(number, this.progress);
-      else this.progress.add(number);
+      hasMoved = true;
+      // A message that was processed before a restart is not missed.
+      if (progress.has(number)) continue;
+      missed++;
+      if (this.inbox) this.inbox.add(number, progress);
+      else progress.add(number);
     }
     if (this.#skipped?.size === 0) this.#skipped = undefined;
-    if (this.#rx === before) return;
-    this.demandAck();
-    this.#outputs.add({ kind: 'missed', count: this.#rx - before });
+    if (hasMoved) this.demandAck();
+    if (missed > 0) this.#outputs.add({ kind: 'missed', count: missed });
   }
 
   // ---- Acks and rejections to the other side

@@ -249,8 +249,7 @@ export class Outgoing {
       const messages = batch.messages.filter(({ id }) => this.isPending(id));
       const mayHaveArrived = lastOf(batch) <= sent || first <= restoredTop;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
-      else if (messages.length > 0)
-        this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
+      else this.#appendAll(messages, level, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch);
     }
     this.outbox?.renumbered();
   }
@@ -276,6 +275,13 @@ export class Outgoing {
     return !hasOtherLimits || (this.codec?.isAsync !== true && this.encodeNow(messages, first) !== undefined);
   }
 
+  /** Adds messages in batches of at most so many. */
+  #appendAll(all: readonly Message[], level: Delivery, most: number): void {
+    for (let from = 0; from < all.length; from += most) {
+      const messages = all.slice(from, from + most);
+      this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
+    }
+  }
   #append(batch: OutgoingBatch): OutgoingBatch {
     this.#last = lastOf(batch);
     this.#batches = pushed(this.#batches, batch);

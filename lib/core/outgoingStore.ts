@@ -57,6 +57,8 @@ export class OutgoingStore implements OutgoingKeeper {
   /** The messages of a write that may be stored or not. */
   #doubtful: ReadonlySet<string> | undefined;
   #failures: RefusedHeads | undefined;
+  /** How many stored messages have ended, without those that were given up as refused. */
+  #ended = 0;
 
   /**
    * @param head What the outbox holds, with the messages of its batches.
@@ -103,6 +105,7 @@ export class OutgoingStore implements OutgoingKeeper {
   /** A message has its outcome. Returns whether its event waits for a write. */
   ended(id: string, event: SessionEvent | undefined): boolean {
     if (!this.#kept.delete(id) && !this.#isBeingStored(id)) return false;
+    this.#ended++;
     if (event) this.#ends = pushed(this.#ends, event);
     return true;
   }
@@ -135,6 +138,7 @@ export class OutgoingStore implements OutgoingKeeper {
     this.#skipState = 'stored';
     this.#storedLast = 0;
     this.#mark = this.#outgoing.sent;
+    if (this.#failures && this.#failures.aloneUpTo > 0) this.#failures.aloneUpTo = this.#outgoing.last;
   }
   /** Some batches have other bodies. */
   refitted(): void {
@@ -167,12 +171,13 @@ export class OutgoingStore implements OutgoingKeeper {
     const blamed = (this.#failures ??= new RefusedHeads()).blame(
       left.map(({ id }) => id),
       last,
-      acked,
+      this.#ended,
     );
     const [message] = left;
     if (typeof blamed !== 'string' || !message) return blamed !== false;
     const number = first + messages.indexOf(message);
     this.skip(number);
+    this.#ended--;
     this.#outgoing.end(message, 'unsendable', [number, 'refused', code, reason]);
     return true;
   }

@@ -370,9 +370,10 @@ export class SessionCore {
       return;
     }
     if (kind === 'ack') {
-      const ack = frames.readAck(a, b, c, this.#countsRejections ? d : 0);
+      const ack = frames.readAck(a, b, c, 0);
       this.#confirm(ack.done, now);
-      this.#acknowledge(ack, now);
+      // The ack may confirm the handshake: only now both sides may have agreed to count.
+      this.#acknowledge(this.#countsRejections ? frames.readAck(a, b, c, d) : ack, now);
       return;
     }
     if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');

@@ -137,7 +137,8 @@ export class SessionStores {
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
     this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
-    if (!outgoing.isEmpty) outputs.add({ kind: 'restored', messages: [...outgoing.pending.values()] });
+    const restored = batches.flatMap((batch) => batch.messages).filter(({ id }) => outgoing.isPending(id));
+    if (restored.length > 0) outputs.add({ kind: 'restored', messages: restored });
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
     this.onRestored?.();
   }
