@@ -92,7 +92,7 @@ export class Outgoing {
   #skips: string[] = NONE;
   /** The numbers up to this one that are gone were skipped over this connection. */
   #checkedUpTo = 0;
-  readonly #window = new SendWindow();
+  readonly window = new SendWindow();
   /** The limits of the other side that only the codec can check. */
   #codecLimits = '';
   readonly #rejections = new ReceivedRejections();
@@ -141,7 +141,7 @@ export class Outgoing {
   }
   /** The numbers that may be sent behind the last ack. */
   get credit(): number {
-    return Math.max(0, this.#window.limit - this.acked);
+    return Math.max(0, this.window.limit - this.acked);
   }
   /** Whether an ack must come. */
   get isWaiting(): boolean {
@@ -218,12 +218,12 @@ export class Outgoing {
     if (isContinued) this.#refit(rx, hasOtherLimits);
     else this.#renumber(rx, top, isFresh);
     this.isPaused = window === 0 || this.#hasRenumbered;
-    this.#window.open(this.acked, window, bytes);
+    this.window.open(this.acked, window, bytes);
     this.#next = 0;
     for (const batch of this.#batches) {
       if (lastOf(batch) > rx) break;
       this.#next++;
-      this.#window.took(sizeOf(batch));
+      this.window.took(sizeOf(batch));
     }
   }
 
@@ -317,10 +317,10 @@ export class Outgoing {
   sendable(date: number): OutgoingBatch | undefined {
     if (this.isPaused) return undefined;
     // Without a batch in flight, a message is sent whatever the credit.
-    const free = Math.max(this.tail <= this.acked ? 1 : 0, this.#window.limit - this.#last);
+    const free = Math.max(this.tail <= this.acked ? 1 : 0, this.window.limit - this.#last);
     const known = this.#batches[this.#next];
     const batch = known ?? (this.outbox ? undefined : this.fill(free, date));
-    if (!batch || (this.tail > this.acked && !this.#window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
+    if (!batch || (this.tail > this.acked && !this.window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
     // Its messages have not expired: they have just got their numbers.
     if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.#last;
     return batch;
@@ -330,7 +330,7 @@ export class Outgoing {
     const messages = this.followsSteps ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
-    this.#window.took(sizeOf(batch));
+    this.window.took(sizeOf(batch));
     this.tail = lastOf(batch);
     this.sent = Math.max(this.sent, this.tail);
   }
@@ -391,7 +391,7 @@ export class Outgoing {
    * 1).
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
-    if (this.isWatched || body.length >= LARGE || this.#window.isLoaded(this.tail)) return 0;
+    if (this.isWatched || body.length >= LARGE || this.window.isLoaded(this.tail)) return 0;
     return unitsOf(this.#options.ackDelayOf(messages));
   }
 
@@ -489,7 +489,7 @@ export class Outgoing {
       latency = Math.max(0, now - batch.sentAt - delay);
       this.#settle(batch, done, latency);
       if (batch.first + batch.count > done + 1) break;
-      if (settled++ < this.#next) this.#window.settled(sizeOf(batch));
+      if (settled++ < this.#next) this.window.settled(sizeOf(batch));
     }
     if (settled > 0) this.#batches.splice(0, settled);
     this.#next = Math.max(0, this.#next - settled);
@@ -497,7 +497,7 @@ export class Outgoing {
     this.acked = done;
     this.tail = Math.max(this.tail, done);
     this.isPaused = this.#hasRenumbered = false;
-    this.#window.acked(done, credit);
+    this.window.acked(done, credit);
     if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     this.outbox?.acknowledged();
   }

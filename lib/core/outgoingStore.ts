@@ -20,6 +20,12 @@ interface Writing {
   isRenumbered: boolean;
 }
 
+/** How much an outbox may hold. */
+export interface StoreLimits {
+  readonly maxStored: number;
+  readonly maxBytes?: number;
+}
+
 /** The head of an empty outbox. */
 export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [], isPaused: false, codec: '' };
 
@@ -36,7 +42,7 @@ export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [],
 export class OutgoingStore implements OutgoingKeeper {
   readonly #outgoing: Outgoing;
   readonly #outputs: Outputs;
-  readonly #maxStored: number;
+  readonly #limits: StoreLimits;
   /** The head that the outbox surely holds. */
   #stored: OutboxHead;
   /** The numbers up to this one are stored, those of the present numbering. */
@@ -62,12 +68,11 @@ export class OutgoingStore implements OutgoingKeeper {
 
   /**
    * @param head What the outbox holds, with the messages of its batches.
-   * @param maxStored How many messages it may hold.
    */
-  constructor(outgoing: Outgoing, outputs: Outputs, head: OutboxHead, maxStored: number) {
+  constructor(outgoing: Outgoing, outputs: Outputs, head: OutboxHead, limits: StoreLimits) {
     this.#outgoing = outgoing;
     this.#outputs = outputs;
-    this.#maxStored = maxStored;
+    this.#limits = limits;
     this.#stored = head;
     this.#storedLast = head.last;
     this.#mark = head.mark;
@@ -198,9 +203,11 @@ export class OutgoingStore implements OutgoingKeeper {
   /** More messages join one batch if they get their numbers when they can be written. */
   #number(date: number): void {
     const outgoing = this.#outgoing;
+    const { maxStored, maxBytes = Infinity } = this.#limits;
     if (this.#writing || this.#mustReplace) return;
+    if (outgoing.queued > 0 && outgoing.batches.reduce((size, { body }) => size + (body?.length ?? 0), 0) >= maxBytes) return;
     const added = (): number => outgoing.last - Math.max(this.#storedLast, outgoing.acked);
-    const room = (): number => Math.min(this.#maxStored - (outgoing.last - outgoing.acked), this.#most - added());
+    const room = (): number => Math.min(maxStored - (outgoing.last - outgoing.acked), this.#most - added());
     while (room() > 0 && outgoing.fill(room(), date));
   }
   /** Encodes what is to be written. Returns whether all of it is encoded. */

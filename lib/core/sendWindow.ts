@@ -1,12 +1,11 @@
-/**
- * The messages, and the size of their frames, that may be in flight, whatever the other side
- * grants: they are kept until they are acked.
- */
-const MAX_MESSAGES = 10_000;
-const MAX_BYTES = 16_777_216;
-
 /** How much may be in flight to the other side (protocol, section 5, rule 6). */
 export class SendWindow {
+  /**
+   * The messages, and the size of their frames, that may be in flight, whatever the other side
+   * grants: they are kept until they are acked.
+   */
+  maxMessages = 10_000;
+  maxBytes = 16_777_216;
   /** Numbers up to this one may be sent. */
   limit = 0;
   #acked = 0;
@@ -16,13 +15,13 @@ export class SendWindow {
   /** Begins a connection, over which nothing is in flight yet. */
   open(acked: number, credit: number, bytes: number): void {
     this.#inFlight = 0;
-    this.#maxInFlight = Math.min(MAX_BYTES, bytes);
+    this.#maxInFlight = Math.min(this.maxBytes, bytes);
     this.acked(acked, credit);
   }
   /** Takes an ack. */
   acked(done: number, credit: number): void {
     this.#acked = done;
-    this.limit = done + Math.min(MAX_MESSAGES, credit);
+    this.limit = done + Math.min(this.maxMessages, credit);
   }
   /** A batch of this size is sent. */
   took(size: number): void {

@@ -124,9 +124,14 @@ export class SessionCore {
     return this.outgoing.isEmpty && this.#stores?.outbox?.isBusy !== true;
   }
 
+  /** Asks for the writes of stores, while no frame can be sent. */
+  prepare(date: number): void {
+    if (this.#phase !== 'over') this.#stores?.prepare(date, this.#phase === 'agreed');
+  }
+
   /**
    * Returns the next frame for the other side; undefined if there is none now. With stores, it
-   * decides what is written, too, also without a connection. It takes nothing before all that the
+   * decides what is written, too. It takes nothing before all that the
    * frame depends on is stored.
    */
   transmit(now: number, date: number): Body | undefined {

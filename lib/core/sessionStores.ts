@@ -14,6 +14,8 @@ export interface SessionStoresOptions {
   readonly hasInbox: boolean;
   /** How many messages the outbox may hold. */
   readonly maxStored: number;
+  /** The size of their batches, in bytes. @default no limit */
+  readonly maxBytes?: number;
 }
 
 /** The parts of a session that its stores work with. */
@@ -136,7 +138,7 @@ export class SessionStores {
     });
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
-    this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options.maxStored);
+    this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options);
     const restored = batches.flatMap((batch) => batch.messages).filter(({ id }) => outgoing.isPending(id));
     if (restored.length > 0) outputs.add({ kind: 'restored', messages: restored });
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });

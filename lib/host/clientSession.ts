@@ -50,7 +50,7 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     this.#options = options;
     this.#stores = stores;
     this.#credentials = createCredentials(options, { wait: this.#wait, life: this.#life });
-    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic, stores: stores?.writes });
+    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic, stores: stores?.writes, limits: options.outbox });
   }
   get pid(): string {
     return this.#identity.pid;
@@ -93,7 +93,13 @@ export class ClientSession implements HostOwner, ConnectionEnds {
       return;
     }
     this.#wait<RestoredState | undefined>(
-      () => (stores ? stores.open(identity) : chain(outbox.open(), (contents) => void identity.own(contents))),
+      () =>
+        stores
+          ? stores.open(identity)
+          : chain(outbox.open(), (contents) => {
+              identity.own(contents);
+              return undefined;
+            }),
       (state) => {
         if (state) this.#host.answer((core) => core.restore(state));
         connect();

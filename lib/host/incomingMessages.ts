@@ -25,7 +25,7 @@ export interface IncomingHost {
 }
 
 /** The messages of the other side, from their arrival until they are processed. */
-export class IncomingMessages implements DeliverySession<Progress> {
+export class IncomingMessages implements DeliverySession {
   /** Whether the session has an inbox, to write the effect of a message. */
   readonly canWrite: boolean;
   readonly keep: DeliverySession['keep'];
@@ -34,7 +34,7 @@ export class IncomingMessages implements DeliverySession<Progress> {
   readonly #host: IncomingHost;
   readonly #options: EndpointOptions;
   /** Holds messages until the application subscribes. */
-  readonly #held: HoldUntilSubscribed<Progress>;
+  readonly #held: HoldUntilSubscribed;
 
   constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
     this.canWrite = options.inbox !== undefined;

@@ -9,12 +9,11 @@ import type { ServerHandshake } from '../core/serverHandshake.js';
 import { SessionCore } from '../core/sessionCore.js';
 import { NONE, type SessionEvent, type SessionOptions } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
-import { byteLength } from '../internal/byteLength.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import type { ByteCounts } from '../session/byteCounts.js';
+import { countFrame, type ByteCounts } from '../session/byteCounts.js';
 import { sizeError } from '../session/encoding.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import { waitIn } from '../session/waitIn.js';
@@ -27,7 +26,7 @@ import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
 import { sessionDefaults } from './sessionDefaults.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
-import type { StoreWrites } from './storeWrites.js';
+import type { OutboxLimits, StoreWrites } from './storeWrites.js';
 
 export interface HostOptions extends EndpointOptions {
   /** The codecs of this side, the best first. */
@@ -38,6 +37,8 @@ export interface HostOptions extends EndpointOptions {
   readonly handshake?: ServerHandshake;
   /** Runs the host. @default a loop of its own */
   readonly loop?: SessionLoop;
+  /** How much of what is sent and not acked is kept. @default 10,000 messages, 16 MiB */
+  readonly limits?: OutboxLimits | undefined;
   /** Runs the writes of the session. @default the session has no stores */
   readonly stores?: StoreWrites | undefined;
   /** Counts the bytes of frames. @default not counted */
@@ -103,6 +104,8 @@ export class SessionHost implements CodecUser, LoopTask {
     const side = (handshake ?? identity) as ServerHandshake | ClientIdentity;
     this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), side, this.#stores?.core);
     if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
+    const { maxMessages, maxBytes } = options.limits ?? this.core.outgoing.window;
+    Object.assign(this.core.outgoing.window, { maxMessages, maxBytes });
     this.#reporter = new OutgoingReporter(this.core.outgoing, options);
     this.report(this.#reporter);
     this.#life.add(this.#stores?.watch(this));
@@ -198,10 +201,7 @@ export class SessionHost implements CodecUser, LoopTask {
     const { core } = this;
     const now = this.#scheduler.now();
     const { traffic } = this.#options;
-    if (traffic) {
-      traffic.bytesReceived += typeof frame === 'string' ? byteLength(frame) : frame.length;
-      traffic.activeAt = now;
-    }
+    if (traffic) countFrame(traffic, 'bytesReceived', frame, now);
     const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
     if (tooLarge) {
       this.closeWith(tooLarge);
@@ -240,10 +240,7 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {
     const { traffic } = this.#options;
-    if (traffic) {
-      traffic.bytesSent += typeof frame === 'string' ? byteLength(frame) : frame.length;
-      traffic.activeAt = now;
-    }
+    if (traffic) countFrame(traffic, 'bytesSent', frame, now);
     connection.send(frame);
   }
 
@@ -273,15 +270,15 @@ export class SessionHost implements CodecUser, LoopTask {
     const at = core.timeout;
     if (at < this.wakesAt) this.#loop.wake(this, at, now);
   }
-  /** With stores, the core asks for writes also while there is no connection. */
   #write(now: number, date: number): void {
     const { core } = this;
-    if (!this.#connection && this.#stores) core.transmit(now, date);
     while (this.#connection && this.#connection.isFull !== true) {
       const frame = core.transmit(now, date);
       if (frame === undefined) return;
       this.#send(this.#connection, frame, now);
     }
+    // A slow connection must not keep the stores from writing.
+    if (this.#stores) core.prepare(date);
   }
 
   /** Takes an answer to the core, and its effects. */

@@ -13,9 +13,13 @@ import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
-/** The part of an outbox that a session writes to. */
-export interface WrittenOutbox {
+export interface OutboxLimits {
   readonly maxMessages: number;
+  readonly maxBytes: number;
+}
+
+/** The part of an outbox that a session writes to. */
+export interface WrittenOutbox extends OutboxLimits {
   write(change: OutboxWrite): MaybeAsync<void>;
   /** Emits the faults that no write has caused. @default there are none */
   readonly faults$?: Observable<StoreError> | undefined;
@@ -64,7 +68,12 @@ export class StoreWrites {
   constructor(options: StoreWritesOptions) {
     const { outbox, inbox } = options;
     this.#options = options;
-    this.core = new SessionStores({ hasOutbox: outbox !== undefined, hasInbox: inbox !== undefined, maxStored: outbox?.maxMessages ?? 0 });
+    this.core = new SessionStores({
+      hasOutbox: outbox !== undefined,
+      hasInbox: inbox !== undefined,
+      maxStored: outbox?.maxMessages ?? 0,
+      ...(outbox && { maxBytes: outbox.maxBytes }),
+    });
   }
 
   /** The error of the store that has failed. */

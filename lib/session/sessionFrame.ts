@@ -37,8 +37,8 @@ export function readFrame(frame: Frame): SessionFrame {
     case 'reject':
       return { kind, rejections: readRejectFrame(value) };
     case 'ack': {
-      const { rejections: _, ...ack } = readAck(value, credit, delay, rejected);
-      return { kind, ...ack };
+      const ack = readAck(value, credit, delay, rejected);
+      return { kind, done: ack.done, credit: ack.credit, delay: ack.delay };
     }
     case 'ping':
       return { kind, sent: wholeNumber(value) };

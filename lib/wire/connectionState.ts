@@ -83,8 +83,8 @@ export interface ConnectionMetrics {
   readonly errors: number;
   /**
    * The time from sending a message, or a ping, to its ack, for the latest ack, in ms; 0 until
-   * there is one. The session pings while no message is in flight, twice in the `pingInterval` of
-   * the server at most. A session that hibernates on the server does not measure its pings.
+   * there is one. The session of a client pings while no message is in flight, twice in the
+   * `pingInterval` of the server at most.
    */
   readonly latency: number;
   /** How long the wire has been connected, in ms; 0 when it is not. */

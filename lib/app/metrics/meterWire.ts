@@ -10,8 +10,7 @@ import type { MetricsSink } from './metricsSink.js';
 export interface MeterWireOptions {
   /**
    * Whether to time how long messages wait in the send queue. This needs `receipts$`: the other
-   * side then acks each message at once, and a session does not hibernate on the server while
-   * messages are in flight.
+   * side then acks each message at once.
    * @default false
    */
   readonly queueTimes?: boolean;
