@@ -1,6 +1,6 @@
 import { noop } from 'rxjs';
 import type { Outgoing } from '../core/outgoing.js';
-import { lastOf } from '../core/outgoingBatch.js';
+import { lastOf, type OutgoingBatch } from '../core/outgoingBatch.js';
 import { HandlerError, type RxwireError } from '../errors.js';
 import { guard } from '../internal/guard.js';
 import type { Receipt } from '../message/receipt.js';
@@ -29,8 +29,12 @@ export class OutgoingReporter implements OutgoingMessages {
     return this;
   }
   steps(): readonly MessageStep[] {
-    const { batches, sent } = this.#outgoing;
-    return batches.map((batch) => [lastOf(batch) <= sent ? 'sent' : 'queued', batch.messages]);
+    const { batches, sent, outbox } = this.#outgoing;
+    const stepOf = (batch: OutgoingBatch): MessageStep[0] => {
+      if (lastOf(batch) <= sent) return 'sent';
+      return outbox?.mayKeep(batch.messages) ? 'stored' : 'queued';
+    };
+    return batches.map((batch) => [stepOf(batch), batch.messages]);
   }
   queued(): number {
     return this.#outgoing.unsent;
