@@ -13,7 +13,7 @@ import type { Body } from '../../../lib/core/storedTypes.js';
 export interface RunCounts {
   messages: number;
   cuts: number;
-  restarts: number;
+  crashes: number;
   closes: Map<number, number>;
   outcomes: Map<string, number>;
 }
@@ -32,7 +32,7 @@ class World {
   readonly #clock = new VirtualClock();
   readonly #chance: Chance;
   readonly #oracle = new Oracle();
-  readonly #counts: RunCounts = { messages: 0, cuts: 0, restarts: 0, closes: new Map(), outcomes: new Map() };
+  readonly #counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, closes: new Map(), outcomes: new Map() };
   readonly #faults: LinkFaults;
   readonly #plan;
   readonly #trace: ((line: string) => void) | undefined;
@@ -250,14 +250,14 @@ class World {
   #restartServer(): void {
     if (!this.#server) return;
     this.#log('the server starts again');
-    this.#counts.restarts++;
+    this.#counts.crashes++;
     this.#end(this.#server);
     this.#server = undefined;
     this.#link?.cut();
   }
   #restartClient(): void {
     this.#log('the client starts again');
-    this.#counts.restarts++;
+    this.#counts.crashes++;
     this.#end(this.#client);
     this.#startClient();
     this.#link?.cut();

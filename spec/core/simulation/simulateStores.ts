@@ -21,6 +21,7 @@ const REST = 400_000;
 /** The numbers of a run: what has happened in it. */
 export interface StoreCounts {
   messages: number;
+  cuts: number;
   crashes: number;
   outcomes: Map<string, number>;
 }
@@ -50,7 +51,7 @@ class World {
   readonly #clock = new VirtualClock();
   readonly #chance: Chance;
   readonly #oracle: StoreOracle;
-  readonly #counts: StoreCounts = { messages: 0, crashes: 0, outcomes: new Map() };
+  readonly #counts: StoreCounts = { messages: 0, cuts: 0, crashes: 0, outcomes: new Map() };
   readonly #faults: LinkFaults;
   readonly #storeFaults: StoreFaults;
   readonly #plan;
@@ -117,6 +118,7 @@ class World {
     this.#send(0);
     this.#send(1);
     this.#every(plan.cutEvery, () => {
+      this.#counts.cuts++;
       if (this.#clients.length > 0) this.#chance.pick(this.#clients).cut();
     });
     this.#every(plan.clientCrashEvery, () => this.#crashClient());
