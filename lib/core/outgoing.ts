@@ -292,7 +292,9 @@ export class Outgoing {
 
   /** Whether messages, or skips, wait to be sent. */
   get isReady(): boolean {
-    return this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0;
+    return (
+      this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0
+    );
   }
 
   /**
@@ -364,6 +366,7 @@ export class Outgoing {
     const from = this.#batches.findIndex(({ first }) => first > last);
     const taken = from < 0 ? NONE : this.#batches.splice(from);
     this.#last = last;
+    this.#checkedUpTo = Math.min(this.#checkedUpTo, last);
     this.#encoding = undefined;
     for (const { count, messages } of taken) if (messages.length === 0) this.#gone += count;
     this.#queue?.putBack(taken.flatMap(({ messages }) => messages).filter(({ id }) => this.isPending(id)));
@@ -461,6 +464,7 @@ export class Outgoing {
   #shorten({ first, messages, level }: OutgoingBatch): void {
     this.#batches.pop();
     this.#last = first - 1;
+    this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
     if (messages.length === 1) {
       this.end(messages[0] as Message, 'unsendable');
       return;

@@ -150,6 +150,10 @@ export class SessionCore {
     if (this.keepalive.isPingDue) return this.keepalive.takeFrame(outgoing.tail);
     return this.#byeAfter === undefined ? undefined : this.#nextBye(this.#byeAfter);
   }
+  /** Whether an ack may be sent: it confirms a handshake, which must be stored. */
+  get mayAck(): boolean {
+    return (this.#phase === 'agreed' || this.#phase === 'leaving') && this.#stores?.isReady !== false;
+  }
   /** Whether {@link transmit} may return a frame, or ask for a write. */
   get isReady(): boolean {
     const isSendable = this.#phase === 'agreed' || (this.#phase === 'leaving' && this.#server !== undefined);

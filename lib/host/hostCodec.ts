@@ -7,7 +7,7 @@ import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { checkSize, decodeBody } from '../session/encoding.js';
+import { checkSize, decodeBody, sizeError } from '../session/encoding.js';
 import type { Wait } from '../session/waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
@@ -151,7 +151,13 @@ export function callCodec(effect: CodecEffect, host: CodecCaller, wait: Wait): v
   if (kind === 'encode')
     wait(
       () => codec.encodeMaybe(effect.messages, first),
-      (body) => host.answer((core) => core.encoded(id, body)),
+      (body) =>
+        host.answer((core) => {
+          const { messages } = effect;
+          const error = messages.length === 1 ? sizeError(body, core.outgoing.maxFrame - HEADER_ROOM) : undefined;
+          if (error) failures.set(messages[0] as Message, error);
+          core.encoded(id, body);
+        }),
       () => host.answer((core) => core.encoded(id, undefined)),
     );
   else

@@ -233,9 +233,8 @@ export class SessionHost implements CodecUser, LoopTask {
   }
   /** Sends a waiting ack, and nothing else. */
   flushAcks(): void {
-    const { incoming, outgoing, phase } = this.core;
-    const isOpen = phase === 'agreed' || phase === 'leaving';
-    while (this.#connection && isOpen && incoming.isAckOwed)
+    const { incoming, outgoing, mayAck } = this.core;
+    while (this.#connection && mayAck && incoming.isAckOwed)
       this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {

@@ -1,4 +1,5 @@
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
+import { readHello } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { Body, InboxWrite, OutboxContents, OutboxWrite, StoreFault } from '../../lib/core/storedTypes.js';
 import { clientSide, exchange, message, open, Side } from './coreHarness.js';
@@ -254,5 +255,15 @@ describe('A session with an inbox', () => {
     expect(server.seen.at(-1)).toMatchObject({ kind: 'effect-failed', number: 2 });
     client.frames();
     expect(client.outcomes).toEqual(['a acked']);
+  });
+
+  it('does not let a client ack before the ticket of its session is stored', () => {
+    const [client, server] = [new StoringClient(), new Side()];
+    client.settle().core.opened(0);
+    server.core.accept(readHello(client.frames()[0]), 0);
+    client.receive(...server.frames());
+    expect([client.core.mayAck, client.frames()]).toEqual([false, []]);
+    expect(client.answer()).toHaveLength(1);
+    expect([client.core.mayAck, client.frames()]).toEqual([true, ['["ack",0,8]']]);
   });
 });

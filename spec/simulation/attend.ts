@@ -48,7 +48,7 @@ export function attend({ wire, life, side, stream, memory, onError, onEnd }: Att
   let isListening = false;
   const sender: Sender = { side, life, stream, isEnded: () => isEnded, isListening: () => isListening };
 
-  // A session that hibernates sends only where receipts have no subscriber. There errors tell what is lost, and the receiver what is done.
+  // Where receipts have no subscriber, errors tell what is lost, and the receiver what is done.
   const { isWatched } = plan[side];
   const watchReceipt = (receipt: Receipt): void => {
     if (!life.isAlive()) return;

@@ -43,8 +43,8 @@ export interface Context {
   readonly givenUp: Map<string, (error: RxwireError) => void>;
   /** How much the dates of both sides are ahead of the time, in ms. */
   readonly ahead: Record<Side, number>;
-  /** What has happened; `forgotten`: how often the server may have forgotten its clients; `hibernatingSends`: the batches that sessions sent while they hibernated. */
-  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number; hibernatingSends: number };
+  /** What has happened; `forgotten`: how often the server may have forgotten its clients. */
+  readonly counts: { messages: number; cuts: number; crashes: number; forgotten: number };
   /** The hellos that were welcomed, in order. */
   readonly welcomed: readonly Welcomed[];
   readonly violate: Violate;

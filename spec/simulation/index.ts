@@ -1,101 +1,113 @@
 /**
- * npm run simulate -- [--hour] [--seeds N] [--seed-base B] [--seed S [--shrink]] [--mutants] [--jobs J]
+ * npm run simulate -- [--core | --stories | --hour] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants
  *
- * Runs the session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. The last line is JSON.
- * With `--hour`, it is an hour of an application: routes, queues, retries and dead letters.
+ * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. By default N seeds of
+ * the core, and a twentieth as many stories of whole clients and servers. The last line of each part is JSON.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { allMutants } from '../core/simulation/judgeMutant.js';
+import { runCoreSeed } from '../core/simulation/runCoreSeed.js';
 import { runHour } from './hour/world.js';
-import { HOUR, RETURNING, runBundled, SESSION, testMutants } from './mutation.js';
 import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
-import type { Plan } from './plan.js';
-import { shrinkPlan } from './shrinkPlan.js';
+import { runBundled } from './runBundled.js';
+import { shrinkSeed } from './shrinkSeed.js';
 import { tallyOf, type Tally } from './tally.js';
-import { runSeed, type StoryOptions } from './world.js';
+import { runSeed, type Outcome } from './world.js';
 
 /** After so many there is enough to look at. */
 const MOST_FAILURES = 20;
+/** Seeds of the core for each seed of a story. */
+const CORE_SEEDS = 20;
 
 const { values } = parseArgs({
   options: {
+    core: { type: 'boolean', default: false },
+    stories: { type: 'boolean', default: false },
     hour: { type: 'boolean', default: false },
     seeds: { type: 'string' },
     'seed-base': { type: 'string', default: '1' },
     seed: { type: 'string' },
-    jobs: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-    mutants: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(availableParallelism()) },
   },
 });
 
-const option = values.hour ? '--hour ' : '';
+/** A kind of simulation: how it runs one seed, and where its worker is. */
+interface Kind {
+  readonly name: 'core' | 'stories' | 'hour';
+  readonly worker: string;
+  readonly seeds: number;
+  readonly run: (seed: number) => Outcome;
+}
+
+const told = values.trace ? tellAll : undefined;
+const CORE: Kind = {
+  ...{ name: 'core', worker: '../core/simulation/worker.ts', seeds: 5_000 },
+  run: (seed) => runCoreSeed(seed, values.trace ? print : undefined),
+};
+const STORIES: Kind = { name: 'stories', worker: 'worker.ts', seeds: 250, run: (seed) => runSeed(seed, told) };
+const HOUR: Kind = { name: 'hour', worker: 'hour/worker.ts', seeds: 2, run: (seed) => runHour(seed, 60, told) };
 
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
-  const number = Number(values[name] ?? (values.hour ? 2 : 500));
+  const number = Number(values[name]);
   if (Number.isSafeInteger(number) && number >= least) return number;
   throw new RangeError(`simulate: "--${name}" must be a whole number from ${least}, got ${values[name]}`);
 }
 
-async function runMany(): Promise<Tally> {
-  const seeds = numberOf('seeds', 1);
+/** What leads to the same kind of simulation again; the core needs nothing. */
+const optionOf = ({ name }: Kind): string => (name === 'core' ? '' : `--${name} `);
+
+async function runMany(kind: Kind, seeds: number): Promise<Tally> {
+  const jobs = Math.min(seeds, numberOf('jobs', 1));
+  const since = performance.now();
   let shown = 0;
   const onProgress = (tally: Tally): boolean => {
     showProgress(tally, seeds);
-    for (const failure of tally.failures.slice(shown)) print(describeFailure(failure, option));
+    for (const failure of tally.failures.slice(shown)) print(describeFailure(failure, optionOf(kind), ' --trace'));
     shown = tally.failures.length;
     return shown < MOST_FAILURES;
   };
-  return runBundled('seeds', [], {
-    base: numberOf('seed-base', 0),
-    seeds,
-    jobs: Math.min(seeds, numberOf('jobs', 1)),
-    onProgress,
-    worker: values.hour ? 'hour/worker.ts' : 'worker.ts',
+  const tally = await runBundled({ base: numberOf('seed-base', 0), seeds, jobs, onProgress, worker: kind.worker });
+  const rate = Math.round((10_000 * tally.seeds) / (performance.now() - since) / jobs) / 10;
+  print(summaryOf(kind.name, tally, rate));
+  return tally;
+}
+
+async function runAll(): Promise<boolean> {
+  const kinds = values.hour ? [HOUR] : [...(values.stories ? [] : [CORE]), ...(values.core ? [] : [STORIES])];
+  let failures = 0;
+  for (const kind of kinds) {
+    const seeds = values.seeds === undefined ? kind.seeds : numberOf('seeds', 1);
+    const isShare = kind === STORIES && kinds.length > 1 && values.seeds !== undefined;
+    failures += (await runMany(kind, isShare ? Math.ceil(seeds / CORE_SEEDS) : seeds)).failures.length;
+  }
+  return failures === 0;
+}
+
+function runOne(seed: number): boolean {
+  const kind = values.hour ? HOUR : values.stories ? STORIES : CORE;
+  const tally = values.shrink && kind === STORIES ? shrinkSeed(seed) : tallyOf(kind.run(seed));
+  if (!values.shrink) for (const failure of tally.failures) print(`\n${describeFailure(failure, optionOf(kind), ' --trace')}`);
+  print(summaryOf(kind.name, tally));
+  return tally.failures.length === 0;
+}
+
+/** Puts deliberate faults into the core, one at a time. Returns whether a seed finds each. */
+async function testMutants(): Promise<boolean> {
+  const seeds = allMutants.length;
+  const { failures, found = [] } = await runBundled({
+    ...{ base: 0, seeds, jobs: Math.min(seeds, numberOf('jobs', 1)), onProgress: () => true },
+    worker: '../core/simulation/mutantWorker.ts',
   });
+  for (const { name, by } of found) print(`${name}: ${by}`);
+  const survivors = failures.map(({ detail }) => detail);
+  print(JSON.stringify({ mutants: seeds, found: found.length, survivors }));
+  return survivors.length === 0;
 }
 
-function runOne(seed: number): Tally {
-  const tally = tallyOf(values.hour ? runHour(seed, 60, tellAll) : runSeed(seed, tellAll));
-  for (const failure of tally.failures) print(`\n${describeFailure(failure, option)}`);
-  return tally;
-}
-
-/** Other draws of a smaller plan that are tried: with another plan, the same seed decides everything else anew. */
-const DRAWS = 20;
-
-/** Leaves out of a failing seed what it fails without, and prints the rest. */
-function runShrunk(seed: number): Tally {
-  const { violation } = runSeed(seed);
-  if (!violation) return runOne(seed);
-  const run = (draw: number, options: StoryOptions): Tally | undefined => {
-    const outcome = runSeed(draw, undefined, options);
-    return outcome.violation?.invariant === violation.invariant ? tallyOf(outcome) : undefined;
-  };
-  const hasStrangers = !run(seed, { hasStrangers: false });
-  let drawn: Plan | undefined;
-  runSeed(seed, undefined, { hasStrangers, change: (plan) => (drawn = plan) });
-  let smallestDraw = seed;
-  const fails = (plan: Plan): boolean => {
-    const failing = Array.from({ length: DRAWS }, (_, index) => seed + index)
-      .map((draw) => ({ draw, tally: run(draw, { hasStrangers, change: () => plan }) }))
-      .flatMap(({ draw, tally }) => (tally ? { draw, messages: tally.messages } : []))
-      .sort((a, b) => a.messages - b.messages);
-    smallestDraw = failing[0]?.draw ?? smallestDraw;
-    return failing.length > 0;
-  };
-  const { plan, without, needs } = shrinkPlan(drawn as Plan, fails);
-  const tally = tallyOf(runSeed(smallestDraw, tellAll, { hasStrangers, change: () => plan }));
-  for (const failure of tally.failures) print(`\n${describeFailure({ ...failure, seed }, '', ' --shrink')}`);
-  const isPart = (name: string): boolean => !name.startsWith('half of');
-  print(`It fails without: ${[...(hasStrangers ? [] : ['strangers']), ...without.filter(isPart)].join(', ')}`);
-  print(`It does not fail without: ${[...(hasStrangers ? ['strangers'] : []), ...needs.filter(isPart)].join(', ')}`);
-  return tally;
-}
-
-if (values.mutants) process.exitCode = (await testMutants(numberOf('jobs', 1), values.hour ? [HOUR] : [SESSION, RETURNING])) ? 0 : 1;
-else {
-  const tally = values.seed === undefined ? await runMany() : (values.shrink && !values.hour ? runShrunk : runOne)(numberOf('seed', 0));
-  print(summaryOf(tally));
-  process.exitCode = tally.failures.length > 0 ? 1 : 0;
-}
+if (values.core && values.stories) throw new TypeError('simulate: "--core" and "--stories" exclude each other');
+const isRight = values.mutants ? await testMutants() : values.seed === undefined ? await runAll() : runOne(numberOf('seed', 0));
+process.exitCode = isRight ? 0 : 1;

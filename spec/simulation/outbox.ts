@@ -34,8 +34,8 @@ export interface OutboxOptions {
   readonly noRoom: () => number;
   /** Returns whether its process can send now, and the time. */
   readonly moment: () => StoringMoment;
-  /** Called with messages that are stored, and when their process began to store them. */
-  readonly onStored: (ids: readonly string[], moment: StoringMoment) => void;
+  /** Called with messages that are stored, and when their process began to store them; `replaces`: some of them were stored before. */
+  readonly onStored: (ids: readonly string[], moment: StoringMoment, replaces?: boolean) => void;
   /** Called with messages when a write of them begins, and when their process learns that it has failed. */
   readonly onStoring: (ids: readonly string[], isBeingStored: boolean) => void;
   readonly codec: Codec;
@@ -80,9 +80,13 @@ export function durableOutbox(
         return openedOf(record, record.batches);
       }),
     write: (change) => {
-      if (change.replaces || change.batches.length === 0) return write(() => store(change));
       const begun = moment();
-      const ids = change.batches.flatMap(({ body }) => idsIn(body, codec));
+      const ids = change.batches.flatMap(({ body }) => (body.length > 0 ? idsIn(body, codec) : []));
+      if (change.replaces || ids.length === 0)
+        return write(() => {
+          store(change);
+          onStored(ids, begun, change.replaces);
+        });
       const add = (): void => {
         if (chance.hit(noRoom())) throw new StoreError('simulated', 'quota');
         store(change);

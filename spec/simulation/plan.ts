@@ -21,7 +21,7 @@ export interface Plan {
   /** How long it takes until the client stands still again, in ms, on average; undefined: it never does. */
   readonly pauses?: number | undefined;
   readonly client: SidePlan;
-  readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number; readonly hibernates: boolean };
+  readonly server: SidePlan & { readonly detachedTimeout: number; readonly pingInterval: number };
 }
 
 /**
@@ -180,9 +180,9 @@ interface Drawn {
 
 function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }: Drawn): Plan {
   const { hit, pick, whole } = chance;
-  const hibernates = whole(0, 1) === 1;
-  // A session wakes up for each message when its outbox is durable, or when its codec seals messages or takes its time.
-  const isLight = hibernates && hit(isHard ? 0.4 : 0.85);
+  const isUnwatched = hit(0.5);
+  // A server that only sends a little now and then.
+  const isLight = isUnwatched && hit(isHard ? 0.4 : 0.85);
   return {
     codec: isLight ? pick(['json', 'msgpack']) : pick(['json', 'bound', 'bound', 'bound', 'msgpack']),
     owners: 1,
@@ -199,8 +199,7 @@ function drawFates(chance: Chance, { isLossy, isHard, latency, client, server }:
       detachedTimeout: pick([1_500, 30_000, 30_000]),
       // Nobody is taken for gone who is only slow.
       pingInterval: Math.max(whole(400, 2_000), 5 * latency[1]),
-      hibernates,
-      ...(hibernates && UNWATCHED),
+      ...(isUnwatched && UNWATCHED),
       ...(isLight && { coding: 0, notices: whole(50, 80) }),
     },
   };

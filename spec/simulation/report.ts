@@ -12,12 +12,22 @@ export function showProgress({ seeds, failures, messages }: Tally, total: number
 
 /** A failing seed, and how to see it again. */
 export function describeFailure({ seed, invariant, detail, at }: Failure, option = '', after = ''): string {
-  return `seed ${seed}, after ${Math.round(at)} ms: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- ${option}--seed ${seed}${after}\n`;
+  const when = at === undefined ? '' : `, after ${Math.round(at)} ms`;
+  return `seed ${seed}${when}: ${INVARIANTS[invariant]}\n  ${detail}\n  npm run simulate -- ${option}--seed ${seed}${after}\n`;
 }
 
-/** The last line: for programs. */
-export function summaryOf({ seeds, failures, messages, cuts, crashes, ends, hibernation }: Tally): string {
-  return JSON.stringify({ seeds, failures: failures.length, messages, ...ends, cuts, crashes, ...(hibernation && { hibernation }) });
+/**
+ * The last line: for programs.
+ *
+ * @param rate Seeds a second on one core.
+ */
+export function summaryOf(
+  simulation: string,
+  { seeds, failures, messages, cuts, crashes, ends, outcomes = {} }: Tally,
+  rate?: number,
+): string {
+  const counts = { simulation, seeds, failures: failures.length, ...(rate !== undefined && { rate }), messages, cuts, crashes, ...ends };
+  return JSON.stringify({ ...counts, ...(Object.keys(outcomes).length > 0 && { outcomes }) });
 }
 
 /** What happens in one seed, for who reads it: when, to whom, what. */

@@ -76,7 +76,7 @@ export function createServer(context: Context): Server {
       codecs: [lateCodec(poisonedCodec(codecOf('server', plan), 'to-server', context.journal), mine.coding, born, context)],
       authenticate: ({ token = 'client' }) => ({ id: token }),
       ...{ scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
-      ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval, ...(mine.hibernates && { hibernateAfter: 5 }) },
+      ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
       ...{
         window: mine.window,
         windowBytes: lives % 2 ? mine.windowBytes : 500,

@@ -43,7 +43,7 @@ export function createSetting(
   const plan = change(drawPlan(chance, streams, mustReturn));
   const journal = createJournal();
   const codec = codecs[plan.codec];
-  const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0, hibernatingSends: 0 };
+  const counts = { messages: 0, cuts: 0, crashes: 0, forgotten: 0 };
   const forgetting = { lastBy: { client: -1, server: -1 } };
   const say = (who: string, what: () => string): void => tell?.(clock.now(), who, what());
   const hasForgotten = () => {

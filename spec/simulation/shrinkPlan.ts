@@ -70,10 +70,6 @@ export const REDUCTIONS: readonly Reduction[] = [
   { name: 'connections that break', apply: (plan) => changedBy(plan, { faultEvery: NEVER }) },
   { name: 'lost and doubled frames', apply: (plan) => ({ ...plan, link: changedBy(plan.link, { isLossy: false }) }) },
   { name: 'refused connections', apply: (plan) => ({ ...plan, link: changedBy(plan.link, { refused: 0 }) }) },
-  {
-    name: 'sessions that hibernate',
-    apply: (plan) => (plan.server.hibernates ? { ...plan, server: { ...plan.server, hibernates: false } } : plan),
-  },
   ...SIDES.flatMap((side) => OF_A_SIDE.map(([name, less]) => ({ name: `${name} (${side})`, apply: ofSide(side, () => less) }))),
   // Often enough to get from the largest plan to one message.
   ...[1, 2, 3, 4, 5, 6].flatMap((time) =>

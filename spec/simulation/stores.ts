@@ -15,8 +15,8 @@ export function outboxOf(life: Life, side: Side, context: Context, { disk, recor
     ...{ chance, disk, record, codec: codecs[plan.codec] },
     noRoom: () => (isCalm() ? 0 : plan[side].noRoom),
     moment: () => ({ storedAt: clock.now(), isStoredOnline: sendable.isNow(life, side) }),
-    onStored(ids, moment) {
-      for (const id of ids) Object.assign(journal.of(id), { isStored: true, ...moment });
+    onStored(ids, moment, replaces) {
+      for (const id of ids) if (!replaces || !journal.of(id).isStored) Object.assign(journal.of(id), { isStored: true, ...moment });
     },
     onStoring(ids, isBeingStored) {
       for (const id of ids) journal.of(id).isBeingStored = isBeingStored;

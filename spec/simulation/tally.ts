@@ -1,4 +1,4 @@
-import type { Ends, Hibernation, Outcome, Violation } from './world.js';
+import type { Ends, FoundMutant, Outcome, Violation } from './world.js';
 
 /** A seed in which an invariant did not hold. */
 export interface Failure extends Violation {
@@ -13,7 +13,8 @@ export interface Tally {
   readonly cuts: number;
   readonly crashes: number;
   readonly ends?: Ends | undefined;
-  readonly hibernation?: Hibernation | undefined;
+  readonly outcomes?: Readonly<Record<string, number>> | undefined;
+  readonly found?: readonly FoundMutant[] | undefined;
 }
 
 export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0 };
@@ -30,10 +31,12 @@ export function sum(a: Tally, b: Tally): Tally {
     cuts: a.cuts + b.cuts,
     crashes: a.crashes + b.crashes,
     ends: a.ends && b.ends ? sumOf(a.ends, b.ends) : (a.ends ?? b.ends),
-    hibernation: a.hibernation && b.hibernation ? sumOf(a.hibernation, b.hibernation) : (a.hibernation ?? b.hibernation),
+    outcomes: sumOf(a.outcomes ?? {}, b.outcomes ?? {}),
+    found: [...(a.found ?? []), ...(b.found ?? [])],
   };
 }
 
-function sumOf<T extends object>(a: T, b: T): T {
-  return Object.fromEntries(Object.entries(a).map(([key, value]) => [key, (value as number) + (b[key as keyof T] as number)])) as T;
+function sumOf<T extends Readonly<Record<string, number>>>(a: T, b: T): T {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...keys].map((key) => [key, (a[key] ?? 0) + (b[key] ?? 0)])) as T;
 }

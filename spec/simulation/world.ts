@@ -1,7 +1,6 @@
 import { identity } from 'rxjs';
 import { checkApplication, checkOutbox } from './checks/bounds.js';
 import { checkDrained, checkGone, checkLast, owedIn } from './checks/ending.js';
-import { watchSums } from './checks/sums.js';
 import type { Invariant, Violate } from './checks/violation.js';
 import { CloseCode, ConnectionLostError } from '../../lib/index.js';
 import type { Attended } from './attend.js';
@@ -9,7 +8,6 @@ import { createClient, type Client } from './client.js';
 import { createClock } from './clock.js';
 import type { Context } from './context.js';
 import { strike } from './faults.js';
-import { watchHibernation } from './hibernation.js';
 import { createIntruder } from './intruder.js';
 import { inviteStrangers } from './strangers.js';
 import type { OutboxRecord } from './outbox.js';
@@ -23,8 +21,8 @@ import { sendBursts, sendNotices } from './traffic.js';
 export interface Violation {
   readonly invariant: Invariant;
   readonly detail: string;
-  /** In ms. */
-  readonly at: number;
+  /** In ms, where it is known. */
+  readonly at?: number;
 }
 
 /** What came of one seed. */
@@ -36,12 +34,14 @@ export interface Outcome {
   readonly crashes: number;
   /** How the messages have ended, where that is counted. */
   readonly ends?: Ends | undefined;
-  /** What sessions did while they hibernated, where that is counted. */
-  readonly hibernation?: Hibernation | undefined;
+  /** The same for the core: how often each outcome came. */
+  readonly outcomes?: Readonly<Record<string, number>> | undefined;
+  /** The deliberate faults that were found. */
+  readonly found?: readonly FoundMutant[] | undefined;
 }
 
-/** Seeds in which sessions may hibernate, and the batches that sessions sent there while they hibernated. */
-export type Hibernation = Readonly<Record<'seeds' | 'sends', number>>;
+/** A deliberate fault, and the failure of the seed that has found it. */
+export type FoundMutant = Readonly<Record<'name' | 'by', string>>;
 
 /** Messages that were handled, are dead letters, and were dropped by a full queue, or as they had waited for too long: all there are. */
 export type Ends = Readonly<Record<'done' | 'dead' | 'dropped', number>>;
@@ -84,13 +84,9 @@ export function runSeed(
     return violation === undefined;
   };
   const fail = (error: unknown): void => violate('surprise', error instanceof Error ? String(error.stack) : String(error));
-  const { counts, plan } = context;
-  const onSent = (): void => {
-    counts.hibernatingSends++;
-  };
-  withoutTimers(fail, () => watchSums(violate, () => watchHibernation(onSent, () => weather(context, goOn, hasStrangers))));
-  const { messages, cuts, crashes, hibernatingSends: sends } = counts;
-  return { seed, violation, messages, cuts, crashes, hibernation: { seeds: Number(plan.server.hibernates), sends } };
+  withoutTimers(fail, () => weather(context, goOn, hasStrangers));
+  const { messages, cuts, crashes } = context.counts;
+  return { seed, violation, messages, cuts, crashes };
 }
 
 /** First the storm, then the calm. */

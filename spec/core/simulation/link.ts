@@ -15,6 +15,9 @@ export interface LinkFaults {
   readonly repeat: number;
 }
 
+/** A handshake that comes twice is a violation, and nothing recognizes a message without a number. */
+const UNREPEATABLE = /^\["(hello|welcome|bye|auth)"|"msg",0,/;
+
 /** A connection that delays frames, keeps their order, and may lose any single one. */
 export class SimulatedLink {
   readonly #clock: VirtualClock;
@@ -36,10 +39,8 @@ export class SimulatedLink {
   send(from: 0 | 1, frame: Body): void {
     const { loss, repeat } = this.#faults;
     if (this.#chance.hit(loss)) return;
-    // A handshake that comes twice is a violation, and nothing recognizes a message without a number.
-    const isRepeatable = !/^\["(hello|welcome|bye|auth)"|"msg",0,/.test(String(frame));
-    const times = isRepeatable && this.#chance.hit(repeat) ? 2 : 1;
-    for (let time = 0; time < times; time++) this.#arrive(from, (end) => end.received(frame));
+    const isRepeated = this.#chance.hit(repeat) && !UNREPEATABLE.test(String(frame));
+    for (let time = 0; time < (isRepeated ? 2 : 1); time++) this.#arrive(from, (end) => end.received(frame));
   }
   /** One side closes: it hears nothing more, and the other side hears of it after all frames. */
   close(from: 0 | 1, code: number): void {

@@ -17,11 +17,11 @@ export function outcomesOf(simulate: Simulate, seeds: number): readonly string[]
   return [...outcomes].sort();
 }
 
-/** Returns the failure of the first of 400 seeds that fails under a mutant; undefined if none does. */
-export function failureUnder(mutate: () => () => void, simulate: Simulate): string | undefined {
+/** Returns the failure of the first seed that fails under a mutant; undefined if none does. */
+export function failureUnder(mutate: () => () => void, simulate: Simulate, seeds = 400): string | undefined {
   const restore = mutate();
   try {
-    outcomesOf(simulate, 400);
+    outcomesOf(simulate, seeds);
     return undefined;
   } catch (error) {
     return (error as Error).message;

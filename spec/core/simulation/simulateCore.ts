@@ -1,8 +1,9 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { readHello } from '../../../lib/core/serverHandshake.js';
-import type { SessionCodec, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
+import { SimulatedBodies } from './bodies.js';
 import { VirtualClock } from './clock.js';
 import { CoreHost } from './host.js';
 import { SimulatedLink, type LinkFaults } from './link.js';
@@ -13,7 +14,7 @@ import type { Body } from '../../../lib/core/storedTypes.js';
 export interface RunCounts {
   messages: number;
   cuts: number;
-  restarts: number;
+  crashes: number;
   closes: Map<number, number>;
   outcomes: Map<string, number>;
 }
@@ -22,6 +23,7 @@ export interface RunCounts {
 const EXPECTED: readonly number[] = [1006, 4408, 4410, 4411];
 const DURATION = 10_000;
 const REST = 200_000;
+const PAYLOAD = 'x'.repeat(60);
 
 /** Runs one seed: two sides of a session over a link that fails. Throws when a promise is broken. */
 export function simulateCore(seed: number, trace?: (line: string) => void): RunCounts {
@@ -30,9 +32,10 @@ export function simulateCore(seed: number, trace?: (line: string) => void): RunC
 
 class World {
   readonly #clock = new VirtualClock();
+  readonly #bodies = new SimulatedBodies();
   readonly #chance: Chance;
   readonly #oracle = new Oracle();
-  readonly #counts: RunCounts = { messages: 0, cuts: 0, restarts: 0, closes: new Map(), outcomes: new Map() };
+  readonly #counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, closes: new Map(), outcomes: new Map() };
   readonly #faults: LinkFaults;
   readonly #plan;
   readonly #trace: ((line: string) => void) | undefined;
@@ -103,7 +106,7 @@ class World {
     return {
       id: side === 'c' ? 'client' : 'server',
       delivery: this.#plan.levels[0]!,
-      codecs: [codecOf(this.#plan.isAsync, side, chance.hit(0.2) ? 4 : 256)],
+      codecs: [this.#bodies.codec(this.#plan.isAsync, chance.hit(0.2) ? 4 : 256, side === 's')],
       window,
       bytes,
       maxFrame,
@@ -113,7 +116,7 @@ class World {
       pingInterval: 2_000,
       handshakeTimeout: 1_500,
       ackDelayOf: () => ackDelay,
-      secret: (length) => Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz'[chance.whole(0, 25)]).join(''),
+      secret: (length) => String(chance.whole(1e14, 9e14)).padEnd(length, '-'),
     };
   }
   #hostOf(side: 'c' | 's', identity?: ClientIdentity): CoreHost {
@@ -126,12 +129,12 @@ class World {
   }
   #handle(side: 'c' | 's', event: SessionEvent, host: CoreHost): void {
     if (event.kind === 'outcome') {
-      this.#log(`${side}: ${event.message.id} ${event.outcome}`);
+      if (this.#trace) this.#log(`${side}: ${event.message.id} ${event.outcome}`);
       this.#count(this.#counts.outcomes, event.outcome);
       this.#oracle.ended(event.message.id, event.outcome);
     } else if (event.kind === 'message') {
       const { message, number, progress } = event;
-      this.#log(`${side}: receives ${message.id} (${number})`);
+      if (this.#trace) this.#log(`${side}: receives ${message.id} (${number})`);
       this.#oracle.delivered(message.id, progress);
       const isRejected = this.#chance.hit(this.#plan.rejects);
       const rejection = isRejected
@@ -150,7 +153,7 @@ class World {
     }
   }
   #close(side: 'c' | 's', code: number, reason: string): void {
-    this.#log(`${side}: closes with ${code}, ${reason}`);
+    if (this.#trace) this.#log(`${side}: closes with ${code}, ${reason}`);
     this.#count(this.#counts.closes, code);
     if (!EXPECTED.includes(code)) throw new Error(`${side === 'c' ? 'the client' : 'the server'} closes with ${code}: ${reason}`);
     this.#link?.close(side === 'c' ? 0 : 1, code);
@@ -177,7 +180,7 @@ class World {
         },
         closed: (code) => {
           if (this.#link !== link) return;
-          this.#log(`c: the connection has ended with ${code}`);
+          if (this.#trace) this.#log(`c: the connection has ended with ${code}`);
           client.send = undefined;
           client.run((core) => core.closed());
           this.#reconnect();
@@ -250,14 +253,14 @@ class World {
   #restartServer(): void {
     if (!this.#server) return;
     this.#log('the server starts again');
-    this.#counts.restarts++;
+    this.#counts.crashes++;
     this.#end(this.#server);
     this.#server = undefined;
     this.#link?.cut();
   }
   #restartClient(): void {
     this.#log('the client starts again');
-    this.#counts.restarts++;
+    this.#counts.crashes++;
     this.#end(this.#client);
     this.#startClient();
     this.#link?.cut();
@@ -310,7 +313,7 @@ class World {
       timestamp: this.#clock.now,
       version: '1.0',
       source: '',
-      payload: 'x'.repeat(chance.whole(0, 60)),
+      payload: PAYLOAD.slice(chance.whole(0, PAYLOAD.length)),
       delivery: level,
       priority,
     };
@@ -337,25 +340,7 @@ class World {
     this.#trace?.(`${String(this.#clock.now).padStart(7)}  ${line}`);
   }
   #logged(side: string, frame: Body): Body {
-    this.#log(`${side} → ${String(frame).slice(0, 160)}`);
+    if (this.#trace) this.#log(`${side} → ${String(frame).slice(0, 160)}`);
     return frame;
   }
-}
-
-/** A codec of text that cannot encode some messages, and cannot decode others. */
-function codecOf(isAsync: boolean, side: string, maxBatch: number): SessionCodec {
-  return {
-    name: 'test',
-    isAsync,
-    limits: { maxBatch },
-    encode(messages) {
-      if (messages.some(({ type }) => type === 'bad')) throw new Error('a message cannot be encoded');
-      return JSON.stringify(messages.map((message) => ({ ...message, delivery: undefined })));
-    },
-    decode(body) {
-      const messages = JSON.parse(body as string) as Message[];
-      if (side === 's' && messages.some(({ type }) => type === 'poison')) throw new Error('a message cannot be decoded');
-      return messages;
-    },
-  };
 }

@@ -1,5 +1,4 @@
 import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
-import type { Message } from '../../../lib/message/types.js';
 import type {
   ClientRecord,
   Cursor,
@@ -11,6 +10,7 @@ import type {
   StoredBatch,
 } from '../../../lib/core/storedTypes.js';
 import type { Chance } from '../../simulation/chance.js';
+import type { SimulatedBodies } from './bodies.js';
 import type { VirtualClock } from './clock.js';
 
 /** How the stores of a run behave. */
@@ -23,10 +23,6 @@ export interface StoreFaults {
 }
 
 export type Answer = (fault?: StoreFault) => void;
-
-/** The ids of the messages in a batch: bodies are JSON here. */
-export const idsIn = ({ body }: StoredBatch): readonly string[] =>
-  body.length === 0 ? [] : (JSON.parse(body as string) as Message[]).map(({ id }) => id);
 
 interface Waiting {
   apply: () => StoreFault | undefined;
@@ -102,21 +98,35 @@ export class OutboxData {
   /** Earlier contents, the latest first. */
   readonly #history: { readonly head: OutboxHead; readonly batches: readonly StoredBatch[] }[] = [];
 
+  constructor(readonly bodies: SimulatedBodies) {}
+
   /** The messages that have no outcome. */
   get ids(): readonly string[] {
     const { acked, skips } = this.head;
-    return this.batches.flatMap((batch) =>
-      idsIn(batch).filter((_, index) => batch.first + index > acked && !skips.includes(batch.first + index)),
-    );
+    const ids: string[] = [];
+    for (const { first, body } of this.batches)
+      this.bodies.idsIn(body).forEach((id, index) => {
+        const number = first + index;
+        if (number > acked && !skips.includes(number)) ids.push(id);
+      });
+    return ids;
   }
   get contents(): OutboxContents {
     return { ...this.head, batches: this.batches };
   }
-  apply({ head, batches, replaces }: OutboxWrite): void {
-    this.#history.unshift({ head: this.head, batches: this.batches });
-    this.#history.length = Math.min(5, this.#history.length);
+  /** Returns the messages that the write has removed. */
+  apply({ head, batches, replaces }: OutboxWrite): readonly string[] {
+    const { head: before, batches: former } = this;
+    this.#history.unshift({ head: before, batches: former });
+    if (this.#history.length > 5) this.#history.pop();
+    const isAppended = !replaces && head.acked === before.acked && areEqual(head.skips, before.skips);
+    const removable = isAppended ? [] : this.ids;
     this.head = head;
-    this.batches = [...(replaces ? [] : this.batches), ...batches].filter(({ first, count }) => first + count - 1 > head.acked);
+    const all = replaces ? batches : [...former, ...batches];
+    this.batches = head.acked === before.acked && !replaces ? all : all.filter(({ first, count }) => first + count - 1 > head.acked);
+    if (removable.length === 0) return removable;
+    const left = new Set(this.ids);
+    return removable.filter((id) => !left.has(id));
   }
   /** The last writes are lost. */
   rollBack(writes: number): void {
@@ -124,6 +134,9 @@ export class OutboxData {
     this.#history.length = 0;
   }
 }
+
+const areEqual = (one: readonly number[], other: readonly number[]): boolean =>
+  one.length === other.length && one.every((number, index) => number === other[index]);
 
 /** An outbox for one owner. */
 export class SimulatedOutbox {
@@ -154,10 +167,7 @@ export class SimulatedOutbox {
       const { data } = this;
       if (data.owner !== this) return 'fenced';
       if (write.batches.length > 0 && !write.replaces && this.#chance.hit(this.#faults.quota)) return 'quota';
-      const before = data.ids;
-      data.apply(write);
-      const after = new Set(data.ids);
-      onApplied(before.filter((id) => !after.has(id)));
+      onApplied(data.apply(write));
       return undefined;
     }, answer);
   }

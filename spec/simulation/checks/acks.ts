@@ -84,11 +84,13 @@ export function createAckChecks({ codec, journal, plan, now, violate }: AckOptio
     for (const number of half.owed.keys()) if (number <= done) half.owed.delete(number);
   };
   /** @param rode The messages of the batch that has carried the ack. */
-  const takeAck = ({ done }: Ack, rode: readonly string[], connection: Connection, by: Side): void => {
+  const takeAck = ({ done, rejections = 0 }: Ack, rode: readonly string[], connection: Connection, by: Side): void => {
     const { acked, sent } = halfOf(connection, by);
     const { life } = connection.ends[by];
     // A batch that comes out of order is refused, with its ack.
     if (rode.length > 0 && plan.link.isLossy) return;
+    // An ack whose rejections are lost is not applied.
+    if (rejections > 0 && plan.link.isLossy) return;
     // So is a batch that cannot be decoded.
     if (rode.some((id) => journal.of(id).isPoison)) return;
     for (const [number, id] of sent) {

@@ -63,6 +63,8 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
     const { level, flown, flownSince, sender } = entry;
     const mine = plan[sender.side];
     if (code === 'ERR_IN_DOUBT') {
+      // Nobody knows whether the write is stored that has failed.
+      if (plan.stores && mine.outbox === 'durable' && flown === 0) return undefined;
       if (level !== 'exactly-once') return 'it could have been sent again';
       // An owner that opens an outbox does not know what the former one has sent while it could.
       if (flown === 0) return entry.isStoredOnline || (entry.isStored && mayBeSent(entry)) ? undefined : 'it was never sent';

@@ -54,7 +54,9 @@ function checkOutcome(entry: Entry, plan: Plan, violate: Violate): void {
   const isAcked = [...outcomes.values()].includes('acked');
   const lost = level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce';
   if (isAcked && !isDone(entry) && !isExpired(entry)) violate(lost, `${message.id} was acked, and had no effect`);
-  if (entry.isStored && sender.side === 'client' && outcomes.size === 0 && !(isUnwatched && isDone(entry)))
+  // An outcome is told when it is stored: a process that ends in between does not tell it.
+  const mayBeSilent = isUnwatched ? isDone(entry) : !sender.life.isAlive() && (isDone(entry) || message.ttl !== undefined);
+  if (entry.isStored && sender.side === 'client' && outcomes.size === 0 && !mayBeSilent)
     violate(lost, `${message.id} was stored, and is lost`);
 }
 

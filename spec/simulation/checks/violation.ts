@@ -14,7 +14,6 @@ export const INVARIANTS = {
   blamed: 'a failure of a store is no failure of a handler',
   lastReceipt: 'a message has one last receipt, and no receipt follows it',
   handshakes: 'a client that makes no progress connects less and less often',
-  sums: 'a sum equals the parts that it counts',
   expired: 'expired messages are not delivered',
   secret: 'only the holder of the token may return',
   resent: 'accepted messages are not sent again, and the rest follows without a gap',
@@ -23,6 +22,8 @@ export const INVARIANTS = {
   owner: 'a client has one owner at a time: its cursor never falls, and a session that is fenced acks nothing',
   handled: 'each message is handled once, or becomes a dead letter',
   reason: 'a dead letter has the reason, and the number of attempts',
+  core: 'both sides of the core keep the promises of each level',
+  mutant: 'a seed finds each deliberate fault',
   surprise: 'no unexpected error occurs',
 } as const;
 

@@ -43,6 +43,8 @@ export interface Ack {
   readonly credit: number;
   /** How long the receiver has delayed this ack, in ms. */
   readonly delay: number;
+  /** The rejections that the receiver has sent before, if it counts them. */
+  readonly rejections?: number;
 }
 
 export { MAX_BATCH };
@@ -198,10 +200,16 @@ function readText(frame: string): SessionFrame {
   return readOther(parseArray(frame));
 }
 
-function readOther([kind, a, b, c]: readonly unknown[]): SessionFrame {
+function readOther([kind, a, b, c, d]: readonly unknown[]): SessionFrame {
   switch (kind) {
     case 'ack':
-      return { kind, done: whole(a, 'done'), credit: whole(b, 'credit'), delay: typeof c === 'number' ? delayOf(c) : 0 };
+      return {
+        kind,
+        done: whole(a, 'done'),
+        credit: whole(b, 'credit'),
+        delay: typeof c === 'number' ? delayOf(c) : 0,
+        ...(d != null && { rejections: whole(d, 'rejections') }),
+      };
     case 'ping':
       return { kind, sent: whole(a, 'sent') };
     case 'skip':

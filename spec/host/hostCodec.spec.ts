@@ -1,0 +1,22 @@
+import { isObservable, of, Subscription } from 'rxjs';
+import { json } from '../../lib/codec/json.js';
+import type { Outgoing } from '../../lib/core/outgoing.js';
+import type { SessionCore } from '../../lib/core/sessionCore.js';
+import { callCodec, encodeErrorOf, HostCodec } from '../../lib/host/hostCodec.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import { waitIn } from '../../lib/session/waitIn.js';
+
+describe('encodeErrorOf', () => {
+  it('returns the size of a message that an asynchronous codec has encoded for a small frame', () => {
+    const plain = json();
+    const late = { ...plain, encode: (...all: Parameters<typeof plain.encode>) => of(plain.encode(...all) as string) };
+    const codec = new HostCodec(late, { sends: 'to-client', pid: 'p', maxBody: 10_000 });
+    const message = createMessage('test.item', 'x'.repeat(500));
+    const outgoing = { codec, maxFrame: 400 } as unknown as Outgoing;
+    const core = { outgoing, encoded: () => undefined } as unknown as SessionCore;
+    const host = { now: 0, answer: (input: (core: SessionCore) => void) => input(core) };
+    expect(isObservable(codec.encodeMaybe([message], 1))).toBe(true);
+    callCodec({ kind: 'encode', id: 1, codec, messages: [message], first: 1 }, host, waitIn(new Subscription()));
+    expect(encodeErrorOf(message, 'json', outgoing)).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
+  });
+});
