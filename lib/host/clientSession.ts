@@ -50,7 +50,14 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     this.#options = options;
     this.#stores = stores;
     this.#credentials = createCredentials(options, { wait: this.#wait, life: this.#life });
-    this.#host = new SessionHost(this, { ...options, codecs, identity: this.#identity, traffic, stores: stores?.writes, limits: options.outbox });
+    this.#host = new SessionHost(this, {
+      ...options,
+      codecs,
+      identity: this.#identity,
+      traffic,
+      stores: stores?.writes,
+      limits: options.outbox,
+    });
   }
   get pid(): string {
     return this.#identity.pid;

@@ -374,7 +374,8 @@ describe('restarting', () => {
         cleanups.push(() => answers.subscription.unsubscribe());
         return {
           answers,
-          welcome: async (): Promise<Welcome> => parseWelcome((readFrame((await answers.take(1))[0]!) as { readonly value: unknown }).value),
+          welcome: async (): Promise<Welcome> =>
+            parseWelcome((readFrame((await answers.take(1))[0]!) as { readonly value: unknown }).value),
           code: async (): Promise<unknown> => ((await answers.ended) as ConnectionLostError).closeCode,
           /** Uses what the welcome says. */
           use: async (): Promise<void> => {
