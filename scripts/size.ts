@@ -31,7 +31,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['sendAll', 2.25],
   ['sendThrough', 2.26],
   ['reply', 2.9],
-  ['channel', 9.3],
+  ['channel', 9.35],
   ['pool', 2.75],
   ['gzipped', 7],
   ['sealed, keyring', 2.96],
@@ -40,9 +40,9 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 6],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.2],
-  ['connect, webSocket, json', 25.7],
-  ['connect, webSocket, json, durable', 28.95],
-  ['connect, webSocket, json, envelopeProtocol', 28.9],
+  ['connect, webSocket, json', 28.35],
+  ['connect, webSocket, json, durable', 32.25],
+  ['connect, webSocket, json, envelopeProtocol', 32],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -107,7 +107,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.6;
+const CLIENT_WITH_RXJS = 38;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

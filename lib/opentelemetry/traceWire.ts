@@ -14,7 +14,8 @@ import type { TracingOptions } from './tracingOptions.js';
 export interface TraceWireOptions extends TracingOptions {
   /**
    * Whether a span lasts until the outcome of its message is known. This needs `receipts$` while
-   * spans are open: the other side then acks each message at once. Otherwise a span ends when the wire has taken the message.
+   * spans are open: the other side then acks each message at once. Otherwise a span ends when the
+   * wire has taken the message.
    * @default true
    */
   readonly receipts?: boolean;

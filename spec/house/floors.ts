@@ -8,7 +8,6 @@ export const floors: readonly (readonly string[])[] = [
   ['core'],
   ['link'],
   ['session'],
-  ['host'],
   ['envelope'],
   ['wire'],
   ['app'],
@@ -18,13 +17,14 @@ export const floors: readonly (readonly string[])[] = [
 ];
 
 /**
- * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol, and the host of the session core, have folders on several
- * floors: what they add to `wire` and to `server` belongs to those rooms.
+ * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol, and the hosts of the session core, have folders on several
+ * floors: what they add to `wire` and to `server` belongs to those rooms. The host of a client is a part of `session`.
  */
 export const roomOf = (file: string): string =>
   file
     .replace(/\.ts$/, '')
     .replace(/^(envelope|host)\/(?=(wire|server)\/)/, '')
+    .replace(/^host\//, 'session/')
     .split('/')[0] ?? file;
 
 export const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)));
