@@ -1,8 +1,7 @@
 import { nanoid } from 'nanoid';
 import { StoreError } from '../errors.js';
-import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { isEarlier } from '../session/store/isEarlier.js';
-import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxWrite } from '../session/store/outboxStore.js';
+import type { HelloNumber, OpenedOutbox, OutboxWrite } from '../session/store/outboxStore.js';
 import { newHead, openedOf } from '../session/store/storedHead.js';
 import type { NodeContext } from './nodeContext.js';
 import { createOldEntries } from './oldEntries.js';
@@ -51,15 +50,10 @@ export interface OutboxPlace extends OutboxParts {
 
 interface Job {
   readonly change: OutboxWrite;
-  readonly canWait: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * How long a change that may wait waits, in ms. A session writes nothing else before its answer.
- */
-const PATIENCE = 0;
 /** The room for the head of an entry and the headers of NATS, in bytes. */
 const OVERHEAD = 8_192;
 /** The default of NATS for the maximum size of a message. */
@@ -101,8 +95,6 @@ type WrittenOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: Nat
 function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace, opened: WrittenOutbox): OutboxWriter {
   const { connection, scheduler, timeout } = context;
   let { head, seq, writes } = opened;
-  /** The head of the latest change, which may not be stored yet. */
-  let latest: OutboxHead = head;
   let jobs: Job[] = [];
   let isWriting = false;
   let isClosed = false;
@@ -150,35 +142,25 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
     entries = 0;
     store.trim(name, Math.min(old.last(), writes[0]?.seq ?? seq));
   };
-  const run = async (isDue: boolean): Promise<void> => {
+  const run = async (): Promise<void> => {
     if (isWriting) return;
     isWriting = true;
-    timer.clear();
-    for (let must = isDue; must || jobs.some(({ canWait }) => !canWait); must = false) await storeAll(jobs.splice(0));
+    while (jobs.length > 0) await storeAll(jobs.splice(0));
     isWriting = false;
     removeOld(isClosed ? 1 : TRIM_AFTER);
-    if (jobs.length > 0) timer.set(PATIENCE);
   };
-  const timer = createCoalescedTimer(scheduler, () => void run(true));
 
   return {
     write: (change) =>
       new Promise((resolve, reject) => {
-        const canWait = onlyAcks(change, latest);
-        latest = change.head;
-        jobs.push({ change, canWait, resolve, reject });
-        if (!canWait) void run(false);
-        else if (!isWriting) timer.set(PATIENCE);
+        jobs.push({ change, resolve, reject });
+        void run();
       }),
     close() {
       isClosed = true;
-      timer.clear();
       const waiting = jobs;
       jobs = [];
-      for (const { canWait, resolve, reject } of waiting) {
-        if (canWait) resolve();
-        else reject(new StoreError('nats', 'failed', new Error('the outbox was closed')));
-      }
+      for (const { reject } of waiting) reject(new StoreError('nats', 'failed', new Error('the outbox was closed')));
       if (!isWriting) removeOld(2);
     },
   };
@@ -200,12 +182,4 @@ function nextHead({ head, writes }: Pick<StoredOutbox, 'head' | 'writes'>, hello
   const start = writes[0]?.seq ?? 0;
   if (!head) return { ...newHead(), hello, start };
   return { ...head, epoch: head.epoch + 1, hello: hello ?? head.hello, start };
-}
-
-/** Returns whether a write does nothing else than raise `acked`. */
-function onlyAcks({ head, batches, replaces }: OutboxWrite, before: OutboxHead): boolean {
-  const { acked, last, mark, skips, isPaused, codec, ticket } = head;
-  const isSame = last === before.last && mark === before.mark && isPaused === before.isPaused && codec === before.codec;
-  const left = before.skips.filter((number) => number > acked);
-  return batches.length === 0 && !replaces && isSame && ticket === before.ticket && skips.join() === left.join();
 }

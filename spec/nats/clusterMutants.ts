@@ -59,8 +59,8 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'removes entries that count',
     file: 'natsOutboxWriter.ts',
-    find: 'store.trim(name, Math.min(old.last(), writes[0]?.seq ?? seq));',
-    replace: 'store.trim(name, old.last());',
+    find: 'if (entries < count || old.last() === 0) return;',
+    replace: 'store.trim(name, seq);',
   },
   {
     why: 'forgets where the batches begin',
