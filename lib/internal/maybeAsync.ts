@@ -1,6 +1,5 @@
 import {
   catchError,
-  concatMap,
   defaultIfEmpty,
   defer,
   from,
@@ -9,7 +8,6 @@ import {
   mergeMap,
   of,
   take,
-  toArray,
   type Observable,
   type ObservableInput,
   type Subscription,
@@ -76,14 +74,6 @@ export function attempt<T, U>(
   } catch (reason) {
     return failed(reason);
   }
-}
-
-/** Runs `step` for each item, one after the other. Emits when all are done. */
-export function forEachInOrder<T>(items: readonly T[], step: (item: T) => MaybeAsync<unknown>): Observable<unknown> {
-  return from(items).pipe(
-    concatMap((item) => single(step(item))),
-    toArray(),
-  );
 }
 
 /** Converts a value for `concatMap`: a synchronous value costs no Observable. */
