@@ -50,7 +50,7 @@ export function invalid(message: string): never {
  */
 export function wholeNumber(value: unknown, least = 0): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= MAX_NUMBER) return value as number;
-  return invalid(`a whole number >= ${least} was expected, got ${JSON.stringify(value)}`);
+  return invalid(`a whole number >= ${least} was expected, got ${typeof value === 'number' ? value : typeof value}`);
 }
 
 // ---- Batches (section 3, rules 4 and 5)

@@ -1,6 +1,7 @@
 import { concatMap, defer, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Codec, Direction } from '../codec/codec.js';
 import { json } from '../codec/json.js';
+import { ProtocolError } from '../errors.js';
 import { byteLength } from '../internal/byteLength.js';
 import { asInput, attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
@@ -189,7 +190,8 @@ function createReader(codecs: readonly Codec[]) {
     try {
       read = readFrame(frame);
     } catch (error) {
-      return () => ({ kind: 'unreadable', isResent: false, error });
+      const violation = new ProtocolError((error as Error).message);
+      return () => ({ kind: 'unreadable', isResent: false, error: violation });
     }
     if (read.kind === 'msg') return readBatch(read, direction, isDecoded);
     const { kind } = read;
