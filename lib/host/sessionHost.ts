@@ -398,9 +398,12 @@ export class SessionHost implements CodecUser, LoopTask {
   fail(error: unknown): void {
     if (this.isOver || this.#onFinished) return;
     this.#owner.onStoreFailing?.(error);
-    this.core.end();
-    this.#connection?.close();
-    this.finish(() => this.#owner.onStoreFailed?.(error));
+    const connection = this.#connection;
+    // The owner ends the connection with its error, unless it leaves that to the host.
+    this.finish(() => {
+      this.#owner.onStoreFailed?.(error);
+      connection?.close();
+    });
   }
   /**
    * Ends the session, and calls back when all outcomes are known. A call during another one does

@@ -4,13 +4,14 @@ import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { scriptedOutbox } from '../support/scriptedOutbox.js';
-import { batch } from '../support/sessionFrames.js';
 import { network } from '../support/sessionPair.js';
 
 /** The outbox of a server for a client, as another server has left it: that server may have sent the message. */
 function outboxOfAnotherServer(): OutboxStore {
-  const batches = [{ first: 1, count: 1, body: batch(1, 'greeting'), level: 'exactly-once' as const }];
-  return scriptedOutbox({}, { last: 1, mark: 1, batches });
+  const batches = [
+    { first: 1, count: 1, body: JSON.stringify(createMessage('test.any', null, { id: 'greeting' })), level: 'exactly-once' as const },
+  ];
+  return scriptedOutbox({}, { last: 1, mark: 1, codec: 'json', batches });
 }
 
 describe('a client that has accepted no message from any server', () => {
