@@ -208,7 +208,8 @@ function readOther([kind, a, b, c, d]: readonly unknown[]): SessionFrame {
         done: whole(a, 'done'),
         credit: whole(b, 'credit'),
         delay: typeof c === 'number' ? delayOf(c) : 0,
-        ...(d != null && { rejections: whole(d, 'rejections') }),
+        // Without `counts`, more elements mean nothing.
+        ...(typeof d === 'number' && { rejections: whole(d, 'rejections') }),
       };
     case 'ping':
       return { kind, sent: whole(a, 'sent') };
