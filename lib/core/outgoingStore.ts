@@ -205,10 +205,19 @@ export class OutgoingStore implements OutgoingKeeper {
     const outgoing = this.#outgoing;
     const { maxStored, maxBytes = Infinity } = this.#limits;
     if (this.#writing || this.#mustReplace) return;
-    if (outgoing.queued > 0 && outgoing.batches.reduce((size, { body }) => size + (body?.length ?? 0), 0) >= maxBytes) return;
+    let [stored, size] = [0, 0];
+    if (outgoing.queued > 0)
+      for (const { messages, body = '' } of outgoing.batches) {
+        stored += messages.length;
+        size += body.length;
+      }
+    if (size >= maxBytes) return;
     const added = (): number => outgoing.last - Math.max(this.#storedLast, outgoing.acked);
-    const room = (): number => Math.min(maxStored - (outgoing.last - outgoing.acked), this.#most - added());
-    while (room() > 0 && outgoing.fill(room(), date));
+    // Numbers that are skipped take no room.
+    for (let batch: OutgoingBatch | undefined; stored < maxStored && added() < this.#most; stored += batch.messages.length) {
+      batch = outgoing.fill(Math.min(maxStored - stored, this.#most - added()), date);
+      if (!batch) return;
+    }
   }
   /** Encodes what is to be written. Returns whether all of it is encoded. */
   #encode(): boolean {
