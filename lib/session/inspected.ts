@@ -23,7 +23,7 @@ export interface InspectedFrame {
   /**
    * The name of the frame in docs/protocol.md; `unreadable` for a frame that violates the protocol.
    */
-  readonly kind: SessionFrame['kind'] | 'unreadable';
+  readonly kind: 'hello' | 'welcome' | 'auth' | 'bye' | 'msg' | 'skip' | 'reject' | 'ack' | 'ping' | 'unreadable';
   /** The number of the first message of a batch; 0 if its messages have no numbers. */
   readonly first?: number;
   /** The number of messages of a batch. */

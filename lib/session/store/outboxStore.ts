@@ -3,7 +3,7 @@ import type { OutboxContents, OutboxWrite } from '../../core/storedTypes.js';
 import type { StoreError } from '../../errors.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
 
-export type { OutboxContents, OutboxHead, OutboxWrite, SessionTicket, StoredBatch } from '../../core/storedTypes.js';
+export type { Body, OutboxContents, OutboxHead, OutboxWrite, SessionTicket, StoredBatch } from '../../core/storedTypes.js';
 
 /**
  * The code that a client's session needs for persistent stores: `durable` is the only one. A client
