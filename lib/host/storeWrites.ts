@@ -1,4 +1,4 @@
-import type { Observable, Unsubscribable } from 'rxjs';
+import { identity, noop, type Observable, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../internal/maybeAsync.js';
 import { SessionStores } from '../core/sessionStores.js';
@@ -146,7 +146,7 @@ export class StoreWrites {
     );
   }
   #store(lease: InboxLease, { cursor, record }: InboxWrite, completions: readonly Completion<unknown>[]): MaybeAsync<void> {
-    const { recordOf = asIs } = this.#options;
+    const { recordOf = identity } = this.#options;
     const inbox = this.#options.inbox as Inbox;
     return chain(record && inbox.remember(lease, recordOf(record)), () =>
       chain(cursor && inbox.commit(lease, toStored(cursor), completions), noop),
@@ -167,9 +167,6 @@ export class StoreWrites {
     });
   }
 }
-
-const noop = (): void => undefined;
-const asIs = (record: ClientRecord): unknown => record;
 
 function faultOf(error: unknown): StoreFault {
   const { fault } = Object(error) as Partial<StoreError>;

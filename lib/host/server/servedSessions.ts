@@ -31,6 +31,7 @@ import { refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfi
 interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
   readonly connection: IncomingConnection;
   readonly hello: ReceivedHello;
+  readonly handshake: ServerHandshake;
   /** The best codec that both sides have. */
   readonly codec: SessionCodec;
   /** Ends the count of the quota, and the lease. */
@@ -167,7 +168,8 @@ export class ServedSessions implements ClusterServer {
 
   #claim(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): Observable<AnyWire> {
     const { pid } = hello;
-    const codec = this.#handshakeOf(pid).codecFor(hello, undefined);
+    const handshake = this.#handshakeOf(pid);
+    const codec = handshake.codecFor(hello, undefined);
     if (!codec) return this.#refuse(connection, CloseCode.UNSUPPORTED_DATA);
     this.#supersede(pid);
     const giveUpQuota = this.#options.quota.take(connection.principal?.id);
@@ -189,7 +191,7 @@ export class ServedSessions implements ClusterServer {
         // Only a client that is stored can have a session at another node.
         if (lease && row) this.#options.cluster?.claimed(pid, lease);
         const known = knownClientIn(row);
-        const client: ClaimedConnection = { connection, hello, codec, row, lease, giveUp };
+        const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, giveUp };
         if (known) return this.#resume(client, known).pipe(finalize(claimed));
         claimed();
         return this.#greet(connection, hello, client);
@@ -207,9 +209,8 @@ export class ServedSessions implements ClusterServer {
    * ends its session at another server.
    */
   #resume(client: ClaimedConnection, { record, owner }: KnownClient): Observable<AnyWire> {
-    const { connection, hello, row, lease, giveUp } = client;
+    const { connection, hello, handshake, row, lease, giveUp } = client;
     const { pid } = hello;
-    const handshake = this.#handshakeOf(pid);
     const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
     const codec = handshake.codecFor(hello, stored) ?? client.codec;
     const outbox = outboxOf(this.#options, connection, pid);
@@ -253,7 +254,7 @@ export class ServedSessions implements ClusterServer {
     const { principal } = connection;
     const { scheduler, quota } = this.#options;
     const known = this.#recall(connection, hello);
-    const handshake = known?.handshake ?? this.#handshakeOf(pid);
+    const handshake = known?.handshake ?? claimed?.handshake ?? this.#handshakeOf(pid);
     const codec = handshake.codecFor(hello, undefined);
     const code = known && refusalIn(known, connection, hello, claimed !== undefined);
     if (!codec || code !== undefined) {

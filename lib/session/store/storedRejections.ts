@@ -1,8 +1,7 @@
-import type { NumberedRejection, Rejection } from './inbox.js';
+import { MAX_CODE, MAX_REASON } from '../../core/progress.js';
+import type { RejectionFields } from '../../core/storedTypes.js';
+import type { NumberedRejection } from './inbox.js';
 
-/** The maximum length of the code and of the reason of a rejection, in characters. */
-const MAX_CODE = 64;
-const MAX_REASON = 200;
 const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
 
 /** Returns the fields of a rejection as an array: number, kind, code, reason. */
@@ -14,8 +13,6 @@ export function rejectionFields({ number, kind, code, reason }: NumberedRejectio
 export function readRejection([number, kind, code, reason]: RejectionFields): NumberedRejection {
   return { number, kind, code, reason };
 }
-
-export type RejectionFields = readonly [number: number, kind: Rejection['kind'], code: string, reason: string];
 
 /** Returns whether a value has the fields of a rejection. */
 export function isRejection(value: unknown): value is RejectionFields {
