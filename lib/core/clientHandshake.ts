@@ -74,7 +74,6 @@ export interface Agreement {
 
 /** The state that a client remembers from one connection to the next. */
 export class ClientIdentity {
-  readonly isServer = false;
   pid: string;
   /** How many owners the outbox has had. */
   epoch: number;

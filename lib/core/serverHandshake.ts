@@ -1,12 +1,12 @@
 import type { Delivery } from '../message/types.js';
 import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
-import { readToken } from './credentialExpiry.js';
 import { invalid, NO_COMMON_CODEC, OUTDATED, readControl, wholeNumber, WRONG_TOKEN } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
 import type { ClientRecord } from './storedTypes.js';
 
-/** The maximum length of a hello, and of the name of a codec, in characters. */
+/** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
 const MAX_HELLO = 65_536;
+const MAX_TOKEN = 8_192;
 const MAX_CODEC_NAME = 128;
 const MAX_CODECS = 16;
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
@@ -83,6 +83,10 @@ export function readHello(frame: unknown): ReceivedHello {
   };
 }
 
+/** Returns the token of an `auth` frame or of a hello. */
+export function readToken(value: unknown): string {
+  return typeof value === 'string' && value.length <= MAX_TOKEN ? value : invalid('the token is invalid');
+}
 function readFormer(former: unknown): readonly string[] {
   if (former == null) return [];
   if (!Array.isArray(former) || former.length === 0 || former.length > 4) return invalid('the hello is invalid');
@@ -128,7 +132,6 @@ interface Unconfirmed {
 
 /** The handshakes of a server with one client. */
 export class ServerHandshake {
-  readonly isServer = true;
   /** The state of its client that the server remembers. */
   record: ClientRecord | undefined;
   /**

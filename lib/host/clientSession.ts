@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { first, identity as same, noop, Observable, of, Subscription, type Subscriber } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
+import { ClientCore } from '../core/clientCore.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
@@ -18,6 +19,8 @@ import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js'
 import type { RestoredState } from '../core/storedTypes.js';
 import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { ClientStores } from './clientStores.js';
+import { HostCodec } from './hostCodec.js';
+import { sessionDefaults } from './sessionDefaults.js';
 import { SessionHost } from './sessionHost.js';
 
 /** The client side of a session, over one connection after the other. */
@@ -25,7 +28,7 @@ export class ClientSession implements HostOwner, ConnectionEnds {
   readonly #to: Subscriber<Message>;
   readonly #options: SessionOptions;
   readonly #identity = new ClientIdentity(nanoid(22));
-  readonly #host: SessionHost;
+  readonly #host: SessionHost<ClientCore>;
   readonly #stores: ClientStores | undefined;
   readonly #life = new Subscription();
   readonly #wait = waitIn(this.#life);
@@ -50,17 +53,20 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     this.#options = options;
     this.#stores = stores;
     this.#credentials = createCredentials(options, { wait: this.#wait, life: this.#life });
-    this.#host = new SessionHost(this, {
-      ...options,
-      codecs,
-      identity: this.#identity,
-      traffic,
-      stores: stores?.writes,
-      limits: options.outbox,
-    });
-  }
-  get pid(): string {
-    return this.#identity.pid;
+    const identity = this.#identity;
+    const core = new ClientCore(
+      {
+        ...sessionDefaults(options),
+        id: options.id ?? nanoid(),
+        codecs: codecs.map((codec) => new HostCodec(codec, 'to-server', identity)),
+        secret: nanoid,
+      },
+      identity,
+      stores?.writes?.core,
+    );
+    const { maxMessages, maxBytes } = options.outbox ?? core.outgoing.window;
+    Object.assign(core.outgoing.window, { maxMessages, maxBytes });
+    this.#host = new SessionHost(this, core, { ...options, codecs, traffic, stores: stores?.writes });
   }
 
   /**

@@ -1,28 +1,28 @@
 import { isObservable } from 'rxjs';
-import type { BatchContext, Codec, CodecLimits, Direction } from '../codec/codec.js';
+import type { Codec, CodecLimits, Direction } from '../codec/codec.js';
 import type { Outgoing } from '../core/outgoing.js';
 import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
-import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { checkSize, decodeBody, sizeError } from '../session/encoding.js';
 import type { Wait } from '../session/waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
-/** The side of a session that uses a codec. */
-export interface CodecUser {
-  /** The direction of what this side sends. */
-  readonly sends: Direction;
-  /** Identifies the client's outbox. */
+/** The client of a session. */
+interface ClientName {
+  /** Identifies its outbox. */
   readonly pid: string;
-  /** The maximum size of a body, in bytes. */
-  readonly maxBody: number;
 }
 
 /** Why a message could not be encoded alone. */
 const failures = new WeakMap<Message, unknown>();
+
+function remember(messages: readonly Message[], error: unknown): void {
+  if (messages.length === 1) failures.set(messages[0] as Message, error);
+}
 
 /**
  * Returns the error of a message that could not be encoded, or does not fit into a frame.
@@ -52,11 +52,14 @@ function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
 export class HostCodec implements SessionCodec {
   readonly codec: Codec;
   isAsync = false;
-  readonly #user: CodecUser;
+  readonly #encodes: Direction;
+  readonly #client: ClientName;
 
-  constructor(codec: Codec, user: CodecUser) {
+  /** @param encodes The direction of what this side sends. */
+  constructor(codec: Codec, encodes: Direction, client: ClientName) {
     this.codec = codec;
-    this.#user = user;
+    this.#encodes = encodes;
+    this.#client = client;
   }
 
   get name(): string {
@@ -65,17 +68,18 @@ export class HostCodec implements SessionCodec {
   get isSealed(): boolean {
     return this.codec.isSealed === true;
   }
+  get #decodes(): Direction {
+    return this.#encodes === 'to-server' ? 'to-client' : 'to-server';
+  }
   get own(): SessionCodec {
-    const user = this.#user;
-    const sends = user.sends === 'to-server' ? 'to-client' : 'to-server';
-    return new HostCodec(this.codec, { sends, pid: user.pid, maxBody: user.maxBody });
+    return new HostCodec(this.codec, this.#decodes, this.#client);
   }
   get limits(): CodecLimits {
     return this.codec.limits ?? {};
   }
   within(limits: CodecLimits): SessionCodec | undefined {
     const limited = this.codec.within?.(limits);
-    return limited && new HostCodec(limited, this.#user);
+    return limited && new HostCodec(limited, this.#encodes, this.#client);
   }
   /** A batch that a sealing codec cannot open may be forged; its content comes from the sender. */
   isForgery(error: unknown): boolean {
@@ -83,8 +87,13 @@ export class HostCodec implements SessionCodec {
   }
 
   encode(messages: readonly Message[], first: number): Body {
-    const body = this.encodeMaybe(messages, first);
-    if (!isObservable(body)) return body;
+    try {
+      const body = this.encodeMaybe(messages, first);
+      if (!isObservable(body)) return body;
+    } catch (error) {
+      remember(messages, error);
+      throw error;
+    }
     this.isAsync = true;
     return '';
   }
@@ -96,41 +105,16 @@ export class HostCodec implements SessionCodec {
   }
   /** @throws If the messages cannot be encoded; also delivered. */
   encodeMaybe(messages: readonly Message[], first: number): MaybeAsync<Body> {
-    const failed = (error: unknown): never => {
-      const [message] = messages;
-      if (message && messages.length === 1) failures.set(message, error);
-      throw error;
-    };
-    try {
-      const body = this.codec.encode(messages, this.#contextOf(this.#user.sends, first, messages.length));
-      return isObservable(body)
-        ? attempt(
-            () => body,
-            (one) => this.#checked(one),
-            failed,
-          )
-        : this.#checked(body);
-    } catch (error) {
-      return failed(error);
-    }
+    return this.codec.encode(messages, { direction: this.#encodes, pid: this.#client.pid, first, count: messages.length });
   }
   /** @throws {RxwireError} If the body cannot be decoded; also delivered. */
   decodeMaybe(body: Body, first: number, count: number): MaybeAsync<readonly Message[]> {
-    const direction = this.#user.sends === 'to-server' ? 'to-client' : 'to-server';
-    const messages = decodeBody(this.codec, body, this.#contextOf(direction, first, count));
+    const messages = decodeBody(this.codec, body, { direction: this.#decodes, pid: this.#client.pid, first, count });
     return isObservable(messages) ? chain(messages, (all) => this.#counted(all, count)) : this.#counted(messages, count);
-  }
-
-  #checked(body: Body): Body {
-    checkSize(body, this.#user.maxBody);
-    return body;
   }
   #counted(messages: readonly Message[], count: number): readonly Message[] {
     if (messages.length !== count) throw new DecodeError(this.name, `expected ${count} messages, got ${messages.length}`);
     return messages;
-  }
-  #contextOf(direction: Direction, first: number, count: number): BatchContext {
-    return { direction, pid: this.#user.pid, first, count };
   }
 }
 
@@ -154,11 +138,14 @@ export function callCodec(effect: CodecEffect, host: CodecCaller, wait: Wait): v
       (body) =>
         host.answer((core) => {
           const { messages } = effect;
-          const error = messages.length === 1 ? sizeError(body, core.outgoing.maxFrame - HEADER_ROOM) : undefined;
-          if (error) failures.set(messages[0] as Message, error);
+          const error = sizeError(body, core.outgoing.maxFrame - HEADER_ROOM);
+          if (error) remember(messages, error);
           core.encoded(id, body);
         }),
-      () => host.answer((core) => core.encoded(id, undefined)),
+      (error) => {
+        remember(effect.messages, error);
+        host.answer((core) => core.encoded(id, undefined));
+      },
     );
   else
     wait(

@@ -21,8 +21,6 @@ export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 
 
 /** The side of a session that owns a host. */
 export interface HostOwner {
-  /** Identifies the client's outbox. A server knows it from the hello on. */
-  readonly pid: string;
   /** Passes a message to the application. */
   emit(message: Message): void;
   /**

@@ -1,13 +1,9 @@
-import { nanoid } from 'nanoid';
 import { Subscription, type SchedulerLike } from 'rxjs';
-import type { Codec, Direction } from '../codec/codec.js';
+import type { Codec } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
-import type { ClientIdentity } from '../core/clientHandshake.js';
-import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
-import type { ServerHandshake } from '../core/serverHandshake.js';
-import { SessionCore } from '../core/sessionCore.js';
-import { NONE, type SessionEvent, type SessionOptions } from '../core/sessionTypes.js';
+import type { SessionCore } from '../core/sessionCore.js';
+import { NONE, type SessionEvent } from '../core/sessionTypes.js';
 import { MessagesMissedError, NotEncryptedError, ProtocolError, type RxwireError, SessionLostError, StoreError } from '../errors.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
@@ -20,25 +16,18 @@ import { waitIn } from '../session/waitIn.js';
 import { tellFailed, type Outcome } from '../session/receive/delivery.js';
 import type { Wait } from '../session/waitIn.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
-import { callCodec, HostCodec, type CodecUser } from './hostCodec.js';
+import { callCodec } from './hostCodec.js';
 import type { HostConnection, HostOwner } from './hostOwner.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
-import { sessionDefaults } from './sessionDefaults.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
-import type { OutboxLimits, StoreWrites } from './storeWrites.js';
+import type { StoreWrites } from './storeWrites.js';
 
 export interface HostOptions extends EndpointOptions {
   /** The codecs of this side, the best first. */
   readonly codecs: readonly Codec[];
-  /** That of a client. A server has none. */
-  readonly identity?: ClientIdentity;
-  /** That of a server, with the options of its core. */
-  readonly handshake?: ServerHandshake;
   /** Runs the host. @default a loop of its own */
   readonly loop?: SessionLoop;
-  /** How much of what is sent and not acked is kept. @default 10,000 messages, 16 MiB */
-  readonly limits?: OutboxLimits | undefined;
   /** Runs the writes of the session. @default the session has no stores */
   readonly stores?: StoreWrites | undefined;
   /** Counts the bytes of frames. @default not counted */
@@ -49,11 +38,8 @@ export interface HostOptions extends EndpointOptions {
  * Runs one side of a session: passes inputs to the core, and handles its outputs. All frames that
  * are due at the end of a microtask are written then; one timer wakes the core.
  */
-export class SessionHost implements CodecUser, LoopTask {
-  readonly core: SessionCore;
-  /** The id of this side. */
-  readonly id: string;
-  readonly sends: Direction;
+export class SessionHost<Core extends SessionCore = SessionCore> implements LoopTask {
+  readonly core: Core;
   readonly messages: IncomingMessages;
   /** Whether the session has ended: then it acks and writes nothing more. */
   isOver = false;
@@ -87,11 +73,10 @@ export class SessionHost implements CodecUser, LoopTask {
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
-  constructor(owner: HostOwner, options: HostOptions) {
-    const { id = nanoid(), scheduler = DEFAULTS.scheduler, identity, handshake, microtask } = options;
+  constructor(owner: HostOwner, core: Core, options: HostOptions) {
+    const { scheduler = DEFAULTS.scheduler, stores, microtask } = options;
     const { loop = new SessionLoop(scheduler, microtask), isWatched = always, followsSteps = always } = options;
-    this.id = id;
-    this.sends = identity ? 'to-server' : 'to-client';
+    this.core = core;
     this.#owner = owner;
     this.#options = options;
     this.#scheduler = scheduler;
@@ -100,28 +85,13 @@ export class SessionHost implements CodecUser, LoopTask {
     this.#followsSteps = followsSteps;
     this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
-    this.#stores = options.stores;
-    const side = (handshake ?? identity) as ServerHandshake | ClientIdentity;
-    this.core = new SessionCore(handshake?.options ?? this.#coreOptions(), side, this.#stores?.core);
-    if (this.#stores) this.#stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
-    const { maxMessages, maxBytes } = options.limits ?? this.core.outgoing.window;
-    Object.assign(this.core.outgoing.window, { maxMessages, maxBytes });
-    this.#reporter = new OutgoingReporter(this.core.outgoing, options);
+    this.#stores = stores;
+    if (stores) stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
+    this.#reporter = new OutgoingReporter(core.outgoing, options);
     this.report(this.#reporter);
-    this.#life.add(this.#stores?.watch(this));
+    this.#life.add(stores?.watch(this));
   }
 
-  #coreOptions(): SessionOptions {
-    const codecs = this.#options.codecs.map((codec) => new HostCodec(codec, this));
-    return { ...sessionDefaults(this.#options), id: this.id, codecs, secret: nanoid };
-  }
-
-  get pid(): string {
-    return this.#owner.pid;
-  }
-  get maxBody(): number {
-    return this.core.outgoing.maxFrame - HEADER_ROOM;
-  }
   /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
     return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';

@@ -1,6 +1,8 @@
+import { ClientCore } from '../../lib/core/clientCore.js';
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
-import { SessionCore } from '../../lib/core/sessionCore.js';
+import type { SessionCore } from '../../lib/core/sessionCore.js';
+import { ServerCore } from '../../lib/core/serverCore.js';
 import type { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
@@ -34,17 +36,16 @@ export function message(id: string, fields: Partial<Message> = {}): Message {
 }
 
 /** One side of a session, whose inputs a test calls, and whose outputs it reads. */
-export class Side {
-  readonly core: SessionCore;
+export class Side<Core extends SessionCore = SessionCore> {
+  readonly core: Core;
   now = 0;
   readonly seen: SessionEvent[] = [];
   /** The calls of a codec, and the writes of stores, that the test answers. */
   readonly effects: SessionEffect[] = [];
 
-  constructor(options: Partial<SessionOptions> = {}, side?: ClientIdentity | ServerHandshake, stores?: SessionStores) {
-    const all = { ...OPTIONS, ...options };
-    this.core = new SessionCore(all, side ?? new ServerHandshake(all), stores);
-    this.core.outgoing.isWatched = this.core.outgoing.followsSteps = true;
+  constructor(core: Core) {
+    this.core = core;
+    core.outgoing.isWatched = core.outgoing.followsSteps = true;
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
   frames(holds = false): Body[] {
@@ -81,10 +82,17 @@ export class Side {
 }
 
 /** A client with an identity, which the next connections use, too. */
-export const clientSide = (options: Partial<SessionOptions> = {}): Side => new Side(options, new ClientIdentity(`p${'x'.repeat(21)}`));
+export const clientSide = (options: Partial<SessionOptions> = {}): Side<ClientCore> => new Side(clientCore(options));
+export const clientCore = (options: Partial<SessionOptions> = {}, stores?: SessionStores): ClientCore =>
+  new ClientCore({ ...OPTIONS, ...options }, new ClientIdentity(`p${'x'.repeat(21)}`), stores);
+export const serverSide = (
+  options: Partial<SessionOptions> = {},
+  stores?: SessionStores,
+  handshake = new ServerHandshake({ ...OPTIONS, ...options }),
+): Side<ServerCore> => new Side(new ServerCore(handshake, stores));
 
 /** Opens a connection between two sides, up to the first ack of each. */
-export function open(client: Side, server: Side): void {
+export function open(client: Side, server: Side<ServerCore>): void {
   client.core.closed();
   client.core.opened(client.now);
   const [hello] = client.frames();

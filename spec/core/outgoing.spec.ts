@@ -1,4 +1,4 @@
-import { clientSide, OPTIONS, open, Side } from './coreHarness.js';
+import { clientSide, OPTIONS, open, serverSide, type Side } from './coreHarness.js';
 
 /** Answers the last call of the codec. */
 function encoded(side: Side, body: string | undefined): void {
@@ -8,7 +8,7 @@ function encoded(side: Side, body: string | undefined): void {
 describe('Outgoing', () => {
   it('skips the numbers of dropped messages behind a batch that has become shorter', () => {
     const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
-    const [client, server] = [clientSide({ codecs, maxQueued: 1 }), new Side()];
+    const [client, server] = [clientSide({ codecs, maxQueued: 1 }), serverSide()];
     open(client, server);
     client.core.outgoing.maxBatch = 4;
     client.send('a').frames();

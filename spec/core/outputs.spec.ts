@@ -1,6 +1,6 @@
 import type { SessionCodec } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+import { clientSide, exchange, message, open, serverSide, type Side } from './coreHarness.js';
 
 const codec: SessionCodec = {
   name: 'test',
@@ -13,7 +13,7 @@ const latenciesOf = ({ seen }: Side): readonly number[] => seen.flatMap((event) 
 
 describe('what a host learns from a core', () => {
   it('that messages were sent, and how long their ack took, without the delay of the other side', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     client.now = 100;
     client.send('a', 'b').frames();
@@ -29,7 +29,7 @@ describe('what a host learns from a core', () => {
   });
 
   it('the latency of a ping while nothing is in flight, at each second check', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     for (const now of [500, 1_000, 1_500]) {
       client.now = now;
@@ -42,7 +42,7 @@ describe('what a host learns from a core', () => {
   });
 
   it('nothing of sent messages that no application waits for', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     client.core.outgoing.isWatched = client.core.outgoing.followsSteps = false;
     client.send('a');
@@ -55,7 +55,7 @@ describe('what a host learns from a core', () => {
       throw failing;
     };
     const client = clientSide({ maxBadFrames: 2, codecs: [{ ...codec, decode }] });
-    const server = new Side();
+    const server = serverSide();
     open(client, server);
     client.receive('["msg",1,1,[]]').frames();
     expect(client.closed).toBe(4410);
@@ -73,7 +73,7 @@ describe('what a host learns from a core', () => {
   it('that a batch may be forged: it is never set aside, and ends the session', () => {
     const sealed: SessionCodec = { ...codec, isSealed: true, isForgery: () => true, decode: () => [] };
     const client = clientSide({ maxBadFrames: 2, codecs: [sealed] });
-    const server = new Side();
+    const server = serverSide();
     for (let times = 0; times < 2; times++) {
       open(client, server);
       client.receive('["msg",1,1,[]]').frames();
@@ -100,7 +100,7 @@ describe('a codec that finds out that it answers later', () => {
       }
     }
     const client = clientSide({ codecs: [new Late()] });
-    const server = new Side();
+    const server = serverSide();
     open(client, server);
     client.send('a').frames();
     const [encode] = client.effects.splice(0);
@@ -121,7 +121,7 @@ describe('messages without numbers', () => {
     const client = clientSide({ delivery: 'at-most-once', maxQueued: 2, overflow: 'drop-oldest' });
     client.send('a', 'b', 'c').frames();
     expect(client.outcomes).toEqual(['a dropped']);
-    open(client, new Side());
+    open(client, serverSide());
     expect(client.outcomes).toEqual(['a dropped', 'b sent', 'c sent']);
   });
 });

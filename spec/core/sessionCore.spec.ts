@@ -1,11 +1,12 @@
+import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCodec } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, OPTIONS, Side } from './coreHarness.js';
+import { clientSide, exchange, message, open, OPTIONS, serverSide, type Side } from './coreHarness.js';
 
 describe('SessionCore', () => {
   it('delivers messages in order, and tells the sender that they are acked', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     client.send('a', 'b').core.send(message('c', { priority: 3 }));
     exchange(client, server);
@@ -24,7 +25,7 @@ describe('SessionCore', () => {
   });
 
   it('sends a batch again with identical bytes over the next connection', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     const [first] = client.send('a').frames();
     client.core.closed();
@@ -41,7 +42,7 @@ describe('SessionCore', () => {
   });
 
   it('acks what is processed, not what is delivered', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     server.receive(...client.send('a').frames());
     expect(server.frames(true)).toEqual(['["ack",0,8]']);
@@ -52,7 +53,7 @@ describe('SessionCore', () => {
   });
 
   it('sends no more than the window, and the rest behind the ack', () => {
-    const [client, server] = [clientSide({ maxQueued: 100 }), new Side({ window: 2 })];
+    const [client, server] = [clientSide({ maxQueued: 100 }), serverSide({ window: 2 })];
     open(client, server);
     client.send('a', 'b', 'c');
     const frames = client.frames();
@@ -65,7 +66,7 @@ describe('SessionCore', () => {
   });
 
   it('sends one message at a time when the credit is 0', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     client.receive('["ack",0,0]').send('a', 'b');
     expect(client.frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,0,0,1,1,|^\["msg",1,1,/)]);
@@ -73,7 +74,7 @@ describe('SessionCore', () => {
   });
 
   it('carries an ack with a batch that goes the same way', () => {
-    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), new Side({ ackDelayOf: () => 100 })];
+    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide({ ackDelayOf: () => 100 })];
     client.core.outgoing.isWatched = server.core.outgoing.isWatched = false;
     open(client, server);
     server.receive(...client.send('a').frames());
@@ -84,7 +85,7 @@ describe('SessionCore', () => {
   });
 
   it('sends a waiting ack alone when its time has come, and says how long it has waited', () => {
-    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), new Side()];
+    const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide()];
     client.core.outgoing.isWatched = false;
     open(client, server);
     server.receive(...client.send('a').frames()).frames();
@@ -94,7 +95,7 @@ describe('SessionCore', () => {
   });
 
   it('gives up what may have arrived when the server has forgotten the session, and sends the rest', () => {
-    const [client, first, second] = [clientSide(), new Side({ window: 2 }), new Side()];
+    const [client, first, second] = [clientSide(), serverSide({ window: 2 }), serverSide()];
     open(client, first);
     client.send('a', 'b', 'c').frames();
     open(client, second);
@@ -104,7 +105,7 @@ describe('SessionCore', () => {
   });
 
   it('sends an at-least-once message again when the server has forgotten the session', () => {
-    const [client, first, second] = [clientSide({ delivery: 'at-least-once' }), new Side(), new Side()];
+    const [client, first, second] = [clientSide({ delivery: 'at-least-once' }), serverSide(), serverSide()];
     open(client, first);
     first.receive(...client.send('a').frames()).frames();
     open(client, second);
@@ -113,7 +114,7 @@ describe('SessionCore', () => {
   });
 
   it('uses no number again that the server has processed and this client does not know', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     client.core.opened(0);
     const { n } = (JSON.parse(client.frames()[0] as string) as [string, { n: number }])[1];
     const fields = { n, sid: 's'.repeat(22), rt: 'r'.repeat(43), rx: 0, top: 2, known: true, resumed: false, window: 8 };
@@ -123,7 +124,7 @@ describe('SessionCore', () => {
   });
 
   it('skips what has expired before it is sent again', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     client.core.send(message('a', { ttl: 50 }));
     client.send('b').frames();
@@ -145,7 +146,7 @@ describe('SessionCore', () => {
       },
       decode: (body) => JSON.parse(body as string) as Message[],
     };
-    const [client, server] = [clientSide({ codecs: [codec] }), new Side()];
+    const [client, server] = [clientSide({ codecs: [codec] }), serverSide()];
     open(client, server);
     client.send('a', 'bad', 'b');
     exchange(client, server);
@@ -154,7 +155,7 @@ describe('SessionCore', () => {
   });
 
   it('encodes batches again, under their numbers, for a server with lower limits', () => {
-    const [client, server] = [clientSide({ maxQueued: 100 }), new Side()];
+    const [client, server] = [clientSide({ maxQueued: 100 }), serverSide()];
     open(client, server);
     client.core.send(message('a', { payload: 'x'.repeat(300) }));
     client.core.send(message('b', { payload: 'x'.repeat(300) }));
@@ -177,7 +178,7 @@ describe('SessionCore', () => {
         throw new Error('it cannot be decoded');
       },
     };
-    const [client, server] = [clientSide(), new Side({ codecs: [broken] })];
+    const [client, server] = [clientSide(), serverSide({ codecs: [broken] })];
     open(client, server);
     server.receive(...client.send('a').frames()).frames();
     expect(server.closed).toBe(4410);
@@ -194,7 +195,7 @@ describe('SessionCore', () => {
   });
 
   it('closes when a rejection was lost, and tells it over the next connection', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     server.receive(...client.send('a').frames()).frames(true);
     const delivered = server.seen.find(({ kind }) => kind === 'message');
@@ -221,14 +222,14 @@ describe('SessionCore', () => {
     ['a bye that answers none', '["bye",0]', 4400],
     ['a frame above the limit', `["msg",1,1,"${'x'.repeat(10_000)}"]`, 4400],
   ])('closes for %s', (_, frame, code) => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     server.receive(frame).frames();
     expect(server.closed).toBe(code);
   });
 
   it('finds a silent peer by its checks, and pings it before', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     const frames: unknown[] = [];
     while (server.closed === undefined && server.now < 10_000) {
@@ -251,7 +252,7 @@ describe('SessionCore', () => {
   });
 
   it('of a server still sends behind its bye what had no room in front of it', () => {
-    const [client, server] = [clientSide({ window: 1 }), new Side()];
+    const [client, server] = [clientSide({ window: 1 }), serverSide()];
     open(client, server);
     server.send('a', 'b').core.leave(700);
     const frames = server.frames();
@@ -269,7 +270,7 @@ describe('SessionCore', () => {
     const hello = readHello(client.frames()[0]);
     const codec = handshake.codecFor(hello, undefined)!;
     client.receive(handshake.welcome(hello, codec, 0, 0, undefined));
-    const server = new Side({}, handshake);
+    const server = serverSide({}, undefined, handshake);
     server.core.greeted(hello, codec, 0);
     expect(server.frames()).toEqual([]);
     exchange(client.send('a'), server);
@@ -277,14 +278,14 @@ describe('SessionCore', () => {
   });
 
   it('keeps at most 10,000 messages in flight, whatever the other side grants', () => {
-    const [client, server] = [clientSide({ window: 1_000_000, bytes: 1e9 }), new Side({ maxQueued: 20_000 })];
+    const [client, server] = [clientSide({ window: 1_000_000, bytes: 1e9 }), serverSide({ maxQueued: 20_000 })];
     open(client, server);
     server.send(...Array.from({ length: 10_500 }, (_, index) => `${index}`)).frames();
     expect([server.core.outgoing.sent, server.core.outgoing.queued]).toEqual([10_000, 500]);
   });
 
   it('lets the other side delay an ack no longer than the application allows', () => {
-    const [client, server] = [clientSide(), new Side({ ackDelayOf: () => 39 })];
+    const [client, server] = [clientSide(), serverSide({ ackDelayOf: () => 39 })];
     open(client, server);
     server.core.outgoing.isWatched = false;
     expect(server.send('a').frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,1,0,1,1,/)]);
@@ -292,7 +293,7 @@ describe('SessionCore', () => {
 
   it('pings an idle peer only to measure the latency', () => {
     for (const measuresLatency of [true, false]) {
-      const [client, server] = [clientSide(), new Side({ measuresLatency })];
+      const [client, server] = [clientSide(), serverSide({ measuresLatency })];
       open(client, server);
       server.now = server.core.timeout;
       server.core.tick(server.now);
@@ -301,7 +302,7 @@ describe('SessionCore', () => {
   });
 
   it('of a server takes many acks: its host counts the frames without effect', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     server.receive(...Array.from({ length: 3_000 }, () => '["ack",0,8]'));
     server.frames();
@@ -309,7 +310,7 @@ describe('SessionCore', () => {
   });
 
   it('answers a bye when all messages of the server are processed', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     open(client, server);
     server.send('a').core.leave(700);
     client.receive(...server.frames());
@@ -322,7 +323,7 @@ describe('SessionCore', () => {
   });
 
   it('refuses the hello of an older connection, and one without the token', () => {
-    const [client, server] = [clientSide(), new Side()];
+    const [client, server] = [clientSide(), serverSide()];
     client.core.opened(0);
     const [hello] = client.frames();
     client.core.closed();
@@ -341,6 +342,6 @@ function stranger(side: Side): string {
   }
   return side.frames()[0] as string;
 }
-function acceptance(server: Side, hello: string): number | undefined {
+function acceptance(server: Side<ServerCore>, hello: string): number | undefined {
   return server.core.accept(readHello(hello), 0);
 }

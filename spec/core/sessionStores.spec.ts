@@ -1,8 +1,8 @@
-import { ClientIdentity } from '../../lib/core/clientHandshake.js';
+import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { Body, InboxWrite, OutboxContents, OutboxWrite, StoreFault } from '../../lib/core/storedTypes.js';
-import { clientSide, exchange, message, open, Side } from './coreHarness.js';
+import { clientCore, clientSide, exchange, message, open, serverSide, Side } from './coreHarness.js';
 
 /** A client whose writes the test answers. */
 class StoringClient extends Side {
@@ -11,7 +11,7 @@ class StoringClient extends Side {
   readonly #sent: Body[] = [];
 
   constructor(outbox?: OutboxContents, { hasInbox = false } = {}) {
-    super({}, new ClientIdentity(`p${'x'.repeat(21)}`), new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 }));
+    super(clientCore({}, new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 })));
     this.core.restore({ key: '', outbox });
   }
   override frames(): Body[] {
@@ -51,7 +51,7 @@ function contentsOf({ written }: StoringClient): OutboxContents {
 }
 
 /** Connects, and answers all writes. */
-function connected(client: StoringClient, server = new Side()): Side {
+function connected(client: StoringClient, server = serverSide()): Side<ServerCore> {
   client.settle();
   client.core.opened(client.now);
   open(client, server);
@@ -181,7 +181,7 @@ describe('A session with an outbox', () => {
     first.settle();
     first.now = 10;
     first.core.opened(first.now);
-    open(first, new Side());
+    open(first, serverSide());
     expect(first.outcomes).toEqual([]);
     expect(first.answer()[0]).toMatch(/ skips 1$/);
     first.frames();
@@ -226,7 +226,7 @@ describe('A session with an outbox', () => {
 describe('A session with an inbox', () => {
   it('acks what is committed, and tries effects alone that have failed together', () => {
     const client = clientSide();
-    const server = new Side({}, undefined, new SessionStores({ hasOutbox: false, hasInbox: true, maxStored: 100 }));
+    const server = serverSide({}, new SessionStores({ hasOutbox: false, hasInbox: true, maxStored: 100 }));
     server.core.restore({ key: 'pid' });
     const answer = (fault?: StoreFault): readonly string[] =>
       server.effects.splice(0).flatMap((effect) => {
@@ -258,7 +258,7 @@ describe('A session with an inbox', () => {
   });
 
   it('does not let a client ack before the ticket of its session is stored', () => {
-    const [client, server] = [new StoringClient(), new Side()];
+    const [client, server] = [new StoringClient(), serverSide()];
     client.settle().core.opened(0);
     server.core.accept(readHello(client.frames()[0]), 0);
     client.receive(...server.frames());

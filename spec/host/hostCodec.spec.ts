@@ -10,7 +10,7 @@ describe('encodeErrorOf', () => {
   it('returns the size of a message that an asynchronous codec has encoded for a small frame', () => {
     const plain = json();
     const late = { ...plain, encode: (...all: Parameters<typeof plain.encode>) => of(plain.encode(...all) as string) };
-    const codec = new HostCodec(late, { sends: 'to-client', pid: 'p', maxBody: 10_000 });
+    const codec = new HostCodec(late, 'to-client', { pid: 'p' });
     const message = createMessage('test.item', 'x'.repeat(500));
     const outgoing = { codec, maxFrame: 400 } as unknown as Outgoing;
     const core = { outgoing, encoded: () => undefined } as unknown as SessionCore;

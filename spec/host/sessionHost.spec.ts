@@ -1,7 +1,12 @@
 import { of, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
+import type { Direction } from '../../lib/codec/codec.js';
+import { ClientCore } from '../../lib/core/clientCore.js';
 import { ClientIdentity } from '../../lib/core/clientHandshake.js';
+import { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
+import type { SessionCore } from '../../lib/core/sessionCore.js';
+import type { SessionOptions } from '../../lib/core/sessionTypes.js';
 import { HostCodec } from '../../lib/host/hostCodec.js';
 import { sessionDefaults } from '../../lib/host/sessionDefaults.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../../lib/host/hostOwner.js';
@@ -12,22 +17,22 @@ import type { Message } from '../../lib/message/types.js';
 import { claim } from '../../lib/session/receive/delivery.js';
 import type { SessionEvent } from '../../lib/session/sessionEvents.js';
 
-function handshakeOf(options: Partial<HostOptions>): ServerHandshake {
+const CLIENT = new ClientIdentity('p'.repeat(22));
+
+function coreOptions(encodes: Direction, options: Partial<HostOptions>): SessionOptions {
   const { codecs = [json()] } = options;
-  const user = { sends: 'to-client', pid: 'p'.repeat(22), maxBody: 1_000_000 } as const;
-  return new ServerHandshake({
+  return {
     ...sessionDefaults(options),
-    id: 'server',
-    codecs: codecs.map((codec) => new HostCodec(codec, user)),
+    id: encodes,
+    codecs: codecs.map((codec) => new HostCodec(codec, encodes, CLIENT)),
     secret: (length) => 's'.repeat(length),
-  });
+  };
 }
 
 /** One side, whose frames wait until {@link exchange} passes them on. */
-class Side implements HostOwner, HostConnection {
-  readonly pid = 'p'.repeat(22);
+class Side<Core extends SessionCore> implements HostOwner, HostConnection {
   isFull = false;
-  readonly host: SessionHost;
+  readonly host: SessionHost<Core>;
   readonly frames: Frame[] = [];
   readonly got: string[] = [];
   readonly events: SessionEvent[] = [];
@@ -35,11 +40,9 @@ class Side implements HostOwner, HostConnection {
   closedWith: readonly [code: number | undefined, reason: string | undefined] | undefined;
   onMessage: (message: Message) => void = () => undefined;
 
-  constructor(scheduler: VirtualTimeScheduler, options: Partial<HostOptions> = {}) {
-    const microtask = scheduler;
-    const side = options.identity ? {} : { handshake: handshakeOf(options) };
+  constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions> = {}) {
     const report = (event: SessionEvent): void => void this.events.push(event);
-    this.host = new SessionHost(this, { codecs: [json()], scheduler, microtask, report, ...side, ...options });
+    this.host = new SessionHost(this, core, { codecs: [json()], scheduler, microtask: scheduler, report, ...options });
     this.host.messages.open();
   }
   emit(message: Message): void {
@@ -63,8 +66,9 @@ class Side implements HostOwner, HostConnection {
 
 function pair(options: Partial<HostOptions> = {}) {
   const scheduler = new VirtualTimeScheduler(undefined, 100);
-  const client = new Side(scheduler, { identity: new ClientIdentity('p'.repeat(22)), ...options });
-  const server = new Side(scheduler, options);
+  const clientCore = new ClientCore(coreOptions('to-server', options), new ClientIdentity(CLIENT.pid));
+  const client = new Side(clientCore, scheduler, options);
+  const server = new Side(new ServerCore(new ServerHandshake(coreOptions('to-client', options))), scheduler, options);
   client.host.core.opened(0);
   client.host.attach(client);
   server.host.core.accept(readHello(client.frames.shift()), 0);

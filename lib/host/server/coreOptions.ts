@@ -25,7 +25,7 @@ export function coreOptions(options: WiresOptions): (pid: string) => SessionOpti
     id: '',
     // The hello of a client chooses it.
     delivery: DEFAULTS.delivery,
-    codecs: codecs.map((codec) => new HostCodec(codec, { sends: 'to-client', pid, maxBody: defaults.maxFrame })),
+    codecs: codecs.map((codec) => new HostCodec(codec, 'to-client', { pid })),
     // A server has many idle sessions: their clients ping.
     measuresLatency: false,
     pingInterval,

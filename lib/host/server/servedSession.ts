@@ -1,5 +1,6 @@
 import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
@@ -53,7 +54,7 @@ export class ServedSession
   #isHelloNext = false;
   #isDraining = false;
   #isOver = false;
-  #host!: SessionHost;
+  #host!: SessionHost<ServerCore>;
   #parts!: WireParts;
   #to!: Subscriber<Message>;
   #throttle: ClientThrottle | undefined;
@@ -100,11 +101,8 @@ export class ServedSession
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
-    this.#host = new SessionHost(this, {
+    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), {
       ...this.#options,
-      id: this.id,
-      delivery: this.delivery,
-      handshake,
       stores: stores?.writes,
       loop: this.#loop,
       isWatched,

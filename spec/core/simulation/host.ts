@@ -1,6 +1,8 @@
-import { SessionCore } from '../../../lib/core/sessionCore.js';
+import { ClientCore } from '../../../lib/core/clientCore.js';
 import type { ClientIdentity } from '../../../lib/core/clientHandshake.js';
+import { ServerCore } from '../../../lib/core/serverCore.js';
 import { ServerHandshake } from '../../../lib/core/serverHandshake.js';
+import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
@@ -33,6 +35,8 @@ export class CoreHost {
   readonly ids: string[] = [];
   /** Whether the client of a server is stored. */
   isStored = (): boolean => false;
+  /** The core, if it is that of a server. */
+  readonly server: ServerCore | undefined;
   /** A host whose process has ended does nothing more. */
   isDead = false;
 
@@ -44,7 +48,8 @@ export class CoreHost {
     identity?: ClientIdentity,
     stores?: SessionStores,
   ) {
-    this.core = new SessionCore(options, identity ?? new ServerHandshake(options), stores);
+    this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
+    this.core = this.server ?? new ClientCore(options, identity!, stores);
     this.#clock = clock;
     this.#chance = chance;
     this.#handlers = handlers;

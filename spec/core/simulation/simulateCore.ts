@@ -209,7 +209,7 @@ class World {
     // The hello may have been lost: the first frame is then another one.
     if (typeof frame !== 'string' || !frame.startsWith('["hello"')) return undefined;
     const hello = readHello(frame);
-    const record = this.#server?.core.record;
+    const record = this.#server?.server!.record;
     if (!this.#server || (record && hello.pid !== this.#serverPid)) {
       if (this.#server) this.#end(this.#server);
       this.#server = this.#hostOf('s');
@@ -217,8 +217,8 @@ class World {
     }
     this.#serverPid = hello.pid;
     const server = this.#server;
-    server.run((core, now) => {
-      const refusal = core.accept(hello, now);
+    server.run((_, now) => {
+      const refusal = server.server!.accept(hello, now);
       // A hello may arrive behind that of a later connection.
       if (refusal !== undefined && this.#link === link) throw new Error(`the server refuses a hello with ${refusal}`);
       if (refusal === undefined) server.send = this.#toClient.get(link);

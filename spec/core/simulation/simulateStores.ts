@@ -426,7 +426,7 @@ class World {
       return undefined;
     };
     const { session } = server;
-    const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.core.record, hello) : undefined;
+    const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.server!.record, hello) : undefined;
     // An earlier hello must not end the session of a later one, also if nothing of that is stored.
     if (refusedAs === OUTDATED) {
       refuse(OUTDATED);
@@ -448,8 +448,8 @@ class World {
     const { host } = made;
     this.#serverLinks.set(host, link);
     let refusal: number | undefined;
-    host.run((core, now) => {
-      refusal = core.accept(hello, now);
+    host.run((_, now) => {
+      refusal = host.server!.accept(hello, now);
       if (refusal === undefined) host.send = toClient;
     });
     if (host.core.phase === 'over') return undefined;
