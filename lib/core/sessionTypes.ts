@@ -219,10 +219,10 @@ export class Outputs {
   get areEmpty(): boolean {
     return this.events.length + this.effects.length === 0;
   }
-  takeEvents(): readonly SessionEvent[] {
-    const { events } = this;
-    this.events = NONE;
-    return events;
+  takeEvent(): SessionEvent | undefined {
+    const event = this.events.shift();
+    if (this.events.length === 0) this.events = NONE;
+    return event;
   }
   takeEffects(): readonly SessionEffect[] {
     const { effects } = this;

@@ -55,8 +55,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   readonly #loop: SessionLoop;
   isScheduled = false;
   wakesAt = Infinity;
-  soonAt = Infinity;
-  laterAt = Infinity;
   /** Ends with the session. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
@@ -67,9 +65,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   #isDraining = false;
   /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
-  /** The events that are not handled yet, and the index of the next one. */
-  #events: readonly SessionEvent[] = NONE;
-  #nextEvent = 0;
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
@@ -288,14 +283,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Handles all events in order. A call during another one handles those that it has left. */
   #handleEvents(): void {
     const { outputs } = this.core;
-    for (;;) {
-      if (this.#nextEvent >= this.#events.length) {
-        this.#nextEvent = 0;
-        this.#events = outputs.events === NONE ? NONE : outputs.takeEvents();
-        if (this.#events === NONE) return;
-      }
-      this.#handle(this.#events[this.#nextEvent++] as SessionEvent);
-    }
+    for (let event = outputs.takeEvent(); event; event = outputs.takeEvent()) this.#handle(event);
   }
 
   /** The core reports each ack while the application, or the end of the session, waits for it. */

@@ -7,10 +7,7 @@ import { wallTime } from '../internal/steadyScheduler.js';
 export interface LoopTask {
   /** Whether the task runs at the end of the microtask. */
   isScheduled: boolean;
-  /** The times at which a timer runs the task: a near one, and a later one; Infinity for none. */
-  soonAt: number;
-  laterAt: number;
-  /** The earliest time that was asked for, before it is rounded. */
+  /** The earliest time that was asked for; Infinity for none. */
   wakesAt: number;
   /**
    * @param now The time of the scheduler, in ms.
@@ -33,7 +30,7 @@ export class SessionLoop {
   readonly #microtask: SchedulerLike | undefined;
   readonly #timer: CoalescedTimer;
   #scheduled: LoopTask[] = [];
-  /** The tasks that wait for each time. */
+  /** The tasks that a timer runs at each time. A task may have several: see {@link wake}. */
   readonly #waiting = new Map<number, Set<LoopTask>>();
   /** The time of the timer. */
   #nextAt = Infinity;
@@ -64,17 +61,13 @@ export class SessionLoop {
   }
 
   /**
-   * Runs a task at a time, or a moment later. An earlier time of the same task stays: a task that
-   * runs too early does nothing.
+   * Runs a task at a time, or a moment later. Other times of the same task stay: a task that runs
+   * too early only asks for its time again.
    */
   wake(task: LoopTask, at: number, now: number): void {
     if (at >= task.wakesAt) return;
-    const isLong = at - now >= LONG;
-    const time = isLong ? Math.ceil(at / STEP) * STEP : at;
-    this.#remove(task, isLong ? task.laterAt : task.soonAt);
-    if (isLong) task.laterAt = time;
-    else task.soonAt = time;
     task.wakesAt = at;
+    const time = at - now >= LONG ? Math.ceil(at / STEP) * STEP : at;
     const tasks = this.#waiting.get(time);
     if (tasks) tasks.add(task);
     else this.#waiting.set(time, new Set([task]));
@@ -83,16 +76,11 @@ export class SessionLoop {
 
   /** Forgets a task. */
   remove(task: LoopTask): void {
-    this.#remove(task, task.soonAt);
-    this.#remove(task, task.laterAt);
-    task.soonAt = task.laterAt = task.wakesAt = Infinity;
+    task.wakesAt = Infinity;
+    for (const [at, tasks] of this.#waiting) if (tasks.delete(task) && tasks.size === 0) this.#waiting.delete(at);
     if (this.#waiting.size > 0) return;
     this.#timer.clear();
     this.#nextAt = Infinity;
-  }
-  #remove(task: LoopTask, at: number): void {
-    const tasks = this.#waiting.get(at);
-    if (tasks?.delete(task) && tasks.size === 0) this.#waiting.delete(at);
   }
 
   #set(at: number, now: number): void {
@@ -117,9 +105,7 @@ export class SessionLoop {
       const tasks = this.#waiting.get(at);
       this.#waiting.delete(at);
       for (const task of tasks ?? []) {
-        if (task.soonAt === at) task.soonAt = Infinity;
-        if (task.laterAt === at) task.laterAt = Infinity;
-        task.wakesAt = Math.min(task.soonAt, task.laterAt);
+        task.wakesAt = Infinity;
         run(task, now, date);
       }
     }

@@ -51,7 +51,7 @@ export class Side<Core extends SessionCore = SessionCore> {
   frames(holds = false): Body[] {
     const frames: Body[] = [];
     do {
-      for (const event of this.core.outputs.takeEvents()) {
+      for (let event = this.core.outputs.takeEvent(); event; event = this.core.outputs.takeEvent()) {
         this.seen.push(event);
         if (event.kind === 'message' && !holds) this.core.processed(event.number, event.progress, this.now);
       }

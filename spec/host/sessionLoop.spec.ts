@@ -4,8 +4,6 @@ import { SessionLoop, type LoopTask } from '../../lib/host/sessionLoop.js';
 class Task implements LoopTask {
   isScheduled = false;
   wakesAt = Infinity;
-  soonAt = Infinity;
-  laterAt = Infinity;
   readonly runs: number[] = [];
   constructor(readonly onRun: (now: number) => void = () => undefined) {}
   run(now: number): void {

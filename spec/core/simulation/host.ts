@@ -82,7 +82,7 @@ export class CoreHost {
     const { core } = this;
     const { now } = this.#clock;
     do {
-      for (const event of core.outputs.takeEvents()) {
+      for (let event = core.outputs.takeEvent(); event; event = core.outputs.takeEvent()) {
         if (event.kind === 'close') {
           this.send = undefined;
           this.#handlers.close(event.code, event.reason);
