@@ -11,6 +11,7 @@ import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type Sessi
 import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 
+const never = (): boolean => false;
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /** The calls of {@link Outgoing} to its outbox. */
@@ -50,9 +51,11 @@ export class Outgoing {
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
-  /** Whether the application waits for acks; and for earlier steps of its messages, too. */
-  isWatched = false;
-  followsSteps = false;
+  /** Return whether the application waits for acks; and for earlier steps of its messages, too. */
+  isWatched: () => boolean = never;
+  followsSteps: () => boolean = never;
+  /** Whether the session ends when all messages have their outcomes. */
+  isDraining = false;
   /** Whether the other side has acked something over this connection. */
   hasProgress = false;
   /** Whether nothing with a number may be sent before the first ack of this connection. */
@@ -329,7 +332,7 @@ export class Outgoing {
   }
   took(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
-    const messages = this.followsSteps ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    const messages = this.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.window.took(sizeOf(batch));
@@ -394,7 +397,7 @@ export class Outgoing {
    * 1).
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
-    if (this.isWatched || body.length >= LARGE || this.window.isLoaded(this.tail)) return 0;
+    if (this.isDraining || body.length >= LARGE || this.isWatched() || this.window.isLoaded(this.tail)) return 0;
     return unitsOf(this.#options.ackDelayOf(messages));
   }
 
@@ -527,7 +530,7 @@ export class Outgoing {
   end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.#pending?.delete(message.id)) return;
     const isSuccess = outcome === 'acked' || outcome === 'sent';
-    const isTold = this.isWatched || !isSuccess;
+    const isTold = !isSuccess || this.isDraining || this.isWatched();
     const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);

@@ -68,7 +68,7 @@ export class OutgoingReporter implements OutgoingMessages {
   /** A failure is reported in any case, another outcome to an application that waits for it. */
   #reportLast(message: Message, receipt: Receipt & { readonly error?: RxwireError }): void {
     const { error } = receipt;
-    if (error || this.#outgoing.isWatched) this.#report({ kind: 'receipt', receipt });
+    if (error || this.#outgoing.isWatched()) this.#report({ kind: 'receipt', receipt });
     if (!error) return;
     this.#report({ kind: 'error', error });
     const { onDead = noop } = this.#options;

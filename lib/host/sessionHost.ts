@@ -48,8 +48,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   readonly #owner: HostOwner;
   readonly #options: HostOptions;
   readonly #scheduler: SchedulerLike;
-  readonly #isWatched: () => boolean;
-  readonly #followsSteps: () => boolean;
   readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
   readonly #loop: SessionLoop;
@@ -62,7 +60,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
-  #isDraining = false;
   /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
   /** Whether a loop over the events runs. */
@@ -76,8 +73,8 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.#options = options;
     this.#scheduler = scheduler;
     this.#loop = loop;
-    this.#isWatched = isWatched;
-    this.#followsSteps = followsSteps;
+    core.outgoing.isWatched = isWatched;
+    core.outgoing.followsSteps = followsSteps;
     this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
     this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
     this.#stores = stores;
@@ -115,9 +112,8 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.#reporter.refuse(message, new NotEncryptedError(message));
       return;
     }
-    this.#checkWatched();
     if (!core.outgoing.send(message)) return;
-    if (core.outgoing.followsSteps) this.#reporter.reportQueued(message);
+    if (core.outgoing.followsSteps()) this.#reporter.reportQueued(message);
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -125,8 +121,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** From now on, requests the ack of each message at once, and the acks that wait. */
   drain(): void {
     const { outgoing, incoming, keepalive, phase } = this.core;
-    this.#isDraining = true;
-    this.#checkWatched();
+    outgoing.isDraining = true;
     if (!outgoing.isEmpty && incoming.lazyAcks && phase === 'agreed') keepalive.isPingDue = true;
     this.schedule();
   }
@@ -172,7 +167,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.closeWith(tooLarge);
       return;
     }
-    if (!core.outgoing.isEmpty) this.#checkWatched();
     core.receive(frame, now);
     const { outputs } = core;
     if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
@@ -224,7 +218,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.schedule();
       return;
     }
-    if (!core.outgoing.isEmpty) this.#checkWatched();
     do {
       this.#hasAnswer = false;
       if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
@@ -262,9 +255,10 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     try {
       do {
         this.#handleEvents();
-        for (const effect of outputs.takeEffects())
-          if ('codec' in effect) callCodec(effect, this, this.#wait);
-          else this.#stores?.run(effect, this, this.#wait);
+        if (outputs.effects !== NONE)
+          for (const effect of outputs.takeEffects())
+            if ('codec' in effect) callCodec(effect, this, this.#wait);
+            else this.#stores?.run(effect, this, this.#wait);
       } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
@@ -283,16 +277,9 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Handles all events in order. A call during another one handles those that it has left. */
   #handleEvents(): void {
     const { outputs } = this.core;
-    for (let event = outputs.takeEvent(); event; event = outputs.takeEvent()) this.#handle(event);
+    while (outputs.events !== NONE) this.#handle(outputs.takeEvent() as SessionEvent);
   }
 
-  /** The core reports each ack while the application, or the end of the session, waits for it. */
-  #checkWatched(): void {
-    const { outgoing } = this.core;
-    const isWatched = this.#isWatched();
-    outgoing.isWatched = isWatched || this.#isDraining;
-    outgoing.followsSteps = isWatched && this.#followsSteps();
-  }
 
   // ---- Events
 
@@ -311,8 +298,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#reporter.reportOutcome(event, this.codecName);
         break;
       case 'restored':
-        this.#checkWatched();
-        if (this.core.outgoing.followsSteps) event.messages.forEach((message) => this.#reporter.reportQueued(message));
+        if (this.core.outgoing.followsSteps()) event.messages.forEach((message) => this.#reporter.reportQueued(message));
         break;
       case 'stored':
         this.#reporter.reportStored(event.messages);

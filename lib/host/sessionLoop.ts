@@ -42,14 +42,6 @@ export class SessionLoop {
     this.#timer = createCoalescedTimer(scheduler, () => this.#runDue());
   }
 
-  /** The time of the scheduler. */
-  get now(): number {
-    return this.#scheduler.now();
-  }
-  get date(): number {
-    return wallTime(this.#scheduler);
-  }
-
   /** Runs a task at the end of the microtask. */
   schedule(task: LoopTask): void {
     if (task.isScheduled) return;
@@ -91,14 +83,16 @@ export class SessionLoop {
   readonly #runScheduled = (): void => {
     const tasks = this.#scheduled;
     this.#scheduled = [];
-    const { now, date } = this;
+    const now = this.#scheduler.now();
+    const date = wallTime(this.#scheduler);
     for (const task of tasks) {
       task.isScheduled = false;
       run(task, now, date);
     }
   };
   #runDue(): void {
-    const { now, date } = this;
+    const now = this.#scheduler.now();
+    const date = wallTime(this.#scheduler);
     this.#nextAt = Infinity;
     const due = [...this.#waiting.keys()].filter((at) => at <= now).sort((one, other) => one - other);
     for (const at of due) {

@@ -154,7 +154,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const link = setup.open({
       listening: this.#subscribers,
       isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched === true,
-      followsSteps: () => this.#receipts$?.observed || this.#receiptTracker?.followsSteps === true,
+      followsSteps: () => this.#receipts$?.observed || (this.#receiptTracker?.followsSteps === true && this.#receiptTracker.isWatched),
       traffic: this.#traffic,
       report: (event) => this.#report(event),
       keep: (letter) => this.#keep(letter),

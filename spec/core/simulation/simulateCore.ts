@@ -124,7 +124,7 @@ class World {
     const handle = (event: SessionEvent, host: CoreHost): void => this.#handle(side, event, host);
     const close = (code: number, reason: string): void => this.#close(side, code, reason);
     const host = new CoreHost(this.#clock, this.#chance, options, { handle, close }, identity);
-    host.core.outgoing.isWatched = this.#plan.isWatched;
+    host.core.outgoing.isWatched = () => this.#plan.isWatched;
     return host;
   }
   #handle(side: 'c' | 's', event: SessionEvent, host: CoreHost): void {

@@ -255,7 +255,7 @@ class World {
       parts.identity,
       parts.stores,
     );
-    host.core.outgoing.isWatched = this.#plan.isWatched;
+    host.core.outgoing.isWatched = () => this.#plan.isWatched;
     this.#hosts.push(host);
     return host;
   }
