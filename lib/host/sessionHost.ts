@@ -280,7 +280,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     while (outputs.events !== NONE) this.#handle(outputs.takeEvent() as SessionEvent);
   }
 
-
   // ---- Events
 
   #handle(event: SessionEvent): void {
