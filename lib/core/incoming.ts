@@ -29,14 +29,14 @@ export class Incoming {
   #rx = 0;
   /** The numbers above `rx` that the other side will not send. */
   #skipped: Set<number> | undefined;
-  /** The last numbers and the sizes of the batches that may not be processed. */
+  /** The last numbers and the sizes of the batches that are perhaps not processed yet. */
   #accepted: (readonly [last: number, size: number])[] = NONE;
   #acceptedSize = 0;
   // The ack policy.
   #ackedDone = 0;
   /** The highest number whose ack must not wait. */
   #promptUpTo = 0;
-  /** How long the ack may wait: the minimum of the waits of all unacked batches, in ms. */
+  /** How long the ack may wait, in ms: the minimum of the waits of the batches without an ack. */
   #wait = 0;
   #unackedBatches = 0;
   /** The time at which the last message was processed whose ack waits. */
@@ -270,7 +270,8 @@ export class Incoming {
   acked(): number {
     this.isAckOwed = this.isAckDue = false;
     this.ackAt = this.#processedAt = Infinity;
-    this.#unackedBatches = 0;
+    // The wait of a batch that is not processed yet still counts.
+    this.#unackedBatches = this.progress.done < this.#rx ? Math.min(1, this.#unackedBatches) : 0;
     return (this.#ackedDone = this.progress.done);
   }
 }

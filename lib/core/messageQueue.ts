@@ -52,7 +52,7 @@ export class MessageQueue {
       const other = this.#putBack.findIndex((message) => !isAlike(message, head));
       const back = this.#putBack.splice(0, Math.min(most, other < 0 ? this.#putBack.length : other));
       this.size -= back.length;
-      return back;
+      return back.filter((message) => message.ttl === undefined || !isGone(message));
     }
     const taken: Message[] = [];
     for (let priority = 3; priority >= 0; priority--) {

@@ -47,7 +47,10 @@ export class Outgoing {
   /** The highest number that was sent, over any connection; and that was acked. */
   sent = 0;
   acked = 0;
-  /** The highest number that was sent over this connection, or was accepted before it opened. */
+  /**
+   * The highest number that needs nothing more over this connection until its ack: it was sent, or
+   * accepted before it opened, or acked.
+   */
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
@@ -56,7 +59,10 @@ export class Outgoing {
   followsSteps: () => boolean = never;
   /** Whether the session ends when all messages have their outcomes. */
   isDraining = false;
-  /** Whether the other side has acked something over this connection. */
+  /**
+   * Whether the other side has done something of use over this connection: an ack, a batch that can
+   * be decoded, or the answer to a ping.
+   */
   hasProgress = false;
   /** Whether nothing with a number may be sent before the first ack of this connection. */
   isPaused = false;
@@ -87,7 +93,7 @@ export class Outgoing {
   unnumbered: UnnumberedMessages | undefined;
   /** The number of messages that are gone, and whose numbers are still to be assigned. */
   #gone = 0;
-  /** The index of the first batch that was not sent over this connection. */
+  /** The index of the next batch to send: those in front of it were sent, or accepted before. */
   #next = 0;
   /** The batch that an asynchronous codec encodes. */
   #encoding: { readonly id: number; readonly batch: OutgoingBatch } | undefined;
@@ -231,10 +237,11 @@ export class Outgoing {
   }
 
   /**
-   * A discontinuity: the numbers of the two sides do not match. What may have arrived is in doubt,
-   * and all other messages get new numbers.
+   * A discontinuity: the numbers of the two sides do not match. An exactly-once message that may
+   * have arrived is in doubt. All other messages get new numbers.
    */
   #renumber(rx: number, top: number, isFresh: boolean): void {
+    // Those of the former numbering.
     const { sent } = this;
     const batches = this.#batches;
     const restoredTop = Math.min(top, this.#restoredLast);
@@ -318,14 +325,22 @@ export class Outgoing {
       if (!this.encode(batch)) return undefined;
     }
   }
-  /** Returns the next batch, if the other side has room for it. */
+  /**
+   * Returns the next batch, if the other side has room for it. Without an outbox, the next messages
+   * get their numbers here: an outbox numbers them when it can store them.
+   */
   sendable(date: number): OutgoingBatch | undefined {
     if (this.isPaused) return undefined;
     // Without a batch in flight, a message is sent whatever the credit.
     const free = Math.max(this.tail <= this.acked ? 1 : 0, this.window.limit - this.#last);
     const known = this.#batches[this.#next];
     const batch = known ?? (this.outbox ? undefined : this.fill(free, date));
-    if (!batch || (this.tail > this.acked && !this.window.hasRoom(lastOf(batch), sizeOf(batch)))) return undefined;
+    if (!batch) return undefined;
+    if (this.tail > this.acked && !this.window.hasRoom(lastOf(batch), sizeOf(batch))) {
+      // Its messages may expire while it waits.
+      this.#checkedUpTo = Math.min(this.#checkedUpTo, batch.first - 1);
+      return undefined;
+    }
     // Its messages have not expired: they have just got their numbers.
     if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.#last;
     return batch;
@@ -392,6 +407,12 @@ export class Outgoing {
     return true;
   }
 
+  /** Gives up the messages of a batch that have expired. Returns their numbers. */
+  expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
+    if (this.#checkedUpTo >= first) return NONE;
+    return messages.flatMap((message, index) => (first + index > this.acked && this.expire(message, date) ? first + index : NONE));
+  }
+
   /**
    * Returns how long the ack of a batch may wait, in units ("Acks that travel with batches", rule
    * 1).
@@ -402,12 +423,6 @@ export class Outgoing {
   }
 
   // ---- Encoding
-
-  /** Gives up the messages of a batch that have expired. Returns their numbers. */
-  expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
-    if (this.#checkedUpTo >= first) return NONE;
-    return messages.flatMap((message, index) => (first + index > this.acked && this.expire(message, date) ? first + index : NONE));
-  }
 
   /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
   encode(batch: OutgoingBatch): boolean {

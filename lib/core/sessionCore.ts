@@ -41,7 +41,9 @@ export abstract class SessionCore {
   peer = '';
   /** Whether the other side has sent a bye. */
   hasLeft = false;
-  /** Whether all messages have their outcomes, after the end. */
+  /**
+   * Whether all messages have their outcomes, after the end, except those that an outbox keeps.
+   */
   isEnded = false;
   /** Only the core writes it. */
   phase: Phase = 'closed';
@@ -99,7 +101,7 @@ export abstract class SessionCore {
 
   /** Asks for the writes of stores, while no frame can be sent. */
   prepare(date: number): void {
-    if (this.phase !== 'over') this.stores?.prepare(date, this.phase === 'agreed');
+    if (this.phase !== 'over') this.stores?.prepare(date, this.#mayTravel);
   }
 
   /**
@@ -109,7 +111,7 @@ export abstract class SessionCore {
    */
   transmit(now: number, date: number): Body | undefined {
     const { phase } = this;
-    if (phase === 'over' || this.stores?.prepare(date, phase === 'agreed') === false) return undefined;
+    if (phase === 'over' || this.stores?.prepare(date, this.#mayTravel) === false) return undefined;
     if (this.#isAgreementNew) this.#tellAgreement();
     if (phase === 'opened') {
       this.phase = 'greeted';
@@ -117,7 +119,7 @@ export abstract class SessionCore {
     }
     if (phase === 'closed' || phase === 'greeted') return undefined;
     const { outgoing, incoming } = this;
-    if (phase === 'agreed' || this.isServer) {
+    if (this.#mayTravel) {
       const batch = outgoing.unnumbered?.nextFrame(date) ?? outgoing.next(now, date);
       if (batch !== undefined) return typeof batch === 'string' || batch instanceof Uint8Array ? batch : this.#batchFrame(batch, now);
     }
@@ -126,14 +128,17 @@ export abstract class SessionCore {
     if (this.keepalive.isPingDue) return this.keepalive.takeFrame(outgoing.tail);
     return this.byeAfter === undefined ? undefined : this.#nextBye(this.byeAfter);
   }
+  /** Whether new messages may be sent: a server also sends them after its bye. */
+  get #mayTravel(): boolean {
+    return this.phase === 'agreed' || (this.phase === 'leaving' && this.isServer);
+  }
   /** Whether an ack may be sent: it confirms a handshake, which must be stored. */
   get mayAck(): boolean {
     return (this.phase === 'agreed' || this.phase === 'leaving') && this.stores?.isReady !== false;
   }
   /** Whether {@link transmit} may return a frame, or ask for a write. */
   get isReady(): boolean {
-    const isSendable = this.phase === 'agreed' || (this.phase === 'leaving' && this.isServer);
-    if (this.stores || this.phase === 'opened' || (isSendable && this.outgoing.isReady)) return true;
+    if (this.stores || this.phase === 'opened' || (this.#mayTravel && this.outgoing.isReady)) return true;
     return this.incoming.isAckDue || this.authFrame !== undefined || this.keepalive.isPingDue || this.byeAfter !== undefined;
   }
   /** Returns the hello of a client, or the welcome of a server. */
@@ -162,8 +167,8 @@ export abstract class SessionCore {
     return frames.ackBatchFrame(first, count, body, incoming.acked(), this.options.window, wait, delay);
   }
   /**
-   * A server says that it stops; messages that have no room yet still follow. A client answers
-   * after all that it has sent.
+   * A server says that it stops; messages that have no room yet still follow. A client answers when
+   * it has acked all that has arrived.
    */
   #nextBye(after: number): string | undefined {
     if (!this.isServer && !this.incoming.isDrained) return undefined;
@@ -280,7 +285,7 @@ export abstract class SessionCore {
     const isText = typeof frame === 'string';
     const ack = isText ? frames.readTextAck(frame) : undefined;
     if (ack) {
-      if (this.phase === 'greeted') this.#confirm(ack.done, now);
+      if (this.phase !== 'agreed') this.#confirm(ack.done, now);
       this.#acknowledge(ack, now);
       return;
     }
@@ -330,7 +335,7 @@ export abstract class SessionCore {
 
   #arrived(batch: ArrivedBatch, now: number): void {
     const { first, done } = batch;
-    if (this.phase === 'greeted') this.#confirm(done, now);
+    if (this.phase !== 'agreed') this.#confirm(done, now);
     // The ack is checked before the batch is used, and is applied after it.
     if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
     if (first > 0 && !this.incoming.arrived(batch)) {

@@ -43,7 +43,7 @@ export class SessionStores {
   readonly hasInbox: boolean;
   outbox: OutgoingStore | undefined;
   inbox: IncomingStore | undefined;
-  /** Whether the client of a server is stored, or is being stored. */
+  /** Whether the server knows its client, and has stored it, or stores it, if it has an inbox. */
   isStored = false;
   /** Called with each message whose progress is stored, instead of {@link Incoming.processed}. */
   onCommitted: RecordProgress | undefined;

@@ -123,7 +123,7 @@ export type SessionEvent =
       readonly attempts: number;
       readonly progress: Progress;
     }
-  /** These messages were sent, while the application waits for acks. */
+  /** These messages were sent, while the application follows the steps of its messages. */
   | { readonly kind: 'sent'; readonly messages: readonly Message[] }
   /**
    * A message of this side has its outcome. An ack has a latency: the time since the message was

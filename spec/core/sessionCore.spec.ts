@@ -1,8 +1,9 @@
 import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
+import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec } from '../../lib/core/sessionTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, OPTIONS, serverSide, type Side } from './coreHarness.js';
+import { clientCore, clientSide, exchange, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
 
 describe('SessionCore', () => {
   it('delivers messages in order, and tells the sender that they are acked', () => {
@@ -275,6 +276,38 @@ describe('SessionCore', () => {
     expect(server.frames()).toEqual([]);
     exchange(client.send('a'), server);
     expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
+  });
+
+  it('obeys the wait of a batch that was not processed at the last ack', () => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    const arrive = (number: number, wait: number): unknown =>
+      server.receive(`["ackmsg",0,8,${wait},0,${number},1,[{"id":"${number}"}]]`, '["ping",0]').frames(true);
+    arrive(1, 1);
+    arrive(2, 250);
+    server.core.processed(1, server.core.incoming.progress, 1_000);
+    expect(server.core.incoming.ackAt).toBe(1_020);
+  });
+
+  it('skips a message that has expired while the other side had no room for its bytes', () => {
+    const [client, server] = [clientSide(), serverSide({ bytes: 500 })];
+    open(client, server);
+    client.core.send(message('a', { payload: 'x'.repeat(300) }));
+    const [first] = client.frames();
+    client.core.send(message('b', { payload: 'x'.repeat(300), ttl: 100 }));
+    expect(client.frames()).toEqual([]);
+    client.now = 200;
+    server.receive(first!);
+    client.receive(...server.frames());
+    expect(client.frames()).toEqual(['["skip",[2]]']);
+    expect(client.outcomes).toEqual(['a acked', 'b expired']);
+  });
+
+  it.each(['["msg",1,1,[]]', '["ack",0,8]', '["ping",0]'])('refuses a frame before the hello: %s', (frame) => {
+    const client = new Side(clientCore({}, new SessionStores({ hasOutbox: true, hasInbox: false, maxStored: 10 })));
+    client.core.opened(0);
+    expect(client.receive(frame).frames()).toEqual([]);
+    expect(client.closed).toBe(4400);
   });
 
   it('keeps at most 10,000 messages in flight, whatever the other side grants', () => {

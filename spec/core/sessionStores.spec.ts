@@ -224,6 +224,31 @@ describe('A session with an outbox', () => {
 });
 
 describe('A session with an inbox', () => {
+  it('sends what has no room yet after the bye of its server', () => {
+    const client = clientSide({ window: 1 });
+    const server = serverSide({}, new SessionStores({ hasOutbox: true, hasInbox: true, maxStored: 100 }));
+    server.core.restore({ key: 'pid' });
+    const settle = (): void => {
+      for (let round = 0; round < 20; round++) {
+        for (const { id } of server.effects.splice(0)) server.core.answered(id, 0);
+        client.receive(...server.frames());
+        server.receive(...client.frames());
+      }
+    };
+    client.core.opened(0);
+    server.core.accept(readHello(client.frames()[0]), 0);
+    settle();
+    const frames: Body[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) {
+      frames.push(...server.send(id).frames());
+      for (const effect of server.effects.splice(0)) server.core.answered(effect.id, 0);
+    }
+    server.core.leave(700);
+    client.receive(...frames);
+    settle();
+    expect([client.delivered, server.outcomes]).toEqual([['a', 'b', 'c', 'd'], ['a', 'b', 'c', 'd'].map((id) => `${id} acked`)]);
+  });
+
   it('acks what is committed, and tries effects alone that have failed together', () => {
     const client = clientSide();
     const server = serverSide({}, new SessionStores({ hasOutbox: false, hasInbox: true, maxStored: 100 }));
