@@ -10,8 +10,6 @@ import type { Body } from './storedTypes.js';
 export class BatchDecoder {
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
-  /** Whether an asynchronous codec decodes a batch. */
-  isBusy = false;
   #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
   #waiting: Body[] = NONE;
   #waitingSize = 0;
@@ -28,6 +26,10 @@ export class BatchDecoder {
     this.#outputs = outputs;
   }
 
+  /** Whether an asynchronous codec decodes a batch. */
+  get isBusy(): boolean {
+    return this.#decoding !== undefined;
+  }
   /** The number of frames that have arrived and are not read yet. */
   get unread(): number {
     return this.#decoding ? 1 + this.#waiting.length : 0;
@@ -35,7 +37,6 @@ export class BatchDecoder {
   /** The connection has ended. */
   detach(): void {
     this.#decoding = undefined;
-    this.isBusy = false;
     this.#waiting = NONE;
     this.#waitingSize = 0;
   }
@@ -54,7 +55,6 @@ export class BatchDecoder {
       error = reason;
     }
     if (!codec.isAsync) return this.#checked(codec, batch, messages, error);
-    this.isBusy = true;
     this.#decoding = { id: this.#outputs.decode(codec, body, first, count), codec, batch };
     return 'later';
   }
@@ -70,7 +70,6 @@ export class BatchDecoder {
     if (this.#decoding?.id !== id) return undefined;
     const { codec, batch } = this.#decoding;
     this.#decoding = undefined;
-    this.isBusy = false;
     return { batch, messages: this.#checked(codec, batch, messages, error) };
   }
 

@@ -257,7 +257,7 @@ export class Incoming {
     const delay = this.delay(now);
     const rejected = this.#rejected > 0 && this.mustCountRejections ? this.#rejected : 0;
     const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
-    return `["ack",${this.acked()},${this.#options.window}${rest}]`;
+    return `["ack",${this.ackSent()},${this.#options.window}${rest}]`;
   }
   /**
    * Returns how long the ack that is sent now was held back, in ms; 0 for a side that lets no ack
@@ -267,7 +267,7 @@ export class Incoming {
     return this.lazyAcks && this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
   }
   /** Records that an ack is sent. Returns its `done`. */
-  acked(): number {
+  ackSent(): number {
     this.isAckOwed = this.isAckDue = false;
     this.ackAt = this.#processedAt = Infinity;
     // The wait of a batch that is not processed yet still counts.

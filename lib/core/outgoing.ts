@@ -301,7 +301,7 @@ export class Outgoing {
   // ---- Frames to the other side
 
   /** Whether messages, or skips, wait to be sent. */
-  get isReady(): boolean {
+  get hasUnsent(): boolean {
     return (
       this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0
     );
@@ -309,7 +309,7 @@ export class Outgoing {
 
   /**
    * Returns the next batch, or a skip that goes before it; undefined if there is none, or no room
-   * for it (section 5, rule 6). The caller sends the batch, and calls {@link took}.
+   * for it (section 5, rule 6). The caller sends the batch, and calls {@link markSent}.
    */
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
@@ -345,7 +345,7 @@ export class Outgoing {
     if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.#last;
     return batch;
   }
-  took(batch: OutgoingBatch, now: number): void {
+  markSent(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
     const messages = this.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
@@ -401,7 +401,7 @@ export class Outgoing {
     const numbers = numbersFrom(start, batch, isGone);
     const last = numbers.at(-1);
     if (last === undefined) return false;
-    if (numbers.length === first + count - start) this.took(batch, now);
+    if (numbers.length === first + count - start) this.markSent(batch, now);
     else this.sent = Math.max(this.sent, last);
     this.#skips = [...skipFrames(numbers, this.maxFrame)];
     return true;
@@ -515,7 +515,7 @@ export class Outgoing {
     }
     if (settled > 0) this.#batches.splice(0, settled);
     this.#next = Math.max(0, this.#next - settled);
-    if (this.#rejections.byNumber) this.#rejections.acked(done);
+    if (this.#rejections.byNumber) this.#rejections.forget(done);
     this.acked = done;
     this.tail = Math.max(this.tail, done);
     this.isPaused = this.#hasRenumbered = false;

@@ -92,7 +92,7 @@ export class OutgoingStore implements OutgoingKeeper {
   /**
    * Whether the handshake is stored: its ticket, and the new numbers. Before that, nothing is sent.
    */
-  get isReady(): boolean {
+  get isHandshakeStored(): boolean {
     return !this.#mustReplace && this.#stored.ticket === this.#ticket;
   }
 

@@ -40,7 +40,7 @@ export class ReceivedRejections {
     if (count > this.count) throw new Violation(MISSING, 'rejections are missing');
   }
   /** Forgets the numbers that are acked. */
-  acked(done: number): void {
+  forget(done: number): void {
     if (this.byNumber) for (const number of this.byNumber.keys()) if (number <= done) this.byNumber.delete(number);
   }
 }

@@ -134,11 +134,11 @@ export abstract class SessionCore {
   }
   /** Whether an ack may be sent: it confirms a handshake, which must be stored. */
   get mayAck(): boolean {
-    return (this.phase === 'agreed' || this.phase === 'leaving') && this.stores?.isReady !== false;
+    return (this.phase === 'agreed' || this.phase === 'leaving') && this.stores?.isHandshakeStored !== false;
   }
   /** Whether {@link transmit} may return a frame, or ask for a write. */
-  get isReady(): boolean {
-    if (this.stores || this.phase === 'opened' || (this.#mayTravel && this.outgoing.isReady)) return true;
+  get mayTransmit(): boolean {
+    if (this.stores || this.phase === 'opened' || (this.#mayTravel && this.outgoing.hasUnsent)) return true;
     return this.incoming.isAckDue || this.authFrame !== undefined || this.keepalive.isPingDue || this.byeAfter !== undefined;
   }
   /** Returns the hello of a client, or the welcome of a server. */
@@ -158,13 +158,13 @@ export abstract class SessionCore {
       const frame = this.#rejectFrame() ?? (incoming.mustCountRejections ? incoming.ackFrame(now) : undefined);
       if (frame !== undefined) return frame;
     }
-    outgoing.took(batch, now);
+    outgoing.markSent(batch, now);
     const { first, count, body = '' } = batch;
     const wait = outgoing.waitOf(batch);
     const carries = incoming.lazyAcks && !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
     if (!carries) return frames.batchFrame(first, count, body);
     const delay = incoming.delay(now);
-    return frames.ackBatchFrame(first, count, body, incoming.acked(), this.options.window, wait, delay);
+    return frames.ackBatchFrame(first, count, body, incoming.ackSent(), this.options.window, wait, delay);
   }
   /**
    * A server says that it stops; messages that have no room yet still follow. A client answers when

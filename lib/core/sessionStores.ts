@@ -173,11 +173,11 @@ export class SessionStores {
     const isStored = this.#records.size === 0;
     this.inbox?.commit();
     this.outbox?.prepare(date, isConnected && isStored);
-    return this.isReady;
+    return this.isHandshakeStored;
   }
   /** Whether the handshake is stored: before that, no frame may be sent. */
-  get isReady(): boolean {
-    return this.#isRestored && !this.#restoring && this.#records.size === 0 && this.outbox?.isReady !== false;
+  get isHandshakeStored(): boolean {
+    return this.#isRestored && !this.#restoring && this.#records.size === 0 && this.outbox?.isHandshakeStored !== false;
   }
   /**
    * A client has a new session. A ticket whose progress is not stored would say that nothing was

@@ -170,7 +170,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     core.receive(frame, now);
     const { outputs } = core;
     if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
-    if (!this.isScheduled && (core.isReady || core.timeout < this.wakesAt)) this.schedule();
+    if (!this.isScheduled && (core.mayTransmit || core.timeout < this.wakesAt)) this.schedule();
   }
   /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
   close(): boolean {

@@ -22,7 +22,7 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
     () =>
       replaced(
         Incoming.prototype,
-        'acked',
+        'ackSent',
         (original) =>
           function (this: Incoming) {
             original.call(this);
