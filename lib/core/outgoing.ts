@@ -108,6 +108,10 @@ export class Outgoing {
   get queued(): number {
     return this.#queue?.size ?? 0;
   }
+  /** Whether messages, or gaps of them, have no number yet. */
+  get wantsNumbers(): boolean {
+    return this.#gone > 0 || this.queued > 0;
+  }
   /**
    * The number of messages that are not sent over this connection, and have a number or want one.
    */
@@ -292,9 +296,7 @@ export class Outgoing {
 
   /** Whether messages, or skips, wait to be sent. */
   get isReady(): boolean {
-    return (
-      this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0
-    );
+    return this.unnumbered !== undefined || this.#next < this.#batches.length || this.#skips.length > 0 || this.wantsNumbers;
   }
 
   /**
@@ -304,7 +306,7 @@ export class Outgoing {
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
-      if (this.#next >= this.#batches.length && this.#gone === 0 && (this.#queue === undefined || this.#queue.size === 0)) return undefined;
+      if (this.#next >= this.#batches.length && !this.wantsNumbers) return undefined;
       const batch = this.sendable(date);
       if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
@@ -342,7 +344,7 @@ export class Outgoing {
    */
   fill(most: number, date: number): OutgoingBatch | undefined {
     const free = Math.min(this.maxBatch, most);
-    while (free > 0 && (this.#gone > 0 || this.queued > 0)) {
+    while (free > 0 && this.wantsNumbers) {
       const first = this.#last + 1;
       if (this.#gone > 0) {
         const count = Math.min(free, this.#gone);
@@ -403,7 +405,10 @@ export class Outgoing {
   /** Gives up the messages of a batch that have expired. Returns their numbers. */
   expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
     if (this.#checkedUpTo >= first) return NONE;
-    return messages.flatMap((message, index) => (first + index > this.acked && this.expire(message, date) ? first + index : NONE));
+    let expired: number[] = NONE;
+    for (const [index, message] of messages.entries())
+      if (message.ttl !== undefined && first + index > this.acked && this.expire(message, date)) expired = pushed(expired, first + index);
+    return expired;
   }
 
   /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
