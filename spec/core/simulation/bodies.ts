@@ -51,7 +51,7 @@ export class SimulatedBodies {
       },
       decode: (body) => {
         const messages = this.decode(body);
-        if (isPoisoned && messages.some(({ type }) => type === 'poison')) throw new Error('a message cannot be decoded');
+        if (isPoisoned) for (const { type } of messages) if (type === 'poison') throw new Error('a message cannot be decoded');
         return messages;
       },
     };

@@ -32,8 +32,6 @@ export class CoreHost {
   readonly ids: string[] = [];
   /** A host whose process has ended does nothing more. */
   isDead = false;
-  readonly #run: Run;
-  readonly #handlers: HostHandlers;
   #wakesAt = Infinity;
   #isFrozen = false;
   /** The inputs of a frozen process. */
@@ -45,18 +43,16 @@ export class CoreHost {
   #checks: (() => void)[] = [];
 
   constructor(
-    run: Run,
+    private readonly simulation: Run,
     options: SessionOptions,
     isWatched: boolean,
-    handlers: HostHandlers,
+    private readonly handlers: HostHandlers,
     identity?: ClientIdentity,
     stores?: SessionStores,
   ) {
     this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
     this.core = this.server ?? new ClientCore(options, identity!, stores);
     this.core.outgoing.isWatched = isWatched;
-    this.#run = run;
-    this.#handlers = handlers;
   }
 
   /** Runs an input, and then the loop. */
@@ -66,7 +62,7 @@ export class CoreHost {
       this.#waiting.push(input);
       return;
     }
-    input(this.core, this.#run.clock.now);
+    input(this.core, this.simulation.clock.now);
     this.#loop();
   }
   /** Whether all messages of this side, and those that have arrived, are finished. */
@@ -84,7 +80,7 @@ export class CoreHost {
   freeze(ms: number): void {
     if (this.#isFrozen) return;
     this.#isFrozen = true;
-    this.#run.clock.after(ms, () => {
+    this.simulation.clock.after(ms, () => {
       this.#isFrozen = false;
       for (const input of this.#waiting.splice(0)) this.run(input);
     });
@@ -96,7 +92,7 @@ export class CoreHost {
    */
   answered(id: number, fault: StoreFault | undefined, check: (() => void) | undefined): void {
     if (this.#isWriting) {
-      this.core.answered(id, this.#run.clock.now, fault);
+      this.core.answered(id, this.simulation.clock.now, fault);
       if (check) this.#checks.push(check);
       this.#hasAnswers = true;
       return;
@@ -110,7 +106,7 @@ export class CoreHost {
   #loop(): void {
     const { core } = this;
     const { outputs } = core;
-    const { now } = this.#run.clock;
+    const { now } = this.simulation.clock;
     do {
       while (outputs.events.length > 0) this.#handle(outputs.takeEvent()!);
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
@@ -124,20 +120,20 @@ export class CoreHost {
   #handle(event: SessionEvent): void {
     if (event.kind === 'close') {
       this.send = undefined;
-      this.#handlers.close(event.code, event.reason);
-    } else this.#handlers.handle(event);
+      this.handlers.close(event.code, event.reason);
+    } else this.handlers.handle(event);
   }
   #perform(effect: SessionEffect): void {
     if (effect.kind === 'outbox' || effect.kind === 'inbox') {
       this.#isWriting = true;
-      this.#handlers.write?.(effect);
+      this.handlers.write?.(effect);
       this.#isWriting = false;
-    } else this.#run.clock.after(this.#run.chance.whole(0, 40), () => this.run((core, now) => answerOf(core, effect, now)));
+    } else this.simulation.clock.after(this.simulation.chance.whole(0, 40), () => this.run((core, now) => answerOf(core, effect, now)));
   }
   #arm(at: number): void {
     if (at === Infinity || at >= this.#wakesAt) return;
     this.#wakesAt = at;
-    const { clock } = this.#run;
+    const { clock } = this.simulation;
     clock.after(Math.max(0, at - clock.now), () => {
       if (this.#wakesAt !== at) return;
       this.#wakesAt = Infinity;

@@ -28,14 +28,15 @@ export class Run {
   readonly bodies = new SimulatedBodies();
   readonly chance: Chance;
   readonly counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, outcomes: new Map() };
-  /** Undefined if nothing is traced: callers check it before they make a line. */
-  readonly trace: Trace | undefined;
   /** Whether all faults have stopped. */
   isCalm = false;
 
-  constructor(seed: number, trace: Trace | undefined) {
+  /** @param trace Undefined if nothing is traced: callers check it before they make a line. */
+  constructor(
+    seed: number,
+    readonly trace: Trace | undefined,
+  ) {
     this.chance = createChance(seed);
-    this.trace = trace;
   }
 
   /** Acts again and again, until the faults stop: once in the interval on average, or never if it is 0. */
@@ -47,28 +48,34 @@ export class Run {
       this.every(interval, act);
     });
   }
-  /** The options of a session, besides those that differ between the simulations. */
+  /** @param own The options that differ between the simulations. */
   options(
     side: Side,
     plan: Pick<SessionOptions, 'window' | 'bytes'> & { readonly ackDelay: number; readonly levels: readonly Delivery[] },
-  ) {
+    own: Pick<SessionOptions, 'codecs' | 'maxFrame' | 'maxQueued' | 'overflow'>,
+  ): SessionOptions {
     const { window, bytes, ackDelay, levels } = plan;
+    const { codecs, maxFrame, maxQueued, overflow } = own;
     return {
       id: side === 'c' ? 'client' : 'server',
       delivery: levels[0]!,
+      codecs,
       window,
       bytes,
+      maxFrame,
+      maxQueued,
+      overflow,
       maxBadFrames: 3,
       pingInterval: 2_000,
       handshakeTimeout: 1_500,
       ackDelayOf: () => ackDelay,
-      secret: (length: number) => String(this.chance.whole(1e14, 9e14)).padEnd(length, '-'),
+      secret: (length) => String(this.chance.whole(1e14, 9e14)).padEnd(length, '-'),
     };
   }
   message(id: string, type: string, delivery: Delivery, priority: 0 | 1 | 2 | 3, ttl: number): Message {
     const { chance, clock } = this;
     const payload = PAYLOAD.slice(chance.whole(0, PAYLOAD.length));
-    const message = { id, type, timestamp: clock.now, version: '1.0', source: '', payload, delivery, priority };
+    const message: Message = { id, type, timestamp: clock.now, version: '1.0', source: '', payload, delivery, priority };
     return chance.hit(ttl) ? { ...message, ttl: chance.whole(0, 1_000) } : message;
   }
   /** Decides whether the application rejects a message. */

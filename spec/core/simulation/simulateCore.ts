@@ -100,7 +100,7 @@ class World {
     // A server that starts again may have other limits.
     const maxFrame = side === 's' && chance.hit(0.3) ? 400 : plan.maxFrame;
     const codecs = [bodies.codec(plan.isAsync, chance.hit(0.2) ? 4 : 256, side === 's')];
-    return { ...this.#run.options(side, plan), codecs, maxFrame, maxQueued: plan.maxQueued, overflow: plan.overflow };
+    return this.#run.options(side, plan, { codecs, maxFrame, maxQueued: plan.maxQueued, overflow: plan.overflow });
   }
   #hostOf(side: Side, identity?: ClientIdentity): CoreHost {
     const handle = (event: SessionEvent): void => this.#handle(side, event, host);

@@ -13,16 +13,13 @@ type EventOf<Kind> = Extract<SessionEvent, { readonly kind: Kind }>;
 export class StoreApplications implements EventHandler {
   /** The messages of each side that no process has. */
   readonly #unsent: Readonly<Record<Side, Message[]>> = { c: [], s: [] };
-  readonly #run: StoreRun;
-  readonly #processesOf: (side: Side) => readonly StoreProcess[];
-  readonly #onStopped: (process: StoreProcess) => void;
 
   /** @param onStopped Called when a session has ended because of its store. */
-  constructor(run: StoreRun, processesOf: (side: Side) => readonly StoreProcess[], onStopped: (process: StoreProcess) => void) {
-    this.#run = run;
-    this.#processesOf = processesOf;
-    this.#onStopped = onStopped;
-  }
+  constructor(
+    private readonly run: StoreRun,
+    private readonly processesOf: (side: Side) => readonly StoreProcess[],
+    private readonly onStopped: (process: StoreProcess) => void,
+  ) {}
   get isServerWaiting(): boolean {
     return this.#unsent.s.length > 0;
   }
@@ -30,24 +27,24 @@ export class StoreApplications implements EventHandler {
   // ---- Messages of this side
 
   sendAll(): void {
-    const { rate, burst } = this.#run.plan;
-    for (const side of ['c', 's'] as const) this.#run.every(Math.ceil((2_000 * burst) / rate) / 2, () => this.#send(side));
+    const { rate, burst } = this.run.plan;
+    for (const side of ['c', 's'] as const) this.run.every(Math.ceil((2_000 * burst) / rate) / 2, () => this.#send(side));
   }
   #send(side: Side): void {
-    const { chance, plan } = this.#run;
+    const { chance, plan } = this.run;
     const messages: Message[] = [];
     for (let left = chance.whole(1, plan.burst); left > 0; left--) messages.push(this.#message(side));
-    const processes = this.#processesOf(side).filter(({ host }) => host.core.phase !== 'over');
+    const processes = this.processesOf(side).filter(({ host }) => host.core.phase !== 'over');
     if (processes.length > 0) this.#give(chance.pick(processes).host, messages);
     else this.#unsent[side].push(...messages);
   }
   #message(side: Side): Message {
-    const { chance, counts, oracle, plan } = this.#run;
+    const { chance, counts, oracle, plan } = this.run;
     const index = counts.messages++;
     const id = `${side}${index}`;
     const level = chance.pick(plan.levels);
     oracle.sent(id, index, level);
-    return this.#run.message(id, chance.hit(plan.bad) ? 'bad' : 'item', level, 1, plan.ttl);
+    return this.run.message(id, chance.hit(plan.bad) ? 'bad' : 'item', level, 1, plan.ttl);
   }
   /** Gives a new process the messages that waited for one. */
   began({ side, host }: StoreProcess): void {
@@ -55,10 +52,10 @@ export class StoreApplications implements EventHandler {
   }
   #give(host: CoreHost, messages: readonly Message[]): void {
     for (const { id } of messages) host.ids.push(id);
-    if (this.#run.trace) this.#run.log(`${host.core.phase}: is given ${messages.map(({ id }) => id).join(' ')}`);
+    if (this.run.trace) this.run.log(`${host.core.phase}: is given ${messages.map(({ id }) => id).join(' ')}`);
     host.run((core) => {
       for (const message of messages)
-        if (core.phase === 'over') this.#run.oracle.lost(message.id);
+        if (core.phase === 'over') this.run.oracle.lost(message.id);
         else core.send(message);
     });
   }
@@ -66,11 +63,11 @@ export class StoreApplications implements EventHandler {
   // ---- Events
 
   handle(event: SessionEvent, process: StoreProcess): void {
-    const { clock, chance, oracle } = this.#run;
+    const { clock, chance, oracle } = this.run;
     if (event.kind === 'message') this.#receive(event, process);
     else if (event.kind === 'outcome') {
-      if (this.#run.trace) this.#run.log(`${process.name}: ${event.message.id} ${event.outcome}`);
-      this.#run.countOutcome(event.outcome);
+      if (this.run.trace) this.run.log(`${process.name}: ${event.message.id} ${event.outcome}`);
+      this.run.countOutcome(event.outcome);
       oracle.ended(event.message.id, event.outcome, process.host);
     } else if (event.kind === 'effect-failed') {
       const { number, progress } = event;
@@ -78,15 +75,15 @@ export class StoreApplications implements EventHandler {
       const effect: Effect = { id: (event.effect as Effect).id, rejectedAs: undefined };
       clock.after(chance.whole(1, 50), () => process.host.run((core, now) => core.processed(number, progress, now, undefined, effect)));
     } else if (event.kind === 'store-failed') {
-      if (this.#run.trace) this.#run.log(`${process.name}: the ${event.store} has ${event.fault}`);
-      this.#onStopped(process);
+      if (this.run.trace) this.run.log(`${process.name}: the ${event.store} has ${event.fault}`);
+      this.onStopped(process);
     }
   }
   #receive({ message: { id }, number, progress }: EventOf<'message'>, { name, host, inbox }: StoreProcess): void {
-    const { clock, chance, oracle, plan } = this.#run;
-    if (this.#run.trace) this.#run.log(`${name}: receives ${id} (${number})`);
+    const { clock, chance, oracle, plan } = this.run;
+    if (this.run.trace) this.run.log(`${name}: receives ${id} (${number})`);
     oracle.delivered(id, progress);
-    const rejection = this.#run.rejection(plan.rejects);
+    const rejection = this.run.rejection(plan.rejects);
     const effect: Effect = { id, rejectedAs: rejection?.kind };
     const process = (core: SessionCore): void => {
       if (!inbox) oracle.processed(effect);

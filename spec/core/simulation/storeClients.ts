@@ -8,22 +8,20 @@ import { OutboxData, SimulatedInbox, SimulatedOutbox, type InboxData } from './s
 /** The processes of the client: each is an owner of its stores, or was one. */
 export class StoreClients {
   readonly all: ClientProcess[] = [];
-  readonly #run: StoreRun;
-  readonly #applications: StoreApplications;
-  readonly #connect: (client: ClientProcess) => void;
   readonly #outbox: OutboxData;
   readonly #inbox: InboxData = new Map();
 
-  constructor(run: StoreRun, applications: StoreApplications, connect: (client: ClientProcess) => void) {
-    this.#run = run;
-    this.#applications = applications;
-    this.#connect = connect;
+  constructor(
+    private readonly run: StoreRun,
+    private readonly applications: StoreApplications,
+    private readonly connect: (client: ClientProcess) => void,
+  ) {
     this.#outbox = new OutboxData(run.bodies);
   }
 
   /** Starts a new owner of the outbox. Without an outbox, the former client is gone. */
   start(): void {
-    const run = this.#run;
+    const run = this.run;
     const name = `c${++run.owners}`;
     if (run.trace) run.log(`${name} starts`);
     const outbox = run.plan.clientOutbox ? new SimulatedOutbox(run, this.#outbox) : undefined;
@@ -34,15 +32,15 @@ export class StoreClients {
     identity.ticket = contents?.ticket;
     const key = identity.ticket?.sid;
     const row = key === undefined ? undefined : inbox?.claim(key, (found) => (found?.epoch ?? 0) <= epoch);
-    const client = new ClientProcess(run, this.#applications, name, identity, outbox, inbox, this.#connect);
+    const client = new ClientProcess(run, this.applications, name, identity, outbox, inbox, this.connect);
     this.all.push(client);
     client.begin({ key: key ?? '', outbox: contents, cursor: row?.cursor });
-    this.#applications.began(client);
+    this.applications.began(client);
     client.reconnect();
   }
   /** One process ends, and another one starts if none is left that can go on. */
   crash(): void {
-    const [client] = this.all.splice(this.#run.chance.whole(0, this.all.length - 1), 1);
+    const [client] = this.all.splice(this.run.chance.whole(0, this.all.length - 1), 1);
     client?.crash(this.all.length === 0);
     client?.cut();
     // An earlier owner cannot go on.
@@ -50,7 +48,7 @@ export class StoreClients {
   }
   /** The session of a client has ended because of its stores. */
   stopped(client: StoreProcess): void {
-    const { clock, chance } = this.#run;
+    const { clock, chance } = this.run;
     const index = this.all.findIndex((one) => one === client);
     if (index >= 0) this.all.splice(index, 1)[0]?.cut();
     if (this.all.length === 0) clock.after(chance.whole(1, 200), () => this.all.length === 0 && this.start());
@@ -66,7 +64,6 @@ export class ClientProcess extends StoreProcess {
   /** The session of the server that has answered last. */
   peer: CoreHost | undefined;
   #isWaiting = false;
-  readonly #connect: (client: ClientProcess) => void;
 
   constructor(
     run: StoreRun,
@@ -75,10 +72,9 @@ export class ClientProcess extends StoreProcess {
     identity: ClientIdentity,
     outbox: SimulatedOutbox | undefined,
     inbox: SimulatedInbox | undefined,
-    connect: (client: ClientProcess) => void,
+    private readonly connect: (client: ClientProcess) => void,
   ) {
     super(run, events, 'c', name, identity.pid, outbox, inbox, identity);
-    this.#connect = connect;
   }
   cut(): void {
     this.link?.cut();
@@ -91,7 +87,7 @@ export class ClientProcess extends StoreProcess {
     this.run.clock.after(this.run.chance.whole(0, 500), () => {
       this.#isWaiting = false;
       if (this.host.isFrozen) this.reconnect();
-      else if (!this.host.isDead && this.host.core.phase !== 'over') this.#connect(this);
+      else if (!this.host.isDead && this.host.core.phase !== 'over') this.connect(this);
     });
   }
   protected closed(): void {

@@ -30,13 +30,11 @@ export class StoreOracle {
   readonly #messages = new Map<string, Tracked>();
   /** The index of the last exactly-once message that was delivered in a numbering. */
   readonly #lastIn = new Map<object, number>();
-  readonly #hasServerInbox: boolean;
-  readonly #hasClientInbox: boolean;
 
-  constructor(hasServerInbox: boolean, hasClientInbox: boolean) {
-    this.#hasServerInbox = hasServerInbox;
-    this.#hasClientInbox = hasClientInbox;
-  }
+  constructor(
+    private readonly hasServerInbox: boolean,
+    private readonly hasClientInbox: boolean,
+  ) {}
   #of(id: string): Tracked {
     return this.#messages.get(id)!;
   }
@@ -46,7 +44,7 @@ export class StoreOracle {
       id,
       index,
       level,
-      hasInbox: id.startsWith('c') ? this.#hasServerInbox : this.#hasClientInbox,
+      hasInbox: id.startsWith('c') ? this.hasServerInbox : this.hasClientInbox,
       outcome: undefined,
       delivered: 0,
       processed: 0,

@@ -40,13 +40,9 @@ export abstract class StoreProcess implements HostHandlers {
   }
   #options(): SessionOptions {
     const { plan, chance, bodies } = this.run;
-    return {
-      ...this.run.options(this.side, plan),
-      codecs: [bodies.codec(plan.isAsync, plan.limits && chance.hit(0.5) ? 3 : 256)],
-      maxFrame: plan.limits && chance.hit(0.5) ? 500 : plan.maxFrame,
-      maxQueued: 10_000,
-      overflow: 'drop-lowest',
-    };
+    const codecs = [bodies.codec(plan.isAsync, plan.limits && chance.hit(0.5) ? 3 : 256)];
+    const maxFrame = plan.limits && chance.hit(0.5) ? 500 : plan.maxFrame;
+    return this.run.options(this.side, plan, { codecs, maxFrame, maxQueued: 10_000, overflow: 'drop-lowest' });
   }
 
   /** Begins with the stored state, if there are stores. */

@@ -28,18 +28,16 @@ class ServerSession extends StoreProcess {
 
 /** The server processes, which share their stores. */
 export class StoreServers {
-  readonly #run: StoreRun;
-  readonly #applications: StoreApplications;
-  readonly #clients: StoreClients;
   readonly #servers: ServerProcess[] = [];
   /** The outboxes, by the names of the clients' outboxes. */
   readonly #outboxes = new Map<string, OutboxData>();
   readonly #inbox: InboxData = new Map();
 
-  constructor(run: StoreRun, applications: StoreApplications, clients: StoreClients) {
-    this.#run = run;
-    this.#applications = applications;
-    this.#clients = clients;
+  constructor(
+    private readonly run: StoreRun,
+    private readonly applications: StoreApplications,
+    private readonly clients: StoreClients,
+  ) {
     for (let index = 0; index < run.plan.servers; index++) this.#servers.push({ session: undefined, run: 0 });
   }
   get sessions(): readonly ServerSession[] {
@@ -51,22 +49,22 @@ export class StoreServers {
   // ---- Processes
 
   crash(): void {
-    const server = this.#run.chance.pick(this.#servers);
+    const server = this.run.chance.pick(this.#servers);
     const { session } = server;
     server.run++;
     server.session = undefined;
-    session?.crash(this.#clients.all.length === 0);
-    this.#clients.cut(() => true);
+    session?.crash(this.clients.all.length === 0);
+    this.clients.cut(() => true);
   }
   /** A session has ended because of its stores. */
   stopped(session: StoreProcess): void {
     for (const server of this.#servers) if (server.session === session) server.session = undefined;
-    this.#clients.cut(({ peer }) => peer === session.host);
+    this.clients.cut(({ peer }) => peer === session.host);
   }
   /** Ends the sessions whose clients do not return, from time to time. */
   endDetached(): void {
     for (const server of this.#servers) if (server.session && !server.session.host.send) this.#end(server);
-    this.#run.clock.after(10_000, () => this.endDetached());
+    this.run.clock.after(10_000, () => this.endDetached());
   }
   #end(server: ServerProcess): void {
     server.session?.host.run((core) => core.end());
@@ -74,14 +72,14 @@ export class StoreServers {
   }
   /** A client without an outbox that has not returned never asks for its messages: they are lost. */
   loseOthers(pid: string | undefined): void {
-    for (const [key, data] of this.#outboxes) if (key !== pid) for (const id of data.ids) this.#run.oracle.lost(id);
+    for (const [key, data] of this.#outboxes) if (key !== pid) for (const id of data.ids) this.run.oracle.lost(id);
   }
 
   // ---- Connections
 
   /** Connects a client to one of the processes. */
   connect(client: ClientProcess): void {
-    const run = this.#run;
+    const run = this.run;
     const server = run.chance.pick(this.#servers);
     const { run: serverRun } = server;
     let session: CoreHost | undefined;
@@ -134,13 +132,13 @@ export class StoreServers {
   /** The connection of a client has ended. */
   #ended(client: ClientProcess, code: number): void {
     const { host, outbox, name } = client;
-    if (this.#run.trace) this.#run.log(`${name}: the connection has ended with ${code}`);
+    if (this.run.trace) this.run.log(`${name}: the connection has ended with ${code}`);
     host.send = undefined;
     host.run((core) => core.closed());
     // The outbox has a later owner.
     if (code === 4409 && outbox) {
       host.run((core) => core.end());
-      this.#clients.stopped(client);
+      this.clients.stopped(client);
     } else client.reconnect();
   }
 
@@ -164,7 +162,7 @@ export class StoreServers {
   }
   /** Returns the session of a server process for a client, or the code of a refusal. */
   #sessionFor(server: ServerProcess, hello: ReceivedHello, link: SimulatedLink): ServerSession | number {
-    const { serverInbox } = this.#run.plan;
+    const { serverInbox } = this.run.plan;
     const { session } = server;
     const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.server!.record, hello) : undefined;
     // An earlier hello must not end the session of a later one, also if nothing of that is stored.
@@ -176,9 +174,9 @@ export class StoreServers {
     return this.#begin(hello, link);
   }
   #refuse(hello: ReceivedHello, link: SimulatedLink, code: number): void {
-    const run = this.#run;
+    const run = this.run;
     if (run.trace) run.log(`s: refuses the hello ${hello.epoch}/${hello.n} with ${code}`);
-    const { all } = this.#clients;
+    const { all } = this.clients;
     const hasOthers = all.length > 1 && all.some(({ host }) => host.core.phase !== 'over');
     // An outbox that has lost its ticket is refused.
     if (code === WRONG_TOKEN && run.plan.rollBack > 0) run.isRefused = true;
@@ -187,7 +185,7 @@ export class StoreServers {
   }
   /** Claims a client, and restores its session. Returns the code of a refusal. */
   #begin(hello: ReceivedHello, link: SimulatedLink): ServerSession | number {
-    const run = this.#run;
+    const run = this.run;
     const { pid, epoch } = hello;
     const name = `s${++run.owners}`;
     const inbox = run.plan.serverInbox ? new SimulatedInbox(run, this.#inbox, name, epoch) : undefined;
@@ -200,14 +198,14 @@ export class StoreServers {
     const outbox = run.plan.serverOutbox ? new SimulatedOutbox(run, this.#outboxFor(pid)) : undefined;
     const contents = outbox?.open(hello);
     if (outbox && !contents) return 1013;
-    const session = new ServerSession(run, this.#applications, 's', name, pid, outbox, inbox);
+    const session = new ServerSession(run, this.applications, 's', name, pid, outbox, inbox);
     session.link = link;
     session.begin({ key: pid, outbox: contents, cursor: row?.cursor, record: row?.record });
-    this.#applications.began(session);
+    this.applications.began(session);
     return session;
   }
   #outboxFor(pid: string): OutboxData {
-    const data = this.#outboxes.get(pid) ?? new OutboxData(this.#run.bodies);
+    const data = this.#outboxes.get(pid) ?? new OutboxData(this.run.bodies);
     this.#outboxes.set(pid, data);
     return data;
   }

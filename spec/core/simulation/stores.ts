@@ -21,13 +21,10 @@ export class OutboxData {
   batches: readonly StoredBatch[] = [];
   owner: object | undefined;
   hello = { epoch: 0, n: 0 };
-  readonly #bodies: SimulatedBodies;
   /** Earlier contents, the latest last. */
   readonly #history: { readonly head: OutboxHead; readonly batches: readonly StoredBatch[] }[] = [];
 
-  constructor(bodies: SimulatedBodies) {
-    this.#bodies = bodies;
-  }
+  constructor(private readonly bodies: SimulatedBodies) {}
 
   /** The messages that have no outcome. */
   get ids(): readonly string[] {
@@ -39,7 +36,7 @@ export class OutboxData {
     const ids: string[] = [];
     for (const { first, body } of this.batches) {
       if (first > last) break;
-      const all = this.#bodies.idsIn(body);
+      const all = this.bodies.idsIn(body);
       for (let index = 0; index < all.length; index++) if (isChosen(first + index)) ids.push(all[index]!);
     }
     return ids;
@@ -81,11 +78,11 @@ export class OutboxData {
 
 /** An outbox for one owner. */
 export class SimulatedOutbox extends WriteQueue<OutboxWrite> {
-  readonly data: OutboxData;
-
-  constructor(run: StoreRun, data: OutboxData) {
+  constructor(
+    run: StoreRun,
+    readonly data: OutboxData,
+  ) {
     super(run);
-    this.data = data;
   }
   /** @param hello At a server: an earlier hello does not become the owner. */
   open(hello?: { readonly epoch: number; readonly n: number }): OutboxContents | undefined {
@@ -118,28 +115,26 @@ export type InboxData = Map<string, Row>;
 
 /** An inbox for one owner. */
 export class SimulatedInbox extends WriteQueue<InboxWrite> {
-  readonly #rows: InboxData;
-  readonly #owner: string;
-  readonly #epoch: number;
-
-  constructor(run: StoreRun, rows: InboxData, owner: string, epoch: number) {
+  constructor(
+    run: StoreRun,
+    private readonly rows: InboxData,
+    private readonly owner: string,
+    private readonly epoch: number,
+  ) {
     super(run);
-    this.#rows = rows;
-    this.#owner = owner;
-    this.#epoch = epoch;
   }
   /** Reads a row, and becomes its owner if `decide` returns true. */
   claim(key: string, decide: (row: Row | undefined) => boolean): Row | undefined {
-    const row = this.#rows.get(key);
-    if (row && decide(row)) this.#rows.set(key, { ...row, owner: this.#owner, epoch: this.#epoch });
+    const row = this.rows.get(key);
+    if (row && decide(row)) this.rows.set(key, { ...row, owner: this.owner, epoch: this.epoch });
     return row;
   }
   protected apply({ key, cursor, record, effects }: InboxWrite): StoreFault | readonly string[] {
     const { chance, oracle, plan } = this.run;
-    const row = this.#rows.get(key);
-    if (row && row.owner !== this.#owner) return 'fenced';
+    const row = this.rows.get(key);
+    if (row && row.owner !== this.owner) return 'fenced';
     if (effects.length > 0 && chance.hit(plan.storeFaults.quota)) return 'effect';
-    this.#rows.set(key, { owner: this.#owner, epoch: this.#epoch, cursor: cursor ?? row?.cursor, record: record ?? row?.record });
+    this.rows.set(key, { owner: this.owner, epoch: this.epoch, cursor: cursor ?? row?.cursor, record: record ?? row?.record });
     for (const effect of effects) oracle.committed(effect as Effect);
     return NONE;
   }

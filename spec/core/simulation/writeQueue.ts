@@ -13,16 +13,13 @@ export type StoreAnswer = (id: number, fault: StoreFault | undefined, removed: r
 
 /** Applies the writes of one owner in order, and answers them later. */
 export abstract class WriteQueue<Write> {
-  protected readonly run: StoreRun;
   onAnswer: StoreAnswer | undefined;
   readonly #waiting: Waiting<Write>[] = [];
   #isBusy = false;
   #isDead = false;
   #hasFailed = false;
 
-  constructor(run: StoreRun) {
-    this.run = run;
-  }
+  constructor(protected readonly run: StoreRun) {}
   /** Stores a write. Returns its fault, or the messages that it has removed. */
   protected abstract apply(write: Write): StoreFault | readonly string[];
 
