@@ -70,7 +70,7 @@ export interface ArrivedBatch {
 
 const TEXT_BATCH =
   /^\["(?:ackmsg",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15}),(0|[1-9]\d{0,2}),(0|[1-9]\d{0,4}),|msg",)(0|[1-9]\d{0,15}),(0|[1-9]\d{0,4}),/;
-const TEXT_ACK = /^\["ack",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15})(?:,(0|[1-9]\d{0,4}))?\]$/;
+const TEXT_ACK = /^\["ack",(0|[1-9]\d{0,15}),(0|[1-9]\d{0,15})(?:,(0|[1-9]\d{0,4})(?:,(0|[1-9]\d{0,14}))?)?\]$/;
 const BATCH_KIND = 1;
 const ACK_BATCH_KIND = 2;
 const BATCH_HEADER = 11;
@@ -162,8 +162,13 @@ export interface ArrivedAck {
 export function readTextAck(frame: string): ArrivedAck | undefined {
   const ack = TEXT_ACK.exec(frame);
   if (!ack) return undefined;
-  const [, done, credit, delay] = ack;
-  return { done: wholeNumber(Number(done)), credit: wholeNumber(Number(credit)), delay: ackDelay(Number(delay ?? 0)), rejections: 0 };
+  const [, done, credit, delay = 0, rejections = 0] = ack;
+  return {
+    done: wholeNumber(Number(done)),
+    credit: wholeNumber(Number(credit)),
+    delay: ackDelay(Number(delay)),
+    rejections: Number(rejections),
+  };
 }
 
 /** Parses a frame that is neither a batch nor an ack in its usual form. */

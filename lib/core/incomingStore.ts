@@ -57,9 +57,12 @@ export class IncomingStore {
     this.#alone = Math.max(0, this.#alone - 1);
     const next = new Progress(progress.cursor);
     if (this.#delayed.length > 0) this.#delayed = this.#delayed.filter(isDelayed);
-    const delayed = this.#delayed.filter((message) => message.progress === progress);
-    for (const { number, rejection } of [...delayed, ...group]) if (number > 0) next.add(number, rejection);
-    const effects = group.flatMap(({ effect }) => (effect === undefined ? NONE : [effect]));
+    for (const message of this.#delayed) if (message.progress === progress) next.add(message.number, message.rejection);
+    const effects: unknown[] = [];
+    for (const { number, rejection, effect } of group) {
+      if (number > 0) next.add(number, rejection);
+      if (effect !== undefined) effects.push(effect);
+    }
     this.#commit = { id: this.#outputs.writeInbox({ key: progress.key, cursor: next.cursor, effects }), group };
   }
   /**

@@ -85,7 +85,7 @@ export class Outgoing {
   /** The numbers up to this one were assigned by an earlier owner, who may have sent them. */
   #restoredLast = 0;
   /** Whether `acked` is the `rx` of a discontinuity, and no ack has come since. */
-  #hasRenumbered = false;
+  hasRenumbered = false;
   /** All messages without an outcome, by id. */
   #pending: Map<string, Message> | undefined;
   #queue: MessageQueue | undefined;
@@ -117,6 +117,10 @@ export class Outgoing {
   get queued(): number {
     return this.#queue?.size ?? 0;
   }
+  /** Whether messages, or gaps of them, have no number yet. */
+  get wantsNumbers(): boolean {
+    return this.#gone > 0 || this.queued > 0;
+  }
   /**
    * The number of messages that are not sent over this connection, and have a number or want one.
    */
@@ -138,10 +142,6 @@ export class Outgoing {
   /** All batches that are not acked, in order. */
   get batches(): readonly OutgoingBatch[] {
     return this.#batches;
-  }
-  /** Whether an ack must come because of a discontinuity. */
-  get isPausedByNumbers(): boolean {
-    return this.#hasRenumbered;
   }
   /** The first batch that was sent over this connection, and was not accepted before. */
   get head(): OutgoingBatch | undefined {
@@ -192,7 +192,7 @@ export class Outgoing {
     this.acked = this.tail = acked;
     this.#last = this.#restoredLast = last;
     this.sent = Math.max(acked, Math.min(mark, last));
-    this.#hasRenumbered = this.isPaused = isPaused;
+    this.hasRenumbered = this.isPaused = isPaused;
     this.#batches = batches;
     const pending = (this.#pending ??= new Map<string, Message>());
     const gone = new Set(skips);
@@ -226,7 +226,7 @@ export class Outgoing {
     const isContinued = !isOtherCodec && (isKnown || this.sent === 0) && rx >= this.acked && rx <= this.sent && top <= this.sent;
     if (isContinued) this.#refit(rx, hasOtherLimits);
     else this.#renumber(rx, top, isFresh);
-    this.isPaused = window === 0 || this.#hasRenumbered;
+    this.isPaused = window === 0 || this.hasRenumbered;
     this.window.open(this.acked, window, bytes);
     this.#next = 0;
     for (const batch of this.#batches) {
@@ -250,7 +250,7 @@ export class Outgoing {
     this.#encoding = undefined;
     this.#rejections.clear();
     this.acked = this.#last = rx;
-    this.#hasRenumbered = rx > 0;
+    this.hasRenumbered = rx > 0;
     // Numbers that the other side has processed are not used again. They count as sent.
     while (this.#last < top) this.#append(skippedBatch(this.#last + 1, Math.min(MAX_BATCH, top - this.#last)));
     this.sent = this.#last;
@@ -302,9 +302,7 @@ export class Outgoing {
 
   /** Whether messages, or skips, wait to be sent. */
   get hasUnsent(): boolean {
-    return (
-      this.unnumbered !== undefined || this.#next < this.#batches.length || this.#gone > 0 || this.#skips.length > 0 || this.queued > 0
-    );
+    return this.unnumbered !== undefined || this.#next < this.#batches.length || this.#skips.length > 0 || this.wantsNumbers;
   }
 
   /**
@@ -314,7 +312,7 @@ export class Outgoing {
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
-      if (this.#next >= this.#batches.length && this.#gone === 0 && (this.#queue === undefined || this.#queue.size === 0)) return undefined;
+      if (this.#next >= this.#batches.length && !this.wantsNumbers) return undefined;
       const batch = this.sendable(date);
       if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
@@ -360,7 +358,7 @@ export class Outgoing {
    */
   fill(most: number, date: number): OutgoingBatch | undefined {
     const free = Math.min(this.maxBatch, most);
-    while (free > 0 && (this.#gone > 0 || this.queued > 0)) {
+    while (free > 0 && this.wantsNumbers) {
       const first = this.#last + 1;
       if (this.#gone > 0) {
         const count = Math.min(free, this.#gone);
@@ -410,7 +408,10 @@ export class Outgoing {
   /** Gives up the messages of a batch that have expired. Returns their numbers. */
   expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
     if (this.#checkedUpTo >= first) return NONE;
-    return messages.flatMap((message, index) => (first + index > this.acked && this.expire(message, date) ? first + index : NONE));
+    let expired: number[] = NONE;
+    for (const [index, message] of messages.entries())
+      if (message.ttl !== undefined && first + index > this.acked && this.expire(message, date)) expired = pushed(expired, first + index);
+    return expired;
   }
 
   /**
@@ -518,7 +519,7 @@ export class Outgoing {
     if (this.#rejections.byNumber) this.#rejections.forget(done);
     this.acked = done;
     this.tail = Math.max(this.tail, done);
-    this.isPaused = this.#hasRenumbered = false;
+    this.isPaused = this.hasRenumbered = false;
     this.window.acked(done, credit);
     if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     this.outbox?.acknowledged();

@@ -204,7 +204,7 @@ export class OutgoingStore implements OutgoingKeeper {
   #number(date: number): void {
     const outgoing = this.#outgoing;
     const { maxStored, maxBytes = Infinity } = this.#limits;
-    if (this.#writing || this.#mustReplace) return;
+    if (this.#writing || this.#mustReplace || !outgoing.wantsNumbers) return;
     let [stored, size] = [0, 0];
     if (outgoing.queued > 0)
       for (const { messages, body = '' } of outgoing.batches) {
@@ -212,11 +212,12 @@ export class OutgoingStore implements OutgoingKeeper {
         size += body.length;
       }
     if (size >= maxBytes) return;
-    const added = (): number => outgoing.last - Math.max(this.#storedLast, outgoing.acked);
+    const last = Math.max(this.#storedLast, outgoing.acked) + this.#most;
     // Numbers that are skipped take no room.
-    for (let batch: OutgoingBatch | undefined; stored < maxStored && added() < this.#most; stored += batch.messages.length) {
-      batch = outgoing.fill(Math.min(maxStored - stored, this.#most - added()), date);
+    while (stored < maxStored && outgoing.last < last) {
+      const batch = outgoing.fill(Math.min(maxStored - stored, last - outgoing.last), date);
       if (!batch) return;
+      stored += batch.messages.length;
     }
   }
   /** Encodes what is to be written. Returns whether all of it is encoded. */
@@ -237,6 +238,7 @@ export class OutgoingStore implements OutgoingKeeper {
   }
   /** Returns the batches that are to be added, up to the first one without a body. */
   #encoded(): readonly OutgoingBatch[] {
+    if (this.#outgoing.last <= this.#storedLast) return NONE;
     const batches = this.#outgoing.batches.slice(this.#firstUnstored());
     const end = batches.findIndex(({ body }) => body === undefined);
     return end < 0 ? batches : batches.slice(0, end);
@@ -261,7 +263,7 @@ export class OutgoingStore implements OutgoingKeeper {
   }
 
   #write(batches: readonly OutgoingBatch[]): void {
-    const { acked, isPausedByNumbers, codec } = this.#outgoing;
+    const { acked, hasRenumbered, codec } = this.#outgoing;
     const replaces = this.#mustReplace;
     const lastBatch = batches.at(-1);
     const head: OutboxHead = {
@@ -269,7 +271,7 @@ export class OutgoingStore implements OutgoingKeeper {
       last: Math.max(acked, replaces ? 0 : this.#storedLast, lastBatch ? lastOf(lastBatch) : 0),
       mark: this.#mark,
       skips: [...this.#skips],
-      isPaused: isPausedByNumbers,
+      isPaused: hasRenumbered,
       codec: codec?.name ?? '',
       ticket: this.#ticket,
     };
@@ -278,8 +280,8 @@ export class OutgoingStore implements OutgoingKeeper {
     const ends = this.#ends;
     this.#ends = NONE;
     if (this.#skipState === 'new') this.#skipState = 'writing';
-    const messages = batches.flatMap((batch) => batch.messages);
-    const added = new Set(messages.flatMap((message) => (this.#kept.has(message.id) ? NONE : message.id)));
+    const added = new Set<string>();
+    for (const { messages } of batches) for (const { id } of messages) if (!this.#kept.has(id)) added.add(id);
     this.#writing = { id, head, batches: [...batches], added, replaces, ends, isOutdated: false, isRenumbered: false };
   }
 

@@ -38,7 +38,8 @@ export class Progress {
 
   /** The progress as an inbox stores it. */
   get cursor(): Cursor {
-    return { done: this.done, finished: [...(this.#above ?? [])].sort((one, other) => one - other), rejections: [...this.rejections] };
+    const finished = this.#above ? [...this.#above].sort((one, other) => one - other) : START.finished;
+    return { done: this.done, finished, rejections: [...this.rejections] };
   }
 
   has(number: number): boolean {

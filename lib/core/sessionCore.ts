@@ -286,7 +286,7 @@ export abstract class SessionCore {
     const ack = isText ? frames.readTextAck(frame) : undefined;
     if (ack) {
       if (this.phase !== 'agreed') this.#confirm(ack.done, now);
-      this.#acknowledge(ack, now);
+      this.#acknowledge(this.#countsRejections || ack.rejections === 0 ? ack : { ...ack, rejections: 0 }, now);
       return;
     }
     const batch = isText ? frames.readTextBatch(frame) : frames.readBinaryBatch(frame);

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { allMutants } from '../core/simulation/judgeMutant.js';
 import { runCoreSeed } from '../core/simulation/runCoreSeed.js';
 import { runHour } from './hour/world.js';
-import { describeFailure, print, showProgress, summaryOf, tellAll } from './report.js';
+import { createProgress, describeFailure, print, summaryOf, tellAll } from './report.js';
 import { runBundled } from './runBundled.js';
 import { shrinkSeed } from './shrinkSeed.js';
 import { tallyOf, type Tally } from './tally.js';
@@ -62,16 +62,16 @@ const optionOf = ({ name }: Kind): string => (name === 'core' ? '' : `--${name} 
 
 async function runMany(kind: Kind, seeds: number): Promise<Tally> {
   const jobs = Math.min(seeds, numberOf('jobs', 1));
-  const since = performance.now();
+  const showProgress = createProgress(seeds);
   let shown = 0;
   const onProgress = (tally: Tally): boolean => {
-    showProgress(tally, seeds);
+    showProgress(tally);
     for (const failure of tally.failures.slice(shown)) print(describeFailure(failure, optionOf(kind), ' --trace'));
     shown = tally.failures.length;
     return shown < MOST_FAILURES;
   };
   const tally = await runBundled({ base: numberOf('seed-base', 0), seeds, jobs, onProgress, worker: kind.worker });
-  const rate = Math.round((10_000 * tally.seeds) / (performance.now() - since) / jobs) / 10;
+  const rate = Math.round((10_000_000 * tally.seeds) / tally.cpu) / 10;
   print(summaryOf(kind.name, tally, rate));
   return tally;
 }

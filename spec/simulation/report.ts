@@ -1,13 +1,24 @@
 import { INVARIANTS } from './checks/violation.js';
 import type { Failure, Tally } from './tally.js';
 
-/** How a run goes, on one line of a terminal. */
-export function showProgress({ seeds, failures, messages }: Tally, total: number): void {
-  if (!process.stderr.isTTY) return;
-  const done = Math.floor((seeds / total) * 30);
-  const bar = '█'.repeat(done) + '░'.repeat(30 - done);
-  process.stderr.write(`\r${bar} ${seeds} of ${total} seeds, ${messages} messages, ${failures.length} failures `);
-  if (seeds >= total) process.stderr.write('\n');
+/** The time between two lines of progress where there is no terminal, in ms. */
+const LINE_INTERVAL = 30_000;
+
+/** Returns a function that shows how a run goes: on one line of a terminal, otherwise on a line every 30 s. */
+export function createProgress(total: number): (tally: Tally) => void {
+  const since = performance.now();
+  let shownAt = since;
+  return ({ seeds, failures, messages }) => {
+    const now = performance.now();
+    const { isTTY } = process.stderr;
+    if (!isTTY && now - shownAt < LINE_INTERVAL) return;
+    shownAt = now;
+    const done = Math.floor((seeds / total) * 30);
+    const bar = isTTY ? `\r${'█'.repeat(done)}${'░'.repeat(30 - done)} ` : '';
+    const left = Math.round((((now - since) / seeds) * (total - seeds)) / 1_000);
+    const end = isTTY && seeds < total ? ' ' : '\n';
+    process.stderr.write(`${bar}${seeds} of ${total} seeds, ${messages} messages, ${failures.length} failures, ${left} s left${end}`);
+  };
 }
 
 /** A failing seed, and how to see it again. */
@@ -19,7 +30,7 @@ export function describeFailure({ seed, invariant, detail, at }: Failure, option
 /**
  * The last line: for programs.
  *
- * @param rate Seeds a second on one core.
+ * @param rate Seeds for each second of processor time.
  */
 export function summaryOf(
   simulation: string,

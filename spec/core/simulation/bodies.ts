@@ -21,7 +21,7 @@ export class SimulatedBodies {
   }
   /** @throws If a body is not whole. */
   #of(body: Body) {
-    const batch = this.#batches[Number.parseInt(body as string, 10)];
+    const batch = this.#batches[leadingNumber(body as string)];
     if (batch?.body.length !== body.length) throw new Error('a body has changed on its way');
     return batch;
   }
@@ -46,15 +46,25 @@ export class SimulatedBodies {
       isAsync,
       limits: { maxBatch },
       encode: (messages) => {
-        if (messages.some(({ type }) => type === 'bad')) throw new Error('a message cannot be encoded');
+        for (const { type } of messages) if (type === 'bad') throw new Error('a message cannot be encoded');
         return this.encode(messages);
       },
       decode: (body) => {
         const messages = this.decode(body);
-        if (isPoisoned && messages.some(({ type }) => type === 'poison')) throw new Error('a message cannot be decoded');
+        if (isPoisoned) for (const { type } of messages) if (type === 'poison') throw new Error('a message cannot be decoded');
         return messages;
       },
     };
   }
 }
 const NONE: readonly string[] = [];
+
+/** Returns the number at the start of a text. */
+function leadingNumber(text: string): number {
+  let number = 0;
+  for (let at = 0; ; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return number;
+    number = 10 * number + digit;
+  }
+}

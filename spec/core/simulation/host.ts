@@ -6,64 +6,72 @@ import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
-import type { Chance } from '../../simulation/chance.js';
-import type { VirtualClock } from './clock.js';
+import type { Run } from './run.js';
 
 export interface HostHandlers {
   /** Handles an event of the session, except `close`. */
-  readonly handle: (event: SessionEvent, host: CoreHost) => void;
+  handle(event: SessionEvent): void;
   /** The session wants its connection to be closed. */
-  readonly close: (code: number, reason: string) => void;
-  /** Writes to a store, and calls back in the order of the writes of that store. */
-  readonly write?: (effect: StoreEffect, answer: (fault?: StoreFault) => void) => void;
+  close(code: number, reason: string): void;
+  /** Writes to a store. It calls {@link CoreHost.answered} in the order of the writes of that store. */
+  write?(effect: StoreEffect): void;
 }
 
 export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
+type CodecEffect = Exclude<SessionEffect, StoreEffect>;
+type Input = (core: SessionCore, now: number) => void;
 
-/** The loop around one session: input → events → effects → frames → one timer. */
+/** The loop around one session: input → events → frames → effects → one timer. */
 export class CoreHost {
   readonly core: SessionCore;
-  /** Sends a frame over the connection. */
-  send: ((frame: Body) => void) | undefined;
-  readonly #clock: VirtualClock;
-  readonly #chance: Chance;
-  readonly #handlers: HostHandlers;
-  #wakesAt = Infinity;
-  #isFrozen = false;
-  readonly #waiting: ((core: SessionCore, now: number) => void)[] = [];
-  /** The messages that this process has had. */
-  readonly ids: string[] = [];
-  /** Whether the client of a server is stored. */
-  isStored = (): boolean => false;
   /** The core, if it is that of a server. */
   readonly server: ServerCore | undefined;
+  /** Sends a frame over the connection. */
+  send: ((frame: Body) => void) | undefined;
+  /** The messages that this process has had. */
+  readonly ids: string[] = [];
   /** A host whose process has ended does nothing more. */
   isDead = false;
+  #wakesAt = Infinity;
+  #isFrozen = false;
+  /** The inputs of a frozen process. */
+  readonly #waiting: Input[] = [];
+  /** Whether an answer that comes now is an answer within the loop. */
+  #isWriting = false;
+  #hasAnswers = false;
+  /** Runs at the end of the loop. */
+  #checks: (() => void)[] = [];
 
   constructor(
-    clock: VirtualClock,
-    chance: Chance,
+    private readonly simulation: Run,
     options: SessionOptions,
-    handlers: HostHandlers,
+    isWatched: boolean,
+    private readonly handlers: HostHandlers,
     identity?: ClientIdentity,
     stores?: SessionStores,
   ) {
     this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
     this.core = this.server ?? new ClientCore(options, identity!, stores);
-    this.#clock = clock;
-    this.#chance = chance;
-    this.#handlers = handlers;
+    this.core.outgoing.isWatched = () => isWatched;
   }
 
   /** Runs an input, and then the loop. */
-  run(input: (core: SessionCore, now: number) => void): void {
+  run(input: Input): void {
     if (this.isDead) return;
     if (this.#isFrozen) {
       this.#waiting.push(input);
       return;
     }
-    input(this.core, this.#clock.now);
+    input(this.core, this.simulation.clock.now);
     this.#loop();
+  }
+  /** Whether all messages of this side, and those that have arrived, are finished. */
+  get isDone(): boolean {
+    return this.core.outgoing.isEmpty && this.core.isDrained;
+  }
+  /** Whether the session has ended, and tells its outcomes when its last write is answered. */
+  get isEnding(): boolean {
+    return !this.isDead && this.core.phase === 'over' && !this.core.isEnded;
   }
   get isFrozen(): boolean {
     return this.#isFrozen && !this.isDead;
@@ -72,68 +80,77 @@ export class CoreHost {
   freeze(ms: number): void {
     if (this.#isFrozen) return;
     this.#isFrozen = true;
-    this.#clock.after(ms, () => {
+    this.simulation.clock.after(ms, () => {
       this.#isFrozen = false;
       for (const input of this.#waiting.splice(0)) this.run(input);
+    });
+  }
+  /**
+   * Answers a write.
+   *
+   * @param check Called when the session has done all that follows from the answer.
+   */
+  answered(id: number, fault: StoreFault | undefined, check: (() => void) | undefined): void {
+    if (this.#isWriting) {
+      this.core.answered(id, this.simulation.clock.now, fault);
+      if (check) this.#checks.push(check);
+      this.#hasAnswers = true;
+      return;
+    }
+    this.run((core, now) => {
+      core.answered(id, now, fault);
+      if (check) this.#checks.push(check);
     });
   }
 
   #loop(): void {
     const { core } = this;
-    const { now } = this.#clock;
+    const { outputs } = core;
+    const { now } = this.simulation.clock;
     do {
-      for (let event = core.outputs.takeEvent(); event; event = core.outputs.takeEvent()) {
-        if (event.kind === 'close') {
-          this.send = undefined;
-          this.#handlers.close(event.code, event.reason);
-        } else this.#handlers.handle(event, this);
-      }
+      while (outputs.events.length > 0) this.#handle(outputs.takeEvent()!);
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
       this.#hasAnswers = false;
-      for (const effect of core.outputs.takeEffects()) this.#answer(effect);
+      if (outputs.effects.length > 0) for (const effect of outputs.takeEffects()) this.#perform(effect);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
-    } while (!core.outputs.areEmpty || this.#hasAnswers);
+    } while (this.#hasAnswers || !outputs.areEmpty);
     this.#arm(core.timeout);
+    if (this.#checks.length > 0) for (const check of this.#checks.splice(0)) check();
   }
-  #hasAnswers = false;
-  #answer(effect: SessionEffect): void {
+  #handle(event: SessionEvent): void {
+    if (event.kind === 'close') {
+      this.send = undefined;
+      this.handlers.close(event.code, event.reason);
+    } else this.handlers.handle(event);
+  }
+  #perform(effect: SessionEffect): void {
     if (effect.kind === 'outbox' || effect.kind === 'inbox') {
-      let isLate = false;
-      this.#handlers.write?.(effect, (fault) => {
-        const answered = (core: SessionCore, now: number): void => core.answered(effect.id, now, fault);
-        if (isLate) this.run(answered);
-        else {
-          answered(this.core, this.#clock.now);
-          this.#hasAnswers = true;
-        }
-      });
-      isLate = true;
-      return;
-    }
-    this.#clock.after(this.#chance.whole(0, 40), () =>
-      this.run((core, now) => {
-        if (effect.kind === 'encode')
-          core.encoded(
-            effect.id,
-            attempt(() => effect.codec.encode(effect.messages, effect.first)),
-          );
-        else
-          core.decoded(
-            effect.id,
-            attempt(() => effect.codec.decode(effect.body, effect.first, effect.count)),
-            now,
-          );
-      }),
-    );
+      this.#isWriting = true;
+      this.handlers.write?.(effect);
+      this.#isWriting = false;
+    } else this.simulation.clock.after(this.simulation.chance.whole(0, 40), () => this.run((core, now) => answerOf(core, effect, now)));
   }
   #arm(at: number): void {
     if (at === Infinity || at >= this.#wakesAt) return;
     this.#wakesAt = at;
-    this.#clock.after(Math.max(0, at - this.#clock.now), () => {
+    const { clock } = this.simulation;
+    clock.after(Math.max(0, at - clock.now), () => {
       if (this.#wakesAt !== at) return;
       this.#wakesAt = Infinity;
       this.run((core, now) => core.tick(now));
     });
+  }
+}
+
+/** Runs an asynchronous codec, and gives its answer to the session. */
+function answerOf(core: SessionCore, effect: CodecEffect, now: number): void {
+  const { id, codec, first } = effect;
+  if (effect.kind === 'encode') {
+    const body = attempt(() => codec.encode(effect.messages, first));
+    core.encoded(id, body);
+  } else {
+    const messages = attempt(() => codec.decode(effect.body, first, effect.count));
+    core.decoded(id, messages, now);
   }
 }
 

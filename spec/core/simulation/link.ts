@@ -1,10 +1,9 @@
-import type { Chance } from '../../simulation/chance.js';
-import type { VirtualClock } from './clock.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
+import type { Run } from './run.js';
 
 /** One end of a connection: what the other end sends arrives here. */
 export interface LinkEnd {
-  received(frame: Body): void;
+  received(frame: Body): unknown;
   closed(code: number): void;
 }
 
@@ -20,27 +19,28 @@ const UNREPEATABLE = /^\["(hello|welcome|bye|auth)"|"msg",0,/;
 
 /** A connection that delays frames, keeps their order, and may lose any single one. */
 export class SimulatedLink {
-  readonly #clock: VirtualClock;
-  readonly #chance: Chance;
-  readonly #faults: LinkFaults;
   readonly #ends: [client: LinkEnd | undefined, server: LinkEnd | undefined];
   /** The time at which the last frame of each direction arrives. */
   readonly #busyUntil = [0, 0];
   isCut = false;
 
-  constructor(clock: VirtualClock, chance: Chance, faults: LinkFaults, client: LinkEnd, server: LinkEnd) {
-    this.#clock = clock;
-    this.#chance = chance;
-    this.#faults = faults;
+  constructor(
+    private readonly run: Run,
+    private readonly faults: LinkFaults,
+    client: LinkEnd,
+    server: LinkEnd,
+  ) {
     this.#ends = [client, server];
   }
 
   /** Sends a frame of the client (0) or of the server (1). */
   send(from: 0 | 1, frame: Body): void {
-    const { loss, repeat } = this.#faults;
-    if (this.#chance.hit(loss)) return;
-    const isRepeated = this.#chance.hit(repeat) && !UNREPEATABLE.test(String(frame));
-    for (let time = 0; time < (isRepeated ? 2 : 1); time++) this.#arrive(from, (end) => end.received(frame));
+    const { loss, repeat } = this.faults;
+    if (this.run.chance.hit(loss)) return;
+    const isRepeated = this.run.chance.hit(repeat) && !UNREPEATABLE.test(String(frame));
+    const receive = (end: LinkEnd): unknown => end.received(frame);
+    this.#arrive(from, receive);
+    if (isRepeated) this.#arrive(from, receive);
   }
   /** One side closes: it hears nothing more, and the other side hears of it after all frames. */
   close(from: 0 | 1, code: number): void {
@@ -57,15 +57,15 @@ export class SimulatedLink {
     for (const side of [0, 1] as const) {
       const end = this.#ends[side];
       this.#ends[side] = undefined;
-      if (end) this.#clock.after(this.#chance.whole(0, 300), () => end.closed(1006));
+      if (end) this.run.clock.after(this.run.chance.whole(0, 300), () => end.closed(1006));
     }
   }
 
-  #arrive(from: 0 | 1, act: (end: LinkEnd) => void): void {
+  #arrive(from: 0 | 1, act: (end: LinkEnd) => unknown): void {
     if (this.isCut) return;
-    const at = Math.max(this.#busyUntil[from]!, this.#clock.now + this.#chance.whole(0, this.#faults.maxDelay));
+    const at = Math.max(this.#busyUntil[from]!, this.run.clock.now + this.run.chance.whole(0, this.faults.maxDelay));
     this.#busyUntil[from] = at;
-    this.#clock.after(at - this.#clock.now, () => {
+    this.run.clock.after(at - this.run.clock.now, () => {
       const end = this.#ends[1 - from];
       if (end && !this.isCut) act(end);
     });

@@ -2,11 +2,12 @@ import type { Outcome } from '../../../lib/core/sessionTypes.js';
 import type { Delivery } from '../../../lib/message/types.js';
 
 /** A message of the simulation, and what has become of it. */
-export interface Tracked {
+interface Tracked {
   readonly id: string;
   readonly index: number;
   readonly level: Delivery;
-  readonly priority: number;
+  /** Its sender, level and priority: such messages are delivered in order. */
+  readonly lane: string;
   outcome: Outcome | undefined;
   /** How often it was delivered; how often it was processed; and how it was rejected. */
   delivered: number;
@@ -14,24 +15,25 @@ export interface Tracked {
   rejectedAs: string | undefined;
 }
 
+const NEVER_SENT: readonly Outcome[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
+
 /** Checks what both applications see. Throws with a sentence when a promise is broken. */
 export class Oracle {
-  readonly messages = new Map<string, Tracked>();
+  readonly #messages = new Map<string, Tracked>();
   /** The index of the last exactly-once message of each sender and priority that was delivered. */
   readonly #lastExactlyOnce = new Map<string, number>();
   /** The index of the last message that was delivered in one numbering. */
-  readonly #lastIn = new WeakMap<object, Map<string, number>>();
+  readonly #lastIn = new Map<object, Map<string, number>>();
 
-  sent(message: Tracked): void {
-    this.messages.set(message.id, message);
+  sent(id: string, index: number, level: Delivery, priority: number): void {
+    const lane = `${id[0]} ${level} ${priority}`;
+    this.#messages.set(id, { id, index, level, lane, outcome: undefined, delivered: 0, processed: 0, rejectedAs: undefined });
   }
   delivered(id: string, progress: object): void {
-    const message = this.messages.get(id)!;
-    const { index, level, outcome } = message;
-    const lane = `${id[0]} ${level} ${message.priority}`;
+    const message = this.#messages.get(id)!;
+    const { index, level, lane, outcome } = message;
     message.delivered++;
-    const neverSent: readonly (Outcome | undefined)[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
-    if (neverSent.includes(outcome)) throw new Error(`${id} arrives, and its outcome was ${outcome}`);
+    if (outcome && NEVER_SENT.includes(outcome)) throw new Error(`${id} arrives, and its outcome was ${outcome}`);
     if (level === 'exactly-once') {
       if (message.delivered > 1) throw new Error(`${id} arrives twice`);
       if ((this.#lastExactlyOnce.get(lane) ?? -1) > index) throw new Error(`${id} arrives behind a later message`);
@@ -44,12 +46,12 @@ export class Oracle {
     last.set(lane, index);
   }
   processed(id: string, rejectedAs?: string): void {
-    const message = this.messages.get(id)!;
+    const message = this.#messages.get(id)!;
     message.processed++;
     message.rejectedAs = rejectedAs ?? message.rejectedAs;
   }
   ended(id: string, outcome: Outcome): void {
-    const message = this.messages.get(id)!;
+    const message = this.#messages.get(id)!;
     if (message.outcome) throw new Error(`${id} has the outcome ${outcome} after ${message.outcome}`);
     message.outcome = outcome;
     if (outcome === 'acked' && (message.processed === 0 || (message.rejectedAs && message.level === 'exactly-once')))
@@ -66,7 +68,7 @@ export class Oracle {
    * @param isWatched Whether successes are told, too: a message without an outcome was processed otherwise.
    */
   finish(isWatched: boolean): void {
-    for (const { id, outcome, level, processed } of this.messages.values()) {
+    for (const { id, outcome, level, processed } of this.#messages.values()) {
       const mayBeSilent = !isWatched && (level === 'at-most-once' || processed > 0);
       if (!outcome && !mayBeSilent) throw new Error(`${id} has no outcome`);
     }

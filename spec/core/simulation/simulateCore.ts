@@ -1,160 +1,139 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { readHello } from '../../../lib/core/serverHandshake.js';
 import type { SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
-import { createChance, type Chance } from '../../simulation/chance.js';
-import { SimulatedBodies } from './bodies.js';
-import { VirtualClock } from './clock.js';
+import type { Chance } from '../../simulation/chance.js';
 import { CoreHost } from './host.js';
 import { SimulatedLink, type LinkFaults } from './link.js';
-import { Oracle, type Tracked } from './oracle.js';
-import type { Body } from '../../../lib/core/storedTypes.js';
-
-/** The numbers of a run: what has happened in it. */
-export interface RunCounts {
-  messages: number;
-  cuts: number;
-  crashes: number;
-  closes: Map<number, number>;
-  outcomes: Map<string, number>;
-}
+import { Oracle } from './oracle.js';
+import { Run, type RunCounts, type Side, type Trace } from './run.js';
 
 /** The codes with which an honest side may close a connection. */
 const EXPECTED: readonly number[] = [1006, 4408, 4410, 4411];
 const DURATION = 10_000;
 const REST = 200_000;
-const PAYLOAD = 'x'.repeat(60);
 
 /** Runs one seed: two sides of a session over a link that fails. Throws when a promise is broken. */
-export function simulateCore(seed: number, trace?: (line: string) => void): RunCounts {
-  return new World(seed, trace).run();
+export function simulateCore(seed: number, trace?: Trace): RunCounts {
+  return new World(seed, trace).simulate();
+}
+
+/** Decides all that stays as it is for the whole run. */
+function drawPlan(chance: Chance) {
+  const faults: LinkFaults = {
+    maxDelay: chance.pick([0, 5, 50, 200]),
+    loss: chance.pick([0, 0, 0.01, 0.05]),
+    repeat: chance.pick([0, 0, 0.02]),
+  };
+  return {
+    faults,
+    isAsync: chance.hit(0.3),
+    isWatched: chance.hit(0.5),
+    window: chance.pick([1, 2, 8, 64, 1_024]),
+    bytes: chance.pick([200, 2_000, 100_000]),
+    maxFrame: chance.pick([400, 2_000, 100_000]),
+    maxQueued: chance.pick([3, 20, 1_000]),
+    overflow: chance.pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error'] as const),
+    ackDelay: chance.pick([0, 25, 500]),
+    levels: chance.pick<readonly Delivery[]>([
+      ['exactly-once'],
+      ['exactly-once'],
+      ['at-least-once'],
+      ['exactly-once', 'at-least-once', 'at-most-once'],
+    ]),
+    priorities: chance.pick<readonly (0 | 1 | 2 | 3)[]>([[1], [1], [0, 1, 2, 3]]),
+    ttl: chance.pick([0, 0, 0.2]),
+    bad: chance.pick([0, 0, 0.03]),
+    poison: chance.pick([0, 0, 0.02]),
+    rejects: chance.pick([0, 0.05]),
+    slow: chance.pick([0, 0, 0.3]),
+    rate: chance.pick([1, 5, 20]),
+    burst: chance.pick([1, 1, 10, 100]),
+    cutEvery: chance.pick([0, 600, 2_000]),
+    restartEvery: chance.pick([0, 0, 3_000]),
+    clientRestartEvery: chance.pick([0, 0, 0, 4_000]),
+  };
 }
 
 class World {
-  readonly #clock = new VirtualClock();
-  readonly #bodies = new SimulatedBodies();
-  readonly #chance: Chance;
+  readonly #run: Run;
+  readonly #plan: ReturnType<typeof drawPlan>;
   readonly #oracle = new Oracle();
-  readonly #counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, closes: new Map(), outcomes: new Map() };
-  readonly #faults: LinkFaults;
-  readonly #plan;
-  readonly #trace: ((line: string) => void) | undefined;
   #client!: CoreHost;
-  #identity!: ClientIdentity;
   #server: CoreHost | undefined;
+  #serverPid = '';
+  /** The messages of the server that no session has. */
+  readonly #unsent: Message[] = [];
   #link: SimulatedLink | undefined;
-  #isCalm = false;
+  /** Whether the client waits before it connects again. */
   #isWaiting = false;
 
-  constructor(seed: number, trace?: (line: string) => void) {
-    this.#trace = trace;
-    const chance = (this.#chance = createChance(seed));
-    this.#faults = { maxDelay: chance.pick([0, 5, 50, 200]), loss: chance.pick([0, 0, 0.01, 0.05]), repeat: chance.pick([0, 0, 0.02]) };
-    this.#plan = {
-      isAsync: chance.hit(0.3),
-      isWatched: chance.hit(0.5),
-      window: chance.pick([1, 2, 8, 64, 1_024]),
-      bytes: chance.pick([200, 2_000, 100_000]),
-      maxFrame: chance.pick([400, 2_000, 100_000]),
-      maxQueued: chance.pick([3, 20, 1_000]),
-      overflow: chance.pick(['drop-lowest', 'drop-oldest', 'drop-newest', 'error'] as const),
-      ackDelay: chance.pick([0, 25, 500]),
-      levels: chance.pick<readonly Delivery[]>([
-        ['exactly-once'],
-        ['exactly-once'],
-        ['at-least-once'],
-        ['exactly-once', 'at-least-once', 'at-most-once'],
-      ]),
-      priorities: chance.pick([[1], [1], [0, 1, 2, 3]]),
-      ttl: chance.pick([0, 0, 0.2]),
-      bad: chance.pick([0, 0, 0.03]),
-      poison: chance.pick([0, 0, 0.02]),
-      rejects: chance.pick([0, 0.05]),
-      slow: chance.pick([0, 0, 0.3]),
-      rate: chance.pick([1, 5, 20]),
-      burst: chance.pick([1, 1, 10, 100]),
-      cutEvery: chance.pick([0, 600, 2_000]),
-      restartEvery: chance.pick([0, 0, 3_000]),
-      clientRestartEvery: chance.pick([0, 0, 0, 4_000]),
-    };
+  constructor(seed: number, trace: Trace | undefined) {
+    this.#run = new Run(seed, trace);
+    this.#plan = drawPlan(this.#run.chance);
   }
 
-  run(): RunCounts {
+  simulate(): RunCounts {
+    const run = this.#run;
+    const { rate, burst, cutEvery, restartEvery, clientRestartEvery, faults, isWatched } = this.#plan;
     this.#startClient();
     this.#connect();
-    this.#send(0);
-    this.#send(1);
-    this.#every(this.#plan.cutEvery, () => this.#cut());
-    this.#every(this.#plan.restartEvery, () => this.#restartServer());
-    this.#every(this.#plan.clientRestartEvery, () => this.#restartClient());
-    while (this.#clock.step(DURATION));
-    this.#isCalm = true;
-    this.#faults.loss = 0;
-    while (!this.#isDone() && this.#clock.step(DURATION + REST));
+    for (const side of ['c', 's'] as const) run.every(Math.ceil((2_000 * burst) / rate) / 2, () => this.#send(side));
+    run.every(cutEvery, () => this.#cut());
+    run.every(restartEvery, () => this.#restartServer());
+    run.every(clientRestartEvery, () => this.#restartClient());
+    while (run.clock.step(DURATION));
+    run.isCalm = true;
+    faults.loss = 0;
+    while (!this.#isDone() && run.clock.step(DURATION + REST));
     if (!this.#isDone()) throw new Error(`messages are left when the faults have stopped: ${this.#left()}`);
-    this.#oracle.finish(this.#plan.isWatched);
-    return this.#counts;
+    this.#oracle.finish(isWatched);
+    return run.counts;
   }
 
   // ---- Both sides
 
-  #optionsOf(side: 'c' | 's'): SessionOptions {
-    const { window, bytes, maxQueued, overflow, ackDelay } = this.#plan;
-    const chance = this.#chance;
+  #optionsOf(side: Side): SessionOptions {
+    const plan = this.#plan;
+    const { bodies, chance } = this.#run;
     // A server that starts again may have other limits.
-    const maxFrame = side === 's' && chance.hit(0.3) ? 400 : this.#plan.maxFrame;
-    return {
-      id: side === 'c' ? 'client' : 'server',
-      delivery: this.#plan.levels[0]!,
-      codecs: [this.#bodies.codec(this.#plan.isAsync, chance.hit(0.2) ? 4 : 256, side === 's')],
-      window,
-      bytes,
-      maxFrame,
-      maxQueued,
-      maxBadFrames: 3,
-      overflow,
-      pingInterval: 2_000,
-      handshakeTimeout: 1_500,
-      ackDelayOf: () => ackDelay,
-      secret: (length) => String(chance.whole(1e14, 9e14)).padEnd(length, '-'),
-    };
+    const maxFrame = side === 's' && chance.hit(0.3) ? 400 : plan.maxFrame;
+    const codecs = [bodies.codec(plan.isAsync, chance.hit(0.2) ? 4 : 256, side === 's')];
+    return this.#run.options(side, plan, { codecs, maxFrame, maxQueued: plan.maxQueued, overflow: plan.overflow });
   }
-  #hostOf(side: 'c' | 's', identity?: ClientIdentity): CoreHost {
-    const options = this.#optionsOf(side);
-    const handle = (event: SessionEvent, host: CoreHost): void => this.#handle(side, event, host);
+  #hostOf(side: Side, identity?: ClientIdentity): CoreHost {
+    const handle = (event: SessionEvent): void => this.#handle(side, event, host);
     const close = (code: number, reason: string): void => this.#close(side, code, reason);
-    const host = new CoreHost(this.#clock, this.#chance, options, { handle, close }, identity);
-    host.core.outgoing.isWatched = () => this.#plan.isWatched;
+    const host = new CoreHost(this.#run, this.#optionsOf(side), this.#plan.isWatched, { handle, close }, identity);
     return host;
   }
-  #handle(side: 'c' | 's', event: SessionEvent, host: CoreHost): void {
+  #handle(side: Side, event: SessionEvent, host: CoreHost): void {
+    const run = this.#run;
+    const { clock, chance } = run;
     if (event.kind === 'outcome') {
-      if (this.#trace) this.#log(`${side}: ${event.message.id} ${event.outcome}`);
-      this.#count(this.#counts.outcomes, event.outcome);
+      if (run.trace) run.log(`${side}: ${event.message.id} ${event.outcome}`);
+      run.countOutcome(event.outcome);
       this.#oracle.ended(event.message.id, event.outcome);
     } else if (event.kind === 'message') {
       const { message, number, progress } = event;
-      if (this.#trace) this.#log(`${side}: receives ${message.id} (${number})`);
+      if (run.trace) run.log(`${side}: receives ${message.id} (${number})`);
       this.#oracle.delivered(message.id, progress);
-      const isRejected = this.#chance.hit(this.#plan.rejects);
-      const rejection = isRejected
-        ? { kind: this.#chance.pick(['refused', 'dead-lettered'] as const), code: 'ERR_TEST', reason: 'a test' }
-        : undefined;
+      const rejection = run.rejection(this.#plan.rejects);
       const process = (): void => {
         if (host.isDead) return;
         this.#oracle.processed(message.id, rejection?.kind);
-        host.core.processed(number, progress, this.#clock.now, rejection);
+        host.core.processed(number, progress, clock.now, rejection);
       };
-      if (this.#chance.hit(this.#plan.slow)) this.#clock.after(this.#chance.whole(1, 2_000), () => host.run(process));
+      if (chance.hit(this.#plan.slow)) clock.after(chance.whole(1, 2_000), () => host.run(process));
       else process();
     } else if (event.kind === 'undecodable') {
       const rejection = { kind: 'undecodable', code: 'ERR_DECODE', reason: 'a test' } as const;
-      for (const number of event.numbers) host.core.processed(number, event.progress, this.#clock.now, rejection);
+      for (const number of event.numbers) host.core.processed(number, event.progress, clock.now, rejection);
     }
   }
-  #close(side: 'c' | 's', code: number, reason: string): void {
-    if (this.#trace) this.#log(`${side}: closes with ${code}, ${reason}`);
-    this.#count(this.#counts.closes, code);
+  #close(side: Side, code: number, reason: string): void {
+    if (this.#run.trace) this.#run.log(`${side}: closes with ${code}, ${reason}`);
     if (!EXPECTED.includes(code)) throw new Error(`${side === 'c' ? 'the client' : 'the server'} closes with ${code}: ${reason}`);
     this.#link?.close(side === 'c' ? 0 : 1, code);
     if (side === 'c') this.#reconnect();
@@ -163,49 +142,47 @@ class World {
   // ---- Connections
 
   #startClient(): void {
-    this.#identity = new ClientIdentity(this.#chance.name());
-    this.#client = this.#hostOf('c', this.#identity);
+    this.#client = this.#hostOf('c', new ClientIdentity(this.#run.chance.name()));
   }
   #connect(): void {
     this.#isWaiting = false;
+    const run = this.#run;
     const client = this.#client;
     let server: CoreHost | undefined;
-    const link: SimulatedLink = new SimulatedLink(
-      this.#clock,
-      this.#chance,
-      this.#faults,
-      {
-        received: (frame) => {
-          if (this.#link === link) client.run((core, now) => core.receive(frame, now));
-        },
-        closed: (code) => {
-          if (this.#link !== link) return;
-          if (this.#trace) this.#log(`c: the connection has ended with ${code}`);
-          client.send = undefined;
-          client.run((core) => core.closed());
-          this.#reconnect();
-        },
+    const clientEnd = {
+      received: (frame: Body) => this.#link === link && client.run((core, now) => core.receive(frame, now)),
+      closed: (code: number) => {
+        if (this.#link !== link) return;
+        if (run.trace) run.log(`c: the connection has ended with ${code}`);
+        client.send = undefined;
+        client.run((core) => core.closed());
+        this.#reconnect();
       },
-      {
-        received: (frame) => {
-          if (!server) server = this.#accept(link, frame);
-          else if (server.send === toClient) server.run((core, now) => core.receive(frame, now));
-        },
-        closed: () => {
-          if (server?.send !== toClient) return;
-          server.send = undefined;
-          server.run((core) => core.closed());
-        },
+    };
+    const serverEnd = {
+      received: (frame: Body) => {
+        if (!server) server = this.#accept(link, frame, toClient);
+        else if (server.send === toClient) server.run((core, now) => core.receive(frame, now));
       },
-    );
-    const toClient = (frame: Body): void => link.send(1, this.#logged('s', frame));
-    this.#toClient.set(link, toClient);
+      closed: () => {
+        if (server?.send !== toClient) return;
+        server.send = undefined;
+        server.run((core) => core.closed());
+      },
+    };
+    const link: SimulatedLink = new SimulatedLink(run, this.#plan.faults, clientEnd, serverEnd);
+    const toClient = (frame: Body): void => {
+      if (run.trace) run.logFrame('s', frame);
+      link.send(1, frame);
+    };
     this.#link = link;
-    client.send = (frame) => link.send(0, this.#logged('c', frame));
+    client.send = (frame) => {
+      if (run.trace) run.logFrame('c', frame);
+      link.send(0, frame);
+    };
     client.run((core, now) => core.opened(now));
   }
-  readonly #toClient = new WeakMap<SimulatedLink, (frame: Body) => void>();
-  #accept(link: SimulatedLink, frame: Body): CoreHost | undefined {
+  #accept(link: SimulatedLink, frame: Body, send: (frame: Body) => void): CoreHost | undefined {
     // The hello may have been lost: the first frame is then another one.
     if (typeof frame !== 'string' || !frame.startsWith('["hello"')) return undefined;
     const hello = readHello(frame);
@@ -221,46 +198,36 @@ class World {
       const refusal = server.server!.accept(hello, now);
       // A hello may arrive behind that of a later connection.
       if (refusal !== undefined && this.#link === link) throw new Error(`the server refuses a hello with ${refusal}`);
-      if (refusal === undefined) server.send = this.#toClient.get(link);
+      if (refusal === undefined) server.send = send;
     });
     return server;
   }
-  #serverPid = '';
-  readonly #unsent: Message[] = [];
   #reconnect(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#client.send = undefined;
     const client = this.#client;
-    this.#clock.after(this.#chance.whole(0, 500), () => client === this.#client && this.#connect());
+    this.#run.clock.after(this.#run.chance.whole(0, 500), () => client === this.#client && this.#connect());
   }
 
   // ---- Faults
 
-  #every(interval: number, act: () => void): void {
-    if (interval === 0) return;
-    this.#clock.after(this.#chance.whole(1, 2 * interval), () => {
-      if (this.#isCalm) return;
-      act();
-      this.#every(interval, act);
-    });
-  }
   #cut(): void {
-    this.#log('the connection is cut');
-    this.#counts.cuts++;
+    this.#run.log('the connection is cut');
+    this.#run.counts.cuts++;
     this.#link?.cut();
   }
   #restartServer(): void {
     if (!this.#server) return;
-    this.#log('the server starts again');
-    this.#counts.crashes++;
+    this.#run.log('the server starts again');
+    this.#run.counts.crashes++;
     this.#end(this.#server);
     this.#server = undefined;
     this.#link?.cut();
   }
   #restartClient(): void {
-    this.#log('the client starts again');
-    this.#counts.crashes++;
+    this.#run.log('the client starts again');
+    this.#run.counts.crashes++;
     this.#end(this.#client);
     this.#startClient();
     this.#link?.cut();
@@ -277,70 +244,34 @@ class World {
 
   // ---- Messages
 
-  #send(side: 0 | 1): void {
-    const { rate, burst } = this.#plan;
-    this.#clock.after(this.#chance.whole(1, Math.ceil((2_000 * burst) / rate)), () => {
-      if (this.#isCalm) return;
-      const count = this.#chance.whole(1, burst);
-      const host = side === 0 ? this.#client : this.#server;
-      const messages = Array.from({ length: count }, () => this.#message(side));
-      if (host) host.run((core) => messages.forEach((message) => core.send(message)));
-      else this.#unsent.push(...messages);
-      this.#send(side);
-    });
+  #send(side: Side): void {
+    const messages: Message[] = [];
+    for (let left = this.#run.chance.whole(1, this.#plan.burst); left > 0; left--) messages.push(this.#message(side));
+    const host = side === 'c' ? this.#client : this.#server;
+    if (host)
+      host.run((core) => {
+        for (const message of messages) core.send(message);
+      });
+    else this.#unsent.push(...messages);
   }
-  #message(side: 0 | 1): Message {
+  #message(side: Side): Message {
     const { levels, priorities, ttl, bad, poison } = this.#plan;
-    const chance = this.#chance;
-    const index = this.#counts.messages++;
+    const { chance, counts } = this.#run;
+    const index = counts.messages++;
+    const id = `${side}${index}`;
     const level = chance.pick(levels);
-    const priority = chance.pick(priorities) as 0 | 1 | 2 | 3;
-    const tracked: Tracked = {
-      id: `${side === 0 ? 'c' : 's'}${index}`,
-      index,
-      level,
-      priority,
-      outcome: undefined,
-      delivered: 0,
-      processed: 0,
-      rejectedAs: undefined,
-    };
-    this.#oracle.sent(tracked);
+    const priority = chance.pick(priorities);
+    this.#oracle.sent(id, index, level, priority);
     const type = chance.hit(bad) ? 'bad' : chance.hit(poison) ? 'poison' : 'item';
-    const message = {
-      id: tracked.id,
-      type,
-      timestamp: this.#clock.now,
-      version: '1.0',
-      source: '',
-      payload: PAYLOAD.slice(chance.whole(0, PAYLOAD.length)),
-      delivery: level,
-      priority,
-    };
-    return chance.hit(ttl) ? { ...message, ttl: chance.whole(0, 1_000) } : message;
+    return this.#run.message(id, type, level, priority, ttl);
   }
 
   #isDone(): boolean {
-    const server = this.#server;
-    return (
-      server !== undefined &&
-      this.#unsent.length === 0 &&
-      [this.#client, server].every(({ core }) => core.outgoing.isEmpty && core.isDrained)
-    );
+    return this.#server?.isDone === true && this.#unsent.length === 0 && this.#client.isDone;
   }
   #left(): string {
     return [this.#client, this.#server]
       .map((host) => (host ? `${host.core.phase} ${[...host.core.outgoing.pending.keys()].join(' ')}` : 'no server'))
       .join(' | ');
-  }
-  #count<K>(counts: Map<K, number>, key: K): void {
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  #log(line: string): void {
-    this.#trace?.(`${String(this.#clock.now).padStart(7)}  ${line}`);
-  }
-  #logged(side: string, frame: Body): Body {
-    if (this.#trace) this.#log(`${side} → ${String(frame).slice(0, 160)}`);
-    return frame;
   }
 }

@@ -9,7 +9,9 @@ export interface Effect {
 
 interface Tracked {
   readonly id: string;
+  readonly index: number;
   readonly level: Delivery;
+  readonly hasInbox: boolean;
   outcome: Outcome | undefined;
   delivered: number;
   /** How often it was processed: at a side with an inbox, how often its effect was stored. */
@@ -21,27 +23,28 @@ interface Tracked {
   isRolledBack: boolean;
 }
 
+const NEVER_SENT: readonly Outcome[] = ['dropped', 'overflow', 'unsendable', 'quota'];
+
 /** Checks what both applications see, across all their processes. Throws when a promise is broken. */
 export class StoreOracle {
   readonly #messages = new Map<string, Tracked>();
-  readonly #hasServerInbox: boolean;
-  readonly #hasClientInbox: boolean;
+  /** The index of the last exactly-once message that was delivered in a numbering. */
+  readonly #lastIn = new Map<object, number>();
 
-  constructor(hasServerInbox: boolean, hasClientInbox: boolean) {
-    this.#hasServerInbox = hasServerInbox;
-    this.#hasClientInbox = hasClientInbox;
-  }
-  #hasInbox(id: string): boolean {
-    return id.startsWith('c') ? this.#hasServerInbox : this.#hasClientInbox;
-  }
+  constructor(
+    private readonly hasServerInbox: boolean,
+    private readonly hasClientInbox: boolean,
+  ) {}
   #of(id: string): Tracked {
     return this.#messages.get(id)!;
   }
 
-  sent(id: string, level: Delivery): void {
+  sent(id: string, index: number, level: Delivery): void {
     this.#messages.set(id, {
       id,
+      index,
       level,
+      hasInbox: id.startsWith('c') ? this.hasServerInbox : this.hasClientInbox,
       outcome: undefined,
       delivered: 0,
       processed: 0,
@@ -50,23 +53,17 @@ export class StoreOracle {
       isRolledBack: false,
     });
   }
-  readonly #lastIn = new WeakMap<object, Map<string, number>>();
   delivered(id: string, progress: object): void {
     const message = this.#of(id);
+    const { index, level, outcome, isRolledBack } = message;
     message.delivered++;
     // Without an outbox, a message may be on its way when its session ends.
-    const neverSent: readonly (Outcome | undefined)[] = ['dropped', 'overflow', 'unsendable', 'quota'];
-    if (neverSent.includes(message.outcome) && !message.isRolledBack)
-      throw new Error(`${id} arrives, and its outcome was ${message.outcome}`);
-    if (message.level === 'exactly-once' && !this.#hasInbox(id) && message.delivered > 1 && !message.isRolledBack)
-      throw new Error(`${id} arrives twice`);
-    const last = this.#lastIn.get(progress) ?? new Map<string, number>();
-    this.#lastIn.set(progress, last);
-    const lane = `${id[0]} ${message.level}`;
-    const index = Number(id.slice(1));
+    if (outcome && NEVER_SENT.includes(outcome) && !isRolledBack) throw new Error(`${id} arrives, and its outcome was ${outcome}`);
+    if (level !== 'exactly-once') return;
+    if (!message.hasInbox && message.delivered > 1 && !isRolledBack) throw new Error(`${id} arrives twice`);
     // Two owners of an outbox send in turn: each keeps its own order.
-    if (last.get(lane) === index && message.level === 'exactly-once') throw new Error(`${id} arrives twice in one numbering`);
-    last.set(lane, index);
+    if (this.#lastIn.get(progress) === index) throw new Error(`${id} arrives twice in one numbering`);
+    this.#lastIn.set(progress, index);
   }
   processed({ id, rejectedAs }: Effect): void {
     const message = this.#of(id);
