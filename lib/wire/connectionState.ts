@@ -123,7 +123,7 @@ export class StateTracker {
   readonly #createdAt: number;
   #current: Change = START;
   #connectedAt = Infinity;
-  /** Each emits the state to one subscriber, unless it has the state. Created when it is first used. */
+  /** Each emits the state to one subscriber, unless it has the state. Created at the first use. */
   #emitters: Set<() => void> | undefined;
   #isOver = false;
   /** Whether the wire has a connection. */
