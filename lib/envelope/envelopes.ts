@@ -1,9 +1,9 @@
-import { concat, defer, endWith, merge, noop, Subject, takeWhile } from 'rxjs';
+import { concat, defer, endWith, merge, noop, Observable, Subject, takeUntil, takeWhile, type Observer } from 'rxjs';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Layer } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { reconnecting } from '../session/reconnect.js';
+import { Reconnection, reconnectPolicy, type ReconnectPolicy } from '../session/reconnect.js';
 import type { EnvelopeOptions } from './envelopeOptions.js';
 import { envelopeReceiver } from './envelopeReceiver.js';
 import { envelopeSender } from './envelopeSender.js';
@@ -30,7 +30,7 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
   const { delivery, reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ } = options;
-  const reconnected = reconnecting<readonly Message[]>(reconnect, report, scheduler, signals$);
+  const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
   const createSender = envelopeSender(options);
   const createReceiver = envelopeReceiver(options);
 
@@ -40,8 +40,30 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
       const { toPeer$, send, run, ended$ } = createSender(acks$);
       const ack = ({ id }: Message): void => send(createMessage('ack', null, { correlationId: id, scheduler }));
 
-      const received$ = createReceiver(link(toPeer$).pipe(reconnected), acks$, delivery === 'at-most-once' ? noop : ack);
+      const received$ = createReceiver(reconnecting(link(toPeer$), policy), acks$, delivery === 'at-most-once' ? noop : ack);
       // The direction that ends first ends the other one.
       return concat(merge(received$, run(outgoing).pipe(endWith(undefined))).pipe(takeWhile(Boolean)), ended$);
     });
+}
+
+/** Subscribes to the source again when it fails, as the policy says. Each value is progress. */
+function reconnecting<T>(source: Observable<T>, policy: ReconnectPolicy): Observable<T> {
+  // eslint-disable-next-line no-restricted-syntax -- `takeUntil` ends the source, even while it is being subscribed to
+  return new Observable((to) => {
+    const left = new Subject<void>();
+    const attempt$ = source.pipe(takeUntil(left));
+    const onGivenUp = (error: unknown): void => to.error(error);
+    const reconnection = new Reconnection(policy, { open: () => attempt$.subscribe(observer), onGivenUp });
+    const observer: Observer<T> = {
+      next(value) {
+        reconnection.succeeded();
+        to.next(value);
+      },
+      error: (error) => reconnection.failed(error),
+      complete: () => to.complete(),
+    };
+    to.add(() => left.next());
+    to.add(reconnection);
+    reconnection.start();
+  });
 }

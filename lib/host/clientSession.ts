@@ -1,18 +1,19 @@
 import { nanoid } from 'nanoid';
-import { first, identity as same, noop, Observable, of, Subscription, type Subscriber } from 'rxjs';
+import { noop, Observable, Subscription, type Observer, type Subscriber } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ClientCore } from '../core/clientCore.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
 import type { Frame, Link } from '../link/link.js';
+import { guard } from '../internal/guard.js';
 import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { inMemory } from '../session/store/memoryOutbox.js';
 import type { ByteCounts } from '../session/byteCounts.js';
-import { createCredentials, type Credentials } from '../session/credentials.js';
+import { Credentials } from '../session/credentials.js';
 import { waitIn } from '../session/waitIn.js';
-import { networkSignals } from '../session/networkSignals.js';
-import type { ConnectionEnds } from '../session/reconnect.js';
+import type { NetworkSignal } from '../session/networkSignals.js';
+import { Reconnection, type ConnectionOwner, type ReconnectPolicy } from '../session/reconnect.js';
 import type { SessionOptions } from '../session/sessionOptions.js';
 import { drainHost, giveUpRest } from './hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from './hostOwner.js';
@@ -23,36 +24,53 @@ import { HostCodec } from './hostCodec.js';
 import { sessionDefaults } from './sessionDefaults.js';
 import { SessionHost } from './sessionHost.js';
 
-/** The client side of a session, over one connection after the other. */
-export class ClientSession implements HostOwner, ConnectionEnds {
+/** The parts of a client's session, besides its options. */
+export interface ClientParts {
+  readonly link: Link<Frame>;
+  /** The codecs of the client, the best first. */
+  readonly codecs: readonly Codec[];
+  readonly policy: ReconnectPolicy;
+  readonly traffic: ByteCounts | undefined;
+  readonly stores: ClientStores | undefined;
+}
+
+/**
+ * The client side of a session, over one connection after the other. It is the observer of the
+ * frames that arrive.
+ */
+export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame> {
   readonly #to: Subscriber<Message>;
   readonly #options: SessionOptions;
+  readonly #link: Link<Frame>;
   readonly #identity = new ClientIdentity(nanoid(22));
   readonly #host: SessionHost<ClientCore>;
   readonly #stores: ClientStores | undefined;
   readonly #life = new Subscription();
   readonly #wait = waitIn(this.#life);
-  readonly #credentials: Credentials;
+  readonly #credentials: Credentials | undefined;
+  readonly #reconnection: Reconnection;
+  readonly #signals$: Observable<NetworkSignal>;
+  /** The frames for the connection. */
+  readonly #frames$ = new Observable<Frame>((to) => this.#opened(to));
   /** Whether the server has announced the end of the last connection. */
-  #isAnnounced = false;
+  isAnnounced = false;
   /** Whether the last connection has ended because of a message. */
-  #isBlamed = false;
+  isBlamed = false;
   /** Whether the server may have closed it because of a frame. */
   #mayBlame = false;
+  /** Whether the connection has made progress. */
+  #hasSucceeded = false;
   /** Why the session ends, if messages were left. */
   #late: DrainTimeoutError | undefined;
 
-  constructor(
-    to: Subscriber<Message>,
-    codecs: readonly Codec[],
-    options: SessionOptions,
-    traffic: ByteCounts | undefined,
-    stores: ClientStores | undefined,
-  ) {
+  constructor(to: Subscriber<Message>, options: SessionOptions, { link, codecs, policy, traffic, stores }: ClientParts) {
     this.#to = to;
     this.#options = options;
+    this.#link = link;
     this.#stores = stores;
-    this.#credentials = createCredentials(options, { wait: this.#wait, life: this.#life });
+    this.#reconnection = new Reconnection(policy, this);
+    this.#signals$ = policy.signals$;
+    if (options.token) this.#credentials = new Credentials(options.token, options, this.#life);
     const identity = this.#identity;
     const core = new ClientCore(
       {
@@ -72,37 +90,43 @@ export class ClientSession implements HostOwner, ConnectionEnds {
   /**
    * Ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
    * the connections end; or when the session finally fails. Completes only when no message is left.
-   *
-   * @param connections$ The connections, one after the other.
    */
-  run(outgoing: Observable<Message>, connections$: Observable<unknown>): void {
+  run(outgoing: Observable<Message>): void {
     const [to, host] = [this.#to, this.#host];
-    const { listening$ = of(true) } = this.#options;
-    const fail = (error: unknown): void => this.onStoreFailed(error);
-    const end = { error: fail, complete: () => this.#complete() };
-    const connect = (): void => to.add(connections$.subscribe(end));
-    const drain = (): void => {
-      to.add(drainHost(host, this.#options, (error) => (this.#late = error)).subscribe(end));
-    };
-    this.#life.add(listening$.pipe(first(same, false)).subscribe((is) => is && host.messages.open()));
-    // Runs before the connection is closed: the other side does not send messages again when it has
-    // received their delayed ack.
-    to.add(() => host.flushAcks());
-    this.#continue(connect);
-    to.add(outgoing.subscribe({ next: (message) => host.send(message), error: fail, complete: drain }));
+    const { listening$ } = this.#options;
+    if (listening$) this.#life.add(listening$.subscribe((is) => is && host.messages.open()));
+    else host.messages.open();
+    to.add(() => {
+      // Before the connection is closed: the other side does not send messages again when it has
+      // received their delayed ack.
+      host.flushAcks();
+      this.#reconnection.unsubscribe();
+    });
+    this.#continue();
+    to.add(
+      outgoing.subscribe({
+        next: (message) => host.send(message),
+        error: (error: unknown) => this.onStoreFailed(error),
+        complete: () => this.#drain(),
+      }),
+    );
     to.add(() => {
       host.end();
       this.#life.unsubscribe();
       this.#options.outbox?.close();
     });
   }
+  #drain(): void {
+    const onTimeout = (error: DrainTimeoutError): void => void (this.#late = error);
+    this.#to.add(drainHost(this.#host, this.#options, onTimeout, () => this.complete()));
+  }
   /** Continues where the former owner of the outbox has stopped. */
-  #continue(connect: () => void): void {
+  #continue(): void {
     const { outbox = inMemory } = this.#options;
     const stores = this.#stores;
     const identity = this.#identity;
     if (!stores && outbox === inMemory) {
-      connect();
+      this.#reconnection.start();
       return;
     }
     this.#wait<RestoredState | undefined>(
@@ -115,19 +139,13 @@ export class ClientSession implements HostOwner, ConnectionEnds {
             }),
       (state) => {
         if (state) this.#host.answer((core) => core.restore(state));
-        connect();
+        this.#reconnection.start();
       },
       (error) => this.#to.error(error),
     );
   }
   onStoreFailed(error: unknown): void {
     this.#to.error(this.#late ?? error);
-  }
-  #complete(): void {
-    const left = giveUpRest(this.#host);
-    const error = this.#late ?? (left && new UndeliveredError(left));
-    if (error) this.#to.error(error);
-    else this.#to.complete();
   }
 
   // ---- The host
@@ -136,12 +154,12 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     this.#to.next(message);
   }
   onConnectionEvent(event: ConnectionEvent): void {
-    if (event.kind === 'bye') this.#isAnnounced = true;
+    if (event.kind === 'bye') this.isAnnounced = true;
     else if (event.kind === 'close') this.#mayBlame = false;
     else if (event.kind === 'agreed') {
       this.#mayBlame = true;
-      this.#credentials.expire(noop, undefined);
-    } else if (event.kind === 'expires') this.#credentials.expire((token) => this.#authenticate(token), event.after);
+      this.#credentials?.expire(noop, undefined);
+    } else if (event.kind === 'expires') this.#credentials?.expire((token) => this.#authenticate(token), event.after);
   }
   #authenticate(token: string): void {
     this.#host.core.authenticate(token);
@@ -153,33 +171,50 @@ export class ClientSession implements HostOwner, ConnectionEnds {
   /**
    * Returns the delay that a stopping server requests before the client returns, in ms from now.
    */
-  readonly pause = (): number => this.#host.core.returnAt - this.#host.now;
-  readonly isBlamed = (): boolean => this.#isBlamed;
-  readonly isAnnounced = (): boolean => this.#isAnnounced;
+  pause(): number {
+    return this.#host.core.returnAt - this.#host.now;
+  }
+  onGivenUp(error: unknown): void {
+    this.onStoreFailed(error);
+  }
 
-  /** Opens a connection over a link. Emits once, when the connection has made progress. */
-  over(link: Link<Frame>): Observable<void> {
-    const frames$ = new Observable<Frame>((to) => this.#open(to));
-    // eslint-disable-next-line no-restricted-syntax -- an operator for each frame would be a fifth of the cost of a message
-    const opened$ = new Observable<void>((to) => {
-      const host = this.#host;
-      let hasEmitted = false;
-      this.#isAnnounced = this.#isBlamed = this.#mayBlame = false;
-      return link(frames$).subscribe({
-        next: (frame) => {
-          host.receive(frame);
-          if (hasEmitted || !host.core.outgoing.hasProgress) return;
-          hasEmitted = true;
-          to.next();
-        },
-        error: (error: unknown) => {
-          this.#blame(error);
-          to.error(error);
-        },
-        complete: () => to.complete(),
-      });
-    });
-    return this.#credentials.before(opened$);
+  /** Requests a token, if the client has one, then opens a connection. */
+  open(): Subscription {
+    const credentials = this.#credentials;
+    if (!credentials) return this.#connect();
+    const connection = new Subscription();
+    const failed = (error: unknown): void => this.#reconnection.failed(error);
+    const connect = (token: string): void => {
+      // The function that returned the token may have ended the session.
+      if (this.#to.closed) return;
+      this.#identity.token = token;
+      connection.add(guard(() => this.#connect(), failed));
+    };
+    connection.add(credentials.request(connect, failed));
+    return connection;
+  }
+  #connect(): Subscription {
+    this.isAnnounced = this.isBlamed = this.#mayBlame = this.#hasSucceeded = false;
+    return this.#link(this.#frames$).subscribe(this);
+  }
+  /** Takes a frame of the connection. */
+  next(frame: Frame): void {
+    this.#host.receive(frame);
+    if (this.#hasSucceeded || !this.#host.core.outgoing.hasProgress) return;
+    this.#hasSucceeded = true;
+    this.#reconnection.succeeded();
+  }
+  /** The connection is lost. */
+  error(error: unknown): void {
+    this.#blame(error);
+    this.#reconnection.failed(error);
+  }
+  /** The server has ended the session, or all messages are sent. */
+  complete(): void {
+    const left = giveUpRest(this.#host);
+    const error = this.#late ?? (left && new UndeliveredError(left));
+    if (error) this.#to.error(error);
+    else this.#to.complete();
   }
 
   /**
@@ -191,14 +226,13 @@ export class ClientSession implements HostOwner, ConnectionEnds {
     if (code !== MESSAGE_TOO_BIG && code !== BAD_FRAMES) return;
     const { closeCode, reason } = error as ConnectionLostError;
     const text = `it has closed the connection with ${closeCode} each time that it received the message${reason && `: ${reason}`}`;
-    this.#host.answer(() => (this.#isBlamed = this.#stores?.writes?.core.outbox?.blame(String(closeCode), text) === true));
+    this.#host.answer(() => (this.isBlamed = this.#stores?.writes?.core.outbox?.blame(String(closeCode), text) === true));
   }
 
   /** The link has opened a connection, and takes its frames. */
-  #open(to: Subscriber<Frame>): void {
+  #opened(to: Subscriber<Frame>): void {
     const host = this.#host;
     const { core } = host;
-    const { signals$ = networkSignals } = this.#options;
     const connection: HostConnection = {
       send: (frame) => to.next(frame),
       close(code, reason = '') {
@@ -211,9 +245,8 @@ export class ClientSession implements HostOwner, ConnectionEnds {
       core.keepalive.ask();
       host.schedule();
     };
-    to.add(signals$.subscribe(wake));
+    to.add(this.#signals$.subscribe(wake));
     to.add(() => host.detach(connection));
-    this.#identity.token = this.#credentials.shown;
     core.opened(host.now);
     host.attach(connection);
   }

@@ -1,7 +1,7 @@
-import { concat, defer, EMPTY, Subject, take, takeUntil, timer, type Observable } from 'rxjs';
+import { Subscription } from 'rxjs';
 import { DrainTimeoutError, type UndeliveredMessages } from '../errors.js';
 import { MAX_IDS } from '../errors/deliveryErrors.js';
-import { after } from '../internal/after.js';
+import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import type { SessionHost } from './sessionHost.js';
 
@@ -23,7 +23,7 @@ export function giveUpRest(host: SessionHost): UndeliveredMessages | undefined {
 
 /**
  * Waits until all messages are acked, for `drainTimeout` at most; gives up the others, closes the
- * connection, and completes when the other side had time to answer.
+ * connection, and calls `done` when the other side had time to answer.
  *
  * @param onTimeout Called when messages were given up.
  */
@@ -31,20 +31,28 @@ export function drainHost(
   host: SessionHost,
   { drainTimeout = DEFAULTS.drainTimeout, scheduler = DEFAULTS.scheduler, microtask = DEFAULTS.microtask }: EndpointOptions,
   onTimeout: (error: DrainTimeoutError) => void,
-): Observable<unknown> {
-  return defer(() => {
-    host.drain();
-    const empty$ = new Subject<void>();
-    host.onEmpty = () => empty$.next();
-    const drained$ = host.core.isSettled ? EMPTY : empty$.pipe(take(1), takeUntil(after(drainTimeout, scheduler)));
-    const closed$ = defer(() => timer(host.close() ? CLOSE_TIMEOUT : 0, scheduler));
-    const settled$ = defer(() => {
-      const left = giveUpRest(host);
-      if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
-      return EMPTY;
-    });
+  done: () => void,
+): Subscription {
+  const drain = new Subscription();
+  const timer = createCoalescedTimer(scheduler, () => onDrained());
+  const settle = (): void => {
+    const left = giveUpRest(host);
+    if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
+    if (!drain.closed) drain.add(scheduler.schedule(done, host.close() ? CLOSE_TIMEOUT : 0));
+  };
+  const onDrained = (): void => {
+    host.onEmpty = undefined;
+    timer.clear();
     // A message that is being delivered, whose handler has completed the wire, is acked at the end
     // of the microtask.
-    return concat(drained$, after(0, microtask), settled$, closed$);
-  });
+    if (!drain.closed) drain.add(microtask.schedule(settle));
+  };
+  host.drain();
+  if (host.core.isSettled) onDrained();
+  else {
+    host.onEmpty = onDrained;
+    if (drainTimeout < Infinity) timer.set(drainTimeout);
+    drain.add(() => timer.clear());
+  }
+  return drain;
 }

@@ -1,9 +1,13 @@
-import { defer, of, throwError, type Observable } from 'rxjs';
 import { NoWebSocketError } from '../errors.js';
 import type { WebSocketConstructor } from './guardedSocket.js';
 
-/** The browser's WebSocket. This file replaces `nodeWebSocket.ts` in bundles for browsers. */
-export const platformWebSocket: Observable<WebSocketConstructor> = /* @__PURE__ */ defer(() => {
+/**
+ * Returns the browser's WebSocket. This file replaces `nodeWebSocket.ts` in bundles for browsers.
+ *
+ * @throws {NoWebSocketError} If there is none.
+ */
+export function platformWebSocket(): WebSocketConstructor {
   const { WebSocket } = globalThis as { WebSocket?: WebSocketConstructor };
-  return WebSocket ? of(WebSocket) : throwError(() => new NoWebSocketError());
-});
+  if (!WebSocket) throw new NoWebSocketError();
+  return WebSocket;
+}

@@ -1,4 +1,4 @@
-import { NEVER, throwError, timeout, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { NEVER, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
 import rxjsWebSockets from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { MAX_DELAY } from '../internal/coalescedTimer.js';
@@ -43,23 +43,24 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
       fail(error);
     }
   };
-  const opened$ = connectSocket()('', { protocols: [], makeWebSocket: socket.open }).pipe(
-    timeout({
-      first: Math.min(openTimeout, MAX_DELAY),
-      scheduler,
-      with: () => throwError(() => new ConnectionLostError(ABNORMAL, 'the connection timed out')),
-    }),
-  );
-  const opening = opened$.subscribe({
+  const ended = (error: unknown): void => {
+    const reason = socket.explain(error);
+    if (reason) to.error(reason);
+    else to.complete();
+  };
+  const onTimeout = (): void => {
+    opening.unsubscribe();
+    ended(new ConnectionLostError(ABNORMAL, 'the connection timed out'));
+  };
+  const timer = scheduler.schedule(onTimeout, Math.min(openTimeout, MAX_DELAY));
+  to.add(timer);
+  const opening = connectSocket()('', { protocols: [], makeWebSocket: socket.open }).subscribe({
     next(exchange) {
+      timer.unsubscribe();
       to.add(exchange(NEVER).subscribe((data) => to.next(typeof data === 'string' ? data : bytesOf(data as ArrayBuffer))));
       to.add(outgoing.subscribe({ next: send, error: fail, complete: socket.closeCleanly }));
     },
-    error(error: unknown) {
-      const reason = socket.explain(error);
-      if (reason) to.error(reason);
-      else to.complete();
-    },
+    error: ended,
   });
   to.add(opening);
 }

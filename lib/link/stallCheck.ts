@@ -26,9 +26,14 @@ export function createStallCheck(
 ): () => void {
   let stalledAt = Infinity;
   return () => {
+    if (buffered() <= maxBuffered) {
+      stalledAt = Infinity;
+      return;
+    }
     // A large burst is no fault of the peer: a link that ended for it would end again at each
     // attempt to send the burst.
-    stalledAt = buffered() > maxBuffered ? Math.min(stalledAt, scheduler.now()) : Infinity;
-    if (scheduler.now() - stalledAt >= stallTimeout) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
+    const now = scheduler.now();
+    stalledAt = Math.min(stalledAt, now);
+    if (now - stalledAt >= stallTimeout) throw new ConnectionLostError(SLOW_READER, 'the peer reads too slowly');
   };
 }

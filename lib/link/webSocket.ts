@@ -1,8 +1,9 @@
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable } from 'rxjs';
 import { assertPositive } from '../internal/assert.js';
+import { isPromise } from '../internal/maybeAsync.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
-import type { WebSocketConstructor, WebSocketLike } from './guardedSocket.js';
+import type { WebSocketConstructor } from './guardedSocket.js';
 import { openSocket, type SocketOptions } from './socket.js';
 
 export interface WebSocketOptions extends SocketOptions {
@@ -31,19 +32,14 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Li
   assertPositive('webSocket', { maxBuffered, stallTimeout, openTimeout });
   if (!/^wss?:\/\/./i.test(address)) throw new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${address}`);
 
-  const make = (Socket: WebSocketConstructor): WebSocketLike => new Socket(address, [protocols].flat<unknown>() as string[]);
   const link: Link<Frame> = (outgoing) =>
     new Observable((to) => {
-      whenLoaded(WebSocket, to, (Socket) => openSocket(() => make(Socket), outgoing, to, options));
+      const open = (Socket: WebSocketConstructor): void => {
+        if (!to.closed) openSocket(() => new Socket(address, [protocols].flat<unknown>() as string[]), outgoing, to, options);
+      };
+      const Socket = WebSocket ?? platformWebSocket();
+      if (isPromise(Socket)) Socket.then(open, (error: unknown) => to.error(error));
+      else open(Socket);
     });
   return Object.assign(link, { protocol: 'websocket', endpoint: address });
-}
-
-/**
- * Calls back with the class of the sockets. Not `switchMap`: an operator would take time for each
- * frame.
- */
-function whenLoaded(own: WebSocketConstructor | undefined, to: Subscriber<Frame>, open: (Socket: WebSocketConstructor) => void): void {
-  if (own) open(own);
-  else to.add(platformWebSocket.subscribe({ next: open, error: (error: unknown) => to.error(error) }));
 }

@@ -90,26 +90,10 @@ export interface RetryBackoffConfig {
  * // prints: no tea
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
-  const {
-    initialInterval,
-    maxRetries = Infinity,
-    maxInterval = Infinity,
-    resetOnSuccess = false,
-    shouldRetry = () => true,
-    backoffDelay = exponentialDelay,
-    jitter = 0,
-    onRetry,
-    wake$ = NEVER,
-    scheduler = asyncScheduler,
-    random = Math.random,
-  }: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
-  assertNotNegative('retryBackoff', { initialInterval, maxRetries, maxInterval, jitter });
-  if (jitter > 1) throw new RangeError(`retryBackoff: "jitter" must be <= 1, got ${jitter}`);
-
-  const delayOf = (iteration: number): number => {
-    const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, MAX_DELAY);
-    return delay > 0 ? delay * (1 - jitter + jitter * random()) : 0;
-  };
+  const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
+  const { maxRetries = Infinity, resetOnSuccess = false, shouldRetry = () => true, onRetry } = options;
+  const { wake$ = NEVER, scheduler = asyncScheduler } = options;
+  const delayOf = backoffDelays(options);
   const wait = (error: unknown, attempt: number): Observable<unknown> => {
     if (!shouldRetry(error)) return throwError(() => error);
     const delay = delayOf(attempt - 1);
@@ -117,4 +101,20 @@ export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: O
     return merge(timer(delay, scheduler), wake$);
   };
   return (source) => source.pipe(retry({ count: maxRetries, delay: wait, resetOnSuccess }));
+}
+
+/**
+ * Returns a function that returns the delay before retry number `iteration` (from 0), in ms.
+ *
+ * @throws {RangeError} If a number of the configuration is negative or NaN, or `jitter` above 1.
+ */
+export function backoffDelays(config: RetryBackoffConfig): (iteration: number) => number {
+  const { initialInterval, maxRetries = Infinity, maxInterval = Infinity, jitter = 0 } = config;
+  const { backoffDelay = exponentialDelay, random = Math.random } = config;
+  assertNotNegative('retryBackoff', { initialInterval, maxRetries, maxInterval, jitter });
+  if (jitter > 1) throw new RangeError(`retryBackoff: "jitter" must be <= 1, got ${jitter}`);
+  return (iteration) => {
+    const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, MAX_DELAY);
+    return delay > 0 ? delay * (1 - jitter + jitter * random()) : 0;
+  };
 }

@@ -1,8 +1,6 @@
-import { defer, first, noop, of, switchMap, type Observable, type Subscription } from 'rxjs';
-import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
-import type { Wait } from './waitIn.js';
-import type { EndpointOptions } from './endpointOptions.js';
+import { first, from, noop, type Observable, type Subscription } from 'rxjs';
+import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 
 /**
  * The token of a client: a constant text, or a function that returns the current token, a promise
@@ -10,21 +8,51 @@ import type { EndpointOptions } from './endpointOptions.js';
  */
 export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
-export interface CredentialsOptions extends Pick<EndpointOptions, 'scheduler' | 'report'> {
-  readonly token?: TokenSource;
-}
+/** Requests the tokens of a client. */
+export class Credentials {
+  readonly #source: TokenSource;
+  readonly #report: NonNullable<EndpointOptions['report']>;
+  /** Ends with the session. */
+  readonly #life: Subscription;
+  readonly #renewal: CoalescedTimer;
+  #send: (fresh: string) => void = noop;
 
-/** The credentials of a client, for all of its connections. */
-export interface Credentials {
-  /** The token for the hello. */
-  readonly shown: string | undefined;
-  /** Requests a token, then subscribes to `then`. */
-  before<T>(then: Observable<T>): Observable<T>;
+  constructor(source: TokenSource, { scheduler = DEFAULTS.scheduler, report = noop }: EndpointOptions, life: Subscription) {
+    this.#source = source;
+    this.#report = report;
+    this.#life = life;
+    this.#renewal = createCoalescedTimer(scheduler, () => this.#renew());
+    life.add(() => this.#renewal.clear());
+  }
+
+  /** Requests a token, and calls `then` with it: at once, if it is no promise or Observable. */
+  request(then: (token: string) => void, failed: (error: unknown) => void): Subscription | undefined {
+    const source = this.#source;
+    const answer = typeof source === 'string' ? source : source();
+    if (typeof answer !== 'string') return from(answer).pipe(first()).subscribe({ next: then, error: failed });
+    then(answer);
+    return undefined;
+  }
+
   /**
    * Schedules a fresh token, which `send` sends to the server, for a connection whose token expires
    * in `expires` ms; `undefined` or 0: never.
    */
-  expire(send: (fresh: string) => void, expires: number | undefined): void;
+  expire(send: (fresh: string) => void, expires: number | undefined): void {
+    this.#renewal.clear();
+    this.#send = send;
+    if (expires) this.#renewal.set(expires - Math.min(EARLY, expires / 2));
+  }
+  #renew(): void {
+    // If the request fails, the server closes the connection at the expiry, and the client requests
+    // a token for the next one.
+    const failed = (error: unknown): void => this.#report({ kind: 'error', error });
+    try {
+      this.#life.add(this.request(this.#send, failed));
+    } catch (error) {
+      failed(error);
+    }
+  }
 }
 
 /**
@@ -32,38 +60,3 @@ export interface Credentials {
  * that is shorter.
  */
 const EARLY = 30_000;
-
-export function createCredentials(
-  { token, scheduler = steadyScheduler(), report = noop }: CredentialsOptions,
-  { wait, life }: { readonly wait: Wait; readonly life: Subscription },
-): Credentials {
-  let shown: string | undefined;
-  let renew = noop;
-  const renewal = createCoalescedTimer(scheduler, () => renew());
-  const ask = (source: TokenSource): Observable<string> =>
-    defer(() => {
-      const answer = typeof source === 'string' ? source : source();
-      return typeof answer === 'string' ? of(answer) : answer;
-    }).pipe(first());
-  life.add(() => renewal.clear());
-
-  return {
-    get shown() {
-      return shown;
-    },
-    before: (then) => (token ? ask(token).pipe(switchMap((fresh) => ((shown = fresh), then))) : then),
-    expire(send, expires) {
-      renewal.clear();
-      if (!token || !expires) return;
-      // If the request fails, the server closes the connection at the expiry, and the client
-      // requests a token for the next one.
-      renew = () =>
-        wait(
-          () => ask(token),
-          send,
-          (error) => report({ kind: 'error', error }),
-        );
-      renewal.set(expires - Math.min(EARLY, expires / 2));
-    },
-  };
-}

@@ -1,4 +1,4 @@
-import { defer, EMPTY, filter, fromEvent, map, merge, type Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 
 /**
  * A signal of the platform. `awake`: timers and connections may not have run until now; `online`
@@ -14,19 +14,29 @@ type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
  * A page that was frozen (https://wicg.github.io/page-lifecycle/), hidden or in the back-forward
  * cache emits `awake` when it is active again.
  */
-export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer(() => {
+export const networkSignals = /* @__PURE__ */ new Observable<NetworkSignal>((to) => {
   const { addEventListener, document } = globalThis as {
     addEventListener?: unknown;
     document?: Target & { readonly visibilityState: string };
   };
-  if (typeof addEventListener !== 'function') return EMPTY;
-  const on = (target: Target, name: string, signal: NetworkSignal): Observable<NetworkSignal> =>
-    fromEvent(target as EventTarget, name).pipe(map(() => signal));
+  if (typeof addEventListener !== 'function') {
+    to.complete();
+    return;
+  }
+  const on = (target: Target, name: string, signal: NetworkSignal): void => {
+    const listener = (): void => {
+      if (name !== 'visibilitychange' || document?.visibilityState === 'visible') to.next(signal);
+    };
+    target.addEventListener(name, listener);
+    to.add(() => target.removeEventListener(name, listener));
+  };
   const page = globalThis as unknown as Target;
-  const network$ = merge(on(page, 'online', 'online'), on(page, 'offline', 'offline'));
-  if (!document) return network$;
-  const visible$ = on(document, 'visibilitychange', 'awake').pipe(filter(() => document.visibilityState === 'visible'));
-  return merge(network$, visible$, on(page, 'pageshow', 'awake'), on(document, 'resume', 'awake'));
+  on(page, 'online', 'online');
+  on(page, 'offline', 'offline');
+  if (!document) return;
+  on(document, 'visibilitychange', 'awake');
+  on(page, 'pageshow', 'awake');
+  on(document, 'resume', 'awake');
 });
 
 /**
@@ -35,9 +45,4 @@ export const networkSignals: Observable<NetworkSignal> = /* @__PURE__ */ defer((
  */
 export function isOffline(): boolean {
   return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine === false;
-}
-
-/** Returns the signals after which a connection may succeed that failed before. */
-export function hopeful(signals$: Observable<NetworkSignal>): Observable<NetworkSignal> {
-  return signals$.pipe(filter((signal) => signal !== 'offline'));
 }

@@ -9,7 +9,7 @@ import { checkCodecs } from './codecNegotiation.js';
 import { checkOptions } from './endpointOptions.js';
 import type { ByteCounts } from './byteCounts.js';
 import { networkSignals } from './networkSignals.js';
-import { reconnecting } from './reconnect.js';
+import { reconnectPolicy } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';
 import type { Inbox } from './store/inbox.js';
 import { inMemory } from './store/memoryOutbox.js';
@@ -46,12 +46,12 @@ export function countedSession(
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
   checkCodecs('session', codecs);
-  const reconnected = reconnecting<unknown>(reconnect, report, scheduler, signals$);
+  const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
 
   return (link) => (outgoing) =>
     new Observable((to) => {
-      const client = new ClientSession(to, codecs, { ...options, signals$ }, traffic, durability?.clientStores(outbox, options));
-      client.run(outgoing, reconnected(client.over(link), client));
+      const stores = durability?.clientStores(outbox, options);
+      new ClientSession(to, options, { link, codecs, policy, traffic, stores }).run(outgoing);
     });
 }
 

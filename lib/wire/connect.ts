@@ -70,7 +70,7 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
     deadLetters: options.deadLetters ?? options.inbox?.deadLetters,
     signals$,
     isLoss: overflowTest(options.overflow),
-    open: protocol({ ...options, id }),
+    open: protocol({ ...options, id, scheduler, signals$ }),
     protocol: () => link.protocol ?? 'custom',
     get isOffline() {
       return isOffline();

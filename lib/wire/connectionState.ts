@@ -1,17 +1,5 @@
-import {
-  defer,
-  distinctUntilChanged,
-  interval,
-  map,
-  merge,
-  NEVER,
-  ReplaySubject,
-  takeUntil,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
 import type { ConnectionLostError } from '../errors.js';
-import { completionOf } from '../internal/completionOf.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from '../link/closeCode.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
@@ -135,8 +123,8 @@ export class StateTracker {
   readonly #createdAt: number;
   #current: Change = START;
   #connectedAt = Infinity;
-  /** Begins with the current state. Created when it is first used. */
-  #changes$: ReplaySubject<Change> | undefined;
+  /** Each emits the state to one subscriber, unless it has the state. Created at the first use. */
+  #emitters: Set<() => void> | undefined;
   #isOver = false;
   /** Whether the wire has a connection. */
   #isOpen = false;
@@ -150,13 +138,25 @@ export class StateTracker {
   }
 
   states(): Observable<ConnectionState> {
-    return defer(() => {
-      const all$ = (this.#changes$ ??= this.#changes());
-      const samples$ = merge(interval(SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
-      return merge(all$, samples$.pipe(takeUntil(completionOf(all$)))).pipe(
-        map(() => this.snapshot()),
-        distinctUntilChanged(isSame),
-      );
+    // eslint-disable-next-line no-restricted-syntax -- the subscription to the signals ends with its subscriber, which gets their errors
+    return new Observable((to) => {
+      const emitters = (this.#emitters ??= new Set());
+      let last: ConnectionState | undefined;
+      const emit = (): void => {
+        const state = this.snapshot();
+        if (!last || !isSame(last, state)) to.next((last = state));
+        if (this.#isOver) to.complete();
+      };
+      function sample(this: SchedulerAction<unknown>): void {
+        emit();
+        this.schedule(undefined, SAMPLE_INTERVAL);
+      }
+      emitters.add(emit);
+      to.add(() => emitters.delete(emit));
+      emit();
+      if (to.closed) return;
+      to.add(this.#scheduler.schedule(sample, SAMPLE_INTERVAL));
+      to.add(this.#identity.signals$?.subscribe({ next: emit, error: (error: unknown) => to.error(error) }));
     });
   }
 
@@ -201,7 +201,7 @@ export class StateTracker {
   change(status: ConnectionStatus, details?: Partial<Change>): void {
     if (status !== 'disconnecting') this.#connectedAt = status === 'connected' ? this.#scheduler.now() : Infinity;
     this.#current = { status, reconnectAttempts: 0, ...details };
-    this.#changes$?.next(this.#current);
+    if (this.#emitters) for (const emit of [...this.#emitters]) emit();
   }
 
   /**
@@ -213,20 +213,12 @@ export class StateTracker {
     this.#ended(failure?.error, closeCode);
     this.#isOver = true;
     this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...failure });
-    this.#changes$?.complete();
   }
 
   /** Records why a connection ended. @param closeCode The code, if the failure has none. */
   #ended(failure: unknown, closeCode: number): void {
     this.#close = closeOf(failure) ?? (this.#isOpen ? { closeCode, closeReason: '' } : this.#close);
     this.#isOpen = false;
-  }
-
-  #changes(): ReplaySubject<Change> {
-    const changes$ = new ReplaySubject<Change>(1);
-    changes$.next(this.#current);
-    if (this.#isOver) changes$.complete();
-    return changes$;
   }
 }
 

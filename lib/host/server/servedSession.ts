@@ -141,8 +141,8 @@ export class ServedSession
   /** Sends the remaining messages, then closes the connection and ends the session. */
   complete(): void {
     this.#isDraining = true;
-    const drained$ = drainHost(this.#host, this.#options, (error) => this.complain(error));
-    this.#to.add(drained$.subscribe({ complete: () => this.ended() }));
+    const [onTimeout, done] = [(error: RxwireError) => this.complain(error), () => this.ended()];
+    this.#to.add(drainHost(this.#host, this.#options, onTimeout, done));
   }
   /** Ends the session. */
   unsubscribe(): void {

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
-import { asObservable } from '../../internal/maybeAsync.js';
+import { after } from '../../internal/after.js';
+import { exponentialDelay } from '../../internal/retryDelays.js';
 import { createMessage } from '../../message/createMessage.js';
-import { retryBackoff } from '../../operators/retryBackoff.js';
 import { createDeadLetter } from '../consume/createDeadLetter.js';
 import type { Body } from '../../core/storedTypes.js';
 import type { Wait } from '../waitIn.js';
@@ -62,17 +62,18 @@ export function rejectUndecodable<Tracker>(
     reject(letter);
     return;
   }
-  const retried = retryBackoff({
-    initialInterval: MIN_RETRY_AFTER,
-    maxInterval: MAX_RETRY_AFTER,
-    scheduler,
-    onRetry: ({ error: reason }) => report(reason),
-  });
-  wait(
-    () => asObservable(() => keep(letter)).pipe(retried),
-    () => reject(),
-    report,
-  );
+  let failures = 0;
+  const store = (): void =>
+    wait(
+      () => keep(letter),
+      () => reject(),
+      (reason) => {
+        report(reason);
+        const delay = Math.min(exponentialDelay(failures++, MIN_RETRY_AFTER), MAX_RETRY_AFTER);
+        wait(() => after(delay, scheduler), store, report);
+      },
+    );
+  store();
 }
 
 /**
