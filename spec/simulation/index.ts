@@ -62,7 +62,6 @@ const optionOf = ({ name }: Kind): string => (name === 'core' ? '' : `--${name} 
 
 async function runMany(kind: Kind, seeds: number): Promise<Tally> {
   const jobs = Math.min(seeds, numberOf('jobs', 1));
-  const since = performance.now();
   const showProgress = createProgress(seeds);
   let shown = 0;
   const onProgress = (tally: Tally): boolean => {
@@ -72,7 +71,7 @@ async function runMany(kind: Kind, seeds: number): Promise<Tally> {
     return shown < MOST_FAILURES;
   };
   const tally = await runBundled({ base: numberOf('seed-base', 0), seeds, jobs, onProgress, worker: kind.worker });
-  const rate = Math.round((10_000 * tally.seeds) / (performance.now() - since) / jobs) / 10;
+  const rate = Math.round((10_000_000 * tally.seeds) / tally.cpu) / 10;
   print(summaryOf(kind.name, tally, rate));
   return tally;
 }

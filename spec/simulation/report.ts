@@ -30,7 +30,7 @@ export function describeFailure({ seed, invariant, detail, at }: Failure, option
 /**
  * The last line: for programs.
  *
- * @param rate Seeds a second on one core.
+ * @param rate Seeds for each second of processor time.
  */
 export function summaryOf(
   simulation: string,

@@ -5,11 +5,14 @@ import type { Outcome } from './world.js';
 export async function runInWorker(run: (seed: number) => Outcome, some: number): Promise<void> {
   const [from = 0, to = 0] = process.argv.slice(2).map(Number);
   let tally = NOTHING;
+  let since = process.cpuUsage();
   for (let seed = from; seed < to; seed++) {
     tally = sum(tally, tallyOf(run(seed)));
     if (tally.seeds < some && seed < to - 1) continue;
-    process.send?.(tally);
+    const { user, system } = process.cpuUsage(since);
+    process.send?.({ ...tally, cpu: user + system });
     tally = NOTHING;
+    since = process.cpuUsage();
     // The parent gets it only when this one waits for something.
     await new Promise(setImmediate);
   }

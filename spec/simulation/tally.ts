@@ -12,15 +12,17 @@ export interface Tally {
   readonly messages: number;
   readonly cuts: number;
   readonly crashes: number;
+  /** The processor time that it took, in µs. */
+  readonly cpu: number;
   readonly ends?: Ends | undefined;
   readonly outcomes?: Readonly<Record<string, number>> | undefined;
   readonly found?: readonly FoundMutant[] | undefined;
 }
 
-export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0 };
+export const NOTHING: Tally = { seeds: 0, failures: [], messages: 0, cuts: 0, crashes: 0, cpu: 0 };
 
 export function tallyOf({ seed, violation, ...counts }: Outcome): Tally {
-  return { seeds: 1, failures: violation ? [{ seed, ...violation }] : [], ...counts };
+  return { seeds: 1, failures: violation ? [{ seed, ...violation }] : [], cpu: 0, ...counts };
 }
 
 export function sum(a: Tally, b: Tally): Tally {
@@ -30,6 +32,7 @@ export function sum(a: Tally, b: Tally): Tally {
     messages: a.messages + b.messages,
     cuts: a.cuts + b.cuts,
     crashes: a.crashes + b.crashes,
+    cpu: a.cpu + b.cpu,
     ends: a.ends && b.ends ? sumOf(a.ends, b.ends) : (a.ends ?? b.ends),
     outcomes: sumOf(a.outcomes ?? {}, b.outcomes ?? {}),
     found: [...(a.found ?? []), ...(b.found ?? [])],
