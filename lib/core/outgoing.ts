@@ -431,9 +431,14 @@ export class Outgoing {
     const body = codec?.isAsync ? undefined : this.encodeNow(batch.messages, batch.first);
     // The codec may have found out that it is asynchronous.
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
-    else if (body !== undefined && this.fits(body)) batch.body = body;
+    else if (body !== undefined && this.fits(body)) this.#setBody(batch, body);
     else this.#encodedBatch(batch, body);
     return !codec?.isAsync;
+  }
+  /** An accepted batch counts in the window since the connection began, then without its body. */
+  #setBody(batch: OutgoingBatch, body: Body): void {
+    batch.body = body;
+    if (lastOf(batch) <= this.accepted) this.window.took(body.length);
   }
   encodeNow(messages: readonly Message[], first: number): Body | undefined {
     try {
@@ -465,8 +470,8 @@ export class Outgoing {
     if (index < 0) return;
     const { first, count, messages, level } = batch;
     // A batch that the other side has accepted is not sent again.
-    if (lastOf(batch) <= this.accepted) batch.body = body ?? '';
-    else if (body !== undefined && this.fits(body)) batch.body = body;
+    if (lastOf(batch) <= this.accepted) this.#setBody(batch, body ?? '');
+    else if (body !== undefined && this.fits(body)) this.#setBody(batch, body);
     else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
     else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {

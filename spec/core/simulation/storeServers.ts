@@ -154,7 +154,11 @@ export class StoreServers {
         refusal = session.host.server!.accept(hello, now);
         if (refusal === undefined) session.host.send = send;
       });
-      if (session.host.core.phase === 'over') return undefined;
+      // A store that answers at once may have failed before the process had the session.
+      if (session.host.core.phase === 'over') {
+        server.session = undefined;
+        return undefined;
+      }
       if (refusal === undefined) return session.host;
     }
     this.#refuse(hello, link, refusal);
