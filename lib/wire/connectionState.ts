@@ -1,11 +1,13 @@
 import {
   defer,
   distinctUntilChanged,
+  EMPTY,
   interval,
   map,
   merge,
   NEVER,
-  ReplaySubject,
+  of,
+  Subject,
   takeUntil,
   type Observable,
   type SchedulerLike,
@@ -122,11 +124,6 @@ type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemp
 /** How often the counters are read while the state has a subscriber, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
-function factsOf(identity: Identity) {
-  const { id, endpoint, isOffline } = identity;
-  return { id, protocol: identity.protocol(), endpoint, ...(isOffline && { isOffline }) };
-}
-
 /** Tracks the state of one wire. It costs next to nothing while the state has no subscriber. */
 export class StateTracker {
   readonly #identity: Identity;
@@ -135,8 +132,8 @@ export class StateTracker {
   readonly #createdAt: number;
   #current: Change = START;
   #connectedAt = Infinity;
-  /** Begins with the current state. Created when it is first used. */
-  #changes$: ReplaySubject<Change> | undefined;
+  /** Created when it is first used. */
+  #changes$: Subject<unknown> | undefined;
   #isOver = false;
   /** Whether the wire has a connection. */
   #isOpen = false;
@@ -151,22 +148,27 @@ export class StateTracker {
 
   states(): Observable<ConnectionState> {
     return defer(() => {
-      const all$ = (this.#changes$ ??= this.#changes());
+      const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
       const samples$ = merge(interval(SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
-      return merge(all$, samples$.pipe(takeUntil(completionOf(all$)))).pipe(
+      // The first state follows the subscription to the changes: its subscriber may make one.
+      return merge(changes$, of(0), samples$.pipe(takeUntil(completionOf(changes$)))).pipe(
         map(() => this.snapshot()),
-        distinctUntilChanged(isSame),
+        distinctUntilChanged((one, other) => facts(one) === facts(other)),
       );
     });
   }
 
   snapshot(): ConnectionState {
+    const { id, endpoint, isOffline } = this.#identity;
     const { activeAt = -Infinity, ...counts } = this.#traffic;
     const now = this.#scheduler.now();
     // A wire that is not connected counts as connected in the future.
     const uptime = Math.max(0, now - this.#connectedAt);
     return {
-      ...factsOf(this.#identity),
+      id,
+      protocol: this.#identity.protocol(),
+      endpoint,
+      ...(isOffline && { isOffline }),
       ...this.#current,
       ...(this.#isOver && { isFinal: true }),
       ...this.#close,
@@ -201,7 +203,7 @@ export class StateTracker {
   change(status: ConnectionStatus, details?: Partial<Change>): void {
     if (status !== 'disconnecting') this.#connectedAt = status === 'connected' ? this.#scheduler.now() : Infinity;
     this.#current = { status, reconnectAttempts: 0, ...details };
-    this.#changes$?.next(this.#current);
+    this.#changes$?.next(0);
   }
 
   /**
@@ -221,13 +223,6 @@ export class StateTracker {
     this.#close = closeOf(failure) ?? (this.#isOpen ? { closeCode, closeReason: '' } : this.#close);
     this.#isOpen = false;
   }
-
-  #changes(): ReplaySubject<Change> {
-    const changes$ = new ReplaySubject<Change>(1);
-    changes$.next(this.#current);
-    if (this.#isOver) changes$.complete();
-    return changes$;
-  }
 }
 
 const START: Change = { status: 'connecting', reconnectAttempts: 0 };
@@ -239,18 +234,8 @@ function closeOf(failure: unknown): Close | undefined {
   return closeCode === undefined ? undefined : { closeCode, closeReason: reason };
 }
 
-/** Returns whether two states need not be reported as a change. */
-function isSame(a: ConnectionState, b: ConnectionState): boolean {
-  return (
-    a.status === b.status &&
-    a.isFinal === b.isFinal &&
-    a.isOffline === b.isOffline &&
-    a.nextAttemptAt === b.nextAttemptAt &&
-    tally(a) === tally(b)
-  );
-}
-
-/** Returns a number that grows with each of the counters. */
-function tally({ metrics: { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } }: ConnectionState): number {
-  return bytesSent + bytesReceived + messagesSent + messagesReceived + errors;
+/** Returns what makes a state differ from the last one that was reported. */
+function facts({ status, isFinal, isOffline, nextAttemptAt, metrics }: ConnectionState): string {
+  const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
+  return String([status, isFinal, isOffline, nextAttemptAt, bytesSent + bytesReceived + messagesSent + messagesReceived + errors]);
 }
