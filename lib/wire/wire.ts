@@ -153,11 +153,11 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const unreceived = { scheduler, report: (error: RxwireError) => this.report(error) };
     const link = setup.open({
       listening: this.#subscribers,
-      isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched === true,
-      followsSteps: () => this.#receipts$?.observed || this.#receiptTracker?.followsSteps === true,
+      isWatched: () => this.#receipts$?.observed || !!this.#receiptTracker?.ends || !!this.#receiptTracker?.followers.size,
+      followsSteps: () => this.#receipts$?.observed || !!this.#receiptTracker?.followsSteps,
       traffic: this.#traffic,
-      report: (event) => this.#report(event),
-      keep: (letter) => this.#keep(letter),
+      report: this.#report,
+      keep: this.#keep,
     });
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
@@ -277,7 +277,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
    */
   override next(message: M): void {
-    const id = idOf(message);
+    const id: unknown = (message as Partial<M> | null | undefined)?.id;
     if (typeof id !== 'string') {
       this.#refuse(
         String(id),
@@ -311,7 +311,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: M, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
-    const receipt = this.#tracker().end(String(idOf(message)), until);
+    const receipt = this.#tracker().end(String((message as Partial<M> | null | undefined)?.id), until);
     this.next(message);
     return receipt;
   }
@@ -400,13 +400,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
-  #keep(letter: DeadLetter): Observable<void> {
-    return defer(() => {
+  readonly #keep = (letter: DeadLetter): Observable<void> =>
+    defer(() => {
       const { dropped$, add } = this.deadLetters;
       const evictions = dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted')));
       return asObservable(() => add(letter)).pipe(finalize(() => evictions.unsubscribe()));
     });
-  }
 
   #createSubject<T>(): Subject<T> {
     const created$ = new Subject<T>();
@@ -415,12 +414,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   #tracker(): ReceiptTracker {
-    return (this.#receiptTracker ??= new ReceiptTracker({
-      session: () => this.session,
-      isClosed: this.#isOver,
-      endCause: () => this.#endCause,
-      ignored: (...ignored) => this.unseen?.ignored(...ignored),
-    }));
+    const tracker = (this.#receiptTracker ??= new ReceiptTracker(this));
+    if (this.#isOver) tracker.close(this.#endCause);
+    return tracker;
   }
 
   /** Reports a message that cannot be sent. */
@@ -435,13 +431,13 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
-    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followed ?? 0), closeCode === ABANDONED && !failure);
+    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
     this.#isOver = this.#isEnding = true;
     this.#endCause = failure?.error;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#stateTracker.end(status, closeCode, failure);
-    this.#receiptTracker?.close();
+    this.#receiptTracker?.close(this.#endCause);
     this.#subscribers.close();
     this.#receipts$?.complete();
     this.#failures$?.complete();
@@ -454,14 +450,14 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * loss.
    */
   #noteLoss({ id, status, error }: Receipt): void {
-    if (!error || this.#receiptTracker?.isFollowed(id) === true) return;
+    if (!error || this.#receiptTracker?.followers.has(id)) return;
     const isLoss = this.#isLoss?.(error) === true;
     if (isLoss) (this.#losses ??= createOverflowLosses()).add(id);
     // The error at the end of the wire reports an overflow. A policy may drop messages.
     if (status === 'dead' && (isLoss ? countViews(this) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
   }
 
-  #report(event: SessionEvent): void {
+  readonly #report = (event: SessionEvent): void => {
     if (event.kind === 'receipt') {
       const { error } = event.receipt;
       if (error instanceof MessageDroppedError) error.explain(this.#endCause);
@@ -480,11 +476,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     if ('error' in event) this.#traffic.errors++;
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
-  }
-}
-
-function idOf(message: unknown): unknown {
-  return (message as Partial<Message> | null | undefined)?.id;
+  };
 }
 
 /** Names the type of a value that is no message. */
