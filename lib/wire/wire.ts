@@ -9,7 +9,14 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { ConnectionLostError, InvalidMessageError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
+import {
+  ConnectionLostError,
+  InvalidMessageError,
+  MessageDroppedError,
+  RxwireError,
+  UndeliveredError,
+  WireClosedError,
+} from '../errors.js';
 import { countViews } from '../internal/internalSubscriptions.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
@@ -22,7 +29,7 @@ import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionE
 import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
-import { createOverflowLosses, isOverflow } from './overflowLosses.js';
+import { addLoss, isOverflow, withLosses, type Losses } from './overflowLosses.js';
 import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { rejectUnreceived } from './unreceived.js';
 import { ReceiptTracker } from './receiptTracker.js';
@@ -128,7 +135,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   #endCause: unknown;
   readonly #isLoss: WireSetup['isLoss'];
   /** Created at the first loss. */
-  #losses: ReturnType<typeof createOverflowLosses> | undefined;
+  #losses: Losses | undefined;
   /**
    * The failures that the program does not see; `undefined` for the wire of a server. For functions
    * that are imported separately.
@@ -166,10 +173,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
         else if (this.observed) super.next(message as M);
         else rejectUnreceived(message, unreceived);
       },
-      error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
+      error: (error: unknown) => this.error(withLosses(error, this.#losses)),
       complete: () => {
         if (this.#losses) {
-          this.error(this.#losses.endOf());
+          this.error(new UndeliveredError(this.#losses));
           return;
         }
         this.#end('disconnected', NORMAL);
@@ -452,7 +459,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   #noteLoss({ id, status, error }: Receipt): void {
     if (!error || this.#receiptTracker?.followers.has(id)) return;
     const isLoss = this.#isLoss?.(error) === true;
-    if (isLoss) (this.#losses ??= createOverflowLosses()).add(id);
+    if (isLoss) this.#losses = addLoss(id, this.#losses);
     // The error at the end of the wire reports an overflow. A policy may drop messages.
     if (status === 'dead' && (isLoss ? countViews(this) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
   }
