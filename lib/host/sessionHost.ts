@@ -117,7 +117,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     }
     this.#checkWatched();
     if (!core.outgoing.send(message)) return;
-    if (core.outgoing.followsSteps) this.#reporter.reportQueued(message);
+    if (core.outgoing.followsSteps) this.#reporter.reportStep([message], 'queued');
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -305,17 +305,15 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.messages.reject(event, this.#wait);
         break;
       case 'sent':
-        this.#reporter.reportSent(event.messages);
+      case 'stored':
+        this.#reporter.reportStep(event.messages, event.kind);
         break;
       case 'outcome':
         this.#reporter.reportOutcome(event, this.codecName);
         break;
       case 'restored':
         this.#checkWatched();
-        if (this.core.outgoing.followsSteps) event.messages.forEach((message) => this.#reporter.reportQueued(message));
-        break;
-      case 'stored':
-        this.#reporter.reportStored(event.messages);
+        if (this.core.outgoing.followsSteps) this.#reporter.reportStep(event.messages, 'queued');
         break;
       case 'unreadable':
         for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));
