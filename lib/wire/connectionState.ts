@@ -1,19 +1,5 @@
-import {
-  defer,
-  distinctUntilChanged,
-  EMPTY,
-  interval,
-  map,
-  merge,
-  NEVER,
-  of,
-  Subject,
-  takeUntil,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { defer, filter, map, merge, NEVER, of, Subject, takeWhile, timer, type Observable, type SchedulerLike } from 'rxjs';
 import type { ConnectionLostError } from '../errors.js';
-import { completionOf } from '../internal/completionOf.js';
 import { wallTime } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from '../link/closeCode.js';
 import type { SessionEvent } from '../session/sessionEvents.js';
@@ -148,12 +134,17 @@ export class StateTracker {
 
   states(): Observable<ConnectionState> {
     return defer(() => {
-      const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
-      const samples$ = merge(interval(SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
+      let reported: string | undefined;
+      const samples$ = merge(timer(SAMPLE_INTERVAL, SAMPLE_INTERVAL, this.#scheduler), this.#identity.signals$ ?? NEVER);
       // The first state follows the subscription to the changes: its subscriber may make one.
-      return merge(changes$, of(0), samples$.pipe(takeUntil(completionOf(changes$)))).pipe(
+      return merge((this.#changes$ ??= new Subject()), of(0), samples$).pipe(
         map(() => this.snapshot()),
-        distinctUntilChanged((one, other) => facts(one) === facts(other)),
+        takeWhile(({ isFinal }) => !isFinal, true),
+        filter((state) => {
+          const former = reported;
+          reported = factsOf(state);
+          return reported !== former;
+        }),
       );
     });
   }
@@ -215,7 +206,6 @@ export class StateTracker {
     this.#ended(failure?.error, closeCode);
     this.#isOver = true;
     this.change(status, { reconnectAttempts: this.#current.reconnectAttempts, ...failure });
-    this.#changes$?.complete();
   }
 
   /** Records why a connection ended. @param closeCode The code, if the failure has none. */
@@ -235,7 +225,7 @@ function closeOf(failure: unknown): Close | undefined {
 }
 
 /** Returns what makes a state differ from the last one that was reported. */
-function facts({ status, isFinal, isOffline, nextAttemptAt, metrics }: ConnectionState): string {
+function factsOf({ status, isFinal, isOffline, nextAttemptAt, metrics }: ConnectionState): string {
   const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
   return String([status, isFinal, isOffline, nextAttemptAt, bytesSent + bytesReceived + messagesSent + messagesReceived + errors]);
 }

@@ -8,12 +8,10 @@ import {
   skip,
   Subject,
   switchMap,
-  takeUntil,
   type Observable,
   type SchedulerLike,
   type Subscription,
 } from 'rxjs';
-import { completionOf } from '../internal/completionOf.js';
 import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
 /** The subscriptions to a wire. */
@@ -45,10 +43,7 @@ export class Subscribers {
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
       const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
-      return merge(of(0), changes$).pipe(
-        switchMap(() => this.#now()),
-        takeUntil(completionOf(changes$)),
-      );
+      return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
     });
   }
 
@@ -87,6 +82,7 @@ export class Subscribers {
 
   close(): void {
     this.#isOver = true;
+    this.#changes$?.next(0);
     this.#changes$?.complete();
   }
 }

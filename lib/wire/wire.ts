@@ -1,14 +1,4 @@
-import {
-  asapScheduler,
-  defer,
-  finalize,
-  Observable,
-  Subject,
-  type Observer,
-  type SchedulerLike,
-  type Subscriber,
-  type Subscription,
-} from 'rxjs';
+import { asapScheduler, Observable, Subject, using, type Observer, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import {
   ConnectionLostError,
   InvalidMessageError,
@@ -408,11 +398,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
   readonly #keep = (letter: DeadLetter): Observable<void> =>
-    defer(() => {
-      const { dropped$, add } = this.deadLetters;
-      const evictions = dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted')));
-      return asObservable(() => add(letter)).pipe(finalize(() => evictions.unsubscribe()));
-    });
+    using(
+      () => this.deadLetters.dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted'))),
+      () => asObservable(() => this.deadLetters.add(letter)),
+    );
 
   #createSubject<T>(): Subject<T> {
     const created$ = new Subject<T>();
