@@ -1,8 +1,8 @@
-import { identity, isObservable } from 'rxjs';
+import { catchError, isObservable } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
 import { byteLength } from '../internal/byteLength.js';
-import { attempt, type MaybeAsync } from '../internal/maybeAsync.js';
+import type { MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 
@@ -37,7 +37,7 @@ export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): M
     const isText = typeof body === 'string';
     if (codec.binary === isText) throw new DecodeError(codec.name, `it cannot be a ${isText ? 'text' : 'binary'} frame`);
     const messages = codec.decode(body, context);
-    return isObservable(messages) ? attempt(() => messages, identity, fail) : messages;
+    return isObservable(messages) ? messages.pipe(catchError(fail)) : messages;
   } catch (error) {
     return fail(error);
   }
