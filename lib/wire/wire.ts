@@ -147,7 +147,6 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
-    const unreceived = { scheduler, report: (error: RxwireError) => this.report(error) };
     const link = setup.open({
       listening: this.#subscribers,
       isWatched: () => this.#receipts$?.observed || !!this.#receiptTracker?.ends || !!this.#receiptTracker?.followers.size,
@@ -159,9 +158,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
         this.#traffic.messagesReceived++;
-        if (this.#leavesUnacked) this.#emitUnacked(message);
-        else if (this.observed) super.next(message as M);
-        else rejectUnreceived(message, unreceived);
+        if (this.#leavesUnacked) claim(message)?.abandon();
+        else if (!this.observed) {
+          rejectUnreceived(message, this, scheduler);
+          return;
+        }
+        super.next(message as M);
       },
       error: (error: unknown) => this.error(withLosses(error, this.#losses)),
       complete: () => {
@@ -274,11 +276,15 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
    */
   override next(message: M): void {
-    const id: unknown = (message as Partial<M> | null | undefined)?.id;
+    const given: unknown = message;
+    const id: unknown = (given as Partial<M> | null | undefined)?.id;
     if (typeof id !== 'string') {
       this.#refuse(
         String(id),
-        new InvalidMessageError('message', `must be an object with an id, as createMessage returns it, got ${describe(message)}`),
+        new InvalidMessageError(
+          'message',
+          `must be an object with an id, as createMessage returns it, got ${given === null ? 'null' : typeof given}`,
+        ),
       );
       return;
     }
@@ -391,11 +397,6 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#leavesUnacked = true;
   }
 
-  #emitUnacked(message: Message): void {
-    claim(message)?.abandon();
-    super.next(message as M);
-  }
-
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
   readonly #keep = (letter: DeadLetter): Observable<void> =>
     using(
@@ -473,11 +474,6 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
   };
-}
-
-/** Names the type of a value that is no message. */
-function describe(value: unknown): string {
-  return value === null ? 'null' : typeof value;
 }
 
 /** Wraps an error of other code, as of a custom link. */
