@@ -106,8 +106,9 @@ export class IncomingMessages implements DeliverySession {
   }
 
   /**
-   * Rejects the messages of a batch that cannot be decoded, when a dead letter keeps its bytes. While
-   * the store of the letter fails, the messages are not acked, and the letter is stored again.
+   * Rejects the messages of a batch that cannot be decoded, when a dead letter keeps its bytes.
+   * While the store of the letter fails, the messages are not acked, and the letter is stored
+   * again.
    */
   reject({ first, count, body, numbers, attempts, progress, error }: UndecodableEvent, wait: Wait): void {
     const { codecName: codec, core } = this.#host;

@@ -56,8 +56,8 @@ export class OutgoingReporter implements OutgoingMessages {
   }
 
   /**
-   * Reports a step of messages. A message that would be queued, but for which there was no room, has
-   * its outcome already.
+   * Reports a step of messages. A message that would be queued, but for which there was no room,
+   * has its outcome already.
    */
   reportStep(messages: readonly Message[], status: PendingStatus): void {
     for (const { id } of messages) if (status !== 'queued' || this.#outgoing.isPending(id)) this.#report({ id, status });

@@ -23,7 +23,9 @@ export function isOverflow(error: Error): boolean {
   return error instanceof MessageDroppedError && error.reason === 'overflow';
 }
 
-/** The messages of a wire that were lost because there was no room for them, or the store failed. */
+/**
+ * The messages of a wire that were lost because there was no room for them, or the store failed.
+ */
 export interface Losses extends UndeliveredMessages {
   count: number;
   readonly ids: string[];

@@ -11,7 +11,9 @@ const MAX_ENDS = 500;
 export interface TrackedWire {
   /** The messages of the session, once there is one. */
   readonly session: OutgoingMessages | undefined;
-  /** Its `ignored` is called with each message that has failed, and whose promise no caller awaits. */
+  /**
+   * Its `ignored` is called with each message that has failed, and whose promise no caller awaits.
+   */
   readonly unseen: { ignored(id: string, error: unknown, isLost: boolean): void } | undefined;
 }
 

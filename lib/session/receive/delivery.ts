@@ -75,6 +75,7 @@ interface Delivery<Tracker = unknown> extends DeliveryContext {
    */
   open: number;
   isAbandoned: boolean;
+  readonly release: () => void;
 }
 
 /**
@@ -98,6 +99,7 @@ export function deliver<Tracker = Progress>(
     open: 1,
     isAbandoned: false,
     unhandled: undefined,
+    release,
   };
   deliveryContext.current = delivery;
   try {
@@ -106,14 +108,14 @@ export function deliver<Tracker = Progress>(
     deliveryContext.current = outer;
   }
   if (delivery.unhandled) delivery.unhandled();
-  release(delivery);
+  delivery.release();
 }
 
 /** Ends one claim of a message, and with the last one its delivery. */
-function release<Tracker>(delivery: Delivery<Tracker>): void {
-  if (--delivery.open > 0) return;
-  const { session, number, outcomes, tracker } = delivery;
-  if (!delivery.isAbandoned) {
+function release<Tracker>(this: Delivery<Tracker>): void {
+  if (--this.open > 0) return;
+  const { session, number, outcomes, tracker } = this;
+  if (!this.isAbandoned) {
     session.settle(number, outcomes, tracker);
     return;
   }
@@ -150,13 +152,13 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
     };
     isOpen = false;
     delivery.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
-    release(delivery);
+    delivery.release();
   };
   const abandon = (): void => {
     if (!isOpen) return;
     isOpen = false;
     delivery.isAbandoned = true;
-    release(delivery);
+    delivery.release();
   };
   return Object.assign(end, termsOf(delivery.session), { abandon, isAbandoned: () => delivery.isAbandoned });
 }
