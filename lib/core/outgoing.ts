@@ -79,9 +79,9 @@ export class Outgoing {
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
   /** All batches that are not acked, in order. */
-  #batches: OutgoingBatch[] = NONE;
+  batches: OutgoingBatch[] = NONE;
   /** The highest number that is assigned. */
-  #last = 0;
+  last = 0;
   /** The numbers up to this one were assigned by an earlier owner, who may have sent them. */
   #restoredLast = 0;
   /** Whether `acked` is the `rx` of a discontinuity, and no ack has come since. */
@@ -125,7 +125,7 @@ export class Outgoing {
    * The number of messages that are not sent over this connection, and have a number or want one.
    */
   get unsent(): number {
-    return this.queued + this.#last - this.tail;
+    return this.queued + this.last - this.tail;
   }
   /** All messages without an outcome, by id, in the order of arrival. */
   get pending(): ReadonlyMap<string, Message> {
@@ -135,18 +135,10 @@ export class Outgoing {
   get isEmpty(): boolean {
     return this.#pending === undefined || this.#pending.size === 0;
   }
-  /** The highest number that is assigned. */
-  get last(): number {
-    return this.#last;
-  }
-  /** All batches that are not acked, in order. */
-  get batches(): readonly OutgoingBatch[] {
-    return this.#batches;
-  }
   /** The first batch that was sent over this connection, and was not accepted before. */
   get head(): OutgoingBatch | undefined {
-    const index = this.#batches.findIndex((batch) => lastOf(batch) > this.accepted);
-    return index < this.#next ? this.#batches[index] : undefined;
+    const index = this.batches.findIndex((batch) => lastOf(batch) > this.accepted);
+    return index < this.#next ? this.batches[index] : undefined;
   }
   /** The numbers that may be sent behind the last ack. */
   get credit(): number {
@@ -190,10 +182,10 @@ export class Outgoing {
    */
   restore({ acked, last, mark, isPaused, skips }: OutboxHead, batches: OutgoingBatch[]): void {
     this.acked = this.tail = acked;
-    this.#last = this.#restoredLast = last;
+    this.last = this.#restoredLast = last;
     this.sent = Math.max(acked, Math.min(mark, last));
     this.hasRenumbered = this.isPaused = isPaused;
-    this.#batches = batches;
+    this.batches = batches;
     const pending = (this.#pending ??= new Map<string, Message>());
     const gone = new Set(skips);
     for (const { first, messages } of batches)
@@ -210,7 +202,7 @@ export class Outgoing {
 
   /** Continues over a new connection. */
   attach({ rx, top, isKnown, isFresh, window, bytes, codec, limits, rejections }: Agreement): void {
-    const isOtherCodec = this.codec !== undefined && this.codec.name !== codec.name && this.#batches.length > 0;
+    const isOtherCodec = this.codec !== undefined && this.codec.name !== codec.name && this.batches.length > 0;
     const codecLimits = [limits.maxDepth, limits.maxNodes, limits.maxSize].join();
     const hasOtherLimits = codec.within !== undefined && codecLimits !== this.#codecLimits;
     this.#codecLimits = codecLimits;
@@ -229,7 +221,7 @@ export class Outgoing {
     this.isPaused = window === 0 || this.hasRenumbered;
     this.window.open(this.acked, window, bytes);
     this.#next = 0;
-    for (const batch of this.#batches) {
+    for (const batch of this.batches) {
       if (lastOf(batch) > rx) break;
       this.#next++;
       this.window.took(sizeOf(batch));
@@ -243,17 +235,17 @@ export class Outgoing {
   #renumber(rx: number, top: number, isFresh: boolean): void {
     // Those of the former numbering.
     const { sent } = this;
-    const batches = this.#batches;
+    const batches = this.batches;
     const restoredTop = Math.min(top, this.#restoredLast);
     this.#restoredLast = 0;
-    this.#batches = NONE;
+    this.batches = NONE;
     this.#encoding = undefined;
     this.#rejections.clear();
-    this.acked = this.#last = rx;
+    this.acked = this.last = rx;
     this.hasRenumbered = rx > 0;
     // Numbers that the other side has processed are not used again. They count as sent.
-    while (this.#last < top) this.#append(skippedBatch(this.#last + 1, Math.min(MAX_BATCH, top - this.#last)));
-    this.sent = this.#last;
+    while (this.last < top) this.#append(skippedBatch(this.last + 1, Math.min(MAX_BATCH, top - this.last)));
+    this.sent = this.last;
     for (const batch of batches) {
       const { level, first } = batch;
       const messages = batch.messages.filter(({ id }) => this.isPending(id));
@@ -269,12 +261,12 @@ export class Outgoing {
    * ("Limits of the receiver", rule 2).
    */
   #refit(rx: number, hasOtherLimits: boolean): void {
-    const wrong = new Set(this.#batches.filter((batch) => lastOf(batch) > rx && !this.#isWithinLimits(batch, hasOtherLimits)));
+    const wrong = new Set(this.batches.filter((batch) => lastOf(batch) > rx && !this.#isWithinLimits(batch, hasOtherLimits)));
     if (wrong.size === 0) return;
     this.#encoding = undefined;
     this.outbox?.refitted();
     const acceptedBody = this.outbox ? undefined : '';
-    this.#batches = this.#batches.flatMap((batch) =>
+    this.batches = this.batches.flatMap((batch) =>
       wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch, acceptedBody) : [batch],
     );
   }
@@ -289,12 +281,12 @@ export class Outgoing {
   #appendAll(all: readonly Message[], level: Delivery, most: number): void {
     for (let from = 0; from < all.length; from += most) {
       const messages = all.slice(from, from + most);
-      this.#append({ first: this.#last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
+      this.#append({ first: this.last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
     }
   }
   #append(batch: OutgoingBatch): OutgoingBatch {
-    this.#last = lastOf(batch);
-    this.#batches = pushed(this.#batches, batch);
+    this.last = lastOf(batch);
+    this.batches = pushed(this.batches, batch);
     return batch;
   }
 
@@ -302,7 +294,7 @@ export class Outgoing {
 
   /** Whether messages, or skips, wait to be sent. */
   get hasUnsent(): boolean {
-    return this.unnumbered !== undefined || this.#next < this.#batches.length || this.#skips.length > 0 || this.wantsNumbers;
+    return this.unnumbered !== undefined || this.#next < this.batches.length || this.#skips.length > 0 || this.wantsNumbers;
   }
 
   /**
@@ -312,7 +304,7 @@ export class Outgoing {
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
       if (this.#skips.length > 0) return this.#skips.shift();
-      if (this.#next >= this.#batches.length && !this.wantsNumbers) return undefined;
+      if (this.#next >= this.batches.length && !this.wantsNumbers) return undefined;
       const batch = this.sendable(date);
       if (!batch || this.outbox?.maySend(batch) === false) return undefined;
       if (this.#checkedUpTo < batch.first) {
@@ -330,8 +322,8 @@ export class Outgoing {
   sendable(date: number): OutgoingBatch | undefined {
     if (this.isPaused) return undefined;
     // Without a batch in flight, a message is sent whatever the credit.
-    const free = Math.max(this.tail <= this.acked ? 1 : 0, this.window.limit - this.#last);
-    const known = this.#batches[this.#next];
+    const free = Math.max(this.tail <= this.acked ? 1 : 0, this.window.limit - this.last);
+    const known = this.batches[this.#next];
     const batch = known ?? (this.outbox ? undefined : this.fill(free, date));
     if (!batch) return undefined;
     if (this.tail > this.acked && !this.window.hasRoom(lastOf(batch), sizeOf(batch))) {
@@ -340,7 +332,7 @@ export class Outgoing {
       return undefined;
     }
     // Its messages have not expired: they have just got their numbers.
-    if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.#last;
+    if (!known && this.codec?.isAsync !== true && batch.messages.length > 0) this.#checkedUpTo = this.last;
     return batch;
   }
   markSent(batch: OutgoingBatch, now: number): void {
@@ -359,7 +351,7 @@ export class Outgoing {
   fill(most: number, date: number): OutgoingBatch | undefined {
     const free = Math.min(this.maxBatch, most);
     while (free > 0 && this.wantsNumbers) {
-      const first = this.#last + 1;
+      const first = this.last + 1;
       if (this.#gone > 0) {
         const count = Math.min(free, this.#gone);
         this.#gone -= count;
@@ -379,9 +371,9 @@ export class Outgoing {
 
   /** Takes the numbers above `last` back: nothing of them was sent. */
   takeBack(last: number): void {
-    const from = this.#batches.findIndex(({ first }) => first > last);
-    const taken = from < 0 ? NONE : this.#batches.splice(from);
-    this.#last = last;
+    const from = this.batches.findIndex(({ first }) => first > last);
+    const taken = from < 0 ? NONE : this.batches.splice(from);
+    this.last = last;
     this.#checkedUpTo = Math.min(this.#checkedUpTo, last);
     this.#encoding = undefined;
     for (const { count, messages } of taken) if (messages.length === 0) this.#gone += count;
@@ -465,17 +457,17 @@ export class Outgoing {
   }
 
   #encodedBatch(batch: OutgoingBatch, body: Body | undefined): void {
-    const index = this.#batches.indexOf(batch);
+    const index = this.batches.indexOf(batch);
     // The other side has acked it meanwhile: it had processed it before a restart.
     if (index < 0) return;
     const { first, count, messages, level } = batch;
     // A batch that the other side has accepted is not sent again.
     if (lastOf(batch) <= this.accepted) this.#setBody(batch, body ?? '');
     else if (body !== undefined && this.fits(body)) this.#setBody(batch, body);
-    else if (index === this.#batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
-    else if (count > 1) this.#batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
+    else if (index === this.batches.length - 1 && first > this.sent && !this.outbox?.mayKeep(messages)) this.#shorten(batch);
+    else if (count > 1) this.batches.splice(index, 1, ...smallerBatches(batch, 0, count >> 1));
     else {
-      this.#batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
+      this.batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
       this.outbox?.skip(first);
       this.end(messages[0] as Message, 'unsendable');
@@ -486,8 +478,8 @@ export class Outgoing {
    * fault it is.
    */
   #shorten({ first, messages, level }: OutgoingBatch): void {
-    this.#batches.pop();
-    this.#last = first - 1;
+    this.batches.pop();
+    this.last = first - 1;
     this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
     if (messages.length === 1) {
       this.end(messages[0] as Message, 'unsendable');
@@ -512,14 +504,14 @@ export class Outgoing {
     this.hasProgress ||= done > this.acked;
     let settled = 0;
     let latency: number | undefined;
-    for (const batch of this.#batches) {
+    for (const batch of this.batches) {
       if (batch.first > done) break;
       latency = Math.max(0, now - batch.sentAt - delay);
       this.#settle(batch, done, latency);
       if (batch.first + batch.count > done + 1) break;
       if (settled++ < this.#next) this.window.settled(sizeOf(batch));
     }
-    if (settled > 0) this.#batches.splice(0, settled);
+    if (settled > 0) this.batches.splice(0, settled);
     this.#next = Math.max(0, this.#next - settled);
     if (this.#rejections.byNumber) this.#rejections.forget(done);
     this.acked = done;

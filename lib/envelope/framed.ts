@@ -7,8 +7,9 @@ import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkSize, createEncoder, decodeBody, type OnUnsendable } from '../session/encoding.js';
+import { checkSize, decodeBody } from '../session/encoding.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
+import { createEncoder, type OnUnsendable } from './createEncoder.js';
 import { readInOrder } from './readInOrder.js';
 
 export interface FramedOptions {
@@ -46,7 +47,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
   const { maxFrame = DEFAULTS.maxFrame, maxBadFrames = DEFAULTS.maxBadFrames, onBadFrame, onUnsendable = noop } = options;
   assertPositive('framed', { maxFrame, maxBadFrames });
 
-  const encode = createEncoder({ current: codec, maxSize: maxFrame }, { onUnsendable });
+  const encode = createEncoder(codec, maxFrame, onUnsendable);
   const isSendable = (message: Message): boolean => {
     if (!isUnencrypted(message)) return true;
     onUnsendable(message, new NotEncryptedError(message));
@@ -78,9 +79,8 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
         );
       const frames$ = outgoing.pipe(
         map((batch) => (batch.some(isUnencrypted) ? batch.filter(isSendable) : batch)),
-        concatMap((batch) => asInput(batch.length > 0 ? encode(batch, 0) : [])),
+        concatMap((batch) => asInput(batch.length > 0 ? encode(batch) : [])),
         mergeMap(identity),
-        map(({ body }) => body),
         tap({ complete: () => refused$.complete() }),
       );
       return link(merge(refused$, frames$)).pipe(

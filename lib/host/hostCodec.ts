@@ -4,10 +4,10 @@ import type { Outgoing } from '../core/outgoing.js';
 import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
-import { DecodeError, EncodeError, RxwireError } from '../errors.js';
+import { DecodeError, type RxwireError } from '../errors.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { checkSize, decodeBody, sizeError } from '../session/encoding.js';
+import { asEncodeError, checkSize, decodeBody, sizeError } from '../session/encoding.js';
 import type { Wait } from '../session/waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
@@ -30,9 +30,7 @@ function remember(messages: readonly Message[], error: unknown): void {
  * @param codec The name of the codec.
  */
 export function encodeErrorOf(message: Message, codec: string, outgoing: Outgoing): RxwireError {
-  const error = failures.get(message) ?? sizeErrorOf(message, outgoing);
-  if (error instanceof EncodeError) return new EncodeError(error.codec, error.reason, error.cause, message);
-  return error instanceof RxwireError ? error : new EncodeError(codec, 'it has thrown an error', error, message);
+  return asEncodeError(failures.get(message) ?? sizeErrorOf(message, outgoing), codec, message);
 }
 
 /** The other side may accept less than this one. */

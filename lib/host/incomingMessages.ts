@@ -1,13 +1,26 @@
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
-import type { RxwireError } from '../errors.js';
+import { OverflowError, type RxwireError } from '../errors.js';
+import { after } from '../internal/after.js';
+import { exponentialDelay } from '../internal/retryDelays.js';
+import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import { HoldUntilSubscribed, rejectionIn, type DeliverySession, type Outcome } from '../session/receive/delivery.js';
-import { rejectUndecodable } from '../session/receive/undecodable.js';
+import { createDeadLetter } from '../session/consume/createDeadLetter.js';
+import { deliver, type DeliverySession, type Outcome } from '../session/receive/delivery.js';
+import type { DeadLetter } from '../session/store/deadLetterStore.js';
 import type { Wait } from '../session/waitIn.js';
 import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
+
+/** The maximum length of the body that a dead letter keeps, in bytes or characters. */
+const MAX_BODY = 65_536;
+/**
+ * The time after which a dead letter is stored again when its store has failed, in ms: it doubles
+ * with each failure.
+ */
+const MIN_RETRY_AFTER = 100;
+const MAX_RETRY_AFTER = 30_000;
 
 type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;
 
@@ -33,34 +46,44 @@ export class IncomingMessages implements DeliverySession {
   unnumbered = 0;
   readonly #host: IncomingHost;
   readonly #options: EndpointOptions;
-  /** Holds messages until the application subscribes. */
-  readonly #held: HoldUntilSubscribed;
+  readonly #emit: (message: Message) => void;
+  /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
+  #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
 
   constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
     this.canWrite = options.inbox !== undefined;
     this.keep = keepOf(options);
     this.#host = host;
     this.#options = options;
-    this.#held = new HoldUntilSubscribed<Progress>(emit, this, options.window ?? DEFAULTS.window);
+    this.#emit = emit;
   }
 
   /** The application has subscribed. */
   open(): void {
-    this.#held.open();
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [message, number, progress] of held) deliver(message, this.#emit, this, number, progress);
   }
   readonly isOver = (): boolean => this.#host.isOver;
   readonly complain = (error: RxwireError): void => this.#host.complain(error);
 
-  /** Delivers a message that has arrived, or holds it. */
-  deliver(message: Message, number: number, progress: Progress): void {
+  /**
+   * Delivers a message that has arrived, or holds it. The window limits the messages with a number
+   * that are held; more of those without one are dropped.
+   */
+  deliver(message: Message, number: number, current: Progress): void {
+    const { window = DEFAULTS.window } = this.#options;
     if (this.#host.isOver) return;
-    if (number > 0) this.#held.deliver(message, number, progress);
+    if (number === 0) this.unnumbered++;
+    const progress = number > 0 ? current : undefined;
+    if (!this.#held) deliver(message, this.#emit, this, number, progress);
+    else if (progress || this.unnumbered <= window) this.#held.push([message, number, progress]);
     else {
-      this.unnumbered++;
-      this.#held.deliverUnnumbered(message);
+      this.complain(new OverflowError('messages before the first subscriber', window));
+      this.settle(0, [], undefined);
     }
   }
-  /** Marks a message as processed, or rejected. */
+  /** Marks a message as processed, or rejected. The first rejection of its outcomes counts. */
   settle(number: number, outcomes: readonly Outcome[], progress: Progress | undefined): void {
     const host = this.#host;
     if (number === 0) this.unnumbered--;
@@ -68,11 +91,13 @@ export class IncomingMessages implements DeliverySession {
       for (const { onAbandoned } of outcomes) onAbandoned?.();
       return;
     }
+    const found = outcomes.find((outcome) => outcome.rejection)?.rejection;
+    const rejection = found && { number, ...found };
     if (this.canWrite) {
-      host.commit(number, progress ?? host.core.incoming.progress, rejectionIn(number, outcomes), outcomes);
+      host.commit(number, progress ?? host.core.incoming.progress, rejection, outcomes);
       return;
     }
-    if (number > 0 && progress) host.settled(number, progress, rejectionIn(number, outcomes));
+    if (progress) host.settled(number, progress, rejection);
     for (const { onDone } of outcomes) onDone?.();
   }
   /** Leaves a message unacked: the next session delivers it again. */
@@ -80,18 +105,38 @@ export class IncomingMessages implements DeliverySession {
     if (number === 0) this.unnumbered--;
   }
 
-  /** Rejects the messages of a batch that cannot be decoded, when a dead letter keeps its bytes. */
-  reject(batch: UndecodableEvent, wait: Wait): void {
-    const { codecName, core } = this.#host;
-    rejectUndecodable(batch, batch.error, batch.numbers, batch.progress, {
-      session: this,
-      wait,
-      codec: codecName,
-      source: core.peer,
-      attempts: batch.attempts,
-      scheduler: this.#options.scheduler ?? DEFAULTS.scheduler,
-      report: (error) => this.#host.report({ kind: 'error', error }),
-    });
+  /**
+   * Rejects the messages of a batch that cannot be decoded, when a dead letter keeps its bytes.
+   * While the store of the letter fails, the messages are not acked, and the letter is stored
+   * again.
+   */
+  reject({ first, count, body, numbers, attempts, progress, error }: UndecodableEvent, wait: Wait): void {
+    const { codecName: codec, core } = this.#host;
+    const { keep } = this;
+    const { scheduler = DEFAULTS.scheduler } = this.#options;
+    const report = (reason: unknown): void => this.#host.report({ kind: 'error', error: reason });
+    const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
+    const message = createMessage('system.undecodable', payload, { source: core.peer, scheduler });
+    const letter = createDeadLetter(message, error, { attempts, scheduler });
+    const rejection = { kind: 'undecodable', code: letter.reason, reason: letter.error } as const;
+    const settle = (deadLetter?: DeadLetter): void =>
+      numbers.forEach((number, index) => this.settle(number, [{ rejection, ...(index === 0 && { deadLetter }) }], progress));
+    if (!keep) {
+      settle(letter);
+      return;
+    }
+    let failures = 0;
+    const store = (): void =>
+      wait(
+        () => keep(letter),
+        () => settle(),
+        (reason) => {
+          report(reason);
+          const delay = Math.min(exponentialDelay(failures++, MIN_RETRY_AFTER), MAX_RETRY_AFTER);
+          wait(() => after(delay, scheduler), store, report);
+        },
+      );
+    store();
   }
 }
 

@@ -1,13 +1,25 @@
 import { noop } from 'rxjs';
 import type { Outgoing } from '../core/outgoing.js';
 import { lastOf, type OutgoingBatch } from '../core/outgoingBatch.js';
-import { HandlerError, type RxwireError } from '../errors.js';
+import type { SessionEvent } from '../core/sessionTypes.js';
+import {
+  DecodeError,
+  HandlerError,
+  InDoubtError,
+  MessageDroppedError,
+  MessageRefusedError,
+  OverflowError,
+  StoreError,
+  type RxwireError,
+} from '../errors.js';
 import { guard } from '../internal/guard.js';
-import type { Receipt } from '../message/receipt.js';
+import type { PendingStatus, Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import type { MessageStep, OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
-import { receiptOf, type OutcomeEvent } from './outcomeReceipts.js';
+import type { MessageStep, OutgoingMessages } from '../session/sessionEvents.js';
+import { encodeErrorOf } from './hostCodec.js';
+
+type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
 
 /**
  * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
@@ -43,41 +55,73 @@ export class OutgoingReporter implements OutgoingMessages {
     return (this.#options.maxQueued ?? DEFAULTS.maxQueued) - this.#outgoing.queued;
   }
 
-  /** Reports a message that waits now. One for which there was no room has its outcome already. */
-  reportQueued({ id }: Message): void {
-    if (this.#outgoing.isPending(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+  /**
+   * Reports a step of messages. A message that would be queued, but for which there was no room,
+   * has its outcome already.
+   */
+  reportStep(messages: readonly Message[], status: PendingStatus): void {
+    for (const { id } of messages) if (status !== 'queued' || this.#outgoing.isPending(id)) this.#report({ id, status });
   }
-  reportStored(messages: readonly Message[]): void {
-    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'stored' } });
-  }
-  reportSent(messages: readonly Message[]): void {
-    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
-  }
-  /** Reports the outcome of a message. @param codec The name of the codec. */
+  /**
+   * Reports the outcome of a message: a failure in any case, another outcome to an application that
+   * waits for it.
+   *
+   * @param codec The name of the codec.
+   */
   reportOutcome(event: OutcomeEvent, codec: string): void {
-    const { maxQueued = DEFAULTS.maxQueued } = this.#options;
-    this.#reportLast(event.message, receiptOf(event, { codec, outgoing: this.#outgoing, maxQueued }));
+    const { message, outcome, latency = 0 } = event;
+    const { id } = message;
+    const outgoing = this.#outgoing;
+    const error = this.#errorOf(event, codec);
+    if (error) this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
+    else if (!outgoing.isWatched()) return;
+    else if (outcome === 'sent') this.#report({ id, status: outcome });
+    else if (outcome === 'dead-lettered') this.#report({ id, status: 'acked', latency, outcome });
+    else this.#report({ id, status: 'acked', latency, ...(outgoing.reportsOutcomes && { outcome: 'processed' }) });
   }
   /** Gives up a message that must not be sent. */
   refuse(message: Message, error: RxwireError): void {
-    const { id } = message;
-    if (this.pending.has(id)) return;
-    this.#reportLast(message, { id, status: 'dead', error });
+    if (!this.pending.has(message.id)) this.#giveUp(message, error, 'dead');
   }
 
-  /** A failure is reported in any case, another outcome to an application that waits for it. */
-  #reportLast(message: Message, receipt: Receipt & { readonly error?: RxwireError }): void {
-    const { error } = receipt;
-    if (error || this.#outgoing.isWatched()) this.#report({ kind: 'receipt', receipt });
-    if (!error) return;
-    this.#report({ kind: 'error', error });
-    const { onDead = noop } = this.#options;
+  /** Returns why a message was given up; undefined if it was sent. */
+  #errorOf({ message, outcome, rejection }: OutcomeEvent, codec: string): RxwireError | undefined {
+    const { id } = message;
+    const [, , code = '', reason = ''] = rejection ?? [];
+    switch (outcome) {
+      case 'expired':
+      case 'closed':
+        return new MessageDroppedError(id, outcome);
+      case 'dropped':
+        return new MessageDroppedError(id, 'overflow');
+      case 'undecodable':
+        return new DecodeError(codec, `the receiver cannot decode the message: ${reason}`);
+      case 'overflow':
+        return new OverflowError('the outbox', this.#options.maxQueued ?? DEFAULTS.maxQueued);
+      case 'in-doubt':
+        return new InDoubtError(id);
+      case 'quota':
+        return new StoreError('outbox', 'quota');
+      case 'refused':
+      case 'unsendable':
+        // Unsendable with a rejection: the other side has closed each connection because of it.
+        return outcome === 'refused' || rejection
+          ? new MessageRefusedError(id, code, reason)
+          : encodeErrorOf(message, codec, this.#outgoing);
+      default:
+        return undefined;
+    }
+  }
+  #giveUp(message: Message, error: RxwireError, status: ReceiptStatus): void {
+    const { onDead = noop, report = noop } = this.#options;
+    this.#report({ id: message.id, status, error });
+    report({ kind: 'error', error });
     guard(
       () => onDead(message, error),
-      (cause) => this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
+      (cause) => report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
     );
   }
-  #report(event: SessionEvent): void {
-    this.#options.report?.(event);
+  #report(receipt: Receipt): void {
+    this.#options.report?.({ kind: 'receipt', receipt });
   }
 }

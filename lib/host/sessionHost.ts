@@ -113,7 +113,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       return;
     }
     if (!core.outgoing.send(message)) return;
-    if (core.outgoing.followsSteps()) this.#reporter.reportQueued(message);
+    if (core.outgoing.followsSteps()) this.#reporter.reportStep([message], 'queued');
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -291,16 +291,14 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.messages.reject(event, this.#wait);
         break;
       case 'sent':
-        this.#reporter.reportSent(event.messages);
+      case 'stored':
+        this.#reporter.reportStep(event.messages, event.kind);
         break;
       case 'outcome':
         this.#reporter.reportOutcome(event, this.codecName);
         break;
       case 'restored':
-        if (this.core.outgoing.followsSteps()) event.messages.forEach((message) => this.#reporter.reportQueued(message));
-        break;
-      case 'stored':
-        this.#reporter.reportStored(event.messages);
+        if (this.core.outgoing.followsSteps()) this.#reporter.reportStep(event.messages, 'queued');
         break;
       case 'unreadable':
         for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));

@@ -1,3 +1,4 @@
+import { byteLength } from '../internal/byteLength.js';
 import { isName, MAX_DEPTH, MAX_FIELD_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_NAME_LENGTH } from './messageLimits.js';
 
 type Fields = Record<string, unknown>;
@@ -72,7 +73,7 @@ function textBound(text: string): number {
 function assertSizes(fields: Readonly<Fields>, refuse: RefuseFields): void {
   let total = 0;
   for (const name of Object.keys(fields)) {
-    const size = new TextEncoder().encode(`${JSON.stringify(name)}:${JSON.stringify(fields[name])}`).length;
+    const size = byteLength(`${JSON.stringify(name)}:${JSON.stringify(fields[name])}`);
     if (size > MAX_FIELD_BYTES) refuse(`must be at most ${MAX_FIELD_BYTES} bytes of JSON text`, name);
     total += size;
   }

@@ -1,8 +1,8 @@
 import { InvalidMessageError } from '../errors.js';
-import { copyFields, type RefuseFields } from './copyFields.js';
+import { copyFields } from './copyFields.js';
 import { CONTROL_CHARACTER, ENVELOPE_VERSION, MAX_ID_LENGTH, MAX_NAME_LENGTH, NAME_PATTERN } from './messageLimits.js';
 import type { MessagePriority } from './messagePriority.js';
-import type { Message, MessageHeaders, MessageMetadata } from './types.js';
+import type { Message, MessageMetadata } from './types.js';
 
 /** An index is formatted only for an error. */
 type Path = string | number;
@@ -46,47 +46,44 @@ export function parseMessage(value: unknown, path: Path = ''): Message {
     type: name(type, path, 'type'),
     timestamp: notNegative(timestamp, path, 'timestamp'),
     version: version == null || version === ENVELOPE_VERSION ? ENVELOPE_VERSION : name(version, path, 'version'),
-    source: source == null || source === '' ? '' : label(source, path, 'source'),
+    source: source == null || source === '' ? '' : name(source, path, 'source', 0),
     payload: payload === undefined ? null : payload,
   };
-  if (target != null) message.target = label(target, path, 'target');
+  if (target != null) message.target = name(target, path, 'target', 0);
   if (correlationId != null) message.correlationId = text(correlationId, path, 'correlationId');
-  if (replyTo != null) message.replyTo = label(replyTo, path, 'replyTo');
+  if (replyTo != null) message.replyTo = name(replyTo, path, 'replyTo', 0);
   if (ttl != null) message.ttl = notNegative(ttl, path, 'ttl');
   if (priority != null) message.priority = priorityOf(priority, path, 'priority');
-  if (headers != null) message.headers = headersOf(headers, path, 'headers');
-  if (metadata != null) message.metadata = metadataOf(metadata, path, 'metadata');
+  if (headers != null) message.headers = copyOf(headers, path, 'headers', Object.create(null) as Record<string, unknown>);
+  if (metadata != null) message.metadata = metadataOf(metadata, path);
   return message;
 }
 
-function headersOf(value: unknown, path: Path, field: string): MessageHeaders {
-  return copyFields(record(value, path, field), Object.create(null) as Record<string, unknown>, refuseIn(path, field));
-}
+const METADATA = [
+  ['retryCount', notNegative],
+  ['maxRetries', notNegative],
+  ['deliveryTag', text],
+  ['routingKey', text],
+  ['persistent', boolean],
+  ['compressed', boolean],
+  ['encrypted', boolean],
+] as const;
 
-const METADATA = /* @__PURE__ */ (
-  [
-    ['retryCount', notNegative],
-    ['maxRetries', notNegative],
-    ['deliveryTag', text],
-    ['routingKey', text],
-    ['persistent', boolean],
-    ['compressed', boolean],
-    ['encrypted', boolean],
-  ] as const
-).map(([name, check]) => ({ name, check, field: `metadata.${name}` }));
-
-function metadataOf(value: unknown, path: Path, metadataField: string): MessageMetadata {
-  const metadata = copyFields(record(value, path, metadataField), {}, refuseIn(path, metadataField));
-  for (const { name, check, field } of METADATA) {
+function metadataOf(value: unknown, path: Path): MessageMetadata {
+  const metadata = copyOf(value, path, 'metadata', {});
+  for (const [name, check] of METADATA) {
     if (metadata[name] === null) Reflect.deleteProperty(metadata, name);
-    else if (metadata[name] !== undefined) check(metadata[name], path, field);
+    else if (metadata[name] !== undefined) check(metadata[name], path, `metadata.${name}`);
   }
   return metadata;
 }
 
-function refuseIn(path: Path, field: string): RefuseFields {
-  // The name of a field, which the peer chose, is not logged unless it is a plain one.
-  return (rule, inner) => refuse(path, inner === undefined ? field : `${field}.${NAME_PATTERN.test(inner) ? inner : '?'}`, rule);
+/** Copies the fields of headers or metadata to `target`. */
+function copyOf(value: unknown, path: Path, field: string, target: Record<string, unknown>): Record<string, unknown> {
+  return copyFields(record(value, path, field), target, (rule, inner) =>
+    // The name of a field, which the peer chose, is not logged unless it is a plain one.
+    refuse(path, inner === undefined ? field : `${field}.${NAME_PATTERN.test(inner) ? inner : '?'}`, rule),
+  );
 }
 
 function record(value: unknown, path: Path, field = ''): Fields {
@@ -99,15 +96,11 @@ function text(value: unknown, path: Path, field: string): string {
   return refuse(path, field, `must be a string of 1 to ${MAX_ID_LENGTH} characters`);
 }
 
-function name(value: unknown, path: Path, field: string): string {
+/** @param least The minimum length: 0 or 1. */
+function name(value: unknown, path: Path, field: string, least = 1): string {
   // The test of `isName`, without a call for each field of each message.
-  if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value)) return value;
-  return refuse(path, field, `must be a string of 1 to ${MAX_NAME_LENGTH} characters without control characters`);
-}
-
-function label(value: unknown, path: Path, field: string): string {
-  if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value)) return value;
-  return refuse(path, field, `must be a string of at most ${MAX_NAME_LENGTH} characters without control characters`);
+  if (typeof value === 'string' && value.length >= least && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value)) return value;
+  return refuse(path, field, `must be a string of ${least ? '1 to' : 'at most'} ${MAX_NAME_LENGTH} characters without control characters`);
 }
 
 function notNegative(value: unknown, path: Path, field: string): number {

@@ -110,11 +110,6 @@ type Change = Pick<ConnectionState, 'status' | 'reconnectAttempts' | 'nextAttemp
 /** How often the counters are read while the state has a subscriber, in ms. */
 const SAMPLE_INTERVAL = 1_000;
 
-function factsOf(identity: Identity) {
-  const { id, endpoint, isOffline } = identity;
-  return { id, protocol: identity.protocol(), endpoint, ...(isOffline && { isOffline }) };
-}
-
 /** Tracks the state of one wire. It costs next to nothing while the state has no subscriber. */
 export class StateTracker {
   readonly #identity: Identity;
@@ -141,10 +136,14 @@ export class StateTracker {
     // eslint-disable-next-line no-restricted-syntax -- the subscription to the signals ends with its subscriber, which gets their errors
     return new Observable((to) => {
       const emitters = (this.#emitters ??= new Set());
-      let last: ConnectionState | undefined;
+      let reported: string | undefined;
       const emit = (): void => {
         const state = this.snapshot();
-        if (!last || !isSame(last, state)) to.next((last = state));
+        const facts = factsOf(state);
+        if (facts !== reported) {
+          reported = facts;
+          to.next(state);
+        }
         if (this.#isOver) to.complete();
       };
       function sample(this: SchedulerAction<unknown>): void {
@@ -161,12 +160,16 @@ export class StateTracker {
   }
 
   snapshot(): ConnectionState {
+    const { id, endpoint, isOffline } = this.#identity;
     const { activeAt = -Infinity, ...counts } = this.#traffic;
     const now = this.#scheduler.now();
     // A wire that is not connected counts as connected in the future.
     const uptime = Math.max(0, now - this.#connectedAt);
     return {
-      ...factsOf(this.#identity),
+      id,
+      protocol: this.#identity.protocol(),
+      endpoint,
+      ...(isOffline && { isOffline }),
       ...this.#current,
       ...(this.#isOver && { isFinal: true }),
       ...this.#close,
@@ -231,18 +234,8 @@ function closeOf(failure: unknown): Close | undefined {
   return closeCode === undefined ? undefined : { closeCode, closeReason: reason };
 }
 
-/** Returns whether two states need not be reported as a change. */
-function isSame(a: ConnectionState, b: ConnectionState): boolean {
-  return (
-    a.status === b.status &&
-    a.isFinal === b.isFinal &&
-    a.isOffline === b.isOffline &&
-    a.nextAttemptAt === b.nextAttemptAt &&
-    tally(a) === tally(b)
-  );
-}
-
-/** Returns a number that grows with each of the counters. */
-function tally({ metrics: { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } }: ConnectionState): number {
-  return bytesSent + bytesReceived + messagesSent + messagesReceived + errors;
+/** Returns what makes a state differ from the last one that was reported. */
+function factsOf({ status, isFinal, isOffline, nextAttemptAt, metrics }: ConnectionState): string {
+  const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
+  return String([status, isFinal, isOffline, nextAttemptAt, bytesSent + bytesReceived + messagesSent + messagesReceived + errors]);
 }

@@ -4,7 +4,6 @@ import {
   OverflowError,
   StoreError,
   UndeliveredError,
-  type RxwireError,
   type UndeliveredMessages,
 } from '../errors.js';
 import { MAX_IDS } from '../errors/deliveryErrors.js';
@@ -25,31 +24,23 @@ export function isOverflow(error: Error): boolean {
 }
 
 /**
- * Counts the messages of a wire that were lost because there was no room for them, or the store
- * failed.
+ * The messages of a wire that were lost because there was no room for them, or the store failed.
  */
-export function createOverflowLosses() {
-  const ids: string[] = [];
-  let lost = 0;
+export interface Losses extends UndeliveredMessages {
+  count: number;
+  readonly ids: string[];
+}
 
-  return {
-    add(id: string): void {
-      lost++;
-      if (ids.length < MAX_IDS) ids.push(id);
-    },
-    /**
-     * Returns the error with which the wire ends: it counts these messages as well.
-     *
-     * @param cause The reason why they were lost.
-     */
-    endOf(error?: unknown, cause?: unknown): unknown {
-      if (error === undefined) return Object.assign(new UndeliveredError({ count: lost, ids, kept: 0 }), { cause });
-      return error instanceof UndeliveredError ? including(error) : error;
-    },
-  };
+/** Counts a lost message. Returns `losses`, or new ones. */
+export function addLoss(id: string, losses: Losses = { count: 0, ids: [], kept: 0 }): Losses {
+  losses.count++;
+  if (losses.ids.length < MAX_IDS) losses.ids.push(id);
+  return losses;
+}
 
-  function including(error: UndeliveredError): RxwireError {
-    const all: UndeliveredMessages = { count: lost + error.count, ids: [...ids, ...error.ids], kept: error.kept };
-    return error instanceof DrainTimeoutError ? new DrainTimeoutError(all, error.timeout) : new UndeliveredError(all);
-  }
+/** Returns the error with which the wire ends: it counts the lost messages as well. */
+export function withLosses(error: unknown, losses: Losses | undefined): unknown {
+  if (!losses || !(error instanceof UndeliveredError)) return error;
+  const all: UndeliveredMessages = { count: losses.count + error.count, ids: [...losses.ids, ...error.ids], kept: error.kept };
+  return error instanceof DrainTimeoutError ? new DrainTimeoutError(all, error.timeout) : new UndeliveredError(all);
 }

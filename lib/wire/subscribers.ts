@@ -1,20 +1,17 @@
 import {
-  combineLatest,
   defer,
-  delay,
   EMPTY,
   map,
+  merge,
+  observeOn,
   of,
-  startWith,
+  skip,
   Subject,
   switchMap,
-  takeUntil,
   type Observable,
   type SchedulerLike,
   type Subscription,
-  type Unsubscribable,
 } from 'rxjs';
-import { completionOf } from '../internal/completionOf.js';
 import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
 /** The subscriptions to a wire. */
@@ -26,13 +23,11 @@ export interface WireSubscriptions {
   readonly patterns: readonly (string | RegExp)[];
 }
 
-const NOTHING: SubscribedPatterns = /* @__PURE__ */ of([]);
-
 /**
  * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
  */
 export class Subscribers {
-  readonly #present = new Map<Unsubscribable, SubscribedPatterns>();
+  readonly #present = new Set<readonly [patterns$: SubscribedPatterns | undefined]>();
   readonly #microtask: SchedulerLike;
   /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
@@ -48,13 +43,20 @@ export class Subscribers {
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
       const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
-      return changes$.pipe(
-        startWith(undefined),
-        switchMap(() => combineLatest([NOTHING, ...this.#present.values()])),
-        map((patterns) => ({ count: this.#present.size, patterns: [...new Set(patterns.flat())] })),
-        takeUntil(completionOf(changes$)),
-      );
+      return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
     });
+  }
+
+  /** Emits the present subscriptions now, and when their patterns change. */
+  #now(): Observable<WireSubscriptions> {
+    const patterns: SubscribedPatterns[] = [...this.#present].flatMap(([patterns$]) => patterns$ ?? []);
+    const latest: (readonly (string | RegExp)[])[] = [];
+    const changes = patterns.map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    // Each emits its patterns at once.
+    return merge(of(0), ...changes).pipe(
+      skip(changes.length),
+      map(() => ({ count: this.#present.size, patterns: [...new Set(latest.flat())] })),
+    );
   }
 
   /**
@@ -62,13 +64,17 @@ export class Subscribers {
    * subscribers of the same moment do not miss the messages that waited.
    */
   hasSubscribers(): Observable<boolean> {
-    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
+    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject()))).pipe(observeOn(this.#microtask));
   }
 
   add(subscription: Subscription): void {
-    const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
-    this.#change(this.#present.set(one, subscribeContext() ?? NOTHING));
-    subscription.add(one);
+    const one = [subscribeContext()] as const;
+    this.#present.add(one);
+    this.#changes$?.next(0);
+    subscription.add(() => {
+      this.#present.delete(one);
+      this.#changes$?.next(0);
+    });
     this.#hasBegun = true;
     this.#begun$?.next(true);
     this.#begun$ = undefined;
@@ -76,10 +82,7 @@ export class Subscribers {
 
   close(): void {
     this.#isOver = true;
+    this.#changes$?.next(0);
     this.#changes$?.complete();
-  }
-
-  #change(changed: unknown): void {
-    this.#changes$?.next(changed);
   }
 }

@@ -11,26 +11,25 @@ import { claim } from '../session/receive/delivery.js';
  */
 const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
 
-export interface UnreceivedOptions {
-  readonly scheduler: SchedulerLike;
-  readonly report: (error: RxwireError) => void;
-}
-
 /**
  * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
  * a dead letter, and rejects it: the sender receives the reason with the ack.
  */
-export function rejectUnreceived(message: Message, { scheduler, report }: UnreceivedOptions): void {
+export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
   const held = claim(message);
   if (OF_PROTOCOLS.test(message.type)) {
     held?.({});
     return;
   }
   const error = new UnhandledError(message);
-  report(error);
+  wire.report(error);
   const letter = createDeadLetter(message, error, { scheduler });
   const rejection = rejectionOf(error);
   const keep = held?.keep;
   if (!keep) held?.({ deadLetter: letter, rejection });
-  else asObservable(() => keep(letter)).subscribe({ error: report, complete: () => held({ rejection }) });
+  else
+    asObservable(() => keep(letter)).subscribe({
+      error: (reason: RxwireError) => wire.report(reason),
+      complete: () => held({ rejection }),
+    });
 }

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import { UndeliveredError } from '../errors.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { createOverflowLosses } from './overflowLosses.js';
+import { addLoss, type Losses } from './overflowLosses.js';
 
 /** The failures of a wire that no part of the program sees. */
 export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
@@ -15,7 +15,7 @@ export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
  * @param isEnding Returns whether the wire drains or has ended: then its end reports the losses.
  */
 export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: string) => boolean, isEnding: () => boolean) {
-  let losses: ReturnType<typeof createOverflowLosses> | undefined;
+  let losses: Losses | undefined;
   let cause: unknown;
   let isFailed = false;
   /** The number of subscribers and callers that receive the failure of the wire. */
@@ -28,8 +28,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
   const report = (): void => {
     // While the wire drains, its end follows.
     if (!isUnseen() || (isEnding() && !wasShown)) return;
-    const isCounted = !losses || cause instanceof UndeliveredError;
-    reportUncaught(isCounted ? cause : losses?.endOf(undefined, cause), true);
+    reportUncaught(!losses || cause instanceof UndeliveredError ? cause : Object.assign(new UndeliveredError(losses), { cause }), true);
     losses = undefined;
     isFailed = false;
   };
@@ -42,7 +41,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
   const add = (id: string, error: unknown): void => {
     if ((wasShown ?? isShown)(id)) return;
     cause ??= error;
-    (losses ??= createOverflowLosses()).add(id);
+    losses = addLoss(id, losses);
     schedule();
   };
 

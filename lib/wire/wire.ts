@@ -1,15 +1,12 @@
+import { asapScheduler, Observable, Subject, using, type Observer, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import {
-  asapScheduler,
-  defer,
-  finalize,
-  Observable,
-  Subject,
-  type Observer,
-  type SchedulerLike,
-  type Subscriber,
-  type Subscription,
-} from 'rxjs';
-import { ConnectionLostError, InvalidMessageError, MessageDroppedError, RxwireError, WireClosedError } from '../errors.js';
+  ConnectionLostError,
+  InvalidMessageError,
+  MessageDroppedError,
+  RxwireError,
+  UndeliveredError,
+  WireClosedError,
+} from '../errors.js';
 import { countViews } from '../internal/internalSubscriptions.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
@@ -22,7 +19,7 @@ import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionE
 import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
-import { createOverflowLosses, isOverflow } from './overflowLosses.js';
+import { addLoss, isOverflow, withLosses, type Losses } from './overflowLosses.js';
 import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { rejectUnreceived } from './unreceived.js';
 import { ReceiptTracker } from './receiptTracker.js';
@@ -128,7 +125,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   #endCause: unknown;
   readonly #isLoss: WireSetup['isLoss'];
   /** Created at the first loss. */
-  #losses: ReturnType<typeof createOverflowLosses> | undefined;
+  #losses: Losses | undefined;
   /**
    * The failures that the program does not see; `undefined` for the wire of a server. For functions
    * that are imported separately.
@@ -150,26 +147,28 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
-    const unreceived = { scheduler, report: (error: RxwireError) => this.report(error) };
     const link = setup.open({
       listening: this.#subscribers,
-      isWatched: () => this.#receipts$?.observed || this.#receiptTracker?.isWatched === true,
-      followsSteps: () => this.#receipts$?.observed || (this.#receiptTracker?.followsSteps === true && this.#receiptTracker.isWatched),
+      isWatched: () => this.#receipts$?.observed || !!this.#receiptTracker?.ends || !!this.#receiptTracker?.followers.size,
+      followsSteps: () => this.#receipts$?.observed || (!!this.#receiptTracker?.followsSteps && this.#receiptTracker.followers.size > 0),
       traffic: this.#traffic,
-      report: (event) => this.#report(event),
-      keep: (letter) => this.#keep(letter),
+      report: this.#report,
+      keep: this.#keep,
     });
     const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
       next: (message) => {
         this.#traffic.messagesReceived++;
-        if (this.#leavesUnacked) this.#emitUnacked(message);
-        else if (this.observed) super.next(message as M);
-        else rejectUnreceived(message, unreceived);
+        if (this.#leavesUnacked) claim(message)?.abandon();
+        else if (!this.observed) {
+          rejectUnreceived(message, this, scheduler);
+          return;
+        }
+        super.next(message as M);
       },
-      error: (error: unknown) => this.error(this.#losses?.endOf(error) ?? error),
+      error: (error: unknown) => this.error(withLosses(error, this.#losses)),
       complete: () => {
         if (this.#losses) {
-          this.error(this.#losses.endOf());
+          this.error(new UndeliveredError(this.#losses));
           return;
         }
         this.#end('disconnected', NORMAL);
@@ -277,11 +276,15 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * A value that is no message is reported in `errors$`, as an `InvalidMessageError`.
    */
   override next(message: M): void {
-    const id = idOf(message);
+    const given: unknown = message;
+    const id: unknown = (given as Partial<M> | null | undefined)?.id;
     if (typeof id !== 'string') {
       this.#refuse(
         String(id),
-        new InvalidMessageError('message', `must be an object with an id, as createMessage returns it, got ${describe(message)}`),
+        new InvalidMessageError(
+          'message',
+          `must be an object with an id, as createMessage returns it, got ${given === null ? 'null' : typeof given}`,
+        ),
       );
       return;
     }
@@ -311,7 +314,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: M, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
-    const receipt = this.#tracker().end(String(idOf(message)), until);
+    const receipt = this.#tracker().end(String((message as Partial<M> | null | undefined)?.id), until);
     this.next(message);
     return receipt;
   }
@@ -394,19 +397,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#leavesUnacked = true;
   }
 
-  #emitUnacked(message: Message): void {
-    claim(message)?.abandon();
-    super.next(message as M);
-  }
-
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
-  #keep(letter: DeadLetter): Observable<void> {
-    return defer(() => {
-      const { dropped$, add } = this.deadLetters;
-      const evictions = dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted')));
-      return asObservable(() => add(letter)).pipe(finalize(() => evictions.unsubscribe()));
-    });
-  }
+  readonly #keep = (letter: DeadLetter): Observable<void> =>
+    using(
+      () => this.deadLetters.dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted'))),
+      () => asObservable(() => this.deadLetters.add(letter)),
+    );
 
   #createSubject<T>(): Subject<T> {
     const created$ = new Subject<T>();
@@ -415,12 +411,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   #tracker(): ReceiptTracker {
-    return (this.#receiptTracker ??= new ReceiptTracker({
-      session: () => this.session,
-      isClosed: this.#isOver,
-      endCause: () => this.#endCause,
-      ignored: (...ignored) => this.unseen?.ignored(...ignored),
-    }));
+    const tracker = (this.#receiptTracker ??= new ReceiptTracker(this));
+    if (this.#isOver) tracker.close(this.#endCause);
+    return tracker;
   }
 
   /** Reports a message that cannot be sent. */
@@ -435,13 +428,13 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    */
   #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.#isOver) return;
-    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followed ?? 0), closeCode === ABANDONED && !failure);
+    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
     this.#isOver = this.#isEnding = true;
     this.#endCause = failure?.error;
     this.#connection?.unsubscribe();
     if (failure) this.#report({ kind: 'error', ...failure });
     this.#stateTracker.end(status, closeCode, failure);
-    this.#receiptTracker?.close();
+    this.#receiptTracker?.close(this.#endCause);
     this.#subscribers.close();
     this.#receipts$?.complete();
     this.#failures$?.complete();
@@ -454,14 +447,14 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * loss.
    */
   #noteLoss({ id, status, error }: Receipt): void {
-    if (!error || this.#receiptTracker?.isFollowed(id) === true) return;
+    if (!error || this.#receiptTracker?.followers.has(id)) return;
     const isLoss = this.#isLoss?.(error) === true;
-    if (isLoss) (this.#losses ??= createOverflowLosses()).add(id);
+    if (isLoss) this.#losses = addLoss(id, this.#losses);
     // The error at the end of the wire reports an overflow. A policy may drop messages.
     if (status === 'dead' && (isLoss ? countViews(this) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
   }
 
-  #report(event: SessionEvent): void {
+  readonly #report = (event: SessionEvent): void => {
     if (event.kind === 'receipt') {
       const { error } = event.receipt;
       if (error instanceof MessageDroppedError) error.explain(this.#endCause);
@@ -480,16 +473,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     if ('error' in event) this.#traffic.errors++;
     this.#stateTracker.watch(event);
     if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
-  }
-}
-
-function idOf(message: unknown): unknown {
-  return (message as Partial<Message> | null | undefined)?.id;
-}
-
-/** Names the type of a value that is no message. */
-function describe(value: unknown): string {
-  return value === null ? 'null' : typeof value;
+  };
 }
 
 /** Wraps an error of other code, as of a custom link. */

@@ -1,10 +1,9 @@
-import { asapScheduler, concatMap, defer, observeOn, of, Subject, take, throwError, type Observable } from 'rxjs';
-import type { BatchContext, Codec } from '../../lib/codec/codec.js';
+import { asapScheduler, concatMap, defer, observeOn, of, Subject, take, type Observable } from 'rxjs';
+import type { Codec } from '../../lib/codec/codec.js';
 import type { RxwireError } from '../../lib/errors.js';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { createEncoder } from '../../lib/session/encoding.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
 import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
 import { boundCodec } from '../support/boundCodec.js';
@@ -121,30 +120,3 @@ function withEnd<T>(later: MaybeAsync<T>, end: () => void): Observable<T> {
     }),
   );
 }
-
-describe('createEncoder', () => {
-  it.each([true, false])('numbers the halves of a batch by the messages that are sent (late: %s)', async (isLate) => {
-    const asked: string[] = [];
-    const dead: string[] = [];
-    const codec: Codec = {
-      ...boundCodec(),
-      encode(batch, context) {
-        asked.push(`${context!.first}+${context!.count}`);
-        const bad = batch.some(({ id }) => ['m0', 'm5'].includes(id));
-        const answer = bad ? throwError(() => new Error('no')) : of(ids(batch).join());
-        return isLate ? answer.pipe(observeOn(asapScheduler)) : answer;
-      },
-    };
-    const contextOf = (first: number, count: number): BatchContext => ({ direction: 'to-server', pid: 'p', first, count });
-    const encode = createEncoder({ current: codec, maxSize: 1_000 }, { onUnsendable: ({ id }) => dead.push(id), contextOf });
-    const [encoded] = await record(
-      encode(
-        names(8).map((id) => message(id)),
-        11,
-      ) as Observable<readonly { body: unknown }[]>,
-    ).take(1);
-    expect(encoded!.map(({ body }) => body)).toEqual(['m1', 'm2,m3', 'm4', 'm6,m7']);
-    expect(dead).toEqual(['m0', 'm5']);
-    expect(asked).toEqual(['11+8', '11+4', '11+2', '11+1', '11+1', '12+2', '14+4', '14+2', '14+1', '15+1', '15+2']);
-  });
-});

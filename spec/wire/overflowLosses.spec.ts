@@ -1,5 +1,5 @@
 import { DrainTimeoutError, EncodeError, MessageDroppedError, OverflowError, StoreError, UndeliveredError } from '../../lib/errors.js';
-import { createOverflowLosses, overflowTest } from '../../lib/wire/overflowLosses.js';
+import { addLoss, overflowTest, withLosses, type Losses } from '../../lib/wire/overflowLosses.js';
 
 const overflow = new MessageDroppedError('a', 'overflow');
 
@@ -18,24 +18,22 @@ describe('overflowTest', () => {
   });
 });
 
-describe('createOverflowLosses', () => {
+describe('the losses of a wire', () => {
   it('counts all, and names the first 100', () => {
-    const losses = createOverflowLosses();
     const ids = Array.from({ length: 150 }, (_, index) => `m${index}`);
-    ids.forEach(losses.add);
-    expect(losses.endOf()).toMatchObject({ code: 'ERR_UNDELIVERED', count: 150, ids: ids.slice(0, 100), kept: 0 });
+    const losses = ids.reduce<Losses | undefined>((former, id) => addLoss(id, former), undefined);
+    expect(losses).toEqual({ count: 150, ids: ids.slice(0, 100), kept: 0 });
   });
 
   it('adds its messages to the error with which the session ends', () => {
-    const losses = createOverflowLosses();
-    losses.add('a');
+    const losses = addLoss('a');
     const left = { count: 2, ids: ['b', 'c'], kept: 1 };
-    expect(losses.endOf(new DrainTimeoutError(left, 5))).toMatchObject({
+    expect(withLosses(new DrainTimeoutError(left, 5), losses)).toMatchObject({
       ...{ code: 'ERR_DRAIN_TIMEOUT', count: 3, ids: ['a', 'b', 'c'], kept: 1, timeout: 5 },
       text: '3 messages were not delivered within 5 ms after the wire was completed (a, b, c). The outbox keeps 1 of them for the next wire',
     });
-    expect(losses.endOf(new UndeliveredError(left))).toMatchObject({ code: 'ERR_UNDELIVERED', count: 3 });
+    expect(withLosses(new UndeliveredError(left), losses)).toMatchObject({ code: 'ERR_UNDELIVERED', count: 3 });
     const other = new Error('boom');
-    expect(losses.endOf(other)).toBe(other);
+    expect(withLosses(other, losses)).toBe(other);
   });
 });

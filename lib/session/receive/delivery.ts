@@ -1,9 +1,9 @@
-import { OverflowError, UnhandledError, type RxwireError } from '../../errors.js';
+import { UnhandledError, type RxwireError } from '../../errors.js';
 import { deliveryContext, type DeliveryContext } from '../../internal/deliveryContext.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter } from '../store/deadLetterStore.js';
-import type { Completion, NumberedRejection } from '../store/inbox.js';
+import type { Completion } from '../store/inbox.js';
 import type { Progress } from '../../core/progress.js';
 
 /** The outcome of a claimed message. One of the callbacks is called, once. */
@@ -63,41 +63,19 @@ export interface DeliverySession<Tracker = Progress> extends SessionTerms {
 }
 
 /** A message from its delivery to its subscribers until all of its claims have ended. */
-class Delivery<Tracker = unknown> implements DeliveryContext {
-  unhandled: DeliveryContext['unhandled'];
-  outcomes: Outcome[] = [];
+interface Delivery<Tracker = unknown> extends DeliveryContext {
+  readonly message: Message;
+  readonly number: number;
+  readonly tracker: Tracker | undefined;
+  readonly session: DeliverySession<Tracker>;
+  outcomes: Outcome[];
   /**
    * The number of claims that have not ended. The session itself holds one while it emits the
    * message.
    */
-  open = 1;
-  isAbandoned = false;
-
-  constructor(
-    readonly message: Message,
-    readonly number: number,
-    readonly tracker: Tracker | undefined,
-    readonly session: DeliverySession<Tracker>,
-  ) {}
-
-  release(): void {
-    if (--this.open > 0) return;
-    if (!this.isAbandoned) {
-      this.session.settle(this.number, this.outcomes, this.tracker);
-      return;
-    }
-    this.session.abandon(this.number);
-    for (const { onAbandoned } of this.outcomes) onAbandoned?.();
-  }
-
-  /**
-   * Reopens the claims of outcomes with `onFailed`, after a failed commit. The other outcomes stay.
-   */
-  reopen(): void {
-    const { length } = this.outcomes;
-    this.outcomes = this.outcomes.filter(({ onFailed }) => !onFailed);
-    this.open = length - this.outcomes.length;
-  }
+  open: number;
+  isAbandoned: boolean;
+  readonly release: () => void;
 }
 
 /**
@@ -112,7 +90,17 @@ export function deliver<Tracker = Progress>(
   tracker?: Tracker,
 ): void {
   const outer = deliveryContext.current;
-  const delivery = new Delivery(message, number, tracker, session);
+  const delivery: Delivery<Tracker> = {
+    message,
+    number,
+    tracker,
+    session,
+    outcomes: [],
+    open: 1,
+    isAbandoned: false,
+    unhandled: undefined,
+    release,
+  };
   deliveryContext.current = delivery;
   try {
     emit(message);
@@ -121,6 +109,18 @@ export function deliver<Tracker = Progress>(
   }
   if (delivery.unhandled) delivery.unhandled();
   delivery.release();
+}
+
+/** Ends one claim of a message, and with the last one its delivery. */
+function release<Tracker>(this: Delivery<Tracker>): void {
+  if (--this.open > 0) return;
+  const { session, number, outcomes, tracker } = this;
+  if (!this.isAbandoned) {
+    session.settle(number, outcomes, tracker);
+    return;
+  }
+  session.abandon(number);
+  for (const { onAbandoned } of outcomes) onAbandoned?.();
 }
 
 /**
@@ -142,7 +142,12 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
       isOpen = true;
       // The first failure reopens all claims: its callback may end its claim again at once, when
       // the others have not been called yet.
-      if (delivery.open === 0) delivery.reopen();
+      if (delivery.open === 0) {
+        const { outcomes } = delivery;
+        // The outcomes without `onFailed` stay.
+        delivery.outcomes = outcomes.filter((one) => !one.onFailed);
+        delivery.open = outcomes.length - delivery.outcomes.length;
+      }
       onFailed?.(error);
     };
     isOpen = false;
@@ -191,57 +196,9 @@ function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {
   return delivery?.message.id === id ? delivery : undefined;
 }
 
-/** Returns the rejection of a message among its outcomes. The first one counts. */
-export function rejectionIn(number: number, outcomes: readonly Outcome[]): NumberedRejection | undefined {
-  for (const { rejection } of outcomes) if (rejection) return { number, ...rejection };
-  return undefined;
-}
-
 /** Calls `onFailed` of all outcomes that have one. Returns whether there are any. */
 export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolean {
   const listeners = outcomes.flatMap(({ onFailed }) => onFailed ?? []);
   for (const onFailed of listeners) onFailed(error);
   return listeners.length > 0;
-}
-
-/** Holds messages, unacked, until the application subscribes for the first time. */
-export class HoldUntilSubscribed<Tracker = Progress> {
-  #isOpen = false;
-  #held: (readonly [message: Message, number: number, tracker: Tracker | undefined])[] | undefined;
-  #unnumbered = 0;
-  readonly #emit: (message: Message) => void;
-  readonly #session: DeliverySession<Tracker>;
-  readonly #maxHeld: number;
-
-  /**
-   * @param maxHeld The maximum number of held messages without a number. The window limits those
-   *   with a number.
-   */
-  constructor(emit: (message: Message) => void, session: DeliverySession<Tracker>, maxHeld: number) {
-    this.#emit = emit;
-    this.#session = session;
-    this.#maxHeld = maxHeld;
-  }
-
-  /** Delivers a message, or holds it. */
-  deliver(message: Message, number: number, tracker?: Tracker): void {
-    if (this.#isOpen) deliver(message, this.#emit, this.#session, number, tracker);
-    else (this.#held ??= []).push([message, number, tracker]);
-  }
-
-  /** Delivers a message without a number, or holds it. Drops it when too many are held. */
-  deliverUnnumbered(message: Message): void {
-    if (this.#isOpen || ++this.#unnumbered <= this.#maxHeld) this.deliver(message, 0);
-    else {
-      this.#session.complain?.(new OverflowError('messages before the first subscriber', this.#maxHeld));
-      this.#session.settle(0, [], undefined);
-    }
-  }
-
-  open(): void {
-    this.#isOpen = true;
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const [message, number, tracker] of held) deliver(message, this.#emit, this.#session, number, tracker);
-  }
 }

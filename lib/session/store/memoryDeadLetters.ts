@@ -1,7 +1,6 @@
 import { defer, from, of, Subject } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import { estimateSize } from '../../internal/estimateSize.js';
-import { firstOf } from '../../internal/firstOf.js';
 import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
 export interface MemoryDeadLettersOptions {
@@ -13,12 +12,6 @@ export interface MemoryDeadLettersOptions {
    * @default 16_777_216: 16 MiB
    */
   readonly maxBytes?: number;
-}
-
-interface Entry {
-  readonly key: number;
-  readonly letter: StoredDeadLetter;
-  readonly size: number;
 }
 
 /**
@@ -43,32 +36,33 @@ export function memoryDeadLetters(options: MemoryDeadLettersOptions = {}): DeadL
   const { maxSize = 1_000, maxBytes = 16_777_216 } = options;
   assertPositive('memoryDeadLetters', { maxSize, maxBytes });
 
-  const letters = new Map<number, Entry>();
+  const letters = new Map<number, readonly [letter: StoredDeadLetter, size: number]>();
   const dropped$ = new Subject<StoredDeadLetter>();
-  const oldest = firstOf(letters);
+  let first = 1;
   let last = 0;
   let bytes = 0;
 
-  const remove = (id: number): Entry | undefined => {
-    const entry = letters.get(id);
-    if (letters.delete(id)) bytes -= entry?.size ?? 0;
-    return entry;
+  const remove = (id: number): StoredDeadLetter | undefined => {
+    const [letter, size = 0] = letters.get(id) ?? [];
+    letters.delete(id);
+    bytes -= size;
+    return letter;
   };
   const isOverFull = (): boolean => letters.size > maxSize || (bytes > maxBytes && letters.size > 1);
 
   return {
     add(letter) {
-      const key = ++last;
+      const id = ++last;
       const size = estimateSize(letter);
-      letters.set(key, { key, letter: { ...letter, id: key }, size });
+      letters.set(id, [{ ...letter, id }, size]);
       bytes += size;
-      for (let one = oldest(); one && isOverFull(); one = oldest()) {
-        remove(one.key);
-        dropped$.next(one.letter);
+      while (isOverFull()) {
+        const oldest = remove(first++);
+        if (oldest) dropped$.next(oldest);
       }
     },
     list: ({ after = 0, limit = Infinity } = {}) =>
-      defer(() => from([...letters.values()].flatMap(({ letter }) => (letter.id > after ? letter : [])).slice(0, limit))),
+      defer(() => from([...letters.values()].flatMap(([letter]) => (letter.id > after ? letter : [])).slice(0, limit))),
     count: () => defer(() => of(letters.size)),
     remove: (id) => defer(() => of(remove(id) !== undefined)),
     dropped$: dropped$.asObservable(),
