@@ -55,7 +55,8 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   wakesAt = Infinity;
   /** Ends with the session. */
   readonly #life = new Subscription();
-  readonly #wait: Wait = waitIn(this.#life);
+  /** Waits for a result until the session ends. */
+  readonly wait: Wait = waitIn(this.#life);
   readonly #stores: StoreWrites | undefined;
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
@@ -257,8 +258,8 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#handleEvents();
         if (outputs.effects !== NONE)
           for (const effect of outputs.takeEffects())
-            if ('codec' in effect) callCodec(effect, this, this.#wait);
-            else this.#stores?.run(effect, this, this.#wait);
+            if ('codec' in effect) callCodec(effect, this, this.wait);
+            else this.#stores?.run(effect, this, this.wait);
       } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
@@ -288,7 +289,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#deliver(event.message, event.number, event.progress);
         break;
       case 'undecodable':
-        this.messages.reject(event, this.#wait);
+        this.messages.reject(event, this.wait);
         break;
       case 'sent':
         this.#reporter.reportSent(event.messages);

@@ -176,7 +176,7 @@ export class ServedSession
   /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
   proceed(connection: IncomingConnection): void {
     if (!this.#stores) connection.proceed();
-    else if (!this.#isOver) this.#to.add(this.#stores.restore(this.#host, () => connection.proceed()));
+    else if (!this.#isOver) this.#stores.restore(this.#host, () => connection.proceed());
   }
   /** Continues over another connection, whose hello is not refused. */
   takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
