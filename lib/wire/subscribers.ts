@@ -37,6 +37,7 @@ export class Subscribers {
   /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
   #begun$: Subject<true> | undefined;
+  #onBegun: (() => void) | undefined;
   #hasBegun = false;
   #isOver = false;
 
@@ -65,13 +66,21 @@ export class Subscribers {
     return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject())).pipe(delay(0, this.#microtask)));
   }
 
+  /** Calls back once, when {@link hasSubscribers} emits true. A later callback replaces it. */
+  whenSubscribed(callback: () => void): void {
+    if (this.#hasBegun) this.#microtask.schedule(callback);
+    else this.#onBegun = callback;
+  }
+
   add(subscription: Subscription): void {
     const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
     this.#change(this.#present.set(one, subscribeContext() ?? NOTHING));
     subscription.add(one);
+    if (this.#hasBegun) return;
     this.#hasBegun = true;
     this.#begun$?.next(true);
-    this.#begun$ = undefined;
+    if (this.#onBegun) this.#microtask.schedule(this.#onBegun);
+    this.#begun$ = this.#onBegun = undefined;
   }
 
   close(): void {

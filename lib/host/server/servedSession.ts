@@ -1,10 +1,10 @@
-import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { expiryOf } from '../../server/accept/authentication.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
@@ -56,7 +56,8 @@ export class ServedSession
   #isOver = false;
   #host!: SessionHost<ServerCore>;
   #parts!: WireParts;
-  #to!: Subscriber<Message>;
+  #to!: Observer<Message>;
+  #draining: Unsubscribable | undefined;
   #throttle: ClientThrottle | undefined;
   #tokens: TokenRenewal | undefined;
 
@@ -90,10 +91,7 @@ export class ServedSession
     return this.transport.latest.protocol;
   }
 
-  open(parts: WireParts): Link<Message> {
-    return (outgoing) => new Observable((to) => this.#begin(parts, to, outgoing));
-  }
-  #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
+  open(parts: WireParts, to: Observer<Message>): this {
     const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
     const { isWatched, followsSteps, report, keep, traffic } = parts;
@@ -111,17 +109,10 @@ export class ServedSession
       keep,
       traffic,
     });
-    to.add(this);
     if (stores && welcome === undefined) stores.restore(this.#host);
     this.transport.use(this);
-    to.add(outgoing.subscribe(this));
-    // The first subscriber is enough: a subscription that stays takes memory.
-    to.add(
-      parts.listening
-        .hasSubscribers()
-        .pipe(first(Boolean, false))
-        .subscribe((isSubscribed) => isSubscribed && this.#host.messages.open()),
-    );
+    parts.listening.whenSubscribed(() => this.#isOver || this.#host.messages.open());
+    return this;
   }
 
   /** Sends a message of the application. */
@@ -142,11 +133,13 @@ export class ServedSession
   complete(): void {
     this.#isDraining = true;
     const drained$ = drainHost(this.#host, this.#options, (error) => this.complain(error));
-    this.#to.add(drained$.subscribe({ complete: () => this.ended() }));
+    this.#draining = drained$.subscribe({ complete: () => this.ended() });
   }
   /** Ends the session. */
   unsubscribe(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    this.#draining?.unsubscribe();
     // The client does not send messages again when it has received their delayed ack.
     this.#host.flushAcks();
     this.#host.end();
