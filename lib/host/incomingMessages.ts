@@ -36,9 +36,12 @@ export class IncomingMessages implements DeliverySession {
   /** Holds messages until the application subscribes. */
   readonly #held: HoldUntilSubscribed;
 
-  constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
-    this.canWrite = options.inbox !== undefined;
-    this.keep = keepOf(options);
+  /** @param keep Stores a dead letter in the store of the wire. */
+  constructor(host: IncomingHost, options: EndpointOptions, keep: DeliverySession['keep'], emit: (message: Message) => void) {
+    const { inbox, deadLetters } = options;
+    this.canWrite = inbox !== undefined;
+    // An inbox may store dead letters together with its progress.
+    this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
     this.#host = host;
     this.#options = options;
     this.#held = new HoldUntilSubscribed<Progress>(emit, this, options.window ?? DEFAULTS.window);
@@ -93,9 +96,4 @@ export class IncomingMessages implements DeliverySession {
       report: (error) => this.#host.report({ kind: 'error', error }),
     });
   }
-}
-
-/** An inbox may store dead letters together with its progress. */
-function keepOf({ inbox, deadLetters, keep }: EndpointOptions): DeliverySession['keep'] {
-  return inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
 }

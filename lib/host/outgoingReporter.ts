@@ -9,6 +9,11 @@ import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
 import type { MessageStep, OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
 import { receiptOf, type OutcomeEvent } from './outcomeReceipts.js';
 
+/** The host that takes the events. */
+interface Reporting {
+  report(event: SessionEvent): void;
+}
+
 /**
  * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
  */
@@ -16,10 +21,12 @@ export class OutgoingReporter implements OutgoingMessages {
   readonly kind = 'begun';
   readonly #outgoing: Outgoing;
   readonly #options: EndpointOptions;
+  readonly #host: Reporting;
 
-  constructor(outgoing: Outgoing, options: EndpointOptions) {
+  constructor(outgoing: Outgoing, options: EndpointOptions, host: Reporting) {
     this.#outgoing = outgoing;
     this.#options = options;
+    this.#host = host;
   }
 
   get pending(): ReadonlyMap<string, Message> {
@@ -45,13 +52,13 @@ export class OutgoingReporter implements OutgoingMessages {
 
   /** Reports a message that waits now. One for which there was no room has its outcome already. */
   reportQueued({ id }: Message): void {
-    if (this.#outgoing.isPending(id)) this.#report({ kind: 'receipt', receipt: { id, status: 'queued' } });
+    if (this.#outgoing.isPending(id)) this.#host.report({ kind: 'receipt', receipt: { id, status: 'queued' } });
   }
   reportStored(messages: readonly Message[]): void {
-    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'stored' } });
+    for (const { id } of messages) this.#host.report({ kind: 'receipt', receipt: { id, status: 'stored' } });
   }
   reportSent(messages: readonly Message[]): void {
-    for (const { id } of messages) this.#report({ kind: 'receipt', receipt: { id, status: 'sent' } });
+    for (const { id } of messages) this.#host.report({ kind: 'receipt', receipt: { id, status: 'sent' } });
   }
   /** Reports the outcome of a message. @param codec The name of the codec. */
   reportOutcome(event: OutcomeEvent, codec: string): void {
@@ -68,16 +75,13 @@ export class OutgoingReporter implements OutgoingMessages {
   /** A failure is reported in any case, another outcome to an application that waits for it. */
   #reportLast(message: Message, receipt: Receipt & { readonly error?: RxwireError }): void {
     const { error } = receipt;
-    if (error || this.#outgoing.isWatched()) this.#report({ kind: 'receipt', receipt });
+    if (error || this.#outgoing.isWatched()) this.#host.report({ kind: 'receipt', receipt });
     if (!error) return;
-    this.#report({ kind: 'error', error });
+    this.#host.report({ kind: 'error', error });
     const { onDead = noop } = this.#options;
     guard(
       () => onDead(message, error),
-      (cause) => this.#report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
+      (cause) => this.#host.report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
     );
-  }
-  #report(event: SessionEvent): void {
-    this.#options.report?.(event);
   }
 }

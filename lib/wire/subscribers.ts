@@ -28,11 +28,18 @@ export interface WireSubscriptions {
 
 const NOTHING: SubscribedPatterns = /* @__PURE__ */ of([]);
 
+/** One subscription. */
+interface Present extends Unsubscribable {
+  readonly patterns$: SubscribedPatterns;
+}
+const NO_ONE: readonly Present[] = [];
+
 /**
  * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
  */
 export class Subscribers {
-  readonly #present = new Map<Unsubscribable, SubscribedPatterns>();
+  /** An array takes less memory than a Map, and most wires have few subscribers. */
+  #present: readonly Present[] = NO_ONE;
   readonly #microtask: SchedulerLike;
   /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
@@ -51,8 +58,8 @@ export class Subscribers {
       const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
       return changes$.pipe(
         startWith(undefined),
-        switchMap(() => combineLatest([NOTHING, ...this.#present.values()])),
-        map((patterns) => ({ count: this.#present.size, patterns: [...new Set(patterns.flat())] })),
+        switchMap(() => combineLatest([NOTHING, ...this.#present.map(({ patterns$ }) => patterns$)])),
+        map((patterns) => ({ count: this.#present.length, patterns: [...new Set(patterns.flat())] })),
         takeUntil(completionOf(changes$)),
       );
     });
@@ -73,8 +80,11 @@ export class Subscribers {
   }
 
   add(subscription: Subscription): void {
-    const one = { unsubscribe: () => this.#change(this.#present.delete(one)) };
-    this.#change(this.#present.set(one, subscribeContext() ?? NOTHING));
+    const one: Present = {
+      patterns$: subscribeContext() ?? NOTHING,
+      unsubscribe: () => this.#change(this.#present.filter((other) => other !== one)),
+    };
+    this.#change([...this.#present, one]);
     subscription.add(one);
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -88,7 +98,8 @@ export class Subscribers {
     this.#changes$?.complete();
   }
 
-  #change(changed: unknown): void {
-    this.#changes$?.next(changed);
+  #change(present: readonly Present[]): void {
+    this.#present = present;
+    this.#changes$?.next(present);
   }
 }

@@ -18,6 +18,7 @@ import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
+import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
 import { drainHost, giveUpRest } from '../hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../hostOwner.js';
@@ -44,24 +45,32 @@ export class ServedSession
   readonly delivery: Delivery;
   readonly #options: WiresOptions;
   readonly #loop: SessionLoop;
-  readonly #onEnded: () => void;
+  readonly #onEnded: (session: ServedSession) => void;
   /** The hello of the latest connection, until the core has it. */
   #hello: ReceivedHello | undefined;
   /** The first handshake, until the core has it. */
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
+  /** Ends the count of the quota, and the lease of the inbox. */
+  readonly giveUpPlace: () => void;
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
   #isOver = false;
   #host!: SessionHost<ServerCore>;
-  #parts!: WireParts;
+  #traffic!: Traffic;
   #to!: Observer<Message>;
   #draining: Unsubscribable | undefined;
   #throttle: ClientThrottle | undefined;
   #tokens: TokenRenewal | undefined;
 
-  constructor(transport: SessionTransport, client: NewClient, loop: SessionLoop, options: WiresOptions, onEnded: () => void) {
+  constructor(
+    transport: SessionTransport,
+    client: NewClient,
+    loop: SessionLoop,
+    options: WiresOptions,
+    onEnded: (session: ServedSession) => void,
+  ) {
     this.transport = transport;
     this.pid = client.hello.pid;
     this.id = client.handshake.id;
@@ -70,6 +79,7 @@ export class ServedSession
     this.#loop = loop;
     this.#client = client;
     this.#stores = client.stores;
+    this.giveUpPlace = client.giveUp;
     this.#onEnded = onEnded;
   }
 
@@ -95,12 +105,11 @@ export class ServedSession
     const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
     const { isWatched, followsSteps, report, keep, traffic } = parts;
-    this.#parts = parts;
+    this.#traffic = traffic;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
-    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), {
-      ...this.#options,
+    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), this.#options, {
       stores: stores?.writes,
       loop: this.#loop,
       isWatched,
@@ -122,7 +131,7 @@ export class ServedSession
   /** Sends a message of the server at once, if the client is connected. */
   announce(message: Message): void {
     if (!this.#host.isConnected) return;
-    this.#parts.traffic.messagesSent++;
+    this.#traffic.messagesSent++;
     this.#host.send(message);
     this.#host.run();
   }
@@ -146,7 +155,7 @@ export class ServedSession
     this.#stores?.close();
     this.#throttle?.leave();
     this.#tokens?.clear();
-    this.#onEnded();
+    this.#onEnded(this);
     this.transport.leave();
   }
 
@@ -195,7 +204,7 @@ export class ServedSession
     if (!this.#isHelloNext) this.#host.receive(frame);
     else {
       this.#isHelloNext = false;
-      countFrame(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler.now());
+      countFrame(this.#traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
   }
   send(frame: Frame): void {
@@ -240,12 +249,12 @@ export class ServedSession
   }
   report(event: SessionEvent): void {
     // The connection may break while the session ends: that is no loss any more.
-    if (!this.#isOver) this.#parts.report(event);
+    if (!this.#isOver) this.#host.report(event);
   }
   /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
     const { window = DEFAULTS.window } = this.#options;
-    const { messagesReceived, errors } = this.#parts.traffic;
+    const { messagesReceived, errors } = this.#traffic;
     const { outgoing, incoming, unread } = this.#host.core;
     // A throttled client makes progress only by the numbers that the server acks, also when it
     // skips numbers.
@@ -263,7 +272,7 @@ export class ServedSession
     const { system, scheduler } = this.#options;
     const pong = system.pong && !this.#isDraining ? pongFor(message, scheduler) : undefined;
     if (!pong) return;
-    this.#parts.traffic.messagesSent++;
+    this.#traffic.messagesSent++;
     this.#host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
   }
   onConnectionEvent(event: ConnectionEvent): void {

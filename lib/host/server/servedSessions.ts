@@ -260,7 +260,7 @@ export class ServedSessions implements ClusterServer {
         outbox,
         contents,
       });
-      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores }, giveUp);
+      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, giveUp });
       claimed();
     };
     const notOpened = (error: unknown): void => {
@@ -307,7 +307,7 @@ export class ServedSessions implements ClusterServer {
       client.connection = undefined;
       this.#unconfirmed.delete(pid);
       // The application has the wire before a frame of the client can fail.
-      this.#begin(connection, { handshake, hello, codec, welcome, stores }, giveUp);
+      this.#begin(connection, { handshake, hello, codec, welcome, stores, giveUp });
       this.#sessions.get(pid)?.proceed(connection);
     };
     const failed = (error: unknown): void => {
@@ -332,16 +332,16 @@ export class ServedSessions implements ClusterServer {
     const { row, lease } = claimed ?? {};
     return new ServedStores({ hello, owner: connection.principal?.id, inbox, lease, row, record: undefined, outbox });
   }
+  readonly #onEnded = ({ pid, giveUpPlace }: ServedSession): void => {
+    this.#sessions.delete(pid);
+    giveUpPlace();
+  };
   /** Begins the session of a client. */
-  #begin(connection: IncomingConnection, client: NewClient, giveUp: () => void): void {
+  #begin(connection: IncomingConnection, client: NewClient): void {
     const { pid } = client.hello;
     const { onRefused, emit } = this.#options;
     const transport = new SessionTransport(connection, true, this.#options);
-    const onEnded = (): void => {
-      this.#sessions.delete(pid);
-      giveUp();
-    };
-    const session = new ServedSession(transport, client, this.#loop, this.#options, onEnded);
+    const session = new ServedSession(transport, client, this.#loop, this.#options, this.#onEnded);
     this.#sessions.set(pid, session);
     const wire = new PrincipalWire(session, transport, pid);
     if (transport.failure === undefined) emit(wire);

@@ -177,7 +177,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     if (this.#end) notifyOfEnd(reader, this.#end);
     // Only a link over requests still needs the token of the hello, to authenticate further
     // requests.
-    else if (!this.onIdentified || !this.#hello) this.first = '';
+    else if (!this.onIdentified || !this.#hello) {
+      this.first = '';
+      this.#hello = undefined;
+    }
   }
 
   /** Removes the reader. */

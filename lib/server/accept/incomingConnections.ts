@@ -12,7 +12,9 @@ import { IncomingConnection, isSessionFrame, type ConnectionOwner } from './inco
 export interface IncomingConnectionsOptions {
   readonly authenticate?: Authenticate<Principal | undefined> | undefined;
   readonly maxAuthenticating: number;
-  /** How long the first frame may take, its authentication, and the answer to the welcome, in ms. */
+  /**
+   * How long the first frame may take, its authentication, and the answer to the welcome, in ms.
+   */
   readonly helloTimeout: number;
   readonly scheduler: SchedulerLike;
   /** Takes a connection whose client is authenticated. May throw why the client is refused. */
